@@ -47,8 +47,8 @@ bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
 	@status=0; for file in tests/bench/bench_*.py; do \
 	  $(python) -m tests.bench.$$(basename $$file .py) || status=1; done; exit $$status
 
-eval: install-dev ## 用评测集衡量回答：离线模式，和一个模型（MODEL=配置名称，EVAL='--sample 20 …'；见 docs/evaluation.md）
-	@exec $(python) -m tests.secops.eval $(if $(MODEL),--model '$(MODEL)') $(EVAL)
+eval: install-dev ## 用评测集衡量回答：离线模式，和一个模型（MODEL=配置名称，JSON=评分表.json，EVAL='--sample 20 …'；见 docs/evaluation.md）
+	@exec $(python) -m tests.secops.eval $(if $(MODEL),--model '$(MODEL)') $(if $(JSON),--json '$(JSON)') $(EVAL)
 
 importer-check: install ## 逐条说明一个文件读懂了什么，不写入数据（FILE=文件，FORMAT=格式，默认自动识别；见 docs/importers.md）
 	@test -n "$(FILE)" || { echo '请写明文件：make importer-check FILE=alerts.json'; exit 2; }

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "secops_agent",
     "dingtalk_integration",
     "feishu_integration",
+    "bifang.apps.ExtensionsConfig",
 ]
 
 MIDDLEWARE = [
@@ -59,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "bifang.core.bodies.BodyMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "bifang.core.logins.entry.SecondStepMiddleware",

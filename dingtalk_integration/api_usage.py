@@ -110,6 +110,6 @@ def _write(counts: Counts, verdicts: Mapping[tuple[str, str], bool]) -> list[quo
             add(counts)
         for (client_id, ledger), refused in verdicts.items():
             quota.judge(client_id, ledger, refused=refused)
-    found = quota.standings()
+    found = quota.quota_usage()
     warn(found)
     return found

@@ -1,5 +1,7 @@
 """The DingTalk application."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -11,6 +13,7 @@ class DingTalkIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kind and the health that belong to this application."""
+        import_module("dingtalk_integration.rights")
         from bifang.channels.allowance import register_allowance
         from bifang.core.kinds import register_kind
         from bifang.core.logins.doors import register_doors

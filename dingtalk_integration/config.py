@@ -12,6 +12,7 @@ from bifang.core.fields import (
     AddressField,
     ChoiceField,
     FlagField,
+    MadeField,
     NumberField,
     ProxyField,
     SecretField,
@@ -27,8 +28,10 @@ from secops_agent.chat_config import (
     CREDENTIALS,
     DEFAULT_ROLE,
     MODEL,
+    MODEL_OFFERS,
     RECEIVING,
     ChatSettings,
+    believed,
     common_values,
     notifications_field,
 )
@@ -58,6 +61,7 @@ class DingTalkSettings(ChatSettings):
     callback_token: str = field(default="", repr=False)
     callback_aes_key: str = field(default="", repr=False)
     callback_path: str = field(default="", repr=False)
+    callback_card_secret: str = field(default="", repr=False)
     corp_id: str = ""
     card_template_id: str = ""
     sign_in: bool = False
@@ -95,7 +99,7 @@ class DingTalkKind(Kind):
 
     app_id = TextField("钉钉App ID", group=CREDENTIALS, help_text="「凭证与基础信息」里的 App ID（可选）。")
     client_id = TextField(
-        "钉钉Client ID", required=True, max_length=200, group=CREDENTIALS,
+        "钉钉Client ID", required=True, account=True, max_length=200, group=CREDENTIALS,
         help_text="「凭证与基础信息」里的 Client ID，原名 AppKey，通常以 ding 开头（必填，用于 Stream 推送）。",
     )  # fmt: skip
     client_secret = SecretField(
@@ -105,7 +109,7 @@ class DingTalkKind(Kind):
     )  # fmt: skip
     use_stream_push = FlagField(
         "使用流式推送", initial=True, group=RECEIVING,
-        help_text="开启：保持 Stream 长连接，不需要公网地址（推荐）。关闭：由钉钉以 HTTP 回调推送，需要公网 HTTPS 地址。",
+        help_text="开启：保持 Stream 长连接，不需要公网地址（推荐）。关闭：由钉钉以 HTTP 回调推送，需要公网 HTTPS 地址，只有超级管理员可以这样设置。",
     )  # fmt: skip
     notifications_enabled = notifications_field("钉钉")
     default_role = DEFAULT_ROLE
@@ -121,12 +125,14 @@ class DingTalkKind(Kind):
         "回调地址里的密钥", group=CALLBACK, advanced=True, max_length=200, validators=[PATH_KEY],
         help_text="三个回调地址里猜不到的那一段，20 到 100 个字母、数字、- 或 _；留空则保存时生成。换掉它等于换地址，要到开放平台改。",
     )  # fmt: skip
+    callback_card_secret = MadeField("卡片回调的密钥", group=CALLBACK)
     ai_config = AI_CONFIG
     ai_fallback = AI_FALLBACK
+    model_offers = MODEL_OFFERS
     sign_in = FlagField(
         "允许用钉钉登录", advanced=True,
         help_text="本企业已登记、并在「人员」里对应了登录用户的人，可以在登录页用钉钉登录；不会新建用户。"
-        "先在钉钉开放平台登记回调地址、开通两项权限，见 docs/login.md。打开后，只有超级管理员可以修改这份配置。",
+        "先在钉钉开放平台登记回调地址、开通两项权限，见 docs/login.md。打开后，只有超级管理员可以修改和启用这份配置。",
     )  # fmt: skip
     corp_id = TextField(
         "企业 CorpId", advanced=True,
@@ -182,9 +188,13 @@ class DingTalkKind(Kind):
         return {} if values["use_stream_push"] else keys.completed(values)
 
     @classmethod
-    def is_reserved(cls, values: Mapping[str, Any]) -> bool:
-        """Whoever says which application vouches for people says who they are."""
-        return bool(values.get("sign_in"))
+    def vouches(cls, values: Mapping[str, Any]) -> str:
+        """Whoever holds the keys of an HTTP callback, or says by which application people log in, can be everybody."""
+        if values["sign_in"]:
+            return "打开了「允许用钉钉登录」"
+        if not values["use_stream_push"]:
+            return "关闭了「使用流式推送」：HTTP 回调的正文没有签名，写着是谁说的就是谁说的"
+        return believed(values, cls.corporation)
 
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> DingTalkSettings:

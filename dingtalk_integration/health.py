@@ -39,7 +39,7 @@ def register_health() -> None:
 
 def check_quota() -> str:
     """This month's calls. Scarcity is told, not failed: no other machine could do better."""
-    found = [one.describe() for one in quota.standings() if one.total or one.refused_at]
+    found = [one.describe() for one in quota.quota_usage() if one.total or one.refused_at]
     return "；".join(found) or "本月还没有调用"
 
 
@@ -58,7 +58,7 @@ def collect_quotas() -> Iterable[Metric]:
         "Per cent of the monthly quota that are used; 100 when DingTalk refuses.",
         labels=["corp", "ledger"],
     )
-    for one in quota.standings():
+    for one in quota.quota_usage():
         limit.add_metric([one.corp_id, one.ledger], one.limit)
         percent.add_metric([one.corp_id, one.ledger], one.percent)
         for purpose in Purpose:

@@ -25,16 +25,12 @@ from dingtalk_integration.config import QUOTAS
 from dingtalk_integration.models import ApiUsage, QuotaLedger, QuotaState
 
 DINGTALKS_TIME: Final = ZoneInfo("Asia/Shanghai")
-# From so many percent of the calls on, this much is still said unasked.
-STEPS: Final[tuple[tuple[int, Step], ...]] = (
-    (98, "none"), (95, "digest"), (80, "text"), (70, "card"), (60, "final_only"), (0, "full"),
-)  # fmt: skip
+# From so many percent of a quota on, this much is still said unasked.
+STEPS: Final[tuple[tuple[int, Step], ...]] = ((98, "none"), (95, "digest"), (0, "full"))
+REMEDY_FROM: Final = 60  # percent
 MEANINGS: Final[Mapping[Step, str]] = {
     "full": "",
-    "final_only": "卡片只显示完成的回答，不再逐字更新",
-    "card": "卡片发出后不再更新",
-    "text": "改用文字，不再使用卡片",
-    "digest": "严重以下的告警合并为每小时一条汇总，余下的额度留给严重告警",
+    "digest": "严重以下的告警合并为每小时一条汇总，卡片改为文字，余下的额度留给严重告警",
     "none": "最后 2% 只用于严重告警：其余的留到额度恢复后汇总发送",
 }
 REMEDIES: Final[Mapping[str, str]] = {
@@ -104,9 +100,8 @@ class Standing:
 
     @property
     def step(self) -> Step:
-        """What is still said unasked. Only calls are spent on that."""
-        percent = self.percent if self.ledger == QuotaLedger.CALLS else 0
-        return next(step for least, step in STEPS if percent >= least)
+        """What is still said unasked."""
+        return next(step for least, step in STEPS if self.percent >= least)
 
     def describe(self) -> str:
         """A sentence for operators, with what follows and what to do when it is time."""
@@ -118,7 +113,7 @@ class Standing:
         )
         if self.refused_at is not None:
             text += "。钉钉已拒绝：额度已用完"
-        notes = [MEANINGS[self.step], REMEDIES[self.ledger] + REMEDY] if self.percent >= STEPS[-2][0] else []
+        notes = [MEANINGS[self.step], REMEDIES[self.ledger] + REMEDY] if self.percent >= REMEDY_FROM else []
         return "。".join([text, *(note for note in notes if note)]).removesuffix("。")
 
 
@@ -160,7 +155,7 @@ def _limits(params: Mapping[str, Any]) -> dict[str, int]:
     return {QuotaLedger.CALLS: calls, QuotaLedger.MESSAGES: messages}
 
 
-def standings(day: date | None = None) -> list[Standing]:
+def quota_usage(day: date | None = None) -> list[Standing]:
     """Both quotas of each organisation that has a configuration or was counted for."""
     day = day or today()
     found = organisations()
@@ -228,18 +223,9 @@ def allowances(found: list[Standing], means: Means = "calls") -> dict[int, Sendi
     return {
         config_id: SendingAllowance(step, one.percent, _reason(one, step))
         for one in found
-        if one.ledger == means and (step := _step(one)) != "full"
+        if one.ledger == means and (step := one.step) != "full"
         for config_id in one.config_ids
     }
-
-
-def _step(one: Standing) -> Step:
-    """Messages have nothing to be spared between all of them and a digest."""
-    if one.ledger == QuotaLedger.CALLS:
-        return one.step
-    return next(
-        (step for least, step in STEPS if one.percent >= least and step in ("none", "digest")), "full"
-    )
 
 
 def _reason(one: Standing, step: Step) -> str:
@@ -248,7 +234,7 @@ def _reason(one: Standing, step: Step) -> str:
 
 def allowance(config_id: int, means: Means = "calls") -> SendingAllowance:
     """What other parts ask through `bifang.channels.allowance`."""
-    return allowances(standings(), means).get(config_id, FULL) if settings.RATE_LIMITS else FULL
+    return allowances(quota_usage(), means).get(config_id, FULL) if settings.RATE_LIMITS else FULL
 
 
 def used_up() -> dict[int, Standing]:
@@ -256,7 +242,7 @@ def used_up() -> dict[int, Standing]:
     known = QuotaState.objects.filter(Q(told__gte=100) | Q(refused_at__isnull=False))
     if not known.filter(since__gt=timezone.localdate() - timedelta(days=LONGEST_MONTH)).exists():
         return {}  # the state of a configuration is asked for every few seconds
-    return {pk: one for one in standings() if one.percent >= 100 for pk in one.config_ids}
+    return {pk: one for one in quota_usage() if one.percent >= 100 for pk in one.config_ids}
 
 
 def judge(client_id: str, ledger: str, *, refused: bool) -> None:

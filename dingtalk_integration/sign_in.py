@@ -6,6 +6,7 @@ What was asked for travels in the signed ``state``; it holds only in the browser
 import asyncio
 import hashlib
 import logging
+import math
 import secrets
 from collections import Counter
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from bifang.core import configs
+from bifang.core.buckets import Failures
 from bifang.core.changes import Author, Change, record
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.http import HttpClient
@@ -42,7 +44,13 @@ log = logging.getLogger(__name__)
 COOKIE: Final = "bifang_dingtalk"
 SALT: Final = "bifang.dingtalk.sign_in"
 PATIENCE_S: Final = 600
-NAME: Final = "钉钉登录"  # under which strangers are counted
+NAME: Final = "钉钉登录"  # under which people are counted whom DingTalk names, and who are not let in
+KNOWN: Final = "bifang_dingtalk_known"  # the cookie of a browser that was let in before
+KNOWN_S: Final = 180 * 86400
+# Codes that are none cost a call of the month's quota each. They shut nobody out: of an address, browsers that were let in
+# before are counted apart, and the others wait for seconds.
+JUNK: Final = Failures(30, 1800.0)
+BUSY: Final = "这个地址刚才送来太多无效的登录码：请在 {seconds} 秒后回到登录页，重新点「用钉钉登录」，或用密码登录。以前用钉钉登录过的浏览器不受影响。"
 CLOSED: Final = "这个钉钉配置没有开放登录：请用密码登录，或请管理员在「系统配置」里打开「允许用钉钉登录」。"
 NOT_YOURS: Final = (
     "这次登录不是从这个浏览器开始的，或已经过了 10 分钟：请{}回到登录页，重新点「用钉钉登录」。"
@@ -110,16 +118,32 @@ def _come_back(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     if request.GET.get("error"):
         raise InvalidInput(DECLINED)
-    if lockout.is_closed(request, NAME):
-        return lockout.refuse(request, credentials={"username": NAME})
+    source = _source(request)
+    if settings.RATE_LIMITS and (wait := JUNK.wait(source)):
+        return _busy(request, wait)
     found = _settings(asked.config_id)
     code = request.GET.get("authCode") or request.GET.get("code") or ""
     try:
         who = _identify(found, code[:500])
     except InvalidInput:
-        lockout.count_failure(request, NAME)
+        JUNK.count(source)
         raise
     return _admit(request, found, who, asked.goal)
+
+
+def _source(request: HttpRequest) -> str:
+    """Where a code comes from: a browser that was let in before, else an address."""
+    try:
+        return f"user {signing.loads(request.COOKIES.get(KNOWN, '')[:500], salt=KNOWN, max_age=KNOWN_S)}"
+    except signing.BadSignature:
+        return f"address {address_of(request)}"
+
+
+def _busy(request: HttpRequest, wait: float) -> HttpResponse:
+    seconds = math.ceil(wait)
+    answer = _refuse(request, BUSY.format(seconds=seconds), 429)
+    answer["Retry-After"] = str(seconds)
+    return answer
 
 
 def _admit(request: HttpRequest, found: DingTalkSettings, who: Identity, goal: str) -> HttpResponse:
@@ -135,7 +159,12 @@ def _admit(request: HttpRequest, found: DingTalkSettings, who: Identity, goal: s
         lockout.count_failure(request, name)
         raise
     user.backend = settings.AUTHENTICATION_BACKENDS[-1]  # as `authenticate` does
-    return entry.enter(request, user, "dingtalk", goal)
+    answer = entry.enter(request, user, "dingtalk", goal)
+    answer.set_cookie(
+        KNOWN, signing.dumps(user.pk, salt=KNOWN), max_age=KNOWN_S, path=reverse("dingtalk_back"), secure=settings.HTTPS,
+        httponly=True, samesite="Lax",
+    )  # fmt: skip
+    return answer
 
 
 def _asked(request: HttpRequest) -> SignIn:
@@ -215,5 +244,5 @@ def _record_refusal(request: HttpRequest, found: DingTalkSettings, who: Identity
     record(Change(Author(None, "", "login"), "拒绝用钉钉登录", f"config:{found.id}", detail))
 
 
-def _refuse(request: HttpRequest, why: str) -> HttpResponse:
-    return render(request, "dingtalk_refused.html", {"why": why}, status=403)
+def _refuse(request: HttpRequest, why: str, status: int = 403) -> HttpResponse:
+    return render(request, "dingtalk_refused.html", {"why": why}, status=status)

@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from bifang.core.admin.base import RecordScreen
 from bifang.core.admin.panels import Panel, register_cards
 from dingtalk_integration.models import ApiUsage, Purpose
-from dingtalk_integration.quota import MEANINGS, Standing, standings
+from dingtalk_integration.quota import MEANINGS, Standing, quota_usage
 from dingtalk_integration.quota_warnings import WARN_AT
 from dingtalk_integration.webhook.page import callback_page
 from secops_agent.services.notifications import digests
@@ -59,7 +59,7 @@ class ApiUsageScreen(RecordScreen):
     ) -> HttpResponse:
         """With both quotas of each organisation."""
         shown = {
-            "bf_quotas": [_row(one) for one in standings()],
+            "bf_quotas": [_row(one) for one in quota_usage()],
             "bf_held": digests.waiting(),
         }
         return super().changelist_view(request, shown | (extra_context or {}))
@@ -69,7 +69,7 @@ def quota_cards(request: HttpRequest) -> Iterable[Panel]:
     """The quota that is nearest to its end, as soon as something was used."""
     if not request.user.has_perm("dingtalk_integration.view_apiusage"):
         return []
-    found = [one for one in standings() if one.total or one.refused_at]
+    found = [one for one in quota_usage() if one.total or one.refused_at]
     if not found:
         return []
     one = max(found, key=lambda each: (each.percent, each.total))

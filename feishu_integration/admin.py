@@ -1,5 +1,5 @@
 """The pages of a Feishu configuration: `config_face` and `guide`."""
 
-from feishu_integration import config_face, guide
+from feishu_integration import config_face
 
-__all__ = ["config_face", "guide"]
+__all__ = ["config_face"]

@@ -14,8 +14,10 @@ from secops_agent.chat_config import (
     CREDENTIALS,
     DEFAULT_ROLE,
     MODEL,
+    MODEL_OFFERS,
     RECEIVING,
     ChatSettings,
+    believed,
     common_values,
     notifications_field,
 )
@@ -52,7 +54,7 @@ class FeishuKind(Kind):
     }
 
     client_id = TextField(
-        "App ID", required=True, max_length=200, group=CREDENTIALS,
+        "App ID", required=True, account=True, max_length=200, group=CREDENTIALS,
         help_text="「凭证与基础信息」里的 App ID，以 cli_ 开头。一个企业用一个应用：人员的 ID（ou_）只属于他写过话的那个应用。",
     )  # fmt: skip
     client_secret = SecretField(
@@ -72,6 +74,7 @@ class FeishuKind(Kind):
     default_role = DEFAULT_ROLE
     ai_config = AI_CONFIG
     ai_fallback = AI_FALLBACK
+    model_offers = MODEL_OFFERS
     tenant_key = TextField(
         "企业标识（tenant_key）", advanced=True,
         help_text="飞书里企业的标识；留空时从收到的第一条消息得知。别的企业的人得不到任何回答。",
@@ -85,6 +88,11 @@ class FeishuKind(Kind):
         help_text="留空使用官方地址。私有化部署的飞书填它的开放平台地址，主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
     )  # fmt: skip
     proxy = ProxyField()
+
+    @classmethod
+    def vouches(cls, values: Mapping[str, Any]) -> str:
+        """Who speaks comes from Feishu; whose people count is said here."""
+        return believed(values, cls.corporation)
 
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> FeishuSettings:

@@ -1,5 +1,7 @@
 """The security-operations application."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -11,6 +13,7 @@ class SecopsAgentConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kind and the section that belong to this application."""
+        import_module("secops_agent.rights")
         from django.db.models.signals import post_migrate
         from django_q.signals import post_spawn
 
@@ -71,12 +74,14 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.metrics import register_metrics
         from bifang.core.sections import register_section
+        from secops_agent.services.operations.metrics import collect_alerts
         from secops_agent.services.schedules.metrics import collect_tasks
         from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
 
         register_section("schedules", apply_task_entries)
         configs.register_uses(sent_through)
         register_metrics(collect_tasks)
+        register_metrics(collect_alerts)
 
     @staticmethod
     def _register_brokers() -> None:

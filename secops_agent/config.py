@@ -48,7 +48,7 @@ class QwenKind(Kind):
     }
 
     api_key = SecretField(
-        "API Key", required=True, group=CREDENTIALS,
+        "API Key", required=True, account=True, group=CREDENTIALS,
         help_text="阿里云百炼控制台的 API Key；也可以写 env:DASHSCOPE_API_KEY 或 file:/run/secrets/文件名。",
     )  # fmt: skip
     model = TextField(
@@ -110,6 +110,7 @@ class OpenAIKind(Kind):
     )
     api_key = SecretField(
         "API Key",
+        account=True,
         group=CREDENTIALS,
         help_text="服务不要求时留空；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
     )

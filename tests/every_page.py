@@ -33,7 +33,7 @@ def fill() -> dict[type[Model], Model]:
 
 def own_pages(client: Client) -> list[str]:
     """Our own pages, without parts of pages, files and what only takes a POST."""
-    return [path for path in _own_addresses() if is_page(client, path)]
+    return [path for path in own_addresses() if is_page(client, path)]
 
 
 def admin_pages(client: Client, rows: dict[type[Model], Model]) -> list[str]:
@@ -52,7 +52,8 @@ def is_page(client: Client, path: str) -> bool:
     return bool(answer.status_code == 200 and whole and b"<html" in answer.content)
 
 
-def _own_addresses() -> Iterator[str]:
+def own_addresses() -> Iterator[str]:
+    """Our own addresses: pages, parts of pages, files, and what takes a POST."""
     for pattern in urlpatterns:
         route = str(pattern.pattern)
         if route.lstrip("^").startswith("admin/"):

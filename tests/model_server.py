@@ -28,7 +28,7 @@ class Echo:
     def __call__(self, body: dict[str, Any]) -> Reply:
         """The answer to a request."""
         users = [text_of(one["content"]) for one in body["input"]["messages"] if one["role"] == "user"]
-        said = [re.sub(r"\n\n（现在是 .*）", "", text, flags=re.S) for text in users]
+        said = [re.sub(r"\n\n（(?:代码读出的|没有列出|现在是).*）", "", text, flags=re.S) for text in users]
         values = {"turns": str(len(said)), "previous": said[-2] if len(said) > 1 else "无", "text": said[-1]}
         return Say(self.text.format(**values))
 

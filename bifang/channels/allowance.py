@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-# From everything to nothing: answers that grow on their cards; complete cards; cards that are not updated; text;
-# what is not grave only as a digest; not even that.
-Step = Literal["full", "final_only", "card", "text", "digest", "none"]
+# Everything; what is not grave only as a digest, and no cards; not even that.
+Step = Literal["full", "digest", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class SendingAllowance:
     @property
     def scarce(self) -> bool:
         """Is only what is grave told at once?"""
-        return self.step in ("digest", "none")
+        return self.step != "full"
 
 
 FULL: Final = SendingAllowance()

@@ -1,5 +1,7 @@
 """The durable messaging application."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -12,6 +14,7 @@ class ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the boxes and workers tell Prometheus, and how long the boxes' rows are kept."""
+        import_module("bifang.channels.rights")
         from bifang.channels.cards.repository import KEEPING
         from bifang.channels.connection_health import collect_connections
         from bifang.channels.metrics import collect_boxes, collect_workers

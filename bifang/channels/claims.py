@@ -1,8 +1,8 @@
-"""Claims: one process works on a row until a time. The one state machine of every queue in the database.
+"""Claims: one process works on a row until a time. The one lease of every queue in the database.
 
-pending → claimed (renewed while it is in somebody's hands) → done or dead; or released, and pending again.
-A claim has a token, and a row changes hands with it: who writes with a stale one changes nothing. Times are the
-database's (`database_now`).
+Boxes, actions, import jobs, runs of scheduled tasks, investigations and their second looks, pulls, comparisons: each is
+free → taken (renewed while it is in somebody's hands) → over; or released, and free again. A claim has a token, and a
+row changes hands with it: who writes with a stale one changes nothing. Times are the database's (`database_now`).
 """
 
 import secrets
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from django.db import connection, models, transaction
+from django.db import connection, models
 
 from bifang.channels.models import ClaimableRow, State
-from bifang.core.db import database_now
+from bifang.core.db import database_now, short_transaction
 from bifang.core.models import SystemConfig
+from bifang.core.processes import is_gone
 
 HOLD: Final = timedelta(seconds=25)  # how long a claim holds that nobody renews
 CHUNK: Final = 500
@@ -45,14 +46,14 @@ class Remit:
 EVERYTHING: Final = Remit()
 
 
-def in_order(scope: Remit) -> tuple[str, list[Any]]:
-    """For `claim`: rows whose time has come and whose turn it is: nothing earlier with the same order key is open.
+def in_order(scope: Remit, ahead: str = "e.id < r.id") -> tuple[str, list[Any]]:
+    """For `claim`: rows whose time has come and whose turn it is: no open row ``e`` with the same order key is ahead.
 
     States are literals in every statement here, so that the partial indexes of open rows are seen.
     """
     where = (
-        "(r.not_before IS NULL OR r.not_before <= %s) AND NOT EXISTS (SELECT 1 FROM {table} AS e "
-        "WHERE e.order_key = r.order_key AND e.id < r.id AND e.state IN ('pending', 'claimed'))"
+        "(r.not_before IS NULL OR r.not_before <= %s) AND NOT EXISTS (SELECT 1 FROM {table} AS e "  # noqa: S608 - our own
+        f"WHERE e.order_key = r.order_key AND e.state IN ('pending', 'claimed') AND ({ahead}))"
     )
     if scope.config_id is not None:
         return f"{where} AND r.config_id = %s", [database_now(), scope.config_id]
@@ -80,18 +81,20 @@ def claim(
     if limit <= 0:
         return []
     now = database_now()
-    table = model._meta.db_table
+    table, key = model._meta.db_table, model._meta.pk.column
     skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
     tries = ", attempts = attempts + 1" if count_try else ""
-    taken = "state = 'pending' AND order_key IN (SELECT order_key" if with_followers else "id IN (SELECT id"
+    chosen = f"{key} IN (SELECT {key}"
+    if with_followers:
+        chosen = f"state = '{model.free}' AND order_key IN (SELECT order_key"
     text = (
-        f"WITH due AS MATERIALIZED (SELECT r.* FROM {table} AS r WHERE r.state = 'pending' AND {where} "  # noqa: S608 - names and constants of our own
-        f"ORDER BY r.id LIMIT %s{skip}) "
-        f"UPDATE {table} SET state = 'claimed', owner = %s, token = %s, claimed_until = %s{tries} "
-        f"WHERE {taken} FROM due) RETURNING *"
+        f"WITH due AS MATERIALIZED (SELECT r.* FROM {table} AS r WHERE r.state = '{model.free}' AND {where} "  # noqa: S608 - names and constants of our own
+        f"ORDER BY r.{key} LIMIT %s{skip}) "
+        f"UPDATE {table} SET state = '{model.taken}', owner = %s, token = %s, claimed_until = %s{tries} "
+        f"WHERE {chosen} FROM due) RETURNING *"
     ).replace("{table}", table)
     values = [*given, limit, owner[:80], new_token(now), now + hold]
-    with transaction.atomic():
+    with short_transaction():
         rows = list(model._default_manager.raw(text, [_written(value) for value in values]))
     return sorted(rows, key=lambda row: row.pk)
 
@@ -106,11 +109,21 @@ def held(model: type[M], held: Held) -> "models.QuerySet[M]":
     return model._default_manager.filter(pk=held[0], token=held[1])
 
 
+def of(row: M) -> "models.QuerySet[M]":
+    """The row as it was claimed, if the claim still holds."""
+    return held(type(row), (row.pk, row.token)).filter(state=row.taken)
+
+
+def hold(rows: "models.QuerySet[M]", span: timedelta, **columns: Any) -> int:
+    """Go on for so long from now; returns how many are still held."""
+    return rows.update(claimed_until=database_now() + span, **columns)
+
+
 def held_by(model: type[M], owner: str, ids: Collection[int]) -> set[int]:
     """Those of these rows that are in this owner's hands now."""
     found: set[int] = set()
     for some in _chunks(ids):
-        rows = model._default_manager.filter(pk__in=some, owner=owner, state=State.CLAIMED)
+        rows = model._default_manager.filter(pk__in=some, owner=owner, state=model.taken)
         found |= set(rows.values_list("pk", flat=True))
     return found
 
@@ -119,9 +132,7 @@ def renew(model: type[M], owner: str, ids: Collection[int]) -> None:
     """Hold what is still ours for another `HOLD`."""
     until = database_now() + HOLD
     for some in _chunks(ids):
-        model._default_manager.filter(pk__in=some, owner=owner, state=State.CLAIMED).update(
-            claimed_until=until
-        )
+        model._default_manager.filter(pk__in=some, owner=owner, state=model.taken).update(claimed_until=until)
 
 
 def _chunks(ids: Collection[int]) -> list[list[int]]:
@@ -157,10 +168,16 @@ def failure(reason: str) -> dict[str, Any]:
 
 def release(rows: "models.QuerySet[M]", **columns: Any) -> int:
     """Back to waiting; returns how many."""
-    return rows.update(state=State.PENDING, **NOBODY, **columns)
+    return rows.update(state=rows.model.free, **NOBODY, **columns)
 
 
 def release_expired(model: type[M]) -> int:
     """Rows whose claim ended: their process is dead or cut off. Returns how many came free."""
-    late = model._default_manager.filter(state=State.CLAIMED, claimed_until__lt=database_now())
+    late = model._default_manager.filter(state=model.taken, claimed_until__lt=database_now())
     return release(late) if late.exists() else 0
+
+
+def lost(model: type[M]) -> list[M]:
+    """Taken rows that nobody works on: the claim ended, or its process (`process_name`) was of this machine and is dead."""
+    now, rows = database_now(), model._default_manager.filter(state=model.taken)
+    return [row for row in rows if not row.claimed_until or row.claimed_until < now or is_gone(row.owner)]

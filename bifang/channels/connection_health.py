@@ -68,7 +68,7 @@ class WorkerService:
 
     def alive(self) -> QuerySet[Worker]:
         """Workers of this service with a fresh heartbeat."""
-        return Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH, kind__in=("", self.kind))
+        return _alive().filter(kind__in=("", self.kind))
 
     def scopes(self) -> set[str]:
         """The configuration ids that live workers are restricted to; "" for one that serves all."""
@@ -168,21 +168,32 @@ def _connection(service: WorkerService, row: SystemConfig, states: list[ClientSt
 
 def missing_services() -> list[WorkerService]:
     """Those that enabled configurations wait for."""
-    return [service for service in _services if _unserved(service)]
+    return [service for service, rows in _unserved(_services) if rows]
 
 
-def _unserved(service: WorkerService) -> list[SystemConfig]:
-    """The enabled configurations without a live worker: answers, too, need one."""
-    wanted = list(SystemConfig.objects.enabled(service.kind).only("pk", "name"))
-    scopes = service.scopes() if wanted else {""}
-    return [] if "" in scopes else [row for row in wanted if str(row.pk) not in scopes]
+def _unserved(services: Iterable[WorkerService]) -> list[tuple[WorkerService, list[SystemConfig]]]:
+    """Each with its enabled configurations without a live worker: answers, too, need one. Two queries."""
+    wanted = list(
+        SystemConfig.objects.current().filter(enabled=True).order_by("id").only("pk", "name", "kind")
+    )
+    live = set(_alive().values_list("kind", "scope"))
+    found = []
+    for service in services:
+        scopes = {scope for kind, scope in live if kind in ("", service.kind)}
+        mine = [row for row in wanted if row.kind == service.kind and str(row.pk) not in scopes]
+        found.append((service, [] if "" in scopes else mine))
+    return found
+
+
+def _alive() -> QuerySet[Worker]:
+    return Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH)
 
 
 def check_workers(service: WorkerService) -> str:
     """Each enabled configuration has a live worker. Raises ConfigError."""
     if not SystemConfig.objects.enabled(service.kind).exists():
         return f"没有启用的{service.title}配置，不需要运行"
-    alone = _unserved(service)
+    [(_, alone)] = _unserved([service])
     if alone:
         named = "、".join(f"「{row.name}」（ID {row.pk}）" for row in alone[:3])
         more = "等" if len(alone) > 3 else ""

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 from weakref import WeakSet
 
 from bifang.channels import inbox, outgoing
-from bifang.channels.inbox import Finished
 from bifang.channels.ports import Channel, Draft, Handler, ReplySink, Turn, TurnResult
 from bifang.channels.processes import Owner
 from bifang.core import db
@@ -18,6 +18,10 @@ from bifang.core.errors import BifangError
 
 log = logging.getLogger(__name__)
 IDLE_POLL: Final = 1.0  # seconds: others free rows, too, and tell nobody
+# Rows claimed at once, less what waits for the database already. The rest stays in its place: what is stored late still
+# comes before what was said after it, another worker may take it, and few are begun when this process dies.
+PORTION: Final = 16
+NEXT_PORTION_S: Final = 0.02
 
 _consumers: "WeakSet[Consumer]" = WeakSet()
 
@@ -63,7 +67,8 @@ class Consumer:
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.paused = False  # 维护模式: store, do not answer
-        self._finish: Batcher[Finished, bool] = Batcher(inbox.finish)
+        self._shared = False
+        self._finish: Batcher[tuple[Turn, TurnResult], bool] = Batcher(inbox.finish, limit=50)
         _consumers.add(self)
 
     @property
@@ -75,10 +80,19 @@ class Consumer:
         """Ids of the inbox rows whose claim is to be renewed."""
         return [turn.inbox_id for turn in self._running.values()]
 
+    def share(self, processes: int) -> None:
+        """So many processes store and claim these rows now."""
+        self._shared = processes > 1
+
     def wake(self) -> None:
         """There may be new rows. From any thread."""
         with suppress(RuntimeError):  # the loop is closed: we are stopping, and the row is stored
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._wake.set()
+        if self._shared:  # they are claimed when they have settled
+            self._loop.call_later(inbox.SETTLED.total_seconds(), self._wake.set)
 
     def abandon(self, inbox_ids: frozenset[int]) -> None:
         """Cancel the turns of these rows, which are handled already. From any thread."""
@@ -103,13 +117,14 @@ class Consumer:
                 started = 0
                 await _either(stop, None, backoff.next())
             if not started:
-                await _either(stop, self._wake, IDLE_POLL)
+                busy = db.backlog() >= PORTION
+                await _either(stop, None if busy else self._wake, NEXT_PORTION_S if busy else IDLE_POLL)
 
     async def _start_some(self) -> int:
         if self.paused:
             return 0
-        room = max(self._capacity - len(self._running), 0)
-        turns = await db.call(inbox.claim, self._owner.name, room, self._owner.scope)
+        room = max(min(self._capacity - len(self._running), PORTION - db.backlog()), 0)
+        turns = await db.call(inbox.claim, self._owner.name, room, self._owner.scope, shared=self._shared)
         for turn in turns:
             task = asyncio.create_task(self._one(turn))
             self._running[task] = turn
@@ -123,6 +138,7 @@ class Consumer:
             log.error("处理消息的任务异常结束", exc_info=task.exception())
 
     async def _one(self, turn: Turn) -> None:
+        db.rank.set(0 if turn.urgent else turn.inbox_id)
         try:
             result = await self._handlers[turn.kind](turn, self._sink_of(turn))
             await self._succeeded(turn, result)
@@ -145,21 +161,21 @@ class Consumer:
         replies = tuple(
             part for reply in result.replies for part in self._channel.split(outgoing.safe_reply(reply))
         )
-        if not await self._persist(Finished(turn, replies, result.rows, result.note)):
+        if not await self._persist(turn, replace(result, replies=replies)):
             log.warning("这条消息已被其他进程接管，本次结果作废", extra=_fields(turn))
             return
         log.debug("%s 消息已处理，%d 条回复待发送", self._channel.name, len(replies), extra=_fields(turn))
         self._replied()
 
-    async def _persist(self, finished: Finished) -> bool:
+    async def _persist(self, turn: Turn, result: TurnResult) -> bool:
         """The turn has run and must not run again for a database hiccup: insist while we hold the claim."""
         backoff: Backoff | None = None
         while True:
             try:
-                return await self._finish.call(finished)
+                return await self._finish.call((turn, result))
             except db.UNAVAILABLE:
                 backoff = backoff or Backoff(base=0.1, cap=2.0)
-                log.warning("保存处理结果失败，重试", extra=_fields(finished.turn), exc_info=True)
+                log.warning("保存处理结果失败，重试", extra=_fields(turn), exc_info=True)
                 await asyncio.sleep(backoff.next())
 
     async def _failed(self, turn: Turn, reason: str, *, permanent: bool) -> None:

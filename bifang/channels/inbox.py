@@ -2,8 +2,7 @@
 
 import base64
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -13,17 +12,25 @@ from django.utils import timezone
 from bifang.channels import claims, outbox
 from bifang.channels.claims import EVERYTHING, Remit
 from bifang.channels.models import InboxRow, State
-from bifang.channels.ports import Incoming, Kind, Reply, Turn
+from bifang.channels.ports import Incoming, Kind, Reply, Turn, TurnResult
 from bifang.channels.targets import order_key, pack_target, to_ms, unpack_target
+from bifang.core import db
 from bifang.core.batcher import Batcher
-from bifang.core.db import database_now
+from bifang.core.db import database_now, short_transaction
 from bifang.core.durability import safe_on_disk
 from bifang.core.errors import BifangError
-from bifang.core.rows import NewRow, insert_many
+from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed, place_of
 
 MAX_ATTEMPTS: Final = 5
 RETRY_AFTER: Final = (2, 5, 15, 30)  # seconds, by attempt
+# Of what waits, what was said first. What arrives late is next, never beside what runs.
+AHEAD: Final = "e.state = 'claimed' OR (e.said_ms, e.id) < (r.said_ms, r.id)"
+CLOCKS_APART_MS: Final = 600_000  # how far a platform's time may lie from ours and count
+# Where several processes store what comes in, a row is claimed when it is so old: what was said before it may still be
+# on its way in another, busy one. A clock that is further ahead than that holds nothing up.
+SETTLED: Final = timedelta(milliseconds=150)
+_SETTLED: Final = " AND (r.urgent OR NOT r.received_at BETWEEN %s AND %s)"
 MOST_URGENT: Final = 100  # claimed at once though there is no room
 INTERRUPTED: Final = "处理过程多次中断（进程被终止或崩溃），已停止重试。"
 
@@ -37,12 +44,12 @@ async def receive(item: Incoming) -> None:
 def store(items: Sequence[Incoming]) -> list[None]:
     """Insert what is new, in one transaction; what was there stays as it is."""
     now = timezone.now()
-    with transaction.atomic():
+    with short_transaction():
         insert_many(InboxRow, [_row(item, now) for item in items], skip_existing=True)
     return [None] * len(items)
 
 
-_receiving: Batcher[Incoming, None] = Batcher(store, limit=200)
+_receiving: Batcher[Incoming, None] = Batcher(store, limit=200, submit=db.promptly)
 
 
 def _row(item: Incoming, now: datetime) -> dict[str, Any]:
@@ -62,8 +69,14 @@ def _row(item: Incoming, now: datetime) -> dict[str, Any]:
         "last_error_at": now if item.reason else None,
         "unreadable": _seal_raw(item.unreadable, place_of(InboxRow, "unreadable", identity)),
         "received_at": now,
+        "said_ms": _said_ms(item, to_ms(now)),
         **pack_target(item.target, place_of(InboxRow, "webhook", identity)),
     }
+
+
+def _said_ms(item: Incoming, now_ms: int) -> int:
+    """What the platform says, within bounds; else when it came. It only ever orders what one sender said in one place."""
+    return min(max(item.said_ms or now_ms, now_ms - CLOCKS_APART_MS), now_ms + CLOCKS_APART_MS)
 
 
 def _seal_raw(raw: bytes | None, place: str) -> Sealed | None:
@@ -91,10 +104,17 @@ def turn_of(row: InboxRow) -> Turn:
     )
 
 
-def claim(owner: str, room: int, scope: Remit = EVERYTHING) -> list[Turn]:
-    """Claim up to `room` rows for `owner`, oldest first; urgent ones even without room."""
-    where, given = claims.in_order(scope)
-    with transaction.atomic():
+def claim(owner: str, room: int, scope: Remit = EVERYTHING, *, shared: bool = False) -> list[Turn]:
+    """Claim up to `room` rows for `owner`, oldest first; urgent ones even without room.
+
+    Two workers store what one sender says (``shared``): of what is stored and not begun, what was said first is answered
+    first.
+    """
+    where, given = claims.in_order(scope, AHEAD)
+    if shared:
+        now = database_now()
+        where, given = where + _SETTLED, [*given, now - SETTLED, now + SETTLED]
+    with short_transaction():
         rows = claims.claim(InboxRow, owner, room, where=where, given=given, count_try=True)
         if len(rows) >= room:
             urgent = f"{where} AND r.urgent"
@@ -118,38 +138,24 @@ def _workable(row: InboxRow) -> Turn | None:
     return turn
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A turn that ran: what to send, already split, and model rows to insert with it.
-
-    ``note`` says why there is no answer.
-    """
-
-    turn: Turn
-    replies: tuple[Reply, ...]
-    rows: tuple[NewRow, ...] = ()
-    note: str = ""
-
-
-def finish(items: Sequence[Finished]) -> list[bool]:
-    """Replies, rows and "handled" in one transaction. False for a turn whose claim no longer holds."""
-    with transaction.atomic():
+def finish(items: Sequence[tuple[Turn, TurnResult]]) -> list[bool]:
+    """Replies, already split, rows and "handled" in one transaction. False for a turn whose claim no longer holds."""
+    with short_transaction():
         now = database_now()
-        held = [(item.turn.inbox_id, item.turn.token) for item in items]
-        ours = claims.finish(InboxRow, held, handled_at=now)
-        won = [item for item in items if item.turn.inbox_id in ours]
-        outbox.add([(item.turn, item.replies) for item in won], now)
-        for model, rows in _by_model(won).items():
+        ours = claims.finish(InboxRow, [(turn.inbox_id, turn.token) for turn, _ in items], handled_at=now)
+        won = [(turn, result) for turn, result in items if turn.inbox_id in ours]
+        outbox.add([(turn, result.replies) for turn, result in won], now)
+        for model, rows in _by_model(result for _, result in won).items():
             insert_many(model, rows)
-        for item in won:
-            if item.note:
-                InboxRow.objects.filter(pk=item.turn.inbox_id).update(**claims.failure(item.note))
-    return [item.turn.inbox_id in ours for item in items]
+        for turn, result in won:
+            if result.note:
+                InboxRow.objects.filter(pk=turn.inbox_id).update(**claims.failure(result.note))
+    return [turn.inbox_id in ours for turn, _ in items]
 
 
-def _by_model(items: Sequence[Finished]) -> dict[type[models.Model], list[Mapping[str, Any]]]:
+def _by_model(results: Iterable[TurnResult]) -> dict[type[models.Model], list[Mapping[str, Any]]]:
     found: dict[type[models.Model], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in (row for item in items for row in item.rows):
+    for row in (row for result in results for row in result.rows):
         found[row.model].append(row.values)
     return found
 
@@ -189,7 +195,11 @@ def stop(config_id: int, conversation_id: str, sender_id: str, *, beside: int = 
     )
 
 
-def reprocess(rows: "models.QuerySet[InboxRow]") -> int:
-    """Put handled or dead rows back to waiting; rows that cannot be read or are open stay. Returns how many."""
-    again = rows.filter(state__in=(State.DONE, State.DEAD), unreadable=None)
+def reprocess(rows: "models.QuerySet[InboxRow]", *, handled: bool = True) -> int:
+    """Put dead rows back to waiting, and ``handled`` ones; rows that cannot be read or are open stay. Returns how many.
+
+    What was handled is said a second time in its sender's name.
+    """
+    states = (State.DONE, State.DEAD) if handled else (State.DEAD,)
+    again = rows.filter(state__in=states, unreadable=None)
     return claims.release(again, attempts=0, not_before=None, told_at=None, handled_at=None)

@@ -87,6 +87,7 @@ class Maintenance:
         await db.call(claims.renew, OutboxRow, self._owner.name, self._sender.in_hand())
         self._sender.renewed_at = asked_at
         self._sender.share(colleagues)
+        self._consumer.share(colleagues)
 
 
 def release_expired() -> int:

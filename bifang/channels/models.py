@@ -1,5 +1,7 @@
 """The durable inbox and outbox. Rows are written only by the modules beside this one."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -26,8 +28,12 @@ OPEN = (State.PENDING, State.CLAIMED)
 class ClaimableRow(models.Model):
     """A row that one process works on at a time, and until when (`claims`). The concrete model has a ``state``.
 
-    ``token`` fences: a process writes only where it is still the one it was given.
+    ``token`` fences: a process writes only where it is still the one it was given. ``free`` and ``taken``: what its
+    states before and during a claim are called.
     """
+
+    free: ClassVar[str] = "pending"
+    taken: ClassVar[str] = "claimed"
 
     owner = models.CharField("处理进程", max_length=80, blank=True, default="")
     token = models.CharField(max_length=64, blank=True, default="")
@@ -74,6 +80,7 @@ class InboxRow(BoxRow):
     webhook_expires_at = models.DateTimeField(null=True, blank=True)
     unreadable = SealedField(null=True, blank=True, bound_to=("config_id", "kind", "external_id"))
     received_at = models.DateTimeField("收到时间")
+    said_ms = models.BigIntegerField(default=0, db_default=0, editable=False)
     told_at = models.DateTimeField("告知排队时间", null=True, blank=True)
     handled_at = models.DateTimeField("完成时间", null=True, blank=True)
 

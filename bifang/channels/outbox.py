@@ -23,7 +23,7 @@ from bifang.channels.ports import (
     Turn,
 )
 from bifang.channels.targets import pack_target, target_key, to_ms, unpack_target
-from bifang.core.db import database_now
+from bifang.core.db import database_now, short_transaction
 from bifang.core.errors import BifangError
 from bifang.core.rows import insert_many
 from bifang.core.sealed import place_of
@@ -172,9 +172,10 @@ def mark_sent(items: Sequence[Sent]) -> list[None]:
         "file": None,
         **NOBODY,
     }
-    for delivered, ids in groups.items():
-        rows = OutboxRow.objects.filter(pk__in=ids)
-        rows.update(route=delivered.route, receipt=delivered.receipt[:200], not_before=None, **sent)
+    with short_transaction():
+        for delivered, ids in groups.items():
+            rows = OutboxRow.objects.filter(pk__in=ids)
+            rows.update(route=delivered.route, receipt=delivered.receipt[:200], not_before=None, **sent)
     return [None] * len(items)
 
 

@@ -12,16 +12,9 @@ from urllib.parse import quote, unquote
 
 from bifang.channels.markup import LONGEST, safe_markdown
 from bifang.channels.ports import Button, Reply, Suggestion
+from bifang.channels.verbs import TAPPED
 from bifang.core.errors import InvalidInput
 
-# What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
-VERBS: Final = frozenset(
-    {
-        "确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务", "指派给我", "静默", "查看", "接受换班", "不换",
-        "更多", "处置", "影响", "待审批",
-    }
-)  # fmt: skip
-_AFTER: Final = {"静默": " 1小时"}  # what such a sentence ends with
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
 _BETWEEN: Final = " ｜ "
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
@@ -59,7 +52,9 @@ def with_taps(reply: Reply) -> str:
 
 def tap(suggestion: Suggestion) -> str:
     """A link whose label is exactly what a tap on it says in the reader's name. Raises InvalidInput."""
-    said = words(suggestion)
+    if not may_tap(suggestion):
+        raise InvalidInput("这句话不能做成点按即发的链接。")
+    said = str(suggestion)
     return f"[{said}]({_TAP}{quote(said, safe='-')})"
 
 
@@ -69,16 +64,10 @@ def said_by(address: str) -> str:
 
 
 def may_tap(suggestion: Suggestion) -> bool:
-    """Is it nothing but one of our verbs and an id?"""
+    """Is it nothing but one of our verbs, an id, and what always follows?"""
     verb, code = suggestion.verb, suggestion.code
-    return verb in VERBS and (bool(_CODE.fullmatch(code)) if code else verb not in _AFTER)
-
-
-def words(suggestion: Suggestion) -> str:
-    """What it says, tapped or typed. Raises InvalidInput for what is in no table."""
-    if not may_tap(suggestion):
-        raise InvalidInput("这句话不能做成点按即发的链接。")
-    return f"{suggestion.verb} {suggestion.code}{_AFTER.get(suggestion.verb, '')}".strip()
+    after = TAPPED.get(verb)
+    return suggestion.rest == after and bool(_CODE.fullmatch(code) if code else not after)
 
 
 def before_taps(text: str) -> str:

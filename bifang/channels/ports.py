@@ -35,6 +35,7 @@ class Incoming:
     """One thing received, normalised. (config_id, kind, external_id) is its identity for deduplication.
 
     ``external_id`` is DingTalk's msgId for chat, eventId for events, the frame's messageId for cards.
+    ``said_ms`` is when the platform says it was said (epoch ms; 0: it does not say).
     ``urgent`` rows (确认, 同意, 拒绝, 停止) never wait behind a turn of the same sender.
     ``unreadable`` holds the raw frame when a database cannot hold its text: stored as a dead letter.
     """
@@ -49,6 +50,7 @@ class Incoming:
     target: ReplyTarget | None = None
     urgent: bool = False
     unreadable: bytes = b""
+    said_ms: int = 0
     reason: str = ""
 
 
@@ -86,13 +88,18 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Something the reader may want to say next: tapped or typed, it is the same words.
+    """A sentence that the reader may send next; ``str`` gives it. The product makes them in one module only.
 
-    ``verb`` is one of `bifang.channels.outgoing.VERBS`, ``code`` what it is about. Never a decision for others.
+    ``verb`` is one of `bifang.channels.verbs.Verb` ("" for a question), ``code`` what it is about, ``rest`` what
+    follows. Verb and code alone can be a link that sends them (`bifang.channels.outgoing.may_tap`).
     """
 
     verb: str
     code: str = ""
+    rest: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.verb, self.code, self.rest)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Sender:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._more = asyncio.Event()
-        self._sent: Batcher[Sent, None] = Batcher(outbox.mark_sent)
+        self._sent: Batcher[Sent, None] = Batcher(outbox.mark_sent, submit=db.promptly)
         self._journal = Journal(log, channel.name)
         self.renewed_at = time.monotonic()
 

@@ -1,23 +1,77 @@
 """What the commands of long-running services have in common: what is checked, and how they fail."""
 
+import _thread
 import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from bifang.channels import service
+from bifang.channels import processes
+from bifang.channels.claims import Remit
 from bifang.channels.client_threads import Trade
 from bifang.channels.processes import Owner
-from bifang.channels.supervisor import DatabaseGone
+from bifang.channels.supervisor import DatabaseGone, Supervisor
 from bifang.channels.worker import WorkerLoop
-from bifang.core import configs
+from bifang.core import configs, db
 from bifang.core.errors import BifangError
 from bifang.core.keys import keyring
 from bifang.core.models import SystemConfig
 from bifang.core.startup import await_database
 
 log = logging.getLogger(__name__)
+
+# The worker process: its start, its signals and its end. What it is made of: assembly.
+
+SWITCH_S = 0.001  # a thread that has something to store waits so long for one that computes, again and again
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(trade: Trade, build_loop: Callable[[Owner], WorkerLoop], config_id: int | None) -> None:
+    """Run until a signal. Raises ConfigError, DatabaseGone."""
+    sys.setswitchinterval(SWITCH_S)
+    stop = threading.Event()
+    owner = processes.take_name(Remit(trade.kind, config_id))
+    supervisor = Supervisor(owner, lambda: build_loop(owner), stop, trade, config_id)
+    _listen(stop, supervisor)
+    log.info("%s 长连接服务已启动（进程 %s）", trade.kind, owner.name)
+    try:
+        supervisor.run(settings.STOP_GRACE_S)
+    finally:
+        db.shut_down()
+        owner.close()
+        log.info("%s 长连接服务已停止", trade.kind)
+
+
+def _listen(stop: threading.Event, supervisor: Supervisor) -> None:
+    """The first signal stops in good order, the second at once.
+
+    In a thread: the one that is interrupted may hold the lock of an event, and would wait for itself for ever.
+    """
+    asked = False
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(128 + number)
+        asked = True
+        _thread.start_new_thread(begin, ())
+
+    def begin() -> None:
+        stop.set()
+        supervisor.nudge()
+
+    for number in SIGNALS:
+        signal.signal(number, on_signal)
+
+
 DATABASE_WAIT = 60.0  # seconds for a database that starts together with us
 WHERE = "请在「系统配置」中修改。"
 
@@ -40,7 +94,7 @@ class ServiceCommand(BaseCommand):
             if options["config_id"] is not None:
                 _check_config(self.trade, options["config_id"])
             connections.close_all()
-            service.run(self.trade, self.build_loop, options["config_id"])
+            run(self.trade, self.build_loop, options["config_id"])
         except BifangError as error:
             raise CommandError(error.message) from None
         except DatabaseGone:

@@ -1,4 +1,4 @@
-"""Whether a database can hold what arrived. PostgreSQL holds no NUL, no database holds lone surrogates."""
+"""Whether what arrived from a platform can be stored as it is. PostgreSQL holds no NUL, no database holds lone surrogates."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,9 @@ from typing import Any
 
 from bifang.channels.ports import Incoming
 
+OURS = (
+    "web:"  # how the conversations on our own pages begin: whose they are is said by it, so no platform may
+)
 LONGEST_ID = 200  # characters, the width of the columns
 DEEPEST = 100  # levels of JSON; SQLite takes 1000
 _SIGNS = ("\\u0000", "\\ud", "\\uD", "\\u005")  # the last: a backslash, of JSON inside of JSON
@@ -16,6 +19,8 @@ def unstorable(item: Incoming, raw: str) -> str:
     ids = (item.external_id, item.conversation_id, item.sender_id)
     if any(len(one) > LONGEST_ID for one in ids):
         return f"消息的标识超过 {LONGEST_ID} 个字符，不像是平台发来的。"
+    if item.conversation_id.startswith(OURS):
+        return "会话的标识写着是毕方自己的网页，不像是平台发来的。"
     if item.kind != "chat" and (_too_deep(item.payload) or _has_odd_numbers(item.payload)):
         return f"消息中有数据库无法保存的数据（不是数的数，或超过 {DEEPEST} 层）。"
     if not any(sign in raw for sign in _SIGNS):

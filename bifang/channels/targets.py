@@ -30,6 +30,14 @@ def from_ms(milliseconds: int) -> datetime | None:
         return None
 
 
+def read_ms(text: str) -> int:
+    """Epoch ms as a platform writes it; 0 for what is no number."""
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return 0
+
+
 def to_ms(moment: datetime) -> int:
     """The reverse."""
     return int(moment.timestamp() * 1000)

@@ -11,10 +11,10 @@ from django.db.models import F, Q
 from django.dispatch import Signal
 from django.utils import timezone
 
-from bifang.core import references
+from bifang.core import config_rules, references
 from bifang.core.changes import PROGRAM, Author, Change, record
 from bifang.core.errors import BifangError, ConfigError, SecretError
-from bifang.core.fields import Setting, TextField
+from bifang.core.fields import TextField
 from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
 from bifang.core.redaction import redact
@@ -27,9 +27,6 @@ COLUMNS: Final = (
 NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="给人看的名字；同类配置中不能重名。"
 )
-RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
-FROM_FILE: Final = "只能由运维写在文件里，用 apply_configs 写入。"
-LETS_IN: Final = "这份配置决定谁可以登录（「允许用钉钉登录」），只有超级管理员可以修改；启用和停用不受限制。"
 _uses: list[Callable[[SystemConfig], list[str]]] = []
 created = Signal()  # with ``config``, in the transaction that makes a new configuration
 Values = dict[str, Any]
@@ -141,52 +138,20 @@ def _judged(
     row: SystemConfig, name: str, enabled: bool, old: Values, given: Mapping[str, Any], author: Author
 ) -> Values:
     kind = get_kind(row.kind)
-    new, errors = _cleaned(kind, old, given, author)
+    new, errors = config_rules.cleaned(kind, old, given, author)
     directed = any(field.directs and new[key] != old[key] for key, field in kind.fields.items())
     if not row._state.adding and directed:
-        errors = _entered_again(kind, old, given) | errors
-    if not author.superuser and new != old and (kind.is_reserved(old) or kind.is_reserved(new)):
-        errors[""] = LETS_IN
+        errors = config_rules.entered_again(kind, old, given) | errors
+        new |= {name: "" for name, field in kind.fields.items() if field.made}
+    told = row._state.adding or new != old or name.strip() != row.name or (enabled and not row.enabled)
+    if told and (why := config_rules.reserved(row, old, new, author)):
+        errors[""] = why
     stopped = not (row._state.adding or enabled or new != old)  # whatever is stored, it can be switched off
     errors |= {} if errors or stopped else kind.contradictions(new)
     errors = _conflicts(row, name.strip(), enabled, new) | errors
     if errors:
         raise FieldErrors(errors)
     return {**new, **kind.completed(new)}
-
-
-def _cleaned(
-    kind: type[Kind], old: Values, given: Mapping[str, Any], author: Author
-) -> tuple[Values, dict[str, str]]:
-    values, errors = dict(old), {}
-    for name, field in kind.fields.items():
-        try:
-            if name in given or (field.required and not old[name]):
-                values[name] = _clean(field, old[name], given.get(name), author)
-        except ValidationError as error:
-            errors[name] = "".join(error.messages)
-    return values, errors
-
-
-def _clean(field: Setting, old: Any, value: Any, author: Author) -> Any:
-    if field.sealed and (value is None or (field.required and not value)) and old:
-        return old
-    new = field.clean("" if value is None and field.sealed else value)
-    if field.from_file and not author.operator and new != old:
-        raise ValidationError(FROM_FILE)
-    # Also what is stored already: nobody learns by typing it what that is.
-    directs = field.directs and (new != old or (field.sealed and new))
-    if not author.superuser and (directs or field.references(new)):
-        raise ValidationError(RESERVED)
-    return new
-
-
-def _entered_again(kind: type[Kind], old: Values, given: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name: f"修改了地址，请重新填写{field.label}（防止密钥被发往别处）。"
-        for name, field in kind.fields.items()
-        if field.sealed and not field.directs and not field.from_file and old[name] and not given.get(name)
-    }
 
 
 def _conflicts(row: SystemConfig, name: str, enabled: bool, values: Values) -> dict[str, str]:
@@ -272,6 +237,9 @@ def uses_of(config: SystemConfig) -> list[str]:
 
 def archive(config: SystemConfig, author: Author = PROGRAM) -> None:
     """Take a configuration out of use, keeping the row for the records that name it. Raises ConfigError."""
+    values = values_of(config)[0]
+    if why := config_rules.unarchivable(config, values, author):
+        raise ConfigError(why)
     if users := users_of(config):
         names = "、".join(user.name for user in users)
         raise ConfigError(f"配置「{config.name}」正被 {names} 使用；请先在那里改用别的 AI 配置。")

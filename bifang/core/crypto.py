@@ -4,8 +4,7 @@ Keys are 32 bytes in urlsafe base64, as `cryptography` generates them for Fernet
 opens, so that keys can be rotated while the system runs. Values are sealed with AES-256-GCM: every message brings
 a webhook to seal, and Fernet takes four times as long.
 
-A seal is bound to its place (table, column and row): carried to another one, it does not open. Seals of earlier
-versions were bound to nothing; they are opened only to be sealed anew (`rotate_encryption_key`).
+A seal is bound to its place (table, column and row): carried to another one, it does not open.
 """
 
 import base64
@@ -14,42 +13,40 @@ import secrets
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bifang.core.errors import SecretError
 
-OLD_SEAL = (
-    "这个密文是旧版本保存的，没有绑定到它所在的记录，不再直接使用。请执行 python manage.py rotate_encryption_key 重新加密，"
-    "几秒后自动恢复。"
-)
 UNREADABLE = "密文无法解密：加密密钥与保存时的不一致。请恢复原来的密钥（BIFANG_ENCRYPTION_KEY 或数据目录中的 encryption.key），或重新填写该密钥字段。"
 _BOUND: Final = "3."  # before a token
-_UNBOUND: Final = ("2.", "gAAAA")  # earlier: GCM without a place, Fernet
 _NONCE: Final = 12
+_KEY_BYTES: Final = 32
 
 
 class _Key:
     def __init__(self, text: str) -> None:
-        self._fernet = Fernet(text.encode())
-        derive = HKDF(SHA256(), 32, salt=None, info=b"bifang seal 2")
-        self._gcm = AESGCM(derive.derive(base64.urlsafe_b64decode(text)))
+        secret = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
+        if len(secret) != _KEY_BYTES:
+            raise ValueError("no key")
+        derive = HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"bifang seal 2")
+        self._gcm = AESGCM(derive.derive(secret))
 
     def seal(self, plain: bytes, place: bytes) -> str:
         nonce = secrets.token_bytes(_NONCE)
         return _BOUND + base64.urlsafe_b64encode(nonce + self._gcm.encrypt(nonce, plain, place)).decode()
 
-    def open(self, token: str, place: bytes | None) -> bytes:
-        """``place`` None: a seal of an earlier version. Raises InvalidToken, InvalidTag, ValueError."""
-        if token.startswith(_UNBOUND[1]):
-            return self._fernet.decrypt(token.encode())
+    def open(self, token: str, place: bytes) -> bytes:
+        """Raises InvalidTag, ValueError."""
+        if not token.startswith(_BOUND):
+            raise ValueError("no token of ours")
         sealed = base64.b64decode(token[len(_BOUND) :].encode(), altchars=b"-_", validate=True)
         return self._gcm.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
 
 
-_UNOPENED: Final = (InvalidToken, InvalidTag, ValueError)
+_UNOPENED: Final = (InvalidTag, ValueError)
 
 
 class Keyring:
@@ -74,22 +71,9 @@ class Keyring:
 
     def open(self, token: str, place: str) -> Any:
         """Ciphertext → JSON value. Raises SecretError."""
-        if token.startswith(_UNBOUND):
-            raise SecretError(OLD_SEAL)
-        if not token.startswith(_BOUND):
-            raise SecretError(UNREADABLE)
-        return self._open(token, _bytes(place))
-
-    def open_unbound(self, token: str) -> Any:
-        """What an earlier version sealed, to be sealed anew. Raises SecretError."""
-        if not token.startswith(_UNBOUND):
-            raise SecretError(UNREADABLE)
-        return self._open(token, None)
-
-    def _open(self, token: str, place: bytes | None) -> Any:
         for key in self._keys:
             try:
-                return json.loads(key.open(token, place).decode("utf-8", "surrogatepass"))
+                return json.loads(key.open(token, _bytes(place)).decode("utf-8", "surrogatepass"))
             except _UNOPENED:
                 continue
         raise SecretError(UNREADABLE)
@@ -100,7 +84,7 @@ class Keyring:
             self._keys[0].open(token, _bytes(place))
         except _UNOPENED:
             return False
-        return token.startswith(_BOUND)
+        return True
 
 
 def _bytes(text: str) -> bytes:

@@ -1,19 +1,25 @@
 """The database: from asynchronous code, by threads of its own, and in statements given as text.
 
-SQLite gets one thread (it has one writer), PostgreSQL a few. Django's ``a…`` ORM methods are not used: eight
-loops would share one thread of asgiref. What is written often goes together (`batcher`).
+SQLite gets one thread (it has one writer), PostgreSQL a few; and what must not wait behind answers one beside them
+(`promptly`). Django's ``a…`` ORM methods are not used: eight loops would share one thread of asgiref. What is written
+often goes together (`batcher`).
 """
 
 import asyncio
+import itertools
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import datetime
+from functools import partial
+from queue import PriorityQueue
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections, transaction
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
@@ -36,6 +42,18 @@ def database_now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         row: tuple[datetime] = cursor.fetchone()
     return row[0]
+
+
+_turn = threading.Lock()
+
+
+@contextmanager
+def short_transaction() -> Iterator[None]:
+    """A transaction of a few milliseconds that writes. On SQLite the threads of a process take turns by a lock, which wakes
+    the next at once: SQLite itself only looks again, at last every 100 ms."""
+    alone = on_postgresql() or connection.in_atomic_block
+    with nullcontext() if alone else _turn, transaction.atomic():
+        yield
 
 
 def run(text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -66,16 +84,41 @@ def _prepared_cursor() -> Any:
     return psycopg.Cursor(link.connection)
 
 
+# Whose call it is: a lower number goes first. A turn has its row's, so that a burst is answered one after the other:
+# taken in turns, a step each, all would be ready, sent and written down at the same time at the end.
+rank: ContextVar[int] = ContextVar("rank", default=0)
+
+
 class DatabaseThreads:
-    """Runs functions on threads that own their connections."""
+    """Runs functions on threads that own their connections, by `rank` and then in order."""
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="db")
+        self._waiting: PriorityQueue[tuple[int, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
+        self._numbers = itertools.count()
         self.count = count
 
     def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
         """Run soon on a database thread."""
-        return self._pool.submit(_guarded, function, args, kwargs)
+        future: Future[T] = Future()
+        work = partial(_guarded, function, args, kwargs)
+        self._waiting.put((rank.get(), next(self._numbers), future, work))
+        self._pool.submit(self._run_first)
+        return future
+
+    @property
+    def waiting(self) -> int:
+        """Calls that no thread has begun."""
+        return self._waiting.qsize()
+
+    def _run_first(self) -> None:
+        *_, future, work = self._waiting.get()
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
 
     def close(self) -> None:
         """Finish what was submitted, close every connection, end the threads."""
@@ -106,6 +149,7 @@ def _close_connection(barrier: threading.Barrier) -> None:
 _lock = threading.Lock()
 _threads: DatabaseThreads | None = None
 _apart: DatabaseThreads | None = None
+_prompt: DatabaseThreads | None = None
 
 
 def threads() -> DatabaseThreads:
@@ -115,6 +159,21 @@ def threads() -> DatabaseThreads:
         if _threads is None:
             _threads = DatabaseThreads(settings.DB_THREADS if on_postgresql() else 1)
         return _threads
+
+
+def backlog() -> int:
+    """How many calls wait for a database thread."""
+    return threads().waiting
+
+
+def promptly(work: Callable[[], None]) -> None:
+    """Run what is short on a thread of its own, where no answer is ahead: what was received is stored, what was sent noted."""
+    global _prompt
+    with _lock:
+        if _prompt is None:
+            _prompt = DatabaseThreads(1)
+        prompt = _prompt
+    prompt.submit(work)
 
 
 def _thread_apart() -> DatabaseThreads:
@@ -130,9 +189,9 @@ def _thread_apart() -> DatabaseThreads:
 
 def shut_down() -> None:
     """End the database threads; the next call starts new ones."""
-    global _threads, _apart
+    global _threads, _apart, _prompt
     with _lock:
-        ending, _threads, _apart = (_threads, _apart), None, None
+        ending, _threads, _apart, _prompt = (_threads, _apart, _prompt), None, None, None
     for each in ending:
         if each is not None:
             each.close()

@@ -28,23 +28,26 @@ class Setting(forms.Field):
     """``sealed`` values are encrypted and never sent back; one that ``directs`` says where secrets go.
 
     ``group``: under which heading it stands; ``advanced`` ones are folded away; what is set ``elsewhere`` has a page of
-    its own; ``from_file``: only the operator's file (apply_configs) sets it, no page does.
+    its own; ``from_file``: only the operator's file (apply_configs) sets it, no page does; ``account``: at a service that
+    many use, it says whose account what we say goes to.
     """
 
     sealed: ClassVar[bool] = False
+    made: ClassVar[bool] = False
     elsewhere: ClassVar[bool] = False
     directs: ClassVar[bool] = False
     nothing: ClassVar[Any] = ""
 
     def __init__(
         self, label: str, *, required: bool = False, advanced: bool = False, group: str = "",
-        from_file: bool = False, **options: Any,
+        from_file: bool = False, account: bool = False, **options: Any,
     ) -> None:  # fmt: skip
         options = {"initial": self.nothing, "error_messages": {"required": f"请填写{label}。"}, **options}
         super().__init__(label=label, required=required, **options)
         self.advanced = advanced
         self.group = group
         self.from_file = from_file
+        self.account = account
 
     def check(self, value: Any) -> None:
         """Raises ConfigError for a value that may not be used here; asked when it is stored and when it is used."""
@@ -59,6 +62,10 @@ class Setting(forms.Field):
             self.check(value) if value else None
         except BifangError as error:
             raise ValidationError(error.message) from None
+
+    def reserved(self, old: Any, new: Any) -> str:
+        """Why only a superuser may put the stored value ``new`` in the place of ``old``; "" if others may as well."""
+        return ""
 
     def references(self, value: Any) -> tuple[str, ...]:
         """Where a stored value is read from."""
@@ -207,6 +214,13 @@ class SecretField(TextField):
 
     def shown(self, value: Any) -> str:
         return f"引用 {value}" if references.is_reference(value) else "已设置" if value else ""
+
+
+class MadeField(SecretField):
+    """A secret that we make up ourselves (`Kind.completed`): nobody enters it, nobody sees it, a new address gets a new one."""
+
+    elsewhere = True
+    made = True
 
 
 class AddressField(TextField):

@@ -21,7 +21,7 @@ _grants: list[tuple[str, str]] = []
 
 
 def grant(group: str, *permissions: str) -> None:
-    """`permissions` are patterns like ``channels.view_*``; called when an application's admin is loaded."""
+    """`permissions` are patterns like ``channels.view_*``; called when an application's `rights` are loaded, at the start."""
     if group not in GROUPS:
         raise ValueError(group)
     _grants.extend((group, permission) for permission in permissions)
@@ -29,10 +29,8 @@ def grant(group: str, *permissions: str) -> None:
 
 def ensure_groups(sender: AppConfig, using: str = "default", **_: Any) -> None:
     """Receiver of ``post_migrate``: make the groups and give them the permissions on the sender's models."""
-    from django.contrib import admin
     from django.contrib.auth.models import Group, Permission
 
-    admin.autodiscover()  # where the grants are made; only the web application loads it by itself
     patterns = [(group, name) for group, name in _grants if name.startswith(f"{sender.label}.")]
     if not patterns:
         return
@@ -42,3 +40,7 @@ def ensure_groups(sender: AppConfig, using: str = "default", **_: Any) -> None:
         codename = pattern.partition(".")[2]
         wanted = [permission for permission in known if fnmatchcase(permission.codename, codename)]
         groups[group].permissions.add(*wanted)
+
+
+grant(OPERATOR, "core.view_*", "core.add_systemconfig", "core.change_systemconfig", "core.change_switch")
+grant(AUDITOR, "core.view_*", "auth.view_*", "admin.view_logentry", "django_q.view_*")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from bifang.core.extensions import Extension
 from bifang.core.failures import explain
 from bifang.core.redaction import redact
 
@@ -72,6 +73,22 @@ def register_check(
     _checks[name] = HealthCheck(name, label, run, remedy, needs)
 
 
+def known_checks() -> tuple[str, ...]:
+    """The names of those that are registered."""
+    return tuple(_checks)
+
+
+def unfit_check(extension: Extension[Any]) -> str:
+    """Why this cannot be a check; "" if it can."""
+    check = extension.adds
+    if not isinstance(check, HealthCheck) or not callable(check.run):
+        return "adds 应当是 HealthCheck"
+    if not isinstance(extension.adds.remedy, str) or not isinstance(extension.adds.needs, tuple):
+        return "检查的 remedy 应当是文字，needs 是元组"
+    same = (check.name, check.label) == (extension.name, extension.label)
+    return "" if same else "检查的 name 和 label 应当与扩展的相同"
+
+
 def check_health() -> HealthReport:
     """Run every check. Never raises."""
     passed: set[str] = set()
@@ -91,12 +108,14 @@ def _run(check: HealthCheck, passed: set[str]) -> HealthFinding:
         return HealthFinding(check.name, check.label, "skipped", text, text)
     try:
         text = check.run()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a package's may even try to end the process
         return HealthFinding(check.name, check.label, "failed", check.remedy, _detail(check, error))
-    return HealthFinding(check.name, check.label, "ok", "正常", text)
+    return HealthFinding(check.name, check.label, "ok", "正常", str(text))
 
 
-def _detail(check: HealthCheck, error: Exception) -> str:
+def _detail(check: HealthCheck, error: BaseException) -> str:
     known = explain(error)
     if not known:
         log.error("健康检查「%s」出错", check.label, exc_info=error)

@@ -17,6 +17,7 @@ class Kind:
     which a kind is chosen; ``start`` says why to begin with it, "" for one that is not begun with. ``groups``: where
     the values of a group of fields are found. ``boxes``: the fields of its form, without those that are set elsewhere or from a file.
     ``corporation``: of a chat platform, the field that says whose people it talks with; "" for what is no chat.
+    ``carries``: does it carry out approved actions?
     ``ids_of_application``: are people's ids those of one application, and another one's of the same corporation different?
     """
 
@@ -30,6 +31,7 @@ class Kind:
     place: ClassVar[int] = 99
     corporation: ClassVar[str] = ""
     ids_of_application: ClassVar[bool] = False
+    carries: ClassVar[bool] = False
     groups: ClassVar[Mapping[str, str]] = {}
     fields: ClassVar[Mapping[str, "Setting"]] = {}
     boxes: ClassVar[Mapping[str, "Setting"]] = {}
@@ -64,14 +66,17 @@ class Kind:
         return frozenset()
 
     @classmethod
-    def is_reserved(cls, values: Mapping[str, Any]) -> bool:
-        """May only a superuser change what a configuration with these values says?"""
-        return False
+    def vouches(cls, values: Mapping[str, Any]) -> str:
+        """Why a configuration with these values says whose word counts; "" if it does not.
+
+        One that does is made, changed, switched on and archived by superusers alone.
+        """
+        return ""
 
     @classmethod
     def needs_superuser(cls) -> bool:
-        """Can nobody else make one, because it must say where secrets go?"""
-        return any(field.directs and field.required for field in cls.fields.values())
+        """Can nobody else make one, because it must say where secrets go, or whose account is used?"""
+        return any((field.directs or field.account) and field.required for field in cls.fields.values())
 
 
 _kinds: dict[str, type[Kind]] = {}
@@ -98,6 +103,11 @@ def all_kinds() -> list[type[Kind]]:
 def chat_kinds() -> list[str]:
     """The names of those through which people talk with us."""
     return [kind.name for kind in all_kinds() if kind.corporation]
+
+
+def carrying_kinds() -> list[str]:
+    """The names of those that carry out approved actions."""
+    return [kind.name for kind in all_kinds() if kind.carries]
 
 
 def corporation_key(name: str) -> str:

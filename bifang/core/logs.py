@@ -3,15 +3,18 @@
 import logging
 import os
 import re
+import sys
 import threading
 import time
 from collections import deque
 from pathlib import Path
 from typing import Any
 
-from concurrent_log_handler import ConcurrentRotatingFileHandler
+# It locks files by portalocker, which imports redis too where that is installed: 9 MB in every process, for nothing.
+sys.modules.setdefault("portalocker.redis", None)  # type: ignore[arg-type]
+from concurrent_log_handler import ConcurrentRotatingFileHandler  # noqa: E402
 
-from bifang.core.redaction import redact
+from bifang.core.redaction import redact  # noqa: E402
 
 INTERVAL = 0.2
 FIELDS = ("config", "conversation", "message_id", "event", "worker")

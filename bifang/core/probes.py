@@ -41,6 +41,9 @@ class ProbeMiddleware:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         response = probe(request)
         response.headers["Cache-Control"] = "no-store"
+        response.headers["Content-Length"] = str(
+            len(response.content)
+        )  # else the connection ends with the answer
         return response
 
 

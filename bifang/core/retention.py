@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from bifang.core.db import database_now
+from bifang.core.rows import count_each
 
 log = logging.getLogger(__name__)
 JOB: Final = f"{__name__}.run"
@@ -94,14 +95,19 @@ def breathe() -> None:
     _pause.wait(BREATH_S)
 
 
-def standings() -> list[RetentionStanding]:
-    """Of everything that is kept, for people."""
-    return [_standing(each) for each in _keepings]
+def retention_state() -> list[RetentionStanding]:
+    """Of everything that is kept, for people. One statement, and another for each that is late."""
+    asked = [_left_behind(each).values("pk")[:1] for each in _keepings]
+    found = count_each(asked)
+    return [_standing(each, is_late=bool(number)) for each, number in zip(_keepings, found, strict=True)]
 
 
-def _standing(keeping: Keeping) -> RetentionStanding:
-    late = None
-    if keeping.days:
-        rows = keeping.rows(database_now() - timedelta(days=keeping.days) - LATE)
-        late = rows.values_list(keeping.column, flat=True).first()
-    return RetentionStanding(keeping.label, keeping.days, late)
+def _standing(keeping: Keeping, *, is_late: bool) -> RetentionStanding:
+    oldest = _left_behind(keeping).values_list(keeping.column, flat=True).first() if is_late else None
+    return RetentionStanding(keeping.label, keeping.days, oldest)
+
+
+def _left_behind(keeping: Keeping) -> "QuerySet[Any]":
+    """What should be gone since `LATE`; nothing of what is kept for ever."""
+    rows = keeping.rows(database_now() - timedelta(days=keeping.days) - LATE)
+    return rows if keeping.days else rows.none()

@@ -88,10 +88,44 @@ explain_pip() {
     fail "$(tail -n 15 "$log")" "安装依赖失败，完整记录在 $log。"
 }
 
+count_installed() {
+    find "$venv" -maxdepth 5 -name '*.dist-info' 2>/dev/null | wc -l | tr -d ' '
+}
+
+# How far pip is with $1: packages found of those in the lock, then packages written. One line that moves in a
+# terminal; elsewhere a line for each tenth.
+show_progress() {
+    total=$(grep -c '^[a-zA-Z0-9]' "${1%.txt}.lock")
+    had=$(count_installed)
+    shown=
+    while kill -0 "$pip" 2>/dev/null; do
+        sleep 0.5
+        step=下载 most=$total
+        done=$(grep -cE '^(Collecting|Processing|Requirement already|Ignoring)' "$log") || done=0
+        if grep -q '^Installing collected' "$log"; then
+            step=写入 most=$done done=$(($(count_installed) - had))
+        fi
+        if [ -t 1 ]; then
+            printf '\r· 安装依赖 %s：%s %s/%s ' "$1" "$step" "$done" "$most"
+        elif [ "$shown" != "$step$((done * 10 / (most + 1)))" ]; then
+            shown="$step$((done * 10 / (most + 1)))"
+            echo "· 安装依赖 $1：$step $done/$most"
+        fi
+    done
+    [ ! -t 1 ] || echo
+}
+
+# The lock holds everything: pip need not look for what a package needs, and what is never imported is never compiled.
 install() {
-    echo "· 安装依赖 $1（第一次约一两分钟）"
+    : >"$log"
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_RETRIES=${PIP_RETRIES:-2} PIP_DEFAULT_TIMEOUT=${PIP_DEFAULT_TIMEOUT:-15} \
-        "$venv/bin/python" -m pip install --require-hashes -r "${1%.txt}.lock" >"$log" 2>&1 || explain_pip "$1"
+        "$venv/bin/python" -m pip install --no-deps --no-compile --require-hashes -r "${1%.txt}.lock" >"$log" 2>&1 &
+    pip=$!
+    # A program in the background does not hear Ctrl-C.
+    trap 'kill "$pip" 2>/dev/null; wait "$pip" || :; exit 130' INT TERM HUP
+    show_progress "$1"
+    wait "$pip" || explain_pip "$1"
+    trap - INT TERM HUP
     fingerprint "$1" >"$venv/installed-$1" || fail "写不了 $venv/installed-$1，请检查权限。"
     if [ "$1" = requirements-dev.txt ]; then
         fingerprint requirements.txt >"$venv/installed-requirements.txt"

@@ -8,9 +8,9 @@ from bifang.channels.ports import Incoming
 from dingtalk_integration.cards.content import values_of
 from dingtalk_integration.handlers.contents import mapping_of, text_of
 from dingtalk_integration.stream.frames import Ack, Frame, card_ack
-from secops_agent.agent import clicks
-from secops_agent.agent.buttons import Pressed
-from secops_agent.agent.clicks import Outcome, face_of
+from secops_agent.agent.acting import clicks
+from secops_agent.agent.acting.buttons import Pressed
+from secops_agent.agent.acting.clicks import Outcome, face_of
 
 DECIDE_WITHIN_S: Final = 1.5  # DingTalk waits about 2 s for the ack
 UPDATE_BY_KEY: Final = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
@@ -24,7 +24,7 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
         config_id=config_id,
         kind="card",
         external_id=frame.message_id,
-        conversation_id=text_of(data, "spaceId"),
+        conversation_id=_group_of(text_of(data, "spaceId")),
         sender_id=text_of(data, "userId"),
         payload={
             "out_track_id": text_of(data, "outTrackId"),
@@ -33,6 +33,12 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
             "params": private.get("params"),
         },
     )
+
+
+def _group_of(space: str) -> str:
+    """The group in which it was clicked; "" for the chat of one person, and for what is no conversation of DingTalk's."""
+    named = space.rpartition("IM_GROUP.")[2]
+    return named if named.startswith("cid") else ""
 
 
 async def decide(item: Incoming) -> tuple[Incoming, Ack]:

@@ -6,22 +6,24 @@ from typing import Any
 
 from bifang.channels.markup import literal
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.channels.targets import read_ms
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.configs import learn
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
-from dingtalk_integration.handlers.happenings import SOURCE
+from dingtalk_integration.handlers.organisation_events import SOURCE
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.purposes import spending
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from dingtalk_integration.webhook.frames import HTTP
-from secops_agent.agent.attachments import Attachment
-from secops_agent.agent.group_watch import GroupWatch
-from secops_agent.agent.service import Agent, Asking
-from secops_agent.agent.urgency import is_urgent
-from secops_agent.services.people.staff import learn_corporation
+from secops_agent.agent.acting.attachments import Attachment
+from secops_agent.agent.acting.urgency import is_urgent
+from secops_agent.agent.conversation.group_watch import GroupWatch
+from secops_agent.agent.service import Agent, Talk
+from secops_agent.models import Role
+from secops_agent.services.people.staff import Person, learn_corporation
 from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
         payload=_payload(frame, data, content),
         target=_target(data),
         urgent=is_urgent(content.text),
+        said_ms=read_ms(text_of(data, "createAt")),
     )
 
 
@@ -56,7 +59,7 @@ def _payload(frame: Frame, data: Mapping[str, Any], content: Content) -> dict[st
         "corp_id": text_of(data, "senderCorpId"),
         "robot_corp_id": text_of(data, "chatbotCorpId"),
         "conversation_title": literal(text_of(data, "conversationTitle"))[:200],
-        "created_ms": text_of(data, "createAt"),
+        "once_a_day": content.over_quota,
         "quoted": content.quoted,
         "cannot_read": content.cannot_read,
         "files": [dict(file) for file in content.files],
@@ -74,15 +77,8 @@ def _target(data: Mapping[str, Any]) -> ReplyTarget:
         staff_id=text_of(data, "senderStaffId"),
         robot_code=text_of(data, "robotCode"),
         webhook=text_of(data, "sessionWebhook"),
-        webhook_expires_ms=_milliseconds(expires),
+        webhook_expires_ms=read_ms(expires),
     )
-
-
-def _milliseconds(text: str) -> int:
-    try:
-        return int(float(text))
-    except (ValueError, OverflowError):
-        return 0
 
 
 class ChatTurns:
@@ -98,35 +94,31 @@ class ChatTurns:
     async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
         """The agent's answer; nothing for an outsider."""
         settings: DingTalkSettings = await self._configs.get(turn.config_id)
-        payload = turn.payload
+        payload, known = turn.payload, {"config": settings.id, "message_id": turn.external_id}
         staff_id, corp_id = payload.get("staff_id", ""), payload.get("corp_id", "")
         own = await self._corporation(settings, payload)
         # A page knows who is logged in, if not yet whose robot it is.
         if not own and not is_web(turn.target):
-            log.warning("dingtalk %s", UNKNOWN, extra={"config": settings.id, "message_id": turn.external_id})
+            log.warning("dingtalk %s", UNKNOWN, extra=known)
             return TurnResult(note=UNKNOWN)
         if not staff_id or corp_id != own:
-            log.info(
-                "dingtalk 忽略企业外人员的消息", extra={"config": settings.id, "message_id": turn.external_id}
-            )
+            log.info("dingtalk 忽略企业外人员的消息", extra=known)
             await self._groups.outsider(turn, own)
             return TurnResult(note=OUTSIDER)
         await self._groups.heard(turn)
-        return await self._agent.answer(
-            Asking(
-                turn=turn,
-                corp_id=corp_id,
-                staff_id=staff_id,
-                nick=payload.get("nick", "") or staff_id,
-                is_group=bool(turn.target and turn.target.is_group),
-                default_role=settings.default_role,
-                ai_configs=settings.ai_configs,
-                quoted=payload.get("quoted", ""),
-                cannot_read=payload.get("cannot_read", ""),
-                attachment=self._attachment(turn),
-            ),
-            sink,
+        talk = Talk(
+            Person(corp_id, staff_id, payload.get("nick", "") or staff_id, Role.NONE),
+            turn.text,
+            is_group=bool(turn.target and turn.target.is_group),
+            default_role=settings.default_role,
+            ai_configs=settings.ai_configs,
+            model_offers=settings.model_offers,
+            quoted=payload.get("quoted", ""),
+            cannot_read=payload.get("cannot_read", ""),
+            once_a_day=payload.get("once_a_day", False),
+            attachment=self._attachment(turn),
         )
+        return await self._agent.answer(turn, talk, sink)
 
     def _attachment(self, turn: Turn) -> Attachment | None:
         """The file that the message is; nothing of it is fetched before it is asked for."""

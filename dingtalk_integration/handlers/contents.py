@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bifang.channels.markup import literal
-from secops_agent.agent import unreadable
+from secops_agent.agent.conversation import unreadable
 
 log = logging.getLogger(__name__)
 LONGEST_QUOTE: Final = 1000
@@ -22,12 +22,16 @@ LONGEST_NAME: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """``text`` to answer; ``cannot_read`` says in Chinese why there is none; ``files`` are download codes."""
+    """``text`` to answer; ``cannot_read`` says in Chinese why there is none; ``files`` are download codes.
+
+    ``over_quota``: there will be no words in the next message either.
+    """
 
     text: str = ""
     quoted: str = ""
     files: tuple[Mapping[str, str], ...] = field(default=())
     cannot_read: str = ""
+    over_quota: bool = False
 
 
 CANNOT_READ = {
@@ -101,7 +105,8 @@ def _withheld(code: str) -> Content:
     """Neither text nor content came; DingTalk's own words are not ours to repeat."""
     code = code[:20] if code.isascii() and code.isalnum() else "未知"
     log.warning("dingtalk 收到没有内容的消息，错误码 %s（20001：本月消息额度用完）", code)
-    return Content(cannot_read=OVER_QUOTA if code == "20001" else WITHHELD.format(code=code))
+    over = code == "20001"
+    return Content(cannot_read=OVER_QUOTA if over else WITHHELD.format(code=code), over_quota=over)
 
 
 def _text(data: Mapping[str, Any]) -> Content:

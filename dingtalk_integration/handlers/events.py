@@ -3,7 +3,7 @@
 from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
 from bifang.core import db
 from dingtalk_integration.handlers.contents import text_of
-from dingtalk_integration.handlers.happenings import read_event
+from dingtalk_integration.handlers.organisation_events import read_event
 from dingtalk_integration.stream.frames import Frame
 from secops_agent.services.organisation.reactions import react
 

@@ -41,13 +41,18 @@ class Cards:
             return {"callbackType": "STREAM"}
         if not to.url:
             raise InvalidInput("没有设置 BIFANG_PUBLIC_URL，卡片按钮没有地址可以回调：改用文字消息。")
-        if not self._registered:
-            body = {
-                "callbackRouteKey": to.route_key, "callbackUrl": to.url, "apiSecret": to.secret, "forceUpdate": True,
-            }  # fmt: skip
-            await self._api.call("POST", "/v1.0/card/callbacks/register", body)
-            self._registered = True
+        await self._register(to)
         return {"callbackType": "HTTP", "callbackRouteKey": to.route_key}
+
+    async def _register(self, to: CardCallback) -> None:
+        """Once a process: the cards sent under this name before call back with this secret, too."""
+        if self._registered:
+            return
+        body = {
+            "callbackRouteKey": to.route_key, "callbackUrl": to.url, "apiSecret": to.secret, "forceUpdate": True,
+        }  # fmt: skip
+        await self._api.call("POST", "/v1.0/card/callbacks/register", body)
+        self._registered = True
 
     async def create_and_deliver(
         self,
@@ -80,6 +85,8 @@ class Cards:
         private: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Change the named variables, leaving the others; ``private``: staffId → that person's own values."""
+        if self._callback is not None and self._callback.url:
+            await self._register(self._callback)
         body: dict[str, Any] = {
             "outTrackId": track_id,
             "cardData": _card_data(values),

@@ -48,10 +48,12 @@ def card_callback(config: DingTalkSettings) -> CardCallback | None:
     if config.use_stream_push:
         return None
     url = address_of(config, CallbackDoor.CARDS) if settings.PUBLIC_URL else ""
-    mark = hashlib.sha256(f"{url}{card_secret(config)}".encode()).hexdigest()[:12]
-    return CardCallback(url, f"bifang-{config.id}-{mark}", card_secret(config))
+    return CardCallback(
+        url, f"bifang-{config.id}-{_mark(url, config.callback_path)}", config.callback_card_secret
+    )
 
 
-def card_secret(config: DingTalkSettings) -> str:
-    """The ``apiSecret`` that card callbacks are signed with: ours to choose, so that nobody has to type one."""
-    return hmac.new(config.callback_path.encode(), b"card callbacks", hashlib.sha256).hexdigest()
+def _mark(url: str, path: str) -> str:
+    """What tells one address from another. As it always was: what was sent under this name calls back with the new secret."""
+    keyed = hmac.new(path.encode(), b"card callbacks", hashlib.sha256).hexdigest()
+    return hashlib.sha256(f"{url}{keyed}".encode()).hexdigest()[:12]

@@ -12,6 +12,7 @@ def completed(values: Mapping[str, Any]) -> dict[str, str]:
         "callback_path": secrets.token_urlsafe(24),
         "callback_token": secrets.token_hex(16),
         "callback_aes_key": _aes_key(),
+        "callback_card_secret": secrets.token_hex(32),
     }
     return {name: value for name, value in made.items() if not values.get(name)}
 

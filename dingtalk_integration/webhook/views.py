@@ -1,25 +1,105 @@
 """The three doors that DingTalk calls. Unknown paths and forgeries learn nothing; success is said after the commit only."""
 
 import asyncio
+import contextlib
 import json
 import logging
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from bifang.core import db
+from bifang.core.db import database_now
+from bifang.core.models import SystemConfig
 from dingtalk_integration.config import NO_CORPORATION, DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake
-from dingtalk_integration.models import CallbackDoor
+from dingtalk_integration.models import CallbackDoor, CallbackState, UsedSignature
 from dingtalk_integration.stream.frames import Ack, Frame
-from dingtalk_integration.webhook import calls, signatures, signatures_used
-from dingtalk_integration.webhook.addresses import card_secret, find_config
+from dingtalk_integration.webhook import signatures
+from dingtalk_integration.webhook.addresses import find_config
 from dingtalk_integration.webhook.frames import card_frame, chat_frame, event_frame
-from dingtalk_integration.webhook.signatures import EventCrypto, Refused
+from dingtalk_integration.webhook.signatures import WINDOW_MS, EventCrypto, Refused
+
+# A signature of a click is good for one click: a button may approve, and whoever saw one could press others.
+
+_KEPT: Final = timedelta(milliseconds=3 * WINDOW_MS)  # valid for two, early and late
+
+
+def claim(config_id: int, timestamp: str, message_id: str) -> None:
+    """The first body stands, whoever comes at the same moment; the same one may come again. Raises Refused."""
+    now = database_now()
+    row = UsedSignature(config_id=config_id, timestamp=timestamp, message_id=message_id, at=now)
+    UsedSignature.objects.bulk_create([row], ignore_conflicts=True)
+    mine = UsedSignature.objects.filter(config_id=config_id, timestamp=timestamp, message_id=message_id)
+    if not mine.exists():
+        raise Refused
+    UsedSignature.objects.filter(at__lt=now - _KEPT).delete()
+
 
 log = logging.getLogger(__name__)
+
+# What is known of the callbacks: each address called or not, and what was refused. Written now and then, not each time.
+
+EVERY_S: Final = 10.0
+WAIT_S: Final = 0.2  # a note is no reason to keep DingTalk waiting
+_written: dict[tuple[int, str, str], float] = {}
+_began: set[int] = set()  # configurations that this process has stored something for
+
+
+def note_call(config_id: int, door: CallbackDoor) -> None:
+    """DingTalk called, and it was stored. The first time after a start: what came meanwhile was missed."""
+    first = config_id not in _began
+    _began.add(config_id)
+    if not first and not _due(config_id, door, "call"):
+        return
+    _write(config_id, door, "called_at", *(("missed_at",) if first else ()))
+
+
+def note_refusal(config_id: int, door: CallbackDoor, reason: str) -> None:
+    """Somebody called and was refused; strangers may do so often."""
+    if _due(config_id, door, "refusal"):
+        _write(config_id, door, "refused_at", refusal=reason[:200])
+
+
+def note_miss(config_id: int) -> None:
+    """Something could not be stored: once it can be, what was missed is to be looked for."""
+    _began.discard(config_id)
+
+
+def _due(config_id: int, door: CallbackDoor, what: str) -> bool:
+    key, now = (config_id, f"{door}", what), time.monotonic()
+    if now - _written.get(key, -EVERY_S) < EVERY_S:
+        return False
+    _written[key] = now
+    return True
+
+
+def _write(config_id: int, door: CallbackDoor, *now: str, **values: str) -> None:
+    """Soon; ``now``: the columns that say when."""
+    writing = db.threads().submit(_save, config_id, door, now, values)
+    with contextlib.suppress(TimeoutError, DatabaseError):
+        writing.result(WAIT_S)
+
+
+def _save(config_id: int, door: CallbackDoor, now: tuple[str, ...], values: dict[str, str]) -> None:
+    try:
+        if SystemConfig.objects.filter(pk=config_id).exists():
+            moment = dict.fromkeys(now, database_now())
+            CallbackState.objects.update_or_create(
+                config_id=config_id, door=door, defaults={**values, **moment}
+            )
+    except DatabaseError:
+        log.exception("dingtalk 没能记下 HTTP 回调的情况", extra={"config": config_id})
+        note_miss(config_id)
+        raise
+
+
 LARGEST: Final = 1 << 20
 STORE_WITHIN_S: Final = 2.0  # DingTalk waits 2 to 2.5 s
 CHECK_URL: Final = "check_url"
@@ -51,9 +131,9 @@ def receive(request: HttpRequest, path: str, door: str) -> HttpResponse:
     except Refused:
         return _refuse(config, which, 403, REFUSED)
     except Unstored:
-        calls.note_miss(config.id)
+        note_miss(config.id)
         return _quiet(503)
-    calls.note_call(config.id, which)
+    note_call(config.id, which)
     return answer
 
 
@@ -92,10 +172,12 @@ def _encrypted(body: bytes) -> str:
 
 def _cards(request: HttpRequest, config: DingTalkSettings) -> HttpResponse:
     timestamp = request.headers.get("x-ddpaas-signature-timestamp", "")
-    expected = signatures.card_signature(card_secret(config), timestamp)
+    if not config.callback_card_secret:  # nothing was ever registered with it
+        raise Refused
+    expected = signatures.card_signature(config.callback_card_secret, timestamp)
     signatures.check(expected, request.headers.get("x-ddpaas-signature", ""), timestamp)
     frame = card_frame(request.body, timestamp)
-    signatures_used.claim(config.id, timestamp, frame.message_id)
+    claim(config.id, timestamp, frame.message_id)
     return JsonResponse(_store(config, frame).data["response"])
 
 
@@ -140,7 +222,7 @@ def _is_whole(request: HttpRequest) -> bool:
 
 def _refuse(config: DingTalkSettings, door: CallbackDoor, status: int, reason: str) -> HttpResponse:
     log.warning("dingtalk 拒绝了一次 HTTP 回调（%s）：%s", door.label, reason, extra={"config": config.id})
-    calls.note_refusal(config.id, door, reason)
+    note_refusal(config.id, door, reason)
     return _quiet(status)
 
 

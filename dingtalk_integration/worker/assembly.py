@@ -15,8 +15,8 @@ from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.metering import metered
 from dingtalk_integration.worker.missed import MissedCallbacks
-from secops_agent.agent import clicks
-from secops_agent.agent.jobs import own_jobs
+from secops_agent.agent.acting import clicks
+from secops_agent.agent.background.jobs import own_jobs
 from secops_agent.agent.service import Agent
 from secops_agent.services.decisions.settled_cards import outdated
 from secops_agent.web_chat.channel import WithWeb, sink_of

@@ -9,8 +9,8 @@ from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
 from bifang.core.errors import BifangError
 from feishu_integration.cards.content import card_json
 from feishu_integration.handlers.contents import field_of, object_of
-from secops_agent.agent import clicks
-from secops_agent.agent.clicks import Clicked, face_of, headline_of
+from secops_agent.agent.acting import clicks
+from secops_agent.agent.acting.clicks import Clicked, face_of, headline_of
 
 log = logging.getLogger(__name__)
 DECIDE_WITHIN_S: Final = 2.0  # the rest is for storing, and for the way

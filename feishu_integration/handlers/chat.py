@@ -10,12 +10,14 @@ from bifang.core.errors import BifangError
 from feishu_integration.applications import FeishuDoor, FeishuDoors
 from feishu_integration.config import FeishuSettings
 from feishu_integration.handlers.contents import read_quote
-from feishu_integration.handlers.happenings import SOURCE
+from feishu_integration.handlers.organisation_events import SOURCE
 from feishu_integration.handlers.tenants import learn_tenant
-from secops_agent.agent.attachments import Attachment
-from secops_agent.agent.group_watch import GroupWatch
-from secops_agent.agent.service import Agent, Asking
+from secops_agent.agent.acting.attachments import Attachment
+from secops_agent.agent.conversation.group_watch import GroupWatch
+from secops_agent.agent.service import Agent, Talk
+from secops_agent.models import Role
 from secops_agent.services.people.eligibility import corporation_of
+from secops_agent.services.people.staff import Person
 from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
@@ -49,13 +51,12 @@ class FeishuTurns:
         quoted = await _quoted(door, payload.get("quotes", ""))
         said = turn.text or quoted or payload.get("files")
         cannot_read = payload.get("cannot_read", "") or ("" if said else NO_QUOTE)
-        asking = Asking(
-            turn=turn, corp_id=corp_id, staff_id=staff_id, nick=staff_id,
-            is_group=bool(turn.target and turn.target.is_group), default_role=door.settings.default_role,
-            ai_configs=door.settings.ai_configs, quoted=quoted, cannot_read=cannot_read,
-            attachment=_attachment(door, turn),
+        talk = Talk(
+            Person(corp_id, staff_id, staff_id, Role.NONE), turn.text, is_group=bool(turn.target and turn.target.is_group),
+            default_role=door.settings.default_role, ai_configs=door.settings.ai_configs,
+            model_offers=door.settings.model_offers, quoted=quoted, cannot_read=cannot_read, attachment=_attachment(door, turn),
         )  # fmt: skip
-        return await self._agent.answer(asking, sink)
+        return await self._agent.answer(turn, talk, sink)
 
 
 async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from bifang.channels.markup import literal
-from secops_agent.agent import unreadable
+from secops_agent.agent.conversation import unreadable
 
 LONGEST_QUOTE, LONGEST_NAME = 1000, 50
 LONGEST_ID, MOST_BOTS = 100, 50

@@ -2,9 +2,9 @@
 
 from bifang.channels.ports import ReplySink, Turn, TurnResult
 from bifang.core import db
-from feishu_integration.handlers.happenings import read_event
+from feishu_integration.handlers.organisation_events import read_event
 from feishu_integration.handlers.tenants import learn_tenant
-from secops_agent.services.organisation.happenings import Happening
+from secops_agent.services.organisation.events import OrganisationEvent
 from secops_agent.services.organisation.reactions import react
 
 
@@ -14,6 +14,6 @@ async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
     return TurnResult(note=await db.call(_act, happening) if happening else "")
 
 
-def _act(happening: Happening) -> str:
+def _act(happening: OrganisationEvent) -> str:
     learn_tenant(happening.config_id, happening.corp_id)
     return react(happening)

@@ -9,10 +9,11 @@ from typing import Any, Final
 from bifang.channels import inbox
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.channels.storable import unstorable
+from bifang.channels.targets import read_ms
 from feishu_integration.handlers import cards
 from feishu_integration.handlers.contents import bots_of, field_of, object_of, read_message
 from feishu_integration.stream.client import Pushed, Stored
-from secops_agent.agent.urgency import is_urgent
+from secops_agent.agent.acting.urgency import is_urgent
 
 log = logging.getLogger(__name__)
 MESSAGE: Final = "im.message.receive_v1"
@@ -96,7 +97,6 @@ def _chat(header: Mapping[str, Any], event: Mapping[str, Any], config_id: int) -
         "corp_id": field_of(sender, "tenant_key"),
         "robot_corp_id": field_of(header, "tenant_key"),
         "sender_type": field_of(sender, "sender_type")[:40],
-        "created_ms": field_of(message, "create_time")[:20],
         "quotes": field_of(message, "parent_id")[:200],
         "cannot_read": said.cannot_read,
         "files": [dict(file) for file in said.files],
@@ -114,6 +114,7 @@ def _chat(header: Mapping[str, Any], event: Mapping[str, Any], config_id: int) -
         payload={name: value for name, value in payload.items() if value},
         target=ReplyTarget(chat_id, group, staff_id=open_id, message_id=message_id),
         urgent=is_urgent(said.text),
+        said_ms=read_ms(field_of(message, "create_time")),
     )
 
 

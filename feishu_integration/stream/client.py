@@ -1,22 +1,146 @@
 """The client of Feishu's long connection. lark-oapi's cannot be used: its handlers block, and it pins other versions."""
 
+import asyncio
 import json
 import logging
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from websockets.asyncio.client import ClientConnection
 
 from bifang.channels.streams.client import LongConnection, Pause, wait_unless_nudged
 from bifang.channels.streams.connection import Connection
 from bifang.channels.streams.sockets import open_socket
 from bifang.channels.streams.state import Observe
 from feishu_integration.stream import endpoint
-from feishu_integration.stream.connection import FeishuConnection
-from feishu_integration.stream.frames import CONTROL, DATA, BadFrame, WireFrame, decode, encode
+from feishu_integration.stream.endpoint import Opening, ping_interval
+from feishu_integration.stream.frames import CONTROL, DATA, BadFrame, WireFrame, decode, encode, ping
 from feishu_integration.stream.settings import FeishuLinkSettings
-from feishu_integration.stream.splits import Splits
+
+# One open WebSocket of Feishu's: the platform's own ping and pong instead of WebSocket's.
+
+
+class FeishuConnection(Connection):
+    """Half-open sockets are noticed by the pong that does not come: no frame says goodbye here."""
+
+    def __init__(
+        self, socket: ClientConnection, settings: FeishuLinkSettings, opening: Opening, is_blocked: Callable[[], bool],
+        answered: Callable[[float], None],
+    ) -> None:  # fmt: skip
+        super().__init__(socket, settings, is_blocked, answered)
+        self.ping_interval_s = opening.ping_interval_s
+        self._ping = ping(opening.service)
+        self._pong, self._retimed = asyncio.Event(), asyncio.Event()
+        self._gone = False
+
+    def saw_pong(self, payload: bytes) -> None:
+        """It may carry a new ClientConfig."""
+        self._pong.set()
+        try:
+            config = json.loads(payload) if payload else None
+        except (ValueError, RecursionError):
+            config = None
+        if isinstance(config, dict):
+            before, self.ping_interval_s = self.ping_interval_s, ping_interval(config, self.ping_interval_s)
+            if before != self.ping_interval_s:
+                self._retimed.set()
+
+    def _end(self) -> None:
+        self._gone = True
+        self._pong.set()
+        super()._end()
+
+    async def _is_alive(self) -> bool:
+        """A new interval holds at once: the old one may be minutes long."""
+        waiting = True
+        while waiting:
+            self._retimed.clear()
+            try:
+                async with asyncio.timeout(self.ping_interval_s):
+                    await self._retimed.wait()
+            except TimeoutError:
+                waiting = False
+        return await self._answers()
+
+    async def _answers(self) -> bool:
+        sent = time.monotonic()
+        self._pong.clear()
+        try:
+            async with asyncio.timeout(self._settings.pong_timeout_s):
+                await self._socket.send(self._ping)
+                await self._pong.wait()
+        except TimeoutError:
+            return self._is_blocked() or self._read_at >= sent
+        if self._gone:
+            await self._socket.send(self._ping)  # raises what `_keep` and `prove` know how to take
+        self._answered(time.monotonic() - sent)
+        return True
+
+
+# Payloads that come in several frames (facts: ``sum``, ``seq``): the bytes of a message, put together again.
+
+PATIENCE_S: Final = 5.0
+MOST_PARTS, MOST_OPEN, MOST_BYTES = 1000, 200, 8 * 1024 * 1024
+MOST_HELD: Final = 4 * MOST_BYTES  # bytes of all that wait for their rest
+
+
+@dataclass(slots=True)
+class _Pieces:
+    total: int
+    begun: float
+    found: dict[int, bytes] = field(default_factory=dict)
+    size: int = 0  # bytes so far
+
+
+class Splits:
+    """What has not come whole within 5 s is dropped: it was not acknowledged, and comes again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._open: dict[str, _Pieces] = {}
+
+    def add(self, frame: WireFrame) -> bytes | None:
+        """The whole payload, with the frame that completes it; None until then, and for a part that cannot be."""
+        total, place = _number(frame.header("sum"), 1), _number(frame.header("seq"), 0)
+        payload = frame.payload or b""
+        if total <= 1:
+            return payload
+        if not 0 <= place < total <= MOST_PARTS:
+            return None
+        pieces = self._pieces(frame.header("message_id"), total)
+        pieces.size += len(payload) - len(pieces.found.get(place, b""))
+        pieces.found[place] = payload
+        if pieces.size > MOST_BYTES:
+            del self._open[frame.header("message_id")]
+            return None
+        if len(pieces.found) < pieces.total:
+            self._make_room()
+            return None
+        del self._open[frame.header("message_id")]
+        return b"".join(pieces.found[place] for place in range(pieces.total))
+
+    def _pieces(self, ident: str, total: int) -> _Pieces:
+        now = self._clock()
+        for late in [key for key, one in self._open.items() if now - one.begun > PATIENCE_S]:
+            del self._open[late]
+        if ident in self._open and self._open[ident].total != total:
+            del self._open[ident]
+        while len(self._open) >= MOST_OPEN and ident not in self._open:
+            del self._open[next(iter(self._open))]
+        return self._open.setdefault(ident, _Pieces(total, now))
+
+    def _make_room(self) -> None:
+        """The oldest give way."""
+        held = sum(one.size for one in self._open.values())
+        while held > MOST_HELD:
+            held -= self._open.pop(next(iter(self._open))).size
+
+
+def _number(text: str, default: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
 @dataclass(frozen=True, slots=True)

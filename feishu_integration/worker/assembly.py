@@ -14,7 +14,7 @@ from feishu_integration.channel import FeishuChannel
 from feishu_integration.handlers import cards as clicks
 from feishu_integration.handlers import events
 from feishu_integration.handlers.chat import FeishuTurns
-from secops_agent.agent.jobs import own_jobs
+from secops_agent.agent.background.jobs import own_jobs
 from secops_agent.agent.service import Agent
 from secops_agent.services.decisions.settled_cards import outdated
 from secops_agent.web_chat.channel import WithWeb, sink_of

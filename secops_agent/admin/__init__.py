@@ -1,7 +1,5 @@
 """The admin of security operations, one module per noun."""
 
-from bifang.core.groups import AUDITOR, OPERATOR, grant
-from bifang.core.rights import allow
 from secops_agent.admin import (
     actions,
     alert_messages,
@@ -10,7 +8,7 @@ from secops_agent.admin import (
     brokers,
     calendar,
     calendar_files,
-    config_faces,
+    config_pages,
     corrections,
     destinations,
     groups,
@@ -36,64 +34,8 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_faces", "corrections",
+    "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
     "destinations", "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tokens", "usage",
 ]  # fmt: skip
-
-# Not what people said to the robot: that needs the permission to read private text.
-grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")
-grant(AUDITOR, "secops_agent.view_*")
-
-_ESTATE = (
-    "alert",
-    "asset",
-    "case",
-    "component",
-    "vulnerability",
-    "finding",
-    "runbook",
-    "slatarget",
-    "importjob",
-    "securityreport",
-    "investigationreplay",
-    "indicatorlist",
-    "listedindicator",
-)
-_WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
-allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
-allow("viewer", "secops_agent.view_oncallschedule")  # in the chat, too, every viewer may ask who is on call
-allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
-allow("analyst", "secops_agent.view_brokerletter", "secops_agent.change_brokerletter")
-allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
-allow("analyst", "secops_agent.view_action", "secops_agent.view_mcpcatalogue")
-_TOLD = (
-    "notificationrule",
-    "oncalllayer",
-    "oncalloverride",
-    "silence",
-    "suppressionrule",
-    "alertmessage",
-    "calendarday",
-    "calendarfeed",
-    "shiftswap",
-    "scheduledtask",
-    "feed",
-)
-allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
-allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
-allow("analyst", *(f"secops_agent.{verb}_suppressionrule" for verb in ("add", "change")))
-allow("analyst", *(f"secops_agent.{verb}_indicatorlist" for verb in ("add", "change", "delete")))
-allow("analyst", "secops_agent.delete_listedindicator")
-allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarfeed")
-allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
-_WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
-allow("viewer", *_WISHES)
-allow("responder", "secops_agent.change_action")
-allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
-allow(
-    "analyst",
-    *(f"secops_agent.view_{name}" for name in ("syslogsource", "sysloglistener", "syslogrejection")),
-)
-allow("admin", "secops_agent.*")

@@ -11,12 +11,11 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import link
 from bifang.core.admin.base import NOTHING, RecordScreen, as_json, badge, moment, preformatted, shortened
-from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
-from secops_agent.agent.controls import NOT_LISTED
 from secops_agent.models import Action, ActionState
 from secops_agent.services.decisions import actions, undo
-from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.people.eligibility import demand_account
 
 ACTION_TONES = {
     ActionState.PENDING: "info", ActionState.CLAIMED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
@@ -142,10 +141,8 @@ class ActionScreen(RecordScreen):
     def undo(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         """Propose to take it back through the connector."""
         for row in queryset.select_related("proposal").order_by("pk"):
-            asker = account_of(request.user.pk, row.proposal.corp_id if row.proposal else "")
             try:
-                if asker is None:
-                    raise InvalidInput(NOT_LISTED)
+                asker = demand_account(request.user.pk, row.proposal.corp_id if row.proposal else "")
                 proposal = undo.request(row.pk, asker, "admin")
             except BifangError as error:
                 messages.error(request, error.message)

@@ -1,9 +1,11 @@
 """Rotas as .ics files: downloaded and imported on the page of the rota, subscribed to by secret addresses."""
 
+from functools import cache
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import RecordScreen, Screen, ago, badge
+from bifang.core.admin.base import HouseList, RecordScreen, Screen, ago, badge
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import CalendarFeed, OnCallSchedule
@@ -78,6 +80,17 @@ class CalendarFiles(Screen):
         return True
 
 
+class FeedList(HouseList):
+    """Asks once for each login that made some of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As the house's list."""
+        super().get_results(request)
+        may = cache(feeds.sees_rotas)
+        for row in self.result_list:
+            row.stands = feeds.stands(row, may)
+
+
 @admin.register(CalendarFeed)
 class CalendarFeedScreen(RecordScreen):
     """Made here, shown once, revoked here."""
@@ -94,6 +107,10 @@ class CalendarFeedScreen(RecordScreen):
     fields = ("schedule", "of_whom", "state", "made_by", "created_at")
     actions = ("revoke",)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """With which of them answer."""
+        return FeedList
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Analysts."""
         return request.user.has_perm("secops_agent.add_calendarfeed")
@@ -108,7 +125,7 @@ class CalendarFeedScreen(RecordScreen):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Through the service; the secret lives as long as this request."""
-        secret = feeds.make_feed(obj.schedule, obj.staff, actor_of(request))
+        secret = feeds.make_feed(obj.schedule, obj.staff, actor_of(request), request.user.pk)
         made = CalendarFeed.objects.latest("pk")
         obj.pk, request.__dict__["bf_feed"] = made.pk, secret
 
@@ -143,7 +160,10 @@ class CalendarFeedScreen(RecordScreen):
     @admin.display(description="状态")
     def state(self, row: CalendarFeed) -> SafeString:
         """Does it answer?"""
-        return badge("已作废", "idle") if row.revoked_at else badge("有效", "ok")
+        if row.revoked_at:
+            return badge("已作废", "idle")
+        stands = row.stands if hasattr(row, "stands") else feeds.stands(row)
+        return badge("有效", "ok") if stands else badge("失效", "warn", feeds.FALLEN)
 
     @admin.display(description="创建时间", ordering="id")
     def created(self, row: CalendarFeed) -> SafeString | str:

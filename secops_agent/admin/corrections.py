@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
+from bifang.channels.admin.rows import MAY_NOT_READ
+from bifang.channels.rights import READ_TEXT
 from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import Screen, ago, badge, preformatted, shortened
 from bifang.core.errors import BifangError

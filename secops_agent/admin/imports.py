@@ -1,9 +1,11 @@
 """导入: upload a file, and follow what runs in the background."""
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
@@ -14,9 +16,11 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.bodies import takes_file
 from bifang.core.errors import BifangError
-from secops_agent.admin import import_files
-from secops_agent.admin.import_files import TEMPLATES
+from bifang.core.spreadsheets import csv_file
+from secops_agent.admin import import_asked
+from secops_agent.admin.import_asked import AskedImport
 from secops_agent.admin.inventory import actor_of, door_word
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
@@ -25,11 +29,76 @@ from secops_agent.services.intake import jobs
 from secops_agent.services.intake.jobs import JobView
 from secops_agent.services.intake.ledger import APART
 from secops_agent.services.intake.receipts import COUNTS, requests_of
-from secops_agent.uploads.body import SMALL, Upload
+from secops_agent.uploads.body import LARGEST, SMALL, Upload
 from secops_agent.uploads.choices import Choices
-from secops_agent.uploads.entry_points import import_later, import_now
 from secops_agent.uploads.preview import KINDS
-from secops_agent.uploads.results import page_of
+from secops_agent.uploads.results import REJECTED_HEADS, page_of, rejected_rows
+
+# Files around imports: templates to fill in, and what was rejected.
+
+ASSETS: Final = (
+    ("资产名称", "主机名", "IP", "类型", "负责人", "重要性", "环境", "标签", "备注"),
+    ("官网前台", "web-01", "10.0.0.21, 203.0.113.5", "主机", "zhaoliu", "核心", "生产", "电商, 对外", "示例，请删除这一行"),
+)  # fmt: skip
+FLAWS: Final = (
+    ("IP", "主机名", "漏洞名称", "CVE编号", "CNVD编号", "CNNVD编号", "风险等级", "CVSS", "端口", "协议", "组件", "当前版本", "修复版本", "修复建议", "描述", "发现时间", "状态"),
+    ("10.0.0.21", "web-01", "Apache Log4j2 远程代码执行漏洞", "CVE-2021-44228", "CNVD-2021-95914", "CNNVD-202112-799", "严重", "10.0", "8080", "tcp", "log4j-core",
+     "2.14.1", "2.15.0", "升级到 2.15.0 以上", "示例，请删除这一行", "2026-11-20 08:00:00", "未修复"),
+)  # fmt: skip
+EVENTS: Final = (
+    ("告警名称", "级别", "时间", "告警编号", "告警类型", "资产IP", "主机名", "源IP", "目的IP", "账号", "描述", "处置建议", "状态"),
+    ("SSH 暴力破解", "高危", "2026-11-20 08:00:00", "20261120-0001", "暴力破解", "10.0.0.21", "web-01", "198.51.100.7", "10.0.0.21", "root", "示例，请删除这一行",
+     "在防火墙上封禁来源", "未处置"),
+)  # fmt: skip
+FINDINGS: Final[Mapping[str, Any]] = {
+    "findings": [
+        {"kind": "vulnerability", "asset": "web-01", "vulnerability": "CVE-2021-44228", "severity": "critical",
+         "component": {"name": "log4j-core", "version": "2.14.1"}, "fixed_version": "2.15.0"},
+        {"kind": "misconfiguration", "asset": "web-01", "title": "SSH 允许密码登录", "severity": "medium",
+         "rule_id": "ssh-password", "remediation": "在 sshd_config 里关闭 PasswordAuthentication"},
+    ],
+}  # fmt: skip
+ALERTS: Final[Mapping[str, Any]] = {
+    "alerts": [
+        {"title": "SSH 暴力破解", "severity": "high", "rule_id": "ssh-brute", "event_id": "20261120-0001", "assets": ["web-01"],
+         "indicators": [{"type": "ip", "value": "198.51.100.7"}], "occurred_at": "2026-11-20T08:00:00+08:00"},
+    ],
+}  # fmt: skip
+_TABLES: Final = {"assets": ASSETS, "findings_csv": FLAWS, "alerts_csv": EVENTS}
+# Name in the address → what it is called.
+TEMPLATES: Final = {
+    "assets": "资产（CSV，用 Excel 打开、保存）",
+    "findings_csv": "漏洞清单（CSV）",
+    "alerts_csv": "告警清单（CSV）",
+    "findings": "发现（JSON）",
+    "alerts": "告警（JSON）",
+}
+
+
+def template(name: str) -> HttpResponse:
+    """One of `TEMPLATES`, with an example: it can be imported as it is."""
+    if table := _TABLES.get(name):
+        return csv_file(f"{name.removesuffix('_csv')}-template", table[0], table[1:])
+    body = {
+        "format": "bifang",
+        "version": 1,
+        "source": "手工登记",
+        **(FINDINGS if name == "findings" else ALERTS),
+    }
+    return HttpResponse(
+        json.dumps(body, ensure_ascii=False, indent=2) + "\n",
+        content_type="application/json; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}.json"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def rejected(job: ImportJob) -> HttpResponse:
+    """What was not taken, and why."""
+    return csv_file(f"import-{job.pk}-rejected", REJECTED_HEADS, rejected_rows(job))
+
 
 TONES = {JobState.QUEUED: "info", JobState.RUNNING: "info", JobState.DONE: "ok", JobState.FAILED: "bad"}
 TYPES = (
@@ -118,24 +187,30 @@ class ImportScreen(RecordScreen):
             raise PermissionDenied
         if row is None:
             raise Http404
-        return import_files.rejected(row)
+        return rejected(row)
 
     def template_view(self, request: HttpRequest, name: str) -> HttpResponse:
         """A file to fill in."""
         if name not in TEMPLATES:
             raise Http404
-        return import_files.template(name)
+        return template(name)
 
+    @takes_file(LARGEST, "secops_agent.add_importjob")
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The import page."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = ImportForm(request.POST or None, request.FILES or None)
+        if request.method == "POST" and "kept" in request.POST:
+            return self._decided(request)
+        form, asked = ImportForm(request.POST or None, request.FILES or None), None
         if request.method == "POST" and form.is_valid():
             try:
-                return redirect("admin:secops_agent_importjob_change", self._import(request, form))
+                done = self._import(request, form)
+                if not isinstance(done, AskedImport):
+                    return redirect("admin:secops_agent_importjob_change", done)
+                asked = done
             except BifangError as error:
                 form.add_error(None, error.message)
         page = {
@@ -143,21 +218,34 @@ class ImportScreen(RecordScreen):
             "opts": self.opts,
             "title": "导入文件",
             "form": form,
+            "asked": asked,
             "bf_templates": TEMPLATES,
         }
         return TemplateResponse(request, "admin/secops_agent/import.html", page)
 
-    def _import(self, request: HttpRequest, form: ImportForm) -> int | None:
-        """The number of the job that it came to."""
+    def _decided(self, request: HttpRequest) -> HttpResponse:
+        """Somebody has seen what would be changed."""
+        try:
+            job = import_asked.decide(request)
+        except BifangError as error:
+            messages.error(request, error.message)
+            return redirect("admin:secops_agent_importjob_add")
+        if job is None:
+            messages.info(request, "没有导入，文件已删除。")
+            return redirect("admin:secops_agent_importjob_changelist")
+        return redirect("admin:secops_agent_importjob_change", job)
+
+    def _import(self, request: HttpRequest, form: ImportForm) -> "int | AskedImport | None":
+        """The number of the job that it came to, or what must be seen first."""
         file, choices, actor = form.cleaned_data["file"], form.choices(), actor_of(request)
         with Upload(file.name) as upload:
             upload.receive(file.chunks(SMALL))
             name = form.cleaned_data["format"] or registry.detect_or_ask(
                 upload.source(), "请在「格式」中选择"
             )
-            if not upload.is_small:
-                return import_later(name, upload, choices, actor).id
-            return import_now(name, upload, choices, actor).job
+            return import_asked.ask(request, upload, name, choices) or import_asked.carry_out(
+                name, upload, choices, actor
+            )
 
     def change_view(
         self,

@@ -18,22 +18,20 @@ from django.utils.safestring import SafeString
 
 from bifang.core import configs
 from bifang.core.admin.base import RecordScreen, ago, author_of, badge, moment, shortened
-from bifang.core.admin.below import register_below
+from bifang.core.admin.form_footers import register_footer
 from bifang.core.changes import Change, record
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.admin import mcp_forms
-from secops_agent.agent.controls import NOT_LISTED
 from secops_agent.connectors.mcp.caller import McpCaller
-from secops_agent.models import McpCatalogue, Role, allows
+from secops_agent.models import McpCatalogue, allows
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions.petitions import petition
+from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.orders import CALL, McpOrder, line_of, order_of
 from secops_agent.services.mcp.schemas import convert
-from secops_agent.services.people.eligibility import account_of
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.eligibility import account_of, demand_account
 
 PAGES = "admin/secops_agent"
 _CONFIGURE = "core.change_systemconfig"
@@ -132,10 +130,18 @@ class McpScreen(RecordScreen):
         return self._page(
             request, "mcp_tool.html", title=f"{config}：{tool.name}", config=config, tool=tool, row=mcp_forms.row_of(tool, config),
             schema=mcp_forms.revealed(mcp_forms.pretty(tool.offered.schema)) if tool.offered else "",
-            choices=mcp_forms.class_choices(config, tool) if request.user.has_perm(_CONFIGURE) else None, ready=ready,
+            choices=self._choices(request, config, tool), ready=ready, free=request.user.is_superuser,
             boxes=mcp_forms.boxes(ready, request.POST) if ready and may_order else None, answer=answer,
             line=line_of(ready) if ready else "", may_order=may_order,
         )  # fmt: skip
+
+    def _choices(
+        self, request: HttpRequest, config: SystemConfig, tool: catalogue.KnownTool
+    ) -> dict[str, Any] | None:
+        """What the person at the keyboard may class it as; a tool that is off is opened by superusers."""
+        superuser = request.user.is_superuser
+        may = superuser or (tool.listed is not None and request.user.has_perm(_CONFIGURE))
+        return mcp_forms.class_choices(config, tool, free=superuser) if may else None
 
     def _classify(
         self, request: HttpRequest, config: SystemConfig, tool: catalogue.KnownTool
@@ -149,12 +155,13 @@ class McpScreen(RecordScreen):
             configs.save(
                 config.kind, config.name, config.enabled, {"tools": wanted}, config=config, author=author
             )
-            if entry:
+            if entry and author.superuser:  # whoever has seen a tool that changed opens it again
                 digest = request.POST.get("digest", "")
                 catalogue.see(config.pk, tool.name, digest)
                 detail = {"tool": tool.name, "digest": digest}
                 record(Change(author, f"看过 MCP 工具「{tool.name}」"[:60], f"config:{config.pk}", detail))
-        messages.success(request, f"工具「{tool.name}」已{'启用' if entry else '关闭'}，几秒内生效。")
+        done = "已启用" if entry and author.superuser else "的分类已保存" if entry else "已关闭"
+        messages.success(request, f"工具「{tool.name}」{done}，几秒内生效。")
         return redirect(address(config, tool.name))
 
     def _order(self, request: HttpRequest, config: SystemConfig, tool: catalogue.KnownTool) -> HttpResponse:
@@ -164,13 +171,10 @@ class McpScreen(RecordScreen):
         order = order_of(config.pk, tool.name, convert(ready.schema, mcp_forms.typed(ready, request.POST)))
         if ready.risk == "read":
             return self._tool_page(request, config, tool, asyncio.run(_read(order)))
-        account = account_of(request.user.pk)
-        if account is None:
-            raise InvalidInput(NOT_LISTED)
-        person = Person(account.corp_id, account.staff_id, account.name, Role(account.role))
-        actor = Actor.person(person, "admin")
-        proposal = petition(
-            account, person, actor, CALL, order.title, ready.risk, order.stored(), order.summary
+        account = demand_account(request.user.pk)
+        actor = Actor.person(account, "admin")
+        proposal = request_directly(
+            account, actor, CALL, order.title, ready.risk, order.stored(), order.summary
         )
         messages.success(request, f"已提出（{proposal.code}），还没有执行。")
         return redirect("web:approval", proposal.pk)
@@ -210,4 +214,4 @@ def table(request: HttpRequest, config: SystemConfig) -> SafeString:
     return render_to_string(f"{PAGES}/mcp_tools.html", context)
 
 
-register_below(catalogue.KIND, table)
+register_footer(catalogue.KIND, table)

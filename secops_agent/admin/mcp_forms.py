@@ -101,21 +101,28 @@ def pretty(schema: Any) -> str:
     return json.dumps(schema, ensure_ascii=False, indent=2, sort_keys=True)
 
 
-def class_choices(config: SystemConfig, tool: KnownTool) -> dict[str, Any]:
-    """What the form of a tool's class offers."""
+def class_choices(config: SystemConfig, tool: KnownTool, *, free: bool) -> dict[str, Any]:
+    """What the form of a tool's class offers; not ``free``: as it is, graver, or off."""
     listed = tool.listed
     given: Mapping[str, str] = listed.investigation if listed else {}
     others = [one for one in known_tools(config) if one.listed is not None and one.name != tool.name]
     readers = [one.name for one in others if one.listed and one.listed.classed == "read"]
     changers = [one.name for one in others if one.listed and one.listed.classed != "read"]
     return {
-        "classes": [("", "关闭"), *((name, f"{word}（{_how(name)}）") for name, word in CLASSES.items())],
+        "classes": [("", "关闭"), *((name, f"{word}（{_how(name)}）") for name, word in _classes(tool, free=free))],
         "roles": [("", "按分类的默认"), *((role.value, f"{role.label}及以上") for role in Role if role != Role.NONE)],
         "readers": readers, "changers": changers, "classed": listed.classed if listed else "",
         "role": min(listed.roles, default="") if listed else "", "verify": listed.verify if listed else "",
         "undo": listed.undo if listed else "", "fields": ALERT_FIELDS.items(),
         "filled": [(name, given.get(name, "")) for name in _parameters(tool)],
     }  # fmt: skip
+
+
+def _classes(tool: KnownTool, *, free: bool) -> Iterator[tuple[str, str]]:
+    for name, word in CLASSES.items():
+        wanted = tool.listed.model_copy(update={"classed": name}) if tool.listed else None
+        if free or (wanted is not None and not wanted.eases(tool.listed)):
+            yield name, word
 
 
 def _parameters(tool: KnownTool) -> list[str]:

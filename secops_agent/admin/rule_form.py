@@ -20,12 +20,23 @@ from secops_agent.models import NotificationRule
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.models.on_call import Days
 from secops_agent.services.notifications import choices
-from secops_agent.services.notifications.conditions import CHANGES, Conditions, Hours
+from secops_agent.services.notifications.conditions import CHANGES, Conditions, Grouping, Hours
 from secops_agent.services.notifications.robots import Grant, demand
 from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, read_rule
 
-LISTS: Final = ("severities", "on", "sources", "rules", "asset_tags", "importance", "owners")
+LISTS: Final = (
+    "severities",
+    "on",
+    "sources",
+    "rules",
+    "asset_tags",
+    "assets",
+    "importance",
+    "owners",
+    "addresses",
+)
 HOURS: Final = ("days", "quiet_from", "quiet_until", "always")
+GROUP: Final = {"from": "size", "within_seconds": "within_seconds"}
 STEPS: Final = range(MOST_STEPS)
 ROBOT: Final = ("robot_name", "robot_url", "robot_secret")
 ROBOT_HELP: Final = (
@@ -74,8 +85,10 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     sources = TagsField(label="来源", required=False, help_text="例如 waf，suricata；留空表示所有来源。")
     rules = TagsField(label="检测规则", required=False, help_text="名称或编号；留空表示所有规则。")
     asset_tags = TagsField(label="资产标签", required=False, help_text="告警的资产有其中任何一个标签。")
+    assets = TagsField(label="资产", required=False, help_text="资产的名称；留空表示不论资产。")
     importance = choice_boxes("资产重要性", Importance.choices, "不选表示不论重要性。")
     owners = TagsField(label="资产负责人", required=False, help_text="员工 ID；留空表示不论负责人。")
+    addresses = TagsField(label="地址", required=False, help_text="告警的来源、目标等 IP；留空表示不论地址。")
     days = forms.ChoiceField(label="哪些天发送", choices=Days.choices, widget=UnfoldAdminSelectWidget)
     quiet_from = forms.TimeField(
         label="免打扰从",
@@ -85,9 +98,16 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     )
     quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
     always = choice_boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
+    size = forms.IntegerField(
+        label="从第几条起归并", required=False, min_value=2, max_value=1000, widget=UnfoldAdminIntegerFieldWidget,
+        help_text="同一条检测规则的告警，从这一条起合为一条消息；更严重的仍单独发送。",
+    )  # fmt: skip
+    within_seconds = forms.IntegerField(
+        label="多少秒以内", required=False, min_value=10, max_value=3600, widget=UnfoldAdminIntegerFieldWidget
+    )
     repeat = forms.IntegerField(
         label="全部步骤再重复几次", required=False, min_value=0, max_value=MOST_REPEATS, initial=0,
-        widget=UnfoldAdminIntegerFieldWidget, help_text=f"最多 {MOST_REPEATS} 次；有人接手就停止。",
+        widget=UnfoldAdminIntegerFieldWidget, help_text=f"最多 {MOST_REPEATS} 次；有人确认就停止。",
     )  # fmt: skip
     targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
     grant: Grant = "none"
@@ -124,6 +144,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
         self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
         self.initial.update({name: getattr(hours, name) for name in HOURS})
+        group = Grouping(**self.instance.group).model_dump(by_alias=True)
+        self.initial.update({field: group[key] for key, field in GROUP.items()})
         self.initial["repeat"] = self.instance.repeat
         self.initial["always"] = list(hours.always)
         for step, minutes in enumerate(self.instance.escalate):
@@ -145,6 +167,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             "enabled": values["enabled"],
             "conditions": {name: values[name] for name in LISTS},
             "hours": {name: values[name] for name in HOURS},
+            "group": {key: values[field] for key, field in GROUP.items() if values.get(field)},
             "targets": [*self._entries("targets"), *self._new_robot()],
             "escalate": steps,
             "repeat": values.get("repeat") or 0,
@@ -193,6 +216,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         match place:
             case ["hours"]:
                 return "quiet_until"
+            case ["group", key, *_] if key in GROUP:
+                return GROUP[key]
             case ["targets", *_]:
                 return "targets"
             case ["escalate", number, *_] if 0 < int(number) <= len(steps):

@@ -19,8 +19,10 @@ WORDS: Final = {
     "sources": "来源",
     "rules": "规则",
     "asset_tags": "标签",
+    "assets": "资产",
     "importance": "重要性",
     "owners": "负责人",
+    "addresses": "地址",
 }
 
 
@@ -61,8 +63,8 @@ def _lines(entry: RuleEntry, rows: list[NotificationTarget]) -> list[str]:
         who = "、".join(targets.place_of(each) for each in rows if each.step == step) or "所有管理员"
         chain.append(f"{after} 分钟没有人处理 → {who}")
     steps = tuple(one.after_minutes for one in entry.escalate)
-    rule = Rule(0, entry.name, entry.conditions, entry.hours, tuple(first), steps)
+    rule = Rule(0, entry.name, entry.conditions, entry.hours, tuple(first), steps, entry.group)
     return [
-        f"{about} → {told}", *chain, f"{preview_of(rule)}。",
+        f"{about} → {told}", *chain, f"{entry.group}", f"{preview_of(rule)}。",
         *filter(None, map(targets.doubt, rows)),
     ]  # fmt: skip

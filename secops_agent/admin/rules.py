@@ -21,6 +21,7 @@ from secops_agent.admin.rule_words import conditions_line, told_of
 from secops_agent.models import NotificationRule, NotificationTarget, Role
 from secops_agent.models.staff import allows
 from secops_agent.services.notifications import rules, targets
+from secops_agent.services.notifications.conditions import Grouping
 from secops_agent.services.notifications.preview import preview
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.people.logins import role_of
@@ -32,8 +33,8 @@ ROBOT_NOTE: Final = (
 STEPS_NOTE: Final = (
     "一步一步往上找人，例如 5 分钟后单聊值班人，再 10 分钟后单聊主管；有人确认或关闭告警就停止。"
 )
-SELDOM: Final = ("importance", "asset_tags", "owners", "sources", "rules")
-LOOKED_AT: Final = ("name", "state", "about", "told_to", "target_states", "preview_line")
+SELDOM: Final = ("importance", "asset_tags", "assets", "owners", "sources", "rules", "addresses")
+LOOKED_AT: Final = ("name", "state", "about", "told_to", "grouped", "target_states", "preview_line")
 
 
 @admin.register(NotificationRule)
@@ -52,7 +53,7 @@ class RuleScreen(PreviewedScreen):
     list_display = ("name", "state", "about", "told_to", "troubles")
     list_filter = ("enabled",)
     search_fields = ("name",)
-    readonly_fields = ("preview_line", "target_states")
+    readonly_fields = ("preview_line", "grouped", "target_states")
     change_form_after_template = "admin/secops_agent/rule_form.html"
     preview_without = ROBOT
 
@@ -69,6 +70,7 @@ class RuleScreen(PreviewedScreen):
             ("哪些告警", {"fields": ("severities", "on"), "description": "选了的都要符合，不选不限制。"}),
             ("更多条件：资产、来源、检测规则", {"fields": SELDOM, "classes": folded}),
             ("发给谁", {"fields": ("targets",)}),
+            ("很多条同时发生时", {"fields": (("size", "within_seconds"),)}),
             ("没有人处理时", {"fields": [*steps, "repeat"], "description": STEPS_NOTE}),
             ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
             *([("添加自定义机器人", robot)] if _grant(request) != "none" else []),
@@ -128,6 +130,11 @@ class RuleScreen(PreviewedScreen):
     def told_to(self, rule: NotificationRule) -> SafeString | str:
         """One a line, steps too."""
         return _block(lines(targets.describe(each) for each in rule.targets.all()))
+
+    @admin.display(description="归并")
+    def grouped(self, rule: NotificationRule) -> str:
+        """When many alerts are one message."""
+        return f"{Grouping(**rule.group)}"
 
     @admin.display(description="最近的问题")
     def troubles(self, rule: NotificationRule) -> SafeString | str:

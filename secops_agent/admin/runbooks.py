@@ -1,32 +1,109 @@
 """手册（技能）: what people write, with versions, as files too."""
 
-import difflib
 import io
+import json
+import re
 import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from bifang.core.admin.base import NOTHING, Screen, ago, badge, once, shortened
+from bifang.core.bodies import takes_file
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.assets import TagsField
 from secops_agent.admin.inventory import actor_of, history_table
-from secops_agent.models import Runbook
+from secops_agent.models import Runbook, RunbookFile
 from secops_agent.services import runbooks
-from secops_agent.services.runbooks import folders
-from secops_agent.services.runbooks.skills import make_skill
+from secops_agent.services.intake import jobs
+from secops_agent.services.runbooks import folders, importing, trees
+from secops_agent.services.runbooks.importing import ArrivingSkill, SkillPlan, cut
+from secops_agent.services.runbooks.skills import SkillFile, make_skill, whole_skill_of
+from secops_agent.uploads.body import SMALL, Upload
+
+# A zip of skills on the page: kept until an approver has seen what it would write, then written or erased.
+
+LARGEST: Final = 20 << 20  # bytes of a zip
+_SALT: Final = "bifang.skills"
+_KEPT_S: Final = 24 * 3600  # then `jobs.sweep` erases the file
+_KEY: Final = re.compile(r"[0-9a-f]{32}")
+_GONE: Final = "要确认的技能已经不在了：已经导入过、放弃了，或超过一天。没有导入任何内容，请重新选择文件。"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSkills:
+    """``kept``: the file, signed for whoever sent it, with the seal of what is shown."""
+
+    kept: str
+    plan: SkillPlan
+
+    @property
+    def changed(self) -> list[tuple[ArrivingSkill, str]]:
+        """Each with its difference, as much of it as a page shows."""
+        return [(each, cut(each.difference)) for each in self.plan.changed]
+
+
+def ask(request: HttpRequest) -> AskedSkills:
+    """What a zip would write. Raises InvalidInput."""
+    file = request.FILES.get("file")
+    if file is None or (file.size or 0) > LARGEST:
+        raise InvalidInput(f"请选择一个 zip 文件，最大 {LARGEST >> 20} MB。")
+    found = importing.plan(trees.read_zip(file), actor_of(request))
+    if not (found.new or found.changed):
+        raise InvalidInput(f"没有要导入的：{found.told}")
+    file.seek(0)
+    with Upload(file.name or "") as upload:
+        upload.receive(file.chunks(SMALL))
+        told = {"key": upload.keep(), "seal": found.seal, "user": request.user.pk}
+    return AskedSkills(signing.dumps(told, salt=_SALT), found)
+
+
+def decide(request: HttpRequest) -> str:
+    """Write what was shown, or erase it; tells which. Raises InvalidInput."""
+    try:
+        told = signing.loads(request.POST["kept"], salt=_SALT, max_age=_KEPT_S)
+    except signing.BadSignature:
+        raise InvalidInput(_GONE) from None
+    path = jobs.directory() / str(told["key"])
+    if told["user"] != request.user.pk or not _KEY.fullmatch(told["key"]) or not path.is_file():
+        raise InvalidInput(_GONE)
+    try:
+        if "drop" in request.POST:
+            return "没有导入，文件已删除。"
+        with path.open("rb") as stream:
+            return importing.carry_out_sealed(trees.read_zip(stream), told["seal"], actor_of(request))
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def files_table(rows: Iterable[RunbookFile]) -> SafeString:
+    """A line each; those that may be read lead to their text."""
+    return format_html_join("", "<div>{} <span class='bf-note'>{} 字节{}</span></div>", map(_line, rows))
+
+
+def _line(row: RunbookFile) -> tuple[SafeString | str, int, str]:
+    file = SkillFile(row.path, row.size, row.digest)
+    if file.is_reference:
+        address = reverse("admin:secops_agent_runbook_file", args=[row.runbook_id, row.pk])
+        return format_html("<a href='{}'>{}</a>", address, row.path), row.size, ""
+    return row.path, row.size, "，只列出，不运行"
+
 
 VERSIONS_SHOWN: Final = 20
-LONGEST_DIFFERENCE: Final = 8_000
 _COLUMNS: Final = {"name": "title", "roles": "role"}
 
 
@@ -86,9 +163,10 @@ class RunbookScreen(Screen):
     search_help_text = "按标题、什么时候用和正文搜索"
     ordering = ("title", "id")
     actions = ("export",)
-    readonly_fields = ("updated_at", "history_of")
+    readonly_fields = ("imported", "other_keys", "files_of", "updated_at", "history_of")
     fields = (
-        "title", "when", "tags", "techniques", "tools", "role", "published", "body", "updated_at", "history_of",
+        "title", "when", "tags", "techniques", "tools", "role", "published", "body", "imported", "other_keys", "files_of",
+        "updated_at", "history_of",
     )  # fmt: skip
     list_before_template = "admin/secops_agent/skills.html"
     change_form_outer_after_template = "admin/secops_agent/versions.html"
@@ -118,16 +196,19 @@ class RunbookScreen(Screen):
 
     def get_urls(self) -> list[URLPattern]:
         """With restoring a version, and importing."""
-        restore, read = (self.admin_site.admin_view(view) for view in (self.restore_view, self.import_view))
+        wrap = self.admin_site.admin_view
         return [
-            path("import/", read, name="secops_agent_runbook_import"),
-            path("<int:pk>/restore/<int:number>/", restore, name="secops_agent_runbook_restore"),
+            path("import/", wrap(self.import_view), name="secops_agent_runbook_import"),
+            path(
+                "<int:pk>/restore/<int:number>/", wrap(self.restore_view), name="secops_agent_runbook_restore"
+            ),
+            path("<int:pk>/file/<int:number>/", wrap(self.file_view), name="secops_agent_runbook_file"),
             *super().get_urls(),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With the form for a zip."""
-        may = self.has_add_permission(request) and self.has_change_permission(request)
+        may = importing.may_import(actor_of(request))
         return super().changelist_view(request, {"bf_may_import": may} | (extra_context or {}))
 
     def change_view(
@@ -155,18 +236,41 @@ class RunbookScreen(Screen):
             messages.error(request, error.message)
         return redirect("admin:secops_agent_runbook_change", pk)
 
+    @takes_file(LARGEST, "secops_agent.add_runbook", "secops_agent.change_runbook")
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """POST: a zip."""
-        self._require(request, self.has_add_permission(request) and self.has_change_permission(request))
-        file = request.FILES.get("file")
+        """POST: a zip, or the decision about one that was shown."""
+        self._require(request, importing.may_import(actor_of(request)))
         try:
-            if file is None or (file.size or 0) > folders.TOTAL:
-                raise InvalidInput("请选择一个 zip 文件，最大 20 MB。")
-            outcome = folders.import_texts(folders.read_zip(file), actor_of(request))
-            messages.success(request, folders.told(outcome))
+            if "kept" not in request.POST:
+                asked = ask(request)
+                page = {
+                    **self.admin_site.each_context(request),
+                    "opts": self.opts,
+                    "title": "导入技能",
+                    "asked": asked,
+                }
+                return TemplateResponse(request, "admin/secops_agent/skill_import.html", page)
+            messages.success(request, decide(request))
         except BifangError as error:
             messages.error(request, error.message)
         return redirect("admin:secops_agent_runbook_changelist")
+
+    def file_view(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
+        """A reference of a skill, a page of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            page = runbooks.read_file(pk, number, _number(request.GET.get("page", "")), self.reader(request))
+        except BifangError as error:
+            messages.error(request, error.message)
+            return redirect("admin:secops_agent_runbook_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": page.path,
+            "page": page,
+        }
+        return TemplateResponse(request, "admin/secops_agent/skill_file.html", context)
 
     @staticmethod
     def _require(request: HttpRequest, may: bool) -> None:
@@ -179,7 +283,8 @@ class RunbookScreen(Screen):
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for each in folders.texts(list(queryset)):
-                archive.writestr(each.place, each.text)
+                for path_in_zip, text in folders.written(each):
+                    archive.writestr(path_in_zip, text)
         headers = {"Content-Disposition": 'attachment; filename="skills.zip"'}
         return HttpResponse(packed.getvalue(), content_type="application/zip", headers=headers)
 
@@ -228,6 +333,30 @@ class RunbookScreen(Screen):
         """Last change."""
         return ago(row.updated_at)
 
+    @admin.display(description="来历")
+    @once
+    def imported(self, row: Runbook) -> str:
+        """Written here, or imported: as an approver saw it, or changed since?"""
+        if not row.digest:
+            return "在这里写的"
+        same = row.pk and whole_skill_of(row).digest == row.digest
+        return (
+            f"导入的技能，{'和导入时一样' if same else '导入以后改过'}；导入时的摘要（SHA-256）{row.digest}"
+        )
+
+    @admin.display(description="其他的键")
+    def other_keys(self, row: Runbook) -> SafeString | str:
+        """Kept for the export; they grant nothing."""
+        lines = [(key, json.dumps(value, ensure_ascii=False)) for key, value in row.extra.items()]
+        return format_html_join(mark_safe("<br>"), "{}：{}", lines) or NOTHING
+
+    @admin.display(description="文件")
+    @once
+    def files_of(self, row: Runbook) -> SafeString | str:
+        """References may be read; scripts are listed, and never run."""
+        rows = row.files.defer("text").all() if row.pk else ()
+        return files_table(rows) or NOTHING
+
     @admin.display(description="变更历史")
     @once
     def history_of(self, row: Runbook) -> SafeString | str:
@@ -241,14 +370,12 @@ def _differences(found: tuple[runbooks.VersionView, ...]) -> list[dict[str, Any]
     return [
         {
             "number": new.number, "author": new.author, "note": new.note, "at": new.at,
-            "difference": _difference(old.text, new.text) if old else new.text[:LONGEST_DIFFERENCE],
+            "difference": importing.cut(importing.compare(old.text, new.text) if old else new.text),
         }
         for new, old in pairs
         if new
     ]  # fmt: skip
 
 
-def _difference(old: str, new: str) -> str:
-    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=2, lineterm=""))[2:]
-    text = "\n".join(lines)
-    return text if len(text) <= LONGEST_DIFFERENCE else f"{text[:LONGEST_DIFFERENCE]}\n…"
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 7 else 1

@@ -19,6 +19,7 @@ from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, once
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import BifangError
+from secops_agent import says
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Silence
 from secops_agent.services.actors import Actor
@@ -120,7 +121,9 @@ class SilenceScreen(RecordScreen):
 
     records_itself = True
     purpose = "维护或已知的事，暂时不发消息：告警照样入库、照样在列表里，结束时把留存的消息汇总成一条发出。"
-    when_empty = "没有静默：所有消息照常发送。要做维护时新增一个；在聊天里也可以说「静默 web-01 两小时」。"
+    when_empty = (
+        f"没有静默：所有消息照常发送。要做维护时新增一个；在聊天里也可以说「{says.silence(says.NUMBER)}」。"
+    )
     way = ("secops_agent.notificationrule", "通知规则")
     list_display = ("covers", "state", "starts", "ends", "held_words", "made_by", "reason")
     fields = ("covers", "state", "covered_now", "starts_at", "ends_at", "held", "made_by", "reason")

@@ -12,7 +12,7 @@ from bifang.core.admin.base import Screen
 from secops_agent.admin.inventory import gravity, severity_badge
 from secops_agent.models import SlaTarget
 from secops_agent.models.choices import Severity
-from secops_agent.services.vulnerabilities import sla
+from secops_agent.services import sla
 
 
 class SlaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time

@@ -1,4 +1,4 @@
-"""人员: who may do what, in the chat and on the pages. Approvers, administrators and ties are made by superusers."""
+"""人员: who may do what, in the chat and on the pages. Whoever asks for or approves dangerous actions is made by superusers, as are ties."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,13 +23,14 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Role, Staff
+from secops_agent.models.staff import allows
 from secops_agent.services.notifications.rules import uses_of_person
 from secops_agent.services.people import address_book, staff
 from secops_agent.services.people.address_book import last_heard
 from secops_agent.services.people.logins import is_guarded
 
 PRIVILEGED = (Role.APPROVER, Role.ADMIN)
-ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"
+ONLY_SUPERUSERS = "只有超级管理员可以授予「处置」「审批」「管理」角色；请选择其他角色，或请超级管理员来修改。"
 GUARDED = "只有超级管理员可以修改「审批」「管理」角色的人、您自己、以及登录权限比您多的人，所以页面是只读的。"
 TONES = {Role.NONE: "idle", Role.VIEWER: "info", Role.ANALYST: "info", Role.RESPONDER: "info", Role.APPROVER: "warn", Role.ADMIN: "warn"}  # fmt: skip
 MAY_DO = {
@@ -65,9 +66,10 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
         return values
 
     def clean_role(self) -> str:
-        """Approver and administrator need a superuser."""
+        """Who gives the roles that ask for and approve dangerous actions could be both persons: that needs a superuser."""
         role: str = self.cleaned_data["role"]
-        if role in PRIVILEGED and not self.superuser:
+        given = self.instance.pk is None or role != self.instance.role
+        if given and allows(role, Role.RESPONDER) and not self.superuser:
             raise forms.ValidationError(ONLY_SUPERUSERS)
         return role
 
@@ -203,13 +205,15 @@ class StaffScreen(Screen):
         return allowed and (request.user.is_superuser or obj is None or obj.user_id is None)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Whoever ties a login to a person gives it their role."""
+        """Whoever ties a login or another account to a person gives it their role."""
         fields = super().get_readonly_fields(request, obj)
         if request.user.is_superuser:
             return fields
-        # Whoever says which DingTalk account it is lets that account log in as the user.
-        account = ("staff_id", "corp_id") if obj is not None and obj.user_id is not None else ()
-        return (*fields, "user", *account)
+        # Whoever says which DingTalk account it is lets that account log in as the user, and ask for what the role may;
+        # by the name four eyes tell people apart.
+        asks = obj is not None and allows(obj.role, Role.RESPONDER)
+        account = ("staff_id", "corp_id") if asks or (obj is not None and obj.user_id is not None) else ()
+        return (*fields, "user", *account, *(("name",) if asks else ()))
 
     def get_actions(self, request: HttpRequest) -> Any:
         """No deleting in bulk for those who may not delete everyone."""

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -11,14 +12,17 @@ from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow
-from secops_agent.agent.controls import handle_control
-from secops_agent.agent.corrections import handle_correction
-from secops_agent.agent.opinions import handle_opinion
-from secops_agent.agent.orders import handle_order
-from secops_agent.agent.outcome import TurnOutcome
-from secops_agent.agent.placeholders import Vault, mask
-from secops_agent.agent.records import brief, costs, door_of, whole
-from secops_agent.agent.redacting import RedactingModel
+from secops_agent.agent.acting.controls import handle_control
+from secops_agent.agent.acting.corrections import handle_correction
+from secops_agent.agent.acting.investigation_feedback import handle_opinion
+from secops_agent.agent.acting.offers import handle_offer
+from secops_agent.agent.acting.orders import handle_order
+from secops_agent.agent.acting.undoing import handle_undo
+from secops_agent.agent.conversation.memory import Known
+from secops_agent.agent.conversation.records import brief, costs, door_of, whole
+from secops_agent.agent.llms.placeholders import Vault, mask
+from secops_agent.agent.llms.redacting import RedactingModel
+from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.llm.types import LLM, ModelSettings
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.proposals import Proposals
@@ -57,16 +61,42 @@ class Policy:
         self._limiter = limiter or PersonLimiter(on=on)
         self._control_replies = control_replies or Allowance(CONTROL_REPLIES, PERIOD_S, on=on)
         self._strangers_told = strangers_told or Allowance(1, DAY_S, on=on)
+        self._unread_told = Allowance(1, DAY_S)
 
     def tells_stranger(self, turn: Turn, person: Person) -> bool:
         """Is someone without a role to be told so? Again tomorrow, or elsewhere."""
         place = (turn.config_id, turn.conversation_id)
         return self._strangers_told.take((*place, person.corp_id, person.staff_id))
 
-    async def intercept(self, turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:
-        """The result of a control, of an order, or of asking too fast; None: go on."""
+    def tells_unread(self, turn: Turn) -> bool:
+        """Is a conversation to be told why nothing can be read in it? Again tomorrow."""
+        return self._unread_told.take((turn.config_id, turn.conversation_id))
+
+    async def intercept(
+        self, turn: Turn, known: Known, *, is_group: bool, quoted: str = ""
+    ) -> TurnResult | None:
+        """The result of taking an offer, of a control, of an order, or of asking too fast; None: go on.
+
+        ``quoted``: what the message replies to: a bare 好 or 确认 takes only what stands there by its code."""
+        person = known.person
         who = (person.corp_id, person.staff_id)
-        for handle in (handle_control, handle_order, handle_opinion, handle_correction):
+        taken = await handle_offer(
+            turn,
+            known,
+            lambda: self.proposals(turn, person, is_group=is_group),
+            is_group=is_group,
+            quoted=quoted,
+            may_tell=lambda: self._control_replies.take(who),
+        )
+        if taken is not None:
+            return taken
+        for handle in (
+            handle_undo,
+            partial(handle_control, quoted=quoted),
+            handle_order,
+            handle_opinion,
+            handle_correction,
+        ):
             handled = await handle(
                 turn, person, is_group=is_group, may_tell=lambda: self._control_replies.take(who)
             )

@@ -1,78 +1,85 @@
 """The one entry point of the agent: `Agent.answer`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils import timezone
 
 from bifang.channels.consumer import Silent
-from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
-from secops_agent.agent import loop, memory, prompts
-from secops_agent.agent.attachments import Attachment, Received, receive
-from secops_agent.agent.controls import read_control
-from secops_agent.agent.drafts import Drafts
-from secops_agent.agent.grounding import mark_hearsay, mark_unbacked, names_data, without_claims
-from secops_agent.agent.limits import TurnLimits
-from secops_agent.agent.models import Models, OfflineMode
-from secops_agent.agent.opening import find_opening
-from secops_agent.agent.orders import read_order
-from secops_agent.agent.outcome import TurnOutcome
+from secops_agent.agent.acting.attachments import Attachment, Received, receive
+from secops_agent.agent.acting.controls import read_control
+from secops_agent.agent.acting.offers import tell, with_heard
+from secops_agent.agent.acting.orders import read_order
+from secops_agent.agent.acting.steps import with_steps
+from secops_agent.agent.conversation import memory
+from secops_agent.agent.conversation.memory import author_of
+from secops_agent.agent.conversation.recall import NOTHING, Recall, open_offer
+from secops_agent.agent.conversation.records import brief
+from secops_agent.agent.conversation.replies import (
+    files_of,
+    offered,
+    title_of,
+    unknown_person,
+    with_private_copies,
+)
+from secops_agent.agent.llms.mcp_tools import McpToolCache
+from secops_agent.agent.llms.models import Models, OfflineMode
 from secops_agent.agent.policy import Policy, for_readers, redacted
-from secops_agent.agent.recall import NOTHING, Recall
-from secops_agent.agent.records import brief
-from secops_agent.agent.replies import files_of, offered, title_of, unknown_person
-from secops_agent.agent.shelf import McpShelf
-from secops_agent.agent.steps import with_steps
-from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
-from secops_agent.agent.verification import mark_unknown
-from secops_agent.llm.offline import NOTICE
+from secops_agent.agent.turn import loop, prompts
+from secops_agent.agent.turn.drafts import Drafts
+from secops_agent.agent.turn.grounding import Sources, check, claims_act, needs_look
+from secops_agent.agent.turn.limits import TurnLimits
+from secops_agent.agent.turn.offering import Grounds, OfferingToolbox, Switch, texts_of
+from secops_agent.agent.turn.opening import TurnOpening, facts_of, find_opening
+from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
+from secops_agent.agent.turn.toolbox import QUOTATION, REFUSING, build_toolbox
+from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import LLM, Message
+from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.models.staff import Role
+from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import mask_personal
-from secops_agent.tools.base import Proposer, Toolbox
+from secops_agent.tools.base import Proposer, Toolbox, ToolResult
+from secops_agent.tools.definitions import Asker
 from secops_agent.tools.mcp import McpTools
 
 LONGEST_QUESTION = 8000  # characters
 MOST_SHOWN = 2  # results that are shown under a model's words
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
+NOT_DONE = "（没有执行任何操作。）"
 QUOTED_ORDER = "引用或转发的内容不会被当作命令。要做什么，请自己写出来。"
 QUOTED_CONTROL = "引用或转发的确认、同意、拒绝、停止不会照办。要这样做，请自己写出来。"
 TOLD_BEFORE = "发送人没有使用权限，今天已告知，不再重复回复"
 
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """A turn, with what the channel knows about the sender and the configuration wants for them."""
-
-    turn: Turn
-    corp_id: str
-    staff_id: str
-    nick: str
-    is_group: bool
-    default_role: str = "none"
-    ai_configs: tuple[int, ...] = ()  # asked in this order
-    quoted: str = ""  # what was replied to or forwarded
-    cannot_read: str = ""  # why there is no text to answer: a picture, a video …
-    attachment: Attachment | None = None
+UNREAD_TOLD = "平台没有给出内容，这个会话今天已告知，不再重复回复"
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """One question of one person, wherever it came from; ``history`` is oldest first."""
+    """One question of one person, wherever it came from: what the channel knows of it, then what we know of its sender.
+
+    ``person`` is as the platform names them, without a role, until the agent has looked them up. ``history`` is oldest first.
+    """
 
     person: Person
     text: str
     is_group: bool = False
     history: tuple[memory.Said, ...] = ()
-    quoted: str = ""
+    quoted: str = ""  # what was replied to or forwarded
     ai_configs: tuple[int, ...] = ()  # asked in this order
     proposer: Proposer = REFUSING
     conversation: str = ""
     recall: Recall = NOTHING
+    model_offers: Switch = "write"  # the actions that a model may offer
+    default_role: str = "none"
+    cannot_read: str = ""  # why there is no text to answer: a picture, a video …
+    once_a_day: bool = False  # which is told once a day in a conversation: the next message says the same
+    attachment: Attachment | None = None
 
     @property
     def only_quotes(self) -> bool:
@@ -104,7 +111,7 @@ class Agent:
         self._policy = policy or Policy(configs)
         self._limits = limits or TurnLimits()
         self._grammar_first, self._tools_ranked = grammar_first, tools_ranked
-        self._shelf = McpShelf(configs)
+        self._mcp_tools = McpToolCache(configs)
 
     async def warm_up(self) -> None:
         """Load what the first message would have to wait for."""
@@ -113,75 +120,78 @@ class Agent:
     async def close(self) -> None:
         """Close the connections of this loop."""
         await self._models.close()
-        await self._shelf.close()
+        await self._mcp_tools.close()
 
-    async def answer(self, asking: Asking, sink: ReplySink) -> TurnResult:
+    async def answer(self, turn: Turn, asked: Talk, sink: ReplySink) -> TurnResult:
         """Run the turn for this sender: role, memory of this conversation, tools, model."""
-        conversation = memory.conversation_key(asking.turn.config_id, asking.turn.conversation_id)
+        conversation = memory.conversation_key(turn.config_id, turn.conversation_id)
+        sender = asked.person
         known = await db.call(
-            memory.look_up, asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
+            memory.look_up, sender.corp_id, sender.staff_id, sender.name, asked.default_role, conversation
         )
-        turn, person = asking.turn, known.person
+        person, is_group = known.person, asked.is_group
         if not person.may(Role.VIEWER):
-            return self._turn_away(asking, known)
-        handled = await self._policy.intercept(turn, person, is_group=asking.is_group)
+            return self._turn_away(turn, known)
+        handled = await self._policy.intercept(turn, known, is_group=is_group, quoted=asked.quoted)
         if handled is not None:
             return handled
-        if asking.cannot_read:
-            return _only(asking, person, asking.cannot_read)
-        proposals = self._policy.proposals(turn, person, is_group=asking.is_group)
-        if (received := await receive(asking.attachment, turn, person, proposals, sink)) is not None:
-            return self._about_file(asking, known, conversation, received)
-        talk = self._talk(asking, known, conversation, proposals)
+        if asked.cannot_read:
+            return self._unread(turn, asked, person)
+        proposals = self._policy.proposals(turn, person, is_group=is_group)
+        if (received := await receive(asked.attachment, turn, person, proposals, sink)) is not None:
+            return self._about_file(turn, known, conversation, received, is_group=is_group)
+        talk = replace(
+            asked, person=person, text=asked.text[:LONGEST_QUESTION], history=known.history, recall=known.recall,
+            proposer=proposals, conversation=conversation,
+        )  # fmt: skip
         if talk.only_quotes and (read_control(talk.quoted) or read_order(talk.quoted)):
-            return _only(asking, person, QUOTED_CONTROL)
-        outcome = await self.converse(talk, sink)
-        text, copies = _with_private_copies(asking, outcome)
-        text = for_readers(text, is_group=asking.is_group)
+            return _only(turn, person, QUOTED_CONTROL)
+        return await self._conclude(turn, talk, await self.converse(talk, sink), proposals)
+
+    async def _conclude(
+        self, turn: Turn, talk: Talk, outcome: TurnOutcome, proposals: Proposals
+    ) -> TurnResult:
+        """The outcome as it is sent, recorded and remembered."""
+        person, is_group = talk.person, talk.is_group
+        text, copies = with_private_copies(turn, person.staff_id, outcome, is_group=is_group)
+        text = for_readers(text, is_group=is_group)
         now = timezone.now()
         told, records = await self._policy.complete(turn, person, outcome, proposals, text, now)
-        recall = talk.recall.after(outcome.tool_runs, told=NOTICE in text)
-        rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, recall, now)
-        taps = (*proposals.suggestions(text), *offered(outcome, is_group=asking.is_group))
-        text, next_taps = with_steps(text, outcome.steps, is_group=asking.is_group)
+        offer = open_offer(outcome, now, turn.inbox_id)
+        recall = talk.recall.after(outcome.tool_runs, told=NOTICE in text, heard=outcome.heard, offer=offer)
+        rows = memory.remember(talk.conversation, person, talk.text or ONLY_QUOTED, text, recall, now)
+        taps = (*proposals.suggestions(text), *offered(outcome, is_group=is_group))
+        text, next_taps = with_steps(text, outcome.steps, is_group=is_group)
         reply = Reply(text, title=title_of(text), buttons=proposals.buttons, suggestions=(*taps, *next_taps))
         return TurnResult((reply, *files_of(outcome), *copies, *told), (*rows, *records))
 
-    def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
+    def _turn_away(self, turn: Turn, known: memory.Known) -> TurnResult:
         """Tell someone without a role whom to ask; once a day in a conversation."""
-        turn, person = asking.turn, known.person
+        person = known.person
         if not self._policy.tells_stranger(turn, person):
             return TurnResult((), brief(turn, person, ""), note=TOLD_BEFORE)
-        return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
+        return _only(turn, person, unknown_person(person.staff_id, known.administrators))
+
+    def _unread(self, turn: Turn, asked: Talk, person: Person) -> TurnResult:
+        """Tell why there is no text."""
+        if asked.once_a_day and not self._policy.tells_unread(turn):
+            return TurnResult((), brief(turn, person, ""), note=UNREAD_TOLD)
+        return _only(turn, person, asked.cannot_read)
 
     @staticmethod
-    def _about_file(asking: Asking, known: memory.Known, conversation: str, received: Received) -> TurnResult:
+    def _about_file(
+        turn: Turn, known: memory.Known, conversation: str, received: Received, *, is_group: bool
+    ) -> TurnResult:
         """What is said about a file is remembered like any other answer."""
-        person, turn, now = known.person, asking.turn, timezone.now()
-        text = for_readers(
-            mask_personal(received.text) if asking.is_group else received.text, is_group=asking.is_group
-        )
+        person, now = known.person, timezone.now()
+        text = for_readers(mask_personal(received.text) if is_group else received.text, is_group=is_group)
         reply = Reply(text, title=title_of(text), buttons=received.buttons, suggestions=received.suggestions)
         said = memory.remember(conversation, person, received.said, text, known.recall, now)
         return TurnResult((reply,), (*said, *brief(turn, person, text, now), *received.rows))
 
-    @staticmethod
-    def _talk(asking: Asking, known: memory.Known, conversation: str, proposer: Proposer) -> Talk:
-        return Talk(
-            person=known.person,
-            text=asking.turn.text[:LONGEST_QUESTION],
-            is_group=asking.is_group,
-            history=known.history,
-            quoted=asking.quoted,
-            ai_configs=asking.ai_configs,
-            proposer=proposer,
-            conversation=conversation,
-            recall=known.recall,
-        )
-
     async def converse(self, talk: Talk, sink: ReplySink | None = None) -> TurnOutcome:
         """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
-        offline = self._models.offline(talk.person.staff_id, talk.recall.last)
+        offline = self._models.offline(talk.person.staff_id, talk.recall.focus)
         models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
         asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
         outcome = await self._run(talk, asked, offline, sink)
@@ -197,20 +207,19 @@ class Agent:
         llm, *others = models or [offline]
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
-        grammar = self._grammar_first and not llm.offline
-        by_code, opening = await find_opening(
-            talk.text, talk.plain(), offline, grammar=grammar, calls=llm.terms.calls
+        calls = llm.terms.calls
+        opening = await find_opening(
+            talk.text, talk.plain(), offline, grammar=self._grammar_first, calls=calls, model=not llm.offline
         )
-        if by_code:
+        if opening.by_code:
             llm, others = offline, []
-        nearest = () if llm.offline else await self._nearest(talk, offline)
-        first = prompts.LOOKED if opening else prompts.to_look_up(nearest) if llm.terms.calls else ""
-        toolbox = _toolbox(talk, llm, now, await self._shelf.get())
+        nearest = () if llm.offline or not calls else await self._nearest(talk, offline)
+        toolbox, offering = _toolboxes(talk, llm, now, await self._mcp_tools.get(), opening.warrant, nearest)
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
             llm,
-            talk.plain() if llm.offline else self._messages(talk, now, first),
+            talk.plain() if llm.offline else await _dialogue(talk, now, opening, nearest, offering),
             toolbox,
             self._limits,
             on_progress=sink.progress if sink else None,
@@ -219,49 +228,96 @@ class Agent:
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
             quoted=talk.quoted,
-            opening=opening.message if opening else None,
+            opening=opening.calls,
             nearest=nearest,
-            needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
+            needs_query=lambda answer: needs_look(answer, (*_given(talk), talk.quoted)),
         )
-        return _finished(talk, outcome, opening.remark if opening else "")
+        return await _told(talk, outcome, opening, offering)
 
     async def _nearest(self, talk: Talk, offline: OfflineMode) -> tuple[str, ...]:
         return await offline.nearest(talk.plain()[-1].content) if self._tools_ranked else ()
 
-    @staticmethod
-    def _messages(talk: Talk, now: datetime, first: str) -> list[Message]:
-        question = prompts.QUOTE_QUESTION if talk.only_quotes else talk.text
-        asked = prompts.told_now(question, talk.person, now, first)
-        rules = prompts.system_message(talk.person.role, is_group=talk.is_group)
-        return [rules, *prompts.dialogue(talk.history, asked, talk.person.name, is_group=talk.is_group)]
+
+async def _dialogue(
+    talk: Talk, now: datetime, opening: TurnOpening, nearest: Sequence[str], offering: OfferingToolbox
+) -> list[Message]:
+    """The rules, what was said before, and the question with what code read of it."""
+    facts = await db.call(facts_of, talk.person, opening, talk.recall, offering.allowed)
+    first = prompts.first_of(nearest, offering.allowed, looked_up=opening.calls is not None)
+    question = prompts.QUOTE_QUESTION if talk.only_quotes else talk.text
+    asked = prompts.told_now(question, talk.person, now, first, facts, prompts.also(offering.unlisted))
+    rules = prompts.system_message(talk.person.role, is_group=talk.is_group)
+    return [rules, *prompts.dialogue(talk.history, asked, talk.person.name, is_group=talk.is_group)]
 
 
-def _toolbox(talk: Talk, llm: LLM, now: datetime, foreign: McpTools) -> Toolbox:
-    """Only people's words act: a model reads. A quotation orders nothing."""
-    build = build_toolbox if llm.offline else build_reading_toolbox
+def _toolboxes(
+    talk: Talk, llm: LLM, now: datetime, foreign: McpTools, warrant: Warrant, nearest: Sequence[str]
+) -> tuple[Toolbox, OfferingToolbox]:
+    """What is called; and what a model may call. Only people's words act: a model reads and offers. A quotation orders nothing."""
+    mine = (author_of(talk.person), "")
+    grounds = Grounds(
+        NO_WARRANT if talk.only_quotes else warrant,
+        tuple(said.content for said in talk.history if said.role == "user" and said.author in mine),
+        talk.recall.spoken_of(),
+        dict(talk.recall.focus.order.arguments) if talk.recall.focus.order else {},
+        texts_of(talk.recall.fields),
+    )
+    asker = Asker(talk.person, talk.is_group, now, REFUSING)
+    offering = OfferingToolbox(asker, foreign, grounds, talk.model_offers, nearest)
+    if not llm.offline:
+        return offering, offering
     proposer = QUOTATION if talk.only_quotes else talk.proposer
-    return build(talk.person, is_group=talk.is_group, now=now, proposer=proposer, foreign=foreign)
+    return build_toolbox(
+        talk.person, is_group=talk.is_group, now=now, proposer=proposer, foreign=foreign
+    ), offering
 
 
-def _finished(talk: Talk, outcome: TurnOutcome, remark: str) -> TurnOutcome:
-    """As it is told: ``remark`` names what the opening does not carry; without any model, once, that there is none."""
-    if talk.only_quotes and outcome.offer:
-        return replace(outcome, text=QUOTED_ORDER, offer=None)
+async def _told(
+    talk: Talk, outcome: TurnOutcome, opening: TurnOpening, offering: OfferingToolbox
+) -> TurnOutcome:
+    """With what only code says: results, offers, rights."""
+    heard = with_heard(outcome, opening.heard, offering.offers, changes=opening.warrant.changes)
+    finished = heard if heard.offline else _finished(talk, heard, opening)
+    told = await tell(talk.person, finished, is_group=talk.is_group, by_model=bool(offering.offers))
+    return _finished(talk, told, opening) if heard.offline else told
+
+
+def _finished(talk: Talk, outcome: TurnOutcome, opening: TurnOpening) -> TurnOutcome:
+    """As it is told: the ``opening`` names what it does not carry; without any model, once, that there is none."""
+    if talk.only_quotes and outcome.heard and (outcome.heard.offers or outcome.heard.order):
+        return replace(outcome, text=QUOTED_ORDER, offer=None, heard=None)
     if outcome.offline:  # code wrote it, from results only
         said = not talk.ai_configs and not talk.recall.told
         return replace(outcome, text=f"{outcome.text}\n\n{NOTICE}") if said else outcome
-    return replace(outcome, text="\n\n".join(filter(None, [remark, _with_results(talk, outcome)])))
+    first = len(opening.calls.tool_calls) if opening.calls else 0
+    more = any(run.result.useful and not run.result.proposed for run in outcome.tool_runs[first:])
+    remark = "" if more else opening.remark
+    runs = outcome.tool_runs[first:] if more else outcome.tool_runs
+    return replace(outcome, text="\n\n".join(filter(None, [remark, _with_results(talk, outcome, runs)])))
 
 
-def _with_results(talk: Talk, outcome: TurnOutcome) -> str:
-    """A model's words without what nothing bears out, and under them what the tools showed."""
+def _with_results(talk: Talk, outcome: TurnOutcome, shown_of: Sequence[ToolRun]) -> str:
+    """A model's words, marked where nothing bears them out, and under them what these tools showed."""
     runs = [run for run in outcome.tool_runs if run.result.useful]
-    words = without_claims(outcome.text, (run.result.text for run in runs))
-    sources = list(_sources(talk, outcome))
-    words = mark_unbacked(mark_unknown(words, sources), sources)
-    words = mark_hearsay(words, _given(talk), (field for run in runs for field in run.result.fields))
-    shown = dict.fromkeys(run.result.text for run in runs[-MOST_SHOWN:] if not run.result.proposed)
-    return "\n\n".join([words, *(text for text in shown if text and text not in words)])
+    looked_up = [run.result for run in shown_of if run.result.useful and not run.result.proposed]
+    own = shown_of is not outcome.tool_runs
+    shown = [_shown(each) if own else each.text for each in looked_up[-MOST_SHOWN:]]
+    found = (outcome.notice, *(text for run in runs for text in (run.result.query, run.result.text)))
+    fields = tuple(field for run in runs for field in run.result.fields)
+    words = prompts.without_echo(outcome.text).strip()
+    words = "" if not own and prompts.belies(words, shown) else words
+    words = check(words, Sources(_given(talk), found, fields))
+    corrected = NOT_DONE if claims_act(words) and not outcome.proposals else ""
+    beside = "、".join(dict.fromkeys(each.query for each in looked_up[:-MOST_SHOWN] if each.query))
+    also = f"（另外查过：{beside}）" if beside else ""
+    parts = [words, corrected, *(text for text in dict.fromkeys(shown) if text not in words), also]
+    return "\n\n".join(filter(None, parts)) or loop.NOTHING
+
+
+def _shown(result: ToolResult) -> str:
+    """A result, with what exactly was asked of the data."""
+    asked = f"\n\n查询条件：{result.query}" if result.query and result.query not in result.text else ""
+    return f"{result.text}{asked}"
 
 
 def _given(talk: Talk) -> tuple[str, ...]:
@@ -269,27 +325,5 @@ def _given(talk: Talk) -> tuple[str, ...]:
     return (talk.text, *(said.content for said in talk.history))
 
 
-def _sources(talk: Talk, outcome: TurnOutcome) -> Iterable[str]:
-    """Where what the answer names may come from."""
-    yield from _given(talk)
-    yield outcome.notice
-    for run in outcome.tool_runs:
-        yield run.result.query
-        yield run.result.text
-
-
-def _with_private_copies(asking: Asking, outcome: TurnOutcome) -> tuple[str, tuple[Reply, ...]]:
-    """In a group: what it may not show goes to the asker's own chat, and the group is told so."""
-    target = asking.turn.target
-    hidden = [run.result.private_text for run in outcome.tool_runs if run.result.private_text]
-    if not hidden or target is None or not asking.is_group:
-        return outcome.text, ()
-    own = ReplyTarget("", is_group=False, staff_id=asking.staff_id, robot_code=target.robot_code)
-    copies = tuple(
-        Reply(text, title=title_of(text), at_sender=False, target=own) for text in dict.fromkeys(hidden)
-    )
-    return f"{outcome.text}\n\n已私聊发送：含个人信息的完整内容。", copies
-
-
-def _only(asking: Asking, person: Person, text: str) -> TurnResult:
-    return TurnResult((Reply(text, title=title_of(text)),), brief(asking.turn, person, text))
+def _only(turn: Turn, person: Person, text: str) -> TurnResult:
+    return TurnResult((Reply(text, title=title_of(text)),), brief(turn, person, text))

@@ -2,9 +2,11 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from rest_framework import exceptions
@@ -12,14 +14,52 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from bifang.core.buckets import Bucket, Failures
 from bifang.core.changes import Author
+from bifang.core.errors import RateLimited
 from bifang.core.visitors import address_of
-from secops_agent.api.limits import spend, spend_failure
 from secops_agent.models import Role, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.people import tokens
 from secops_agent.services.people.authors import actor_of
 from secops_agent.services.people.tokens import Grant
+from secops_agent.services.privacy import login_may_read
+
+# How many requests a token may make: a bucket for each token, in each web process.
+
+FAILURES: Final = 30  # wrong tokens a minute from one address
+_buckets: dict[int, Bucket] = {}
+_failures: Final = Failures(FAILURES, 60.0)
+_lock = threading.Lock()
+
+
+def spend(token_id: int, rate: int, clock: Callable[[], float] = time.monotonic) -> None:
+    """Count one request. Raises RateLimited with the time to wait; a rate of 0 is no limit."""
+    if rate == 0:
+        return
+    with _lock:
+        bucket = _buckets.get(token_id)
+        if bucket is None or bucket.most != rate:
+            bucket = _buckets[token_id] = Bucket(rate, clock())
+        wait = bucket.take(clock())
+    if wait:
+        raise RateLimited(
+            f"请求太频繁：这个令牌每分钟最多 {rate} 次，请在 {wait:.0f} 秒后重试。", retry_after=wait
+        )
+
+
+def spend_failure(address: str | None) -> None:
+    """Count a token that was refused. Raises RateLimited with the time to wait.
+
+    A valid token is never counted: 256 bits are not guessed, and a neighbour's old token must not shut out a good one.
+    """
+    wait = _failures.count(address)
+    if wait:
+        raise RateLimited(
+            f"这个地址发来的无效 API 令牌太多：请在 {wait:.0f} 秒后重试，并检查令牌是否已被吊销。",
+            retry_after=wait,
+        )
+
 
 REFUSED = "API 令牌无效、已过期或已被吊销：请在管理后台「API 令牌」中检查，或创建新的令牌。"
 
@@ -133,6 +173,12 @@ def may(request: Request, need: Need) -> bool:
         owner = request.auth.owner
         return request.auth.may(need.scope) and (owner is None or owner.has_perm(need.permission))
     return bool(request.user.has_perm(need.permission))
+
+
+def reads_private(request: Request) -> bool:
+    """May the caller read private parts? A token of nobody may not: no role stands behind it."""
+    user = request.auth.owner if isinstance(request.auth, Grant) else request.user
+    return user is not None and login_may_read(user)
 
 
 class HasNeed(BasePermission):

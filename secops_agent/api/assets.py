@@ -1,5 +1,7 @@
 """Assets: list, detail, what people know better, software, and one asset by any of its names."""
 
+from typing import ClassVar
+
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,11 +11,12 @@ from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import Counts, Form, PageQuery, Remark, Text, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
-from secops_agent.api.fields import HistoryOut, Ref, flat, texts
+from secops_agent.api.fields import HistoryOut, Output, Ref, flat
 from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.assets import inventory
-from secops_agent.services.assets.inventory import ORDERS, AssetFilter
+from secops_agent.services.assets.inventory import ORDERS, AssetFilter, ComponentView
+from secops_agent.services.assets.views import AssetDetail, AssetSummary
 from secops_agent.services.faults import NotFound
 
 TAG = ["资产"]
@@ -34,20 +37,25 @@ class AssetQuery(PageQuery):
     ordering = order(ORDERS, "name", "排序：name 按名称，-name 倒序。")
 
 
-class AssetOut(Form):
+class AssetOut(Output):
     """An asset in a list."""
 
-    id = serializers.IntegerField(help_text="编号")
-    name = serializers.CharField(help_text="名称")
-    asset_type = serializers.ChoiceField(choices=AssetType.choices, help_text="类型")
-    ips = texts("IP 地址")
-    owner = serializers.CharField(help_text="负责人")
-    owner_id = serializers.IntegerField(allow_null=True, help_text="负责人的编号")
-    importance = serializers.ChoiceField(choices=Importance.choices, allow_blank=True, help_text="重要性")
-    environment = serializers.CharField(help_text="环境")
-    tags = texts("标签")
-    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
-    last_seen = serializers.DateTimeField(help_text="最近发现")
+    view: ClassVar[type] = AssetSummary
+    told = {
+        "id": "编号",
+        "name": "名称",
+        "asset_type": serializers.ChoiceField(choices=AssetType.choices, help_text="类型"),
+        "ips": "IP 地址",
+        "owner": "负责人",
+        "owner_id": "负责人的编号",
+        "importance": serializers.ChoiceField(
+            choices=Importance.choices, allow_blank=True, help_text="重要性"
+        ),
+        "environment": "环境",
+        "tags": "标签",
+        "source": "来源",
+        "last_seen": "最近发现",
+    }
 
 
 class KeyOut(Form):
@@ -60,15 +68,18 @@ class KeyOut(Form):
 class AssetDetailOut(AssetOut):
     """An asset with all that is known."""
 
-    keys = KeyOut(many=True, help_text="标识")
-    description = serializers.CharField(help_text="说明")
-    sources = texts("来源")
-    first_seen = serializers.DateTimeField(help_text="首次发现")
-    open_alerts = Counts(help_text="未关闭的告警：级别 → 数量")
-    open_findings = Counts(help_text="未修复的发现：级别 → 数量")
-    kev_findings = serializers.IntegerField(help_text="其中已被利用（KEV）的漏洞数")
-    components = serializers.IntegerField(help_text="组件数")
-    history = HistoryOut(many=True, help_text="变更历史，新的在前")
+    view = AssetDetail
+    told = {
+        "keys": KeyOut(many=True, help_text="标识"),
+        "description": "说明",
+        "sources": "来源",
+        "first_seen": "首次发现",
+        "open_alerts": Counts(help_text="未关闭的告警：级别 → 数量"),
+        "open_findings": Counts(help_text="未修复的发现：级别 → 数量"),
+        "kev_findings": "其中已被利用（KEV）的漏洞数",
+        "components": "组件数",
+        "history": HistoryOut(many=True, help_text="变更历史，新的在前"),
+    }
 
 
 class AssetIn(Form):
@@ -104,20 +115,23 @@ class ComponentQuery(PageQuery):
     keyword = word("名称或 purl 中的文字。")
 
 
-class ComponentOut(Form):
+class ComponentOut(Output):
     """Software on an asset."""
 
-    id = serializers.IntegerField(help_text="编号")
-    asset = Ref(help_text="资产")
-    name = serializers.CharField(help_text="名称")
-    version = serializers.CharField(help_text="版本")
-    purl = serializers.CharField(help_text="purl")
-    component_type = serializers.CharField(help_text="类型")
-    distro = serializers.CharField(help_text="发行版")
-    location = serializers.CharField(help_text="位置")
-    licenses = texts("许可证")
-    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
-    last_seen = serializers.DateTimeField(help_text="最近发现")
+    view = ComponentView
+    told = {
+        "id": "编号",
+        "asset": Ref(help_text="资产"),
+        "name": "名称",
+        "version": "版本",
+        "purl": "purl",
+        "component_type": "类型",
+        "distro": "发行版",
+        "location": "位置",
+        "licenses": "许可证",
+        "source": "来源",
+        "last_seen": "最近发现",
+    }
 
 
 class AssetListView(View):

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework import serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import JSONRenderer
@@ -49,6 +50,15 @@ class View(APIView):
     parser_classes = [BoundedJson]
     content_negotiation_class = AlwaysJson
     metadata_class = None
+    largest_body: ClassVar[int] = 0  # bytes; 0: no more than anybody may send
+
+    @classmethod
+    def admit(cls, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """What a request with this head is answered before its body is read; 204: it may come."""
+        view = cls()
+        view.post = lambda *_, **__: HttpResponse(status=204)  # type: ignore[attr-defined]  # all that dispatch does before
+        view.setup(request, *args, **kwargs)
+        return view.dispatch(request, *args, **kwargs)
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, Any]], Response | None]:
         """Our shape of errors, whatever the settings say."""
@@ -211,6 +221,14 @@ def word(help_text: str, length: int = 200, **options: Any) -> serializers.CharF
     return serializers.CharField(
         default="", allow_blank=True, max_length=length, help_text=help_text, **options
     )
+
+
+def shaped(expression: str, help_text: str) -> serializers.RegexField:
+    """An optional text parameter of this form; the description says the form."""
+    return serializers.RegexField(
+        expression, default="", allow_blank=True, help_text=help_text,
+        error_messages={"invalid": f"写法不对：{help_text}"},
+    )  # fmt: skip
 
 
 def choices(values: Any, help_text: str) -> Several:

@@ -8,7 +8,7 @@ from rest_framework.parsers import JSONParser
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import ImportLimits
-from secops_agent.importers.json_stream import nesting
+from secops_agent.importers.reading.json_stream import nesting
 from secops_agent.uploads.body import TooLarge
 
 DEEPEST = ImportLimits().max_depth

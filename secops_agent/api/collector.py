@@ -23,9 +23,9 @@ from secops_agent.api.base import View
 from secops_agent.api.errors import handle
 from secops_agent.api.ingest import AnyBody, body_of, check_head
 from secops_agent.importers.base import BrokenRecord, ImportLimits, Options
-from secops_agent.importers.json_stream import LONG_NUMBER
-from secops_agent.importers.reading import json_line
-from secops_agent.uploads.body import NoContent, TooLarge, Upload
+from secops_agent.importers.reading.documents import json_line
+from secops_agent.importers.reading.json_stream import LONG_NUMBER
+from secops_agent.uploads.body import LARGEST, NoContent, TooLarge, Upload
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
 
@@ -81,6 +81,8 @@ class CollectorView(View):
 
 class EventsView(CollectorView):
     """Envelopes, one after the other."""
+
+    largest_body = LARGEST
 
     def post(self, request: Request) -> Response:
         """Import them."""

@@ -1,5 +1,7 @@
 """Findings: list, detail, and what people decide."""
 
+from typing import ClassVar
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -10,7 +12,7 @@ from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
-from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
+from secops_agent.api.fields import HistoryOut, NoteIn, Output, Ref, flat
 from secops_agent.models.choices import (
     FindingDecision,
     FindingKind,
@@ -21,6 +23,7 @@ from secops_agent.models.choices import (
 )
 from secops_agent.services.vulnerabilities import findings, vex_export
 from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
+from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, StatementView
 
 TAG = ["发现"]
 
@@ -45,64 +48,71 @@ class FindingQuery(PageQuery):
     ordering = order(ORDERS, "-priority", "排序：-priority 先 KEV，再级别，再 EPSS；priority 倒过来。")
 
 
-class FindingOut(Form):
+class FindingOut(Output):
     """A finding in a list."""
 
-    id = serializers.IntegerField(help_text="编号")
-    kind = serializers.ChoiceField(choices=FindingKind.choices, help_text="种类")
-    title = serializers.CharField(help_text="标题")
-    severity = serializers.ChoiceField(choices=Severity.choices, help_text="级别")
-    state = serializers.ChoiceField(choices=FindingState.choices, help_text="状态")
-    decision = serializers.ChoiceField(
-        choices=FindingDecision.choices, allow_blank=True, help_text="处理决定；空：没有"
-    )
-    justification = serializers.ChoiceField(
-        choices=VexJustification.choices, allow_blank=True, help_text="不受影响的理由（OpenVEX）"
-    )
-    until = serializers.DateTimeField(
-        allow_null=True, help_text="接受风险到什么时候，到期恢复为待处理；空：不限"
-    )
-    asset = Ref(help_text="资产")
-    component = serializers.CharField(help_text="组件")
-    version = serializers.CharField(help_text="组件版本")
-    vulnerability = serializers.CharField(help_text="漏洞编号；其他种类为空")
-    kev = serializers.BooleanField(help_text="是否已被利用（CISA KEV）")
-    epss = serializers.FloatField(allow_null=True, help_text="EPSS 概率 0..1")
-    rule_id = serializers.CharField(help_text="规则")
-    fixed_version = serializers.CharField(help_text="修复版本")
-    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
-    first_seen = serializers.DateTimeField(help_text="首次发现")
-    last_seen = serializers.DateTimeField(help_text="最近发现")
-    due_at = serializers.DateTimeField(allow_null=True, help_text="修复时限")
-    overdue = serializers.BooleanField(help_text="是否已超时")
+    view: ClassVar[type] = FindingSummary
+    told = {
+        "id": "编号",
+        "kind": serializers.ChoiceField(choices=FindingKind.choices, help_text="种类"),
+        "title": "标题",
+        "severity": serializers.ChoiceField(choices=Severity.choices, help_text="级别"),
+        "state": serializers.ChoiceField(choices=FindingState.choices, help_text="状态"),
+        "decision": serializers.ChoiceField(
+            choices=FindingDecision.choices, allow_blank=True, help_text="处理决定；空：没有"
+        ),
+        "justification": serializers.ChoiceField(
+            choices=VexJustification.choices, allow_blank=True, help_text="不受影响的理由（OpenVEX）"
+        ),
+        "until": "接受风险到什么时候，到期恢复为待处理；空：不限",
+        "asset": Ref(help_text="资产"),
+        "component": "组件",
+        "version": "组件版本",
+        "vulnerability": "漏洞编号；其他种类为空",
+        "kev": "是否已被利用（CISA KEV）",
+        "epss": "EPSS 概率 0..1",
+        "rule_id": "规则",
+        "fixed_version": "修复版本",
+        "source": "来源",
+        "first_seen": "首次发现",
+        "last_seen": "最近发现",
+        "due_at": "修复时限",
+        "overdue": "是否已超时",
+    }
 
 
-class StatementOut(Form):
+class StatementOut(Output):
     """What a VEX document says."""
 
-    author = serializers.CharField(help_text="谁说的")
-    status = serializers.ChoiceField(choices=VexStatus.choices, help_text="状态（OpenVEX）")
-    justification = serializers.CharField(help_text="不受影响的理由")
-    note = serializers.CharField(help_text="说明")
-    action = serializers.CharField(help_text="怎么做")
-    product = serializers.CharField(help_text="说的是哪个产品")
-    document = serializers.CharField(help_text="文件的编号")
-    version = serializers.CharField(help_text="文件的版本")
-    said_at = serializers.DateTimeField(help_text="什么时候说的")
+    view = StatementView
+    told = {
+        "author": "谁说的",
+        "status": serializers.ChoiceField(choices=VexStatus.choices, help_text="状态（OpenVEX）"),
+        "justification": "不受影响的理由",
+        "note": "说明",
+        "action": "怎么做",
+        "product": "说的是哪个产品",
+        "document": "文件的编号",
+        "version": "文件的版本",
+        "said_at": "什么时候说的",
+    }
 
 
 class FindingDetailOut(FindingOut):
     """A finding with all that is known."""
 
-    description = serializers.CharField(help_text="说明")
-    location = serializers.CharField(help_text="位置")
-    remediation = serializers.CharField(help_text="修复建议")
-    references = texts("参考链接")
-    suppressed = serializers.BooleanField(help_text="工具中已忽略")
-    gone_at = serializers.DateTimeField(allow_null=True, help_text="消失时间")
-    evidence = serializers.CharField(help_text="证据")
-    history = HistoryOut(many=True, help_text="变更历史，新的在前")
-    statements = StatementOut(many=True, help_text="供应商的声明（CSAF、OpenVEX）")
+    view = FindingDetail
+    told = {
+        "description": "说明",
+        "location": "位置",
+        "remediation": "修复建议",
+        "references": "参考链接",
+        "suppressed": "工具中已忽略",
+        "gone_at": "消失时间",
+        "evidence": "证据；没有权限看时为空",
+        "history": HistoryOut(many=True, help_text="变更历史，新的在前"),
+        "statements": StatementOut(many=True, help_text="供应商的声明（CSAF、OpenVEX）"),
+    }
 
 
 class DecideIn(NoteIn):
@@ -161,10 +171,11 @@ class FindingView(View):
     needs = {"GET": access.READ_FINDINGS}
 
     @extend_schema(tags=TAG, operation_id="findings_get", summary="发现详情", responses=FindingDetailOut,
-                   description="一个发现的全部内容，包括证据和变更历史。")  # fmt: skip
+                   description="一个发现的全部内容，包括证据和变更历史。证据要「分析」角色或审计员；没有归属用户的令牌看不到。")  # fmt: skip
     def get(self, request: Request, finding_id: int) -> Response:
         """Everything."""
-        return Response(FindingDetailOut(flat(findings.get(finding_id))).data)
+        detail = findings.get(finding_id, private=access.reads_private(request))
+        return Response(FindingDetailOut(flat(detail)).data)
 
 
 class DecideView(View):

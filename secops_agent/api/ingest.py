@@ -66,6 +66,7 @@ class IngestView(View):
 
     needs = {"POST": IMPORT}
     parser_classes = [AnyBody]
+    largest_body = LARGEST
 
     @extend_schema(
         tags=TAG, operation_id="ingest", summary="导入文件或 Webhook", description=DESCRIPTION,

@@ -9,9 +9,11 @@ from rest_framework.response import Response
 from secops_agent.api.access import IMPORT, SEE_ALL_JOBS, caller_of, may
 from secops_agent.api.base import Form, PageQuery, View
 from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import Output
 from secops_agent.models.job import JobPhase, JobState
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import jobs
+from secops_agent.services.intake.jobs import JobView
 
 TAG = ["导入"]
 
@@ -54,25 +56,28 @@ class RefusalOut(OutcomeOut):
     error = FaultOut(help_text="错误")
 
 
-class JobOut(Form):
+class JobOut(Output):
     """An import."""
 
-    id = serializers.IntegerField(help_text="编号")
-    format = serializers.CharField(help_text="格式")
-    name = serializers.CharField(help_text="文件名")
-    size = serializers.IntegerField(help_text="大小（字节）")
-    state = serializers.ChoiceField(choices=JobState.choices, help_text="状态：done 和 failed 是结束")
-    phase = serializers.ChoiceField(choices=JobPhase.choices, allow_blank=True, help_text="正在做什么")
-    done = serializers.IntegerField(help_text="已处理的记录数")
-    total = serializers.IntegerField(help_text="记录总数；0：还在读取")
-    percent = serializers.IntegerField(help_text="进度 0..100")
-    attempts = serializers.IntegerField(help_text="执行次数；进程意外中断后会自动重来")
-    actor = serializers.CharField(help_text="提交者")
-    outcome = OutcomeOut(allow_null=True, help_text="结果；没有完成时为 null")
-    error = serializers.CharField(help_text="失败的原因")
-    created_at = serializers.DateTimeField(help_text="提交时间")
-    started_at = serializers.DateTimeField(allow_null=True, help_text="开始时间")
-    finished_at = serializers.DateTimeField(allow_null=True, help_text="结束时间")
+    view = JobView
+    told = {
+        "id": "编号",
+        "format": "格式",
+        "name": "文件名",
+        "size": "大小（字节）",
+        "state": serializers.ChoiceField(choices=JobState.choices, help_text="状态：done 和 failed 是结束"),
+        "phase": serializers.ChoiceField(choices=JobPhase.choices, allow_blank=True, help_text="正在做什么"),
+        "done": "已处理的记录数",
+        "total": "记录总数；0：还在读取",
+        "percent": "进度 0..100",
+        "attempts": "执行次数；进程意外中断后会自动重来",
+        "actor": "提交者",
+        "outcome": OutcomeOut(allow_null=True, help_text="结果；没有完成时为 null"),
+        "error": "失败的原因",
+        "created_at": "提交时间",
+        "started_at": "开始时间",
+        "finished_at": "结束时间",
+    }
 
 
 class JobQuery(PageQuery):

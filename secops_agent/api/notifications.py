@@ -9,48 +9,67 @@ from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import Counts, Flag, Form, Moment, Nothing, PageQuery, Remark, Text, View
 from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import Output
 from secops_agent.services.notifications import silences, views
-from secops_agent.services.notifications.coverage import coverage, known_value
-from secops_agent.services.on_call.views import rotas
+from secops_agent.services.notifications.coverage import Coverage, coverage, known_value
+from secops_agent.services.notifications.views import RuleView, SilenceView, TargetView
+from secops_agent.services.on_call.views import ShiftView, rotas
 
 TAG = ["通知与值班"]
 LONGEST = 30 * 24 * 60
 
 
-class TargetOut(Form):
+class TargetOut(Output):
     """Who is told."""
 
-    kind = serializers.CharField(help_text="种类：group person on_call next role webhook")
-    place = serializers.CharField(help_text="名称")
-    config = serializers.CharField(help_text="聊天配置")
-    step = serializers.IntegerField(allow_null=True, help_text="升级的第几步；空：立即")
-    last_error = serializers.CharField(help_text="最近一次无法送达的原因和办法")
-    last_error_at = serializers.DateTimeField(allow_null=True, help_text="它的时间")
-    doubt = serializers.CharField(help_text="还不确定能否送达的原因和办法；空：没有")
+    view = TargetView
+    told = {
+        "kind": "种类：group person on_call next role webhook",
+        "place": "名称",
+        "config": "聊天配置",
+        "step": "升级的第几步；空：立即",
+        "last_error": "最近一次无法送达的原因和办法",
+        "last_error_at": "它的时间",
+        "doubt": "还不确定能否送达的原因和办法；空：没有",
+    }
 
 
-class RuleOut(Form):
+class RuleOut(Output):
     """A rule."""
 
-    id = serializers.IntegerField(help_text="编号")
-    name = serializers.CharField(help_text="名称")
-    enabled = serializers.BooleanField(help_text="启用")
-    conditions = serializers.DictField(child=serializers.JSONField(), help_text="条件，键与配置文件相同")
-    hours = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="什么时候可以发送")
-    escalate = serializers.ListField(child=serializers.IntegerField(), help_text="每一步升级前等待的分钟数")
-    repeat = serializers.IntegerField(help_text="全部步骤再重复几次")
-    targets = TargetOut(many=True, help_text="目标")
-    updated_at = serializers.DateTimeField(help_text="修改时间")
+    view = RuleView
+    told = {
+        "id": "编号",
+        "name": "名称",
+        "enabled": "启用",
+        "conditions": serializers.DictField(
+            child=serializers.JSONField(), help_text="条件，键与配置文件相同"
+        ),
+        "hours": serializers.DictField(
+            child=serializers.JSONField(allow_null=True), help_text="什么时候可以发送"
+        ),
+        "group": serializers.DictField(
+            child=serializers.IntegerField(),
+            help_text="从第几条起（from）、多少秒以内（within_seconds）归并为一条消息",
+        ),
+        "escalate": "每一步升级前等待的分钟数",
+        "repeat": "全部步骤再重复几次",
+        "targets": TargetOut(many=True, help_text="目标"),
+        "updated_at": "修改时间",
+    }
 
 
-class ShiftOut(Form):
+class ShiftOut(Output):
     """A shift or a gap."""
 
-    staff_id = serializers.CharField(help_text="员工 ID；空：无人值班")
-    name = serializers.CharField(help_text="姓名")
-    starts_at = serializers.DateTimeField(help_text="开始")
-    ends_at = serializers.DateTimeField(help_text="结束")
-    origin = serializers.CharField(help_text="layer 轮班、override 临时换人、gap 无人")
+    view = ShiftView
+    told = {
+        "staff_id": "员工 ID；空：无人值班",
+        "name": "姓名",
+        "starts_at": "开始",
+        "ends_at": "结束",
+        "origin": "layer 轮班、override 临时换人、gap 无人",
+    }
 
 
 class RotaOut(Form):
@@ -74,27 +93,33 @@ class SilenceQuery(PageQuery):
     active = Flag(default=False, help_text="true：只看生效中的。")
 
 
-class SilenceOut(Form):
+class SilenceOut(Output):
     """A silence."""
 
-    id = serializers.IntegerField(help_text="编号")
-    scope = serializers.ChoiceField(choices=silences.SCOPES, help_text="范围")
-    value = serializers.CharField(help_text="对象")
-    active = serializers.BooleanField(help_text="生效中")
-    starts_at = serializers.DateTimeField(help_text="开始")
-    ends_at = serializers.DateTimeField(help_text="结束")
-    reason = serializers.CharField(help_text="原因")
-    made_by = serializers.CharField(help_text="设置人")
-    held = serializers.IntegerField(help_text="留存了多少条消息")
+    view = SilenceView
+    told = {
+        "id": "编号",
+        "scope": serializers.ChoiceField(choices=silences.SCOPES, help_text="范围"),
+        "value": "对象",
+        "active": "生效中",
+        "starts_at": "开始",
+        "ends_at": "结束",
+        "reason": "原因",
+        "made_by": "设置人",
+        "held": "留存了多少条消息",
+    }
 
 
-class CoverageOut(Form):
+class CoverageOut(Output):
     """What a silence covers now."""
 
-    alerts = serializers.IntegerField(help_text="未关闭的告警")
-    severities = Counts(help_text="其中各级别的条数")
-    assets = serializers.ListField(child=serializers.CharField(), help_text="其中的资产，最多 5 个")
-    asset_count = serializers.IntegerField(help_text="资产总数")
+    view = Coverage
+    told = {
+        "alerts": "未关闭的告警",
+        "severities": Counts(help_text="其中各级别的条数"),
+        "assets": "其中的资产，最多 5 个",
+        "asset_count": "资产总数",
+    }
 
 
 class SilenceDetailOut(SilenceOut):

@@ -5,13 +5,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from secops_agent.agent.controls import Keystroke, decide_as_user
+from secops_agent.agent.acting.controls import DirectDecision, decide_as_user
 from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller, caller_of
 from secops_agent.api.base import Form, PageQuery, Remark, View
 from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import Output
 from secops_agent.models import ActionState, ProposalState
 from secops_agent.models.proposal import Risk
 from secops_agent.services.decisions import views
+from secops_agent.services.decisions.views import ProposalView
 from secops_agent.services.faults import Conflict
 
 TAG = ["操作审批"]
@@ -31,34 +33,36 @@ class ProposalQuery(PageQuery):
     )
 
 
-class ProposalOut(Form):
+class ProposalOut(Output):
     """What somebody wants done."""
 
-    code = serializers.CharField(help_text="代码")
-    tool = serializers.CharField(help_text="工具")
-    title = serializers.CharField(help_text="操作")
-    risk = serializers.ChoiceField(choices=Risk.choices, help_text="由谁决定")
-    state = serializers.ChoiceField(choices=ProposalState.choices, help_text="状态")
-    summary = serializers.CharField(help_text="说明")
-    arguments = serializers.DictField(
-        child=serializers.JSONField(allow_null=True), help_text="确切的参数；隔离主机时含资产编号、名称和地址"
-    )
-    prospect = serializers.CharField(
-        help_text="同意之后会怎样：由哪个处置连接器执行，或只做演练；已决定时为空"
-    )
-    corp_id = serializers.CharField(help_text="所属企业；只有这个企业的人可以决定")
-    asker = serializers.CharField(help_text="提出人")
-    asker_id = serializers.CharField(help_text="提出人的员工 ID")
-    decider = serializers.CharField(help_text="决定人")
-    reason = serializers.CharField(help_text="决定时写的理由")
-    result = serializers.CharField(help_text="决定带来了什么")
-    action_state = serializers.ChoiceField(
-        choices=ActionState.choices, allow_blank=True, help_text="处置动作的状态；没有动作时为空"
-    )
-    action_result = serializers.CharField(help_text="处置动作的结果")
-    created_at = serializers.DateTimeField(help_text="提出时间")
-    expires_at = serializers.DateTimeField(help_text="过期时间")
-    decided_at = serializers.DateTimeField(allow_null=True, help_text="决定时间")
+    view = ProposalView
+    told = {
+        "code": "代码",
+        "tool": "工具",
+        "title": "操作",
+        "risk": serializers.ChoiceField(choices=Risk.choices, help_text="由谁决定"),
+        "state": serializers.ChoiceField(choices=ProposalState.choices, help_text="状态"),
+        "summary": "说明",
+        "arguments": serializers.DictField(
+            child=serializers.JSONField(allow_null=True),
+            help_text="确切的参数；隔离主机时含资产编号、名称和地址",
+        ),
+        "prospect": "同意之后会怎样：由哪个处置连接器执行，或只做演练；已决定时为空",
+        "corp_id": "所属企业；只有这个企业的人可以决定",
+        "asker": "提出人",
+        "asker_id": "提出人的员工 ID",
+        "decider": "决定人",
+        "reason": "决定时写的理由",
+        "result": "决定带来了什么",
+        "action_state": serializers.ChoiceField(
+            choices=ActionState.choices, allow_blank=True, help_text="处置动作的状态；没有动作时为空"
+        ),
+        "action_result": "处置动作的结果",
+        "created_at": "提出时间",
+        "expires_at": "过期时间",
+        "decided_at": "决定时间",
+    }
 
 
 class DecisionIn(Form):
@@ -113,8 +117,8 @@ class DecisionView(View):
         return Response(ProposalOut(views.get(code)).data)
 
 
-def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> Keystroke:
-    return Keystroke(
+def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> DirectDecision:
+    return DirectDecision(
         user_id=caller.user_id,
         verdict=verdict,  # type: ignore[arg-type]  # one of VERDICTS
         through=f"api:{caller.key}:{proposal_id}",

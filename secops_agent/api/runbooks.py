@@ -11,10 +11,12 @@ from secops_agent.api import access
 from secops_agent.api.access import caller_of, may
 from secops_agent.api.base import Form, PageQuery, Text, Truth, View, word
 from secops_agent.api.documentation import page_of
-from secops_agent.api.fields import HistoryOut, texts
+from secops_agent.api.fields import HistoryOut, Output, texts
 from secops_agent.models import Role
 from secops_agent.services import runbooks
 from secops_agent.services.audit import history
+from secops_agent.services.runbooks.search import RunbookHit
+from secops_agent.services.runbooks.store import RunbookLine
 
 TAG = ["处置手册"]
 EXAMPLE = {
@@ -38,17 +40,20 @@ class RunbookQuery(PageQuery):
 READERS = [(role.value, role.label) for role in Role if role != Role.NONE]
 
 
-class RunbookLineOut(Form):
+class RunbookLineOut(Output):
     """A runbook in the list."""
 
-    id = serializers.IntegerField(help_text="编号")
-    title = serializers.CharField(help_text="标题")
-    when = serializers.CharField(help_text="什么时候用")
-    role = serializers.ChoiceField(choices=READERS, help_text="至少要有这个角色才能看到")
-    published = serializers.BooleanField(help_text="已发布；草稿只有能修改手册的人看得到")
-    tags = texts("标签")
-    techniques = texts("ATT&CK 技术编号")
-    updated_at = serializers.DateTimeField(help_text="修改时间")
+    view = RunbookLine
+    told = {
+        "id": "编号",
+        "title": "标题",
+        "when": "什么时候用",
+        "role": serializers.ChoiceField(choices=READERS, help_text="至少要有这个角色才能看到"),
+        "published": "已发布；草稿只有能修改手册的人看得到",
+        "tags": "标签",
+        "techniques": "ATT&CK 技术编号",
+        "updated_at": "修改时间",
+    }
 
 
 class RunbookOut(RunbookLineOut):
@@ -77,7 +82,7 @@ class RunbookIn(Form):
     techniques = serializers.ListField(
         child=Named(r"^[Tt][0-9]{4}(\.[0-9]{3})?$"), max_length=50, default=list, help_text="ATT&CK 技术编号"
     )
-    when = Text(max_length=300, required=False, allow_blank=True, help_text="什么时候用，一句话；不写则不变")
+    when = Text(max_length=1024, required=False, allow_blank=True, help_text="什么时候用，一句话；不写则不变")
     tools = serializers.ListField(
         child=Named(r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$"),
         max_length=20,
@@ -95,16 +100,19 @@ class SearchQuery(Form):
     limit = serializers.IntegerField(min_value=1, max_value=50, default=5, help_text="最多多少条。")
 
 
-class HitOut(Form):
+class HitOut(Output):
     """One result."""
 
-    id = serializers.IntegerField(help_text="编号")
-    title = serializers.CharField(help_text="标题")
-    when = serializers.CharField(help_text="什么时候用")
-    tags = texts("标签")
-    techniques = texts("ATT&CK 技术编号")
-    score = serializers.FloatField(help_text="相关程度 0..1")
-    excerpt = serializers.CharField(help_text="最相关的一段")
+    view = RunbookHit
+    told = {
+        "id": "编号",
+        "title": "标题",
+        "when": "什么时候用",
+        "tags": "标签",
+        "techniques": "ATT&CK 技术编号",
+        "score": "相关程度 0..1",
+        "excerpt": "最相关的一段",
+    }
 
 
 class HitsOut(Form):

@@ -10,11 +10,13 @@ from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import Form, Nothing, PageQuery, Remark, Text, Truth, View
 from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import Output
 from secops_agent.services.chats import find_chat, name_of
 from secops_agent.services.notifications import choices
 from secops_agent.services.people.eligibility import account_of
 from secops_agent.services.schedules import schedules, views
-from secops_agent.services.schedules.feeds import feed_statuses
+from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
+from secops_agent.services.schedules.views import RunView, TaskView
 
 TAG = ["定时任务"]
 UNKNOWN_TARGET = (
@@ -23,23 +25,26 @@ UNKNOWN_TARGET = (
 )
 
 
-class ScheduleOut(Form):
+class ScheduleOut(Output):
     """A scheduled task."""
 
-    id = serializers.IntegerField(help_text="编号")
-    name = serializers.CharField(help_text="名称")
-    enabled = serializers.BooleanField(help_text="启用")
-    task = serializers.CharField(help_text="做什么")
-    cron = serializers.CharField(help_text="cron 表达式，北京时间；1-5 表示工作日")
-    when = serializers.CharField(help_text="时间，中文")
-    target = serializers.CharField(help_text="发到哪里")
-    attachment = serializers.CharField(help_text="报告同时作为文件发送：pdf、markdown、csv；空：不附")
-    owner = serializers.CharField(help_text="按谁的权限查询：员工 ID；空：查看权限")
-    made_by = serializers.CharField(help_text="创建人")
-    next_runs = serializers.ListField(child=serializers.DateTimeField(), help_text="接下来三次")
-    last_at = serializers.DateTimeField(allow_null=True, help_text="上次执行")
-    last_error = serializers.CharField(help_text="最近的问题和办法")
-    last_error_at = serializers.DateTimeField(allow_null=True, help_text="它的时间")
+    view = TaskView
+    told = {
+        "id": "编号",
+        "name": "名称",
+        "enabled": "启用",
+        "task": "做什么",
+        "cron": "cron 表达式，北京时间；1-5 表示工作日",
+        "when": "时间，中文",
+        "target": "发到哪里",
+        "attachment": "报告同时作为文件发送：pdf、markdown、csv；空：不附",
+        "owner": "按谁的权限查询：员工 ID；空：查看权限",
+        "made_by": "创建人",
+        "next_runs": "接下来三次",
+        "last_at": "上次执行",
+        "last_error": "最近的问题和办法",
+        "last_error_at": "它的时间",
+    }
 
 
 class ScheduleTargetIn(Form):
@@ -68,28 +73,34 @@ class ScheduleIn(Form):
     )
 
 
-class RunOut(Form):
+class RunOut(Output):
     """A run."""
 
-    id = serializers.IntegerField(help_text="编号")
-    due_at = serializers.DateTimeField(help_text="应执行时间")
-    state = serializers.CharField(help_text="queued running held（待发送） done failed")
-    attempts = serializers.IntegerField(help_text="执行次数")
-    started_at = serializers.DateTimeField(allow_null=True, help_text="开始")
-    finished_at = serializers.DateTimeField(allow_null=True, help_text="结束")
-    note = serializers.CharField(help_text="结果")
-    text = serializers.CharField(help_text="发送的内容；发给个人的不在这里")
-    sending = serializers.CharField(help_text="发送的情况")
-    error = serializers.CharField(help_text="错误和办法")
+    view = RunView
+    told = {
+        "id": "编号",
+        "due_at": "应执行时间",
+        "state": "queued running held（待发送） done failed",
+        "attempts": "执行次数",
+        "started_at": "开始",
+        "finished_at": "结束",
+        "note": "结果",
+        "text": "发送的内容；发给个人的不在这里",
+        "sending": "发送的情况",
+        "error": "错误和办法",
+    }
 
 
-class FeedOut(Form):
+class FeedOut(Output):
     """A feed."""
 
-    name = serializers.CharField(help_text="名称")
-    title = serializers.CharField(help_text="来源")
-    checked_at = serializers.DateTimeField(allow_null=True, help_text="何时确认最新；空：还没有获取")
-    error = serializers.CharField(help_text="最近一次失败的原因和办法")
+    view = FeedStatus
+    told = {
+        "name": "名称",
+        "title": "来源",
+        "checked_at": "何时确认最新；空：还没有获取",
+        "error": "最近一次失败的原因和办法",
+    }
 
 
 class FeedsOut(Form):

@@ -11,9 +11,11 @@ from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import Form, Moment, Nothing, PageQuery, Text, Truth, View
 from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import Output
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.services.suppressions import rules, views
-from secops_agent.services.suppressions.trials import try_out
+from secops_agent.services.suppressions.trials import SuppressionTrial, TriedAlert, try_out
+from secops_agent.services.suppressions.views import SuppressionView
 
 TAG = ["通知与值班"]
 MOST = 50
@@ -49,43 +51,54 @@ class SuppressionIn(Form):
     owners = _names("资产负责人的员工 ID")
 
 
-class SuppressionOut(Form):
+class SuppressionOut(Output):
     """A rule."""
 
-    id = serializers.IntegerField(help_text="编号")
-    name = serializers.CharField(help_text="名称")
-    enabled = serializers.BooleanField(help_text="启用")
-    conditions = serializers.DictField(child=serializers.JSONField(), help_text="条件，键与通知规则相同")
-    reason = serializers.CharField(help_text="原因")
-    expires_at = serializers.DateTimeField(allow_null=True, help_text="有效期至")
-    hits = serializers.IntegerField(help_text="抑制了多少次")
-    last_hit_at = serializers.DateTimeField(allow_null=True, help_text="最近一次")
-    trial = serializers.DictField(child=serializers.JSONField(), help_text="启用时的试算")
-    made_by = serializers.CharField(help_text="创建人")
-    enabled_by = serializers.CharField(help_text="启用人")
-    updated_at = serializers.DateTimeField(help_text="修改时间")
+    view = SuppressionView
+    told = {
+        "id": "编号",
+        "name": "名称",
+        "enabled": "启用",
+        "conditions": serializers.DictField(
+            child=serializers.JSONField(), help_text="条件，键与通知规则相同"
+        ),
+        "reason": "原因",
+        "expires_at": "有效期至",
+        "hits": "抑制了多少次",
+        "last_hit_at": "最近一次",
+        "trial": serializers.DictField(child=serializers.JSONField(), help_text="启用时的试算"),
+        "made_by": "创建人",
+        "enabled_by": "启用人",
+        "updated_at": "修改时间",
+    }
 
 
-class TriedOut(Form):
+class TriedOut(Output):
     """An alert that a rule would have suppressed."""
 
-    id = serializers.IntegerField(help_text="告警编号")
-    title = serializers.CharField(help_text="标题")
-    severity = serializers.CharField(help_text="级别")
-    verdict = serializers.CharField(help_text="结论")
-    last_seen = serializers.DateTimeField(help_text="最近发生")
+    view = TriedAlert
+    told = {
+        "id": "告警编号",
+        "title": "标题",
+        "severity": "级别",
+        "verdict": "结论",
+        "last_seen": "最近发生",
+    }
 
 
-class TrialOut(Form):
+class TrialOut(Output):
     """What the last days say."""
 
-    days = serializers.IntegerField(help_text="看了最近几天入库的告警")
-    alerts = serializers.IntegerField(help_text="会抑制多少条")
-    attacks = serializers.IntegerField(help_text="其中人员判为真实攻击的")
-    listed = serializers.IntegerField(help_text="符合条件、但命中情报清单因而不抑制的")
-    capped = serializers.BooleanField(help_text="只看了最近 20000 条，实际更多")
-    examples = TriedOut(many=True, help_text="最近的 10 条")
-    attack_examples = TriedOut(many=True, help_text="判为真实攻击的，最多 10 条")
+    view = SuppressionTrial
+    told = {
+        "days": "看了最近几天入库的告警",
+        "alerts": "会抑制多少条",
+        "attacks": "其中人员判为真实攻击的",
+        "listed": "符合条件、但命中情报清单因而不抑制的",
+        "capped": "只看了最近 20000 条，实际更多",
+        "examples": TriedOut(many=True, help_text="最近的 10 条"),
+        "attack_examples": TriedOut(many=True, help_text="判为真实攻击的，最多 10 条"),
+    }
 
 
 class SuppressionListView(View):

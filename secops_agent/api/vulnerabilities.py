@@ -1,5 +1,7 @@
 """Vulnerabilities: list, one by any of its names, and who is affected."""
 
+from typing import ClassVar
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -7,13 +9,20 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.assets import AssetOut
-from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, row_id, word
+from secops_agent.api.base import Flag, PageQuery, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
-from secops_agent.api.fields import HistoryOut, flat, texts
+from secops_agent.api.fields import HistoryOut, Output, flat
 from secops_agent.models.choices import Severity
 from secops_agent.services.faults import NotFound
+from secops_agent.services.records import Affected, Cvss, Kev
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import ORDERS, VulnerabilityFilter
+from secops_agent.services.vulnerabilities.views import (
+    ExposedAsset,
+    Exposure,
+    VulnerabilityDetail,
+    VulnerabilitySummary,
+)
 
 TAG = ["漏洞"]
 
@@ -31,95 +40,116 @@ class VulnerabilityQuery(PageQuery):
     ordering = order(ORDERS, "-priority", "排序：-priority 先 KEV，再级别，再 EPSS；priority 倒过来。")
 
 
-class VulnerabilityOut(Form):
+class VulnerabilityOut(Output):
     """A vulnerability in a list."""
 
-    id = serializers.IntegerField(help_text="编号；0：只有 EPSS 分数")
-    vuln_id = serializers.CharField(help_text="CVE、GHSA、CNVD 等编号")
-    title = serializers.CharField(help_text="标题")
-    severity = serializers.ChoiceField(choices=Severity.choices, help_text="级别")
-    score = serializers.FloatField(allow_null=True, help_text="CVSS 分数")
-    epss = serializers.FloatField(allow_null=True, help_text="EPSS 概率 0..1")
-    kev = serializers.BooleanField(help_text="是否已被利用（CISA KEV）")
-    fix_available = serializers.BooleanField(help_text="是否已有修复版本")
-    assets = serializers.IntegerField(help_text="受影响且未修复的资产数")
-    published = serializers.DateTimeField(allow_null=True, help_text="发布时间")
+    view: ClassVar[type] = VulnerabilitySummary
+    told = {
+        "id": "编号；0：只有 EPSS 分数",
+        "vuln_id": "CVE、GHSA、CNVD 等编号",
+        "title": "标题",
+        "severity": serializers.ChoiceField(choices=Severity.choices, help_text="级别"),
+        "score": "CVSS 分数",
+        "epss": "EPSS 概率 0..1",
+        "kev": "是否已被利用（CISA KEV）",
+        "fix_available": "是否已有修复版本",
+        "assets": "受影响且未修复的资产数",
+        "published": "发布时间",
+    }
 
 
-class CvssOut(Form):
+class CvssOut(Output):
     """One score."""
 
-    version = serializers.CharField(help_text="CVSS 版本")
-    score = serializers.FloatField(help_text="分数")
-    vector = serializers.CharField(help_text="向量")
-    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
+    view = Cvss
+    told = {
+        "version": "CVSS 版本",
+        "score": "分数",
+        "vector": "向量",
+        "source": "来源",
+    }
 
 
-class AffectedOut(Form):
+class AffectedOut(Output):
     """A range of versions."""
 
-    ecosystem = serializers.CharField(help_text="生态")
-    package = serializers.CharField(help_text="软件包")
-    purl = serializers.CharField(help_text="purl")
-    introduced = serializers.CharField(help_text="起始版本（含）")
-    fixed = serializers.CharField(help_text="修复版本（不含）")
-    last_affected = serializers.CharField(help_text="最后受影响版本（含）")
-    raw = serializers.CharField(help_text="原文")
-    range_type = serializers.CharField(help_text="范围类型")
-    versions = texts("逐个列出的版本")
+    view = Affected
+    told = {
+        "ecosystem": "生态",
+        "package": "软件包",
+        "purl": "purl",
+        "introduced": "起始版本（含）",
+        "fixed": "修复版本（不含）",
+        "last_affected": "最后受影响版本（含）",
+        "raw": "原文",
+        "range_type": "范围类型",
+        "versions": "逐个列出的版本",
+    }
 
 
-class KevOut(Form):
+class KevOut(Output):
     """CISA's entry."""
 
-    added = serializers.DateTimeField(allow_null=True, help_text="收录时间")
-    due = serializers.DateTimeField(allow_null=True, help_text="修复期限")
-    action = serializers.CharField(help_text="要求的措施")
-    ransomware = serializers.BooleanField(help_text="是否用于勒索")
+    view = Kev
+    told = {
+        "added": "收录时间",
+        "due": "修复期限",
+        "action": "要求的措施",
+        "ransomware": "是否用于勒索",
+    }
 
 
 class VulnerabilityDetailOut(VulnerabilityOut):
     """A vulnerability with all that is stored."""
 
-    aliases = texts("别名")
-    description = serializers.CharField(help_text="说明")
-    cvss = CvssOut(many=True, help_text="各来源的 CVSS")
-    cwes = texts("CWE")
-    affected = AffectedOut(many=True, help_text="受影响范围")
-    fixed_versions = texts("修复版本")
-    references = texts("参考链接")
-    modified = serializers.DateTimeField(allow_null=True, help_text="修改时间")
-    withdrawn = serializers.DateTimeField(allow_null=True, help_text="撤回时间")
-    sources = texts("来源")
-    kev = KevOut(allow_null=True, help_text="CISA KEV 条目；null：不在目录中")  # type: ignore[assignment]  # instead of the flag
-    epss_percentile = serializers.FloatField(allow_null=True, help_text="EPSS 百分位 0..1")
-    epss_date = serializers.DateTimeField(allow_null=True, help_text="EPSS 日期")
-    updated_at = serializers.DateTimeField(help_text="我们的数据更新于")
-    open_findings = serializers.IntegerField(help_text="未修复的发现数")
-    affected_assets = serializers.IntegerField(help_text="受影响的资产数")
-    history = HistoryOut(many=True, help_text="变更历史，新的在前")
+    view = VulnerabilityDetail
+    told = {
+        "aliases": "别名",
+        "description": "说明",
+        "cvss": CvssOut(many=True, help_text="各来源的 CVSS"),
+        "cwes": "CWE",
+        "affected": AffectedOut(many=True, help_text="受影响范围"),
+        "fixed_versions": "修复版本",
+        "references": "参考链接",
+        "modified": "修改时间",
+        "withdrawn": "撤回时间",
+        "sources": "来源",
+        "kev": KevOut(allow_null=True, help_text="CISA KEV 条目；null：不在目录中"),
+        "epss_percentile": "EPSS 百分位 0..1",
+        "epss_date": "EPSS 日期",
+        "updated_at": "我们的数据更新于",
+        "open_findings": "未修复的发现数",
+        "affected_assets": "受影响的资产数",
+        "history": HistoryOut(many=True, help_text="变更历史，新的在前"),
+    }
 
 
-class ExposedOut(Form):
+class ExposedOut(Output):
     """An asset and why."""
 
-    asset = AssetOut(help_text="资产")
-    component = serializers.CharField(help_text="组件")
-    version = serializers.CharField(help_text="版本")
-    fixed_version = serializers.CharField(help_text="修复版本")
-    reason = serializers.CharField(help_text="依据")
-    sources = texts("谁说的；bifang 是我们自己的版本比对")
+    view = ExposedAsset
+    told = {
+        "asset": AssetOut(help_text="资产"),
+        "component": "组件",
+        "version": "版本",
+        "fixed_version": "修复版本",
+        "reason": "依据",
+        "sources": "谁说的；bifang 是我们自己的版本比对",
+    }
 
 
-class ExposureOut(Form):
+class ExposureOut(Output):
     """Three answers."""
 
-    vuln_id = serializers.CharField(help_text="编号")
-    known = serializers.BooleanField(help_text="false：没有这个漏洞的资料")
-    affected = ExposedOut(many=True, help_text="受影响")
-    unaffected = ExposedOut(many=True, help_text="不受影响")
-    unknown = ExposedOut(many=True, help_text="无法判断")
-    updated_at = serializers.DateTimeField(allow_null=True, help_text="资料更新于")
+    view = Exposure
+    told = {
+        "vuln_id": "编号",
+        "known": "false：没有这个漏洞的资料",
+        "affected": ExposedOut(many=True, help_text="受影响"),
+        "unaffected": ExposedOut(many=True, help_text="不受影响"),
+        "unknown": ExposedOut(many=True, help_text="无法判断"),
+        "updated_at": "资料更新于",
+    }
 
 
 class VulnerabilityListView(View):

@@ -14,6 +14,7 @@ class WebhookKind(Kind):
 
     name = KIND
     label = "处置连接器"
+    carries = True
     icon, place, section = "webhook", 30, "工具与处置"
     at_hand = "接收操作的接口地址和双方约定的签名密钥（至少 16 个字符）；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。"
     sentence = "批准后的封禁、隔离等操作发到哪里执行：贵司的防火墙、EDR 或 SOAR 的接口。不配置时只演练，不做任何改动。"

@@ -13,7 +13,7 @@ from bifang.core.http import HttpClient
 from secops_agent.connectors import registry
 from secops_agent.connectors.base import Connector
 from secops_agent.models.action import ActionState
-from secops_agent.services.decisions import actions, expiry
+from secops_agent.services.decisions import actions, approvals
 from secops_agent.services.decisions.actions import ActionResult, Order
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class ActionRunner:
         """Carry out what waits now. Returns how many."""
         if time.monotonic() - self._swept >= SWEEP_S:
             await db.call(actions.sweep)
-            await db.call(expiry.expire_overdue)
+            await db.call(approvals.expire_overdue)
             self._swept = time.monotonic()
         orders = await db.call(actions.claim, self._owner)
         await asyncio.gather(*(self.carry_out(order) for order in orders))
@@ -55,12 +55,11 @@ class ActionRunner:
     async def carry_out(self, order: Order) -> None:
         """Prepare, call, store. Cancelled in between, the sweep of another process finds it."""
         try:
-            settings = await db.call(registry.settings_for, order)
+            chosen = await db.call(registry.connector_of, order, self._http)
         except BifangError as error:
             refused = ActionResult("failed", f"没有执行：连接器的配置有问题。{error.message}")
             await db.call(actions.finish, order, refused, ActionState.CLAIMED)
             return
-        chosen = registry.connector(settings, self._http)
         if not await db.call(actions.begin, order, chosen.name, chosen.config_id):
             return
         await self._store(order, await self._call(chosen, order))

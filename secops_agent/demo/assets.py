@@ -1,6 +1,6 @@
 """About sixty assets with owners: hosts, images, repositories, applications, websites, accounts."""
 
-from secops_agent.importers.assets import host_asset, image_asset, repository_asset, website_asset
+from secops_agent.importers.values.assets import host_asset, image_asset, repository_asset, website_asset
 from secops_agent.services.records import AssetRecord, Key, Severity
 
 SOURCE = "cmdb"

@@ -10,7 +10,7 @@ from django.core.management.color import no_style
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from secops_agent.demo import assets, cases, findings, flaws, incidents, software, triage
+from secops_agent.demo import assets, cases, flaws, incidents, software, triage
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -27,12 +27,10 @@ from secops_agent.models import (
 )
 from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import tallies
-from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import only_corporation
 from secops_agent.services.reading import rows_by
-from secops_agent.services.runbooks import folders
+from secops_agent.services.runbooks import trees
 from secops_agent.services.runbooks.skills import read_skill
 from secops_agent.services.vulnerabilities.matches import SOURCE
 from secops_agent.services.writing import Pace, import_transaction
@@ -94,7 +92,7 @@ def _records(random: Random, now: datetime) -> Iterable[Any]:
     yield from assets.all_assets()
     yield from flaws.vulnerabilities(random, now)
     yield from software.components(random)
-    yield from findings.findings(now)
+    yield from flaws.findings(now)
     yield from incidents.alerts(random, now)
 
 
@@ -122,7 +120,7 @@ def _remember_matches(created: Mapping[str, Collection[int]]) -> None:
 
 
 def _load_runbooks() -> None:
-    for each in folders.read_folder(_BOOKS):
+    for each in trees.read_folder(_BOOKS):
         skill = read_skill(each.text)
         if not Runbook.objects.filter(title=skill.head.name).exists():
             _remember("runbook", [runbooks.save_skill(skill, ACTOR).id])
@@ -146,15 +144,12 @@ def clear() -> dict[str, int]:
                 removed[entity] = removed.get(entity, 0) + _remove(entity, model, piece)
     with import_transaction():
         DemoObject.objects.filter(entity=_COMPLETE).delete()
-        tallies.compact()
     return removed
 
 
 def _remove(entity: str, model: type[models.Model], ids: list[int]) -> int:
     kept = _needed(entity, ids)
     gone = [pk for pk in ids if pk not in kept]
-    if entity == "alert":
-        _uncount(gone)
     present = model._default_manager.filter(pk__in=gone)
     count = present.count()
     present.delete()
@@ -177,11 +172,3 @@ def _needed(entity: str, ids: list[int]) -> set[int]:
             pk for rows in holders for pk in rows.filter(asset_id__in=ids).values_list("asset_id", flat=True)
         }
     return set()
-
-
-def _uncount(ids: list[int]) -> None:
-    rows = list(Alert.objects.filter(pk__in=ids))
-    linked: dict[int, list[int]] = {row.pk: [] for row in rows}
-    for alert_id, asset_id in AlertAsset.objects.filter(alert_id__in=ids).values_list("alert_id", "asset_id"):
-        linked[alert_id].append(asset_id)
-    tallies.change((Counted.of(row, linked[row.pk]), None) for row in rows)

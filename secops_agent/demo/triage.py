@@ -6,11 +6,9 @@ from random import Random
 
 from bifang.core.rows import update_rows
 from secops_agent.demo.incidents import HARMLESS, LASTING
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, History, Staff
+from secops_agent.models import Alert, AlertIndicator, History, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import tallies
-from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.audit import history
 from secops_agent.services.writing import Pace, import_transaction
 
@@ -52,12 +50,6 @@ def _work(
     piece: Sequence[int], positions: dict[int, int], people: Sequence[Staff], random: Random, now: datetime
 ) -> None:
     rows = list(Alert.objects.select_for_update().filter(pk__in=piece).order_by("id"))
-    linked: dict[int, list[int]] = {row.pk: [] for row in rows}
-    for alert_id, asset_id in AlertAsset.objects.filter(alert_id__in=piece).values_list(
-        "alert_id", "asset_id"
-    ):
-        linked[alert_id].append(asset_id)
-    before = [Counted.of(row, linked[row.pk]) for row in rows]
     entries: list[History] = []
     harmless = _from_harmless(piece)
     for row in rows:
@@ -67,8 +59,6 @@ def _work(
             entries += _decide(row, positions[row.pk], verdict, people, random, now)
     update_rows(Alert, _WRITTEN, rows)
     History.objects.bulk_create(entries)
-    after = [Counted.of(row, linked[row.pk]) for row in rows]
-    tallies.change(zip(before, after, strict=True))
 
 
 def _from_harmless(ids: Sequence[int]) -> set[int]:

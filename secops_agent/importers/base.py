@@ -11,15 +11,14 @@ from zoneinfo import ZoneInfo
 
 import ijson
 
+from secops_agent.importers.reading.decoding import BrokenFile
+from secops_agent.importers.reading.json_stream import LONG_NUMBER
+from secops_agent.importers.reading.json_walk import ENDS, STARTS
+from secops_agent.importers.reading.limits import ImportLimits
+from secops_agent.importers.reading.plain import EMPTY, BrokenRecord
+from secops_agent.importers.reading.source import Source
+from secops_agent.importers.reading.surrogates import paired
 from secops_agent.services.records import AssetRecord, Item, Record, Rejected
-
-from .decoding import BrokenFile
-from .json_stream import LONG_NUMBER
-from .json_walk import ENDS, STARTS
-from .limits import ImportLimits
-from .plain import EMPTY, BrokenRecord
-from .source import Source
-from .surrogates import paired
 
 __all__ = [
     "EMPTY",

@@ -5,13 +5,13 @@ from dataclasses import fields
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from secops_agent.importers.values.alert_fields import Understood
+from secops_agent.importers.values.fields import shortened
+from secops_agent.importers.values.table_importer import TableImporter
 from secops_agent.services.records import AssetRecord, ComponentRecord, Indicator, Key, Record, Rejected
 
 from . import registry
-from .alert_fields import Understood
 from .base import Options, Source
-from .fields import shortened
-from .table_importer import TableImporter
 
 _KINDS = {
     "AlertRecord": "告警", "AssetRecord": "资产", "ComponentRecord": "组件", "FindingRecord": "发现",
@@ -30,7 +30,8 @@ def check(name: str, source: Source, options: Options | None = None) -> Iterator
     options = options or Options()
     importer = registry.get(name)
     yield f"{source.name}：{name}（{importer.title}）"
-    found = _by_table(importer, source, options) if isinstance(importer, TableImporter) else None
+    table = registry.unguarded(importer)
+    found = _by_table(table, source, options) if isinstance(table, TableImporter) else None
     counts: dict[str, int] = {}
     for kind, lines in found or _by_records(name, source, options):
         counts[kind] = counts.get(kind, 0) + 1

@@ -1,23 +1,30 @@
 """The importers by name, and the two doors: `detect` and `parse`."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import Any, Final, cast
 
 from bifang.core.errors import InvalidInput
+from bifang.core.extensions import Extension, installed
+from secops_agent.importers.reading.columns import describe_table
+from secops_agent.importers.reading.json_breaks import find_break
 from secops_agent.services.records import Item, Rejected
 
 from .base import EMPTY, BrokenFile, Importer, Options, Source
-from .json_breaks import find_break
-from .tables import describe_table
 
-# A module per name, each with an `IMPORTER`.
-NAMES = (
-    "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "generic",
-    "wazuh", "suricata", "falco", "alertmanager", "grafana", "elastic", "zabbix", "splunk", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv", "findings_csv", "alerts_csv",
-    "tencent_cwp", "huawei_hss", "huawei_secmaster", "safeline", "skyeye", "tdp", "sangfor_xdr", "sangfor_sip", "qingteng",
+# A module of `formats` per name, each with an `IMPORTER`, in the order in which they are shown.
+FORMATS: Final = (
+    "scanners.trivy", "scanners.grype", "scanners.sarif", "scanners.cyclonedx", "scanners.spdx", "intelligence.csaf", "intelligence.openvex",
+    "scanners.osv", "scanners.nuclei", "scanners.nmap", "tables.generic", "alerts.wazuh", "alerts.suricata", "alerts.falco", "alerts.alertmanager",
+    "alerts.grafana", "alerts.elastic", "alerts.zabbix", "alerts.splunk", "china.aliyun_sas", "intelligence.kev", "intelligence.epss",
+    "intelligence.cnvd", "tables.assets_csv", "tables.indicators_csv", "tables.findings_csv", "tables.alerts_csv", "china.tencent_cwp",
+    "china.huawei_hss", "china.huawei_secmaster", "china.safeline", "china.skyeye", "china.tdp", "china.sangfor_xdr", "china.sangfor_sip",
+    "china.qingteng",
 )  # fmt: skip
+_OURS: Final = tuple(place.rpartition(".")[2] for place in FORMATS)
+log = logging.getLogger(__name__)
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format
 _SURE = 0.7  # enough when nobody has
@@ -25,11 +32,58 @@ _SHOWN = 5  # places of empty records
 _MOST_REJECTED = 10_000  # of a file of which most is rejected
 
 
+def unfit(extension: Extension[Any]) -> str:
+    """Why this cannot be an importer; "" if it can."""
+    if not all(callable(getattr(extension.adds, each, None)) for each in ("sniff", "parse")):
+        return "adds 应当是一个导入格式：有 sniff 和 parse"
+    same = (extension.adds.name, extension.adds.title) == (extension.name, extension.label)
+    return "" if same else "导入格式的 name 和 title 应当与扩展的名称、label 相同"
+
+
+class _Guarded:
+    """A package's importer: where its code fails, no other format and no process suffers."""
+
+    def __init__(self, importer: Importer) -> None:
+        self.inner = importer
+        self.name, self.title = importer.name, importer.title
+
+    def sniff(self, head: bytes) -> float:
+        """What it says; nothing where it fails."""
+        try:
+            return float(self.inner.sniff(head))
+        except Exception:
+            log.exception("插件的导入格式 %s 在识别文件时出错", self.name)
+            return 0.0
+
+    def parse(self, source: Source, options: Options) -> Iterator[Item]:
+        """What it reads; up to where it fails."""
+        try:
+            yield from self.inner.parse(source, options)
+        except InvalidInput:
+            raise
+        except Exception as error:
+            log.exception("插件的导入格式 %s 在读文件时出错", self.name)
+            raise BrokenFile(f"{source.name} 读不下去：{self.name} 的插件出错，已记入日志") from error
+
+
+def unguarded(importer: Importer) -> Importer:
+    """The format itself, of a package's too."""
+    return importer.inner if isinstance(importer, _Guarded) else importer
+
+
+def _guarded(found: Iterable[Extension[Any]]) -> dict[str, Importer]:
+    return {each.name: _Guarded(each.adds) for each in found}
+
+
+_OTHERS: Final = _guarded(installed("importers", _OURS, unfit))
+NAMES: Final = (*_OURS, *_OTHERS)
+
+
 @cache
 def importers() -> dict[str, Importer]:
-    """Every importer by name, in the order in which they are shown."""
-    found = (cast("Importer", import_module(f"{__package__}.{name}").IMPORTER) for name in NAMES)
-    return {importer.name: importer for importer in found}
+    """Every importer by name, in the order in which they are shown; those of packages last."""
+    found = (cast("Importer", import_module(f"{__package__}.formats.{place}").IMPORTER) for place in FORMATS)
+    return {importer.name: importer for importer in found} | _OTHERS
 
 
 def get(name: str) -> Importer:
@@ -42,7 +96,10 @@ def get(name: str) -> Importer:
 
 def detect(source: Source, options: Options | None = None) -> str:
     """The name of the importer that is sure, "" if none is. Raises InvalidInput (empty, binary, unreadable)."""
-    (score, name), (second, _), *_ = _guesses(source, options)
+    guesses = _guesses(source, options)
+    # What one of ours is sure of, a package's format does not take over.
+    ours = [guess for guess in guesses if guess[1] not in _OTHERS]
+    (score, name), (second, _), *_ = ours if ours[0][0] >= _SURE else guesses
     return name if score >= _SURE and score > second else ""
 
 

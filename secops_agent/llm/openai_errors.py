@@ -5,6 +5,7 @@ Nothing is standard but the status, and not always that: the texts are what thes
 
 from typing import Final
 
+from secops_agent import says
 from secops_agent.llm.errors import ErrorBook, Matches
 
 _WHERE = "请在管理后台「系统配置」里打开这条自建模型配置"
@@ -46,7 +47,7 @@ _PERMANENT = {
     "llamacpp_tools": f"模型服务没有打开工具调用：请在启动 llama-server 时加上 --jinja，或{_WHERE}，把「工具调用」改为 JSON。",
     "ollama_tools": f"模型「{{model}}」在这个服务里不支持工具调用：请换一个带 tools 标记的模型（例如 qwen3），或{_WHERE}，把「工具调用」改为 JSON。",
     "content_filter": "内容安全拦截：模型服务拒绝了这次的问题或回答。请换一种说法，去掉可能触发审核的原文后再问。",
-    "context_overflow": f"上下文过长：这次对话超过了模型「{{model}}」能读的长度。请缩小查询范围，或发送「新对话」重新开始；经常出现时{_WHERE}，核对「上下文长度」是否大于服务实际的长度。",
+    "context_overflow": f"上下文过长：这次对话超过了模型「{{model}}」能读的长度。请缩小查询范围，或发送「{says.FORGET}」重新开始；经常出现时{_WHERE}，核对「上下文长度」是否大于服务实际的长度。",
     "credentials": f"凭证错误：模型服务不接受这个 API Key。{_WHERE}，核对 API Key 和「密钥请求头」。",
     "denied": f"没有权限：模型服务拒绝了访问。{_WHERE}，核对 API Key 的权限和接口地址。",
     "model": f"模型不存在：服务里没有名为「{{model}}」的模型。{_WHERE}，按「测试」列出的名字选择。",

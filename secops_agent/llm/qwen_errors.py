@@ -7,6 +7,7 @@ status 400, so the code decides first and the HTTP status only where the code sa
 import aiohttp
 
 from bifang.core.errors import BifangError, RemoteError
+from secops_agent import says
 from secops_agent.llm.errors import ErrorBook, Matches, cut_error, timeout_error
 
 _WHERE = "请在管理后台「系统配置」里打开这条通义千问配置"
@@ -45,7 +46,7 @@ _TEXTS = {
     "model": f"模型不存在：通义千问没有名为「{{model}}」的模型，或当前地域没有提供。{_WHERE}，核对「模型」。",
     "denied": f"没有权限：这个账号或业务空间不能使用模型「{{model}}」。请在百炼控制台开通该模型并授权，或{_WHERE}更换模型。",
     "free_quota": "免费额度已用完：账号设置为额度用完即停。请在百炼控制台关闭「仅使用免费额度」或更换模型。",
-    "context_overflow": "上下文过长：这次对话超过了模型「{model}」能读的长度。请缩小查询范围，或发送「新对话」重新开始。",
+    "context_overflow": f"上下文过长：这次对话超过了模型「{{model}}」能读的长度。请缩小查询范围，或发送「{says.FORGET}」重新开始。",
     "thinking": f"思考模式设置不对：模型「{{model}}」不接受当前的思考开关。{_WHERE}，改变「启用思考」后保存。",
     "rejected": "通义千问拒绝了这次请求。{remote}",
 }

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from bifang.channels.ports import Suggestion
+
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls"]
 
@@ -81,25 +83,42 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action that may have been meant. Nothing is proposed until somebody sends ``command``, a full order.
-
-    ``question`` asks in Chinese whether it was meant. ``verb`` and ``ids`` make the command too where it is nothing
-    but a verb of a fixed table and ids (capital letters, digits, dashes); else they are empty: free text is in it.
-    """
+    """An action that may have been meant: checked and shown with its exact effect; nothing is done until its asker takes it."""
 
     tool: str
     arguments: Mapping[str, Any]
-    question: str
-    command: str
-    verb: str = ""
-    ids: tuple[str, ...] = ()
+    chosen: bool = False  # a model chose its object from data
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What code made of a sentence beside a call: ``offers`` (one offer, perhaps of several actions); ``taps``, full sentences
+    that can be sent next; ``asks``: it asks back; ``unclear``: it was not understood; ``rights``: it asks who may do this tool's
+    action ("": in general); ``named`` and ``order`` (perhaps incomplete) are kept in the focus; ``drops``: what was
+    offered is taken back; ``left``: what is not in the offer; ``each``: the order is meant for all that the look-up lists; ``waits``:
+    the same order for other things; ``sure``: nothing of it is guessed; ``final``: only code answers it (the help text, why
+    nothing is started)."""
+
+    offers: tuple[Offer, ...] = ()
+    taps: tuple[Suggestion, ...] = ()
+    asks: bool = False
+    unclear: bool = False
+    rights: str | None = None
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order: Offer | None = None
+    drops: bool = False
+    left: tuple[str, ...] = ()
+    each: bool = False
+    waits: tuple[Offer, ...] = ()
+    sure: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model answered: text, or tool calls to run, with what it cost; ``offer``: see `Offer`.
+    """What the model answered: text, or tool calls to run, with what it cost.
 
-    Of the offline mode: ``remark`` names what its calls do not carry; ``unclear``: it only made suggestions.
+    Of the offline mode: ``remark`` names what its calls do not carry; ``heard``: see `Heard`.
     """
 
     message: Message
@@ -107,9 +126,8 @@ class Completion:
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     request_id: str = ""
-    offer: Offer | None = None
     remark: str = ""
-    unclear: bool = False
+    heard: Heard | None = None
 
 
 OnDelta = Callable[[Delta], None]

@@ -11,6 +11,15 @@ from secops_agent.llm.types import ToolCall
 _MOST: Final = 5
 _BEGINNING: Final = re.compile(r"\s*(?:```(?:json)?\s*)?(?:<tool_call>|[\[{])", re.IGNORECASE)
 _numbers: Final = itertools.count(1)
+# 好的，我先调用 get_alert 查一下。 And nothing else.
+_ANNOUNCED: Final = re.compile(
+    r"(?:好的?|明白|收到|没问题)?[，,。！! ]*(?:那|请稍等[，,。]?)?(?:我|让我|我们|接下来)?(?:先|来|就|将|会|需要|现在|马上|这就|为您|帮您|再|去){1,4}(?:调用|查询|查一?下|查看|使用|检查|看一?下|获取)[^。！!\n]{0,60}[。！!：:.…]*",
+)
+
+
+def announces(text: str) -> bool:
+    """Does the whole text only say that something is going to be looked up?"""
+    return len(text) <= 120 and _ANNOUNCED.fullmatch(text) is not None
 
 
 def looks_written(text: str) -> bool:

@@ -7,8 +7,9 @@ from secops_agent.models.alert import (
     AlertAsset,
     AlertEvent,
     AlertIndicator,
+    AlertMention,
     AlertPayload,
-    AlertTally,
+    MentionBacklog,
 )
 from secops_agent.models.apart import KeptApart
 from secops_agent.models.asset import Asset, AssetKey, Component
@@ -31,6 +32,7 @@ from secops_agent.models.mcp import McpCatalogue
 from secops_agent.models.notification import (
     AlertMessage,
     AlertMessageItem,
+    Burst,
     Escalation,
     MessageState,
     NotificationRule,
@@ -53,7 +55,7 @@ from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.pull import Pull
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
 from secops_agent.models.report import SecurityReport
-from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
+from secops_agent.models.runbook import Runbook, RunbookFile, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.suppression import SuppressionRule
@@ -88,10 +90,10 @@ __all__ = [
     "AlertAsset",
     "AlertEvent",
     "AlertIndicator",
+    "AlertMention",
     "AlertMessage",
     "AlertMessageItem",
     "AlertPayload",
-    "AlertTally",
     "ApiToken",
     "Asset",
     "AssetKey",
@@ -101,6 +103,7 @@ __all__ = [
     "BrokerConsumer",
     "BrokerLetter",
     "BrokerMark",
+    "Burst",
     "CalendarDay",
     "CalendarFeed",
     "Case",
@@ -135,6 +138,7 @@ __all__ = [
     "ListedIndicator",
     "ListedKind",
     "McpCatalogue",
+    "MentionBacklog",
     "MessageState",
     "ModelPrice",
     "NotificationPreference",
@@ -153,6 +157,7 @@ __all__ = [
     "Role",
     "RunState",
     "Runbook",
+    "RunbookFile",
     "RunbookTerm",
     "RunbookVersion",
     "SavedView",

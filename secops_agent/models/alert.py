@@ -1,4 +1,4 @@
-"""Alerts, what they concern, their single occurrences, and the counts that statistics read."""
+"""Alerts, what they concern, and their single occurrences."""
 
 from django.db import models
 from django.db.models import Q
@@ -15,6 +15,7 @@ class Alert(models.Model):
 
     ``closed_by_source`` tells that the source itself reported the end; ``closed_count`` is the count at closing.
     ``suppressed_by``: a rule closed it, and nobody has looked at it since, while it is closed without a verdict.
+    ``reported_severity``: the gravest that the source itself has said, once a person has set another one; else "".
     ``sla_told``: what was noted of its time limit, "", "at_risk" or "broken".
     """
 
@@ -26,6 +27,7 @@ class Alert(models.Model):
     title = models.CharField("标题", max_length=500)
     description = models.TextField("说明", blank=True, default="")
     severity = models.CharField("级别", max_length=10, choices=Severity.choices)
+    reported_severity = models.CharField(max_length=10, blank=True, default="", editable=False)
     confidence = models.PositiveSmallIntegerField("置信度", null=True, blank=True)
     status = models.CharField("状态", max_length=12, choices=AlertStatus.choices, default=AlertStatus.OPEN)
     verdict = models.CharField("结论", max_length=16, choices=Verdict.choices, blank=True, default="")
@@ -89,6 +91,14 @@ class Alert(models.Model):
                 fields=["assignee", "-last_seen", "-id"],
                 condition=Q(assignee__isnull=False),
                 name="alert_assigned_seen",
+            ),
+            models.Index(
+                fields=[
+                    "assignee",
+                    "status",
+                ],  # how many somebody has in hand, among all that they closed in years
+                condition=Q(assignee__isnull=False),
+                name="alert_assigned_state",
             ),
             models.Index(
                 fields=["verdict", "-last_seen", "-id"], condition=~Q(verdict=""), name="alert_judged_seen"
@@ -162,6 +172,38 @@ class AlertIndicator(models.Model):
         return self.value
 
 
+class AlertMention(models.Model):
+    """An observable that an alert's title or description names: for looking things up.
+
+    Whoever writes the text of an alert chooses it, an attacker too. So these are no `AlertIndicator`: lists of
+    indicators, suppression, related alerts, cases and investigations never read them.
+    """
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="mentions", db_index=False)
+    kind = models.CharField("种类", max_length=10, choices=IndicatorKind.choices)
+    value = models.CharField("值", max_length=500)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "文字里的指标"
+        constraints = [models.UniqueConstraint(fields=["alert", "kind", "value"], name="alert_mention_once")]
+        indexes = [models.Index(fields=["value"], name="alert_mention_value")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class MentionBacklog(models.Model):
+    """Alerts that are older than `AlertMention`: those with an id up to ``below`` are still to be read, the newest first."""
+
+    below = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "还没有读的告警文字"
+
+    def __str__(self) -> str:
+        return str(self.below)
+
+
 class AlertEvent(models.Model):
     """The mark of one occurrence that was counted, so that a file read twice counts once."""
 
@@ -177,26 +219,3 @@ class AlertEvent(models.Model):
 
     def __str__(self) -> str:
         return self.mark
-
-
-class AlertTally(models.Model):
-    """How many alerts whose ``last_seen`` lies in an hour ("h") or day ("d", UTC) have a value of a dimension.
-
-    Kept in the transaction that changes an alert, so that statistics cost the same at any number of alerts.
-    """
-
-    span = models.CharField(max_length=1)
-    dimension = models.CharField(max_length=10)
-    start = models.DateTimeField()
-    value = models.CharField(max_length=200)
-    count = models.BigIntegerField()
-
-    class Meta:
-        verbose_name = verbose_name_plural = "告警计数"
-        constraints = [
-            models.UniqueConstraint(fields=["dimension", "span", "start", "value"], name="alert_tally_once")
-        ]
-        indexes = [models.Index(fields=["id"], condition=Q(count=0), name="alert_tally_empty")]
-
-    def __str__(self) -> str:
-        return f"{self.dimension}:{self.value}"

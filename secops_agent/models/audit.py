@@ -23,8 +23,8 @@ class AuditKind(models.TextChoices):
 class AuditSegment(models.Model):
     """The records sealed on one day. ``digest`` is the chain's value after the last of them.
 
-    ``seal`` is the same value, encrypted: who can only write to the database cannot make a chain of their own.
-    A dropped segment keeps this row, so that the chain goes on.
+    ``seal`` is the row itself, encrypted: who can only write to the database cannot make a chain of their own.
+    A dropped segment keeps this row, so that the chain goes on; ``drop_seal`` says that retention dropped it.
     """
 
     number = models.PositiveIntegerField("序号", unique=True)
@@ -39,6 +39,7 @@ class AuditSegment(models.Model):
     sealed_at = models.DateTimeField("最近封存")
     closed = models.BooleanField("已封存", default=False)
     dropped_at = models.DateTimeField("清除时间", null=True, blank=True)
+    drop_seal = SealedField(null=True, blank=True, bound_to=("number",))
 
     class Meta:
         verbose_name = verbose_name_plural = "审计封存段"

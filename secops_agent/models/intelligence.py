@@ -53,7 +53,7 @@ class ListedKind(models.TextChoices):
 
 
 class ListedIndicator(models.Model):
-    """One entry, in the spelling of `services.intelligence.values`; it holds until ``expires_at`` (None: for good)."""
+    """One entry, in the spelling of `services.records.indicators`; it holds until ``expires_at`` (None: for good)."""
 
     list = models.ForeignKey(
         IndicatorList, verbose_name="清单", on_delete=models.CASCADE, related_name="entries", db_index=False

@@ -1,8 +1,10 @@
 """What was found out about alerts by themselves or when somebody asked, what people say of it, and how often it was right."""
 
-from django.db import models
-from django.db.models import Q
+from typing import ClassVar
 
+from django.db import models
+
+from bifang.channels.models import ClaimableRow
 from secops_agent.models.alert import Alert
 from secops_agent.models.choices import ActorKind, Verdict
 
@@ -11,16 +13,19 @@ class InvestigationState(models.TextChoices):
     """Where an investigation stands."""
 
     WAITING = "waiting", "等待"
+    CLAIMED = "claimed", "进行中"
     DONE = "done", "完成"
     FAILED = "failed", "失败"
 
 
-class Investigation(models.Model):
+class Investigation(ClaimableRow):
     """One alert looked into. ``trigger``: when it arrived, which stays as it was then, or when somebody asked.
 
     ``facts``: by the name of its check what each found, as `services.investigations.dossiers` reads it. ``verdict`` is
-    what is suggested, "" where the evidence does not suffice. ``attempts`` is the token of whoever works on it.
+    what is suggested, "" where the evidence does not suffice.
     """
+
+    free: ClassVar[str] = InvestigationState.WAITING
 
     ARRIVAL, ASKED = "arrival", "asked"
     NOTHING_FOUND = "没有查到别的线索"  # a conclusion
@@ -40,7 +45,6 @@ class Investigation(models.Model):
     )
     conclusion = models.CharField("一句话", max_length=300, blank=True, default="")
     requested_at = models.DateTimeField("开始")
-    due_at = models.DateTimeField(editable=False)
     finished_at = models.DateTimeField("完成时间", null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     last_error = models.CharField("最近错误", max_length=300, blank=True, default="")
@@ -50,7 +54,7 @@ class Investigation(models.Model):
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["alert", "trigger"], name="investigation_once")]
         indexes = [
-            models.Index(fields=["due_at"], name="investigation_due", condition=Q(state="waiting")),
+            models.Index(fields=["state", "id"], name="investigation_state"),
             models.Index(fields=["requested_at"], name="investigation_requested"),
             models.Index(fields=["group_key", "-requested_at"], name="investigation_group"),
         ]
@@ -59,13 +63,15 @@ class Investigation(models.Model):
         return f"A{self.alert_id}"
 
 
-class SecondLook(models.Model):
+class SecondLook(ClaimableRow):
     """What the company's own tools and a model add to an investigation, later; whatever becomes of it, that stands.
 
     ``answers``: what tools of MCP servers said; ``words``: what the model wrote, each sentence with what it cites, as
     `services.investigations.looks` reads both. ``verdict``: what the model leans to; nothing that counts anywhere.
-    ``line``: for messages. ``note``: why no model has read it, "" if one has. ``attempts`` is the token of whoever works on it.
+    ``line``: for messages. ``note``: why no model has read it, "" if one has.
     """
+
+    free: ClassVar[str] = InvestigationState.WAITING
 
     investigation = models.OneToOneField(Investigation, on_delete=models.CASCADE, related_name="second_look")
     state = models.CharField(
@@ -82,14 +88,13 @@ class SecondLook(models.Model):
     model = models.CharField("模型", max_length=100, blank=True, default="")
     note = models.CharField("没有经过模型的原因", max_length=300, blank=True, default="")
     requested_at = models.DateTimeField("开始")
-    due_at = models.DateTimeField(editable=False)
     finished_at = models.DateTimeField("完成时间", null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "调查的补充"
         indexes = [
-            models.Index(fields=["due_at"], name="second_look_due", condition=Q(state="waiting")),
+            models.Index(fields=["state", "id"], name="second_look_state"),
             models.Index(fields=["requested_at"], name="second_look_requested"),
         ]
 

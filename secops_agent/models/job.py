@@ -1,7 +1,11 @@
 """Imports that run in the background."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q, Value
+
+from bifang.channels.models import ClaimableRow
 
 
 class JobState(models.TextChoices):
@@ -21,13 +25,15 @@ class JobPhase(models.TextChoices):
     MATCHING = "matching", "比对漏洞"
 
 
-class ImportJob(models.Model):
+class ImportJob(ClaimableRow):
     """One file to import. ``file`` is its name in the staging directory, "" once it is gone. ``inbox_id``: the chat
     message in whose conversation the result is to be ``told``.
 
     ``sources``: for which its sender could speak when it was sent, see `services.intake.speaking`.
-    ``owner`` ("host:pid") and ``beat_at`` tell whether the process that runs it still lives.
     """
+
+    free: ClassVar[str] = JobState.QUEUED
+    taken: ClassVar[str] = JobState.RUNNING
 
     format = models.CharField("格式", max_length=40)
     name = models.CharField("文件名", max_length=200, blank=True, default="")
@@ -47,8 +53,6 @@ class ImportJob(models.Model):
     done = models.PositiveBigIntegerField("已处理", default=0)
     total = models.PositiveBigIntegerField("总数", default=0)
     attempts = models.PositiveSmallIntegerField("执行次数", default=0)
-    owner = models.CharField("执行进程", max_length=200, blank=True, default="")
-    beat_at = models.DateTimeField("心跳", null=True, blank=True)
     inbox_id = models.BigIntegerField("来自消息", null=True, blank=True, editable=False)
     told = models.BooleanField("已告知结果", default=False, editable=False)
     outcome = models.JSONField("结果", default=dict, blank=True)

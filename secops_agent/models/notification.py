@@ -19,15 +19,21 @@ def _fresh_uid() -> str:
 class NotificationRule(models.Model):
     """Which alerts go where. The JSON fields hold what `services.notifications.rules` reads and checks.
 
-    ``escalate`` lists the minutes before each step of escalation, ``repeat`` says how often all of them are taken again.
+    ``group``: from how many alerts within how many seconds they are one message. ``escalate`` lists the minutes before each step of escalation, ``repeat`` says how often all of them are taken again.
+    ``ends_at`` and ``owner`` are of what somebody watches for a while (`services.notifications.watches`).
     """
 
     name = models.CharField("名称", max_length=100, unique=True)
     enabled = models.BooleanField("启用", default=True)
     conditions = models.JSONField("条件", default=dict, blank=True)
     hours = models.JSONField("时间", default=dict, blank=True)
+    group = models.JSONField("归并", default=dict, blank=True)
     escalate = models.JSONField("升级", default=list, blank=True)
     repeat = models.PositiveSmallIntegerField("重复升级", default=0)
+    ends_at = models.DateTimeField("到期", null=True, blank=True)
+    owner = models.ForeignKey(
+        Staff, verbose_name="设置人", null=True, blank=True, on_delete=models.CASCADE, related_name="watches"
+    )
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
@@ -113,12 +119,27 @@ class MessageState(models.TextChoices):
     ENDED = "ended", "已结束"
 
 
+class Burst(models.TextChoices):
+    """What many messages have in common that one message tells instead."""
+
+    NONE = "", "不归并"
+    RULE = "rule", "同一条检测规则"
+    CROWD = "crowd", "短时间很多"
+    LATE = "late", "积压后补发"
+    RISEN = "risen", "级别升高"
+    CHANGED = "changed", "处理进展"
+
+
 class AlertMessage(models.Model):
     """What one destination is told of one group of alerts: one message, which follows what becomes of them.
 
+    ``burst``: it tells of many groups instead of their own messages, whose ``summary`` it is; ``joined_at`` is when the
+    last one came to it. ``burst_key``: the digest of the notification rule and the detection rule. ``level``: the gravest
+    severity that was told.
+
     ``wanted`` counts what there is to tell, ``shown`` what was told: there is something to do while they differ.
     ``sla`` is what it has to say of a time limit, as rules name it. ``destination`` and ``group_key`` are digests; two
-    rules with the same target share the message. ``summary``: the message that counts this one instead (a storm, a digest,
+    rules with the same target share the message. ``summary``: the message that counts this one instead (a burst, a digest,
     what a silence held back: then ``silence`` names it). ``staff``: the one it goes to where the target stands for several.
     ``told_to`` and ``told_at``: who was told first, and when.
     """
@@ -126,12 +147,15 @@ class AlertMessage(models.Model):
     target = models.ForeignKey(NotificationTarget, on_delete=models.CASCADE, related_name="messages")
     destination = models.CharField(max_length=32)
     group_key = models.CharField(max_length=32)
+    burst = models.CharField("归并", max_length=8, choices=Burst.choices, blank=True, default="")
+    burst_key = models.CharField(max_length=32, blank=True, default="")
+    level = models.CharField(max_length=10, blank=True, default="")
+    joined_at = models.DateTimeField("最近归并", null=True, blank=True)
     kind = models.CharField(
         "种类",
         max_length=10,
         choices=[
             ("group", "告警"),
-            ("storm", "告警风暴"),
             ("digest", "汇总"),
             ("escalation", "升级"),
             ("silence", "静默小结"),

@@ -2,6 +2,7 @@
 
 from datetime import time
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -179,7 +180,10 @@ class ShiftSwap(models.Model):
 
 
 class CalendarFeed(models.Model):
-    """An address from which calendars read a schedule, or only one person's shifts. Only a digest of it is stored."""
+    """An address from which calendars read a schedule, or only one person's shifts. Only a digest of it is stored.
+
+    ``maker``: the login that has it, and with which it goes; unknown for some that are older than this field.
+    """
 
     schedule = models.ForeignKey(
         OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="feeds"
@@ -189,6 +193,14 @@ class CalendarFeed(models.Model):
     )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     made_by = models.CharField("创建人", max_length=200)
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name="创建的登录用户",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+    )
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
     revoked_at = models.DateTimeField("作废时间", null=True, blank=True)
 

@@ -2,14 +2,15 @@
 
 from django.db import models
 
+from bifang.channels.models import ClaimableRow, State
 from bifang.core.models import SystemConfig
 
 
-class Pull(models.Model):
+class Pull(ClaimableRow):
     """One configuration's. Written only by `services.intake.pulls`.
 
     ``cursor``: all that happened before is stored. ``version`` of the configuration that was last tried; ``parked``
-    until it is another. ``leased_until``: the process that knows the ``token`` is at it. ``last_new``: alerts that the last one brought.
+    until it is another. ``last_new``: alerts that the last one brought.
     """
 
     config = models.OneToOneField(
@@ -17,8 +18,7 @@ class Pull(models.Model):
     )
     cursor = models.DateTimeField("已取到", null=True)
     next_at = models.DateTimeField("下一次")
-    token = models.CharField(max_length=32, default="", editable=False)
-    leased_until = models.DateTimeField(null=True)
+    state = models.CharField("状态", max_length=8, choices=State.choices, default=State.PENDING)
     version = models.CharField(max_length=64, default="")
     parked = models.BooleanField(default=False)
     failures = models.PositiveIntegerField("连续失败", default=0)

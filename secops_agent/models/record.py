@@ -36,19 +36,13 @@ class ImportRun(models.Model):
     """A file that was imported. The first time counts as the time of records that carry none."""
 
     digest = models.CharField("文件摘要", max_length=64, unique=True)
-    label = models.CharField("内容", max_length=200)
     first_at = models.DateTimeField("首次导入")
-    last_at = models.DateTimeField("最近导入")
-    finished_at = models.DateTimeField("完成时间", null=True, blank=True)
-    outcome = models.JSONField("结果", default=dict)
 
     class Meta:
         verbose_name = verbose_name_plural = "导入记录"
-        ordering = ["-last_at", "-id"]
-        indexes = [models.Index(fields=["-last_at", "-id"], name="import_last_at")]
 
     def __str__(self) -> str:
-        return self.label
+        return self.digest
 
 
 class Uncompared(ClaimableRow):

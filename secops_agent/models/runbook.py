@@ -9,10 +9,12 @@ class Runbook(models.Model):
     """One runbook in Markdown, as it stands now. Written through `services.runbooks`, which keeps the search index.
 
     ``role``: who has it, or a role that includes it, may read it. What is not published is a draft of its writers.
+    ``extra``: keys of an imported skill that we do not read, kept for its export. ``digest``: SHA-256 of the skill with its
+    files as an approver imported it; empty for what was written here.
     """
 
     title = models.CharField("标题", max_length=200, unique=True)
-    when = models.CharField("什么时候用", max_length=300, blank=True, default="", db_default="")
+    when = models.CharField("什么时候用", max_length=1024, blank=True, default="", db_default="")
     tags = models.JSONField("标签", default=list, blank=True)
     techniques = models.JSONField("ATT&CK 技术", default=list, blank=True)
     tools = models.JSONField("相关查询", default=list, blank=True)
@@ -25,12 +27,17 @@ class Runbook(models.Model):
     )
     published = models.BooleanField("已发布", default=True, db_default=True)
     body = models.TextField("正文（Markdown）")
+    extra = models.JSONField("其他的键", default=dict, blank=True, editable=False)
+    digest = models.CharField(
+        "导入时的摘要", max_length=64, blank=True, default="", db_default="", editable=False
+    )
     created_at = models.DateTimeField("创建时间")
     updated_at = models.DateTimeField("修改时间")
 
     class Meta:
         verbose_name = verbose_name_plural = "手册（技能）"
         ordering = ["title", "id"]
+        indexes = [models.Index(fields=["published", "role"], name="runbook_readable")]
 
     def __str__(self) -> str:
         return self.title
@@ -56,8 +63,29 @@ class RunbookVersion(models.Model):
         return f"{self.number}"
 
 
+class RunbookFile(models.Model):
+    """A file beside the SKILL.md of an imported skill. Text only: nothing here is ever run or stored as a program.
+
+    ``text`` is empty where the file is no text or too long; it is listed then, by size and digest.
+    """
+
+    runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="files", db_index=False)
+    path = models.CharField("路径", max_length=200)
+    size = models.PositiveIntegerField("大小")
+    digest = models.CharField("SHA-256", max_length=64)
+    text = models.TextField("内容", blank=True, default="")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "手册的文件"
+        ordering = ["path"]
+        constraints = [models.UniqueConstraint(fields=["runbook", "path"], name="runbook_file_once")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class RunbookTerm(models.Model):
-    """A pair of Chinese characters or a word of a runbook, and how much it weighs there."""
+    """A pair of Chinese characters or a word of a runbook; ``weight`` (0..1) is how much the runbook is about it."""
 
     runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="terms")
     term = models.CharField(max_length=60)
@@ -65,7 +93,7 @@ class RunbookTerm(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = "手册检索词"
-        constraints = [models.UniqueConstraint(fields=["term", "runbook"], name="runbook_term_once")]
+        indexes = [models.Index(fields=["term", "runbook", "weight"], name="runbook_term_found")]
 
     def __str__(self) -> str:
         return self.term

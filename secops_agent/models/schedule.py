@@ -1,8 +1,11 @@
 """What is done at set times, what each run came to, and the feeds from outside."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
+from bifang.channels.models import ClaimableRow
 from bifang.core.models import SystemConfig
 from secops_agent.models.notification import TargetKind
 from secops_agent.models.on_call import OnCallSchedule
@@ -72,15 +75,17 @@ class RunState(models.TextChoices):
     FAILED = "failed", "失败"
 
 
-class TaskRun(models.Model):
+class TaskRun(ClaimableRow):
     """One run of a task; (task, due_at) is its identity. ``text`` is what was sent, ``note`` what it came to."""
+
+    free: ClassVar[str] = RunState.QUEUED
+    taken: ClassVar[str] = RunState.RUNNING
 
     task = models.ForeignKey(ScheduledTask, on_delete=models.CASCADE, related_name="runs", db_index=False)
     due_at = models.DateTimeField("应执行时间")
     state = models.CharField("状态", max_length=8, choices=RunState.choices, default=RunState.QUEUED)
     not_before = models.DateTimeField("最早执行", null=True, blank=True)
     attempts = models.PositiveSmallIntegerField("执行次数", default=0)
-    owner = models.CharField("执行进程", max_length=200, blank=True, default="")
     started_at = models.DateTimeField("开始时间", null=True, blank=True)
     finished_at = models.DateTimeField("结束时间", null=True, blank=True)
     text = models.TextField("发送的内容", blank=True, default="")

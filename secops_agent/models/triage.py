@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 
+from secops_agent.models.staff import Staff
+
 
 class SavedView(models.Model):
     """A list of alerts as somebody wants it again. ``query`` is what the page itself would write, checked again when read."""
@@ -24,12 +26,13 @@ class SavedView(models.Model):
 
 
 class TriageBatch(models.Model):
-    """One act of one person on alerts, while it can be undone. ``rows``: alert id → [before, after], as
+    """One act of one person on alerts, while it can be undone: of a ``user`` on the pages, of ``staff`` in a chat. ``rows``: alert id → [before, after], as
     `services.alerts.batches` reads them."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="triage_batches"
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="triage_batches", null=True
     )
+    staff = models.ForeignKey(Staff, on_delete=models.CASCADE, related_name="triage_batches", null=True)
     at = models.DateTimeField("时间", db_index=True)
     text = models.CharField("做了什么", max_length=200)
     rows = models.JSONField(default=dict)

@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from bifang.channels.storable import OURS
 from bifang.core.errors import InvalidInput
 from bifang.core.kinds import all_kinds, get_kind
 from bifang.core.models import SystemConfig
 
-WEB: Final = "web:"  # how the conversations on our own page begin
+WEB: Final = OURS  # how the conversations on our own page begin
 
 
 def platforms() -> str:

@@ -1,21 +1,37 @@
-"""The addresses of the records of the house on its pages: the one place that knows which page is about what."""
+"""Links: the addresses of our pages, for what is written outside of the web application.
+
+They are written down here, not looked up in the URL configuration: that imports every page, the admin and the API,
+which no worker needs. A test holds that they agree.
+"""
 
 from typing import Final
 
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
+from django.urls import get_script_prefix
 
-_OWN: Final = {
-    "alert": "web:alert",
-    "asset": "web:asset",
-    "finding": "web:finding",
-    "vulnerability": "web:vulnerability",
-}  # what has a page of our own
+# What has pages of our own, or an admin page that is not ours; of everything else the records are edited in the admin.
+_FOLDERS: Final = {
+    "alert": "alerts/",
+    "asset": "assets/",
+    "finding": "findings/",
+    "vulnerability": "vulnerabilities/",
+    "proposal": "approvals/",
+    "systemconfig": "admin/core/systemconfig/",
+}
+
+
+def listing(kind: str) -> str:
+    """The page that lists all alerts, assets, import jobs …"""
+    return get_script_prefix() + _folder(kind)
 
 
 def record(kind: str, pk: int) -> str:
     """The page of an alert, an asset, a finding …"""
-    return reverse(_OWN.get(kind, f"admin:secops_agent_{kind}_change"), args=[pk])
+    return f"{listing(kind)}{pk}/" + ("change/" if _folder(kind).startswith("admin/") else "")
+
+
+def _folder(kind: str) -> str:
+    return _FOLDERS.get(kind, f"admin/secops_agent/{kind}/")
 
 
 def alert(pk: int) -> str:
@@ -31,11 +47,3 @@ def asset(pk: int) -> str:
 def named(label: str, address: str) -> str:
     """For a message: the label as a link where the address of the house is known, else as the name of a page."""
     return f"[{label}]({settings.PUBLIC_URL}{address})" if settings.PUBLIC_URL and address else f"「{label}」"
-
-
-def page(name: str) -> str:
-    """A page that may not be there (yet): its address, or ""."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""

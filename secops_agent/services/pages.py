@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from django.core.signing import BadSignature, Signer
 from django.db.models import Model, Q, QuerySet
 
 from bifang.core.errors import InvalidInput
+from bifang.core.rows import count_each
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -28,8 +30,8 @@ class Page(Generic[T]):
 
     @property
     def total_text(self) -> str:
-        """The total as it is said: "37" or "1000+"."""
-        return f"{self.total}+" if self.capped else str(self.total)
+        """The total as it is said."""
+        return Total(self.total, self.capped).text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class Total:
 
     count: int
     capped: bool
+
+    @property
+    def text(self) -> str:
+        """As it is said: "37" or "1000+"."""
+        return f"{self.count}+" if self.capped else str(self.count)
 
 
 def order_of(asked: str, orders: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -81,13 +88,18 @@ def demand_limit(limit: int) -> None:
 
 def count_of(rows: "QuerySet[Any]") -> Total:
     """How many there are, up to COUNT_CAP."""
-    counted = rows.order_by().values("pk")[: COUNT_CAP + 1].count()
-    return Total(min(counted, COUNT_CAP), counted > COUNT_CAP)
+    return counts_of([rows])[0]
+
+
+def counts_of(every: "Sequence[QuerySet[Any]]") -> list[Total]:
+    """How many there are of each, up to COUNT_CAP, in one statement."""
+    found = count_each([rows.order_by().values("pk")[: COUNT_CAP + 1] for rows in every])
+    return [Total(min(count, COUNT_CAP), count > COUNT_CAP) for count in found]
 
 
 def behind(rows: "QuerySet[M]", order: Sequence[str], cursor: str) -> "QuerySet[M]":
     """The rows that come after a cursor; all of them without one. Raises InvalidInput."""
-    return rows.filter(_after(order, _decode(cursor, len(order)))) if cursor else rows
+    return rows.filter(_after(order, _decode(cursor, rows.model, order))) if cursor else rows
 
 
 def _after(order: Sequence[str], values: Sequence[Any]) -> Q:
@@ -106,31 +118,21 @@ def _past(name: str) -> str:
 
 def _encode(row: Model, order: Sequence[str]) -> str:
     values = [_plain(getattr(row, name.lstrip("-"))) for name in order]
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    return _signer(type(row), order).sign(base64.urlsafe_b64encode(json.dumps(values).encode()).decode())
 
 
 def _plain(value: Any) -> Any:
     return {"t": value.isoformat()} if isinstance(value, datetime) else value
 
 
-def _decode(cursor: str, length: int) -> list[Any]:
+def _signer(model: type[Model], order: Sequence[str]) -> Signer:
+    """A cursor is ours, of this list in this order: whatever else a field would choke on never gets there."""
+    return Signer(sep=".", salt=f"{model._meta.label} {' '.join(order)}")
+
+
+def _decode(cursor: str, model: type[Model], order: Sequence[str]) -> list[Any]:
     try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(values, list) or len(values) != length:
-            raise ValueError
-        return [_value(value) for value in values]
-    except (ValueError, KeyError, TypeError):
+        values: list[Any] = json.loads(base64.urlsafe_b64decode(_signer(model, order).unsign(cursor)))
+    except (BadSignature, UnicodeError):
         raise InvalidInput("翻页标记 cursor 不正确：请从第一页重新开始。") from None
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, dict):
-        moment = datetime.fromisoformat(value["t"])
-        if moment.tzinfo is None:
-            raise ValueError
-        return moment
-    if not isinstance(value, str | int) or isinstance(value, bool) or "\x00" in str(value):
-        raise ValueError
-    if isinstance(value, int) and abs(value) >= 2**63:
-        raise ValueError
-    return value
+    return [datetime.fromisoformat(value["t"]) if isinstance(value, dict) else value for value in values]

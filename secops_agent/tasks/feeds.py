@@ -1,23 +1,93 @@
 """更新漏洞情报: KEV, EPSS and OSV over HTTP. A copy that cannot be had, or read to its end, changes nothing."""
 
+import hashlib
+import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
+from bifang.core.archives import UNFIT
 from bifang.core.errors import BifangError, InvalidInput, RemoteError
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
-from secops_agent.models import Feed
+from secops_agent.models import Component, Feed
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
 from secops_agent.services.intake.receipts import Receipt
 from secops_agent.services.records import Item, Rejected
 from secops_agent.services.schedules import feeds
-from secops_agent.services.schedules.feeds import FeedSource
+from secops_agent.services.schedules.feeds import ECOSYSTEMS, FeedSource
 from secops_agent.services.schedules.tasks import TaskOrder, TaskResult
-from secops_agent.tasks import downloads, osv
+from secops_agent.services.vulnerabilities.software import advisory_coordinates
+from secops_agent.tasks import downloads
+
+# OSV's advisories of one ecosystem (all.zip): those about packages of the estate, as JSON lines.
+
+MOST_MEMBERS: Final = 2_000_000
+LARGEST_MEMBER: Final = 8 << 20
+LARGEST_ALL: Final = 16 << 30
+Packages = frozenset[str]
+
+
+def packages_of(ecosystem: str) -> Packages:
+    """The names by which advisories call what is installed here, binary and source."""
+    prefix = ECOSYSTEMS[ecosystem]
+    rows = Component.objects.filter(
+        active=True, ecosystem=prefix.split(":")[1].split("/")[0], purl__startswith=prefix
+    )
+    names = rows.values_list("package", "source_package").order_by().distinct()
+    return frozenset(name for pair in names.iterator() for name in pair if name)
+
+
+def scope_of(packages: Packages) -> str:
+    """Changes with what is installed."""
+    return hashlib.sha256("\n".join(sorted(packages)).encode()).hexdigest()
+
+
+def select(archive: Path, packages: Packages, out: IO[bytes]) -> int:
+    """Write the advisories about these packages, one a line; how many the archive holds. Raises InvalidInput."""
+    try:
+        with zipfile.ZipFile(archive) as found:
+            return _select(found, packages, out)
+    except UNFIT as error:
+        raise InvalidInput(f"OSV 的压缩包不完整或已损坏（{type(error).__name__}），没有导入。") from None
+
+
+def _select(archive: zipfile.ZipFile, packages: Packages, out: IO[bytes]) -> int:
+    members = [member for member in archive.infolist() if member.filename.endswith(".json")]
+    if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > LARGEST_ALL:
+        raise InvalidInput("OSV 的压缩包解压后太大，没有导入。")
+    for advisory in _advisories(archive, members):
+        if not packages.isdisjoint(_named(advisory)):
+            out.write(json.dumps(advisory, ensure_ascii=True).encode() + b"\n")
+    return len(members)
+
+
+def _advisories(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Iterator[Any]:
+    """Each as far as it is JSON; the importer tells what is wrong with one of ours."""
+    for member in members:
+        with archive.open(member) as file:
+            data = file.read(LARGEST_MEMBER + 1)
+        if len(data) > LARGEST_MEMBER:
+            continue
+        try:
+            yield json.loads(data)
+        except (ValueError, RecursionError):
+            continue
+
+
+def _named(advisory: Any) -> Iterator[str]:
+    """Every package that it is about."""
+    affected = advisory.get("affected") if isinstance(advisory, dict) else None
+    for each in affected if isinstance(affected, list) else ():
+        package = each.get("package") if isinstance(each, dict) else None
+        if isinstance(package, dict):
+            ecosystem, name = str(package.get("ecosystem", "")), str(package.get("name", ""))
+            yield advisory_coordinates(ecosystem, name, str(package.get("purl") or "")).package
+
 
 NONE: Final = (
     "没有可更新的漏洞情报：环境变量 BIFANG_FEED_KEV_URL、BIFANG_FEED_EPSS_URL、BIFANG_FEED_OSV_URL 都是 off。"
@@ -59,8 +129,8 @@ class FeedUpdate:
 def update(source: FeedSource) -> str:
     """Fetch it and import it if it changed, or what is installed did; what changed, in words. Raises BifangError."""
     row, kept = feeds.known(source), downloads.kept_copy(source)
-    packages = osv.packages_of(source.name.partition(":")[2]) if source.family == "osv" else frozenset()
-    scope = osv.scope_of(packages) if packages else ""
+    packages = packages_of(source.name.partition(":")[2]) if source.family == "osv" else frozenset()
+    scope = scope_of(packages) if packages else ""
     with downloads.fetch(source, row) as fetched:
         same = fetched is None or fetched.digest == row.digest
         changed = not same or scope != row.scope
@@ -75,12 +145,12 @@ def update(source: FeedSource) -> str:
     return said
 
 
-def _read(source: FeedSource, row: Feed, path: Path, packages: osv.Packages) -> str:
+def _read(source: FeedSource, row: Feed, path: Path, packages: Packages) -> str:
     """Import a copy; of OSV what is about our packages."""
     if source.family != "osv":
         return _import(source, row, path, _Reading(source, row.entries))
     with tempfile.NamedTemporaryFile(prefix=".draft-", dir=downloads.directory()) as file:
-        total = osv.select(path, packages, file)
+        total = select(path, packages, file)
         file.flush()
         if total * 2 < row.entries or not total:
             raise InvalidInput(
@@ -100,7 +170,7 @@ def _import(source: FeedSource, row: Feed, path: Path, reading: "_Reading") -> s
     actor = Actor.system(f"feed:{source.family}")
     receipt = Receipt(source.format, source.title, path.stat().st_size, row.digest, {}, actor)
     try:
-        outcome = ingest.store(reading.watch(items), actor, label=source.title)
+        outcome = ingest.store(reading.watch(items), actor)
     except _Refused as refusal:
         receipt.refuse(str(refusal))
         raise InvalidInput(str(refusal)) from None

@@ -76,7 +76,7 @@ def _store(page: AlertPage, settings: AliyunSettings, tally: _Tally) -> None:
     """With a row in the history for what changed something."""
     receipt = Receipt(KIND, settings.name, len(page.body), "", {}, ACTOR)
     items = registry.parse(KIND, Source.from_bytes(page.body, settings.name), Options())
-    outcome = ingest.store(items, ACTOR, label=settings.name)
+    outcome = ingest.store(items, ACTOR)
     new = apart.note(settings.id, outcome.apart)
     if new or outcome.created["alert"] or outcome.updated["alert"] or outcome.rejected:
         receipt.keep(outcome)

@@ -7,15 +7,17 @@ from typing import Any, Final
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.agent.lexicon import build
-from secops_agent.agent.toolbox import REFUSING
-from secops_agent.llm.offline import READ_TOOLS, Intent, understand
+from secops_agent.agent.llms.lexicon import build
+from secops_agent.agent.turn.toolbox import REFUSING
+from secops_agent.llm.offline import READ_TOOLS, Intent
+from secops_agent.llm.understanding.reading import understand
 from secops_agent.services.names import known_names
 from secops_agent.services.schedules.delivery import LONGEST
 from secops_agent.services.schedules.tasks import TaskOrder, TaskResult
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import clip
 from secops_agent.tools.definitions import Asker
+from secops_agent.tools.frames import FRAMES
 from secops_agent.tools.registry import BY_NAME
 
 NOT_ASKED: Final = frozenset({"list_schedules", "service_status", "search_runbook"})
@@ -39,7 +41,8 @@ class QuestionWork:
 
 
 def _understand(text: str, now: datetime, asker: str) -> Intent:
-    intent = understand(text, build(known_names()), now, asker=asker).intent
+    found = understand(text, build(known_names()), now, FRAMES, asker=asker)
+    intent = found.intent if not found.hint else None
     if intent is None or intent.tool not in READ_TOOLS - NOT_ASKED:
         raise InvalidInput(
             f"「{text[:60]}」不能作为定时任务：可以是 日报、周报、月报、更新漏洞情报、重新比对，"

@@ -17,7 +17,7 @@ NOBODY = Person("", "", "系统", Role.VIEWER)
 
 def run_next_task() -> str:
     """What django-q2 calls: do the oldest waiting run; if more wait, say so."""
-    run = runs.take(timezone.now())
+    run = runs.take()
     if run is None:
         return "没有等待的定时任务"
     try:

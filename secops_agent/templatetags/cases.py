@@ -22,7 +22,7 @@ def case_status(value: str) -> SafeString:
 def alert_status(value: str) -> SafeString:
     """Where an alert stands, coloured."""
     from bifang.core.admin.base import badge
-    from secops_agent.web.alert_rows import STATUS_TONES
+    from secops_agent.web.triage.alert_rows import STATUS_TONES
 
     return badge(str(AlertStatus(value).label), STATUS_TONES[value])
 
@@ -31,7 +31,7 @@ def alert_status(value: str) -> SafeString:
 def verdict(value: str) -> SafeString | str:
     """What people found, coloured."""
     from bifang.core.admin.base import NOTHING, badge
-    from secops_agent.web.alert_rows import VERDICT_TONES
+    from secops_agent.web.triage.alert_rows import VERDICT_TONES
 
     return badge(str(Verdict(value).label), VERDICT_TONES[value]) if value else NOTHING
 

@@ -2,54 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 from bifang.channels.markup import plain
+from bifang.channels.ports import Suggestion
+from secops_agent import says
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary, IndicatorView
+from secops_agent.services.audit.history import ACTIONS, HistoryEntry
 from secops_agent.services.cases.views import cases_of
 from secops_agent.services.intelligence.locations import location_of
 from secops_agent.services.intelligence.matching import ListedView
+from secops_agent.services.investigations.verdicts import is_grave_attack
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import TimeSpan, since_argument, span, told, until_argument
 from secops_agent.tools.markdown import (
     INDICATOR,
     SEVERITY,
     STATUS,
     VERDICT,
     ago,
-    foot,
     joined,
     moment,
 )
-from secops_agent.tools.masking import for_group
+from secops_agent.tools.masking import for_reader
 
 _HISTORY: Final = 3
 _INDICATORS: Final = 8
-_BARS: Final = 12
-_GROUPS: Final = 10
 
 
 class GetAlert(Arguments):
     """Arguments of get_alert."""
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)
-
-
-class AlertStatistics(Arguments):
-    """Arguments of alert_statistics."""
-
-    since_hours: int | None = since_argument()
-    group_by: Literal[
-        "severity", "status", "source", "rule", "asset", "verdict", "assignee", "day", "hour"
-    ] = argument("按什么分组", labels=GROUPINGS, default="severity")
-    until_hours: int | None = until_argument()
-    compare: bool | None = argument("和之前同样长的一段时间相比，回答「比昨天多吗」", default=None)
 
 
 def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
@@ -94,21 +82,24 @@ def state(alert: AlertSummary) -> str:
 
 
 def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
-    """Everything about one alert; in a group without accounts and addresses of people."""
-    detail = triage.get(given.alert_id)
+    """Everything about one alert, as the asker may read it here."""
+    detail = triage.get(given.alert_id, private=True)
     assets = detail.summary.assets
-    subject = {"subject": {"asset": assets[0].name}} if len(assets) == 1 else {}
+    sources = [each.value for each in detail.indicators if each.kind == "ip" and not each.is_private]
+    about = {"asset": assets[0].name} if len(assets) == 1 else {}
+    about |= {"ip": sources[0]} if len(sources) == 1 else {}
+    subject = {"subject": about} if about else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
     case = cases_of([given.alert_id]).get(given.alert_id)
     told = f"{case.code} {plain(case.title, 60)}" if case else ""
     result = ToolResult(
         "ok", query, _detail(detail, told), data, steps=_steps(detail.summary), fields=detail_fields(detail)
     )
-    if not asker.is_group:
+    if not asker.hides_private:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]
     shown = replace(result, text=_detail(public(detail), told), private_text=result.text if hidden else "")
-    return for_group(shown, [*hidden, *accounts_of([detail.summary])])
+    return for_reader(shown, asker, [*hidden, *accounts_of([detail.summary])])
 
 
 def _detail(detail: AlertDetail, case: str) -> str:
@@ -136,7 +127,7 @@ def _facts_of(detail: AlertDetail, case: str) -> list[tuple[str, str]]:
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("事件", case),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
-        ("接手时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
+        ("确认时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("时限", moment(alert.due_at) if alert.due_at and alert.status != AlertStatus.CLOSED else ""),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
@@ -148,14 +139,15 @@ def _facts_of(detail: AlertDetail, case: str) -> list[tuple[str, str]]:
             "抑制",
             f"由规则「{plain(detail.suppressed_by, 60)}」关闭，没有人看过" if detail.suppressed_by else "",
         ),
-        ("可观察对象", _observables(detail)),
+        ("可观察对象", _observables(detail.indicators)),
+        ("文字里提到", _observables(detail.mentions)),
     ]
 
 
-def _observables(detail: AlertDetail) -> str:
-    shown = detail.indicators[:_INDICATORS]
+def _observables(found: Sequence[IndicatorView]) -> str:
+    shown = found[:_INDICATORS]
     said = "、".join(_observable(each) for each in shown)
-    rest = len(detail.indicators) - len(shown)
+    rest = len(found) - len(shown)
     return f"{said}，另有 {rest} 个" if rest else said
 
 
@@ -171,11 +163,14 @@ def _listed(each: ListedView) -> str:
     return f"{plain(each.observed[1], 100)} 在清单「{plain(each.list, 60)}」里{note}"
 
 
-def _steps(alert: AlertSummary) -> tuple[str, ...]:
+def _steps(alert: AlertSummary) -> tuple[Suggestion, ...]:
     """How it is handled, and while it is open what most people do with it."""
-    how, ack = f"处置 A{alert.id}", f"确认 A{alert.id}"
-    done = {AlertStatus.OPEN: (ack, f"误报 A{alert.id}"), AlertStatus.ACKNOWLEDGED: (f"误报 A{alert.id}",)}
-    return (how, *done.get(AlertStatus(alert.status), ()))
+    how = says.handle(alert.id)
+    if alert.status == AlertStatus.CLOSED:
+        return (how,)
+    ack = (says.acknowledge(alert.id),) if alert.status == AlertStatus.OPEN else ()
+    is_attack = is_grave_attack(alert.id, alert.severity)
+    return (how, *ack) if is_attack else (how, *ack, says.close(alert.id, "false_positive"))
 
 
 def _history(detail: AlertDetail) -> list[str]:
@@ -183,61 +178,19 @@ def _history(detail: AlertDetail) -> list[str]:
     if not recent:
         return []
     lines = [
-        f"- {joined([moment(each.at), plain(each.actor, 30), ACTIONS.get(each.action, each.action), plain(each.note)])}"
+        f"- {joined([moment(each.at), plain(each.actor, 30), _act(each), plain(each.note)])}"
         for each in recent
     ]
     return ["", "**处理记录**", "", *lines]
 
 
-ACTIONS: Final = {
-    "acknowledge": "接手", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开", "undo": "撤销刚才的操作",
-    "comment": "备注", "create": "创建", "update": "更新", "import": "导入", "merge": "合并",
-    "hit": "命中情报", "suppress": "抑制", "lift": "不再抑制",
-}  # fmt: skip
-
-
-def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
-    """Numbers counted by the database."""
-    time = span(given.since_hours or (24 if given.compare else None), given.until_hours, asker.now)
-    time = time.whole() if given.compare else time
-    found = triage.statistics(since=time.since, until=time.until, group_by=given.group_by, limit=20)
-    query = told(时间=time.told, 分组=GROUPINGS[given.group_by])
-    data = {"total": found.total, "groups": {group.label: group.count for group in found.groups}}
-    compared = _compared(found, time) if given.compare else ""
-    if not found.total and not compared:
-        return ToolResult("no_data", query, "\n".join(["没有符合条件的告警。", *foot(query)]), data)
-    return ToolResult("ok", query, _statistics(found, query, compared), data)
-
-
-def _compared(now: Statistics, time: TimeSpan) -> str:
-    """多 12 条: against the span before, which ends a whole day earlier where one fits."""
-    earlier = time.before()
-    then = triage.statistics(since=earlier.since, until=earlier.until).total
-    more = now.total - then
-    word = f"多 {more} 条" if more > 0 else f"少 {-more} 条" if more else "一样多"
-    return f"比{earlier.told}（{then} 条）{word}"
-
-
-def _statistics(found: Statistics, query: str, compared: str) -> str:
-    label = GROUPINGS[found.group_by]
-    most = max((group.count for group in found.groups), default=1)
-    lines = [
-        f"- {plain(group.label, 60) or '（空）'}：**{group.count}** {'▇' * max(1, round(_BARS * group.count / most))}"
-        for group in found.groups[:_GROUPS]
-    ]
-    rest = found.group_count - len(lines)
-    note = f"> 只列出最多的 {len(lines)} 组，另有 {rest} 组。" if rest > 0 else ""
-    heading = f"**告警统计：共 {found.total} 条**" + (f"，{compared}" if compared else "") + f"，按{label}"
-    return "\n".join([heading, "", *lines, *foot(query, note)])
+def _act(each: HistoryEntry) -> str:
+    """关闭（误报）: the act, with the verdict that it gave."""
+    _, verdict = each.changes.get("verdict", ("", ""))
+    label = ACTIONS.get(each.action, each.action)
+    return f"{label}（{VERDICT.get(verdict, verdict)}）" if verdict else label
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading("get_alert", "查看告警", "一条告警的全部信息：资产、可观察对象、处理记录。", GetAlert, get_alert),
-    reading(
-        "alert_statistics",
-        "统计告警",
-        "统计告警数量，按级别、状态、来源、规则、资产、结论、处理人、日期或小时分组。数字由数据库算出。",
-        AlertStatistics,
-        alert_statistics,
-    ),
 )

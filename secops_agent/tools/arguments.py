@@ -62,6 +62,8 @@ class Arguments(BaseModel):
         """What models write for a number, a yes or a choice."""
         item = cls.model_fields[str(info.field_name)]
         kind, choices = _kind(item), _choices(item)
+        if kind is str and not choices and isinstance(given, list):
+            given = ",".join(map(str, given)) if all(type(each) in (int, str) for each in given) else given
         if kind is int and isinstance(given, bool):
             raise ValueError("bool")
         if not isinstance(given, str):

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from bifang.channels.markup import plain
+from secops_agent import says
 from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.choices import describe
-from secops_agent.services.assets.inventory import AssetFilter
+from secops_agent.services.assets.inventory import AssetFilter, environment_named
 from secops_agent.services.assets.views import AssetDetail, AssetSummary
 from secops_agent.services.pages import Page
 from secops_agent.services.vulnerabilities.products import Installed, related_flaws, software_named
@@ -17,7 +18,9 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import (
+    NETWORK,
     beyond,
+    colleague,
     limit_argument,
     more,
     offset_argument,
@@ -35,7 +38,7 @@ from secops_agent.tools.markdown import (
     moment,
     page,
 )
-from secops_agent.tools.masking import for_group
+from secops_agent.tools.masking import for_reader
 
 _IMPORTANT: Final[dict[str, tuple[str, ...]]] = {
     "核心": (Importance.CRITICAL,), "重要": (Importance.CRITICAL, Importance.HIGH), "关键": (Importance.CRITICAL,),
@@ -62,6 +65,9 @@ class ListAssets(Arguments):
     ) = argument("资产类型；不限时不填", labels=ASSET_TYPE, default=None)
     limit: int = limit_argument()
     unassigned: bool | None = argument("只看没有负责人的", default=None)
+    owner: str = argument("负责人的姓名或员工 ID；我", default="")
+    environment: str = argument("环境，例如生产、测试", default="", max_length=50)
+    network: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
     offset: int = offset_argument()
 
 
@@ -73,18 +79,13 @@ class GetAsset(Arguments):
 
 def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
     """By name, with the number of all that match; a word that none has in its names may be software on them."""
-    importance = _IMPORTANT.get(given.keyword, ())
-    wanted = AssetFilter(
-        keyword="" if importance else given.keyword,
-        importance=importance,
-        asset_type=given.asset_type or "",
-        unowned=bool(given.unassigned),
-        limit=window(given.limit, given.offset),
-    )
+    wanted = _wanted(asker, given)
     query = told(
         关键字=plain(given.keyword, 60),
         资产类型=ASSET_TYPE[given.asset_type] if given.asset_type else "",
-        负责人="没有" if given.unassigned else "",
+        负责人="没有" if given.unassigned else plain(given.owner, 40),
+        环境=wanted.environment,
+        网段=plain(given.network, 50),
     )
     found = _search(wanted)
     if not found.items and wanted.keyword:
@@ -96,8 +97,24 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
     text = page(
         "资产", len(shown), found.total_text, [asset_line(each) for each in shown], query, offset=given.offset
     )
-    steps = (*more(found, given.offset + len(shown)), f"{shown[0].name} 有哪些告警")
+    steps = (*more(found, given.offset + len(shown)), says.alerts_of(shown[0].name))
     return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _wanted(asker: Asker, given: ListAssets) -> AssetFilter:
+    """核心 as a keyword is an importance, 10.0.0.0/24 a network. Raises NotFound for who or what there is not."""
+    importance = _IMPORTANT.get(given.keyword, ())
+    network = given.network or (given.keyword if NETWORK.fullmatch(given.keyword) else "")
+    return AssetFilter(
+        keyword="" if importance or network == given.keyword else given.keyword,
+        network=network,
+        environment=environment_named(given.environment) if given.environment else "",
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        importance=importance,
+        asset_type=given.asset_type or "",
+        unowned=bool(given.unassigned),
+        limit=window(given.limit, given.offset),
+    )
 
 
 def _with_software(asker: Asker, wanted: AssetFilter, query: str, offset: int) -> ToolResult:
@@ -114,7 +131,7 @@ def _with_software(asker: Asker, wanted: AssetFilter, query: str, offset: int) -
     text = page(
         f"装有 {name} 的资产", len(lines), found.total_text, lines, query, offset=offset, beside=beside
     )
-    steps = (*more(found, offset + len(shown)), *(f"影响 {flaw}" for flaw in flaws))
+    steps = (*more(found, offset + len(shown)), *(says.affected(flaw) for flaw in flaws))
     return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
 
 
@@ -132,7 +149,7 @@ def _none(name: str, flaws: Sequence[str], query: str) -> str:
         said = f"资产的名称、标签、负责人和软件清单里都没有「{name}」。"
         return "\n".join([said, *foot(query)])
     names = "、".join(flaws)
-    return f"软件清单里没有「{name}」，但有与它有关的漏洞：{names}。发送「影响 {flaws[0]}」看影响哪些资产。"
+    return f"软件清单里没有「{name}」，但有与它有关的漏洞：{names}。发送「{says.affected(flaws[0])}」看影响哪些资产。"
 
 
 def _handles(shown: Sequence[AssetSummary]) -> list[str]:
@@ -141,11 +158,15 @@ def _handles(shown: Sequence[AssetSummary]) -> list[str]:
     return [asset.name if names[asset.name] == 1 else next(iter(asset.ips), str(asset.id)) for asset in shown]
 
 
-def _shown(result: ToolResult, found: Sequence[AssetSummary], asker: Asker) -> ToolResult:
-    """People's accounts are not for a group."""
+def _shown(
+    result: ToolResult, found: Sequence[AssetSummary], asker: Asker, keys: Sequence[str] = ()
+) -> ToolResult:
+    """People's accounts are not for a group, nor for whoever lacks the role."""
     result = replace(result, fields=(*result.fields, *fields_of(found)))
     accounts = [asset.name for asset in found if asset.asset_type == AssetType.ACCOUNT]
-    return for_group(result, accounts) if asker.is_group else result
+    return (
+        for_reader(result, asker, (*accounts, *(keys if accounts else ()))) if asker.hides_private else result
+    )
 
 
 def fields_of(found: Iterable[AssetSummary]) -> tuple[str, ...]:
@@ -188,11 +209,11 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     found = inventory.find(given.asset)
     if found.asset is not None:
         known = {"asset_id": found.asset.id, "name": found.asset.name}
-        steps = (f"{found.asset.name} 有哪些告警", f"{found.asset.name} 有哪些漏洞")
+        steps = (says.alerts_of(found.asset.name), says.flaws_of(found.asset.name))
         detail = inventory.get(found.asset.id)
         keys = tuple(key.value for key in detail.keys)
         result = ToolResult("ok", query, _detail(detail), known, steps=steps, fields=keys)
-        return _shown(result, [found.asset], asker)
+        return _shown(result, [found.asset], asker, keys)
     if not found.candidates:
         return ToolResult(
             "no_data", query, f"资产里没有「{plain(given.asset, 60)}」。可以写名称、IP、域名或编号。", []

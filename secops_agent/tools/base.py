@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 from pydantic import ConfigDict
 
-from bifang.channels.ports import FileToSend
+from bifang.channels.ports import FileToSend, Suggestion
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.tools.arguments import Arguments, argument, parse, schema
@@ -22,8 +22,8 @@ __all__ = [
 ]  # fmt: skip
 
 Risk = Literal["read", "write", "dangerous"]
-Status = Literal["ok", "no_data", "error", "needs_confirmation", "needs_approval"]
-PROPOSED: Final = frozenset({"needs_confirmation", "needs_approval"})
+Status = Literal["ok", "no_data", "error", "needs_confirmation", "needs_approval", "offered"]
+PROPOSED: Final = frozenset({"needs_confirmation", "needs_approval", "offered"})
 
 _log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -36,8 +36,8 @@ class ToolResult:
     ``query`` tells in Chinese exactly what was asked of the data ("级别=高危，最近 24 小时，最多 20 条").
     ``text`` is DingTalk markdown that the offline mode shows and the model reads; ``data`` is JSON-able, for
     code. ``proposal_code`` is what a person answers with when the status is needs_confirmation or
-    needs_approval; nothing has been done then. ``private_text`` is what ``text`` left out because a group reads
-    it: for the asker's own chat only, never for the model. ``steps``: full sentences that are worth sending next.
+    needs_approval; nothing has been done then. "offered": an action is put before the asker, beside the answer. ``private_text`` is what ``text`` left out because a group reads
+    it: for the asker's own chat only, never for the model. ``steps``: what is worth sending next.
     ``fields`` are the addresses, names and numbers that stand in fields of our own data: a model may point people at
     them, not at what only some text mentions. ``file`` goes out beside the answer, for the readers of ``text``.
     """
@@ -48,13 +48,13 @@ class ToolResult:
     data: Any = None
     proposal_code: str = ""
     private_text: str = ""
-    steps: tuple[str, ...] = ()
+    steps: tuple[Suggestion, ...] = ()
     fields: tuple[str, ...] = ()
     file: FileToSend | None = None
 
     @property
     def proposed(self) -> bool:
-        """Whether this waits for a person."""
+        """Whether this waits for a person: proposed by code, or offered by a model."""
         return self.status in PROPOSED
 
     @property

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
+from secops_agent import says
 from secops_agent.models import Alert
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import membership, merging, orders, tasks, views
@@ -133,7 +134,7 @@ def check_create(given: CreateCase, person: Person | None) -> ValidatedAction:
 def create(given: CreateCase, actor: Actor) -> str:
     """Done for a confirmed proposal."""
     done = orders.create(_ids(given.alerts), actor, given.title)
-    return f"已新建事件。{plain(done.text, 300)}可以说「事件 {done.case.id} 进展」。"
+    return f"已新建事件。{plain(done.text, 300)}可以说「{says.progress(done.case.id)}」。"
 
 
 def check_add(given: AddCaseAlerts, person: Person | None) -> ValidatedAction:
@@ -193,7 +194,7 @@ def check_assign(given: AssignCase, person: Person | None) -> ValidatedAction:
 
 def assign(given: AssignCase, actor: Actor) -> str:
     """Done for a confirmed proposal."""
-    case = orders.assign(given.case_id, given.assignee, actor)
+    case = orders.assign(given.case_id, colleague(given.assignee, actor), actor)
     return f"已把{_named(case)}交给 {plain(case.owner, 40)}。"
 
 
@@ -203,7 +204,7 @@ def check_close(given: CloseCase, person: Person | None) -> ValidatedAction:
     if given.verdict is None:
         known = "、".join(VERDICT.values())
         raise InvalidInput(
-            f"关闭事件要写明结论（{known}），例如「关闭事件 {case.id} 真实攻击」。没有执行任何操作。"
+            f"关闭事件要写明结论（{known}），例如「{says.close_case(case.id, VERDICT['true_positive'])}」。没有执行任何操作。"
         )
     verdict = VERDICT[given.verdict]
     stored = _kept(
@@ -220,7 +221,7 @@ def _alerts_told(case: CaseSummary, given: CloseCase, verdict: str) -> str:
         return ""
     if given.with_alerts:
         return f"；同时以「{verdict}」关闭它的 {case.open_alerts} 条未关闭的告警"
-    how = f"要一起关闭请说「关闭事件 {case.id} {verdict} 连同告警」"
+    how = f"要一起关闭请说「{says.close_case(case.id, verdict, with_alerts=True)}」"
     return f"；它的 {case.open_alerts} 条未关闭的告警保持原样（{how}）"
 
 

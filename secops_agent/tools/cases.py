@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
+from secops_agent import says
 from secops_agent.models import CaseStatus
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.cases import search, timeline, views
@@ -18,7 +19,7 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import levels, severity_argument, told, told_levels
 from secops_agent.tools.markdown import SEVERITY, VERDICT, ago, foot, joined, moment, page
-from secops_agent.tools.masking import for_group
+from secops_agent.tools.masking import for_reader
 
 STATUS: Final = {value: str(label) for value, label in CaseStatus.choices}
 _SCOPES: Final = {"open": "进行中", "mine": "我负责的", "closed": "已关闭", "all": "全部"}
@@ -53,6 +54,7 @@ def list_cases(asker: Asker, given: ListCases) -> ToolResult:
             severities=wanted,
             owner_ids=(_mine(asker),) if scope == "mine" else (),
             keyword=given.keyword,
+            private=not asker.hides_private,
             limit=_ROWS,
         )
     )
@@ -63,11 +65,11 @@ def list_cases(asker: Asker, given: ListCases) -> ToolResult:
     text = page("事件", len(lines), found.total_text, lines, query)
     first = found.items[0]
     result = ToolResult(
-        "ok", query, text, [case.id for case in found.items], steps=(f"事件 {first.id} 进展",), fields=_fields(found.items)
+        "ok", query, text, [case.id for case in found.items], steps=(says.progress(first.id),), fields=_fields(found.items)
     )  # fmt: skip
-    return (
-        for_group(result, views.private_values(case.id for case in found.items)) if asker.is_group else result
-    )
+    if not asker.hides_private:
+        return result
+    return for_reader(result, asker, views.private_values(case.id for case in found.items))
 
 
 def _mine(asker: Asker) -> int:
@@ -105,9 +107,9 @@ def _owner(case: CaseSummary) -> str:
 
 
 def get_case(asker: Asker, given: GetCase) -> ToolResult:
-    """One case, by its number or by one of its alerts; in a group without accounts and addresses of people."""
+    """One case, by its number or by one of its alerts, as the asker may read it here."""
     if given.case_id is None and given.alert_id is None:
-        raise InvalidInput("请写事件编号，例如「事件 3 进展」，或告警编号。")
+        raise InvalidInput(f"请写事件编号，例如「{says.progress(says.NUMBER)}」，或告警编号。")
     case_id, query = given.case_id, f"事件编号={given.case_id}"
     if case_id is None:
         query = f"告警编号={given.alert_id}"
@@ -116,7 +118,7 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
             said = f"告警 {given.alert_id} 不属于任何事件（或没有这条告警）。"
             return ToolResult("no_data", query, "\n".join([said, *foot(query)]))
         case_id = ref.id
-    detail = views.get(case_id)
+    detail = views.get(case_id, private=True)
     data: dict[str, Any] = {"case_id": case_id, "alerts": [alert.id for alert in detail.alerts]}
     fields = (
         *_fields((detail.summary,)),
@@ -124,9 +126,9 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
         *(each.value for each in detail.indicators),
     )
     result = ToolResult("ok", query, "\n".join(_told(detail)), data, fields=fields)
-    if not asker.is_group:
+    if not asker.hides_private:
         return result
-    return for_group(result, views.private_values([case_id]))
+    return for_reader(result, asker, views.private_values([case_id]))
 
 
 def _told(detail: CaseDetail) -> Iterator[str]:
@@ -152,7 +154,7 @@ def _told(detail: CaseDetail) -> Iterator[str]:
 def _recent(detail: CaseDetail) -> Iterator[str]:
     """What people did last, and when alerts came in."""
     yield from ("", "**最近**", "")
-    for each in timeline.moments(detail, _MOMENTS):
+    for each in timeline.moments(detail, _MOMENTS, private=True):
         said = joined(
             [
                 moment(each.at),

@@ -7,21 +7,26 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from bifang.channels.ports import Suggestion
 from bifang.core.errors import InvalidInput
+from secops_agent import says
 from secops_agent.models import Staff
+from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
 from secops_agent.services.people.directory import find_staff
 from secops_agent.services.people.staff import Person
 from secops_agent.services.records import SEVERITIES
+from secops_agent.services.reports.periods import PERIODS, Period, period_of
 from secops_agent.tools.arguments import argument
 from secops_agent.tools.markdown import SEVERITY
 
 ROWS: Final = 10
 DEEPEST: Final = 200  # rows that can be reached page by page
 MOST_ROWS: Final = 50
+NETWORK: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}/\d{1,2}")
 _ME: Final = frozenset({"我", "我自己", "自己", "本人", "me"})
-_SEPARATORS: Final = re.compile(r"[,，、;；/|\s]+")
+SEPARATORS: Final = re.compile(r"[,，、;；/|\s]+")
 _LEVELS: Final[dict[str, str]] = {
     **{level: level for level in SEVERITIES},
     **{v: k for k, v in SEVERITY.items()},
@@ -40,7 +45,7 @@ def severity_argument() -> Any:
 def since_argument() -> Any:
     """Hours back from now."""
     return argument(
-        "只看最近多少小时（一天 24，一周 168）；提问里没有时间时不填",
+        "只看最近多少小时（一天 24，一周 168）；说的是今天、本周这样的自然日时用 period；提问里没有时间时不填",
         default=None,
         minimum=1,
         maximum=100_000,
@@ -54,7 +59,7 @@ def limit_argument() -> Any:
 
 def levels(text: str) -> tuple[str, ...]:
     """The levels said, gravest first. Raises InvalidInput."""
-    said = {word.strip().lower() for word in _SEPARATORS.split(text) if word.strip()}
+    said = {word.strip().lower() for word in SEPARATORS.split(text) if word.strip()}
     unknown = sorted(word for word in said if word not in _LEVELS)
     if unknown:
         known = "、".join(f"{level}（{SEVERITY[level]}）" for level in SEVERITIES)
@@ -77,14 +82,22 @@ def offset_argument() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """``told`` in Chinese; "" without a limit."""
+    """``told`` in Chinese; "" without a limit. ``period``: the named one that it is."""
 
     since: datetime | None = None
     until: datetime | None = None
     told: str = ""
+    period: Period | None = None
 
     def before(self) -> "TimeSpan":
-        """The same hours of the day before; for what is longer than a day, as long directly before."""
+        """The one before a period, of one that still runs as much of it as has passed; the same hours of the day before;
+        for what is longer than a day, as long directly before."""
+        if self.period:
+            earlier = self.period.before
+            inside = _between(*map(timezone.localtime, (earlier.start, earlier.end)))
+            return (
+                inside if self.period.whole else replace(inside, told=f"{_BEFORE[self.period.kind]}同一时段")
+            )
         start, end = self.since or timezone.localtime(), self.until or timezone.localtime()
         back = end - start
         if back <= timedelta(days=1):
@@ -93,9 +106,28 @@ class TimeSpan:
             )
         return _between(start - back, end - back)
 
+    def back(self, days: int) -> "TimeSpan":
+        """The same hours some days before; of what still runs, up to now."""
+        start, end = self.since or timezone.localtime(), self.until or timezone.localtime()
+        step = timedelta(days=days)
+        return _between(*map(timezone.localtime, (start - step, end - step)))
+
     def whole(self) -> "TimeSpan":
-        """From the whole hour on, for 今天."""
-        return replace(self, since=_hour(self.since + _ALMOST)) if self.since and not self.until else self
+        """From the whole hour on: hours since midnight are rounded up."""
+        if self.period or not self.since or self.until:
+            return self
+        return replace(self, since=_hour(self.since + _ALMOST))
+
+
+_BEFORE: Final = {"daily": "昨日", "weekly": "上周", "monthly": "上月"}
+
+
+def span_of_period(name: str, now: datetime) -> TimeSpan:
+    """今日 from midnight on, 上周 from Monday to Monday. Raises InvalidInput."""
+    period = period_of(name, now)
+    start, end = timezone.localtime(period.start), timezone.localtime(period.end)
+    told = f"{PERIODS[name]}（{start:%m-%d %H:%M} " + (f"至 {end:%m-%d %H:%M}）" if period.whole else "起）")
+    return TimeSpan(period.start, period.end if period.whole else None, told, period)
 
 
 def span(since_hours: int | None, until_hours: int | None, now: datetime) -> TimeSpan:
@@ -132,9 +164,9 @@ def window(limit: int, offset: int) -> int:
     return min(offset + rows(limit), DEEPEST)
 
 
-def more(found: Page[Any], shown: int) -> tuple[str, ...]:
+def more(found: Page[Any], shown: int) -> tuple[Suggestion, ...]:
     """The step to the next page, if there is one."""
-    return ("更多",) if found.capped or shown < found.total else ()
+    return (says.MORE,) if found.capped or shown < found.total else ()
 
 
 def beyond(noun: str, found: Page[Any]) -> str:
@@ -152,13 +184,18 @@ def person_named(text: str) -> Staff | None:
         return None
 
 
-def colleague(wanted: str, person: Person | None) -> Staff:
-    """Whom something is handed to; 我 is ``person``, the asker. Raises NotFound, InvalidInput."""
+def colleague(wanted: str, asker: Person | Actor | None) -> Staff:
+    """Whom something is handed to, of the asker's corporation; 我 is the asker. Raises NotFound, InvalidInput."""
+    if isinstance(asker, Actor):
+        corp_id = asker.ident.partition(":")[0] if asker.kind == "person" else ""
+        return find_staff(wanted, corp_id)
+    if asker is None and (row := Staff.objects.filter(staff_id=wanted, active=True).first()):
+        return row  # stored already; who does it looks in the actor's corporation
     if wanted.lower() not in _ME:
-        return find_staff(wanted)
-    if person is None:
+        return find_staff(wanted, asker.corp_id if asker else "")
+    if asker is None:
         raise InvalidInput("「我」在这里没有意义：请写姓名或员工 ID。")
-    return find_staff(person.staff_id)
+    return find_staff(asker.staff_id, asker.corp_id)
 
 
 def told(**conditions: str) -> str:

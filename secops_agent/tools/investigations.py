@@ -6,6 +6,7 @@ from typing import Final
 from django.utils import timezone
 
 from bifang.channels.markup import plain
+from secops_agent import says
 from secops_agent.models import SecondLook
 from secops_agent.services.alerts import triage
 from secops_agent.services.investigations import looks, work
@@ -19,28 +20,28 @@ from secops_agent.tools.alerts import GetAlert, accounts_of, detail_fields
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import moment
-from secops_agent.tools.masking import for_group
+from secops_agent.tools.masking import for_reader
 
 _LINE: Final = 160
 _MOST: Final = 2  # statements of a check: it is read on a phone, and the page has the rest
 _STEPS: Final = 3
 _NOISY: Final = 8  # rules
-_NOBODY: Final = "> 毕方自己不改规则。每月收一次：发送「每月1号9点 噪声规则」。"
+_NOBODY: Final = f"> 毕方自己不改规则。每月收一次：发送「{says.NOISY_RULES_MONTHLY}」。"
 
 
 def investigate_alert(asker: Asker, given: GetAlert) -> ToolResult:
-    """Looked up anew; in a group without accounts and addresses of people."""
-    detail = triage.get(given.alert_id)
+    """Looked up anew; as the asker may read it here."""
+    detail = triage.get(given.alert_id, private=True)
     row, dossier = work.investigate(given.alert_id)
     steps = next_steps(given.alert_id, detail.summary.status, dossier)
     heading = f"**A{given.alert_id} 建议结论：{verdict_line(dossier.assessment)}** {plain(detail.summary.title, 80)}"
-    text = "\n".join([heading, *_told(given.alert_id, dossier, steps, open_=not asker.is_group)])
+    text = "\n".join([heading, *_told(given.alert_id, dossier, steps, open_=not asker.hides_private)])
     data = {"alert_id": given.alert_id, "suggested_verdict": row.verdict, "confidence": row.confidence}
     result = ToolResult("ok", f"告警编号={given.alert_id}", text, data, fields=detail_fields(detail))
-    if not asker.is_group:
+    if not asker.hides_private:
         return result
     hidden = [each.value for each in detail.indicators if each.kind in PRIVATE_INDICATORS]
-    return for_group(result, [*hidden, *accounts_of([detail.summary])])
+    return for_reader(result, asker, [*hidden, *accounts_of([detail.summary])])
 
 
 def _told(alert_id: int, dossier: Dossier, steps: Sequence[NextStep], *, open_: bool) -> Iterable[str]:
@@ -59,9 +60,9 @@ def _told(alert_id: int, dossier: Dossier, steps: Sequence[NextStep], *, open_: 
         yield from (
             "",
             "可以发送：",
-            *(f"- {plain(each.line, 120)}（{each.why}）" for each in steps[:_STEPS]),
+            *(f"- {plain(str(each.line), 120)}（{each.why}）" for each in steps[:_STEPS]),
         )
-    rating = f"「调查 A{alert_id} 有用」，或「调查 A{alert_id} 没用 原因」"
+    rating = "，或".join(f"「{each}」" for each in says.ratings(alert_id))
     yield from ("", f"> {BY_CODE}；什么都不会自动执行。请评价：{rating}。")
 
 

@@ -10,7 +10,7 @@ from bifang.core import db
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.connectors.mcp.content import Answered
 from secops_agent.llm.types import ToolCall, ToolSpec
-from secops_agent.services.decisions.carriers import prospect
+from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.mcp.definitions import ReadyTool
 from secops_agent.services.mcp.orders import CALL, COMMAND, McpOrder, line_of, read_line, recheck
 from secops_agent.services.mcp.schemas import check_arguments
@@ -178,7 +178,7 @@ def _propose(order: McpOrder, asker: Asker) -> ToolResult:
             "error", order.title, f"没有执行任何操作：{refusal.message}\n\n原本要做的是：{summary}"
         )
     status: Any = "needs_confirmation" if risk == "write" else "needs_approval"
-    told = f"**{prospect(CALL, order.stored())}**\n\n{HOW[risk].format(code=code)}"
+    told = f"**{carrier_effect(CALL, order.stored())}**\n\n{HOW[risk].format(code=code)}"
     text = f"**{order.title}**（尚未执行）\n\n{summary}\n\n{told}"
     return ToolResult(status, order.title, text, order.stored(), code)
 

@@ -9,9 +9,12 @@ from django.utils import timezone
 from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import ScheduledTask
+from secops_agent import says
+from secops_agent.models import NotificationRule, ScheduledTask, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.notifications import watches
+from secops_agent.services.notifications.rules import delete_rule
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.people.staff import Person
 from secops_agent.services.schedules import schedules
@@ -20,11 +23,11 @@ from secops_agent.services.schedules.tasks import read_task, title_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
-from secops_agent.tools.markdown import joined
+from secops_agent.tools.markdown import joined, moment
 
 _WEEKDAYS: Final = "一二三四五六日"
 _MOST: Final = 50
-_EMPTY: Final = "还没有定时任务。可以说：每天早上9点发日报。"
+_EMPTY: Final = f"还没有定时任务。可以说「{says.DAILY_EVERY_DAY}」。"
 
 
 class CreateSchedule(Arguments):
@@ -39,17 +42,34 @@ class CreateSchedule(Arguments):
 class DeleteSchedule(Arguments):
     """Arguments of delete_schedule."""
 
-    schedule_id: int = argument("定时任务的编号", minimum=1)
+    schedule_id: int | None = argument("定时任务的编号", default=None, minimum=1)
+    watch_id: int | None = argument("要结束的是「盯着」时，它的编号", default=None, minimum=1)
 
 
 def list_schedules(asker: Asker, given: NoArguments) -> ToolResult:
     """Those of the asker's corporation, and those that people made in files and on pages."""
     mine = Q(owner=None) | Q(owner__corp_id__in=("", asker.person.corp_id))
     rows = list(ScheduledTask.objects.filter(mine).select_related("config", "staff", "rota", "owner")[:_MOST])
-    if not rows:
+    watched = [f"- {_watch_line(row)}" for row in watches.of_corporation(asker.person.corp_id)]
+    if not rows and not watched:
         return ToolResult("no_data", "定时任务", _EMPTY)
     lines = [f"- {_line(row, asker.now)}" for row in rows]
-    text = "\n".join([f"**定时任务：{len(rows)} 个**", "", *lines, "", "删除请发送「删除定时任务 编号」。"])
+    tasks = [
+        f"**定时任务：{len(rows)} 个**",
+        "",
+        *lines,
+        "",
+        f"删除请发送「{says.delete_task(says.NUMBER)}」。",
+    ]
+    ends = [
+        "",
+        f"**盯着：{len(watched)} 个**",
+        "",
+        *watched,
+        "",
+        f"结束请发送「{says.end_watch(says.NUMBER)}」。",
+    ]
+    text = "\n".join([*tasks, *(ends if watched else [])])
     return ToolResult("ok", "定时任务", text, [row.pk for row in rows])
 
 
@@ -61,6 +81,12 @@ def _line(row: ScheduledTask, now: datetime) -> str:
     place = plain(schedules.place_of(row), 60)
     who = plain(str(row.owner or row.made_by), 20)
     return f"**{row.pk}** " + joined((title, describe(row.cron), place, state, who, fault))
+
+
+def _watch_line(row: NotificationRule) -> str:
+    what = plain(row.name.partition("（")[0].removeprefix("盯着 "), 60)
+    place = plain(watches.place_of(row), 60)
+    return f"**{row.pk}** " + joined((what, f"到 {moment(row.ends_at)}", place, plain(str(row.owner), 20)))
 
 
 def _spoken(at: datetime) -> str:
@@ -93,22 +119,37 @@ def create(given: CreateSchedule, actor: Actor, origin: Origin) -> str:
     )
     entry = {"task": given.task, "cron": given.cron, "target": {**place, "config": config.name}}
     row = schedules.save_task(entry, actor, owner=owner)
-    return f"已新建定时任务 {row.pk}：{describe(row.cron)}，{schedules.place_of(row)}。不需要时发送「删除定时任务 {row.pk}」。"
+    return f"已新建定时任务 {row.pk}：{describe(row.cron)}，{schedules.place_of(row)}。不需要时发送「{says.delete_task(row.pk)}」。"
 
 
 def check_deletion(given: DeleteSchedule, person: Person | None) -> ValidatedAction:
     """Raises NotFound; of another corporation it is not there."""
+    if given.watch_id:
+        watch = watches.get(given.watch_id)
+        _demand_ours(watch.owner, person)
+        return ValidatedAction(
+            {"watch_id": watch.pk}, f"不再盯：{plain(watch.name, 100)}（{watches.place_of(watch)}）"
+        )
+    if not given.schedule_id:
+        raise InvalidInput(f"请写明编号：「{says.delete_task(says.NUMBER)}」。没有执行任何操作。")
     row = schedules.get_task(given.schedule_id)
-    if person and row.owner and row.owner.corp_id not in ("", person.corp_id):
-        raise InvalidInput("这个定时任务属于另一个企业，您不能删除。")
+    _demand_ours(row.owner, person)
     title = plain(title_of(row.task, row.arguments), 100)
     summary = f"删除定时任务 {row.pk}：{describe(row.cron)} {title}（{plain(schedules.place_of(row), 60)}）"
-    return ValidatedAction(given.model_dump(), summary)
+    return ValidatedAction({"schedule_id": row.pk}, summary)
+
+
+def _demand_ours(owner: Staff | None, person: Person | None) -> None:
+    if person and owner and owner.corp_id not in ("", person.corp_id):
+        raise InvalidInput("它属于另一个企业，您不能删除。")
 
 
 def delete(given: DeleteSchedule, actor: Actor) -> str:
     """Done for a confirmed proposal."""
-    row = schedules.get_task(given.schedule_id)
+    if given.watch_id:
+        delete_rule(watches.get(given.watch_id), actor)
+        return f"不再盯着（{given.watch_id}）。"
+    row = schedules.get_task(given.schedule_id or 0)
     schedules.delete_task(row, actor)
     return f"已删除定时任务 {given.schedule_id}。"
 
@@ -117,7 +158,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "list_schedules",
         "查看定时任务",
-        "有哪些定时任务：编号、做什么、什么时候、发到哪里、下次执行。",
+        "有哪些定时任务和正在盯着的：编号、做什么、什么时候、发到哪里、下次执行。",
         NoArguments,
         list_schedules,
     ),
@@ -133,7 +174,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         "delete_schedule",
         "删除定时任务",
-        "删除一个定时任务。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "删除一个定时任务，或结束一个「盯着」。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
         "write",
         DeleteSchedule,
         check_deletion,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from bifang.channels.markup import plain
+from secops_agent import says
 from secops_agent.services.records import SEVERITIES, Affected
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
@@ -20,6 +21,7 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import (
     beyond,
+    colleague,
     levels,
     limit_argument,
     more,
@@ -29,6 +31,7 @@ from secops_agent.tools.filters import (
     told_levels,
     window,
 )
+from secops_agent.tools.late_findings import late_findings
 from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
 
 _SHOWN: Final = 6
@@ -54,6 +57,11 @@ class ListVulnerabilities(Arguments):
     limit: int = limit_argument()
     keyword: str = argument("标题、别名或软件组件名里的词", default="")
     offset: int = offset_argument()
+    overdue: bool | None = argument(
+        "只看超过修复时限的；也说出不是漏洞的发现（密钥、错误配置）", default=None
+    )
+    owner: str = argument("资产负责人的姓名或员工 ID；我", default="")
+    epss: int | None = argument("利用可能性（EPSS）不低于百分之几", default=None, minimum=1, maximum=100)
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -64,7 +72,7 @@ def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
     if detail is None:
         return ToolResult("no_data", query, _unknown(name))
     known = {"vuln_id": detail.summary.vuln_id}
-    return ToolResult("ok", query, _detail(detail), known, steps=(f"影响 {detail.summary.vuln_id}",))
+    return ToolResult("ok", query, _detail(detail), known, steps=(says.affected(detail.summary.vuln_id),))
 
 
 def _unknown(name: str) -> str:
@@ -173,42 +181,57 @@ def _exposed(each: ExposedAsset) -> str:
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
     wanted = levels(given.severity)
-    query = told(
-        级别=told_levels(wanted),
-        在野利用="是" if given.kev_only else "",
-        资产=plain(given.asset, 60),
-        关键字=plain(given.keyword, 60),
-        补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
-    )
+    query = _told(given)
     search = VulnerabilityFilter(
         severities=wanted,
         kev_only=bool(given.kev_only),
         asset=given.asset,
         fix_available=given.fix_available,
         keyword=given.keyword,
+        overdue=bool(given.overdue),
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        epss=given.epss / 100 if given.epss else None,
         limit=window(given.limit, given.offset),
     )
     found = catalogue.search(search)
     shown = found.items[given.offset :]
+    late = late_findings(search)
+    if late and late.lines and not found.items:
+        text = "\n".join([f"**{late.text}**", *late.lines, *foot(query)])
+        return ToolResult("ok", query, text, [], fields=late.assets)
     if not shown:
         text = (
             beyond("漏洞", found) if found.items else "\n".join(["没有符合条件的未修复漏洞。", *foot(query)])
         )
         return ToolResult("no_data", query, text, [])
     lines = [vulnerability_line(each) for each in shown]
-    beside = _graver(search)
-    text = page("未修复漏洞", len(lines), found.total_text, lines, query, offset=given.offset, beside=beside)
-    steps = (*more(found, given.offset + len(shown)), f"影响 {shown[0].vuln_id}")
+    lines += late.lines if late and not given.offset else ()
+    beside = "，".join(each for each in (late.text if late else "", _graver(search)) if each)
+    text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
+    steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
+
+
+def _told(given: ListVulnerabilities) -> str:
+    return told(
+        级别=told_levels(levels(given.severity)),
+        在野利用="是" if given.kev_only else "",
+        资产=plain(given.asset, 60),
+        关键字=plain(given.keyword, 60),
+        补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
+        修复时限="已超过" if given.overdue else "",
+        资产负责人=plain(given.owner, 40),
+        EPSS=f"不低于 {given.epss}%" if given.epss else "",
+    )
 
 
 def _graver(wanted: VulnerabilityFilter) -> str:
     """What somebody who asks for 高危 may believe to see: the 严重 ones."""
     gravest = min((SEVERITIES.index(each) for each in wanted.severities), default=0)
     above = SEVERITIES[:gravest]
-    found = catalogue.search(replace(wanted, severities=above, limit=1)) if above else None
+    found = catalogue.count(replace(wanted, severities=above)) if above else None
     names = "、".join(SEVERITY[each] for each in above)
-    return f"另有{names} {found.total_text} 条" if found and found.items else ""
+    return f"另有{names} {found.text} 条" if found and found.count else ""
 
 
 def vulnerability_line(flaw: VulnerabilitySummary) -> str:

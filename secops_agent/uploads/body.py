@@ -11,7 +11,7 @@ from typing import IO, Self
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Source
-from secops_agent.importers.packages import ZIP_MAGIC, plain_size
+from secops_agent.importers.reading.packages import ZIP_MAGIC, plain_size
 from secops_agent.services.intake import jobs
 
 SMALL = 1 << 20  # bytes, as they come in, of what is imported at once

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 from bifang.channels.visible import visible
 from bifang.core.errors import InvalidInput
-from secops_agent.importers.assets import (
+from secops_agent.importers.base import Options
+from secops_agent.importers.values.assets import (
     host_asset,
     image_asset,
     path_asset,
     repository_asset,
     website_asset,
 )
-from secops_agent.importers.base import Options
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import speaking
 from secops_agent.services.records import AssetRecord

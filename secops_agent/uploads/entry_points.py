@@ -52,7 +52,7 @@ def _import(
     # Threads of one process gain nothing from writing at the same time: on SQLite they would only wait for each
     # other's lock in growing steps, and a webhook's storing takes a few milliseconds.
     with _turn if upload.size <= _TINY else nullcontext():
-        return ingest.store(items, actor, label=upload.name or format_name, digest=digest, keep=keep)
+        return ingest.store(items, actor, digest=digest, keep=keep)
 
 
 def import_later(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> JobView:

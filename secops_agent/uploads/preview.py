@@ -11,6 +11,8 @@ from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
+from secops_agent.services.actors import Actor
+from secops_agent.services.intake.foresight import MOST_READ, Foresight, foresee
 from secops_agent.services.privacy import mask_personal
 from secops_agent.services.records import (
     AlertRecord,
@@ -35,6 +37,7 @@ KINDS: Final = {
     "indicator": "情报",
 }
 LINES: Final = 5
+_UNREAD: Final = "文件太大，后面的没有比对"
 _REASONS: Final = 3
 _MOST: Final = 200_000  # records that are counted
 _LONGEST_S: Final = 20.0
@@ -76,6 +79,7 @@ class FilePreview:
 
     ``cut``: there is more than was counted. ``reasons``: why the first ones are rejected. ``flaws``: lines of
     vulnerabilities, which are shown where there is nothing that has them. ``lists``: of indicators, by name.
+    ``records``: the assets that it names; ``foresight``: what it would change of those that we know.
     """
 
     format: str
@@ -86,6 +90,8 @@ class FilePreview:
     flaws: list[str] = field(default_factory=list)
     assets: dict[str, None] = field(default_factory=dict)
     lists: dict[str, None] = field(default_factory=dict)
+    records: dict[AssetRecord, None] = field(default_factory=dict)
+    foresight: Foresight = field(default_factory=Foresight)
     homeless: int = 0
     cut: bool = False
 
@@ -104,6 +110,28 @@ class FilePreview:
     def shown(self) -> list[str]:
         """The first lines."""
         return (self.lines or self.flaws)[:LINES]
+
+    @property
+    def altered(self) -> list[str]:
+        """web-01：负责人 李四 → 赵六; a line an asset that we know and that would change, as far as they are listed."""
+        known = self.foresight
+        lines = [mask_personal(plain(f"{each.name}：{each.told}", 300)) for each in known.changes]
+        return [
+            *lines,
+            *([f"另有 {known.rest} 个资产"] if known.rest else []),
+            *([_UNREAD] if known.cut or self.cut else []),
+        ]
+
+    @property
+    def unlisted(self) -> list[str]:
+        """One line about the owners whom nobody can be found for, if there are any."""
+        names = self.foresight.unlisted
+        if not names:
+            return []
+        shown = mask_personal(plain("、".join(names[:LINES]), 200)) + (
+            f" 等 {len(names)} 个" if len(names) > LINES else ""
+        )
+        return [f"负责人 {shown} 不在人员名单里（或有重名）：只按文字记下，通知不到人"]
 
     @property
     def whose(self) -> str:
@@ -143,14 +171,25 @@ def formats_of(path: Path, name: str) -> list[str]:
 
 def look(path: Path, name: str, format_name: str, choices: Choices) -> FilePreview:
     """Read the file. Raises InvalidInput for one of another format, or one that breaks at once."""
-    found, end = FilePreview(format_name), time.monotonic() + _LONGEST_S
+    return look_into(Source(name, path=path), format_name, choices)
+
+
+def look_into(source: Source, format_name: str, choices: Choices, seconds: float = _LONGEST_S) -> FilePreview:
+    """`look`, for no longer than so many seconds."""
+    found, end = FilePreview(format_name), time.monotonic() + seconds
     seen: set[int] = set()
-    items = registry.parse(format_name, Source(name, path=path), choices.options())
+    items = registry.parse(format_name, source, choices.options())
     for number, item in enumerate(items, 1):
         if number > _MOST or time.monotonic() > end:
             found.cut = True
             break
         _count(found, item, seen)
+    return found
+
+
+def foresee_in(found: FilePreview, actor: Actor) -> FilePreview:
+    """With what it would change of assets that we know. On a database thread."""
+    found.foresight = foresee(found.records, actor)
     return found
 
 
@@ -173,6 +212,8 @@ def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
             found.homeless += 1
         elif len(found.assets) < 10_000:
             found.assets[plain(asset.name, 60)] = None
+            if len(found.records) <= MOST_READ:
+                found.records[asset] = None
     lines = found.flaws if kind == "vulnerability" else found.lines
     if len(lines) < LINES:
         lines.append(_line(item))

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 
 from bifang.channels import outbox
 from bifang.channels.markup import literal, plain
@@ -14,6 +13,7 @@ from bifang.channels.models import InboxRow
 from bifang.channels.ports import FileToSend, ReplyTarget
 from bifang.core.spreadsheets import csv_text
 from secops_agent.models import ImportJob, JobState
+from secops_agent.services import links
 from secops_agent.services.decisions.notices import target_of
 from secops_agent.services.intake.ledger import NOTHING
 from secops_agent.services.privacy import mask_personal
@@ -24,18 +24,19 @@ _COLUMNS: Final = {"created": "新建", "updated": "更新", "unchanged": "未�
 _AT_ONCE: Final = 100
 # Where each kind is listed, and the name of the list's filter by tool.
 _LISTS: Final = {
-    "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source"),
-    "vulnerability": ("web:vulnerabilities", ""), "finding": ("web:findings", "source"), "alert": ("web:alerts", "source"),
-    "statement": ("web:vulnerabilities", ""), "indicator": ("admin:secops_agent_indicatorlist_changelist", ""),
+    "asset": ("asset", ""), "component": ("component", "source"), "vulnerability": ("vulnerability", ""),
+    "finding": ("finding", "source"), "alert": ("alert", "source"), "statement": ("vulnerability", ""),
+    "indicator": ("indicatorlist", ""),
 }  # fmt: skip
 
 
 def page_of(row: ImportJob, kind: str) -> str:
     """The list where what came in can be looked at: of its tool where the list tells, else the whole list."""
-    page, name = _LISTS[kind]
+    listed, name = _LISTS[kind]
     told = {name: row.options.get("source") or row.format} if name and row.format != "generic" else {}
     query = urlencode(({"tab": "all"} if kind == "alert" else {}) | told)
-    return f"{reverse(page)}?{query}" if query else reverse(page)
+    page = links.listing(listed)
+    return f"{page}?{query}" if query else page
 
 
 def rejected_rows(row: ImportJob) -> Sequence[tuple[str, str]]:
@@ -112,5 +113,5 @@ def _refused(row: ImportJob, is_group: bool) -> str:
 def _job_link(row: ImportJob) -> str:
     if not settings.PUBLIC_URL:
         return f"\n\n导入任务 {row.pk}"
-    page = reverse("admin:secops_agent_importjob_change", args=[row.pk])
+    page = links.record("importjob", row.pk)
     return f"\n\n[导入任务 {row.pk}]({settings.PUBLIC_URL}{page})"

@@ -97,7 +97,6 @@ def _import(work: Work, progress: _Progress) -> ImportOutcome:
     return ingest.store(
         progress.count(items),
         work.actor,
-        label=work.name or work.format,
         digest=import_digest(work.digest, choices),
         progress=progress.note,
     )

@@ -1,27 +1,264 @@
 """One case: what happened, what it touches, what is to be done, and what people do with it."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST
 
-from bifang.core.errors import BifangError
+from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import Case, Staff
-from secops_agent.models.choices import Severity, Verdict
-from secops_agent.services.cases import related, timeline, views
+from secops_agent.models import Alert, Case, CaseStatus, Staff
+from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.services.actors import Actor
+from secops_agent.services.alerts.views import summaries
+from secops_agent.services.cases import membership, merging, orders, related, tasks, timeline, views
+from secops_agent.services.cases.membership import Collected
 from secops_agent.services.cases.orders import STEPS
+from secops_agent.services.cases.related import related_to_alert
 from secops_agent.services.cases.search import GOING_ON
-from secops_agent.services.cases.views import CaseDetail
+from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
 from secops_agent.services.faults import NotFound
-from secops_agent.services.privacy import public
+from secops_agent.services.privacy import login_may_read
+from secops_agent.services.reports import pdf
+from secops_agent.services.reports.incidents import IncidentReport, as_markdown, incident_report
 from secops_agent.services.runbooks.search import search_for
-from secops_agent.services.runbooks.visibility import reader_of
+from secops_agent.services.runbooks.visibility import reader_at_page
 from secops_agent.web.access import page
-from secops_agent.web.case_acts import ACTS
 from secops_agent.web.cases import CHANGE, VIEW
+
+# What the buttons on a case's page do, each through its service.
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOutcome:
+    """What is told; ``case_id``: the case to go on with, if it is another one."""
+
+    text: str
+    case_id: int | None = None
+    refused: tuple[str, ...] = ()
+
+
+Act = Callable[[int, QueryDict, Actor], CaseOutcome]
+
+
+def numbers(values: list[str]) -> list[int]:
+    """Keys of rows from fields that are repeated or hold several, separated by commas; what is none is left out."""
+    words = (word.strip() for value in values for word in value.split(","))
+    return [int(word) for word in words if word.isdecimal() and len(word) < 16]
+
+
+def _number(data: QueryDict, name: str) -> int:
+    found = numbers([data.get(name, "")])
+    if not found:
+        raise InvalidInput("请先选择。")
+    return found[0]
+
+
+def _person(data: QueryDict) -> Staff:
+    row = Staff.objects.filter(pk__in=numbers([data.get("person", "")]), active=True).first()
+    if row is None:
+        raise InvalidInput("请先选择人员。")
+    return row
+
+
+def _moment(text: str) -> datetime | None:
+    if not text.strip():
+        return None
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise InvalidInput("期限的写法不对：例如 2026-11-30T18:00。")
+    return timezone.make_aware(found) if timezone.is_naive(found) else found
+
+
+def _note(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    orders.comment(case_id, actor, data.get("note", ""))
+    return CaseOutcome("已添加备注。")
+
+
+def _advance(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    case = orders.advance(case_id, data.get("status", ""), actor)
+    return CaseOutcome(f"{case.code} 现在是「{CaseStatus(case.status).label}」。")
+
+
+def _assign(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    case = orders.assign(case_id, _person(data), actor)
+    return CaseOutcome(f"{case.code} 已交给 {case.owner}。")
+
+
+def _edit(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    orders.edit(
+        case_id, actor, title=data.get("title", ""), severity=data.get("severity", ""), text=data.get("summary", "")
+    )  # fmt: skip
+    return CaseOutcome("已保存。")
+
+
+def _close(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    with_alerts = data.get("with_alerts") == "1"
+    done = orders.close(
+        case_id, data.get("verdict", ""), actor, data.get("note", ""), with_alerts=with_alerts
+    )
+    verdict = Verdict(done.case.verdict).label
+    together = f"，{done.alerts} 条告警一起关闭" if with_alerts else ""
+    return CaseOutcome(f"{done.case.code} 已关闭，结论：{verdict}{together}。", refused=done.refused)
+
+
+def _reopen(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    orders.reopen(case_id, actor, data.get("note", ""))
+    return CaseOutcome(f"{code_of(case_id)} 已重新打开。它的告警保持原样。")
+
+
+def _add_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    person = _person(data) if data.get("person") else None
+    tasks.add(case_id, data.get("text", ""), actor, person, _moment(data.get("due", "")))
+    return CaseOutcome("已添加任务。")
+
+
+def _finish_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    tasks.finish(case_id, _number(data, "task"), actor)
+    return CaseOutcome("任务已完成。")
+
+
+def _resume_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    tasks.resume(case_id, _number(data, "task"), actor)
+    return CaseOutcome("任务恢复为未完成。")
+
+
+def _drop_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    tasks.drop(case_id, _number(data, "task"), actor)
+    return CaseOutcome("任务已删除，历史里还能看到它。")
+
+
+def _acts_collect(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    return CaseOutcome(membership.collect(case_id, numbers(data.getlist("alerts")), actor).text)
+
+
+def _part(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    ids = numbers(data.getlist("alerts"))
+    membership.part(case_id, ids, actor)
+    return CaseOutcome(f"已从 {code_of(case_id)} 移出 {len(ids)} 条告警。")
+
+
+def _split(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    ids = numbers(data.getlist("alerts"))
+    new = merging.split(case_id, ids, actor, data.get("title", ""))
+    return CaseOutcome(f"{len(ids)} 条告警已从 {code_of(case_id)} 拆到 {new.code}。", new.id)
+
+
+def _merge(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    into = merging.merge(case_id, _number(data, "into"), actor)
+    return CaseOutcome(f"{code_of(case_id)} 已并入 {into.code}。需要时可以在这里拆出。", into.id)
+
+
+def _separate(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    apart = merging.separate(_number(data, "case"), actor, from_id=case_id)
+    return CaseOutcome(f"{apart.code} 已从 {code_of(case_id)} 拆出，恢复为合并以前的样子。", apart.id)
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    "note": _note, "advance": _advance, "assign": _assign, "edit": _edit, "close": _close, "reopen": _reopen,
+    "add_task": _add_task, "finish_task": _finish_task, "resume_task": _resume_task, "drop_task": _drop_task,
+    "collect": _acts_collect, "part": _part, "split": _split, "merge": _merge, "separate": _separate,
+}  # fmt: skip
+
+
+# The report of a case: a page to print, a Markdown file, a PDF; and its alerts as a table.
+
+_MOST_ROWS = 5000
+
+
+def _report(pk: int) -> IncidentReport:
+    try:
+        return incident_report(pk)
+    except NotFound as error:
+        raise Http404(error.message) from None
+
+
+def _file(content: bytes | str, kind: str, name: str) -> HttpResponse:
+    disposition = f'attachment; filename="{name}"'
+    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": disposition})
+
+
+@page(VIEW)
+def case_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """To read and to print."""
+    report = _report(pk)
+    context = {
+        "title": report.title,
+        "report": report,
+        "pk": pk,
+        "pdf_missing": "" if pdf.is_available() else pdf.MISSING,
+    }
+    return render(request, "pages/case_report.html", context)
+
+
+@page(VIEW)
+def case_markdown(request: HttpRequest, pk: int) -> HttpResponse:
+    """To keep or to send on."""
+    return _file(as_markdown(_report(pk)), "text/markdown; charset=utf-8", f"case-{pk}.md")
+
+
+@page(VIEW)
+def case_pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same, set."""
+    report = _report(pk)
+    try:
+        content = pdf.render_incident(report)
+    except BifangError as error:
+        messages.error(request, error.message)
+        return redirect("web:case_report", pk)
+    return _file(content, "application/pdf", f"case-{pk}.pdf")
+
+
+@page(VIEW)
+def case_alerts(request: HttpRequest, pk: int) -> HttpResponse:
+    """Its alerts as a table for a spreadsheet."""
+    try:
+        read(pk)
+    except NotFound as error:
+        raise Http404(error.message) from None
+    rows = Alert.objects.select_related("assignee").filter(case_id=pk).order_by("first_seen", "pk")
+    heads = (
+        "编号",
+        "标题",
+        "级别",
+        "状态",
+        "结论",
+        "来源",
+        "规则",
+        "资产",
+        "处理人",
+        "首次发生",
+        "最近发生",
+        "次数",
+    )
+    table = (
+        (
+            f"A{each.id}", each.title, Severity(each.severity).label, AlertStatus(each.status).label,
+            Verdict(each.verdict).label if each.verdict else "", each.source, each.rule_name,
+            "、".join(asset.name for asset in each.assets), each.assignee, _clock(each.first_seen),
+            _clock(each.last_seen), each.count,
+        )
+        for each in summaries(list(rows[:_MOST_ROWS]))
+    )  # fmt: skip
+    return csv_file(f"case-{pk}-alerts", heads, table)
+
+
+def _clock(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
+
 
 _MOST_CHOICES = 100
 
@@ -35,7 +272,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"{detail.summary.code} {detail.summary.title}",
         "case": detail.summary,
         "detail": detail,
-        "moments": timeline.moments(detail),
+        "moments": timeline.moments(detail, private=login_may_read(request.user)),
         "may_act": may_act,
         **(_choices(detail) if may_act else {}),
     }
@@ -43,12 +280,11 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def read_detail(request: HttpRequest, pk: int) -> CaseDetail:
-    """The case; people's accounts and addresses only for those who work on it. Raises Http404."""
+    """The case, as this person may read it. Raises Http404."""
     try:
-        detail = views.get(pk)
+        return views.get(pk, private=login_may_read(request.user))
     except NotFound as error:
         raise Http404(error.message) from None
-    return detail if request.user.has_perm(CHANGE) else public(detail)
 
 
 def _choices(detail: CaseDetail) -> dict[str, Any]:
@@ -71,7 +307,7 @@ def case_known(request: HttpRequest, pk: int) -> HttpResponse:
         row = views.read(pk)
     except NotFound as error:
         raise Http404(error.message) from None
-    reader, ref = reader_of(actor_of(request), drafts=False), views.ref_of(row)
+    reader, ref = reader_at_page(request.user), views.ref_of(row)
     context = {
         "title": f"{ref.code} {ref.title}",
         "case": ref,
@@ -102,3 +338,67 @@ def case_act(request: HttpRequest, pk: int) -> HttpResponse:
     for each in done.refused:
         messages.warning(request, each)
     return redirect("web:case", done.case_id or pk)
+
+
+# 归入事件: chosen alerts into a case, a new one or one that is open; from the list of alerts, an alert, anywhere.
+
+_SHOWN: Final = 10
+_collect_MOST_CHOICES: Final = 100
+
+
+@page(CHANGE)
+@require_http_methods(["GET", "POST"])
+def case_collect(request: HttpRequest) -> HttpResponse:
+    """GET ``alerts``, ``next``: the form, for htmx only its inside. POST also ``case`` ("": a new one) and ``title``."""
+    if request.method == "POST":
+        return _go(request, _collect(request))
+    inside = "pages/case_collect_form.html"
+    template = inside if request.headers.get("HX-Request") else "pages/case_collect_page.html"
+    return render(request, template, _context(request))
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    ids = list(dict.fromkeys(numbers(request.GET.getlist("alerts"))))[: membership.MOST + 1]
+    rows = list(Alert.objects.filter(pk__in=ids).order_by("pk")[:_SHOWN])
+    held = cases_of(ids)
+    return {
+        "title": "归入事件",
+        "ids": ids,
+        "too_many": len(ids) > membership.MOST,
+        "most": membership.MOST,
+        "alerts": rows,
+        "rest": max(0, len(ids) - len(rows)),
+        "held": [(pk, ref) for pk, ref in held.items() if not ref.is_closed][:_SHOWN],
+        "others": list(Case.objects.filter(status__in=GOING_ON).order_by("-id")[:_collect_MOST_CHOICES]),
+        "related": [each for each in related_to_alert(ids[0]) if not each.case] if len(ids) == 1 else (),
+        "next": _back(request, request.GET.get("next", "")),
+    }
+
+
+def _collect(request: HttpRequest) -> Collected | None:
+    ids, chosen = numbers(request.POST.getlist("alerts")), request.POST.get("case", "")
+    try:
+        if chosen in ("", "new"):
+            done = orders.create(ids, actor_of(request), request.POST.get("title", ""))
+        else:
+            done = membership.collect((numbers([chosen]) or [0])[0], ids, actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+        return None
+    messages.success(request, done.text)
+    return done
+
+
+def _go(request: HttpRequest, done: Collected | None) -> HttpResponse:
+    """Back to where one came from; without that to the case."""
+    there = reverse("web:case", args=[done.case.id]) if done else reverse("web:cases")
+    target = _back(request, request.POST.get("next", "")) or there
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": target})
+    return redirect(target)
+
+
+def _back(request: HttpRequest, target: str) -> str:
+    """An address of this host, or nothing."""
+    mine = url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure())
+    return target if mine else ""

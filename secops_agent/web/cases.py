@@ -18,6 +18,7 @@ from secops_agent.services.cases import orders
 from secops_agent.services.cases.search import GOING_ON, CaseFilter, matching
 from secops_agent.services.cases.views import summaries
 from secops_agent.services.people.logins import accounts
+from secops_agent.services.privacy import login_may_read
 from secops_agent.web.access import page
 
 VIEW: Final = "secops_agent.view_case"
@@ -78,6 +79,7 @@ def _wanted(request: HttpRequest, tab: str, mine: tuple[int, ...]) -> CaseFilter
         owner_ids=mine if tab == "mine" else chosen,
         unowned=owner == NOBODY and tab != "mine",
         keyword=request.GET.get("q", "")[:LONGEST_SEARCH],
+        private=login_may_read(request.user),
     )
 
 

@@ -11,13 +11,22 @@ from django.db.models import Model, QuerySet
 from django.http import QueryDict
 
 from bifang.core.admin.base import CappedPaginator
-from secops_agent.web.alerts import ListLink
 
 M = TypeVar("M", bound=Model)
 PER_PAGE: Final = 50
 MOST_EXPORTED: Final = 20_000
 MOST_VALUES: Final = 20
 _LONGEST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ListLink:
+    """Something that can be chosen by a link."""
+
+    label: str
+    url: str
+    chosen: bool = False
+    count: str = ""
 
 
 @dataclass(frozen=True, slots=True)

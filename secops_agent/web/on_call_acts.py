@@ -158,7 +158,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         me = account_of(request.user.pk) if given["whose"] == "mine" else None
         if given["whose"] == "mine" and me is None:
             raise InvalidInput("您的登录用户没有对应的人员，没有自己的班次可以订阅。")
-        secret = feeds.make_feed(schedule, me, actor_of(request))
+        secret = feeds.make_feed(schedule, me, actor_of(request), request.user.pk)
     except BifangError as error:
         messages.error(request, error.message)
         return redirect("web:on_call")

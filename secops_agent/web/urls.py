@@ -1,33 +1,13 @@
 """The addresses of our own pages."""
 
-from django.urls import path, re_path
+from django.urls import path
 
-from secops_agent.web import (
-    alert,
-    alert_acts,
-    alert_orders,
-    alerts,
-    approvals,
-    asset,
-    assets,
-    audit_check,
-    case,
-    case_collect,
-    case_report,
-    cases,
-    chat,
-    conversations,
-    decisions,
-    finding,
-    findings,
-    former_addresses,
-    on_call_acts,
-    saved_views,
-    vulnerabilities,
-    vulnerability,
-)
+from secops_agent.web import approvals, audit_check, case, cases, on_call_acts
+from secops_agent.web.estate import asset, assets, finding, findings, vulnerabilities
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
+from secops_agent.web.talk import chat, conversations
+from secops_agent.web.triage import alert, alert_acts, alerts
 
 app_name = "web"
 urlpatterns = [
@@ -37,32 +17,24 @@ urlpatterns = [
     path("alerts/news/", alerts.news, name="alert_news"),
     path("alerts/act/", alert_acts.act, name="alert_act"),
     path("alerts/undo/", alert_acts.undo, name="alert_undo"),
-    path("alerts/silence/", alert_orders.silence, name="alert_silence"),
-    path("alerts/propose/", alert_orders.propose, name="alert_propose"),
-    path("alerts/views/", saved_views.save, name="saved_view"),
-    path("alerts/views/delete/", saved_views.delete, name="saved_view_delete"),
+    path("alerts/silence/", alert_acts.silence, name="alert_silence"),
+    path("alerts/propose/", alert_acts.propose, name="alert_propose"),
+    path("alerts/views/", alert_acts.save, name="saved_view"),
+    path("alerts/views/delete/", alert_acts.delete, name="saved_view_delete"),
     path("alerts/<int:pk>/", alert.alert, name="alert"),
     path("alerts/<int:pk>/touches/", alert.touches, name="alert_touches"),
     path("alerts/<int:pk>/known/", alert.known, name="alert_known"),
     path("alerts/<int:pk>/event/", alert.event, name="alert_event"),
-    path("admin/secops_agent/alert/", former_addresses.former_list),
-    path("admin/secops_agent/alert/<int:pk>/", former_addresses.former_alert),
-    path("admin/secops_agent/alert/<int:pk>/change/", former_addresses.former_alert),
     path("assets/", assets.list_assets, name="assets"),
     path("assets/<int:pk>/", asset.asset, name="asset"),
     path("assets/<int:pk>/change/", asset.change, name="asset_change"),
     path("vulnerabilities/", vulnerabilities.list_vulnerabilities, name="vulnerabilities"),
-    path("vulnerabilities/<int:pk>/", vulnerability.vulnerability, name="vulnerability"),
-    path("vulnerabilities/<int:pk>/compared/", vulnerability.compared, name="vulnerability_compared"),
+    path("vulnerabilities/<int:pk>/", vulnerabilities.vulnerability, name="vulnerability"),
+    path("vulnerabilities/<int:pk>/compared/", vulnerabilities.compared, name="vulnerability_compared"),
     path("findings/", findings.list_findings, name="findings"),
-    path("findings/decide/", decisions.decide, name="finding_decide"),
+    path("findings/decide/", finding.decide, name="finding_decide"),
     path("findings/<int:pk>/", finding.finding, name="finding"),
-    path("findings/<int:pk>/comment/", decisions.comment, name="finding_comment"),
-    re_path(r"^admin/secops_agent/(?P<kind>asset|finding|vulnerability)/$", former_addresses.former_estate),
-    re_path(
-        r"^admin/secops_agent/(?P<kind>asset|finding|vulnerability)/(?P<pk>[0-9]{1,18})/(?:change/)?$",
-        former_addresses.former_record,
-    ),
+    path("findings/<int:pk>/comment/", finding.comment, name="finding_comment"),
     path("on-call/", on_call, name="on_call"),
     path("on-call/swaps/", on_call_acts.ask, name="on_call_swap"),
     path("on-call/swaps/<str:code>/", on_call_acts.answer, name="on_call_answer"),
@@ -83,12 +55,12 @@ urlpatterns = [
     path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
     path("cases/", cases.cases, name="cases"),
     path("cases/new/", cases.case_new, name="case_new"),
-    path("cases/collect/", case_collect.case_collect, name="case_collect"),
+    path("cases/collect/", case.case_collect, name="case_collect"),
     path("cases/<int:pk>/", case.case, name="case"),
     path("cases/<int:pk>/known/", case.case_known, name="case_known"),
     path("cases/<int:pk>/act/", case.case_act, name="case_act"),
-    path("cases/<int:pk>/report/", case_report.case_report, name="case_report"),
-    path("cases/<int:pk>/report.md", case_report.case_markdown, name="case_markdown"),
-    path("cases/<int:pk>/report.pdf", case_report.case_pdf, name="case_pdf"),
-    path("cases/<int:pk>/alerts.csv", case_report.case_alerts, name="case_alerts"),
+    path("cases/<int:pk>/report/", case.case_report, name="case_report"),
+    path("cases/<int:pk>/report.md", case.case_markdown, name="case_markdown"),
+    path("cases/<int:pk>/report.pdf", case.case_pdf, name="case_pdf"),
+    path("cases/<int:pk>/alerts.csv", case.case_alerts, name="case_alerts"),
 ]

@@ -15,6 +15,7 @@ from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
+from secops_agent import says
 from secops_agent.models import LineKind, Staff, WebLine
 from secops_agent.services.chats import WEB
 
@@ -22,7 +23,7 @@ SHOWN: Final = 60
 LONGEST: Final = 4000  # characters of a question
 _NONCE: Final = re.compile(r"[0-9a-f]{32}")
 _OPEN_AT_ONCE: Final = 5  # questions of one person that wait or run
-TOO_MANY: Final = f"还有 {_OPEN_AT_ONCE} 个问题没有答完，请等一等，或发送「停止」。"
+TOO_MANY: Final = f"还有 {_OPEN_AT_ONCE} 个问题没有答完，请等一等，或发送「{says.STOP}」。"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from django.core.management import call_command
 
 from bifang.channels.claims import EVERYTHING
 from bifang.core import configs
-from dingtalk_integration.webhook.addresses import card_secret
 from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
 from secops_agent.services.decisions import settled_cards
@@ -36,7 +35,7 @@ ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
 _addresses = (f"203.0.113.{number}" for number in count(1))
 
 
-@pytest.fixture(scope="module", params=DOORS)
+@pytest.fixture(scope="module", params=(DOORS[0], *DOORS[2:]))
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
@@ -141,6 +140,7 @@ def verify_audit() -> None:
     assert "审计记录完整" in out.getvalue()
 
 
+@pytest.mark.slow
 def test_button_approves_runs_once_and_tells(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     cards = cards_of(stage, proposal)
@@ -174,6 +174,7 @@ def test_button_approves_runs_once_and_tells(stage: Stage) -> None:
     assert AuditRecord.objects.get(subject=f"action:{action.pk}").detail["proposal"] == proposal.code
 
 
+@pytest.mark.slow
 def test_decision_shows_on_every_other_card(stage: Stage) -> None:
     proposal, _ = ask_to_block(stage)
     cards = cards_of(stage, proposal)
@@ -187,6 +188,7 @@ def test_decision_shows_on_every_other_card(stage: Stage) -> None:
     wait_until(lambda: not settled_cards.outdated(EVERYTHING), within=30, what="nothing more to change")
 
 
+@pytest.mark.slow
 def test_double_and_redelivered_clicks_run_once(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     cards = cards_of(stage, proposal)
@@ -229,7 +231,7 @@ def test_a_forged_or_reused_signature_presses_no_button(stage: Stage) -> None:
     button = {"actionIds": ["approve"], "params": {"code": proposal.code, "verdict": "approve"}}
     shown = {"outTrackId": card.ident, "content": json.dumps({"cardPrivateData": button})}
 
-    def post(who: str, secret: str = card_secret(settings)) -> int:
+    def post(who: str, secret: str = settings.callback_card_secret) -> int:
         signed = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": card_signature(secret, stamp)}
         body = {**shown, "corpId": "dingdemocorp", "userId": who}
         return httpx.post(url, json=body, headers=signed, trust_env=False, timeout=60).status_code
@@ -243,6 +245,7 @@ def test_a_forged_or_reused_signature_presses_no_button(stage: Stage) -> None:
     assert wait_action(proposal).approver == "王五"
 
 
+@pytest.mark.slow
 def test_restart_between_proposal_and_click_changes_nothing(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     card = cards_of(stage, proposal)["manager01"]
@@ -257,6 +260,7 @@ def test_restart_between_proposal_and_click_changes_nothing(stage: Stage) -> Non
     verify_audit()
 
 
+@pytest.mark.slow
 def test_refusal_with_a_reason_is_told_where_it_was_asked(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     cards_of(stage, proposal)
@@ -277,6 +281,7 @@ def test_refusal_with_a_reason_is_told_where_it_was_asked(stage: Stage) -> None:
     verify_audit()
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_without_a_template_text_does_the_same(database: Database) -> None:
     with open_stage(database) as stage:

@@ -15,6 +15,7 @@ from tests.model_server import Echo
 SLOW = Echo(delay=2)
 
 
+@pytest.mark.slow
 def test_answers_are_cards_and_survive_a_kill(database: Database) -> None:
     with open_stage(database) as stage:
         stage.apply(stage.robot(card_template_id="answer.schema"), staff=STAFF)

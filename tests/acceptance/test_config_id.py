@@ -82,6 +82,7 @@ def test_missing_secret_reference_is_named(stage: Stage) -> None:
     assert "BIFANG_SECRET_NOWHERE" in refusal(stage.config().pk)
 
 
+@pytest.mark.slow
 def test_configuration_without_stream_push_is_served_without_a_connection(stage: Stage) -> None:
     stage.apply(stage.robot(use_stream_push=False, corp_id="dingdemocorp"))
     worker = stage.start("--config-id", str(stage.config().pk), connected=False)
@@ -96,6 +97,7 @@ def test_archived_configuration_is_missing(stage: Stage) -> None:
     assert f"没有 ID 为 {pk} 的配置" in refusal(pk)
 
 
+@pytest.mark.slow
 def test_refusal_is_one_line_and_an_exit_code(stage: Stage) -> None:
     done = command(stage, "--config-id", "4711")
     assert done.returncode == 1
@@ -103,6 +105,7 @@ def test_refusal_is_one_line_and_an_exit_code(stage: Stage) -> None:
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.slow
 def test_only_the_configuration_asked_for_is_connected(stage: Stage) -> None:
     stage.sim.post("/sim/apps", {"client_id": "dingother", "client_secret": "other-secret"})
     other = stage.robot(name="另一个机器人", client_id="dingother", client_secret="other-secret")
@@ -115,6 +118,7 @@ def test_only_the_configuration_asked_for_is_connected(stage: Stage) -> None:
     assert not stage.sim.connections("dingother")
 
 
+@pytest.mark.slow
 def test_configuration_disabled_later_is_waited_for(stage: Stage) -> None:
     worker = stage.start("--config-id", str(stage.config().pk))
     configs.set_enabled(stage.config(), False)
@@ -124,6 +128,7 @@ def test_configuration_disabled_later_is_waited_for(stage: Stage) -> None:
     stage.wait_connected(worker)
 
 
+@pytest.mark.slow
 def test_missing_migrations_name_the_command(stage: Stage) -> None:
     with contextlib.closing(sqlite3.connect(stage.database.data_dir / "bifang.sqlite3")) as other:
         other.execute("DELETE FROM django_migrations WHERE app = 'channels'")
@@ -141,6 +146,7 @@ def test_unreadable_key_is_named(stage: Stage) -> None:
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.slow
 def test_database_that_is_not_up_yet_is_waited_for(stage: Stage) -> None:
     (port,) = free_ports(1)
     url = f"postgresql://bifang:geheim@127.0.0.1:{port}/bifang"

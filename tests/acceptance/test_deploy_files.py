@@ -159,6 +159,7 @@ def systemd_units(tmp_path: Path) -> list[Path]:
     return [tmp_path / name for name in texts]
 
 
+@pytest.mark.slow
 def test_units_are_accepted_by_systemd(tmp_path: Path) -> None:
     units = systemd_units(tmp_path)
     if shutil.which("systemd-analyze"):
@@ -212,6 +213,7 @@ def assert_real_command(command: str) -> None:
         assert "unrecognized arguments" not in check.stdout, check.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CONFS, ids=lambda path: path.name)
 def test_supervisor_files_name_real_commands(path: Path, tmp_path: Path) -> None:
     conf = read_ini(fill_in(path.read_text(encoding="utf-8"), tmp_path))
@@ -237,6 +239,7 @@ def test_every_service_is_bounded_and_keeps_its_files_to_itself() -> None:
     assert {"BIFANG_HTTPS", "DJANGO_ALLOWED_HOSTS", "DATABASE_URL"} <= set(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", GUIDES)
 def test_deploy_has_the_guides_names(service: str, tmp_path: Path) -> None:
     assert {path.stem for path in CONFS} == {path.stem for path in UNITS}

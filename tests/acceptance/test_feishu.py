@@ -36,6 +36,7 @@ def done(message_id: str) -> InboxRow:
     return row
 
 
+@pytest.mark.slow
 def test_worker_and_connection_are_shown(stage: FeishuStage) -> None:
     wait_until(lambda: ClientState.objects.filter(status="connected").exists(), within=30)
     assert set(ClientState.objects.values_list("config__kind", flat=True)) == {"feishu"}
@@ -53,6 +54,7 @@ def test_outsiders_first_message_teaches_our_tenant_and_gets_nothing(stage: Feis
     assert stage.heard(conversation_id=where) == []
 
 
+@pytest.mark.slow
 def test_event_whose_ack_was_lost_comes_again_and_is_answered_once(stage: FeishuStage) -> None:
     where = place()
     stage.sim.faults(ack_lost={"value": True, "times": 1})
@@ -65,6 +67,7 @@ def test_event_whose_ack_was_lost_comes_again_and_is_answered_once(stage: Feishu
     assert done(message_id).attempts == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["reversed", "shuffled"])
 def test_payload_in_pieces_out_of_order_is_one_message(stage: FeishuStage, order: str) -> None:
     stage.sim.faults(split={"value": 7, "times": 1}, split_order={"value": order, "times": 1})
@@ -74,6 +77,7 @@ def test_payload_in_pieces_out_of_order_is_one_message(stage: FeishuStage, order
     assert stage.acks(message_id)
 
 
+@pytest.mark.slow
 def test_payload_that_lost_a_piece_comes_again_whole(stage: FeishuStage) -> None:
     stage.sim.faults(split={"value": 3, "times": 1}, split_lose={"value": 1, "times": 1})
     message_id = stage.say("少了一块", where := place())
@@ -81,6 +85,7 @@ def test_payload_that_lost_a_piece_comes_again_whole(stage: FeishuStage) -> None
     assert min(ack["times_delivered"] for ack in stage.acks(message_id)) > 1
 
 
+@pytest.mark.slow
 def test_answer_whose_receipt_was_lost_is_shown_once(stage: FeishuStage) -> None:
     where = place()
     stage.sim.faults(openapi_lost={"value": True, "times": 1, "path": "/open-apis/im"})
@@ -97,6 +102,7 @@ def test_answered_message_is_quoted_and_orders_nothing(stage: FeishuStage) -> No
     assert "web-01" in stage.answers(where)[0]
 
 
+@pytest.mark.slow
 def test_what_is_said_to_others_in_a_group_is_acknowledged_and_not_kept(stage: FeishuStage) -> None:
     """With the scope im:message.group_msg Feishu pushes all that is said."""
     where = place()

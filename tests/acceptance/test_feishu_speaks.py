@@ -109,6 +109,7 @@ def post(title: str) -> Alert:
     return Alert.objects.get(title=title)
 
 
+@pytest.mark.slow
 def test_alert_comes_to_the_group_with_buttons_and_is_confirmed_by_one(
     stage: FeishuStage, settings: Any, tmp_path: Path
 ) -> None:

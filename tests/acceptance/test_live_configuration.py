@@ -66,6 +66,7 @@ def test_first_configuration_is_picked_up(stage: Stage) -> None:
     assert stage.answers(where) == ["收到 你好"]
 
 
+@pytest.mark.slow
 def test_wrong_secret_is_parked_and_repaired_without_a_restart(stage: Stage) -> None:
     stage.apply(stage.robot(client_secret="not-the-secret", default_role="viewer"))
     state = wait_status(stage, ClientStatus.PARKED)
@@ -87,6 +88,7 @@ def rotate(name: str, text: str) -> None:
     fresh.replace(settings.SECRETS_DIR / name)
 
 
+@pytest.mark.slow
 def test_a_rotated_secret_file_is_read_again_without_a_restart(stage: Stage) -> None:
     stage.apply(stage.robot(client_secret="file:dingtalk", default_role="viewer"))
     assert "读不到密钥文件" in wait_status(stage, ClientStatus.STOPPED).last_error
@@ -101,6 +103,7 @@ def test_a_rotated_secret_file_is_read_again_without_a_restart(stage: Stage) -> 
     assert (stage.config().revision, worker_of(stage).process.pid) == (before, worker)
 
 
+@pytest.mark.slow
 def test_what_was_stored_under_looser_rules_is_parked_and_others_go_on(stage: Stage) -> None:
     stage.apply(stage.robot(default_role="viewer"))
     stage.wait_connected(worker_of(stage))
@@ -119,6 +122,7 @@ def test_what_was_stored_under_looser_rules_is_parked_and_others_go_on(stage: St
     assert not [one for one in stage.sim.connections() if one.get("client_id") == "dingold"]
 
 
+@pytest.mark.slow
 def test_disabled_disconnects_and_enabled_connects(stage: Stage) -> None:
     stage.apply(stage.robot(default_role="viewer"))
     stage.wait_connected(worker_of(stage))
@@ -132,6 +136,7 @@ def test_disabled_disconnects_and_enabled_connects(stage: Stage) -> None:
     assert stage.answers(waiting) == ["收到 有人吗"]
 
 
+@pytest.mark.slow
 def test_answers_of_a_disabled_configuration_still_go_out(stage: Stage) -> None:
     stage.apply(stage.robot(default_role="viewer"))
     stage.wait_connected(worker_of(stage))
@@ -145,6 +150,7 @@ def test_answers_of_a_disabled_configuration_still_go_out(stage: Stage) -> None:
     assert stage.answers(where) == ["收到 最后一问"]
 
 
+@pytest.mark.slow
 def test_configuration_that_cannot_be_used_shows_why(stage: Stage) -> None:
     stage.apply(stage.robot(client_secret="env:BIFANG_SECRET_NOWHERE"))
     assert "BIFANG_SECRET_NOWHERE" in wait_status(stage, ClientStatus.STOPPED).last_error
@@ -155,6 +161,7 @@ def test_configuration_that_cannot_be_used_shows_why(stage: Stage) -> None:
     stage.wait_connected(worker_of(stage))
 
 
+@pytest.mark.slow
 def test_saving_a_parked_configuration_again_tries_again(stage: Stage) -> None:
     stage.sim.faults(open_status=401)
     stage.apply(stage.robot(default_role="viewer"))

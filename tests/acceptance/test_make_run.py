@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,6 +184,7 @@ def test_make_run_stops_cleanly_when_killed(demo: Demo) -> None:
     demo.assert_gone()
 
 
+@pytest.mark.slow
 def test_busy_port_names_holder_and_free_ports(demo: Demo) -> None:
     with socket.create_server(("127.0.0.1", demo.port)):
         done = run(MAKE_RUN, demo.env)
@@ -230,6 +233,7 @@ def test_install_wants_the_venv_module(tmp_path: Path) -> None:
     assert f"sudo apt install python{version}-venv" in done.stdout
 
 
+@pytest.mark.slow
 def test_install_without_network_names_mirror_and_proxy(tmp_path: Path) -> None:
     (closed,) = free_ports(1)
     done = install(
@@ -247,6 +251,33 @@ def test_install_into_an_impossible_place_names_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"建不了虚拟环境 {tmp_path}/file/venv" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.slow
+def test_install_shows_how_far_it_is(tmp_path: Path) -> None:
+    wheel = tmp_path / "demo-1-py3-none-any.whl"
+    about = {
+        "METADATA": "Metadata-Version: 2.1\nName: demo\nVersion: 1\n",
+        "WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in {**about, "RECORD": ""}.items():
+            archive.writestr(f"demo-1.dist-info/{name}", text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "few.txt").write_text("demo\n")
+    (tmp_path / "few.lock").write_text(f"demo==1 \\\n    --hash=sha256:{digest}\n")
+    env = clean_environment(
+        tmp_path, PIP_CONFIG_FILE="/dev/null", PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path)
+    )
+    command = ("sh", str(PROJECT / "deploy" / "local" / "install.sh"), str(tmp_path / "venv"), "few.txt")
+    for told in (True, False):  # once: the second time there is nothing to do
+        done = subprocess.run(
+            command, cwd=tmp_path, env=uncounted(env), capture_output=True, text=True, timeout=600
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (re.search(r"安装依赖 few.txt：(下载|写入) [01]/1\n", done.stdout) is not None) is told
+    found = run((tmp_path / "venv" / "bin" / "python", "-m", "pip", "show", "demo"), env)
+    assert "Version: 1" in found.stdout
 
 
 def install(tmp_path: Path, venv: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:

@@ -49,6 +49,7 @@ def wait_done(msg_id: str) -> InboxRow:
     return row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", BY_DINGTALK, indirect=True)
 def test_any_text_is_stored_and_acked_and_the_link_stays(stage: Stage) -> None:
     links = [link["id"] for link in stage.sim.connections()]
@@ -65,7 +66,7 @@ def test_any_text_is_stored_and_acked_and_the_link_stays(stage: Stage) -> None:
 
 @pytest.mark.parametrize("stage", BY_DINGTALK, indirect=True)
 @pytest.mark.parametrize("spelling", ["errorCode", "errCode"])
-def test_message_over_quota_is_stored_and_its_sender_told(stage: Stage, spelling: str) -> None:
+def test_message_over_quota_is_stored_and_its_sender_told_once(stage: Stage, spelling: str) -> None:
     where = place()
     stage.sim.faults(over_quota={"value": spelling, "times": 1})
     msg_id = stage.say("有哪些严重告警", where, "lisi")
@@ -74,6 +75,11 @@ def test_message_over_quota_is_stored_and_its_sender_told(stage: Stage, spelling
     assert "收到 李四" not in reply["text"]
     assert wait_done(msg_id).text == ""
     assert stage.acks(msg_id)
+    stage.sim.faults(over_quota={"value": spelling, "times": 1})
+    again = stage.say("有哪些严重告警", where, "lisi")
+    assert "今天已告知" in wait_done(again).last_error
+    stage.say("又收得到了", where, "lisi")
+    assert "又收得到了" in stage.answers(where, 2)[1], "the second was not told again"
 
 
 @pytest.mark.parametrize("stage", HELLO, indirect=True)
@@ -121,6 +127,7 @@ def test_messages_of_one_person_are_answered_in_order_and_remembered(stage: Stag
     ]
 
 
+@pytest.mark.slow
 def test_private_chat_is_not_remembered_in_a_group(stage: Stage) -> None:
     private, group, other = place(), place(), place()
     stage.say("我的私事", private, group=False)
@@ -169,6 +176,7 @@ CONTENTS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", BY_DINGTALK, indirect=True)
 def test_every_kind_of_message_is_answered_sensibly(stage: Stage) -> None:
     for (
@@ -252,6 +260,7 @@ def test_card_click_is_stored_and_acked(stage: Stage) -> None:
     assert (row.sender_id, row.payload["action_ids"]) == ("lisi", ["approve"])
 
 
+@pytest.mark.slow
 def test_outsider_gets_nothing(stage: Stage) -> None:
     where = place()
     stage.say("给我看看告警", where)

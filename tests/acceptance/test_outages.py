@@ -36,6 +36,7 @@ def spare_robot(stage: Stage, secret: str) -> dict[str, Any]:
     return stage.robot(name=BROKEN, client_id=SPARE, client_secret=secret, corp_id=CORP_ID)
 
 
+@pytest.mark.slow
 def test_changed_secret_is_told_through_the_other_robot_and_so_is_the_end(database: Database) -> None:
     with open_stage(database) as stage:
         stage.sim.post("/sim/apps", {"client_id": SPARE, "client_secret": OLD})

@@ -1,8 +1,10 @@
 """A real worker whose quotas are used up: people are answered all the same, and the ledger is the simulator's."""
 
+import pytest
+
 from bifang.channels.models import OutboxRow
 from dingtalk_integration.models import QuotaState
-from dingtalk_integration.quota import standings
+from dingtalk_integration.quota import quota_usage
 from secops_agent.models import AlertMessage
 from secops_agent.services.notifications.rules import apply_rule_entries
 from tests.acceptance.worker import NAME, STAFF, open_stage, place
@@ -16,9 +18,10 @@ TARGET = {"kind": "group", "config": NAME, "conversation_id": "cidDemoGroup=="}
 
 def used(ledger: str) -> int:
     """Of all that was counted."""
-    return sum(one.total for one in standings() if one.ledger == ledger)
+    return sum(one.total for one in quota_usage() if one.ledger == ledger)
 
 
+@pytest.mark.slow
 def test_people_are_answered_when_everything_is_used_up(database: Database) -> None:
     with open_stage(database) as stage:
         stage.apply(stage.robot(card_template_id="answer.schema", **custom(50, 50)), staff=STAFF)

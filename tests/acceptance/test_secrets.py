@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from bifang.channels.models import OutboxRow, State
-from tests.acceptance.doors import APP, FEISHU, POSTGRES, STREAM, open_feishu
+from tests.acceptance.doors import APP, FEISHU, POSTGRES, open_feishu
 from tests.acceptance.worker import Stage, open_stage, place
 from tests.admin_pages import serve_plain_static
 from tests.databases import Database
@@ -178,9 +178,10 @@ def assert_pages_clean() -> None:
     assert seen > 10
 
 
-ON = (STREAM, pytest.param(*POSTGRES), pytest.param(*FEISHU, marks=pytest.mark.slow))
+ON = (POSTGRES, FEISHU)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("vendor", "door"), ON, indirect=["vendor"])
 def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_path: Path) -> None:
     worker = stage.start(BIFANG_LOG_LEVEL="DEBUG")
@@ -198,6 +199,7 @@ def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_pa
         assert_clean(name, content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["stream", pytest.param("feishu", marks=pytest.mark.slow)])
 def test_no_message_text_is_logged_at_info(stage: Stage) -> None:
     worker = stage.start()

@@ -9,7 +9,7 @@ import pytest
 
 from bifang.channels.models import ClientState, InboxRow, State, Worker
 from dingtalk_integration.models import ApiUsage
-from tests.acceptance.doors import FEISHU, POSTGRES, STREAM, open_door
+from tests.acceptance.doors import FEISHU, POSTGRES, open_door
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import ROBOT, Stage, place
 from tests.databases import Database
@@ -38,6 +38,7 @@ def stop(worker: Started, number: signal.Signals = signal.SIGTERM) -> float:
     return time.monotonic() - before
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_idle_worker_does_not_wait_for_the_grace_time(stage: Stage) -> None:
     worker = stage.start(BIFANG_STOP_GRACE_S="600")
@@ -59,7 +60,7 @@ def test_terminal_signals_end_it_too(stage: Stage, number: signal.Signals) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("vendor", "door"), [STREAM, POSTGRES, FEISHU], indirect=["vendor"])
+@pytest.mark.parametrize(("vendor", "door"), [POSTGRES, FEISHU], indirect=["vendor"])
 def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: Stage, door: str) -> None:
     """Ten turns end within the grace time, ten behind the capacity have not begun."""
     release = threading.Event()

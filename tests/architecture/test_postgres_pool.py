@@ -70,6 +70,7 @@ def test_rows_are_deleted_and_numbers_begin_again(pool: Pool, statement: str) ->
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -125,6 +126,7 @@ with session(os.environ["TEST_DATABASE_URL"]) as name:
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_session_left_goes_with_the_next_one_and_nothing_of_a_living_one() -> None:
     command = [sys.executable, "-c", KILLED]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:

@@ -27,7 +27,7 @@ def read(name: str, path: str) -> None:
     from bifang.core.errors import BifangError
     from secops_agent.importers import registry
     from secops_agent.importers.base import Source
-    from secops_agent.services.intake.staging import Staging
+    from secops_agent.services.intake.ingest import Staging
 
     resource.setrlimit(resource.RLIMIT_CPU, (_LONGEST, _LONGEST))
     registry.importers()

@@ -188,12 +188,11 @@ def make_advisories() -> None:
 
 def fill_alerts(count: int) -> None:
     """Alerts of fourteen days, through the door; every one is another alert."""
-    from secops_agent.models import Alert, AlertTally
+    from secops_agent.models import Alert
     from secops_agent.services.actors import Actor
     from secops_agent.services.intake import ingest
 
     Alert.objects.all().delete()
-    AlertTally.objects.all().delete()
     ingest.store(alert_records(count), Actor.system("bench"))
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,11 +84,11 @@ class Stage:
         return asyncio.run(_request("POST", self.base + path, body))
 
     def connected(self) -> int:
-        """Applications with a live connection."""
-        return sum(1 for connections in self.get("/sim/state")["clients"].values() if connections)
+        """Live connections of all applications."""
+        return sum(len(links) for links in self.get("/sim/state")["clients"].values())
 
     def await_connections(self, count: int, within: float = 60.0) -> None:
-        """Wait until so many applications are connected."""
+        """Wait for so many connections."""
         wait_until(lambda: self.connected() >= count, within=within, every=0.1, what="connections")
 
     def burst(self, messages: list[dict[str, Any]], within: float = 120.0) -> Round:
@@ -104,21 +106,28 @@ class Stage:
         return self._collect(len(messages), started, sent_at, 60.0)
 
     def _collect(self, count: int, started: float, sent_at: dict[str, float], within: float) -> Round:
-        replies: list[dict[str, Any]] = []
+        replied: dict[str, float] = {}
         deadline = time.time() + within
-        while len(replies) < count and time.time() < deadline:
+        while len(replied) < count and time.time() < deadline:
+            asyncio.run(asyncio.sleep(0.25))  # the simulator knows when: looking often costs both of us
             replies = self.get(f"/sim/replies?client_id={self.clients[0]}")
-            if len(replies) < count:
-                asyncio.run(asyncio.sleep(0.1))
-        times = [reply["at"] / 1000 for reply in replies]
-        took = tuple(reply["at"] / 1000 - sent_at.get(reply["msg_id"], started) for reply in replies)
+            replied = {}  # a long answer is several messages: the last one of each question counts
+            for reply in replies:
+                if reply["msg_id"]:
+                    replied[reply["msg_id"]] = max(reply["at"] / 1000, replied.get(reply["msg_id"], 0.0))
+        took = tuple(at - sent_at.get(name, started) for name, at in replied.items())
         acks = tuple(ack["latency_ms"] / 1000 for ack in self.get("/sim/acks"))
-        return Round(count, len(replies), max(times, default=started) - started, took, acks)
+        return Round(count, len(replied), max(replied.values(), default=started) - started, took, acks)
 
 
 async def _request(method: str, url: str, body: Any) -> Any:
     async with aiohttp.ClientSession() as session, session.request(method, url, json=body) as answer:
         return json.loads(await answer.text() or "null")
+
+
+def run_paced(place: Stage, messages: list[dict[str, Any]], rate: float) -> dict[str, float]:
+    """`paced`, from synchronous code."""
+    return asyncio.run(paced(place.base, messages, rate))
 
 
 async def paced(base: str, messages: list[dict[str, Any]], rate: float) -> dict[str, float]:
@@ -168,28 +177,71 @@ def _answers(place: Stage) -> bool:
 
 
 @contextmanager
-def bifang(place: Stage, database_url: str = "", *, limits: bool = False) -> Iterator[psutil.Process]:
-    """Bifang's worker, configured as an operator would: migrate, apply_configs, start."""
-    env = clean_environment(
-        place.home,
-        BIFANG_SIMULATOR="1",
-        DASHSCOPE_HTTP_BASE_URL=place.model,
-        BIFANG_RATE_LIMITS="on" if limits else "off",
-        **({"DATABASE_URL": database_url} if database_url else {}),
-    )
+def bifang(
+    place: Stage,
+    database_url: str = "",
+    *,
+    limits: bool = False,
+    model: bool = True,
+    estate: Path | None = None,
+) -> Iterator[psutil.Process]:
+    """Bifang's worker, configured as an operator would: migrate, apply_configs, start.
+
+    ``estate``: a data directory to begin with a copy of; on PostgreSQL it has only the keys, the rest is in the database.
+    """
+    env = environment(place, database_url, limits=limits)
+    if estate:
+        shutil.copytree(estate, place.home / "var")
     qwen = {"kind": "qwen", "name": "通义千问", "api_key": "sk-bench", "model": "qwen-plus"}
+    ai_config = "通义千问" if model else ""
     entries = [
         {"kind": "dingtalk", "name": client, "client_id": client, "client_secret": SECRET,
-         "endpoint": place.base, "notifications_enabled": True, "default_role": "viewer", "ai_config": "通义千问"}
+         "endpoint": place.base, "notifications_enabled": True, "default_role": "viewer", "ai_config": ai_config}
         for client in place.clients
     ]  # fmt: skip
     file = place.home / "configs.yaml"
     file.write_text(yaml.safe_dump({"configs": [qwen, *entries]}, allow_unicode=True))
     for command in (["migrate", "-v0"], ["apply_configs", str(file)]):
         subprocess.run([*MANAGE, *command], cwd=PROJECT, env=env, check=True, stdout=subprocess.DEVNULL)
-    with process([*MANAGE, "start_dingtalk_stream"], env, place.home / "worker.log") as worker:
-        place.await_connections(len(place.clients))
-        yield worker
+    with worker(place, database_url, limits=limits, connections=len(place.clients)) as started:
+        yield started
+
+
+def environment(place: Stage, database_url: str = "", *, limits: bool = False) -> dict[str, str]:
+    """Of Bifang's processes."""
+    return clean_environment(
+        place.home,
+        BIFANG_SIMULATOR="1",
+        DASHSCOPE_HTTP_BASE_URL=place.model,
+        BIFANG_RATE_LIMITS="on" if limits else "off",
+        **({"DATABASE_URL": database_url} if database_url else {}),
+    )
+
+
+@contextmanager
+def worker(
+    place: Stage, database_url: str = "", *, limits: bool = False, connections: int = 1
+) -> Iterator[psutil.Process]:
+    """A worker on what is there; with it so many connections are."""
+    env = environment(place, database_url, limits=limits)
+    with process([*MANAGE, "start_dingtalk_stream"], env, place.home / "worker.log") as started:
+        place.await_connections(connections)
+        yield started
+
+
+@contextmanager
+def filled(database_url: str = "", keep: Path | None = None) -> Iterator[Path]:
+    """A data directory with the estate of `chat_estate` in its database, or in the one of the URL.
+
+    ``keep``: where it stays for another run; what is there already is taken as it is.
+    """
+    with tempfile.TemporaryDirectory(prefix="bifang-estate-") as temporary:
+        home = keep or Path(temporary)
+        env = clean_environment(home, **({"DATABASE_URL": database_url} if database_url else {}))
+        if database_url or not (home / "var" / "bifang.sqlite3").exists():
+            for command in ([*MANAGE, "migrate", "-v0"], [sys.executable, "-m", "tests.bench.chat_estate"]):
+                subprocess.run(command, cwd=PROJECT, env=env, check=True, stdout=subprocess.DEVNULL)
+        yield home / "var"
 
 
 @contextmanager
@@ -203,11 +255,31 @@ def sdk_bot(place: Stage) -> Iterator[psutil.Process]:
         yield bot
 
 
-def messages(place: Stage, count: int, conversations: int) -> list[dict[str, Any]]:
-    """`count` messages, each of another person, spread over the conversations."""
+@dataclass(frozen=True)
+class Question:
+    """One of `questions.txt`; ``kind``: list, count, asset, cve, on_call, order, talk, report."""
+
+    kind: str
+    text: str
+
+
+def questions() -> list[Question]:
+    """All of them, in the words of those who asked."""
+    lines = Path(__file__).with_name("questions.txt").read_text(encoding="utf-8").splitlines()
+    return [Question(*line.split("\t")) for line in lines if line and not line.startswith("#")]
+
+
+MIX = tuple(each.text for each in questions() if each.kind != "report")
+
+
+def messages(
+    place: Stage, count: int, conversations: int, texts: Sequence[str] = MIX
+) -> list[dict[str, Any]]:
+    """``texts`` in turn, spread over the conversations; asked by people of the estate, who have alerts in hand."""
+    people = ("lisi", "zhaoliu", "manager01")
     return [
-        {"client_id": place.clients[0], "text": f"消息 {number}", "group": True,
-         "conversation_id": f"cidBench{number % conversations}==", "staff_id": f"user{number}"}
+        {"client_id": place.clients[0], "text": texts[number % len(texts)], "group": True,
+         "conversation_id": f"cidBench{number % conversations}==", "staff_id": people[number % len(people)]}
         for number in range(count)
     ]  # fmt: skip
 
@@ -215,7 +287,7 @@ def messages(place: Stage, count: int, conversations: int) -> list[dict[str, Any
 @contextmanager
 def fresh_postgres() -> Iterator[str]:
     """The URL of an empty database on the server that the tests use; dropped afterwards."""
-    name = f"bifang_bench_{os.getpid()}"
+    name = f"bifang_bench_{os.getpid()}_{secrets.token_hex(3)}"
     with postgres_url() as server, psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
         try:

@@ -7,9 +7,8 @@ from itertools import count
 from typing import Any
 
 from bifang.channels import inbox, outbox
-from bifang.channels.inbox import Finished
 from bifang.channels.models import InboxRow, OutboxRow
-from bifang.channels.ports import Delivered, Incoming, Part, Reply, ReplyTarget, Turn
+from bifang.channels.ports import Delivered, Incoming, Part, Reply, ReplyTarget, Turn, TurnResult
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 
@@ -46,7 +45,7 @@ def claim(owner: str = "me", room: int = 100) -> list[Turn]:
 
 def finish(turn: Turn, *texts: str, owner: str = "me") -> list[Part] | None:
     """The turn is answered; the parts to deliver, or None if it was no longer ours."""
-    (ours,) = inbox.finish([Finished(turn, tuple(Reply(text) for text in texts))])
+    (ours,) = inbox.finish([(turn, TurnResult(tuple(Reply(text) for text in texts)))])
     return [part for part in outbox.claim(owner, 100) if part.inbox_id == turn.inbox_id] if ours else None
 
 
@@ -54,7 +53,7 @@ def replied(*texts: str, where: str = "cid1", sender: str = "lisi") -> list[Part
     """Replies of one turn, in nobody's hands."""
     store(incoming(where=where, sender=sender))
     (turn,) = [one for one in claim() if one.conversation_id == where]
-    inbox.finish([Finished(turn, tuple(Reply(text) for text in texts))])
+    inbox.finish([(turn, TurnResult(tuple(Reply(text) for text in texts)))])
     rows = OutboxRow.objects.filter(inbox_id=turn.inbox_id).order_by("pk")
     return [outbox.part_of(row) for row in rows]
 

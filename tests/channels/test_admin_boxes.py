@@ -48,6 +48,7 @@ def pages(row: InboxRow, reply: OutboxRow) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "reads"), [(OPERATOR, False), (AUDITOR, True), (Role.ADMIN, True)])
 def test_private_text_is_for_those_with_the_permission(group: str, reads: bool) -> None:
     row = received(dingtalk())
@@ -86,6 +87,20 @@ def test_reprocess_puts_dead_and_handled_rows_back_and_counts_the_rest() -> None
     assert "已将 2 条放回队列" in messages_of(response)
     assert "2 条没有变化" in messages_of(response)
     assert InboxRow.objects.filter(state=State.PENDING).count() == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", [OPERATOR, Role.ADMIN])
+def test_what_was_handled_is_said_again_by_superusers_alone(who: str) -> None:
+    """In its sender's name: whoever did it, and approves what is asked by it, would be two persons."""
+    config = dingtalk()
+    done, dead = received(config, 1, state=State.DONE), received(config, 2, state=State.DEAD)
+    form = {"action": "reprocess", "_selected_action": [done.pk, dead.pk], "sure": "1"}
+    told = messages_of(member(who).post(INBOX, form, follow=True))
+    assert "已将 1 条放回队列" in told
+    assert "只有超级管理员" in told
+    done.refresh_from_db()
+    assert done.state == State.DONE
 
 
 def test_resend_puts_dead_rows_back() -> None:
@@ -166,6 +181,7 @@ def test_menu_counts_dead_letters() -> None:
     assert "收件箱 1，发件箱 3" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [INBOX, OUTBOX])
 def test_list_costs_the_same_with_many_rows(page: str, django_assert_max_num_queries: Any) -> None:
     for number in range(30):

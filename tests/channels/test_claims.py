@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from bifang.channels import claims, inbox, outbox
 from bifang.channels.models import InboxRow, OutboxRow, State
-from bifang.channels.ports import Reply
+from bifang.channels.ports import Reply, TurnResult
 from bifang.core.db import database_now
 from tests.channels.boxes import claim, finish, incoming, store
 from tests.databases import Database
@@ -100,6 +100,7 @@ def scans(index: str) -> int:
         return int(cursor.fetchone()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.only_postgresql
 @pytest.mark.usefixtures("database")
 def test_what_is_ahead_of_a_message_or_a_reply_is_found_by_index() -> None:
@@ -118,7 +119,7 @@ def test_what_is_ahead_of_a_message_or_a_reply_is_found_by_index() -> None:
 def test_what_waits_behind_a_reply_comes_along(database: Database) -> None:
     store(incoming())
     (turn,) = claim()
-    inbox.finish([inbox.Finished(turn, tuple(Reply(str(number)) for number in range(5)))])
+    inbox.finish([(turn, TurnResult(tuple(Reply(str(number)) for number in range(5))))])
     assert [part.text for part in outbox.claim("me", 1)] == list("01234")
     assert outbox.claim("other", 10) == []
     assert set(OutboxRow.objects.values_list("owner", flat=True)) == {"me"}

@@ -12,6 +12,7 @@ from bifang.channels import processes
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
 from bifang.channels.worker import WorkerLoop
+from bifang.core import db
 from bifang.core.errors import ConfigError
 from bifang.core.rows import NewRow
 from tests.channels.boxes import Recorder, incoming, store
@@ -60,6 +61,7 @@ def test_stored_message_is_answered(database: Database) -> None:
     assert channel.sent == ["收到 你好"]
 
 
+@pytest.mark.slow
 def test_message_is_found_without_being_told(database: Database) -> None:
     channel = Recorder()
     with running(echo, channel):
@@ -75,6 +77,22 @@ def test_channel_learns_how_many_processes_share_its_limits(database: Database) 
     colleague.close()
 
 
+def test_turns_stand_at_the_database_in_the_order_they_came_and_urgent_ones_before(
+    database: Database,
+) -> None:
+    ranks: dict[str, int] = {}
+
+    async def answer(turn: Turn) -> str:
+        ranks[turn.text] = db.rank.get()
+        return ""
+
+    rows = store(incoming("一"), incoming("二", sender="wangwu"), incoming("停止", urgent=True))
+    with running(answer):
+        wait_all()
+    assert ranks == {"一": rows[0].pk, "二": rows[1].pk, "停止": 0}
+
+
+@pytest.mark.slow
 def test_hundreds_of_turns_run_at_once(database: Database) -> None:
     together, peak, open_now = asyncio.Event(), 0, 0
 
@@ -91,6 +109,24 @@ def test_hundreds_of_turns_run_at_once(database: Database) -> None:
     with running(wait):
         wait_all()
     assert peak == 300
+
+
+def test_what_waits_for_the_database_is_begun_in_portions(database: Database) -> None:
+    peak, now = 0, 0
+
+    async def look_up(turn: Turn) -> str:
+        nonlocal peak, now
+        now += 1
+        peak = max(peak, now)
+        for _ in range(5):
+            await db.call(InboxRow.objects.count)
+        now -= 1
+        return "答"
+
+    store(*[incoming(where=f"cid{n}") for n in range(300)])
+    with running(look_up):
+        wait_all()
+    assert peak < 150
 
 
 def test_capacity_is_kept_and_the_rest_follows(database: Database) -> None:
@@ -131,6 +167,7 @@ def test_permanent_failure_becomes_a_dead_letter_and_is_told(database: Database)
     assert InboxRow.objects.get().state == State.DEAD
 
 
+@pytest.mark.slow
 def test_fault_of_ours_is_tried_again(database: Database) -> None:
     async def stumble(turn: Turn) -> str:
         if turn.attempt == 1:
@@ -144,6 +181,7 @@ def test_fault_of_ours_is_tried_again(database: Database) -> None:
     assert (row.attempts, row.last_error) == (2, "内部错误：ZeroDivisionError（详见日志）")
 
 
+@pytest.mark.slow
 def test_answer_the_database_refuses_does_not_hang_its_turn(database: Database) -> None:
     async def half(turn: Turn) -> TurnResult:
         refused = NewRow(
@@ -158,6 +196,7 @@ def test_answer_the_database_refuses_does_not_hang_its_turn(database: Database) 
     assert InboxRow.objects.get(text="坏的").attempts == 2
 
 
+@pytest.mark.slow
 def test_stop_lets_turns_finish_and_gives_the_rest_back(database: Database) -> None:
     stopping, channel = asyncio.Event(), Recorder()
 
@@ -194,6 +233,7 @@ def test_broken_progress_never_fails_a_turn(database: Database) -> None:
     assert (row.state, row.attempts, row.last_error) == (State.DONE, 1, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round_", range(5))
 def test_stop_in_the_middle_of_claiming_leaves_nothing_claimed(database: Database, round_: int) -> None:
     store(*[incoming(where=f"cid{n}") for n in range(50)])

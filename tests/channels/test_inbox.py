@@ -2,20 +2,24 @@
 
 import asyncio
 import threading
+import time
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from bifang.channels import inbox
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import ReplyTarget
-from bifang.channels.targets import from_ms, pack_target, unpack_target
+from bifang.channels.targets import from_ms, pack_target, to_ms, unpack_target
 from bifang.core import db
-from tests.channels.boxes import WEBHOOK, claim, incoming, robot, store, texts_of
+from tests.channels.boxes import WEBHOOK, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
 
 
+@pytest.mark.slow
 def test_same_message_is_stored_once(database: Database) -> None:
     item = incoming("第一次")
     store(item)
@@ -59,6 +63,7 @@ def test_unreadable_is_a_dead_letter_with_its_reason(database: Database) -> None
     assert claim() == []
 
 
+@pytest.mark.slow
 async def test_receive_returns_after_the_commit(database: Database) -> None:
     robot_id = await db.call(robot)
     items = [incoming_of(robot_id, number) for number in range(200)]
@@ -70,6 +75,7 @@ def incoming_of(robot_id: int, number: int) -> inbox.Incoming:
     return inbox.Incoming(robot_id, "chat", f"m{number}", "cid", "lisi", str(number))
 
 
+@pytest.mark.slow
 async def test_order_of_arrival_is_the_order_of_the_rows(database: Database) -> None:
     robot_id = await db.call(robot)
     waiting = []
@@ -95,8 +101,7 @@ async def test_bad_row_harms_no_other(database: Database) -> None:
 async def test_cancelled_item_is_not_stored_and_not_waited_for(database: Database) -> None:
     robot_id = await db.call(robot)
     busy = threading.Event()
-    for _ in range(db.threads().count):
-        db.threads().submit(busy.wait, 30)
+    db.promptly(lambda: busy.wait(30) and None)
     kept, dropped = (asyncio.create_task(inbox.receive(incoming_of(robot_id, n))) for n in (1, 2))
     await asyncio.sleep(0)
     dropped.cancel()
@@ -109,6 +114,57 @@ async def test_cancelled_item_is_not_stored_and_not_waited_for(database: Databas
 def test_urgent_does_not_wait_behind_the_same_sender(database: Database) -> None:
     store(incoming("查一下"), incoming("确认 3", urgent=True))
     assert texts_of(claim()) == ["查一下", "确认 3"]
+
+
+def now_ms() -> int:
+    return round(time.time() * 1000)
+
+
+def next_texts() -> list[str]:
+    """Claim what may be answered now, and answer it."""
+    turns = claim()
+    for turn in turns:
+        finish(turn)
+    return texts_of(turns)
+
+
+def test_what_was_said_first_is_answered_first(database: Database) -> None:
+    now = now_ms()
+    store(incoming("三", said_ms=now + 2), incoming("一", said_ms=now), incoming("二", said_ms=now))
+    store(incoming("别人", sender="wangwu", said_ms=now + 9))
+    assert next_texts() == ["一", "别人"]
+    assert [next_texts(), next_texts(), next_texts()] == [["二"], ["三"], []]
+
+
+def test_what_arrives_late_is_next_and_never_beside_what_runs(database: Database) -> None:
+    now = now_ms()
+    store(incoming("二", said_ms=now + 1), incoming("三", said_ms=now + 2))
+    (running,) = claim()
+    store(incoming("一", said_ms=now))
+    assert claim("another") == []
+    finish(running)
+    assert [next_texts(), next_texts()] == [["一"], ["三"]]
+
+
+def test_beside_another_process_a_message_waits_for_what_was_said_before_it(database: Database) -> None:
+    now = to_ms(timezone.now())
+    store(incoming("二", said_ms=now + 1), incoming("停止", said_ms=now + 1, urgent=True))
+    assert texts_of(inbox.claim("me", 100, shared=True)) == ["停止"]
+    store(incoming("一", said_ms=now))  # by the other, which was busy
+    InboxRow.objects.update(received_at=timezone.now() - inbox.SETTLED)
+    assert texts_of(inbox.claim("me", 100, shared=True)) == ["一"]
+
+
+def test_a_clock_that_is_ahead_holds_nothing_up(database: Database) -> None:
+    store(incoming("一"))
+    InboxRow.objects.update(received_at=timezone.now() + timedelta(minutes=5))
+    assert texts_of(inbox.claim("me", 100, shared=True)) == ["一"]
+
+
+@pytest.mark.parametrize("absent", [0, 10**30, -(10**30)])
+def test_time_that_cannot_be_is_bounded(database: Database, absent: int) -> None:
+    (row,) = store(incoming(said_ms=absent))
+    assert abs(row.said_ms - to_ms(row.received_at)) == (inbox.CLOCKS_APART_MS if absent else 0)
 
 
 @pytest.mark.parametrize("odd", [0, 10**30, -(10**30)])

@@ -37,6 +37,7 @@ async def test_window_lets_so_many_through_and_then_none() -> None:
     assert [await passes(window) for _ in range(4)] == [True, True, True, False]
 
 
+@pytest.mark.slow
 async def test_no_period_ever_holds_more_than_the_limit() -> None:
     window, times = Window(5, 0.2), []
     for _ in range(20):

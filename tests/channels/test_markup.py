@@ -48,12 +48,14 @@ def assert_nothing_alive(shown: str) -> None:
     assert safe_markdown(shown) == shown, "what was shown may be shown"
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_whatever_comes_in_nothing_alive_goes_out(text: str) -> None:
     assert_nothing_alive(safe_markdown(text))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_safe_afterwards(text: str) -> None:

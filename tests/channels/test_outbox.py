@@ -4,10 +4,9 @@ import pytest
 
 from bifang.channels import inbox, outbox
 from bifang.channels.claims import Remit
-from bifang.channels.inbox import Finished
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.outbox import Sent
-from bifang.channels.ports import Delivered, Reply, ReplyTarget
+from bifang.channels.ports import Delivered, Reply, ReplyTarget, TurnResult
 from tests.channels.boxes import answered, claim, incoming, outbox_row, replied, store, texts_of
 from tests.databases import Database
 
@@ -18,6 +17,7 @@ def take(owner: str = "me", room: int = 100) -> list[str]:
     return texts_of(outbox.claim(owner, room))
 
 
+@pytest.mark.slow
 def test_replies_of_a_turn_are_claimed_together_and_in_order(database: Database) -> None:
     parts = answered("一", "二", "三")
     assert texts_of(parts) == ["一", "二", "三"]
@@ -51,7 +51,7 @@ def test_group_mentions_the_asker_and_shares_one_order(database: Database) -> No
     ]
     store(*groups)
     private = Reply("悄悄", target=ReplyTarget("cidP", False, "lisi", "dingx"))
-    finished = [Finished(turn, (Reply("答"), private)) for turn in claim()]
+    finished = [(turn, TurnResult((Reply("答"), private))) for turn in claim()]
     assert all(inbox.finish(finished))
     parts = outbox.claim("me", 10)
     in_group = [part for part in parts if part.target.is_group]

@@ -7,10 +7,10 @@ from urllib.parse import unquote
 import pytest
 
 from bifang.channels import inbox, notices, outbox, outgoing
-from bifang.channels.inbox import Finished
 from bifang.channels.models import InboxRow, OutboxRow
-from bifang.channels.ports import Button, Reply, Suggestion
+from bifang.channels.ports import Button, Reply, Suggestion, TurnResult
 from bifang.channels.splitting import split_markdown
+from bifang.channels.verbs import TAPPED
 from bifang.core.errors import InvalidInput
 from tests.channels.boxes import Recorder, claim, incoming, robot, store
 from tests.databases import Database
@@ -29,7 +29,7 @@ def assert_harmless(row: OutboxRow) -> None:
 def _answer() -> None:
     store(incoming())
     (turn,) = claim()
-    inbox.finish([Finished(turn, (Reply(POISON, title=POISON, buttons=(Button("a", POISON),)),))])
+    inbox.finish([(turn, TurnResult((Reply(POISON, title=POISON, buttons=(Button("a", POISON),)),)))])
 
 
 def _failure() -> None:
@@ -50,6 +50,7 @@ def _waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     notices.tell_waiting(maintenance=True)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 @pytest.mark.parametrize("route", ["answer", "failure", "news", "waiting"])
 def test_every_message_passes_the_door(
@@ -81,7 +82,7 @@ def test_piece_of_a_long_answer_cannot_set_free_what_was_code(database: Database
 def test_suggestion_says_what_its_label_says(database: Database) -> None:
     store(incoming())
     (turn,) = claim()
-    inbox.finish([Finished(turn, (Reply("要关闭吗？", suggestions=(Suggestion("确认", "F9KDQD"),)),))])
+    inbox.finish([(turn, TurnResult((Reply("要关闭吗？", suggestions=(Suggestion("确认", "F9KDQD"),)),)))])
     text = OutboxRow.objects.get().text
     question, _, link = text.rpartition("\n\n")
     label, _, target = link.strip("[)").partition("](")
@@ -109,7 +110,7 @@ def test_no_other_sentence_becomes_a_link_that_speaks(verb: str, code: str) -> N
 
 
 def test_no_verb_decides_what_others_asked_for() -> None:
-    assert not outgoing.VERBS & {"同意", "拒绝", "批准", "驳回", "approve", "reject"}
+    assert not TAPPED.keys() & {"同意", "拒绝", "批准", "驳回", "approve", "reject"}
 
 
 def test_text_cannot_bring_a_link_that_speaks() -> None:
@@ -120,10 +121,10 @@ def test_text_cannot_bring_a_link_that_speaks() -> None:
 def test_note_of_an_unanswered_message_is_shown_beside_it(database: Database) -> None:
     (row,) = store(incoming())
     (turn,) = claim()
-    inbox.finish([Finished(turn, (), note="外部人员，已忽略")])
+    inbox.finish([(turn, TurnResult((), note="外部人员，已忽略"))])
     row.refresh_from_db()
     assert (row.state, row.last_error) == ("done", "外部人员，已忽略")
-    assert inbox.finish([Finished(turn, (), note="来晚了")]) == [False]
+    assert inbox.finish([(turn, TurnResult((), note="来晚了"))]) == [False]
     assert InboxRow.objects.get().last_error == "外部人员，已忽略"
 
 

@@ -69,6 +69,7 @@ class Refusals:
         return self.errors.pop(0) if self.errors else None
 
 
+@pytest.mark.slow
 async def test_parts_go_out_in_order_and_are_done(database: Database) -> None:
     channel = Recorder()
     async with sending(channel) as sender:
@@ -88,6 +89,7 @@ async def test_rate_limit_waits_and_tries_the_same_part_again(database: Database
     assert (row.attempts, row.last_error) == (2, "")
 
 
+@pytest.mark.slow
 async def test_trouble_is_waited_out_and_shown_meanwhile(database: Database) -> None:
     """A fault of our own is tried again, too."""
     channel = Recorder(Refusals(RemoteError("钉钉暂时不可用", permanent=False), ZeroDivisionError()))
@@ -99,6 +101,7 @@ async def test_trouble_is_waited_out_and_shown_meanwhile(database: Database) -> 
     assert channel.sent == ["一", "二"]
 
 
+@pytest.mark.slow
 async def test_one_trouble_of_many_conversations_is_one_line_in_the_log(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -111,6 +114,7 @@ async def test_one_trouble_of_many_conversations_is_one_line_in_the_log(
     assert lines == ["recorder 回复暂时发不出去：钉钉暂时不可用"]
 
 
+@pytest.mark.slow
 async def test_refusal_is_shown_and_blocks_no_one(database: Database) -> None:
     channel = Recorder(Refusals(RemoteError("机器人不在群里", permanent=True)))
     async with sending(channel) as sender:
@@ -120,6 +124,7 @@ async def test_refusal_is_shown_and_blocks_no_one(database: Database) -> None:
     assert (row.last_error, channel.sent) == ("机器人不在群里", ["二"])
 
 
+@pytest.mark.slow
 async def test_dead_part_sent_again_is_picked_up(database: Database) -> None:
     channel = Recorder(Refusals(RemoteError("机器人不在群里", permanent=True)))
     async with sending(channel) as sender:
@@ -130,6 +135,7 @@ async def test_dead_part_sent_again_is_picked_up(database: Database) -> None:
     assert channel.sent == ["一"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [RateLimited("太快", retry_after=0.05), RemoteError("坏", permanent=False)])
 async def test_part_older_than_a_day_is_given_up(database: Database, error: Exception) -> None:
     channel = Recorder(lambda _: error)
@@ -141,6 +147,7 @@ async def test_part_older_than_a_day_is_given_up(database: Database, error: Exce
     assert row.last_error == str(error)
 
 
+@pytest.mark.slow
 async def test_what_others_left_is_picked_up(database: Database) -> None:
     await db.call(lambda: outbox.let_go(answered("一", "二", owner="gone")))
     channel = Recorder()
@@ -149,6 +156,7 @@ async def test_what_others_left_is_picked_up(database: Database) -> None:
     assert channel.sent == ["一", "二"]
 
 
+@pytest.mark.slow
 async def test_stopping_tries_what_is_in_hand_once_and_hands_back_the_rest(database: Database) -> None:
     later = RemoteError("钉钉暂时不可用", permanent=False)
     channel = Recorder(lambda part: later if part.text == "二" else None, hold=asyncio.Event())
@@ -163,6 +171,7 @@ async def test_stopping_tries_what_is_in_hand_once_and_hands_back_the_rest(datab
     assert channel.tried == ["一", "二"]
 
 
+@pytest.mark.slow
 async def test_stopping_cuts_a_call_that_never_returns(database: Database) -> None:
     channel = Recorder(hold=asyncio.Event())
     async with sending(channel) as sender:
@@ -173,6 +182,7 @@ async def test_stopping_cuts_a_call_that_never_returns(database: Database) -> No
     assert channel.sent == []
 
 
+@pytest.mark.slow
 async def test_part_taken_over_is_not_sent_twice(database: Database) -> None:
     """A worker that could not renew its claims asks before it sends."""
     channel = Recorder(hold=asyncio.Event())

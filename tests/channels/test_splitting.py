@@ -51,6 +51,7 @@ def test_endless_line_is_cut(character: str) -> None:
     assert sum(piece.text.count(character) for piece in pieces) >= 30_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60))
 def test_any_text_fits_and_keeps_its_words(seed: int) -> None:
     chance = random.Random(seed)

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from bifang.channels import claims, inbox, processes
 from bifang.channels.claims import Remit
-from bifang.channels.inbox import MAX_ATTEMPTS, Finished
+from bifang.channels.inbox import MAX_ATTEMPTS
 from bifang.channels.models import InboxRow, OutboxRow, State
-from bifang.channels.ports import Reply, Turn
+from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
 from tests.channels.boxes import claim, finish, incoming, store, texts_of
@@ -57,13 +57,13 @@ def test_answer_memory_and_done_are_one_transaction(database: Database) -> None:
     said, nonsense = (
         NewRow(ConversationMessage, row) for row in (values, values | {"content": None, "created_at": None})
     )
-    finished = Finished(turn, (Reply("答"),), (said, nonsense))
+    finished = (turn, TurnResult((Reply("答"),), (said, nonsense)))
     with pytest.raises(Exception, match=r"(?i)null"):
         inbox.finish([finished])
     assert InboxRow.objects.get().state == State.CLAIMED
     assert not OutboxRow.objects.exists()
     assert not ConversationMessage.objects.exists()
-    inbox.finish([Finished(turn, (Reply("答"),), (said,))])
+    inbox.finish([(turn, TurnResult((Reply("答"),), (said,)))])
     assert InboxRow.objects.get().state == State.DONE
     assert (OutboxRow.objects.count(), ConversationMessage.objects.count()) == (1, 1)
 
@@ -102,7 +102,7 @@ def test_stale_turn_in_a_batch_leaves_the_others(database: Database) -> None:
     old, _ = taken_over()
     store(incoming("别的", where="cid2"))
     (good,) = claim("old")
-    assert inbox.finish([Finished(turn, (Reply("答"),)) for turn in (old, good)]) == [False, True]
+    assert inbox.finish([(turn, TurnResult((Reply("答"),))) for turn in (old, good)]) == [False, True]
     assert OutboxRow.objects.get().inbox_id == good.inbox_id
 
 
@@ -116,7 +116,7 @@ def test_rows_of_many_turns_keep_their_order_and_stale_ones_leave_none(database:
     store(*(incoming(f"问 {n}", f"p{n}", f"cid{n}") for n in range(30)))
     turns = claim("old")
     replies = tuple(Reply(f"第 {n} 部分") for n in range(4))
-    done = [Finished(turn, replies, (said(turn, 0), said(turn, 1))) for turn in [*turns, old]]
+    done = [(turn, TurnResult(replies, (said(turn, 0), said(turn, 1)))) for turn in [*turns, old]]
     inbox.finish(done[::-1])
     assert not OutboxRow.objects.filter(inbox_id=old.inbox_id).exists()
     found = list(ConversationMessage.objects.order_by("pk").values_list("key", "content"))

@@ -138,6 +138,7 @@ MORE = ["superuser", "group", "sleeping", "permission", "two accounts", "viewer"
 NEW_PASSWORD = {"password1": "a-new-Password-1", "password2": "a-new-Password-1", "usable_password": "true"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MORE)
 def test_a_login_with_more_rights_is_touched_by_superusers_alone(kind: str) -> None:
     client, user = manager(), target(kind)
@@ -154,6 +155,7 @@ def test_a_login_with_more_rights_is_touched_by_superusers_alone(kind: str) -> N
     assert superuser().post(f"/admin/auth/user/{user.pk}/password/", NEW_PASSWORD).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_login_without_rights_is_managed_by_those_who_may() -> None:
     client, user = manager(), User.objects.create_user("newcomer")
     values = {"username": "newcomer", "email": "n@example.com", "is_active": "on"}
@@ -191,6 +193,7 @@ def test_whoever_has_no_right_reads_whom_to_ask() -> None:
     assert client.post(reverse("admin:logout")).status_code in (200, 302)
 
 
+@pytest.mark.slow
 def test_anyone_with_a_password_logs_in_until_they_leave() -> None:
     user = User.objects.create_user("lisi", password="a-new-Password-1")
     person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.VIEWER, user=user)

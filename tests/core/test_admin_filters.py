@@ -47,6 +47,7 @@ def declared(model: type[Model]) -> set[str]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
 def test_a_list_takes_no_parameter_but_its_filters(model: type[Model]) -> None:
     assert isinstance(admin.site._registry[model], Screen), (
@@ -69,6 +70,7 @@ def test_hidden_text_is_not_told_letter_by_letter(word: str) -> None:
     assert "result_list" not in page.content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query", ["state__exact=done", "kind__exact=chat", "config__id__exact=1", "received_at__gte=2026-01-01+00:00:00%2B08:00", "o=-1", "q=a", "p=1", "all="]
 )  # fmt: skip

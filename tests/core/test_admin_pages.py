@@ -55,6 +55,7 @@ def test_every_page_of_a_screen_opens_in_chinese_without_inline_script(model: ty
     assert client.get(pages_of(model, row)[0]).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [OPERATOR, AUDITOR, Role.ADMIN])
 def test_every_page_answers_the_members_of_a_group(group: str) -> None:
     client = member(group)
@@ -102,7 +103,7 @@ def leftovers(text: str) -> list[str]:
     return words + [
         sentence
         for sentence in SENTENCES
-        if re.search(rf"(?<![A-Za-z]){re.escape(sentence)}(?![A-Za-z])", text)
+        if sentence in text and re.search(rf"(?<![A-Za-z]){re.escape(sentence)}(?![A-Za-z])", text)
     ]
 
 
@@ -121,6 +122,7 @@ SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
 }
 
 
+@pytest.mark.slow
 def test_the_menu_says_what_the_pages_are_called() -> None:
     entries = [entry for _, group in MENU for entry in group]
     client = superuser()
@@ -143,6 +145,7 @@ def test_the_menu_marks_the_page_that_is_shown_and_no_other() -> None:
     assert re.findall(r'<a href="([^"]+)" class="[^"]* active"', html) == ["/admin/core/systemconfig/"]
 
 
+@pytest.mark.slow
 def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> None:
     row, client = ROWS["secops_agent.oncallschedule"](), superuser()
     for name, given in (("changelist", []), ("change", [row.pk]), ("add", [])):
@@ -151,6 +154,7 @@ def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> N
         assert crumbs[:2] == ["/", reverse("web:on_call")], crumbs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("label", "most"),
     [

@@ -156,6 +156,7 @@ BAD: dict[str, tuple[Any, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_a_mistake_is_named_and_nothing_is_written(name: str, apply: Any) -> None:
     document, said = BAD[name]

@@ -31,8 +31,8 @@ FIRST_RELEASE = Path(__file__).with_name("first_release.json")
 # Sealed with this key, which was made for these rows.
 KEY = "V6XljcoLwYjWLZMXmN_gmAElYvXMe3Bpp2fivXUPjSM="
 MOVED = {"dingtalk_integration.card": "channels.card"}
-# Of the processes that ran then; and of what runs by itself, one job was retired.
-GONE = ("dingtalk_integration.clientstate", "django_q.schedule")
+# Of the processes that ran then; of what runs by itself, one job was retired; counts that are not kept any more.
+GONE = ("dingtalk_integration.clientstate", "django_q.schedule", "secops_agent.alerttally")
 
 
 def make_empty() -> None:
@@ -106,6 +106,7 @@ def first_release(database: Database, settings: Any) -> dict[str, set[Any]]:
     return written
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_newer_database_is_refused_and_kept_by_migrate_and_by_what_runs(database: Database) -> None:
     Switch.objects.create(name="read_only", on=True)
@@ -143,9 +144,11 @@ def test_first_release_is_upgraded_with_everything_it_holds(
 ) -> None:
     call_command("migrate", verbosity=0)
     assert check_migrations() == "是当前版本"
+    del first_release["secops_agent.runbookterm"]  # an index, written anew
     for label, keys in first_release.items():
         found = set(apps.get_model(label)._default_manager.values_list("pk", flat=True))
         assert keys <= found, label
+    ContentType.objects.clear_cache()  # of the databases that other tests had in this process
     right = Group.objects.get(name="值班组").permissions.get()
     assert right.content_type == ContentType.objects.get_for_model(Card)
     opened = 0

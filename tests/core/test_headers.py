@@ -35,6 +35,7 @@ def policy(response: HttpResponse) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("known", [False, True], ids=["stranger", "superuser"])
 def test_every_answer_carries_the_headers(page: str, known: bool) -> None:
@@ -76,6 +77,7 @@ def test_a_form_without_its_token_says_how_to_go_on() -> None:
     assert (answer.status_code, "刷新后再提交一次" in text_of(answer)) == (403, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data", "application/octet-stream", ""])  # fmt: skip
 @pytest.mark.parametrize(
     "address", ["/api/v1/ingest/generic/", "/api/v1/alerts/1/close/", "/api/v1/runbooks/"]

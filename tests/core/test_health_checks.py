@@ -61,6 +61,7 @@ def readyz(**extra: Any) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_fresh_installation_is_ready_without_a_worker() -> None:
     assert set(states().values()) == {"ok"}
@@ -230,6 +231,7 @@ def test_healthcheck_command_exits_with_the_result(capsys: pytest.CaptureFixture
     assert {c["name"]: c["state"] for c in report["checks"]}["worker"] == "failed"
 
 
+@pytest.mark.slow
 def test_healthcheck_process_reports_a_database_it_cannot_reach(tmp_path: Path) -> None:
     env = clean_environment(tmp_path, DATABASE_URL="postgresql://bifang:pw-not-shown@127.0.0.1:1/bifang")
     done = run((*MANAGE, "healthcheck"), env)

@@ -38,6 +38,7 @@ def samples() -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_metrics_tell_boxes_workers_and_connections() -> None:
     config, other = dingtalk(), dingtalk()

@@ -65,6 +65,7 @@ async def test_http_post_sends_json_as_utf8_and_returns_any_status(client, serve
     assert got.json() == {"body": '{"文":"告警?"}', "type": "application/json", "x": "1"}
 
 
+@pytest.mark.slow
 async def test_http_connections_are_kept_alive_under_load(client, serve):
     ports = set()
 

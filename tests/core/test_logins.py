@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bifang import env
 from bifang.core.errors import ConfigError
 from bifang.core.visitors import address_of
-from secops_agent.api import limits
+from secops_agent.api import access
 from tests.admin_pages import serve_plain_static, superuser, text_of
 from tests.secops.api.callers import with_token
 
@@ -34,6 +34,7 @@ def log_in(name: str, password: str, address: str = "198.51.100.7", **headers: s
     return Client().post("/admin/login/", body, REMOTE_ADDR=address, headers=headers)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_ten_wrong_passwords_close_the_door_to_that_name_from_there() -> None:
     User.objects.create_superuser("boss", password="right")
@@ -109,13 +110,14 @@ def test_a_network_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         env.networks("BIFANG_TRUSTED_PROXIES")
 
 
+@pytest.mark.slow
 def test_wrong_tokens_from_one_address_are_turned_away_and_good_ones_are_not() -> None:
     good, stranger = with_token("read"), {"REMOTE_ADDR": "198.51.100.99"}
     answers = [
         Client(headers={"X-Api-Token": f"bf_{number:043}"}).get("/api/v1/alerts/", **stranger)
-        for number in range(limits.FAILURES + 1)
+        for number in range(access.FAILURES + 1)
     ]
-    assert [each.status_code for each in answers[:-1]] == [401] * limits.FAILURES
+    assert [each.status_code for each in answers[:-1]] == [401] * access.FAILURES
     assert answers[-1].status_code == 429
     assert int(answers[-1]["Retry-After"]) > 0
     assert good.get("/api/v1/alerts/", **stranger).status_code == 200

@@ -111,6 +111,7 @@ def test_lines_keep_what_people_write(
     assert line.endswith(written_by_people)
 
 
+@pytest.mark.slow
 def test_other_programs_formats_are_served() -> None:
     command = [sys.executable, "-c", FOREIGN]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

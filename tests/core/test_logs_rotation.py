@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bifang.core import logs
 
 WRITERS, ROUNDS, A_ROUND, FULL = 3, 40, 15, 20_000
@@ -34,6 +36,7 @@ def started_writer(directory: Path, name: str):
         assert writer.wait(120) == 0
 
 
+@pytest.mark.slow
 def test_processes_rotate_one_log_without_losing_or_tearing_a_line(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(started_writer(tmp_path, str(number))) for number in range(WRITERS)]

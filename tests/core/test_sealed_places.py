@@ -12,17 +12,16 @@ from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import ReplyTarget
 from bifang.core import configs
 from bifang.core.errors import SecretError
-from bifang.core.keys import keyring
 from bifang.core.management.commands.rotate_encryption_key import sealed_fields
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import Sealed, place_of
+from bifang.core.sealed import place_of
 from tests.admin_pages import SECRET, WEBHOOK, dingtalk, received
-from tests.core.test_crypto_tokens import sealed_earlier
 
 pytestmark = pytest.mark.django_db
 FIELDS = [pytest.param(model, name, id=f"{model.__name__}.{name}") for model, name in sealed_fields()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "name"), FIELDS)
 def test_every_sealed_column_is_bound_to_what_is_unique_to_its_row(model: Any, name: str) -> None:
     bound = model._meta.get_field(name).bound_to
@@ -34,6 +33,7 @@ def test_every_sealed_column_is_bound_to_what_is_unique_to_its_row(model: Any, n
     assert list(bound) in unique or (len(bound) == 1 and model._meta.get_field(bound[0]).unique)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "name"), FIELDS)
 def test_no_two_rows_or_columns_are_one_place(model: Any, name: str) -> None:
     bound = model._meta.get_field(name).bound_to
@@ -51,6 +51,7 @@ def test_no_two_rows_or_columns_are_one_place(model: Any, name: str) -> None:
     assert place_of(model, name, {**rows[0], "more": 1}) == places[0]
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_secrets_moved_to_another_configuration_do_not_open() -> None:
     victim, thief = dingtalk("受害者"), dingtalk("小偷", client_secret="own-secret")
@@ -93,20 +94,3 @@ def test_a_webhook_moved_to_another_message_does_not_open() -> None:
     InboxRow.objects.filter(pk=mine.pk).update(unreadable=mine.webhook)
     with pytest.raises(SecretError, match="密文"):
         InboxRow.objects.get(pk=mine.pk).unreadable.open(place_of(InboxRow, "unreadable", mine))
-
-
-@pytest.mark.both_databases
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_seal_of_an_earlier_version_is_refused_until_it_was_sealed_anew(which: int, settings: Any) -> None:
-    from tests.core.test_crypto_tokens import OLD
-
-    settings.ENCRYPTION_KEYS = OLD
-    row = dingtalk()
-    token = sealed_earlier({"client_secret": SECRET})[which]
-    SystemConfig.objects.filter(pk=row.pk).update(secrets=Sealed(token))
-    with pytest.raises(SecretError, match="rotate_encryption_key"):
-        configs.load(SystemConfig.objects.get(pk=row.pk))
-    call_command("rotate_encryption_key")
-    row.refresh_from_db()
-    assert configs.load(row).client_secret == SECRET
-    assert keyring().is_current(row.secrets.token, place_of(SystemConfig, "secrets", row))

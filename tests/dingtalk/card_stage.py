@@ -18,10 +18,9 @@ from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.limits import card_limiter
-from dingtalk_integration.cards.platform import card_service
+from dingtalk_integration.cards.platform import card_limiter, card_service
 from dingtalk_integration.channel import DingTalkChannel
-from secops_agent.agent import clicks
+from secops_agent.agent.acting import clicks
 from secops_agent.services.decisions.settled_cards import outdated
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator

@@ -4,7 +4,7 @@ so itself."""
 import pytest
 
 from dingtalk_integration.handlers import cards
-from dingtalk_integration.webhook import calls, views
+from dingtalk_integration.webhook import views
 from tests.deadline import GRACE_S
 
 
@@ -12,4 +12,4 @@ from tests.deadline import GRACE_S
 def _patience_with_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cards, "DECIDE_WITHIN_S", GRACE_S)
     monkeypatch.setattr(views, "STORE_WITHIN_S", GRACE_S)
-    monkeypatch.setattr(calls, "WAIT_S", GRACE_S)
+    monkeypatch.setattr(views, "WAIT_S", GRACE_S)

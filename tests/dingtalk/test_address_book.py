@@ -55,6 +55,7 @@ def test_who_is_listed_already_is_shown(sim: SimulatorHandle) -> None:
     assert page.request["PATH_INFO"].endswith(f"/{row.pk}/change/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("staff_id", ["nobody", "outsider", "", "a b", "x" * 101])
 def test_nobody_of_ours_is_nobody(sim: SimulatorHandle, staff_id: str) -> None:
     robot(sim)

@@ -87,6 +87,7 @@ def press(
     return ack.data["response"]
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_one_card_follows_the_group_from_its_first_alert_to_its_reopening(stage: CardStage) -> None:
     same = {"rule_name": "同一规则", "assets": (host("web-01"),)}
@@ -124,6 +125,7 @@ def test_one_card_follows_the_group_from_its_first_alert_to_its_reopening(stage:
     assert last["streams"] == 0
 
 
+@pytest.mark.slow
 def test_what_ended_and_comes_again_is_escalated_again(stage: CardStage) -> None:
     person = {"kind": "person", "config": "机器人", "staff_id": "lisi"}
     apply_rule_entries([{**RULE, "escalate": {"after_minutes": 15, "to": [person]}}])
@@ -139,6 +141,7 @@ def test_what_ended_and_comes_again_is_escalated_again(stage: CardStage) -> None
     assert Escalation.objects.get().next_at is not None
 
 
+@pytest.mark.slow
 def test_press_is_carried_out_before_the_ack_which_shows_how_the_card_stands(stage: CardStage) -> None:
     card = begin(stage)
     shown = press(stage, card, "acknowledge")["cardData"]["cardParamMap"]
@@ -156,6 +159,7 @@ def test_press_is_carried_out_before_the_ack_which_shows_how_the_card_stands(sta
     assert AuditRecord.objects.filter(detail__action="acknowledge").count() == 1
 
 
+@pytest.mark.slow
 def test_every_button_does_what_it_says(stage: CardStage) -> None:
     card = begin(stage)
     press(stage, card, "take")
@@ -173,6 +177,7 @@ def test_every_button_does_what_it_says(stage: CardStage) -> None:
     assert "已关闭" in late["userPrivateData"]["cardParamMap"]["title"]
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("who", "corp", "params", "word"),
@@ -200,6 +205,7 @@ def test_refusal_is_shown_to_the_clicker_alone_until_the_card_changes(
     assert Card.objects.get().readers == []
 
 
+@pytest.mark.slow
 def test_card_of_another_message_or_of_none_orders_nothing(stage: CardStage) -> None:
     card = begin(stage)
     response = press(stage, {**card, "out_track_id": "bf-unknown"}, "acknowledge")
@@ -207,6 +213,7 @@ def test_card_of_another_message_or_of_none_orders_nothing(stage: CardStage) -> 
     assert Alert.objects.get().status == "open"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("who", "word"), [("wu", "告警 #"), ("nobody", "需要「查看」角色")])
 def test_looking_is_told_to_the_clicker_in_private(stage: CardStage, who: str, word: str) -> None:
     card = begin(stage)
@@ -230,6 +237,7 @@ def test_owner_is_mentioned_where_cards_can(stage: CardStage) -> None:
     assert stage.sim.replies()[0]["at_user_ids"] == ["lisi"]
 
 
+@pytest.mark.slow
 def test_worker_that_died_before_it_wrote_down_its_card_makes_no_second_one(stage: CardStage) -> None:
     begin(stage)
     Card.objects.update(state=CardState.OPEN, shown=False, digest="")
@@ -242,6 +250,7 @@ def test_worker_that_died_before_it_wrote_down_its_card_makes_no_second_one(stag
     assert [one["route"] for one in stage.sim.replies()] == ["card"]
 
 
+@pytest.mark.slow
 def test_refused_template_is_markdown_with_taps_from_then_on(stage: CardStage) -> None:
     stage.sim.faults(openapi_status={"value": 400, "path": "/v1.0/card/instances/createAndDeliver"})
     stage.start()
@@ -255,6 +264,7 @@ def test_refused_template_is_markdown_with_taps_from_then_on(stage: CardStage) -
     assert stage.sim.cards() == []
 
 
+@pytest.mark.slow
 def test_card_that_cannot_be_changed_is_ended_and_the_change_told_once_as_markdown(stage: CardStage) -> None:
     begin(stage)
     stage.sim.faults(openapi_status={"value": 400, "path": "/v1.0/card/instances", "times": 1})
@@ -263,16 +273,3 @@ def test_card_that_cannot_be_changed_is_ended_and_the_change_told_once_as_markdo
     assert [one["route"] for one in stage.sim.replies()] == ["card", "group"]
     stage.wait_state(CardState.FAILED)
     assert stage.wait_card()["params"]["buttons"] == "[]"
-
-
-def test_quota_that_spares_updates_keeps_them_until_there_is_room(stage: CardStage, monkeypatch: Any) -> None:
-    from bifang.channels.allowance import FULL, SendingAllowance
-
-    begin(stage)
-    monkeypatch.setattr(announcing, "allowance", lambda config_id, means: SendingAllowance("card", 85, "省"))
-    triage.close(Alert.objects.get().pk, "benign", lisi())
-    tell(stage)
-    assert buttons(stage.wait_card()) == BUTTONS
-    monkeypatch.setattr(announcing, "allowance", lambda config_id, means: FULL)
-    tell(stage, pause=301)
-    assert buttons(stage.wait_card()) == []

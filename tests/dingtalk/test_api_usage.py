@@ -16,7 +16,7 @@ from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.models import ApiUsage
-from dingtalk_integration.quota import standings
+from dingtalk_integration.quota import quota_usage
 from tests.databases import Database
 from tests.dingtalk.quota_aid import save
 from tests.simulator import SimulatorHandle, running_simulator
@@ -82,7 +82,7 @@ async def test_ledger_equals_what_the_simulator_counted(database: Database) -> N
         counted = sim.state()["metered"]
     await channel.close()
     await counter.save()
-    calls = next(one for one in await db.call(standings) if one.ledger == "calls")
+    calls = next(one for one in await db.call(quota_usage) if one.ledger == "calls")
     assert calls.total == counted["calls"] == 13
     assert calls.used == {"alert": 5, "report": 4, "answer": 4}, "the token was fetched for the first"
 
@@ -94,13 +94,14 @@ async def deliver_in_the_end(channel: DingTalkChannel, one: Part) -> None:
         await channel.deliver(one)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_processes_add_up_and_months_do_not(database: Database) -> None:
     save("dinga")
     ApiUsage.objects.create(client_id="dinga", family="card", day=date(2020, 1, 1), calls=9_999)
     add({("dinga", "card", "answer"): 3, ("dinga", "webhook", "answer"): 1})
     add({("dinga", "card", "answer"): 4})
-    assert [(one.ledger, one.total, one.limit) for one in standings()] == [
+    assert [(one.ledger, one.total, one.limit) for one in quota_usage()] == [
         ("calls", 7, 5_000),
         ("messages", 1, 3_000),
     ]

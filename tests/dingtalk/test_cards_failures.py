@@ -12,7 +12,7 @@ from bifang.channels.limits import Window
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.outbox import notify
 from bifang.channels.ports import Button, ReplySink, ReplyTarget
-from dingtalk_integration.cards.limits import PERIOD, RATE, RESERVE, card_limiter
+from dingtalk_integration.cards.platform import PERIOD, RATE, RESERVE, card_limiter
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.dingtalk.card_stage import GROUP, CardStage, open_card_stage
@@ -37,6 +37,7 @@ def test_refused_template_becomes_markdown(stage: CardStage) -> None:
     assert stage.script.runs == 1
 
 
+@pytest.mark.slow
 def test_undelivered_card_inside_a_200_becomes_markdown(stage: CardStage) -> None:
     stage.script.held = True
     stage.sim.faults(card_deliver_false="群不存在")
@@ -52,6 +53,7 @@ def test_undelivered_card_inside_a_200_becomes_markdown(stage: CardStage) -> Non
     assert stage.script.runs == 1
 
 
+@pytest.mark.slow
 def test_rate_limit_while_streaming_backs_off_and_the_answer_still_completes_the_card(
     stage: CardStage,
 ) -> None:
@@ -69,6 +71,7 @@ def test_rate_limit_while_streaming_backs_off_and_the_answer_still_completes_the
     assert card["params"]["content"] == "收到 你好"
 
 
+@pytest.mark.slow
 def test_final_update_is_not_dropped(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -82,6 +85,7 @@ def test_final_update_is_not_dropped(stage: CardStage) -> None:
     assert (card["finalized"], card["params"]["flowStatus"]) == (True, "3")
 
 
+@pytest.mark.slow
 def test_storm_of_rate_limits_ends_in_markdown_and_the_card_is_closed_later(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -130,6 +134,7 @@ def test_person_without_staff_id_gets_markdown(stage: CardStage) -> None:
     assert InboxRow.objects.get(external_id=said).state == State.DONE
 
 
+@pytest.mark.slow
 def test_turn_that_runs_again_after_a_crash_uses_its_card(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -148,6 +153,7 @@ def test_turn_that_runs_again_after_a_crash_uses_its_card(stage: CardStage) -> N
     assert card["params"]["content"] == "收到 你好"
 
 
+@pytest.mark.slow
 def test_stopped_turn_closes_its_card_at_once(stage: CardStage) -> None:
     stage.script.held = True
     loop = stage.start()
@@ -165,6 +171,7 @@ def test_stopped_turn_closes_its_card_at_once(stage: CardStage) -> None:
     stage.wait_state(CardState.FAILED)
 
 
+@pytest.mark.slow
 def test_cards_left_by_a_dead_process_are_closed_at_start_up(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -241,6 +248,7 @@ def test_several_workers_share_an_applications_card_calls(processes: int, stream
         assert sum(window.try_enter() for _ in range(100)) == streamed
 
 
+@pytest.mark.slow
 def test_many_cards_stay_under_the_limit(stage: CardStage) -> None:
     stage.start(limits=True)
     said = [stage.say(str(number), staff_id=f"p{number}") for number in range(30)]

@@ -38,6 +38,7 @@ def test_quick_answer_is_one_call(stage: CardStage, monkeypatch: pytest.MonkeyPa
     assert stage.wait_state(CardState.FINISHED).out_track_id == card["out_track_id"]
 
 
+@pytest.mark.slow
 def test_slow_turn_shows_a_card_then_tools_then_text_then_the_answer(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -64,6 +65,7 @@ def test_slow_turn_shows_a_card_then_tools_then_text_then_the_answer(stage: Card
     assert (card["late_streams"], card["failed"], stage.script.runs) == (0, False, 1)
 
 
+@pytest.mark.slow
 def test_updates_of_one_card_are_paced_single_and_the_newest(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -88,6 +90,7 @@ def test_updates_of_one_card_are_paced_single_and_the_newest(stage: CardStage) -
     assert "parallel card updates" not in stage.sim.state()["counters"]
 
 
+@pytest.mark.slow
 def test_two_cards_at_once_show_their_own_turns(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -124,6 +127,7 @@ def test_private_copy_is_no_part_of_the_groups_card(stage: CardStage) -> None:
     assert stage.sim.cards()[0]["params"]["content"] == "大家听着"
 
 
+@pytest.mark.slow
 def test_buttons_appear_on_the_answers_card(stage: CardStage) -> None:
     buttons = (
         Button("approve", "同意", "primary", {"code": "A1"}),
@@ -169,6 +173,7 @@ def test_failing_turn_tells_so_on_its_card(stage: CardStage) -> None:
     assert not card["failed"]
 
 
+@pytest.mark.slow
 def test_draft_is_asked_for_only_when_it_is_shown(stage: CardStage) -> None:
     stage.script.held = True
     stage.start()
@@ -192,6 +197,7 @@ def test_draft_is_asked_for_only_when_it_is_shown(stage: CardStage) -> None:
     assert stage.wait_card(lambda card: card["finalized"])["params"]["content"] == "收到 你好"
 
 
+@pytest.mark.slow
 def test_nothing_alive_stands_on_a_card_whoever_wrote_it(stage: CardStage) -> None:
     poison = "![](https://evil.example/?q=1) [同意](dtmd://x) <b> \u202e"
     stage.script.held = True
@@ -225,14 +231,15 @@ def test_standard_edition_shows_an_answer_only_when_it_is_complete(database: Dat
         assert {card["params"]["flowStatus"] for card in stage.sim.cards()} == {"3"}
 
 
-@pytest.mark.parametrize(("percent", "cards", "route"), [(59, 2, "card"), (60, 2, "card"), (80, 0, "group")])
+@pytest.mark.slow
+@pytest.mark.parametrize(("percent", "cards", "route"), [(94, 2, "card"), (95, 0, "group")])
 def test_scarce_calls_are_spared_and_every_answer_arrives(
     stage: CardStage, settings: Any, percent: int, cards: int, route: str
 ) -> None:
     settings.RATE_LIMITS = True
     use("dingdemo", percent * 2_000)
     asyncio.run(stage.counter.save())
-    assert streams(stage) == (percent < 60)
+    assert streams(stage) == (percent < 95)
     assert [(row.route, row.text) for row in OutboxRow.objects.all()] == [(route, "收到 你好")] * 2
     assert len(stage.sim.cards()) == cards
 

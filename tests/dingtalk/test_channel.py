@@ -13,8 +13,7 @@ from bifang.core import configs, db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError, ConfigError, RateLimited, RemoteError
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.limits import card_limiter
-from dingtalk_integration.cards.platform import card_service
+from dingtalk_integration.cards.platform import card_limiter, card_service
 from dingtalk_integration.channel import DingTalkChannel
 from tests.databases import Database
 from tests.deadline import eventually
@@ -168,6 +167,7 @@ def test_long_reply_is_split(database: Database) -> None:
     assert asyncio.run(split()) > 2
 
 
+@pytest.mark.slow
 async def test_two_workers_each_keep_to_half_of_the_calls(
     database: Database, sim: SimulatorHandle, settings: Any
 ) -> None:
@@ -185,6 +185,7 @@ async def test_two_workers_each_keep_to_half_of_the_calls(
     await channel.close()
 
 
+@pytest.mark.slow
 async def test_two_workers_each_keep_to_half_of_a_robots_minute(
     database: Database, sim: SimulatorHandle, settings: Any
 ) -> None:

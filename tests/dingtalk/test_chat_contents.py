@@ -216,8 +216,10 @@ def test_chat_message_is_normalised() -> None:
         "robotCode": "dingx",
         "sessionWebhook": "https://oapi.dingtalk.com/robot/sendBySession?session=s",
         "sessionWebhookExpiredTime": 1_700_000_000_000,
+        "createAt": 1_699_994_600_000,
     }
     item = chat.normalise(frame(data), 7)
+    assert item.said_ms == 1_699_994_600_000
     assert (item.config_id, item.external_id, item.conversation_id, item.sender_id) == (
         7,
         "m1",

@@ -97,6 +97,7 @@ def scripted_server(answer: bytes) -> Iterator[str]:
     thread.join(120)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_everything_passes_but_the_worker_that_is_not_running(sim: SimulatorHandle) -> None:
     found = steps(make(sim))
@@ -138,6 +139,7 @@ def test_everything_passes_with_a_connected_worker_and_no_second_connection_is_m
     assert (counters["waiting"], counters["frames"]) == (1, 0)
 
 
+@pytest.mark.slow
 def test_worker_that_lives_but_has_not_connected_yet_is_left_alone_too(sim: SimulatorHandle) -> None:
     config = make(sim)
     now = timezone.now()
@@ -154,6 +156,7 @@ def test_parked_worker_tells_its_reason(sim: SimulatorHandle) -> None:
     assert "凭证错误（authFailed）" in text
 
 
+@pytest.mark.slow
 def test_silent_worker_does_not_count(sim: SimulatorHandle) -> None:
     config = make(sim)
     connected(config, age=20)
@@ -171,6 +174,7 @@ def test_wrong_secret_fails_the_credentials(sim: SimulatorHandle) -> None:
     assert verdicts(found)["open"] == verdicts(found)["handshake"] == "skipped"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -191,6 +195,7 @@ def test_gateway_that_answers_badly_fails_the_open(
     skipped_after(found, "open", "Stream 网关")
 
 
+@pytest.mark.slow
 def test_gateway_that_never_answers_fails_within_its_time_out(sim: SimulatorHandle) -> None:
     config = make(sim)
     sim.faults(open_hang=True)
@@ -199,6 +204,7 @@ def test_gateway_that_never_answers_fails_within_its_time_out(sim: SimulatorHand
     assert found["open"]["seconds"] < 60
 
 
+@pytest.mark.slow
 def test_portal_that_answers_for_dingtalk_is_said() -> None:
     page = b"<html>please log in</html>"
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page)
@@ -208,6 +214,7 @@ def test_portal_that_answers_for_dingtalk_is_said() -> None:
     assert found["clock"]["verdict"] == "skipped"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("minutes", "word"), [(-3, "快"), (3, "慢")])
 def test_wrong_clock_is_told_with_its_direction(minutes: int, word: str) -> None:
     theirs = timezone.now() + timedelta(minutes=minutes)
@@ -271,6 +278,7 @@ def test_proxy_that_is_down_is_named_without_its_password(settings: Any) -> None
     assert "hidden-pw" not in json.dumps(found, ensure_ascii=False)
 
 
+@pytest.mark.slow
 def test_incomplete_configuration_names_what_is_missing(sim: SimulatorHandle) -> None:
     config = make(sim)
     SystemConfig.objects.filter(pk=config.pk).update(secrets=None)
@@ -293,6 +301,7 @@ def test_disabled_configuration_is_checked_when_named_and_left_out_otherwise(sim
     assert "没有启用的钉钉配置（有 1 个未启用）" in report["local"][-1]["detail"]
 
 
+@pytest.mark.slow
 def test_ai_configuration_that_cannot_be_used_is_named(sim: SimulatorHandle) -> None:
     ai = configs.save("qwen", "通义千问", True, {"api_key": "env:DASHSCOPE_API_KEY", "model": "qwen-plus"})[0]
     config = make(sim, ai_config=ai)
@@ -303,6 +312,7 @@ def test_ai_configuration_that_cannot_be_used_is_named(sim: SimulatorHandle) -> 
     assert "没有启用" in refusal(steps(config), "ai_config")
 
 
+@pytest.mark.slow
 def test_missing_id_lists_what_there_is(sim: SimulatorHandle) -> None:
     config = make(sim)
     report = asyncio.run(diagnose(DINGTALK, 4711)).as_json()
@@ -311,6 +321,7 @@ def test_missing_id_lists_what_there_is(sim: SimulatorHandle) -> None:
     assert f"{config.pk}（机器人）" in report["local"][-1]["remedy"]
 
 
+@pytest.mark.slow
 def test_foreign_key_fails_the_secrets_and_the_configuration(sim: SimulatorHandle) -> None:
     config = make(sim)
     write_key_file(["k" * 43 + "="])
@@ -338,6 +349,7 @@ def test_log_that_cannot_be_written_is_told_with_the_remedy(settings: Any, tmp_p
     assert "BIFANG_LOG_DIR" in log["detail"]
 
 
+@pytest.mark.slow
 def test_every_enabled_configuration_is_checked_side_by_side(sim: SimulatorHandle) -> None:
     good, bad = make(sim, "一"), make(sim, "二", client_id="dingunknown")
     report = check()
@@ -373,6 +385,7 @@ def test_command_exits_0_when_nothing_failed(
     assert {"local", "configs"} < set(report)
 
 
+@pytest.mark.slow
 def test_missing_package_is_named_where_it_is_missing(tmp_path: Path, database: Database) -> None:
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages" / "dingtalk_stream.py").write_text(

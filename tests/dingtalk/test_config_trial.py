@@ -79,6 +79,7 @@ def page(config: SystemConfig) -> str:
     return reverse("admin:core_systemconfig_change", args=[config.pk])
 
 
+@pytest.mark.slow
 def test_form_is_tried_before_it_is_saved(sim: SimulatorHandle) -> None:
     found = tried(superuser(), "dingtalk", **TYPED, endpoint=sim.base_url)
     assert not SystemConfig.objects.exists()
@@ -102,6 +103,7 @@ def test_wrong_secret_is_named_with_where_to_mend_it(sim: SimulatorHandle) -> No
     assert "wrong-secret" not in found["whole"]
 
 
+@pytest.mark.slow
 def test_empty_secret_is_the_stored_one_and_a_new_address_wants_it_again(
     sim: SimulatorHandle, door: tuple[str, list[Any]]
 ) -> None:
@@ -119,6 +121,7 @@ def test_empty_secret_is_the_stored_one_and_a_new_address_wants_it_again(
     assert config.params["endpoint"] == sim.base_url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["endpoint", "proxy"])
 def test_what_may_not_be_saved_is_not_connected_to(
     door: tuple[str, list[Any]], field: str, settings: Any
@@ -129,7 +132,9 @@ def test_what_may_not_be_saved_is_not_connected_to(
     assert "没有通过" in found["complete"]
     assert all("跳过" in found[name] for name in ("proxy", "dns", "tcp", "tls", "credentials", "open"))
     settings.SIMULATOR = True
-    assert "只有超级管理员" in tried(member(OPERATOR), "dingtalk", **typed)["complete"]
+    operator, config = member(OPERATOR), dingtalk(client_id="dingdemo", client_secret="demo-secret")
+    assert operator.post(address("dingtalk"), typed).status_code == 403
+    assert "只有超级管理员" in tried(operator, config, **typed)["complete"]
     assert door[1] == []
 
 
@@ -176,6 +181,7 @@ def test_room_is_given_back_when_the_reader_leaves() -> None:
     assert "没有通过" in read_trial(root.post(address("dingtalk"), {}))["complete"]
 
 
+@pytest.mark.slow
 def test_application_that_is_served_under_another_configuration_gets_no_second_connection(
     sim: SimulatorHandle,
 ) -> None:
@@ -202,6 +208,7 @@ def next_of(client: Client, config: SystemConfig) -> str:
     return shown
 
 
+@pytest.mark.slow
 def test_next_step_follows_the_guide_and_goes_when_the_first_message_came() -> None:
     config, root = dingtalk(enabled=False), superuser()
     assert "接下来：启用" in next_of(root, config)
@@ -227,6 +234,7 @@ def test_next_step_follows_the_guide_and_goes_when_the_first_message_came() -> N
     assert next_of(root, config) == ""
 
 
+@pytest.mark.slow
 def test_next_step_with_its_paths_is_for_those_who_may_act() -> None:
     config, auditor = dingtalk(), member(AUDITOR)
     assert next_of(auditor, config) == ""

@@ -49,6 +49,7 @@ def finding() -> HealthFinding:
     return next(one for one in check_health().findings if one.name == "connection")
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("status", "since", "ready"),

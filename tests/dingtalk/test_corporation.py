@@ -17,8 +17,7 @@ from bifang.core.models import SystemConfig
 from dingtalk_integration.checks.configuration import DINGTALK
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.models import CallbackState
-from dingtalk_integration.webhook import calls, signatures
-from dingtalk_integration.webhook.addresses import card_secret
+from dingtalk_integration.webhook import signatures, views
 from tests.admin_pages import dingtalk, messages_of, serve_plain_static, superuser, tried
 from tests.dingtalk.webhook_aid import Caller, in_http_mode, now
 
@@ -31,8 +30,8 @@ LIST = "/admin/core/systemconfig/"
 def _pages(settings: Any, tmp_path: Path) -> None:
     serve_plain_static(settings, tmp_path)
     settings.SIMULATOR = True  # plain http
-    calls._written.clear()
-    calls._began.clear()
+    views._written.clear()
+    views._began.clear()
 
 
 def old_row(**values: str) -> SystemConfig:
@@ -71,7 +70,7 @@ def test_a_robot_that_does_not_know_its_corporation_refuses_messages_and_clicks(
     caplog.set_level(logging.WARNING)
     assert caller.say("最近有哪些告警").status_code == 403
     stamp = now()
-    signed = signatures.card_signature(card_secret(caller.settings), stamp)
+    signed = signatures.card_signature(caller.settings.callback_card_secret, stamp)
     headers = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": signed}
     body = json.dumps({"outTrackId": "t", "userId": "lisi", "corpId": "corp", "content": "{}"}).encode()
     assert caller.post("cards", body, **headers).status_code == 403
@@ -114,8 +113,8 @@ class Agent:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def answer(self, asking: Any, sink: Any) -> TurnResult:
-        self.asked.append(asking.staff_id)
+    async def answer(self, turn: Any, talk: Any, sink: Any) -> TurnResult:
+        self.asked.append(talk.person.staff_id)
         return TurnResult()
 
 

@@ -129,6 +129,7 @@ async def test_the_same_key_after_the_database_was_made_anew_is_another_message(
     assert len(sim.replies()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "remedy"),
     [
@@ -179,6 +180,7 @@ async def test_trouble_of_dingtalk_is_waited_out(
     assert not caught.value.permanent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"secret": "SECwrong"}, {"url": "unknown"}, {"secret": ""}])
 async def test_simulator_checks_what_dingtalk_checks(
     sim: SimulatorHandle, channel: DingTalkChannel, changes: dict[str, Any]
@@ -232,6 +234,7 @@ async def test_robot_taken_out_of_its_rule_sends_nothing_more(
     assert redact(f"…{TOKEN}…{SECRET}") == "…***…***"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "again"), [("alert:1:1", False), ("report:1", False), ("proposal:1", True)])
 async def test_time_out_without_a_key_is_not_repeated_unless_somebody_waits(
     sim: SimulatorHandle, channel: DingTalkChannel, key: str, again: bool

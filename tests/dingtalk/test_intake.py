@@ -97,6 +97,7 @@ CANNOT_BE_HELD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(CANNOT_BE_HELD))
 async def test_what_no_database_holds_is_a_dead_letter_and_acknowledged(door: Door, name: str) -> None:
     frame = CANNOT_BE_HELD[name]
@@ -127,6 +128,7 @@ FINE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", FINE)
 async def test_odd_but_harmless_messages_are_stored(door: Door, data: dict[str, Any]) -> None:
     assert await door.receive(chat_frame(data)) is not None

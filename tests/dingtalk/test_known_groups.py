@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 class Silent:
     """An agent that says nothing."""
 
-    async def answer(self, asking: Any, sink: Any) -> TurnResult:
+    async def answer(self, turn: Any, talk: Any, sink: Any) -> TurnResult:
         return TurnResult()
 
 

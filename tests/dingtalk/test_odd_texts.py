@@ -55,6 +55,7 @@ def say_everywhere(sim: SimulatorHandle, text: str) -> list[str]:
     return [*said, post(sim, "/sim/events", event)["event_id"]]
 
 
+@pytest.mark.slow
 @every_odd_text
 def test_link_carries_any_text_and_stays(text: str) -> None:
     with running_simulator() as sim, running_client(sim.base_url) as running:

@@ -17,6 +17,7 @@ from bifang.core.errors import (
 )
 from bifang.core.http import HttpClient
 from dingtalk_integration.openapi import Application, Cards, Endpoints, Media, OpenApi, Replies
+from dingtalk_integration.openapi.cards import CardCallback
 from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.openapi.replies import markdown_message
 
@@ -336,3 +337,23 @@ def test_openapi_application_never_shows_its_secret():
     assert "s3cr3t" not in repr(application)
     assert "pw" not in repr(application)
     assert application.robot == "dingabc"
+
+
+REGISTER = "/v1.0/card/callbacks/register"
+
+
+async def test_cards_that_were_sent_before_are_registered_again_by_whatever_is_done_first(api, dingtalk):
+    """The secret of their callbacks may be another one since: whoever changes a card says so, once a process."""
+    callback = CardCallback("https://bifang.example.com/dingtalk/1-x/cards", "bifang-1-abc", "the-secret")
+    cards = Cards(api, callback)
+    for _ in range(2):
+        await cards.update("t", {"title": "x"})
+    assert dingtalk.bodies(REGISTER) == [
+        {
+            "callbackRouteKey": "bifang-1-abc", "callbackUrl": callback.url, "apiSecret": "the-secret",
+            "forceUpdate": True,
+        }
+    ]  # fmt: skip
+    unset = Cards(api, CardCallback("", "bifang-1-abc", "the-secret"))
+    await unset.update("t", {"title": "x"})
+    assert len(dingtalk.bodies(REGISTER)) == 1

@@ -58,7 +58,7 @@ def tell(
         if killed:
             InboxRow.objects.filter(pk=turn.inbox_id).update(state=State.PENDING, owner="", token="")
         else:
-            inbox.finish([inbox.Finished(turn, (), result.rows, result.note)])
+            inbox.finish([(turn, result)])
     return "".join(notes)
 
 
@@ -66,6 +66,7 @@ def leaver(**more: Any) -> Staff:
     return person("lisi", "李四", "approver", corp_id="dingcorp", **more)
 
 
+@pytest.mark.slow
 def test_leaving_revokes_and_lists_what_is_left_behind() -> None:
     config = dingtalk(corp_id="dingcorp")
     user = User.objects.create_user("lisi-web")
@@ -153,6 +154,7 @@ def test_particulars_are_told_of_those_who_matter_without_their_values() -> None
     assert (role.title, role.severity) == ("钉钉角色变更：李四（新增 2 个角色）", "low")
 
 
+@pytest.mark.slow
 def test_other_events_are_kept_and_found_by_their_type() -> None:
     config = dingtalk(corp_id="dingcorp")
     tell(config, "org_dept_modify", {"deptId": [1]})
@@ -192,6 +194,7 @@ def joined(group: NotificationTarget, *, known: int, everybody: int) -> dict[str
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_outsiders_stop_the_pushing_until_an_administrator_allows_it() -> None:
     group = target()
     config = group.config

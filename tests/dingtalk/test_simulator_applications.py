@@ -101,6 +101,7 @@ def verify(sim: SimulatorHandle, client_id: str = "dingdemo") -> tuple[bool, str
     return answer["ok"], answer["message"]
 
 
+@pytest.mark.slow
 def test_verification_tells_a_living_channel_from_a_silent_one() -> None:
     with running_simulator(verify_s=0.2) as sim, running_client(sim.base_url):
         sim.wait_connected()

@@ -56,6 +56,7 @@ async def test_abort_cuts_without_a_close_frame() -> None:
         assert socket.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
 
 
+@pytest.mark.slow
 async def test_abort_every_cuts_again_until_cleared() -> None:
     async with simulated() as client:
         await client.post("/sim/faults", {"abort_every_s": 0.1})
@@ -186,6 +187,7 @@ async def test_webhook_connection_is_cut(fault: dict[str, Any]) -> None:
         assert arrived == 0 if "webhook_down" in fault else arrived >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [{"open_hang": True}, {"open_delay_s": 30}])
 async def test_gateway_that_never_answers(fault: dict[str, Any]) -> None:
     async with simulated() as client:

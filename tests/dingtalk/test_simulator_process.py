@@ -29,6 +29,7 @@ def running_process(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Si
         process.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_process_stops_cleanly_at_once(number: signal.Signals) -> None:
     with running_process("--app", "dingone:secret", "--app", "dingtwo:secret") as (process, sim):
@@ -37,6 +38,7 @@ def test_process_stops_cleanly_at_once(number: signal.Signals) -> None:
         assert process.wait(120) == 0
 
 
+@pytest.mark.slow
 def test_process_imports_no_django() -> None:
     code = "import sys, simulators.dingtalk.process; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -178,6 +178,7 @@ def test_stream_binary_and_odd_headers_are_tolerated(gateway):
     assert [running.frames[0].header(name) for name in ("eventId", "time", "absent")] == ["12", "", ""]
 
 
+@pytest.mark.slow
 def test_stream_burst_of_thousands_is_received_whole(sim):
     with running_client(sim.base_url) as running:
         sim.wait_connected()

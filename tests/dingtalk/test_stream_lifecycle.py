@@ -93,6 +93,7 @@ def test_stream_only_a_proven_refusal_parks(gateway, status, body, parked):
     assert parked in state.last_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults",
     [
@@ -206,7 +207,7 @@ def test_stream_old_socket_is_closed_after_the_drain_time(gateway):
         wait_until(lambda: gateway.sockets)
         gateway.push(system_frame("disconnect"))
         wait_until(lambda: len(gateway.sockets) == 2 and running.state.connections == 1)
-        assert gateway.sockets[0].closed
+        wait_until(lambda: gateway.sockets[0].closed, what="the old socket closed")
         assert not gateway.sockets[1].closed
 
 
@@ -220,49 +221,53 @@ def test_stream_storm_of_disconnects_backs_off(gateway):
         assert running.state.connections == 2
 
 
-def _end_newest(gateway, how):
-    """A hand-over or a loss of the newest socket, and wait for its successor."""
-    count = len(gateway.sockets)
+def _end_newest(gateway, running, how):
+    """A hand-over or a loss of the newest socket, and wait until the client has proved its successor."""
+    count, answered_at = len(gateway.sockets), running.state.answered_at
     if how == "disconnect":
         gateway.push(system_frame("disconnect"))
     else:
         gateway.call(gateway.sockets[-1].close())
-    wait_until(lambda: len(gateway.sockets) > count, what=f"a socket after {how}")
+    wait_until(
+        lambda: len(gateway.sockets) > count and running.state.answered_at > answered_at,
+        what=f"a connection after {how}",
+    )
 
 
 LIKE_IN_LIFE = {"backoff_base_s": 1.0, "backoff_cap_s": 60.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handovers", [0, 1, 3, 8])
 def test_stream_losses_wait_one_two_and_four_seconds_at_most_however_many_handovers_went_before(
     gateway, handovers
 ):
     waits = []
-    with running_client(gateway.base, waits=waits, **LIKE_IN_LIFE):
-        wait_until(lambda: gateway.sockets)
+    with running_client(gateway.base, waits=waits, **LIKE_IN_LIFE) as running:
+        running.wait_status("connected")
         for _ in range(handovers):
-            _end_newest(gateway, "disconnect")
+            _end_newest(gateway, running, "disconnect")
         assert all(wait <= 5 for wait in waits)
         del waits[:]
         for _ in range(3):
-            _end_newest(gateway, "loss")
+            _end_newest(gateway, running, "loss")
     assert [0.5 <= wait / most <= 1 for wait, most in zip(waits, (1, 2, 4), strict=True)] == [True] * 3, waits
 
 
 def test_stream_first_handover_waits_for_nothing(gateway):
     waits = []
-    with running_client(gateway.base, waits=waits, **LIKE_IN_LIFE):
-        wait_until(lambda: gateway.sockets)
-        _end_newest(gateway, "disconnect")
+    with running_client(gateway.base, waits=waits, **LIKE_IN_LIFE) as running:
+        running.wait_status("connected")
+        _end_newest(gateway, running, "disconnect")
     assert waits == []
 
 
 def test_stream_loss_after_a_healthy_connection_is_a_first_one_again(gateway):
     waits = []
-    with running_client(gateway.base, waits=waits, stable_s=0.0, **LIKE_IN_LIFE):
-        wait_until(lambda: gateway.sockets)
+    with running_client(gateway.base, waits=waits, stable_s=0.0, **LIKE_IN_LIFE) as running:
+        running.wait_status("connected")
         for how in ("loss", "disconnect", "loss", "loss", "disconnect", "loss"):
-            _end_newest(gateway, how)
+            _end_newest(gateway, running, how)
     assert len(waits) == 4
     assert all(wait <= 1 for wait in waits), waits
 

@@ -22,8 +22,7 @@ from bifang.channels.models import InboxRow, State
 from bifang.core import configs, db
 from bifang.core.models import SystemConfig
 from dingtalk_integration.models import CallbackState, UsedSignature
-from dingtalk_integration.webhook import calls, signatures
-from dingtalk_integration.webhook.addresses import card_secret
+from dingtalk_integration.webhook import signatures, views
 from tests.admin_pages import serve_plain_static
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -36,11 +35,12 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
 def caller(database: Database, settings: Any, tmp_path: Path) -> Caller:
     serve_plain_static(settings, tmp_path)
     settings.SIMULATOR = True  # plain http
-    calls._written.clear()
-    calls._began.clear()
+    views._written.clear()
+    views._began.clear()
     return Caller(in_http_mode())
 
 
+@pytest.mark.slow
 def test_a_robot_message_is_stored_and_answered_with_nothing(caller: Caller) -> None:
     answer = caller.say("最近有哪些告警")
     assert (answer.status_code, json.loads(answer.content)) == (200, {"msgtype": "empty"})
@@ -57,6 +57,7 @@ def test_the_same_message_again_is_one_row(caller: Caller) -> None:
     assert InboxRow.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["secret", "late", "early", "none", "two"])
 def test_a_forged_or_old_signature_stores_nothing(caller: Caller, wrong: str) -> None:
     stamps = {"late": str(int(now()) - 3_700_000), "early": str(int(now()) + 3_700_000), "none": " "}
@@ -92,6 +93,7 @@ def test_an_event_is_stored_in_streams_shape_and_answered_with_success(caller: C
     assert row.payload["corp_id"] == "corp"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [{"owner": "dingother"}, {"token": "other"}, {"stamp": "1600000000000"}])
 def test_an_event_of_another_owner_token_or_time_is_refused_alike(
     caller: Caller, wrong: dict[str, str]
@@ -101,6 +103,7 @@ def test_an_event_of_another_owner_token_or_time_is_refused_alike(
     assert not InboxRow.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body", [b" ", b"{}", b"[1]", b'{"encrypt":1}', b'{"encrypt":"AAAA"}', b"\xff", b"[" * 5000]
 )
@@ -124,7 +127,7 @@ def test_each_unreadable_message_is_one_letter(caller: Caller) -> None:
 
 def click(caller: Caller, who: str, stamp: str, signature: str = "") -> HttpResponse:
     body = json.dumps({"outTrackId": "t", "userId": who, "corpId": "corp", "content": "{}"}).encode()
-    signed = signature or signatures.card_signature(card_secret(caller.settings), stamp)
+    signed = signature or signatures.card_signature(caller.settings.callback_card_secret, stamp)
     headers = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": signed}
     return caller.post("cards", body, **headers)
 
@@ -148,6 +151,7 @@ def test_a_signature_of_one_click_brings_no_other(caller: Caller) -> None:
     assert set(InboxRow.objects.values_list("sender_id", flat=True)) == {"lisi", "wangwu"}
 
 
+@pytest.mark.slow
 def test_of_two_clicks_at_the_same_moment_one_counts(caller: Caller) -> None:
     ready = threading.Barrier(4)
 
@@ -175,6 +179,7 @@ def test_signatures_are_forgotten_when_they_are_no_longer_valid(caller: Caller) 
     assert not UsedSignature.objects.filter(timestamp="1").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["robot", "events", "cards"])
 def test_half_a_body_is_nobodys_word(caller: Caller, door: str) -> None:
     stamp = now()
@@ -187,7 +192,7 @@ def test_half_a_body_is_nobodys_word(caller: Caller, door: str) -> None:
 
 @pytest.mark.slow
 def test_a_note_that_cannot_be_written_keeps_nobody_waiting(caller: Caller, monkeypatch: Any) -> None:
-    monkeypatch.setattr(calls, "WAIT_S", 0.2)
+    monkeypatch.setattr(views, "WAIT_S", 0.2)
     held = threading.Event()
     blocked = [db.threads().submit(held.wait, 30) for _ in range(db.threads().count)]
     try:

@@ -69,6 +69,7 @@ def test_quick_answer_is_a_text_and_no_card(stage: FeishuCardStage) -> None:
     assert (routes(row), stage.heard(), Card.objects.count()) == (["group"], [], 0)
 
 
+@pytest.mark.slow
 def test_slow_answer_grows_on_one_card_that_ends_whole(stage: FeishuCardStage) -> None:
     stage.script.answer = lambda turn: (Reply("**好** 了", suggestions=(Suggestion("更多"),)),)
     said = begin(stage)
@@ -96,6 +97,7 @@ def test_slow_answer_grows_on_one_card_that_ends_whole(stage: FeishuCardStage) -
     assert stage.wait_state(CardState.FINISHED).remote_id == card["card_id"]
 
 
+@pytest.mark.slow
 def test_taken_over_turn_completes_the_same_card_in_sequence(stage: FeishuCardStage) -> None:
     said = begin(stage)
     stage.script.sinks[0].stream("有 3 条")
@@ -111,6 +113,7 @@ def test_taken_over_turn_completes_the_same_card_in_sequence(stage: FeishuCardSt
     assert stage.script.runs == 2
 
 
+@pytest.mark.slow
 def test_entity_whose_message_was_lost_is_the_one_that_is_shown(stage: FeishuCardStage) -> None:
     """Feishu shows the first message of a key: a second entity would never be seen."""
     stage.sim.faults(openapi_lost={"value": True, "times": 1, "path": REPLY})
@@ -122,6 +125,7 @@ def test_entity_whose_message_was_lost_is_the_one_that_is_shown(stage: FeishuCar
     assert stage.sim.state()["calls"]["POST /open-apis/cardkit/v1/cards"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["300309", "200850"])
 def test_stream_that_feishu_closed_still_ends_with_the_answer(stage: FeishuCardStage, code: str) -> None:
     said = begin(stage)
@@ -133,6 +137,7 @@ def test_stream_that_feishu_closed_still_ends_with_the_answer(stage: FeishuCardS
     assert (routes(row), markdown(stage.wait_card())) == (["card"], "收到 你好")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [{"openapi_limit": 1}, {"openapi_code": 99991400}, {"openapi_code": 300317}]
 )
@@ -147,6 +152,7 @@ def test_limits_and_a_sequence_that_fell_delay_the_end_only(
     assert (routes(row), markdown(stage.wait_card())) == (["card"], "收到 你好")
 
 
+@pytest.mark.slow
 def test_without_the_scope_answers_are_text_and_buttons_still_cards(stage: FeishuCardStage) -> None:
     stage.sim.faults(openapi_code={"value": 99991672, "path": CARDKIT})
     stage.script.held = True
@@ -193,6 +199,7 @@ def test_buttons_bring_back_what_they_belong_to(stage: FeishuCardStage) -> None:
     assert shown(card)["header"]["title"]["content"] == "封禁 ＜at id=all＞＜/at＞"
 
 
+@pytest.mark.slow
 def test_a_card_says_its_title_once_and_what_was_done_to_the_asker_alone(stage: FeishuCardStage) -> None:
     there = ReplyTarget("", is_group=False, staff_id="ou_wangwu")
     stage.script.answer = lambda turn: (
@@ -212,6 +219,7 @@ def test_a_card_says_its_title_once_and_what_was_done_to_the_asker_alone(stage: 
     assert ["🔧" in one for one in texts] == [True, False]
 
 
+@pytest.mark.slow
 def test_standing_card_is_one_message_that_changes(stage: FeishuCardStage) -> None:
     stage.start()
     stage.sim.message("", chat_id=ROOM, group=True, at_bot=False)
@@ -223,6 +231,7 @@ def test_standing_card_is_one_message_that_changes(stage: FeishuCardStage) -> No
     assert stage.wait_card()["updates"] == 1, "it shows that already"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("state", [CardState.FINISHED, CardState.FAILED])
 def test_standing_card_that_feishu_changes_no_more_begins_anew(state: str) -> None:
@@ -240,6 +249,7 @@ def test_standing_card_that_feishu_changes_no_more_begins_anew(state: str) -> No
         assert (stage.heard("post"), Card.objects.get().state) == ([], CardState.FINISHED)
 
 
+@pytest.mark.slow
 def test_whoever_is_to_look_is_mentioned_and_never_everybody(stage: FeishuCardStage) -> None:
     stage.start()
     stage.sim.message("", chat_id=ROOM, group=True, at_bot=False)
@@ -256,6 +266,7 @@ def test_whoever_is_to_look_is_mentioned_and_never_everybody(stage: FeishuCardSt
     assert (named, any("id=all" in one["content"] for one in stage.heard())) == ([True, False], False)
 
 
+@pytest.mark.slow
 def test_refused_update_becomes_a_text(stage: FeishuCardStage) -> None:
     stage.start()
     stage.sim.message("", chat_id=ROOM, group=True, at_bot=False)
@@ -272,6 +283,7 @@ def test_card_that_is_too_large_becomes_a_text(stage: FeishuCardStage) -> None:
     assert routes(stage.wait_done(stage.say())) == ["group"]
 
 
+@pytest.mark.slow
 def test_unfinished_card_of_a_stopped_turn_is_closed(stage: FeishuCardStage) -> None:
     said = begin(stage)
     stage.sim.faults(openapi_limit={"value": 1, "path": f"{CARDKIT}/v1/cards/"})
@@ -296,6 +308,7 @@ def test_sequence_counts_on_above_whoever_was_before() -> None:
     assert taken == [1, 2, 3, 2_000, 2_001, 602_001]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("taps", "left"),
     [

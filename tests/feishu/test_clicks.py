@@ -15,16 +15,21 @@ from bifang.core.models import SystemConfig
 from feishu_integration.handlers import cards
 from feishu_integration.handlers.intake import FeishuIntake
 from feishu_integration.stream.client import Pushed
-from secops_agent.agent.buttons import Pressed
-from secops_agent.agent.clicks import Clicked
+from secops_agent.agent.acting.buttons import Pressed
+from secops_agent.agent.acting.clicks import Clicked
 from secops_agent.models import Action
 from secops_agent.services.decisions.requests import Decision
 from secops_agent.services.notifications.notices import AlertNotice
 from tests.channels.boxes import finish
-from tests.secops.decisions_aid import company, propose, robot, some_alert, the
+from tests.secops.decisions_aid import company, propose, robot, show_card, some_alert, the
 
 pytestmark = pytest.mark.django_db
 _numbers = itertools.count(1)
+
+
+def asked(config: SystemConfig, staff_id: str = "", track: str = "bf-1") -> str:
+    """A proposal of zhao's, and the card that asks for its decision; its code."""
+    return show_card(config, propose(config, "zhao"), track, staff_id, "oc_group")
 
 
 def click(who: str, value: Any, tenant: str = "corp", event_id: str = "", **action: Any) -> Pushed:
@@ -72,7 +77,7 @@ def run_turns() -> tuple[list[str], list[str]]:
 
 def test_approval_is_answered_with_toast_and_card() -> None:
     config = company(kind="feishu")
-    code = propose(config, "zhao")
+    code = asked(config)
     (answer,) = receive(config, click("wang", button(code, "approve")))
     assert answer["toast"] == {"type": "success", "content": "封禁 IP：已批准"}
     shown = json.dumps(answer["card"], ensure_ascii=False)
@@ -91,10 +96,11 @@ def test_approval_is_answered_with_toast_and_card() -> None:
     assert run_turns() == ([], [""]), "the answer told it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("who", "word"), [("zhao", "四眼"), ("li", "角色"), ("ou_nobody", "人员名单")])
 def test_refusal_is_a_toast_for_the_clicker_alone(who: str, word: str) -> None:
     config = company(kind="feishu")
-    code = propose(config, "zhao")
+    code = asked(config)
     (answer,) = receive(config, click(who, button(code, "approve")))
     assert word in answer["toast"]["content"]
     assert (answer["toast"]["type"], list(answer)) == ("error", ["toast"])
@@ -108,7 +114,7 @@ def test_somebody_of_another_tenant_presses_nothing(tenant: str) -> None:
     SystemConfig.objects.filter(pk=config.pk).update(
         params={"default_role": "viewer"}
     )  # tenant not known yet
-    code, alert = propose(config, "zhao"), f"A{some_alert()}"
+    code, alert = asked(config), f"A{some_alert()}"
     pushed = [
         click("wang", button(*one), tenant)
         for one in ((code, "approve"), (alert, "view"), (alert, "acknowledge"))
@@ -118,9 +124,27 @@ def test_somebody_of_another_tenant_presses_nothing(tenant: str) -> None:
     assert the(code).state == "proposed"
 
 
+@pytest.mark.parametrize("track", ["bf-forged", "to-sun"])
+def test_click_on_no_card_that_was_sent_to_them_decides_nothing(track: str) -> None:
+    config = company(kind="feishu")
+    code = asked(config)
+    show_card(config, code, "to-sun", "sun")
+    (answer,) = receive(config, click("wang", button(code, "approve") | {"track_id": track}))
+    assert "不算数" in answer["toast"]["content"]
+    assert (the(code).state, Action.objects.count()) == ("proposed", 0)
+
+
+def test_card_forwarded_to_another_group_decides_nothing_there() -> None:
+    config = company(kind="feishu")
+    code = show_card(config, propose(config, "zhao"), "bf-1", conversation="oc_original")
+    (answer,) = receive(config, click("wang", button(code, "approve")))
+    assert "不算数" in answer["toast"]["content"]
+    assert the(code).state == "proposed"
+
+
 def test_replayed_click_decides_once() -> None:
     config = company(kind="feishu")
-    code = propose(config, "zhao")
+    code = asked(config)
     pushed = [click("wang", button(code, "approve"), event_id=f"same{number % 2}") for number in range(4)]
     assert all("已批准" in answer["toast"]["content"] for answer in receive(config, *pushed))
     assert Action.objects.count() == 1
@@ -131,7 +155,7 @@ def test_replayed_click_decides_once() -> None:
 def test_token_that_comes_again_with_another_event_id_decides_nothing_more() -> None:
     """Nothing goes by the token: what a press did is known by the proposal itself."""
     config = company(kind="feishu")
-    code = propose(config, "zhao")
+    code = asked(config)
     receive(config, click("wang", button(code, "approve")))
 
     def written() -> tuple[int, ...]:
@@ -149,7 +173,7 @@ def test_token_that_comes_again_with_another_event_id_decides_nothing_more() -> 
 
 def test_what_is_not_decided_in_time_is_told_by_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     config = company(kind="feishu")
-    code = propose(config, "zhao")
+    code = asked(config)
     monkeypatch.setattr(cards, "DECIDE_WITHIN_S", -1.0)
     (answer,) = receive(config, click("wang", button(code, "reject", reason="证据不足")))
     assert (answer["toast"]["type"], "card" in answer) == ("info", False)
@@ -162,6 +186,7 @@ def nested(depth: int) -> Any:
     return {"verdict": nested(depth - 1)} if depth else {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     [
@@ -177,6 +202,22 @@ def test_what_is_no_button_of_ours_is_stored_and_acknowledged(value: Any) -> Non
     row = InboxRow.objects.get()
     assert len(json.dumps(row.payload)) < 10_000
     assert run_turns() == ([], [""])
+
+
+def test_a_chat_that_is_called_like_a_page_of_ours_is_a_dead_letter() -> None:
+    config = company(kind="feishu")
+    message = {
+        "message_id": "om_1",
+        "chat_id": "web:1",
+        "chat_type": "p2p",
+        "content": "{}",
+        "message_type": "text",
+    }
+    sender = {"sender_id": {"open_id": "li"}, "tenant_key": "corp"}
+    header = {"event_id": "e", "event_type": "im.message.receive_v1", "tenant_key": "corp"}
+    body = {"header": header, "event": {"message": message, "sender": sender}}
+    receive(config, Pushed("m", json.dumps(body).encode()))
+    assert (InboxRow.objects.get().state, InboxRow.objects.get().target) == (State.DEAD, None)
 
 
 def test_what_no_database_holds_is_a_dead_letter() -> None:
@@ -209,11 +250,11 @@ def test_half_characters_that_json_lets_through_are_dead_letters_too(raw: bytes)
 def test_button_of_another_configuration_or_card_does_nothing() -> None:
     config = company(kind="feishu")
     other = robot("corp", "feishu", "另一个")
-    code, alert = propose(config, "zhao"), f"A{some_alert()}"
+    code, alert = asked(config), f"A{some_alert()}"
     approved, ordered = receive(
         other, click("wang", button(code, "approve")), click("li", button(alert, "acknowledge"))
     )
-    assert "没有代码" in approved["toast"]["content"]
+    assert "不算数" in approved["toast"]["content"]
     assert "失效" in ordered["toast"]["content"]
     assert the(code).state == "proposed"
 

@@ -116,6 +116,7 @@ def test_a_secret_that_a_refusal_repeats_is_not_shown_even_if_it_is_cut(sim: Fei
     assert "wrong" not in repr(running.states)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "status", "words"),
     [
@@ -140,6 +141,7 @@ def test_refusals_are_told_apart(sim: FeishuHandle, fault: dict[str, Any], statu
         running.wait_status("connected")
 
 
+@pytest.mark.slow
 def test_half_open_connection_is_replaced(sim: FeishuHandle) -> None:
     with running_client(sim.base_url, pong_timeout_s=0.5) as running:
         running.wait_status("connected")
@@ -176,6 +178,7 @@ def test_only_a_ping_interval_that_makes_sense_is_believed(told: Any, believed: 
     assert ping_interval({"PingInterval": told}, 7.0) == believed
 
 
+@pytest.mark.slow
 def test_connections_that_close_are_cheap(sim: FeishuHandle) -> None:
     with running_client(sim.base_url) as running:
         for _ in range(5):

@@ -92,6 +92,7 @@ def test_form_is_tried_step_by_step_before_it_is_saved(sim: FeishuHandle) -> Non
     wait_until(lambda: sim.connections() == [], within=20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "faults", "step", "told"),
     [
@@ -120,6 +121,7 @@ def test_permission_that_nothing_needs_may_be_missing(sim: FeishuHandle) -> None
     assert "全部通过" in found["end"]
 
 
+@pytest.mark.slow
 def test_handshake_leaves_a_worker_of_the_application_alone(sim: FeishuHandle) -> None:
     config = make(sim)
     connected(config)
@@ -156,6 +158,7 @@ def test_pages_show_how_it_is_and_what_comes_next(sim: FeishuHandle) -> None:
     assert live(config)["next"] == ""
 
 
+@pytest.mark.slow
 def test_configuration_without_long_connection_says_that_it_hears_nothing(sim: FeishuHandle) -> None:
     superuser()
     config = make(sim, use_long_connection=False)

@@ -85,6 +85,7 @@ def test_nesting_beyond_the_parser_says_nothing() -> None:
     assert (words.text, bool(words.cannot_read)) == ("", True)
 
 
+@pytest.mark.slow
 def test_a_flood_of_elements_is_cut() -> None:
     one = {"tag": "text", "text": "x"}
     assert len(text_of([one] * 100_000)) == 3000

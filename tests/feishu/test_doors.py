@@ -31,13 +31,16 @@ _numbers = itertools.count(1)
 CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
 
 
+SAID_MS = 1_764_120_000_000
+
+
 def message(who: str, text: str) -> Pushed:
     """A private message as Feishu pushes it."""
     number = next(_numbers)
     header = {"event_id": f"e{number}", "event_type": "im.message.receive_v1", "tenant_key": "corp"}
     said = {
         "message_id": f"om_{number}", "chat_id": f"oc_{who}", "chat_type": "p2p", "message_type": "text",
-        "content": json.dumps({"text": text}),
+        "content": json.dumps({"text": text}), "create_time": str(SAID_MS + number),
     }  # fmt: skip
     sender = {"sender_id": {"open_id": who}, "sender_type": "user", "tenant_key": "corp"}
     body = {"schema": "2.0", "header": header, "event": {"sender": sender, "message": said}}
@@ -55,7 +58,7 @@ def talk(config: SystemConfig, who: str, *texts: str) -> list[str]:
                 await db.call(inbox.store, [read_item(message(who, text), config.pk)])
                 (turn,) = await db.call(inbox.claim, "me", 10)
                 result = await turns.handle(turn, Silent())
-                await db.call(inbox.finish, [inbox.Finished(turn, result.replies, result.rows, result.note)])
+                await db.call(inbox.finish, [(turn, result)])
                 told.append(result.replies[0].text if result.replies else result.note)
             return told
         finally:
@@ -93,3 +96,8 @@ def test_triage_by_chat_is_feishus_in_history_and_audit(settings: Any, tmp_path:
     )
     assert listed.count("飞书") >= people.count()
     assert "¦ 钉钉 ¦" not in listed
+
+
+def test_the_platforms_time_of_a_message_is_kept() -> None:
+    first, second = (read_item(message("ou_a", "你好"), 1).said_ms for _ in range(2))
+    assert SAID_MS < first < second

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from feishu_integration.stream.client import MOST_BYTES, MOST_HELD, MOST_OPEN, Splits
 from feishu_integration.stream.frames import CONTROL, DATA, BadFrame, WireFrame, decode, encode, ping
-from feishu_integration.stream.splits import MOST_BYTES, MOST_HELD, MOST_OPEN, Splits
 
 PING = "08001000180720002a0c0a0474797065120470696e67"
 EVENT = (

@@ -51,6 +51,7 @@ def pages(client: Client, model: str, pk: int) -> tuple[str, str]:
     return seen(listed), seen(client.get(reverse(f"admin:channels_{model}_change", args=[pk])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [False, True])
 def test_cards_and_both_boxes_name_people_and_groups(config: SystemConfig, group: bool) -> None:
     client, row = superuser(), said(config, group=group)

@@ -35,7 +35,7 @@ def tell(config: SystemConfig, event_type: str, event: dict[str, Any], tenant: s
     notes = []
     for turn in inbox.claim("test", 10):
         result = asyncio.run(events.handle(turn, None))  # type: ignore[arg-type]  # nothing is shown
-        inbox.finish([inbox.Finished(turn, (), result.rows, result.note)])
+        inbox.finish([(turn, result)])
         notes.append(result.note)
     return "".join(notes)
 

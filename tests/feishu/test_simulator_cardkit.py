@@ -65,6 +65,7 @@ def test_entity_grows_in_its_message_ends_and_is_replaced(sim: FeishuHandle, api
     assert (reply["text"], reply["operations"]) == ("完", [[1, "show"], [2, "settings"], [3, "replace"]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sequence", [2, 1, 0, -1, 2**31, "3", None, 2.5])
 def test_sequence_has_to_rise_and_be_an_int32(sim: FeishuHandle, api: Api, sequence: Any) -> None:
     card_id = create(api)

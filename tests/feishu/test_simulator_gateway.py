@@ -136,6 +136,7 @@ def test_group_message_mentions_the_bot_by_key() -> None:
         assert (person["key"], person["id"]["open_id"]) == ("@_user_2", "ou_wangwu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", ["silence", "code", "frame", "late"])
 def test_event_comes_again_with_the_same_id_unless_acknowledged_well(spoil: str) -> None:
     with (
@@ -229,6 +230,7 @@ def test_events_wait_for_a_connection() -> None:
             assert robot.receive_event()[1]["header"]["event_id"] == said["event_id"]
 
 
+@pytest.mark.slow
 def test_server_closes_cuts_and_freezes() -> None:
     with running_feishu() as sim:
         with connected(sim) as robot:

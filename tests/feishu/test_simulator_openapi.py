@@ -189,6 +189,7 @@ def test_click_shows_what_the_robot_answers_in_time(sim: FeishuHandle, api: Api)
     assert (shown["ok"], shown["toast"], shown["card"]) == (True, toast, card)
 
 
+@pytest.mark.slow
 def test_click_without_an_answer_is_an_error_and_never_comes_again() -> None:
     with running_feishu(ack_s=0.2, redeliver_s=(0.1,)) as sim, connected(sim) as robot:
         api, said = Api(sim), sim.message()
@@ -214,6 +215,7 @@ def test_reset_forgets_what_was_said(sim: FeishuHandle, api: Api) -> None:
     assert sim.state()["counters"]["pushes"] == 0
 
 
+@pytest.mark.slow
 def test_process_knows_no_django_and_says_where_it_listens() -> None:
     code = "import sys, simulators.feishu.process; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

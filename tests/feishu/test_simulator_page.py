@@ -90,6 +90,7 @@ def test_card_shows_text_and_buttons_and_a_click_brings_its_value_and_a_toast() 
         assert entry_of(sim, message_id)["card"]["public"]["buttons"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_cards_and_posts_are_never_markup(text: str) -> None:
     card = {"header": {"title": {"content": text}}, "elements": [{"tag": "div", "text": {"content": text}}]}

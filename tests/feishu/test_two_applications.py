@@ -85,6 +85,7 @@ def told() -> list[tuple[str, str]]:
     return [(row.config.name, row.target["staff_id"]) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_rule_refuses_an_id_of_the_other_application_and_says_what_to_do(apps: Any) -> None:
     first, _ = apps
     person = account(first, "ou_first")
@@ -113,6 +114,7 @@ def test_list_of_targets_offers_only_whom_the_application_reaches(apps: Any) -> 
     stage.rule(targets=offered)
 
 
+@pytest.mark.slow
 def test_whoever_turns_out_to_be_of_the_other_application_is_not_told_by_this_one(apps: Any) -> None:
     first, _ = apps
     person = account(None, "ou_first")
@@ -124,6 +126,7 @@ def test_whoever_turns_out_to_be_of_the_other_application_is_not_told_by_this_on
     assert "属于另一个飞书应用" in NotificationTarget.objects.get().last_error
 
 
+@pytest.mark.slow
 def test_an_account_tied_to_the_same_login_stands_in(apps: Any) -> None:
     first, second = apps
     user = User.objects.create_user("lisi")
@@ -134,6 +137,7 @@ def test_an_account_tied_to_the_same_login_stands_in(apps: Any) -> None:
     assert told() == [("乙", there.staff_id)]
 
 
+@pytest.mark.slow
 def test_somebody_on_call_is_reached_by_the_tie_or_not_at_all(apps: Any) -> None:
     first, second = apps
     here = account(first, "ou_first")
@@ -187,6 +191,7 @@ def sender() -> Iterator[None]:
         owner.close()
 
 
+@pytest.mark.slow
 def test_feishu_itself_refuses_nothing_of_what_is_sent() -> None:
     ids = {"甲": ("cli_a", "ou_first"), "乙": ("cli_b", "ou_second")}
     user = User.objects.create_user("lisi")

@@ -4,23 +4,26 @@ import asyncio
 import itertools
 from typing import Any
 
-from bifang.channels import inbox
+from bifang.channels import inbox, outbox
+from bifang.channels.cards import repository
+from bifang.channels.cards.content import place_of
+from bifang.channels.cards.models import Card
 from bifang.channels.consumer import Silent
-from bifang.channels.inbox import Finished, claim, finish
-from bifang.channels.models import InboxRow, OutboxRow
+from bifang.channels.inbox import claim, finish
+from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, TurnResult
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from bifang.core.kinds import corporation_key, get_kind
 from bifang.core.models import Switch, SystemConfig
 from bifang.core.rows import insert_many
-from secops_agent.agent import toolbox
-from secops_agent.agent.attachments import Attachment
-from secops_agent.agent.service import Agent, Asking
+from secops_agent.agent.acting.attachments import Attachment
+from secops_agent.agent.service import Agent, Talk
+from secops_agent.agent.turn import toolbox
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import approvals
-from secops_agent.services.decisions.proposals import Proposals
+from secops_agent.services.decisions.proposals import Proposals, buttons_of
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
 from secops_agent.services.people.staff import Person, find_person
 from tests.secops.inventory_aid import alert, store
@@ -79,6 +82,22 @@ def propose(
     code = proposals.propose(tool, "封禁 IP", risk, given, f"封禁 {given}")
     for row in proposals.rows:
         insert_many(row.model, [row.values])
+    return code
+
+
+def show_card(
+    config: SystemConfig, code: str, track_id: str, staff_id: str = "", conversation: str = GROUP
+) -> str:
+    """A card with the proposal's buttons, sent to the group or to one person; its code again."""
+    target = ReplyTarget("" if staff_id else conversation, is_group=not staff_id, staff_id=staff_id)
+    key = f"proposal:{the(code).pk}:asked:{track_id}"
+    outbox.notify(config.pk, target, code, key=key, buttons=buttons_of(the(code)))
+    row, place = OutboxRow.objects.get(key=f"note:{key}"), place_of(target)
+    held = repository.take(outbox.part_of(row), place) if place else None
+    assert held is not None
+    repository.finish(held.pk, code)
+    Card.objects.filter(pk=held.pk).update(out_track_id=track_id)
+    OutboxRow.objects.filter(pk=row.pk).update(state=State.DONE, route="card")
     return code
 
 
@@ -154,11 +173,10 @@ async def say(
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
     ai_configs = tuple(filter(None, [config.ai_config_id]))
-    asking = Asking(
-        turn, corp, who, who, is_group, ai_configs=ai_configs, quoted=quoted, attachment=attachment
-    )
-    result = await agent.answer(asking, Silent())
-    assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
+    sender = Person(corp, who, who, Role.NONE)
+    talk = Talk(sender, text, is_group=is_group, ai_configs=ai_configs, quoted=quoted, attachment=attachment)
+    result = await agent.answer(turn, talk, Silent())
+    assert await db.call(finish, [(turn, result)]) == [True]
     return result
 
 

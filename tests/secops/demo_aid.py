@@ -9,10 +9,11 @@ import pytest
 from bifang.channels.ports import Draft, ReplyTarget, Turn
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import ConfigError
-from secops_agent.agent.outcome import TurnOutcome
-from secops_agent.agent.service import Agent, Asking, Talk
-from secops_agent.agent.toolbox import build_toolbox
+from secops_agent.agent.service import Agent, Talk
+from secops_agent.agent.turn.outcome import TurnOutcome
+from secops_agent.agent.turn.toolbox import build_toolbox
 from secops_agent.demo.loading import load
+from secops_agent.models import Role
 from secops_agent.services.people.staff import Person, find_person
 from secops_agent.tools.base import ToolResult
 from tests.databases import Database, Templates
@@ -76,12 +77,13 @@ def talk(
 
 def asking(
     text: str, *, as_: str = "manager01", group: bool = False, conversation: str = "cid1", **more: Any
-) -> Asking:
+) -> tuple[Turn, Talk]:
     target = ReplyTarget(
         conversation, is_group=group, staff_id=as_, robot_code="robot", webhook="https://example/x"
     )
     turn = Turn(1, "lease", 1, 1, "chat", "m1", conversation, as_, text, {}, target, 0)
-    return Asking(turn, "", as_, more.pop("nick", as_), group, **more)
+    sender = Person("", as_, more.pop("nick", as_), Role.NONE)
+    return turn, Talk(sender, text, is_group=group, **more)
 
 
 class Sink:

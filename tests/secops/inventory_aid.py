@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
-from secops_agent.services.identity import digest
 from secops_agent.services.intake import ingest
 from secops_agent.services.records import (
     Affected,
@@ -21,6 +20,7 @@ from secops_agent.services.records import (
     ScanRecord,
     VulnerabilityRecord,
 )
+from secops_agent.services.records.identity import digest
 
 NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 ACTOR = Actor.system("import:test")

@@ -3,7 +3,10 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from secops_agent.llm.offline import Lexicon
+from secops_agent.llm.offline import Intent, Lexicon, Understanding
+from secops_agent.llm.understanding import reading
+from secops_agent.llm.understanding.focus import NOTHING, Focus
+from secops_agent.tools.frames import FRAMES
 
 NOW = datetime(2026, 11, 24, 10, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
 ASKER = "me01"
@@ -30,3 +33,17 @@ LEXICON = Lexicon.build(
     ],
     keywords=["WAF", "HIDS", "云安全中心", "暴力破解", "webshell"],
 )
+
+
+def understand(
+    text: str,
+    lexicon: Lexicon = LEXICON,
+    now: datetime = NOW,
+    *,
+    asker: str = "",
+    focus: Focus = NOTHING,
+    last: Intent | None = None,
+) -> Understanding:
+    """What a sentence comes to with the frames of the house; ``last``: what was looked up before."""
+    known = focus.after_look_up(last) if last else focus
+    return reading.understand(text, lexicon, now, FRAMES, asker=asker, focus=known)

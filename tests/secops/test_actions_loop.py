@@ -15,12 +15,12 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.groups import OPERATOR
 from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
-from secops_agent.agent import clicks
-from secops_agent.agent.audit_sealer import AuditSealer
-from secops_agent.agent.controls import read_control
+from secops_agent.agent.acting import clicks
+from secops_agent.agent.acting.controls import read_control
+from secops_agent.agent.background.jobs import AuditSealer
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Proposal, Role, Staff
-from secops_agent.services.audit import chain
+from secops_agent.services.audit import verification
 from tests.admin_pages import PRIVATE, ROWS, member, messages_of, serve_plain_static, superuser, text_of
 from tests.channels.boxes import Recorder
 from tests.deadline import wait_until
@@ -37,6 +37,7 @@ def send(config: Any, loop: WorkerLoop, who: str, text: str, where: str = GROUP)
     loop.wake()
 
 
+@pytest.mark.slow
 def test_from_question_to_told_result_in_one_process() -> None:
     config, channel = company(), Recorder()
     configs = ConfigCache()
@@ -61,7 +62,7 @@ def test_from_question_to_told_result_in_one_process() -> None:
         loop.stop(grace=1)
         owner.close()
     assert Action.objects.get().state == "dry"
-    assert chain.verify().faults == ()
+    assert verification.verify().faults == ()
     kinds = set(AuditRecord.objects.values_list("kind", flat=True))
     assert kinds - {"change"} == {"message", "decision", "tool", "proposal", "approval", "action", "reply"}
 
@@ -76,6 +77,7 @@ def act(client: Client, page: str, action: str, pk: int) -> str:
     return messages_of(client.post(url, {"action": action, "_selected_action": [pk]}, follow=True))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_pages")
 def test_approver_decides_in_the_admin_by_the_same_rules() -> None:
     config, client = company(), superuser()
@@ -100,6 +102,7 @@ def press(client: Client, code: str, verdict: str = "approve", reason: str = "")
     return messages_of(client.post(page_of(code, "approval_decide"), values, follow=True))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_pages")
 def test_a_proposal_is_decided_on_its_own_page_and_only_after_a_second_look() -> None:
     config, client = company(), member(Role.VIEWER)
@@ -125,6 +128,7 @@ def test_a_proposal_is_decided_on_its_own_page_and_only_after_a_second_look() ->
     assert "ask-" not in client.get(page_of(code)).content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_pages")
 def test_the_asker_withdraws_on_the_page() -> None:
     config, client = company(), member(Role.RESPONDER)
@@ -138,6 +142,7 @@ def test_the_asker_withdraws_on_the_page() -> None:
     assert the(code).state == "cancelled"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_pages")
 def test_unknown_result_is_settled_in_the_admin() -> None:
     row, client = ROWS["secops_agent.action"](), superuser()

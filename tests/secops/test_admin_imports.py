@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.groups import AUDITOR, OPERATOR
-from secops_agent.admin.import_files import TEMPLATES
-from secops_agent.admin.token_purposes import PURPOSES, RECEIVERS
+from secops_agent.admin.imports import TEMPLATES
+from secops_agent.admin.tokens import PURPOSES, RECEIVERS
 from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope
 from secops_agent.uploads import runner
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of, with_role
@@ -117,6 +117,7 @@ def test_a_file_of_which_nothing_was_taken_says_so_in_the_history() -> None:
     assert ImportJob.objects.get().state == "failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", Scope.values)
 def test_the_sample_commands_of_a_token_fit_its_scope(scope: str) -> None:
     estate(1)
@@ -153,6 +154,7 @@ def read_curl(command: str) -> tuple[str, str, dict[str, str], str]:
     return method, address, headers, body
 
 
+@pytest.mark.slow
 def test_a_large_file_is_followed_to_its_end() -> None:
     client = member(OPERATOR)
     answer = upload(client, generic(9000))
@@ -175,6 +177,7 @@ def test_an_auditor_looks_at_imports_only() -> None:
     assert client.get("/admin/secops_agent/importjob/").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_a_template_can_be_imported_as_it_is(name: str) -> None:
     client = member(OPERATOR)
@@ -225,6 +228,7 @@ def test_the_history_names_the_token_and_gives_what_was_rejected_as_a_file() -> 
     assert with_role(Role.NONE, "none").get(address).status_code in (302, 403)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("purpose", sorted(PURPOSES))
 def test_a_purpose_fills_in_its_scopes_and_its_commands_come_first(purpose: str) -> None:
     client = member(Role.ADMIN)

@@ -26,6 +26,7 @@ def page(model: str, row: Any, name: str = "change") -> str:
     return reverse(f"admin:secops_agent_{model}_{name}", args=[row.pk])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", LISTS)
 def test_a_list_costs_the_same_with_many_rows(model: str) -> None:
     client, address = superuser(), reverse(f"admin:secops_agent_{model}_changelist")

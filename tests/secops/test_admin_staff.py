@@ -1,4 +1,4 @@
-"""人员 in the admin: approvers and administrators are made by superusers alone."""
+"""人员 in the admin: whoever asks for or approves dangerous actions is made by superusers alone."""
 
 from pathlib import Path
 from typing import Any
@@ -43,21 +43,38 @@ def page_of(person: Staff, page: str = "change") -> str:
     return reverse(f"admin:secops_agent_staff_{page}", args=[person.pk])
 
 
-@pytest.mark.parametrize("role", [Role.APPROVER, Role.ADMIN])
-def test_administrators_do_not_make_approvers(role: Role) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("role", [Role.RESPONDER, Role.APPROVER, Role.ADMIN])
+def test_administrators_make_neither_of_the_two_of_four_eyes(role: Role) -> None:
     response = member(Role.ADMIN).post(ADD, values(role))
-    assert "只有超级管理员可以授予「审批」或「管理」角色" in text_of(response)
+    assert "只有超级管理员可以授予「处置」「审批」「管理」角色" in text_of(response)
     assert not Staff.objects.filter(staff_id="lisi").exists()
 
 
 def test_administrators_give_the_other_roles() -> None:
     client = member(Role.ADMIN)
-    assert client.post(ADD, values(Role.RESPONDER)).status_code == 302
+    assert client.post(ADD, values(Role.ANALYST)).status_code == 302
     person = Staff.objects.get(staff_id="lisi")
-    assert client.post(page_of(person), values(Role.APPROVER)).status_code == 200
+    for role in (Role.RESPONDER, Role.APPROVER):
+        assert client.post(page_of(person), values(role)).status_code == 200
     assert client.post(page_of(person), values(Role.NONE)).status_code == 302
     person.refresh_from_db()
     assert person.role == Role.NONE
+
+
+def test_administrators_only_take_from_a_responder() -> None:
+    """Another account or name would be another person who asks."""
+    person = Staff.objects.create(staff_id="zhao", name="赵六", role=Role.RESPONDER, corp_id="corp")
+    client = member(Role.ADMIN)
+    mine = values(Role.RESPONDER, staff_id="mine", name="我", corp_id="other")
+    del mine["active"]
+    assert client.post(page_of(person), mine).status_code == 302
+    person.refresh_from_db()
+    assert (person.staff_id, person.name, person.corp_id, person.active) == ("zhao", "赵六", "corp", False)
+    assert client.post(page_of(person), values(Role.VIEWER)).status_code == 302
+    assert client.post(page_of(person), values(Role.RESPONDER)).status_code == 200
+    person.refresh_from_db()
+    assert person.role == Role.VIEWER
 
 
 def test_superusers_make_approvers() -> None:
@@ -118,9 +135,9 @@ def test_an_account_of_a_login_is_untied_and_removed_by_superusers_alone() -> No
     user = User.objects.create_user("lisi")
     person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
     client = member(Role.ADMIN)
-    assert client.post(page_of(person), values(Role.RESPONDER, user="")).status_code == 302
+    assert client.post(page_of(person), values(Role.VIEWER, user="")).status_code == 302
     person.refresh_from_db()
-    assert (person.role, person.user) == (Role.RESPONDER, user), "the role is theirs to give, the tie is not"
+    assert (person.role, person.user) == (Role.VIEWER, user), "the role is theirs to give, the tie is not"
     assert client.post(page_of(person, "delete"), {"post": "yes"}).status_code == 403
     root = superuser()
     assert root.post(page_of(person), values(Role.RESPONDER, user="")).status_code == 302

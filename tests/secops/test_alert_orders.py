@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bifang.core.models import SystemConfig
-from secops_agent.agent.controls import read_control
-from secops_agent.agent.orders import read_order
+from secops_agent.agent.acting.controls import read_control
+from secops_agent.agent.acting.orders import read_order
 from secops_agent.models import Alert, AuditRecord, Proposal, Silence, Staff
 from secops_agent.services.alerts.orders import AlertOrder
 from secops_agent.services.decisions import proposals
@@ -25,11 +25,12 @@ def known_company() -> SystemConfig:
     return config
 
 
+@pytest.mark.slow
 def test_words_act_at_once_and_say_who_did_what_and_how_to_undo_it() -> None:
     config, pk = company(), some_alert()
     texts = talk(config, ("li", f"确认 A{pk}"), ("li", f"误报A{pk}"), ("wang", f"重新打开 a{pk}"))
     assert f"**li先生** 已确认 A{pk}" in texts[0]
-    assert f"撤销：回复「重新打开 A{pk}」" in texts[0]
+    assert f"撤销：回复「撤销 A{pk}」" in texts[0]
     assert "结论：误报" in texts[1]
     assert "恢复为「未处理」" in texts[2]
     assert not Proposal.objects.exists()
@@ -41,6 +42,7 @@ def test_words_act_at_once_and_say_who_did_what_and_how_to_undo_it() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_taking_silencing_and_their_undoing() -> None:
     config, pk = company(), some_alert()
     words = ("指派给我", "认领", "取消指派", "取消指派")
@@ -74,6 +76,7 @@ def test_said_twice_it_is_done_once_and_the_second_learns_who_did_it() -> None:
     assert AuditRecord.objects.filter(detail__action="close").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_group", [True, False])
 def test_refusals_say_why_change_nothing_and_are_on_record(is_group: bool) -> None:
     config, pk = known_company(), some_alert()
@@ -102,6 +105,16 @@ def test_namesake_of_another_corporation_can_order_nothing() -> None:
     assert Alert.objects.get().status == "open"
 
 
+def test_nothing_is_handed_to_a_namesake_of_another_corporation() -> None:
+    config, pk = known_company(), some_alert()
+    Staff.objects.create(corp_id="other", staff_id="li", name="邻居", role="analyst")
+    refused, asked = talk(config, ("li", f"A{pk} 派给邻居"), ("li", f"A{pk} 派给我"))
+    assert "人员里没有「邻居」" in refused
+    talk(config, ("li", f"确认 {asked.split('「确认 ')[1][:6]}"))
+    assert Alert.objects.get().assignee == Staff.objects.get(corp_id="corp", staff_id="li")
+
+
+@pytest.mark.slow
 def test_code_stands_for_the_group_that_its_message_tells_of() -> None:
     config = company()
     stage.rule()
@@ -166,3 +179,70 @@ def test_no_code_of_a_proposal_is_that_of_an_alert(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(proposals.secrets, "choice", lambda _: next(drawn))
     monkeypatch.setattr(proposals.secrets, "randbelow", lambda _: 0)
     assert not proposals.new_code().startswith("A")
+
+
+STATE = ("status", "verdict", "assignee_id", "acknowledged_at", "closed_at", "closed_count")
+
+
+def test_undoing_puts_back_exactly_what_was_and_only_what_one_did_oneself() -> None:
+    config, pk = company(), some_alert()
+    talk(config, ("li", f"确认 A{pk}"))
+    before = Alert.objects.values(*STATE).get()
+    assert before["status"] == "acknowledged"
+    closed, others, undone, again = talk(
+        config,
+        ("wang", f"误报 A{pk}"),
+        ("li", f"撤销 A{pk}"),
+        ("wang", "撤销刚才的操作"),
+        ("wang", f"撤销 A{pk}"),
+    )
+    assert f"撤销：回复「撤销 A{pk}」" in closed
+    # li's own act is what li undoes, and wang was here since
+    assert "又被改过，没有撤销" in others
+    assert f"撤销了「按误报关闭 A{pk}」" in undone
+    assert "恢复为「处理中（li先生）」" in undone
+    assert Alert.objects.values(*STATE).get() == before
+    assert "不能再撤销" in again
+    actions = AuditRecord.objects.filter(subject=f"alert:{pk}", kind="change").order_by("pk")
+    assert [one.detail["action"] for one in actions] == ["acknowledge", "close", "undo"]
+
+
+def test_undo_alone_takes_back_the_last_act() -> None:
+    config, first = known_company(), some_alert()
+    assert talk(config, ("li", "撤销"))[0].startswith("没有可以撤销的操作")
+    talk(config, ("li", f"指派给我 A{first}"))
+    (undone,) = talk(config, ("li", "撤销"))
+    assert "撤销了「指派给自己" in undone
+    assert Alert.objects.get().assignee is None
+
+
+def test_whole_group_is_done_at_once_and_undone_at_once_also_what_came_into_it_later() -> None:
+    config = company()
+    stage.rule()
+    same = {"rule_name": "同一规则", "rule_id": "R1", "assets": (host("web-01"),)}
+    store(*(alert(f"k{number}", **same) for number in range(30)))
+    first = Alert.objects.order_by("pk")[0].pk
+    (closed,) = talk(config, ("li", f"误报 A{first}"))
+    assert "同组的另外 29 条一起" in closed
+    assert "再说一次" not in closed
+    store(*(alert(f"later{number}", **same) for number in range(3)))
+    more, undone, again = talk(
+        config, ("li", f"误报 A{first}"), ("li", f"撤销 A{first}"), ("li", f"撤销 A{first}")
+    )
+    assert "同组的 3 条" in more
+    assert "撤销了「按误报关闭 33 条告警」" in undone
+    assert set(Alert.objects.values_list("status", flat=True)) == {"open"}
+    assert AuditRecord.objects.filter(detail__action="undo").count() == 33
+    assert "不能再撤销" in again
+
+
+def test_undo_takes_back_the_last_act_on_the_group_and_not_an_earlier_other_one() -> None:
+    config = company()
+    stage.rule()
+    same = {"rule_name": "同一规则", "rule_id": "R1", "assets": (host("web-01"),)}
+    store(*(alert(f"k{number}", **same) for number in range(3)))
+    first = Alert.objects.order_by("pk")[0].pk
+    talk(config, ("li", f"确认 A{first}"), ("li", f"误报 A{first}"))
+    (undone,) = talk(config, ("li", f"撤销 A{first}"))
+    assert "撤销了「按误报关闭 3 条告警」" in undone
+    assert set(Alert.objects.values_list("status", flat=True)) == {"acknowledged"}

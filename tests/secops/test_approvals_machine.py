@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from bifang.core.configs import learn
 from bifang.core.errors import BifangError
-from secops_agent.agent.controls import Keystroke, decide_as_user
+from secops_agent.agent.acting.controls import DirectDecision, decide_as_user
 from secops_agent.models import Action, Proposal, Staff
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions import expiry
+from secops_agent.services.decisions import approvals
 from secops_agent.services.decisions.requests import Decision
 from tests.databases import Templates
 from tests.secops.decisions_aid import GROUP, ROLES, Deeds, company, decide, propose, switch
@@ -122,7 +122,7 @@ class World:
         login = self.logins[who]
         assert login is not None
         token = Actor.token("7", "程序", who) if door == "token" else None
-        given = Keystroke(self.users[login].pk, verdict, f"{door}:{login}:{code}", door, token=token)
+        given = DirectDecision(self.users[login].pk, verdict, f"{door}:{login}:{code}", door, token=token)
         return decide_as_user(Proposal.objects.get(code=code), given, self.deeds.executors)
 
     def tie(self, who: str, login: str | None) -> None:
@@ -162,7 +162,7 @@ class World:
 
     def let_expire(self, code: str) -> None:
         Proposal.objects.filter(code=code).update(expires_at=timezone.now() - timedelta(seconds=1))
-        expiry.expire_overdue()
+        approvals.expire_overdue()
         self.closed[code] = "expired"
         del self.open[code]
 
@@ -233,6 +233,7 @@ class Approvals(RuleBasedStateMachine):
         self.world.check()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_approvals_follow_the_rules_in_any_order(templates: Templates) -> None:
     Approvals.templates = templates
@@ -272,6 +273,7 @@ def walk(world: World, dice: random.Random) -> None:
         world.let_expire(next(iter(world.open)))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", range(4))
 def test_approvals_follow_the_rules_on_a_long_walk(number: int) -> None:

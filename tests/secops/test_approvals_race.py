@@ -10,9 +10,10 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Action, Proposal, Role, Staff
-from secops_agent.services.decisions import approvals, expiry
+from secops_agent.services.decisions import approvals
 from secops_agent.services.decisions.proposals import new_code
 from secops_agent.services.decisions.requests import Executors
+from secops_agent.services.faults import Conflict
 from tests.secops.decisions_aid import Deeds, company, decide, decision_request, propose, the
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -139,7 +140,7 @@ def test_overdue_proposals_expire_once_and_it_is_told() -> None:
     config = company()
     code = propose(config, "zhao")
     Proposal.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert sum(at_once([expiry.expire_overdue, expiry.expire_overdue])) == 1
+    assert sum(at_once([approvals.expire_overdue, approvals.expire_overdue])) == 1
     assert the(code).state == "expired"
     assert OutboxRow.objects.filter(text__contains="已过期").count() == 1
     assert "已过期" in decide(config, code, "approve", "wang").text
@@ -149,7 +150,8 @@ def test_same_request_again_keeps_its_code_until_it_is_decided() -> None:
     config = company()
     code = propose(config, "zhao")
     assert propose(config, "zhao") == code
-    assert propose(config, "zhao", conversation="cid-other") != code
+    with pytest.raises(Conflict, match=code):
+        propose(config, "zhao", conversation="cid-other")
     decide(config, code, "reject", "wang")
     assert propose(config, "zhao") != code
 

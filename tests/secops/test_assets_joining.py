@@ -4,7 +4,6 @@ import pytest
 
 from secops_agent.models import (
     Alert,
-    AlertTally,
     Asset,
     AssetKey,
     Component,
@@ -13,7 +12,7 @@ from secops_agent.models import (
     History,
 )
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import tallies
+from secops_agent.services.alerts.statistics import statistics
 from secops_agent.services.assets import inventory
 from secops_agent.services.intake.writers import joining
 from secops_agent.services.records import AssetRecord, Key
@@ -51,6 +50,7 @@ def rows(model):
     return list(model.objects.order_by("id").values())
 
 
+@pytest.mark.slow
 def test_everything_goes_to_the_older_asset(database):
     store(by_agent(tags=("web",)), finding(by_agent(), "A"), component(by_agent(), "a"))
     store(
@@ -80,9 +80,8 @@ def test_everything_goes_to_the_older_asset(database):
 def test_statistics_by_asset_follow(database):
     store(by_agent(), by_mac(), alert("a", assets=(by_agent(), by_mac())), alert("b", assets=(by_mac(),)))
     store(bridge())
-    tallies.compact()
-    counted = AlertTally.objects.filter(dimension="asset", span="d").values_list("value", "count")
-    assert list(counted) == [(str(only().pk), 2)]
+    counted = statistics(group_by="asset").groups
+    assert [(each.value, each.count) for each in counted] == [(str(only().pk), 2)]
 
 
 def test_what_a_person_decided_of_the_younger_wins(database):

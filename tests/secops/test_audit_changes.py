@@ -20,7 +20,7 @@ from django.utils import timezone
 from bifang.channels.models import InboxRow, State
 from bifang.core.models import Switch, SystemConfig
 from secops_agent.models import Alert, ApiToken, Asset, AuditRecord, Finding, Runbook, SlaTarget, Staff
-from secops_agent.services.audit import chain
+from secops_agent.services.audit import chain, verification
 from secops_agent.services.audit.trail import FIELDS, plain
 from secops_agent.services.people.staff import leave_organisation
 from tests.admin_pages import SECRET, dingtalk, serve_plain_static, superuser
@@ -85,7 +85,7 @@ def config_values(config: SystemConfig, **changes: str) -> dict[str, str]:
     return {
         "name": config.name, "enabled": "on", "revision": str(config.revision), "client_id": config.client_id,
         "client_secret": "", "use_stream_push": "on", "notifications_enabled": "on", "default_role": "viewer",
-        "edition": "standard", "card_streaming": "auto", **changes,
+        "edition": "standard", "card_streaming": "auto", "model_offers": "write", **changes,
     }  # fmt: skip
 
 
@@ -106,6 +106,7 @@ def assert_no_secrets() -> None:
     assert "bf_" not in everything
 
 
+@pytest.mark.slow
 def test_configurations(root: Client) -> None:
     config = dingtalk("机器人")
     assert told(f"config:{config.pk}").actor_kind == "system"
@@ -129,6 +130,7 @@ def test_configurations(root: Client) -> None:
     assert_no_secrets()
 
 
+@pytest.mark.slow
 def test_switches_tokens_and_people(root: Client) -> None:
     root.post(page("switch", "set", "read_only"), {"on": "1"})
     record = told("switch:read_only")
@@ -164,6 +166,7 @@ def test_switches_tokens_and_people(root: Client) -> None:
     assert_no_secrets()
 
 
+@pytest.mark.slow
 def test_the_estate_by_api_and_by_admin(root: Client) -> None:
     estate(1)
     token = with_token("read", "write")
@@ -190,6 +193,7 @@ def test_the_estate_by_api_and_by_admin(root: Client) -> None:
     assert told(f"runbook:{runbook.pk}").what == f"处置手册 {runbook.pk}：删除"
 
 
+@pytest.mark.slow
 def test_accounts_and_what_else_the_admin_changes(root: Client) -> None:
     root.post(page("group", "add"), {"name": "夜班"})
     record = told("group:")
@@ -243,6 +247,7 @@ def _no_audit() -> None:
             )
 
 
+@pytest.mark.slow
 def test_what_cannot_be_recorded_is_not_done(root: Client) -> None:
     estate(1)
     config, alert, asset, boss = (
@@ -306,6 +311,6 @@ def test_what_is_not_done_is_not_recorded(root: Client, monkeypatch: pytest.Monk
 def test_changes_are_sealed_like_everything_else(root: Client) -> None:
     root.post(page("switch", "set", "read_only"), {"on": "1"})
     assert chain.seal() == 1
-    assert chain.verify().faults == ()
+    assert verification.verify().faults == ()
     AuditRecord.objects.update(what="什么也没发生")
-    assert chain.verify().faults
+    assert verification.verify().faults

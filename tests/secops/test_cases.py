@@ -59,6 +59,7 @@ def at_once(*jobs: Callable[[], Any]) -> list[Any]:
     return results
 
 
+@pytest.mark.slow
 def test_a_case_is_as_grave_as_its_gravest_alert_and_names_who_made_it() -> None:
     low, grave = alerts(1, severity="low") + sorted(
         store(alert("x", severity="critical")).created_ids["alert"]
@@ -278,6 +279,7 @@ def test_deleted_alerts_leave_the_case_its_number() -> None:
     assert "加入告警" in as_markdown(incident_report(case.id))
 
 
+@pytest.mark.slow
 def test_the_demo_has_three_and_takes_them_along() -> None:
     call_command("load_demo", verbosity=0)
     assert list(Case.objects.order_by("pk").values_list("pk", "status")) == [

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from secops_agent.llm.offline import understand
 from secops_agent.models import Alert, Case, CaseTask, Proposal
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import orders
@@ -12,7 +11,7 @@ from secops_agent.services.people.staff import find_person
 from secops_agent.services.records import Indicator
 from tests.secops.decisions_aid import company, talk
 from tests.secops.inventory_aid import alert, store
-from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
 
 _ORDERS: list[tuple[str, str, dict[str, Any]]] = [
     ("把告警 12 和 15 并成事件", "create_case", {"alerts": "12,15"}),
@@ -44,7 +43,7 @@ _NEITHER = (
     "要不要关闭事件 3 真实攻击", "关闭事件 3 真实攻击吗", "同事说关闭事件 3 真实攻击", "如果再发生就关闭事件 3 误报",
     "不要把告警 12 和 15 并成事件", "把告警 12 和 15 并成事件？", "事件 3 不要交给李四", "事件 3 交给李四了", "事件 3 交给谁",
     "事件 3 加任务 要不要重装吗", "把事件 5 并入事件 3 了吗", "刚才把事件 5 并入事件 3", "关闭事件 3 不是误报",
-    "「把告警 12 和 15 并成事件」", "把所有告警并成事件", "事件 3 交给李四，然后封禁 203.0.113.5", "怎么把告警 12 和 15 并成事件",
+    "「把告警 12 和 15 并成事件」", "把所有告警并成事件", "怎么把告警 12 和 15 并成事件",
     "请问 把告警 12 和 15 并成事件", "@李四 把告警 12 和 15 并成事件",
 )  # fmt: skip
 _TOOLS = {tool for _, tool, _ in _ORDERS}
@@ -61,7 +60,7 @@ def test_exact_forms_are_understood(text: str, tool: str, arguments: dict[str, A
 def test_anything_more_is_no_order_about_a_case(text: str) -> None:
     found = understand(text, LEXICON, NOW, asker=ASKER)
     assert found.intent is None or found.intent.tool not in _TOOLS
-    assert found.offer is None or found.offer.tool not in _TOOLS
+    assert all(one.tool not in _TOOLS for one in found.offers)
 
 
 def code(text: str) -> str:
@@ -85,6 +84,7 @@ class TestTalking:
         assert who is not None
         return orders.create(ids, Actor.person(who, "dingtalk"), "一件事").case.id
 
+    @pytest.mark.slow
     def test_from_two_alerts_to_a_closed_case(self) -> None:
         config = company()
         one, two, three = self.alerts()

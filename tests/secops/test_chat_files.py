@@ -10,7 +10,7 @@ import pytest
 
 from bifang.channels.models import OutboxRow
 from bifang.core.errors import RemoteError
-from secops_agent.agent.attachments import Attachment
+from secops_agent.agent.acting.attachments import Attachment
 from secops_agent.models import (
     Alert,
     Asset,
@@ -203,6 +203,7 @@ def test_what_its_name_tells_is_refused_without_a_download(name: str, body: byte
     assert sent.fetched == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "words"),
     [

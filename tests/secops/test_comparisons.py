@@ -53,6 +53,7 @@ def let_claims_end(until=NOW + timedelta(days=3650)):
     assert rows.update(claimed_until=timezone.now() - timedelta(seconds=1))
 
 
+@pytest.mark.slow
 def test_what_a_dead_import_stored_is_compared_by_others_once(database, dying):
     dying(AFFECTED, installed())
     assert comparisons.compare_left() == 0, "it might still be alive"
@@ -152,6 +153,7 @@ def test_two_comparisons_at_once_make_one_finding(database, monkeypatch):
     assert Finding.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_two_comparisons_at_once_tell_once_that_it_is_gone(database, monkeypatch):
     store(AFFECTED, installed())
     Component.objects.update(active=False)

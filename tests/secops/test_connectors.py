@@ -21,7 +21,7 @@ from bifang.core.errors import ConfigError, InvalidInput
 from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
 from bifang.core.sealed import Sealed
-from secops_agent.connectors.registry import settings_for
+from secops_agent.connectors.registry import connector_of
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff
 from secops_agent.services.actors import Actor
@@ -141,6 +141,7 @@ async def _hang_up(request: web.Request) -> web.Response:
     return web.Response()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
@@ -236,11 +237,10 @@ def test_a_connector_that_cannot_be_used_stops_no_other() -> None:
     SystemConfig.objects.filter(pk=bad.pk).update(params=loose)
     order()
     (work,) = actions.claim("me")
-    chosen = settings_for(work)
-    assert chosen is not None
+    chosen = connector_of(work, HttpClient())
     assert chosen.name == "好的"
     with pytest.raises(ConfigError, match="接口地址不能使用"):
-        settings_for(replace(work, tool="isolate_host"))
+        connector_of(replace(work, tool="isolate_host"), HttpClient())
 
 
 def test_undo_needs_an_action_that_was_done_and_somebody_to_approve() -> None:
@@ -298,6 +298,7 @@ class TestCrash:
         Action.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
         return taken
 
+    @pytest.mark.slow
     def test_before_the_call_it_is_taken_up_again(self) -> None:
         order()
         late = self.die_after("claim")

@@ -14,7 +14,7 @@ from bifang.channels.worker import WorkerLoop
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
-from secops_agent.agent.controls import NOTHING_RUNS, STOPPED, handle_control, read_control
+from secops_agent.agent.acting.controls import NOTHING_RUNS, STOPPED, handle_control, read_control
 from secops_agent.agent.policy import ModelWithheld, Policy
 from secops_agent.services.people.limits import PER_MINUTE, PersonLimiter
 from tests.channels.boxes import Recorder
@@ -81,6 +81,7 @@ def send(config: SystemConfig, loop: WorkerLoop, text: str, who: str = "li", whe
     loop.wake()
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_stop_ends_the_senders_own_turn_in_that_conversation_only(database: Database) -> None:
     config, slow, channel = company(), Slow(), Recorder()
@@ -113,11 +114,11 @@ def test_stop_voids_the_turn_of_another_process(database: Database) -> None:
     config = company()
     inbox.store([Incoming(config.pk, "chat", "m1", "cid", "li", "问", {}, ReplyTarget("cid", False, "li"))])
     from bifang.channels.consumer import cancel
-    from bifang.channels.inbox import Finished, claim, finish
+    from bifang.channels.inbox import claim, finish
 
     (turn,) = claim("elsewhere", 10)
     assert asyncio.run(cancel(config.pk, "li", "cid")) == 1
-    assert finish([Finished(turn, (Reply("迟到"),))]) == [False]
+    assert finish([(turn, TurnResult((Reply("迟到"),)))]) == [False]
     assert told() == []
 
 
@@ -167,6 +168,7 @@ def test_rate_limit_holds_in_the_agent(database: Database) -> None:
     assert stop[0].text == NOTHING_RUNS
 
 
+@pytest.mark.slow
 def test_model_is_withheld_within_two_seconds_of_the_switch(database: Database) -> None:
     qwen, _ = configs.save("qwen", "千问", True, {"api_key": "sk-whatever-key"})
 

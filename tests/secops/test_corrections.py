@@ -58,6 +58,7 @@ def act(client: Client, row: Correction, name: str) -> Any:
     return client.post(reverse(LIST), given, follow=True)
 
 
+@pytest.mark.slow
 def test_who_may_not_read_what_people_write_sees_none_of_it(settings: Any, tmp_path: Any) -> None:
     serve_plain_static(settings, tmp_path)
     row, client = some(), member(Role.ANALYST)
@@ -71,6 +72,7 @@ def test_who_may_not_read_what_people_write_sees_none_of_it(settings: Any, tmp_p
     assert "漏了 web-02" in text_of(reader(Role.ADMIN).get(page))
 
 
+@pytest.mark.slow
 def test_it_becomes_a_draft_once(settings: Any, tmp_path: Any) -> None:
     serve_plain_static(settings, tmp_path)
     row, client = some(), reader(Role.RESPONDER)
@@ -98,6 +100,7 @@ def test_it_becomes_a_case_once_somebody_said_what_is_right(settings: Any, tmp_p
     assert _question(json.loads(corrections.case_of(Correction(question="你好", tool="none")))).tool is None
 
 
+@pytest.mark.slow
 def test_investigation_that_is_no_use_waits_there_and_its_case_can_be_exported(
     settings: Any, tmp_path: Any
 ) -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secops_agent.agent.drafts import Drafts
-from secops_agent.agent.placeholders import mask
-from secops_agent.agent.verification import mark_unknown
+from secops_agent.agent.llms.placeholders import mask
+from secops_agent.agent.turn.drafts import Drafts
+from secops_agent.agent.turn.grounding import Sources, check
 from secops_agent.llm.types import Completion, Delta, OnDelta, Request
 from tests.scripted_model import Scripted, call
 from tests.secops.demo_aid import Sink, agent, asking, demo
@@ -60,6 +60,7 @@ def test_nothing_unknown_is_shown_without_its_mark(value: str) -> None:
     assert shown.count("（未核实）") == 2
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from([*SECRETS, *UNKNOWN, "10.0.0.5", "主机", "，", " ", "\n", "ok", "**10.0.0.5**"]),
@@ -68,7 +69,7 @@ def test_nothing_unknown_is_shown_without_its_mark(value: str) -> None:
 )
 def test_whole_draft_is_a_beginning_of_the_final_text(pieces: list[str]) -> None:
     text = "。".join(pieces)  # glued together they are other names
-    final = mark_unknown(mask(text), ["10.0.0.5"])
+    final = check(mask(text), Sources(("10.0.0.5",)))
     shown = readable(text, ("10.0.0.5",))
     assert final.startswith(shown)
 
@@ -84,6 +85,7 @@ class Typing(Scripted):
         return completion
 
 
+@pytest.mark.slow
 def test_growing_answer_in_a_group_is_filtered(demo: Any) -> None:
     said = "web-01（10.0.0.5）连过 198.51.100.9 和 evil.example.com，密码是 Hunter2-Zebra ，请尽快更换并通知负责人处理，谢谢大家。"
     sink = Sink()
@@ -91,7 +93,7 @@ def test_growing_answer_in_a_group_is_filtered(demo: Any) -> None:
     async def run() -> Any:
         made = agent(Typing([call("get_asset", asset="web-01"), said]))
         try:
-            return await made.answer(asking("查一下那台机器", group=True, quoted="web-01 不对劲"), sink)
+            return await made.answer(*asking("查一下那台机器", group=True, quoted="web-01 不对劲"), sink)
         finally:
             await made.close()
 

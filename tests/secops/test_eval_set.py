@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+from secops_agent.agent.service import NOT_DONE
 from secops_agent.llm.types import Request
 from secops_agent.tools.registry import BY_NAME
 from tests.scripted_model import Scripted, ScriptedModels, call
@@ -52,6 +53,7 @@ def measure(questions: list[Question], script: Any = None) -> list[Score]:
 _configured: list[int] = []
 
 
+@pytest.mark.slow
 def test_offline_mode_answers_the_whole_set(demo):
     questions = read_questions()
     assert len(questions) >= 150
@@ -79,6 +81,7 @@ def act(request: Request) -> Any:
     ]
 
 
+@pytest.mark.slow
 def test_what_must_start_nothing_starts_nothing_whatever_the_model_wants(demo):
     sentences = read_must_not()
     assert len({one.text for one in sentences}) >= 90
@@ -88,12 +91,13 @@ def test_what_must_start_nothing_starts_nothing_whatever_the_model_wants(demo):
         {run.call.name for run in one.answered.outcome.tool_runs} for one in scores if one.answered.outcome
     ]
     assert sum("block_ip" in tools for tools in called) >= 30, "the model was asked, and it acted"
-    assert not [one.question.text for one in scores if "已为您封禁" in one.answered.text]
+    claimed = [one.answered.text for one in scores if "已为您封禁" in one.answered.text]
+    assert all(NOT_DONE in text for text in claimed), "what was never done is corrected beneath"
 
 
 def test_wrong_tool_and_invented_figures_are_faults(demo):
     (found,) = measure(
-        [Question("web-01 的信息", "get_asset")], lambda request: "共 37 起事件，王五说 90% 已修复。"
+        [Question("web-01 的信息", "get_asset")], lambda request: "共 8637 起事件，王五说 90% 已修复。"
     )
     assert found.call_faults == ()
     assert found.invented == ("90%", "王五"), "what is marked is no fault"

@@ -27,7 +27,9 @@ LISTS = {
     "alerts of an asset": lambda pk: triage.search(AlertFilter(asset_id=pk)),
     "alerts of a source": lambda pk: triage.search(AlertFilter(source="suricata")),
     "alerts of a person": lambda pk: triage.search(AlertFilter(assignee_id=1)),
-    "alert statistics": lambda pk: triage.statistics(later(hours=-24, minutes=-7), group_by="asset"),
+    "alert statistics": lambda pk: triage.statistics(
+        AlertFilter(since=later(hours=-24, minutes=-7)), "asset"
+    ),
     "assets": lambda pk: inventory.search(AssetFilter()),
     "assets of a type": lambda pk: inventory.search(AssetFilter(asset_type="host")),
     "components": lambda pk: inventory.components(pk),

@@ -17,6 +17,7 @@ def states():
     return dict(Finding.objects.order_by("rule_id").values_list("rule_id", "state"))
 
 
+@pytest.mark.slow
 def test_state_goes_through_its_life(database):
     asset = host()
     store(finding(asset, "A"), finding(asset, "B"), scan(asset))

@@ -11,9 +11,10 @@ from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnRe
 from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
 from secops_agent.agent.policy import CONTROL_REPLIES, DAY_S, Policy
-from secops_agent.agent.service import Agent, Asking
-from secops_agent.models import Proposal
+from secops_agent.agent.service import Agent, Talk
+from secops_agent.models import Proposal, Role
 from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
+from secops_agent.services.people.staff import Person
 from tests.channels.boxes import Recorder
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -45,7 +46,8 @@ class Stage:
         async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
             if not agents:
                 agents.append(self._agent())
-            return await agents[0].answer(Asking(turn, "corp", turn.sender_id, turn.sender_id, True), sink)
+            sender = Person("corp", turn.sender_id, turn.sender_id, Role.NONE)
+            return await agents[0].answer(turn, Talk(sender, turn.text, is_group=True), sink)
 
         async def close() -> None:
             for agent in agents:
@@ -96,6 +98,7 @@ def stage(database: Database) -> Stage:
     return Stage(database)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_someone_without_a_role_is_told_once_a_day(stage: Stage) -> None:
     with stage.running():
@@ -112,6 +115,7 @@ def test_someone_without_a_role_is_told_once_a_day(stage: Stage) -> None:
     assert "没有使用权限" in silent[0].last_error
 
 
+@pytest.mark.slow
 def test_controls_are_carried_out_and_answered_a_few_times_only(stage: Stage) -> None:
     with stage.running():
         stage.say("li", *["停止"] * 45, urgent=True)
@@ -122,6 +126,7 @@ def test_controls_are_carried_out_and_answered_a_few_times_only(stage: Stage) ->
         assert Proposal.objects.get(code=code).state == "approved"
 
 
+@pytest.mark.slow
 def test_control_beyond_the_allowance_still_decides_and_says_so(stage: Stage) -> None:
     with stage.running():
         stage.say("wang", *["停止"] * 10, urgent=True)

@@ -9,6 +9,7 @@ from tests.acceptance.processes import clean_environment, run, uncounted
 from tests.databases import Database
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["importers", "api"])
 def test_hostile_bodies_cost_little(door: str, database: Database) -> None:
     (database.data_dir / "static").mkdir()

@@ -29,6 +29,7 @@ def waiting() -> int:
         return int(cursor.fetchone()[0])
 
 
+@pytest.mark.slow
 def test_import_of_many_alerts_locks_them_in_the_order_of_people(database: Database) -> None:
     """Whatever the order of the file: people lock alerts by their keys, oldest first (`cases.membership`)."""
     import_all(*range(MANY), number=0)

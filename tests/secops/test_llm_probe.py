@@ -130,6 +130,7 @@ def server() -> Iterator[FakeOpenAI]:
         yield fake
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_page_mends_the_address_tries_and_lets_choose(page: None, server: FakeOpenAI) -> None:
     client = superuser()
@@ -155,6 +156,7 @@ def test_page_mends_the_address_tries_and_lets_choose(page: None, server: FakeOp
     assert config.params["context_window"] == 32768
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_model_page_says_what_comes_next_until_a_robot_uses_it(page: None, server: FakeOpenAI) -> None:
     client, given = superuser(), {"base_url": server.base_url, "model": ""}

@@ -157,6 +157,7 @@ async def test_user_text_that_names_a_file_is_sent_as_text(fake: FakeDashScope, 
     assert len(fake.seen) == 3
 
 
+@pytest.mark.slow
 async def test_two_hundred_calls_run_side_by_side() -> None:
     await qwen_session.warm_up()
     async with FakeDashScope(api_keys={KEY}, together=200) as fake:

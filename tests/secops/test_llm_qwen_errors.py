@@ -79,6 +79,7 @@ TABLE: list[tuple[Reply, type[BifangError], str, bool, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reply", "kind", "code", "permanent", "said"), TABLE)
 async def test_failure_is_told_in_chinese_without_secrets(
     fake: FakeDashScope,
@@ -142,6 +143,7 @@ async def test_refused_connection_names_the_network() -> None:
     assert "连不上通义千问" in error.message
 
 
+@pytest.mark.slow
 async def test_model_works_again_after_every_failure(fake: FakeDashScope) -> None:
     fake.script(Broken("cut"), Fail(500, "InternalError"), Broken("stall"))
     for _ in range(3):

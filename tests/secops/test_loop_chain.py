@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bifang.core.errors import BifangError, RateLimited, RemoteError
-from secops_agent.agent.limits import TurnLimits
-from secops_agent.agent.loop import run
-from secops_agent.agent.outcome import TurnOutcome
+from secops_agent.agent.turn.limits import TurnLimits
+from secops_agent.agent.turn.loop import run
+from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.llm.types import Completion, Delta, Message, OnDelta, Request, Terms, Usage
 from tests.scripted_model import Scripted, call
 from tests.secops.test_loop_turns import ASKED, Estate

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
-from secops_agent.agent.limits import TurnLimits
-from secops_agent.agent.loop import run
-from secops_agent.agent.outcome import TurnOutcome
+from secops_agent.agent.turn.limits import TurnLimits
+from secops_agent.agent.turn.loop import run
+from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.llm.types import Message, Request
+from secops_agent.tools.frames import FRAMES
 from tests.scripted_model import Scripted, call
 from tests.secops.test_loop_turns import ASKED, Estate
 
@@ -191,7 +192,7 @@ async def test_offline_grammar_is_driven_by_the_same_loop() -> None:
     from secops_agent.llm.offline.lexicon import Lexicon
     from secops_agent.llm.offline.model import Offline
 
-    offline = Offline(Lexicon(), datetime.now(UTC))
+    offline = Offline(Lexicon(), datetime.now(UTC), FRAMES)
     outcome = await run(offline, (Message("user", "你好"),), Estate().box(), TurnLimits())
     assert "离线模式" in outcome.text
     assert outcome.model == "离线模式"

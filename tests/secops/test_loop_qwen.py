@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from secops_agent.agent.limits import TurnLimits
-from secops_agent.agent.loop import run
+from secops_agent.agent.turn.limits import TurnLimits
+from secops_agent.agent.turn.loop import run
 from secops_agent.llm import qwen_session
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from tests.fake_dashscope import Calls, Fail, FakeDashScope, Reply, Say, text_of
@@ -46,6 +46,7 @@ async def test_whole_turn_over_the_wire(fake: FakeDashScope, model: str) -> None
     assert outcome.usage.input_tokens == 424
 
 
+@pytest.mark.slow
 async def test_hundred_turns_run_side_by_side() -> None:
     async with FakeDashScope(answer=alert_reader, together=100) as fake:
         qwen = Qwen(QwenSettings("通义千问", "qwen-plus", "sk-test", base_url=fake.base_url, endpoint="text"))

@@ -123,6 +123,7 @@ def test_coordinates_hold_epoch_platform_and_source_package():
     assert component_coordinates("pkg:pypi/Foo_Bar@1", "Foo_Bar", "1", "").package == "foo-bar"
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_new_advisory_meets_known_components(database):
     old, new, odd = host("app-01"), host("app-02"), host("app-03")
@@ -137,6 +138,7 @@ def test_new_advisory_meets_known_components(database):
     assert found.affected[0].sources == ("bifang",)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_new_component_meets_known_advisory_and_leaves_again(database):
     asset = host("app-01")

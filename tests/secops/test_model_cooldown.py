@@ -14,10 +14,10 @@ from bifang.core import configs, db
 from bifang.core.backoff import Backoff
 from bifang.core.errors import RemoteError
 from bifang.core.models import SystemConfig
-from secops_agent.agent import cooldown
-from secops_agent.agent.limits import TurnLimits
+from secops_agent.agent.llms import models
 from secops_agent.agent.service import Agent
-from secops_agent.agent.toolbox import REFUSING
+from secops_agent.agent.turn.limits import TurnLimits
+from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.llm.types import Message, Request
 from secops_agent.models import Role
 from secops_agent.services.people.staff import Person
@@ -45,7 +45,7 @@ class Estate:
     async def ask(self) -> str:
         return (await say(self.agent, self.robot, "li", "什么是勒索软件")).replies[0].text
 
-    async def fail(self, times: int = cooldown.FAILURES) -> None:
+    async def fail(self, times: int = models.FAILURES) -> None:
         self.fake.script(*[DOWN] * times)
         for _ in range(times):
             assert "没有作答" in await self.ask()
@@ -108,7 +108,7 @@ def test_a_rest_that_is_over_is_tried_by_one_question_and_lengthened_by_its_fail
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(cooldown, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(models, "monotonic", lambda: clock[0])
     monkeypatch.setattr(Backoff, "next", lambda self: 30.0)
 
     async def act(estate: Estate) -> None:

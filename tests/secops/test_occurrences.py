@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bifang.core import retention
 from secops_agent.models import Alert, AlertEvent
-from secops_agent.services.alerts import occurrences, words
+from secops_agent.services.alerts import mentioned, occurrences, words
 from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
@@ -26,6 +26,7 @@ def aged(database):
     Alert.objects.update(created_at=later(days=-100))
 
 
+@pytest.mark.slow
 def test_marks_beyond_the_retention_go_and_counts_stay(aged):
     assert occurrences.drop_old(DUE) == 4
     assert sorted((NOW - at).days for at in AlertEvent.objects.values_list("at", flat=True)) == [
@@ -40,6 +41,7 @@ def test_marks_beyond_the_retention_go_and_counts_stay(aged):
     assert occurrences.drop_old(DUE) == 0
 
 
+@pytest.mark.slow
 def test_an_old_file_that_was_read_lately_still_counts_once(aged):
     old = alert("b", at=later(days=-50))
     store(old)
@@ -68,6 +70,7 @@ def test_what_runs_by_itself_is_scheduled_once(database):
     assert functions == sorted(
         [
             words.JOB,
+            mentioned.JOB,
             comparisons.JOB,
             jobs.RECOVERY,
             jobs.SWEEP,

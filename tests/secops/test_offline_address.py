@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from secops_agent.llm.offline import ACTION_TOOLS, Lexicon, Understanding, find_control, understand
+from secops_agent.llm.offline import ACTION_TOOLS, Lexicon, Understanding, find_control
 from secops_agent.llm.offline.normalization import normalize
-from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
 
 _ROWS = (Path(__file__).parent / "offline_corpus" / "actions.tsv").read_text(encoding="utf-8").splitlines()
 ORDERS = [row.split("\t")[0] for row in _ROWS if row and row[0] not in "/／@"]
@@ -26,6 +26,7 @@ def acts(text: str) -> bool:
     return said(text).split(" ")[0] in ACTION_TOOLS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["@李四 ", "@李四，", "@所有人 ", "@李四\u2005", "@王五 @李四 ", "@毕方 @李四 "]
 )
@@ -33,6 +34,7 @@ def test_an_order_to_somebody_else_is_none_for_the_robot(name: str) -> None:
     assert [text for text in ORDERS[::3] if acts(name + text)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["@毕方 ", "@小毕 ", "@Bifang ", "@机器人 ", "@毕方安全助手 "])
 def test_an_order_to_the_robot_by_its_name_stays_one(name: str) -> None:
     assert [text for text in ORDERS[::3] if said(name + text) != said(text)] == []
@@ -48,11 +50,13 @@ def test_a_question_to_somebody_else_is_answered() -> None:
     assert said("@李四 今天有哪些高危告警") == said("今天有哪些高危告警")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hurry", ["别磨叽了，", "不要犹豫，", "别等了！", "别拖了 "])
 def test_hurry_before_an_order_changes_nothing(hurry: str) -> None:
     assert [text for text in ORDERS[::4] if said(hurry + text) != said(text)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["别犹豫要不要", "别拖到", "别等李四", "别急着", "别"])
 def test_a_negation_that_looks_like_hurry_stays_one(before: str) -> None:
     assert [text for text in ORDERS[::4] if acts(before + text)] == []

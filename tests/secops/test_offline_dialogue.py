@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from secops_agent.llm.offline import COMMANDS, Control, Intent, Understanding, render_help, understand
-from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
+from secops_agent.llm.offline import COMMANDS, Control, Intent, Understanding, render_help
+from secops_agent.says import PLACEHOLDERS
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
 
 
 def ask(text: str, last: Intent | None = None) -> Understanding:
@@ -18,6 +19,18 @@ def is_understood(found: Understanding) -> bool:
     return bool(found.intent or found.control or found.category)
 
 
+def filled(line: object) -> str:
+    """With something in the place of each placeholder."""
+    text = str(line)
+    for word, real in zip(
+        PLACEHOLDERS,
+        ("203.0.113.5", "web-01", "12", "K7M2QX", "CVE-2021-44228", "李四", "web-01", "扫描"),
+        strict=True,
+    ):
+        text = text.replace(word, real)
+    return text
+
+
 def talk(*sentences: str) -> tuple[str, dict[str, Any]]:
     """The last of several sentences, each a follow-up of the one before."""
     last: Intent | None = None
@@ -27,6 +40,7 @@ def talk(*sentences: str) -> tuple[str, dict[str, Any]]:
     return last.tool, dict(last.arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sentences", "tool", "arguments"),
     [
@@ -34,12 +48,16 @@ def talk(*sentences: str) -> tuple[str, dict[str, Any]]:
         (
             ["高危告警", "那昨天的呢"],
             "list_alerts",
-            {"severity": "high", "since_hours": 35, "until_hours": 10},
+            {"severity": "high", "since_hours": 35, "until_hours": 10, "period": "yesterday"},
         ),
-        (["昨天的告警", "那今天的呢"], "list_alerts", {"since_hours": 11}),
+        (["昨天的告警", "那今天的呢"], "list_alerts", {"since_hours": 11, "period": "today"}),
         (["高危告警", "web-01 的呢"], "list_alerts", {"severity": "high", "asset": "web-01"}),
-        (["今天的告警", "按级别统计一下"], "alert_statistics", {"since_hours": 11, "group_by": "severity"}),
-        (["今天的告警", "前5条"], "list_alerts", {"since_hours": 11, "limit": 5}),
+        (
+            ["今天的告警", "按级别统计一下"],
+            "alert_statistics",
+            {"since_hours": 11, "period": "today", "group_by": "severity"},
+        ),
+        (["今天的告警", "前5条"], "list_alerts", {"since_hours": 11, "period": "today", "limit": 5}),
         (["看下 web-01", "它有什么漏洞"], "list_vulnerabilities", {"asset": "web-01"}),
         (["web-01 的漏洞", "db-02 呢"], "list_vulnerabilities", {"asset": "db-02"}),
         (["web-01 的告警", "它的负责人是谁"], "get_asset", {"asset": "web-01"}),
@@ -122,7 +140,8 @@ def test_small_talk_has_its_category(said: str, category: str) -> None:
 
 
 def test_every_command_of_the_help_is_understood_as_it_is_shown() -> None:
-    assert [command.usage for command in COMMANDS if not is_understood(ask(command.usage))] == []
+    said = [filled(command.usage) for command in COMMANDS]
+    assert [line for line in said if not is_understood(ask(line))] == []
     assert all(command.usage in render_help() for command in COMMANDS)
 
 
@@ -136,15 +155,12 @@ def test_a_command_without_its_object_shows_its_usage() -> None:
     ("said", "hint"),
     [
         ("封禁 203.0.113.0/24", "网段"),
-        ("关闭告警 12 和 13", "逐条"),
-        ("解封 203.0.113.5", "解除"),
         ("隔离 web-99", "资产库里没有"),
         ("如果再扫描就封禁 203.0.113.5", "条件句"),
         ("不要封禁 203.0.113.5", "好的"),
         ("老板说把 web-01 隔离", "引用或转述"),
         ("刚封禁 203.0.113.5", "已经发生"),
         ("打算封禁 203.0.113.5", "建议或打算"),
-        ("封禁", "写明对象"),
     ],
 )
 def test_a_refused_action_says_why(said: str, hint: str) -> None:
@@ -154,14 +170,24 @@ def test_a_refused_action_says_why(said: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("严重的资产", "严重"),
+        ("暴露在公网的告警", "暴露在公网的"),
+        ("有哪些告警发生超过300次还没人理", "超过300次"),
+    ],
+)
+def test_a_condition_that_cannot_be_taken_is_asked_back(said: str, word: str) -> None:
+    found = understand(said, LEXICON, NOW)
+    assert found.intent is None
+    assert f"「{word}」" in found.question
+
+
+@pytest.mark.parametrize(
     ("said", "unused"),
     [
-        ("web-01 和 web-02 的漏洞", ("web-02",)),
-        ("有哪些属于赵六的漏洞", ("赵六",)),
+        ("web-01 和 web-02 的漏洞", ()),
         ("上周新出现的高危漏洞", ("上周",)),
-        ("严重的资产", ("严重",)),
-        ("暴露在公网的告警", ("暴露在公网的",)),
-        ("它有什么漏洞", ("它",)),
         ("昨天未处理的高危告警", ()),
         ("赵六手上没处理完的", ()),
     ],
@@ -210,7 +236,7 @@ def test_that_machine_is_the_one_of_the_alert() -> None:
 
 def test_suggestions_can_be_sent_as_they_are() -> None:
     for said in ("天气怎么样", "漏洞情况给个饼", "帮我订会议室", "asdf", "告警啊啊"):
-        assert all(is_understood(ask(sentence)) for sentence in ask(said).suggestions)
+        assert all(is_understood(ask(filled(line))) for line in ask(said).suggestions)
 
 
 def test_a_pasted_wall_of_text_is_not_taken_for_a_request() -> None:

@@ -2,12 +2,21 @@
 
 import json
 import time
+from datetime import datetime
 from statistics import median
 
-from secops_agent.llm.offline import READ_TOOLS, Intent, Lexicon, Offline, nearest_tools, understand
+import pytest
+
+from secops_agent.agent.llms.lexicon import CurrentLexicon
+from secops_agent.agent.llms.models import OfflineMode
+from secops_agent.llm.offline import READ_TOOLS, Intent, Lexicon
+from secops_agent.llm.offline.model import Offline
 from secops_agent.llm.types import Completion, Message, Request, ToolSpec
+from secops_agent.llm.understanding import reading
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.tools.frames import FRAMES
 from tests.secops.offline_corpus import read
-from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
 
 TOOLS = tuple(
     ToolSpec(name, name, {"type": "object"})
@@ -16,14 +25,17 @@ TOOLS = tuple(
 
 
 async def complete(*messages: Message, tools: tuple[ToolSpec, ...] = TOOLS) -> Completion:
-    return await Offline(LEXICON, NOW, asker=ASKER).complete(Request(messages, tools))
+    return await Offline(LEXICON, NOW, FRAMES, asker=ASKER).complete(Request(messages, tools))
 
 
 async def test_a_question_becomes_one_tool_call() -> None:
     found = await complete(Message("system", "规则"), Message("user", "今天的高危告警"))
     assert found.finish_reason == "tool_calls"
     (call,) = found.message.tool_calls
-    assert (call.name, json.loads(call.arguments)) == ("list_alerts", {"severity": "high", "since_hours": 11})
+    assert (call.name, json.loads(call.arguments)) == (
+        "list_alerts",
+        {"severity": "high", "since_hours": 11, "period": "today"},
+    )
 
 
 async def test_a_tool_result_is_shown() -> None:
@@ -33,6 +45,20 @@ async def test_a_tool_result_is_shown() -> None:
     found = await complete(Message("user", "今天的告警"), Message("assistant", ""), result)
     assert found.message.content.startswith("共 2 条告警")
     assert found.finish_reason == "stop"
+
+
+async def test_a_turn_reads_its_sentence_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = []
+    monkeypatch.setattr(
+        "secops_agent.llm.offline.model.understand",
+        lambda *args, **given: readings.append(args[0]) or understand(args[0], LEXICON, NOW, asker=ASKER),
+    )
+    known = CurrentLexicon()
+    known._lexicon, known._due = LEXICON, float("inf")
+    turn, said = OfflineMode(known, ASKER), Message("user", "今天的高危告警")
+    await turn.complete(Request((said,), TOOLS))
+    await turn.complete(Request((said, Message("assistant", ""), Message("tool", "共 2 条")), TOOLS))
+    assert readings == ["今天的高危告警"]
 
 
 async def test_a_result_that_is_no_json_is_shown_as_it_is() -> None:
@@ -50,7 +76,7 @@ async def test_an_instruction_in_a_result_starts_nothing() -> None:
 async def test_what_was_shown_gives_a_follow_up_its_meaning() -> None:
     last = Intent("list_alerts", {"since_hours": 11}, ("31", "30"))
     said = Request((Message("user", "第2条详情"),), TOOLS)
-    (call,) = (await Offline(LEXICON, NOW, ASKER, last).complete(said)).message.tool_calls
+    (call,) = (await Offline(LEXICON, NOW, FRAMES, ASKER, Focus(last)).complete(said)).message.tool_calls
     assert (call.name, json.loads(call.arguments)) == ("get_alert", {"alert_id": 30})
 
 
@@ -74,9 +100,12 @@ async def test_without_tools_it_says_what_it_cannot_do() -> None:
     assert "没有可用的工具" in found.message.content
 
 
-async def test_what_is_not_understood_gets_three_suggestions() -> None:
+async def test_what_is_not_our_subject_gets_one_line_and_three_suggestions() -> None:
     found = await complete(Message("user", "今天天气怎么样"))
-    assert found.message.content.count("\n- ") == 3
+    assert "我只回答本单位的告警、资产、漏洞、情报、值班和报告" in found.message.content
+    assert found.heard is not None
+    assert found.heard.unclear
+    assert len(found.heard.taps) == 3
 
 
 async def test_status_without_its_tool_is_answered_in_words() -> None:
@@ -85,13 +114,17 @@ async def test_status_without_its_tool_is_answered_in_words() -> None:
     assert call.name == "service_status"
 
 
+def nearest(text: str, lexicon: Lexicon, now: datetime) -> tuple[str, ...]:
+    return reading.nearest_tools(text, lexicon, now, FRAMES)
+
+
 def test_the_nearest_tools_come_first_and_never_act() -> None:
-    assert nearest_tools("哪台机器告警最多", LEXICON, NOW)[0] == "alert_statistics"
-    assert nearest_tools("调查 12", LEXICON, NOW)[0] == "investigate_alert"
-    found = nearest_tools("封禁 8.8.8.8 一天", LEXICON, NOW)
+    assert nearest("哪台机器告警最多", LEXICON, NOW)[0] == "alert_statistics"
+    assert nearest("调查 12", LEXICON, NOW)[0] == "investigate_alert"
+    found = nearest("封禁 8.8.8.8 一天", LEXICON, NOW)
     assert found
     assert set(found) <= READ_TOOLS
-    assert nearest_tools("啊" * 100_000, LEXICON, NOW)
+    assert nearest("啊" * 100_000, LEXICON, NOW)
 
 
 def lexicon_of(assets: int) -> Lexicon:
@@ -100,6 +133,7 @@ def lexicon_of(assets: int) -> Lexicon:
     return Lexicon.build(assets=[*hosts, *systems], people=[("lisi", "李四", "")], keywords=["WAF"])
 
 
+@pytest.mark.slow
 def test_a_sentence_takes_about_as_long_with_50000_assets_as_with_50() -> None:
     few, lexicon = lexicon_of(50), lexicon_of(50_000)
     ratios = []

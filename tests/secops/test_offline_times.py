@@ -2,10 +2,9 @@
 
 import pytest
 
-from secops_agent.llm.offline import understand
 from secops_agent.llm.offline.numerals import read_number
 from secops_agent.llm.offline.recurrence import read_recurrence
-from tests.secops.offline_lexicon import LEXICON, NOW
+from tests.secops.offline_lexicon import LEXICON, NOW, understand
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_a_duration_becomes_minutes(said: str, minutes: int) -> None:
 @pytest.mark.parametrize(
     ("said", "until"),
     [("昨天", 11 - 1), ("前天", 35 - 1), ("上周", 35 - 1), ("上周五", 82), ("11月20日", 82), ("上周末", 35 - 1), ("昨天以来", None),
-     ("从昨天到现在", None), ("昨晚", None), ("今天", None), ("昨天下午", None), ("最近24小时", None)],
+     ("从昨天到现在", None), ("昨晚", None), ("今天", None), ("昨天下午", 17 - 1), ("最近24小时", None)],
 )  # fmt: skip
 def test_only_a_day_a_week_or_a_month_that_is_over_has_an_end(said: str, until: int | None) -> None:
     intent = understand(f"{said}的告警", LEXICON, NOW).intent

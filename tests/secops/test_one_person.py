@@ -2,27 +2,32 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from bifang.channels.models import OutboxRow
+from bifang.channels.ports import Incoming
 from bifang.core.configs import learn
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.agent.controls import Click, decide_click
+from secops_agent.agent.acting.clicks import settle
 from secops_agent.models import Action, AuditRecord, Proposal, Role, Staff
 from secops_agent.services.decisions import undo
 from secops_agent.services.people import tokens
+from secops_agent.services.people.eligibility import approvers_beside
 from secops_agent.services.people.staff import find_person, learn_corporation, leave_organisation
 from tests.admin_pages import messages_of, serve_plain_static
-from tests.secops.decisions_aid import company, new_agent, propose, say, the
+from tests.secops.decisions_aid import GROUP, company, new_agent, propose, say, show_card, the
 
 pytestmark = pytest.mark.django_db
 _numbers = itertools.count(1)
@@ -59,12 +64,13 @@ def by_chat(knock: Knock) -> str:
 
 
 def by_card(knock: Knock) -> str:
-    params = {"code": knock.code, "verdict": knock.verdict}
-    account = knock.account
-    click = Click(knock.config.pk, f"f{next(_numbers)}", account.corp_id, account.staff_id, params)
-    decision = decide_click(click)
-    assert decision is not None
-    return decision.text
+    track = f"bf-{next(_numbers)}"
+    button = {"code": show_card(knock.config, knock.code, track), "verdict": knock.verdict}
+    payload = {"out_track_id": track, "params": button, "corp_id": knock.account.corp_id}
+    click = Incoming(knock.config.pk, "card", f"f{track}", GROUP, knock.account.staff_id, payload=payload)
+    outcome = settle(click)
+    assert outcome is not None
+    return outcome.text
 
 
 def login_of(account: Staff) -> User:
@@ -119,6 +125,7 @@ def tie(*accounts: Staff) -> User:
     return user
 
 
+@pytest.mark.slow
 @every_door
 def test_an_approver_of_the_corporation_decides(door: Door) -> None:
     config = company()
@@ -127,6 +134,7 @@ def test_an_approver_of_the_corporation_decides(door: Door) -> None:
     assert Action.objects.get().approver == "周七"
 
 
+@pytest.mark.slow
 @every_door
 @pytest.mark.parametrize("corp", ["other", ""])
 @pytest.mark.parametrize("verdict", ["approve", "reject"])
@@ -139,6 +147,7 @@ def test_nobody_of_another_corporation_or_of_none_decides(door: Door, corp: str,
     assert (refusal.what, refusal.subject) == ("决定未被接受", f"proposal:{code}")
 
 
+@pytest.mark.slow
 @every_door
 def test_the_same_id_in_another_corporation_is_somebody_else(door: Door) -> None:
     """The twin of an approver of ours, known in ours and knocking from elsewhere."""
@@ -192,6 +201,7 @@ def _propose_from(corp: str, config: SystemConfig) -> None:
     )
 
 
+@pytest.mark.slow
 @every_door
 def test_a_second_account_of_the_asker_is_the_asker(door: Door) -> None:
     config = company()
@@ -202,6 +212,54 @@ def test_a_second_account_of_the_asker_is_the_asker(door: Door) -> None:
     assert the(code).state == "proposed"
 
 
+@pytest.mark.slow
+@every_door
+def test_a_tied_account_of_the_same_user_proposes_and_the_other_does_not_decide(door: Door) -> None:
+    """An administrator made the second account, and both are his login's: whichever of them asks."""
+    config = company()
+    second = Staff.objects.create(staff_id="zhang2", corp_id="corp", name="小号", role=Role.RESPONDER)
+    first = Staff.objects.get(staff_id="zhang")
+    tie(first, second)
+    for asker, decider in (("zhang2", first), ("zhang", second)):
+        code = propose(config, asker, arguments={"ip": f"203.0.113.{len(asker)}"})
+        told = door(Knock(config, code, decider))
+        assert "四眼" in told or "自己提出" in told, told
+        assert the(code).state == "proposed"
+    assert not Action.objects.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.both_databases
+def test_of_verdicts_at_once_by_several_doors_one_wins() -> None:
+    config = company()
+    code = propose(config, "zhao")
+    people = [boss(staff_id=f"b{number}", name=f"审批{number}") for number in range(4)]
+    for each in people:
+        login_of(each)
+    doors = (by_page, by_api, by_page, by_token)
+    verdicts = ("approve", "reject", "approve", "approve")
+    start = threading.Barrier(len(people))
+
+    def decide(number: int) -> None:
+        try:
+            start.wait(60)
+            doors[number](Knock(config, code, people[number], verdicts[number]))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        list(pool.map(decide, range(len(people))))
+    assert the(code).state in ("approved", "rejected")
+    assert Action.objects.count() == (the(code).state == "approved")
+    assert (
+        AuditRecord.objects.filter(
+            kind="approval", subject=f"proposal:{code}", detail__status__in=("approved", "rejected")
+        ).count()
+        <= 1
+    )
+
+
+@pytest.mark.slow
 @every_door
 @pytest.mark.parametrize("same", ["name", "width", "staff_id"])
 def test_what_nothing_tells_apart_counts_as_one_person(door: Door, same: str) -> None:
@@ -221,6 +279,7 @@ def test_what_nothing_tells_apart_counts_as_one_person(door: Door, same: str) ->
     assert the(code).state == "proposed"
 
 
+@pytest.mark.slow
 @every_door
 def test_two_users_of_one_name_are_two_persons(door: Door) -> None:
     config = company()
@@ -281,7 +340,7 @@ def test_undoing_is_four_eyes_of_the_same_corporation_too() -> None:
 
     Action.objects.update(state="done", undo_url=Sealed.of("https://connector/undo", "never opened"))
     stranger = boss("other", "boss2", "吴九")
-    with pytest.raises(InvalidInput, match="另一个企业"):
+    with pytest.raises(InvalidInput, match="不属于这个机器人所在的企业"):
         undo.request(Action.objects.get().pk, stranger, "admin")
     asker = Staff.objects.get(staff_id="zhao")
     second = boss(staff_id="zhao2", name="赵副")
@@ -300,3 +359,19 @@ def test_leaving_one_account_leaves_the_other() -> None:
     assert leave_organisation("corp", ["boss"], "dingtalk") == 1
     assert find_person("corp", "boss") is None
     assert find_person("other", "boss") is not None
+
+
+def test_nobody_is_asked_twice_who_has_two_rows() -> None:
+    company()
+    asker, wang = Staff.objects.get(staff_id="zhao"), Staff.objects.get(staff_id="wang")
+    before = {each.pk for each in approvers_beside(asker, "corp")}
+    assert wang.pk in before
+    Staff.objects.create(
+        staff_id="wang", name="王五", role=Role.APPROVER, corp_id=""
+    )  # listed before the corporation was known
+    user = User.objects.create_user("tied")
+    Staff.objects.filter(pk=wang.pk).update(user=user)
+    Staff.objects.create(
+        staff_id="wang.old", name="王五（旧）", role=Role.APPROVER, corp_id="corp", user=user
+    )
+    assert {each.pk for each in approvers_beside(asker, "corp")} == before

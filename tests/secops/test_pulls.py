@@ -14,8 +14,8 @@ from django.utils import timezone
 from bifang.core import configs
 from bifang.core.configs import FieldErrors
 from bifang.core.models import SystemConfig
+from secops_agent.connectors.aliyun.client import AccessKey, canonical_query, signed_headers
 from secops_agent.connectors.aliyun.settings import AliyunSettings
-from secops_agent.connectors.aliyun.signing import AccessKey, canonical_query, signed_headers
 from secops_agent.models import Alert, ImportJob, Pull
 from secops_agent.services.intake import pulls
 from secops_agent.tasks.pulls import run_due
@@ -73,12 +73,13 @@ def test_alerts_come_page_by_page_once(fake: FakeAliyun) -> None:
     assert Alert.objects.filter(source="aliyun_sas").count() == 250
     assert [one["CurrentPage"] for one in fake.asked] == ["1", "2", "3", "1"]
     row = Pull.objects.get(config=config)
-    assert (row.last_seen, row.last_new, row.leased_until, told(config)) == (250, 250, None, "")
+    assert (row.last_seen, row.last_new, row.claimed_until, told(config)) == (250, 250, None, "")
     assert row.next_at > timezone.now() + timedelta(minutes=4)
     assert run_due() == "没有到期的拉取"
     assert ImportJob.objects.filter(format="aliyun_sas", name="云安全中心").count() == 3
 
 
+@pytest.mark.slow
 def test_the_next_time_begins_a_little_before_the_last(fake: FakeAliyun) -> None:
     config = connect(fake, days=30)
     run_due()
@@ -101,6 +102,7 @@ def test_what_was_handled_in_the_console_is_closed_by_its_source(fake: FakeAliyu
     assert (alert.status, alert.closed_by_source) == ("closed", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "word"),
     [
@@ -127,6 +129,7 @@ def test_wrong_credentials_are_shown_and_not_tried_again_until_they_change(
     assert told(config) == ""
 
 
+@pytest.mark.slow
 def test_throttling_is_waited_for_and_then_put_off(fake: FakeAliyun) -> None:
     busy = (400, "Throttling.User", "Request was denied due to user flow control.")
     fake.events.append(event(1, timezone.now()))
@@ -136,7 +139,7 @@ def test_throttling_is_waited_for_and_then_put_off(fake: FakeAliyun) -> None:
     fake.refusals += [busy] * 3
     again(config)
     row = Pull.objects.get(config=config)
-    assert (row.failures, row.parked, row.leased_until) == (1, False, None)
+    assert (row.failures, row.parked, row.claimed_until) == (1, False, None)
     assert "放慢" in told(config)
     again(config)
     row.refresh_from_db()
@@ -162,6 +165,7 @@ def test_a_clock_that_is_wrong_is_named_with_the_difference() -> None:
     assert not Pull.objects.get(config=config).parked
 
 
+@pytest.mark.slow
 def test_a_break_midway_repeats_the_span_and_loses_nothing(fake: FakeAliyun) -> None:
     now = timezone.now()
     fake.events += [event(number, now - timedelta(minutes=1)) for number in range(150)]
@@ -176,14 +180,14 @@ def test_a_dead_process_is_followed_when_its_lease_is_over(fake: FakeAliyun) -> 
     config = connect(fake)
     assert pulls.take(config, timezone.now()) is not None
     assert again(config) == "没有到期的拉取"
-    assert again(config, leased_until=timezone.now() - timedelta(seconds=1)) == "云安全中心：0 条，新增 0"
+    assert again(config, claimed_until=timezone.now() - timedelta(seconds=1)) == "云安全中心：0 条，新增 0"
 
 
 def test_who_was_overtaken_changes_nothing(fake: FakeAliyun) -> None:
     config = connect(fake)
     turn = pulls.take(config, timezone.now())
     assert turn is not None
-    Pull.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    Pull.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     other = pulls.take(config, timezone.now())
     assert other is not None
     assert not pulls.advance(turn, timezone.now())
@@ -241,6 +245,7 @@ def test_the_secret_is_in_no_error_and_no_log(fake: FakeAliyun, caplog: pytest.L
     assert KEY_SECRET not in repr(configs.load(config))
 
 
+@pytest.mark.slow
 def test_the_page_tries_a_key_and_tells_how_far_it_is(
     fake: FakeAliyun, settings: Any, tmp_path: Path
 ) -> None:

@@ -8,14 +8,15 @@ import pytest
 
 from bifang.channels import inbox
 from bifang.channels.consumer import Silent
-from bifang.channels.inbox import Finished, claim, finish
+from bifang.channels.inbox import claim, finish
 from bifang.core import db
 from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers.chat import normalise
 from dingtalk_integration.stream.frames import CHAT_TOPIC, Frame
-from secops_agent.agent import memory
-from secops_agent.agent.service import Agent, Asking
-from secops_agent.models import Action, ConversationMessage, Proposal
+from secops_agent.agent.conversation import memory
+from secops_agent.agent.service import Agent, Talk
+from secops_agent.models import Action, ConversationMessage, Proposal, Role
+from secops_agent.services.people.staff import Person
 from tests.scripted_model import Scripted, ScriptedModels, call
 from tests.secops.decisions_aid import GROUP, company, decide, new_agent, propose, some_alert, told
 
@@ -54,10 +55,10 @@ def hear(
         item = normalise(Frame("chat", CHAT_TOPIC, {}, f"f{number}", data, ""), config.pk)
         await db.call(inbox.store, [item])
         (turn,) = await db.call(claim, "me", 10)
-        asking = Asking(turn, "corp", who, nick or who, True, default_role="viewer",
-                        quoted=turn.payload.get("quoted", ""), cannot_read=turn.payload.get("cannot_read", ""))  # fmt: skip
-        result = await agent.answer(asking, Silent())
-        assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
+        talk = Talk(Person("corp", who, nick or who, Role.NONE), turn.text, is_group=True, default_role="viewer",
+                    quoted=turn.payload.get("quoted", ""), cannot_read=turn.payload.get("cannot_read", ""))  # fmt: skip
+        result = await agent.answer(turn, talk, Silent())
+        assert await db.call(finish, [(turn, result)]) == [True]
         return result.replies[0].text
 
     async def run() -> list[str]:
@@ -70,6 +71,7 @@ def hear(
     return asyncio.run(run())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [quoting, forwarding])
 @pytest.mark.parametrize("verb", ["同意", "拒绝", "确认"])
 def test_quoted_decision_decides_nothing(wrap: Any, verb: str) -> None:
@@ -81,6 +83,7 @@ def test_quoted_decision_decides_nothing(wrap: Any, verb: str) -> None:
     assert not Action.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [quoting, forwarding])
 @pytest.mark.parametrize(
     "order",
@@ -113,7 +116,7 @@ def test_typed_order_beside_a_quotation_names_its_object_itself() -> None:
     model = Scripted([call("block_ip", ip="203.0.113.5", duration_minutes=60, reason="x"), "已提交。"])
     (reply,) = hear(config, "zhao", quoting("可疑地址 203.0.113.5", "把它封了"), script=model)
     assert not Proposal.objects.exists()
-    assert "写明对象" in reply
+    assert "提交 " not in reply, "nothing is offered on what only the quotation names"
     hear(config, "zhao", quoting("可疑地址 203.0.113.5", "封禁 203.0.113.5"), script=model)
     assert Proposal.objects.count() == 1
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secops_agent.agent.placeholders import RULES, Vault, find, is_identity_number, mask
-from secops_agent.agent.redacting import RedactingModel
+from secops_agent.agent.llms.placeholders import RULES, Vault, find, is_identity_number, mask
+from secops_agent.agent.llms.redacting import RedactingModel
 from secops_agent.llm.types import Delta, Message, Request, ToolCall
 from secops_agent.services.privacy import PERSONAL
 from tests.scripted_model import Scripted, call
@@ -148,6 +148,7 @@ def test_no_rule_takes_longer_than_the_text_is(pattern: "re.Pattern[str]") -> No
     assert set(unbounded) <= {"POSSESSIVE_REPEAT"}
 
 
+@pytest.mark.slow
 def test_long_text_is_read_quickly() -> None:
     for piece in (
         "cookie: ",

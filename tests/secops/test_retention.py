@@ -27,7 +27,7 @@ from secops_agent.models import (
     TurnUsage,
 )
 from secops_agent.services.actors import Actor
-from secops_agent.services.audit import chain, history
+from secops_agent.services.audit import chain, history, verification
 from secops_agent.services.intake import jobs
 from tests.admin_pages import superuser, text_of
 from tests.channels.boxes import answered, incoming, robot
@@ -80,6 +80,7 @@ def estate() -> None:
     messages(old)
 
 
+@pytest.mark.slow
 def test_what_is_older_goes_and_the_rest_stays(settings: Any) -> None:
     estate()
     sealed_days(12)
@@ -87,10 +88,12 @@ def test_what_is_older_goes_and_the_rest_stays(settings: Any) -> None:
     assert retention.run() == "没有到期的记录"
     keep(settings, 7)
     assert retention.run(seconds=0) == "没有到期的记录"
-    assert len([each for each in retention.standings() if each.late_since]) == 10, retention.standings()
+    assert len([each for each in retention.retention_state() if each.late_since]) == 10, (
+        retention.retention_state()
+    )
     with queries() as caught:
         retention.run()
-    assert not [each for each in retention.standings() if each.late_since]
+    assert not [each for each in retention.retention_state() if each.late_since]
     deleted = [each["sql"] for each in caught.captured_queries if each["sql"].startswith("DELETE")]
     assert deleted
     assert list(InboxRow.objects.values_list("text", flat=True)) == ["还没处理"]
@@ -105,7 +108,7 @@ def test_what_is_older_goes_and_the_rest_stays(settings: Any) -> None:
     assert AuditRecord.objects.exclude(segment=None).count() == 8 * 5
     while chain.seal():
         pass
-    assert chain.verify(keep_days=7).faults == ()
+    assert verification.verify(keep_days=7).faults == ()
 
 
 def test_page_and_status_tell_what_the_job_left_behind(settings: Any, tmp_path: Any) -> None:

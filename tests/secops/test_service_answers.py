@@ -4,10 +4,11 @@ import asyncio
 import itertools
 import re
 
+import pytest
 from django.utils import timezone
 
 from bifang.channels.consumer import Silent
-from secops_agent.agent import memory
+from secops_agent.agent.conversation import memory
 from secops_agent.models import AlertIndicator, ConversationMessage
 from tests.scripted_model import Scripted, call
 from tests.secops.demo_aid import agent, asking, demo
@@ -19,7 +20,7 @@ def answer(given, script=None, sink=None):
     async def run():
         made = agent(script)
         try:
-            return await made.answer(given, sink or Silent())
+            return await made.answer(*given, sink or Silent())
         finally:
             await made.close()
 
@@ -47,12 +48,14 @@ def test_default_role_lets_unlisted_people_read_but_not_act(demo):
     assert "需要「分析」角色" in act.replies[0].text
 
 
+@pytest.mark.slow
 def test_question_and_answer_are_remembered(demo):
     result = answer(asking("你是谁"), Scripted(["我是毕方。"]))
     assert [reply.text for reply in result.replies] == ["我是毕方。"]
     assert remembered(result) == [("user", "你是谁"), ("assistant", "我是毕方。")]
 
 
+@pytest.mark.slow
 def test_group_gets_the_public_part_and_the_asker_the_rest(demo):
     row = AlertIndicator.objects.filter(kind="account").first()
     result = answer(asking(f"告警 {row.alert_id} 的详情", group=True))
@@ -118,7 +121,8 @@ def test_nicknames_cannot_write_rules(demo):
 
 def said(given, *messages):
     """Earlier messages of its conversation: question, answer, question, answer …"""
-    key = memory.conversation_key(given.turn.config_id, given.turn.conversation_id)
+    turn, _ = given
+    key = memory.conversation_key(turn.config_id, turn.conversation_id)
     roles = itertools.cycle(("user", "assistant"))
     ConversationMessage.objects.bulk_create(
         ConversationMessage(key=key, role=role, speaker="张三", content=content, created_at=timezone.now())
@@ -149,10 +153,10 @@ def test_model_is_told_the_nearest_tools_at_the_end(demo):
     assert re.search(r"只调用工具（多半是 \w+、\w+）", question.partition("\n\n")[2])
 
 
-def test_a_query_for_what_nobody_named_is_not_made(demo):
-    model = Scripted([call("get_alert", alert_id=1), "没有这样的告警。"])
-    answer(asking("前几天那个勒索软件的事情大家后来怎么说"), model)
-    assert "「1」在提问和已有的结果里都没有出现" in model.requests[1].messages[-1].content
+def test_a_query_that_the_model_infers_is_made_and_shown(demo):
+    model = Scripted([call("list_vulnerabilities", keyword="log4j"), "见下。"])
+    result = answer(asking("前几天那个日志组件的大洞我们修了没"), model)
+    assert "查询条件：关键字=log4j" in result.replies[0].text
 
 
 def test_long_conversation_is_cut_at_a_question(demo):

@@ -11,13 +11,13 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from bifang.core.errors import InvalidInput
-from secops_agent.agent.toolbox import build_toolbox
+from secops_agent.agent.turn.toolbox import build_toolbox
 from secops_agent.models import Proposal, Role, Runbook
 from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.staff import Person
-from secops_agent.services.runbooks import Reader, folders
+from secops_agent.services.runbooks import Reader, trees
 from secops_agent.services.runbooks.skills import read_skill, write_skill
 from tests.admin_pages import member, serve_plain_static, superuser, text_of
 from tests.scripted_model import Scripted, ScriptedModels, call
@@ -53,11 +53,13 @@ def test_a_skill_is_the_same_after_writing_and_reading() -> None:
     assert read_skill(SKILL.replace("[viewer]", "[admin, analyst]")).columns()["role"] == "analyst"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("---\nname", "name", "第 1 行"),
         ("roles", "rights", "不认识的键「rights」"),
+        ("when: 同", "description: 同一来源\nwhen: 同", "只写一个"),
         ("[viewer]", "[root]", "roles.1 只能是"),
         ("[list_alerts]", "[block_ip]", "tools.1：「block_ip」是操作"),
         ("[t1110.001]", "[SSH]", "techniques.1"),
@@ -187,7 +189,7 @@ def test_a_skill_never_widens_rights() -> None:
     assert all(
         "8.8.8.8" not in one.content for one in model.requests[-1].messages if one.role in ("system", "user")
     )
-    assert any("没有提交" in one.content for one in evidence)
+    assert any("没有" in one.content for one in evidence[1:])
 
 
 def test_export_and_import_again_change_nothing(tmp_path: Any, capsys: Any) -> None:
@@ -221,7 +223,7 @@ def test_hostile_folders_are_refused_and_nothing_is_written(tmp_path: Any) -> No
     (tmp_path / "folder link").mkdir()
     os.symlink(tmp_path / "secret", tmp_path / "folder link/a")
     os.mkfifo(folder("pipe") / "SKILL.md")
-    (folder("huge") / "SKILL.md").write_bytes(b"-" * (folders.LARGEST + 1))
+    (folder("huge") / "SKILL.md").write_bytes(b"-" * (trees.LARGEST + 1))
     (folder("binary") / "SKILL.md").write_bytes(b"\xff\xfe")
     (folder("twins") / "SKILL.md").write_text(SKILL)
     (tmp_path / "twins/b").mkdir()
@@ -234,7 +236,7 @@ def test_hostile_folders_are_refused_and_nothing_is_written(tmp_path: Any) -> No
 
 
 def test_thousands_of_folders_are_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "MOST", 3)
+    monkeypatch.setattr(trees, "MOST", 3)
     for number in range(4):
         (tmp_path / f"{number}").mkdir()
     with pytest.raises(CommandError, match="太多"):
@@ -254,20 +256,44 @@ def packed(**entries: str) -> io.BytesIO:
 @pytest.mark.parametrize(
     "entries",
     [
-        {"../SKILL.md": SKILL}, {"/SKILL.md": SKILL}, {"a/b/SKILL.md": SKILL}, {"a\\..\\b/SKILL.md": SKILL},
-        {"a/SKILL.md": "-" * (folders.LARGEST + 1)}, {"a/run.sh": "x"}, {},
+        {"../SKILL.md": SKILL}, {"/SKILL.md": SKILL}, {"a/SKILL.md": SKILL, "a/../b.md": "x"}, {"a\\..\\b/SKILL.md": SKILL},
+        {"a/SKILL.md": "-" * (trees.LARGEST + 1)}, {"a/run.sh": "x"}, {},
     ],
 )  # fmt: skip
 def test_hostile_zips_are_refused(entries: dict[str, str]) -> None:
     with pytest.raises(InvalidInput):
-        folders.read_zip(packed(**entries))
+        trees.read_zip(packed(**entries))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_broken_packing_is_told(method: int) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("a/SKILL.md", "x" * 5000)
+    broken = bytearray(stream.getvalue())
+    start = 30 + len("a/SKILL.md")
+    broken[start : start + 20] = b"\xff" * 20
+    with pytest.raises(InvalidInput, match="zip"):
+        trees.read_zip(io.BytesIO(broken))
+
+
+def test_endless_directory_is_not_read() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(1000):
+            archive.writestr(f"{number:05}{'x' * 5000}/", "")
+    before = stream.tell()
+    with pytest.raises(InvalidInput, match="太多"):
+        trees.read_zip(stream)
+    assert before > 5_000_000
 
 
 def test_what_is_no_zip_is_told() -> None:
     with pytest.raises(InvalidInput, match="zip"):
-        folders.read_zip(io.BytesIO(b"PK\x03\x04 nothing"))
+        trees.read_zip(io.BytesIO(b"PK\x03\x04 nothing"))
 
 
+@pytest.mark.slow
 def test_the_admin_shows_edits_restores_and_packs(settings: Any, tmp_path: Any) -> None:
     serve_plain_static(settings, tmp_path)
     hidden, pk = skill("谈判底线", role="admin"), skill("勒索病毒处置")
@@ -287,11 +313,5 @@ def test_the_admin_shows_edits_restores_and_packs(settings: Any, tmp_path: Any) 
     assert client.post(reverse("admin:secops_agent_runbook_restore", args=[pk, 1])).status_code == 302
     assert Runbook.objects.get(pk=pk).body == "勒索病毒处置的步骤"
     made = superuser().post(listing, {"action": "export", "_selected_action": [pk, hidden]})
-    Runbook.objects.all().delete()
-    stream = io.BytesIO(made.content)
-    stream.name = "skills.zip"
-    client.post(reverse("admin:secops_agent_runbook_import"), {"file": stream})
-    assert list(Runbook.objects.values_list("title", flat=True)) == [
-        "勒索病毒处置"
-    ]  # the other is not an analyst's
-    assert member(Role.VIEWER).post(reverse("admin:secops_agent_runbook_import")).status_code == 403
+    with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
+        assert archive.namelist() == [f"{pk}_勒索病毒处置/SKILL.md", f"{hidden}_谈判底线/SKILL.md"]

@@ -3,7 +3,7 @@
 import pytest
 
 from secops_agent.models import SlaTarget
-from secops_agent.services.vulnerabilities import sla
+from secops_agent.services import sla
 
 from .inventory_aid import NOW, later
 

@@ -48,6 +48,7 @@ def only():
     return Finding.objects.get()
 
 
+@pytest.mark.slow
 def test_a_tokens_word_settles_nothing_grave_until_a_person_brings_the_same(database):
     """Whoever holds a token that may import can write any supplier's name into a file."""
     program = Actor.token("7", "流水线")
@@ -146,6 +147,7 @@ def test_doubt_among_suppliers_or_a_closer_word_keeps_it_open(database, other):
     assert (only().decision, only().active) == ("", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "elsewhere",
     [

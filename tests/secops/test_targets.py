@@ -46,6 +46,7 @@ def approved(config: SystemConfig, proposal: Proposal) -> str:
     return talk(config, ("wang", f"同意 {proposal.code}"))[0]
 
 
+@pytest.mark.slow
 def test_what_is_isolated_is_told_exactly_at_every_door() -> None:
     config, row = company(), machine()
     proposal = asked(config)
@@ -91,6 +92,7 @@ CHANGES = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @CHANGES
 def test_what_changed_before_the_approval_is_not_ordered(change: Callable[[Asset], None], word: str) -> None:
     config, row = company(), machine()
@@ -104,6 +106,7 @@ def test_what_changed_before_the_approval_is_not_ordered(change: Callable[[Asset
     assert [one.target["staff_id"] for one in news] == ["zhao"], "the asker is told"
 
 
+@pytest.mark.slow
 @CHANGES
 def test_what_changed_before_the_call_is_not_done(change: Callable[[Asset], None], word: str) -> None:
     config, row = company(), machine()
@@ -116,6 +119,7 @@ def test_what_changed_before_the_call_is_not_done(change: Callable[[Asset], None
     assert OutboxRow.objects.filter(key__startswith="note:action", text__contains=word).count() == 3
 
 
+@pytest.mark.slow
 def test_an_address_that_became_ours_is_not_blocked() -> None:
     config = company()
     talk(config, ("zhao", "封禁 203.0.113.5"))
@@ -128,6 +132,7 @@ def test_an_address_that_became_ours_is_not_blocked() -> None:
     assert "我们自己的资产「edge」" in Action.objects.get().result
 
 
+@pytest.mark.slow
 def test_taking_back_goes_to_what_was_done_then() -> None:
     config, row = company(), machine()
     approved(config, asked(config))
@@ -159,6 +164,7 @@ def _undo(config: SystemConfig) -> None:
 DRY = "未配置处置连接器：同意后只做演练，不会真的执行"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tools", [None, "isolate_host", "block_ip"])
 def test_whether_it_will_really_be_done_is_said_before_anyone_approves(tools: str | None) -> None:
     config = company()
@@ -185,6 +191,7 @@ def _told() -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conversation", "is_group", "told"),
     [(GROUP, True, {GROUP: 1, "zhao": 1, "wang": 1}), ("cid-zhao", False, {"zhao": 1, "wang": 1})],
@@ -201,6 +208,7 @@ def test_everyone_concerned_learns_what_came_of_it_once(
     assert _told() == told
 
 
+@pytest.mark.slow
 def test_the_result_of_an_undo_reaches_asker_approver_and_origin_once() -> None:
     """Asked by 张, approved by 赵, in whose own chat all of it began."""
     config = company()

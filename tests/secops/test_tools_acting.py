@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.agent.toolbox import build_toolbox, execute, plan
+from secops_agent.agent.turn.toolbox import build_toolbox, execute, plan
 from secops_agent.models import Alert, History
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
@@ -132,7 +132,7 @@ def test_confirmed_actions_change_the_alert_in_the_name_of_the_person(demo):
     first, second = untouched_alerts(2)
     actor = Actor.person(person("lisi"), "dingtalk")
     assert "指派给 王五" in execute("assign_alert", {"alert_id": first, "assignee": "wangwu"}, actor)
-    assert "已接手" in execute("acknowledge_alert", {"alert_id": second, "note": "看"}, actor)
+    assert "已确认" in execute("acknowledge_alert", {"alert_id": second, "note": "看"}, actor)
     assert "误报" in execute("close_alert", {"alert_id": second, "verdict": "false_positive"}, actor)
     assert Alert.objects.get(pk=first).assignee.name == "王五"
     assert Alert.objects.get(pk=second).verdict == "false_positive"
@@ -155,6 +155,7 @@ def test_actions_are_checked_again_when_they_are_done(demo):
         execute("block_ip", {"ip": "203.0.113.5"}, actor)
 
 
+@pytest.mark.slow
 def test_identity_is_not_an_argument(demo):
     toolbox = build_toolbox(person("zhaoliu"), is_group=False, now=timezone.localtime(), proposer=Proposals())
     found = asyncio.run(toolbox.run(call("block_ip", ip="203.0.113.5", asker="manager01")))

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from django.utils import timezone
 
-from secops_agent.agent.toolbox import build_toolbox
-from secops_agent.models import Alert, AlertIndicator, Asset
+from secops_agent.agent.turn.toolbox import build_toolbox
+from secops_agent.models import Alert, AlertIndicator, Asset, Finding, Vulnerability
 from secops_agent.models.staff import Role
+from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.registry import DEFINITIONS
@@ -16,22 +17,30 @@ from tests.secops.demo_aid import demo, use
 
 __all__ = ["demo"]
 
+CONDITIONS = (
+    "severity", "status", "since_hours", "keyword", "asset", "until_hours", "period", "time_of", "verdict", "due", "unassigned",
+    "listed", "assignee", "technique", "address", "owner", "environment", "importance",
+)  # fmt: skip
 TABLE = {
-    "list_alerts": [
-        "severity", "status", "since_hours", "keyword", "asset", "limit", "until_hours", "due", "unassigned", "urgent", "listed", "offset",
-    ],
+    "list_alerts": [*CONDITIONS, "limit", "urgent", "offset"],
     "get_alert": ["alert_id"],
-    "alert_statistics": ["since_hours", "group_by", "until_hours", "compare"],
-    "acknowledge_alert": ["alert_id", "note"],
-    "assign_alert": ["alert_id", "assignee"],
-    "close_alert": ["alert_id", "verdict", "note"],
-    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "offset"],
+    "alert_statistics": [*CONDITIONS, "group_by"],
+    "acknowledge_alert": ["alert_id", "alert_ids", "note"],
+    "assign_alert": ["alert_id", "alert_ids", "assignee"],
+    "close_alert": ["alert_id", "alert_ids", "verdict", "note"],
+    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "owner", "environment", "network", "offset"],
     "get_asset": ["asset"],
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id"],
-    "list_vulnerabilities": ["severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset"],
+    "list_vulnerabilities": [
+        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss",
+    ],
+    "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
+    "search_events": ["keyword", "asset", "since_hours", "limit"],
+    "compute": ["expression"],
+    "who_is_on_call": ["schedule", "at", "person"],
     "lookup_indicator": ["value"],
-    "search_runbook": ["query"],
+    "search_runbook": ["query", "alert_id", "file", "page"],
     "security_report": ["period", "file"],
     "block_ip": ["ip", "duration_minutes", "reason"],
     "isolate_host": ["asset", "reason"],
@@ -54,7 +63,7 @@ def test_alerts_are_filtered_and_counted(demo):
     assert f"共 {wanted.count()} 条" in found.text
     assert found.query == "级别=严重、高危，状态=未处理"
     assert "（显示前 5 条）" in found.text
-    assert found.steps[0] == "更多"
+    assert str(found.steps[0]) == "更多"
     assert set(found.data) <= set(wanted.values_list("pk", flat=True))
 
 
@@ -99,6 +108,7 @@ def test_statistics_come_from_the_database(demo):
     assert sum(found.data["groups"].values()) == found.data["total"]
 
 
+@pytest.mark.slow
 def test_lookup_tells_how_old_the_data_is(demo):
     assert "更新于" in use("lookup_cve", cve_id="cve-2021-44228").text
     assert "更新至" in use("lookup_indicator", value="203.0.113.5").text
@@ -175,3 +185,71 @@ def test_missing_alert_is_no_data(demo):
     assert use("get_alert", alert_id=10**9).status == "no_data"
     with pytest.raises(Exception, match="没有编号"):
         alert_service.get(10**9)
+
+
+def test_assets_by_owner_environment_and_network(demo):
+    owned = use("list_assets", owner="王五", limit=50)
+    assert set(owned.data) == set(Asset.objects.filter(owner__name="王五").values_list("name", flat=True))
+    there = use("list_assets", network="10.0.0.0/24", environment="生产环境", limit=50)
+    assert set(there.data) == set(use("list_assets", keyword="10.0.0.0/24", limit=50).data)
+    assert {"web-01", "app-01"} <= set(there.data)
+    assert "环境=生产，网段=10.0.0.0/24" in there.query
+    for asked in ({"network": "0.0.0.0/0"}, {"environment": "火星"}, {"owner": "老周"}):
+        assert not use("list_assets", **asked).data
+
+
+def test_vulnerabilities_by_owner_and_epss(demo):
+    likely = use("list_vulnerabilities", epss=90, limit=50)
+    assert likely.data
+    assert "EPSS=不低于 90%" in likely.query
+    assert set(likely.data) == set(
+        Vulnerability.objects.filter(epss__gte=0.9, vuln_id__in=likely.data).values_list("vuln_id", flat=True)
+    )
+    every, mine = (use("list_vulnerabilities", limit=50, **asked).data for asked in ({}, {"owner": "王五"}))
+    held = Finding.objects.filter(asset__owner__name="王五", active=True).values_list(
+        "vulnerability__vuln_id", flat=True
+    )
+    assert set(mine) == set(held) & set(mine)
+    assert 0 < len(mine) < len(every)
+    assert "错误配置" not in use("list_vulnerabilities", overdue=True, owner="赵六").text
+
+
+def test_processes_and_files_are_looked_up_and_accounts_stay_private(demo):
+    row = AlertIndicator.objects.filter(kind="process").first()
+    file = AlertIndicator.objects.filter(kind="file", value__startswith="/").first()
+    for each, word in ((row, "进程"), (file, "文件")):
+        shown = use("lookup_indicator", value=each.value, group=True)
+        assert shown.status == "ok"
+        assert f"**{word} {each.value}**" in shown.text.replace("\\", "")
+        assert each.alert_id in shown.data["alerts"] or len(shown.data["alerts"]) == 10
+    account = AlertIndicator.objects.filter(kind="account").first()
+    AlertIndicator.objects.create(alert=row.alert, kind="process", value=account.value)
+    hidden, unknown = (
+        use("lookup_indicator", value=value, group=True) for value in (account.value, "nobody-knows")
+    )
+    assert hidden.text == unknown.text.replace("nobody-knows", account.value)
+    AlertIndicator.objects.filter(kind="process", value=account.value).delete()
+
+
+def test_a_runbook_is_found_for_an_alert_and_what_is_asked_beside_it(demo):
+    alert = Alert.objects.filter(techniques__icontains='"T1110').first()
+    by_number, by_id = (
+        use("search_runbook", **asked) for asked in ({"query": f"告警 {alert.pk}"}, {"alert_id": alert.pk})
+    )
+    assert by_number.text == by_id.text
+    assert by_id.data
+    beside = use("search_runbook", query="挖矿木马处置", alert_id=alert.pk)
+    assert f"告警=#{alert.pk}" in beside.query
+    assert beside.data[0] != by_id.data[0]
+    assert by_id.data[0] in beside.data
+    assert use("search_runbook").status == "error"
+    assert use("search_runbook", alert_id=10**9).status == "no_data"
+
+
+def test_the_records_of_an_alert_tell_its_verdict(demo):
+    row = (
+        Alert.objects.filter(status="open", severity="info").first()
+        or Alert.objects.filter(status="open").last()
+    )
+    alert_service.close(row.pk, "benign", Actor.system("test"), "发版")
+    assert "关闭（正常行为） · 发版" in use("get_alert", alert_id=row.pk).text

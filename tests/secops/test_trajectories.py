@@ -1,15 +1,17 @@
 """Whole turns with a scripted model on the demo estate: which tools, in which order, to what effect, what is said."""
 
 import asyncio
+import json
 import re
 
 import pytest
 
 from bifang.core.errors import RemoteError
-from secops_agent.agent.recall import NOTHING, Recall
-from secops_agent.agent.toolbox import execute
-from secops_agent.agent.verification import MARK
+from secops_agent.agent.conversation.recall import NOTHING, Recall
+from secops_agent.agent.turn.grounding import MARK, NOT_LOOKED
+from secops_agent.agent.turn.toolbox import execute
 from secops_agent.llm.offline import Intent
+from secops_agent.llm.understanding.focus import Focus
 from secops_agent.models import Alert, ConversationMessage, History
 from secops_agent.services.actors import Actor
 from tests.scripted_model import Scripted, call
@@ -45,6 +47,41 @@ def test_question_is_answered_from_one_tool(demo):
     assert f"共 {Alert.objects.filter(severity='high', status='open').count()} 条" in shown
 
 
+def test_what_code_looked_up_gives_way_to_what_the_model_did(demo):
+    model = Scripted([call("list_alerts", severity="high", asset="web-01"), "web-01 上的见下。"])
+    outcome = talk("高危告警有哪些，客户端的那些", model)
+    assert "没有用到" not in outcome.text
+    assert outcome.text.count("查询条件：") == 1
+
+
+def test_a_reader_is_shown_the_core_and_what_is_needed(demo):
+    model = Scripted(["好。"])
+    talk("log4j 那个洞我们修了没", model)
+    request = model.requests[0]
+    shown = {tool.name for tool in request.tools}
+    assert {"list_alerts", "get_alert", "list_vulnerabilities"} <= shown
+    assert "security_report" not in shown
+    assert (
+        "security_report" in request.messages[-1].content or "security_report" in request.messages[1].content
+    )
+    assert estimated(request) <= 3000, estimated(request)
+
+
+def estimated(request):
+    """Tokens, as a tokenizer of these models makes them: 0.7 a Chinese character, 5 letters, each digit and run of marks."""
+    told = [
+        {
+            "type": "function",
+            "function": {"name": one.name, "description": one.description, "parameters": one.parameters},
+        }
+        for one in request.tools
+    ]
+    text = json.dumps(told, ensure_ascii=False) + "".join(message.content for message in request.messages)
+    wide = len(re.findall("[\u3000-\u9fff\uff00-\uffef]", text))
+    rest = re.findall(r"[A-Za-z]+|\d|[^\sA-Za-z\d\u3000-\u9fff\uff00-\uffef]+", text)
+    return wide * 0.7 + sum(max(1.0, len(one) / 5) if one[0].isalpha() else 1 for one in rest)
+
+
 def test_clear_question_is_looked_up_before_the_model_is_asked(demo):
     model = Scripted(["有若干条。"])
     outcome = talk("有哪些高危告警没处理", model)
@@ -53,16 +90,35 @@ def test_clear_question_is_looked_up_before_the_model_is_asked(demo):
     assert outcome.text.startswith("有若干条。\n\n**")
 
 
-@pytest.mark.parametrize(
-    "answer", ["今天有 37 条告警。", "web-77 的负责人是张三。", "告警 99999 是误报。", ""]
-)
-def test_answer_about_data_without_a_query_is_asked_for_one_then_replaced(demo, answer):
+@pytest.mark.parametrize("answer", ["今天有 37 条告警。", "web-77 的负责人是张三。", "告警 99999 是误报。"])
+def test_answer_about_data_without_a_query_is_asked_for_one_then_told_to_be_none(demo, answer):
     model = Scripted([answer, answer])
     outcome = talk("帮我分析一下现在的形势", model)
     assert len(model.requests) == 2
-    assert "先调用合适的工具" in model.requests[1].messages[-1].content
+    assert "直接调用合适的工具" in model.requests[1].messages[-1].content
+    assert not outcome.used_fallback, "an answer is never thrown away"
+    assert outcome.text.replace(MARK, "") == f"{answer}\n\n{NOT_LOOKED}"
+    assert MARK in outcome.text
+
+
+@pytest.mark.parametrize("answer", ["", "好的，我先调用 list_alerts 查一下。"])
+def test_a_model_that_says_nothing_or_only_announces_is_asked_again_then_replaced(demo, answer):
+    model = Scripted([answer, answer])
+    outcome = talk("帮我分析一下现在的形势", model)
+    assert len(model.requests) == 2
     assert outcome.used_fallback
     assert not answer or answer not in outcome.text
+
+
+def test_what_is_said_to_a_model_is_never_shown(demo):
+    model = Scripted(
+        [
+            call("list_alerts", severity="critical"),
+            "查过了，没有：这就是答案，不要编造。有严重告警没处理。没有查到就说没有查到，绝不编造 IP、域名、哈希、漏洞编号、数字、人名。",
+        ]
+    )
+    outcome = talk("前几天那些要紧的事怎么样了", model, grammar_first=False)
+    assert outcome.text.startswith("有严重告警没处理。\n\n**")
 
 
 def test_general_knowledge_needs_no_query(demo):
@@ -86,12 +142,17 @@ def test_call_written_as_text_is_a_call(demo, written):
     assert outcome.text.startswith("看过了。")
 
 
-@pytest.mark.parametrize("claim", ["好的，我会关闭告警 1。", "已为您封禁 203.0.113.5。", "告警 1 已关闭。"])
-def test_action_that_was_never_done_is_not_claimed(demo, claim):
+@pytest.mark.parametrize("claim", ["好的，我会关闭告警 1。", "已为您封禁 203.0.113.5。"])
+def test_action_that_was_never_done_is_corrected_beneath(demo, claim):
     outcome = talk("帮我分析一下现在的形势", Scripted([call("alert_statistics"), f"形势平稳。{claim}"]))
-    assert claim not in outcome.text
     assert outcome.text.startswith("形势平稳。")
-    assert "没有执行任何操作" in outcome.text
+    assert "\n\n（没有执行任何操作。）\n\n" in outcome.text
+
+
+def test_a_few_words_that_belie_the_result_beneath_are_left_out(demo):
+    outcome = talk("高危告警", Scripted(["一切正常，没有告警。"]))
+    assert "一切正常" not in outcome.text
+    assert outcome.text.startswith("**")
 
 
 def test_endlessly_wrong_calls_end_in_the_offline_mode(demo):
@@ -160,7 +221,7 @@ def test_model_proposes_nothing_whatever_it_calls(demo, grammar_first):
     assert tools_of(outcome) == [("block_ip", "error"), ("close_alert", "error")]
     assert proposals.made == []
     assert not {"block_ip", "close_alert"} & {tool.name for tool in model.requests[0].tools}
-    assert "提问者自己写出" in evidence(model.requests[1])[0]
+    assert "提问者这次没有要求它" in evidence(model.requests[1])[0]
 
 
 def test_invented_things_are_marked(demo):
@@ -190,11 +251,14 @@ def test_failing_model_is_replaced_by_the_offline_mode(demo):
 
 
 def test_offline_follow_up_reads_the_conversation(demo):
-    outcome = talk("它有什么漏洞", recall=Recall(Intent("get_asset", {"asset": "web-01"})))
+    outcome = talk(
+        "它有什么漏洞", recall=Recall(Focus().after_look_up(Intent("get_asset", {"asset": "web-01"})))
+    )
     assert tools_of(outcome) == [("list_vulnerabilities", "ok")]
     assert "资产=web-01" in outcome.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_", ["lisi", "zhaoliu"])
 def test_offline_refuses_what_the_role_lacks(demo, as_):
     proposals = Proposals()
@@ -250,4 +314,4 @@ def test_a_list_bears_out_no_claim_that_something_was_closed(demo):
     model = Scripted(["告警 7 已关闭，不用再管。"])
     outcome = talk("高危告警", model)
     assert "另有严重" in outcome.text
-    assert "告警 7 已关闭" not in outcome.text
+    assert f"告警 7{MARK} 已关闭{MARK}" in outcome.text

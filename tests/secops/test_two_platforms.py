@@ -7,13 +7,14 @@ import pytest
 from django.contrib.auth.models import User
 
 from bifang.channels.models import OutboxRow
+from bifang.channels.ports import Incoming
 from bifang.core.models import SystemConfig
-from secops_agent.agent.controls import Click, decide_click
+from secops_agent.agent.acting.clicks import Outcome, settle
 from secops_agent.models import Action, AuditRecord, Role, Staff
 from secops_agent.services.decisions import approvals
 from secops_agent.services.decisions.requests import Decision, DecisionRequest
 from secops_agent.services.people.staff import Person, learn_corporation
-from tests.secops.decisions_aid import REAL, company, propose, robot, the
+from tests.secops.decisions_aid import REAL, company, propose, robot, show_card, the
 
 pytestmark = pytest.mark.django_db
 _numbers = itertools.count(1)
@@ -40,6 +41,15 @@ def say(config: SystemConfig, account: Staff, verdict: Any, code: str, **more: A
     place = {"conversation_id": "oc_p2p", "is_group": False, "via": "feishu"} | more
     request = DecisionRequest(code, verdict, person, config.pk, through=f"chat:om_{next(_numbers)}", **place)
     return approvals.decide(request, REAL)
+
+
+def press(config: SystemConfig, account: Staff, code: str) -> Outcome:
+    """A click on 同意, which comes through this configuration."""
+    button = {"code": code, "verdict": "approve"}
+    payload = {"out_track_id": "bf-1", "corp_id": account.corp_id, "params": button}
+    outcome = settle(Incoming(config.pk, "card", "e1", "", account.staff_id, payload=payload))
+    assert outcome is not None
+    return outcome
 
 
 def test_a_tied_approver_decides_in_feishu_what_was_proposed_in_dingtalk() -> None:
@@ -98,10 +108,7 @@ def test_a_tied_account_neither_clicks_nor_speaks_in_a_group_for_the_other_platf
     dingtalk, there = company(), feishu()
     code = propose(dingtalk, "zhao")
     account = in_feishu("老王", "wang")
-    click = Click(there.pk, "e1", TENANT, account.staff_id, {"code": code, "verdict": "approve"})
-    decision = decide_click(click)
-    assert decision is not None
-    assert "没有代码" in decision.text
+    assert "不算数" in press(there, account, show_card(dingtalk, code, "bf-1")).text
     group = {"conversation_id": "oc_group", "is_group": True}
     assert "单聊" in say(there, account, "approve", code, **group).text
     assert the(code).state == "proposed"
@@ -113,11 +120,7 @@ def test_whoever_comes_from_elsewhere_into_the_same_configuration_stays_a_strang
     feishu()
     code = propose(dingtalk, "zhao")
     account = in_feishu("老王", "wang")
-    decision = decide_click(
-        Click(dingtalk.pk, "f1", TENANT, account.staff_id, {"code": code, "verdict": "approve"})
-    )
-    assert decision is not None
-    assert "属于另一个企业" in decision.text
+    assert "属于另一个企业" in press(dingtalk, account, show_card(dingtalk, code, "bf-1")).text
     assert the(code).state == "proposed"
 
 

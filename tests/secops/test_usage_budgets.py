@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
-from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import ModelWithheld, Policy
+from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.llm.types import Usage
 from secops_agent.models import ModelPrice, TurnUsage
 from secops_agent.services.operations import usage
@@ -120,7 +120,7 @@ def test_spent_budget_withholds_the_model_with_a_clear_answer() -> None:
 
 
 def test_turn_without_a_model_costs_nothing() -> None:
-    from secops_agent.agent.records import costs
+    from secops_agent.agent.conversation.records import costs
 
     outcome = TurnOutcome("答", (), (), Usage(), "answer", "离线模式")
     assert costs(None, None, outcome, {}, timezone.now()) == ()  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.both_databases
 CVE, GHSA, CNVD = "CVE-2021-44228", "GHSA-jfh8-c2jp-5v3q", "CNVD-2021-95919"
 
 
+@pytest.mark.slow
 def test_aliases_lead_to_one_record(database):
     store(flaw(GHSA, severity="high", title="", source="ghsa"))
     store(flaw(CNVD, aliases=(CVE,), source="cnvd", cvss=(Cvss("2.0", 9.3),)))
@@ -42,6 +43,7 @@ def test_advisory_taken_back_by_one_source_stands_while_another_knows_it(databas
     assert Vulnerability.objects.get(vuln_id="CVE-2026-7").withdrawn == NOW
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other", "stays"), [(NOW, None, None), (None, NOW, None), (NOW, NOW, NOW)])
 def test_two_that_are_one_are_withdrawn_only_if_both_are(database, one, other, stays):
     store(flaw(CVE, source="nvd", withdrawn=one))

@@ -27,10 +27,10 @@ def test_confirming_without_a_code_does_the_only_proposal_of_ones_own() -> None:
     config, number = company(), some_alert()
     talk(config, ("li", f"把告警 {number} 标记为处理中"))
     other, own = talk(config, ("zhao", "确认"), ("li", "确认"))
-    assert "接手" in own
+    assert "已确认" in own
     assert states() == ["confirmed"]
     assert Alert.objects.get(pk=number).status == "acknowledged"
-    assert "已接手" not in other
+    assert "已确认" not in other
 
 
 def test_two_proposals_of_ones_own_are_told_apart_by_their_codes() -> None:
@@ -57,6 +57,7 @@ def test_taking_back_without_a_code_withdraws_ones_own() -> None:
     assert states() == ["cancelled"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["同意", "批准", "拒绝", "确认"])
 def test_what_others_ask_for_is_never_decided_without_its_code(word: str) -> None:
     config = company()
@@ -127,6 +128,7 @@ def test_a_runbook_in_between_does_not_change_what_is_spoken_of() -> None:
     assert f"告警 #{number}" in who
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("template", "word"), [("", ""), ("t.schema", "点卡片上的「同意」按钮，或")])
 def test_where_words_approve_nothing_nobody_is_told_to_write_them(
     settings: Any, template: str, word: str
@@ -146,6 +148,7 @@ def test_where_words_approve_nothing_nobody_is_told_to_write_them(
     assert f"回复「同意 {Proposal.objects.get().code}」" in waiting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["approver", "analyst"])
 def test_tied_approver_sees_what_waits_on_the_other_platform_and_decides_it_here(role: str) -> None:
     config, feishu = company(), robot("tenant", "feishu", "飞书")
@@ -191,6 +194,7 @@ def test_of_many_that_wait_the_newest_are_told() -> None:
     assert "另有 2 个更早的" in answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["取消", "撤回", "拒绝"])
 def test_a_file_is_taken_back_by_its_code(word: str) -> None:
     config = company()
@@ -212,6 +216,7 @@ def test_cancelling_is_for_ones_own_only() -> None:
     assert states() == ["cancelled", "proposed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["全部取消", "全部拒绝", "取消全部", "都不导入了"])
 def test_all_that_wait_to_be_imported_are_taken_back_together(words: str) -> None:
     config, number = company(), some_alert()

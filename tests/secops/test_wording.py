@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from secops_agent.admin.assets import KEYS as KEYS_OF_ASSETS
-from secops_agent.importers.registry import NAMES
+from secops_agent.importers.registry import importers
 from secops_agent.models import Alert, Asset, Component, Finding
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
@@ -46,7 +46,7 @@ def keys() -> dict[str, str]:
         for column in columns
         for value, label in column.flatchoices
         if str(value) and not str(value).isdigit() and str(value).lower() != str(label).lower()
-        if value not in NAMES  # formats are called what one types
+        if value not in importers()  # formats are called what one types
     }
 
 
@@ -87,6 +87,7 @@ def bare(html: str) -> list[str]:
     return sorted({piece for piece in pieces if piece in KEYS or piece == "dry_run"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
 def test_pages_show_words(model: Any) -> None:
     label = model._meta.label_lower
@@ -97,6 +98,7 @@ def test_pages_show_words(model: Any) -> None:
             assert not bare(answer.content.decode()), page
 
 
+@pytest.mark.slow
 def test_the_demo_estate_and_its_histories_show_words() -> None:
     call_command("load_demo", verbosity=0)
     alert, finding, asset = (
@@ -173,6 +175,7 @@ def test_the_log_of_accounts_is_chinese() -> None:
     assert message in text_of(client.get(reverse("admin:auth_user_history", args=[someone.pk])))
 
 
+@pytest.mark.slow
 def test_the_button_of_the_history_leads_to_something() -> None:
     for label, make in ROWS.items():
         row, client = make(), Client()

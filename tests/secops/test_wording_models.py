@@ -67,8 +67,10 @@ def test_orders_are_for_code_and_general_knowledge_for_the_model() -> None:
 
 
 def test_what_it_invents_is_marked_and_it_is_not_asked_again() -> None:
+    some_alert()
+
     async def act(ask: Ask, fake: FakeOpenAI) -> None:
-        told = await ask("什么是勒索软件")
+        told = await ask("最近有哪些高危告警")
         assert len(fake.seen) == 1
         assert "37 条勒索告警（未核实）" in told
         assert "web-09（未核实）" in told

@@ -15,10 +15,10 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.explanations import explain, may_go_again
 from bifang.channels.models import BoxRow, State
+from bifang.channels.rights import READ_TEXT
 from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment, shortened
 from bifang.core.changes import Change, record
 
-READ_TEXT = "channels.read_private_text"
 MAY_NOT_READ = "无权查看聊天内容"
 AGAIN = "again"  # the button of a row: its id
 SURE = "sure"

@@ -111,10 +111,13 @@ def _begin_again(card: Card) -> bool:
     return bool(old.update(state=CardState.OPEN, created_at=now, updated_at=now, **unborn))
 
 
-def part_shown(config_id: int, track_id: str) -> str:
-    """The key of the message that a card showed last; "" if there is no such card."""
-    card = Card.objects.filter(config_id=config_id, out_track_id=track_id)
-    return card.values_list("part_key", flat=True).first() or ""
+def part_shown(config_id: int, track_id: str, place: CardPlace) -> str:
+    """The key of the message that a card showed last where it was clicked: in the group that it was sent to (or in one
+    that the platform does not name), or by the person to whom it was sent; "" for every other card."""
+    sent = Q(shown=True) | Q(state=CardState.OPEN)  # it may be clicked before its delivery is written down
+    group = Q(is_group=True, **({"conversation_id": place.conversation_id} if place.conversation_id else {}))
+    cards = Card.objects.filter(sent, group | Q(is_group=False, staff_id=place.staff_id), config_id=config_id)
+    return cards.filter(out_track_id=track_id).values_list("part_key", flat=True).first() or ""
 
 
 def add_reader(config_id: int, track_id: str, staff_id: str) -> None:

@@ -11,13 +11,13 @@ from django.template.response import TemplateResponse
 AGREED: Final = "agreed"
 SHOWN: Final = 20
 
-Deed = Callable[[Any, HttpRequest, Any], Any]
+AdminAction = Callable[[Any, HttpRequest, Any], Any]
 
 
-def asked_once(told: str) -> Callable[[Deed], Deed]:
+def asked_once(told: str) -> Callable[[AdminAction], AdminAction]:
     """Below ``admin.action``. ``told`` says what will change, for people who read nothing else."""
 
-    def wrap(deed: Deed) -> Deed:
+    def wrap(deed: AdminAction) -> AdminAction:
         @wraps(deed)
         def asking(screen: Any, request: HttpRequest, queryset: Any) -> Any:
             if request.POST.get(AGREED) == "1":

@@ -1,10 +1,14 @@
 """系统配置: choose a kind, fill in that kind's fields, see what each configuration is doing."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
@@ -13,14 +17,143 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core import configs
-from bifang.core.admin import below, guiding, live, trying
+from bifang.core import config_rules, configs
+from bifang.core.admin import form_footers, guiding, live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
-from bifang.core.admin.config_form import config_form, shown_field
-from bifang.core.admin.kind_chooser import choices
+from bifang.core.changes import PROGRAM, Author
 from bifang.core.errors import BifangError, ConfigError
+from bifang.core.fields import FlagField, Setting
 from bifang.core.kinds import Kind, all_kinds, get_kind
 from bifang.core.models import SystemConfig
+
+# The form of a configuration: the fields of its kind, and what every configuration has.
+
+STALE = (
+    "这份配置在您打开页面之后已被别人修改，为避免覆盖，没有保存。请重新打开这个页面，确认新的内容后再改一次。"
+)
+GONE = "这份配置已被归档，不能再修改。"
+RACE = "刚刚有人保存了同名或同 Client ID 的配置，没有保存。请返回列表查看。"
+
+
+class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Checks and writes in one step through `configs.save`, so that what was checked is what is written.
+
+    Only valid inside a transaction (the admin's change view opens one): the row is locked while its revision is
+    compared with the one the page was made from.
+    """
+
+    kind: ClassVar[type[Kind]]
+    boxes: ClassVar[Mapping[str, Setting]] = {}
+    author: ClassVar[Author] = PROGRAM
+    name = configs.NAME
+    enabled = FlagField("启用", initial=True)
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput())
+
+    class Meta:
+        model = SystemConfig
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        values, problem = configs.values_of(self.instance) if self.instance.pk else ({}, "")
+        if self.instance.pk:
+            self.initial = values | {
+                name: getattr(self.instance, name) for name in ("name", "enabled", "revision")
+            }
+        for name in self.boxes:
+            box: Any = self.fields[name]
+            if box.sealed:
+                box.widget.hint = box.shown(values.get(name, "")) or ("无法读取" if problem else "")
+                box.required = box.required and not values.get(name)
+                self.initial[name] = None
+            if (
+                box.directs or box.account
+            ) and not self.author.superuser:  # refused by `configs.save`, whatever is sent
+                box.help_text = f"{box.help_text}只有超级管理员可以修改。"
+                box.widget.attrs["readonly"] = True
+
+    def _post_clean(self) -> None:
+        for name, field in self.kind.fields.items():
+            if field.from_file and name in self.data:
+                self.add_error(None, f"{field.label}：{config_rules.FROM_FILE}")
+        if self.errors:
+            return
+        cleaned = self.cleaned_data
+        try:
+            config = self._current() if self.instance.pk else None
+            self.instance, _ = configs.save(
+                self.kind.name, cleaned["name"], cleaned["enabled"],
+                {name: cleaned[name] for name in self.boxes}, config=config, author=self.author,
+            )  # fmt: skip
+        except configs.FieldErrors as errors:
+            for name, text in errors.errors.items():
+                self.add_error(name if name in self.fields else None, text)
+        except IntegrityError:
+            self.add_error(None, RACE)
+
+    def _current(self) -> SystemConfig:
+        config = SystemConfig.objects.current().select_for_update().filter(pk=self.instance.pk).first()
+        if config is None:
+            raise configs.FieldErrors({"": GONE})
+        if config.revision != self.cleaned_data["revision"]:
+            raise configs.FieldErrors({"": STALE})
+        return config
+
+
+def config_form(kind_name: str, author: Author, params: Mapping[str, Any]) -> type[ConfigForm]:
+    """The form class of a kind, for somebody, beside what is stored. Raises ConfigError for an unknown kind."""
+    kind = get_kind(kind_name)
+    needless = kind.needless(params)
+    boxes = {name: box for name, box in kind.boxes.items() if name not in needless}
+    return type("KindForm", (ConfigForm,), {**boxes, "kind": kind, "boxes": boxes, "author": author})
+
+
+def shown_field(kind: type[Kind], name: str) -> Callable[[SystemConfig], str]:
+    """For people who may look but not change: a column of the page that shows a kind's field."""
+
+    def show(config: SystemConfig) -> str:
+        values, problem = configs.values_of(config)
+        unread = problem and kind.fields[name].sealed
+        return kind.fields[name].shown(values[name]) or ("无法读取" if unread else NOTHING)
+
+    show.short_description = kind.fields[name].label  # type: ignore[attr-defined]  # Django's convention
+    show.__name__ = name
+    return show
+
+
+# Which kind of configuration to add: what each is for, what one needs at hand, and which one to begin with.
+
+
+@dataclass(frozen=True, slots=True)
+class KindChoice:
+    """A kind as it is offered. ``first``: why to take it now, "" for all but one; ``word`` says so; ``there``: how many
+    exist.
+    """
+
+    kind: type[Kind]
+    offered: bool
+    first: str
+    word: str
+    there: int
+
+
+def choices(offers: Callable[[type[Kind]], bool]) -> list[tuple[str, list[KindChoice]]]:
+    """Section → its kinds, in order. The one to begin with is the first whose section has nothing enabled yet."""
+    rows = SystemConfig.objects.current().values_list("kind", "enabled")
+    found = list(rows)
+    known = {kind.name: kind for kind in all_kinds()}
+    served = {known[name].section for name, enabled in found if enabled and name in known}
+    first = next(
+        (one for one in all_kinds() if one.start and offers(one) and one.section not in served), None
+    )
+    sections: dict[str, list[KindChoice]] = {}
+    for kind in all_kinds():
+        there = sum(name == kind.name for name, _ in found)
+        word = "建议接着做" if served else "从这里开始"
+        choice = KindChoice(kind, offers(kind), kind.start if kind is first else "", word, there)
+        sections.setdefault(kind.section, []).append(choice)
+    return list(sections.items())
+
 
 ADVANCED = "高级设置（一般不用修改）"
 MOST_WATCHED = 200
@@ -147,7 +280,10 @@ class SystemConfigScreen(Screen):
                     "live": live.look([config]).get(config.pk),
                     "facts": guiding.facts(request, config),
                 }
-                context |= {"next": guiding.next_step(request, config), "below": below.below(request, config)}
+                context |= {
+                    "next": guiding.next_step(request, config),
+                    "footer": form_footers.form_footer(request, config),
+                }
             except ConfigError as error:
                 messages.error(request, error.message)
                 return redirect("admin:core_systemconfig_changelist")
@@ -220,15 +356,15 @@ class SystemConfigScreen(Screen):
             raise PermissionDenied
         users = configs.users_of(config)
         if request.method != "POST" or users:
+            stops = configs.uses_of(config)
             return self._page(
-                request,
-                "archive.html",
-                title="归档配置",
-                object=config,
-                users=users,
-                uses=configs.uses_of(config),
+                request, "archive.html", title="归档配置", object=config, users=users, uses=stops
             )
-        configs.archive(config, author_of(request))
+        try:
+            configs.archive(config, author_of(request))
+        except ConfigError as error:
+            messages.error(request, error.message)
+            return redirect("admin:core_systemconfig_changelist")
         self.log_deletions(request, SystemConfig.objects.filter(pk=config.pk))
         messages.success(request, f"已归档配置「{config}」；已有的消息和记录仍然保留。")
         return redirect("admin:core_systemconfig_changelist")
@@ -265,10 +401,9 @@ class SystemConfigScreen(Screen):
 
     def get_urls(self) -> list[URLPattern]:
         """With the address the pages ask for live states, and the one that tries a form out."""
-        asked = path("live/", self.admin_site.admin_view(self.live_view), name="core_systemconfig_live")
-        tried = path(
-            "<str:which>/try/", self.admin_site.admin_view(self.try_view), name="core_systemconfig_try"
-        )
+        guarded = self.admin_site.admin_view
+        asked = path("live/", guarded(self.live_view), name="core_systemconfig_live")
+        tried = path("<str:which>/try/", guarded(self.try_view), name="core_systemconfig_try")
         return [asked, tried, *super().get_urls()]
 
     def try_view(self, request: HttpRequest, which: str) -> HttpResponseBase:
@@ -282,12 +417,12 @@ class SystemConfigScreen(Screen):
 
     def live_view(self, request: HttpRequest) -> JsonResponse:
         """``?ids=1,2`` → ``{"configs": {"1": {state, problem}}}``: what the two columns show now.
-
         With ``page=1`` also ``facts`` and ``next``, what the page of one configuration shows.
         """
         if not self.has_view_permission(request):
             return JsonResponse({"error": "无权查看系统配置。"}, status=403)
-        ids = [int(part) for part in request.GET.get("ids", "").split(",") if part.isdecimal()][:MOST_WATCHED]
+        named = request.GET.get("ids", "").split(",")[:MOST_WATCHED]
+        ids = [int(part) for part in named if part.isascii() and part.isdecimal() and len(part) < 19]
         rows = list(self.get_queryset(request).filter(pk__in=ids[:1] if "page" in request.GET else ids))
         shown = {pk: {"state": one.state, "problem": one.problem} for pk, one in live.look(rows).items()}
         for row in rows if "page" in request.GET else []:

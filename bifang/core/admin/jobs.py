@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, ago, badge, shortened
-from bifang.core.retention import standings
+from bifang.core.retention import retention_state
 
 if TYPE_CHECKING:
     # django-q2 has no types.
@@ -80,7 +80,7 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With what is kept how long."""
-        kept = standings()
+        kept = retention_state()
         late = sum(row.late_since is not None for row in kept)
         return super().changelist_view(request, {"bf_kept": kept, "bf_late": late} | (extra_context or {}))
 

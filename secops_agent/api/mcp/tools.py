@@ -10,8 +10,8 @@ from django.db import Error as DatabaseError
 
 from bifang.channels.outgoing import safe_text
 from bifang.core.errors import BifangError
-from secops_agent.agent.placeholders import mask
-from secops_agent.api.mcp.guests import Guest
+from secops_agent.agent.llms.placeholders import mask
+from secops_agent.api.mcp.callers import TokenCaller
 from secops_agent.api.mcp.messages import PARAMS, RpcFault
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.audit.trail import append, entry
@@ -26,7 +26,7 @@ _KEPT: Final = 2000  # of refused arguments, in the audit trail
 _TOLD: Final = "\n\n已私聊告诉{name}。只有人能决定：在聊天里回复，或在管理后台「操作审批」里决定；令牌不能。"
 
 
-def list_tools(guest: Guest) -> list[dict[str, Any]]:
+def list_tools(guest: TokenCaller) -> list[dict[str, Any]]:
     """What this guest may use."""
     return [_listed(each) for each in DEFINITIONS if not guest.refusal(each)]
 
@@ -42,7 +42,7 @@ def _listed(tool: ToolDefinition) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def call_tool(guest: Guest, name: Any, given: Any) -> dict[str, Any]:
+def call_tool(guest: TokenCaller, name: Any, given: Any) -> dict[str, Any]:
     """The result of a call, which is on record whatever becomes of it. Raises RpcFault."""
     if not isinstance(name, str) or not isinstance(given, dict):
         raise RpcFault(PARAMS, "tools/call 需要 name（文本）；arguments 应为对象。")
@@ -54,7 +54,7 @@ def call_tool(guest: Guest, name: Any, given: Any) -> dict[str, Any]:
     return _shown(guest, result)
 
 
-def _run(guest: Guest, tool: ToolDefinition, given: Mapping[str, Any]) -> ToolResult:
+def _run(guest: TokenCaller, tool: ToolDefinition, given: Mapping[str, Any]) -> ToolResult:
     """Errors come back as results, unexpected ones also go to the log."""
     try:
         return tool.run(guest.asker(tool), parse(tool.arguments, given))
@@ -67,7 +67,9 @@ def _run(guest: Guest, tool: ToolDefinition, given: Mapping[str, Any]) -> ToolRe
         return ToolResult("error", text=f"工具「{tool.title}」内部出错，已记入日志，请告诉管理员。")
 
 
-def _record(guest: Guest, name: str, given: Mapping[str, Any], result: ToolResult, seconds: float) -> Any:
+def _record(
+    guest: TokenCaller, name: str, given: Mapping[str, Any], result: ToolResult, seconds: float
+) -> Any:
     said = json.dumps(given)  # ASCII: holds what no database does, as escapes
     detail = {
         "status": result.status, "query": result.query, "seconds": round(seconds, 3), "arguments": said[:_KEPT],
@@ -78,7 +80,7 @@ def _record(guest: Guest, name: str, given: Mapping[str, Any], result: ToolResul
     return entry(AuditKind.TOOL, what, guest.actor, subject=subject, detail=detail)
 
 
-def _shown(guest: Guest, result: ToolResult) -> dict[str, Any]:
+def _shown(guest: TokenCaller, result: ToolResult) -> dict[str, Any]:
     """As any message of ours may be shown; credentials in evidence are for no model that we do not know."""
     told = result.text + (_TOLD.format(name=guest.person.name) if result.proposed else "")
     text = safe_text(mask(clip(ToolResult("ok", text=told), _LONGEST).text))

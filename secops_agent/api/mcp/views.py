@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from secops_agent.api import errors
 from secops_agent.api.access import Need, TokenAuthentication
 from secops_agent.api.base import View
-from secops_agent.api.mcp.guests import Guest, guest_of
+from secops_agent.api.mcp.callers import TokenCaller, caller_of
 from secops_agent.api.mcp.messages import (
     ABOUT,
     HANDSHAKES,
@@ -67,7 +67,7 @@ class McpView(View):
             asked = read_request(request.data, request._request)
             if asked.number is None:
                 return Response(status=202)  # there is nothing that a notification could change
-            return Response(success(asked, answer(asked, guest_of(_grant(request)))))
+            return Response(success(asked, answer(asked, caller_of(_grant(request)))))
         except RpcFault as fault:
             modern = asked is None or asked.modern
             number = asked.number if asked else fault.number
@@ -87,7 +87,7 @@ def check_origin(request: HttpRequest) -> None:
         raise PermissionDenied("这个地址只给程序使用：不接受其他网站的页面发来的请求（Origin）。")
 
 
-def answer(asked: RpcRequest, guest: Guest) -> dict[str, Any]:
+def answer(asked: RpcRequest, guest: TokenCaller) -> dict[str, Any]:
     """What a request is answered. Raises RpcFault."""
     cached = _CACHE if asked.modern else {}
     match asked.method:

@@ -38,7 +38,7 @@ class AliyunKind(Kind):
     }
 
     access_key_id = TextField(
-        "AccessKey ID", required=True, max_length=128, group=CREDENTIALS,
+        "AccessKey ID", required=True, account=True, max_length=128, group=CREDENTIALS,
         validators=[RegexValidator(r"\A[A-Za-z0-9.]+\Z", "AccessKey ID 只含字母和数字，例如 LTAI 开头的一串。")],
         help_text="RAM 用户的 AccessKey ID，形如 LTAI…。",
     )  # fmt: skip

@@ -88,7 +88,7 @@ class McpConnector:
 def _call_of(order: Order, config_id: int) -> _Call:
     """Raises NotFound, Conflict, InvalidInput: what was decided about is not there any more."""
     if order.undo_url:
-        return _inverse_of(order.undo_url, order.arguments, config_id)
+        return _inverse_of(order.undo_url, config_id)
     if order.tool != CALL:
         mapped = map_call(SystemConfig.objects.get(pk=config_id), order.tool, order.arguments)
         return _Call(mapped.tool, mapped.arguments, mapped.aims, mapped.tool.verify, mapped.tool.undo)
@@ -98,10 +98,9 @@ def _call_of(order: Order, config_id: int) -> _Call:
     return _Call(tool, wanted.arguments, _aims(wanted.arguments), tool.verify, tool.undo, undoes=inverse)
 
 
-def _inverse_of(undo: str, stored: Mapping[str, Any], config_id: int) -> _Call:
-    """An action of an earlier version names only the tool."""
-    told = undo.removeprefix(UNDO)
-    name, given = json.loads(told) if told.startswith("[") else (told, stored["arguments"])
+def _inverse_of(undo: str, config_id: int) -> _Call:
+    """The call that takes the action back, as the action named it."""
+    name, given = json.loads(undo.removeprefix(UNDO))
     tool = catalogue.find_ready(config_id, name)
     arguments = narrowed(tool, given)
     return _Call(tool, arguments, _aims(arguments), tool.verify, undoes=True)

@@ -26,6 +26,13 @@ _SHAPE: Final = (
 )
 
 
+EASED: Final = (
+    "只有超级管理员可以放宽工具「{name}」：打开没有列出的工具、降低分类或角色、改核实和撤销的工具、让自动调查用它。"
+    "调高分类和关闭不受限制。"
+)
+MAPPED: Final = "只有超级管理员可以修改：它决定批准以后由哪个工具执行。"
+
+
 class SecretsField(SecretField):
     """Name → value, or where it is read: each a secret of its own."""
 
@@ -121,8 +128,22 @@ class ToolsField(Setting):
     def use(self, value: Any) -> dict[str, ListedTool]:
         return read_listing(value or {})
 
+    def reserved(self, old: Any, new: Any) -> str:
+        """What a tool needs of people may be made more by whoever configures it, and less by a superuser."""
+        before = _stored(old)
+        eased = next((name for name, one in read_listing(new).items() if one.eases(before.get(name))), "")
+        return EASED.format(name=eased) if eased else ""
+
     def shown(self, value: Any) -> str:
         return "、".join(f"{name}：{_told(entry)}" for name, entry in dict(value or {}).items())
+
+
+def _stored(value: Any) -> Mapping[str, ListedTool]:
+    """Of what can be read no more, everything is new."""
+    try:
+        return read_listing(value or {})
+    except BifangError:
+        return {}
 
 
 def _told(entry: Mapping[str, Any]) -> str:
@@ -149,6 +170,10 @@ class ActionsField(Setting):
 
     def prepare_value(self, value: Any) -> Any:
         return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) and value else value or ""
+
+    def reserved(self, old: Any, new: Any) -> str:
+        """It says what an approval sets going."""
+        return "" if new == old else MAPPED
 
     def use(self, value: Any) -> dict[str, MappedAction]:
         return read_mappings(value or {})

@@ -27,7 +27,7 @@ from secops_agent.connectors.mcp.wire import LARGEST, MOST_EVENTS, reply_in, res
 log = logging.getLogger(__name__)
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MOST_CHILDREN: Final = 8  # at once, of one event loop
-_LEASH: Final = str(Path(__file__).with_name("leash.py"))
+_GUARD: Final = str(Path(__file__).with_name("process_guard.py"))
 _FAREWELL_S: Final = 1.0
 _END_S: Final = 3.0
 _ERRORS_KEPT: Final = 4096  # bytes of its standard error that are looked at for the last line
@@ -53,14 +53,14 @@ class _Ends(asyncio.subprocess.SubprocessStreamProtocol):
             self._left.close()
 
     def leave(self, process: asyncio.SubprocessTransport) -> None:
-        """Close its pipes once it has ended: closed before, asyncio would kill the leash and not the program."""
+        """Close its pipes once it has ended: closed before, asyncio would kill the guard and not the program."""
         if self.ended.is_set():
             process.close()
         self._left = process
 
 
 class StdioTransport:
-    """The process is started under a leash (`leash`): it ends with the visit, and with us."""
+    """The process is started under a guard (`process_guard`): it ends with the visit, and with us."""
 
     shakes_first = True
 
@@ -80,9 +80,9 @@ class StdioTransport:
         await self._take_room()
         end, self._lifeline = os.pipe()
         environment = {"PATH": PATH, "LANG": "C.UTF-8", **self._settings.env}
-        leash = (sys.executable, "-I", "-S", _LEASH, str(end), self._settings.cwd, *command)
+        guard = (sys.executable, "-I", "-S", _GUARD, str(end), self._settings.cwd, *command)
         try:
-            await self._start(leash, environment, end)
+            await self._start(guard, environment, end)
         except OSError as error:
             raise RemoteError(
                 f"启动 MCP 服务「{self._settings.name}」的程序失败：{error.strerror}。", permanent=False, code="connect"
@@ -91,11 +91,11 @@ class StdioTransport:
             os.close(end)
         self._errors = asyncio.create_task(self._read_errors())
 
-    async def _start(self, leash: Sequence[str], environment: Mapping[str, str], end: int) -> None:
-        """Not called off halfway: asyncio would kill the leash and not the program."""
+    async def _start(self, guard: Sequence[str], environment: Mapping[str, str], end: int) -> None:
+        """Not called off halfway: asyncio would kill the guard and not the program."""
         start = asyncio.ensure_future(
             asyncio.get_running_loop().subprocess_exec(
-                _Ends, *leash, env=environment, cwd="/", pass_fds=(end,), start_new_session=True
+                _Ends, *guard, env=environment, cwd="/", pass_fds=(end,), start_new_session=True
             )
         )
         try:
@@ -157,7 +157,7 @@ class StdioTransport:
         await self._ended(_END_S)
 
     def _cut(self) -> None:
-        """The leash ends the process."""
+        """The guard ends the process."""
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1

@@ -45,7 +45,9 @@ def _arguments(said: Mapping[str, str], asker: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in said.items():
         match name.rstrip("23"):
-            case "case_id" | "into_id" | "alert_id" as key:
+            case "words":
+                found["text"] = value
+            case "case_id" | "into_id" | "alert_id" | "watch_id" as key:
                 found[key] = int(value)
             case "alerts":
                 found["alerts"] = ",".join(dict.fromkeys(_NUMBER.findall(value)))

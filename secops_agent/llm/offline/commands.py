@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from secops_agent import says
+
 from .words import load, pattern
 
 _NUMBER = re.compile(
@@ -37,16 +39,19 @@ def _by_name() -> Mapping[str, SlashCommand]:
 
 
 def spell_out(text: str) -> str:
-    """误报 A12 (or 误报 12) is 关闭告警 12 误报: the verdicts of `words/talk.toml` are verbs before an alert's letter and number.
+    """误报 A12 (or 误报 12) is 关闭告警 12 误报: the verdicts are verbs before an alert's letter and number.
 
-    调查告警 12 and 查一下 A12 怎么回事 are the command, and so is 哪些规则最吵."""
+    调查告警 12 and 查一下 A12 怎么回事 are the command, and so is 哪些规则最吵; 查看 A12 is 告警 12."""
     if asked := pattern("spelling.inquiry").fullmatch(text):
         return f"/调查 {asked['n']}"
     if asked := pattern("spelling.again_alert").fullmatch(text):
         return f"/调查 {asked['n']}"
+    if asked := pattern("spelling.show").fullmatch(text.rstrip(" ?？。.!！")):
+        return f"告警 {asked['n'] or asked['m']}"
     if pattern("spelling.noisy").fullmatch(text):
         return "/噪声规则"
-    verdicts = "|".join(load("talk")["verdicts"].values())
+    verdicts = "|".join(says.VERDICTS.values())
+    text = re.sub("(?:刚才|刚刚)的?(?=[那这][条个台])", "", text)
     text = re.sub(r"^处置\s*A?(\d{1,9})$", r"告警 \1 怎么处置", text)
     return re.sub(rf"^({verdicts})\s*A?(\d{{1,9}})(?![\w.-])", r"关闭告警 \2 \1", text)
 

@@ -18,6 +18,7 @@ def read_entities(text: str, lexicon: Lexicon, now: datetime) -> Skeleton:
     skeleton = Skeleton(text)
     for kind, name, read in _technical(lexicon):
         skeleton.take(kind, pattern(f"entities.{name}"), read)
+    skeleton.take(Kind.OBSERVABLE, pattern("entities.called"), _called)
     _take_chinese(skeleton, lexicon)
     nicknames = load("entities")["nicknames"]
     skeleton.take(Kind.CVE, re.compile("|".join(nicknames), re.IGNORECASE), lambda m: nicknames[m[0].lower()])
@@ -46,7 +47,9 @@ def _technical(lexicon: Lexicon) -> tuple[tuple[Kind, str, Reader], ...]:
         return lambda m: None if len(m[0]) < 2 or m[0].lower() in reserved else index.get(m[0].lower())
 
     return (
+        (Kind.OBSERVABLE, "email", lambda m: m[0].lower()),
         (Kind.URL, "url", lambda m: m[0].rstrip(".,;:!?)'")),
+        (Kind.OBSERVABLE, "path", lambda m: m[0].rstrip(".,;:!?")),
         (Kind.HASH, "hash", lambda m: m[0].lower()),
         (Kind.CVE, "cve", _vulnerability),
         (Kind.NETWORK, "network", lambda m: m[0]),
@@ -93,6 +96,12 @@ def _vulnerability(match: re.Match[str]) -> str:
     if match["short"]:
         return f"CVE-{match['short']}"
     return f"{match['kind']}-{match['year']}-{match['number']}".upper()
+
+
+def _called(match: re.Match[str]) -> str | None:
+    """A process, an account or a file by the word beside it."""
+    name = next(value for value in match.groupdict().values() if value)
+    return None if name.lower() in wordset("keywords.common_english") else name
 
 
 def _domain(match: re.Match[str]) -> str | None:

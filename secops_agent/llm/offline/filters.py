@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ _LEVELS = ("critical", "high", "medium", "low", "info")
 HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
 _FIXED = {"no_fix": False, "fix": True}
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
+_RUNNING = ("today", "this_week", "this_month")
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
 
 
@@ -25,20 +26,29 @@ def take_filters(skeleton: Skeleton) -> Skeleton:
         marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
     marked.take(Kind.SEVERITY, pattern("filters.levels"), _severity)
     marked.take(Kind.LIMIT, pattern("filters.limit"), _limit)
-    marked.text = _drop_asides(marked.text)
+    marked.take(Kind.ENVIRONMENT, pattern("filters.environment"), lambda match: match["name"])
+    marked.text = _drop_asides(marked)
     return marked
 
 
-def _drop_asides(text: str) -> str:
-    """Without the filters that are pushed aside: 低危先不看，今天高危告警都有啥; what it is about stays."""
+def _drop_asides(skeleton: Skeleton) -> str:
+    """Without the filters that are pushed aside: 低危先不看，今天高危告警都有啥; what it is about stays. Of levels alone
+    (中危以下先不看) the others are meant."""
+    text, levels = skeleton.text, re.compile(mark(Kind.SEVERITY))
     pushed, filtered, named = (pattern(f"filters.{name}") for name in ("pushed", "filter", "object"))
     clauses = _CLAUSE.findall(text)
     asides = [one for one in clauses if pushed.search(one) and (filtered.search(one) or named.search(one))]
     kept = "，".join(one for one in clauses if one not in asides)
+    for char in () if levels.search(kept) or not filtered.search(kept) else levels.findall("".join(asides)):
+        one = skeleton.entities[char]
+        others = ",".join(level for level in _LEVELS if level not in one.value.split(","))
+        skeleton.entities[char], kept = MaskedName(one.kind, one.raw, others), f"{kept}{char}"
     if asides and (filtered.search(kept) or pattern("filters.listed").search(kept)):
-        objects = "" if named.search(kept) else "".join(named.findall("".join(asides)))
+        aside, noun = "".join(asides), pattern("filters.noun")
+        objects = "" if named.search(kept) else "".join(named.findall(aside))
+        objects += "" if noun.search(kept) else "".join(noun.findall(aside)[:1])
         text = f"{objects}，{kept}"
-    return pattern("filters.but").sub(" ", text) if len(re.findall(mark(Kind.SEVERITY), text)) > 1 else text
+    return pattern("filters.but").sub(" ", text) if len(levels.findall(text)) > 1 else text
 
 
 def _severity(match: re.Match[str]) -> str:
@@ -105,6 +115,22 @@ def _times(skeleton: Skeleton) -> list[MaskedName]:
     return skeleton.found(Kind.TIME)[:1]
 
 
+def _period(skeleton: Skeleton, _: datetime) -> str:
+    """The day, week or month of the calendar that was said: hours are rounded, and reach into the day before."""
+    times = _times(skeleton)
+    said = times[0].value if len(times) == 1 else None
+    if said is None or said.start.time() != time() or (said.end is None and said.period not in _RUNNING):
+        return ""
+    return str(said.period)
+
+
+def _time_of(skeleton: Skeleton, now: datetime) -> str:
+    """What happened in the time that was said: 关了多少, 新增了哪些."""
+    if _since(skeleton, now) is None:
+        return ""
+    return "closed" if _says("closed_in", skeleton) else "new" if _says("new_in", skeleton) else ""
+
+
 def _says(name: str, skeleton: Skeleton, _: datetime | None = None) -> bool | None:
     return True if pattern(f"filters.{name}").search(skeleton.text) else None
 
@@ -114,10 +140,16 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "status": lambda said, _: _status(said),
     "since_hours": _since,
     "until_hours": _until,
+    "period": _period,
+    "time_of": _time_of,
     "asset": _asset,
+    "verdict": lambda said, _: name_of("filters.judged", said.text),
+    "importance": lambda said, _: name_of("filters.important", said.text),
+    "environment": lambda said, _: next((str(each.value) for each in said.found(Kind.ENVIRONMENT)), ""),
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
     "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
-    **{name: partial(_says, name) for name in ("unassigned", "urgent", "compare", "kev_only")},
+    **{name: partial(_says, name) for name in ("unassigned", "urgent", "kev_only")},
+    "overdue": partial(_says, "late"),
     "listed": lambda said, _: _says("in_lists", said),
     "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
 }

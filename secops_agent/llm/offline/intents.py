@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from secops_agent.llm.types import Offer
+from bifang.channels.ports import Suggestion
 
 ControlAction = Literal[
     "confirm", "approve", "reject", "withdraw", "withdraw_files", "stop", "forget", "accept", "decline"
@@ -13,10 +13,11 @@ ControlAction = Literal[
 READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
     "list_vulnerabilities", "lookup_indicator", "search_runbook", "security_report", "list_schedules", "who_is_on_call",
-    "list_proposals", "service_status", "investigate_alert", "noisy_rules", "list_cases", "get_case",
+    "list_proposals", "service_status", "investigate_alert", "noisy_rules", "list_cases", "get_case", "list_blocks", "list_findings",
+    "compare_periods", "search_events", "compute",
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
-    "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host",
+    "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host", "unblock_ip", "release_host", "set_severity", "set_owner", "send_message", "watch",
     "silence_alerts", "swap_shift", "create_case", "add_case_alerts", "split_case", "merge_cases", "assign_case", "close_case",
     "add_case_task", "comment_case",
 ])  # fmt: skip
@@ -57,17 +58,27 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """Exactly one of ``intent``, ``control``, ``category`` (of `words/talk.toml`) and ``offer`` is set, or none: not understood.
+    """What one sentence comes to: an ``intent`` (a question, or an exact order), a ``control``, a ``category`` (of `words/talk.toml`),
+    ``offers`` (what may have been ordered, as one offer), or a ``question`` back; else it was not understood.
 
-    ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none.
-    ``guessed``: a model may understand it better. ``unused``: what the question said and the intent does not carry.
+    ``beside``: the same question of other things. ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none, or what an
+    answer is not. ``guessed``: a model may understand it better. ``unused``: what the question said and the intent does not
+    carry. ``named``: what the sentence names, by kind; ``order``: the order that still lacks something, or is offered; ``drops``: what is offered
+    is taken back; ``each``: the order is meant for all that the look-up lists; ``waits``: the same order for other things.
     """
 
     intent: Intent | None = None
+    beside: tuple[Intent, ...] = ()
     control: Control | None = None
     category: str = ""
-    suggestions: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
     hint: str = ""
-    offer: Offer | None = None
+    offers: tuple[Intent, ...] = ()
+    question: str = ""
     guessed: bool = False
     unused: tuple[str, ...] = ()
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order: Intent | None = None
+    drops: bool = False
+    each: bool = False
+    waits: tuple[Intent, ...] = ()

@@ -4,7 +4,6 @@ quotation marks, marked as one (关于 X 的, X 相关, 带 X), or stands as a n
 import re
 from functools import cache
 
-from .chunks import Index
 from .skeletons import ANY_MARK, Skeleton
 from .words import load, pattern, wordset
 
@@ -88,16 +87,17 @@ def _clean(phrase: str) -> str:
 
 def _find_words(text: str, *lists: str) -> list[tuple[int, int]]:
     """Where known words of `words/keywords.toml` stand, the longest at each place, none inside another."""
-    index, found, at = _index(*lists), [], 0
-    while at < len(text):
-        size = index.longest(text, at)
-        found += [(at, at + size)] if size else []
-        at += max(size, 1)
-    return found
+    return [match.span() for match in _words(*lists).finditer(text)]
 
 
 @cache
-def _index(*lists: str) -> Index:
-    """What has a space may be written without it."""
-    words = {word: name for name in lists for word in wordset(f"keywords.{name}")}
-    return Index({**{word.replace(" ", ""): name for word, name in words.items()}, **words})
+def _words(*lists: str) -> "re.Pattern[str]":
+    """What has a space may be written without it; no letter or digit touches an English word."""
+    words = sorted({word for name in lists for word in wordset(f"keywords.{name}")}, key=len, reverse=True)
+    said = "|".join(re.escape(word).replace("\\ ", " ?") for word in words)
+    starts = re.escape("".join(sorted({word[0] for word in words})))
+    touched = "[a-z0-9_-]"
+    return re.compile(
+        rf"(?=[{starts}])(?:(?<!{touched})|(?!{touched}))(?:{said})(?:(?!{touched})|(?<!{touched}))",
+        re.IGNORECASE,
+    )

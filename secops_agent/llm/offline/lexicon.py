@@ -1,10 +1,18 @@
 """The names of the company that a sentence may hold, frozen for one turn."""
 
 import ipaddress
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+from secops_agent.llm.terms import terms
 
 from .normalization import simplify
+from .words import load
+
+_FEW: Final = 5  # titles that a term may stand in
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +22,9 @@ class Lexicon:
     ``assets``: every name and address → canonical name. ``people``: every name, nick and staff id → the form handed
     to the tools. ``keywords``: alert rules, sources and other words that filter alerts. ``chinese_assets``: names
     that hold Chinese have no word boundaries, so they are found by their first two characters, longest first.
+    ``squeezed``: names without what people leave out (web-01 → web1) → the one name; ``parts``: what stands between the
+    dashes of a name → the one name that has it; ``surnames``: → the one person. ``rules``: the first two characters of every
+    part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written. ``runbooks``: terms that tell one runbook from the others.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
 
@@ -21,6 +32,12 @@ class Lexicon:
     people: Mapping[str, str] = field(default_factory=dict)
     keywords: frozenset[str] = frozenset()
     chinese_assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    squeezed: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    surnames: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    runbooks: frozenset[str] = frozenset()
+    spelled: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -29,15 +46,98 @@ class Lexicon:
         assets: Iterable[tuple[str, Iterable[str]]] = (),
         people: Iterable[tuple[str, str, str]] = (),
         keywords: Iterable[str] = (),
+        runbooks: Iterable[str] = (),
     ) -> "Lexicon":
         """From (name, its addresses and aliases) of assets and (staff id, name, nick) of people."""
-        names = _index_assets(assets)
-        words = frozenset(word.lower() for word in keywords if word.strip())
-        return cls(names, _index_people(people), words, _index_chinese(names))
+        given, known, rules = list(assets), list(people), tuple(keywords)
+        names = _index_assets(given)
+        words = frozenset(word.lower() for word in rules if word.strip())
+        return cls(
+            names,
+            _index_people(known),
+            words,
+            _index_chinese(names),
+            _unique((squeeze(name), name) for name, _ in given),
+            _unique((part, name) for name, _ in given for part in _parts(name)),
+            _unique((name[:1], name) for _, name, _ in known if name),
+            _index_rules(rules),
+            _naming(runbooks),
+            {_whole(rule): rule for rule in rules if len(rule) > 3 or not rule.isascii()},
+        )
 
     def asset(self, text: str) -> str:
         """The canonical name of an asset's name or address, or an empty string."""
         return self.assets.get(text.lower(), "")
+
+    def sibling(self, name: str, number: str) -> str:
+        """The asset of the same name with another number: web-02 beside web-01; "" for none."""
+        ends = re.search(r"\d+$", name)
+        return self.asset(f"{name[: ends.start()]}{number.zfill(len(ends.group()))}") if ends else ""
+
+    def rules_named(self, said: str) -> list[str]:
+        """The rules that have these words in their names; one that ends with them stands for all."""
+        key, alone = _whole(said), re.compile(rf"(?<![a-z]){re.escape(said)}(?![a-z])", re.IGNORECASE)
+        if len(key) < 2:
+            return []
+        found = [
+            rule
+            for whole, rule in self.spelled.items()
+            if key in whole and (len(key) > 3 or not key.isascii() or alone.search(rule))
+        ]
+        return sorted(rule for rule in found if _whole(rule).endswith(key)) or sorted(found)
+
+
+def _whole(rule: str) -> str:
+    return squeeze(rule.replace("：", ":"))
+
+
+def squeeze(name: str) -> str:
+    """web-01, Web 01 and web1 are one."""
+    return re.sub(r"[\s_.:/-]+|0+(?=[1-9])(?<!\d0)", "", name.lower())
+
+
+def _parts(name: str) -> list[str]:
+    """Between the dashes; of 支付系统 what stands before 系统."""
+    parts = [*re.split(r"[-_.]", name.lower()), _GENERIC.sub("", name)]
+    return [
+        part for part in dict.fromkeys(parts) if len(part) > 1 and not part.isdecimal() and len(name) < 24
+    ]
+
+
+_GENERIC = re.compile("(?:系统|平台|应用|网站|服务|中心|商城|门户)$")
+
+
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What names one thing only."""
+    found: dict[str, str] = {}
+    twice = set[str]()
+    for key, name in pairs:
+        if found.setdefault(key, name) != name:
+            twice.add(key)
+    return {key: name for key, name in found.items() if key not in twice}
+
+
+def _naming(titles: Iterable[str]) -> frozenset[str]:
+    """What stands in few titles and tags: what many have in common, or all such texts, names nothing."""
+    each = [set(terms(title)) for title in titles]
+    counted = Counter(term for found in each for term in found if len(term) > 1)
+    most = max(_FEW, len(each) // 50)
+    return frozenset(term for term, many in counted.items() if many <= most) - set(
+        load("cues")["unread"]["titles"]
+    )
+
+
+def _index_rules(rules: Iterable[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The beginnings of a rule's words: SQL 注入攻击 is found by sql注入 and by 注入攻击."""
+    index: dict[str, set[tuple[str, str]]] = {}
+    for rule in rules:
+        for part in re.split(r"[：:，,、()（）]", rule):
+            for start in re.finditer(r"(?<![A-Za-z0-9])[A-Za-z0-9]|[一-鿿]", part):
+                tail = part[start.start() :].strip()
+                key = squeeze(tail)
+                if len(key) > 1:
+                    index.setdefault(key[:2], set()).add((key, tail))
+    return {key: tuple(sorted(found)) for key, found in index.items()}
 
 
 def _index_assets(assets: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:

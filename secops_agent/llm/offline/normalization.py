@@ -4,10 +4,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from bifang.channels.visible import visible
+
 from .words import load, pattern
 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−﹣－", "-") | {"。": "。", "﹖": "?"})
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
 _EMOJI = re.compile(
     "[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]"
 )
@@ -20,16 +21,17 @@ _MENTION = re.compile(
 )
 _OTHERS = re.compile(r"(?:@[^\s,，:：@]{1,20}[\s,，:：]+)+")
 _TRADITIONAL = str.maketrans({pair[0]: pair[1:] for pair in load("spelling")["characters"].split()})
+_USUAL = [pair.split("=") for pair in load("spelling")["usual"].split()]
 _SPACES = re.compile(r"\s+")
 
 
 def normalize(text: str) -> str:
     """The text in one spelling; letters keep their case, and ，stays what it is, as notes are kept."""
-    plain = "，".join(unicodedata.normalize("NFKC", part) for part in _INVISIBLE.sub("", text).split("，"))
+    plain = "，".join(unicodedata.normalize("NFKC", part) for part in visible(text).split("，"))
     plain = _EMOJI.sub("", plain.translate(_DASHES))
     plain = _DEFANGED_SCHEME.sub(r"http\1://", _DEFANGED_DOT.sub(".", plain))
     plain = _MENTION.sub("", simplify(plain))
-    for word, usual in load("spelling")["usual"].items():
+    for word, usual in _USUAL:
         plain = plain.replace(word, usual)
     return _SPACES.sub(" ", plain).strip()
 

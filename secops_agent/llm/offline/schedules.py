@@ -1,16 +1,17 @@
 """Creating a scheduled task: 每天早上9点发日报. A recurrence, a question to run, and words of making or delivering."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 
-from .chunks import Chunk, cut
 from .intents import READ_TOOLS, Intent, Wish
-from .notes import find_doubt
 from .recurrence import Recurrence, read_recurrence
-from .words import load, pattern
+from .words import load, name_of, pattern
 
 _BREAKS = " ,，;；。.:：!！~\t"
 _UNRULY = re.compile(r"[?？吗么]|为什么|谁|怎么|如何|是否|能不能|要不要")
+_JOINED = re.compile("[a-z0-9_-]{2}", re.IGNORECASE)
+_CHOICE = re.compile(r"\(([^()]*)\)")
 _Part = tuple[frozenset[str], str]
 
 
@@ -56,14 +57,36 @@ def _find_recurrence(text: str) -> tuple[str, Recurrence, str] | None:
 
 def _split(text: str) -> _Part:
     """The lists of the words around the task, and the task itself."""
-    chunks: list[Chunk] = []
-    for piece in re.split(f"([{_BREAKS}]+)", text):
-        known = piece.strip(_BREAKS) != ""
-        chunks += cut(piece, tuple(load("schedules")["lists"])) if known else [Chunk("break", piece)]
-    unknown = [i for i, chunk in enumerate(chunks) if not chunk.role]
+    chunks, at = list[tuple[str, str]](), 0  # the list that has the longest word here, and the word
+    while at < len(text):
+        role, end = _longest(text, at) if text[at] not in _BREAKS else ("break", at + 1)
+        chunks.append((role, text[at:end]))
+        at = end
+    unknown = [i for i, (role, _) in enumerate(chunks) if not role]
     inside = range(unknown[0], unknown[-1] + 1) if unknown else range(0)
-    around = frozenset(chunk.role for i, chunk in enumerate(chunks) if i not in inside)
-    return around, "".join(chunks[i].text for i in inside)
+    around = frozenset(role for i, (role, _) in enumerate(chunks) if i not in inside)
+    return around, "".join(chunks[i][1] for i in inside)
+
+
+def _longest(text: str, at: int) -> tuple[str, int]:
+    """The list of the longest word at a place and where it ends; an English word stands alone."""
+    role, end = "", at + 1
+    for name, word in _words():
+        match = word.match(text, at)
+        if match and match.end() >= end + bool(role):
+            role, end = name, match.end()
+    joined = (at and _JOINED.match(text, at - 1)) or _JOINED.match(text, end - 1)
+    return ("", at + 1) if joined else ("" if role == "no_task" else role, end)
+
+
+@cache
+def _words() -> Sequence[tuple[str, "re.Pattern[str]"]]:
+    """Each with its list, and the longer of its alternatives first."""
+    return [
+        (name, re.compile(_CHOICE.sub(lambda m: f"(?:{'|'.join(sorted(m[1].split('|'), key=len, reverse=True))})", word), re.I))
+        for name, words in load("schedules")["words"].items()
+        for word in words
+    ]  # fmt: skip
 
 
 def _is_order(first: _Part, second: _Part, recurrence: Recurrence) -> bool:
@@ -87,6 +110,6 @@ def _is_task(task: str, read_task: Callable[[str], Intent | None]) -> bool:
 
 def _is_doubtful(said: str) -> bool:
     """A state in the task (未处理) is no doubt, and a verb of delivery makes even 有哪些 a wish."""
-    doubt = find_doubt(pattern("schedules.states").sub("", said))
+    doubt = name_of("doubts.doubt", pattern("schedules.states").sub("", said))
     unruly = _UNRULY.search(said) if doubt == "question" else doubt in ("negation", "quotation", "condition")
     return bool(unruly or pattern("schedules.unsent").search(said))

@@ -10,7 +10,7 @@ _BASE = 0xE000
 _ROOM = 64
 Kind = IntEnum(
     "Kind",
-    "URL HASH CVE NETWORK IP ASSET_IP ASSET DOMAIN HOST PERSON SCHEDULE TIME DURATION ALERT ALERTS SEVERITY STATUS LIMIT",
+    "URL HASH CVE NETWORK IP ASSET_IP ASSET DOMAIN HOST PERSON SCHEDULE TIME DURATION ALERT ALERTS SEVERITY STATUS LIMIT TECHNIQUE VERDICT NUMBER ROW REF CASE KEYWORD OBSERVABLE ENVIRONMENT",
     start=0,
 )
 """What a mark stands for."""
@@ -18,11 +18,12 @@ Kind = IntEnum(
 
 @dataclass(frozen=True, slots=True)
 class MaskedName:
-    """``raw`` is what was typed (normalised), ``value`` what it means."""
+    """``raw`` is what was typed (normalised), ``value`` what it means; not ``exact``: a slip, a nickname, a reference, a guess."""
 
     kind: Kind
     raw: str
     value: Any
+    exact: bool = True
 
 
 Reader = Callable[[re.Match[str]], Any]
@@ -44,7 +45,7 @@ class Skeleton:
     text: str
     entities: dict[str, MaskedName] = field(default_factory=dict)
 
-    def take(self, kind: Kind, pattern: "re.Pattern[str]", read: Reader) -> None:
+    def take(self, kind: Kind, pattern: "re.Pattern[str]", read: Reader, *, exact: bool = True) -> None:
         """Replace every match that ``read`` gives a value for; None leaves the text as it is."""
 
         def replace(match: re.Match[str]) -> str:
@@ -53,10 +54,17 @@ class Skeleton:
             if value is None or count >= _ROOM:
                 return match.group()
             char = chr(_BASE + kind * _ROOM + count)
-            self.entities[char] = MaskedName(kind, self.expand(match.group()), value)
+            self.entities[char] = MaskedName(kind, self.expand(match.group()), value, exact)
             return char
 
         self.text = pattern.sub(replace, self.text)
+
+    def put(self, name: MaskedName, *, instead_of: str = "") -> None:
+        """Mark what was meant and not written: in the place of another mark, else before everything."""
+        count = sum(entity.kind is name.kind for entity in self.entities.values())
+        char = chr(_BASE + name.kind * _ROOM + count)
+        self.entities[char] = name
+        self.text = self.text.replace(instead_of, char) if instead_of else f"{char} {self.text}"
 
     def found(self, *kinds: Kind) -> list[MaskedName]:
         """Entities of these kinds in the order of the sentence."""
@@ -71,8 +79,3 @@ class Skeleton:
         while ANY_MARK.search(fragment):
             fragment = ANY_MARK.sub(lambda m: self.entities[m.group()].raw, fragment)
         return fragment
-
-
-def blank_marks(text: str) -> str:
-    """The text with each mark as the first one of its kind: which one it is tells nothing."""
-    return ANY_MARK.sub(lambda m: chr(_BASE + (ord(m.group()) - _BASE) // _ROOM * _ROOM), text)

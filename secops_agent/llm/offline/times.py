@@ -11,15 +11,18 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 
 from .numerals import read_integer, read_number
-from .skeletons import Kind, Skeleton
+from .skeletons import Kind, Skeleton, mark
 from .words import load, pattern
 
 _VALUES = load("times")["values"]
 _MINUTES: dict[str, int] = _VALUES["minutes"]
 _PART_HOURS: dict[str, int] = _VALUES["part_hours"]
+_PART_LASTS: dict[str, int] = _VALUES["part_lasts"]
 _WEEKDAYS: dict[str, int] = _VALUES["weekdays"]
 _FEASTS: dict[str, tuple[int, int]] = _VALUES["feasts"]
 _PERIODS: dict[str, str] = _VALUES["periods"]
+
+_JOINED = re.compile(rf"({mark(Kind.TIME)})\s*(?:到|至|-|~|—+)\s*({mark(Kind.TIME)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,21 @@ class Since:
 def take_times(skeleton: Skeleton, now: datetime) -> None:
     """Mark every time range (``Since``) and every bare duration (minutes; 0 is for ever)."""
     readers: tuple[tuple[str, Callable[[re.Match[str], datetime], Since | None]], ...] = (
-        ("iso_date", _dated), ("date", _dated), ("day_of_month", _day_of_month), ("within", _ago), ("ago", _ago),
+        ("iso_date", _dated), ("slashed", _dated), ("date", _dated), ("day_of_month", _day_of_month), ("within", _ago), ("ago", _ago),
         ("feast", lambda match, now: _past_date(0, *_FEASTS[match["feast"]], now)), ("day", _day), ("at", lambda match, now: _past(_clock(match, now.date(), match["part"] or "", now), now)), ("now", lambda _, now: Since(now - timedelta(hours=1))),
     )  # fmt: skip
+    skeleton.take(Kind.TIME, pattern("times.between"), partial(_between, now=now))
     for name, read in readers:
         skeleton.take(Kind.TIME, pattern(f"times.{name}"), partial(_read, read, now))
+    skeleton.take(Kind.TIME, _JOINED, partial(_joined, skeleton))
     skeleton.take(Kind.DURATION, pattern("times.bare"), _minutes)
     skeleton.take(Kind.DURATION, pattern("times.permanent"), lambda _: 0)
+
+
+def _joined(skeleton: Skeleton, match: re.Match[str]) -> Since | None:
+    """周一到周三, 昨天到今天: from the one to the end of the other."""
+    first, last = (skeleton.entities[char].value for char in match.groups())
+    return Since(first.start, end=last.end) if first.start < last.start else None
 
 
 def _read(
@@ -57,6 +68,8 @@ def _read(
 ) -> Since | None:
     """昨天以来, 从昨天, 昨天到今天 have no end."""
     found = read(match, now)
+    if match.groupdict().get("d3"):
+        return found
     said = match.string[match.start() : match.end() + 2]
     return replace(found, end=None) if found and pattern("times.open_end").search(said) else found
 
@@ -97,12 +110,51 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
         return Since(
             start - timedelta(days=7), end=None if part or hour else start + length - timedelta(days=7)
         )
+    if part and not hour and start < now:
+        over = start + timedelta(hours=_PART_LASTS[part[0].lower()])
+        just = part[0] in "晚夜半后" and now - over < timedelta(hours=6)  # 昨晚 in the morning reaches to now
+        return Since(start, end=over if over <= now and not just else None)
     start = start if start < now else min(midnight, now - timedelta(minutes=1))
     if part or hour:
         return Since(start)
     after = day + length if weekday or unit == "day" else _start_of(unit, int(back) - 1, now.date())
     end = datetime.combine(after, time(), now.tzinfo) if unit != "half" and after <= now.date() else None
     return Since(start, "" if weekday else _PERIODS.get(name, ""), end)
+
+
+def _between(match: re.Match[str], now: datetime) -> Since | None:
+    """昨天下午3点到5点, 2到6点: the day and the part of it carry over; what is not yet is meant of yesterday."""
+    first, last = match["first"], match["last"]
+    named = pattern("times.day").match(first)
+    said = _day(named, now) if named and named["name"] else None
+    day = said.start.date() if said else now.date()
+    part = _part_of(first) or _part_of(last) * first.isdigit()
+    start = _moment(f"{first}点" if first.isdigit() else first, day, part, now)
+    end = _moment(last, day, _part_of(last) or part, now)
+    if start is None or end is None:
+        return None
+    end += timedelta(days=1) * (end <= start)
+    back = timedelta(days=1) * (start >= now and said is None)
+    return Since(start - back, end=end - back if end - back < now else None)
+
+
+def _part_of(text: str) -> str:
+    found = pattern("times.part").search(text)
+    return found.group() if found else ""
+
+
+def _moment(text: str, day: date, part: str, now: datetime) -> datetime | None:
+    """晚上12点 is the end of the day, and 24:00 too."""
+    found = pattern("times.clock").search(text)
+    at = _clock(found, day, part, now) if found else None
+    midnight = at and at.hour == 12 and part[:1] in tuple("晚夜半")
+    return at + timedelta(hours=12) if at and midnight else at
+
+
+def clock_of(text: str, day: datetime) -> datetime | None:
+    """The hour that the text tells, on that day: 明早九点以后."""
+    found = pattern("times.clock").search(text)
+    return _clock(found, day.date(), _part_of(text[: found.start()]), day) if found else None
 
 
 def _start_of(unit: str, back: int, today: date) -> date:
@@ -130,9 +182,14 @@ def _clock(match: re.Match[str], day: date, part: str, now: datetime) -> datetim
 
 
 def _dated(match: re.Match[str], now: datetime) -> Since | None:
-    month, day = read_integer(match["mo"]), read_integer(match["d"] or "1")
-    found = _past_date(int(match["y"] or 0), month or 0, day or 0, now)
-    return replace(found, end=found.start + timedelta(days=1)) if found and match["d"] else found
+    said = {name.removesuffix("2"): value for name, value in match.groupdict().items() if value}
+    month, day = read_integer(said["mo"]), read_integer(said.get("d", "1"))
+    found = _past_date(int(said.get("y", 0)), month or 0, day or 0, now)
+    if found is None or "d" not in said:
+        return found
+    days = (read_integer(said.get("d3", "")) or day or 0) - (day or 0) + 1
+    end = found.start + timedelta(days=max(days, 1))
+    return replace(found, end=end if end <= now else None)
 
 
 def _past_date(year: int, month: int, day: int, now: datetime) -> Since | None:
@@ -154,4 +211,5 @@ def _day_of_month(match: re.Match[str], now: datetime) -> Since | None:
     if day is None or not 1 <= day <= 28:
         return None
     first = _start_of("month", int(day > now.day), now.date())
-    return Since(datetime.combine(first.replace(day=day), time(), now.tzinfo))
+    start = datetime.combine(first.replace(day=day), time(), now.tzinfo)
+    return Since(start, end=start + timedelta(days=1) if match["only"] else None)

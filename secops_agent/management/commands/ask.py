@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bifang.core import db
 from bifang.core.models import SystemConfig
-from secops_agent.agent.trial import Trial, Tried
+from secops_agent.agent.trial import Dialog, Trial, Tried, read_dialogs
 from secops_agent.config import MODEL_KINDS
 from secops_agent.services.people.staff import Person, find_person
 
-_AT_ONCE: Final = 8  # lines asked of a real model at the same time
+_AT_ONCE: Final = 2  # lines asked of a real model at the same time: a small one serves them one by one
 _OFFLINE: Final = "offline"
 
 
@@ -37,18 +37,61 @@ class Command(BaseCommand):
             help="模型配置的名称（有同名的写 类型/名称）；默认 offline（不使用大模型）",
         )
         parser.add_argument("--batch", metavar="FILE", help="每行一句话的文件，- 表示标准输入；每句各自独立")
+        parser.add_argument(
+            "--dialog",
+            metavar="FILE",
+            help='每行一段对话 {"id": …, "turns": ["…", …]} 的文件，- 表示标准输入；一段对话里记得前面说过的',
+        )
+        parser.add_argument(
+            "--offers",
+            choices=("off", "write", "all"),
+            default="all",
+            help="模型可以列出的操作，如聊天配置的 model_offers（默认 all，因为什么都不会执行）",
+        )
         parser.add_argument("--json", action="store_true", help="每句输出一行 JSON")
         parser.add_argument("--group", action="store_true", help="按群聊回答（不显示个人信息）")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line out for each sentence in."""
+        if options["dialog"] is not None:
+            return self._hold_dialogs(options)
         lines = _lines(options["text"], options["batch"])
         person = _person(options["staff_id"])
-        trial_options = {"ai_config_id": _ai_config(options["ai"]), "is_group": options["group"]}
+        trial_options = _options(options)
         try:
             asyncio.run(self._ask_all(lines, person, trial_options, as_json=options["json"]))
         finally:
             db.shut_down()
+
+    def _hold_dialogs(self, options: dict[str, Any]) -> None:
+        """A line out for each turn, with its place."""
+        if options["text"].strip() or options["batch"] is not None:
+            raise CommandError("--dialog 不能与要问的话或 --batch 一起用。")
+        try:
+            dialogs = read_dialogs(_read(options["dialog"]).split("\n"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise CommandError(
+                f'无法读懂 {options["dialog"]}：{error}。每行应为 {{"id": …, "turns": ["…"]}}。'
+            ) from None
+        person = _person(options["staff_id"])
+        given = _options(options)
+        try:
+            asyncio.run(self._hold_all(dialogs, person, given, as_json=options["json"]))
+        finally:
+            db.shut_down()
+
+    async def _hold_all(
+        self, dialogs: list[tuple[Any, list[str]]], person: Person, options: dict[str, Any], *, as_json: bool
+    ) -> None:
+        trial = Trial(person, **options)
+        try:
+            for name, turns in dialogs:
+                dialog = Dialog()
+                for i, text in enumerate(turns, 1):
+                    tried, dialog = await trial.turn(dialog, text)
+                    self.stdout.write(tried.as_line(id=name, turn=i) if as_json else _shown(tried, True))
+        finally:
+            await trial.close()
 
     async def _ask_all(
         self, lines: list[str], person: Person, options: dict[str, Any], *, as_json: bool
@@ -73,17 +116,27 @@ async def _in_order(trial: Trial, lines: Iterable[str], at_once: int) -> AsyncIt
         yield await job
 
 
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """For the `Trial`. Raises CommandError."""
+    return {
+        "ai_config_id": _ai_config(given["ai"]), "is_group": given["group"], "model_offers": given["offers"],
+    }  # fmt: skip
+
+
 def _lines(text: str, batch: str | None) -> list[str]:
     """What to ask. Raises CommandError."""
     if bool(text.strip()) == (batch is not None):
         raise CommandError("请给出要问的话，或用 --batch 文件 逐行提问（二选一）。")
     if batch is None:
         return [text]
+    return [line.strip() for line in _read(batch).split("\n") if line.strip()]
+
+
+def _read(name: str) -> str:
     try:
-        read = sys.stdin.read() if batch == "-" else Path(batch).read_text(encoding="utf-8-sig")
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"无法读取 {batch}：{error}。应为 UTF-8 文本，每行一句。") from None
-    return [line.strip() for line in read.split("\n") if line.strip()]
+        raise CommandError(f"无法读取 {name}：{error}。应为 UTF-8 文本，每行一句。") from None
 
 
 def _person(staff_id: str) -> Person:

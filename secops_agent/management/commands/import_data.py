@@ -55,7 +55,6 @@ class Command(BaseCommand):
             outcome = ingest.store(
                 registry.parse(name, source, Options(asset=asset, source=options["source"])),
                 Actor.system(f"import:{name}"),
-                label=f"{name}：{path.name}",
                 digest=_digest(path, name, options["source"], asset),
                 progress=None if options["json"] else _progress_bar(),
             )

@@ -8,12 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet, Value
+from django.db.models.functions import TruncDate
 
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.alerts import tallies
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.records import SEVERITIES
+from secops_agent.services.sla import SlaLimits, overdue
 
 _GRAVE = ("critical", "high")
 
@@ -55,13 +56,13 @@ class LoadedAsset:
 
 
 def levels() -> list[Level]:
-    """From the gravest down; from the counts that are kept."""
-    found = tallies.totals(["backlog"], None, None)
-    number = {value: count for (_, value), count in found.items()}
+    """From the gravest down; one query, by an index."""
+    rows = unfinished().order_by().values_list("severity", "status").annotate(number=Count("pk"))
+    found = {(severity, status): number for severity, status, number in rows}
     return [
-        Level(each, number.get(f"{AlertStatus.OPEN}:{each}", 0), number.get(f"{AlertStatus.ACKNOWLEDGED}:{each}", 0))
+        Level(each, found.get((each, AlertStatus.OPEN), 0), found.get((each, AlertStatus.ACKNOWLEDGED), 0))
         for each in SEVERITIES
-    ]  # fmt: skip
+    ]
 
 
 def days(now: datetime, number: int, zone: ZoneInfo) -> dict[date, Counter[str]]:
@@ -69,9 +70,14 @@ def days(now: datetime, number: int, zone: ZoneInfo) -> dict[date, Counter[str]]
     today = now.astimezone(zone).date()
     found = {today - timedelta(days=back): Counter[str]() for back in reversed(range(number))}
     first = datetime.combine(min(found), time(0), zone)
-    for (hour, severity), count in tallies.levels_by_hour(first, None).items():
-        if (day := hour.astimezone(zone).date()) in found:
-            found[day][severity] += count
+    rows = (
+        Alert.objects.filter(last_seen__gte=first)
+        .annotate(day=TruncDate("last_seen", tzinfo=zone))
+        .order_by()
+    )
+    for day, severity, count in rows.values_list("day", "severity").annotate(number=Count("pk")):
+        if day in found:
+            found[day][severity] = count
     return found
 
 
@@ -85,11 +91,11 @@ def suppressed(since: datetime) -> int:
     return Alert.objects.filter(SUPPRESSED, last_seen__gte=since).count()
 
 
-def burden(now: datetime, people: Collection[Staff], at_risk: Q) -> Burden:
-    """One query, by indexes; ``at_risk`` is what the limits say (`SlaLimits.at_risk`)."""
+def burden(now: datetime, people: Collection[Staff]) -> Burden:
+    """One query, by indexes, and one for the limits."""
     wanted = {
-        "broken": Q(due_at__lte=now),
-        "at_risk": at_risk,
+        "broken": overdue(now),
+        "at_risk": SlaLimits().at_risk(now),
         "mine": Q(assignee__in=[each.pk for each in people]),
         "unassigned": Q(assignee=None),
     }

@@ -1,87 +1,127 @@
 """What somebody does to one alert or to many at once, and taking it back while nobody has touched them since."""
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, Staff, TriageBatch
-from secops_agent.models.choices import Verdict
+from secops_agent.models.choices import Severity, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.audit.history import ACTIONS
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.notifications.matching import wait_for_more
 from secops_agent.services.switches import refuse_when_read_only
 
+T = TypeVar("T")
 MOST: Final = 1000  # each is a transaction with its history: more would keep the browser waiting
 LONGEST_NOTE: Final = 2000
 UNDO_FOR: Final = timedelta(minutes=10)
+TOGETHER_S: Final = 2.0  # of the seconds for which what became of an alert is held back (`matching.UNDO`)
 ACTS: Final[Mapping[str, str]] = {
-    "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",
-}  # fmt: skip
+    name: ACTIONS[name] for name in ("acknowledge", "assign", "unassign", "close", "reopen")
+}
 _COLUMNS: Final = (
     "status", "verdict", "assignee_id", "acknowledged_at", "closed_at", "closed_count", "closed_by_source",
+    "severity", "due_at", "sla_told", "reported_severity",
 )  # fmt: skip
-_TIMES: Final = ("acknowledged_at", "closed_at")
+_TIMES: Final = ("acknowledged_at", "closed_at", "due_at")
 _LEFT: Final = (
     "status",
     "verdict",
     "assignee_id",
     "acknowledged_at",
     "closed_at",
+    "severity",
 )  # what tells that somebody was here
 
 
 @dataclass(frozen=True, slots=True)
 class TriageAct:
-    """What is to be done; ``verdict`` of a close, ``person`` of an assignment."""
+    """What is to be done; ``verdict`` of a close, ``person`` of an assignment, ``severity`` of a change of it."""
 
     name: str
     note: str = ""
     verdict: str = ""
     person: Staff | None = None
+    severity: str = ""
 
     @property
     def label(self) -> str:
         """关闭（误报）, 指派给李四."""
         if self.name == "close" and self.verdict in Verdict.values:
             return f"关闭（{Verdict(self.verdict).label}）"
+        if self.name == "severity" and self.severity in Severity.values:
+            return f"改级别为{Severity(self.severity).label}"
         return f"指派给{self.person.name}" if self.name == "assign" and self.person else ACTS[self.name]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What came of it: the alerts that changed, and of the others how many for which reason."""
+    """What came of it: the alerts that changed, and of the others how many for which reason; ``left``: why, of each."""
 
     done: tuple[int, ...]
     refused: Mapping[str, int]
     batch: TriageBatch | None = None
+    left: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class _Work:
+class OneAct:
+    """What is done to many at once: told as one, however long it takes. ``done``: id → what it was before and is now."""
+
     done: dict[int, Any] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
+    left: dict[int, str] = field(default_factory=dict)
+    _put_off_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How many for which reason."""
+        return Counter(_reason(text, pk) for pk, text in self.left.items())
+
+    def add(self, pk: int, states: Any = None) -> None:
+        """One of them is done."""
+        self.done[pk] = states
+        if time.monotonic() - self._put_off_at > TOGETHER_S:
+            wait_for_more(list(self.done))
+            self._put_off_at = time.monotonic()
 
 
-def carry_out(act: TriageAct, ids: Sequence[int], actor: Actor, user_id: int) -> BatchOutcome:
+@dataclass(frozen=True, slots=True)
+class Doer:
+    """Whose act it is: a Django user's on the pages, somebody's of 人员 in a chat. Nobody undoes another's."""
+
+    user_id: int | None = None
+    staff_id: int | None = None
+
+    def batches(self) -> "QuerySet[TriageBatch]":
+        """Those of this person."""
+        return TriageBatch.objects.filter(Q(user_id=self.user_id), Q(staff_id=self.staff_id))
+
+
+def carry_out(act: TriageAct, ids: Sequence[int], actor: Actor, doer: Doer) -> BatchOutcome:
     """Do it to each, in a transaction of its own. Raises InvalidInput, ReadOnly if it can be done to none."""
     refuse_when_read_only()
-    do, work = _doing(act, actor), _Work()
+    do, work = _doing(act, actor), OneAct()
     try:
         for pk in dict.fromkeys(ids):
             try:
-                work.done[pk] = _step(pk, do)
+                work.add(pk, step(pk, partial(do, pk))[1])
             except BifangError as error:
-                work.refused[_reason(error.message, pk)] += 1
+                work.left[pk] = error.message
     finally:  # what was done can be undone, whatever happened then
-        batch = _keep(act, work.done, user_id) if work.done else None
-    return BatchOutcome(tuple(work.done), dict(work.refused), batch)
+        batch = keep(f"已{act.label}", work.done, doer) if work.done and doer != Doer() else None
+    return BatchOutcome(tuple(work.done), dict(work.refused), batch, work.left)
 
 
 def _doing(act: TriageAct, actor: Actor) -> Callable[[int], object]:
@@ -99,17 +139,19 @@ def _doing(act: TriageAct, actor: Actor) -> Callable[[int], object]:
             if act.verdict not in Verdict.values:
                 raise InvalidInput("请选择结论。")
             return lambda pk: triage.close(pk, act.verdict, actor, act.note)
+        case "severity":
+            return lambda pk: triage.set_severity(pk, act.severity, actor, act.note)
         case "reopen":
             return lambda pk: triage.reopen(pk, actor, act.note)
     raise InvalidInput("没有这个操作。")
 
 
-def _step(pk: int, do: Callable[[int], object]) -> list[dict[str, Any]]:
-    """[before, after], read under the lock under which it was done."""
+def step(pk: int, do: Callable[[], T]) -> tuple[T, list[dict[str, Any]]]:
+    """What came of it, and [before, after], read under the lock under which it was done. Raises NotFound."""
     with transaction.atomic():
         before = _state(pk)
-        do(pk)
-        return [before, _state(pk)]
+        found = do()
+        return found, [before, _state(pk)]
 
 
 def _state(pk: int) -> dict[str, Any]:
@@ -124,12 +166,15 @@ def _reason(text: str, pk: int) -> str:
     return text.replace(f"告警 {pk} ", "告警").replace(f"编号为 {pk} 的", "这个编号的")
 
 
-def _keep(act: TriageAct, done: Mapping[int, Any], user_id: int) -> TriageBatch:
+def keep(said: str, done: Mapping[int, Any], doer: Doer) -> TriageBatch:
+    """Keep what was done, so that it can be undone. ``said``: 已确认; ``done``: id → [before, after]."""
     now = database_now()
     TriageBatch.objects.filter(at__lt=now - UNDO_FOR).delete()
     some = f"A{next(iter(done))}" if len(done) == 1 else f"{len(done)} 条告警"
     rows = {str(pk): states for pk, states in done.items()}
-    return TriageBatch.objects.create(user_id=user_id, at=now, text=f"已{act.label} {some}"[:200], rows=rows)
+    return TriageBatch.objects.create(
+        user_id=doer.user_id, staff_id=doer.staff_id, at=now, text=f"{said} {some}"[:200], rows=rows
+    )
 
 
 def undoable(user_id: int) -> TriageBatch | None:
@@ -140,11 +185,38 @@ def undoable(user_id: int) -> TriageBatch | None:
     return last if is_fresh else None
 
 
-def undo(batch_id: int, actor: Actor, user_id: int) -> BatchOutcome:
+def last_of(doer: Doer, alert_ids: Collection[int] = ()) -> list[TriageBatch]:
+    """What this person did last, or last to any of these alerts, newest first: the same act that was said again, as
+    more came into a group, is one. That it can still be undone is for `undo` to see."""
+    wanted = {str(pk) for pk in alert_ids}
+    found: list[TriageBatch] = []
+    for batch in doer.batches().filter(at__gt=database_now() - UNDO_FOR).order_by("-pk"):
+        if wanted and wanted.isdisjoint(batch.rows):
+            continue
+        if found and (batch.undone_at, _said(batch)) != (found[0].undone_at, _said(found[0])):
+            break
+        found.append(batch)
+        if not wanted:
+            break
+    return found
+
+
+def told(same: Sequence[TriageBatch]) -> str:
+    """已按误报关闭 30 条告警: batches of the same act as one."""
+    number = len({pk for batch in same for pk in batch.rows})
+    return same[0].text if len(same) == 1 else f"{_said(same[0])} {number} 条告警"
+
+
+def _said(batch: TriageBatch) -> str:
+    """已确认: the act of it, without the alerts."""
+    return batch.text.split(" ", 1)[0]
+
+
+def undo(batch_id: int, actor: Actor, doer: Doer) -> BatchOutcome:
     """Put back what is still as this person left it; once. Raises NotFound, Conflict, ReadOnly."""
     refuse_when_read_only()
     now = database_now()
-    mine = TriageBatch.objects.filter(pk=batch_id, user_id=user_id)
+    mine = doer.batches().filter(pk=batch_id)
     batch = mine.first()
     if batch is None:
         raise NotFound("没有可以撤销的操作：只能撤销自己刚做的。")
@@ -152,16 +224,16 @@ def undo(batch_id: int, actor: Actor, user_id: int) -> BatchOutcome:
         minutes = UNDO_FOR.seconds // 60
         raise Conflict(f"已经撤销过，或超过了 {minutes} 分钟，不能再撤销；需要的话请重新打开告警。")
     people = set(Staff.objects.filter(pk__in=_people(batch.rows.values())).values_list("pk", flat=True))
-    work = _Work()
+    work = OneAct()
     for key, (before, after) in batch.rows.items():
         try:
-            triage.restore(
-                int(key), _read(before, people), {name: _read(after, None)[name] for name in _LEFT}, actor
-            )
-            work.done[int(key)] = None
+            left = _read(after, None)
+            shown: dict[str, Any] = {name: left[name] for name in _LEFT if name in left}
+            triage.restore(int(key), _read(before, people), shown, actor)
+            work.add(int(key))
         except BifangError as error:
-            work.refused[_reason(error.message, int(key))] += 1
-    return BatchOutcome(tuple(work.done), dict(work.refused))
+            work.left[int(key)] = error.message
+    return BatchOutcome(tuple(work.done), dict(work.refused), left=work.left)
 
 
 def _people(rows: Iterable[Any]) -> set[int]:
@@ -170,8 +242,8 @@ def _people(rows: Iterable[Any]) -> set[int]:
 
 def _read(state: Mapping[str, Any], people: set[int] | None) -> dict[str, Any]:
     """As the columns have it; ``people``: those who are still listed."""
-    values = {name: state[name] for name in _COLUMNS}
-    values |= {name: parse_datetime(state[name]) for name in _TIMES if state[name]}
+    values = {name: state[name] for name in _COLUMNS if name in state}
+    values |= {name: parse_datetime(state[name]) for name in _TIMES if state.get(name)}
     if people is not None and values["assignee_id"] not in people:
         values["assignee_id"] = None
     return values

@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Q
 
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey
-from secops_agent.services.identity import FORMER
+from secops_agent.services.records.identity import FORMER
 
 SHOWN: Final = 5  # of each kind
 MOST: Final = 8

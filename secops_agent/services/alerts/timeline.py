@@ -17,7 +17,7 @@ def coming(alert: Alert) -> Iterator[str]:
     for row in rows.order_by("next_at")[:MOST]:
         if row.next_at is not None and alert.status == "open":
             again = f"，第 {row.round + 1} 轮" if row.round else ""
-            yield f"{_at(row.next_at)} 还没有人接手就升级（{row.rule} 第 {row.step + 1} 步{again}）"
+            yield f"{_at(row.next_at)} 还没有人确认就升级（{row.rule} 第 {row.step + 1} 步{again}）"
 
 
 def _at(at: datetime) -> str:

@@ -1,8 +1,8 @@
 """Alerts: lists, one alert, statistics, and what people do with them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.db import transaction
@@ -10,29 +10,30 @@ from django.db.models import Case, F, QuerySet, When
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertAsset, AlertPayload, Investigation, InvestigationState, Staff
+from secops_agent.models import Alert, AlertPayload, Investigation, InvestigationState, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import tallies
-from secops_agent.services.alerts.search import find, narrowed
+from secops_agent.services.alerts.filters import AlertFilter, matching
+from secops_agent.services.alerts.search import count_matches, find, narrowed
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics, statistics
-from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.alerts.views import (
     AlertDetail,
     AlertSummary,
     IndicatorView,
     indicator_views,
+    mention_views,
     summaries,
+    without_private,
 )
-from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.intelligence.matching import hits_in_force, hits_of
+from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications.matching import Changed, note_changes
-from secops_agent.services.pages import Page, count_of, cut, demand_limit, order_of
+from secops_agent.services.pages import Page, Total, count_of, cut, demand_limit, order_of
 from secops_agent.services.people.directory import find_staff
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.records import SEVERITIES
+from secops_agent.services.sla import SlaLimits
 from secops_agent.services.writing import assign as set_values
 
 __all__ = [
@@ -46,10 +47,13 @@ __all__ = [
     "assign",
     "close",
     "comment",
+    "count",
     "get",
     "reopen",
     "restore",
     "search",
+    "set_severity",
+    "several",
     "statistics",
     "unassign",
 ]  # fmt: skip
@@ -57,44 +61,22 @@ __all__ = [
 ORDERS = {"-last_seen": ("-last_seen", "-id"), "last_seen": ("last_seen", "id")}
 
 
-@dataclass(frozen=True, slots=True)
-class AlertFilter:
-    """Empty values do not filter. ``since`` (inclusive) and ``until`` (exclusive) are of ``last_seen``.
-
-    ``keyword``: part of title, rule, source or description (`alert_words`), or an indicator. ``asset``: name, IP or id.
-    ``listed``: something in them is on a list of indicators in force.
-    ``due_by``: not closed, the time limit not yet over but before then. ``urgent``: gravest first, then by time limit.
-    """
-
-    severities: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    keyword: str = ""
-    asset: str = ""
-    asset_id: int | None = None
-    source: str = ""
-    verdicts: tuple[str, ...] = ()
-    assignee_id: int | None = None
-    unassigned: bool = False
-    overdue: bool = False
-    due_by: datetime | None = None
-    urgent: bool = False
-    listed: bool = False
-    order: str = "-last_seen"
-    limit: int = 20
-    cursor: str = ""
-
-
 def search(wanted: AlertFilter) -> Page[AlertSummary]:
     """Newest first. Raises InvalidInput, NotFound for an asset that does not exist."""
-    rows, order, keyword = _matching(wanted), order_of(wanted.order, ORDERS), wanted.keyword.strip()
+    rows, order, keyword = matching(wanted), order_of(wanted.order, ORDERS), wanted.sought
     demand_limit(wanted.limit)
     if wanted.urgent:
-        return _most_urgent(narrowed(rows, keyword) if keyword else rows, wanted.limit)
-    found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword else None
+        return _most_urgent(narrowed(rows, keyword) if keyword.text else rows, wanted.limit)
+    found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword.text else None
     chosen = (found.rows if found else rows).select_related("assignee")
     return cut(chosen, order, wanted.limit, wanted.cursor, summaries, count=found.total if found else rows)
+
+
+def count(*wanted: AlertFilter) -> list[Total]:
+    """How many `search` would find for each of these. Raises InvalidInput, NotFound."""
+    runs = groupby(wanted, key=lambda each: each.sought)
+    counted = (count_matches(map(matching, run), ORDERS["-last_seen"], keyword) for keyword, run in runs)
+    return [total for run in counted for total in run]
 
 
 def _most_urgent(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
@@ -107,37 +89,11 @@ def _most_urgent(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
     return Page(tuple(summaries(list(first[:limit]))), total.count, total.capped)
 
 
-def _matching(wanted: AlertFilter) -> QuerySet[Alert]:
-    conditions = {
-        "severity__in": wanted.severities,
-        "status__in": wanted.statuses,
-        "verdict__in": wanted.verdicts,
-        "last_seen__gte": wanted.since,
-        "last_seen__lt": wanted.until,
-        "source": wanted.source,
-        "assignee_id": wanted.assignee_id,
-    }
-    rows = Alert.objects.filter(**{name: value for name, value in conditions.items() if value})
-    if wanted.unassigned:
-        rows = rows.filter(assignee=None)
-    if wanted.overdue:
-        rows = rows.filter(due_at__lt=timezone.now()).exclude(status=AlertStatus.CLOSED)
-    if wanted.due_by:
-        soon = {"due_at__gte": timezone.now(), "due_at__lt": wanted.due_by}
-        rows = rows.filter(**soon).exclude(status=AlertStatus.CLOSED)
-    if wanted.listed:
-        rows = rows.filter(pk__in=hits_in_force().order_by().values("alert_id"))
-    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
-    if asset_id:
-        rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id=asset_id).values("alert_id"))
-    return rows
-
-
-def get(alert_id: int) -> AlertDetail:
-    """Everything about one alert. Raises NotFound."""
+def get(alert_id: int, *, private: bool = False) -> AlertDetail:
+    """Everything about one alert; ``private``: who reads it may read private parts (`privacy`). Raises NotFound."""
     row = _read(alert_id)
-    payload = AlertPayload.objects.filter(alert_id=alert_id).first()
-    return AlertDetail(
+    closed = row.status == AlertStatus.CLOSED
+    detail = AlertDetail(
         summary=summaries([row])[0],
         description=row.description,
         indicators=indicator_views(alert_id),
@@ -145,15 +101,22 @@ def get(alert_id: int) -> AlertDetail:
         references=tuple(row.references),
         acknowledged_at=row.acknowledged_at,
         closed_at=row.closed_at,
-        recurred=max(0, row.count - row.closed_count) if row.status == AlertStatus.CLOSED else 0,
+        recurred=max(0, row.count - row.closed_count) if closed else 0,
         finding=_finding(alert_id),
         listed=tuple(hits_of(alert_id)),
-        suppressed_by=row.suppressed_by.name
-        if row.suppressed_by and row.status == AlertStatus.CLOSED
-        else "",
-        raw=payload.raw if payload else None,
+        suppressed_by=row.suppressed_by.name if row.suppressed_by and closed else "",
+        mentions=mention_views(alert_id),
+        raw=AlertPayload.objects.filter(alert_id=alert_id).values_list("raw", flat=True).first(),
         history=history.entries("alert", alert_id),
     )
+    return detail if private else without_private(detail)
+
+
+def several(alert_ids: Sequence[int]) -> dict[int, AlertSummary | None]:
+    """The lines of these alerts, in this order; None for what does not exist. As many queries as for one."""
+    rows = Alert.objects.select_related("assignee").in_bulk(list(alert_ids))
+    found = {each.id: each for each in summaries([rows[pk] for pk in alert_ids if pk in rows])}
+    return {pk: found.get(pk) for pk in alert_ids}
 
 
 def _finding(alert_id: int) -> str:
@@ -221,6 +184,30 @@ def close(alert_id: int, verdict: str, actor: Actor, note: str = "") -> AlertSum
     return _change(alert_id, actor, "close", act, note)
 
 
+def set_severity(alert_id: int, severity: str, actor: Actor, note: str = "") -> AlertSummary:
+    """A person knows better, until the source says something graver than it ever did: its time limit follows; a graver
+    one begins now. Raises InvalidInput, NotFound, Conflict."""
+    if severity not in SEVERITIES:
+        raise InvalidInput(f"级别应为 {'、'.join(SEVERITIES)} 之一。")
+
+    def act(row: Alert, now: datetime) -> dict[str, Any]:
+        _demand(row, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+        if row.severity == severity:
+            raise Conflict(f"告警 {row.pk} 的级别已经是「{row.get_severity_display()}」。")
+        graver = _is_graver(severity, row.severity)
+        due = SlaLimits().alert_due(severity, now if graver else row.first_seen)
+        due = min(filter(None, (row.due_at, due)), default=None) if graver else due
+        told = row.sla_told if due and due <= now else ""
+        reported = row.reported_severity or row.severity
+        return {"severity": severity, "due_at": due, "sla_told": told, "reported_severity": reported}
+
+    return _change(alert_id, actor, "update", act, note)
+
+
+def _is_graver(one: str, other: str) -> bool:
+    return SEVERITIES.index(one) < SEVERITIES.index(other)
+
+
 def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
     """Open again, without verdict: it was not over (who had it keeps it), or nobody looks after it. Raises NotFound,
     Conflict."""
@@ -261,13 +248,12 @@ def _demand(row: Alert, *allowed: AlertStatus) -> None:
 def _change(
     alert_id: int, actor: Actor, action: str, act: Callable[[Alert, datetime], dict[str, Any]], note: str
 ) -> AlertSummary:
-    """One conditional update, its history and its counts, together."""
+    """One conditional update and its history, together."""
     with transaction.atomic():
         row = Alert.objects.select_for_update().filter(pk=alert_id).first()
         if row is None:
             raise NotFound(f"没有编号为 {alert_id} 的告警。")
-        linked = list(AlertAsset.objects.filter(alert_id=alert_id).values_list("asset_id", flat=True))
-        before, old_status, old_name = Counted.of(row, linked), row.status, _name(row)
+        old_status, old_name, old_severity = row.status, _name(row), row.severity
         changes = set_values(row, act(row, timezone.now()))
         if changes:
             new = {name: value for name, (_, value) in changes.items()}
@@ -276,10 +262,12 @@ def _change(
         if "assignee" in changes or "assignee_id" in changes:
             changes["assignee"] = (old_name, _name(row))
         history.record("alert", alert_id, actor, action, _told(changes), note)
-        tallies.change([(before, Counted.of(row, linked))])
         is_back = old_status == AlertStatus.CLOSED and row.status != AlertStatus.CLOSED
-        happened = {"reopened"} if is_back else set()
-        note_changes([Changed(row, frozenset(happened))], timezone.now())
+        undone = action == "undo"
+        is_risen = _is_graver(row.severity, old_severity)
+        now_so = {name for name, is_so in (("reopened", is_back), ("risen", is_risen)) if is_so}
+        happened = set() if undone else now_so
+        note_changes([Changed(row, frozenset(happened), deed=True, undone=undone)], timezone.now())
     return summaries([_read(alert_id)])[0]
 
 
@@ -288,4 +276,8 @@ def _name(row: Alert) -> str:
 
 
 def _told(changes: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
-    return {name: change for name, change in changes.items() if name in ("status", "verdict", "assignee")}
+    return {
+        name: change
+        for name, change in changes.items()
+        if name in ("status", "verdict", "assignee", "severity")
+    }

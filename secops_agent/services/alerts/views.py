@@ -1,20 +1,27 @@
 """Alerts as other parts of the house see them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator
-from secops_agent.models.choices import AlertStatus
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention
 from secops_agent.services.assets.views import AssetRef
 from secops_agent.services.audit.history import HistoryEntry
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.privacy import PRIVATE_INDICATORS, private
+from secops_agent.services.privacy import (
+    NEEDS_ROLE,
+    PRIVATE_INDICATORS,
+    mask,
+    people_of,
+    private,
+    public,
+)
+from secops_agent.services.sla import is_overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +50,14 @@ class AlertSummary:
 
 @dataclass(frozen=True, slots=True)
 class IndicatorView:
-    """An observable; accounts and e-mail addresses are left out of a group's view."""
+    """An observable; accounts and e-mail addresses are private parts."""
 
     kind: str
     value: str
 
     @property
     def is_private(self) -> bool:
-        """Is it left out in a group?"""
+        """Is it left out for who may not read private parts?"""
         return self.kind in PRIVATE_INDICATORS
 
 
@@ -58,7 +65,7 @@ class IndicatorView:
 class AlertDetail:
     """Everything about one alert. ``recurred``: occurrences since it was closed; ``finding``: what an
     investigation came to, in a line; ``listed``: what lists of indicators say of its observables; ``suppressed_by``: the
-    rule that closed it."""
+    rule that closed it; ``mentions``: observables that only its title or description names."""
 
     summary: AlertSummary
     description: str
@@ -71,8 +78,22 @@ class AlertDetail:
     finding: str = ""
     listed: tuple[ListedView, ...] = ()
     suppressed_by: str = ""
+    mentions: tuple[IndicatorView, ...] = ()
     raw: Mapping[str, Any] | None = private(None)
     history: tuple[HistoryEntry, ...] = field(default=())
+
+
+def without_private(detail: AlertDetail) -> AlertDetail:
+    """The view for those whose role may not read private parts. Titles stay as the source wrote them."""
+    hidden = people_of([detail.summary.id])
+    names = {each.lower() for each in hidden}
+    return replace(
+        public(detail),
+        description=mask(detail.description, hidden, NEEDS_ROLE),
+        finding=mask(detail.finding, hidden, NEEDS_ROLE),
+        mentions=tuple(each for each in detail.mentions if each.value.lower() not in names),
+        history=tuple(each.masked(hidden, NEEDS_ROLE) for each in detail.history),
+    )
 
 
 def summaries(rows: Sequence[Alert]) -> list[AlertSummary]:
@@ -97,7 +118,6 @@ def silenced_until(rows: Sequence[Alert], now: datetime) -> dict[int, datetime]:
 
 
 def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: datetime | None) -> AlertSummary:
-    late = row.due_at is not None and row.due_at < now and row.status != AlertStatus.CLOSED
     return AlertSummary(
         id=row.pk,
         title=row.title,
@@ -115,7 +135,7 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
         last_seen=row.last_seen,
         count=row.count,
         due_at=row.due_at,
-        overdue=late,
+        overdue=is_overdue(row, now),
         silenced_until=quiet,
     )
 
@@ -123,4 +143,10 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
 def indicator_views(alert_id: int) -> tuple[IndicatorView, ...]:
     """The observables of an alert."""
     rows = AlertIndicator.objects.filter(alert_id=alert_id).order_by("id")
+    return tuple(IndicatorView(kind, value) for kind, value in rows.values_list("kind", "value"))
+
+
+def mention_views(alert_id: int) -> tuple[IndicatorView, ...]:
+    """The observables that its title and description name."""
+    rows = AlertMention.objects.filter(alert_id=alert_id).order_by("id")
     return tuple(IndicatorView(kind, value) for kind, value in rows.values_list("kind", "value"))

@@ -8,15 +8,16 @@ table, PostgreSQL in a tsvector under a GIN index. The text of an alert never ch
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import CharField, F, Func, Q, Value
-from django.db.models.functions import StrIndex, Substr
-from django.db.models.lookups import GreaterThan
+from django.db.models import BooleanField, F, Func
+from django.db.models.functions import Substr
 
-from secops_agent.models import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertTally
+from secops_agent.models import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertMention
+from secops_agent.services.alerts.mentioned import naming
 
 JOB = f"{__name__}.index"
 TABLE = "secops_agent_alertwords"
@@ -28,7 +29,10 @@ _MOST_TERMS = 12  # more tokens of a long keyword would not narrow it further
 _UPPER, _LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 _FOLD = str.maketrans(_UPPER, _LOWER)
 _UNINDEXED = "SELECT id FROM secops_agent_alert WHERE id > %s"
-_OBSERVED = "SELECT alert_id FROM secops_agent_alertindicator WHERE value IN (%s, %s)"
+_OBSERVED = (
+    "SELECT alert_id FROM secops_agent_alertindicator WHERE value IN (%s, %s) "
+    "UNION ALL SELECT alert_id FROM secops_agent_alertmention WHERE value IN (%s, %s)"
+)
 _INDEXED = {
     "sqlite": "SELECT rowid FROM secops_agent_alertwords WHERE secops_agent_alertwords MATCH %s",
     "postgresql": "SELECT alert_id FROM secops_agent_alertwords WHERE words @@ %s::tsquery",
@@ -44,17 +48,43 @@ _INSERT = {
 }
 
 
-class _Words(Func):
-    """The searched text of an alert, a field a line. Only A to Z are folded: both databases do that alike."""
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """What is looked for. ``private``: who looks may read private parts (`services.privacy`); without, neither
+    descriptions nor people's accounts and addresses are searched, so that a search tells nothing of what is masked."""
 
-    output_field = CharField()
-    arg_joiner = " || chr(10) || "
-    template = 'lower((%(expressions)s) COLLATE "C")'
+    text: str
+    private: bool = False
+
+
+class _About(Func):
+    """Is a keyword in the searched text of an alert, a field a line, or does the alert name it otherwise (``naming``: a
+    statement for the ids of those, and its parameters)? Only A to Z are folded: both databases do that alike.
+
+    Written as text: put together of expressions it costs more than the search.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, keyword: str, naming: tuple[str, list[str]], *fields: Any) -> None:
+        super().__init__(F("pk"), *fields)
+        self.keyword, self.naming = keyword, naming
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """The words as PostgreSQL writes them."""
+        return self._written(compiler, "strpos", "chr(10)", ' COLLATE "C"')
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """lower() of SQLite knows A to Z only, as that of PostgreSQL's collation C does."""
-        context |= {"template": "lower(%(expressions)s)", "arg_joiner": " || char(10) || "}
-        return self.as_sql(compiler, connection, **context)
+        return self._written(compiler, "instr", "char(10)", "")
+
+    def _written(self, compiler: Any, find: str, line_end: str, collation: str) -> tuple[str, list[Any]]:
+        columns = [compiler.compile(each) for each in self.get_source_expressions()]
+        (key, _), *fields = columns
+        text = f" || {line_end} || ".join(sql for sql, _ in fields)
+        given = [value for _, values in fields for value in values]
+        found, other = f"{find}(lower(({text}){collation}), %s) > 0", f"{key} IN ({self.naming[0]})"
+        return f"({found} OR {other})", [*given, self.keyword, *self.naming[1]]
 
 
 def folded(keyword: str) -> str:
@@ -62,15 +92,11 @@ def folded(keyword: str) -> str:
     return keyword.strip().translate(_FOLD)
 
 
-def about(keyword: str) -> Q:
-    """Alerts whose text holds the keyword, or that have it as an indicator."""
-    words = _Words(*(F(name) for name in _FIELDS), Substr("description", 1, DESCRIBED))
-    return Q(GreaterThan(StrIndex(words, Value(folded(keyword))), 0)) | Q(pk__in=_observed(keyword))
-
-
-def _observed(keyword: str) -> Any:
-    values = {keyword.strip(), keyword.strip().lower()}
-    return AlertIndicator.objects.filter(value__in=values).values("alert_id")
+def about(keyword: Keyword) -> Func:
+    """Alerts whose text holds the keyword, or that have it as an indicator, defanged in the text or not."""
+    exact, described = keyword.text.strip(), (Substr("description", 1, DESCRIBED),) if keyword.private else ()
+    observed = naming({exact, exact.lower()}, private=keyword.private)
+    return _About(folded(exact), observed, *map(F, _FIELDS), *described)
 
 
 def tokens(texts: Iterable[str]) -> set[str]:
@@ -86,9 +112,9 @@ def _token(characters: str) -> str:
 
 
 def candidates(keyword: str) -> tuple[str, list[Any]]:
-    """A statement for the ids among which all matches are, some of them twice, and its parameters."""
+    """A statement for the ids among which all matches are, whoever looks, some of them twice, and its parameters."""
     mark, exact = _mark(), keyword.strip()
-    parts, parameters = [_UNINDEXED, _OBSERVED], [mark, exact, exact.lower()]
+    parts, parameters = [_UNINDEXED, _OBSERVED], [mark, *(exact, exact.lower()) * 2]
     if mark:
         parts.append(_INDEXED[connection.vendor])
         parameters.append(_asked(folded(keyword)))
@@ -132,7 +158,7 @@ def _tell_the_planner() -> None:
     """PostgreSQL plans by what it counted last, and by itself counts again only after minutes."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            for model in (Alert, AlertAsset, AlertEvent, AlertIndicator, AlertTally):
+            for model in (Alert, AlertAsset, AlertEvent, AlertIndicator, AlertMention):
                 cursor.execute(f"ANALYZE {model._meta.db_table}")
             cursor.execute(f"ANALYZE {TABLE}")
 

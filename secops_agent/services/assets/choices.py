@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from secops_agent import says
 from secops_agent.models import AssetKey
 from secops_agent.services.assets.views import AssetSummary
 
@@ -14,7 +15,7 @@ def told_apart(text: str, candidates: Sequence[AssetSummary]) -> str:
     if sum(each.name.lower() == text.strip().lower() for each in candidates) > 1:
         first = candidates[0]
         handle = first.ips[0] if first.ips else str(first.id)
-        return f"有 {len(candidates)} 个资产叫「{text}」：{names}。请写 IP 或编号，例如「资产 {handle}」。"
+        return f"有 {len(candidates)} 个资产叫「{text}」：{names}。请写 IP 或编号，例如「{says.asset(handle)}」。"
     return f"没有叫「{text}」的资产。是否指：{names}？"
 
 

@@ -1,6 +1,7 @@
 """Assets: lists, one asset by any of its names, and what people change."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -26,10 +27,11 @@ from secops_agent.services.assets.views import (
 )
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.identity import FORMER
+from secops_agent.services.networks import inside
 from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.people.directory import find_staff
 from secops_agent.services.records import SEVERITIES, AssetRecord, Key
+from secops_agent.services.records.identity import FORMER
 from secops_agent.services.writing import assign
 
 __all__ = [
@@ -40,7 +42,9 @@ __all__ = [
     "AssetSummary",
     "ComponentView",
     "KeyView",
+    "accounts_among",
     "components",
+    "environment_named",
     "find",
     "get",
     "matching",
@@ -65,6 +69,7 @@ class AssetFilter:
     asset_type: str = ""
     owner_id: int | None = None
     environment: str = ""
+    network: str = ""
     importance: tuple[str, ...] = ()
     tag: str = ""
     source: str = ""
@@ -112,6 +117,9 @@ def matching(wanted: AssetFilter) -> QuerySet[Asset]:
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if wanted.importance:
         rows = rows.filter(importance__in=wanted.importance)
+    if wanted.network.strip():
+        at = AssetKey.objects.filter(inside(wanted.network), kind="ip")
+        rows = rows.filter(pk__in=at.values("asset_id"))
     if wanted.tag:
         rows = rows.filter(tagged(wanted.tag))
     if wanted.source:
@@ -124,6 +132,18 @@ def matching(wanted: AssetFilter) -> QuerySet[Asset]:
     if wanted.keyword:
         rows = rows.filter(_about(wanted.keyword.strip()))
     return rows
+
+
+def environment_named(text: str) -> str:
+    """The environment of our assets that is meant: 测试环境 is 测试. Raises NotFound that names those there are."""
+    rows = Asset.objects.exclude(environment="").order_by("environment").values_list("environment", flat=True)
+    known, said = list(rows.distinct()[: _CANDIDATES * 5]), text.strip().lower()
+    for fits in (str.__eq__, lambda name, said: name in said or said in name):
+        if found := [name for name in known if fits(name.lower(), said)]:
+            return found[0]
+    raise NotFound(
+        f"没有「{text[:40]}」这个环境；有：{'、'.join(known[:_CANDIDATES]) or '（资产都没有写环境）'}。"
+    )
 
 
 def tagged(tag: str, prefix: str = "") -> Q:
@@ -183,6 +203,12 @@ def _settle(rows: list[Asset]) -> AssetMatches:
         rows = hosts if len(hosts) == 1 else rows
     views = tuple(summaries(rows[:_CANDIDATES]))
     return AssetMatches(views[0]) if len(rows) == 1 else AssetMatches(None, views)
+
+
+def accounts_among(names: Sequence[str]) -> tuple[str, ...]:
+    """Which of these are people's accounts."""
+    rows = Asset.objects.filter(name__in=names, asset_type=AssetType.ACCOUNT)
+    return tuple(rows.values_list("name", flat=True))
 
 
 def require(text: str) -> AssetSummary:

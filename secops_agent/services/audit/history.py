@@ -1,7 +1,7 @@
 """What was changed, by whom, when: rows are only added."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from bifang.core.redaction import redact
 from secops_agent.models import Alert, Asset, Case, Finding, History, Runbook, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
+from secops_agent.services.privacy import mask
 
 ENTITIES: Final = {
     "alert": "告警",
@@ -23,6 +24,7 @@ ENTITIES: Final = {
     "runbook": "处置手册",
     "vulnerability": "漏洞",
 }
+# The one word for each act: history, pages, chat, notifications and API take it from here.
 ACTIONS: Final = {
     "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
     "close": "关闭", "reopen": "重新打开", "undo": "撤销", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
@@ -59,6 +61,20 @@ class HistoryEntry:
     action: str
     changes: dict[str, tuple[Any, Any]]
     note: str
+
+    def masked(self, values: Collection[str], shown: str) -> "HistoryEntry":
+        """As it is shown to who may not read of people: `privacy.mask` in the note and in what was changed."""
+        changes = {
+            name: (_masked(old, values, shown), _masked(new, values, shown))
+            for name, (old, new) in self.changes.items()
+        }
+        return replace(self, changes=changes, note=mask(self.note, values, shown))
+
+
+def _masked(value: Any, values: Collection[str], shown: str) -> Any:
+    if isinstance(value, list):
+        return [_masked(each, values, shown) for each in value]
+    return mask(value, values, shown) if isinstance(value, str) else value
 
 
 def entry(

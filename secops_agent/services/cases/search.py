@@ -19,13 +19,15 @@ GOING_ON = (CaseStatus.NEW, CaseStatus.WORKING, CaseStatus.CONTAINED)
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Empty values do not filter. ``keyword``: part of title or summary, or a number ("E12")."""
+    """Empty values do not filter. ``keyword``: part of the title, or a number ("E12"); for who may read private
+    parts (``private``) of the summary too."""
 
     statuses: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     owner_ids: tuple[int, ...] = ()
     unowned: bool = False
     keyword: str = ""
+    private: bool = False
     order: str = "-id"
     limit: int = 20
     cursor: str = ""
@@ -46,7 +48,7 @@ def matching(wanted: CaseFilter) -> "QuerySet[Case]":
     if wanted.severities:
         rows = _as_grave(rows, wanted.severities)
     keyword = visible(wanted.keyword).strip()
-    return rows.filter(_about(keyword)) if keyword else rows
+    return rows.filter(_about(keyword, private=wanted.private)) if keyword else rows
 
 
 def _as_grave(rows: "QuerySet[Case]", severities: Sequence[str]) -> "QuerySet[Case]":
@@ -58,7 +60,8 @@ def _as_grave(rows: "QuerySet[Case]", severities: Sequence[str]) -> "QuerySet[Ca
     return mine.filter(Q(severity__in=severities) | Q(severity="", gravest__in=severities))
 
 
-def _about(keyword: str) -> Q:
+def _about(keyword: str, *, private: bool) -> Q:
     number = keyword.lstrip("#").lstrip("Ee")
     named = Q(pk=int(number)) if number.isdecimal() and len(number) < 16 else Q()
-    return named | Q(title__icontains=keyword) | Q(summary__icontains=keyword)
+    titled = named | Q(title__icontains=keyword)
+    return titled | Q(summary__icontains=keyword) if private else titled

@@ -1,13 +1,16 @@
 """What happened in a case, in one line of time: when its alerts occurred, and what people did, from the one history."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from django.db.models import Q
+
 from secops_agent.models import Case, History
 from secops_agent.services.audit import history
-from secops_agent.services.cases.views import CaseDetail, code_of
+from secops_agent.services.cases.views import CaseDetail, code_of, private_values
+from secops_agent.services.privacy import NEEDS_ROLE, mask
 
 MOST: Final = 200  # entries that are shown
 _OF_ALERTS: Final = ("acknowledge", "assign", "unassign", "close", "reopen", "comment", "escalate")
@@ -27,15 +30,27 @@ class CaseMoment:
     note: str
 
 
-def moments(detail: CaseDetail, limit: int = MOST) -> tuple[CaseMoment, ...]:
-    """The newest first. Those of cases that were merged into this one are among them."""
-    rows = list(_rows("case", _family(detail), (), limit))
-    rows += _rows("alert", [each.id for each in detail.alerts], _OF_ALERTS, limit)
-    told = [_moment(row) for row in rows]
+def moments(detail: CaseDetail, limit: int = MOST, *, private: bool = False) -> tuple[CaseMoment, ...]:
+    """The newest first. Those of cases that were merged into this one are among them. ``private``: as in `views.get`."""
+    family = _family(detail)
+    of_case = Q(entity="case", entity_id__in=family)
+    of_alerts = Q(entity="alert", entity_id__in=[each.id for each in detail.alerts], action__in=_OF_ALERTS)
+    rows = History.objects.filter(of_case | of_alerts).order_by("-id")
+    told = [_moment(row) for row in rows[:limit]]
     told += [
         CaseMoment(each.first_seen, "alert", f"A{each.id}", "", each.title, (), "") for each in detail.alerts
     ]
-    return tuple(sorted(told, key=lambda each: each.at, reverse=True)[:limit])
+    newest = sorted(told, key=lambda each: each.at, reverse=True)[:limit]
+    return tuple(newest if private else _without_private(newest, private_values(family)))
+
+
+def _without_private(told: Sequence[CaseMoment], hidden: Sequence[str]) -> Iterator[CaseMoment]:
+    for each in told:
+        changes = tuple(
+            (label, mask(old, hidden, NEEDS_ROLE), mask(new, hidden, NEEDS_ROLE))
+            for label, old, new in each.changes
+        )
+        yield replace(each, changes=changes, note=mask(each.note, hidden, NEEDS_ROLE))
 
 
 def _family(detail: CaseDetail) -> list[int]:
@@ -48,11 +63,6 @@ def _family(detail: CaseDetail) -> list[int]:
         )
         known += new
     return known
-
-
-def _rows(entity: str, ids: Sequence[int], actions: Sequence[str], limit: int) -> "Iterable[History]":
-    rows = History.objects.filter(entity=entity, entity_id__in=ids)
-    return (rows.filter(action__in=actions) if actions else rows).order_by("-id")[:limit]
 
 
 def _moment(row: History) -> CaseMoment:

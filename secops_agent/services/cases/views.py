@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,7 +16,7 @@ from secops_agent.services.alerts.views import summaries as alert_summaries
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.assets.views import summaries as asset_summaries
 from secops_agent.services.faults import NotFound
-from secops_agent.services.privacy import PRIVATE_INDICATORS
+from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, mask, public
 from secops_agent.services.vulnerabilities.priority import graver, rank
 
 MOST_ALERTS: Final = 200  # shown of one case
@@ -182,8 +182,17 @@ def read(case_id: int) -> Case:
     return row
 
 
-def get(case_id: int) -> CaseDetail:
-    """Everything about one case. Raises NotFound."""
+def get(case_id: int, *, private: bool = False) -> CaseDetail:
+    """Everything about one case; ``private``: who reads it may read private parts (`privacy`). Raises NotFound."""
+    detail = _whole(case_id)
+    if private:
+        return detail
+    hidden = private_values([case_id])
+    tasks = tuple(replace(each, text=mask(each.text, hidden, NEEDS_ROLE)) for each in detail.tasks)
+    return replace(public(detail), text=mask(detail.text, hidden, NEEDS_ROLE), tasks=tasks)
+
+
+def _whole(case_id: int) -> CaseDetail:
     row = read(case_id)
     summary = summaries([row])[0]
     rows = _alerts_of(case_id)
@@ -257,4 +266,7 @@ def private_values(case_ids: Iterable[int]) -> tuple[str, ...]:
     told = AlertIndicator.objects.filter(alert__in=mine, kind__in=PRIVATE_INDICATORS)
     linked = AlertAsset.objects.filter(alert__in=mine).values("asset_id")
     accounts = Asset.objects.filter(pk__in=linked, asset_type=AssetType.ACCOUNT)
-    return (*told.values_list("value", flat=True).distinct(), *accounts.values_list("name", flat=True))
+    return tuple(
+        value
+        for (value,) in told.order_by().values_list("value").union(accounts.order_by().values_list("name"))
+    )

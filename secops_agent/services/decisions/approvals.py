@@ -17,8 +17,8 @@ from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
-from secops_agent.services.decisions import actions, notices, petitions, undo
-from secops_agent.services.decisions.carriers import DRY, PETITION
+from secops_agent.services.decisions import actions, direct_requests, notices, undo
+from secops_agent.services.decisions.carriers import DRY, PETITION, UNDOES
 from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of, unknown
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
@@ -128,7 +128,7 @@ def _confirm(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bo
 
 
 def _pass_on(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
-    done, text = _attempt(lambda: petitions.pass_on(proposal, actor, executors.check))
+    done, text = _attempt(lambda: direct_requests.pass_on(proposal, actor, executors.check))
     told = f"已交给审批人。\n\n{text}" if done else f"但没有交给审批人：{text}"
     return done, f"已确认 {proposal.code}，{told}"
 
@@ -144,7 +144,7 @@ def _order(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool
 
 
 def _order_now(proposal: Proposal, executors: Executors) -> str:
-    if proposal.tool == undo.TOOL:
+    if proposal.tool in UNDOES:
         undo.order(proposal)
     else:
         executors.check(proposal.tool, proposal.arguments)
@@ -188,6 +188,11 @@ def _late(request: DecisionRequest, proposal: Proposal, decider: Staff) -> Decis
     return _refuse(request, proposal, f"{proposal.code} {who}{label}，不能再决定。")
 
 
+def refuse(request: DecisionRequest, text: str) -> Decision:
+    """Before anything is looked at, on record."""
+    return _refuse(request, None, text)
+
+
 def _refuse(request: DecisionRequest, proposal: Proposal | None, text: str) -> Decision:
     subject = f"proposal:{proposal.code if proposal else request.code[:20]}"
     place = Place(request.config_id, request.conversation_id, request.inbox_id)
@@ -222,3 +227,37 @@ def _record(
     subject = f"proposal:{proposal.code}"
     what = f"{WORDS[kind]}{proposal.title}"
     append([entry(AuditKind.APPROVAL, what, actor, place=place, subject=subject, text=text, detail=detail)])
+
+
+# Proposals that nobody decided in time.
+
+
+def expire_overdue() -> int:
+    """Close what nobody decided in time, and say so where a second person was asked for. Returns how many."""
+    now, count = database_now(), 0
+    overdue = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__lte=now)
+    for proposal in overdue.order_by("pk")[:100]:
+        with transaction.atomic():
+            text = f"{proposal.code} 没有人在规定时间内决定，已过期，没有执行：{proposal.summary}"
+            if not overdue.filter(pk=proposal.pk).update(
+                state=ProposalState.EXPIRED, decided_at=now, result=text
+            ):
+                continue
+            count += 1
+            place = Place(proposal.config_id, proposal.conversation_id, proposal.inbox_id)
+            actor, subject = Actor.system("expiry"), f"proposal:{proposal.code}"
+            append(
+                [
+                    entry(
+                        AuditKind.APPROVAL,
+                        f"{proposal.title}过期",
+                        actor,
+                        place=place,
+                        subject=subject,
+                        text=text,
+                    )
+                ]
+            )
+            if proposal.risk == Risk.DANGEROUS:
+                notices.tell_origin(proposal, text, f"proposal:{proposal.pk}:expired")
+    return count

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bifang.core.kinds import carrying_kinds
 from bifang.core.models import SystemConfig
 from secops_agent.models import Action
 from secops_agent.services.mcp import catalogue
@@ -13,6 +14,7 @@ KIND: Final = "webhook_connector"
 UNDO: Final = (
     "undo_action"  # the tool of a proposal to take an action back; no model and no grammar can call it
 )
+UNDOES: Final = (UNDO, "unblock_ip", "release_host")  # proposals to take an action back, by its ``action_id``
 PETITION: Final = "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
 DRY: Final = "未配置处置连接器：同意后只做演练，不会真的执行。"
 
@@ -28,13 +30,13 @@ def carrier_of(tool: str, config_id: int | None = None) -> SystemConfig | None:
 
     ``config_id``: what is undone goes to the one that did it.
     """
-    rows = SystemConfig.objects.current().filter(enabled=True, kind__in=(KIND, catalogue.KIND)).order_by("pk")
+    rows = SystemConfig.objects.current().filter(enabled=True, kind__in=carrying_kinds()).order_by("pk")
     if config_id is not None:
         rows = rows.filter(pk=config_id)
     listed = [(row, _named_by(row)) for row in rows]
     did_it = [row for row in rows if row.kind == catalogue.KIND] if config_id is not None else []
     named = [row for row, tools in listed if tool in tools]
-    for_all = [row for row, tools in listed if not tools and row.kind == KIND]
+    for_all = [row for row, tools in listed if not tools and row.kind != catalogue.KIND]
     return next(iter(did_it or named or for_all), None)
 
 
@@ -51,12 +53,12 @@ def require_fit(tool: str, arguments: Mapping[str, Any]) -> None:
         map_call(carrier, tool, arguments)
 
 
-def prospect(tool: str, arguments: Mapping[str, Any]) -> str:
+def carrier_effect(tool: str, arguments: Mapping[str, Any]) -> str:
     """What an approval would set going now, for those who are asked for it."""
     if tool == PETITION:
-        return f"本人确认以后才请审批人决定。{prospect(arguments['tool'], arguments['arguments'])}"
+        return f"本人确认以后才请审批人决定。{carrier_effect(arguments['tool'], arguments['arguments'])}"
     config_id = None
-    if tool == UNDO:
+    if tool in UNDOES:
         action = Action.objects.filter(pk=int(arguments["action_id"])).first()
         tool, config_id = (action.tool, action.connector_config_id) if action else (tool, None)
         arguments = action.arguments if action else arguments

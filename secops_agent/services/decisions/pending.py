@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from bifang.core.db import database_now
 from bifang.core.kinds import get_kind
+from secops_agent import says
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.decisions.wording import approving, how_elsewhere
@@ -91,11 +92,9 @@ def tell(person: Person, waiting: Sequence[Proposal]) -> str:
 def _how(person: Person, proposal: Proposal, elsewhere: str) -> str:
     code = proposal.code
     if proposal.risk == Risk.WRITE:
-        return f"回复「确认 {code}」执行，或「拒绝 {code}」撤回"
+        return f"回复「{says.confirm(code)}」执行，或「{says.reject(code)}」撤回"
     if proposal.asker_id == person.staff_id:
-        return f"等另一位审批人{approving(proposal, elsewhere)}；要撤回请回复「拒绝 {code}」"
+        return f"等另一位审批人{approving(proposal, elsewhere)}；要撤回请回复「{says.reject(code)}」"
     away = proposal.corp_id not in (person.corp_id, "")
     where = f"在{get_kind(proposal.config.kind).label}「{proposal.config.name}」" if away else ""
-    return (
-        f"{proposal.asker_name} {where}提出；{approving(proposal, elsewhere)}执行，或回复「拒绝 {code} 理由」"
-    )
+    return f"{proposal.asker_name} {where}提出；{approving(proposal, elsewhere)}执行，或回复「{says.reject(code, '理由')}」"

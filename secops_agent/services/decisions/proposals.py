@@ -8,20 +8,26 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
 from bifang.channels.visible import visible, visible_value
 from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from bifang.core.rows import NewRow
+from bifang.core.rows import NewRow, insert_many
+from secops_agent import says
 from secops_agent.models import Role, Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
-from secops_agent.services.decisions import carriers
+from secops_agent.services.decisions import carriers, targets
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.decisions.wording import describe, describe_for_approver, how_elsewhere
+from secops_agent.services.faults import Conflict
 from secops_agent.services.mcp.orders import CALL, needed_role
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.applications import is_of, why_not
@@ -65,7 +71,7 @@ class Proposals:
     """
 
     def __init__(self, person: Person, origin: Origin, actor: Actor) -> None:
-        self._person, self._origin, self._actor = person, origin, actor
+        self._person, self._origin, self.actor = person, origin, actor
         self._drafts: dict[str, Proposal] = {}
         self._known: dict[str, Proposal] = {}
         self._prospects: dict[str, str] = {}
@@ -87,6 +93,15 @@ class Proposals:
         self._known[known.digest] = known
         self._prospects[known.digest] = prospect_of(known)
         return known.code
+
+    def store_now(self, tool: str, title: str, arguments: Mapping[str, Any], summary: str) -> str:
+        """Propose a write and store it at once, since it is confirmed in the same breath. Inside a transaction. Raises as `propose`."""
+        code = self.propose(tool, title, Risk.WRITE, arguments, summary)
+        for row in self.rows:
+            insert_many(row.model, [row.values])
+        self._drafts.clear()
+        self._known.clear()
+        return code
 
     def _asker(self, risk: Risk, needed: Role) -> Staff:
         self._corp_id = self._corporation()
@@ -126,6 +141,8 @@ class Proposals:
         open_ones = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=draft.created_at)
         mine = open_ones.filter(asker_id=draft.asker_id, config_id=draft.config_id)
         same = mine.filter(digest=draft.digest).first()
+        if same is None and draft.risk == Risk.DANGEROUS:
+            _refuse_twin(draft, open_ones)
         if same is None and mine.count() + len(self._drafts) >= MOST_OPEN:
             raise InvalidInput(f"您已有 {MOST_OPEN} 个未决定的操作，请先处理它们，或等它们过期。")
         while same is None and Proposal.objects.filter(code=draft.code).exists():
@@ -147,7 +164,7 @@ class Proposals:
         known = tuple(self._known.values())
         if len(known) != 1 or self._origin.is_group or known[0].risk != Risk.WRITE:
             return ()
-        return (Suggestion("确认", known[0].code),)
+        return (says.confirm(known[0].code),)
 
     def _untold(self, answer: str) -> list[Proposal]:
         return [p for p in self._known.values() if not self._is_told(p, answer)]
@@ -159,7 +176,7 @@ class Proposals:
         place = Place(origin.config_id, origin.conversation_id, origin.inbox_id)
         records = [
             entry(
-                AuditKind.PROPOSAL, f"提议{one.title}", self._actor, place=place, subject=f"proposal:{one.code}",
+                AuditKind.PROPOSAL, f"提议{one.title}", self.actor, place=place, subject=f"proposal:{one.code}",
                 text=one.summary, detail={"tool": one.tool, "arguments": one.arguments, "digest": one.digest,
                                           "risk": one.risk, "expires_at": one.expires_at.isoformat()},
             )
@@ -198,6 +215,21 @@ class Proposals:
         return ReplyTarget("", is_group=False, staff_id=staff.staff_id, robot_code=robot)
 
 
+def _refuse_twin(draft: Proposal, open_ones: "QuerySet[Proposal]") -> None:
+    """Two requests for one target would be approved twice. Raises Conflict."""
+    aim = targets.AIMS.get(draft.tool, "")
+    if not (wanted := draft.arguments.get(aim)):
+        return
+    rows = open_ones.filter(tool=draft.tool, corp_id=draft.corp_id, **{f"arguments__{aim}": wanted})
+    if (twin := rows.first()) is None:
+        return
+    at = f"{timezone.localtime(twin.created_at):%m-%d %H:%M}"
+    mine = twin.asked_by_id == draft.asked_by_id
+    own = f"您{at} 已提出「{twin.summary}」" if mine else f"{twin.asker_name} {at} 已提出「{twin.summary}」"
+    how = f"要改，先发送「{says.withdraw(twin.code)}」" if mine else "不用再提一次"
+    raise Conflict(f"{own}（{twin.code}），正在等待审批：{how}。没有重复提出。")
+
+
 def _readable(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What people decide on is what they can see: nothing else is stored, or done."""
     return {name: visible_value(value) for name, value in arguments.items()}
@@ -221,6 +253,13 @@ def buttons_of(proposal: Proposal) -> tuple[Button, ...]:
     )
 
 
+def asks_for(key: str, code: str, verdict: str) -> bool:
+    """Did the message of this key carry the button that decides this proposal so?"""
+    rows = OutboxRow.objects.filter(key=key).exclude(key="").values_list("buttons", flat=True)
+    asked = [button.get("params") or {} for button in rows.first() or ()]
+    return any(one.get("code") == code and one.get("verdict") == verdict for one in asked)
+
+
 def demand_approvers(asker: Staff, corp_id: str, cannot: str, config_id: int) -> Sequence[Staff]:
     """Who may approve what the asker wants and is to be asked by this configuration. Raises InvalidInput, saying what to
     do, if nobody is."""
@@ -238,7 +277,7 @@ def demand_approvers(asker: Staff, corp_id: str, cannot: str, config_id: int) ->
 def prospect_of(proposal: Proposal) -> str:
     """What a decision would set going now; "" where nothing outside is done."""
     outside = proposal.risk == Risk.DANGEROUS or proposal.tool in (CALL, carriers.PETITION)
-    return carriers.prospect(proposal.tool, proposal.arguments) if outside else ""
+    return carriers.carrier_effect(proposal.tool, proposal.arguments) if outside else ""
 
 
 def role_of_asker(proposal: Proposal) -> Role:
@@ -247,7 +286,7 @@ def role_of_asker(proposal: Proposal) -> Role:
 
 
 def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
-    """A petition is confirmed like a write, and asks for something dangerous."""
+    """What a program proposed is confirmed like a write, and asks for something dangerous."""
     asked_for = Risk.DANGEROUS if tool == carriers.PETITION else risk
     return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from bifang.core.db import database_now
+from secops_agent import says
 from secops_agent.models import Role, Staff
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.decisions.proposals import digest_of
@@ -106,8 +107,14 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
 
 
 def _not_ones_own(proposal: Proposal) -> str:
-    how = f"审批人可以回复「拒绝 {proposal.code} 理由」" if proposal.risk == Risk.DANGEROUS else "由本人决定"
-    return f"「取消」只用于自己提出的操作。{proposal.code} 是 {proposal.asker_name} 提出的，{how}。"
+    how = (
+        f"审批人可以回复「{says.reject(proposal.code, '理由')}」"
+        if proposal.risk == Risk.DANGEROUS
+        else "由本人决定"
+    )
+    return (
+        f"「{says.withdraw()}」只用于自己提出的操作。{proposal.code} 是 {proposal.asker_name} 提出的，{how}。"
+    )
 
 
 def _not_confirmable(proposal: Proposal, *, own: bool) -> str:
@@ -118,7 +125,7 @@ def _not_confirmable(proposal: Proposal, *, own: bool) -> str:
 
 def _not_approvable(proposal: Proposal, decider: Staff, *, own: bool) -> str:
     if proposal.risk == Risk.WRITE:
-        how = f"回复「确认 {proposal.code}」" if own else f"由提出人 {proposal.asker_name} 本人确认"
+        how = f"回复「{says.confirm(proposal.code)}」" if own else f"由提出人 {proposal.asker_name} 本人确认"
         return f"{proposal.code} 不需要审批，请{how}。"
     if own:
         return f"{proposal.code} 是您自己提出的，需要另一位审批人同意（四眼原则）。"

@@ -1,7 +1,7 @@
 """What a dangerous action is aimed at, exactly: kept when it is proposed, compared before anything is done."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Asset
@@ -9,6 +9,9 @@ from secops_agent.services.alerts import indicators
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.faults import Conflict
 
+# The arguments that name what an action is aimed at, and by which two requests are for the same.
+TARGETS: Final = {"block_ip": "ip", "isolate_host": "asset"}
+AIMS: Final = {"block_ip": "ip", "isolate_host": "asset_id", "unblock_ip": "ip", "release_host": "asset_id"}
 _AGAIN = "没有执行。需要的话请核对后重新提出。"
 
 
@@ -46,6 +49,6 @@ def _listed(ips: Sequence[str]) -> str:
 
 def require_not_ours(address: str) -> None:
     """Raises InvalidInput if an asset of ours bears the address."""
-    ours = indicators.lookup(address, limit=1).assets
+    ours = indicators.lookup(address, limit=1, private=True).assets
     if ours:
         raise InvalidInput(f"{address} 是我们自己的资产「{ours[0].name[:60]}」，不能封禁。没有执行任何操作。")

@@ -6,7 +6,7 @@ from typing import Final
 from django.utils import timezone
 
 from secops_agent.models import KeptApart
-from secops_agent.services.identity import digest
+from secops_agent.services.records.identity import digest
 
 MOST: Final = 200  # of a configuration
 

@@ -51,7 +51,7 @@ class Remainder:
 
     def _hold(self, span: timedelta) -> None:
         self._held_at = time.monotonic()
-        Uncompared.objects.filter(token=self._token).update(claimed_until=database_now() + span)
+        claims.hold(Uncompared.objects.filter(token=self._token), span)
 
     def compare(self, actor: Actor) -> tuple[int, set[int]]:
         """What `compare` does, of all that was noted, in short transactions."""

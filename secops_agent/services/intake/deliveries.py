@@ -16,7 +16,7 @@ from django.utils import timezone
 from bifang.core.redaction import redact
 from bifang.core.rows import insert_many
 from secops_agent.models import BrokerLetter, BrokerMark, LetterState
-from secops_agent.services.identity import digest
+from secops_agent.services.records.identity import digest
 
 TRIES: Final = 5
 LARGEST: Final = 8 << 20  # bytes of a message

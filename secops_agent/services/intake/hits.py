@@ -20,8 +20,8 @@ from secops_agent.services.intelligence.matching import (
 )
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.reading import values_by
+from secops_agent.services.sla import SlaLimits
 from secops_agent.services.vulnerabilities.priority import rank
-from secops_agent.services.vulnerabilities.sla import SlaLimits
 
 
 @dataclass

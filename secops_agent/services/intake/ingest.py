@@ -1,22 +1,23 @@
 """The one door through which importers' records come in: read all, then write in short transactions."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+import pickle  # our own frozen records, in an unnamed file of this process
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
 
 from django.utils import timezone
 
 from bifang.core.errors import BifangError
 from secops_agent.models import Component, ImportRun, VulnerabilityAlias
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import tallies
 from secops_agent.services.faults import Forbidden
 from secops_agent.services.intake import retrospect, speaking
 from secops_agent.services.intake.ledger import KINDS, ImportOutcome, Kind, Ledger
 from secops_agent.services.intake.session import Session
-from secops_agent.services.intake.staging import Staging
 from secops_agent.services.intake.writers.alerts import write_alerts
 from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.intake.writers.components import retire_components, write_components
@@ -40,6 +41,121 @@ from secops_agent.services.records import (
 )
 from secops_agent.services.writing import Pace, import_transaction
 
+# Staging: everything is read before anything is written, in memory while it is little, on disk when it is much.
+
+_PIECE = 500
+_BUCKETS = 16
+_KEEP = 4000  # records of a kind that stay in memory
+STORED = (
+    AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord, AlertRecord, ScanRecord,
+    ListedRecord,
+)  # fmt: skip
+
+
+class Shelf:
+    """Records of one kind in the order of the file."""
+
+    def __init__(self, files: ExitStack) -> None:
+        self._files = files
+        self._kept: list[Any] = []
+        self._file: IO[bytes] | None = None
+        self._pieces = 0
+        self.count = 0
+
+    def add(self, record: Any) -> None:
+        """Keep one more."""
+        self._kept.append(record)
+        self.count += 1
+        if len(self._kept) >= _KEEP:
+            self._spill()
+
+    def _spill(self) -> None:
+        if self._file is None:
+            file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_files`
+            self._file = self._files.enter_context(file)
+        for start in range(0, len(self._kept), _PIECE):
+            pickle.dump(self._kept[start : start + _PIECE], self._file, pickle.HIGHEST_PROTOCOL)
+            self._pieces += 1
+        self._kept = []
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._file is not None:
+            self._file.seek(0)
+            for _ in range(self._pieces):
+                yield from pickle.load(self._file)  # noqa: S301 - written by `_spill` a moment ago
+        yield from self._kept
+
+
+class AlertShelf:
+    """Alerts: few in the order of the file, many alert by alert, so that its occurrences are written together."""
+
+    def __init__(self, files: ExitStack) -> None:
+        self._few = Shelf(files)
+        self._many = [Shelf(files) for _ in range(_BUCKETS)]
+        self.count = 0
+
+    def add(self, record: Any) -> None:
+        """Keep one more."""
+        self.count += 1
+        if self.count <= _KEEP - 1:
+            self._few.add(record)
+        else:
+            self._many[hash((record.source, record.dedup_key)) % _BUCKETS].add(record)
+
+    def __iter__(self) -> Iterator[AlertRecord]:
+        yield from self._few
+        for bucket in self._many:
+            alerts: dict[tuple[str, tuple[str, ...]], list[AlertRecord]] = {}
+            for record in bucket:
+                alerts.setdefault((record.source, record.dedup_key), []).append(record)
+            for records in alerts.values():
+                yield from records
+
+
+class Staging:
+    """The shelves of one import; a context manager that removes what went to disk."""
+
+    def __init__(self) -> None:
+        self._files = ExitStack()
+        self._shelves: dict[type, Shelf | AlertShelf] = {kind: Shelf(self._files) for kind in STORED}
+        self._shelves[AlertRecord] = AlertShelf(self._files)
+        self.rejected: list[Rejected] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def add(self, item: Item) -> None:
+        """Put one item on its shelf."""
+        if isinstance(item, Rejected):
+            self.rejected.append(item)
+        else:
+            self._shelves[type(item)].add(item)
+
+    def fill(self, items: Iterable[Item]) -> None:
+        """Put all items on their shelves."""
+        for item in items:
+            self.add(item)
+
+    def shelf(self, kind: type) -> Iterable[Any]:
+        """The records of a kind."""
+        return self._shelves[kind]
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Nothing but ends of scans."""
+        return not self.rejected and self.count == self._shelves[ScanRecord].count
+
+    @property
+    def count(self) -> int:
+        """How many records are staged."""
+        return sum(shelf.count for shelf in self._shelves.values())
+
+
 __all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store", "store_at_once"]
 
 Progress = Callable[[int, int], None]  # records written, records in all
@@ -50,7 +166,6 @@ def store(
     items: Iterable[Item],
     actor: Actor,
     *,
-    label: str = "",
     digest: str = "",
     received_at: datetime | None = None,
     progress: Progress | None = None,
@@ -67,17 +182,13 @@ def store(
     """
     with Staging() as staging:
         _fill(staging, speaking.permitted(actor, items))
-        run = _begin_run(label, digest) if digest else None
-        received = received_at or (run.first_at if run else timezone.now())
+        received = received_at or (_first_time(digest) if digest else timezone.now())
         session = Session(actor, timezone.now(), received, announce)
         session.ledger.rejected += staging.rejected
         session.ledger.nothing = staging.holds_nothing
         _Writer(session, staging, progress, keep).write()
         _finish(session)
-        outcome = session.ledger.outcome()
-        if run is not None:
-            _end_run(run, outcome, label)
-        return outcome
+        return session.ledger.outcome()
 
 
 def store_at_once(
@@ -223,39 +334,9 @@ def _finish(session: Session) -> None:
     ledger.update("finding", settled)
     if ledger.touched("indicator"):
         retrospect.nudge()
-    if ledger.touched("alert") and _compaction.is_due():
-        with import_transaction():
-            tallies.compact()
 
 
-class _Compaction:
-    """Once a minute and process is enough: a transaction more for every webhook would cost a tenth of its time."""
-
-    def __init__(self) -> None:
-        self._at = float("-inf")
-
-    def is_due(self) -> bool:
-        """Also takes note that it is done."""
-        now = time.monotonic()
-        due = now - self._at >= 60
-        self._at = now if due else self._at
-        return due
-
-
-_compaction = _Compaction()
-
-
-def _begin_run(label: str, digest: str) -> ImportRun:
-    now = timezone.now()
-    run, _ = ImportRun.objects.update_or_create(
-        digest=digest,
-        defaults={"label": label[:200], "last_at": now},
-        create_defaults={"label": label[:200], "first_at": now, "last_at": now},
-    )
-    return run
-
-
-def _end_run(run: ImportRun, outcome: ImportOutcome, label: str) -> None:
-    shown = outcome.as_dict(label)
-    shown["rejected"] = len(outcome.rejected)
-    ImportRun.objects.filter(pk=run.pk).update(finished_at=timezone.now(), outcome=shown)
+def _first_time(digest: str) -> datetime:
+    """When a file was imported first."""
+    run, _ = ImportRun.objects.get_or_create(digest=digest, defaults={"first_at": timezone.now()})
+    return run.first_at

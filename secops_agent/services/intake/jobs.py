@@ -1,7 +1,7 @@
 """Imports that run in the background: queued, run by whichever process is free, taken over when it dies.
 
-A message of django-q2 only says "there is work"; what there is stands in the table, and a job is taken by one
-conditional UPDATE. So a lost, late or repeated message does no harm. Imports are idempotent: one that was
+A message of django-q2 only says "there is work"; what there is stands in the table, and one process claims a job. So
+a lost, late or repeated message does no harm. Imports are idempotent: one that was
 interrupted is run again from its start and completes what is missing.
 """
 
@@ -17,7 +17,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from bifang.core.processes import is_gone, process_name
+from bifang.channels import claims
+from bifang.core.processes import process_name
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
@@ -59,10 +60,10 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A job that this process has taken."""
+    """A job that this process has claimed: ``row`` as it was then."""
 
+    row: ImportJob
     id: int
-    owner: str
     format: str
     name: str
     path: Path
@@ -180,31 +181,18 @@ def _view(row: ImportJob) -> JobView:
 
 def take() -> Work | None:
     """The oldest waiting job becomes this process's; None if there is none."""
-    now, owner = timezone.now(), process_name()
-    while (row := ImportJob.objects.filter(state=JobState.QUEUED).order_by("id").first()) is not None:
-        taken = {
-            "state": JobState.RUNNING, "phase": JobPhase.READING, "owner": owner, "beat_at": now, "done": 0, "total": 0,
-            "attempts": row.attempts + 1, "started_at": row.started_at or now,
-        }  # fmt: skip
-        if ImportJob.objects.filter(pk=row.pk, state=JobState.QUEUED).update(**taken):
-            return _work(row, owner)
+    for row in claims.claim(ImportJob, process_name(), 1, hold=_SILENCE, count_try=True):
+        row.started_at = row.started_at or timezone.now()
+        claims.of(row).update(phase=JobPhase.READING, done=0, total=0, started_at=row.started_at)
+        actor = Actor(row.actor_kind, row.actor_ident, row.actor_name, row.actor_via, tuple(row.sources))  # type: ignore[arg-type]
+        path = directory() / Path(row.file).name
+        return Work(row, row.pk, row.format, row.name, path, row.digest, row.options, actor)
     return None
-
-
-def _work(row: ImportJob, owner: str) -> Work:
-    actor = Actor(row.actor_kind, row.actor_ident, row.actor_name, row.actor_via, tuple(row.sources))  # type: ignore[arg-type]
-    path = directory() / Path(row.file).name
-    return Work(row.pk, owner, row.format, row.name, path, row.digest, row.options, actor)
-
-
-def _mine(work: Work) -> QuerySet[ImportJob]:
-    return ImportJob.objects.filter(pk=work.id, owner=work.owner, state=JobState.RUNNING)
 
 
 def beat(work: Work, phase: str, done: int, total: int) -> bool:
     """A sign of life, with the progress. False: the job is no longer this process's."""
-    values = {"phase": phase, "done": done, "total": total, "beat_at": timezone.now()}
-    return bool(_mine(work).update(**values))
+    return bool(claims.hold(claims.of(work.row), _SILENCE, phase=phase, done=done, total=total))
 
 
 def finish(work: Work, outcome: Mapping[str, Any], refusal: str = "") -> bool:
@@ -219,7 +207,9 @@ def fail(work: Work, message: str) -> bool:
 
 
 def _end(work: Work, **values: Any) -> bool:
-    ended = _mine(work).update(phase="", owner="", file="", finished_at=timezone.now(), **values)
+    """The file goes with the job's end."""
+    rows = claims.of(work.row)
+    ended = rows.update(**claims.NOBODY, phase="", file="", finished_at=timezone.now(), **values)
     if ended:
         work.path.unlink(missing_ok=True)
     return bool(ended)
@@ -235,31 +225,26 @@ def recover() -> int:
 
     Runs when a task process starts and once a minute.
     """
-    running = ImportJob.objects.filter(state=JobState.RUNNING)
-    dead = [row for row in running if _is_dead(row)]
-    found = sum(_requeue(row) for row in dead)
+    found = sum(_requeue(row) for row in claims.lost(ImportJob))
     if waiting():
         nudge()
     return found
 
 
-def _is_dead(row: ImportJob) -> bool:
-    if row.beat_at is None or timezone.now() - row.beat_at > _SILENCE:
-        return True
-    return is_gone(row.owner)
-
-
 def _requeue(row: ImportJob) -> int:
     """Of those who see it, one does it."""
-    same = ImportJob.objects.filter(pk=row.pk, state=JobState.RUNNING, owner=row.owner, attempts=row.attempts)
     if row.attempts < _ATTEMPTS:
         log.warning("导入任务 %s 的执行进程已不在，重新排队", row.pk)
-        return same.update(state=JobState.QUEUED, phase="", owner="")
+        return claims.release(claims.of(row), phase="")
     message = f"执行这个导入的进程 {row.attempts} 次意外中断，已放弃；请检查内存是否充足、文件是否过大，再重新提交。"
-    given_up = same.update(
-        state=JobState.FAILED, phase="", owner="", file="", error=message, finished_at=timezone.now()
-    )
-    if given_up and row.file:
+    values = {
+        "state": JobState.FAILED,
+        "phase": "",
+        "file": "",
+        "error": message,
+        "finished_at": timezone.now(),
+    }
+    if claims.of(row).update(**claims.NOBODY, **values) and row.file:
         (directory() / Path(row.file).name).unlink(missing_ok=True)
     return 0
 

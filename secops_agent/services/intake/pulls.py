@@ -1,21 +1,21 @@
 """Whose turn it is to fetch alerts from elsewhere, and how far each has come.
 
-Once a minute every task process looks; one conditional UPDATE decides who fetches. The cursor moves when a span of
+Once a minute every task process looks; a claim decides who fetches. The cursor moves when a span of
 time is stored whole, so that a process that dies repeats a span and loses none; importing again changes nothing.
 """
 
 import hashlib
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from bifang.channels import claims
 from bifang.core import configs
 from bifang.core.models import SystemConfig
+from bifang.core.processes import process_name
 from secops_agent.models import Pull
 
 KIND: Final = "aliyun_sas"
@@ -28,11 +28,11 @@ _WORST: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class PullTurn:
-    """A fetch that this process has taken. ``cursor``: all before is stored; None at first."""
+    """A fetch that this process has claimed (``row``). ``cursor``: all before is stored; None at first."""
 
     config: SystemConfig
     cursor: datetime | None
-    token: str
+    row: Pull
     failures: int
 
 
@@ -47,14 +47,13 @@ def take(config: SystemConfig, now: datetime) -> PullTurn | None:
     """None if it is not its time, another process is at it, or it is parked."""
     version = hashlib.sha256(str(configs.version_of(config)).encode()).hexdigest()
     Pull.objects.get_or_create(config=config, defaults={"next_at": now, "version": version})
-    token = secrets.token_hex(16)
-    free = Q(leased_until=None) | Q(leased_until__lt=now)
-    ready = Q(parked=False, next_at__lte=now) | ~Q(version=version)
-    won = Pull.objects.filter(free, ready, config=config).update(
-        leased_until=now + LEASE, token=token, version=version, parked=False
-    )
-    row = Pull.objects.filter(config=config, token=token).first() if won else None
-    return PullTurn(config, row.cursor, token, row.failures) if row else None
+    claims.release_expired(Pull)
+    ready = "r.config_id = %s AND ((NOT r.parked AND r.next_at <= %s) OR r.version <> %s)"
+    given = [config.pk, now, version]
+    for row in claims.claim(Pull, process_name(), 1, where=ready, given=given, hold=LEASE):
+        claims.of(row).update(version=version, parked=False)
+        return PullTurn(config, row.cursor, row, row.failures)
+    return None
 
 
 def spans(turn: PullTurn, days: int, now: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -70,19 +69,19 @@ def spans(turn: PullTurn, days: int, now: datetime) -> Iterator[tuple[datetime, 
 
 def advance(turn: PullTurn, cursor: datetime) -> bool:
     """A span is stored. False: another process has taken over."""
-    return bool(_mine(turn).update(cursor=cursor))
+    return bool(claims.of(turn.row).update(cursor=cursor))
 
 
 def prolong(turn: PullTurn) -> bool:
     """Go on for another while. False: another process has taken over."""
-    return bool(_mine(turn).update(leased_until=timezone.now() + LEASE))
+    return bool(claims.hold(claims.of(turn.row), LEASE))
 
 
 def succeed(turn: PullTurn, every: timedelta, *, seen: int, new: int) -> None:
     """All until now is here."""
     now = timezone.now()
-    done = _mine(turn).update(
-        leased_until=None, next_at=now + every, last_at=now, last_seen=seen, last_new=new, failures=0
+    done = claims.release(
+        claims.of(turn.row), next_at=now + every, last_at=now, last_seen=seen, last_new=new, failures=0
     )
     if done:
         configs.report_error(turn.config.pk, "")
@@ -91,15 +90,11 @@ def succeed(turn: PullTurn, every: timedelta, *, seen: int, new: int) -> None:
 def fail(turn: PullTurn, message: str, every: timedelta, *, park: bool) -> None:
     """Later, each time later; or not before the configuration changes."""
     wait = min(max(every, timedelta(minutes=1)) * 2 ** min(turn.failures, 10), max(_WORST, every))
-    won = _mine(turn).update(
-        leased_until=None, next_at=timezone.now() + wait, parked=park, failures=turn.failures + 1
+    won = claims.release(
+        claims.of(turn.row), next_at=timezone.now() + wait, parked=park, failures=turn.failures + 1
     )
     if won:
         configs.report_error(turn.config.pk, message)
-
-
-def _mine(turn: PullTurn) -> "QuerySet[Pull]":
-    return Pull.objects.filter(config=turn.config, token=turn.token, leased_until__isnull=False)
 
 
 def state_of(config: SystemConfig) -> Pull | None:

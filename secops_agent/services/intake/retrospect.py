@@ -7,19 +7,17 @@ from typing import Final
 from django.db import DatabaseError
 from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, IndicatorList
+from secops_agent.models import Alert, AlertIndicator, IndicatorList
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import tallies
-from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.intake.hits import HitSearch, note_hits
 from secops_agent.services.intelligence import comparing
 from secops_agent.services.intelligence.matching import Observed, lists_in_force
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.reading import rows_by, values_by
+from secops_agent.services.sla import SlaLimits
 from secops_agent.services.suppressions import lifting
 from secops_agent.services.vulnerabilities.priority import rank
-from secops_agent.services.vulnerabilities.sla import SlaLimits
 from secops_agent.services.writing import import_transaction
 
 log = logging.getLogger(__name__)
@@ -53,14 +51,10 @@ def _compare_piece(owner: IndicatorList) -> int:
 def _note(observed: dict[int, set[Observed]], owner: IndicatorList) -> int:
     scene = HitSearch(timezone.now(), Actor.system("intelligence"), SlaLimits(), lists_in_force(owner.pk))
     rows = {row.pk: row for row in rows_by(Alert, "id", list(observed), lock=True)}
-    linked: dict[int, list[int]] = {pk: [] for pk in rows}
-    for alert_id, asset_id in values_by(AlertAsset, ["alert_id", "asset_id"], alert_id=list(rows)):
-        linked[alert_id].append(asset_id)
-    before = {pk: (Counted.of(row, linked[pk]), row.severity) for pk, row in rows.items()}
+    before = {pk: row.severity for pk, row in rows.items()}
     hit = note_hits(rows, {pk: observed[pk] for pk in rows}, scene)
     woken = lifting.lift([rows[pk] for pk in hit], scene.actor, "命中情报清单，不再抑制")
-    note_changes([_changed(rows[pk], before[pk][1], pk in woken) for pk in sorted(hit)], scene.now)
-    tallies.change((before[pk][0], Counted.of(rows[pk], linked[pk])) for pk in hit)
+    note_changes([_changed(rows[pk], before[pk], pk in woken) for pk in sorted(hit)], scene.now)
     return len(hit)
 
 

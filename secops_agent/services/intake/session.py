@@ -11,14 +11,14 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.intake.comparisons import Remainder
 from secops_agent.services.intake.ledger import Kind, Ledger
 from secops_agent.services.records import AssetRecord
-from secops_agent.services.vulnerabilities.sla import SlaLimits
+from secops_agent.services.sla import SlaLimits
 
 
 @dataclass
 class Session:
     """``received_at`` is the time of records that carry none, ``now`` that of the writing itself.
 
-    ``scanned`` collects the findings and components that each (source, asset) had in this import. ``bridges``: assets
+    ``scanned`` collects the findings and components that each (source, asset) had in this import. ``identity_links``: assets
     that turned out to be another one, which is older; ``former``: the ids of those that an asset has taken in.
     """
 
@@ -33,7 +33,7 @@ class Session:
     owners: dict[str, int | None] = field(default_factory=dict)
     scanned: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     components: dict[tuple[str, int], set[int]] = field(default_factory=dict)
-    bridges: dict[int, int] = field(default_factory=dict)
+    identity_links: dict[int, int] = field(default_factory=dict)
     former: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def keeps_apart(self, rows: Iterable[Asset]) -> bool:
@@ -69,4 +69,6 @@ class Session:
             for source, pk in [key for key in book if key[1] == gone]:
                 book.setdefault((source, kept), set()).update(book.pop((source, pk)))
         self.former[kept] = (*self.former.get(kept, ()), *self.former.pop(gone, ()), gone)
-        self.bridges = {one: kept if other == gone else other for one, other in self.bridges.items()}
+        self.identity_links = {
+            one: kept if other == gone else other for one, other in self.identity_links.items()
+        }

@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from secops_agent.models import IndicatorHit, IndicatorList, ListedIndicator
-from secops_agent.services.intelligence.values import spellings
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.reading import values_by
+from secops_agent.services.records.indicators import spellings
 
 COMPARED: Final = frozenset({"ip", "domain", "url", "hash", "email", "account"})
 Observed = tuple[str, str]  # kind, value

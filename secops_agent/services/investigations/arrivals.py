@@ -29,9 +29,7 @@ def note_arrivals(changed: Sequence[Changed], now: datetime) -> None:
     fresh = [(key, alert) for key, alert in groups.items() if key not in known]
     Investigation.objects.bulk_create(
         (
-            Investigation(
-                alert=alert, trigger=Investigation.ARRIVAL, group_key=key, requested_at=now, due_at=now
-            )
+            Investigation(alert=alert, trigger=Investigation.ARRIVAL, group_key=key, requested_at=now)
             for key, alert in fresh[: max(0, left)]
         ),
         ignore_conflicts=True,

@@ -1,7 +1,7 @@
 """All that the checks found about one alert: looked up, stored, and read again."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -55,11 +55,17 @@ class Dossier:
         }
 
 
-def compile_dossier(alert_id: int, at: datetime | None = None) -> Dossier:
-    """Look now, or with ``at`` as far as it was known then. A check that fails is left out and named. Raises NotFound."""
+def compile_dossier(
+    alert_id: int, at: datetime | None = None, *, beat: Callable[[], object] = lambda: None
+) -> Dossier:
+    """Look now, or with ``at`` as far as it was known then. A check that fails is left out and named. Raises NotFound.
+
+    ``beat`` is called before each check: it may take long.
+    """
     subject = read(alert_id, at)
     facts, missing = {}, []
     for check in CHECKS:
+        beat()
         try:
             facts[check.name] = check.look(subject)
         except DatabaseError:

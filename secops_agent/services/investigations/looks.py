@@ -3,22 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from pydantic import TypeAdapter
 
+from bifang.channels import claims
 from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
+from bifang.core.processes import process_name
 from bifang.core.rows import NewRow, insert_many
 from secops_agent.config import MODEL_KINDS
 from secops_agent.models import Investigation, InvestigationState, SecondLook
 from secops_agent.services.chats import platforms
 from secops_agent.services.investigations.checks.base import Evidence
 from secops_agent.services.investigations.dossiers import Dossier, load_dossier
-from secops_agent.services.investigations.exhibits import ForeignAnswer
+from secops_agent.services.investigations.evidence_items import ForeignAnswer
 from secops_agent.services.investigations.inputs import arguments_for, fields_of
 from secops_agent.services.investigations.subject import read
 from secops_agent.services.investigations.wording import BY_CODE
@@ -97,8 +99,7 @@ def queue(row: Investigation) -> None:
     """If there is anything to look with; in the caller's transaction."""
     forget(row)
     if payer() is not None or any(tool.investigation for tool in ready_tools()):
-        now = database_now()
-        SecondLook.objects.create(investigation=row, requested_at=now, due_at=now)
+        SecondLook.objects.create(investigation=row, requested_at=database_now())
 
 
 def forget(row: Investigation) -> None:
@@ -108,20 +109,15 @@ def forget(row: Investigation) -> None:
 
 def claim() -> SecondLook | None:
     """The oldest that waits; asked every second or two, it writes only where one does."""
-    now = database_now()
-    waiting = SecondLook.objects.filter(state=InvestigationState.WAITING, due_at__lte=now)
-    for row in waiting.select_related("investigation").order_by("due_at", "pk")[:20]:
-        mine = _mine(row).filter(due_at__lte=now)
-        if row.attempts >= ATTEMPTS:
-            mine.update(state=InvestigationState.FAILED, finished_at=now, note=UNFINISHED)
-        elif mine.update(attempts=row.attempts + 1, due_at=now + LEASE):
-            row.attempts += 1
-            return row
+    claims.release_expired(SecondLook)
+    if not SecondLook.objects.filter(state=InvestigationState.WAITING).exists():
+        return None
+    for row in claims.claim(SecondLook, process_name(), 1, hold=LEASE, count_try=True):
+        if row.attempts <= ATTEMPTS:
+            return SecondLook.objects.select_related("investigation").get(pk=row.pk)
+        failed = {"state": InvestigationState.FAILED, "finished_at": database_now(), "note": UNFINISHED}
+        claims.of(row).update(**claims.NOBODY, **failed)
     return None
-
-
-def _mine(row: SecondLook) -> Any:
-    return SecondLook.objects.filter(pk=row.pk, state=InvestigationState.WAITING, attempts=row.attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +161,10 @@ def finish(
         "words": _STATEMENTS.dump_python(reading.statements, mode="json"), "verdict": reading.verdict,
         "confidence": reading.confidence, "dropped": reading.dropped, "model": reading.model[:100],
         "note": reading.note[:300], "line": _line(reading)[:300], "finished_at": database_now(),
+        **claims.NOBODY,
     }  # fmt: skip
     with transaction.atomic():
-        if not _mine(row).update(**values):
+        if not claims.of(row).update(**values):
             return False
         for record in records:
             insert_many(record.model, [record.values])
@@ -185,7 +182,7 @@ def how_told(row: SecondLook | None) -> str:
     """How an investigation came about, for whoever reads it."""
     if row is None:
         return BY_CODE
-    if row.state == InvestigationState.WAITING:
+    if row.state in (InvestigationState.WAITING, InvestigationState.CLAIMED):
         return f"{BY_CODE}：补充（模型、外部工具）还没有完成"
     return "由固定的检查得出；模型的意见另列，不改变建议" if row.words else f"{BY_CODE}：{row.note}"
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bifang.channels.ports import Suggestion
+from secops_agent import says
 from secops_agent.models.choices import AlertStatus, AssetType, Verdict
 from secops_agent.services.cases.views import cases_of
 from secops_agent.services.investigations.checks.estate import EstateFacts, TouchedAsset
@@ -16,17 +18,13 @@ from secops_agent.services.investigations.dossiers import Dossier
 _MOST: Final = 5
 # A line is made of structured values that can be nothing else than what they are.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
-_CLOSING: Final = {
-    Verdict.FALSE_POSITIVE: "误报 A{id}", Verdict.BENIGN: "正常业务 A{id}", Verdict.DUPLICATE: "重复 A{id}",
-    Verdict.TRUE_POSITIVE: "真实攻击 A{id}",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
     """``line`` can be sent as it is; ``why`` says what for."""
 
-    line: str
+    line: Suggestion
     why: str
 
 
@@ -40,11 +38,11 @@ def next_steps(alert_id: int, status: str, dossier: Dossier) -> tuple[NextStep, 
 def _steps(alert_id: int, status: str, dossier: Dossier) -> Iterator[NextStep]:
     verdict = dossier.assessment.verdict
     if status == AlertStatus.OPEN:
-        yield NextStep(f"确认 A{alert_id}", "先接手，别人就知道有人在处理")
+        yield NextStep(says.acknowledge(alert_id), "先确认，别人就知道有人在处理")
     if verdict == Verdict.TRUE_POSITIVE:
         yield from _against(alert_id, dossier)
     elif verdict:
-        yield NextStep(_CLOSING[Verdict(verdict)].format(id=alert_id), "同意建议的话，这样关闭")
+        yield NextStep(says.close(alert_id, verdict), "同意建议的话，这样关闭")
     yield from _looking(dossier)
 
 
@@ -52,12 +50,12 @@ def _against(alert_id: int, dossier: Dossier) -> Iterator[NextStep]:
     """Dangerous ones: they only propose, and another person approves."""
     for each in _strangers(dossier):
         if each.kind == "ip":
-            yield NextStep(f"封禁 {each.value} 24小时，原因：告警 A{alert_id}", "要另一位审批人同意后才执行")
+            yield NextStep(says.block(each.value, 1440, f"告警 A{alert_id}"), "要另一位审批人同意后才执行")
             break
     for asset in _assets(dossier):
         if asset.asset_type == AssetType.HOST and _NAME.fullmatch(asset.name):
             yield NextStep(
-                f"隔离 {asset.name}，原因：告警 A{alert_id}", "确认失陷再用；要另一位审批人同意后才执行"
+                says.isolate(asset.name, f"告警 A{alert_id}"), "确认失陷再用；要另一位审批人同意后才执行"
             )
             break
     yield from _together(alert_id, dossier)
@@ -72,18 +70,18 @@ def _together(alert_id: int, dossier: Dossier) -> Iterator[NextStep]:
         return
     case = cases.get(near[0])
     if case is None:
-        yield NextStep(f"把告警 {alert_id} 和 {near[0]} 并成事件", "可能是同一件事；要您确认才归到一起")
+        yield NextStep(says.make_case(alert_id, near[0]), "可能是同一件事；要您确认才归到一起")
     elif not case.is_closed:
-        yield NextStep(f"把告警 {alert_id} 加入事件 {case.id}", f"A{near[0]} 在里面；要您确认才加入")
+        yield NextStep(says.join_case(alert_id, case.id), f"A{near[0]} 在里面；要您确认才加入")
 
 
 def _looking(dossier: Dossier) -> Iterator[NextStep]:
     for each in _strangers(dossier)[:1]:
-        yield NextStep(f"再查查 {each.value}", "它还在哪里出现过")
+        yield NextStep(says.look_again(each.value), "它还在哪里出现过")
     for asset in _assets(dossier)[:1]:
         if _NAME.fullmatch(asset.name):
-            yield NextStep(f"{asset.name} 最近24小时的告警", "这台资产上还有什么")
-            yield NextStep(f"{asset.name} 有哪些漏洞", "看有没有可利用的")
+            yield NextStep(says.recent_alerts_of(asset.name), "这台资产上还有什么")
+            yield NextStep(says.flaws_of(asset.name), "看有没有可利用的")
 
 
 def _strangers(dossier: Dossier) -> list[Sighted]:

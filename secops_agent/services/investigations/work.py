@@ -2,54 +2,70 @@
 
 import logging
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from django.db import Error as DatabaseError
 from django.db import transaction
 
+from bifang.channels import claims
 from bifang.core.db import database_now
+from bifang.core.processes import process_name
+from secops_agent import says
 from secops_agent.models import Alert, Investigation, InvestigationState
 from secops_agent.services.faults import NotFound
-from secops_agent.services.investigations import looks, trust
+from secops_agent.services.investigations import looks
 from secops_agent.services.investigations.dossiers import Dossier, compile_dossier
+from secops_agent.services.investigations.replays import latest, rule_of
 from secops_agent.services.investigations.wording import headline
 from secops_agent.services.notifications.matching import facts_of, follow_up, group_key
 
+# For which rules the suggested verdict may stand in messages: those that have shown it in the newest comparison.
+
+
+def is_earned(alert: Alert) -> bool:
+    """Has the rule of this alert earned it?"""
+    found, rule = latest(), (alert.source, rule_of(alert))
+    return found is not None and any(
+        each.has_earned for each in found.rules if (each.source, each.rule) == rule
+    )
+
+
 log = logging.getLogger(__name__)
-LEASE: Final = timedelta(seconds=60)  # of a worker that died its investigation is anybody's after this
+LEASE: Final = timedelta(
+    seconds=60
+)  # renewed before each check; of a worker that died its investigation is anybody's after this
 ATTEMPTS: Final = 3
-FAILED: Final = f"调查 {ATTEMPTS} 次都没有完成，请看日志；发送「调查告警 编号」可以再查。"
+FAILED: Final = f"调查 {ATTEMPTS} 次都没有完成，请看日志；发送「{says.investigate(says.NUMBER)}」可以再查。"
 
 
 def step(seconds: float = 1.0) -> int:
     """Do what waits until the time is up; returns how many were done. Raises DatabaseError."""
     end, count = time.monotonic() + seconds, 0
-    while time.monotonic() < end and (row := _claim(database_now())) is not None:
+    claims.release_expired(Investigation)
+    while time.monotonic() < end and (row := _claim()) is not None:
         _conduct(row)
         count += 1
     return count
 
 
-def _claim(now: datetime) -> Investigation | None:
-    """Asked every second: it writes only where something waits. The number of the attempt is the token."""
-    waiting = Investigation.objects.filter(state=InvestigationState.WAITING, due_at__lte=now)
-    for row in waiting.order_by("due_at", "pk")[:20]:
-        mine = Investigation.objects.filter(
-            pk=row.pk, state=InvestigationState.WAITING, attempts=row.attempts, due_at__lte=now
-        )
-        if row.attempts >= ATTEMPTS:
-            mine.update(state=InvestigationState.FAILED, finished_at=now, last_error=FAILED)
-        elif mine.update(attempts=row.attempts + 1, due_at=now + LEASE):
-            row.attempts += 1
+def _claim() -> Investigation | None:
+    """The oldest that waits. Asked every second: it writes only where something does."""
+    if not Investigation.objects.filter(state=InvestigationState.WAITING).exists():
+        return None
+    for row in claims.claim(Investigation, process_name(), 1, hold=LEASE, count_try=True):
+        if row.attempts <= ATTEMPTS:
             return row
+        failed = {"state": InvestigationState.FAILED, "finished_at": database_now(), "last_error": FAILED}
+        claims.of(row).update(**claims.NOBODY, **failed)
     return None
 
 
 def _conduct(row: Investigation) -> None:
-    mine = Investigation.objects.filter(pk=row.pk, state=InvestigationState.WAITING, attempts=row.attempts)
+    """An error that nobody foresaw leaves the row claimed: it is tried again when its lease is over."""
+    mine = claims.of(row)
     try:
-        result = _result(row.alert_id, compile_dossier(row.alert_id))
+        result = _result(row.alert, compile_dossier(row.alert_id, beat=lambda: claims.hold(mine, LEASE)))
     except DatabaseError:
         raise
     except Exception:
@@ -62,16 +78,17 @@ def _conduct(row: Investigation) -> None:
             follow_up([row.alert_id])
 
 
-def _result(alert_id: int, dossier: Dossier) -> dict[str, object]:
+def _result(alert: Alert, dossier: Dossier) -> dict[str, object]:
     found = dossier.assessment
     return {
         "state": InvestigationState.DONE,
         "facts": dossier.dump(),
         "verdict": found.verdict,
         "confidence": found.confidence,
-        "conclusion": headline(dossier, suggests=trust.is_earned(alert_id))[:300],
+        "conclusion": headline(dossier, suggests=is_earned(alert))[:300],
         "finished_at": database_now(),
         "last_error": "",
+        **claims.NOBODY,
     }
 
 
@@ -84,8 +101,8 @@ def investigate(alert_id: int, *, second_look: bool = False) -> tuple[Investigat
     if alert is None:
         raise NotFound(f"没有编号为 {alert_id} 的告警。")
     dossier, now = compile_dossier(alert_id), database_now()
-    values = _result(alert_id, dossier) | {
-        "group_key": group_key(alert, facts_of([alert])[alert_id]), "requested_at": now, "due_at": now,
+    values = _result(alert, dossier) | {
+        "group_key": group_key(alert, facts_of([alert])[alert_id]), "requested_at": now,
     }  # fmt: skip
     with transaction.atomic():
         row, _ = Investigation.objects.update_or_create(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BeforeValidator
 
@@ -24,6 +24,7 @@ FOR_MODEL: Final = 1000
 _DEEPEST: Final = 100  # brackets in brackets that are kept
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 Classed = Literal["read", "write", "dangerous"]
+_CLASSES: Final = get_args(Classed)  # each asks more of people than the one before
 AlertField = Literal["ip", "domain", "hash", "host", "asset"]
 ALERT_FIELDS: Final[Mapping[AlertField, str]] = {
     "ip": "告警里的 IP", "domain": "告警里的域名", "hash": "告警里的文件哈希", "host": "涉及的主机名", "asset": "涉及的资产名",
@@ -138,6 +139,14 @@ class ListedTool(Entry):
         needed = NEEDED[self.classed]
         lowest = min(self.roles, key=lambda role: RANK[role], default=needed)
         return max(lowest, needed, key=lambda role: RANK[role])
+
+    def eases(self, before: "ListedTool | None") -> bool:
+        """Does it ask less of people than before, or trust the server with more? Opening a tool that was off does."""
+        if before is None or _CLASSES.index(self.classed) < _CLASSES.index(before.classed):
+            return True
+        by_itself = self.investigation.items() - before.investigation.items()
+        other_tools = (self.verify, self.undo) != (before.verify, before.undo)
+        return RANK[self.role] < RANK[before.role] or other_tools or bool(by_itself)
 
     def as_entry(self) -> dict[str, Any]:
         """As files and the configuration keep it."""

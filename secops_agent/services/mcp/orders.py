@@ -104,6 +104,11 @@ def _read_arguments(tool: ReadyTool, words: str) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise InvalidInput("参数不是合法的 JSON 对象。")
         return found
+    return convert(tool.schema, pairs_in(words))
+
+
+def pairs_in(words: str) -> dict[str, str]:
+    """Of ``name=value name="two words"``. Raises InvalidInput."""
     texts: dict[str, str] = {}
     at = 0
     while at < len(words):
@@ -116,7 +121,7 @@ def _read_arguments(tool: ReadyTool, words: str) -> dict[str, Any]:
             part for part in match.group("double", "single", "wide", "bare") if part is not None
         )
         at = match.end()
-    return convert(tool.schema, texts)
+    return texts
 
 
 def order_of(config_id: int, tool_name: str, arguments: Mapping[str, Any]) -> McpOrder:

@@ -31,24 +31,29 @@ class Facts:
     asset_tags: frozenset[str] = frozenset()
     importance: frozenset[str] = frozenset()
     owners: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
 
 
 _KNOWN: Final[Mapping[str, Callable[[Facts], Collection[str]]]] = {
     "severities": lambda facts: (facts.severity,), "sources": lambda facts: (facts.source,),
     "rules": lambda facts: facts.rules, "asset_tags": lambda facts: facts.asset_tags,
-    "importance": lambda facts: facts.importance, "owners": lambda facts: facts.owners,
+    "assets": lambda facts: facts.asset_names, "importance": lambda facts: facts.importance, "owners": lambda facts: facts.owners,
+    "addresses": lambda facts: facts.addresses,
 }  # fmt: skip
 
 
 class Conditions(Entry):
-    """What is empty does not restrict. ``rules`` are names or ids of detection rules, ``owners`` staff ids."""
+    """What is empty does not restrict. ``rules`` are names or ids of detection rules, ``owners`` staff ids, ``addresses`` IP
+    addresses among an alert's observables."""
 
     severities: tuple[Level, ...] = ()
     sources: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     asset_tags: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
     importance: tuple[Level, ...] = ()
     owners: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     on: tuple[Change, ...] = ("new", "risen", "reopened")
 
     def match(self, facts: Facts, changes: Iterable[str]) -> bool:
@@ -115,6 +120,26 @@ class Hours(QuietHours):
             return at
         day = at.date() if clock < end else at.date() + timedelta(days=1)
         return datetime.combine(day, end, ZONE)
+
+
+class Grouping(Entry):
+    """From how many alerts of one detection rule within how many seconds they are one message."""
+
+    size: int = Field(default=10, ge=2, le=1000, alias="from")
+    within_seconds: int = Field(default=60, ge=10, le=3600)
+
+    @property
+    def within(self) -> timedelta:
+        """The window."""
+        return timedelta(seconds=self.within_seconds)
+
+    @property
+    def pace(self) -> timedelta:
+        """The time between two alerts that are just not yet too many."""
+        return self.within / self.size
+
+    def __str__(self) -> str:
+        return f"同一条检测规则 {self.within_seconds} 秒内从第 {self.size} 条起归并为一条消息"
 
 
 class TargetEntry(Entry):

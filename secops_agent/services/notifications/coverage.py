@@ -16,7 +16,14 @@ from secops_agent.services.faults import NotFound
 _ASSETS_TOLD: Final = 5
 _LOOKED_AT: Final = 5000  # rows that near names are looked for in
 _MOST_NEAR: Final = 3
-WORDS: Final = {"alert": "告警", "asset": "资产", "tag": "资产标签", "source": "来源", "rule": "规则"}
+WORDS: Final = {
+    "alert": "告警",
+    "asset": "资产",
+    "tag": "资产标签",
+    "source": "来源",
+    "rule": "规则",
+    "address": "地址",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def open_alerts(scope: str, value: str) -> QuerySet[Alert]:
     rows = Alert.objects.exclude(status=AlertStatus.CLOSED).order_by()
     match scope:
         case "alert":
-            return rows.filter(pk=int(value)) if value.isdigit() else rows.none()
+            return rows.filter(pk=int(value)) if value.isascii() and value.isdigit() else rows.none()
         case "asset":
             return rows.filter(pk__in=AlertAsset.objects.filter(asset__name=value).values("alert_id"))
         case "tag":

@@ -10,6 +10,7 @@ from bifang.channels import outbox
 from bifang.channels.allowance import SendingAllowance, allowance
 from bifang.core.db import database_now
 from bifang.core.rows import lock_idle
+from secops_agent import says
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState
 from secops_agent.services.notifications import progress, reaching, wording
 from secops_agent.services.notifications.targets import means_of
@@ -57,7 +58,7 @@ def _tell(row: AlertMessage, now: datetime) -> bool:
     if address is None:
         return False
     heading = "额度所限，没有逐条发送"
-    text = wording.counted_text(heading, _alerts(row), ("", "发送「告警」查看列表。"))
+    text = wording.counted_text(heading, _alerts(row), ("", f"发送「{says.ALERTS}」查看列表。"))
     outbox.notify(
         address.config_id, address.target, text, key=f"alert:{row.pk}:{row.wanted}", title=f"汇总：{heading}"
     )
@@ -74,7 +75,7 @@ def _wait(row: AlertMessage, reason: str, now: datetime) -> None:
 
 
 def _alerts(row: AlertMessage) -> list[Alert]:
-    """Of the messages held back, and of those that a storm held back counted."""
+    """Of the messages held back, and of those that a silence held back counted."""
     held = Q(message__summary=row) | Q(message__summary__summary=row)
     return list(Alert.objects.filter(pk__in=AlertMessageItem.objects.filter(held).values("alert_id")))
 

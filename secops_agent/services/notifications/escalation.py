@@ -48,7 +48,7 @@ def _take(row: Escalation, now: datetime) -> None:
         by_source = alerts and all(each.closed_by_source for each in alerts)
         _end(row, Escalation.RESOLVED if by_source else Escalation.TAKEN)
         return
-    if silences.covering_all(silences.active(now), alerts, facts_of(alerts[:1])[alerts[0].pk]):
+    if silences.covering_all(silences.active(now), alerts, facts_of(alerts[:1])):
         row.next_at = now + LOOK_AGAIN
         row.save(update_fields=["next_at"])
         return
@@ -85,7 +85,7 @@ def _escalate_to(
 ) -> None:
     again = f"（第 {row.round + 1} 轮）" if row.round else ""
     message = AlertMessage.objects.create(
-        target=target, staff=person, destination=destination(target, person), group_key=row.message.group_key,
+        target=target, staff=person, destination=destination(target, person), group_key=row.message.group_key, burst_key=row.message.burst_key,
         kind="escalation", opened_at=now, due_at=now, reason=f"升级第 {row.step + 1} 步{again}",
     )  # fmt: skip
     AlertMessageItem.objects.bulk_create(AlertMessageItem(message=message, alert=each) for each in alerts)

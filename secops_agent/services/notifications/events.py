@@ -1,7 +1,9 @@
 """What happened last to the alerts of a message: who took, closed or reopened them, or that their source did."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from django.db.models import Q
@@ -9,20 +11,23 @@ from django.db.models import Q
 from bifang.channels.markup import plain
 from secops_agent.models import Alert, History, Investigation, InvestigationState, SecondLook
 from secops_agent.models.choices import AlertStatus, Verdict
+from secops_agent.services.audit.history import ACTIONS
 from secops_agent.services.notifications.wording import clock
 
 DEEDS: Final = {
-    "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开", "undo": "撤销刚才的操作",
-}  # fmt: skip
+    name: ACTIONS[name] for name in ("acknowledge", "assign", "unassign", "close", "reopen", "undo")
+}
 
 
 @dataclass(frozen=True, slots=True)
 class KnownNews:
-    """By alert id: the last thing that happened, what was found out when it arrived, and what a model said of that."""
+    """By alert id: the last thing that happened, what was found out when it arrived, and what a model said of that;
+    ``attacks``: those that were found to be a real attack."""
 
     last: Mapping[int, History]
     found: Mapping[int, str]
     read: Mapping[int, str]
+    attacks: frozenset[int]
 
 
 def latest(alerts: Iterable[Alert]) -> KnownNews:
@@ -36,7 +41,21 @@ def latest(alerts: Iterable[Alert]) -> KnownNews:
     )
     looks = SecondLook.objects.filter(investigation__in=done).exclude(line="").order_by("pk")
     read = dict(looks.values_list("investigation__alert_id", "line"))
-    return KnownNews(last, dict(done.order_by("pk").values_list("alert_id", "conclusion")), read)
+    found = list(done.order_by("pk").values_list("alert_id", "conclusion", "verdict"))
+    attacks = frozenset(pk for pk, _, verdict in found if verdict == Verdict.TRUE_POSITIVE)
+    return KnownNews(last, {pk: said for pk, said, _ in found}, read, attacks)
+
+
+def deeds(alerts: Sequence[Alert], known: KnownNews, since: datetime) -> Counter[str]:
+    """What became of many alerts → of how many: what somebody did since then, else what was found out."""
+    return Counter(_news(each, known, since) for each in alerts)
+
+
+def _news(alert: Alert, known: KnownNews, since: datetime) -> str:
+    row = known.last.get(alert.pk)
+    if row is not None and row.at >= since:
+        return _words(row)
+    return "调查有了结果" if alert.pk in known.found else "有新情况"
 
 
 def last_event(alerts: Sequence[Alert], known: KnownNews) -> str:

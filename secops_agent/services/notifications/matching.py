@@ -2,39 +2,61 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from django.db.models import F
+from django.db.models import F, QuerySet
+from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertMessage, AlertMessageItem, Escalation, MessageState
+from secops_agent.models import (
+    Alert,
+    AlertAsset,
+    AlertIndicator,
+    AlertMessage,
+    AlertMessageItem,
+    Burst,
+    Escalation,
+    MessageState,
+)
+from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.detections import detection_of
+from secops_agent.services.notifications.progress import PICTURED
 from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
 from secops_agent.services.severities import GRAVE
 
 SLA: Final = ("sla_at_risk", "sla_broken")  # in this order; told only where a rule is about them
+UNDO: Final = timedelta(seconds=10)
 WINDOW: Final = timedelta(hours=4)  # alerts of one rule and asset within it share a message
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An alert and what happened to it, as rules name it; nothing for a change that only updates messages."""
+    """An alert and what happened to it, as rules name it; nothing for a change that only updates messages.
+
+    ``deed``: a person did it, and may take it back at once; ``undone``: somebody just did, and it is as it was.
+    """
 
     alert: Alert
-    changes: frozenset[str]
+    changes: frozenset[str] = frozenset()
+    deed: bool = False
+    undone: bool = False
 
 
 def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     """Write down what is to be told, in the caller's transaction."""
     _revive_messages([each.alert.pk for each in changed if "reopened" in each.changes], now)
-    _update_messages([each.alert.pk for each in changed if not each.changes or each.changes - set(SLA)])
+    _put_back([each.alert.pk for each in changed if each.undone], now)
+    _put_off([each.alert.pk for each in changed if each.deed], now)
+    _update_messages([each.alert.pk for each in changed if not each.changes and not each.deed], now)
+    _update_messages([each.alert.pk for each in changed if each.deed or each.changes - set(SLA)])
     rules = read_rules() if any(each.changes for each in changed) else []
     if not rules:
         return
-    facts = facts_of([each.alert for each in changed])
+    facts = facts_of([each.alert for each in changed], addresses_of(rules))
     wanted: dict[tuple[str, str], _Wanted] = {}
     for each in changed:
         for rule in rules:
@@ -48,6 +70,7 @@ class _Wanted:
     """What one destination is to be told of one group."""
 
     target_id: int
+    burst_key: str
     due_at: datetime
     alerts: dict[int, None]
     rules: dict[int, Rule]
@@ -60,9 +83,10 @@ def _want(
     alert = changed.alert
     sla = max((each for each in changed.changes if each in SLA and each in rule.conditions.on), default="")
     group, due = group_key(alert, facts), rule.hours.opens_at(now, alert.severity)
+    together = burst_key(rule.pk, alert, facts)
     for target in rule.targets:
         key = (destination(target), group)
-        one = wanted.setdefault(key, _Wanted(target.pk, due, {}, {}))
+        one = wanted.setdefault(key, _Wanted(target.pk, together, due, {}, {}))
         one.due_at, one.sla = min(one.due_at, due), max(one.sla, sla)
         one.alerts[alert.pk] = None
         one.rules[rule.pk] = rule
@@ -75,6 +99,12 @@ def group_key(alert: Alert, facts: Facts) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def burst_key(rule_id: int, alert: Alert, facts: Facts) -> str:
+    """The digest of what makes a burst: the notification rule and the detection rule."""
+    text = f"{rule_id}\x1f{detection_of(alert, facts.asset_names)}"
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
 def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
     messages = _open_messages(wanted.keys(), now)
     fresh = {
@@ -82,6 +112,7 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
             target_id=one.target_id,
             destination=key[0],
             group_key=key[1],
+            burst_key=one.burst_key,
             opened_at=now,
             due_at=one.due_at,
             sla=one.sla,
@@ -136,7 +167,7 @@ def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple
     pairs = list(keys)
     rows = AlertMessage.objects.filter(
         destination__in={one for one, _ in pairs}, group_key__in={group for _, group in pairs},
-        opened_at__gt=now - WINDOW, kind="group",
+        opened_at__gt=now - WINDOW, kind="group", burst=Burst.NONE,
     ).exclude(state=MessageState.ENDED)  # fmt: skip
     found = {(row.destination, row.group_key): row for row in rows.order_by("pk")}
     return {pair: found[pair] for pair in pairs if pair in found}
@@ -144,37 +175,69 @@ def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple
 
 def _revive_messages(alert_ids: Sequence[int], now: datetime) -> None:
     """What ended goes on in the same place while its message still takes alerts in; nobody has it in hand again."""
-    if not alert_ids:
-        return
-    mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
-    rows = AlertMessage.objects.filter(
-        pk__in=mine, kind="group", state=MessageState.ENDED, opened_at__gt=now - WINDOW
-    )
+    rows = _followed(alert_ids).filter(kind="group", state=MessageState.ENDED, opened_at__gt=now - WINDOW)
     revived = list(rows.values_list("pk", flat=True))
     AlertMessage.objects.filter(pk__in=revived).update(state=MessageState.SHOWN)
-    for one in Escalation.objects.filter(message_id__in=revived).select_related("rule"):
+    _escalate_again(Escalation.objects.filter(message_id__in=revived), now)
+
+
+def _put_back(alert_ids: Sequence[int], now: datetime) -> None:
+    """What somebody took back is no news of its own: the messages that ended with it go on, however old they are."""
+    mine = _followed(alert_ids).filter(kind="group")
+    over = Escalation.objects.filter(message__in=mine, ended__in=(Escalation.TAKEN, Escalation.RESOLVED))
+    _escalate_again(over, now)
+    mine.filter(state=MessageState.ENDED).update(state=MessageState.SHOWN)
+
+
+def _escalate_again(rows: "QuerySet[Escalation]", now: datetime) -> None:
+    for one in rows.select_related("rule"):
         if one.rule.escalate:
             one.step, one.round, one.ended = 0, 0, ""
             one.next_at = now + timedelta(minutes=one.rule.escalate[0])
             one.save(update_fields=["step", "round", "ended", "next_at"])
 
 
-def _update_messages(alert_ids: Sequence[int]) -> None:
-    """What became of these alerts is to be told wherever they were told of."""
+def _followed(alert_ids: Sequence[int]) -> "QuerySet[AlertMessage]":
+    """Messages that follow what becomes of these alerts."""
     mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
-    rows = AlertMessage.objects.filter(
-        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
-    )
-    rows.update(wanted=F("wanted") + 1)
+    rows = AlertMessage.objects.filter(burst__in=PICTURED)
+    return rows.filter(pk__in=mine) if alert_ids else rows.none()
+
+
+def _put_off(alert_ids: Sequence[int], now: datetime, **only: object) -> None:
+    """What became of these alerts is told after the time in which it may be undone, and in which what is done to many is
+    done to all."""
+    shown = _followed(alert_ids).filter(state__in=(MessageState.SHOWN, MessageState.UNKNOWN))
+    shown.filter(due_at__lt=now + UNDO, **only).update(due_at=now + UNDO)
+
+
+def wait_for_more(alert_ids: Sequence[int]) -> None:
+    """What somebody does to many is still going on: what became of the first of them is told with the rest."""
+    _put_off(alert_ids, timezone.now())
+
+
+def _update_messages(alert_ids: Sequence[int], now: datetime | None = None) -> None:
+    """What became of these alerts is to be told wherever they were told of; from ``now`` on it gathers for a while."""
+    if now is not None:
+        _put_off(alert_ids, now, wanted=F("shown"))
+    told = (MessageState.SHOWN, MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
+    _followed(alert_ids).filter(state__in=told).update(wanted=F("wanted") + 1)
 
 
 def follow_up(alert_ids: Sequence[int]) -> None:
     """Something new is known of these alerts: their messages say it, in the caller's transaction."""
-    _update_messages(alert_ids)
+    _update_messages(alert_ids, timezone.now())
 
 
-def facts_of(alerts: Sequence[Alert], *, cautious: bool = False) -> dict[int, Facts]:
-    """What conditions look at. One query.
+def addresses_of(rules: Iterable[Rule]) -> set[str]:
+    """Those that any of these rules is about."""
+    return {one for rule in rules for one in rule.conditions.addresses}
+
+
+def facts_of(
+    alerts: Sequence[Alert], addresses: Collection[str] = (), *, cautious: bool = False
+) -> dict[int, Facts]:
+    """What conditions look at; of addresses only these. One query, two where there are any.
 
     ``cautious``: of the assets of grave alerts only what people set counts: whoever may import can tag any asset.
     """
@@ -189,10 +252,17 @@ def facts_of(alerts: Sequence[Alert], *, cautious: bool = False) -> dict[int, Fa
         "asset__locked",
     ):
         linked[alert_id].append(_Linked(*asset))
+    seen: dict[int, set[str]] = defaultdict(set)
+    if addresses:
+        of_these = AlertIndicator.objects.filter(
+            alert_id__in=[each.pk for each in alerts], kind=IndicatorKind.IP
+        )
+        for alert_id, value in of_these.filter(value__in=addresses).values_list("alert_id", "value"):
+            seen[alert_id].add(value)
     return {
         each.pk: _facts(each, [
             one.as_people_set_it if cautious and each.severity in GRAVE else one for one in linked[each.pk]
-        ]) for each in alerts
+        ], frozenset(seen[each.pk])) for each in alerts
     }  # fmt: skip
 
 
@@ -214,7 +284,7 @@ class _Linked(NamedTuple):
         )  # fmt: skip
 
 
-def _facts(alert: Alert, assets: Sequence[_Linked]) -> Facts:
+def _facts(alert: Alert, assets: Sequence[_Linked], addresses: frozenset[str]) -> Facts:
     return Facts(
         severity=alert.severity,
         source=alert.source,
@@ -223,4 +293,5 @@ def _facts(alert: Alert, assets: Sequence[_Linked]) -> Facts:
         asset_tags=frozenset(tag for each in assets for tag in each.tags),
         importance=frozenset(each.importance for each in assets if each.importance),
         owners=frozenset(each.owner for each in assets if each.owner),
+        addresses=addresses,
     )

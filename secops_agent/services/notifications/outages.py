@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.urls import reverse
 
 from bifang.channels import outbox
 from bifang.channels.allowance import allowance
@@ -182,5 +181,4 @@ def _remedy(one: RobotConnection) -> str:
 
 
 def _page(config: SystemConfig) -> str:
-    page = reverse("admin:core_systemconfig_change", args=[config.pk])
-    return links.named(f"系统配置（ID {config.pk}）", page)
+    return links.named(f"系统配置（ID {config.pk}）", links.record("systemconfig", config.pk))

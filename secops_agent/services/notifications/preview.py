@@ -1,7 +1,7 @@
 """How often a rule would have spoken: the same conditions and grouping, over the alerts of the last days."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from secops_agent.models import SUPPRESSED, Alert, History, NotificationRule
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.notifications.matching import SLA, WINDOW, facts_of, group_key
+from secops_agent.services.notifications.bursts import CROWD, SETTLE
+from secops_agent.services.notifications.conditions import Grouping
+from secops_agent.services.notifications.matching import SLA, WINDOW, burst_key, facts_of, group_key
 from secops_agent.services.notifications.rules import Rule, read_rule_row
-from secops_agent.services.notifications.storms import STORM, STORM_SPAN
 
 DAYS: Final = 7
 MOST: Final = 20_000  # alerts that are looked at, the newest
@@ -22,16 +23,20 @@ _PIECE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``alerts`` match the rule; ``messages`` are new messages, over all its targets; ``capped``: at least so many."""
+    """``alerts`` match the rule; ``messages`` are new messages, over all its targets, of which ``bursts`` bursts tell of
+    ``joined`` groups of alerts; ``capped``: at least so many."""
 
     days: int
     alerts: int
     messages: int
     capped: bool
+    bursts: int = 0
+    joined: int = 0
 
     def __str__(self) -> str:
         least = "至少 " if self.capped else ""
-        return f"按最近 {self.days} 天的告警，这条规则会发送 {least}{self.messages} 次（{self.alerts} 条告警符合条件）"
+        joined = f"，其中 {self.bursts} 次突发归并了 {self.joined} 条" if self.bursts else ""
+        return f"按最近 {self.days} 天的告警，这条规则会发送 {least}{self.messages} 次（{self.alerts} 条告警符合条件{joined}）"
 
 
 def preview(row: NotificationRule, now: datetime | None = None) -> Preview:
@@ -43,14 +48,21 @@ def preview_of(rule: Rule, now: datetime | None = None) -> Preview:
     """Of a rule that need not be stored."""
     since = (now or timezone.now()) - timedelta(days=DAYS)
     happened = _happened(since)
-    groups: dict[str, list[datetime]] = {}
+    groups: dict[tuple[str, str], list[datetime]] = {}
     alerts = 0
     for at, key in _matching(rule, happened):
         groups.setdefault(key, []).append(at)
         alerts += 1
-    opened = sorted(at for times in groups.values() for at in _openings(sorted(times)))
-    each = _without_storms(opened)
-    return Preview(DAYS, alerts, each * max(len(rule.targets), 1), len(happened) >= MOST)
+    opened: dict[str, list[datetime]] = {}
+    for (together, _), times in groups.items():
+        opened.setdefault(together, []).extend(_openings(sorted(times)))
+    told = _Told()
+    for times in opened.values():
+        told.take(sorted(times), rule.group, rule.group.size)
+    singles, told.single = sorted(told.single), []
+    told.take(singles, rule.group, rule.group.size * CROWD)
+    messages = (told.messages + len(told.single)) * max(len(rule.targets), 1)
+    return Preview(DAYS, alerts, messages, len(happened) >= MOST, told.bursts, told.joined)
 
 
 def _happened(since: datetime) -> dict[int, tuple[datetime, frozenset[str]]]:
@@ -83,15 +95,17 @@ def _changes(action: str, changes: dict[str, list[object]]) -> frozenset[str]:
 
 def _matching(
     rule: Rule, happened: dict[int, tuple[datetime, frozenset[str]]]
-) -> Iterator[tuple[datetime, str]]:
+) -> Iterator[tuple[datetime, tuple[str, str]]]:
+    """When, and the digests of what bursts and of what shares a message."""
     ids = iter(happened)
     while piece := list(islice(ids, _PIECE)):
         alerts = list(Alert.objects.filter(pk__in=piece))
-        facts = facts_of(alerts)
+        facts = facts_of(alerts, rule.conditions.addresses)
         for alert in alerts:
             at, changes = happened[alert.pk]
             if rule.conditions.match(facts[alert.pk], changes):
-                yield at, group_key(alert, facts[alert.pk])
+                known = facts[alert.pk]
+                yield at, (burst_key(rule.pk, alert, known), group_key(alert, known))
 
 
 def _openings(times: list[datetime]) -> Iterator[datetime]:
@@ -104,14 +118,34 @@ def _openings(times: list[datetime]) -> Iterator[datetime]:
             yield start
 
 
-def _without_storms(opened: list[datetime]) -> int:
-    """Too many at once are one summary and its closing line."""
-    count, place = 0, 0
-    while place < len(opened):
-        end = place
-        while end < len(opened) and opened[end] - opened[place] < STORM_SPAN:
-            end += 1
-        stormy = end - place >= STORM
-        count += 2 if stormy else 1
-        place = end if stormy else place + 1
-    return count
+@dataclass(slots=True)
+class _Told:
+    """Messages of bursts, and when each of the others was told by itself."""
+
+    messages: int = 0
+    bursts: int = 0
+    joined: int = 0
+    single: list[datetime] = field(default_factory=list)
+
+    def take(self, opened: Sequence[datetime], group: Grouping, size: int) -> None:
+        """What begins a message, in order: as `bursts` would tell it."""
+        place = 0
+        while place < len(opened):
+            last = place + size - 1
+            if last >= len(opened) or opened[last] - opened[place] >= group.within:
+                self.single.append(opened[place])
+                place += 1
+                continue
+            end = last + 1
+            while end < len(opened) and opened[end] - opened[end - 1] < group.within:
+                end += 1
+            self._burst(opened[place:end], group, size)
+            place = end
+
+    def _burst(self, opened: Sequence[datetime], group: Grouping, size: int) -> None:
+        """The few that are told before it begins, its first message, and the one at its end."""
+        before = opened[size - 1] - opened[0]
+        few = min(1 + before // group.pace, size - 1) if before > SETTLE else 0
+        self.messages += few + 1 + (opened[-1] - opened[0] >= group.within)
+        self.bursts += 1
+        self.joined += len(opened)

@@ -1,17 +1,19 @@
 """Where a message about alerts stands: due, left to another one that counts it, told."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import F, QuerySet
 
-from secops_agent.models import AlertMessage, MessageState
+from secops_agent.models import AlertMessage, Burst, MessageState
+
+PICTURED: Final = (Burst.NONE, Burst.RULE)  # what goes on: may be a card, follows its alerts
 
 
 def due(now: datetime) -> "QuerySet[AlertMessage]":
     """Messages that have something to tell now, the longest waiting first, with where they go."""
     rows = AlertMessage.objects.filter(wanted__gt=F("shown"), due_at__lte=now).order_by("due_at", "pk")
-    return rows.select_related("target__config", "target__staff", "target__schedule", "staff")
+    return rows.select_related("target__rule", "target__config", "target__staff", "target__schedule", "staff")
 
 
 def card_of(row: AlertMessage) -> str:
@@ -26,10 +28,17 @@ def hold(row: AlertMessage, reason: str, summary: AlertMessage) -> None:
     AlertMessage.objects.filter(pk=summary.pk).update(wanted=F("wanted") + 1)
 
 
+def end(row: AlertMessage, reason: str) -> None:
+    """There is nothing to say any more, and nothing was said."""
+    AlertMessage.objects.filter(pk=row.pk).update(
+        state=MessageState.ENDED, shown=row.wanted, reason=reason[:300]
+    )
+
+
 def mark(row: AlertMessage, ended: bool, sent_at: datetime | None) -> None:
     """It says what there was to say."""
     values: dict[str, Any] = {
         "state": MessageState.ENDED if ended else MessageState.SHOWN, "shown": row.wanted, "sent_at": sent_at,
-        "digest": row.digest, "reason": "", "told_to": row.told_to, "told_at": row.told_at,
+        "digest": row.digest, "level": row.level, "reason": "", "told_to": row.told_to, "told_at": row.told_at,
     }  # fmt: skip
     AlertMessage.objects.filter(pk=row.pk).update(**values)

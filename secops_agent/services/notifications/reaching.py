@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.targets import target_key
@@ -141,7 +141,7 @@ def note_failures(past: timedelta = LATELY) -> int:
     """Messages that the outbox gave up, or does not know the outcome of: shown on them. Returns how many."""
     now = database_now()
     over = OutboxRow.objects.filter(state__in=(State.DEAD, State.UNKNOWN), last_error_at__gt=now - past)
-    told = over.filter(Q(key__startswith="note:alert:") | Q(key__startswith="note:storm:"))
+    told = over.filter(key__startswith="note:alert:")
     known = {
         _named(key): (state, reason) for key, state, reason in told.values_list("key", "state", "last_error")
     }
@@ -203,6 +203,12 @@ def _trouble(target: NotificationTarget, now: datetime, **columns: object) -> No
 
 def _replace(row: AlertMessage, now: datetime) -> None:
     """Whoever comes next does not wait for his time; for what is grave the administrators come after the last one."""
+    if row.burst:
+        for each in AlertMessage.objects.filter(summary=row, state=MessageState.HELD).select_related(
+            "target"
+        ):
+            _replace(each, now)
+        return
     alerts = row.alerts.filter(severity=Severity.CRITICAL).exclude(status=AlertStatus.CLOSED)
     grave = row.kind in ("group", "escalation") and alerts.exists()
     if row.kind == "group":
@@ -225,5 +231,5 @@ def _others_reached(row: AlertMessage) -> bool:
     beside = AlertMessage.objects.filter(
         kind="escalation", group_key=row.group_key, target__rule=row.target.rule_id, target__step=row.target.step,
         opened_at=row.opened_at,
-    )  # fmt: skip
-    return beside.exclude(pk=row.pk).exclude(state__in=UNREACHED).exists()
+    ).exclude(pk=row.pk)  # fmt: skip
+    return beside.exclude(state__in=UNREACHED).exclude(summary__state__in=UNREACHED).exists()

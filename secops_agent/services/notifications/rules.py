@@ -2,21 +2,31 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 from pydantic import Field, ValidationError, field_validator
 
 from bifang.core.entries import Entry, EntryFaults, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Staff
+from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications import robots, targets
-from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
+from secops_agent.services.notifications.conditions import (
+    Conditions,
+    Grouping,
+    Hours,
+    StepEntry,
+    TargetEntry,
+)
 from secops_agent.services.notifications.robots import Grant
+from secops_agent.services.people.eligibility import able
 
 log = logging.getLogger(__name__)
 MOST_STEPS: Final = 10
@@ -30,6 +40,7 @@ class RuleEntry(Entry):
     enabled: bool = True
     conditions: Conditions = Conditions()
     hours: Hours = Hours()
+    group: Grouping = Grouping()
     targets: tuple[TargetEntry, ...] = ()
     escalate: tuple[StepEntry, ...] = Field((), max_length=MOST_STEPS)
     repeat: int = Field(0, ge=0, le=MOST_REPEATS)
@@ -50,11 +61,15 @@ class Rule:
     hours: Hours
     targets: tuple[NotificationTarget, ...]
     steps: tuple[int, ...]
+    group: Grouping = field(default_factory=Grouping)
 
 
 def read_rules() -> list[Rule]:
-    """The enabled rules with at least one target. Two queries; what cannot be read any more is left out."""
-    rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets")
+    """The enabled rules with at least one target that have not ended, and whose owner may still read. Two queries; what
+    cannot be read any more is left out."""
+    lasting = Q(ends_at=None) | Q(ends_at__gt=timezone.now())
+    owned = Q(owner=None) | Q(owner__in=able(Role.VIEWER))
+    rows = NotificationRule.objects.filter(lasting, owned, enabled=True).prefetch_related("targets")
     return [rule for row in rows if (rule := _readable(row)) and rule.targets]
 
 
@@ -71,7 +86,7 @@ def read_rule_row(row: NotificationRule) -> Rule:
     """A stored rule as it is applied, switched on or not."""
     return Rule(
         row.pk, row.name, Conditions(**row.conditions), Hours(**row.hours),
-        tuple(each for each in row.targets.all() if each.step is None), tuple(row.escalate),
+        tuple(each for each in row.targets.all() if each.step is None), tuple(row.escalate), Grouping(**row.group),
     )  # fmt: skip
 
 
@@ -130,17 +145,26 @@ def unknown_owners(owners: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def save_rule(
-    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None, grant: Grant = "none"
+    given: Mapping[str, Any],
+    actor: Actor,
+    *,
+    rule: NotificationRule | None = None,
+    grant: Grant = "none",
+    owner: Staff | None = None,
+    ends_at: datetime | None = None,
 ) -> NotificationRule:
     """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput.
 
-    ``grant`` says what the actor may do about custom robots.
+    ``owner`` and ``ends_at`` are of what somebody watches for a while, which replaces only their own. ``grant`` says what the actor may do about custom robots.
     """
     entry, rows = read_rule(given)
     with transaction.atomic():
         made = False
         if rule is None:
-            rule, made = NotificationRule.objects.get_or_create(name=entry.name)
+            rule, made = NotificationRule.objects.get_or_create(name=entry.name, defaults={"owner": owner})
+            if owner and rule.owner_id != owner.pk:
+                raise InvalidInput(f"已有名为「{entry.name}」的通知规则。")
+            rule.ends_at = ends_at or rule.ends_at
         elif NotificationRule.objects.filter(name=entry.name).exclude(pk=rule.pk).exists():
             raise InvalidInput(f"已有名为「{entry.name}」的通知规则。")
         before = {} if made else describe(NotificationRule.objects.get(pk=rule.pk))
@@ -148,6 +172,7 @@ def save_rule(
         rule.enabled = entry.enabled
         rule.conditions = entry.conditions.model_dump(mode="json", exclude_defaults=True)
         rule.hours = entry.hours.model_dump(mode="json", exclude_defaults=True)
+        rule.group = entry.group.model_dump(by_alias=True)
         rule.escalate = [each.after_minutes for each in entry.escalate]
         rule.repeat = entry.repeat
         rule.last_error, rule.last_error_at = "", None
@@ -184,6 +209,7 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
         "enabled": rule.enabled,
         "conditions": rule.conditions,
         "hours": rule.hours,
+        "group": rule.group,
         "escalate": rule.escalate,
         "repeat": rule.repeat,
         "targets": [

@@ -14,6 +14,7 @@ from bifang.channels.allowance import allowance
 from bifang.channels.markup import plain
 from bifang.core.db import database_now
 from bifang.core.rows import lock_idle
+from secops_agent import says
 from secops_agent.models import (
     Alert,
     AlertMessage,
@@ -135,7 +136,7 @@ def _text(silence: Silence, alerts: Sequence[Alert], now: datetime) -> tuple[str
         f"- 仍未关闭：{len(left)} 条" if left else "- 都已关闭",
         *(f"- {wording.MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}" for each in worst),
     ]
-    return title, "\n".join([*lines, *(["", "发送「告警」查看列表。"] if left else [])])
+    return title, "\n".join([*lines, *(["", f"发送「{says.ALERTS}」查看列表。"] if left else [])])
 
 
 def _levels(alerts: Sequence[Alert]) -> str:

@@ -1,6 +1,6 @@
 """Silences: what they may cover and for how long, who decides that, and what they cover now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -53,11 +53,17 @@ def covering(silences: Iterable[Silence], alert: Alert, facts: Facts) -> Silence
     return next((each for each in silences if _covers(each, alert, facts)), None)
 
 
-def covering_all(silences: Sequence[Silence], alerts: Sequence[Alert], facts: Facts) -> Silence | None:
-    """The silence that covers a group: all of it, or the alert that its message is named after."""
-    named = covering([each for each in silences if each.scope == "alert"], alerts[0], facts)
-    found = [covering(silences, each, facts) for each in alerts]
-    return named or (found[0] if all(found) else None)
+def covering_all(
+    silences: Sequence[Silence], alerts: Sequence[Alert], facts: Mapping[int, Facts]
+) -> Silence | None:
+    """The silence that covers a message: all of it, or the alert that it is named after. Alerts of a group are like its
+    first one, whose facts are there."""
+    first = facts[alerts[0].pk]
+    named = covering([each for each in silences if each.scope == "alert"], alerts[0], first)
+    if named or not silences:
+        return named
+    found = [covering(silences, each, facts.get(each.pk, first)) for each in alerts]
+    return found[0] if all(found) else None
 
 
 def _covers(silence: Silence, alert: Alert, facts: Facts) -> bool:

@@ -29,6 +29,7 @@ from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.on_call.shifts import next_on_call, on_call_at
 from secops_agent.services.people.applications import reached_by, why_not
+from secops_agent.services.privacy import may_read
 
 MOST_OF_ROLE: Final = 20
 
@@ -45,6 +46,11 @@ class Address:
     target: ReplyTarget
     name: str
     staff: Staff | None = None
+
+    @property
+    def hides_private(self) -> bool:
+        """Are private parts left out: in a group, or for want of the role?"""
+        return self.staff is None or not may_read(self.staff.role)
 
 
 def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from bifang.channels.models import OPEN, OutboxRow
 from secops_agent.models import AlertMessage, NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
-from secops_agent.services.notifications.conditions import Conditions, Hours
+from secops_agent.services.notifications.conditions import Conditions, Grouping, Hours
 from secops_agent.services.notifications.coverage import Coverage, coverage
 from secops_agent.services.notifications.targets import doubt, place_of
 from secops_agent.services.pages import Page, cut
@@ -38,6 +38,7 @@ class RuleView:
     enabled: bool
     conditions: Mapping[str, Any]
     hours: Mapping[str, Any]
+    group: Mapping[str, int]
     escalate: tuple[int, ...]
     repeat: int
     targets: tuple[TargetView, ...]
@@ -117,6 +118,7 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
         row.enabled,
         conditions,
         hours,
+        Grouping(**row.group).model_dump(by_alias=True),
         tuple(row.escalate),
         row.repeat,
         targets,

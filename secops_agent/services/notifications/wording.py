@@ -1,18 +1,17 @@
 """What messages about alerts say, in DingTalk Markdown: short, the first line answers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
 
 from bifang.channels.markup import plain
-from bifang.channels.outgoing import words
 from bifang.channels.ports import Suggestion
+from secops_agent import says
 from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.privacy import mask_alerts
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
@@ -25,18 +24,27 @@ def clock(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%m-%d %H:%M}"
 
 
+def rank(level: str) -> int:
+    """The gravest first; what is none comes last."""
+    order = list(Severity.values)
+    return order.index(level) if level in order else len(order)
+
+
 def gravest(alerts: Sequence[Alert]) -> str:
     """The severity of the gravest one."""
-    order = list(Severity.values)
-    return min((each.severity for each in alerts), key=order.index, default="info")
+    return min((each.severity for each in alerts), key=rank, default="info")
 
 
 def title_of(alerts: Sequence[Alert]) -> str:
     """What the phone shows: 【严重】… A12."""
     first = alerts[0]
-    level = AlertStatus.CLOSED.label if is_over(alerts) else Severity(gravest(alerts)).label
     more = f" 等 {len(alerts)} 条" if len(alerts) > 1 else ""
-    return f"【{level}】{plain(first.title, 60)}{more} A{first.pk}"
+    return f"{level_of(alerts)}{plain(first.title, 60)}{more} A{first.pk}"
+
+
+def level_of(alerts: Sequence[Alert]) -> str:
+    """【严重】, or that all of it is closed."""
+    return f"【{AlertStatus.CLOSED.label if is_over(alerts) else Severity(gravest(alerts)).label}】"
 
 
 def time_left(alerts: Sequence[Alert], now: datetime) -> str:
@@ -60,13 +68,14 @@ def commands(alerts: Sequence[Alert]) -> tuple[Suggestion, ...]:
     if is_over(alerts):
         return ()
     is_open = any(each.status == AlertStatus.OPEN for each in alerts)
-    verbs = (*(("确认",) if is_open else ()), "指派给我", "误报", "静默", "查看")
-    return tuple(Suggestion(verb, f"A{alerts[0].pk}") for verb in verbs)
+    pk = alerts[0].pk
+    acknowledge = (says.acknowledge(pk),) if is_open else ()
+    return (*acknowledge, says.take(pk), says.close(pk, "false_positive"), says.silence(pk), says.show(pk))
 
 
 def group_text(
     alerts: Sequence[Alert],
-    facts: Facts,
+    assets: Sequence[str],
     *,
     last: str = "",
     found: str = "",
@@ -79,25 +88,80 @@ def group_text(
     was found out about it, ``read``: what a model said of that. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
+    about = "" if first.description.strip() in ("", first.title) else first.description
     lines = [
         f"{prefix}{mark} **{Severity(level).label} · {plain(first.title, 120)}**",
         "",
         f"- 编号：A{first.pk}" + (f"（同组共 {len(alerts)} 条）" if len(alerts) > 1 else ""),
-        f"- 资产：{'、'.join(plain(name, 40) for name in sorted(facts.asset_names)[:_MOST_LISTED]) or '未知'}",
+        f"- 资产：{'、'.join(assets[:_MOST_LISTED]) or '未知'}",
+        *([f"- 说明：{plain(about, 100)}"] if about else []),
         f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
         f"- 状态：{state_of(alerts)}",
         *([f"- 调查：{plain(found, 200)}"] if found else []),
         *([f"- 模型：{plain(read, 200)}"] if read else []),
         *([f"- 处理：{last}"] if last else []),
-        *([f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []),
+        *_quiet(quiet),
     ]
     if first.due_at and first.status != AlertStatus.CLOSED:
         left = time_left([first], timezone.now())
         lines.append(f"- 处理时限：{clock(first.due_at)}（{left}）")
-    if heard:
-        said = [words(each) for each in commands(alerts)] or [f"重新打开 A{first.pk}"]
-        lines += ["", f"回复（群里请 @我）：{' ｜ '.join(said)}"]
+    if heard and is_over(alerts):
+        lines += ["", f"回复：{says.reopen(first.pk)}"]
     return "\n".join(lines)
+
+
+def _quiet(quiet: Silence | None) -> list[str]:
+    return [f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []
+
+
+def burst_text(
+    alerts: Sequence[Alert],
+    name: str,
+    places: str,
+    *,
+    found: str = "",
+    last: str = "",
+    quiet: Silence | None = None,
+    prefix: str = "",
+    heard: bool = True,
+) -> str:
+    """Many alerts of one detection rule, ``name``; ``places`` says from where and on what."""
+    first, level = alerts[0], gravest(alerts)
+    by_time = sorted(alerts, key=lambda each: (each.first_seen, each.pk))
+    mark = OVER if is_over(alerts) else MARKS[level]
+    lines = [
+        f"{prefix}{mark} **{Severity(level).label} · {plain(name, 80)} ×{len(alerts)}**",
+        "",
+        f"- {places}",
+        f"- 第一条：A{by_time[0].pk} {clock(by_time[0].first_seen)}　最近：{clock(max(each.last_seen for each in alerts))}",
+        f"- 状态：{state_of(alerts)}",
+        *([f"- 级别：{levels_of(alerts)}"] if len({each.severity for each in alerts}) > 1 else []),
+        *([f"- 调查：{plain(found, 200)}"] if found else []),
+        *([f"- 处理：{last}"] if last else []),
+        *_quiet(quiet),
+    ]
+    if heard:
+        again = f"：{says.reopen(first.pk)}" if is_over(alerts) else "："
+        lines += ["", f"A{first.pk} 代表全部 {len(alerts)} 条{again}"]
+    return "\n".join(lines)
+
+
+def levels_of(alerts: Sequence[Alert]) -> str:
+    """🔴 严重 2、🟠 高危 38."""
+    counted = Counter(each.severity for each in alerts)
+    named = [(key, MARKS[key], Severity(key).label) for key in Severity.values if counted[key]]
+    return "、".join(f"{mark} {label} {counted[key]}" for key, mark, label in named)
+
+
+def happened_text(heading: str, alerts: Sequence[Alert], counted: Mapping[str, int]) -> str:
+    """What became of many alerts that were told of already: 李四 关闭，结论：重复（120 条）."""
+    listed = sorted(counted.items(), key=lambda pair: -pair[1])[:_MOST_LISTED]
+    codes = "、".join(f"A{each.pk}" for each in alerts[:_MOST_LISTED])
+    more = f" 等 {len(alerts)} 条" if len(alerts) > _MOST_LISTED else ""
+    return "\n".join([
+        f"**{heading}：{len(alerts)} 条告警**", "", *(f"- {said}：{number} 条" for said, number in listed),
+        f"- 状态：{state_of(alerts)}", f"- {codes}{more}",
+    ])  # fmt: skip
 
 
 def state_of(alerts: Sequence[Alert]) -> str:
@@ -116,18 +180,13 @@ def state_of(alerts: Sequence[Alert]) -> str:
 
 def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = ()) -> str:
     """Many alerts as numbers: by severity, by rule, by source; as anybody may read it."""
-    severities = Counter(each.severity for each in alerts)
     rules = Counter(each.rule_name or each.title for each in alerts)
     lines = [
         f"**{heading}：{len(alerts)} 条告警**",
         "",
-        "- 级别："
-        + "、".join(
-            f"{MARKS[key]} {Severity(key).label} {severities[key]}"
-            for key in Severity.values
-            if severities[key]
-        ),
+        f"- 级别：{levels_of(alerts)}",
         "- 最多的规则：" + "、".join(f"{plain(name, 40)} {count}" for name, count in rules.most_common(3)),
+        f"- 状态：{state_of(alerts)}",
     ]
     lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst(alerts)]
     return mask_alerts("\n".join([*lines, *notes]), [each.pk for each in worst(alerts)])

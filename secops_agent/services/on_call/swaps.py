@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from bifang.channels.ports import Suggestion
 from bifang.core.errors import InvalidInput
+from secops_agent import says
 from secops_agent.models import OnCallOverride, OnCallSchedule, ShiftSwap, Staff, SwapState
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
@@ -24,8 +25,6 @@ from secops_agent.services.switches import refuse_when_read_only
 PATIENCE: Final = timedelta(hours=24)
 MOST_DAYS: Final = 14
 MOST_OPEN: Final = 5
-ACCEPT: Final = "接受换班"
-DECLINE: Final = "不换"
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _WEEKDAYS: Final = "一二三四五六日"
 
@@ -90,7 +89,7 @@ def ask(name: str, asker: Staff, other: Staff, days: Sequence[date], via: str) -
         waiting = ShiftSwap.objects.filter(asker=asker, state=SwapState.ASKED, expires_at__gt=now)
         if waiting.count() >= MOST_OPEN:
             raise InvalidInput(
-                f"您已有 {MOST_OPEN} 个换班在等答复，请先等它们，或回复「{DECLINE} 代码」撤回。"
+                f"您已有 {MOST_OPEN} 个换班在等答复，请先等它们，或回复「{says.decline_swap(says.CODE)}」撤回。"
             )
         swap = ShiftSwap.objects.create(
             code=_new_code(), schedule=schedule, asker=asker, other=other, pieces=[each.stored for each in pieces],
@@ -118,14 +117,14 @@ def _new_code() -> str:
 
 
 def _taps(swap: ShiftSwap) -> tuple[Suggestion, ...]:
-    return Suggestion(ACCEPT, swap.code), Suggestion(DECLINE, swap.code)
+    return says.accept_swap(swap.code), says.decline_swap(swap.code)
 
 
 def _request(swap: ShiftSwap, pieces: Sequence[Piece]) -> str:
     until = timezone.localtime(swap.expires_at)
     return (
         f"**{swap.asker.name}** 想和您换班（{swap.schedule.name}），换班以后：\n\n{told(pieces)}\n\n"
-        f"{until:%m-%d %H:%M} 前回复「{ACCEPT} {swap.code}」或「{DECLINE} {swap.code}」；不回复就不换。"
+        f"{until:%m-%d %H:%M} 前回复「{says.accept_swap(swap.code)}」或「{says.decline_swap(swap.code)}」；不回复就不换。"
     )
 
 

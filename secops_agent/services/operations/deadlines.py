@@ -9,26 +9,18 @@ from django.db.models import QuerySet
 from bifang.core.db import database_now
 from bifang.core.rows import lock_idle
 from secops_agent.models import Alert
-from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications.matching import Changed, note_changes
-from secops_agent.services.vulnerabilities.sla import SlaLimits
+from secops_agent.services.sla import SlaLimits, overdue
 
-ROUND: Final = 200  # alerts of one transaction; more than make a storm
+ROUND: Final = 200  # alerts of one transaction
 
 
 def watch() -> int:
     """Note what is due; returns how many alerts. Safe on several workers, and killed at any moment."""
     now = database_now()
-    found = _note(_late(now), "broken", now)
-    return found + _note(_open().filter(SlaLimits().at_risk(now), sla_told=""), "at_risk", now)
-
-
-def _late(now: datetime) -> "QuerySet[Alert]":
-    return _open().filter(sla_told__in=("", "at_risk"), due_at__lte=now)
-
-
-def _open() -> "QuerySet[Alert]":
-    return Alert.objects.exclude(status=AlertStatus.CLOSED)
+    late = Alert.objects.filter(overdue(now), sla_told__in=("", "at_risk"))
+    soon = Alert.objects.filter(SlaLimits().at_risk(now), sla_told="")
+    return _note(late, "broken", now) + _note(soon, "at_risk", now)
 
 
 def _note(rows: "QuerySet[Alert]", stage: str, now: datetime) -> int:

@@ -14,7 +14,6 @@ from bifang.channels.markup import plain
 from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
 from secops_agent.models import (
-    SUPPRESSED,
     Alert,
     AlertMessage,
     NotificationTarget,
@@ -26,11 +25,13 @@ from secops_agent.models import (
     TargetKind,
 )
 from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services.alerts.clocks import within
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.targets import Unreachable, resolve
 from secops_agent.services.notifications.wording import MARKS
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.people.messages import config_of
+from secops_agent.services.sla import is_overdue, overdue
 
 SOON: Final = timedelta(hours=24)
 MOST_LISTED: Final = 5
@@ -92,15 +93,15 @@ def handover_text(row: OnCallSchedule, incoming: Staff | None, since: datetime, 
     """What both have to know, as numbers; the first line says who it is now."""
     names = [plain(each.name, 40) if each else NOBODY for each in (row.holder, incoming)]
     alerts = Alert.objects.exclude(status=AlertStatus.CLOSED)
-    overdue, soon = (
-        alerts.filter(due_at__lt=now).count(),
-        alerts.filter(due_at__gte=now, due_at__lt=now + SOON).count(),
+    late, soon = (
+        alerts.filter(overdue(now)).count(),
+        alerts.filter(due_at__gt=now, due_at__lte=now + SOON).count(),
     )
     lines = [
         f"🔁 **值班交接 · {plain(row.name, 60)}**　{names[0]} → **{names[1]}**",
         "",
         f"- 未关闭：{_levels()}",
-        f"- 处理时限：已超时 {overdue}，24 小时内到期 {soon}",
+        f"- 处理时限：已超时 {late}，24 小时内到期 {soon}",
         f"- 待审批：{_waiting(now)}",
         f"- 生效中的静默：{len(silences.active(now))}",
         f"- 本班（{since.astimezone(ZONE):%m-%d %H:%M} 起）：{_happened(since)}",
@@ -126,8 +127,7 @@ def _waiting(now: datetime) -> int:
 
 
 def _happened(since: datetime) -> str:
-    fresh = Alert.objects.filter(created_at__gte=since).count()
-    closed = Alert.objects.filter(closed_at__gte=since).exclude(SUPPRESSED).count()
+    fresh, closed = (Alert.objects.filter(within(clock, since, None)).count() for clock in ("new", "closed"))
     escalated = AlertMessage.objects.filter(kind="escalation", opened_at__gte=since)
     number = escalated.values("alerts").distinct().count()
     return f"新增 {fresh}，关闭 {closed}，升级 {number}"
@@ -139,7 +139,7 @@ def _gravest(now: datetime) -> list[str]:
     rows = rows.select_related("assignee").order_by("severity", F("due_at").asc(nulls_last=True), "pk")
     listed = [
         f"- {MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}"
-        f"（{each.assignee.name if each.assignee else '没有处理人'}{'，已超时' if each.due_at and each.due_at < now else ''}）"
+        f"（{each.assignee.name if each.assignee else '没有处理人'}{'，已超时' if is_overdue(each, now) else ''}）"
         for each in rows[:MOST_LISTED]
     ]
     return ["", *listed] if listed else []

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
+
+from django.db.models import QuerySet
 
 from bifang.channels.connection_health import missing_services
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
 from bifang.core.models import SystemConfig
-from bifang.core.retention import standings
+from bifang.core.retention import retention_state
+from bifang.core.rows import count_each
 from secops_agent.models import Alert, Asset, Vulnerability
 from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
 
@@ -56,19 +59,27 @@ def read_health(now: datetime) -> Health:
     """Read it; a handful of cheap queries."""
     failed = {"state": State.DEAD, "last_error_at__gte": now - _RECENT}
     faulty = SystemConfig.objects.current().filter(enabled=True).exclude(last_error="").order_by("id")
+    counted: list[QuerySet[Any]] = [
+        Worker.objects.filter(heartbeat_at__gte=now - _ALIVE),
+        InboxRow.objects.filter(state__in=OPEN),
+        InboxRow.objects.filter(**failed),
+        OutboxRow.objects.filter(state__in=OPEN),
+        OutboxRow.objects.filter(**failed),
+        Asset.objects.all(),
+    ]
+    workers, waiting, dead, sending, unsent, assets = count_each([rows.values("pk") for rows in counted])
+    newest = Vulnerability.objects.order_by("-updated_at").values_list("updated_at", flat=True)
     return Health(
-        workers=Worker.objects.filter(heartbeat_at__gte=now - _ALIVE).count(),
-        waiting=InboxRow.objects.filter(state__in=OPEN).count(),
-        dead=InboxRow.objects.filter(**failed).count(),
-        sending=OutboxRow.objects.filter(state__in=OPEN).count(),
-        unsent=OutboxRow.objects.filter(**failed).count(),
+        workers=workers,
+        waiting=waiting,
+        dead=dead,
+        sending=sending,
+        unsent=unsent,
         newest_alert=Alert.objects.order_by("-last_seen").values_list("last_seen", flat=True).first(),
-        newest_vulnerability=Vulnerability.objects.order_by("-updated_at")
-        .values_list("updated_at", flat=True)
-        .first(),
-        assets=Asset.objects.count(),
+        newest_vulnerability=newest.first(),
+        assets=assets,
         faults=tuple(Trouble(row.name, row.last_error, row.kind) for row in faulty[:_FAULTS]),
         feeds=tuple(feed_statuses()),
-        late=tuple(each.label for each in standings() if each.late_since),
+        late=tuple(each.label for each in retention_state() if each.late_since),
         missing=tuple(f"{service.name}（{service.program}）" for service in missing_services()),
     )

@@ -4,10 +4,11 @@ import logging
 from typing import Any
 
 from django.db import DatabaseError
+from django.db.models import Q
 from django.utils import timezone
 
 from bifang.core import retention
-from secops_agent.services.alerts import words
+from secops_agent.services.alerts import mentioned, words
 from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
@@ -27,11 +28,11 @@ OWN_JOBS = (
     (pulls.JOB, "拉取云安全中心告警", 1),
     (retrospect.JOB, "用情报清单比对已存的告警", 1),
     (words.JOB, "告警关键字索引", 1),
+    (mentioned.JOB, "告警文字里的指标", 1),
     (retention.JOB, "按保留期清除", 60),
     (resolutions.JOB, "发现的处理决定到期", 60),
     (replays.JOB, "调查与人员结论的对照", 24 * 60),
 )
-RETIRED = ("清除过期的告警事件",)
 
 
 def ensure_schedules(using: str = "default", **_: Any) -> None:
@@ -42,10 +43,9 @@ def ensure_schedules(using: str = "default", **_: Any) -> None:
     if Schedule._meta.db_table not in connections[using].introspection.table_names():
         return
     rows = Schedule.objects.using(using)
-    rows.filter(name__in=RETIRED).delete()
-    for function, name, _minutes in OWN_JOBS:
-        # An earlier version wrote it down when it was somewhere else.
-        rows.filter(name=name).exclude(func=function).update(func=function)
+    ours = Q(func__startswith="secops_agent.") | Q(func__startswith="bifang.")
+    # What has moved or was retired: its name would not resolve.
+    rows.filter(ours).exclude(func__in=[function for function, _, _ in OWN_JOBS]).delete()
     known = set(rows.values_list("func", flat=True))
     for function, name, minutes in OWN_JOBS:
         if function not in known:

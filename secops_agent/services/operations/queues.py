@@ -3,22 +3,22 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Literal
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Case, DateTimeField, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorHit, IndicatorList, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.services.alerts.grouping import RULE
 from secops_agent.services.alerts.search import COMMON, narrowed
-from secops_agent.services.alerts.tallies import RULE
-from secops_agent.services.alerts.words import about
+from secops_agent.services.alerts.words import Keyword, about
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import COUNT_CAP, Total
-from secops_agent.services.vulnerabilities.sla import SlaLimits
+from secops_agent.services.sla import SlaLimits, is_overdue
 
 Tab = Literal["all", "mine", "unassigned", "at_risk"]
 Order = Literal["urgent", "newest"]
@@ -43,11 +43,13 @@ _COLUMNS: Final = (
 class AlertQueue:
     """Which alerts, and in which order. Empty values do not restrict, except that without ``statuses`` closed ones are
     left out. ``since`` and ``until`` are of ``last_seen``; ``mine``: the rows of 人员 that are the person's own;
-    ``lists``: of indicators, that name something in them; ``among``: what `settle` found."""
+    ``lists``: of indicators, that name something in them; ``among``: what `settle` found;
+    ``private``: may the person read private parts? Else a keyword searches less (`words.Keyword`)."""
 
     tab: Tab = "all"
     mine: tuple[int, ...] = ()
     keyword: str = ""
+    private: bool = False
     severities: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
@@ -78,25 +80,21 @@ class RiskClock:
     now: datetime
 
     @cached_property
-    def _spans(self) -> dict[str, timedelta]:
-        limits = SlaLimits()
-        return {name: limits.alert_risk(name) or timedelta(0) for name in Severity.values}
+    def _limits(self) -> SlaLimits:
+        return SlaLimits()
 
     @property
     def pressing(self) -> Q:
-        """The time limit is over, or will be soon, as the severity has it."""
-        whens = (When(severity=name, then=Value(self.now + span)) for name, span in self._spans.items())
-        soon = Case(*whens, output_field=DateTimeField())
-        last = self.now + max(self._spans.values())
-        return Q(due_at__lte=last) & Q(due_at__lte=soon)  # the first is for an index
+        """Not closed, and the time limit is over, or will be soon, as the severity has it."""
+        return self._limits.pressing(self.now)
 
     def stage(self, row: Alert) -> Stage:
         """Where an alert stands with its limit."""
         if row.due_at is None or row.status == AlertStatus.CLOSED:
             return ""
-        if row.due_at <= self.now:
+        if is_overdue(row, self.now):
             return "broken"
-        return "at_risk" if row.due_at <= self.now + self._spans[row.severity] else "fine"
+        return "at_risk" if self._limits.is_at_risk(row, self.now) else "fine"
 
 
 def settle(queue: AlertQueue) -> AlertQueue:
@@ -118,7 +116,9 @@ def _unindexed(queue: AlertQueue) -> "Iterator[QuerySet[Any, int]]":
     if queue.rules:
         yield Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules).values_list("pk", flat=True)
     if queue.keyword:
-        yield narrowed(Alert.objects.all(), queue.keyword).values_list("pk", flat=True)
+        yield narrowed(Alert.objects.all(), Keyword(queue.keyword, queue.private)).values_list(
+            "pk", flat=True
+        )
 
 
 def _named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
@@ -151,7 +151,7 @@ def _about(rows: "QuerySet[Alert]", queue: AlertQueue) -> "QuerySet[Alert]":
         rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id__in=queue.assets).values("alert_id"))
     if queue.lists:
         rows = rows.filter(pk__in=_named_by(queue.lists).values("alert_id"))
-    return rows.filter(about(queue.keyword)) if queue.keyword else rows
+    return rows.filter(about(Keyword(queue.keyword, queue.private))) if queue.keyword else rows
 
 
 def _of_tab(rows: "QuerySet[Alert]", queue: AlertQueue, clock: RiskClock) -> "QuerySet[Alert]":
@@ -161,7 +161,7 @@ def _of_tab(rows: "QuerySet[Alert]", queue: AlertQueue, clock: RiskClock) -> "Qu
         case "unassigned":
             return rows.filter(assignee=None)
         case "at_risk":
-            return rows.exclude(status=AlertStatus.CLOSED).filter(clock.pressing)
+            return rows.filter(clock.pressing)
     return rows
 
 
@@ -175,7 +175,7 @@ def ordered(queue: AlertQueue, clock: RiskClock) -> "QuerySet[Alert]":
     rows = matching(queue, clock)
     if queue.order == "newest":
         return rows.order_by("-last_seen", "-id")
-    late = Case(When(clock.pressing & ~Q(status=AlertStatus.CLOSED), then=Value(0)), default=Value(1))
+    late = Case(When(clock.pressing, then=Value(0)), default=Value(1))
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
     grave = Case(*ranks, default=Value(9), output_field=IntegerField())
     return rows.order_by(late, grave, F("due_at").asc(nulls_last=True), "-id")

@@ -9,7 +9,9 @@ from django.db.models import Q, QuerySet
 
 from bifang.channels.allowance import allowance
 from bifang.channels.markup import plain
+from bifang.channels.ports import Suggestion
 from bifang.core.db import database_now
+from secops_agent import says
 from secops_agent.models import Alert, NotificationPreference, OnCallSchedule, Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications.preferences import preference_of, speaks_at
@@ -17,6 +19,7 @@ from secops_agent.services.notifications.wording import MARKS, gravest
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.people.messages import config_of, tell
+from secops_agent.services.sla import is_overdue, overdue
 
 PATIENCE: Final = timedelta(minutes=30)  # an alert that is newer than this was just told
 PAUSE: Final = timedelta(hours=2)  # between two reminders of a person
@@ -42,7 +45,7 @@ def _waiting(now: datetime) -> "QuerySet[Alert]":
     """Open for a while, or past its time limit, and somebody's."""
     unacknowledged = Q(status=AlertStatus.OPEN, created_at__lt=now - PATIENCE)
     rows = Alert.objects.filter(assignee__isnull=False).exclude(status=AlertStatus.CLOSED)
-    return rows.filter(unacknowledged | Q(due_at__lt=now))
+    return rows.filter(unacknowledged | overdue(now))
 
 
 def _in_office(now: datetime) -> bool:
@@ -79,13 +82,13 @@ def _text(alerts: Sequence[Alert], number: int, now: datetime) -> str:
     lines = [f"⏰ **您负责的告警还有 {number} 条没有确认或已超时**", ""]
     lines += [
         f"- {MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}（{AlertStatus(each.status).label}"
-        f"{'，已超时' if each.due_at and each.due_at < now else ''}）"
+        f"{'，已超时' if is_overdue(each, now) else ''}）"
         for each in alerts[:MOST_LISTED]
     ]
     rest = number - MOST_LISTED
     return "\n".join([*lines, *([f"- 还有 {rest} 条"] if rest > 0 else []), "", f"回复：{_next(alerts[0])}"])
 
 
-def _next(alert: Alert) -> str:
+def _next(alert: Alert) -> Suggestion:
     """What can be said about it: one that is acknowledged already is not acknowledged again."""
-    return f"{'确认' if alert.status == AlertStatus.OPEN else '查看'} A{alert.pk}"
+    return says.acknowledge(alert.pk) if alert.status == AlertStatus.OPEN else says.show(alert.pk)

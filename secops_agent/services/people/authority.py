@@ -1,5 +1,7 @@
 """What whoever acts may do: the role behind an actor, asked where something is decided and not only at a door."""
 
+from typing import Any
+
 from secops_agent.models import ApiToken, Role
 from secops_agent.models.staff import RANK
 from secops_agent.services.actors import Actor
@@ -24,6 +26,9 @@ def authority_of(actor: Actor) -> Role:
 
 def _of_user(user_id: int | None) -> Role:
     user = valid_user(user_id) if user_id else None
-    if user is None:
-        return Role.NONE
+    return Role.NONE if user is None else authority_of_login(user)
+
+
+def authority_of_login(user: Any) -> Role:
+    """Of somebody who is logged in; their rows are read once a request."""
     return Role.ADMIN if user.is_superuser else role_of(user)

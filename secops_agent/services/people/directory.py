@@ -19,11 +19,14 @@ def names_of(people: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
     return {one: name for one, name in found.items() if name}
 
 
-def find_staff(text: str) -> Staff:
-    """An active person by row id ("#3"), staffId or name. Raises NotFound, also for a name that several have."""
+def find_staff(text: str, corp_id: str = "") -> Staff:
+    """An active person by staffId or name, of this corporation ("": of any). Raises NotFound, also for a name that several have."""
     wanted = text.strip()
-    rows = list(Staff.objects.filter(Q(staff_id=wanted) | Q(name=wanted), active=True).order_by("pk")[:3])
-    exact = [row for row in rows if row.staff_id == wanted] or rows
+    people = Staff.objects.filter(Q(staff_id=wanted) | Q(name=wanted), active=True)
+    if corp_id:
+        people = people.filter(corp_id__in=("", corp_id))
+    rows = list(people.order_by("-corp_id", "pk")[:3])
+    exact = [row for row in rows if row.staff_id == wanted][: 1 if corp_id else 3] or rows
     if len(exact) == 1:
         return exact[0]
     if exact:

@@ -6,10 +6,12 @@ from typing import Final
 
 from django.db.models import Q, QuerySet
 
+from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.models.proposal import Risk
 from secops_agent.models.staff import RANK
+from secops_agent.services.people.staff import is_only_corporation
 
 NEEDED: Final[dict[str, Role]] = {Risk.WRITE: Role.ANALYST, Risk.DANGEROUS: Role.RESPONDER}
 HOW_TO_TELL_APART: Final = (
@@ -17,6 +19,10 @@ HOW_TO_TELL_APART: Final = (
     "或各自对应到不同的登录用户。"
 )
 HOW_TO_TIE: Final = "您在那个企业（或另一个聊天软件）里也有账号的话，请超级管理员在「人员」里把您的几条记录对应到同一个登录用户，再来决定。"
+
+NOT_LISTED: Final = (
+    "您的登录用户没有对应的「人员」，不能这样做：要知道是谁。请管理员在「人员」里把您和登录用户对应起来。"
+)
 
 
 def roles_from(needed: Role) -> list[str]:
@@ -60,10 +66,7 @@ def listed(corp_id: str, staff_id: str) -> Staff | None:
     """The row of someone whose role counts; one without corporation stands for the only one known."""
     rows = Staff.objects.acting().filter(staff_id=staff_id, corp_id__in={corp_id, ""})
     row = rows.order_by("-corp_id").first()
-    if row is None or row.corp_id == corp_id:
-        return row
-    several = Staff.objects.exclude(corp_id__in=("", corp_id)).exists()
-    return None if several else row
+    return row if row is None or row.corp_id == corp_id or is_only_corporation(corp_id) else None
 
 
 def listed_name(config_id: int, staff_id: str) -> str:
@@ -76,6 +79,14 @@ def account_of(user_id: int | None, corp_id: str = "") -> Staff | None:
     """As which of their active rows a Django user acts: one of this corporation first, then by role."""
     rows = Staff.objects.acting().filter(user_id=user_id).order_by("pk") if user_id else ()
     return max(rows, key=lambda row: (row.corp_id == corp_id, RANK[Role(row.role)]), default=None)
+
+
+def demand_account(user_id: int | None, corp_id: str = "") -> Staff:
+    """As `account_of`. Raises InvalidInput, saying what to do, for a login that is nobody's."""
+    account = account_of(user_id, corp_id)
+    if account is None:
+        raise InvalidInput(NOT_LISTED)
+    return account
 
 
 def same_person(one: Staff, other: Staff) -> bool:
@@ -103,6 +114,12 @@ def _marks(row: Staff) -> tuple[tuple[str, str], ...]:
 
 
 def approvers_beside(asker: Staff, corp_id: str) -> Sequence[Staff]:
-    """The other people of the corporation who may approve what `asker` asks for."""
+    """The other people of the corporation who may approve what `asker` asks for, each once: a row without corporation
+    stands for the one that has it, and rows of one Django user are one person."""
     rows = able(Role.APPROVER).filter(Q(corp_id=corp_id) | Q(corp_id=""))
-    return [row for row in rows.order_by("pk") if not may_be_same_person(row, asker)]
+    found: list[Staff] = []
+    for row in rows.order_by("-corp_id", "pk"):
+        asked = any(each.staff_id == row.staff_id or same_person(each, row) for each in found)
+        if not asked and not may_be_same_person(row, asker):
+            found.append(row)
+    return sorted(found, key=lambda each: each.pk)

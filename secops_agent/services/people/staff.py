@@ -1,6 +1,6 @@
 """People: who someone is, and what they may do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,7 +40,7 @@ def identify(corp_id: str, staff_id: str, nick: str, default: str) -> Person:
     rows = Staff.objects.filter(staff_id=staff_id, corp_id__in=(corp_id, "")).order_by("-corp_id")
     listed = list(rows.select_related("user"))
     for row in listed:
-        if row.acts:
+        if row.acts and (row.corp_id == corp_id or is_only_corporation(corp_id)):
             return Person(corp_id, staff_id, row.name, Role(row.role))
     return Person(corp_id, staff_id, nick, Role.NONE if listed else Role(default))
 
@@ -67,8 +67,7 @@ def learn_corporation(corp_id: str, via: str) -> int:
 
     ``via``: what told of it.
     """
-    others = Staff.objects.exclude(corp_id__in=("", corp_id))
-    if not corp_id or others.exists() or _is_one_of_several(corp_id):
+    if not corp_id or not is_only_corporation(corp_id) or _is_one_of_several(corp_id):
         return 0
     taken = Staff.objects.filter(corp_id=corp_id).values_list("staff_id", flat=True)
     with transaction.atomic():
@@ -87,7 +86,8 @@ def _is_one_of_several(corp_id: str) -> bool:
 
 def leave_organisation(corp_id: str, staff_ids: Sequence[str], via: str) -> int:
     """Revoke at once what people who left the organisation could do. ``via``: what told of it. Returns how many."""
-    mine = Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), staff_id__in=staff_ids, active=True)
+    meant = (corp_id, "") if is_only_corporation(corp_id) else (corp_id,)
+    mine = Staff.objects.filter(corp_id__in=meant, staff_id__in=staff_ids, active=True)
     return sum(_deactivate(row, via) for row in mine)
 
 
@@ -145,14 +145,32 @@ def _apply(place: str, entry: Mapping[str, Any]) -> None:
     keep_change(Actor.system("apply_configs"), before, row)
 
 
+def is_only_corporation(corp_id: str) -> bool:
+    """Do people listed without a corporation belong to this one? Not where people name another, or a configuration of the
+    same platform, on which somebody else may have the same id."""
+    chats = list(SystemConfig.objects.chats())
+    platforms = {row.kind for row in chats if row.corporation == corp_id}
+    return _named(row for row in chats if row.kind in platforms) <= {corp_id}
+
+
 def only_corporation() -> str:
     """The one that people and configurations name; "" if there are none or several."""
     named = named_corporations()
     return named.pop() if len(named) == 1 else ""
 
 
+def is_named_corporation(corp_id: str) -> bool:
+    """Does any of the people or of the configurations name it?"""
+    named = corp_id and any(row.corporation == corp_id for row in SystemConfig.objects.chats())
+    return bool(named or (corp_id and Staff.objects.filter(corp_id=corp_id).exists()))
+
+
 def named_corporations() -> set[str]:
     """Those that people and configurations name, two of many people's."""
+    return _named(SystemConfig.objects.chats())
+
+
+def _named(chats: Iterable[SystemConfig]) -> set[str]:
     # Without the model's own order, which would make every person distinct.
     named = set(Staff.objects.exclude(corp_id="").order_by().values_list("corp_id", flat=True).distinct()[:2])
-    return named | {row.corporation for row in SystemConfig.objects.chats() if row.corporation}
+    return named | {row.corporation for row in chats if row.corporation}

@@ -1,16 +1,20 @@
 """What the alerts of a period come to. The database counts; no alert is read."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset
+from bifang.core.rows import count_each
+from secops_agent.models import SUPPRESSED, Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
-from secops_agent.services.alerts.tallies import RULE
+from secops_agent.services.alerts.clocks import within
+from secops_agent.services.alerts.grouping import RULE
+from secops_agent.services.alerts.timing import time_taken
 from secops_agent.services.privacy import mask_personal
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.reports.figures import (
@@ -19,7 +23,6 @@ from secops_agent.services.reports.figures import (
     Counts,
     NoisyRule,
     Tick,
-    TimeTaken,
 )
 from secops_agent.services.reports.periods import Period
 
@@ -30,29 +33,33 @@ _DISMISSED: Final = (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
 
 def count_alerts(period: Period) -> AlertFigures:
     """All numbers about alerts."""
-    new, closed = _within(period, "first_seen"), _closed(period)
-    handled = _within(period, "acknowledged_at")
-    broken = (
-        _within(period, "due_at").exclude(SUPPRESSED).filter(Q(closed_at=None) | Q(closed_at__gt=F("due_at")))
+    new, closed = _new(period), _closed(period)
+    levels, sources, _ = _by_two(new, "source")
+    closed_levels, verdicts, (recovered, kept) = _by_two(
+        closed,
+        "verdict",
+        Count("pk", filter=Q(closed_by_source=True)),
+        Count("pk", filter=Q(closed_at__lte=F("due_at"))),
     )
-    by_verdict = closed.exclude(verdict="")
+    verdicts.pop("", None)
+    suppressed, broken, course = _counted_apart(period)
     left, overdue = _open(period.end)
     return AlertFigures(
-        new=by_severity(new),
-        closed=by_severity(closed),
+        new=ordered(levels),
+        closed=ordered(closed_levels),
         open=left,
         overdue=overdue,
-        sources=_most(new, "source"),
-        verdicts=_most(by_verdict, "verdict"),
-        recovered=closed.filter(closed_by_source=True).count(),
-        suppressed=_within(period, "closed_at").filter(SUPPRESSED).count(),
-        acknowledging=_time_taken(handled, "acknowledged_at"),
-        closing=_time_taken(closed.filter(closed_by_source=False), "closed_at"),
-        kept=closed.filter(closed_at__lte=F("due_at")).count(),
-        broken=broken.count(),
+        sources=_most(sources),
+        verdicts=_most(verdicts),
+        recovered=recovered,
+        suppressed=suppressed,
+        acknowledging=time_taken(_within(period, "acknowledged_at"), "acknowledged"),
+        closing=time_taken(closed, "closed"),
+        kept=kept,
+        broken=broken,
         rules=_noisy_rules(new),
         assets=_busy_assets(period),
-        course=_course(period),
+        course=course,
     )
 
 
@@ -60,9 +67,13 @@ def _within(period: Period, name: str) -> QuerySet[Alert]:
     return Alert.objects.filter(**{f"{name}__gte": period.start, f"{name}__lt": period.end})
 
 
+def _new(period: Period) -> QuerySet[Alert]:
+    return Alert.objects.filter(within("new", period.start, period.end))
+
+
 def _closed(period: Period) -> QuerySet[Alert]:
     """By people or by their source."""
-    return _within(period, "closed_at").exclude(SUPPRESSED)
+    return Alert.objects.filter(within("closed", period.start, period.end))
 
 
 def public_name(name: str) -> str:
@@ -70,9 +81,17 @@ def public_name(name: str) -> str:
     return mask_personal(name, "〔个人信息〕")
 
 
-def by_severity(rows: QuerySet[Any]) -> Counts:
-    """The gravest first."""
-    return ordered(dict(rows.order_by().values_list("severity").annotate(number=Count("pk"))))
+def _by_two(rows: QuerySet[Alert], name: str, *more: Count) -> tuple[Counter[str], Counter[str], list[int]]:
+    """How many by severity, how many by another column, and what ``more`` comes to; one query."""
+    levels, others, sums = Counter[str](), Counter[str](), [0] * len(more)
+    extra = {f"more_{place}": each for place, each in enumerate(more)}
+    for level, value, number, *counts in (
+        rows.order_by().values_list("severity", name).annotate(Count("pk"), **extra)
+    ):
+        levels[level] += number
+        others[value] += number
+        sums = [known + count for known, count in zip(sums, counts, strict=True)]
+    return levels, others, sums
 
 
 def ordered(counts: dict[str, int]) -> Counts:
@@ -81,41 +100,25 @@ def ordered(counts: dict[str, int]) -> Counts:
 
 
 def _open(at: datetime) -> tuple[Counts, Counts]:
-    """All, and those overdue. Two questions, each with an index: what is open still, and what was closed since."""
+    """All, and those overdue. Two questions in one, each with an index: what is open still, and what was closed since."""
     begun = Alert.objects.filter(first_seen__lt=at)
     still = begun.filter(status__in=(AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED))
+    since = begun.filter(status=AlertStatus.CLOSED, closed_at__gte=at).exclude(SUPPRESSED)
+    late = Count("pk", filter=Q(due_at__lte=at))
+    each = [
+        rows.order_by().values_list("severity").annotate(Count("pk"), late=late) for rows in (still, since)
+    ]
     left: Counter[str] = Counter()
     overdue: Counter[str] = Counter()
-    for rows in (still, begun.filter(status=AlertStatus.CLOSED, closed_at__gte=at).exclude(SUPPRESSED)):
-        late = Count("pk", filter=Q(due_at__lt=at))
-        for severity, number, passed in (
-            rows.order_by().values_list("severity").annotate(Count("pk"), late=late)
-        ):
-            left[severity] += number
-            overdue[severity] += passed
+    for severity, number, passed in each[0].union(each[1], all=True):
+        left[severity] += number
+        overdue[severity] += passed
     return ordered(left), ordered(overdue)
 
 
-def _most(rows: QuerySet[Alert], name: str) -> Counts:
-    counted = rows.order_by().values_list(name).annotate(number=Count("pk")).order_by("-number", name)
-    return tuple((public_name(value), number) for value, number in counted[:TOP])
-
-
-def _time_taken(rows: QuerySet[Alert], until: str) -> TimeTaken | None:
-    """From an alert's arrival; the median is read from its place, for not every database knows one."""
-    span = ExpressionWrapper(F(until) - F("created_at"), output_field=DurationField())
-    timed = rows.filter(**{f"{until}__gte": F("created_at")}).annotate(span=span)
-    found = timed.aggregate(number=Count("pk"), mean=Avg("span"))
-    number, mean = found["number"], found["mean"]
-    if not number:
-        return None
-    middle = timed.order_by("span").values_list("span", flat=True)[(number - 1) // 2 : number // 2 + 1]
-    spans = list(middle)
-    return TimeTaken(number, _minutes(sum(spans, timedelta()) / len(spans)), _minutes(mean))
-
-
-def _minutes(span: timedelta) -> float:
-    return round(span.total_seconds() / 60, 1)
+def _most(counts: Counter[str]) -> Counts:
+    found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP]
+    return tuple((public_name(value), number) for value, number in found)
 
 
 def _noisy_rules(new: QuerySet[Alert]) -> tuple[NoisyRule, ...]:
@@ -131,24 +134,32 @@ def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
         alert__first_seen__gte=period.start, alert__first_seen__lt=period.end
     ).exclude(asset__asset_type=AssetType.ACCOUNT)
     grave = Count("pk", filter=Q(alert__severity__in=GRAVE))
-    rows = linked.order_by().values_list("asset_id").annotate(number=Count("pk"), grave=grave)
-    chosen = list(rows.order_by("-number", "asset_id")[:TOP])
-    known = Asset.objects.in_bulk([pk for pk, _, _ in chosen])
+    rows = linked.order_by().values_list("asset_id", "asset__name", "asset__importance")
+    counted = rows.annotate(number=Count("pk"), grave=grave).order_by("-number", "asset_id")
     return tuple(
-        BusyAsset(public_name(known[pk].name), known[pk].importance, number, grave)
-        for pk, number, grave in chosen
-        if pk in known
+        BusyAsset(public_name(name), importance, number, grave)
+        for _, name, importance, number, grave in counted[:TOP]
     )
 
 
-def _course(period: Period) -> tuple[Tick, ...]:
+def _counted_apart(period: Period) -> tuple[int, int, tuple[Tick, ...]]:
+    """What a rule closed, what missed its limit, and the course; one statement."""
+    suppressed = _within(period, "closed_at").filter(SUPPRESSED)
+    late = Q(closed_at=None) | Q(closed_at__gt=F("due_at"))
+    broken = _within(period, "due_at").exclude(SUPPRESSED).filter(late)
+    parts = dict(_ticks(period))
+    begun = [_new(part) for part in parts.values()]
+    ended = [_closed(part) for part in parts.values()]
+    first, second, *rest = count_each([rows.values("pk") for rows in (suppressed, broken, *begun, *ended)])
+    course = zip(parts, rest[: len(parts)], rest[len(parts) :], strict=True)
+    return first, second, tuple(Tick(*each) for each in course)
+
+
+def _ticks(period: Period) -> Iterator[tuple[str, Period]]:
     """Every hour of a day, every day of a week or month, each counted by itself: its index knows it at once."""
     hourly = period.kind == "daily"
     step, form = (timedelta(hours=1), "%H") if hourly else (timedelta(days=1), "%m-%d")
-    at, ticks = timezone.localtime(period.start), []
+    at = timezone.localtime(period.start)
     while at < period.end:
-        part = replace(period, start=at, end=min(at + step, period.end))
-        new, closed = _within(part, "first_seen").count(), _closed(part).count()
-        ticks.append(Tick(at.strftime(form), new, closed))
+        yield at.strftime(form), replace(period, start=at, end=min(at + step, period.end))
         at += step
-    return tuple(ticks)

@@ -10,9 +10,8 @@ from secops_agent.models import SecurityReport
 from secops_agent.services.faults import NotFound
 from secops_agent.services.reports.alert_counting import count_alerts
 from secops_agent.services.reports.figures import Figures, PeriodReport
-from secops_agent.services.reports.flaw_counting import count_flaws
 from secops_agent.services.reports.periods import Period, period_of
-from secops_agent.services.reports.work_counting import count_work
+from secops_agent.services.reports.work_counting import count_flaws, count_work, rota_of
 
 _JSON: Final = TypeAdapter(Figures)
 
@@ -37,7 +36,11 @@ def look(name: str, now: datetime | None = None) -> PeriodReport:
     row = _row(period)
     if row is not None:
         return read(row)
-    return PeriodReport(None, period, count(period), _earlier(period.before), moment)
+    earlier = _row(period.before)
+    if earlier is not None:  # as its own report showed them
+        return PeriodReport(None, period, count(period), read(earlier).figures, moment)
+    figures, before = _count_each(period, period.before)
+    return PeriodReport(None, period, figures, before, moment)
 
 
 def get(pk: int) -> PeriodReport:
@@ -50,13 +53,13 @@ def get(pk: int) -> PeriodReport:
 
 def count(period: Period) -> Figures:
     """All numbers of a period, from what is stored now."""
-    return Figures(count_alerts(period), count_flaws(period), count_work(period))
+    return _count_each(period)[0]
 
 
-def _earlier(period: Period) -> Figures:
-    """As its own report showed them, if there is one."""
-    row = _row(period)
-    return read(row).figures if row is not None else count(period)
+def _count_each(*periods: Period) -> list[Figures]:
+    """`count` of several."""
+    rota = rota_of(*periods)
+    return [Figures(count_alerts(each), count_flaws(each), count_work(each, rota)) for each in periods]
 
 
 def _row(period: Period) -> SecurityReport | None:

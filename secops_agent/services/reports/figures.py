@@ -3,18 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from secops_agent.services.alerts.timing import TimeTaken
 from secops_agent.services.reports.periods import Period
 
 Counts = tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TimeTaken:
-    """Minutes that ``count`` alerts took."""
-
-    count: int
-    median: float
-    mean: float
 
 
 @dataclass(frozen=True, slots=True)

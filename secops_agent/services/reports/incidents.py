@@ -35,9 +35,9 @@ class IncidentReport:
 
 def incident_report(case_id: int) -> IncidentReport:
     """As the case stands. Raises NotFound."""
-    detail = views.get(case_id)
+    detail = views.get(case_id, private=True)
     hidden = views.private_values([case_id])
-    shown, moments = public(detail), timeline.moments(detail)
+    shown, moments = public(detail), timeline.moments(detail, private=True)
     sections = (
         ReportSection("影响的资产", tuple(_asset_lines(shown))),
         ReportSection("告警", tuple(_alert_lines(shown))),

@@ -5,12 +5,12 @@ from typing import Final
 
 from secops_agent.models import ActionState
 from secops_agent.models.choices import Importance, Severity, Verdict
+from secops_agent.services.alerts.timing import TimeTaken
 from secops_agent.services.reports.figures import (
     AlertFigures,
     Counts,
     FlawFigures,
     PeriodReport,
-    TimeTaken,
     WorkFigures,
     total,
 )
@@ -91,7 +91,7 @@ def _alert_lines(now: AlertFigures, before: AlertFigures) -> tuple[ReportLine, .
         ReportLine("结论", "、".join((*filter(None, (_listed(now.verdicts, _VERDICT, empty=""),)), *closed)) or "无"),
         _counted("未关闭", now.open, before.open, "条"),
         _counted("已超时", now.overdue, before.overdue, "条"),
-        _taken("接手用时（MTTA）", now.acknowledging, before.acknowledging),
+        _taken("确认用时（MTTA）", now.acknowledging, before.acknowledging),
         _taken("关闭用时（MTTR）", now.closing, before.closing),
         _kept(now, before),
     )  # fmt: skip

@@ -5,7 +5,7 @@ The template is ours and fixed; what it shows comes as data, so no name can beco
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import resources, util
 from pathlib import Path
 from typing import Any, Final
@@ -69,7 +69,7 @@ def _typeset(data: dict[str, Any], made_at: datetime) -> bytes:
         font_paths=[Path(pylopdf_fonts_zh_cn.__file__).parent],
         ignore_system_fonts=True,
         sys_inputs={"report": json.dumps(data, ensure_ascii=False)},
-        timestamp=made_at.replace(microsecond=0),
+        timestamp=made_at.astimezone(UTC).replace(microsecond=0),  # of a named zone it takes none
     )
     return made
 

@@ -3,9 +3,9 @@
 from typing import Final
 
 from django.conf import settings
-from django.urls import reverse
 
 from bifang.channels.markup import literal
+from secops_agent.services import links
 from secops_agent.services.reports.figures import PeriodReport
 from secops_agent.services.reports.outline import ReportLine, ReportSection, headline, notes, sections
 
@@ -42,7 +42,7 @@ def _link(report: PeriodReport) -> tuple[str, ...]:
     """To its page, where it was kept and the site's address is known."""
     if report.pk is None or not settings.PUBLIC_URL:
         return ()
-    page = reverse("admin:secops_agent_securityreport_change", args=[report.pk])
+    page = links.record("securityreport", report.pk)
     return (f"[图表与 PDF]({settings.PUBLIC_URL}{page})",)
 
 

@@ -1,66 +1,152 @@
 """What people did in a period: decisions, actions, silences, escalations, shifts."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from secops_agent.models import Action, Alert, AlertMessage, Proposal, ProposalState, Risk, Silence
+from bifang.core.rows import count_each
+from secops_agent.models import (
+    Action,
+    ActionState,
+    Alert,
+    AlertMessage,
+    Asset,
+    Finding,
+    Proposal,
+    ProposalState,
+    Risk,
+    Silence,
+)
+from secops_agent.models.choices import FindingState, Importance
+from secops_agent.services.alerts import clocks
 from secops_agent.services.on_call.schedules import enabled_schedules
-from secops_agent.services.on_call.shifts import Shift, shifts
-from secops_agent.services.reports.alert_counting import GRAVE, TOP, by_severity, public_name
-from secops_agent.services.reports.figures import Counts, DutyLoad, WorkFigures
+from secops_agent.services.on_call.shifts import Shift, shifts_of, within
+from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, public_name
+from secops_agent.services.reports.figures import DutyLoad, ExploitedFlaw, FlawFigures, WorkFigures
 from secops_agent.services.reports.periods import Period
+from secops_agent.services.vulnerabilities.states import SETTLED
+
+_DECIDED: Final = (ProposalState.APPROVED, ProposalState.REJECTED, ProposalState.EXPIRED)
 
 
-def count_work(period: Period) -> WorkFigures:
-    """All numbers about what was done."""
-    decided = _decisions(period)
+def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
+    """All numbers about what was done. ``rota``: the shifts of all schedules, in the period and beside it."""
+    shifts = within(rota, period.start, period.end)
+    duty = [shift for shift in shifts if shift.staff and shift.start < shift.end]
     quiet = Silence.objects.filter(starts_at__lt=period.end, ends_at__gt=period.start)
     raised = AlertMessage.objects.filter(
-        kind="escalation", opened_at__gte=period.start, opened_at__lt=period.end
+        kind="escalation", burst="", opened_at__gte=period.start, opened_at__lt=period.end
+    )
+    begun = Action.objects.filter(created_at__gte=period.start, created_at__lt=period.end)
+    actions = [begun.filter(state=state) for state in sorted(ActionState.values)]
+    asked = [*(_decided(period, state) for state in _DECIDED), quiet, raised, *actions]
+    approved, rejected, expired, silences, escalations, *done = count_each(
+        [rows.values("pk") for rows in asked]
     )
     return WorkFigures(
-        approved=decided[ProposalState.APPROVED],
-        rejected=decided[ProposalState.REJECTED],
-        expired=decided[ProposalState.EXPIRED],
-        actions=_actions(period),
-        silences=quiet.count(),
+        approved=approved,
+        rejected=rejected,
+        expired=expired,
+        actions=tuple(
+            (state, number) for state, number in zip(sorted(ActionState.values), done, strict=True) if number
+        ),
+        silences=silences,
         held=quiet.aggregate(held=Sum("held"))["held"] or 0,
-        escalations=raised.count(),
-        duty=_duty(period),
+        escalations=escalations,
+        duty=_duty(zip(duty, _begun(period, duty), strict=True)),
     )
 
 
-def _decisions(period: Period) -> "Counter[str]":
-    """Of dangerous operations, by when they were decided, or were over without."""
-    dangerous = Proposal.objects.filter(risk=Risk.DANGEROUS)
-    decided = dangerous.filter(decided_at__gte=period.start, decided_at__lt=period.end)
-    return Counter(dict(decided.order_by().values_list("state").annotate(number=Count("pk"))))
+def _decided(period: Period, state: ProposalState) -> QuerySet[Proposal]:
+    """Dangerous operations by when they were decided, or were over without."""
+    span = {"decided_at__gte": period.start, "decided_at__lt": period.end}
+    return Proposal.objects.filter(risk=Risk.DANGEROUS, state=state, **span)
 
 
-def _actions(period: Period) -> Counts:
-    rows = Action.objects.filter(created_at__gte=period.start, created_at__lt=period.end)
-    return tuple(rows.order_by().values_list("state").annotate(number=Count("pk")).order_by("state"))
+def _begun(period: Period, duty: Sequence[Shift]) -> list[int]:
+    """How many grave alerts began in each shift, of those that began in the period: their severity names too many."""
+    if not duty:
+        return []
+    begun = [clocks.within("new", each.start, each.end) & Q(severity__in=GRAVE) for each in duty]
+    counts = {f"of_{place}": Count("pk", filter=each) for place, each in enumerate(begun)}
+    found = Alert.objects.filter(clocks.within("new", period.start, period.end)).aggregate(**counts)
+    return [found[name] for name in counts]
 
 
-def _duty(period: Period) -> tuple[DutyLoad, ...]:
-    hours: Counter[int] = Counter()
+def _duty(shifts: Iterable[tuple[Shift, int]]) -> tuple[DutyLoad, ...]:
+    """``shifts``: each with its alerts."""
+    minutes: Counter[int] = Counter()
     alerts: Counter[int] = Counter()
     names: dict[int, str] = {}
-    for shift in _shifts(period):
-        if shift.staff is None:
-            continue
+    for shift, begun in shifts:
+        assert shift.staff is not None
         names[shift.staff.pk] = shift.staff.name
-        hours[shift.staff.pk] += round((shift.end - shift.start).total_seconds() / 60)
-        begun = Alert.objects.filter(first_seen__gte=shift.start, first_seen__lt=shift.end)
-        alerts[shift.staff.pk] += sum(number for level, number in by_severity(begun) if level in GRAVE)
+        minutes[shift.staff.pk] += round((shift.end - shift.start).total_seconds() / 60)
+        alerts[shift.staff.pk] += begun
     return tuple(
-        DutyLoad(public_name(names[pk]), round(minutes / 60, 1), alerts[pk])
-        for pk, minutes in hours.most_common(TOP)
+        DutyLoad(public_name(names[pk]), round(number / 60, 1), alerts[pk])
+        for pk, number in minutes.most_common(TOP)
     )
 
 
-def _shifts(period: Period) -> list[Shift]:
-    if period.start == period.end:  # midnight itself
+def rota_of(*periods: Period) -> list[Shift]:
+    """The shifts of all schedules in use, from the first of these periods to the last."""
+    start, end = min(each.start for each in periods), max(each.end for each in periods)
+    if start == end:  # midnight itself
         return []
-    return [each for rota in enabled_schedules() for each in shifts(rota, period.start, period.end)]
+    found = shifts_of(enabled_schedules(), start, end)
+    return [shift for each in found.values() for shift in each]
+
+
+# What the findings and assets of a period come to.
+
+_IMPORTANT: Final = (Importance.CRITICAL, Importance.HIGH)
+
+
+def count_flaws(period: Period) -> FlawFigures:
+    """All numbers about findings."""
+    left, begun = _open(period.end), Q(first_seen__gte=period.start)
+    span = {"first_seen__gte": period.start, "first_seen__lt": period.end}
+    rows = Finding.objects.filter(left | begun, first_seen__lt=period.end).order_by().values_list("severity")
+    by_level = list(
+        rows.annotate(
+            new=Count("pk", filter=begun), left=Count("pk", filter=left),
+            late=Count("pk", filter=left & Q(due_at__lte=period.end)),
+        )
+    )  # fmt: skip
+    exploited = Finding.objects.filter(left, first_seen__lt=period.end, vulnerability__kev=True)
+    important = exploited.filter(asset__importance__in=_IMPORTANT)
+    gone = Finding.objects.filter(state=FindingState.GONE, gone_at__gte=period.start, gone_at__lt=period.end)
+    hosts = [each.values("asset_id").distinct() for each in (exploited, important)]
+    counted = count_each(
+        [*(each.values("pk") for each in (gone, exploited, Asset.objects.filter(**span))), *hosts]
+    )
+    return FlawFigures(
+        new=ordered({severity: new for severity, new, _, _ in by_level}),
+        gone=counted[0],
+        open=ordered({severity: number for severity, _, number, _ in by_level}),
+        overdue=ordered({severity: late for severity, _, _, late in by_level}),
+        kev_findings=counted[1],
+        kev_assets=counted[3],
+        kev_important=counted[4],
+        exploited=_most_exploited(important),
+        new_assets=counted[2],
+    )
+
+
+def _open(at: datetime) -> Q:
+    """What was open then, of findings that had begun."""
+    since_gone = Q(state=FindingState.GONE, gone_at__gte=at, suppressed=False) & ~Q(decision__in=SETTLED)
+    return Q(active=True) | since_gone
+
+
+def _most_exploited(rows: QuerySet[Finding]) -> tuple[ExploitedFlaw, ...]:
+    names = ("vulnerability__vuln_id", "vulnerability__ransomware")
+    counted = rows.order_by().values_list(*names).annotate(number=Count("asset_id", distinct=True))
+    return tuple(
+        ExploitedFlaw(vuln_id, number, ransomware)
+        for vuln_id, ransomware, number in counted.order_by("-number", names[0])[:TOP]
+    )

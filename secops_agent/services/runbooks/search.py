@@ -1,4 +1,4 @@
-"""Runbooks are found in Chinese by pairs of characters, and by the technique that they are for."""
+"""Runbooks are found by their words, those of title and purpose first (BM25), and by the technique that they are for."""
 
 import math
 import re
@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from bifang.core.errors import InvalidInput
+from secops_agent.llm.terms import terms
 from secops_agent.models import Runbook, RunbookTerm
 from secops_agent.services.runbooks.visibility import EVERYONE, Reader, visible
 
-_WORD = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]|[a-z0-9]|[一-鿿]+")
-_TITLE, _TAG, _WHEN, _BODY = 8.0, 6.0, 3.0, 1.0
+# BM25 over fields: how often a term counts that stands in one, how much of a length is held against a text, and how soon
+# repeating it adds nothing.
+_TITLE, _TAG, _WHEN, _HEADING, _BODY = 6.0, 4.0, 3.0, 1.0, 1.0
+_LENGTH_COUNTS, _USUAL_LENGTH, _SOON = 0.6, 800, 1.5
 _EXCERPT = 160
+_MOST_TERMS = 200  # of a query
 # What people say around the thing they look for: it separates words and is not looked for.
 _FILLERS = """
 怎么办 怎么处理 怎么处置 怎么做 怎么 如何 请问 麻烦 帮我 给我 借我 应该 该 一下 看看 查阅
@@ -23,6 +27,7 @@ _FILLERS = """
 了 的 吗 呢 啊 呀 ， 。 ？ ！ ? !
 """
 _FILLER = re.compile("|".join(map(re.escape, sorted(_FILLERS.split(), key=len, reverse=True))), re.IGNORECASE)
+_HEADING_LINE = re.compile(r"(?m)^#+ (.*)$")
 _UNKNOWN = 0.2  # a term that no runbook has may be a slip or a filler; it counts little against the others
 
 
@@ -37,17 +42,6 @@ class RunbookHit:
     techniques: tuple[str, ...]
     score: float
     excerpt: str
-
-
-def terms(text: str) -> list[str]:
-    """Latin words and numbers whole, Chinese in pairs of neighbouring characters (a lone one by itself)."""
-    found: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        if not "一" <= word[0] <= "鿿" or len(word) == 1:
-            found.append(word[:60])
-        else:
-            found += [word[position : position + 2] for position in range(len(word) - 1)]
-    return found
 
 
 def topic(query: str) -> str:
@@ -67,11 +61,13 @@ def _search(query: str, limit: int, mine: "QuerySet[Runbook]") -> tuple[RunbookH
     wanted = dict.fromkeys(terms(topic(query)))
     if not wanted:
         raise InvalidInput("请说明要找什么手册，例如「勒索病毒」。")
-    found = RunbookTerm.objects.filter(term__in=list(wanted)[:200], runbook__in=mine)
+    readable = set(mine.order_by().values_list("pk", flat=True))
+    found = RunbookTerm.objects.filter(term__in=list(wanted)[:_MOST_TERMS])
     weights: dict[int, dict[str, float]] = {}
     for runbook_id, term, weight in found.values_list("runbook_id", "term", "weight"):
-        weights.setdefault(runbook_id, {})[term] = weight
-    scores = _scores(weights, list(wanted), mine.count())
+        if runbook_id in readable:
+            weights.setdefault(runbook_id, {})[term] = weight
+    scores = _scores(weights, list(wanted), len(readable))
     best = sorted(scores, key=lambda pk: (-scores[pk], pk))[:limit]
     rows = mine.in_bulk(best)
     return tuple(_hit(rows[pk], scores[pk], list(wanted)) for pk in best if pk in rows)
@@ -83,14 +79,14 @@ def search_for(
     """Those that are written for one of the techniques first, then those that the title finds."""
     known = {each.split(".")[0] for each in techniques}
     mine = visible(reader)
-    fitting = [
-        row for row in (mine if known else ()) if known & {each.split(".")[0] for each in row.techniques}
-    ]
+    listed = mine.values_list("pk", "techniques") if known else ()
+    fitting = [pk for pk, written in listed if known & {each.split(".")[0] for each in written}]
     named = _search(title, limit, mine) if terms(title) else ()
-    best = sorted(fitting, key=lambda row: -next((hit.score for hit in named if hit.id == row.pk), 0.0))
-    first = tuple(_hit(row, 1.0, terms(title)) for row in best[:limit])
-    chosen = {hit.id for hit in first}
-    return (*first, *(hit for hit in named if hit.id not in chosen))[:limit]
+    scores = {hit.id: hit.score for hit in named}
+    best = sorted(fitting, key=lambda pk: -scores.get(pk, 0.0))[:limit]
+    rows = mine.in_bulk(best)
+    first = tuple(_hit(rows[pk], 1.0, terms(title)) for pk in best if pk in rows)
+    return (*first, *(hit for hit in named if hit.id not in rows))[:limit]
 
 
 def _scores(weights: dict[int, dict[str, float]], wanted: list[str], total: int) -> dict[int, float]:
@@ -103,7 +99,7 @@ def _scores(weights: dict[int, dict[str, float]], wanted: list[str], total: int)
     possible = sum(value.values()) or 1.0
     scores = {}
     for pk, mine in weights.items():
-        reached = sum(value[term] * min(1.0, 0.4 + weight / _TITLE) for term, weight in mine.items())
+        reached = sum(value[term] * weight for term, weight in mine.items())
         if reached / possible >= 0.2:
             scores[pk] = round(min(1.0, reached / possible), 3)
     return scores
@@ -123,18 +119,21 @@ def _excerpt(body: str, wanted: list[str]) -> str:
 
 def index(row: Runbook) -> None:
     """Make the search index of one runbook anew, in the caller's transaction."""
-    weights: Counter[str] = Counter()
-    for text, weight in (
-        (row.title, _TITLE),
-        (row.when, _WHEN),
-        *((tag, _TAG) for tag in row.tags),
-        *((name, _TAG) for name in row.techniques),
-    ):
-        for term in set(terms(text)):
-            weights[term] += weight  # type: ignore[assignment]
-    for term, count in Counter(terms(row.body)).items():
-        weights[term] += _BODY * min(3.0, 1 + math.log(count))  # type: ignore[assignment]
     RunbookTerm.objects.filter(runbook=row).delete()
     RunbookTerm.objects.bulk_create(
-        [RunbookTerm(runbook=row, term=term, weight=weight) for term, weight in weights.items()]
+        [RunbookTerm(runbook=row, term=term, weight=weight) for term, weight in weights_of(row).items()]
     )
+
+
+def weights_of(row: Runbook) -> dict[str, float]:
+    """How much the runbook is about each of its terms, 0..1."""
+    body, headings = terms(row.body), terms("\n".join(_HEADING_LINE.findall(row.body)))
+    length = 1 - _LENGTH_COUNTS + _LENGTH_COUNTS * len(body) / _USUAL_LENGTH
+    fields = [
+        (row.title, _TITLE), (row.when, _WHEN), (" ".join(row.tags), _TAG), (" ".join(row.techniques), _TAG),
+    ]  # fmt: skip
+    counted: dict[str, float] = {term: _BODY * many / length for term, many in Counter(body).items()}
+    for found, worth in ((set(headings), _HEADING), *((set(terms(text)), worth) for text, worth in fields)):
+        for term in found:
+            counted[term] = counted.get(term, 0.0) + worth
+    return {term: round(count / (count + _SOON), 4) for term, count in counted.items()}

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from secops_agent.models import Runbook, RunbookVersion
+from secops_agent.models import Runbook, RunbookFile, RunbookVersion
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, Forbidden, NotFound
@@ -113,13 +113,24 @@ def save(
             "tools": rest.get("tools", tuple(row.tools)), "roles": (rest.get("role", row.role),),
             "published": rest.get("published", row.published),
         }  # fmt: skip
-        return _view(_write(row, make_skill(head, body), actor, ""))
+        return _view(_write(row, make_skill(head, body, row.extra), actor, ""))
 
 
 def save_skill(skill: Skill, actor: Actor, runbook_id: int | None = None, note: str = "") -> RunbookView:
-    """Create or change one as a whole. Raises as `save`."""
+    """Create or change one as a whole, its files aside. Raises as `save`."""
     with transaction.atomic():
         return _view(_write(_row(runbook_id, actor), skill, actor, note))
+
+
+def adopt_skill(skill: Skill, actor: Actor, runbook_id: int | None, note: str) -> None:
+    """The same for an imported one: with its files, its digest pinned. Raises as `save`."""
+    with transaction.atomic():
+        row = _write(_row(runbook_id, actor), skill, actor, note, digest=skill.digest)
+        row.files.all().delete()
+        RunbookFile.objects.bulk_create(
+            RunbookFile(runbook=row, path=each.path, size=each.size, digest=each.digest, text=each.text)
+            for each in skill.files
+        )
 
 
 def _row(runbook_id: int | None, actor: Actor) -> Runbook:
@@ -132,8 +143,8 @@ def _row(runbook_id: int | None, actor: Actor) -> Runbook:
     return row
 
 
-def _write(row: Runbook, skill: Skill, actor: Actor, note: str) -> Runbook:
-    values = skill.columns()
+def _write(row: Runbook, skill: Skill, actor: Actor, note: str, **pinned: str) -> Runbook:
+    values = skill.columns() | pinned
     mine = reader_of(actor, drafts=True)
     if skill.head.role not in mine.roles:
         raise Forbidden(
@@ -153,7 +164,7 @@ def _write(row: Runbook, skill: Skill, actor: Actor, note: str) -> Runbook:
     row.save()
     index(row)
     _keep(row, write_skill(skill), actor.name, note)
-    told = {name: change for name, change in changes.items() if name != "body"}
+    told = {name: change for name, change in changes.items() if name not in ("body", "extra")}
     history.record("runbook", row.pk, actor, "create" if is_new else "update", told, note)
     return row
 

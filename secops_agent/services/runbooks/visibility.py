@@ -1,14 +1,14 @@
 """Who may read which runbook: the one place that says it."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
 from secops_agent.models import Runbook
 from secops_agent.models.staff import RANK, Role
 from secops_agent.services.actors import Actor
-from secops_agent.services.people.authority import authority_of
+from secops_agent.services.people.authority import authority_of, authority_of_login
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +35,13 @@ def visible(reader: Reader) -> "QuerySet[Runbook]":
 
 def reader_of(actor: Actor, *, drafts: bool) -> Reader:
     """Whoever a door let in is a viewer at least (a token may belong to nobody)."""
-    return Reader(max(authority_of(actor), Role.VIEWER, key=RANK.__getitem__), drafts)
+    return _reader(authority_of(actor), drafts=drafts)
+
+
+def reader_at_page(user: Any) -> Reader:
+    """Somebody who is logged in and reads what is published."""
+    return _reader(authority_of_login(user), drafts=False)
+
+
+def _reader(role: Role, *, drafts: bool) -> Reader:
+    return Reader(max(role, Role.VIEWER, key=RANK.__getitem__), drafts)

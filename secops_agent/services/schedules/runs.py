@@ -1,4 +1,4 @@
-"""Runs of scheduled tasks: found when due, taken by one process, run again when it dies, told once.
+"""Runs of scheduled tasks: found when due, claimed by one process, run again when it dies, told once.
 
 A tick a minute finds what is due, by one conditional UPDATE for each task, so that several task processes start it once,
 and what was missed while nobody ran is one run, not one for each time. A run is a row; django-q2 only says that there is
@@ -13,7 +13,9 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from bifang.core.processes import is_gone, process_name
+from bifang.channels import claims
+from bifang.core.db import database_now
+from bifang.core.processes import process_name
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
@@ -32,7 +34,7 @@ PAUSE: Final = timedelta(minutes=10)  # before what failed for a while is tried 
 def tick() -> str:
     """What the task processes do every minute. Returns what was started, for their log."""
     now = timezone.now()
-    recover(now)
+    recover()
     follow_calendar(now)
     started = start_due(now)
     sent = delivery.release(now)
@@ -104,31 +106,22 @@ def waiting(now: datetime) -> "QuerySet[TaskRun]":
     return rows.order_by("id")
 
 
-def take(now: datetime) -> TaskRun | None:
+def take() -> TaskRun | None:
     """The oldest waiting run becomes this process's; None if there is none."""
-    while (run := waiting(now).first()) is not None:
-        taken = {
-            "state": RunState.RUNNING,
-            "owner": process_name(),
-            "started_at": now,
-            "attempts": run.attempts + 1,
-        }
-        if TaskRun.objects.filter(pk=run.pk, state=RunState.QUEUED, attempts=run.attempts).update(**taken):
-            columns = ("task__config", "task__staff", "task__rota", "task__owner")
-            return TaskRun.objects.select_related(*columns).get(pk=run.pk)
+    due, given = "(r.not_before IS NULL OR r.not_before <= %s)", [database_now()]
+    columns = ("task__config", "task__staff", "task__rota", "task__owner")
+    for run in claims.claim(TaskRun, process_name(), 1, where=due, given=given, hold=LONGEST, count_try=True):
+        claims.of(run).update(started_at=timezone.now())
+        return TaskRun.objects.select_related(*columns).get(pk=run.pk)
     return None
-
-
-def _mine(run: TaskRun) -> "QuerySet[TaskRun]":
-    return TaskRun.objects.filter(pk=run.pk, state=RunState.RUNNING, owner=run.owner, attempts=run.attempts)
 
 
 def finish(run: TaskRun, result: TaskResult) -> bool:
     """Its end and its message, in one transaction. False: the run was no longer this process's."""
     now = timezone.now()
     with transaction.atomic():
-        if not _mine(run).update(
-            text=result.text, note=result.note[:300], error="", owner="", **_file(result),
+        if not claims.of(run).update(
+            text=result.text, note=result.note[:300], error="", **_file(result),
             **_over(RunState.HELD, now),
         ):  # fmt: skip
             return False
@@ -147,16 +140,10 @@ def fail(run: TaskRun, message: str, *, again: bool) -> None:
     """Queue it for later, or give it up with a reason for people, who are told of the first failure of several."""
     now = timezone.now()
     if again and run.attempts < ATTEMPTS:
-        later: dict[str, Any] = {
-            "state": RunState.QUEUED,
-            "owner": "",
-            "not_before": now + PAUSE,
-            "error": message,
-        }
-        _mine(run).update(**later)
+        claims.release(claims.of(run), not_before=now + PAUSE, error=message)
         return
     with transaction.atomic():
-        if not _mine(run).update(error=message, owner="", **_over(RunState.FAILED, now)):
+        if not claims.of(run).update(error=message, **_over(RunState.FAILED, now)):
             return
         told = not run.task.last_error
         ScheduledTask.objects.filter(pk=run.task_id).update(
@@ -167,17 +154,12 @@ def fail(run: TaskRun, message: str, *, again: bool) -> None:
 
 
 def _over(state: RunState, now: datetime) -> dict[str, Any]:
-    return {"state": state, "finished_at": now, "not_before": None}
+    return {"state": state, "finished_at": now, "not_before": None, **claims.NOBODY}
 
 
-def recover(now: datetime) -> int:
+def recover() -> int:
     """Queue the runs of processes that died again; returns how many. Also when a task process starts."""
-    running = TaskRun.objects.filter(state=RunState.RUNNING).select_related("task")
-    return sum(_requeue(run) for run in running if _is_lost(run, now))
-
-
-def _is_lost(run: TaskRun, now: datetime) -> bool:
-    return run.started_at is None or now - run.started_at > LONGEST or is_gone(run.owner)
+    return sum(_requeue(run) for run in claims.lost(TaskRun))
 
 
 def _requeue(run: TaskRun) -> int:
@@ -185,4 +167,4 @@ def _requeue(run: TaskRun) -> int:
         fail(run, f"执行它的进程 {run.attempts} 次意外中断，已放弃：请检查内存和日志。", again=False)
         return 0
     log.warning("定时任务「%s」的执行进程已不在，重新排队", run.task.name)
-    return _mine(run).update(state=RunState.QUEUED, owner="")
+    return claims.release(claims.of(run))

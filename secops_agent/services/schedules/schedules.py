@@ -11,6 +11,7 @@ from pydantic import Field
 from bifang.core.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
+from secops_agent import says
 from secops_agent.models import NotificationTarget, ScheduledTask, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
@@ -39,7 +40,7 @@ def get_task(task_id: int) -> ScheduledTask:
     """Raises NotFound."""
     row = ScheduledTask.objects.select_related("config", "staff", "rota", "owner").filter(pk=task_id).first()
     if row is None:
-        raise NotFound(f"没有编号为 {task_id} 的定时任务；发送「有哪些定时任务」查看编号。")
+        raise NotFound(f"没有编号为 {task_id} 的定时任务；发送「{says.TASKS}」查看编号。")
     return row
 
 

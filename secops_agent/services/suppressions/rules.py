@@ -29,7 +29,10 @@ from secops_agent.services.suppressions.trials import SuppressionTrial, try_out
 
 log = logging.getLogger(__name__)
 _OF_ASSETS: Final = frozenset({"asset_tags", "importance", "owners"})
-CONDITIONS: Final = tuple(name for name in Conditions.model_fields if name != "on")
+# Names of assets and addresses are not among them: who sends an alert chooses them, and would choose what is hidden.
+CONDITIONS: Final = tuple(
+    name for name in Conditions.model_fields if name not in {"on", "assets", "addresses"}
+)
 NEEDS_APPROVER: Final = (
     "这条规则会抑制严重或高危的告警（没有选级别就是所有级别），启用需要「审批」角色："
     "可以先不启用保存，再请审批人启用；或只选中危及以下。"
@@ -91,6 +94,15 @@ def read_suppression(given: Mapping[Any, Any]) -> SuppressionEntry:
     """Raises EntryFaults, InvalidInput."""
     if "on" in given or True in given:  # YAML reads a bare ``on`` as true
         raise EntryFaults([("on", f"不认识的键「on」；可用的键：{'、'.join((*_KEYS, *CONDITIONS))}")])
+    if "conditions" in given:  # nothing in it would be held against what may be a condition here
+        raise EntryFaults(
+            [
+                (
+                    "conditions",
+                    f"条件直接写在规则里，不放在 conditions 下；可用的键：{'、'.join((*_KEYS, *CONDITIONS))}",
+                )
+            ]
+        )
     flat = {key: value for key, value in given.items() if key in CONDITIONS}
     rest = {str(key): value for key, value in given.items() if key not in flat}
     entry = read_entry(SuppressionEntry, rest | ({"conditions": flat} if flat else {}))

@@ -3,12 +3,21 @@
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
-from secops_agent.models import AffectedRange, EpssScore, Finding, Vulnerability, VulnerabilityAlias
+from secops_agent.models import (
+    AffectedRange,
+    Component,
+    EpssScore,
+    Finding,
+    Vulnerability,
+    VulnerabilityAlias,
+)
 from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
-from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.pages import Page, Total, count_of, cut, order_of
 from secops_agent.services.records import Affected, Kev
+from secops_agent.services.sla import findings_overdue
 from secops_agent.services.vulnerabilities.exposure import affected_assets
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
@@ -21,7 +30,7 @@ from secops_agent.services.vulnerabilities.views import (
 
 __all__ = [
     "ExposedAsset", "Exposure", "VulnerabilityDetail", "VulnerabilityFilter", "VulnerabilitySummary", "affected_assets",
-    "detail", "lookup", "matching", "search",
+    "count", "detail", "first", "lookup", "matching", "search",
 ]  # fmt: skip
 # Both directions of the one index.
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
@@ -29,7 +38,8 @@ ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityFilter:
-    """Empty values do not filter. ``present_only``: only those with an open finding (on ``asset`` if given)."""
+    """Empty values do not filter. ``present_only``: only those with an open finding (on ``asset`` if given); ``overdue``:
+    with one that is over its time limit; ``owner_id``: on what this person looks after; ``epss``: no less, 0..1."""
 
     severities: tuple[str, ...] = ()
     kev_only: bool = False
@@ -38,6 +48,9 @@ class VulnerabilityFilter:
     fix_available: bool | None = None
     keyword: str = ""
     present_only: bool = True
+    overdue: bool = False
+    owner_id: int | None = None
+    epss: float | None = None
     order: str = "-priority"
     limit: int = 20
     cursor: str = ""
@@ -57,10 +70,16 @@ def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
     if wanted.kev_only:
         rows = rows.filter(kev=True)
     open_now = Finding.objects.filter(vulnerability_id=OuterRef("pk"), active=True)
+    if wanted.overdue:
+        open_now = open_now.filter(findings_overdue(timezone.now()))
+    if wanted.owner_id:
+        open_now = open_now.filter(asset__owner_id=wanted.owner_id)
+    if wanted.epss is not None:
+        rows = rows.filter(epss__gte=wanted.epss)
     asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
     if asset_id:
         open_now = open_now.filter(asset_id=asset_id)
-    if wanted.present_only or asset_id:
+    if wanted.present_only or wanted.overdue or wanted.owner_id or asset_id:
         rows = rows.filter(Exists(open_now))
     if wanted.fix_available is not None:
         fixed = Q(Exists(open_now.exclude(fixed_version=""))) | ~Q(fixed_versions=[])
@@ -70,11 +89,22 @@ def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
 
 
 def _about(keyword: str) -> Q:
-    named = VulnerabilityAlias.objects.filter(vulnerability=OuterRef("pk"), alias__icontains=keyword)
-    on = Finding.objects.filter(
-        vulnerability_id=OuterRef("pk"), active=True, component__name__icontains=keyword
-    )
-    return Q(title__icontains=keyword) | Q(Exists(named)) | Q(Exists(on))
+    """By keys that are found once: asked of each vulnerability by itself, the components are read as often."""
+    named = VulnerabilityAlias.objects.filter(alias__icontains=keyword)
+    on = Finding.objects.filter(active=True, component__in=Component.objects.filter(name__icontains=keyword))
+    ids = [rows.values("vulnerability_id") for rows in (named, on.exclude(vulnerability=None))]
+    return Q(title__icontains=keyword) | Q(pk__in=ids[0]) | Q(pk__in=ids[1])
+
+
+def first(wanted: VulnerabilityFilter) -> tuple[str, ...]:
+    """Only the ids of what `search` would list. Raises InvalidInput, NotFound for an unknown asset."""
+    rows = matching(wanted).order_by(*order_of(wanted.order, ORDERS))
+    return tuple(rows.values_list("vuln_id", flat=True)[: wanted.limit])
+
+
+def count(wanted: VulnerabilityFilter) -> Total:
+    """How many `search` would find. Raises NotFound for an unknown asset."""
+    return count_of(matching(wanted))
 
 
 def lookup(any_id: str) -> VulnerabilityDetail | None:

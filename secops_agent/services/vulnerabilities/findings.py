@@ -15,6 +15,8 @@ from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.privacy import public
+from secops_agent.services.sla import findings_overdue
 from secops_agent.services.vulnerabilities import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, settle
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, finding_summaries
@@ -43,6 +45,7 @@ class FindingFilter:
     states: tuple[str, ...] = ()
     asset: str = ""
     asset_id: int | None = None
+    owner_id: int | None = None
     vulnerability: str = ""
     kev_only: bool = False
     fix_available: bool | None = None
@@ -71,6 +74,7 @@ def matching(wanted: FindingFilter) -> QuerySet[Finding]:
         "severity__in": wanted.severities,
         "state__in": wanted.states,
         "source": wanted.source,
+        "asset__owner_id": wanted.owner_id,
         "vulnerability__kev": wanted.kev_only,
     }
     rows = Finding.objects.filter(**{name: value for name, value in conditions.items() if value})
@@ -79,7 +83,7 @@ def matching(wanted: FindingFilter) -> QuerySet[Finding]:
     elif not wanted.states:
         rows = rows.filter(active=True)
     if wanted.overdue:
-        rows = rows.filter(active=True, due_at__lt=timezone.now())
+        rows = rows.filter(findings_overdue(timezone.now()))
     if wanted.fix_available is not None:
         rows = rows.exclude(fixed_version="") if wanted.fix_available else rows.filter(fixed_version="")
     return _about(rows, wanted)
@@ -99,10 +103,10 @@ def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
     return rows
 
 
-def get(finding_id: int) -> FindingDetail:
-    """Everything about one finding. Raises NotFound."""
+def get(finding_id: int, *, private: bool = False) -> FindingDetail:
+    """Everything about one finding; ``private``: who reads it may read private parts (`privacy`). Raises NotFound."""
     row = _read(finding_id)
-    return FindingDetail(
+    detail = FindingDetail(
         summary=finding_summaries([row])[0],
         description=row.description,
         location=row.location,
@@ -114,6 +118,7 @@ def get(finding_id: int) -> FindingDetail:
         statements=statements.about_finding(row),
         history=history.entries("finding", finding_id),
     )
+    return detail if private else public(detail)
 
 
 def _read(finding_id: int) -> Finding:

@@ -11,11 +11,11 @@ from secops_agent.models import Component, Finding, History, Vulnerability
 from secops_agent.models.choices import FindingKind, FindingState
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
-from secops_agent.services.identity import digest
 from secops_agent.services.reading import rows_by
+from secops_agent.services.records.identity import digest
+from secops_agent.services.sla import SlaLimits
 from secops_agent.services.vulnerabilities import statements
 from secops_agent.services.vulnerabilities.priority import priority
-from secops_agent.services.vulnerabilities.sla import SlaLimits
 from secops_agent.services.vulnerabilities.states import is_active
 from secops_agent.services.writing import Pace, import_transaction
 

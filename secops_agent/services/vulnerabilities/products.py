@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from secops_agent.models import Component, Finding
 from secops_agent.services.assets.software import software
@@ -37,9 +37,5 @@ def software_named(word: str, assets: Collection[int]) -> Mapping[int, Installed
 
 def related_flaws(word: str) -> tuple[str, ...]:
     """The ids of the gravest vulnerabilities whose title, alias or component holds the word, those here first."""
-    for present in (True, False):
-        wanted = VulnerabilityFilter(keyword=word, present_only=present, limit=_MOST)
-        found = catalogue.search(wanted).items
-        if found:
-            return tuple(each.vuln_id for each in found)
-    return ()
+    wanted = VulnerabilityFilter(keyword=word, limit=_MOST)
+    return catalogue.first(wanted) or catalogue.first(replace(wanted, present_only=False))

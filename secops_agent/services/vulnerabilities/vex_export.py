@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from secops_agent.models import AssetKey, Finding, History, VulnerabilityAlias
-from secops_agent.services.identity import ASSET_URN, digest
 from secops_agent.services.reading import rows_by
+from secops_agent.services.records.identity import ASSET_URN, digest
 from secops_agent.services.vulnerabilities.vex import STATES
 
 MOST: Final = 20_000

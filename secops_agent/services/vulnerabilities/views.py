@@ -13,6 +13,7 @@ from secops_agent.services.assets.views import AssetRef, AssetSummary
 from secops_agent.services.audit.history import HistoryEntry
 from secops_agent.services.privacy import private
 from secops_agent.services.records import Affected, Cvss, Kev
+from secops_agent.services.sla import is_finding_overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _finding(row: Finding, now: datetime) -> FindingSummary:
         first_seen=row.first_seen,
         last_seen=row.last_seen,
         due_at=row.due_at,
-        overdue=row.active and row.due_at is not None and row.due_at < now,
+        overdue=is_finding_overdue(row, now),
     )
 
 

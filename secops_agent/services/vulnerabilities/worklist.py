@@ -8,6 +8,7 @@ from django.db.models import Count, QuerySet
 from secops_agent.models import Finding
 from secops_agent.models.choices import Importance
 from secops_agent.services.records import SEVERITIES
+from secops_agent.services.sla import findings_overdue
 
 _IMPORTANT = (Importance.CRITICAL, Importance.HIGH)
 
@@ -39,7 +40,7 @@ def worklist(now: datetime) -> Worklist:
     """Three queries, by indexes."""
     found: dict[str, int] = dict(_open().values_list("severity").annotate(number=Count("pk")))
     kev = _open().filter(vulnerability__kev=True).count()
-    late = _open().filter(due_at__lt=now).count()
+    late = Finding.objects.filter(findings_overdue(now)).count()
     return Worklist(tuple((each, found.get(each, 0)) for each in SEVERITIES), kev, late)
 
 

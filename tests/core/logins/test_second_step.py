@@ -63,6 +63,7 @@ def told(what: str) -> list[AuditRecord]:
     return list(AuditRecord.objects.filter(what=what))
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_whoever_set_it_up_is_asked_after_the_password_and_not_before() -> None:
     user, secret, _ = enrolled()
@@ -102,6 +103,7 @@ def test_digits_count_once_from_whatever_browser() -> None:
     assert earlier.status_code == 200, "nor do those before it"
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_of_many_at_once_one_enters_with_the_same_code() -> None:
     _, secret, codes = enrolled()
@@ -111,6 +113,7 @@ def test_of_many_at_once_one_enters_with_the_same_code() -> None:
         assert sum(map(is_inside, crowd)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("_limits")
 def test_many_guesses_at_once_are_no_more_than_the_limit() -> None:
@@ -128,6 +131,7 @@ def test_digits_written_by_an_input_method_are_understood() -> None:
     assert client.post(CODE, {"code": f" {wide[:3]} {wide[3:]} "}).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", ["", " ", "00000", "0" * 5000, "\x00", "１２", "-1", "abcdef-ghjkmn", "🦊" * 10, "'; --"]
 )
@@ -178,6 +182,7 @@ def test_rotating_the_key_keeps_the_second_step() -> None:
     assert client.post(CODE, {"code": digits(secret)}).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_seal_that_was_copied_to_another_user_does_not_open() -> None:
     _, secret, _ = enrolled()
     _, _, codes = enrolled("eve")
@@ -190,6 +195,7 @@ def test_a_seal_that_was_copied_to_another_user_does_not_open() -> None:
     assert client.post(CODE, {"code": codes[0]}).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_limits")
 def test_wrong_codes_close_the_door_with_the_time_to_try_again() -> None:
     _, secret, _ = enrolled()
@@ -205,6 +211,7 @@ def test_wrong_codes_close_the_door_with_the_time_to_try_again() -> None:
     assert len(told("两步验证没有通过")) == LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_limits")
 def test_wrong_codes_are_counted_for_the_user_from_all_addresses() -> None:
     _, secret, codes = enrolled()
@@ -253,6 +260,7 @@ def test_a_planted_session_shares_neither_what_waits_nor_the_login() -> None:
     assert victim.cookies["sessionid"].value != waiting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "goal",
     [
@@ -287,6 +295,7 @@ def test_forms_of_other_sites_are_refused() -> None:
         assert client.post(page, {"code": digits(secret)}).status_code == 403
 
 
+@pytest.mark.slow
 def test_setting_up_needs_the_digits_of_the_shown_secret() -> None:
     client = Client()
     client.force_login(person())
@@ -298,8 +307,12 @@ def test_setting_up_needs_the_digits_of_the_shown_secret() -> None:
     stranger = Client()
     stranger.force_login(person("eve"))
     assert secret_on(stranger.get(PAGE)) != secret
-    done = client.post(PAGE, {"code": digits(secret)})
+    used = digits(secret)
+    done = client.post(PAGE, {"code": used})
     assert len(recovery_on(done)) == 8
+    again, _ = password()
+    again.post(CODE, {"code": used})
+    assert not is_inside(again), "the digits of the set-up are used up"
     assert not recovery_on(client.get(PAGE)), "shown once"
     assert "data:image/svg+xml" in bad.content.decode()
     assert len(told("设置两步验证")) == 1
@@ -310,6 +323,7 @@ def test_nobody_sets_it_up_without_a_login() -> None:
     assert Client().post(PAGE, {"code": "123456"}).status_code == 302
 
 
+@pytest.mark.slow
 def test_turning_it_off_and_new_codes_need_a_code() -> None:
     _, secret, old = enrolled()
     client, _ = password()
@@ -328,6 +342,7 @@ def test_turning_it_off_and_new_codes_need_a_code() -> None:
     assert password()[1]["Location"] == "/"
 
 
+@pytest.mark.slow
 def test_a_superuser_resets_what_was_lost_and_it_is_recorded() -> None:
     user, _, _ = enrolled()
     page, client = f"/admin/auth/user/{user.pk}/second-factor/", superuser()
@@ -350,6 +365,7 @@ def test_nobody_else_resets_anybody() -> None:
     assert SecondFactor.objects.exists()
 
 
+@pytest.mark.slow
 def test_it_is_demanded_of_passwords_when_the_operator_says_so(settings: Any) -> None:
     person()
     earlier, _ = password()

@@ -12,9 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bifang.core.buckets import Bucket
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.redaction import redact
-from secops_agent.api import limits
 from secops_agent.models import Alert, ApiToken, History, Role, Staff
 from secops_agent.services.people import tokens
 from tests.secops.api.callers import estate, generic, owned, person, with_token
@@ -33,6 +33,7 @@ def imports(client: Client) -> int:
     return client.post("/api/v1/ingest/generic/", generic(), "application/json").status_code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scopes", "reads", "writes", "may_import"),
     [(["read"], 200, 403, 403), (["write"], 200, 200, 403), (["ingest"], 403, 403, 200), (["ingest", "write"], 200, 200, 200)],
@@ -45,6 +46,7 @@ def test_a_token_does_what_its_scopes_say(
     assert (client.get(LIST).status_code, close_first(client), imports(client)) == (reads, writes, may_import)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "reads", "writes"),
     [(None, 403, 403), (Role.NONE, 403, 403), (Role.VIEWER, 200, 403), (Role.ANALYST, 200, 200), (Role.ADMIN, 200, 200)],
@@ -57,6 +59,7 @@ def test_a_person_does_what_their_role_says(role: Role | None, reads: int, write
         assert History.objects.filter(action="close").get().actor_name.startswith("人员")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "writes", "may_import"),
     [(OPERATOR, 403, 200), (AUDITOR, 403, 403)],
@@ -67,6 +70,7 @@ def test_a_group_does_what_it_is_for(group: str, writes: int, may_import: int) -
     assert (client.get(LIST).status_code, close_first(client), imports(client)) == (200, writes, may_import)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "reads", "writes"),
     [(Role.NONE, 403, 403), (Role.VIEWER, 200, 403), (Role.ANALYST, 200, 200), (Role.ADMIN, 200, 200)],
@@ -183,7 +187,7 @@ def test_a_token_that_asks_too_often_is_told_when_to_come_back(settings: Any) ->
 
 
 def test_a_bucket_fills_up_within_a_minute() -> None:
-    bucket = limits.Bucket(60, now=0.0)
+    bucket = Bucket(60, now=0.0)
     assert [bucket.take(0.0) for _ in range(60)] == [0.0] * 60
     assert bucket.take(0.0) == pytest.approx(1.0)
     assert bucket.take(1.0) == 0.0

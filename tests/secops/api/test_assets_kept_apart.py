@@ -70,6 +70,7 @@ def test_what_nobody_said_anything_of_is_joined(database: Any) -> None:
     assert Asset.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_person_joins_them_with_the_same_file(two: tuple[int, int]) -> None:
     assert "apart" not in send(person(Role.ANALYST), bridge())
     assert Asset.objects.get().importance == "critical"

@@ -71,6 +71,7 @@ def test_raw_lines_share_what_the_query_says() -> None:
     assert {asset.name for alert in Alert.objects.all() for asset in alert.assets.all()} == {"db-01"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"a\n", b"\n"])
 def test_a_small_packed_body_of_endless_lines_is_refused_before_they_are_read(body: bytes) -> None:
     packed = gzip.compress(body * (16 << 20))
@@ -91,6 +92,7 @@ def test_a_channel_gets_a_number_that_is_acknowledged(where: str) -> None:
     assert asked.json() == {"acks": {str(told["ackId"]): True}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

@@ -17,6 +17,7 @@ LISTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", LISTS)
 def test_a_list_refuses_what_it_does_not_declare(address: str) -> None:
     estate(1)

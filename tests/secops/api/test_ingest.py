@@ -48,6 +48,7 @@ def test_a_list_of_vulnerabilities_is_imported_as_scanners_save_it() -> None:
     assert Finding.objects.get().vulnerability.vuln_id == "CVE-2026-80001"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["packed", "encoded", "form", "octets", "unslashed"])
 def test_a_file_comes_in_many_ways(way: str) -> None:
     client, data = with_token("ingest"), generic(2)
@@ -84,6 +85,7 @@ def test_the_sender_names_the_asset_and_the_source() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "data", "status", "word"),
     [
@@ -122,6 +124,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(
     assert staged(database.data_dir) == []
 
 
+@pytest.mark.slow
 def test_a_large_file_becomes_a_job_with_progress(database: Any) -> None:
     client = with_token("ingest")
     answer = send(client, generic(9000))
@@ -138,6 +141,7 @@ def test_a_large_file_becomes_a_job_with_progress(database: Any) -> None:
     assert runner.run_next_job() == "没有等待的导入"
 
 
+@pytest.mark.slow
 def test_a_file_that_unpacks_to_much_becomes_a_job() -> None:
     data = generic(1).replace(b'"source"', b" " * (9 << 20) + b'"source"')
     assert len(packed(data)) < 100_000
@@ -195,6 +199,7 @@ def test_a_request_that_failed_may_be_sent_again_with_its_key() -> None:
     assert send(client, generic(1), **key).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_the_same_key_at_the_same_time_imports_once(database: Any) -> None:
     client = with_token("ingest")
@@ -254,6 +259,7 @@ def test_the_row_of_a_webhook_is_stored_with_its_alerts_or_not_at_all(
     assert (Alert.objects.count(), ImportJob.objects.count()) == (0, 0), "the sender sends it again"
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_sender_s_webhooks_of_an_hour_become_one_row(database: Any) -> None:
     one, other = with_token("ingest"), with_token("ingest")
@@ -316,7 +322,7 @@ def test_a_job_that_was_taken_over_is_not_finished_twice() -> None:
     send(with_token("ingest"), generic(2), f"{DOOR}?background=true")
     work = jobs.take()
     assert work is not None
-    ImportJob.objects.update(owner="other:1")
+    ImportJob.objects.update(owner="other:1", token="another")
     assert not jobs.beat(work, "writing", 1, 2)
     assert not jobs.finish(work, {})
     assert ImportJob.objects.get().state == JobState.RUNNING
@@ -333,6 +339,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", BROKEN)
 @pytest.mark.parametrize("background", ["false", "true"])
 def test_what_is_refused_whole_is_no_success(format_name: str, background: str) -> None:

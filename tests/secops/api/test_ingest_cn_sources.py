@@ -11,6 +11,7 @@ from tests.secops.importers.cn_samples import FILES
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", FILES)
 def test_same_file_twice_changes_nothing(shape: str) -> None:
     name, value = FILES[shape]

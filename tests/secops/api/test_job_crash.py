@@ -57,6 +57,7 @@ def check() -> None:
     assert job.attempts == 2
 
 
+@pytest.mark.slow
 def test_an_import_is_completed_by_the_cluster_that_follows_a_killed_one(start: Any) -> None:
     submit()
     first = start()
@@ -69,6 +70,7 @@ def test_an_import_is_completed_by_the_cluster_that_follows_a_killed_one(start: 
     check()
 
 
+@pytest.mark.slow
 def test_an_import_is_completed_by_the_worker_that_replaces_a_killed_one(start: Any) -> None:
     submit()
     start()

@@ -69,7 +69,7 @@ def test_the_owner_is_told_in_private_and_confirms_there(database: Any) -> None:
 
 
 def asked_of_approvers(robot: SystemConfig, code: str) -> str:
-    """The owner confirms a petition; the code that approvers were asked with."""
+    """The owner confirms a request; the code that approvers were asked with."""
     (reply,) = talk(robot, ("zhao", f"确认 {code}"), **DM)
     found = re.search(r"同意 ([A-Z][A-Z0-9]{5})", reply)
     assert found, reply

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from secops_agent.api import limits
+from secops_agent.api import access
 from secops_agent.models import Alert, AuditRecord, Role
 from secops_agent.services.people import tokens
 from tests.secops.api.callers import estate, owned, person, with_token
@@ -92,6 +92,7 @@ def test_tools_are_listed_by_scope_and_by_the_role_of_the_owner() -> None:
     assert not hints["close_alert"]["annotations"]["readOnlyHint"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("client", "said"),
     [
@@ -127,11 +128,11 @@ def test_without_a_valid_token_nobody_gets_in() -> None:
 def test_private_fields_are_what_the_api_shows_the_same_token_and_credentials_are_not() -> None:
     estate(1)
     Alert.objects.update(description="登录失败 password=Tr0ub4dor&3 来自 203.0.113.9")
-    client = owned(Role.VIEWER, "read")
-    shown = text_of(call(client, "get_alert", alert_id=Alert.objects.get().pk))
-    api = json.dumps(client.get(f"/api/v1/alerts/{Alert.objects.get().pk}/").json(), ensure_ascii=False)
-    assert "root" in shown
-    assert "root" in api
+    for role, reads in ((Role.VIEWER, False), (Role.ANALYST, True)):
+        client = owned(role, "read")
+        shown = text_of(call(client, "get_alert", alert_id=Alert.objects.get().pk))
+        api = json.dumps(client.get(f"/api/v1/alerts/{Alert.objects.get().pk}/").json(), ensure_ascii=False)
+        assert ("root" in shown, "root" in api) == (reads, reads)
     assert "Tr0ub4dor" not in shown
     assert "203.0.113.9" in shown
 
@@ -169,6 +170,7 @@ def test_every_call_is_on_record_with_token_and_owner() -> None:
 # What is wrong, and who knocks at the door
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -210,6 +212,9 @@ def test_unknown_methods_tools_and_arguments() -> None:
     assert error_of(send(client, "\ud800" * 80)) == (200, -32601)
     assert error_of(send(client, "tools/call", {"name": "nope"})) == (200, -32602)
     assert error_of(send_modern(client, "tools/call", {"name": "nope"})) == (400, -32602)
+    assert error_of(send(client, "tools/call", {"name": "import_file"})) == (200, -32602), (
+        "no program imports a file"
+    )
     assert error_of(send(client, "tools/call", {"name": ["list_alerts"]})) == (200, -32602)
     assert error_of(send(client, "tools/call", {"name": "list_alerts", "arguments": [1]})) == (200, -32602)
     assert error_of(send(client, "tools/list", {"cursor": "2"})) == (200, -32602)
@@ -286,7 +291,7 @@ def test_pages_of_other_sites_do_not_get_in(settings: Any) -> None:
 
 def test_a_token_is_slowed_down_at_its_rate(settings: Any) -> None:
     settings.RATE_LIMITS = True
-    limits._buckets.clear()
+    access._buckets.clear()
     client = with_token("read", rate=2)
     assert [send(client, "ping").status_code for _ in range(3)] == [200, 200, 429]
     answer = send(client, "ping")

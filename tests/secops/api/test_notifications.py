@@ -25,6 +25,7 @@ def silence(client: Client, **changes: Any) -> Any:
     return client.post(SILENCES, body, "application/json")
 
 
+@pytest.mark.slow
 def test_rules_are_listed_with_what_cannot_be_reached() -> None:
     made = rule("严重")
     NotificationTarget.objects.filter(rule=made, kind="group").update(last_error="机器人已被移出群")
@@ -57,6 +58,7 @@ def test_silence_is_made_listed_and_ended_once() -> None:
     assert client.post(f"{SILENCES}999/end/", content_type="application/json").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("caller", "narrow", "wide"),
     [
@@ -76,6 +78,7 @@ def test_wide_silence_needs_an_approver(caller: Any, narrow: int, wide: int) -> 
     assert Silence.objects.count() == [narrow, wide, wide].count(201)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"value": ""}, {"minutes": 0}, {"minutes": 43201}, {"scope": "planet"}])
 def test_silence_of_nothing_is_refused(changes: dict[str, Any]) -> None:
     assert silence(with_token("write"), **changes).status_code == 400

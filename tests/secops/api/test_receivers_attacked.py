@@ -62,6 +62,7 @@ def send(name: str, body: Any, **headers: str) -> Any:
     return client.post(address, data, "application/json", headers=headers)
 
 
+@pytest.mark.slow
 @either
 @pytest.mark.parametrize(("code", "times"), [(0xDCFF, 1), (0xD83D, 1), (0xDCFF, 900)])
 def test_half_a_character_costs_itself_only(name: str, code: int, times: int) -> None:
@@ -72,6 +73,7 @@ def test_half_a_character_costs_itself_only(name: str, code: int, times: int) ->
     assert Alert.objects.get().title[:500].strip("标题尾：a*…") == "\ufffd" * min(len(half), 497)
 
 
+@pytest.mark.slow
 @either
 def test_a_host_of_endless_length_comes_again(name: str) -> None:
     for title in ("甲", "乙"):
@@ -86,6 +88,7 @@ def test_hosts_that_differ_at_their_far_end_are_two() -> None:
     assert {len(key.value) for key in AssetKey.objects.all()} == {500}
 
 
+@pytest.mark.slow
 @either
 @pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "2100-01-01T00:00:00Z"])
 def test_a_time_far_ahead_is_no_later_than_now(name: str, at: str) -> None:

@@ -133,7 +133,7 @@ def test_every_answer_is_as_described(schema: Any, path: str, method: str, datab
     headers = {"Authorization": f"Bearer {_token(database)}"}
 
     @settings(
-        max_examples=4,
+        max_examples=2,
         deadline=None,
         derandomize=True,
         database=None,

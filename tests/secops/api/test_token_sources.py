@@ -69,6 +69,7 @@ def test_the_address_may_name_no_other(source: str, answered: int) -> None:
     assert answered != 200 or ImportJob.objects.get().options["source"] == "waf"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -13,7 +13,7 @@ from bifang.core import configs
 from bifang.core.models import SystemConfig
 from secops_agent.brokers.base import HOLD_S
 from secops_agent.brokers.clients import client_for
-from secops_agent.brokers.consumer import StreamConsumer
+from secops_agent.brokers.worker import StreamConsumer
 from tests.databases import Database
 from tests.secops.brokers.servers import SERVERS, TOPIC, BrokerServer
 

@@ -198,7 +198,7 @@ async def _take_and_die(config: Any) -> int:
 def test_consumer_stops_where_dead_letters_pile_up(
     server: BrokerServer, consuming: Consuming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("secops_agent.brokers.consumer.MOST_DEAD", 2)
+    monkeypatch.setattr("secops_agent.brokers.worker.MOST_DEAD", 2)
     config = configure(server)
     server.publish([b"bad", b"worse"])
 

@@ -9,14 +9,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from django.db.models import Sum
 
 from bifang.core.configs import save
 from secops_agent.brokers.storing import TOGETHER
 from secops_agent.models import (
     Alert,
     AlertEvent,
-    AlertTally,
     Asset,
     BrokerConsumer,
     BrokerLetter,
@@ -26,7 +24,6 @@ from secops_agent.models import (
     Uncompared,
     Vulnerability,
 )
-from secops_agent.services.alerts import tallies
 from secops_agent.services.intake import comparisons
 from tests.acceptance.processes import MANAGE, Started, clean_environment, run, uncounted
 from tests.databases import Database
@@ -142,9 +139,6 @@ def test_a_large_document_that_kills_interrupt_is_there_once(
     assert Finding.objects.filter(source="bifang").count() == 60 * 8
     assert (Alert.objects.count(), AlertEvent.objects.count()) == (ALERTS, ALERTS)
     assert set(Alert.objects.values_list("count", flat=True)) == {1}
-    tallies.compact()
-    counted = AlertTally.objects.filter(dimension="severity", span="d").aggregate(Sum("count"))
-    assert counted == {"count__sum": ALERTS}
     assert not BrokerLetter.objects.exists()
 
 

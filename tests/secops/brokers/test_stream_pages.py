@@ -92,6 +92,7 @@ def test_source_of_a_long_name_is_its_own() -> None:
     assert len(first) <= 60
 
 
+@pytest.mark.slow
 def test_list_shows_how_a_stream_stands() -> None:
     config, root = stream(), superuser()
     page = reverse("admin:core_systemconfig_changelist")
@@ -134,6 +135,7 @@ def act(client: Client, action: str, *letters: BrokerLetter, agreed: bool = True
     return text_of(client.post(page, data | ({"agreed": "1"} if agreed else {}), follow=True))
 
 
+@pytest.mark.slow
 def test_dead_letters_are_tried_again_or_dropped_by_analysts() -> None:
     config = stream(format="falco")
     good, bad, cut = letter(config, alert("补上的"), "1-0"), letter(config, b"bad", "2-0"), None
@@ -294,6 +296,7 @@ def test_number_that_is_no_time_stops_nobody(server: RedisServer, consuming: Con
     assert not Alert.objects.filter(last_seen__gt=timezone.now()).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "why"),
     [

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from tests.secops.eval.estate import Measured, configure, open_estate, read_environment, read_installed
@@ -54,6 +55,7 @@ def _parsed(argv: Sequence[str]) -> Any:
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="模型重复几遍，给出波动范围")
     parser.add_argument("--seconds", type=int, default=0, metavar="N", help="一题最多用多久（很慢的模型）")
     parser.add_argument("--only", choices=("questions", "must-not", "injection"), action="append", default=[])
+    parser.add_argument("--json", default="", metavar="FILE", help="评分表写进这个文件")
     parser.add_argument("--verbose", action="store_true", help="逐题打印回答")
     return parser.parse_args(argv)
 
@@ -68,24 +70,27 @@ def _without_model(argv: Sequence[str]) -> list[str]:
 
 
 def _evaluate(args: Any, measured: Measured | None) -> int:
+    from tests.secops.eval.scorecard import page, scorecard
     from tests.secops.eval.table import HEAD, told_when
 
-    print(f"{told_when()}\n")
-    lines, good = list[str](), True
+    print(f"{(when := told_when())}\n")
+    rows, good = list[Any](), True
     for each in [None, measured] if measured else [None]:
         found, fine = asyncio.run(_measure(args, each))
-        lines, good = [*lines, *found], good and fine
-    if measured is None:
-        print("没有给出模型，只测了离线模式（见 docs/evaluation.md）。")
-    print("\n".join(["", *HEAD, *lines]))
+        rows, good = [*rows, *found], good and fine
+    card = scorecard(when, rows, measured.name if measured else "")
+    print("\n".join(["", *HEAD, *(row.line() for row in rows if row.scores), "", *page(card)]))
+    if args.json:
+        Path(args.json).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return 0 if good else 1
 
 
-async def _measure(args: Any, measured: Measured | None) -> tuple[list[str], bool]:
+async def _measure(args: Any, measured: Measured | None) -> tuple[list[Any], bool]:
     from bifang.core import db
-    from secops_agent.agent.limits import TurnLimits
+    from secops_agent.agent.turn.limits import TurnLimits
     from tests.secops.eval.chat import Chat
     from tests.secops.eval.injections import measure_injections
+    from tests.secops.eval.table import Row
 
     options: dict[str, Any] = {
         "grammar_first": not args.grammar_off,
@@ -96,46 +101,47 @@ async def _measure(args: Any, measured: Measured | None) -> tuple[list[str], boo
     chat = Chat(await db.call(configure, measured), **options)
     wanted = args.only or ["questions", "must-not", *(["injection"] if measured else [])]
     try:
-        lines, good = await _sets(args, measured, chat, [one for one in wanted if one != "injection"])
+        rows, good = await _sets(args, measured, chat, [one for one in wanted if one != "injection"])
         if measured and "injection" in wanted:
-            good = await measure_injections(chat, args.sample or 24, _tell(args)) and good
-        return lines, good
+            told, safe = await measure_injections(chat, args.sample or 24, _tell(args))
+            rows, good = [*rows, Row(measured.name, "注入", told=told)], good and safe
+        return rows, good
     finally:
         await chat.close()
 
 
 async def _sets(
     args: Any, measured: Measured | None, chat: Any, wanted: Sequence[str]
-) -> tuple[list[str], bool]:
+) -> tuple[list[Any], bool]:
     from tests.secops.eval.scoring import read_must_not, read_questions, run, sample
     from tests.secops.eval.table import Row
 
     name = measured.name if measured else OFFLINE
     alone = measured is not None and args.grammar_off
-    lines, good = list[str](), True
+    rows, good = list[Any](), True
     for each in wanted:
         questions = read_questions() if each == "questions" else read_must_not()
         questions = [one for one in questions if not (alone and one.acts)]
         chosen = sample(questions, args.sample) if measured else questions
         runs = [await run(chosen, chat, _tell(args)) for _ in range(args.repeat if measured else 1)]
-        row = Row(_row_name(name, alone, each), runs)
+        row = Row(_mode(name, alone), "不可执行的话" if each == "must-not" else "提问", runs)
         need = 1.0 if each != "questions" else REQUIRED[_demand(measured, alone)]
         share = min(row.right) if each != "questions" or not measured else min(row.good)
         good = good and share >= need and not row.wrong_actions and not row.invented
-        lines.append(row.line())
+        rows.append(row)
         print(
             f"{row.name}：{share:.1%}（要求 {need:.0%}），误操作 {row.wrong_actions}，未标注的编造 {row.invented}",
             flush=True,
         )
-    return lines, good
+    return rows, good
 
 
 def _demand(measured: Measured | None, alone: bool) -> str:
     return "offline" if measured is None else "model alone" if alone else "model"
 
 
-def _row_name(name: str, alone: bool, each: str) -> str:
-    return f"{name}{'，不先按语法查询' if alone else ''}{'（不可执行的话）' if each == 'must-not' else ''}"
+def _mode(name: str, alone: bool) -> str:
+    return f"{name}，不先按语法查询" if alone else name
 
 
 def _tell(args: Any) -> Callable[[Any], None]:

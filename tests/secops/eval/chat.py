@@ -7,13 +7,13 @@ from typing import Any
 
 from bifang.channels import inbox
 from bifang.channels.consumer import Silent
-from bifang.channels.inbox import Finished, claim, finish
+from bifang.channels.inbox import claim, finish
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from dingtalk_integration.handlers.chat import ChatTurns
-from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.service import Agent, Talk
+from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.models import Action, History, Proposal, ScheduledTask, ShiftSwap, Silence, TurnUsage
 
 CORP = "corp-eval"
@@ -86,7 +86,7 @@ class Chat:
         self._agent.outcome, start = None, time.perf_counter()
         result = await self._turns.handle(turn, Silent())
         seconds = time.perf_counter() - start
-        assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
+        assert await db.call(finish, [(turn, result)]) == [True]
         proposed, done, spent = await db.call(_left, turn.inbox_id)
         told = "\n\n".join(reply.text for reply in result.replies if reply.target is None)
         return Answered(told, self._agent.outcome, proposed, done - before, seconds, spent)

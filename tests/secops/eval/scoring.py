@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from secops_agent.agent.grounding import mark_unbacked
-from secops_agent.agent.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.policy import for_readers
-from secops_agent.agent.verification import mark_unknown
+from secops_agent.agent.turn.grounding import Sources, check
+from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.llm.offline import ACTION_TOOLS
 from tests.secops.eval.chat import Answered, Chat
 
@@ -146,7 +145,9 @@ def calls_of(answered: Answered) -> list[Call]:
         if _is_shown(run, answered)
     ]
     offer = outcome.offer
-    return shown or ([Call(offer.tool, dict(offer.arguments), "offer")] if offer else [])
+    return shown or (
+        [Call(each.tool, dict(each.arguments), "offer") for each in offer.actions] if offer else []
+    )
 
 
 def _is_shown(run: ToolRun, answered: Answered) -> bool:
@@ -205,7 +206,8 @@ def invented_in(question: Question, answered: Answered) -> Iterator[str]:
         outcome.notice,
         *(part for run in outcome.tool_runs for part in (run.result.query, run.result.text)),
     ]
-    if mark_unbacked(mark_unknown(words, sources), sources) != words:
+    fields = [field for run in outcome.tool_runs for field in run.result.fields]
+    if check(words, Sources((), tuple(sources), tuple(fields))) != words:
         yield "未标注的地址、主机或数量"
     told = "\n".join(sources).replace(",", "")
     for match in _FIGURE.finditer(_MARKED.sub("", words)):

@@ -2,8 +2,8 @@
 
 import os
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -17,10 +17,28 @@ HEAD: Final = (
 
 @dataclass(frozen=True)
 class Row:
-    """One model over one set, measured once or several times."""
+    """One model over one set, measured once or several times. ``told``: what was measured without scores."""
 
-    name: str
-    runs: Sequence[Sequence[Score]]
+    mode: str
+    set: str
+    runs: Sequence[Sequence[Score]] = ()
+    told: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.mode if self.set == "提问" else f"{self.mode}（{self.set}）"
+
+    @property
+    def size(self) -> int:
+        """Sentences of one run."""
+        return len(self.runs[0]) if self.runs else self.told.get("数", 0)
+
+    def measures(self) -> dict[str, float | int]:
+        """Name → a share (0.0 to 1.0) or a count, for the scorecard."""
+        if not self.runs:
+            return {name: value for name, value in self.told.items() if name != "数"}
+        shares = {"工具与参数": statistics.fmean(self.right_calls), "全部正确": statistics.fmean(self.right)}
+        return {**shares, "未标注的编造": self.invented, "误操作": self.wrong_actions}
 
     @property
     def right_calls(self) -> list[float]:

@@ -54,6 +54,7 @@ def test_products_times_parts_are_not_multiplied_out() -> None:
     assert "产品超过 5000 个" in reason
 
 
+@pytest.mark.slow
 def test_advisories_of_one_package_are_grouped_once() -> None:
     """A chain of aliases and as many strangers; in n² steps it would take minutes."""
     chain = [{"id": f"X{n}", "aliases": [f"X{n + 1}"]} for n in range(12_000, 0, -1)]

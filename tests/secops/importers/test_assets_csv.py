@@ -75,7 +75,7 @@ def test_assets_of_other_types() -> None:
 def test_assets_unknown_columns_are_named_once() -> None:
     items = read("assets_csv", "主机名,IP,采购单号,保修期\nweb-01,10.0.0.5,1,2\ndb-02,10.0.0.6,3,4\n")
     assert len(of(items, AssetRecord)) == 2
-    assert rejected(items) == [("表头", "不认识的列已略过：采购单号、保修期。其余列照常导入。")]
+    assert rejected(items) == [("表头", "没有用到的列：采购单号、保修期。其余列照常导入。")]
 
 
 def test_assets_broken_rows_are_rejected_with_their_line() -> None:

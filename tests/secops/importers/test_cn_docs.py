@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from secops_agent.importers import registry
-from secops_agent.importers.table_importer import TableImporter
+from secops_agent.importers.values.table_importer import TableImporter
 from secops_agent.services.records import AlertRecord
 
 from .reading_aid import of, read, source_of
@@ -32,5 +32,5 @@ def test_every_table_importer_has_a_sample() -> None:
 
 
 def test_documented_module_is_the_real_one() -> None:
-    module = (ROOT / "secops_agent/importers/safeline.py").read_text()
+    module = (ROOT / "secops_agent/importers/formats/china/safeline.py").read_text()
     assert f"```python\n{module}```" in (ROOT / "docs/importers.md").read_text()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import BrokenRecord, Options
-from secops_agent.importers.table_importer import TableImporter
+from secops_agent.importers.values.table_importer import TableImporter
 from secops_agent.services.records import AlertRecord, Indicator, Key
 
 from . import cn_samples as samples
@@ -184,6 +184,7 @@ def test_one_record_that_is_none_is_a_broken_record(value: Any) -> None:
             importer.read(value, Options())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize("shape", FILES)

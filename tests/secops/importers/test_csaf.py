@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from bifang.core.errors import InvalidInput
-from secops_agent.importers import csaf_products, registry
+from secops_agent.importers import registry
 from secops_agent.importers.base import Options
+from secops_agent.importers.formats.intelligence import csaf_products
 from secops_agent.services.records import AssetRecord, Key, VexRecord, VulnerabilityRecord
 
 from .reading_aid import of, read, rejected, source_of

@@ -10,6 +10,7 @@ from .reading_aid import of, read, rejected
 ALERT = '{"title": "甲", "severity": "high", "rule_id": "r", "occurred_at": "2026-11-20T08:00:00Z"}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nothing", ["{}", "null", "[]", '""'])
 def test_empty_elements_are_one_rejection_and_cost_nothing_behind_them(nothing: str) -> None:
     many = ",".join([nothing] * 30_000)

@@ -49,6 +49,7 @@ def test_epss_refuses_another_table() -> None:
         read("epss", "主机名,IP\nweb-01,10.0.0.5\n")
 
 
+@pytest.mark.slow
 def test_epss_large_file_is_streamed_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "epss.csv.gz"
     rows = "".join(f"CVE-2026-{number},0.00043,0.12345\n" for number in range(10_000, 40_000))

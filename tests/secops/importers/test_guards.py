@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import ImportLimits, Options, Source
-from secops_agent.importers.reading import csv_rows, json_lines, json_values
+from secops_agent.importers.reading.documents import csv_rows, json_lines, json_values
 from secops_agent.services.records import FindingRecord, Rejected, ScanRecord, VulnerabilityRecord
 
 from .reading_aid import of, read, rejected, source_of
@@ -116,6 +116,7 @@ def test_truncated_report_whose_subject_is_lost_is_an_error() -> None:
         read("grype", cut_short(GRYPE, '"userInput"'))
 
 
+@pytest.mark.slow
 def test_truncated_gzip_keeps_what_came_before_the_break() -> None:
     lines = "".join(
         json.dumps(ADVISORY | {"id": f"GHSA-aaaa-bbbb-{n:04}", "aliases": []}) + "\n" for n in range(5000)
@@ -192,6 +193,7 @@ ENDLESS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ENDLESS))
 def test_endless_record_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="一条记录超过 500000 字节"):
@@ -253,6 +255,7 @@ def grype_of(count: int) -> Iterator[bytes]:
     yield b'], "source": {"type": "directory", "target": "/srv/x"}}'
 
 
+@pytest.mark.slow
 def test_large_report_is_streamed_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.json.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:
@@ -290,6 +293,7 @@ def spoilt(value: Any, draw: Any) -> Any:
     return draw(JSON)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize("name", sorted(SHAPES))
@@ -300,6 +304,7 @@ def test_spoilt_report_never_raises_anything_else(name: str, data: st.DataObject
             hash(item)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize(
@@ -314,6 +319,7 @@ def test_spoilt_xml_never_raises_anything_else(name: str, written: str, data: st
             hash(item)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, database=None)
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_random_bytes_never_raise_anything_else(data: bytes) -> None:
@@ -322,6 +328,7 @@ def test_random_bytes_never_raise_anything_else(data: bytes) -> None:
             list(registry.parse(name, Source.from_bytes(data)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["", "name,ip\n"])
 def test_endless_blank_lines_end_early(head: str) -> None:
     packed = gzip.compress((head + "\n" * (24 << 20)).encode())

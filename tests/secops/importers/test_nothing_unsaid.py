@@ -98,6 +98,7 @@ def test_every_format_has_a_sample() -> None:
     assert every == set(registry.NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", JSON)
 def test_no_element_is_lost_unsaid(shape: str) -> None:
     name, sample = JSON[shape]
@@ -109,6 +110,7 @@ def test_no_element_is_lost_unsaid(shape: str) -> None:
             assert records(name, more)[1] - refused, (place, nothing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", JSON)
 def test_no_container_of_another_kind_is_passed_over(shape: str) -> None:
     name, sample = JSON[shape]
@@ -164,6 +166,7 @@ def test_a_scan_that_found_nothing_is_no_fault(name: str, value: Any) -> None:
     assert rejected(read(name, json.dumps(value))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -7,7 +7,7 @@ import pytest
 
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options
-from secops_agent.importers.openvex import VEX_REASONS
+from secops_agent.importers.formats.intelligence.openvex import VEX_REASONS
 from secops_agent.models.choices import VexJustification, VexStatus
 from secops_agent.services.records import AssetRecord, Key, VexRecord
 

@@ -27,12 +27,14 @@ def test_much_that_says_nothing_is_not_read_to_its_end() -> None:
         read("trivy", idle, HASTE, packed=True)
 
 
+@pytest.mark.slow
 def test_much_that_says_something_is() -> None:
     rows = "\n".join(f"CVE-2026-{number},0.9,0.9" for number in range(10_000, 110_000))
     table = f"#model_version:v1,score_date:2026-11-20T12:55:00Z\ncve,epss,percentile\n{rows}\n"
     assert len(of(read("epss", table, HASTE, packed=True), VulnerabilityRecord)) == 100_000
 
 
+@pytest.mark.slow
 def test_a_record_is_not_much_larger_than_its_packed_file() -> None:
     bomb = json.dumps(vex_document(SAID | {"a": "@"})).replace('"@"', EMPTY)
     with pytest.raises(InvalidInput, match="一条记录超过"):
@@ -43,12 +45,14 @@ def test_a_record_is_not_much_larger_than_its_packed_file() -> None:
     assert "超过" not in rejected(read("nuclei", lines))[0][1]
 
 
+@pytest.mark.slow
 def test_the_records_of_a_packed_file_are_not_one() -> None:
     parts = [{"type": "library", "name": f"part-{number}", "version": "1" * 40} for number in range(40_000)]
     items = read("cyclonedx", BOM | {"components": parts}, packed=True)
     assert len(of(items, ComponentRecord)) == len(parts)
 
 
+@pytest.mark.slow
 def test_long_records_are_worth_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two looks at the clock a quarter of a MiB is read; here that always takes a fiftieth of a second."""
     lines = "\n".join(json.dumps(V3 | {"response": "x" * MIB, "host": f"h{number}"}) for number in range(16))

@@ -135,6 +135,7 @@ def test_suricata_refuses_another_tool() -> None:
         read("suricata", {"rule": "x", "priority": "Notice", "output": "", "output_fields": {}, "time": ""})
 
 
+@pytest.mark.slow
 def test_suricata_large_log_is_streamed_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "eve.json.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:

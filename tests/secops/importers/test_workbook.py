@@ -108,6 +108,7 @@ def test_a_part_that_lies_about_its_size_is_refused() -> None:
         registry.detect(source_of(bytes(body)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -128,12 +129,14 @@ def test_a_small_file_does_not_become_large(text: str) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_strings_that_nobody_counts_are_refused() -> None:
     body = parts({"s": sheet()}) | {"xl/sharedStrings.xml": f"<sst>{'<si/>' * 300_000}</sst>"}
     with pytest.raises(InvalidInput, match="段"):
         read("assets_csv", archive(body))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [10_001, 120_000], ids=["listed", "not even listed"])
 def test_an_archive_of_very_many_files_costs_little(count: int) -> None:
     """Each costs a few hundred bytes as soon as the directory is read, and 47 in the file."""

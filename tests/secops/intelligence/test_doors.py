@@ -43,6 +43,7 @@ def form(**values: Any) -> dict[str, Any]:
     return plain | {"severities": ["low"], "expires_at_0": "", "expires_at_1": ""} | values
 
 
+@pytest.mark.slow
 def test_the_alert_page_and_the_lists_say_what_a_list_says() -> None:
     client = at_desk(Role.ANALYST)
     store(LISTED)
@@ -104,6 +105,7 @@ def test_an_analyst_may_not_switch_on_what_covers_grave_alerts() -> None:
     assert viewer.get(reverse("admin:secops_agent_suppressionrule_changelist")).status_code == 403
 
 
+@pytest.mark.slow
 def test_the_api_tries_makes_changes_and_ends_rules() -> None:
     store(alert("一", severity="low"))
     client = owned(Role.ANALYST)

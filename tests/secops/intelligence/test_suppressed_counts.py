@@ -31,6 +31,7 @@ def day(database):
     return Period("daily", now - timedelta(hours=1), now + timedelta(hours=1))
 
 
+@pytest.mark.slow
 def test_reports_count_what_people_closed_and_name_the_rest(day):
     found = count_alerts(day)
     assert (found.closed, found.suppressed) == ((("high", 1),), 12)

@@ -52,6 +52,7 @@ def suppressed():
     )
 
 
+@pytest.mark.slow
 def test_what_a_rule_covers_is_kept_and_counted_and_nobody_is_told(database):
     stage.configure()
     stage.rule(severities=[])
@@ -217,3 +218,16 @@ def test_a_rule_that_suppressed_something_is_not_deleted(database):
         rules.delete_suppression(rule, SYSTEM)
     Alert.objects.all().delete()
     rules.delete_suppression(rule, SYSTEM)
+
+
+def test_the_name_of_an_asset_is_no_condition():
+    with pytest.raises((EntryFaults, InvalidInput), match="assets"):
+        rules.read_suppression(SCANS | {"assets": ["lab-01"]})
+
+
+@pytest.mark.parametrize("beside", [{}, {"severities": ["low"]}])
+def test_conditions_in_a_part_of_their_own_are_refused(beside):
+    """``assets`` in it would else be a condition after all, or be dropped without a word."""
+    plain = {name: SCANS[name] for name in ("name", "reason")}
+    with pytest.raises(EntryFaults, match="直接写在规则里"):
+        rules.read_suppression(plain | beside | {"conditions": {"assets": ["lab-01"]}})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from secops_agent.services.intelligence.values import Unusable, prefix_of, read, spellings
+from secops_agent.services.records.indicators import Unusable, prefix_of, read, spellings
 
 
 @pytest.mark.parametrize(

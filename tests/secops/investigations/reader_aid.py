@@ -8,7 +8,7 @@ from typing import Any
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
-from secops_agent.agent.second_looks import SecondLooks
+from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.llm.types import Request
 from secops_agent.models import SecondLook
 from secops_agent.services.investigations import work

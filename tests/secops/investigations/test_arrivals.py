@@ -8,10 +8,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from bifang.channels import claims
 from bifang.core import db
-from secops_agent.agent.announcer import Announcer
+from secops_agent.agent.background.announcer import Announcer
 from secops_agent.models import Alert, AlertMessage, Investigation, InvestigationReplay
-from secops_agent.services.investigations import replays, work
+from secops_agent.services.investigations import dossiers, replays, work
 from secops_agent.services.investigations.replays import RuleRecord
 from tests.secops.inventory_aid import alert, host, store
 from tests.secops.notifications import stage
@@ -28,9 +29,10 @@ def waiting() -> list[int]:
 
 def lapse() -> None:
     """The lease of whoever had it is over."""
-    Investigation.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    Investigation.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 
 
+@pytest.mark.slow
 def test_grave_new_alerts_are_queued_once_a_group_and_others_not(settings):
     first = arrive("a")
     arrive("b")  # the same rule and asset
@@ -43,6 +45,30 @@ def test_grave_new_alerts_are_queued_once_a_group_and_others_not(settings):
     settings.INVESTIGATED = frozenset()
     arrive("f", rule_name="又一条")
     assert len(waiting()) == 2
+
+
+def test_long_one_is_held_while_it_goes_on(monkeypatch):
+    """The lease would be over before each check: nobody else comes to have it."""
+    arrive("a")
+    row, taken = Investigation.objects.get(), []
+
+    class Slow:
+        def __init__(self, check):
+            self._check = check
+
+        def __getattr__(self, name):
+            return getattr(self._check, name)
+
+        def look(self, subject):
+            taken.append(claims.release_expired(Investigation))
+            found = self._check.look(subject)
+            lapse()
+            return found
+
+    monkeypatch.setattr(dossiers, "CHECKS", [Slow(check) for check in dossiers.CHECKS])
+    work.step(0.01)
+    row.refresh_from_db()
+    assert (row.state, row.attempts, sum(taken)) == ("done", 1, 0)
 
 
 def test_alert_that_becomes_grave_is_queued():
@@ -73,7 +99,7 @@ def test_no_more_than_the_budget_of_a_day(settings):
 
 def test_worker_that_dies_leaves_it_to_another_and_its_late_result_counts_nothing(monkeypatch):
     pk = arrive("a").pk
-    dead = work._claim(timezone.now())
+    dead = work._claim()
     assert dead is not None
     assert work.step() == 0  # it is somebody's
     lapse()
@@ -97,6 +123,7 @@ def test_what_keeps_failing_ends_and_says_so(monkeypatch):
     assert work.step() == 0
 
 
+@pytest.mark.slow
 def test_first_message_says_what_was_found_and_a_later_finding_follows_it_up():
     stage.configure()
     stage.rule()

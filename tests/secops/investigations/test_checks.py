@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases]
 LOG4J = {"title": "JNDI", "rule_name": "Log4j JNDI 注入"}
 
 
+@pytest.mark.slow
 def test_every_statement_about_a_record_names_one_that_exists():
     store(component(WEB), flaw(kev=None, epss=0.9, affected=(log4j_range(),)))
     runbooks.save("Log4j JNDI 处置", "先隔离", ("log4j",), ("T1190",), ACTOR)
@@ -123,6 +124,7 @@ def test_facts_of_another_version_are_left_out_and_named():
     assert read.facts["occurrences"].count == 1
 
 
+@pytest.mark.slow
 def test_number_of_queries_does_not_grow_with_the_estate():
     row = arrive("now", indicators=(STRANGER,))
     costs = []

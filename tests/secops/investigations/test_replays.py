@@ -6,7 +6,7 @@ from django.core.management import call_command
 from secops_agent.models import Investigation, InvestigationReplay
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
-from secops_agent.services.investigations import opinions, replays, work
+from secops_agent.services.investigations import feedback, replays, work
 from secops_agent.services.investigations.checks.base import Signal
 from secops_agent.services.investigations.noise import noisy_rules
 from secops_agent.services.investigations.replays import RuleRecord
@@ -23,6 +23,7 @@ def suggest(*names: str) -> tuple[str, str]:
     return found.verdict, found.confidence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "verdict"),
     [
@@ -69,6 +70,7 @@ def test_rule_that_shows_nothing_says_what_it_lacks(changes, lacking):
     assert record.has_earned is (not lacking)
 
 
+@pytest.mark.slow
 def test_history_is_compared_by_what_was_known_when_each_alert_came():
     past("true_positive", 8, ago=100)
     found = replays.run()
@@ -79,6 +81,7 @@ def test_history_is_compared_by_what_was_known_when_each_alert_came():
     assert found == "对照 8 条：一致 50%，真实攻击认出 50%，证据不足 4 条"
 
 
+@pytest.mark.slow
 def test_what_was_found_on_arrival_counts_as_it_was_then():
     row = arrive("now")
     work.step()
@@ -108,19 +111,21 @@ def test_empty_history_is_unmeasured(capsys):
     assert InvestigationReplay.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_opinions_are_kept_once_a_person_and_counted_by_rule():
     row = arrive("now")
     with pytest.raises(NotFound):
-        opinions.give(row.pk, LI, useful=True)
+        feedback.give(row.pk, LI, useful=True)
     work.step()
-    opinions.give(row.pk, LI, useful=True)
-    opinions.give(row.pk, LI, useful=False, reason="没看同网段")
+    feedback.give(row.pk, LI, useful=True)
+    feedback.give(row.pk, LI, useful=False, reason="没看同网段")
     judge(row, "false_positive")
     replays.run()
     (rule,) = replays.latest().rules
     assert (rule.useful, rule.useless) == (0, 1)
 
 
+@pytest.mark.slow
 def test_noisy_rules_get_a_proposal_each():
     past("false_positive", 12, ago=48)
     past("true_positive", 12, ago=48, rule_name="真的")

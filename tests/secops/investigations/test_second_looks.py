@@ -38,6 +38,7 @@ def said(row: SecondLook) -> list[str]:
     return [each.text for each in looks.statements_of(row)]
 
 
+@pytest.mark.slow
 def test_sentences_with_evidence_are_kept_with_links_and_the_suggestion_stays() -> None:
     configure_model()
     past("false_positive", 5)
@@ -67,6 +68,7 @@ def test_sentences_with_evidence_are_kept_with_links_and_the_suggestion_stays() 
     assert (row.investigation.verdict, row.investigation.confidence) == ("false_positive", "medium")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sentence",
     [
@@ -91,6 +93,7 @@ def test_what_no_evidence_bears_out_is_dropped(sentence: str) -> None:
     assert (row.dropped, row.verdict) == (1, "")
 
 
+@pytest.mark.slow
 def test_obedient_model_moves_neither_the_suggestion_nor_its_leaning(settings: Any) -> None:
     """It does whatever an alert says: cites everything, declares it harmless."""
     configure_model()
@@ -115,6 +118,7 @@ def test_obedient_model_moves_neither_the_suggestion_nor_its_leaning(settings: A
     assert not Proposal.objects.exists()
 
 
+@pytest.mark.slow
 def test_alert_text_stands_in_the_fence_and_private_fields_nowhere() -> None:
     configure_model()
     accounts = (Indicator("account", "zhangsan"), Indicator("email", "z@corp.cn"))
@@ -134,6 +138,7 @@ def test_alert_text_stands_in_the_fence_and_private_fields_nowhere() -> None:
     assert "判为误报" not in system.content
 
 
+@pytest.mark.slow
 def test_model_reads_a_few_tools_and_cites_them_but_proposes_nothing() -> None:
     configure_model()
     row = arrive("now", indicators=(STRANGER,))
@@ -164,6 +169,7 @@ def test_model_reads_a_few_tools_and_cites_them_but_proposes_nothing() -> None:
     assert Investigation.objects.filter(trigger="asked").count() == 0
 
 
+@pytest.mark.slow
 def test_model_that_is_down_leaves_the_checks_and_says_so(settings: Any, tmp_path: Path) -> None:
     serve_plain_static(settings, tmp_path)
     configure_model()
@@ -177,6 +183,7 @@ def test_model_that_is_down_leaves_the_checks_and_says_so(settings: Any, tmp_pat
     assert AuditRecord.objects.filter(what="模型读调查", subject=f"alert:{row.pk}").count() == 1
 
 
+@pytest.mark.slow
 def test_answer_out_of_form_is_not_used() -> None:
     configure_model()
     arrive("now")
@@ -184,6 +191,7 @@ def test_answer_out_of_form_is_not_used() -> None:
     assert (found.words, found.note) == ([], "模型的回答没有一句有依据，没有采用")
 
 
+@pytest.mark.slow
 def test_budgets_switch_and_setting_keep_the_model_from_reading(settings: Any) -> None:
     robot = configure_model(daily_tokens=100)
     fine = Scripted(lambda request: "总结：web-01 有告警 [2]", usage=Usage(90, 20, 0))
@@ -221,6 +229,7 @@ def test_named_configuration_reads_and_without_any_nothing_is_queued(settings: A
     assert "别的" in looks.why_unread()
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_worker_that_dies_leaves_it_to_another_and_its_late_words_count_nothing() -> None:
     configure_model()
@@ -229,24 +238,26 @@ def test_worker_that_dies_leaves_it_to_another_and_its_late_words_count_nothing(
     dead = looks.claim()
     assert dead is not None
     assert looks.claim() is None
-    SecondLook.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    SecondLook.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     done = look_again(Scripted(lambda request: "总结：web-01 有告警 [2]"))
     assert (done.state, done.attempts) == ("done", 2)
     assert not looks.finish(dead, (), looks.ModelReading(note="迟到"))
     assert SecondLook.objects.get().note == ""
 
 
+@pytest.mark.slow
 def test_what_keeps_failing_ends_and_says_so(monkeypatch: Any) -> None:
     configure_model()
     arrive("a")
     monkeypatch.setattr(looks, "gather", lambda row: 1 / 0)
     for _ in range(looks.ATTEMPTS + 1):
         row = look_again()
-        SecondLook.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+        SecondLook.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     row.refresh_from_db()
     assert (row.state, row.note) == ("failed", looks.UNFINISHED)
 
 
+@pytest.mark.slow
 def test_message_does_not_wait_and_a_card_is_changed_later() -> None:
     from bifang.channels.models import OutboxRow
 
@@ -258,26 +269,30 @@ def test_message_does_not_wait_and_a_card_is_changed_later() -> None:
     assert len(stage.told()) == 1
     assert "- 模型：" not in stage.told()[0]
     OutboxRow.objects.update(route="card")
-    AlertMessage.objects.update(sent_at=timezone.now() - timedelta(minutes=5))
+    past = timezone.now() - timedelta(minutes=5)
     look_again(Scripted(lambda request: "总结：web-01 又报了一次 [2]\n结论：真实攻击"))
+    AlertMessage.objects.update(sent_at=past, due_at=past)
     stage.announce()
     assert len(stage.told()) == 2
     assert "- 模型：web-01 又报了一次" in stage.told()[1]
-    assert "真实攻击" not in stage.told()[1].split("回复（")[0]
+    assert "真实攻击" not in stage.told()[1]
 
 
+@pytest.mark.slow
 def test_message_that_is_no_card_is_not_sent_again_for_it() -> None:
     configure_model()
     stage.rule()
     arrive("a")
     work.step()
     stage.announce()
-    AlertMessage.objects.update(sent_at=timezone.now() - timedelta(minutes=5))
+    past = timezone.now() - timedelta(minutes=5)
     look_again(Scripted(lambda request: "总结：web-01 又报了一次 [2]"))
+    AlertMessage.objects.update(sent_at=past, due_at=past)
     stage.announce()
     assert len(stage.told()) == 1
 
 
+@pytest.mark.slow
 def test_page_shows_whose_words_they_are_and_asks_anew(settings: Any, tmp_path: Path) -> None:
     serve_plain_static(settings, tmp_path)
     configure_model()

@@ -63,6 +63,7 @@ def fault(code: int, status: int = 200) -> Any:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
@@ -104,6 +105,7 @@ def test_a_server_that_lists_another_tool_at_the_last_moment_is_not_called() -> 
     assert "刚刚改了工具" in action.result
 
 
+@pytest.mark.slow
 def test_what_cannot_be_looked_at_afterwards_is_done_and_says_so() -> None:
     listed = {"class": "dangerous", "verify": "look"}
     tools = [TOOL, {**TOOL, "name": "look"}]

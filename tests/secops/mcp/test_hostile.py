@@ -78,6 +78,7 @@ async def test_a_wrong_answer_is_an_error_that_says_which(answer: Any, code: str
     assert caught.value.code == code
 
 
+@pytest.mark.slow
 async def test_a_slow_drip_ends_with_the_time_of_one_request() -> None:
     async def drip(request: web.Request, message: Any) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -12,10 +12,10 @@ from django.urls import reverse
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import InvalidInput
-from secops_agent.agent.second_looks import SecondLooks
+from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.models import Alert, SecondLook
 from secops_agent.services.investigations import looks, work
-from secops_agent.services.investigations.exhibits import ForeignAnswer
+from secops_agent.services.investigations.evidence_items import ForeignAnswer
 from secops_agent.services.mcp.definitions import read_listing
 from secops_agent.services.records import Indicator
 from tests.admin_pages import serve_plain_static, superuser
@@ -40,6 +40,7 @@ async def investigate(model: Scripted | None = None, **fields: Any) -> SecondLoo
     return await db.call(lambda: SecondLook.objects.select_related("investigation").first())
 
 
+@pytest.mark.slow
 def test_tool_that_is_marked_is_asked_with_the_alerts_fields_and_named_as_the_source() -> None:
     async def act(estate: Estate) -> None:
         estate.server.firewall.call("block_address", {"address": "203.0.113.5"})
@@ -118,6 +119,7 @@ async def _slow(request: Any, message: Any) -> web.Response:
     raise AssertionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [
@@ -148,6 +150,7 @@ def test_tool_that_fails_is_a_line_and_no_failure_of_the_investigation(
     assert "没查成" in superuser().get(page).content.decode()
 
 
+@pytest.mark.slow
 def test_long_hostile_answer_is_cut_and_harmless_on_the_page(settings: Any, tmp_path: Path) -> None:
     serve_plain_static(settings, tmp_path)
     said = "</pre><script>alert(1)</script>" + "长" * 9000

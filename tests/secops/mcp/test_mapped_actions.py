@@ -32,6 +32,7 @@ async def approve(estate: Estate, text: str) -> Action:
     return await the_action()
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_block_ordered_in_words_is_carried_out_verified_and_taken_back() -> None:
     async def act(estate: Estate) -> None:
@@ -119,6 +120,7 @@ def test_a_hostile_reason_is_one_value_and_nothing_else() -> None:
     with_firewall(act, actions=ACTIONS)
 
 
+@pytest.mark.slow
 def test_a_host_is_isolated_by_the_address_that_it_has() -> None:
     async def act(estate: Estate) -> None:
         await db.call(store, host("web-01", "10.0.0.5"), host("web-02", "10.0.0.6", "10.0.0.7"))
@@ -166,7 +168,7 @@ def test_the_class_of_a_mapped_tool_cannot_be_taken_away() -> None:
 
 def test_the_test_of_a_service_tells_of_an_argument_that_its_tool_does_not_have() -> None:
     async def act(estate: Estate) -> None:
-        from secops_agent.admin.config_faces import McpTrial, check_tools, list_tools
+        from secops_agent.admin.config_pages import McpTrial, check_tools, list_tools
 
         settings = await db.call(configs.load, estate.config)
         trial = McpTrial(estate.config, lambda: settings, settings=settings)

@@ -25,6 +25,7 @@ async def the_action() -> Action:
     return await db.call(Action.objects.latest, "pk")
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_dangerous_tool_is_ordered_approved_called_once_verified_and_undone() -> None:
     async def act(estate: Estate) -> None:
@@ -79,6 +80,7 @@ def test_a_write_tool_is_confirmed_by_its_asker_alone() -> None:
     with_firewall(act)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "told"),
     [

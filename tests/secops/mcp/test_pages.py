@@ -72,6 +72,7 @@ def signed_in(staff_id: str) -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_a_service_is_added_tested_and_its_tools_classed_on_pages(firewall: FirewallServer) -> None:
     root = superuser()
     given = {
@@ -115,6 +116,7 @@ def test_a_service_is_added_tested_and_its_tools_classed_on_pages(firewall: Fire
     assert len(config.params["tools"]) == 3
 
 
+@pytest.mark.slow
 def test_a_changed_tool_is_shown_with_the_difference_until_it_is_seen(firewall: FirewallServer) -> None:
     config, root = save(firewall.url), superuser()
     try_out(root, config)
@@ -135,6 +137,7 @@ def test_a_changed_tool_is_shown_with_the_difference_until_it_is_seen(firewall: 
     assert states(config)["get_rules"] == "ready"
 
 
+@pytest.mark.slow
 def test_a_tool_is_ordered_from_its_page_and_decided_by_the_usual_rules(firewall: FirewallServer) -> None:
     company()
     config = save(firewall.url)

@@ -84,7 +84,7 @@ def test_an_obedient_model_changes_nothing_whatever_results_and_descriptions_say
         assert "只有提问者自己写出完整的一行才会提交" in refused[0]
         assert f"/执行 {FIREWALL} block_address address=…" in refused[0]
         assert "没有名为「block_address」的工具" in refused[1]
-        assert "没有提交" in refused[2]
+        assert "没有列出：提问者这次没有要求它" in refused[2]
         assert "没有参数「confirm」" in refused[3]
         assert "参数「address」应为文本" in refused[4]
         assert [name for name, _ in estate.server.firewall.calls] == ["get_rules"]

@@ -50,7 +50,9 @@ async def seen(wanted: McpSettings) -> dict[str, Any]:
 
 
 def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children(recursive=True) if "leash.py" in " ".join(_line(one))]
+    return [
+        one for one in psutil.Process().children(recursive=True) if "process_guard.py" in " ".join(_line(one))
+    ]
 
 
 def _line(process: psutil.Process) -> list[str]:
@@ -66,6 +68,7 @@ def _nothing_is_left() -> Iterator[None]:
     wait_until(lambda: not children(), what="every child to be gone and reaped")
 
 
+@pytest.mark.slow
 async def test_a_server_of_the_official_sdk_is_listed_and_called() -> None:
     command = (sys.executable, str(HERE / "official.py"))
     wanted = McpSettings(7, "官方", "", command=command, timeout_s=40)
@@ -77,6 +80,7 @@ async def test_a_server_of_the_official_sdk_is_listed_and_called() -> None:
     assert "5" in read_result(found).text
 
 
+@pytest.mark.slow
 async def test_the_firewall_speaks_both_forms_of_the_protocol(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "simulators.firewall", "--stdio", "--rules", str(tmp_path / "rules"))
     wanted = McpSettings(7, "墙", "", command=command, cwd=str(ROOT), timeout_s=PATIENT)
@@ -108,6 +112,7 @@ async def test_nothing_of_our_environment_gets_to_the_program(monkeypatch: pytes
     assert (await seen(settings(cwd="/")))["cwd"] == "/"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
@@ -126,6 +131,7 @@ async def test_a_program_that_fails_is_named_with_what_it_did(mode: str, said: s
     assert "token-of-the-wall" not in caught.value.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["mute", "garbage", "hangs"])
 async def test_a_program_that_does_not_answer_costs_the_time_out(mode: str) -> None:
     with pytest.raises(RemoteError) as caught:
@@ -144,6 +150,7 @@ async def test_noise_beside_the_answers_is_passed_over_and_goes_to_the_log_only(
     assert (record.levelname, len(record.message) < 70_000) == ("DEBUG", True)
 
 
+@pytest.mark.slow
 async def test_a_program_that_stays_after_its_input_ended_is_ended() -> None:
     pid = (await seen(settings("stays")))["pid"]
     assert not psutil.pid_exists(pid)
@@ -185,14 +192,15 @@ async def test_only_so_many_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         assert "pid" in await visit(settings())
 
 
+@pytest.mark.slow
 async def test_a_visit_that_is_called_off_ends_its_program(tmp_path: Path) -> None:
     told = tmp_path / "pids"
     task = asyncio.create_task(visit(settings("offspring", str(told))))
     await eventually(lambda: told.exists() and told.read_text().count(" ") == 3)
     task.cancel()
     await asyncio.wait([task])
-    one, other, leash, home = told.read_text().split()
-    await eventually(lambda: not any(_runs(int(pid)) for pid in (one, other, leash)))
+    one, other, guard, home = told.read_text().split()
+    await eventually(lambda: not any(_runs(int(pid)) for pid in (one, other, guard)))
     await eventually(lambda: not os.path.exists(home))
 
 

@@ -49,6 +49,7 @@ def page_of(config: SystemConfig) -> str:
     return reverse("admin:core_systemconfig_change", args=[config.pk])
 
 
+@pytest.mark.slow
 def test_a_dangerous_call_is_approved_carried_out_verified_and_undone(tmp_path: Path) -> None:
     rules = tmp_path / "rules"
 

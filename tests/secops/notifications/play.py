@@ -23,7 +23,6 @@ from secops_agent.services.notifications import (
     reaching,
     silence_lines,
     silences,
-    storms,
 )
 from secops_agent.services.notifications.rules import delete_rule
 from secops_agent.services.notifications.targets import destination
@@ -42,13 +41,14 @@ ROBOT: Final = {
 }  # fmt: skip
 CHAIN: Final = [{"after_minutes": 5, "to": [{**PERSON, "staff_id": "wangwu"}]}, {"after_minutes": 10}]
 QUIET: Final = {"quiet_from": "12:00", "quiet_until": "14:00"}
+TOGETHER: Final = {"from": 3, "within_seconds": 60}  # nine of any rules
 RULES: Final[dict[str, dict[str, Any]]] = {
     "全部": {"severities": [], "targets": [GROUP, ROBOT], "on": ["new", "risen", "reopened", "sla_broken"]},
     "严重": {"severities": ["critical"], "targets": [OTHER, GROUP], "escalate": CHAIN, "repeat": 1},
     "李四": {"severities": ["critical", "high"], "targets": [PERSON], "hours": QUIET},
 }
 STEPS: Final[tuple[Callable[[], int], ...]] = (
-    announcing.step, storms.tell_storms, digests.tell_digests, silence_lines.tell_silences, deadlines.watch,
+    announcing.step, digests.tell_digests, silence_lines.tell_silences, deadlines.watch,
     reaching.note_failures, reaching.heal, escalation.step,
 )  # fmt: skip
 
@@ -98,7 +98,7 @@ class Play:
 
     def rule(self, name: str) -> None:
         """As it is written; what it told goes on."""
-        stage.rule(name=name, **RULES[name])
+        stage.rule(name=name, group=TOGETHER, **RULES[name])
 
     # What happens
 

@@ -7,7 +7,7 @@ from typing import Any
 from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
 from secops_agent.models import AlertMessage, Staff
-from secops_agent.services.notifications import announcing, escalation, reaching, storms
+from secops_agent.services.notifications import announcing, escalation, reaching
 from secops_agent.services.notifications.rules import apply_rule_entries
 
 GROUP = {"kind": "group", "config": "钉钉", "conversation_id": "cidGroup"}
@@ -36,10 +36,10 @@ def announce() -> None:
     """All steps until nothing is due."""
     while announcing.step():
         pass
-    storms.tell_storms()
     reaching.note_failures()
     reaching.heal()
-    escalation.step()
+    while escalation.step():
+        pass
 
 
 def told(conversation: str = "cidGroup") -> list[str]:

@@ -5,11 +5,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from secops_agent.agent.orders import read_order
-from secops_agent.models import Alert, Staff
+from secops_agent.agent.acting.orders import read_order
+from secops_agent.models import Alert, Investigation, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.investigations import work
+from tests.secops.demo_aid import use
 from tests.secops.inventory_aid import alert, later, store
+from tests.secops.investigations.cases import arrive, past
 
 from . import stage
 from .test_messages import age
@@ -33,10 +36,10 @@ def told_next() -> str:
 
 
 def taps(text: str) -> list[str]:
-    """What the links say, each in the words of its label, which stand in the text too."""
+    """What the links say, each in the words of its label."""
     for label, target in TAP.findall(text):
         assert unquote(target) == label
-        assert text.count(label) == 2
+        assert text.count(label) == 1
     return [label for label, _ in TAP.findall(text)]
 
 
@@ -45,6 +48,7 @@ def someone(staff_id: str = "lisi", name: str = "李四") -> tuple[Staff, Actor]
     return staff, Actor.person(staff, "dingtalk")
 
 
+@pytest.mark.slow
 def test_taps_say_what_is_carried_out_and_only_what_makes_sense_now(database):
     _, lisi = someone()
     store(alert())
@@ -57,7 +61,19 @@ def test_taps_say_what_is_carried_out_and_only_what_makes_sense_now(database):
     triage.close(pk, "benign", lisi)
     text = told_next()
     assert taps(text) == []
-    assert f"回复（群里请 @我）：重新打开 A{pk}" in text
+    assert f"回复：重新打开 A{pk}" in text
+
+
+def test_grave_alert_found_to_be_an_attack_is_no_false_positive_at_a_tap(database):
+    Staff.objects.create(staff_id="manager01", name="张三", role="admin")
+    past("true_positive", 5)
+    pk = arrive("a").pk
+    work.step()
+    assert Investigation.objects.get(alert_id=pk).verdict == "true_positive"
+    assert taps(told_next()) == [f"确认 A{pk}", f"指派给我 A{pk}", f"静默 A{pk} 1小时", f"查看 A{pk}"]
+    assert str(use("get_alert", alert_id=pk).steps[-1]) == f"确认 A{pk}"
+    Investigation.objects.update(verdict="")
+    assert str(use("get_alert", alert_id=pk).steps[-1]) == f"误报 A{pk}"
 
 
 def test_message_says_who_closed_it_with_which_verdict(database):

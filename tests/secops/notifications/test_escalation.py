@@ -38,6 +38,7 @@ def next_step():
     stage.announce()
 
 
+@pytest.mark.slow
 def test_everyone_of_a_role_is_told_once_and_nobody_above_it(people):
     for name in ("r1", "r2"):
         stage.staff(name, name, role="responder")
@@ -59,6 +60,7 @@ def test_next_in_rotation_is_the_one_after_the_present_one(people):
     assert stage.told_privately() == {("wangwu" if now.staff_id == "lisi" else "lisi"): 1}
 
 
+@pytest.mark.slow
 def test_chain_is_repeated_as_often_as_it_says_and_then_ends(people):
     stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=2)
     store(alert())
@@ -69,6 +71,7 @@ def test_chain_is_repeated_as_often_as_it_says_and_then_ends(people):
     assert Escalation.objects.get().ended == "已到最后一步"
 
 
+@pytest.mark.slow
 def test_chain_stops_when_somebody_takes_it_and_that_is_the_owner(people):
     stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=5)
     store(alert())
@@ -90,6 +93,7 @@ def _closed(row: Alert) -> int:
     return row.pk
 
 
+@pytest.mark.slow
 def test_step_without_targets_tells_administrators_and_follows_up(people):
     stage.staff("boss", "boss", role="admin")
     stage.rule(escalate=[{"after_minutes": 5}])
@@ -99,6 +103,7 @@ def test_step_without_targets_tells_administrators_and_follows_up(people):
     assert stage.told_privately() == {"boss": 1}
 
 
+@pytest.mark.slow
 def test_timeline_says_who_was_told_and_what_comes_next(people):
     stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=1)
     store(alert())
@@ -110,7 +115,7 @@ def test_timeline_says_who_was_told_and_what_comes_next(people):
         "群 cidGroup",
     ]
     (line,) = coming(found)
-    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in line
+    assert "还没有人确认就升级（严重告警 第 1 步，第 2 轮）" in line
 
 
 @pytest.mark.parametrize(
@@ -126,6 +131,7 @@ def test_wrong_chains_are_refused(people, changes, said):
         stage.rule(**changes)
 
 
+@pytest.mark.slow
 def test_unreachable_chain_is_hurried_once_not_for_every_round(people):
     stage.rule(targets=[{**NEXT, "kind": "on_call"}], escalate=[{"after_minutes": 5}], repeat=5)
     rota(start="2100-01-04")

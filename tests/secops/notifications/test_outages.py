@@ -93,6 +93,7 @@ def spare(broken: SystemConfig) -> SystemConfig:
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spare")
 def test_refused_credentials_are_told_once_through_the_other_robot(
     broken: SystemConfig, settings: Any
@@ -193,6 +194,7 @@ def test_connection_in_one_worker_is_enough(broken: SystemConfig, spare: SystemC
     assert not Outage.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["down", "silent", "unknown corporation", "used up", "unserved"])
 def test_way_that_cannot_carry_it_is_not_used(
     broken: SystemConfig, spare: SystemConfig, way: str, monkeypatch: pytest.MonkeyPatch
@@ -215,6 +217,7 @@ def test_way_that_cannot_carry_it_is_not_used(
     assert "没有别的途径告诉管理员" in Outage.objects.get(config=broken).problem
 
 
+@pytest.mark.slow
 def test_without_a_way_the_log_and_the_health_say_so_once_and_the_end_is_told(
     broken: SystemConfig, caplog: pytest.LogCaptureFixture, page: Client
 ) -> None:
@@ -274,6 +277,7 @@ def test_message_that_is_refused_goes_to_the_custom_robot_and_then_is_shown(brok
     assert Outage.objects.get(config=broken).problem == "发给管理员的消息被拒绝：缺少关键词"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spare")
 def test_connection_that_comes_and_goes_is_told_at_most_once_an_hour(broken: SystemConfig) -> None:
     endure()

@@ -33,6 +33,7 @@ def wish(**changes):
     apply_preference_entries([{"staff_id": "lisi", **changes}])
 
 
+@pytest.mark.slow
 def test_only_the_group_is_enough_for_who_wants_that(lisi):
     wish(usual="group")
     stage.rule(targets=[stage.GROUP, PERSON])

@@ -10,9 +10,9 @@ from dingtalk_integration.models import ApiUsage
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Escalation, MessageState
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import digests, silence_lines, silences, storms
+from secops_agent.services.notifications import digests, silence_lines, silences
 from tests.dingtalk.quota_aid import custom, use
-from tests.secops.inventory_aid import ACTOR, alert, later, store
+from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 
 from . import stage
 from .test_messages import age, hurry
@@ -46,6 +46,7 @@ def told_alerts():
     return set(AlertMessageItem.objects.filter(message__in=pks).values_list("alert_id", flat=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("calls", "texts"), [(94, 2), (95, 1), (98, 1), (100, 1)])
 def test_what_is_not_grave_waits_from_95_percent_on(database, calls, texts):
     use("ding1", calls)
@@ -101,6 +102,7 @@ def test_news_of_what_was_told_waits_too_and_no_news_is_no_digest(database):
     triage.acknowledge(
         Alert.objects.order_by("pk")[0].pk, Actor.person(stage.staff("lisi", "李四"), "dingtalk")
     )
+    age(20)
     announce()
     assert digests.waiting() == 1
     age(3601)
@@ -109,13 +111,12 @@ def test_news_of_what_was_told_waits_too_and_no_news_is_no_digest(database):
     assert "1 条告警" in stage.told()[-1]
 
 
-def test_storm_that_began_before_ends_in_the_digest(database, monkeypatch):
-    few = 10  # a hundred take a busy machine longer than the two seconds after which a storm is told
-    monkeypatch.setattr(storms, "STORM", few)
-    store(*(alert(f"k{number}") for number in range(few + 5)))
+def test_burst_that_began_before_ends_in_the_digest(database):
+    few = 10
+    store(*(alert(f"k{number}", rule_id="R1", assets=(host(f"h{number}"),)) for number in range(few + 5)))
     stage.announce()
     use("ding1", 97)
-    store(*(alert(f"later{number}") for number in range(5)))
+    store(*(alert(f"later{number}", rule_id="R1") for number in range(5)))
     announce()
     age(3601)
     announce()

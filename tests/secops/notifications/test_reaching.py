@@ -56,6 +56,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "reason"), REFUSED)
 @pytest.mark.parametrize("chain", [True, False])
 def test_grave_alert_that_is_refused_goes_on_at_once(database, changes, reason, chain):
@@ -72,6 +73,7 @@ def test_grave_alert_that_is_refused_goes_on_at_once(database, changes, reason, 
     assert stage.told_privately().get("wangwu" if chain else "manager01") == 1 + (added and not chain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain", [True, False])
 @pytest.mark.parametrize("trouble", ["off", "mute", "left", "gap", "foreign"])
 def test_grave_alert_that_leads_nowhere_goes_on_at_once(database, config, trouble, chain):
@@ -97,6 +99,7 @@ def test_grave_alert_that_leads_nowhere_goes_on_at_once(database, config, troubl
     assert stage.told_privately() == {"wangwu" if chain else "manager01": 1}
 
 
+@pytest.mark.slow
 def test_last_step_that_nobody_is_reached_by_ends_at_the_administrators(database):
     stage.rule(
         escalate=[
@@ -131,6 +134,7 @@ def test_step_that_reached_somebody_waits_its_time(database):
     assert "manager01" not in stage.told_privately()
 
 
+@pytest.mark.slow
 def test_refusing_target_is_tried_with_one_message_and_heals_with_all_of_them(database):
     stage.rule()
     store(alert("a"))
@@ -155,6 +159,7 @@ def test_refusing_target_is_tried_with_one_message_and_heals_with_all_of_them(da
     assert stage.states() == {"shown": 6}
 
 
+@pytest.mark.slow
 def test_target_that_goes_on_refusing_is_asked_more_rarely(database):
     stage.rule(targets=[ROBOT])
     store(alert())
@@ -172,6 +177,7 @@ def test_target_that_goes_on_refusing_is_asked_more_rarely(database):
     assert OutboxRow.objects.exclude(target__is_group=False).count() == 6
 
 
+@pytest.mark.slow
 def test_message_that_is_the_trouble_itself_is_given_up(database, monkeypatch):
     monkeypatch.setattr(reaching, "MOST_TRIES", 3)
     stage.rule()
@@ -222,17 +228,16 @@ def test_same_trouble_stands_on_every_rule_with_that_target(database):
     assert set(NotificationTarget.objects.values_list("last_error", flat=True)) == {"群已解散"}
 
 
-def test_storm_that_could_not_be_told_is_told_again(database):
-    from secops_agent.services.notifications.storms import STORM
-
+@pytest.mark.slow
+def test_burst_that_could_not_be_told_is_told_again(database):
     stage.rule()
-    store(*(alert(f"k{number}") for number in range(STORM)))
+    store(*(alert(f"k{number}") for number in range(40)))
     stage.announce()
     age(3)
     stage.announce()
     answer("dead", "群已解散")
     stage.announce()
-    assert AlertMessage.objects.get(kind="storm").state == MessageState.UNDELIVERABLE
+    assert AlertMessage.objects.get(burst="crowd").state == MessageState.UNDELIVERABLE
     age(400)
     stage.announce()
     assert len(stage.told()) == 2

@@ -51,6 +51,7 @@ def test_administrator_adds_a_robot_and_no_page_shows_its_address_again() -> Non
     assert robots.open_robot(NotificationTarget.objects.get(step=0).uid) == (URL, SECRET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -90,6 +91,7 @@ def test_who_may_change_rules_only_adds_no_robot() -> None:
     assert set(NotificationTarget.objects.values_list("kind", flat=True)) == {"group"}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_reached_stands_on_the_rule_the_alert_and_the_home_page() -> None:
     made = rule("严重告警")
     store(alert())

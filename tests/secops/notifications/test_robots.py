@@ -16,8 +16,8 @@ from secops_agent.models import (
 )
 from secops_agent.services.actors import Actor
 from secops_agent.services.notifications import robots
+from secops_agent.services.notifications.bursts import CROWD_OF_ROBOT
 from secops_agent.services.notifications.rules import save_rule
-from secops_agent.services.notifications.storms import STORM_OF_ROBOT
 from secops_agent.services.notifications.views import search_rules
 from tests.dingtalk.quota_aid import custom, use
 from tests.secops.inventory_aid import alert, host, store
@@ -57,6 +57,7 @@ def test_address_and_secret_are_sealed_and_shown_nowhere(database):
     assert robots.open_robot(target().uid) == (URL, SECRET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -174,16 +175,16 @@ def test_accounts_and_personal_data_never_go_to_a_robot_nor_to_a_group(database)
 def test_more_than_a_robot_takes_in_a_minute_is_joined_into_one(database):
     stage.rule(targets=[ROBOT])
     store(
-        *(alert(f"k{number}", title=f"a{number}@corp.example 登录") for number in range(STORM_OF_ROBOT + 5))
+        *(alert(f"k{number}", title=f"a{number}@corp.example 登录") for number in range(CROWD_OF_ROBOT + 5))
     )
     stage.announce()
     age(3)
     stage.announce()
     assert OutboxRow.objects.count() == 1
     text = OutboxRow.objects.get().text
-    assert f"{STORM_OF_ROBOT + 5} 条告警" in text
+    assert f"{CROWD_OF_ROBOT + 5} 条告警" in text
     assert "@corp.example" not in text
-    assert AlertMessage.objects.filter(state="held").count() == STORM_OF_ROBOT + 5
+    assert AlertMessage.objects.filter(state="held").count() == CROWD_OF_ROBOT + 5
 
 
 @pytest.mark.parametrize(("spent", "held"), [("webhook", "webhook"), ("robot", "group")])

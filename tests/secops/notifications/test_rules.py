@@ -59,6 +59,7 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
     assert Hours(**said).opens_at(at(now), "critical") == at(now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -90,6 +90,7 @@ def test_group_of_another_corporation_cannot_be_chosen() -> None:
     assert "targets" in errors_of(response)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -135,6 +136,7 @@ def test_saving_an_unchanged_rule_changes_nothing_and_renaming_keeps_it() -> Non
     assert set(made.targets.values_list("pk", flat=True)) == targets
 
 
+@pytest.mark.slow
 def test_seldom_used_conditions_are_folded_until_a_rule_has_one() -> None:
     plain, special = rule("平常"), rule("特别", sources=["waf"])
     client = superuser()
@@ -188,6 +190,7 @@ def test_whoever_archives_a_configuration_is_told_which_rules_use_it() -> None:
     assert "通知规则「夜间告警」通过它发送" in text_of(page)
 
 
+@pytest.mark.slow
 def test_whoever_takes_someone_out_of_use_is_told_which_rules_use_them_and_asked() -> None:
     made = rule("夜间告警")
     staff = Staff.objects.create(staff_id="wangwu", name="王五", role="analyst")
@@ -231,8 +234,11 @@ def test_preview_counts_messages_as_they_would_be_told() -> None:
     told = preview(made)
     assert (told.alerts, told.messages) == (4, 2)
     assert "按最近 7 天的告警，这条规则会发送 2 次" in str(told)
-    store(*(alert(f"storm{number}") for number in range(150)), at=now)
-    assert preview(made).messages == 2  # all within a minute: a summary and its closing line
+    crowd = (alert(f"k{number}", rule_id="R1", assets=(host(f"h{number}"),)) for number in range(100))
+    store(*crowd, *(alert(f"rule{number}") for number in range(50)), at=now)
+    told = preview(made)
+    assert told.messages == 2  # all within a minute: one of the detection rule, one of all the others
+    assert "其中 2 次突发归并了 149 条" in str(told)
     assert preview(made, now + timedelta(days=8)).messages == 0
 
 
@@ -265,6 +271,7 @@ def test_schedule_is_made_and_shows_shifts_and_gaps() -> None:
     assert AuditRecord.objects.filter(subject=f"on_call:{made.pk}").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
@@ -352,7 +359,8 @@ def test_rule_is_told_in_words_while_it_is_filled_in_and_nothing_is_saved() -> N
     lines = told["text"].splitlines()
     assert lines[0] == "严重；来源 waf；新告警、级别升高 → 群 安全值班群"
     assert lines[1:3] == ["5 分钟没有人处理 → 个人 王五", "12 分钟没有人处理 → 所有管理员"]
-    assert lines[3] == "按最近 7 天的告警，这条规则会发送 1 次（1 条告警符合条件）。"
+    assert lines[3] == "同一条检测规则 60 秒内从第 10 条起归并为一条消息"
+    assert lines[4] == "按最近 7 天的告警，这条规则会发送 1 次（1 条告警符合条件）。"
     assert NotificationRule.objects.count() == drafts
 
 

@@ -13,7 +13,6 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import escalation, silence_lines, silences
-from secops_agent.services.notifications.storms import STORM
 from secops_agent.services.people import tokens
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 
@@ -45,6 +44,7 @@ def tell():
     silence_lines.tell_silences()
 
 
+@pytest.mark.slow
 def test_end_tells_what_was_held_back_and_is_still_open(database):
     lisi = stage.staff("lisi", "李四")
     silences.silence("tag", "生产", 60, Actor.person(lisi, "dingtalk"), "发布")
@@ -111,10 +111,11 @@ def test_what_was_told_before_is_followed_up_after_the_silence(database):
     ]
 
 
-def test_storm_under_a_silence_is_one_line_at_the_end(database):
+@pytest.mark.slow
+def test_burst_under_a_silence_is_one_line_at_the_end(database):
     made = silences.silence("source", "suricata", 60, ACTOR) if store(alert("first")) else None
     assert made is not None
-    store(*(alert(f"k{number}") for number in range(STORM + 20)))
+    store(*(alert(f"k{number}") for number in range(40)))
     tell()
     age(200)
     tell()
@@ -122,7 +123,7 @@ def test_storm_under_a_silence_is_one_line_at_the_end(database):
     silences.end(made.pk, ACTOR)
     tell()
     (text,) = stage.told()
-    assert f"期间没有发送：{STORM + 21} 条告警" in text
+    assert "期间没有发送：41 条告警" in text
 
 
 def test_escalation_waits_for_the_end(database):

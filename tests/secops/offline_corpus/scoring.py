@@ -5,9 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from secops_agent.llm.offline import ACTION_TOOLS, Understanding, understand
+from secops_agent.llm.offline import ACTION_TOOLS, Understanding
 from tests.secops.offline_corpus import Line, read
-from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
+
+# What makes since_hours exact; the sentences were labelled before it was an argument.
+_NEWER = ("period", "time_of")
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,9 @@ class Score:
         return Score(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
 
 
-def score(path: Path) -> Score:
-    """Of one file."""
-    return sum((_score(line) for line in read(path)), Score())
+def score(path: Path, every: int = 1) -> Score:
+    """Of one file, or of every so manieth of its lines."""
+    return sum((_score(line) for line in list(read(path))[::every]), Score())
 
 
 @cache
@@ -45,6 +48,7 @@ def answers(call: tuple[str, dict[str, Any]], line: Line) -> bool:
     (tool, arguments), wanted = call, dict(line.arguments)
     if tool == "search_runbook" and "query" in wanted and wanted["query"] in arguments.get("query", ""):
         arguments = {**arguments, "query": wanted["query"]}
+    arguments = {name: value for name, value in arguments.items() if name not in _NEWER or name in wanted}
     return (tool, arguments) == (line.tool, wanted)
 
 
@@ -54,8 +58,8 @@ def proposed(found: Understanding) -> tuple[str, dict[str, Any]]:
 
 
 def offered(found: Understanding) -> tuple[str, dict[str, Any]]:
-    """The tool that is offered; ("", {}) for none."""
-    return (found.offer.tool, dict(found.offer.arguments)) if found.offer else ("", {})
+    """The tool that is offered; ("", {}) for none, or for several."""
+    return (found.offers[0].tool, dict(found.offers[0].arguments)) if len(found.offers) == 1 else ("", {})
 
 
 def _score(line: Line) -> Score:
@@ -66,13 +70,13 @@ def _score(line: Line) -> Score:
         f"{line.text}\t{line.tool} {line.arguments}\t-> {call if call[0] else offer} {'WRONG' if wrong else ''}",
     )
     if line.tool == "!":
-        faults = fault if wrong or found.offer else ()
-        return Score(lines=1, wrong=wrong, none=1, offers_to_none=int(found.offer is not None), faults=faults)
+        faults = fault if wrong or found.offers else ()
+        return Score(lines=1, wrong=wrong, none=1, offers_to_none=int(bool(found.offers)), faults=faults)
     if line.tool in ACTION_TOOLS:
         right = wanted in (call, offer)
         given = int(wanted == offer)
         return Score(
             1, orders=1, orders_right=int(right), offered=given, wrong=wrong, faults=() if right else fault
         )
-    right = answers(call, line) if line.tool else not call[0] and not found.offer
+    right = answers(call, line) if line.tool else not call[0] and not found.offers
     return Score(1, questions=1, questions_right=int(right), wrong=wrong, faults=() if right else fault)

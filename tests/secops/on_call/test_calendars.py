@@ -6,6 +6,9 @@ from datetime import timedelta
 
 import icalendar
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
@@ -85,6 +88,7 @@ def test_recurring_event_is_expanded_within_a_year():
     assert f"{later:%m-%d %H:%M}" not in starts()[:5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -106,6 +110,7 @@ def test_what_cannot_be_kept_is_left_out_and_told(changes, said):
     assert said in done.skipped[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -119,6 +124,7 @@ def test_hostile_files_are_refused(content):
         calendars.import_calendar(rota(), content, ACTOR)
 
 
+@pytest.mark.slow
 def test_broken_files_say_so_and_nothing_else_happens():
     schedule, chance = rota(), random.Random(7)
     whole = event(RRULE="FREQ=DAILY;COUNT=2", EXDATE="20260101T000000")
@@ -169,3 +175,51 @@ def test_feed_of_somebody_who_left_answers_nothing(browser, staff):
     secret = feeds.make_feed(rota(), staff["lisi"], ACTOR)
     Staff.objects.filter(staff_id="lisi").update(active=False)
     assert browser.get(f"/api/v1/calendar/{secret}.ics").status_code == 404
+
+
+def whole(user: User) -> str:
+    """An address of everybody's shifts, made on the page; as it is asked for."""
+    client = Client()
+    client.force_login(user)
+    page = client.post(reverse("web:on_call_subscribe"), {"rota": rota().pk, "whose": "all"})
+    return str(page.context["address"]).partition("testserver")[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [
+    lambda user: Staff.objects.filter(user=user).update(active=False),
+    lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
+    lambda user: Staff.objects.filter(user=user).update(role="none"),
+    lambda user: user.delete(),
+], ids=["left", "login off", "no role", "deleted"])  # fmt: skip
+def test_feed_of_all_shifts_ends_with_whoever_made_it(browser, staff, end):
+    user = User.objects.create_user("lisi")
+    Staff.objects.filter(staff_id="lisi").update(user=user, role="analyst")
+    address = whole(user)
+    assert browser.get(address).status_code == 200
+    end(user)
+    assert browser.get(address).status_code == 404
+
+
+def test_feed_of_all_shifts_whose_maker_is_unknown_answers_nothing(browser, staff):
+    secret = feeds.make_feed(rota(), None, ACTOR)
+    assert browser.get(f"/api/v1/calendar/{secret}.ics").status_code == 404
+
+
+def test_makers_of_older_feeds_are_found_by_a_name_that_only_one_can_mean(staff):
+    from importlib import import_module
+
+    from django.apps import apps
+
+    lisi, root = User.objects.create_user("u-lisi"), User.objects.create_superuser("root")
+    Staff.objects.filter(staff_id="lisi").update(user=lisi)
+    for name, number in (("甲", 1), ("甲", 2)):
+        Staff.objects.create(staff_id=f"s{number}", name=name, user=User.objects.create_user(f"u{number}"))
+    schedule = rota()
+    rows = {
+        name: CalendarFeed.objects.create(schedule=schedule, digest=name, made_by=name)
+        for name in ("李四", "root", "甲", "走了的人")
+    }
+    import_module("secops_agent.migrations.0029_feed_makers").find_makers(apps, None)
+    found = {name: CalendarFeed.objects.get(pk=row.pk).maker_id for name, row in rows.items()}
+    assert found == {"李四": lisi.pk, "root": root.pk, "甲": None, "走了的人": None}

@@ -45,8 +45,12 @@ def texts(**target: object) -> list[str]:
 
 
 def test_handover_is_told_once_to_both_and_the_group(people):
-    store(alert("a", severity="critical"), alert("b"), alert("c"))
-    triage.close(Alert.objects.order_by("pk").last().pk, "benign", Actor.system("test"))
+    now = timezone.now()
+    store(alert("a", severity="critical", at=now), alert("b", at=now), alert("c", at=now), alert("earlier"))
+    Alert.objects.filter(title="规则 earlier").update(
+        status="closed"
+    )  # came late, and was not new in this shift
+    triage.close(Alert.objects.order_by("-pk")[1].pk, "benign", Actor.system("test"))
     silences.silence("all", "", 60, Actor.system("test"))
     replace(people["wangwu"])
     assert handover.step() == 1

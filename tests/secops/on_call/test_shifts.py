@@ -115,6 +115,7 @@ _LAYER = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 def test_shifts_cover_every_moment_exactly_once(staff):
     @settings(max_examples=40, deadline=None)
     @given(st.lists(_LAYER, min_size=1, max_size=3), st.integers(0, 40), st.integers(1, 30))

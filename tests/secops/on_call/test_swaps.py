@@ -58,6 +58,7 @@ def asked(config: SystemConfig, words: str = "我和wang先生换明天") -> Shi
     return ShiftSwap.objects.get()
 
 
+@pytest.mark.slow
 def test_both_agree_in_chat_and_the_rota_changes(config):
     swap, before = asked(config), holder()
     (request,) = private_to("wang")

@@ -20,6 +20,7 @@ def at(text):
     return datetime.fromisoformat(text).replace(tzinfo=ZONE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_number_is_what_the_rows_say(database, seed):
     rows = list(random_rows(300, seed))
@@ -101,6 +102,7 @@ def test_the_message_is_one_whatever_the_names_and_shows_no_personal_data(databa
     assert "〔个人信息〕" in text
 
 
+@pytest.mark.slow
 def test_the_message_leads_to_the_page_where_the_address_of_the_site_is_known(database, settings):
     made = archive.make("yesterday", NOW)
     assert "](" not in wording.text(made)[1]

@@ -35,6 +35,7 @@ def page(name, *arguments):
     return reverse(f"admin:secops_agent_securityreport_{name}", args=arguments)
 
 
+@pytest.mark.slow
 def test_a_viewer_reads_the_page_and_takes_the_pdf(report):
     viewer = with_role(Role.VIEWER)
     assert "新增告警 3 条" in text_of(viewer.get(reverse(LIST)))
@@ -47,6 +48,7 @@ def test_a_viewer_reads_the_page_and_takes_the_pdf(report):
     assert "attachment" in taken["Content-Disposition"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["change", "pdf"])
 def test_nobody_else_reads_them(report, name):
     assert Client().get(page(name, report.pk)).status_code == 302
@@ -54,6 +56,7 @@ def test_nobody_else_reads_them(report, name):
     assert with_role(Role.VIEWER).get(page(name, 999_999)).status_code == 404
 
 
+@pytest.mark.slow
 def test_only_analysts_make_reports():
     viewer, analyst = with_role(Role.VIEWER), with_role(Role.ANALYST)
     assert viewer.post(page("make"), {"period": "last_week"}).status_code == 403

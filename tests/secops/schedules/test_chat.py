@@ -27,6 +27,7 @@ def confirmed(config, who, text, **more):
     return asked, done
 
 
+@pytest.mark.slow
 def test_asked_in_a_group_it_is_set_after_confirmation_and_goes_to_that_group(config):
     asked, done = confirmed(config, "li", "每天早上9点发日报到这个群")
     assert "尚未执行" in asked
@@ -41,6 +42,7 @@ def test_asked_in_a_group_it_is_set_after_confirmation_and_goes_to_that_group(co
     assert AuditRecord.objects.filter(subject=f"schedule:{row.pk}").exists()
 
 
+@pytest.mark.slow
 def test_asked_privately_it_goes_to_the_asker_alone(config):
     confirmed(config, "li", "工作日 9:30 推送未处理的高危告警", conversation="cid-own", is_group=False)
     row = ScheduledTask.objects.get()
@@ -56,6 +58,7 @@ def test_it_is_deleted_by_its_number_after_confirmation(config):
     assert not ScheduledTask.objects.exists()
 
 
+@pytest.mark.slow
 def test_viewer_and_people_of_another_corporation_set_and_delete_nothing(config):
     confirmed(config, "li", "每天9点发日报")
     row = ScheduledTask.objects.get()
@@ -73,6 +76,7 @@ ENTRY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

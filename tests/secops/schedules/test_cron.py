@@ -67,6 +67,7 @@ def test_working_days_are_those_of_the_calendar():
     assert days == ["11-27", "11-30", "12-01"]
 
 
+@pytest.mark.slow
 def test_times_are_of_beijing_and_the_rarest_day_comes():
     assert next_runs("0 9 * * *", at("2026-11-26 08:59"), 1) == [at("2026-11-26 09:00")]
     assert next_runs("0 9 29 2 *", NOW, 1) == [at("2028-02-29 09:00")]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from bifang.core.errors import BifangError, ConfigError, InvalidInput, RemoteError
 from bifang.core.metrics import render_metrics
-from secops_agent.agent.toolbox import REFUSING
+from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.models import Feed, Finding, Role, RunState, ScheduledTask, TaskRun, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.people.staff import Person
@@ -113,6 +113,7 @@ def known() -> int:
     return Vulnerability.objects.filter(kev=True).count()
 
 
+@pytest.mark.slow
 def test_feed_is_imported_once_and_then_only_asked_for(mirror: Mirror) -> None:
     result = FEEDS.run(ORDER)
     assert (known(), "CISA KEV：3 条，新增 3" in result.text) == (3, True)
@@ -128,6 +129,7 @@ def test_feed_is_imported_once_and_then_only_asked_for(mirror: Mirror) -> None:
     assert list(downloads.directory().iterdir()) == [downloads.directory() / "kev"], "no drafts are left"
 
 
+@pytest.mark.slow
 def test_epss_as_it_is_published_scores_what_is_known(mirror: Mirror, settings: Any) -> None:
     mirror.answer("/epss", gzip.compress(EPSS), Content_Type="application/gzip")
     settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/kev", "epss": f"{mirror.address}/epss", "osv": "off"}
@@ -139,6 +141,7 @@ HTML = b"<html><body>Please log in</body></html>"
 BOMB = gzip.compress(b"#model_version:v1\ncve,epss,percentile\n" + b"\n" * (64 << 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "headers", "said"),
     [
@@ -170,6 +173,7 @@ def test_hostile_copy_changes_nothing(
     assert (downloads.directory() / "kev").read_bytes() == kev(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("etag", ['"\xff\xfe"', '"' + "a" * 400 + '"'])
 def test_mark_that_cannot_be_kept_is_not_sent_back(mirror: Mirror, etag: str) -> None:
     mirror.answer("/kev", kev(3), ETag=etag)
@@ -179,6 +183,7 @@ def test_mark_that_cannot_be_kept_is_not_sent_back(mirror: Mirror, etag: str) ->
     assert "if-none-match" not in mirror.asked[1][1]
 
 
+@pytest.mark.slow
 def test_endless_body_is_cut(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "SOURCES", (replace(feeds.SOURCES[0], max_bytes=1 << 20),))
     mirror.endless = True
@@ -187,6 +192,7 @@ def test_endless_body_is_cut(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) ->
     assert known() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place", ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.5/kev", "http://127.0.0.1:1/kev", "file:///etc/passwd"]
 )  # fmt: skip
@@ -196,6 +202,7 @@ def test_redirect_elsewhere_is_not_followed(mirror: Mirror, place: str) -> None:
         FEEDS.run(ORDER)
 
 
+@pytest.mark.slow
 def test_redirect_on_the_same_host_is_followed(mirror: Mirror) -> None:
     mirror.answer("/kev", b"", status=302, Location="/today")
     mirror.answer("/today", kev(2))
@@ -203,12 +210,14 @@ def test_redirect_on_the_same_host_is_followed(mirror: Mirror) -> None:
     assert known() == 2
 
 
+@pytest.mark.slow
 def test_metadata_address_is_refused(mirror: Mirror, settings: Any) -> None:
     settings.FEED_ADDRESSES = {"kev": "http://169.254.169.254/kev", "epss": "off", "osv": "off"}
     with pytest.raises((ConfigError, RemoteError), match="元数据"):
         FEEDS.run(ORDER)
 
 
+@pytest.mark.slow
 def test_other_address_is_asked_without_what_is_known_of_the_first(mirror: Mirror, settings: Any) -> None:
     FEEDS.run(ORDER)
     mirror.answer("/mirror", kev(1), ETag='"one"')
@@ -218,6 +227,7 @@ def test_other_address_is_asked_without_what_is_known_of_the_first(mirror: Mirro
     assert (Feed.objects.get().entries, known()) == (1, 3)
 
 
+@pytest.mark.slow
 def test_one_that_fails_does_not_keep_the_other_and_is_tried_again(mirror: Mirror, settings: Any) -> None:
     mirror.answer("/epss", b"busy", status=503)
     settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/kev", "epss": f"{mirror.address}/epss", "osv": "off"}
@@ -266,6 +276,7 @@ def component(name: str) -> ComponentRecord:
     return ComponentRecord(name, "1.0", f"pkg:pypi/{name}@1.0", "pypi", host("web-01"), source="trivy")
 
 
+@pytest.mark.slow
 def test_osv_brings_what_is_about_installed_packages_and_matches_it(osv: Mirror) -> None:
     result = FEEDS.run(ORDER)
     assert list(Vulnerability.objects.values_list("vuln_id", flat=True)) == ["CVE-2026-0001"]
@@ -275,6 +286,7 @@ def test_osv_brings_what_is_about_installed_packages_and_matches_it(osv: Mirror)
     assert FEEDS.run(ORDER).text == ""
 
 
+@pytest.mark.slow
 def test_osv_is_read_again_for_what_was_installed_since_without_another_download(osv: Mirror) -> None:
     FEEDS.run(ORDER)
     store(component("other-3"))
@@ -284,6 +296,7 @@ def test_osv_is_read_again_for_what_was_installed_since_without_another_download
     assert Feed.objects.get().entries == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -305,13 +318,15 @@ def test_hostile_archive_changes_nothing(osv: Mirror, body: bytes) -> None:
     assert Vulnerability.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_archive_that_grows_too_large_is_not_read(osv: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secops_agent.tasks.osv.LARGEST_ALL", 1 << 20)
+    monkeypatch.setattr("secops_agent.tasks.feeds.LARGEST_ALL", 1 << 20)
     with pytest.raises(BifangError, match="解压后太大"):
         FEEDS.run(ORDER)
     assert not Vulnerability.objects.exists()
 
 
+@pytest.mark.slow
 def test_age_and_trouble_are_shown_where_people_look(mirror: Mirror) -> None:
     def status() -> str:
         person = Person("", "li", "李", Role.VIEWER)

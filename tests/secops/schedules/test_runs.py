@@ -48,6 +48,7 @@ def die():
     TaskRun.objects.filter(state=RunState.RUNNING).update(owner=gone)
 
 
+@pytest.mark.slow
 def test_due_report_is_told_to_the_group_and_kept_in_the_history():
     store(alert("k"))
     row = task()
@@ -99,8 +100,8 @@ def test_several_processes_start_a_due_task_once(monkeypatch):
 def test_a_run_whose_process_died_is_run_again_and_told_once():
     make_due(task())
     runs.tick()
-    lost = runs.take(timezone.now())
-    assert runs.recover(timezone.now()) == 0, "this process lives"
+    lost = runs.take()
+    assert runs.recover() == 0, "this process lives"
     die()
     runs.tick()
     assert runner.run_next_task() == "完成"
@@ -114,7 +115,7 @@ def test_a_run_that_kills_its_process_is_given_up_with_a_remedy():
     make_due(row)
     for _ in range(runs.ATTEMPTS):
         runs.tick()
-        assert runs.take(timezone.now())
+        assert runs.take()
         die()
     runs.tick()
     run = TaskRun.objects.get()
@@ -140,6 +141,7 @@ def test_what_failed_for_a_while_is_tried_again_later_and_its_failure_told_once(
     assert len(told()) == 1
 
 
+@pytest.mark.slow
 def test_at_the_end_of_the_quota_the_newest_result_waits_and_is_sent_then(monkeypatch):
     used = {"step": "none", "percent": 100, "reason": "额度用完"}
     monkeypatch.setattr(allowances, "_providers", [lambda config_id, means: SendingAllowance(**used)])

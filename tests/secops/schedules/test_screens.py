@@ -61,6 +61,7 @@ def test_analyst_makes_a_task_and_sees_when_it_runs() -> None:
     assert AuditRecord.objects.filter(subject=f"schedule:{row.pk}").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -13,9 +13,9 @@ import pytest
 from bifang.core.errors import ConfigError
 from secops_agent.syslog import connections
 from secops_agent.syslog.connections import ConnectionDoor
-from secops_agent.syslog.datagrams import DatagramDoor
 from secops_agent.syslog.intake import SyslogIntake
 from secops_agent.syslog.line_queue import LineQueue
+from secops_agent.syslog.listener import DatagramDoor
 from secops_agent.syslog.places import ListenPlace, TlsFiles, load_certificate, read_place, tls_context
 from secops_agent.syslog.sources import SourceBook
 from secops_agent.syslog.tallies import SyslogTallies

@@ -92,6 +92,7 @@ def test_a_time_that_cannot_be_is_none(stamp: str) -> None:
     assert read(f"<13>1 {stamp} host app - - - text").at is None
 
 
+@pytest.mark.slow
 @given(st.text(max_size=400))
 def test_every_line_is_a_message(line: str) -> None:
     for head in ("", "<13>", "<13>1 ", "<13>Nov 26 11:59:00 ", "<13>1 - h a p m [x "):

@@ -41,6 +41,7 @@ def traffic() -> SyslogTraffic:
     return SyslogTraffic.objects.get()
 
 
+@pytest.mark.slow
 def test_lines_of_real_senders_come_in_and_a_stop_keeps_them(database: Database, tmp_path: Path) -> None:
     source()
     (port,) = free_ports(1)
@@ -145,5 +146,6 @@ def test_a_port_that_is_taken_is_named(database: Database, tmp_path: Path) -> No
     assert (done.returncode, f"无法监听 tcp {where}" in done.stdout) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_title_is_one_visible_line() -> None:
     assert alert("<34>1 - h a - - - one\ntwo\u202e").title == "one two"

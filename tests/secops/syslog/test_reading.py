@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from secops_agent.services.identity import alert_identity, event_mark
-from secops_agent.syslog.alerts import LineOrigin
+from secops_agent.services.records.identity import alert_identity, event_mark
 from secops_agent.syslog.payloads import read_event
-from secops_agent.syslog.reading import MOST_ALERTS, read_line
+from secops_agent.syslog.reading import MOST_ALERTS, LineOrigin, read_line
 from tests.secops.importers import cn_samples, cn_samples_hosts
 from tests.secops.syslog.lines_aid import NOW, alert, line, read, source
 

@@ -90,6 +90,7 @@ def test_apply_configs_names_what_is_wrong(
     assert told in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_page_takes_networks_as_people_write_them(
     database: Database, settings: Any, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def lines(firewall: SourceSettings, count: int = 3) -> list[Line]:
     return [line(FAILED.format(n % 10, n, n % 200), firewall, at=timezone.now()) for n in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_lines_become_one_alert_and_its_message(firewall: SourceSettings) -> None:
     rule()
@@ -71,6 +72,7 @@ def test_a_line_changes_no_asset_and_joins_none(firewall: SourceSettings) -> Non
     assert Asset.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_rejections_are_kept_in_base64_and_bounded(firewall: SourceSettings) -> None:
     bad = [line(b"<34>\xff%d\xff" % n, firewall, at=timezone.now()) for n in range(KEPT_REJECTIONS + 50)]
     counted = store_lines(bad[:150])

@@ -39,6 +39,7 @@ def undo(client: Client, batch: TriageBatch | None = None, **values: Any) -> Any
     return client.post(reverse("web:alert_undo"), {"batch": last.pk, "list": "tab=all"} | values, follow=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "values", "told", "column", "value"),
     [
@@ -66,6 +67,7 @@ def test_many_are_changed_at_once_and_put_back_exactly(
     assert states() == before
 
 
+@pytest.mark.slow
 def test_reopening_can_be_taken_back_and_messages_know_the_word() -> None:
     client, (row,) = at_desk(Role.ANALYST), arrived("a")
     triage.close(row.pk, "true_positive", ACTOR, "是攻击")
@@ -88,6 +90,7 @@ def test_undoing_leaves_what_somebody_has_touched_since() -> None:
     assert [row[0] for row in states()] == ["open", "open", "closed"]
 
 
+@pytest.mark.slow
 def test_only_the_person_who_did_it_takes_it_back_and_only_for_a_while() -> None:
     client, other, (row,) = at_desk(Role.ANALYST), at_desk(Role.ADMIN, "boss"), arrived("a")
     do(client, "acknowledge", row)
@@ -103,6 +106,7 @@ def test_only_the_person_who_did_it_takes_it_back_and_only_for_a_while() -> None
     assert TriageBatch.objects.count() == 1, "what cannot be undone any more is not kept"
 
 
+@pytest.mark.slow
 def test_person_who_left_is_not_given_an_alert_by_undoing() -> None:
     client, (row,) = at_desk(Role.ANALYST), arrived("a")
     gone = person("wangwu", "王五")
@@ -113,6 +117,7 @@ def test_person_who_left_is_not_given_an_alert_by_undoing() -> None:
     assert Alert.objects.get().assignee is None
 
 
+@pytest.mark.slow
 def test_what_could_not_be_done_is_told_with_its_reason() -> None:
     client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c")
     triage.close(rows[0].pk, "benign", ACTOR)

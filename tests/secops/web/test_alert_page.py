@@ -35,6 +35,7 @@ def page(row: Alert, part: str = "alert", query: str = "") -> str:
     return reverse(f"web:{part}", args=[row.pk]) + query
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_page_tells_everything_in_its_place() -> None:
     client = at_desk(Role.ANALYST)
@@ -67,6 +68,7 @@ def test_page_tells_everything_in_its_place() -> None:
     assert '"user": "zhangsan"' in text_of(client.get(page(first, "alert_event")))
 
 
+@pytest.mark.slow
 def test_viewer_reads_no_accounts_and_no_raw_event() -> None:
     client, (row,) = at_desk(Role.VIEWER), arrived("a", indicators=(IP, ACCOUNT))
     work.investigate(row.pk)
@@ -94,6 +96,7 @@ def test_page_of_nothing_is_not_found() -> None:
     assert client.get(page(row, query="?next=//evil.example")).status_code == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True])
 def test_enter_in_the_note_adds_the_note_and_nothing_else(closed: bool) -> None:
     client, (row,) = at_desk(Role.ANALYST), arrived("a")
@@ -109,6 +112,7 @@ def test_enter_in_the_note_adds_the_note_and_nothing_else(closed: bool) -> None:
     assert History.objects.latest("pk").note == "看一下"
 
 
+@pytest.mark.slow
 def test_after_an_act_comes_the_next_alert_of_the_same_list() -> None:
     client = at_desk(Role.ANALYST)
     (two,), (one,) = (
@@ -140,6 +144,7 @@ def test_who_came_by_a_link_stays_on_the_page() -> None:
     assert "data-after" not in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_silence_from_the_page_covers_what_is_said() -> None:
     client, (row,) = at_desk(Role.ANALYST), arrived("a")
     post = reverse("web:alert_silence")
@@ -154,6 +159,7 @@ def test_silence_from_the_page_covers_what_is_said() -> None:
     assert Silence.objects.count() == 3
 
 
+@pytest.mark.slow
 def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
     company()
     (row,) = arrived("a", indicators=(IP,))
@@ -195,6 +201,7 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
     assert Proposal.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_page_costs_the_same_whatever_is_known() -> None:
     client = at_desk(Role.ANALYST)
     costs = []

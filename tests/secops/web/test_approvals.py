@@ -120,5 +120,5 @@ def test_what_cannot_be_undone_says_so() -> None:
 def test_the_pages_take_few_queries(name: str, django_assert_max_num_queries: Any) -> None:
     code = propose(company(), "zhao")
     client, place = as_staff("wang"), [the(code).pk] if name == "approval" else []
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(20):
         seen(client, name, *place)

@@ -1,6 +1,7 @@
 """校验审计链 on a page: step by step, in words, and the whole at once without scripts."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from bifang.core.crypto import generate_key
 from bifang.core.groups import AUDITOR
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment, Role
 from secops_agent.services.actors import Actor
-from secops_agent.services.audit import chain, trail
+from secops_agent.services.audit import chain, head, trail
 from secops_agent.web import audit_check
 from tests.admin_pages import PRIVATE, member, serve_plain_static, superuser, text_of
 
@@ -31,8 +34,7 @@ def sealed(days: int = 3) -> None:
     for number in range(days):
         for _ in range(2):
             trail.append([trail.entry(AuditKind.CHANGE, f"第{number}天", Actor.system("test"))])
-        chain.seal()
-        AuditSegment.objects.update(closed=True)
+        chain.seal(timezone.now() - timedelta(days=days - number))
 
 
 def run(client: Client, **given: str) -> tuple[str, int]:
@@ -70,6 +72,36 @@ def test_a_changed_record_is_found_and_named(monkeypatch: pytest.MonkeyPatch, st
         assert "被动过 ¦ 发现 1 处问题" in told
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("step_s", [0, 10])
+def test_a_missing_key_is_not_called_tampering(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, step_s: float
+) -> None:
+    sealed()
+    monkeypatch.setattr(audit_check, "STEP_S", step_s)
+    client = superuser()
+    settings.ENCRYPTION_KEY_FILE.write_text(generate_key(), encoding="utf-8")
+    for told in (run(client)[0], text_of(client.post(PAGE))):
+        assert "无法校验 ¦ 发现 3 处问题" in told
+        assert "放回封存时的密钥" in told
+        assert "被动过 ¦ 发现" not in told
+
+
+def test_an_end_that_was_cut_off_shows_by_what_this_host_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed()
+    now = head.current()
+    assert now is not None
+    head.keep(now)
+    monkeypatch.setattr(audit_check, "STEP_S", 0)
+    client = superuser()
+    assert f"已对照本机记下的链尾：{now}" in run(client)[0]
+    AuditRecord.objects.filter(segment__number=3).delete()
+    AuditSegment.objects.filter(number=3).delete()
+    for told in (run(client)[0], text_of(client.post(PAGE))):
+        assert "被动过" in told
+        assert "不在链上" in told
+
+
 def test_a_digest_of_before_proves_that_nothing_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     sealed(2)
     monkeypatch.setattr(audit_check, "STEP_S", 0)
@@ -88,6 +120,7 @@ def test_only_those_who_see_the_segments_verify() -> None:
     assert superuser().get(STEP).status_code == 405
 
 
+@pytest.mark.slow
 def test_records_are_found_by_words_days_and_numbers() -> None:
     private = trail.entry(
         AuditKind.MESSAGE,

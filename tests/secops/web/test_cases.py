@@ -53,6 +53,7 @@ def act(client: Client, pk: int, name: str, **values: Any) -> Any:
     return client.post(reverse("web:case_act", args=[pk]), {"act": name, **values}, follow=True)
 
 
+@pytest.mark.slow
 def test_the_list_has_tabs_a_search_and_says_what_to_do(li: Client) -> None:
     address = reverse("web:cases")
     assert "归入事件" in text_of(li.get(address))
@@ -77,6 +78,7 @@ def test_the_list_has_tabs_a_search_and_says_what_to_do(li: Client) -> None:
         assert li.get(address, {"owner": strange, "severity": strange, "page": strange}).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_case_goes_through_its_life_on_its_page(li: Client) -> None:
     one, two, three = alerts(3)
     pk = made([one, two])
@@ -246,6 +248,7 @@ def test_an_incident_without_alerts_is_made_by_hand(li: Client) -> None:
     assert Case.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_the_pages_ask_the_database_no_more_for_more(li: Client) -> None:
     costs = []
     for number in (3, 30):

@@ -17,12 +17,12 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers.chat import ChatTurns
 from secops_agent.models import AuditRecord, Proposal, Role, Staff, WebLine
-from secops_agent.web.chat_markup import as_html
+from secops_agent.web.talk.chat_markup import as_html
 from secops_agent.web_chat.channel import WithWeb, sink_of
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
 from tests.channels.boxes import Recorder
 from tests.deadline import wait_until
-from tests.secops.decisions_aid import company, new_agent, robot
+from tests.secops.decisions_aid import company, new_agent, robot, some_alert
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +71,7 @@ def log(client: Client) -> str:
     return text_of(client.get(reverse("web:chat_log")))
 
 
+@pytest.mark.slow
 def test_a_question_on_the_page_is_answered_on_the_page(worker: WorkerLoop, elsewhere: Recorder) -> None:
     client = as_staff("zhao")
     assert "今天有哪些严重告警" in text_of(ask(client, "今天有哪些严重告警"))
@@ -109,6 +110,7 @@ def test_the_same_message_twice_is_one_message(worker: WorkerLoop) -> None:
     assert InboxRow.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_dangerous_order_asks_the_approver_where_they_are(worker: WorkerLoop, elsewhere: Recorder) -> None:
     client = as_staff("zhao")
     ask(client, "封禁 203.0.113.5 一小时")
@@ -124,6 +126,7 @@ def test_a_dangerous_order_asks_the_approver_where_they_are(worker: WorkerLoop, 
     assert AuditRecord.objects.filter(kind="approval", via="web").exists()
 
 
+@pytest.mark.slow
 def test_a_conversation_is_its_persons_alone(worker: WorkerLoop) -> None:
     one, other = as_staff("zhao"), as_staff("wang")
     ask(one, "我名下有什么秘密")
@@ -151,6 +154,7 @@ def test_a_page_teaches_no_robot_its_corporation() -> None:
     assert not InboxRow.objects.exists()
 
 
+@pytest.mark.slow
 def test_without_a_robot_or_a_worker_the_page_says_what_to_do() -> None:
     client = member(Role.VIEWER)
     assert "没有启用的钉钉或飞书配置" in text_of(client.get(reverse("web:chat")))
@@ -165,6 +169,7 @@ def test_without_a_robot_or_a_worker_the_page_says_what_to_do() -> None:
     assert InboxRow.objects.filter(urgent=True).count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "nonce", "why"),
     [
@@ -219,3 +224,52 @@ def test_a_tap_says_its_words_on_the_page() -> None:
         in shown
     )
     assert 'href="https://a.example" target="_blank" rel="noopener noreferrer">网页</a>' in shown
+
+
+@pytest.mark.slow
+def test_every_tap_under_an_answer_is_understood_when_it_is_pressed(worker: WorkerLoop) -> None:
+    pk, client = some_alert(), as_staff("li")
+
+    def taps() -> list[str]:
+        page = client.get(reverse("web:chat_log")).content.decode()
+        return re.findall(r'name="text" value="([^"]+)" form="tap"', page)
+
+    ask(client, "有哪些告警")
+    wait_until(taps, within=20, what="the taps of the list")
+    assert taps() == [f"查看 A{pk}"]
+    pressed: set[str] = set()
+    for nonce, said in enumerate(["查看", "处置", "查看", "误报", "确认"], 1):
+        wanted = f"{said} A{pk}"
+        wait_until(lambda wanted=wanted: wanted in taps(), within=20, what=wanted)
+        done = OutboxRow.objects.count()
+        ask(client, wanted, f"{nonce:032d}")
+        wait_until(
+            lambda done=done: OutboxRow.objects.count() > done, within=20, what=f"the answer to {wanted}"
+        )
+        pressed.add(wanted)
+    wait_until(lambda: "已关闭（误报）" in log(client), within=20, what="the answer to the last tap")
+    assert pressed >= {f"查看 A{pk}", f"处置 A{pk}", f"误报 A{pk}", f"确认 A{pk}"}
+    assert "没有听懂" not in log(client)
+
+
+def test_poll_renders_nothing_again() -> None:
+    company()
+    client = as_staff("wu")
+    ask(client, "![" * 2000)
+    (asked,) = WebLine.objects.all()
+    WebLine.objects.create(
+        conversation_id=asked.conversation_id, key="out:1", kind="answered", text="**答**", at=asked.at
+    )
+    assert "**答**" not in log(client)
+    before = as_html.cache_info().misses
+    assert "![![" in log(client)
+    assert as_html.cache_info().misses == before
+
+
+def test_question_is_no_markdown() -> None:
+    company()
+    client, before = as_staff("wu"), as_html.cache_info()
+    ask(client, "**问**")
+    assert "**问**" in log(client)
+    after = as_html.cache_info()
+    assert (after.hits, after.misses) == (before.hits, before.misses)

@@ -197,7 +197,7 @@ def test_pages_cost_the_same_with_many_messages(
 
 
 def test_a_long_conversation_is_turned_over(config: SystemConfig, monkeypatch: Any) -> None:
-    monkeypatch.setattr("secops_agent.web.conversations.TURNS", 2)
+    monkeypatch.setattr("secops_agent.web.talk.conversations.TURNS", 2)
     rows = [asked(config, number, "zhao", f"第{number}问", SINGLE) for number in range(3)]
     client = superuser()
     page = client.get(page_of(rows[2]))

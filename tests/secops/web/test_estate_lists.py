@@ -40,6 +40,7 @@ def exported(client: Client, page: str, **query: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig"), newline="")))
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_every_list_narrows_by_what_it_offers() -> None:
     client = at_desk(Role.VIEWER)
@@ -156,6 +157,7 @@ def test_an_empty_list_says_what_to_do() -> None:
     assert "没有符合条件" in text_of(client.get(reverse("web:findings"), {"q": "没有"}))
 
 
+@pytest.mark.slow
 def test_pages_cost_the_same_with_many_rows() -> None:
     client, costs = at_desk(Role.ANALYST), []
     for size in (2, 40):
@@ -183,17 +185,3 @@ def test_pages_cost_the_same_with_many_rows() -> None:
         costs.append(cost)
     assert costs[0] == costs[1], costs
     assert max(costs[1]) <= 20, costs
-
-
-def test_old_addresses_lead_to_the_new_pages() -> None:
-    client = at_desk(Role.VIEWER)
-    estate(1)
-    row = Finding.objects.first()
-    former = client.get("/admin/secops_agent/finding/?severity__exact=high&active__exact=1&q=x")
-    assert former.url == f"{reverse('web:findings')}?severity=high&q=x"
-    assert client.get(f"/admin/secops_agent/finding/{row.pk}/change/").url == reverse(
-        "web:finding", args=[row.pk]
-    )
-    assert client.get(f"/admin/secops_agent/asset/{row.asset_id}/change/").url == reverse(
-        "web:asset", args=[row.asset_id]
-    )

@@ -49,6 +49,7 @@ def fields(client: Client, row: Asset) -> dict[str, str]:
     return shown | {f"was_{name}": value for name, value in shown.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
     client = at_desk(Role.ANALYST)

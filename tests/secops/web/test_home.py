@@ -76,11 +76,12 @@ def test_open_alerts_are_counted_by_severity_state_and_person() -> None:
     figures = {title: value for title, (value, _) in tiles(answer, "levels").items()}
     assert figures == {"未关闭的告警": "3", "严重": "2", "高危": "0", "中危": "0", "低危": "0", "信息": "1"}
     burden = {title: value for title, (value, _) in tiles(answer, "burden").items()}
-    assert burden == {"快超时": "2", "我的": "1", "未分配": "2"}
-    assert "其中 1 条已超时" in text_of(answer)
+    assert burden == {"超时和快超时": "2", "我的": "1", "未分配": "2"}
+    assert "已超时 1，快超时 1" in text_of(answer)
     assert "未处理 1，处理中 1" in text_of(answer)
 
 
+@pytest.mark.slow
 def test_every_number_is_that_of_the_list_it_leads_to() -> None:
     now = timezone.now()
     for number, severity in enumerate(["critical", "critical", "high", "medium", "info"]):
@@ -104,10 +105,10 @@ def test_every_number_is_that_of_the_list_it_leads_to() -> None:
 
 def test_counts_are_capped_as_those_of_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     from secops_agent.services.alerts import backlog
-    from secops_agent.web import home_alerts
+    from secops_agent.web import home
 
     monkeypatch.setattr(backlog, "COUNT_CAP", 3)
-    monkeypatch.setattr(home_alerts, "COUNT_CAP", 3)
+    monkeypatch.setattr(home, "COUNT_CAP", 3)
     estate(5)
     found = tiles(superuser().get(HOME), "burden")
     assert found["未分配"][0] == "3+"
@@ -127,6 +128,7 @@ def test_days_are_those_of_the_calendar_in_shanghai() -> None:
     assert all(each["data"][0]["link"] for each in trend["series"])
 
 
+@pytest.mark.slow
 def test_exposure_is_what_the_lists_of_findings_show() -> None:
     estate(4)
     Asset.objects.filter(name="web-00").update(importance="critical")
@@ -195,6 +197,7 @@ SEEN = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", SEEN)
 def test_everyone_sees_what_they_may(who: str) -> None:
     client, (now, risks, cards, steps) = member(who), SEEN[who]
@@ -284,6 +287,7 @@ def full_house(size: int) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", [Role.VIEWER, Role.ANALYST, Role.ADMIN, OPERATOR, "superuser"])
 def test_every_request_stays_within_its_budget(who: str) -> None:
     client = superuser() if who == "superuser" else member(who)

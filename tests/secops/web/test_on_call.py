@@ -115,6 +115,7 @@ def test_gap_is_shown_and_filled(rota: OnCallSchedule) -> None:
     assert "sun先生" in text
 
 
+@pytest.mark.slow
 def test_swap_is_asked_and_accepted_over_the_pages(rota: OnCallSchedule) -> None:
     before = holder()
     assert "答复以前班次不变" in messages_of(asked(rota))
@@ -132,6 +133,7 @@ def test_swap_is_asked_and_accepted_over_the_pages(rota: OnCallSchedule) -> None
     assert OnCallOverride.objects.count() == len(swap.pieces)
 
 
+@pytest.mark.slow
 def test_swap_is_declined_or_withdrawn(rota: OnCallSchedule) -> None:
     for who, state in (("wang", SwapState.DECLINED), ("li", SwapState.WITHDRAWN)):
         asked(rota)
@@ -142,6 +144,7 @@ def test_swap_is_declined_or_withdrawn(rota: OnCallSchedule) -> None:
     assert not OnCallOverride.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "accepted"), [("sun", "1"), ("sun", "0"), ("zhang", "1"), ("zhang", "0"), ("li", "1")]
 )
@@ -155,6 +158,7 @@ def test_only_whom_it_concerns_answers(rota: OnCallSchedule, who: str, accepted:
     assert not OnCallOverride.objects.exists()
 
 
+@pytest.mark.slow
 def test_who_has_no_part_in_a_swap_gets_no_buttons_and_a_viewer_does_not_see_it(rota: OnCallSchedule) -> None:
     asked(rota)
     code = ShiftSwap.objects.get().code
@@ -164,6 +168,7 @@ def test_who_has_no_part_in_a_swap_gets_no_buttons_and_a_viewer_does_not_see_it(
     assert code not in login("wu").get(PAGE).content.decode()
 
 
+@pytest.mark.slow
 def test_a_superuser_without_a_person_cannot_answer(rota: OnCallSchedule) -> None:
     asked(rota)
     answer = superuser().post(f"{SWAP}{ShiftSwap.objects.get().code}/", {"accepted": "1"}, follow=True)
@@ -172,6 +177,7 @@ def test_a_superuser_without_a_person_cannot_answer(rota: OnCallSchedule) -> Non
     assert "没有等您答复的换班" in messages_of(unknown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -240,6 +246,7 @@ def test_analysts_set_no_substitute(rota: OnCallSchedule) -> None:
     assert not OnCallOverride.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_substitute_is_set_and_taken_back_on_record(rota: OnCallSchedule) -> None:
     client = login("zhang")
     start = datetime.combine(today(1), time(8), ZONE)
@@ -268,6 +275,7 @@ def test_a_substitute_is_set_and_taken_back_on_record(rota: OnCallSchedule) -> N
     assert told[-2:] == ["zhang先生", "zhang先生"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "length", "person", "said"),
     [
@@ -306,6 +314,7 @@ def test_what_is_over_is_not_taken_back(rota: OnCallSchedule) -> None:
     assert OnCallOverride.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_feed_of_the_own_shifts_is_shown_once(rota: OnCallSchedule) -> None:
     client = login("li")
     made = client.post(FEED, {"rota": rota.pk, "whose": "mine"})
@@ -326,6 +335,7 @@ def test_a_feed_of_the_own_shifts_is_shown_once(rota: OnCallSchedule) -> None:
     assert CalendarFeed.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_read_only_stops_swaps(rota: OnCallSchedule) -> None:
     asked(rota)
     swap = ShiftSwap.objects.get()
@@ -360,6 +370,7 @@ def test_an_empty_house_says_what_to_do() -> None:
     assert member(AUDITOR).get(PAGE).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", [Role.VIEWER, Role.ANALYST, Role.ADMIN])
 def test_the_page_costs_the_same_with_many_rotas(who: Role) -> None:
     company()

@@ -8,7 +8,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
 from bifang.core import keys
-from bifang.core.crypto import Keyring
 from bifang.core.errors import BifangError
 from bifang.core.sealed import Sealed, SealedField, place_of
 
@@ -73,17 +72,9 @@ def reseal(model: type[models.Model], name: str) -> tuple[int, int]:
             if ring.is_current(sealed.token, place):
                 continue
             try:
-                fresh = Sealed(ring.seal(_opened(ring, sealed.token, place), place))
+                fresh = Sealed(ring.seal(ring.open(sealed.token, place), place))
             except BifangError:
                 failed += 1
                 continue
             done += model._default_manager.filter(pk=last, **{name: sealed}).update(**{name: fresh})
     return done, failed
-
-
-def _opened(ring: Keyring, token: str, place: str) -> Any:
-    """Seals of earlier versions were bound to no place; here, and nowhere else, they are opened."""
-    try:
-        return ring.open(token, place)
-    except BifangError:
-        return ring.open_unbound(token)

@@ -11,14 +11,13 @@ from secops_agent.models import (
     AlertAsset,
     AlertEvent,
     AlertIndicator,
+    AlertMention,
     AlertPayload,
     History,
 )
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.alerts import tallies
-from secops_agent.services.alerts.tallies import Counted
+from secops_agent.services.alerts.mentioned import mention_rows
 from secops_agent.services.audit import history
-from secops_agent.services.identity import alert_identity, event_mark
 from secops_agent.services.intake.hits import HitSearch, note_hits
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
@@ -26,18 +25,19 @@ from secops_agent.services.investigations.arrivals import note_arrivals
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
+from secops_agent.services.records.identity import alert_identity, event_mark
 from secops_agent.services.suppressions.applying import Candidate, suppress
-from secops_agent.services.vulnerabilities.priority import rank
+from secops_agent.services.vulnerabilities.priority import graver, rank
 from secops_agent.services.writing import by_key, state_of, update_changed
 
-_WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
+_WRITTEN = ("severity", "reported_severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
             "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip
 _AHEAD = timedelta(days=1)  # of now: more than time zones and clocks explain
 _MOST_LINKS = 200  # assets, and indicators, of one alert
 
 
 @dataclass(slots=True)
-class _Heap:
+class _SameAlert:
     """The new occurrences of one alert in one transaction."""
 
     identity: str
@@ -51,10 +51,10 @@ class _Heap:
 
 def write_alerts(session: Session, records: Sequence[AlertRecord]) -> None:
     """Create or extend alerts, with their assets. One transaction's work."""
-    heaps: dict[str, _Heap] = {}
+    heaps: dict[str, _SameAlert] = {}
     for record in records:
         identity = alert_identity(record)
-        heap = heaps.setdefault(identity, _Heap(identity))
+        heap = heaps.setdefault(identity, _SameAlert(identity))
         heap.records.append((record, event_mark(identity, record)))
     rows = by_key(rows_by(Alert, "identity", heaps, lock=True), "identity")
     session.ledger.see("alert", (row.pk for row in rows.values()))
@@ -66,13 +66,13 @@ def write_alerts(session: Session, records: Sequence[AlertRecord]) -> None:
     write_assets(
         session, (asset for found in heaps.values() for record, _ in found.records for asset in record.assets)
     )
-    book = _Book(session, {identity: rows[identity] for identity in fresh if identity in rows})
+    book = _UnitOfWork(session, {identity: rows[identity] for identity in fresh if identity in rows})
     for identity, found in fresh.items():
         book.take(identity, found)
     book.save()
 
 
-class _Book:
+class _UnitOfWork:
     """The alerts of one transaction that have new occurrences."""
 
     def __init__(self, session: Session, rows: dict[str, Alert]) -> None:
@@ -87,7 +87,6 @@ class _Book:
         for alert_id, kind, value in known:
             self._indicators[alert_id].add((kind, value))
         self._stored = {row.pk: state_of(row, _WRITTEN) for row in rows.values()}
-        self._before = {row.pk: Counted.of(row, self._assets[row.pk]) for row in rows.values()}
         self._fresh: list[tuple[Alert, list[AlertRecord]]] = []
         self._came_back: set[int] = set()
         self._hit: set[int] = set()
@@ -142,8 +141,10 @@ class _Book:
         row.confidence = record.confidence if record.confidence is not None and latest else row.confidence
         row.techniques = list(dict.fromkeys([*row.techniques, *record.techniques]))[:50]
         row.references = list(dict.fromkeys([*row.references, *record.references]))[:50]
-        if rank(record.severity) > rank(row.severity):
+        if rank(record.severity) > max(rank(row.severity), rank(row.reported_severity)):
             self._escalate(row, record.severity, moment)
+        if row.reported_severity:  # what a person set stays, whatever is said again
+            row.reported_severity = graver(row.reported_severity, record.severity)
         _follow(row, record.status_hint, moment, latest)
 
     def _escalate(self, row: Alert, severity: str, moment: datetime) -> None:
@@ -154,7 +155,7 @@ class _Book:
         row.status, row.closed_at, row.closed_by_source = AlertStatus.OPEN, None, False
 
     def save(self) -> None:
-        """Write everything; counts come last."""
+        """Write everything, and tell of it."""
         new = [row for row, _ in self._fresh if row.pk is None]
         old = [row for row, _ in self._fresh if row.pk is not None]
         Alert.objects.bulk_create(new)
@@ -170,9 +171,6 @@ class _Book:
             changed = [Changed(row, self._happened(row)) for row, _ in self._fresh]
             note_changes(changed, self._session.now)
             note_arrivals(changed, self._session.now)
-        tallies.change(
-            (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
-        )
 
     def _judge(self, observed: dict[int, list[tuple[str, str]]]) -> None:
         """What lists of indicators say of what is new, and whether a rule says that nobody need look."""
@@ -247,7 +245,14 @@ class _Book:
                     fresh.setdefault(row.pk, []).append(pair)
         insert_many(AlertAsset, assets)
         insert_many(AlertIndicator, indicators)
+        insert_many(AlertMention, list(self._mentions()))
         return fresh
+
+    def _mentions(self) -> Iterator[dict[str, Any]]:
+        """Of new alerts: the text of an alert never changes."""
+        for row, _ in self._fresh:
+            if row.pk not in self._stored:
+                yield from mention_rows(row.pk, (row.title, row.description), self._indicators[row.pk])
 
     def _save_events(self, new: set[int]) -> None:
         events, fresh, latest = [], [], []

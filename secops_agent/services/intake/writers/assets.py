@@ -1,19 +1,87 @@
 """Writes assets: two sources of one thing meet in one row, and what people set stays."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from secops_agent.models import Asset, AssetKey, History
 from secops_agent.services.audit import history
-from secops_agent.services.identity import FORMER, asset_addresses, asset_identities, identity_of, realm
 from secops_agent.services.intake.session import Session
-from secops_agent.services.intake.writers import bridges
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AssetRecord, Key
+from secops_agent.services.records.identity import (
+    FORMER,
+    asset_addresses,
+    asset_identities,
+    identity_of,
+    realm,
+)
 from secops_agent.services.writing import assign, state_of, update_changed
+
+# When two known assets are one host: a record carries what proves each of them, and nothing speaks against it.
+
+Keys = Mapping[Key, str | None]  # key → identity, None for those that only help to find it
+SINGLE = ("cloud_id", "fqdn")  # an asset has one of these: another value is another asset
+_STABLE = ("cloud_id", "agent_id", "fqdn")
+_SUPPORTED = (
+    "hostname",
+    "mac",
+)  # names repeat and made-up MACs too: they prove something with a shared address
+_SHARED_MACS = ("00:00:5e:00:01:", "00:00:5e:00:02:", "00:00:00:00:00:00")  # VRRP, and no address at all
+_UNITED = ("tags",)  # of these nobody loses anything
+
+
+def proves(row: Asset, keys: Keys, record: AssetRecord) -> bool:
+    """Does the record name this host by more than an address or a name that others may have as well?"""
+    if realm(row.asset_type) != "host" or realm(record.asset_type) != "host":
+        return False
+    shared = [key for key in record.keys if keys.get(key) == identity_of(record.asset_type, key)]
+    if any(_is_stable(key) for key in shared):
+        return True
+    known = {*row.ips, *(key.value for key in keys if key.kind == "ip")}
+    return any(key.kind in _SUPPORTED for key in shared) and not known.isdisjoint(asset_addresses(record))
+
+
+def _is_stable(key: Key) -> bool:
+    if key.kind != "mac":
+        return key.kind in _STABLE
+    made_up = int(key.value[:2], 16) & 0b11  # locally administered (containers, bridges) or a group's
+    return not made_up and not key.value.startswith(_SHARED_MACS)
+
+
+def contradict(one: Asset, its: Keys, other: Asset, others: Keys) -> bool:
+    """Two machines: other cloud ids, names or agents of one tool; or people said different things of them."""
+    for kind in SINGLE:
+        if _differ(_values(its, kind), _values(others, kind)):
+            return True
+    mine, theirs = _agents(its), _agents(others)
+    if any(_differ(mine[tool], theirs[tool]) for tool in mine.keys() & theirs.keys()):
+        return True
+    decided = set(one.locked) & set(other.locked) - set(_UNITED)
+    return any(_decision(one, name) != _decision(other, name) for name in decided)
+
+
+def _differ(mine: Collection[str], theirs: Collection[str]) -> bool:
+    return bool(mine and theirs) and set(mine).isdisjoint(theirs)
+
+
+def _values(keys: Keys, kind: str) -> set[str]:
+    return {key.value for key, identity in keys.items() if key.kind == kind and identity}
+
+
+def _agents(keys: Keys) -> dict[str, set[str]]:
+    """Tool → its agents: "wazuh:001"."""
+    found: dict[str, set[str]] = {}
+    for value in _values(keys, "agent_id"):
+        found.setdefault(value.partition(":")[0], set()).add(value)
+    return found
+
+
+def _decision(row: Asset, name: str) -> object:
+    return row.owner_id if name == "owner" else getattr(row, name)
+
 
 _WRITTEN = (
     "name", "ips", "owner", "owner_text", "importance", "tags", "environment", "description", "sources", "first_seen",
@@ -31,12 +99,25 @@ def write_assets(session: Session, records: Iterable[AssetRecord]) -> None:
     if not fresh:
         return
     session.learn_owners({record.owner for record in fresh})
-    book = _Book(fresh)
+    book = _UnitOfWork(fresh)
     for record in fresh:
         book.take(record, session)
     book.save(session)
     for record, row in book.placed:
         session.assets[record] = row.pk
+
+
+def foreseen(
+    session: Session, records: Iterable[AssetRecord]
+) -> list[tuple[Asset, dict[str, tuple[Any, Any]]]]:
+    """What `write_assets` would change of assets that are stored, each with the names of those that it would take in as
+    ``merged``. Nothing is written."""
+    wanted = list(dict.fromkeys(records))
+    session.learn_owners({record.owner for record in wanted})
+    book = _UnitOfWork(wanted)
+    for record in wanted:
+        book.take(record, session)
+    return book.changes()
 
 
 @dataclass(eq=False, slots=True)
@@ -55,7 +136,7 @@ class _Candidate:
 
     def contradicts(self, record: AssetRecord) -> bool:
         """web-01.a and web-01.b share a short name, yet are two."""
-        for kind in bridges.SINGLE:
+        for kind in SINGLE:
             mine = {key.value for key in record.keys if key.kind == kind}
             theirs = {key.value for key, identity in self.keys.items() if key.kind == kind and identity}
             if record.asset_type != "website" and mine and theirs and not mine & theirs:
@@ -63,12 +144,12 @@ class _Candidate:
         return False
 
     def is_proven_by(self, record: AssetRecord) -> bool:
-        """See `bridges.proves`."""
-        return bridges.proves(self.row, self.keys, record)
+        """See `identity_links.proves`."""
+        return proves(self.row, self.keys, record)
 
     def differs_from(self, other: "_Candidate") -> bool:
-        """See `bridges.contradict`."""
-        return bridges.contradict(self.row, self.keys, other.row, other.keys)
+        """See `identity_links.contradict`."""
+        return contradict(self.row, self.keys, other.row, other.keys)
 
     def note(self, changes: Mapping[str, tuple[Any, Any]]) -> None:
         """Keep what was before the first of several changes."""
@@ -76,7 +157,7 @@ class _Candidate:
             self.changes[name] = (self.changes[name][0] if name in self.changes else old, new)
 
 
-class _Book:
+class _UnitOfWork:
     """The assets that some records may be, and what becomes of them."""
 
     def __init__(self, records: Sequence[AssetRecord]) -> None:
@@ -189,6 +270,17 @@ class _Book:
                 AssetKey(asset=row, kind=key.kind, value=key.value[:500], identity=identity)
             )
 
+    def changes(self) -> list[tuple[Asset, dict[str, tuple[Any, Any]]]]:
+        """Of the assets that were stored before."""
+        taken: dict[_Candidate, list[str]] = {}
+        for gone, kept in dict.fromkeys(self._bridges):
+            taken.setdefault(kept, []).append(gone.row.name)
+        placed = [each for each in dict.fromkeys((*self._placed.values(), *taken)) if each.stored is not None]
+        merged = {
+            each: {"merged": (None, "、".join(taken[each]))} if each in taken else {} for each in placed
+        }
+        return [(each.row, each.changes | merged[each]) for each in placed]
+
     def save(self, session: Session) -> None:
         """Write rows, keys and history, and note what is to be joined."""
         old = {each.row.pk: each for each in dict.fromkeys(self._placed.values()) if each.stored is not None}
@@ -196,7 +288,7 @@ class _Book:
         update_changed(Asset, ((each.row, each.stored or {}) for each in old.values()))
         AssetKey.objects.bulk_create(self._new_keys)
         for gone, kept in self._bridges:
-            session.bridges.setdefault(gone.row.pk, kept.row.pk)
+            session.identity_links.setdefault(gone.row.pk, kept.row.pk)
         self._note_former(session)
         session.ledger.create("asset", (each.row.pk for each in self._new))
         session.ledger.see("asset", old)

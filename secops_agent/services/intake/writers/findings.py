@@ -8,13 +8,13 @@ from bifang.core.rows import update_rows
 from secops_agent.models import Finding, History, Vulnerability, VulnerabilityAlias
 from secops_agent.models.choices import FindingState
 from secops_agent.services.audit import history
-from secops_agent.services.identity import finding_identity
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.intake.writers.components import write_components
-from secops_agent.services.intake.writers.twins import absorb_finding
+from secops_agent.services.intake.writers.duplicates import absorb_finding
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import FindingRecord, Rejected
+from secops_agent.services.records.identity import finding_identity
 from secops_agent.services.vulnerabilities.priority import graver, priority
 from secops_agent.services.vulnerabilities.states import is_active
 from secops_agent.services.writing import assign, by_key
@@ -39,7 +39,7 @@ def write_findings(session: Session, records: Sequence[FindingRecord]) -> None:
     wanted = [record.component for record in placed if record.component and record.component.asset]
     components = write_components(session, wanted) if wanted else {}
     vulnerabilities = _vulnerabilities({record.vulnerability.upper() for record in placed} - {""})
-    book = _Book(session, placed)
+    book = _UnitOfWork(session, placed)
     for record in placed:
         component = components.get(record.component) if record.component else None
         book.take(record, component, vulnerabilities.get(record.vulnerability.upper()))
@@ -52,7 +52,7 @@ def _vulnerabilities(names: set[str]) -> dict[str, Vulnerability]:
     return {alias: rows[pk] for alias, pk in owners.items()}
 
 
-class _Book:
+class _UnitOfWork:
     """The findings of one transaction."""
 
     def __init__(self, session: Session, records: Sequence[FindingRecord]) -> None:

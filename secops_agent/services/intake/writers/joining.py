@@ -9,7 +9,6 @@ from typing import Any
 
 from bifang.core.rows import update_rows
 from secops_agent.models import (
-    Alert,
     AlertAsset,
     Asset,
     AssetKey,
@@ -18,13 +17,11 @@ from secops_agent.models import (
     Finding,
     History,
 )
-from secops_agent.services.alerts import tallies
-from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.audit import history
-from secops_agent.services.identity import FORMER, component_identity
 from secops_agent.services.intake.session import Session
-from secops_agent.services.intake.writers import twins
-from secops_agent.services.reading import rows_by, values_by
+from secops_agent.services.intake.writers import duplicates
+from secops_agent.services.reading import rows_by
+from secops_agent.services.records.identity import FORMER, component_identity
 from secops_agent.services.writing import assign, by_key, import_transaction
 
 _PIECE = 100
@@ -37,8 +34,8 @@ _WRITTEN = (
 
 def join_bridged(session: Session) -> None:
     """Join what the last piece showed to be one. Never inside a transaction."""
-    while session.bridges:
-        gone, kept = session.bridges.popitem()
+    while session.identity_links:
+        gone, kept = session.identity_links.popitem()
         if gone != kept:
             _Joining(session, gone, kept).run()
 
@@ -71,16 +68,9 @@ class _Joining:
     def _move_links(self) -> bool:
         mine = AlertAsset.objects.filter(asset_id=self._gone)
         ids = list(mine.order_by("id").values_list("alert_id", flat=True)[:_PIECE])
-        linked: dict[int, set[int]] = {}
-        for alert_id, asset_id in values_by(AlertAsset, ["alert_id", "asset_id"], alert_id=ids):
-            linked.setdefault(alert_id, set()).add(asset_id)
-        double = [pk for pk in ids if self._kept in linked[pk]]
-        mine.filter(alert_id__in=double).delete()
+        kept = AlertAsset.objects.filter(asset_id=self._kept, alert_id__in=ids)
+        mine.filter(alert_id__in=list(kept.values_list("alert_id", flat=True))).delete()
         mine.filter(alert_id__in=ids).update(asset_id=self._kept)
-        tallies.change(
-            (Counted.of(row, linked[row.pk]), Counted.of(row, linked[row.pk] - {self._gone} | {self._kept}))
-            for row in rows_by(Alert, "id", ids)
-        )
         return bool(ids)
 
     def _move_components(self) -> bool:
@@ -94,10 +84,10 @@ class _Joining:
                 row.identity, row.asset_id = identities[row.pk], self._kept
                 moved.append(row)
             else:
-                twins.absorb_component(twin, row)
+                duplicates.absorb_component(twin, row)
                 doubles.append((row.pk, twin))
         update_rows(Component, ("identity", "asset"), moved)
-        update_rows(Component, twins.COMPONENT_WRITTEN, [twin for _, twin in doubles])
+        update_rows(Component, duplicates.COMPONENT_WRITTEN, [twin for _, twin in doubles])
         for pk, twin in doubles:
             Finding.objects.filter(component_id=pk).update(component_id=twin.pk)
             self._session.replace("component", pk, twin.pk)
@@ -107,14 +97,14 @@ class _Joining:
     def _move_findings(self) -> bool:
         rows = list(Finding.objects.filter(asset_id=self._gone).order_by("id")[:_PIECE])
         rules = {row.rule_id for row in rows}
-        known = twins.only_ones(Finding.objects.filter(asset_id=self._kept, rule_id__in=rules))
-        single = twins.only_ones(rows)
+        known = duplicates.only_ones(Finding.objects.filter(asset_id=self._kept, rule_id__in=rules))
+        single = duplicates.only_ones(rows)
         moved: list[Finding] = []
         for row in rows:
-            alike = twins.likeness(row)
+            alike = duplicates.likeness(row)
             twin = known.get(alike)
             if twin is not None and alike in single:
-                twins.absorb_finding(self._session, twin, row)
+                duplicates.absorb_finding(self._session, twin, row)
             else:
                 row.asset_id = self._kept
                 moved.append(row)

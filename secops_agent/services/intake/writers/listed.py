@@ -7,12 +7,12 @@ from typing import Any
 
 from bifang.core.rows import insert_many
 from secops_agent.models import AssetKey, IndicatorList, ListedIndicator
-from secops_agent.services.identity import FORMER
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intelligence import comparing
-from secops_agent.services.intelligence.values import Network, host_of, prefix_of
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import ListedRecord, Rejected
+from secops_agent.services.records.identity import FORMER
+from secops_agent.services.records.indicators import Network, host_of, prefix_of
 from secops_agent.services.writing import state_of, update_changed
 
 _WRITTEN = ("note", "origin", "expires_at")

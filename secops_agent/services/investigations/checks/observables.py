@@ -1,14 +1,13 @@
 """The indicators of the alert: whether they are our own, and where else they were seen."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from secops_agent.models import AlertAsset, AlertIndicator, AssetKey
 from secops_agent.models.choices import IndicatorKind, Verdict
-from secops_agent.services.identity import FORMER
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.investigations.checks.base import (
     Check,
@@ -24,6 +23,8 @@ from secops_agent.services.investigations.checks.base import (
 )
 from secops_agent.services.investigations.subject import Examined, Observed
 from secops_agent.services.privacy import PRIVATE_INDICATORS
+from secops_agent.services.reading import values_by
+from secops_agent.services.records.identity import FORMER
 
 _WINDOW: Final = timedelta(days=30)
 _READ: Final = 200
@@ -67,9 +68,16 @@ class ObservableFacts:
 def look(subject: Examined) -> ObservableFacts:
     """Indicators keep no time of their own: those of later occurrences count too."""
     own, listed = _own(subject.indicators), _listed(subject)
+    elsewhere = {each: _elsewhere(subject, each[1]) for each in subject.indicators}
+    among = {pk for found in elsewhere.values() for pk in found}
+    assets: dict[int, set[int]] = {}
+    for pk, asset in values_by(AlertAsset, ["alert_id", "asset_id"], alert_id=among):
+        assets.setdefault(pk, set()).add(asset)
     seen = tuple(
-        replace(_sighted(subject, each, own.get(each[1].lower())), listed=listed.get(each, ()))
-        for each in subject.indicators
+        replace(
+            _sighted(subject, each, found, assets), own=own.get(each[1].lower()), listed=listed.get(each, ())
+        )
+        for each, found in elsewhere.items()
     )
     return ObservableFacts(subject.alert.pk, seen)
 
@@ -92,32 +100,39 @@ def _own(observed: Sequence[Observed]) -> dict[str, Evidence]:
     return {value.lower(): Evidence("asset", pk, name) for value, pk, name in rows}
 
 
-def _sighted(subject: Examined, observed: Observed, own: Evidence | None) -> Sighted:
-    kind, value = observed
+def _elsewhere(subject: Examined, value: str) -> dict[int, tuple[str, datetime]]:
+    """The other alerts that name it, with their verdicts and when they began."""
     rows = AlertIndicator.objects.filter(value=value).exclude(alert_id=subject.alert.pk).order_by("-id")
     read = rows.values_list(
         "alert_id", "alert__verdict", "alert__closed_at", "alert__first_seen", "alert__created_at"
     )[:_READ]
     since = subject.at - _WINDOW
-    found = {
+    return {
         pk: (subject.verdict_of(verdict, closed), first)
         for pk, verdict, closed, first, stored in read
         if stored <= subject.at and first >= since
     }
-    links = list(AlertAsset.objects.filter(alert_id__in=found).values_list("alert_id", "asset_id"))
+
+
+def _sighted(
+    subject: Examined,
+    observed: Observed,
+    found: Mapping[int, tuple[str, datetime]],
+    assets: Mapping[int, set[int]],
+) -> Sighted:
+    """``found``: `_elsewhere`; ``assets``: of every alert."""
     mine = {each.pk for each in subject.assets}
-    judged = Counter(verdict for verdict, _ in found.values() if verdict)
+    lately = [pk for pk, (_, first) in found.items() if first >= subject.at - _CAMPAIGN]
     attacks = [pk for pk, (verdict, _) in found.items() if verdict == Verdict.TRUE_POSITIVE]
     return Sighted(
-        kind=kind,
-        value=value,
+        kind=observed[0],
+        value=observed[1],
         alerts=len(found),
-        assets=len({asset for _, asset in links} - mine),
-        lately=len({asset for pk, asset in links if found[pk][1] >= subject.at - _CAMPAIGN} - mine),
+        assets=len(set[int]().union(*(assets.get(pk, ()) for pk in found)) - mine),
+        lately=len(set[int]().union(*(assets.get(pk, ()) for pk in lately)) - mine),
         first_seen=min((first for _, first in found.values()), default=None),
-        judged=dict(judged),
+        judged=dict(Counter(verdict for verdict, _ in found.values() if verdict)),
         some=tuple((attacks or sorted(found, reverse=True))[:3]),
-        own=own,
     )
 
 

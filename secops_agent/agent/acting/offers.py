@@ -1,0 +1,375 @@
+"""Offers: what a sentence may have ordered, checked and shown with its exact effect; done when its asker takes it.
+
+An offer belongs to one asker in one conversation and is kept in its focus. 提交 CODE takes it within ten minutes; 好 and 确认 take
+the one that the last answer in this conversation showed. A write is then done at once, since the asker has seen the exact
+effect and said yes; a dangerous action is only proposed, for another person to approve, and in a group never by 好.
+"""
+
+import re
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from bifang.channels.models import OutboxRow
+from bifang.channels.ports import Reply, Turn, TurnResult
+from bifang.channels.targets import target_key
+from bifang.core import db
+from bifang.core.errors import BifangError
+from secops_agent import says
+from secops_agent.agent.acting.controls import EXECUTORS, UNTOLD
+from secops_agent.agent.conversation import memory, rights
+from secops_agent.agent.conversation.recall import OpenOffer, Recall, items_of
+from secops_agent.agent.conversation.records import brief, door_of
+from secops_agent.agent.llms.placeholders import mask
+from secops_agent.agent.turn.outcome import OfferShown, TurnOutcome
+from secops_agent.agent.turn.toolbox import refusal
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.normalization import normalize
+from secops_agent.llm.types import Heard, Offer
+from secops_agent.llm.understanding.offers import MOST, MOST_ALERTS, missing_in, target
+from secops_agent.llm.understanding.verbs import ACTS
+from secops_agent.models import Proposal
+from secops_agent.models.proposal import Risk
+from secops_agent.services.decisions import approvals, pending
+from secops_agent.services.decisions.carriers import carrier_effect
+from secops_agent.services.decisions.proposals import Proposals, new_code
+from secops_agent.services.decisions.requests import DecisionRequest, Verdict
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.arguments import parse
+from secops_agent.tools.definitions import ToolDefinition, ValidatedAction
+from secops_agent.tools.registry import BY_NAME
+
+_MOST_TOLD: Final = 2
+_NEWEST: Final = (
+    200  # messages that are looked through; more of them in ten minutes are too many to say 好 to
+)
+LONGEST: Final = 40  # characters; a longer message takes no offer
+_TAKE: Final = re.compile(r"提交\s*[:：]?\s*「?(?P<code>[A-Z][A-Z0-9]{5})」?[.。!！\s]*", re.IGNORECASE)
+_YES: Final = re.compile(
+    r"(?:好|好的|好吧|好嘞|行|行吧|可以|对|对的|是|是的|嗯+|要|确认(?:执行)?|就这样|就这么办|没错|确定|(?:对|嗯)[,，\s]*就(?:是|它|这)[它这那]?个?|嗯[,，\s]*就这样|(?:好|行|可以)[,，\s]*(?:就这样|批了|办吧|做吧|执行)|搞吧|弄吧|办吧|ok|okay|yes|执行|提交)[吧啊呀的了.。!！~\s]*",
+    re.IGNORECASE,
+)
+_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_WHAT_THEN: Final = "没有执行任何操作，还缺一样：点下面的一句，或者写出来。"
+_NOT_DONE: Final = "没有执行"
+REPLACED: Final = "按新的说法改了，之前的选项不再有效。"
+GONE: Final = (
+    "没有代码为 {code} 的待提交操作：它已经提交、过期（10 分钟），或不是您在这个会话里的。没有执行任何操作。"
+)
+CHOSEN: Final = "（对象由模型从数据中选出，请核对）"
+QUOTED: Final = "「好」只提交所引用的那一项，引用里没有最后显示的选项。没有执行任何操作。要这样做：{effects}，请写「{line}」。"
+BY_CODE: Final = "危险操作在群里不能用「{said}」提交，请写「{line}」。没有执行任何操作。"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferTold:
+    """What is told of an offer; None instead of the offer if nothing of it can be done."""
+
+    text: str
+    offer: OfferShown | None = None
+
+
+def show(
+    person: Person,
+    offers: Sequence[Offer],
+    left: Sequence[str] = (),
+    *,
+    is_group: bool,
+    changes: bool = False,
+) -> OfferTold:
+    """Check what is offered and say what it would do; ``changes``: it takes the place of what was offered or proposed before.
+    On a database thread."""
+    planned: list[tuple[ToolDefinition, ValidatedAction]] = []
+    chosen = set[str]()
+    kept: list[Offer] = []
+    faults: list[str] = []
+    for offer in offers:
+        definition = BY_NAME[offer.tool]
+        try:
+            planned.append((definition, _plan(definition, offer, person)))
+            kept.append(offer)
+            chosen |= {planned[-1][1].summary} if offer.chosen else set()
+        except BifangError as fault:
+            faults.append(fault.message)
+    if left:
+        faults.append(f"没有列入：{'、'.join(left)}。")
+    before = _waiting(person, {offer.tool for offer in offers})
+    replaces = before[0] if changes and len(before) == 1 else None
+    if replaces:
+        faults.append(f"提交后同时撤回之前提出的「{replaces.summary}」。")
+    else:
+        faults += map(_still, before)
+    said = "\n\n".join(dict.fromkeys(faults))
+    if not planned:
+        return OfferTold(said)
+    code = new_code()
+    told = "\n\n".join(filter(None, (*_lines(code, planned, chosen, is_group=is_group), said)))
+    told = f"{REPLACED}\n\n{told}" if changes else told
+    effects = tuple(plan.summary for _, plan in planned)
+    return OfferTold(told, OfferShown(code, tuple(kept), effects, replaces=replaces.code if replaces else ""))
+
+
+def _lines(
+    code: str, planned: Sequence[tuple[ToolDefinition, ValidatedAction]], chosen: set[str], *, is_group: bool
+) -> Iterator[str]:
+    """The effect of each action, what an approval would set going, and how to take the offer."""
+    yield "**要这样做吗？**（尚未执行）"
+    several = len(planned) > 1
+    summaries = [f"{plan.summary}{CHOSEN if plan.summary in chosen else ''}" for _, plan in planned]
+    yield "\n".join(f"{i}. {told}" if several else told for i, told in enumerate(summaries, 1))
+    dangerous = [(each.name, plan.arguments) for each, plan in planned if each.risk == "dangerous"]
+    yield from dict.fromkeys(f"**{carrier_effect(*one)}**" for one in dangerous)
+    yield _how(code, [each for each, _ in planned], is_group=is_group)
+
+
+def _waiting(person: Person, tools: Container[str]) -> list[Proposal]:
+    """What the asker proposed before with these tools and is not decided, the newest first."""
+    rows = pending.own(person, pending.waiting_for(person))
+    return [each for each in rows if each.tool in tools][:_MOST_TOLD]
+
+
+def _still(row: Proposal) -> str:
+    return f"之前提出的「{row.summary}」还在等待决定；要撤回请发送「{says.withdraw(row.code)}」。"
+
+
+def _plan(definition: ToolDefinition, offer: Offer, person: Person) -> ValidatedAction:
+    """Raises BifangError."""
+    if not person.may(definition.role):
+        raise BifangError(refusal(definition, person), permanent=True)
+    assert definition.check is not None
+    return definition.check(parse(definition.arguments, offer.arguments), person)
+
+
+def _how(code: str, definitions: Sequence[ToolDefinition], *, is_group: bool) -> str:
+    dangerous = any(each.risk == "dangerous" for each in definitions)
+    yes = f"「{says.submit(code)}」" if dangerous and is_group else f"「好」或「{says.submit(code)}」"
+    then = "另一位审批人同意后才会执行" if dangerous else "才会执行"
+    return f"回复{yes}后{then}；10 分钟内有效。"
+
+
+def with_heard(
+    outcome: TurnOutcome, heard: Heard | None, offers: Sequence[Offer], *, changes: bool
+) -> TurnOutcome:
+    """With what code heard before a model was asked, for the focus, and what is offered: what the model called for, else what
+    code read, if the model looked nothing up. ``changes``: the offers before are replaced."""
+    if outcome.offline:
+        return outcome
+    heard = replace(heard or Heard(), taps=())
+    if offers:
+        return replace(
+            outcome, heard=replace(heard, offers=tuple(offers), order=offers[0], left=(), drops=changes)
+        )
+    return replace(outcome, heard=replace(heard, offers=() if outcome.tool_runs else heard.offers))
+
+
+async def tell(
+    person: Person, outcome: TurnOutcome, *, is_group: bool, by_model: bool = False
+) -> TurnOutcome:
+    """With what only code says: an offer's exact effect, beneath a model's words, and who may do what."""
+    heard = outcome.heard
+    if heard and heard.each and heard.order:
+        act, heard = ACTS[heard.order.tool], replace(heard, **_each(heard.order, outcome))
+        outcome = replace(outcome, heard=heard)
+        if heard.taps:
+            return replace(outcome, text=f"{outcome.text}\n\n{_WHAT_THEN}")
+        if not heard.offers and act.kinds != ("alert",):
+            asked = f"没有执行任何操作。要{act.verb}{act.which}？"
+            return replace(outcome, text=f"{outcome.text}\n\n{asked}", heard=heard)
+    if heard and heard.offers:
+        told = await db.call(
+            partial(show, person, _merged(heard.offers), heard.left, is_group=is_group, changes=heard.drops)
+        )
+        offer = replace(told.offer, by_model=by_model) if told.offer else None
+        words = outcome.text if outcome.tool_runs or not outcome.offline else ""
+        return replace(outcome, text="\n\n".join(filter(None, (words, told.text))), offer=offer, heard=heard)
+    if outcome.offline and heard and heard.drops and not outcome.tool_runs:
+        rows = await db.call(_waiting, person, ACTS)
+        still = "\n\n".join(map(_still, rows))
+        return replace(outcome, text=f"没有撤回已经提出的申请。\n\n{still}") if rows else outcome
+    if outcome.offline and heard and heard.rights is not None:
+        return replace(outcome, text=await db.call(rights.tell, person, heard.rights))
+    return outcome
+
+
+def _each(order: Offer, outcome: TurnOutcome) -> dict[str, Any]:
+    """The order for what was just shown: each alert of the list, 把 web-03 上的端口扫描都关了; or what the one alert is about,
+    A300 那个 IP 封了."""
+    run = outcome.tool_runs[-1] if outcome.tool_runs else None
+    act, found = ACTS[order.tool], list[tuple[str, str]]()
+    if run and run.executed and run.call.name == "get_alert":
+        about = run.result.data.get("subject", {}) if isinstance(run.result.data, Mapping) else {}
+        found = [(kind, str(about[kind])) for kind in act.kinds if kind in about][:1]
+        if not found and "ip" in act.kinds:  # several: which one is asked
+            named = [one for one in run.result.fields if _ADDRESS.fullmatch(one)][:3]
+            return {"taps": tuple(says.order(order.tool, {**order.arguments, "ip": one}) for one in named)}
+    elif run and run.executed:
+        found = [("alert", one) for one in items_of(run)]
+    more = {"left": (f"前 {MOST_ALERTS} 条以外的",)} if len(found) >= MOST_ALERTS else {}
+    orders = [Offer(order.tool, {**order.arguments, **target(act, *one)}) for one in found]
+    lacks = missing_in([Intent(one.tool, one.arguments) for one in orders])
+    if lacks == "verdict":
+        taps = tuple(says.close_all([int(one) for _, one in found], verdict) for verdict in says.VERDICTS)
+        return {"taps": taps[:3]}
+    return {"offers": tuple(orders), "order": orders[0], **more} if orders and not lacks else {}
+
+
+def _merged(offers: Sequence[Offer]) -> Sequence[Offer]:
+    """Many alerts to which the same is done are one action."""
+    together: dict[str, list[Offer]] = {}
+    for offer in offers:
+        number, rest = _number_of(offer)
+        together.setdefault(f"{offer.tool} {rest}" if number else str(offer), []).append(offer)
+    return offers if len(offers) <= MOST else [_one(same) for same in together.values()]
+
+
+def _number_of(offer: Offer) -> tuple[str, dict[str, Any]]:
+    """The alert that it is about, and its other arguments."""
+    name = ACTS[offer.tool].argument if offer.tool in ACTS else ""
+    number = str(offer.arguments.get(name, "")).removeprefix("A")
+    rest = {key: value for key, value in offer.arguments.items() if key != name}
+    return number if number.isdecimal() and name in ("alert_id", "scope") else "", rest
+
+
+def _one(same: Sequence[Offer]) -> Offer:
+    first, ids = same[0], ",".join(_number_of(each)[0] for each in same)
+    return first if len(same) == 1 else replace(first, arguments={"alert_ids": ids, **_number_of(first)[1]})
+
+
+def read_taking(text: str) -> str | None:
+    """The code that the whole message takes, "" for the offer that was shown last; None if it takes none."""
+    said = normalize(text) if len(text) <= LONGEST else ""
+    if match := _TAKE.fullmatch(said):
+        return match["code"].upper()
+    return "" if _YES.fullmatch(said) else None
+
+
+async def handle_offer(
+    turn: Turn,
+    known: memory.Known,
+    proposals: Callable[[], Proposals],
+    *,
+    is_group: bool,
+    quoted: str,
+    may_tell: Callable[[], bool],
+) -> TurnResult | None:
+    """The result of taking an offer; None if the message takes none. 好 to a quotation takes only an offer that it shows."""
+    code = read_taking(turn.text)
+    if code is None:
+        return None
+    now = timezone.now()
+    offer = known.recall.find(code, now)
+    if offer is None or (not code and await db.call(_was_answered_since, turn, offer)):
+        if not code:
+            return None
+        if not may_tell():
+            return TurnResult((), brief(turn, known.person, ""), note=UNTOLD)
+        return _only(turn, known.person, GONE.format(code=code))
+    if not code and quoted and known.recall.quoted_in(quoted, now) is not offer:
+        return _only(turn, known.person, _by_its_code(known.recall.quoted_in(quoted, now) or offer, is_group))
+    dangerous = any(BY_NAME[each.tool].risk == "dangerous" for each in offer.actions)
+    if not code and is_group and dangerous:
+        return _only(
+            turn, known.person, BY_CODE.format(said=turn.text.strip()[:10], line=says.submit(offer.code))
+        )
+    taken = proposals()
+    text = await db.call(_take, turn, known.person, offer, taken, is_group=is_group)
+    told = mask(text) if is_group else text
+    return _with_memory(turn, known, known.recall.without(offer.code, filed=dangerous), told, taken)
+
+
+def _by_its_code(offer: OpenOffer, is_group: bool) -> str:
+    text = QUOTED.format(effects="；".join(offer.effects), line=says.submit(offer.code))
+    return mask(text) if is_group else text
+
+
+def _was_answered_since(turn: Turn, offer: OpenOffer) -> bool:
+    """Was anything else sent to this conversation since, so that 好 may be about that? An answer to whatever message, or unasked."""
+    if turn.target is None:
+        return False
+    targets = (turn.target, *([] if turn.target.is_group else [replace(turn.target, conversation_id="")]))
+    places = {target_key(turn.config_id, each) for each in targets}
+    newest = OutboxRow.objects.order_by("-pk").values_list("order_key", "created_at", "inbox_id")[:_NEWEST]
+    later = [(key, inbox) for key, at, inbox in newest if at > offer.at]
+    return len(later) == _NEWEST or any(key in places and inbox != offer.inbox_id for key, inbox in later)
+
+
+def _take(turn: Turn, person: Person, offer: OpenOffer, proposals: Proposals, *, is_group: bool) -> str:
+    """Do what the asker may do alone, propose what another must approve; each told by itself."""
+    pairs = zip(offer.actions, offer.effects, strict=True)
+    told = [_take_one(turn, person, each, effect, proposals, is_group=is_group) for each, effect in pairs]
+    if offer.replaces and not all(one.startswith(_NOT_DONE) for one in told):
+        told.append(
+            approvals.decide(
+                _request(turn, person, offer.replaces, "withdraw", is_group=is_group), EXECUTORS
+            ).text
+        )
+    return "\n\n".join(told)
+
+
+def _take_one(
+    turn: Turn, person: Person, action: Offer, effect: str, proposals: Proposals, *, is_group: bool
+) -> str:
+    """Nothing but what was shown: if it would do something else by now, it does nothing."""
+    definition = BY_NAME[action.tool]
+    try:
+        plan = _plan(definition, action, person)
+        if plan.summary != effect:
+            return f"{_NOT_DONE}：情况变了，现在会是「{plan.summary}」。需要的话请再说一次。"
+        if definition.risk == "dangerous":
+            code = proposals.propose(
+                definition.name, definition.title, definition.risk, plan.arguments, plan.summary
+            )
+            return f"**{definition.title}**（尚未执行）\n\n{plan.summary}\n\n**{carrier_effect(definition.name, plan.arguments)}**\n\n需要另一位审批人同意 {code}，批准后才会执行；怎么批准，已经私聊告诉审批人。"
+        return _confirm(turn, person, definition, plan, proposals, is_group=is_group)
+    except BifangError as fault:
+        return f"{_NOT_DONE}：{fault.message}"
+
+
+def _confirm(
+    turn: Turn,
+    person: Person,
+    definition: ToolDefinition,
+    plan: ValidatedAction,
+    proposals: Proposals,
+    *,
+    is_group: bool,
+) -> str:
+    """Store the proposal and confirm it in the asker's name; a turn that is run again finds it decided."""
+    stored = Proposal.objects.filter(
+        inbox_id=turn.inbox_id, tool=definition.name, summary=plan.summary, risk=Risk.WRITE
+    )
+    code = stored.values_list("code", flat=True).first()
+    if code is None:
+        with transaction.atomic():
+            code = proposals.store_now(definition.name, definition.title, plan.arguments, plan.summary)
+    return approvals.decide(_request(turn, person, code, "confirm", is_group=is_group), EXECUTORS).text
+
+
+def _request(turn: Turn, person: Person, code: str, verdict: Verdict, *, is_group: bool) -> DecisionRequest:
+    return DecisionRequest(
+        code, verdict, person, turn.config_id, turn.conversation_id, is_group, f"chat:{turn.external_id}", door_of(turn),
+        inbox_id=turn.inbox_id,
+    )  # fmt: skip
+
+
+def _only(turn: Turn, person: Person, text: str) -> TurnResult:
+    return TurnResult((Reply(text, title=text[:40]),), brief(turn, person, text))
+
+
+def _with_memory(
+    turn: Turn, known: memory.Known, recall: Recall, text: str, proposals: Proposals
+) -> TurnResult:
+    now = timezone.now()
+    key = memory.conversation_key(turn.config_id, turn.conversation_id)
+    rows = (
+        *memory.remember(key, known.person, turn.text, text, recall, now),
+        *brief(turn, known.person, text, now),
+        *proposals.rows,
+    )
+    return TurnResult(
+        (Reply(text, title="已提交", buttons=proposals.buttons), *proposals.replies(text)), rows
+    )

@@ -1,0 +1,19 @@
+"""What is worth sending next: taps where the words are a verb and an id, else the words themselves."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from bifang.channels.outgoing import may_tap
+from bifang.channels.ports import Suggestion
+
+MOST: Final = 3
+
+
+def with_steps(
+    text: str, steps: Sequence[Suggestion], *, is_group: bool
+) -> tuple[str, tuple[Suggestion, ...]]:
+    """The text with the steps that nobody can tap, and the taps; in a group all are only words."""
+    chosen = list(dict.fromkeys(steps))[:MOST]
+    taps = () if is_group else tuple(filter(may_tap, chosen))
+    words = "、".join(f"「{step}」" for step in chosen if step not in taps)
+    return f"{text}\n\n接着可以说：{words}" if words else text, taps

@@ -1,0 +1,68 @@
+"""撤销 without saying what: plain only where the asker has done one kind of thing here; else it is asked back with taps."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from bifang.channels.outgoing import may_tap
+from bifang.channels.ports import Reply, Suggestion, Turn, TurnResult
+from bifang.core import db
+from bifang.core.db import database_now
+from secops_agent import says
+from secops_agent.agent.acting.orders import is_bare_undo
+from secops_agent.agent.conversation.records import brief
+from secops_agent.models import Proposal, TriageBatch
+from secops_agent.models.proposal import ProposalState
+from secops_agent.services.alerts.batches import UNDO_FOR
+from secops_agent.services.people import eligibility
+from secops_agent.services.people.staff import Person
+
+_MOST: Final = 3
+_ASKED: Final = "要撤销哪一个？没有执行任何操作。"
+# What puts an alert back after an action that was confirmed here.
+_BACK: Final[dict[str, Callable[[int], Suggestion]]] = {
+    "acknowledge_alert": says.reopen, "close_alert": says.reopen, "assign_alert": says.hand_back,
+}  # fmt: skip
+Undoable = tuple[datetime, str, Suggestion, str]
+
+
+async def handle_undo(
+    turn: Turn, person: Person, *, is_group: bool, may_tell: Callable[[], bool]
+) -> TurnResult | None:
+    """What is asked back; None if the message is no bare 撤销, or plain: then the last act is undone, or the only proposal withdrawn."""
+    if not is_bare_undo(turn.text):
+        return None
+    found = sorted(await db.call(_find, turn, person), reverse=True, key=lambda each: each[0])
+    if len({kind for _, kind, _, _ in found}) < 2 and not any(kind == "done" for _, kind, _, _ in found):
+        return None
+    lines = "\n".join(f"- {told}：「{tap}」" for _, _, tap, told in found[:_MOST])
+    text = f"{_ASKED}\n\n{lines}"
+    taps = tuple(tap for _, _, tap, _ in found[:_MOST] if may_tap(tap))
+    return TurnResult((Reply(text, title="撤销", suggestions=taps),), brief(turn, person, text))
+
+
+def _find(turn: Turn, person: Person) -> list[Undoable]:
+    """What this person did here in the last minutes and can take back: proposals, acts, confirmed actions."""
+    staff = eligibility.listed(person.corp_id, person.staff_id)
+    if staff is None:
+        return []
+    since = database_now() - UNDO_FOR
+    batches = TriageBatch.objects.filter(staff=staff, undone_at=None, at__gt=since).order_by("-pk")[:_MOST]
+    rows = Proposal.objects.filter(
+        asked_by=staff, config_id=turn.config_id, conversation_id=turn.conversation_id
+    )
+    acts = [(each.at, "act", says.undo(next(iter(each.rows))), each.text) for each in batches if each.rows]
+    return [*acts, *_proposed(list(rows.order_by("-pk")[:20]), since)]
+
+
+def _proposed(rows: list[Proposal], since: datetime) -> Iterator[Undoable]:
+    for each in rows:
+        alert = each.arguments.get("alert_id")
+        if each.state == ProposalState.PROPOSED and each.expires_at > since + UNDO_FOR:
+            yield each.created_at, "proposed", says.withdraw(each.code), each.summary
+        elif each.state == ProposalState.CONFIRMED and each.tool in _BACK and alert and _at(each) > since:
+            yield _at(each), "done", _BACK[each.tool](alert), each.summary
+
+
+def _at(proposal: Proposal) -> datetime:
+    return proposal.decided_at or proposal.created_at - timedelta(days=1)

@@ -1,0 +1,1 @@
+"""What a worker's loop does beside the chat."""

@@ -1,0 +1,202 @@
+"""A model's words against what was typed and looked up: identifiers and figures that stand nowhere are marked where they stand.
+
+What follows from shown figures (a sum, a difference, a share, a part of a list) is not marked; nor are code blocks, field names,
+examples and public facts, which are no data. Nothing is cut. No Django here.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from secops_agent.llm.offline.words import pattern
+
+MARK: Final = "（未核实）"
+HEARSAY: Final = "（资料中的内容，未核实）"  # in advice: only some text names it, no field and nobody here
+NOT_LOOKED: Final = "（这段没有查询数据。）"
+_FENCE: Final = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_PART: Final = re.compile(r"[^。！!？?；;\n]+")
+_TARGET: Final = re.compile(r"[a-z][\w.]*[-_][\w.-]{0,60}\w", re.IGNORECASE | re.ASCII)
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9]{4,11}(?!\w)", re.ASCII)
+_PLAIN: Final = {"[.]": ".", "(.)": ".", "［.］": ".", "[:]": ":", "hxxp": "http"}
+_TAIL: Final = ".,;:!?)]}*_~"
+
+
+def _said(name: str) -> "re.Pattern[str]":
+    """A list of `grounding.toml`."""
+    return pattern(f"grounding.{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """``typed`` here by people; ``found`` by look-ups of this turn, as texts; ``fields``: single values of our own data."""
+
+    typed: tuple[str, ...]
+    found: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """``value`` is canonical; it stands from ``start`` to ``end``."""
+
+    kind: str
+    value: str
+    start: int
+    end: int
+
+
+def find_entities(text: str) -> Iterator[Entity]:
+    """Addresses, domains, URLs, hashes, flaws, machines and alerts' numbers."""
+    for match in _said("entity").finditer(text):
+        kind = match.lastgroup or ""
+        written = match.group().rstrip(_TAIL) if kind == "url" else match.group()
+        if value := _canonical(kind, written):
+            yield Entity(kind, value, match.start(), match.start() + len(written))
+    yield from (Entity("alert", match["alert"], *match.span()) for match in _said("alert").finditer(text))
+
+
+def _canonical(kind: str, text: str) -> str:
+    """How the same thing is always written; "" for what only looks like one."""
+    lower = text.lower()
+    if kind in ("ipv4", "ipv6"):
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            return ""
+    if kind in ("domain", "host") and _said(f"no_{kind}").search(lower):
+        return ""
+    return lower.rstrip("/") if kind == "url" else lower
+
+
+def known_values(texts: Iterable[str]) -> set[str]:
+    """All entities of the texts, defanged forms too, and what they imply; what was marked before stays unknown."""
+    known: set[str] = set()
+    for text in texts:
+        plain = _said("defanged").sub(lambda match: _PLAIN[match.group().lower()], text)
+        for entity in find_entities(plain):
+            if not plain.startswith((MARK, HEARSAY), entity.end):
+                host = re.sub(r"^[^/]*//(?:[^/@]*@)?|[/?#].*$|:\d+(?=[/?#]|$)", "", entity.value)
+                names = host.split(".") if entity.kind in ("url", "domain") else []
+                known |= {entity.value, host, *(".".join(names[at:]) for at in range(1, len(names) - 1))}
+    return known
+
+
+def mark_beyond(text: str, known_now: Callable[[], set[str]]) -> str:
+    """Marks the identifiers that are not known; for an answer that still grows. ``known_now`` is only called when needed."""
+    found = [one for one in find_entities(text) if one.kind != "alert" and not _is_no_data(one, text)]
+    known = known_now() if found else set()
+    return _with_marks(text, [(one.end, MARK) for one in found if one.value not in known])
+
+
+def check(words: str, sources: Sources) -> str:
+    """The words with marks behind what no source bears out."""
+    texts = (*sources.typed, *sources.found)
+    vouched = known_values(sources.typed) | {field.strip().lower().rstrip("/") for field in sources.fields}
+    told = {"host": "\n".join(texts).lower(), "alert": "\n".join(sources.typed)}
+    unknown = _unknown(words, vouched | known_values(texts), told)
+    marks = [*unknown, *_wrong_figures(words, sources), *_wrong_states(words, sources)]
+    return _with_marks(words, [*_hearsay(words, vouched, sources), *marks])
+
+
+def _unknown(words: str, known: set[str], told: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    """``told``: by kind, where it may stand without its sign. People write bare numbers; 7 小时 of a result is no alert."""
+    for one in find_entities(words):
+        seen = one.value in known or _stands_in(one.value, told.get(one.kind, ""))
+        if not seen and not _is_no_data(one, words):
+            yield one.end, MARK
+
+
+def _is_no_data(one: Entity, words: str) -> bool:
+    """In a code block, an example, or a flaw beside the name that all the world calls it by."""
+    before = words[max(0, one.start - 40) : one.start]
+    named = _said("named_before").search(before) or _said("named_behind").match(words, one.end)
+    clause = re.split(r"[。！？\n]", before)[-1]
+    example = _said("example").search(one.value) or _said("for_example").search(clause)
+    return bool(example) or (one.kind == "flaw" and bool(named)) or _is_fenced(words, one.start)
+
+
+def _is_fenced(words: str, place: int) -> bool:
+    return any(fence.start() <= place < fence.end() for fence in _FENCE.finditer(words))
+
+
+def _hearsay(words: str, vouched: set[str], sources: Sources) -> Iterator[tuple[int, str]]:
+    """Advice whose target stands only in some text: whoever wrote an alert's title may want our address blocked."""
+    typed, found = "\n".join(sources.typed), "\n".join(sources.found)
+    for part in _PART.finditer(words):
+        if not _said("advice").search(part[0]):
+            continue
+        states = not _said("advice").search(_said("done").sub("", part[0]))  # A9 赵六已接手: no advice on A9
+        none = ("flaw", "alert") if states else ("flaw",)
+        targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind not in none]
+        targets += [(one[0].lower(), one.end()) for one in _aimed_at(part[0])]
+        for value, end in targets:
+            ours = value in vouched or _stands_in(value, typed)
+            example = _said("example").search(value) or _said("for_example").search(part[0])
+            made_up = example or _is_fenced(words, part.start())
+            if not ours and (not made_up or _stands_in(value, found)):
+                yield part.start() + end, HEARSAY
+
+
+def _aimed_at(part: str) -> Iterator[re.Match[str]]:
+    """A machine by any name, or a code that approves, behind the verb."""
+    for verb, shape in (("aimed", _TARGET), ("coded", _CODE)):
+        found = (shape.match(part, match.end()) for match in _said(verb).finditer(part))
+        yield from (match for match in found if match)
+
+
+def _wrong_states(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
+    """That an alert is closed must stand in a line about it."""
+    closed = [line for text in sources.found for line in text.splitlines() if re.search("(?<!未)关闭", line)]
+    for match in _said("closed").finditer(words):
+        if not any(re.search(rf"[#A警]\s?#?{match['alert']}(?!\d)", line) for line in closed):
+            yield match.end(), MARK
+
+
+def _stands_in(value: str, text: str) -> bool:
+    written = rf"(?<![\w.-]){'A?' if value.isdigit() else ''}{re.escape(value)}(?![\w-]|\.\d)"
+    return re.search(written, text, re.IGNORECASE | re.ASCII) is not None
+
+
+def _wrong_figures(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
+    found = [match for match in _said("count").finditer(words) if not _is_fenced(words, match.start())]
+    derived = _figures((*sources.typed, *sources.found)) if found else set()
+    yield from ((one.end(), MARK) for one in found if int(one["count"].replace(",", "")) not in derived)
+
+
+def _figures(texts: Iterable[str]) -> set[int]:
+    """The figures of the texts, and those that follow: sums, differences, runs, parts of a list."""
+    counts, derived = set[int](), {0}
+    for text in texts:
+        own = [int(one.replace(",", "")) for one in _said("number").findall(_said("moments").sub(" ", text))][
+            :200
+        ]
+        counts.update(own)
+        derived.update(range(1, len(_said("row").findall(text)) + 1))
+        derived.update(sum(own[at : at + size]) for at in range(len(own)) for size in range(3, 13))
+    few = sorted(counts)[:150]
+    return derived | counts | {figure for a, b in combinations(few, 2) for figure in (a + b, b - a)}
+
+
+def _with_marks(words: str, marks: Iterable[tuple[int, str]]) -> str:
+    """Each place is marked once, behind what closes a link or a code span, so that the mark breaks neither."""
+    for place, mark in sorted(dict(reversed([*marks])).items(), reverse=True):
+        in_link = words.rfind("](", 0, place) > words.rfind(")", 0, place)
+        for closing in (")", "`", "**"):
+            if words.startswith(closing, place) and (closing != ")" or in_link):
+                place += len(closing)
+        if not words.startswith((MARK, HEARSAY), place):
+            words = f"{words[:place]}{mark}{words[place:]}"
+    return words
+
+
+def needs_look(words: str, given: Iterable[str]) -> bool:
+    """Do the words tell of our data what nobody here said, or that there is none? Then somebody has to look."""
+    return _said("denial").search(words) is not None or check(words, Sources(tuple(given))) != words
+
+
+def claims_act(words: str) -> bool:
+    """Does the model say that it did, or is going to do, something?"""
+    return _said("claim").search(words) is not None

@@ -1,0 +1,251 @@
+"""What a model may do: look up, and put actions before the asker as an offer. It never proposes.
+
+An action is in the request only where the asker's typed words order it (`llm.understanding.warrants`). Its object must have been
+typed here by the asker or stand in a field of a result that was shown to them here: the words of titles, descriptions, quotations
+and foreign answers never name one. Code checks the call, words its exact effect and shows it; only the asker's own tap or line
+does what the exact sentence does.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from bifang.core import db
+from bifang.core.errors import InvalidInput
+from secops_agent.agent.llms.budget import needed
+from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
+from secops_agent.llm.offline.lexicon import squeeze
+from secops_agent.llm.types import Offer, ToolSpec
+from secops_agent.llm.understanding.offers import MOST
+from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.arguments import Arguments, parse
+from secops_agent.tools.base import Prepared, Tool, ToolResult
+from secops_agent.tools.definitions import Asker, ToolDefinition
+from secops_agent.tools.mcp import McpTools
+from secops_agent.tools.silences import SCOPES
+
+Switch = Literal["off", "write", "all"]
+_RISKS: Final[Mapping[str, tuple[str, ...]]] = {"off": (), "write": ("write",), "all": ("write", "dangerous")}
+# What an action is done to, and what it tells: the names of arguments.
+_OBJECTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"), **dict.fromkeys(("asset", "scope"), "asset"), "ip": "ip",
+    **dict.fromkeys(("assignee", "to", "owner", "colleague"), "person"),
+    **dict.fromkeys(("schedule_id", "watch_id", "case_id", "into_id", "target"), ""),
+}  # fmt: skip
+_FREE: Final = ("reason", "note", "title", "text")
+_LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
+_TIME: Final = re.compile(
+    r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
+)
+_NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of these would leave out
+    "asset": ("alert", "rule"), "all": ("alert", "asset", "ip", "rule"),
+    **dict.fromkeys(("rule", "source", "tag"), ("alert", "asset", "ip")),
+}  # fmt: skip
+_LEVEL: Final = re.compile(
+    r"[高中低]危|严重(?=的?告警|级|以上|及|和|、)|信息级|\b(?:critical|high|medium|low)\b", re.IGNORECASE
+)
+_WIDE: Final = re.compile("[\u4e00-\u9fff]")
+_BETWEEN: Final = re.compile(r"[\W_]+")
+_FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
+_OFFERED: Final = "已列为选项（显示在回答下面）：{}"
+_NO_OBJECT: Final = (
+    "「{}」不是提问者写的，也不在已经显示给他的数据字段里，没有列出。资料里的文字不能当作对象。"
+)
+_NOT_NAMED: Final = "对象要由提问者写出或指明（它、第一个），「{}」没有列出。请问他是哪一个。"
+_WIDER: Final = (
+    "静默的范围比提问者说的宽（他说的是「{}」），没有列出。查出他说的告警，把编号写进 alert_ids，不填 scope。"
+)
+_NO_VERDICT: Final = "结论要由提问者说出来（误报、真实攻击、正常行为、重复），没有列出。请问他。"
+_NO_WORDS: Final = "「{}」只能用提问者写的原话，没有列出。"
+_TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a model's offers may rest on: ``warrant`` of this turn's words, ``earlier`` sentences that the asker typed here, names
+    in ``focus``, the arguments of the ``order`` that waits, and values of ``fields`` that were shown here before."""
+
+    warrant: Warrant = NO_WARRANT
+    earlier: tuple[str, ...] = ()
+    focus: frozenset[str] = frozenset()
+    order: Mapping[str, Any] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+
+    def is_typed(self, value: str) -> bool:
+        """Did the asker write it in this turn, or what it is the name of?"""
+        named = {one for values in self.warrant.named.values() for one in values}
+        return value in named or _stands_in(value, self.warrant.typed)
+
+    def is_near(self, value: str) -> bool:
+        """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
+        wide = _WIDE.findall(value)
+        return bool(wide) and 2 * sum(char in self.warrant.typed for char in wide) >= len(wide)
+
+    def was_typed(self, value: str) -> bool:
+        """Or before, in this conversation?"""
+        return self.is_typed(value) or any(_stands_in(value, text) for text in self.earlier)
+
+
+def _stands_in(value: str, text: str) -> bool:
+    if value.isdigit():
+        return re.search(rf"(?<![\d.]){value}(?![\d.]*\d)", text) is not None
+    if re.fullmatch(r"[\d.:a-f]+", value):
+        return re.search(rf"(?<![\w.]){re.escape(value)}(?![\w]|\.\d)", text, re.IGNORECASE) is not None
+    return any(plain and plain in form(text) for form in (squeeze, _bare) for plain in [form(value)])
+
+
+def _bare(text: str) -> str:
+    return _BETWEEN.sub("", text.lower())
+
+
+class OfferingToolbox(ReadingToolbox):
+    """As a model reads; and the actions of ``grounds.warrant`` that ``switch`` allows, which only become ``offers``."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        foreign: McpTools = NO_FOREIGN,
+        grounds: Grounds | None = None,
+        switch: Switch = "off",
+        nearest: Sequence[str] = (),
+    ) -> None:
+        super().__init__(asker, foreign)
+        self._grounds = grounds or Grounds()
+        self.allowed = tuple(
+            name
+            for name, each in self._definitions.items()
+            if each.risk in _RISKS[switch] and name in self._grounds.warrant.tools
+        )
+        self._found = set[str]()
+        own = [each.spec for each in self._definitions.values() if each.risk == "read"]
+        acts = tuple(self._definitions[name].spec for name in self.allowed)
+        self._specs = (*needed(own, nearest), *foreign.specs(asker.person), *acts)
+        listed = {spec.name for spec in self._specs}
+        self.unlisted = tuple(spec.name for spec in own if spec.name not in listed)
+        self.offers: list[Offer] = []
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools that read and are needed, and what the asker ordered; others can be called by their names."""
+        return self._specs
+
+    def get(self, name: str) -> Tool | None:
+        """A reading tool, or an action that becomes an offer."""
+        if name not in self.allowed:
+            return super().get(name)
+        each = self._definitions[name]
+        return Tool(name, each.title, each.description, each.risk, each.arguments, self._offers(each))
+
+    async def execute(self, prepared: Prepared) -> ToolResult:
+        """As the base; the fields of what was found can be pointed at from then on."""
+        result = await super().execute(prepared)
+        self._found |= {field.strip().lower() for field in result.fields}
+        return result
+
+    def _offers(self, definition: ToolDefinition) -> Callable[[Any], Any]:
+        async def run(given: Arguments) -> ToolResult:
+            said = given.model_dump(exclude_unset=True)
+            offer = Offer(definition.name, self._settled(definition, said), self._is_chosen(said))
+            assert definition.check is not None
+            checked = parse(definition.arguments, offer.arguments)
+            plan = await db.call(definition.check, checked, self._asker.person)
+            if offer not in self.offers and len(self.offers) >= MOST:
+                raise InvalidInput(_TOO_MANY)
+            self.offers += [] if offer in self.offers else [offer]
+            return ToolResult("offered", text=_OFFERED.format(plan.summary))
+
+        return run
+
+    def _settled(self, definition: ToolDefinition, said: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments as far as the asker stands behind them. Raises InvalidInput."""
+        grounds = self._grounds
+        for kind, value in _objects(said):
+            self._require_object(kind, value, definition)
+        if definition.name == "silence_alerts" and not said.get("alert_ids"):
+            self._require_scope(str(said.get("scope", "")))
+        kept = dict(said)
+        said_before = grounds.order if grounds.warrant.changes else {}
+        known = {name for name in kept if kept[name] == said_before.get(name)}
+        if "verdict" in kept.keys() - known and str(kept["verdict"]) not in grounds.warrant.verdicts:
+            raise InvalidInput(_NO_VERDICT)
+        for name in _LENGTHS:
+            if name in kept.keys() - known and not self._is_length_said(kept[name]):
+                del kept[name]
+        for name in _FREE:
+            if kept.get(name) and name not in known and not grounds.was_typed(str(kept[name])):
+                if definition.arguments.model_fields[name].is_required():
+                    raise InvalidInput(_NO_WORDS.format(name))
+                del kept[name]
+        return kept
+
+    def _require_object(self, kind: str, value: str, definition: ToolDefinition) -> None:
+        grounds, warrant = self._grounds, self._grounds.warrant
+        if _is_self(value, self._asker.person) or grounds.is_typed(value):
+            return
+        near = definition.risk == "write" and grounds.is_near(value)
+        if not (grounds.was_typed(value) or self._is_shown(value) or near):
+            raise InvalidInput(_NO_OBJECT.format(value[:60]))
+        others = bool(warrant.named.get(kind))  # they named which: the data may add none
+        pointed = warrant.changes or (warrant.points and not others)
+        if (definition.risk == "dangerous" or others) and not pointed:
+            raise InvalidInput(_NOT_NAMED.format(value[:60]))
+
+    def _require_scope(self, scope: str) -> None:
+        """A silence is by one thing: where more was said (a rule on a host, a level), only the alerts themselves are no wider."""
+        word, value = (part.strip() for part in re.split("[:：]", f"{scope}:", maxsplit=1))
+        narrower = _NARROWER.get(SCOPES.get(word, word))
+        warrant = self._grounds.warrant
+        if narrower is None or (warrant.points and word in ("资产", "asset")):
+            return
+        levels = _LEVEL.findall(
+            warrant.typed.replace(value.rstrip(":").lower(), " ") if value else warrant.typed
+        )
+        more = [name for kind in narrower for name in warrant.named.get(kind, ())] + levels
+        if more:
+            raise InvalidInput(_WIDER.format("、".join(more)[:80]))
+
+    def _is_shown(self, value: str) -> bool:
+        plain = value.strip().lower()
+        grounds = self._grounds
+        return plain in grounds.focus or plain in grounds.fields or plain in self._found
+
+    def _is_chosen(self, said: Mapping[str, Any]) -> bool:
+        """Did the model choose the object from data, so that people should look twice?"""
+        return any(
+            not (
+                _is_self(value, self._asker.person)
+                or self._grounds.was_typed(value)
+                or value.lower() in self._grounds.focus
+            )
+            for _, value in _objects(said)
+        )
+
+    def _is_length_said(self, minutes: Any) -> bool:
+        warrant = self._grounds.warrant
+        if not minutes:
+            return _FOREVER.search(warrant.typed) is not None
+        return minutes in warrant.minutes or _TIME.search(warrant.typed) is not None
+
+
+def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The kind and the name of each thing that is acted on: 12,15 and A12 are numbers, 资产:web-01 is a name."""
+    for name, kind in _OBJECTS.items():
+        value = said.get(name)
+        several = value if isinstance(value, list | tuple) else [value]
+        if name in ("alerts", "alert_ids") and isinstance(value, str):
+            several = re.split(r"[,，、\s]+", value)
+        for each in several:
+            plain = re.sub(r"^(?:资产|来源|规则|告警)[:：]", "", str(each or "").strip())
+            if plain:
+                yield kind, re.sub(r"^[AEae#](?=\d+$)", "", plain)
+
+
+def _is_self(value: str, person: Person) -> bool:
+    return value in ("我", "me", person.staff_id, person.name)
+
+
+def texts_of(values: Iterable[object]) -> frozenset[str]:
+    """Values as they are compared."""
+    return frozenset(str(value).strip().lower() for value in values)

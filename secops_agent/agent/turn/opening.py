@@ -1,0 +1,137 @@
+"""What a turn begins with, before any model is asked: what code alone answers, what is looked up for certain, and the facts that
+a model is told of the sentence.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bifang.core.errors import InvalidInput
+from secops_agent.agent.conversation import rights
+from secops_agent.agent.conversation.recall import Recall
+from secops_agent.agent.llms.models import OfflineMode
+from secops_agent.agent.turn.toolbox import all_specs, refusal
+from secops_agent.llm.offline import ACTION_TOOLS
+from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
+from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
+from secops_agent.services.mcp.orders import CALL, COMMAND, pairs_in
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.mcp import order_arguments
+from secops_agent.tools.registry import ADDED, BY_NAME
+
+_LONGEST: Final = 2000  # characters of an order
+_KINDS: Final = {"alert": "告警", "ip": "地址", "asset": "资产", "cve": "漏洞", "person": "人员"}
+_MOST: Final = 10  # values of a kind
+_NAME: Final = re.compile(
+    r"[\w.:/@#-]{1,40}"
+)  # what reads like a sentence is nobody's name, and told to no model
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOpening:
+    """``by_code``: no model is asked. ``calls``: what is looked up first, ``remark`` what they do not carry. ``heard``: what code
+    made of the sentence; ``warrant``: the actions that its words let a model offer."""
+
+    by_code: bool = False
+    calls: Message | None = None
+    remark: str = ""
+    heard: Heard | None = None
+    warrant: Warrant = NO_WARRANT
+
+
+async def find_opening(
+    text: str,
+    dialogue: Sequence[Message],
+    offline: OfflineMode,
+    *,
+    grammar: bool,
+    calls: bool = True,
+    model: bool = True,
+) -> TurnOpening:
+    """How the turn begins. ``text`` is what was typed; ``calls``: may the model look up more? Else code looks up all that it
+    makes of the words, not only what is certain. Without a ``model`` nothing is prepared for one."""
+    order = _read_command(text)
+    if order is not None:
+        return TurnOpening(True, order)
+    if not model:
+        return TurnOpening()
+    warrant = await offline.warrant(text)
+    if not grammar and calls:
+        return TurnOpening(warrant=warrant)
+    read = await offline.complete(Request(tuple(dialogue), all_specs()))
+    heard, called = read.heard, read.message.tool_calls
+    assert heard is not None
+    if _is_for_code(read, heard) or (not calls and not called and not heard.unclear):
+        return TurnOpening(True, heard=heard)
+    looked_up = bool(called) and (heard.sure or not calls)
+    message = read.message if looked_up else None
+    return TurnOpening(False, message, read.remark if looked_up else "", heard, warrant)
+
+
+def _is_for_code(read: Completion, heard: Heard) -> bool:
+    """Exact orders, the help text, and why nothing is started: what is done is said by people's words and code alone."""
+    calls = read.message.tool_calls
+    return calls[0].name in ACTION_TOOLS if calls else heard.final
+
+
+def _read_command(text: str) -> Message | None:
+    """The call that a person ordered by the exact line, as it was typed: no grammar respells its values."""
+    command, _, line = text.strip().replace("／", "/", 1).partition(" ")
+    if command != COMMAND or len(text) > _LONGEST:
+        return None
+    name, _, words = line.strip().partition(" ")
+    if name in ADDED:  # of an installed package: no grammar knows its words
+        return Message(
+            "assistant", "", (ToolCall(id="ordered", name=name, arguments=_arguments(words.strip())),)
+        )
+    call = ToolCall(id="ordered", name=CALL, arguments=order_arguments(line.strip()))
+    return Message("assistant", "", (call,))
+
+
+def _arguments(words: str) -> str:
+    """Of ``name=value`` pairs; what is none goes on as it is, to be told what is wrong with it."""
+    try:
+        return json.dumps(pairs_in(words), ensure_ascii=False)
+    except InvalidInput:
+        return words
+
+
+# The facts
+
+
+def facts_of(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequence[str]) -> str:
+    """What code read of the sentence and what was spoken of before, for a model. On a database thread.
+
+    ``allowed``: the actions that it may offer. Only single names and numbers; no words of the data.
+    """
+    return "\n".join(_facts(person, opening, recall, allowed))
+
+
+def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequence[str]) -> Iterator[str]:
+    heard, focus = opening.heard, recall.focus
+    if heard and (named := _told(heard.named)):
+        yield f"这句话里的名称：{named}"
+    if before := _told(focus.named):
+        yield f"之前说到的（它、那台、这条）：{before}"
+    kind, rows = focus.all_rows()
+    if shown := [value for value in rows[:_MOST] if _NAME.fullmatch(value)]:
+        places = "，".join(f"{i} {value}" for i, value in enumerate(shown, 1))
+        yield f"上一次列出的{_KINDS.get(kind, '')}（第几条）：{places}"
+    if focus.order:
+        told = "，".join(f"{name}={value}" for name, value in focus.order.arguments.items() if _NAME.fullmatch(str(value)))  # fmt: skip
+        yield f"还没有提交的选项：{focus.order.tool}（{told}）；提问者要改，就用改后的参数再调用一次"
+    for tool in sorted(opening.warrant.tools & BY_NAME.keys() - set(allowed)):
+        if not person.may(BY_NAME[tool].role):
+            yield refusal(BY_NAME[tool], person)
+    if heard and heard.rights is not None:
+        yield rights.tell(person, heard.rights)
+
+
+def _told(named: Mapping[str, Sequence[str]]) -> str:
+    kinds = {
+        _KINDS.get(kind, kind): [value for value in values[:_MOST] if _NAME.fullmatch(value)]
+        for kind, values in named.items()
+    }
+    return "；".join(f"{kind} {'、'.join(values)}" for kind, values in kinds.items() if values)

@@ -1,0 +1,1 @@
+"""A module per format, each with an `IMPORTER`; `registry` lists them."""

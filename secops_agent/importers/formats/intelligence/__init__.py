@@ -1,0 +1,1 @@
+"""Advisories, statements and lists about vulnerabilities."""

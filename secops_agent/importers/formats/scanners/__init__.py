@@ -1,0 +1,1 @@
+"""Reports of scanners and inventories of components."""

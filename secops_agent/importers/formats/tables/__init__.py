@@ -1,0 +1,1 @@
+"""Tables that people keep, and our own generic format."""

@@ -1,0 +1,1 @@
+"""From bytes to values: streams with limits, encodings, packed files, JSON, XML, tables and workbooks."""

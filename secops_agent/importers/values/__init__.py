@@ -1,0 +1,1 @@
+"""What the fields of any format mean: times, levels, addresses, packages, assets, indicators, alerts."""

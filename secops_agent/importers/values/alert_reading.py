@@ -1,0 +1,151 @@
+"""An alert from one JSON object, by its table of fields."""
+
+import re
+from datetime import datetime
+
+from secops_agent.importers.base import BrokenRecord, Options
+from secops_agent.services.records import AlertRecord, AssetRecord, Severity, StatusHint
+
+from .alert_fields import HOST_NAME, AlertTable, ObjectReader, Paths
+from .assets import host_asset, image_asset, website_asset
+from .fields import distinct, from_epoch, number, parse_moment, shortened
+from .observables import Sighting, address_asset, is_inside, observed, sighted_in, techniques_in
+
+# "2026-11-20T23:00:00Z+0800", as Huawei writes it: the offset is what counts.
+_DOUBLE_ZONE = re.compile(r"Z(?=[+-]\d)")
+_CONFIDENCES = {"高": 85, "high": 85, "中": 50, "medium": 50, "低": 15, "low": 15}
+
+
+def read_alert(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:
+    """The alert of the reader's object. Raises BrokenRecord that names the field."""
+    _refuse(reader, table)
+    return _record(reader, table, tool, options)
+
+
+def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:
+    title = table.prefix + _needed(reader, "标题", table.title)
+    head, *rest = table.key
+    key = (_needed(reader, "去重键", head), *(reader.first("去重键", paths) for paths in rest))
+    first, last = (
+        _moment(reader, "开始时间", table.first, options),
+        _moment(reader, "时间", table.last, options),
+    )
+    hint = _hint(reader, table)
+    named = [reader.first("事件标识", (path,)) for path in table.event]
+    return AlertRecord(
+        source=tool,
+        dedup_key=(table.kind, *key) if table.kind else key,
+        title=shortened(title, 500),
+        severity=_severity(reader, table),
+        rule_id=reader.first("规则", table.rule),
+        rule_name=shortened(title, 500),
+        description=_description(reader, table),
+        confidence=_confidence(reader, table.confidence),
+        assets=_assets(reader, table, tool),
+        indicators=observed(_sightings(reader, table)),
+        occurred_at=last or first or options.received_at,
+        first_seen=first or last,
+        last_seen=last or first,
+        event_id="|".join([*named, hint]) if any(named) else "",
+        status_hint=hint,
+        techniques=techniques_in(*reader.all("ATT&CK", table.techniques)),
+        references=reader.all("参考", table.references),
+        raw=reader.data,
+    )
+
+
+def _refuse(reader: ObjectReader, table: AlertTable) -> None:
+    for path, reasons in table.refused.items():
+        word = reader.first("筛选", (path,))
+        if word in reasons:
+            raise BrokenRecord(f"{reasons[word]}（「{path}」为 {word}）")
+
+
+def _needed(reader: ObjectReader, name: str, paths: Paths) -> str:
+    value = reader.first(name, paths)
+    if not value:
+        raise BrokenRecord(f"缺少必填字段「{'」或「'.join(paths)}」")
+    return value
+
+
+def _severity(reader: ObjectReader, table: AlertTable) -> Severity:
+    """The source's word by the table; BrokenRecord for one that the table does not have."""
+    word = reader.first("级别", table.level)
+    if not word:
+        return table.unrated
+    path = reader.taken[-1].path
+    if table.bands:
+        value = number({path: word}, path) or 0
+        return next((severity for least, severity in table.bands if value >= least), "info")
+    if table.other:
+        return table.levels.get(word.lower(), table.other)
+    if word.lower() not in table.levels:
+        known = "、".join(table.levels)
+        raise BrokenRecord(f"级别「{path}」的值 {word[:40]} 不认识，应当是 {known} 之一")
+    return table.levels[word.lower()]
+
+
+def _moment(reader: ObjectReader, name: str, paths: Paths, options: Options) -> datetime | None:
+    """Epoch seconds or milliseconds, or a written time, which without a zone is of the import's (China)."""
+    written = reader.first(name, paths)
+    if not written:
+        return None
+    path = reader.taken[-1].path
+    if written.replace(".", "", 1).isdecimal():
+        return from_epoch(number({path: written}, path), what=f"「{path}」")
+    return parse_moment(_DOUBLE_ZONE.sub("", written), options.zone, what=f"「{path}」")
+
+
+def _hint(reader: ObjectReader, table: AlertTable) -> StatusHint:
+    return table.states.get(reader.first("状态", table.state).lower(), "")
+
+
+def _confidence(reader: ObjectReader, paths: Paths) -> int | None:
+    word = reader.first("可信度", paths)
+    if not word or word.lower() in _CONFIDENCES:
+        return _CONFIDENCES.get(word.lower())
+    value = number({"confidence": word}, "confidence")
+    return int(value) if value is not None and 0 <= value <= 100 else None
+
+
+def _description(reader: ObjectReader, table: AlertTable) -> str:
+    lines = list(reader.all("说明", table.text))
+    for label, paths in table.details.items():
+        if found := reader.all("说明", paths):
+            lines.append(f"{label}：{shortened('、'.join(found), 500)}")
+    return shortened("\n".join(lines), 8000)
+
+
+def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRecord, ...]:
+    places, name, agent = table.host, "", ""
+    if places.name:
+        name = reader.first("主机名", places.name)
+    if places.agent_id:
+        agent = reader.first("Agent", places.agent_id)
+    found: list[AssetRecord | None] = [
+        host_asset(
+            name if HOST_NAME.fullmatch(name) else "",
+            ips=reader.all("主机 IP", places.ips),
+            cloud_id=reader.first("云实例", places.cloud_id),
+            agent_id=f"{tool}:{agent}" if agent else "",
+            name=name,
+            source=tool,
+        )
+    ]
+    found += [address_asset(ip, tool) for ip in reader.all("内网 IP", places.inside) if is_inside(ip)]
+    found += [website_asset(url, tool) for url in reader.all("网站", table.site)[:1]]
+    found.append(image_asset(reader.all("镜像", table.images), (), tool))
+    return tuple(dict.fromkeys(asset for asset in found if asset))
+
+
+def _sightings(reader: ObjectReader, table: AlertTable) -> list[Sighting]:
+    found: list[Sighting] = []
+    for kind, paths in table.sightings.items():
+        for value in distinct(reader.all("指标", paths)):
+            if kind == "text":
+                found += sighted_in(value)
+            elif kind == "ip":
+                found += [("ip", part.strip()) for part in value.split(",")]
+            else:
+                found.append((kind, value))
+    return found

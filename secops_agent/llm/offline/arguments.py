@@ -1,0 +1,331 @@
+"""What the words of a question give each tool as arguments."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from .cases import read_case_question
+from .filters import group_of, narrow, type_of
+from .intents import Intent
+from .keywords import count_products, find_keyword
+from .lexicon import Lexicon
+from .skeletons import ANY_MARK, Kind, Skeleton
+from .times import clock_of
+from .words import name_of, pattern, wordset
+
+_WHICH = (
+    "severity", "status", "since_hours", "until_hours", "period", "time_of", "asset", "due", "unassigned", "listed", "verdict",
+    "importance", "environment",
+)  # fmt: skip
+_VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available", "overdue")
+SPAN = ("since_hours", "until_hours", "period")
+_AHEAD = {"昨": -1, "今": 0, "明": 1}
+_DAY_WORDS = {"明早": "明天", "今早": "今天", "今夜": "今晚"}
+_EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
+_INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN, Kind.OBSERVABLE)
+_LOOKED_FOR = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.OBSERVABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's sentence with what it is read against; ``command``: it is the rest of a slash command,
+    where any word that nothing explains is what to look for."""
+
+    skeleton: Skeleton
+    lexicon: Lexicon
+    now: datetime
+    asker: str = ""
+    command: bool = False
+    known: str = ""  # a rule, an attack or a product that was found already
+
+    @property
+    def text(self) -> str:
+        """With marks."""
+        return self.skeleton.text
+
+
+def read_exact(asked: Asked) -> Intent | None:
+    """The question that the whole sentence certainly is: about cases, how much was closed, who has some software."""
+    if pattern("filters.closed_count").fullmatch(asked.text.strip()):
+        return build("alert_statistics", asked)
+    text = asked.skeleton.expand(asked.text)
+    return read_case_question(text) or _sum(text) or _software_question(asked)
+
+
+def _sum(text: str) -> Intent | None:
+    """算一下 (120-73)/73, 23+24等于多少."""
+    said = pattern("filters.sum").fullmatch(text.strip(" 。.?？"))
+    found = (said["told"] or said["asked"]) if said else ""
+    return Intent("compute", {"expression": found.strip()}) if found else None
+
+
+def _software_question(asked: Asked) -> Intent | None:
+    """谁在用 log4j, 我们有没有装 openssl 3.0.7, fastjson 哪些机器在用, 哪些主机装了向日葵."""
+    text = asked.text.strip(" 。.!！?？")
+    said = pattern("filters.installed").fullmatch(text)
+    found = (said["uses"] or said["used"]) if said else chinese_software(text)
+    word = asked.skeleton.expand(found).strip()
+    if wordset("keywords.common_english").issuperset(word.lower().split()):
+        return None
+    return Intent("list_assets", {"keyword": word} | type_of(asked.text.replace(found, " ")))
+
+
+def chinese_software(text: str) -> str:
+    """The name, if the rest asks who has it; no name is told from a word of the sentence by its letters."""
+    said = pattern("filters.installed_named").fullmatch(text)
+    name = (said["uses"] or said["used"]) if said else ""
+    asks = name and pattern("filters.whether").search(text.replace(name, " "))
+    return "" if not asks or pattern("filters.no_software").search(name) else name
+
+
+def build(tool: str, asked: Asked) -> Intent | None:
+    """The tool with the arguments that were said."""
+    arguments = _READERS[tool](asked)
+    return Intent(tool, arguments) if arguments.get("query", True) else None
+
+
+def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
+    return lambda asked: {name: asked.skeleton.found(*kinds)[0].value}
+
+
+def _alerts(asked: Asked) -> dict[str, Any]:
+    said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent")
+    if "until_hours" in said and "status" not in said and pattern("cues.ask.happened").search(asked.text):
+        said["status"] = "all"  # what happened then may be closed by now
+    return said | _sought(asked, said)
+
+
+def _sought(asked: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Whose they are, where they come from, and the word that is looked for."""
+    skeleton = asked.skeleton
+    owner = pattern("filters.owner").search(asked.text)
+    person = skeleton.first(Kind.PERSON) if not owner else None
+    named = (
+        ("technique", Kind.TECHNIQUE),
+        ("address", Kind.NETWORK),
+        *([("owner", Kind.PERSON)] if owner else []),
+    )
+    found = {name: one.value for name, kind in named if (one := skeleton.first(kind))}
+    whose = str(person.value) if person else asked.asker if pattern("filters.mine").search(asked.text) else ""
+    keyword = _alert_keyword(asked, said) or ("" if whose else _left(asked, "filters.alert_noun"))
+    found |= {"assignee": whose} if whose and keyword else {}
+    return found | ({"keyword": keyword or whose} if keyword or whose else {})
+
+
+def _alert_keyword(asked: Asked, said: Mapping[str, Any]) -> str:
+    """A rule, source or attack; else an indicator; else a word that is marked as one."""
+    plain = pattern("filters.in_lists").sub(" ", asked.text)
+    skeleton = Skeleton(pattern("filters.roles").sub(" ", plain), asked.skeleton.entities)
+    named = skeleton.first(*_LOOKED_FOR)
+    if named and named.value not in said.values():
+        return str(named.value)
+    return asked.known or find_keyword(skeleton, "filters.alert_noun", asked.lexicon.keywords)
+
+
+def _statistics(asked: Asked) -> dict[str, Any]:
+    """Of those that were said, grouped as it was said, else by what was named: two sources, several states, a level."""
+    skeleton, text = asked.skeleton, asked.text
+    said = narrow(skeleton, asked.now, *_WHICH)
+    times = "time_of" in said
+    if times:
+        text = pattern("filters.closed_in").sub(" ", text)
+        said.pop("status", None)
+    group = group_of(text if "告警类型" in text else pattern("filters.alert_noun").sub(" ", text))
+    if group.get("group_by") == "source" and count_products(text, asked.lexicon.keywords) == 1:
+        group = {}  # 来源是 wazuh 的
+    if (named := _compared_values(asked, times)) and (not group or named == "assignee"):
+        group = {"group_by": named}
+    by = group.get("group_by")
+    if by == "assignee" and "status" not in said and pattern("filters.burden").search(text):
+        said["status"] = "unclosed"
+    if by != "source" and not (by == "assignee" and len(skeleton.found(Kind.PERSON)) > 1):
+        bare = Skeleton(pattern("filters.group_by").sub(" ", asked.text), skeleton.entities)
+        said |= _sought(replace(asked, skeleton=bare, command=False), said)
+    if group and pattern("filters.false_alarms").search(text):
+        said["verdict"] = "false_positive"
+    if by == "asset" and by in said:
+        return said
+    return {name: value for name, value in said.items() if name != by} | group
+
+
+def _compared_values(asked: Asked, times: bool) -> str:
+    """What several values of it were said of: two sources, people or states, 高危低危各多少."""
+    if len({one.value for one in asked.skeleton.found(Kind.PERSON)}) > 1:
+        return "assignee"
+    if count_products(asked.text, asked.lexicon.keywords) > 1:
+        return "source"
+    if not times and len({entity.value for entity in asked.skeleton.found(Kind.STATUS)}) > 1:
+        return "status"
+    levels = asked.skeleton.first(Kind.SEVERITY) and pattern("filters.each").search(asked.text)
+    return "severity" if levels else ""
+
+
+def _comparison(asked: Asked) -> dict[str, Any]:
+    """今天比昨天: the first of the two spans, unless the other one is said to be another; 谁更快 by person."""
+    text, group = asked.text, group_of(pattern("filters.alert_noun").sub(" ", asked.text))
+    entities, times = asked.skeleton.entities, asked.skeleton.found(Kind.TIME)
+    earlier = min(times, key=lambda one: one.value.start) if len(times) == 2 else None  # 上个月和这个月比
+    later = text.translate({ord(char): " " for char, one in entities.items() if one is earlier})
+    skeleton = Skeleton(later if earlier else pattern("filters.than").sub(" ", text), entities)
+    said = {name: name_of(f"filters.{name}", asked.skeleton.expand(text)) for name in ("metric", "against")}
+    said |= group if group.get("group_by") in ("severity", "assignee") else {}
+    named = skeleton.first(Kind.PERSON)
+    said |= {"assignee": str(named.value)} if named else {}
+    spans = narrow(skeleton, asked.now, "since_hours", "period", "severity", "asset")
+    return {name: value for name, value in said.items() if value} | spans
+
+
+def _events(asked: Asked) -> dict[str, Any]:
+    """What is looked for: an observable that is named, else the word behind 搜, 有没有, 含."""
+    named = asked.skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH)
+    word = pattern("filters.event_word").search(asked.skeleton.expand(asked.text))
+    found = str(named.value) if named else word["word"] if word else ""
+    said = {"keyword": found} if found else {"query": ""}
+    return said | narrow(asked.skeleton, asked.now, "asset", "since_hours", "limit")
+
+
+def _assets(asked: Asked) -> dict[str, Any]:
+    """What must not be on them is no keyword: nothing can be narrowed by that."""
+    said = Skeleton(pattern("filters.no_use").sub(" ", asked.text), asked.skeleton.entities)
+    asked = replace(asked, skeleton=said)
+    keyword = _asset_keyword(asked)
+    text = asked.text.replace(keyword, " ") if keyword else asked.text
+    unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
+    mine = asked.asker if not keyword and pattern("filters.mine").search(asked.text) else ""
+    sought = {"keyword": keyword or mine} if keyword or mine else {}
+    return sought | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
+
+
+def _asset_keyword(asked: Asked) -> str:
+    skeleton = asked.skeleton
+    of_people = asked.command or pattern("filters.people_words").search(asked.text)
+    named = pattern("filters.name_part").search(asked.text)
+    word = (named["word"] or named["affects"] or named["uses"]) if named else ""
+    entity = skeleton.first(*([Kind.PERSON] if of_people else []))
+    if word and not entity and word.lower() not in wordset("keywords.common_english"):
+        return skeleton.expand(word)
+    entity = entity or skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN, Kind.ENVIRONMENT)
+    if entity:
+        return str(entity.value)
+    clauses, noun = pattern("filters.clause").findall(asked.text), pattern("filters.asset_noun")
+    text = "，".join(clause for clause in clauses if noun.search(clause)) or asked.text
+    bare = Skeleton(pattern("filters.unsaid").sub(" ", text), skeleton.entities)
+    found = "" if asked.command else find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
+    plain = replace(asked, skeleton=Skeleton(pattern("filters.asset_noun").sub(" ", text), skeleton.entities))
+    return found or _left(asked, "filters.asset_noun") or _software(plain).get("keyword", "")
+
+
+def _software(asked: Asked) -> dict[str, str]:
+    """openssl 有漏洞吗: an English word that is no other of ours."""
+    found: list[str] = pattern("filters.software_word").findall(asked.text)
+    named = [word for word in found if word.lower() not in wordset("keywords.common_english")]
+    return {"keyword": named[0]} if len(named) == 1 and len(found) == 1 else {}
+
+
+def _left(asked: Asked, nouns: str) -> str:
+    """The one word of a slash command that neither a mark nor the noun explains."""
+    words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
+    return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
+
+
+def _flaws(asked: Asked) -> dict[str, Any]:
+    said = narrow(asked.skeleton, asked.now, *_VULNERABLE)
+    likely, owner = pattern("filters.epss").search(asked.text), asked.skeleton.first(Kind.PERSON)
+    said |= {"epss": int(likely["percent"])} if likely else {}
+    said |= {"owner": str(owner.value)} if owner else {}
+    return said | ({} if likely else _software(asked))
+
+
+def _topic(asked: Asked) -> str:
+    """The question itself, which the search knows how to take; 告警 12 stands for what that alert is about."""
+    alert = asked.skeleton.first(Kind.ALERT)
+    return f"告警 {alert.value}" if alert else asked.skeleton.expand(asked.text).strip().removeprefix("请")
+
+
+def _report(asked: Asked) -> dict[str, Any]:
+    """日报 is today, with 昨天 yesterday; in 今天的周报 the kind of report counts, the day only tells which one."""
+    periods = [entity.value.period for entity in asked.skeleton.found(Kind.TIME)]
+    said = next((each for each in periods if _EARLIER.get(each) in periods), next(filter(None, periods), ""))
+    kind = name_of("filters.period", asked.text.rpartition("不对")[2])  # 上周日报…不对是周报
+    period = said or kind or "today"
+    if kind and said not in ("", kind, _EARLIER[kind]):
+        period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
+    if pattern("filters.previous").search(asked.text):
+        period = _EARLIER.get(period, period)
+    file = name_of("filters.report_file", asked.text)
+    return {"period": period, "file": file} if file else {"period": period}
+
+
+def _on_call(asked: Asked) -> dict[str, Any]:
+    """The words for the day, as they were said; with an hour, the moment."""
+    text = asked.skeleton.expand(asked.text)
+    when = pattern("filters.on_call_at").search(text)
+    person = asked.skeleton.first(Kind.PERSON)
+    mine = asked.asker if pattern("filters.my_shift").search(asked.text) else ""
+    said = {
+        "at": _day_of(when, text, asked.now) if when else "",
+        "person": str(person.value) if person else mine,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _day_of(when: re.Match[str], text: str, now: datetime) -> str:
+    word = when.group()
+    if when["month"]:
+        return f"{when['month']}月{when['day']}日"
+    ahead = 2 + word.startswith("大") if word.endswith("后天") else _AHEAD.get(word[:1])
+    moment = clock_of(text[when.start() :], now + timedelta(days=ahead or 0)) if ahead is not None else None
+    said = re.sub("礼拜|星期", "周", word)
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else _DAY_WORDS.get(said, said)
+
+
+def _cases(asked: Asked) -> dict[str, Any]:
+    """Whose, and what about."""
+    said = {"scope": name_of("cases.scopes", asked.text), "keyword": asked.known}
+    return {name: value for name, value in said.items() if value}
+
+
+def _blocks(asked: Asked) -> dict[str, Any]:
+    named = asked.skeleton.first(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.HOST, Kind.ALERT)
+    past = {"state": "all"} if pattern("filters.ever").search(asked.text) else {}
+    if named is None:
+        return past
+    return {"target": f"A{named.value}" if named.kind is Kind.ALERT else str(named.value)} | past
+
+
+def _findings(asked: Asked) -> dict[str, Any]:
+    """Which kind, where, and over their time limit."""
+    kind = name_of("filters.finding", asked.text)
+    said = narrow(asked.skeleton, asked.now, "severity", "asset", "overdue", "limit")
+    found = pattern("filters.finding_word").search(asked.text)
+    said |= {"kind": kind} if kind else {}
+    return said | ({"keyword": found["word"]} if found and "asset" not in said else {})
+
+
+_READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
+    "list_alerts": _alerts,
+    "get_alert": _first("alert_id", Kind.ALERT),
+    "investigate_alert": _first("alert_id", Kind.ALERT),
+    "alert_statistics": _statistics,
+    "compare_periods": _comparison,
+    "search_events": _events,
+    "list_assets": _assets,
+    "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
+    "lookup_cve": _first("cve_id", Kind.CVE),
+    "affected_assets": _first("cve_id", Kind.CVE),
+    "list_vulnerabilities": _flaws,
+    "list_findings": _findings,
+    "lookup_indicator": _first("value", *_INDICATORS),
+    "search_runbook": lambda asked: {"query": _topic(asked)},
+    "security_report": _report,
+    "list_schedules": lambda _: {},
+    "who_is_on_call": _on_call,
+    "list_proposals": lambda _: {},
+    "list_blocks": _blocks,
+    "noisy_rules": lambda _: {},
+    "list_cases": _cases,
+    "get_case": _first("case_id", Kind.CASE),
+    "service_status": lambda _: {},
+}

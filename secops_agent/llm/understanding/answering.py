@@ -1,0 +1,351 @@
+"""What is said to a question: a look-up, what is asked back, or that it is not our subject."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bifang.channels.ports import Suggestion
+from secops_agent import says
+from secops_agent.llm.offline import followups
+from secops_agent.llm.offline.intents import Intent, Understanding
+from secops_agent.llm.offline.skeletons import Kind, Skeleton, mark
+from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.understanding import focus as focuses
+from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
+from secops_agent.llm.understanding.offers import Ordered
+from secops_agent.llm.understanding.questions import Weighed
+
+_LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
+_STRONG: Final = (
+    "noun.runbook", "noun.case", "noun.alert", "noun.vuln", "noun.report", "noun.oncall", "noun.schedule", "noun.proposal", "noun.service", "said.status", "ask.noisy",
+)  # fmt: skip
+_ABOUT_ASSETS: Final = ("ask.list", "ask.count", "ask.who", "ask.owner", "ask.see", "ask.installed")
+_TAUGHT: Final = {"ask.how", "ask.why"}  # what no list tells
+_OF_AN_ALERT: Final = {
+    "ask.judge",
+    "ask.what",
+    "ask.handler",
+    "ask.investigate",
+    "ask.why",
+    "ask.see",
+    "ask.who",
+}
+_MOST_PARTS: Final = 4
+_CLEAR: Final = 0.75  # so far ahead of all else that no model need be asked what was meant
+_SURE: Final = 3.5
+_DISTINCT: Final = (
+    "ask.ports",
+    "ask.like",
+    "ask.trend",
+    "said.compared",
+    "ask.installed",
+    "ask.due",
+    "said.topgroup",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionHearing(Hearing):
+    """The part that hears questions."""
+
+    def question(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
+        text = sentence.question.text
+        if exact := questions.exact(sentence):
+            return Understanding(intent=exact)
+        if pattern("followups.more").match(text.strip(" 。.!！")):
+            more = followups.read_more(self.focus.last)
+            return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
+        found = self._follow_up(sentence) or self._pasted_log(sentence)
+        if found := found or self._several(sentence, self.weighed(sentence)):
+            return found
+        meant = self._referred(sentence)
+        found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
+        return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
+
+    @staticmethod
+    def _pasted_log(sentence: Sentence) -> Understanding | None:
+        """A line of a log: what it names is looked up, whatever its other words are."""
+        if not pattern("cues.said.logged").search(sentence.said or sentence.plain):
+            return None
+        source, host = sentence.first(*INDICATORS, Kind.OBSERVABLE), sentence.first(*HOSTS)
+        found = Intent("get_asset", {"asset": host.value}) if host else None
+        if source:
+            found = Intent("lookup_indicator", {"value": source.value})
+        if source and host:
+            found = Intent("list_alerts", {"asset": host.value, "keyword": source.value, "status": "all"})
+        return Understanding(intent=found, guessed=True) if found else None
+
+    def _parts(self, sentence: Sentence) -> list[Sentence]:
+        """The parts of a sentence between marks, and behind 顺便."""
+        cut = (part.strip() for part in re.split(pattern("cues.said.parts"), sentence.plain))
+        return [self.heard(part) for part in cut if len(part) > 1]
+
+    def _with_rest(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """With the parts whose question the look-up does not take."""
+        tool = found.intent.tool if found.intent else ""
+        frame = next((frame for frame in self.frames if frame.tool == tool), None)
+        parts = self._parts(sentence) if frame and not found.beside else []
+        asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
+        left = [part.plain for part in asked if frame and not questions.takes(frame, questions.cues_of(part))]
+        return (
+            replace(found, hint=_left_out(left)) if 0 < len(left) < len(parts) and not found.hint else found
+        )
+
+    def _several(self, sentence: Sentence, weighed: Weighed) -> Understanding | None:
+        """今天几条高危，A283谁在弄，明天谁值班: each part, where no one tool takes all; a part may go on with the one before it."""
+        parts = self._parts(sentence)
+        if (
+            not 1 < len(parts) <= _MOST_PARTS
+            or weighed.whole
+            or questions.is_knowledge(sentence, weighed.cues)
+        ):
+            return None
+        found, left, reader = list[Intent](), list[str](), self
+        for part in parts:
+            if not pattern("cues.said.asks").search(part.plain):
+                if questions.tells(part):
+                    return None
+            elif intent := reader._clearly(part):
+                found.append(intent)
+                reader = replace(reader, focus=reader.focus.after_look_up(intent))
+            else:
+                left.append(part.plain)
+        return _each(found, left, apart=re.search("[?？;；].", sentence.said) is not None)
+
+    def _clearly(self, sentence: Sentence) -> Intent | None:
+        """What a part asks, if nothing of it is left over."""
+        found = self._follow_up(sentence)
+        if exact := None if found else questions.exact(sentence):
+            return exact
+        found = found or self._chosen(sentence, self.weighed(sentence))
+        return found.intent if found and not found.beside and not found.unused else None
+
+    def _meant_by(self, meant: Sentence) -> Understanding | None:
+        """A reference that nothing gives a meaning is asked back."""
+        reference = meant.first(Kind.REF)
+        if reference is None or reference.value in ("all", "person") or meant.order.found(*OWN):
+            return None
+        if len(meant.plain) > SHORT or meant.keyword:
+            return None
+        told = f"「{reference.raw}」指的是哪一个？请写出编号、名称或地址。"
+        return Understanding(question=told, guessed=True)
+
+    def _looked_up(self, meant: Sentence) -> Understanding:
+        weighed = self.weighed(meant)
+        found = None if self._needs_more(meant, weighed) else self._chosen(meant, weighed)
+        return found or self._asked_back(meant, weighed)
+
+    def _needs_more(self, meant: Sentence, weighed: Weighed) -> bool:
+        """Is it a few words about nothing, which after another question are hardly a new one?"""
+        weak = weighed.best is None or weighed.best.score < questions.ENOUGH
+        named = meant.order.found(*OWN) or meant.keyword or questions.stands_alone(weighed.cues)
+        return bool(
+            self.focus.last
+            and not named
+            and (weak or followups.is_marked_as_one(meant.plain) or not weighed.whole)
+        )
+
+    @staticmethod
+    def _with_doubt(found: Understanding, ordered: Ordered) -> Understanding:
+        """A question that speaks of an action says that nothing was done."""
+        if found.intent is None or all(verb.end == verb.start for verb in ordered.verbs):
+            return found
+        acts = [pattern(f"cues.act.{verb.words}") for verb in ordered.verbs]
+        left = tuple(one for one in found.unused if not any(act.search(one) for act in acts))
+        return replace(found, hint=hint("not_done"), unused=left)
+
+    def _follow_up(self, sentence: Sentence) -> Understanding | None:
+        """A row of the last list, the last question with other conditions, or a question about the one thing that was spoken of."""
+        last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
+        pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
+        if last is None or len(text) > 2 * SHORT or pointed:
+            return None
+        number = pattern("followups.sibling").fullmatch(text)
+        asset = str(last.arguments.get("asset", ""))
+        if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
+            return Understanding(intent=Intent(last.tool, {**last.arguments, "asset": name}))
+        if row := followups.read_row(text, last):
+            return Understanding(intent=self._about(self.heard(row[0])) or row[1])
+        bare = followups.without_lead(text)
+        found = self._changed(sentence, bare, last) or self._of_the_same(sentence, bare, last)
+        return Understanding(intent=found) if found else None
+
+    def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
+        """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
+        cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
+        asks_anew = questions.stands_alone(cues) or (sentence.keyword and "said.exists" in cues)
+        alone = asks_anew or sentence.order.found(*OWN)
+        marked = followups.is_marked_as_one(sentence.plain)
+        if not bare or not (marked or (cues and not alone)) or questions.is_knowledge(sentence, cues):
+            return None
+        whole = self.heard(f"{noun} {bare}".strip())
+        weighed = self.weighed(whole)
+        tools = [fit.frame.tool for fit in weighed.fits if weighed.taken(fit)]
+        same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
+        if not same or weighed.unread:
+            return None
+        stays = last.tool in same and "ask.list" not in weighed.cues
+        intent = questions.ask(last.tool if stays else same[0], whole)
+        found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
+        return None if found is None or questions.unused(whole, found, ()) else found
+
+    def _of_the_same(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
+        """The sentence with the thing that was spoken of in front of it."""
+        everything = "cve_id" not in last.arguments and pattern("cues.said.everything").search(bare)
+        if sentence.order.found(*OWN) or everything:
+            return None
+        wholes = (self.heard(f"{one} {bare}") for one in followups.things_of(last, bare))
+        return next(filter(None, map(self._about, wholes)), None)
+
+    def _about(self, whole: Sentence) -> Intent | None:
+        """What a whole sentence asks, if one tool takes all of it."""
+        weighed = self.weighed(whole)
+        found = self._chosen(whole, weighed) if weighed.whole and not weighed.unread else None
+        return found.intent if found else None
+
+    def _referred(self, sentence: Sentence) -> Sentence:
+        """The sentence with what its references mean in their place; of 它那台机器 the one that says more."""
+        skeleton = sentence.order
+        if not skeleton.found(*OWN) and (alert := self._bare_number(sentence)):
+            return replace(sentence, order=alert)
+        references = sorted(skeleton.found(Kind.REF), key=lambda one: one.value in ("it", "all"))
+        kind, values = focuses.meant_by(references[0].value, self.focus) if references else ("", ())
+        if not values or (references[0].value == "all" and len(values) > 1):
+            return sentence
+        marked = Skeleton(skeleton.text, dict(skeleton.entities))
+        first, *others = (char for one in references for char, each in marked.entities.items() if each is one)
+        marked.text = marked.text.translate({ord(char): None for char in others})
+        marked.put(focuses.mark_for(kind, values[0]), instead_of=first)
+        return replace(sentence, order=marked)
+
+    @staticmethod
+    def _bare_number(sentence: Sentence) -> Skeleton | None:
+        """222 是真的吗: the one number of a short question that is about nothing else."""
+        marked = take_verdicts_and_numbers(sentence.order)
+        numbers, cues = marked.found(Kind.NUMBER), questions.cues_of(sentence)
+        about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？")) == 1
+        nouns = {cue for cue in cues if cue.startswith("noun.")}
+        other = questions.software_of(marked.text) or nouns - {"noun.alert"}
+        short = len(sentence.plain) <= 2 * SHORT and _LEADING.match(marked.text)
+        if len(numbers) != 1 or not about or other or not short:
+            return None
+        char = next(char for char, one in marked.entities.items() if one == numbers[0])
+        marked.put(focuses.mark_for("alert", str(numbers[0].value)), instead_of=char)
+        return marked
+
+    def _chosen(self, sentence: Sentence, weighed: Weighed) -> Understanding | None:
+        """The question of the frame that takes everything; None: nothing fits, or two do."""
+        best = weighed.best
+        if questions.is_knowledge(sentence, weighed.cues):
+            return self._not_ours(sentence, weighed)
+        if best is None or best.untaken or weighed.doubled:
+            return None
+        taught = _TAUGHT & weighed.cues.keys() - best.frame.words.keys()
+        if taught and best.frame.tool in questions.LISTS:
+            return self._not_ours(sentence, weighed)
+        intents = questions.ask_each(best.frame, sentence)
+        if not intents:
+            return None
+        intent, *beside = intents
+        unserved = _unserved(weighed)
+        left = questions.unused(sentence, intent, [*weighed.unread, *unserved]) or tuple(unserved)
+        if not _is_ours(sentence, weighed, left if intent.tool in questions.LISTS else weighed.unread):
+            return None
+        if central := questions.matters(sentence, left):
+            return self._without(sentence, intent, central, weighed)
+        near = len(weighed.fits) > 1 and weighed.fits[0].score - weighed.fits[1].score < _CLEAR
+        return Understanding(
+            intent=intent,
+            beside=tuple(beside),
+            unused=left,
+            guessed=near or (best.score < _SURE and not sentence.order.found(*OWN)),
+        )
+
+    def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
+        """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""
+        named = sentence.keyword or weighed.cues.keys() & {"ask.how", "ask.howto"}
+        if named and "word.runbook" in weighed.cues and "ask.differ" not in weighed.cues:
+            return Understanding(intent=questions.ask("search_runbook", sentence), guessed=True)
+        taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
+        return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)
+
+    def _without(
+        self, sentence: Sentence, intent: Intent, central: Sequence[str], weighed: Weighed
+    ) -> Understanding:
+        """A condition that cannot be taken is asked back, with the same question without it as a tap."""
+        text = sentence.plain
+        for one in central:
+            text = re.sub(rf"\s*{re.escape(one)}\s*的?", " ", text)
+        same = self.task(text.strip())
+        taps = (says.again(text.strip()),) if same == intent else self.taps(sentence, weighed)
+        told = "、".join(f"「{one}」" for one in central)
+        return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
+
+    def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
+        """What can be asked of what was named; or one line, what is our subject."""
+        taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
+        if not taps and self.focus.last and sentence.plain.rstrip("?？").endswith("呢"):
+            told = hint("not_taken").format(
+                words=f"「{followups.without_lead(sentence.plain).rstrip('呢?？')}」"
+            )
+            return Understanding(question=told, suggestions=DEFAULT, guessed=True)
+        if not taps:
+            return Understanding(suggestions=DEFAULT, hint=hint("not_ours"), guessed=True)
+        named = sentence.order.found(*OWN)
+        about = "、".join(dict.fromkeys(one.raw.strip() for one in named))[:60]
+        return Understanding(
+            question=f"{about}：想看什么？" if about else "是想问哪一个？", suggestions=taps, guessed=True
+        )
+
+    def _taps_of_last(self, sentence: Sentence, weighed: Weighed) -> tuple[Suggestion, ...]:
+        """What can be asked of the one thing that was spoken of, or of the first rows of the list."""
+        last = self.focus.last
+        if (
+            last is None
+            or len(sentence.plain) > SHORT
+            or not any(cue.startswith("ask.") for cue in weighed.cues)
+        ):
+            return ()
+        if thing := next(followups.things_of(last, sentence.plain), ""):
+            return self.taps(self.heard(thing))
+        kind, rows = self.focus.all_rows()
+        return tuple(says.show(int(row)) if kind == "alert" else says.look_up(row) for row in rows[:3])
+
+
+def _each(found: list[Intent], left: list[str], *, apart: bool) -> Understanding | None:
+    """What the parts of a sentence ask, and which of them is not answered. Parts about one thing are one question, unless a mark cuts it."""
+    alike = len(found) > 1 and len({followups.NOUNS.get(one.tool, one.tool) for one in found}) == 1
+    if not found or (left and len(found) < 2) or (alike and not apart):
+        return None
+    each = [one for i, one in enumerate(found) if not any(_is_part(one, other) for other in found[i + 1 :])]
+    told = _left_out(left) if left else ""
+    return Understanding(intent=each[0], beside=tuple(each[1:]), guessed=True, hint=told)
+
+
+def _left_out(parts: list[str]) -> str:
+    return hint("not_answered").format(words="、".join(f"「{one}」" for one in parts))
+
+
+def _is_part(one: Intent, other: Intent) -> bool:
+    """Is it the same question, or with fewer conditions?"""
+    return one.tool == other.tool and one.arguments.items() <= other.arguments.items()
+
+
+def _is_ours(sentence: Sentence, weighed: Weighed, left: Sequence[str]) -> bool:
+    """Is it about security data at all? A name, a noun of ours, or a sentence that was read whole; else mostly not."""
+    cues = weighed.cues.keys()
+    if sentence.order.found(*OWN) or cues & set(_STRONG) or sentence.keyword:
+        return True
+    if "noun.asset" in cues and cues & set(_ABOUT_ASSETS):
+        return True
+    strange = sum(map(len, left))
+    return strange <= 2 or strange * 3 <= len(sentence.plain)
+
+
+def _unserved(weighed: Weighed) -> list[str]:
+    """Questions of their own that the best frame does not answer."""
+    known = weighed.best.frame.words if weighed.best else weighed.cues
+    return [weighed.cues[cue] for cue in _DISTINCT if weighed.cues.get(cue) and cue not in known]

@@ -1,0 +1,280 @@
+"""What a sentence names: exact names as `offline.entities` reads them, and slips, codes, nicknames and references as people write.
+
+Marked in one skeleton, in any position. What is not written exactly is not ``exact``: it is looked up and shown, never acted on.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from secops_agent.llm.offline.entities import is_private, read_entities
+from secops_agent.llm.offline.filters import take_filters
+from secops_agent.llm.offline.keywords import find_known
+from secops_agent.llm.offline.lexicon import Lexicon, squeeze
+from secops_agent.llm.offline.numerals import read_integer
+from secops_agent.llm.offline.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
+from secops_agent.llm.offline.words import expression, load, name_of, pattern, wordset
+
+HOSTS = (Kind.ASSET, Kind.ASSET_IP)
+INDICATORS = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH)
+NAMED = (*HOSTS, Kind.HOST, *INDICATORS, Kind.CVE, Kind.ALERT, Kind.ALERTS, Kind.PERSON, Kind.SCHEDULE, Kind.CASE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE)  # fmt: skip
+_NUMBER = re.compile(r"\d+|[零一二两三四五六七八九十百千]+")
+_LISTED = re.compile(
+    rf"(?<={ANY_MARK.pattern})\s*(?:[、,，/&]|和|与|及|跟|以及|还有)\s*(?={ANY_MARK.pattern})"
+)  # A12、A15 are one clause
+_SOFTWARE = (
+    "noun.vuln",
+    "ask.installed",
+    "ask.list",
+    "ask.howto",
+    "ask.define",
+    "named",
+)  # beside these an English word is what is looked for, no host
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence with what it names. ``order``: the skeleton that verbs are read in; ``plain``: as it was typed, normalised."""
+
+    plain: str
+    order: Skeleton
+    lexicon: Lexicon
+    now: datetime
+    asker: str = ""
+    said: str = ""  # with the greetings and forms of address around it
+
+    @cached_property
+    def question(self) -> Skeleton:
+        """With levels, states and numbers of rows marked too."""
+        text = self.order.text.rstrip("?？ ,，") or self.order.text
+        for char, one in self.order.entities.items():
+            text = text.replace(char, one.raw) if one.kind is Kind.REF else text  # 那个洞 is still a 洞
+        return take_filters(Skeleton(text, dict(self.order.entities)))
+
+    @cached_property
+    def keyword(self) -> str:
+        """A rule, an attack or a product that alerts are looked for by, as the data writes it."""
+        text = self.question.text
+        for name in ("filters.in_lists", "filters.roles", "filters.kev_only", "keywords.purpose"):
+            text = pattern(name).sub(" ", text)
+        usual = text
+        for word, written in load("keywords")["synonyms"].items():
+            usual = usual.replace(word, written)
+        rule, known = find_rule(usual, self.lexicon), find_known(text, self.lexicon.keywords)
+        return rule if len(rule) > 2 or not known else known
+
+    @property
+    def narrowing(self) -> list[str]:
+        """Levels, states and past times, as they were typed: what no silence can be narrowed by."""
+        past = [one for one in self.found(Kind.TIME) if one.raw[0] not in "今本现明后"]
+        return [one.raw for one in (*self.question.found(Kind.SEVERITY, Kind.STATUS), *past)]
+
+    def first(self, *kinds: Kind) -> MaskedName | None:
+        """The first of these kinds."""
+        return self.order.first(*kinds)
+
+    def found(self, *kinds: Kind) -> list[MaskedName]:
+        """All of these kinds, each once."""
+        return list({one.value: one for one in reversed(self.order.found(*kinds))}.values())[::-1]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of alerts, whether written as one or as a bare number."""
+        return numbers_of(self.order)
+
+
+def numbers_of(skeleton: Skeleton) -> list[int]:
+    """The alerts of a text in its order: A12, 告警 12 和 15, and bare numbers."""
+    found: list[int] = []
+    for one in skeleton.found(Kind.ALERT, Kind.ALERTS, Kind.NUMBER):
+        found += (
+            [n for n in map(read_integer, _NUMBER.findall(one.raw)) if n]
+            if one.kind is Kind.ALERTS
+            else [int(one.value)]
+        )
+    return list(dict.fromkeys(found))
+
+
+def read_sentence(
+    plain: str, lexicon: Lexicon, now: datetime, asker: str = "", said: Skeleton | None = None
+) -> Sentence:
+    """Of a normalised sentence; ``said``: its exact names, if they were read before."""
+    exact = said or read_entities(plain, lexicon, now)
+    skeleton = Skeleton(exact.text, dict(exact.entities))
+    skeleton.take(Kind.CASE, pattern("names.case"), _number)
+    skeleton.take(Kind.TECHNIQUE, pattern("names.technique"), lambda m: f"T{m['n']}")
+    skeleton.take(Kind.ALERT, pattern("names.code"), _number)
+    for spoken in ("numbered", "spoken"):
+        skeleton.take(Kind.ALERT, pattern(f"names.{spoken}"), _number, exact=False)
+    _take_slips(skeleton, lexicon)
+    for char, one in list(skeleton.entities.items()):
+        if one.kind is Kind.IP and is_private(one.value):
+            skeleton.put(MaskedName(Kind.ASSET_IP, one.raw, one.value, exact=False), instead_of=char)
+    skeleton.take(
+        Kind.PERSON,
+        pattern("names.person"),
+        lambda m: lexicon.surnames.get(m["a"] or m["b"] or ""),
+        exact=False,
+    )
+    skeleton.text = re.sub(
+        f"(?<={ANY_MARK.pattern}){expression('names', 'pointing')}", "", skeleton.text, flags=re.IGNORECASE
+    )
+    skeleton.take(Kind.ROW, pattern("names.row"), _rows, exact=False)
+    skeleton.take(
+        Kind.REF,
+        re.compile(expression("names", "reference"), re.IGNORECASE | re.ASCII),
+        lambda m: m.lastgroup,
+        exact=False,
+    )
+    return Sentence(plain, skeleton, lexicon, now, asker)
+
+
+def take_verdicts_and_numbers(skeleton: Skeleton) -> Skeleton:
+    """A further skeleton of an order: verdicts and bare numbers marked as well."""
+    marked = Skeleton(skeleton.text, dict(skeleton.entities))
+    marked.take(Kind.VERDICT, pattern("cues.verdict"), lambda m: m.lastgroup)
+    marked.take(Kind.NUMBER, pattern("names.bare"), _number, exact=False)
+    marked.text = _LISTED.sub(" ", marked.text)
+    return marked
+
+
+def _number(match: re.Match[str]) -> int | None:
+    said = next((value for name, value in match.groupdict().items() if value and name.startswith("n")), "")
+    return read_integer(said) or None
+
+
+def _rows(match: re.Match[str]) -> tuple[int, ...] | None:
+    """Places in a list, from 0; -1 is the last."""
+    if match["last"]:
+        return tuple(range(-(read_integer(match["tail"] or "") or 1), 0))
+    if match["back"]:
+        return (-(read_integer(match["back"]) or 1),)
+    if match["to"]:
+        return tuple(range((read_integer(match["n"]) or 1) - 1, read_integer(match["m"]) or 1))
+    return tuple((read_integer(match[name]) or 1) - 1 for name in ("n", "m") if match[name])
+
+
+def _take_slips(skeleton: Skeleton, lexicon: Lexicon) -> None:
+    """web01, web 01: what can only be one of ours."""
+
+    def asset(match: re.Match[str]) -> str | None:
+        return lexicon.squeezed.get(squeeze(match[0]))
+
+    skeleton.take(Kind.ASSET, pattern("entities.host"), asset, exact=False)
+    unknown = {char: one for char, one in skeleton.entities.items() if one.kind is Kind.HOST}
+    for char, one in unknown.items():
+        if name := lexicon.squeezed.get(squeeze(one.raw)):
+            del skeleton.entities[char]
+            skeleton.put(MaskedName(Kind.ASSET, one.raw, name, exact=False), instead_of=char)
+    skeleton.take(
+        Kind.ASSET,
+        pattern("names.asset_text"),
+        lambda m: asset(m) if re.search(r"\d", m[0]) else None,
+        exact=False,
+    )
+    _take_nicknames(skeleton, lexicon)
+    _take_siblings(skeleton, lexicon)
+
+
+def _take_nicknames(skeleton: Skeleton, lexicon: Lexicon) -> None:
+    """wiki 那台, 财务那台, 支付那边."""
+    words = load("names")["host_words"]
+    spoken = "|".join([*words, r"(?<![\w.@:/-])[a-z][a-z0-9]{1,12}(?![\w@.-])"])
+    named = re.compile(
+        rf"(?P<word>{spoken})(?P<that>{expression('names', 'that')})?", re.IGNORECASE | re.ASCII
+    )
+
+    def nickname(match: re.Match[str]) -> str | None:
+        word = match["word"].lower()
+        if not match["that"] and (
+            word in words or any(pattern(f"cues.{cue}").search(skeleton.text) for cue in _SOFTWARE)
+        ):
+            return None
+        return lexicon.parts.get(words.get(word, word))
+
+    skeleton.take(Kind.ASSET, named, nickname, exact=False)
+    for size in (4, 3, 2):  # 支付那边: no other Chinese word says where it begins
+        part = re.compile(rf"[一-鿿]{{{size}}}(?={expression('names', 'there')})")
+        skeleton.take(Kind.ASSET, part, lambda m: lexicon.parts.get(m[0]), exact=False)
+
+
+def _take_siblings(skeleton: Skeleton, lexicon: Lexicon) -> None:
+    """web01 02 03: what follows a host and is the number of another one of the same name."""
+    number = re.compile(
+        rf"(?P<one>{mark(Kind.ASSET)})(?P<more>(?:\s*[、,，/&和跟]\s*|\s+)(?P<n>\d{{1,3}}))(?![\w.:%])(?!\s*{expression('names', 'unit')})"
+    )
+    while found := number.search(skeleton.text):
+        name = lexicon.sibling(str(skeleton.entities[found["one"]].value), found["n"])
+        if not name:
+            return
+        skeleton.put(MaskedName(Kind.ASSET, found["n"], name, exact=False), instead_of=found["more"])
+
+
+def find_rule(text: str, lexicon: Lexicon) -> str:
+    """The longest piece of an alert rule's name that stands in the text, as the rule writes it: CC攻击 is "CC 攻击"."""
+    chars = [(char.lower(), i) for i, char in enumerate(text) if not char.isspace()]
+    said = "".join(char for char, _ in chars)
+    best, length = "", 0
+    for at in range(len(said) - 1):
+        for key, tail in lexicon.rules.get(said[at : at + 2], ()):
+            size = _common(said, at, key)
+            place = chars[at][1]
+            inside = said[at].isascii() and re.search(r"[A-Za-z0-9]$", text[:place])
+            if size > length and not inside:
+                piece = _written(tail, size)
+                if _tells(piece, tail):
+                    best, length = piece, size
+    return best
+
+
+def _common(said: str, at: int, key: str) -> int:
+    size = 0
+    while size < len(key) and at + size < len(said) and key[size] == said[at + size]:
+        size += 1
+    return size
+
+
+def _written(tail: str, size: int) -> str:
+    """So many characters of the rule, spaces not counted; no English word is cut."""
+    at = 0
+    while size and at < len(tail):
+        size -= not re.match(r"[\s_.:/-]", tail[at])
+        at += 1
+    if at < len(tail) and tail[at].isascii() and tail[at].isalnum() and tail[at - 1].isascii():
+        return ""
+    return tail[:at].strip()
+
+
+def _tells(piece: str, tail: str) -> bool:
+    """Two characters say something only at the end of a word or as a known attack; 登录, 异常, 文件 alone are nobody's rule."""
+    plain = piece.lower()
+    if len(plain) < 2 or plain in wordset("keywords.no_names") or plain in wordset("keywords.common_english"):
+        return False
+    if re.match(r"[A-Z]{2,}(?![a-z])", piece):  # SSH, CC
+        return True
+    return (
+        len(plain) > 2
+        or plain == tail.lower()
+        or plain in wordset("keywords.attacks")
+        or plain in wordset("keywords.products")
+    )
+
+
+def is_marked(text: str) -> bool:
+    """Does a mark stand in it?"""
+    return ANY_MARK.search(text) is not None
+
+
+__all__ = [
+    "HOSTS",
+    "INDICATORS",
+    "NAMED",
+    "Sentence",
+    "find_rule",
+    "is_marked",
+    "name_of",
+    "numbers_of",
+    "read_sentence",
+    "take_verdicts_and_numbers",
+]

@@ -1,0 +1,123 @@
+"""What a conversation named and showed to one asker: what 它, 那台, 第二条 and 王五呢 mean.
+
+A focus belongs to one (conversation, asker). It holds the last look-up, the last things of each kind, and an order that
+still lacks something or waits as an offer.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from secops_agent.llm.offline.followups import last_list
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.skeletons import Kind, MaskedName, Skeleton
+
+# The kinds that a sentence can refer to, and the arguments that tools call them by.
+KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "alert": (Kind.ALERT, Kind.NUMBER),
+    "ip": (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH),
+    "asset": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST),
+    "cve": (Kind.CVE,),
+    "person": (Kind.PERSON,),
+}
+_ARGUMENTS: Final[Mapping[str, str]] = {
+    "alert_id": "alert", "ip": "ip", "value": "ip", "asset": "asset", "cve_id": "cve", "assignee": "person",
+}  # fmt: skip
+_LISTED: Final[Mapping[str, str]] = {
+    "list_alerts": "alert", "list_assets": "asset", "affected_assets": "asset", "list_vulnerabilities": "cve",
+}  # fmt: skip
+MARKS: Final[Mapping[str, Kind]] = {
+    "alert": Kind.ALERT, "ip": Kind.IP, "asset": Kind.ASSET, "cve": Kind.CVE, "person": Kind.PERSON,
+}  # fmt: skip
+_MOST: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """``named``: the last things of a kind, the newest kind last; ``order``: what was ordered and not done, perhaps incomplete;
+    ``beside``: the other actions of that offer."""
+
+    last: Intent | None = None
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order: Intent | None = None
+    beside: tuple[Intent, ...] = ()
+
+    def of(self, kind: str) -> tuple[str, ...]:
+        """What a reference to this kind means."""
+        return self.named.get(kind, ())
+
+    @property
+    def newest(self) -> str:
+        """The kind that was spoken of last; "" for nothing."""
+        return next(reversed(list(self.named)), "")
+
+    def rows(self, places: Iterable[int]) -> tuple[str, tuple[str, ...]]:
+        """The kind and the things at these places of the last list; ("", ()) without it."""
+        listed = last_list(self.last)
+        if listed is None or listed.tool not in _LISTED:
+            return "", ()
+        found = [listed.items[i] for i in places if -len(listed.items) <= i < len(listed.items)]
+        return _LISTED[listed.tool], tuple(found)
+
+    def all_rows(self) -> tuple[str, tuple[str, ...]]:
+        """Everything that the last list showed."""
+        listed = last_list(self.last)
+        return self.rows(range(len(listed.items))) if listed else ("", ())
+
+    def shows_others(self, said: Iterable[str]) -> bool:
+        """Was a list of several shown that was not asked for by what is ``said``?"""
+        asked = [str(value) for value in self.last.arguments.values()] if self.last else []
+        return len(self.all_rows()[1]) > 1 and any(one not in asked for one in said)
+
+    def after_words(self, named: Mapping[str, tuple[str, ...]], *orders: Intent) -> "Focus":
+        """With what a sentence named and left to be done."""
+        return Focus(self.last, self._with(named), orders[0] if orders else None, orders[1:])
+
+    def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
+        """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""
+        shown = {
+            _ARGUMENTS[name]: (str(value),)
+            for name, value in {**last.about, **last.arguments}.items()
+            if name in _ARGUMENTS and _ARGUMENTS[name] not in named
+        }
+        return replace(self, last=last, named=self._with(shown))
+
+    def _with(self, named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        kept = {kind: values for kind, values in self.named.items() if kind not in named}
+        return kept | {kind: tuple(values)[:_MOST] for kind, values in named.items() if values}
+
+
+NOTHING: Final = Focus()
+
+
+def names_in(skeleton: Skeleton, numbers: Iterable[int]) -> dict[str, tuple[str, ...]]:
+    """What a sentence names, by kind, as a focus keeps it."""
+    named = {kind: [one.value for one in skeleton.found(*kinds)] for kind, kinds in KINDS.items()}
+    named["alert"] = list(numbers)
+    return {kind: tuple(dict.fromkeys(map(str, values))) for kind, values in named.items() if values}
+
+
+def meant_by(reference: str, focus: Focus, wanted: Iterable[str] = ()) -> tuple[str, tuple[str, ...]]:
+    """The kind and the things that 它 or 那台 stands for; ``wanted``: the kinds that the verb takes, the nearest first."""
+    kinds = [kind for kind in wanted if focus.of(kind)]
+    if reference == "all":
+        kind, rows = focus.all_rows()
+        return (kind, rows) if rows else _first(kinds, focus)
+    if reference in KINDS:
+        if not kinds or reference in kinds:
+            if values := focus.of(reference):
+                return reference, values
+            if reference == "asset" and (values := focus.of("ip")):
+                return "ip", values
+        return _first(kinds, focus)
+    return _first(kinds or [focus.newest], focus)
+
+
+def _first(kinds: Iterable[str], focus: Focus) -> tuple[str, tuple[str, ...]]:
+    return next(((kind, focus.of(kind)) for kind in kinds if focus.of(kind)), ("", ()))
+
+
+def mark_for(kind: str, value: str) -> MaskedName:
+    """A name that was not written but meant."""
+    meaning: Any = int(value) if kind == "alert" else value
+    return MaskedName(MARKS[kind], value, meaning, exact=False)

@@ -1,0 +1,75 @@
+"""What a sentence is read against, and what can be said next about what it names."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bifang.channels.ports import Suggestion
+from secops_agent import says
+from secops_agent.llm.offline.commands import find_command, spell_out
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.lexicon import Lexicon
+from secops_agent.llm.offline.skeletons import Kind
+from secops_agent.llm.offline.words import load
+from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding.entities import Sentence, read_sentence
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.frames import ToolFrame
+from secops_agent.llm.understanding.questions import Weighed
+
+DEFAULT: Final = (says.HIGH_ALERTS, says.DAILY, says.HELP)
+SHORT: Final = 14  # characters of a sentence that may be about what was spoken of before
+OWN: Final = (
+    Kind.ALERT, Kind.ALERTS, Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.CVE, Kind.PERSON,
+    Kind.CASE, Kind.SCHEDULE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE,
+)  # fmt: skip
+
+
+def hint(name: str) -> str:
+    """A text of ``[hints]``."""
+    return str(load("talk")["hints"][name])
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One sentence against one lexicon at one moment: ``asker`` is the staff id that 我 means, ``focus`` what was spoken of before."""
+
+    lexicon: Lexicon
+    now: datetime
+    frames: tuple[ToolFrame, ...]
+    asker: str
+    focus: Focus
+    command: bool = False
+
+    def heard(self, plain: str) -> Sentence:
+        """Another sentence, read against the same."""
+        return read_sentence(plain, self.lexicon, self.now, self.asker)
+
+    def weighed(self, sentence: Sentence) -> Weighed:
+        """What a sentence can ask."""
+        return questions.weigh_sentence(sentence, self.frames)
+
+    def task(self, said: str) -> Intent | None:
+        """What a whole sentence asks for: a question only, never an action, never a follow-up."""
+        command = find_command(spell_out(said))
+        if command and command[0].tools == ["noisy_rules"]:
+            return Intent("noisy_rules")
+        sentence = self.heard(said)
+        weighed = self.weighed(sentence)
+        return questions.ask(weighed.best.frame.tool, sentence) if weighed.best else None
+
+    def taps(self, sentence: Sentence, weighed: Weighed | None = None) -> tuple[Suggestion, ...]:
+        """Full sentences about what was named, by how well their frames fit; no action that was not spoken of, and nobody
+        else's target."""
+        weighed = weighed or self.weighed(sentence)
+        names = {one.kind.name: str(one.value) for one in reversed(sentence.order.found(*OWN))}
+        taps: list[Suggestion] = []
+        for frame, score in ((fit.frame, fit.score) for fit in weighed.fits):
+            if frame.example and score >= questions.PLAIN:
+                taps.append(frame.example)
+            named = [names[kind] for kind in frame.needs or tuple(frame.takes) if kind in names]
+            taps += [frame.tap(name) for name in named[:1] if frame.tap]
+        if "PERSON" in names:
+            taps.append(says.alerts_of(names["PERSON"]))
+        taps += map(says.show, sentence.numbers)
+        return tuple(dict.fromkeys(taps))[:3]

@@ -1,0 +1,450 @@
+"""What a sentence orders: exactly, or as an offer that nobody has to take.
+
+Verbs are found wherever they stand; each takes the objects that it wants (a block an address, an isolation a host, an
+assignment an alert), of its own clause, of the sentence, or of the focus. With its verbs set aside the sentence is searched
+for whatever speaks against an order: a question, a denial, somebody else's words. Exact is a line of ``[exact]`` with exact
+names and nothing else; all else is only shown, with its exact effect, and done when the asker takes it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from secops_agent import says
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.numerals import read_integer
+from secops_agent.llm.offline.skeletons import ANY_MARK, Kind, MaskedName, Skeleton
+from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
+from secops_agent.llm.understanding.focus import Focus, meant_by
+from secops_agent.llm.understanding.reasons import EDGES, reasons_of, rest_of, split_note
+from secops_agent.llm.understanding.until import read_until
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    CLAUSE,
+    OUTSIDE,
+    PAGES,
+    PIECE,
+    VERB,
+    WANTED,
+    Act,
+    SpokenVerb,
+    find_doubt,
+    has_object,
+    marks_of,
+    verbs_in,
+)
+
+MOST: Final = 5  # actions of one offer
+MOST_ALERTS: Final = 50  # of one action
+_LOGGED: Final = re.compile(
+    r"^(?P<log>.*(?<![\s:：=,，(（\[「“]))(?:\s+|\s*→\s*)(?P<said>[一-鿿][^A-Za-z\"'“”=:{}<>]*)$"
+)
+_NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
+_BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\s*(?P<log>.+)$")
+_ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
+_WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
+_ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; or ``doubt``, why it orders nothing; or
+    ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
+    else it says that nothing here does."""
+
+    verbs: tuple[SpokenVerb, ...]
+    actions: tuple[Intent, ...] = ()
+    doubt: str = ""
+    missing: str = ""
+    has_object: bool = False
+    left: tuple[str, ...] = ()
+    exact: bool = False
+
+
+def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Ordered | None:
+    """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason."""
+    whole, logged = _typed(sentence)
+    skeleton, note = split_note(whole)
+    verbs = verbs_in(skeleton)
+    if not verbs:
+        noted = note and pattern("cues.act.note").search(whole.text) and has_object("note", whole)
+        return Ordered((), doubt="note", has_object=True) if noted else None
+    if verbs[0].tool == "send_message":
+        return _message(whole, next(verb for verb in verbs_in(whole) if verb.tool == "send_message"))
+    named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
+    verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
+    known = [verb for verb in verbs if verb.tool in ACTS and verb.tool != "send_message"]
+    doubt = find_doubt(skeleton, verbs, note)
+    doubt = doubt if known else _of_others(verbs[0].tool, doubt, whole.text)
+    if doubt not in ("", "unclear"):
+        return Ordered(tuple(verbs), doubt=doubt, has_object=named)
+    some = any("alert" in ACTS[verb.tool].kinds for verb in known) and not whole.first(*WANTED["alert"])
+    described = sentence.keyword.replace(" ", "").lower() if some else ""
+    reason = note or (rest_of(skeleton, verbs) if command else "")
+    reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
+    parts = _Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
+    found = _settle([action for verb in known for action in parts.act(verb)], sentence.asker)
+    actions, left = found[: _most(found)], parts.left(verbs, found)
+    missing = missing_in(actions)
+    told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
+    exact = not (doubt or missing or left or logged) and len(actions) == 1 and told
+    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+
+
+def _of_others(tool: str, doubt: str, text: str) -> str:
+    """Of a verb that no tool here does: that it is so, unless it is denied or reported; of a page also where it is asked how."""
+    how = tool in PAGES and pattern("cues.said.where").search(text)
+    once = tool == "remind" and doubt in ("report", "plan")  # 明早8点提醒我
+    return tool if how or once or doubt in ("", "unclear") else doubt
+
+
+def _typed(sentence: Sentence) -> tuple[Skeleton, bool]:
+    """What of it may order: of a pasted line of a log nothing, but what is typed behind or before it; a rule in quotation marks is
+    nobody's words."""
+    whole = take_verdicts_and_numbers(sentence.order)
+    logged = pattern("cues.said.logged").search(sentence.plain) is not None
+    whole = _beside_log(whole) if logged else whole
+    if sentence.keyword:
+        whole.text = re.sub(rf"[“「『\"]({re.escape(sentence.keyword)})[”」』\"]", r"\1", whole.text)
+    return whole, logged
+
+
+def _most(actions: Sequence[Intent]) -> int:
+    return MOST if any(one.tool in OUTSIDE for one in actions) else MOST_ALERTS
+
+
+def _message(skeleton: Skeleton, verb: SpokenVerb) -> Ordered | None:
+    """转告李四：A291 赶紧看下: what stands behind the person is said and orders nothing; 通知李四了吗 says nothing."""
+    at = min(
+        skeleton.text.index(char)
+        for char in marks_of(skeleton, Kind.PERSON)
+        if char in skeleton.text[verb.end :]
+    )
+    text = (
+        pattern("cues.inside.saying").sub("", skeleton.expand(skeleton.text[at + 1 :]), count=1).strip(EDGES)
+    )
+    doubt = find_doubt(Skeleton(skeleton.text[: at + 1], skeleton.entities), [verb])
+    if doubt or pattern("cues.inside.was_said").match(text):
+        return Ordered((verb,), doubt=doubt or "question", has_object=True)
+    about = Skeleton(skeleton.text[: verb.start], skeleton.entities).found(Kind.ALERT, Kind.IP, Kind.ASSET)
+    text = " ".join([*(one.raw for one in about), text.removeprefix("的")]) if text else ""
+    said = {"to": str(skeleton.entities[skeleton.text[at]].value)} | ({"text": text} if text else {})
+    actions = (Intent("send_message", said),)
+    return Ordered((verb,), actions, missing=missing_in(actions), has_object=True)
+
+
+def _beside_log(skeleton: Skeleton) -> Skeleton:
+    """What is typed beside a pasted line of a log, with the one address and the one host of the line; all of it in quotation marks
+    if nothing is, or if what is typed names what the line does not."""
+    quoted = Skeleton(f"「{skeleton.text}」", skeleton.entities)
+    found = _LOGGED.match(skeleton.text) or _BEFORE_LOG.match(skeleton.text)
+    if found is None:
+        return quoted
+    log, said = (Skeleton(found[part], skeleton.entities) for part in ("log", "said"))
+    kinds = ((Kind.IP,), (Kind.ASSET, Kind.ASSET_IP))
+    named = [{one.value: one for one in log.found(*kind)} for kind in kinds]
+    if {one.value for one in said.found(*kinds[0], *kinds[1])} - {value for one in named for value in one}:
+        return quoted
+    chars = [
+        char
+        for one in named
+        if len(one) == 1
+        for char in log.text
+        if skeleton.entities.get(char) in one.values()
+    ]
+    return Skeleton(f"{''.join(dict.fromkeys(chars))}，{said.text}", skeleton.entities)
+
+
+def _is_reason(skeleton: Skeleton, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> bool:
+    """A21 关吧，测试库重启: what a machine does is why, where another verb orders."""
+    piece = _part_at(skeleton, verb, PIECE).text
+    return (
+        verb.tool == "other"
+        and len({one.tool for one in verbs}) > 1
+        and not ANY_MARK.search(piece)
+        and not piece.startswith(skeleton.text[verb.start : verb.end])
+    )
+
+
+def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
+    """Without those that a piece of its own reports (已经拦了) or takes back (不该关), if others order."""
+
+    def reports(verb: SpokenVerb) -> bool:
+        part = _part_at(skeleton, verb, PIECE)
+        at = part.text.find(skeleton.text[verb.start : verb.end])
+        return pattern("cues.inside.told").search(f"{part.text[:at]}{VERB}") is not None
+
+    clear = [verb for verb in verbs if not reports(verb)]
+    return clear if any(verb.tool != one.tool for verb in clear for one in verbs) else verbs
+
+
+def _told(actions: Sequence[Intent]) -> list[str]:
+    return [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions]
+
+
+def _is_exact(skeleton: Skeleton, tool: str) -> bool:
+    """Is it nothing but a line of ``[exact]``, with every name written exactly?"""
+    text = skeleton.text.strip(EDGES)
+    line = tool in load("cues")["exact"] and pattern(f"cues.exact.{tool}").fullmatch(text)
+    return bool(line) and all(one.exact for one in skeleton.found(*Kind))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the arguments of the actions are read from: ``skeleton`` without the note, ``whole`` with it."""
+
+    skeleton: Skeleton
+    whole: Skeleton
+    sentence: Sentence
+    focus: Focus
+    reasons: Mapping[SpokenVerb, str]
+
+    def act(self, verb: SpokenVerb) -> Iterator[Intent]:
+        """The actions of one verb: one for each of its objects, one without any if it has none."""
+        act, places = ACTS[verb.tool], (*self._around(verb), self.skeleton, self.whole)
+        described = self._is_described(act, verb, places)
+        found = self._rule(act) if described else list(objects_of(act, places, self.focus))
+        if act.argument == "alerts" and found:
+            found = [("alert", ",".join(value for _, value in found))]
+        for kind, value in found or [("", "")]:
+            said = target(act, kind, value) | self._beside(act, verb, places[:3])
+            reason = self.reasons.get(verb, "")
+            reason = _NAMED.sub("", reason) if act.free == "title" else reason
+            yield Intent(act.tool, said | ({act.free: reason} if act.free and reason else {}))
+
+    def _rule(self, act: Act) -> list[tuple[str, str]]:
+        """端口扫描 静默: the one rule that is named so, if it is not narrowed to a host."""
+        rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
+        narrowed = self.whole.first(*WANTED["asset"]) or self.sentence.narrowing
+        return (
+            [("rule", rules[0])] if act.tool == "silence_alerts" and len(rules) == 1 and not narrowed else []
+        )
+
+    def _is_described(self, act: Act, verb: SpokenVerb, places: Sequence[Skeleton]) -> bool:
+        """静默 web-01 的 CC 告警, 把我的都给他: not what was spoken of before, but alerts that are described."""
+        if "alert" not in act.kinds or self.whole.found(*WANTED["alert"]):
+            return False
+        if pattern("cues.inside.held").search(self.skeleton.text) or self._is_narrowed(act):
+            return True
+        rule = self.sentence.keyword.replace(" ", "").lower()
+        near = "".join(place.text for place in places[:2]).replace(" ", "").lower()
+        return act.tool == "silence_alerts" and bool(rule) and rule in near
+
+    def _is_narrowed(self, act: Act) -> bool:
+        """What a silence cannot be narrowed by; 低危的那几条, of a list that was not asked for by that."""
+        if act.tool == "silence_alerts":
+            return bool(self.sentence.narrowing)
+        level = () if act.tool == "set_severity" else self.sentence.question.found(Kind.SEVERITY)
+        said = [str(one.value) for one in (*level, *self.whole.found(*WANTED["asset"], Kind.IP))]
+        said += filter(None, [self.sentence.keyword])
+        return self.whole.first(Kind.REF) is not None and self.focus.shows_others(said)
+
+    def left(self, verbs: Sequence[SpokenVerb], actions: Sequence[Intent]) -> list[str]:
+        """What is too much for one offer, and what it says beside that these actions do not do."""
+        done = {"acknowledge_alert", *(one.tool for one in actions)}
+        scopes = [str(one.arguments.get("scope", "")) for one in actions]
+        narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
+        others = [self.said(verb) for verb in verbs if verb.tool not in done]
+        whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
+        return [*_told(actions[_most(actions) :]), *others, *whole]
+
+    def said(self, verb: SpokenVerb) -> str:
+        """The verb with what stands around it, as it was typed."""
+        return f"「{self.skeleton.expand(self._around(verb)[0].text).strip(EDGES)}」"
+
+    def _around(self, verb: SpokenVerb) -> tuple[Skeleton, Skeleton]:
+        """The verb's piece between spaces, and its clause."""
+        return _part_at(self.skeleton, verb, PIECE), _part_at(self.skeleton, verb, CLAUSE)
+
+    def _beside(self, act: Act, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> dict[str, Any]:
+        """Verdict, assignee, level, length: nearest to the verb first."""
+
+        def last(kind: Kind) -> Any:
+            found = next((found for place in places if (found := place.found(kind))), None)
+            return found[-1].value if found else None
+
+        said: Any = None
+        match act.beside:
+            case "verdict":
+                said = _verdict(self.skeleton)
+            case "assignee" | "owner" if act.beside == "owner" or not self._names_several():
+                nobody = "清空" if act.beside == "owner" and self._ends("清空") else ""
+                near = () if act.beside == "owner" else places
+                said = (
+                    self._assignee(verb, near)
+                    or last(Kind.PERSON)
+                    or (self.sentence.asker if self._ends("我") else nobody)
+                )
+            case "severity":
+                behind = self.skeleton.text[verb.end :] if verb else self.skeleton.text
+                level = self.sentence.question.first(Kind.SEVERITY)
+                said = name_of("cues.level", behind) or (level and level.value in says.LEVELS and level.value)
+            case "case_id":
+                said = last(Kind.CASE)
+            case "minutes" | "duration_minutes" | "until_hours":
+                said = last(Kind.DURATION)
+                if said is None:
+                    said = read_until(self.skeleton.expand(self.skeleton.text), self.sentence.now)
+                if act.beside == "until_hours" and said:
+                    said = max(1, round(said / 60))
+        return {act.beside: said} if said or (said == 0 and act.beside == "duration_minutes") else {}
+
+    def _ends(self, word: str) -> bool:
+        return self.skeleton.text.rstrip(EDGES).endswith(word)
+
+    def _names_several(self) -> bool:
+        """李四和王五: nobody can tell whose it is to be."""
+        people = "".join(map(re.escape, marks_of(self.skeleton, Kind.PERSON)))
+        return bool(people) and bool(
+            re.search(rf"[{people}]\s*[和跟与及、/]?\s*[{people}]", self.skeleton.text)
+        )
+
+    def _assignee(self, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> Any:
+        """Who stands right behind the verb, or 我."""
+        behind = self.skeleton.text[verb.end :].lstrip()[:1] if verb else ""
+        if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:
+            return named.value
+        if named and named.value == "person" and self.focus.of("person"):
+            return self.focus.of("person")[-1]
+        me = any(pattern("cues.inside.me").search(place.text) for place in places)
+        return self.sentence.asker if me else ""
+
+
+def _part_at(skeleton: Skeleton, verb: SpokenVerb, border: "re.Pattern[str]") -> Skeleton:
+    text, start = skeleton.text, 0
+    for match in border.finditer(text):
+        if match.start() >= verb.end:
+            return Skeleton(text[start : match.start()], skeleton.entities)
+        start = match.end() if match.end() <= verb.start else start
+    return Skeleton(text[start:], skeleton.entities)
+
+
+def _verdict(skeleton: Skeleton) -> str:
+    """The one that was said; 内部扫描导致的误报 is 误报."""
+    said = list(dict.fromkeys(one.value for one in skeleton.found(Kind.VERDICT)))
+    if not said:
+        pieces = [one for one in map(str.strip, PIECE.split(skeleton.text)) if len(one) <= _WORD]
+        return next((found for piece in pieces if (found := name_of("cues.answer", piece))), "")
+    return (
+        said[0] if len(said) == 1 else "false_positive" if set(said) == {"benign", "false_positive"} else ""
+    )
+
+
+def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[tuple[str, str]]:
+    """What the verb is done to: named in the first of these places that names one, else referred to; nothing else."""
+    for said in places:
+        for kind in act.kinds:
+            if found := _named(kind, said):
+                yield from ((kind, value) for value in found)
+                return
+    last, reference = places[-1], None
+    if rows := _rows_in(last):
+        kind, values = focus.rows(rows)
+    else:
+        reference = last.first(Kind.REF)
+        if reference is None and pattern("cues.said.entire").match(last.text):
+            reference = _ALL
+        others = last.first(Kind.IP, Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.DOMAIN, Kind.CVE, Kind.ALERT)
+        kind, values = (
+            ("", ())
+            if others and not reference
+            else meant_by(str(reference.value) if reference else "it", focus, act.kinds)
+        )
+    one = len(values) < 2 or rows or not reference or reference.value in ("all", "person")
+    if kind in act.kinds and one:  # 那条 of several is nobody's
+        yield from ((kind, value) for value in values)
+
+
+def _rows_in(said: Skeleton) -> tuple[int, ...]:
+    """Places in the last list: 第二条, 前三条, the first one."""
+    if row := said.first(Kind.ROW):
+        return tuple(row.value)
+    if some := pattern("cues.said.first_rows").search(said.text):
+        return tuple(range(read_integer(some["n"]) or 0))
+    found = pattern("cues.said.ordinal").search(said.text)
+    return (_ORDINALS[str(found.lastgroup)],) if found else ()
+
+
+def _named(kind: str, said: Skeleton) -> list[str]:
+    if kind == "alert":
+        return [str(number) for number in numbers_of(said)]
+    found = said.found(*WANTED[kind])
+    return list(
+        dict.fromkeys(
+            one.raw if kind == "ip" and one.kind is Kind.ASSET_IP else str(one.value) for one in found
+        )
+    )
+
+
+def target(act: Act, kind: str, value: str) -> dict[str, Any]:
+    """The object as the tool takes it."""
+    if not value:
+        return {}
+    if act.argument == "scope":
+        return {
+            "scope": f"A{value}" if kind == "alert" else f"{'规则' if kind == 'rule' else '资产'}:{value}"
+        }
+    return {act.argument: int(value) if act.argument.endswith("_id") else value}
+
+
+def _settle(actions: Sequence[Intent], asker: str) -> list[Intent]:
+    """Each once, and what is whole before what lacks its object; who closes an alert or takes it does not confirm it too."""
+    unique: dict[tuple[str, Any], Intent] = {}
+    for action in actions:
+        unique.setdefault((action.tool, action.arguments.get(ACTS[action.tool].argument)), action)
+    whole = [one for one in unique.values() if ACTS[one.tool].argument in one.arguments]
+    done = {
+        one.arguments["alert_id"]
+        for one in whole
+        if one.tool == "close_alert"
+        or (one.tool == "assign_alert" and one.arguments.get("assignee") == asker)
+    }
+    kept = [
+        one for one in whole if not (one.tool == "acknowledge_alert" and one.arguments["alert_id"] in done)
+    ]
+    return kept or list(unique.values())[:1]
+
+
+def missing_in(actions: Sequence[Intent]) -> str:
+    """What has to be said before it can be shown: object, assignee, verdict; "" for nothing."""
+    for action in actions:
+        act = ACTS[action.tool]
+        if act.argument not in action.arguments:
+            return "object"
+        if act.demands and not action.arguments.get(act.beside):
+            return act.beside
+        if act.tool == "send_message" and not action.arguments.get("text"):
+            return "text"
+    return ""
+
+
+def complete(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
+    """The order that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; A282别关 of several."""
+    orders = [one for one in (focus.order, *focus.beside) if one and one.tool in ACTS]
+    if not orders:
+        return ()
+    act, (skeleton, note) = ACTS[orders[0].tool], split_note(take_verdicts_and_numbers(sentence.order))
+    parts = _Parts(skeleton, skeleton, sentence, focus, {})
+    said = parts._beside(act, None, (skeleton,))
+    found = list(objects_of(act, (skeleton,), replace(focus, named={})))
+    targets = [target(act, kind, value) for kind, value in found]
+    if len(orders) > 1 and targets and pattern("cues.said.excludes").search(skeleton.text):
+        return tuple(
+            one for one in orders if not any(one.arguments.items() >= each.items() for each in targets)
+        )
+    withdrawn = pattern("cues.nothing.withdrawn").search(skeleton.text)
+    reason = note or ("" if said or targets or withdrawn else reasons_of(skeleton, ())[0])
+    said |= (
+        {act.free: reason}
+        if act.free and reason and not pattern("cues.said.changes").search(skeleton.text)
+        else {}
+    )
+    if not said and not targets:
+        return ()
+    if len(orders) > 1 and not targets:
+        return tuple(
+            replace(one, arguments={**one.arguments, **said}) for one in orders if one.tool == act.tool
+        )
+    return tuple(Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}])[:MOST]

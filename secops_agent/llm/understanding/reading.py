@@ -1,0 +1,250 @@
+"""From a sentence to what it asks for.
+
+Read in this order: pasted forwards, slash commands, control words, small talk, exact orders; then what is named: spoken orders
+as offers, what completes the last order, questions by the frame that takes everything, references by the focus. What fits
+nothing is asked back with taps about what was named, or told in one line not to be our subject.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from bifang.channels.verbs import Verb
+from secops_agent import says
+from secops_agent.llm.offline.cases import read_case_order
+from secops_agent.llm.offline.commands import SlashCommand, find_command, read_again, spell_out
+from secops_agent.llm.offline.controls import find_control
+from secops_agent.llm.offline.entities import read_entities
+from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding
+from secops_agent.llm.offline.lexicon import Lexicon
+from secops_agent.llm.offline.normalization import BareRequest, normalize, split_address, strip_courtesies
+from secops_agent.llm.offline.schedules import read_schedule
+from secops_agent.llm.offline.skeletons import Kind
+from secops_agent.llm.offline.words import name_of, pattern
+from secops_agent.llm.understanding import focus as focuses
+from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding.answering import QuestionHearing
+from secops_agent.llm.understanding.entities import Sentence, read_sentence
+from secops_agent.llm.understanding.focus import NOTHING, Focus
+from secops_agent.llm.understanding.frames import ToolFrame
+from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
+from secops_agent.llm.understanding.offers import read_order
+from secops_agent.llm.understanding.ordering import OrderHearing
+from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, verbs_in
+
+LONGEST: Final = 300  # characters; what is longer was pasted, not asked
+_PASTED: Final = re.compile(
+    r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
+    re.IGNORECASE,
+)
+
+
+def understand(
+    text: str,
+    lexicon: Lexicon,
+    now: datetime,
+    frames: Sequence[ToolFrame],
+    *,
+    asker: str = "",
+    focus: Focus = NOTHING,
+) -> Understanding:
+    """What the sentence asks for. ``now`` is aware, ``asker`` the staff id that 我 means, ``focus`` what was spoken of before."""
+    reader = _Reader(lexicon, now, tuple(frames), asker, focus)
+    if is_pasted(text):
+        return reader.read_pasted(normalize(text))
+    plain = spell_out(normalize(text))
+    if left := [word for word in says.PLACEHOLDERS if word in plain]:
+        return Understanding(suggestions=(says.HELP,), hint=hint("placeholder").format(words="、".join(left)))
+    if len(plain) > LONGEST:
+        return Understanding(suggestions=DEFAULT, hint=hint("long"), guessed=True)
+    addressee, said = split_address(plain)
+    if addressee:
+        return reader.read_overheard(said)
+    if again := read_again(plain):
+        return reader.read_again(*again)
+    command = find_command(plain)
+    return reader.read_command(*command) if command else reader.read(plain)
+
+
+def is_pasted(text: str) -> bool:
+    """Does it begin as a forward, a quotation or an example does?"""
+    return _PASTED.match(text) is not None
+
+
+def nearest_tools(text: str, lexicon: Lexicon, now: datetime, frames: Sequence[ToolFrame]) -> tuple[str, ...]:
+    """The tools that read, the best fit first: for a model that is to choose among many."""
+    plain = spell_out(normalize(text[:LONGEST]))
+    command = find_command(plain)
+    named = command[0].tools if command else []
+    said = command[0].sentence.format(rest=command[1]) if command else strip_courtesies(plain).text
+    weighed = questions.weigh_sentence(read_sentence(said, lexicon, now), frames)
+    ranked = [fit.frame.tool for fit in weighed.fits] + [frame.tool for frame in frames]
+    return tuple(tool for tool in dict.fromkeys([*named, *ranked]) if tool in READ_TOOLS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader(OrderHearing, QuestionHearing):
+    """Everything together."""
+
+    # What stands around a sentence
+
+    def read_pasted(self, plain: str) -> Understanding:
+        """A forward, a pasted alert, an example: it orders nothing, and what it names can be looked up."""
+        sentence = self.heard(plain)
+        return self._told(sentence, Understanding(hint=hint("quotation"), suggestions=self.taps(sentence)))
+
+    def read_command(self, command: SlashCommand, rest: str) -> Understanding:
+        """A slash command: one of its tools with the rest of the line, or an order."""
+        if command.needs and not rest:
+            examples = (says.slash(command.usage), says.HELP, says.HIGH_ALERTS)
+            return Understanding(suggestions=examples, hint=f"用法：{command.usage}。")
+        if command.verbatim:
+            return Understanding(intent=Intent(command.tools[0], {command.verbatim: rest}))
+        plain = command.sentence.format(rest=rest).strip()
+        reader = replace(self, command=True, focus=NOTHING)
+        sentence = self.heard(plain)
+        if rest and (told := reader._formal(plain)):
+            return told
+        ordered = read_order(sentence, NOTHING, command=True) if rest else None
+        if ordered and ordered.exact:
+            return Understanding(intent=ordered.actions[0])
+        kinds = {one.kind.name for one in sentence.question.found(*Kind)}
+        needs = {frame.tool: frame.needs for frame in self.frames}
+        tool = next((tool for tool in command.tools if not needs.get(tool) or kinds & set(needs[tool])), "")
+        intent = questions.ask(tool, sentence, command=True) if tool else None
+        return self._told(sentence, Understanding(intent=intent)) if intent else reader.read(plain)
+
+    def read_again(self, value: str, is_account: bool) -> Understanding:
+        """One more look at what is named: as what it is, else wherever it was seen."""
+        known = not is_account and read_entities(value, self.lexicon, self.now).entities
+        if known or value.isdecimal():
+            return self.read(value)
+        return Understanding(intent=Intent("lookup_indicator", {"value": value}))
+
+    def read_overheard(self, plain: str) -> Understanding:
+        """What somebody else is told: a question may be answered, an order or a control word is none for the robot."""
+        found = self.read(plain)
+        acts = found.intent and found.intent.tool in ACTION_TOOLS
+        if found.control or acts or found.offers or found.order:
+            return Understanding(suggestions=DEFAULT, hint=hint("overheard"))
+        return found
+
+    # The sentence
+
+    def read(self, plain: str) -> Understanding:
+        """Control words and small talk, then exact orders, then what is named."""
+        control = find_control(plain)
+        if control and not self.lexicon.asset(control.code):
+            return Understanding(control=control)
+        request = strip_courtesies(plain)
+        undone = self.focus.order and pattern("cues.said.undo").search(plain)  # 撤了 is no farewell then
+        if not undone and (talk := _find_category(plain) or _find_category(request.text)):
+            return talk
+        please = "请" if request.pleading else ""
+        told = plain if plain.startswith(Verb.SEND) else please + request.text  # a message keeps its 谢谢
+        if not request.asking and (formal := self._formal(told)):
+            return formal
+        sentence = self.heard(please + request.text)
+        return self._told(sentence, self._read(replace(sentence, said=plain), request))
+
+    def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """With what the sentence named, for the focus."""
+        return replace(found, named=focuses.names_in(sentence.order, sentence.numbers))
+
+    def _formal(self, plain: str) -> Understanding | None:
+        """A swap of shifts, what is done to cases, a scheduled task: read in forms of their own."""
+        if swap := pattern("schedules.swap").fullmatch(plain):
+            said = {name.rstrip("2"): value for name, value in swap.groupdict().items() if value}
+            return Understanding(intent=Intent("swap_shift", said))
+        if case := read_case_order(plain, self.asker):
+            return Understanding(intent=case)
+        wish = read_schedule(plain, self.task)
+        if wish is None:
+            return None
+        if wish.certain:
+            return Understanding(intent=wish.intent)
+        line = says.new_task(wish.when, str(wish.intent.arguments["task"]))
+        return Understanding(offers=(wish.intent,), order=wish.intent, suggestions=(line,))
+
+    def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
+        if self.focus.order and pattern("cues.said.undo").search(sentence.plain):
+            return self.dropped()
+        if self.focus.order and not request.asking and (found := self.completed(sentence)):
+            return found
+        if pattern("cues.said.undone").search(sentence.plain):
+            return Understanding(
+                question="没有执行任何操作。要撤销您刚才的操作吗？", suggestions=(says.UNDO_LAST,)
+            )
+        if pattern("cues.said.decides").search(sentence.order.text):
+            lines = {"approve": says.approve(says.CODE), "reject": says.reject(says.CODE, says.REASON)}
+            return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
+        if rights := _find_rights(sentence):
+            return rights
+        ordered = None if request.asking else read_order(sentence, self.focus)
+        if ordered and ordered.exact:
+            return Understanding(intent=ordered.actions[0], order=ordered.actions[0])
+        asked = ordered and ordered.missing == "object" and self.is_asked(sentence, ordered)
+        if ordered and not ordered.doubt and asked:
+            return self.aimless(sentence, ordered, self.question(sentence, ordered))
+        if ordered and not ordered.doubt:
+            return self._with_look_up(sentence, self.ordered(sentence, ordered))
+        if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
+            return told
+        return self.question(sentence, ordered)
+
+    def _with_look_up(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """帮忙看一下 A291 然后派给我: the look-up that is asked for in a piece of its own comes first."""
+        pieces = [
+            one
+            for one in CLAUSE.split(sentence.order.text)
+            if pattern("cues.inside.apart").match(one.strip())
+        ]
+        asked = [self.task(sentence.order.expand(one).strip()) for one in pieces]
+        intent = next((one for one in asked if one), None)
+        if intent is None or found.intent or not found.order or found.order.tool == "send_message":
+            return found
+        return replace(found, intent=intent, hint=found.question, question="")
+
+
+def _find_rights(sentence: Sentence) -> Understanding | None:
+    """What Bifang can do, and who may do what: answered from the asker's real rights."""
+    text = sentence.order.text
+    if pattern("cues.self.permission").search(text) and not sentence.order.found(Kind.ALERT):
+        tool = _verb_in(sentence)
+        effect = sentence.order.found(*OWN) and pattern("cues.said.effect").search(text)
+        if (tool or pattern("cues.self.rights").search(text)) and not effect:
+            able = tool and pattern("cues.self.able").search(text)
+            return Understanding(category="rights", hint=tool, order=Intent(tool) if able else None)
+    if (
+        _verb_in(sentence) == "block_ip"
+        and not sentence.order.found(*OWN)
+        and pattern("cues.said.inner").search(text)
+    ):
+        return Understanding(hint=hint("no_block"))
+    if any(verb.tool == "other" for verb in verbs_in(sentence.order)) and pattern("cues.self.able").search(
+        text
+    ):
+        return Understanding(hint=hint("other"), suggestions=(says.HELP,))
+    if pattern("cues.self.how").search(text) and not sentence.order.found(*OWN):
+        tool = _verb_in(sentence)
+        if tool not in ("", "isolate_host"):  # for this there is a runbook
+            return Understanding(category="rights", hint=tool)
+    return Understanding(category="help") if pattern("cues.self.capability").search(text) else None
+
+
+def _verb_in(sentence: Sentence) -> str:
+    """The action that is spoken of."""
+    return next((verb.tool for verb in verbs_in(sentence.order) if verb.tool in ACTS), "")
+
+
+def _find_category(text: str) -> Understanding | None:
+    """The kind of small talk that the whole text is."""
+    bare = text.strip() if not text.strip("?") else text.strip(" ,.!?;:~、。，！？；：…")
+    bare = pattern("talk.greeting_first").sub("", bare) or bare
+    kind = name_of("talk.category", bare)
+    if kind == "status":
+        return Understanding(intent=Intent("service_status"))
+    steps = DEFAULT if kind == "thing" else ()  # what is not ours: what can be asked instead
+    return Understanding(category=kind, suggestions=steps) if kind else None

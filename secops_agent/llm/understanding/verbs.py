@@ -1,0 +1,264 @@
+"""Verbs that order, wherever they stand, and what speaks against an order.
+
+With its verbs set aside a sentence is searched for a question, a denial, somebody else's words; and each clause for what nothing
+explains. Words stand in `cues.toml`: ``[act]``, ``[nothing]``, ``[harmless]``, ``[inside]``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from secops_agent.llm.offline.skeletons import ANY_MARK, Kind, Skeleton, mark
+from secops_agent.llm.offline.words import load, name_of, pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What can be ordered: the kinds that it is done to, as a focus names them; the argument that names the object, the one for
+    free text, and ``beside`` what else is said, which it ``demands`` or not; what is asked when there is no object; the verb of
+    its exact line."""
+
+    tool: str
+    kinds: tuple[str, ...]
+    argument: str
+    which: str
+    verb: str
+    free: str = ""
+    beside: str = ""
+    demands: bool = False
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    act.tool: act
+    for act in (
+        Act("block_ip", ("ip",), "ip", "哪个 IP", "封禁", "reason", "duration_minutes"),
+        Act("isolate_host", ("asset",), "asset", "哪台主机", "隔离", "reason"),
+        Act("unblock_ip", ("ip",), "ip", "哪个 IP", "解封", "reason"),
+        Act("release_host", ("asset",), "asset", "哪台主机", "解除隔离", "reason"),
+        Act("close_alert", ("alert",), "alert_id", "哪条告警", "关闭", "note", "verdict", True),
+        Act("acknowledge_alert", ("alert",), "alert_id", "哪条告警", "确认", "note"),
+        Act("assign_alert", ("alert",), "alert_id", "哪条告警", "指派", "", "assignee", True),
+        Act("silence_alerts", ("alert", "asset"), "scope", "哪条告警或哪台资产", "静默", "reason", "minutes"),
+        Act("set_severity", ("alert",), "alert_id", "哪条告警", "改级别", "", "severity", True),
+        Act("set_owner", ("asset",), "asset", "哪个资产", "改负责人", "", "owner", True),
+        Act("watch", ("asset", "ip"), "target", "哪台资产或哪个地址", "盯着", "", "until_hours"),
+        Act("delete_schedule", ("schedule",), "schedule_id", "哪个定时任务（写编号）", "删除定时任务"),
+        Act("close_case", ("case",), "case_id", "哪个事件", "关闭事件", "note", "verdict", True),
+        Act("assign_case", ("case",), "case_id", "哪个事件", "转交事件", "", "assignee", True),
+        Act("create_case", ("alert",), "alerts", "哪几条告警", "建事件", "title"),
+        Act("add_case_alerts", ("alert",), "alerts", "哪几条告警", "归入事件", "", "case_id", True),
+        Act("send_message", ("person",), "to", "谁", "转告", "text"),
+    )
+}
+OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
+# Of a case what is of an alert where no alert is named.
+_OF_CASE: Final = {"close_alert": "close_case", "assign_alert": "assign_case"}
+# What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
+PAGES: Final = ("allow", "export", "accept_risk", "remind")
+LIKE: Final[Mapping[str, tuple[str, ...]]] = {
+    "other": ("asset",), **dict.fromkeys(("reopen_alert", "hand_back", "end_silence", "note"), ("alert",)), **dict.fromkeys(PAGES, ()),
+}  # fmt: skip
+WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "ip": (Kind.IP, Kind.ASSET_IP),
+    "asset": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST),
+    "alert": (Kind.ALERT, Kind.ALERTS, Kind.NUMBER),
+    "schedule": (Kind.SCHEDULE,),
+    "case": (Kind.CASE,),
+    "person": (Kind.PERSON,),
+}
+CLAUSE: Final = re.compile(
+    r"[,，;；。!！~、\n]+|(?<=\S)(?:再|然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+and\s+|\s{2,}"
+)
+_JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
+PIECE: Final = re.compile(
+    rf"{CLAUSE.pattern}|\s+(?![{_JOINS}])|(?<![{_JOINS}])\s+|(?<={mark(Kind.PERSON, Kind.VERDICT, Kind.DURATION)})\s+(?={mark(Kind.ALERT, Kind.IP, Kind.ASSET)})"
+)  # A12派李四 A13派王五 are two
+NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
+_BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
+_ASIDE: Final = 4  # characters that tell something by themselves
+_TURNS: Final = ("quotation", "condition", "question", "withdrawn", "takes_back")
+VERB: Final = "✱"  # stands for a verb in the patterns of ``[nothing]``
+_NO_NOTE: Final = ("doubt.question", "no_note", "takes_back", "nothing", "by_others")
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenVerb:
+    """A verb at its place; ``words``: its list of ``[act]``."""
+
+    tool: str
+    start: int
+    end: int
+    words: str
+
+
+def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
+    """The verbs in their order, the longest at each place; an alert beside a verdict is a verb by itself."""
+    text = skeleton.text
+    found = [
+        SpokenVerb(tool, match.start(), match.end(), tool)
+        for tool in load("cues")["act"]
+        for match in pattern(f"cues.act.{tool}").finditer(text)
+        if match.end() > match.start()
+        and not _is_state(tool, text, match, skeleton)
+        and _is_possible(tool, skeleton)
+    ]
+    found.sort(key=lambda verb: (verb.start, verb.start - verb.end, not has_object(verb.tool, skeleton)))
+    kept: list[SpokenVerb] = []
+    for verb in found:
+        if not kept or verb.start >= kept[-1].end:
+            kept.append(verb)
+    kept = [replace(verb, tool=_tool_of(verb.tool, skeleton)) for verb in kept]
+    tools = {verb.tool for verb in kept}
+    about_alert = skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW)
+    at = next((i for i, char in enumerate(text) if char in marks_of(skeleton, Kind.VERDICT)), -1)
+    if at >= 0 and about_alert and not tools & {"close_alert", "reopen_alert"}:
+        return [
+            *(verb for verb in kept if verb.tool != "acknowledge_alert"),
+            SpokenVerb("close_alert", at, at, "close_alert"),
+        ]
+    return kept
+
+
+def _is_state(tool: str, text: str, match: re.Match[str], skeleton: Skeleton) -> bool:
+    """Does it say which alerts are meant: 未分配的, 指派给我的告警?"""
+    if text[match.start() - 1 : match.start()] in ("未", "待"):
+        return True
+    after = text[match.end() :].removeprefix("给")
+    people = {"我", "咱", *marks_of(skeleton, Kind.PERSON)}
+    return tool == "assign_alert" and after[:1] in people and after[1:2] == "的"
+
+
+def marks_of(skeleton: Skeleton, kind: Kind) -> set[str]:
+    return {char for char, one in skeleton.entities.items() if one.kind is kind}
+
+
+def _is_possible(tool: str, skeleton: Skeleton) -> bool:
+    """A verb without anything it could be done to is a word of the question."""
+    if tool == "delete_schedule":
+        return bool(skeleton.first(Kind.SCHEDULE) or pattern("cues.noun.schedule").search(skeleton.text))
+    if tool == "set_severity":
+        return skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW) is not None
+    if tool == "set_owner":
+        return skeleton.first(*WANTED["asset"]) is not None and skeleton.first(*WANTED["alert"]) is None
+    if tool in ("create_case", "note", "hand_back"):
+        spoken = tool != "hand_back" and (skeleton.first(Kind.REF) or len(skeleton.text) <= _BRIEF)
+        return bool(spoken) or skeleton.first(*WANTED["alert"]) is not None
+    return not (tool == "close_alert" and skeleton.first(Kind.SCHEDULE))
+
+
+def _tool_of(tool: str, skeleton: Skeleton) -> str:
+    """Where no alert is named, a case is closed and handed over; alerts are put into the case that is named."""
+    if tool == "unblock_ip" and skeleton.first(Kind.ASSET) and not skeleton.first(Kind.IP):
+        return "release_host"
+    if not skeleton.first(Kind.CASE):
+        return tool
+    named = {"create_case": "add_case_alerts"} if skeleton.first(*WANTED["alert"]) else _OF_CASE
+    return named.get(tool, tool)
+
+
+def has_object(tool: str, skeleton: Skeleton) -> bool:
+    """Is anything named that it can be done to? A page is there for whatever is named."""
+    kinds = ACTS[tool].kinds if tool in ACTS else LIKE[tool]
+    return tool in PAGES or any(skeleton.first(*WANTED[kind]) for kind in kinds)
+
+
+def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") -> str:
+    """The first reason of ``[nothing]`` why the sentence orders nothing; "unclear" for words that nothing explains.
+
+    A piece of its own that names nothing and orders nothing tells why: it takes the order back, but makes no report of it."""
+    tools = {verb.tool for verb in verbs}
+    text = _without_verbs(skeleton, verbs)
+    if of_whole := _doubt_of_whole(skeleton, verbs):
+        return of_whole
+    for name in ("any", *(tools & load("cues")["harmless"].keys())):
+        text = pattern(f"cues.harmless.{name}").sub(" ", text)
+    first = next((i for i, piece in enumerate(PIECE.split(text)) if VERB in piece), 0)
+    pieces = PIECE.split(text)
+    apart = [one for one in CLAUSE.split(text) if VERB not in one and pattern("cues.inside.apart").match(one)]
+    apart += [one for one in pieces if VERB not in one and pattern("cues.inside.besides").match(one)]
+    apart += [one for one in pieces[first:] if VERB not in one and pattern("cues.inside.gone").search(one)]
+    apart += [one for one in pieces if VERB not in one and pattern("cues.inside.wrong").search(one)]
+    asides = [piece for piece in pieces[first:] if is_aside(piece) and piece not in apart]
+    main = text
+    for piece in (*apart, *asides):
+        main = main.replace(piece, " ")
+    doubt = _first_doubt(main) or next((one for one in map(_doubt_of_aside, asides) if one), "")
+    spoilt = any(_is_spoilt(clause, tools) for clause in CLAUSE.split(main) if clause.strip())
+    spoilt = spoilt or is_doubtful(note)
+    numbers = skeleton.found(Kind.NUMBER) and not any(
+        "alert" in ACTS[one].kinds for one in tools & ACTS.keys()
+    )
+    return doubt or ("unclear" if spoilt or numbers else "")
+
+
+def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
+    """What nothing beside it explains: an exception or a choice, a later time, a silence without an end."""
+    text = skeleton.text
+    for verb in sorted(verbs, key=lambda one: -one.start):
+        text = f"{text[: verb.start]}{VERB}{text[verb.end :]}"
+    if pattern("cues.nothing.exception").search(text):
+        return "exception"
+    typed = skeleton.expand(text)
+    if pattern("cues.said.broken_number").search(typed):
+        return "exception"
+    if pattern("cues.nothing.later").search(typed):
+        return "later"
+    silences = any(verb.tool == "silence_alerts" for verb in verbs)
+    return "allow" if silences and pattern("times.permanent").search(typed) else ""
+
+
+def is_doubtful(note: str) -> bool:
+    """Does a reason take back what it is given for? 防止扩散 is an aim and denies nothing."""
+    told = pattern("doubts.aim").sub("", note)
+    if any(pattern(f"doubts.{name}").search(told) for name in _NO_NOTE):
+        return True
+    return name_of("doubts.doubt", pattern("doubts.states").sub("", told)) not in ("", "report")
+
+
+def _without_verbs(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
+    text = skeleton.text
+    for verb in sorted(verbs, key=lambda one: -one.start):
+        if verb.tool != "note":
+            text = f"{text[: verb.start]}{VERB}{text[verb.end :]}"
+    for char in marks_of(skeleton, Kind.TIME):  # 今晚 makes no report
+        text = text.replace(char, "") if skeleton.entities[char].raw.startswith(("今", "本", "现")) else text
+    for char in marks_of(skeleton, Kind.REF):  # 他 in 他说 is a word
+        meant = skeleton.entities[char]
+        text = text.replace(char, meant.raw) if meant.value == "person" or meant.raw.isascii() else text
+    return text
+
+
+def is_aside(piece: str) -> bool:
+    """Does a piece of a sentence tell why, and nothing else: 在恢复备份, 证书已经续了?"""
+    told = re.search("[一-鿿]|\\w .*\\w", piece)
+    return bool(told) and len(piece.strip()) >= _ASIDE and VERB not in piece and not NAMES.search(piece)
+
+
+def _first_doubt(text: str) -> str:
+    return next(
+        (name for name in load("cues")["nothing"] if pattern(f"cues.nothing.{name}").search(text)), ""
+    )
+
+
+def _doubt_of_aside(piece: str) -> str:
+    """What turns an order round though it stands beside it."""
+    found = next((name for name in _TURNS if pattern(f"cues.nothing.{name}").search(piece)), "")
+    told = pattern("doubts.states").sub("", piece)
+    return found or (
+        "takes_back"
+        if any(pattern(f"doubts.{name}").search(told) for name in ("takes_back", "by_others"))
+        else ""
+    )
+
+
+def _is_spoilt(clause: str, tools: set[str]) -> bool:
+    """Beside the verb, or in a clause of its own, something that nothing explains turns the order round."""
+    if VERB not in clause:
+        told = pattern("doubts.states").sub("", clause)
+        return any(pattern(f"doubts.{name}").search(told) for name in ("takes_back", "by_others"))
+    bare = pattern("cues.inside.benign").sub("", clause)
+    someone = not tools & {"assign_alert", "assign_case", "set_owner", "send_message"} and pattern(
+        "cues.inside.someone"
+    ).search(bare)
+    return bool(someone or pattern("cues.inside.spoils").search(bare))

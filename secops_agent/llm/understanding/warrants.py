@@ -1,0 +1,75 @@
+"""What a sentence lets a model put before its writer as an offer: the actions whose verbs stand in it, unless something speaks
+against them. Computed from the typed words alone; no evidence and no model has a part in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from secops_agent.llm.offline.commands import spell_out
+from secops_agent.llm.offline.lexicon import Lexicon
+from secops_agent.llm.offline.normalization import normalize, split_address, strip_courtesies
+from secops_agent.llm.offline.skeletons import Kind
+from secops_agent.llm.offline.words import load, pattern
+from secops_agent.llm.understanding.entities import read_sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.focus import Focus, names_in
+from secops_agent.llm.understanding.reading import LONGEST, is_pasted
+from secops_agent.llm.understanding.reasons import split_note
+from secops_agent.llm.understanding.verbs import find_doubt, verbs_in
+
+_NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what only reads oddly
+_CHANGED = frozenset({"negation", "plan", "takes_back"})  # 不对, 等等: words of a change as well
+_SHORT = 12  # characters of a sentence that completes what was ordered before
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
+    overheard). ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
+    攻击源); ``verdicts`` and ``minutes``: those that were said; ``changes``: they change or complete what was offered."""
+
+    tools: frozenset[str] = frozenset()
+    doubt: str = ""
+    typed: str = ""
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    points: bool = False
+    verdicts: frozenset[str] = frozenset()
+    minutes: frozenset[int] = frozenset()
+    changes: bool = False
+
+
+NO_WARRANT = Warrant()
+
+
+def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) -> Warrant:
+    """What these typed words order. ``focus``: an order that waits may be completed or changed by them."""
+    if is_pasted(text) or len(text) > LONGEST:
+        return Warrant(doubt="pasted")
+    addressee, said = split_address(spell_out(normalize(text)))
+    request = strip_courtesies(said)
+    sentence = read_sentence(request.text, lexicon, now, asker)
+    whole = take_verdicts_and_numbers(sentence.order)
+    skeleton, note = split_note(whole)
+    verbs = verbs_in(skeleton)
+    doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
+    changed = pattern("cues.said.changes").search(said) is not None
+    changes = focus.order is not None and (changed or len(said) <= _SHORT)
+    doubt = "" if changes and changed and doubt in _CHANGED else doubt
+    rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
+    ordered = {verb.tool for verb in verbs} | {
+        tool for tool in load("cues")["offered"] if pattern(f"cues.offered.{tool}").search(whole.text)
+    }
+    if changes and focus.order:
+        ordered.add(focus.order.tool)
+    return Warrant(
+        frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
+        doubt,
+        said,
+        names_in(sentence.order, sentence.numbers) | rule,
+        points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
+        verdicts=frozenset(
+            verdict for verdict in load("cues")["hinted"] if pattern(f"cues.hinted.{verdict}").search(said)
+        ),
+        minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
+        changes=changes,
+    )

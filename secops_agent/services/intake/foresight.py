@@ -1,0 +1,89 @@
+"""What an import would change of assets that are known: old → new, reckoned by the writers themselves, nothing written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from django.utils import timezone
+
+from secops_agent.models import Asset, Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit import history
+from secops_agent.services.intake.session import Session
+from secops_agent.services.intake.writers.assets import foreseen
+from secops_agent.services.records import AssetRecord
+
+MOST: Final = 20  # assets that are told of
+MOST_READ: Final = 20_000  # records that are compared
+_PIECE: Final = 500
+# What a reader decides by. Where it was seen and how often changes with every import.
+_TELLING: Final = ("owner_id", "owner_text", "name", "importance", "environment", "ips")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetChange:
+    """``changes``: label, old and new value as the pages word them."""
+
+    asset_id: int
+    name: str
+    changes: tuple[tuple[str, str, str], ...]
+
+    @property
+    def told(self) -> str:
+        """负责人 李四 → 赵六；IP 10.0.0.5 → 10.0.0.5、10.99.0.5."""
+        return "；".join(f"{label} {old} → {new}" for label, old, new in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """``changed`` counts all, of which `MOST` are listed; ``cut``: there is more in the file than was compared; ``unlisted``:
+    owners whom the staff list does not have, or has several of."""
+
+    changes: tuple[AssetChange, ...] = ()
+    changed: int = 0
+    cut: bool = False
+    unlisted: tuple[str, ...] = ()
+
+    @property
+    def rest(self) -> int:
+        """How many are not listed."""
+        return self.changed - len(self.changes)
+
+
+def foresee(records: Iterable[AssetRecord], actor: Actor, now: datetime | None = None) -> Foresight:
+    """The assets of which the records would change a telling field, or which they would make one. Only reads."""
+    moment = now or timezone.now()
+    session = Session(actor, moment, moment)
+    source, read = iter(records), 0
+    found: dict[int, AssetChange] = {}
+    while read < MOST_READ and (piece := list(islice(source, _PIECE))):
+        read += len(piece)
+        session.learn_owners({record.owner for record in piece})
+        for row, changes in foreseen(session, piece):
+            if told := _told(row, changes):
+                found[row.pk] = told
+    unlisted = tuple(sorted(name for name, pk in session.owners.items() if pk is None))
+    return Foresight(tuple(found.values())[:MOST], len(found), next(source, None) is not None, unlisted)
+
+
+def _told(row: Asset, changes: Mapping[str, tuple[Any, Any]]) -> AssetChange | None:
+    locked = (
+        {"owner_text"} if "owner" in row.locked else set()
+    )  # a person's word stays; the source's is nobody's concern
+    kept = {name: changes[name] for name in _TELLING if name in changes and name not in locked}
+    if "owner_id" in kept:  # the name as the source has it tells nothing more
+        kept.pop("owner_text", None)
+        kept = {"owner": (_name_of(kept["owner_id"][0]), _name_of(kept["owner_id"][1]))} | kept
+        kept.pop("owner_id")
+    if "merged" in changes:
+        kept["merged"] = changes["merged"]
+    if not kept:
+        return None
+    old_name = str(changes["name"][0]) if "name" in changes else row.name
+    return AssetChange(row.pk, old_name, history.worded("asset", kept))
+
+
+def _name_of(pk: int | None) -> str:
+    return Staff.objects.filter(pk=pk).values_list("name", flat=True).first() or "" if pk else ""

@@ -1,0 +1,195 @@
+"""One asset: whose it is, how much it matters, and all that concerns it."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from bifang.channels.visible import visible
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.admin.assets import KEYS
+from secops_agent.admin.inventory import actor_of, importance_badge
+from secops_agent.models import Alert, Asset, Component, Finding, Staff
+from secops_agent.models.choices import AlertStatus, AssetType, FindingKind, Importance
+from secops_agent.services import links
+from secops_agent.services.assets import inventory, neighbours
+from secops_agent.services.assets.open_counts import open_counts
+from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.operations.queues import RiskClock
+from secops_agent.services.records.identity import FORMER
+from secops_agent.web import listing
+from secops_agent.web.access import page
+from secops_agent.web.changes import changes_of
+from secops_agent.web.estate.assets import CHANGE, SEE
+from secops_agent.web.estate.flaw_rows import line
+from secops_agent.web.listing import ListLink, ListShape
+from secops_agent.web.triage.alert_rows import lines, plain_line
+
+# tab → its title, and the right without which nobody sees it
+TABS: Final[Mapping[str, tuple[str, str]]] = {
+    "alerts": ("告警", "secops_agent.view_alert"), "findings": ("发现", "secops_agent.view_finding"),
+    "components": ("组件", "secops_agent.view_component"), "exposure": ("暴露面", "secops_agent.view_component"),
+    "history": ("历史", SEE),
+}  # fmt: skip
+SHAPE: Final = ListShape(choices={"tab": TABS})
+SHOWN: Final = 50
+LONGEST_TEXT: Final = 5000
+EDITED: Final = ("name", "asset_type", "importance", "environment", "description")
+
+
+@require_safe
+@page(SEE)
+def asset(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page. ``tab``: one of `TABS`; ``q``: part of a component's name."""
+    row = Asset.objects.select_related("owner").filter(pk=pk).first() if pk < 2**63 else None
+    if row is None:
+        raise Http404(f"no asset {pk}")
+    query = listing.read(request.GET, SHAPE)
+    seen = [name for name, (_, right) in TABS.items() if request.user.has_perm(right)]
+    tab = query.get("tab") or seen[0]
+    may_change = request.user.has_perm(CHANGE)
+    context = {
+        "title": plain_line(row.name), "row": row, "importance": importance_badge(row.importance), "exposure": exposure_of(row),
+        "owner": visible(row.owner.name if row.owner else row.owner_text), "tags": [visible(str(each)) for each in row.tags],
+        "about": visible(row.description), "origin": "、".join(visible(str(each)) for each in row.sources),
+        "addresses": [visible(str(each)) for each in row.ips], "kind": row.get_asset_type_display(),
+        "environment": visible(row.environment), "tab": tab, "tabs": _tabs(pk, seen, tab), "query": query,
+        "standing": open_counts([pk])[pk], "may_change": may_change, "ask_url": f"{reverse('web:chat')}?q={quote(f'资产 {row.name} 有什么风险')}",
+        **(_form(row) if may_change else {}), **(_PARTS[tab](request, row) if tab in seen else {}),
+    }  # fmt: skip
+    return render(request, "pages/asset.html", context)
+
+
+def _tabs(pk: int, seen: list[str], tab: str) -> list[ListLink]:
+    counts = {"components": Component.objects.filter(asset_id=pk, active=True).count()}
+    found = open_counts([pk])[pk]
+    counts |= {"alerts": found.alerts, "findings": found.findings}
+    return [
+        ListLink(TABS[name][0], f"?tab={name}", name == tab, str(counts.get(name) or "")) for name in seen
+    ]
+
+
+def _form(row: Asset) -> dict[str, Any]:
+    """What the dialog of a correction offers."""
+    return {
+        "people": list(Staff.objects.filter(active=True).order_by("name")[:500]), "types": AssetType.choices,
+        "levels": Importance.choices, "tag_text": "，".join(visible(str(each)) for each in row.tags), "locked": len(row.locked),
+    }  # fmt: skip
+
+
+def _alerts(request: HttpRequest, row: Asset) -> dict[str, Any]:
+    rows = Alert.objects.select_related("assignee").filter(asset_links__asset=row)
+    shown = list(rows.exclude(status=AlertStatus.CLOSED).order_by("-last_seen", "-pk")[:SHOWN])
+    closed = rows.filter(status=AlertStatus.CLOSED).order_by("-last_seen", "-pk")
+    recent = list(closed[: max(0, SHOWN - len(shown))])
+    clock = RiskClock(timezone.now())
+    return {"alerts": lines([*shown, *recent], clock, ""), "open_alerts": len(shown)}
+
+
+def _findings(request: HttpRequest, row: Asset) -> dict[str, Any]:
+    rows = Finding.objects.select_related("asset", "component", "vulnerability").filter(asset=row)
+    now = timezone.now()
+    return {
+        "findings": [
+            line(each, now) for each in rows.filter(active=True).order_by("-priority", "-id")[:SHOWN]
+        ]
+    }
+
+
+def _components(request: HttpRequest, row: Asset) -> dict[str, Any]:
+    rows = Component.objects.filter(asset=row, active=True).order_by("name", "id")
+    words = listing.read(request.GET, SHAPE).get("q")
+    if words:
+        rows = rows.filter(name__icontains=words)
+    pages = listing.page_of(rows, request.GET)
+    return {"pages": pages, "asked": words}
+
+
+def _exposure(request: HttpRequest, row: Asset) -> dict[str, Any]:
+    ports = Component.objects.filter(asset=row, active=True, component_type="service")
+    wrong = Finding.objects.filter(asset=row, active=True, kind=FindingKind.MISCONFIGURATION)
+    found = wrong.select_related("asset", "component", "vulnerability").order_by("-priority", "-id")
+    near, now = neighbours.around(row), timezone.now()
+    keys = row.keys.exclude(kind=FORMER).order_by("id")[:SHOWN]
+    return {
+        "reach": [(visible(str(each)), _is_public(str(each))) for each in row.ips],
+        "ports": list(ports.order_by("location", "id")[:SHOWN]),
+        "wrong": [line(each, now) for each in found[:SHOWN]], "network": near.network,
+        "beside": [(plain_line(each.name), links.asset(each.pk), importance_badge(each.importance)) for each in near.assets],
+        "keys": [(KEYS.get(each.kind, each.kind), visible(each.value)) for each in keys],
+    }  # fmt: skip
+
+
+def _is_public(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_global
+    except ValueError:
+        return False
+
+
+def _history(request: HttpRequest, row: Asset) -> dict[str, Any]:
+    return {"changes": changes_of("asset", row.pk)}
+
+
+_PARTS: Final[Mapping[str, Callable[[HttpRequest, Asset], dict[str, Any]]]] = {
+    "alerts": _alerts, "findings": _findings, "components": _components, "exposure": _exposure, "history": _history,
+}  # fmt: skip
+
+
+@require_POST
+@page(SEE, CHANGE)
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    """POST what people know better than the sources; imports keep what is changed."""
+    if pk >= 2**63:
+        raise Http404(f"no asset {pk}")
+    try:
+        wanted = _changed(request)
+        if wanted:
+            inventory.update(pk, actor_of(request), **wanted)
+    except BifangError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request, "已保存。以后的导入不会覆盖您改过的值。" if wanted else "没有要保存的修改。"
+        )
+    return redirect("web:asset", pk)
+
+
+def _changed(request: HttpRequest) -> dict[str, Any]:
+    """What is not as the form showed it: only that is set, and kept from imports. Raises InvalidInput."""
+    posted = request.POST
+    touched = {
+        name
+        for name in (*EDITED, "tags", "owner")
+        if name in posted and posted[name] != posted.get(f"was_{name}")
+    }
+    wanted: dict[str, Any] = {
+        name: posted[name].strip()[: _longest(name)] for name in EDITED if name in touched
+    }
+    if "tags" in touched:
+        wanted["tags"] = [each.strip()[:100] for each in re.split("[，,、]", posted["tags"])][:50]
+    if "owner" in touched:
+        wanted["owner"] = _person(posted["owner"])
+    return wanted
+
+
+def _longest(name: str) -> int:
+    return getattr(Asset._meta.get_field(name), "max_length", None) or LONGEST_TEXT
+
+
+def _person(text: str) -> Staff | None:
+    if not text:
+        return None
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    found = Staff.objects.filter(pk=number, active=True).first()
+    if found is None:
+        raise InvalidInput("没有这个负责人，或已离职：请重新选择。")
+    return found

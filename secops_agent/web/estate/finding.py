@@ -1,0 +1,159 @@
+"""One finding: what it is, how urgent and why, what was decided."""
+
+from datetime import datetime, time
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_POST, require_safe
+
+from bifang.channels.visible import visible
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.admin.inventory import actor_of
+from secops_agent.models import Finding
+from secops_agent.models.choices import FindingDecision
+from secops_agent.services import links
+from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.privacy import NEEDS_ROLE, login_may_read
+from secops_agent.services.vulnerabilities import findings as findings_service
+from secops_agent.services.vulnerabilities import resolutions, statements
+from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
+from secops_agent.services.vulnerabilities.states import SETTLED
+from secops_agent.web import listing
+from secops_agent.web.access import page
+from secops_agent.web.changes import changes_of
+from secops_agent.web.estate.findings import ACT, SEE, SHAPE, deciding, narrowed
+from secops_agent.web.estate.flaw_rows import advice_of, exploit_line, line, said_lines, web_links
+from secops_agent.web.estate.risk import Urgency, risk_of
+from secops_agent.web.triage.alert_rows import plain_line
+
+# What people decide on the pages of findings: the list and the page of one post here.
+
+LONGEST_NOTE: Final = 2000
+
+
+@require_POST
+@page(SEE, ACT)
+def decide(request: HttpRequest) -> HttpResponse:
+    """POST ``decision``, ``note``, ``until`` (a day, included), ``justification``; ``ids``, or ``all`` with ``list``
+    (a query of the list) and ``mark`` (the newest finding when it was drawn); ``one``: back to the page of that one."""
+    back = _back(request)
+    try:
+        wanted = _wanted(request.POST)
+        ids = _ids(request)
+        done = resolutions.settle_many(ids, wanted, actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+        return redirect(back)
+    _tell(request, wanted, done)
+    return redirect(back)
+
+
+def _back(request: HttpRequest) -> str:
+    one = request.POST.get("one", "")
+    if _is_number(one):
+        return reverse("web:finding", args=[int(one)])
+    return f"{reverse('web:findings')}?{_query(request).text}"
+
+
+def _query(request: HttpRequest) -> listing.ListQuery:
+    return listing.read(QueryDict(request.POST.get("list", "")[:2000]), SHAPE)
+
+
+def _wanted(posted: QueryDict) -> Resolution:
+    """Whoever settles something says why, and of a risk until when. Raises InvalidInput."""
+    decision, note = posted.get("decision", ""), posted.get("note", "").strip()[:LONGEST_NOTE]
+    if not decision:
+        raise InvalidInput("请选择决定。")
+    decision = "" if decision == "withdraw" else decision
+    if decision in SETTLED and not note:
+        raise InvalidInput("请写明原因：它会写进每一条的变更历史。")
+    accepted = decision == FindingDecision.ACCEPTED
+    until = _until(posted.get("until", "")) if accepted else None
+    justification = posted.get("justification", "") if decision == FindingDecision.NOT_AFFECTED else ""
+    return Resolution(decision, note, until, justification)
+
+
+def _until(text: str) -> datetime:
+    """The end of that day."""
+    try:
+        day = parse_date(text)
+    except ValueError:
+        day = None
+    if day is None or not 2000 <= day.year <= 2100:
+        raise InvalidInput("请写接受风险到哪一天为止：到期以后会恢复为待处理。")
+    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
+
+
+def _ids(request: HttpRequest) -> list[int]:
+    """Raises InvalidInput for nothing, and for too many."""
+    if request.POST.get("all"):
+        mark = request.POST.get("mark", "")
+        rows = narrowed(_query(request), request.user, timezone.now())
+        rows = rows.filter(pk__lte=int(mark) if _is_number(mark) else 0).order_by("pk")
+        ids = list(rows.values_list("pk", flat=True)[: resolutions.MOST + 1])
+    else:
+        ids = [int(each) for each in request.POST.getlist("ids") if _is_number(each)]
+    if not ids:
+        raise InvalidInput("没有选中任何一条发现。")
+    return ids
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+def _tell(request: HttpRequest, wanted: Resolution, done: Resolved) -> None:
+    if done.done:
+        messages.success(request, f"{done.done} 条发现：{wanted.label}。")
+    for reason, number in done.refused.items():
+        messages.warning(request, f"{number} 条没有变化：{reason}")
+
+
+@require_POST
+@page(SEE, ACT)
+def comment(request: HttpRequest, pk: int) -> HttpResponse:
+    """POST ``note``: only a note in the history."""
+    try:
+        findings_service.comment(pk, actor_of(request), request.POST.get("note", "")[:LONGEST_NOTE])
+    except BifangError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "已添加备注。")
+    return redirect("web:finding", pk)
+
+
+_WITH: Final = ("asset__owner", "component", "vulnerability")
+
+
+@require_safe
+@page(SEE)
+def finding(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page."""
+    row = Finding.objects.select_related(*_WITH).filter(pk=pk).first() if pk < 2**63 else None
+    if row is None:
+        raise Http404(f"no finding {pk}")
+    now = timezone.now()
+    may_act = request.user.has_perm(ACT)
+    private = login_may_read(request.user)
+    context = {
+        "title": plain_line(row.title), "row": row, "line": line(row, now), "risk": _risk(row), "now": now,
+        "flaw_url": links.record("vulnerability", row.vulnerability_id) if row.vulnerability_id else "",
+        "about": visible(row.description), "place": visible(row.location), "remedy": visible(row.remediation),
+        "evidence": (visible(row.evidence) if private else NEEDS_ROLE) if row.evidence else "",
+        "references": web_links(row.references[:30]), "changes": changes_of("finding", pk), "said": said_lines(statements.about_finding(row)), "exploit": exploit_line(row.vulnerability),
+        "owner": visible(row.asset.owner.name if row.asset.owner else row.asset.owner_text), "may_act": may_act, **deciding(now),
+    }  # fmt: skip
+    return render(request, "pages/finding.html", context)
+
+
+def _risk(row: Finding) -> Urgency | None:
+    """Only of vulnerabilities: the tree asks about exploitation."""
+    flaw: Any = row.vulnerability
+    if flaw is None:
+        return None
+    return risk_of(flaw, advice_of(flaw, row.asset.importance), row.asset.importance, exposure_of(row.asset))

@@ -1,0 +1,1 @@
+"""问一问 and 会话: conversations on a page."""

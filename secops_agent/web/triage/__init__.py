@@ -1,0 +1,1 @@
+"""告警: the list, one alert, and what is done on them."""

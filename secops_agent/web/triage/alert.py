@@ -1,0 +1,330 @@
+"""One alert: what happened, what it touches, what is known, what to do."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from bifang.channels.visible import visible, visible_value
+from bifang.core.admin.base import ago, badge, moment
+from secops_agent.admin.alert_messages import message_badge
+from secops_agent.admin.inventory import importance_badge, severity_badge
+from secops_agent.admin.investigations import panel
+from secops_agent.models import Alert, AlertEvent, AlertPayload, Asset, Finding, MessageState, Role
+from secops_agent.models.choices import AlertStatus, IndicatorKind
+from secops_agent.models.staff import RANK, allows
+from secops_agent.services import links, runbooks
+from secops_agent.services.alerts.related import READ, indicators_of, related
+from secops_agent.services.alerts.timeline import coming
+from secops_agent.services.alerts.views import silenced_until
+from secops_agent.services.assets import neighbours
+from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.audit import history
+from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
+from secops_agent.services.intelligence.matching import hits_of
+from secops_agent.services.notifications import views
+from secops_agent.services.notifications.views import ToldView
+from secops_agent.services.operations import queues
+from secops_agent.services.operations.queues import RiskClock, rule_of
+from secops_agent.services.people.logins import role_of
+from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_may_read, mask, people_of
+from secops_agent.services.runbooks.visibility import Reader
+from secops_agent.services.sla import is_overdue
+from secops_agent.web.access import page
+from secops_agent.web.triage import alert_query
+from secops_agent.web.triage.alert_query import QueueQuery
+from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge
+from secops_agent.web.triage.alerts import ACT, SEE, acting
+
+# Everything that happened to one alert, in one order: occurrences, changes, notes, messages.
+
+_EVENTS: Final = 8
+_TONES: Final = {"close": "ok", "reopen": "bad", "escalate": "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing: ``tone`` ok, bad or "", ``note`` what somebody wrote, ``lines`` what changed."""
+
+    at: datetime
+    what: str
+    tone: str = ""
+    note: str = ""
+    lines: tuple[str, ...] = ()
+
+    @property
+    def moment(self) -> SafeString | str:
+        """When, in words."""
+        return ago(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message that did not go out: where it stands, and why."""
+
+    place: str
+    badge: SafeString
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """``entries`` the newest first; ``ahead``: what comes if nobody does anything; ``pending``: not (yet) told."""
+
+    entries: tuple[TimelineEntry, ...]
+    ahead: tuple[str, ...]
+    pending: tuple[Pending, ...]
+
+
+def timeline(row: Alert, clock: RiskClock, *, private: bool) -> Timeline:
+    """Five queries. ``private``: who reads it may read private parts (`services.privacy`)."""
+    told = views.told_of(row.pk)
+    found = [*_occurrences(row, clock), *_changes(row.pk), *_sent(told)]
+    found.sort(key=lambda each: each.at, reverse=True)
+    if not private:
+        hidden = people_of([row.pk])
+        found = [_masked(each, hidden) for each in found]
+    waiting = tuple(
+        Pending(visible(each.place), _badge(each), visible(each.reason))
+        for each in told
+        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED)
+    )
+    return Timeline(tuple(found), tuple(coming(row)), waiting)
+
+
+def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
+    lines = tuple(mask(line, hidden, NEEDS_ROLE) for line in each.lines)
+    return replace(each, note=mask(each.note, hidden, NEEDS_ROLE), lines=lines)
+
+
+def _badge(told: ToldView) -> SafeString:
+    return badge("正在重试", "warn") if told.retrying else message_badge(told.state)
+
+
+def _occurrences(row: Alert, clock: RiskClock) -> Iterator[TimelineEntry]:
+    yield TimelineEntry(row.first_seen, "首次发生", "bad")
+    if row.due_at and is_overdue(row, clock.now):
+        yield TimelineEntry(row.due_at, "处理时限已过", "bad")
+    if row.last_seen == row.first_seen:
+        return
+    yield TimelineEntry(row.last_seen, f"最近一次发生，共 {row.count} 次", "bad")
+    ends = (row.first_seen, row.last_seen)
+    between = AlertEvent.objects.filter(alert=row).order_by("-at").values_list("at", flat=True)
+    yield from (TimelineEntry(at, "又发生", "bad") for at in between[:_EVENTS] if at not in ends)
+
+
+def _changes(pk: int) -> Iterator[TimelineEntry]:
+    for each in history.entries("alert", pk):
+        lines = tuple(
+            visible(f"{label}：{old} → {new}") for label, old, new in history.worded("alert", each.changes)
+        )
+        what = f"{visible(each.actor)} {history.ACTIONS.get(each.action, each.action)}"
+        yield TimelineEntry(each.at, what, _TONES.get(each.action, ""), visible(each.note), lines)
+
+
+def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
+    for each in told:
+        if each.sent_at is not None:
+            yield TimelineEntry(each.sent_at, f"通知 {visible(each.place)}", note=visible(each.reason))
+
+
+MOST_ASSETS: Final = 5
+LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
+
+
+def find(pk: int) -> Alert:
+    """Raises Http404."""
+    row = (
+        Alert.objects.select_related("assignee", "suppressed_by").filter(pk=pk).first()
+        if pk < 2**63
+        else None
+    )
+    if row is None:
+        raise Http404(f"no alert {pk}")
+    return row
+
+
+@require_safe
+@page(SEE)
+def alert(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page. The address names the list that one came from, if one did."""
+    row, query, clock = find(pk), alert_query.read(request.GET), RiskClock(timezone.now())
+    assets = list(row.assets.order_by("alert_links__pk")[:MOST_ASSETS])
+    private = login_may_read(request.user)
+    observed = _observed(indicators_of(pk), private)
+    about = row.description if private else mask(row.description, people_of([pk]), NEEDS_ROLE)
+    quiet = silenced_until([row], clock.now).get(pk)
+    title = plain_line(row.title)
+    context = {
+        "title": f"A{pk} {title}", "row": row, "headline": title, "is_odd": visible(row.title) != row.title, "query": query,
+        "level": severity_badge(row.severity), "state": state_badge(row, quiet), "due": due_badge(row, clock), "quiet": quiet,
+        "rule": plain_line(rule_of(row)), "source": plain_line(row.source), "about": visible(about),
+        "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
+        "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
+        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, private=private),
+        "listed": _listed(pk, private), "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
+        "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
+        "private": private, "ask_url": _ask(row), "minutes": (60, 240, 1440), **_place(request, query, pk, clock),
+    }  # fmt: skip
+    return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
+
+
+def is_closed(row: Alert) -> bool:
+    """Has it ended?"""
+    return row.status == AlertStatus.CLOSED
+
+
+def _place(request: HttpRequest, query: QueueQuery, pk: int, clock: RiskClock) -> dict[str, str]:
+    """Back to the list, and the alerts beside this one in it."""
+    back = {"back_url": f"{reverse('web:alerts')}?{query.text}"}
+    if not query.is_given:
+        return back | {"before_url": "", "after_url": ""}
+    queue = queues.settle(query.queue(request.user, clock.now))
+    names = zip(("before_url", "after_url"), queues.neighbours(queue, pk, clock), strict=True)
+    return back | {name: f"{links.alert(each)}?{query.text}" if each else "" for name, each in names}
+
+
+def _ask(row: Alert) -> str:
+    """The chat with a question about it."""
+    return f"{reverse('web:chat')}?q={quote(f'调查告警 {row.pk}')}"
+
+
+def _observed(found: Sequence[tuple[str, str]], private: bool) -> list[tuple[str, str, str, str]]:
+    """(kind, its label, value, where a public address is registered)."""
+    return [
+        (kind, str(IndicatorKind(kind).label), NEEDS_ROLE if kind in PRIVATE_INDICATORS and not private else visible(value),
+         location_of(value) if kind == "ip" else "")
+        for kind, value in found
+    ]  # fmt: skip
+
+
+def _listed(pk: int, private: bool) -> list[tuple[str, str, str, str, SafeString | str]]:
+    """(observable, list, note, origin, until when) of what lists of indicators say."""
+    return [
+        (NEEDS_ROLE if each.is_private and not private else visible(each.observed[1]), plain_line(each.list),
+         plain_line(each.note), plain_line(each.origin), moment(each.expires_at) if each.expires_at else "长期")
+        for each in hits_of(pk)
+    ]  # fmt: skip
+
+
+def _deeds(
+    request: HttpRequest, row: Alert, assets: Sequence[Asset], observed: Sequence[tuple[str, str, str, str]]
+) -> dict[str, Any]:
+    """What this person may do to it as it is."""
+    context = acting(request, alert_query.read(request.GET).text if "tab" in request.GET else "")
+    if not context["may_act"]:
+        return context
+    may_propose = allows(role_of(request.user), Role.RESPONDER)
+    return context | {
+        "is_open": row.status == AlertStatus.OPEN, "is_closed": row.status == AlertStatus.CLOSED,
+        "may_silence": request.user.has_perm("secops_agent.add_silence"), "may_propose": may_propose,
+        "addresses": [value for kind, _, value, _ in observed if kind == "ip"] if may_propose else [],
+        "machines": [each for each in assets if each.asset_type in ("host", "cloud", "other")] if may_propose else [],
+    }  # fmt: skip
+
+
+@require_safe
+@page(SEE)
+def touches(request: HttpRequest, pk: int) -> HttpResponse:
+    """A part of the page: the assets, what is wrong on them, what stands beside them."""
+    row = find(pk)
+    assets = list(row.assets.select_related("owner").order_by("alert_links__pk")[:MOST_ASSETS])
+    near = neighbours.around(assets[0]) if assets else neighbours.Neighbourhood()
+    context = {
+        "title": "涉及什么", "assets": [_card(each) for each in assets], "flaws": _flaws(assets), "network": near.network,
+        "beside": [(plain_line(each.name), links.asset(each.pk), importance_badge(each.importance)) for each in near.assets],
+    }  # fmt: skip
+    return render(request, "pages/alert_touches.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class AssetCard:
+    """An asset that an alert concerns, as the page shows it."""
+
+    name: str
+    url: str
+    kind: str
+    importance: SafeString | str
+    owner: str
+    environment: str
+    addresses: str
+    exposure: str
+
+
+def _card(row: Asset) -> AssetCard:
+    return AssetCard(
+        plain_line(row.name), links.asset(row.pk), str(row.get_asset_type_display()), importance_badge(row.importance),
+        visible(row.owner.name if row.owner else row.owner_text), visible(row.environment),
+        "、".join(visible(str(each)) for each in row.ips[:4]), visible(exposure_of(row)),
+    )  # fmt: skip
+
+
+def _flaws(assets: Sequence[Asset]) -> list[dict[str, Any]]:
+    """The worst that is open on them, five."""
+    rows = Finding.objects.filter(asset_id__in=[each.pk for each in assets], active=True)
+    worst = rows.select_related("vulnerability", "component").order_by("-priority", "-id")[:5]
+    return [
+        {
+            "name": plain_line(each.vulnerability.vuln_id if each.vulnerability else each.title),
+            "what": plain_line(str(each.component) if each.component else each.title),
+            "level": severity_badge(each.severity), "url": links.record("finding", each.pk),
+            "kev": bool(each.vulnerability and each.vulnerability.kev), "fix": visible(each.fixed_version),
+        }
+        for each in worst
+    ]  # fmt: skip
+
+
+@require_safe
+@page(SEE)
+def known(request: HttpRequest, pk: int) -> HttpResponse:
+    """A part of the page: the investigation, related alerts, indicators, runbooks."""
+    row, private = find(pk), login_may_read(request.user)
+    asset_ids = [each.pk for each in row.assets.all()[:MOST_ASSETS]]
+    alike, seen = related(row, asset_ids, indicators_of(pk))
+    shown = [
+        (f"{links.alert(each.alert.pk)}", each.alert.pk, plain_line(each.alert.title), severity_badge(each.alert.severity),
+         state_badge(each.alert), ago(each.alert.last_seen), "、".join(each.shared))
+        for each in alike
+    ]  # fmt: skip
+    indicators = [
+        (IndicatorKind(each.kind).label, NEEDS_ROLE if each.kind in PRIVATE_INDICATORS and not private else visible(each.value),
+         each.others, f"{each.others}+" if each.others >= READ else each.others, each.own, links.asset(each.own[0]) if each.own else "",
+         f"{reverse('web:alerts')}?tab=all&q={quote(each.value)}")
+        for each in seen
+    ]  # fmt: skip
+    role = (
+        Role.ADMIN
+        if request.user.is_superuser
+        else max(role_of(request.user), Role.VIEWER, key=RANK.__getitem__)
+    )
+    hits = runbooks.search_for(row.techniques, (row.rule_name or row.title)[:200], 3, Reader(role))
+    context = {
+        "title": "已知什么", "pk": pk, "alike": shown, "indicators": indicators, "found": panel(row, private=private),
+        "runbooks": [(visible(hit.title), links.record("runbook", hit.id), visible(hit.when)) for hit in hits],
+        "may_act": request.user.has_perm(ACT), "list": alert_query.read(request.GET).text if "tab" in request.GET else "",
+    }  # fmt: skip
+    return render(request, "pages/alert_known.html", context)
+
+
+@require_safe
+@page(SEE)
+def event(request: HttpRequest, pk: int) -> HttpResponse:
+    """A part of the page: the source's own event, for those who may read it."""
+    row = find(pk)
+    raw = AlertPayload.objects.filter(alert=row).values_list("raw", flat=True).first()
+    private = login_may_read(request.user)
+    text = json.dumps(visible_value(raw), ensure_ascii=False, indent=2) if raw and private else ""
+    context = {
+        "title": "原始事件", "private": private, "text": text[:LONGEST_EVENT], "cut": len(text) > LONGEST_EVENT,
+        "longest": LONGEST_EVENT,
+    }  # fmt: skip
+    return render(request, "pages/alert_event.html", context)

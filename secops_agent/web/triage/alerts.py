@@ -1,0 +1,180 @@
+"""告警处置: the list of alerts that people work through."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from bifang.channels.visible import visible
+from secops_agent.models import Alert, Asset, IndicatorList, SavedView, Staff
+from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.services.alerts import batches
+from secops_agent.services.operations import queues
+from secops_agent.services.operations.queues import NOBODY, REACH, Facets, RiskClock
+from secops_agent.services.people.logins import accounts
+from secops_agent.web.access import page
+from secops_agent.web.listing import ListLink
+from secops_agent.web.triage import alert_query
+from secops_agent.web.triage.alert_query import PAGE, QueueQuery
+from secops_agent.web.triage.alert_rows import lines, plain_line
+
+SEE: Final = "secops_agent.view_alert"
+ACT: Final = "secops_agent.change_alert"
+TABS: Final = {"mine": "我的", "unassigned": "未分配", "at_risk": "超时和快超时", "all": "全部"}
+TITLES: Final = {
+    "severity": "级别", "status": "状态", "assignee": "处理人", "source": "来源", "rule": "规则", "asset": "资产", "verdict": "结论",
+    "list": "命中情报",
+}  # fmt: skip
+_WORDS: Final = {**dict(Severity.choices), **dict(AlertStatus.choices), **dict(Verdict.choices)}
+
+
+@require_safe
+@page(SEE)
+def alerts(request: HttpRequest) -> HttpResponse:
+    """The list. Without a word in the address: everything that is not closed."""
+    query = alert_query.read(request.GET)
+    clock = RiskClock(timezone.now())
+    queue = queues.settle(query.queue(request.user, clock.now))
+    counts = queues.tab_counts(queue, clock)
+    found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
+    rows = Alert.objects.select_related("assignee").in_bulk(found[:PAGE])
+    shown = lines([rows[pk] for pk in found[:PAGE] if pk in rows], clock, query.text)
+    total = counts[queue.tab]
+    context = {
+        "title": "告警处置", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),
+        "whole": total.count, "too_many": total.capped or total.count > batches.MOST, "most": batches.MOST,
+        "tabs": _tabs(query, counts), "chips": _chips(query), "orders": _orders(query), "spans": _spans(query),
+        "views": _views(request, query), "mark": _newest(), "older": _at(query, query.page + 1) if len(found) > PAGE else "",
+        "newer": _at(query, query.page - 1) if query.page > 1 else "", "reach": REACH, "asked": query.get("q"),
+        "first_day": query.get("from"), "last_day": query.get("to"), "query_tab": query.get("tab") or "all", "query_span": query.get("span"),
+    }  # fmt: skip
+    return render(request, "pages/alerts.html", context | acting(request, query.text))
+
+
+def acting(request: HttpRequest, query: str) -> dict[str, Any]:
+    """What the templates of those need who may act: people, verdicts, what can be undone."""
+    if not request.user.has_perm(ACT):
+        return {"may_act": False}
+    mine = [row for row in accounts(request.user) if row.active]
+    return {
+        "may_act": True, "verdicts": Verdict.choices, "people": list(Staff.objects.filter(active=True).order_by("name")[:500]),
+        "me": mine[0] if mine else None, "undo": batches.undoable(request.user.pk or 0), "list": query, "collect_url": _collect(request), "undo_minutes": batches.UNDO_FOR.seconds // 60,
+    }  # fmt: skip
+
+
+def _collect(request: HttpRequest) -> str:
+    """Where alerts become a case, for those who may, once there is such a page."""
+    return reverse("web:case_collect") if request.user.has_perm("secops_agent.change_case") else ""
+
+
+def _newest() -> int:
+    return Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _tabs(query: QueueQuery, counts: Any) -> list[ListLink]:
+    chosen = query.get("tab") or "all"
+    return [
+        ListLink(
+            title, _url(query.with_(tab=tab)), tab == chosen, f"{counts[tab].count}{'+' * counts[tab].capped}"
+        )
+        for tab, title in TABS.items()
+    ]
+
+
+def _url(query: str) -> str:
+    return f"{reverse('web:alerts')}?{query}"
+
+
+def _at(query: QueueQuery, number: int) -> str:
+    return _url(f"{query.text}&page={number}")
+
+
+def _orders(query: QueueQuery) -> list[ListLink]:
+    chosen = query.get("sort") or "urgent"
+    return [ListLink(label, name, name == chosen) for name, label in alert_query.ORDERS.items()]
+
+
+def _spans(query: QueueQuery) -> list[ListLink]:
+    chosen = query.get("span")
+    spans = [ListLink(label, name, name == chosen) for name, (label, _) in alert_query.SPANS.items()]
+    return [ListLink("不限时间", "", not chosen), *spans]
+
+
+def _views(request: HttpRequest, query: QueueQuery) -> list[tuple[SavedView, ListLink]]:
+    rows = SavedView.objects.filter(owner_id=request.user.pk)
+    return [(row, ListLink(row.name, _url(row.query), row.query == query.text)) for row in rows]
+
+
+def _chips(query: QueueQuery) -> list[ListLink]:
+    """What restricts the list, each with the way to take it off."""
+    names = _names(query)
+    chips = [
+        ListLink(f"{title}：{names.get((name, value), _WORDS.get(value, plain_line(value)))}", _url(query.toggled(name, value)))
+        for name, title in TITLES.items()
+        for value in query.all(name)
+    ]  # fmt: skip
+    for name, title in (("q", "搜索"), ("from", "从"), ("to", "到")):
+        if value := query.get(name):
+            chips.append(ListLink(f"{title}：{visible(value)}", _url(query.with_(**{name: ""}))))
+    return chips
+
+
+def _names(query: QueueQuery) -> dict[tuple[str, str], str]:
+    """Of what the address has by number."""
+    found = {("assignee", str(NOBODY)): "未分配"}
+    kinds: Sequence[tuple[str, Any]] = (("asset", Asset), ("assignee", Staff), ("list", IndicatorList))
+    for name, kind in kinds:
+        if numbers := query.all(name):
+            rows = kind.objects.filter(pk__in=map(int, numbers)).values_list("pk", "name")
+            found |= {(name, str(pk)): plain_line(label) for pk, label in rows}
+    return found
+
+
+@require_safe
+@page(SEE)
+def facets(request: HttpRequest) -> HttpResponse:
+    """How many of what there are in the list, to narrow it: a part of the page."""
+    query = alert_query.read(request.GET)
+    clock = RiskClock(timezone.now())
+    found = queues.facets(queues.settle(query.queue(request.user, clock.now)), clock)
+    context = {
+        "title": "告警处置",
+        "facets": _groups(query, found),
+        "sampled": found.sampled,
+        "sample": queues.SAMPLE,
+        "query": query,
+    }
+    return render(request, "pages/alert_facets.html", context)
+
+
+def _groups(query: QueueQuery, found: Facets) -> list[tuple[str, list[ListLink]]]:
+    groups = []
+    for name, title in TITLES.items():
+        chosen = query.all(name)
+        buckets = [
+            ListLink(
+                plain_line(each.label),
+                _url(query.toggled(name, each.value)),
+                each.value in chosen,
+                str(each.count),
+            )
+            for each in found.buckets[name]
+        ]
+        groups.append((title, buckets))
+    return [(title, buckets) for title, buckets in groups if buckets]
+
+
+@require_safe
+@page(SEE)
+def news(request: HttpRequest) -> HttpResponse:
+    """How many have come in since the list was drawn (``mark``: the newest alert then): a line above it."""
+    query = alert_query.read(request.GET, beside=("mark",))
+    given = request.GET.get("mark", "")
+    mark = int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
+    clock = RiskClock(timezone.now())
+    count = queues.newer(queues.settle(query.queue(request.user, clock.now)), mark, clock) if mark else 0
+    return render(request, "pages/alert_news.html", {"count": count, "url": _url(query.text)})

@@ -1,0 +1,141 @@
+"""Acting by the real command: a block that a firewall carries out and takes back, a watch, a message to who is on call."""
+
+import asyncio
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from bifang.core import configs
+from bifang.core.models import SystemConfig
+from secops_agent.connectors.mcp.checks import check
+from secops_agent.models import Action
+from simulators.dingtalk.conversations import single_id
+from tests.acceptance.processes import Started
+from tests.acceptance.worker import ROBOT, STAFF, Stage, open_stage
+from tests.databases import Database
+from tests.deadline import wait_until
+from tests.secops.inventory_aid import alert, host, store
+
+pytestmark = pytest.mark.slow
+GROUP = "cidDemoGroup=="
+CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
+IP = "203.0.113.5"
+PEOPLE = (
+    *STAFF,
+    {"staff_id": "wangwu", "name": "王五", "role": "approver"},
+    {"staff_id": "zhaoliu", "name": "赵六", "role": "responder"},
+)
+ROTA = {"name": "安全值班", "rotation": "weekly", "start": "2026-01-05", "staff": ["wangwu"]}
+FIREWALL = {
+    "kind": "mcp",
+    "name": "边界防火墙",
+    "tools": {
+        "get_rules": "read",
+        "block_address": {"class": "dangerous", "verify": "get_rules", "undo": "unblock_address"},
+        "unblock_address": {"class": "write", "verify": "get_rules"},
+    },
+    "actions": {
+        "block_ip": {"tool": "block_address", "arguments": {"address": "ip", "minutes": "duration_minutes"}}
+    },
+}
+
+
+@pytest.fixture
+def stage(database: Database) -> Iterator[Stage]:
+    with open_stage(database) as made:
+        made.apply(made.robot(notifications_enabled=True, ai_config=""), staff=PEOPLE, on_call=[ROTA])
+        yield made
+
+
+def ask(stage: Stage, who: str, text: str) -> str:
+    """Said to the robot alone; the answer."""
+    before = len(stage.replies(conversation_id=own(who)))
+    stage.say(text, own(who), who)
+    found = stage.wait_replies(before + 1, conversation_id=own(who))
+    return "\n".join(reply["text"] for reply in found[before:])
+
+
+def own(who: str) -> str:
+    return single_id(ROBOT, who)
+
+
+def code_in(text: str) -> str:
+    found = CODE.search(text)
+    assert found, text
+    return found[0]
+
+
+def firewall(stage: Stage, tmp_path: Path) -> Started:
+    """A real process, looked at by us as an administrator does."""
+    command = (sys.executable, "-u", "-m", "simulators.firewall", "--port", "0")
+    started = Started(command, stage.environment(), tmp_path / "firewall")
+    stage.workers.append(started)
+    url = wait_until(lambda: re.search(r"http://\S+/mcp", started.text), within=60, what="the firewall")[0]
+    stage.apply({**FIREWALL, "url": url})
+    asyncio.run(check(configs.load(SystemConfig.objects.current().get(name=FIREWALL["name"]))))
+    return started
+
+
+def test_a_block_is_done_told_and_taken_back_each_by_two_people(stage: Stage, tmp_path: Path) -> None:
+    firewall(stage, tmp_path)
+    stage.start()
+    assert "现在没有被封禁" in ask(stage, "lisi", f"{IP} 封了吗")
+    code = code_in(ask(stage, "zhaoliu", f"封禁 {IP} 2小时 原因：扫描"))
+    assert "封禁等待审批" in ask(stage, "lisi", f"{IP} 封了吗")
+    ask(stage, "zhaoliu", f"同意 {code}")
+    ask(stage, "wangwu", f"同意 {code}")
+    wait_until(lambda: Action.objects.filter(state="done").count() == 1, within=60, what="the block")
+    said = ask(stage, "lisi", f"{IP} 封了吗")
+    for part in (f"{IP}：封禁中", "提出 赵六、批准 王五", "设备 边界防火墙", "理由：扫描"):
+        assert part in said, said
+    back = code_in(ask(stage, "zhaoliu", f"解封 {IP} 原因：误封"))
+    ask(stage, "zhaoliu", f"同意 {back}")
+    assert Action.objects.count() == 1
+    ask(stage, "wangwu", f"同意 {back}")
+    wait_until(lambda: Action.objects.filter(state="done").count() == 2, within=60, what="the end of it")
+    assert "结果里已没有 203.0.113.5" in Action.objects.get(undo_of__isnull=False).result
+    said = ask(stage, "lisi", f"{IP} 封了吗")
+    assert "现在没有被封禁" in said
+    assert "已解除" in said
+    assert "现在没有封禁" in ask(stage, "zhaoliu", f"解封 {IP}")
+
+
+def test_what_is_watched_is_told_where_it_was_asked_for(stage: Stage) -> None:
+    now = timezone.now()
+    file = host("file-01", "10.0.0.9")
+    store(file, at=now)
+    stage.start()
+    ask(stage, "lisi", f"确认 {code_in(ask(stage, 'lisi', '盯着 file-01，有新告警告诉我'))}")
+    before = len(stage.replies(conversation_id=own("lisi")))
+    store(
+        alert("勒索", at=now, assets=(file,)),
+        alert("别处", at=now, assets=(host("web-09"),)),
+        at=now,
+        announce=True,
+    )
+    told = stage.wait_replies(before + 1, conversation_id=own("lisi"))[before:]
+    assert "规则 勒索" in told[0]["text"]
+    many: list[Any] = [alert(f"k{n}", at=now, assets=(file,), rule_name="端口扫描") for n in range(40)]
+    store(*many, at=now, announce=True)
+    stage.settle()
+    shown = [one["text"] for one in stage.replies(conversation_id=own("lisi"))[before:]]
+    assert len(shown) <= 13, shown
+    assert not any("别处" in text for text in shown)
+    assert "file-01" in ask(stage, "lisi", "有哪些定时任务")
+
+
+def test_a_message_reaches_who_is_on_call_in_private(stage: Stage) -> None:
+    stage.start()
+    asked = ask(stage, "lisi", "转告 值班 file-01 疑似勒索，请先看")
+    assert "王五（安全值班现在值班" in asked
+    assert stage.replies(conversation_id=own("wangwu")) == []
+    ask(stage, "lisi", f"确认 {code_in(asked)}")
+    (told,) = stage.wait_replies(1, conversation_id=own("wangwu"))
+    assert "**李四** 请毕方转告您" in told["text"]
+    assert "file-01 疑似勒索，请先看" in told["text"]
+    assert stage.replies(conversation_id=GROUP) == []

@@ -1,0 +1,46 @@
+"""who_is_on_call: who it is, and when it is somebody's turn."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from secops_agent.models import Role, Staff
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import Asker
+from secops_agent.tools.on_call import TOOLS, WhoIsOnCall
+from tests.secops.demo_aid import Proposals
+
+from .rota_aid import at, people, rota
+
+
+def asked(moment: str = "2026-11-29T12:00", **given: Any) -> ToolResult:
+    """As 李四, on a Sunday of her week."""
+    person = Person("dingcorp", "lisi", "李四", Role.ANALYST)
+    asker = Asker(person, is_group=False, now=timezone.localtime(at(moment)), proposer=Proposals())
+    return TOOLS[0].run(asker, WhoIsOnCall(**given))
+
+
+def test_the_shifts_of_one_person_are_those_of_the_days_to_come(database: Any) -> None:
+    people()
+    rota()
+    mine = asked(person="王五")
+    assert mine.data == ["王五"]
+    assert "李四" not in mine.text
+    assert "11-30 周一 09:00 至 12-07 周一 09:00" in mine.text
+    assert "人员=王五，时间=今后 30 天" in mine.query
+    assert asked().data == ["李四"]
+    assert asked(person="我").data == ["李四"]
+    assert asked(person="我", at="下周").data == ["李四"]  # until Monday at nine
+    now = asked(person="王五", at="现在")
+    assert (now.status, now.data) == ("no_data", [])
+    assert "没有班" in now.text
+
+
+def test_somebody_who_is_on_no_rota_or_unknown_is_told_so(database: Any) -> None:
+    people()
+    rota()
+    assert asked(person="赵六").status == "no_data"
+    assert asked(person="老周").status == "no_data"
+    Staff.objects.filter(staff_id="wangwu").update(active=False)
+    assert asked(person="王五").status == "no_data"

@@ -1,0 +1,131 @@
+"""What an import would change of assets we know is said, old → new, before anybody confirms it: page and chat."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from secops_agent.models import Asset, History, ImportJob, Role, Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.intake.foresight import MOST, foresee
+from secops_agent.services.records import AssetRecord, Key
+from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
+from tests.secops.decisions_aid import company
+from tests.secops.inventory_aid import host, store
+from tests.secops.test_chat_files import Sent, code_in, staged, talk
+
+pytestmark = pytest.mark.django_db
+IMPORT = "/admin/secops_agent/importjob/add/"
+TABLE = "主机名,IP,负责人\nweb-01,10.99.0.5,赵六\nnew-01,10.0.0.77,赵六\n"
+
+
+def known() -> Asset:
+    """web-01, whose owner is 李四."""
+    for staff_id, name in (("lisi", "李四"), ("zhaoliu", "赵六")):
+        Staff.objects.get_or_create(staff_id=staff_id, defaults={"name": name, "role": Role.ANALYST})
+    store(host("web-01", "10.0.0.5", owner="李四"))
+    return Asset.objects.get(name="web-01")
+
+
+def send(client: Client, text: str) -> Any:
+    file = SimpleUploadedFile("zc.csv", text.encode())
+    return client.post(
+        IMPORT, {"file": file, "format": "assets_csv", "source": "", "asset": "", "asset_type": "host"}
+    )
+
+
+def person() -> Actor:
+    return Actor("person", "corp:li", "li", "web")
+
+
+@pytest.mark.slow
+def test_page_shows_what_would_be_changed_and_imports_what_was_seen(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+    row, client = known(), member(Role.ADMIN)
+    shown = send(client, TABLE)
+    text = text_of(shown)
+    assert "会改动已有的 1 个资产" in text
+    assert "文件里一共：资产 2" in text
+    assert "负责人 李四 → 赵六" in text
+    assert "10.0.0.5 → 10.0.0.5、10.99.0.5" in text
+    assert "new-01" not in text
+    row.refresh_from_db()
+    assert row.owner is not None
+    assert (row.owner.name, row.ips, ImportJob.objects.count()) == ("李四", ["10.0.0.5"], 0)
+    kept = shown.context["asked"].kept
+    other = superuser()
+    other.post(IMPORT, {"kept": kept})
+    assert not ImportJob.objects.exists(), "only whoever sent it"
+    client.post(IMPORT, {"kept": kept})
+    row.refresh_from_db()
+    assert row.owner is not None
+    assert row.owner.name == "赵六"
+    assert staged() == []
+    again = client.post(IMPORT, {"kept": kept}, follow=True)
+    assert "已经导入过" in "".join(messages_of(again))
+    assert ImportJob.objects.count() == 1
+
+
+def test_page_forgets_what_is_not_wanted_and_asks_nothing_about_new_assets(
+    settings: Any, tmp_path: Path
+) -> None:
+    serve_plain_static(settings, tmp_path)
+    known()
+    client = member(Role.ADMIN)
+    kept = send(client, TABLE).context["asked"].kept
+    client.post(IMPORT, {"kept": kept, "drop": "1"})
+    client.post(IMPORT, {"kept": kept + "x"})
+    assert (staged(), ImportJob.objects.count()) == ([], 0)
+    assert send(client, "主机名,IP\nnew-02,10.0.0.78\n").status_code == 302
+    assert ImportJob.objects.count() == 1
+
+
+def test_chat_lists_old_and_new_before_the_code_is_answered() -> None:
+    config = company()
+    row = known()
+    (offered,) = talk(config, ("li", Sent("zc.csv", TABLE)))
+    assert "会改动已有的 1 个资产（原来 → 导入后）" in offered
+    assert "web-01：负责人 李四 → 赵六" in offered
+    row.refresh_from_db()
+    assert row.owner is not None
+    assert row.owner.name == "李四"
+    assert code_in(offered)
+
+
+def test_owners_whom_the_staff_list_does_not_have_are_told() -> None:
+    config = company()
+    known()
+    (offered,) = talk(
+        config, ("li", Sent("zc.csv", "主机名,IP,负责人\nnew-01,10.0.0.77,老周\nnew-02,10.0.0.78,赵六\n"))
+    )
+    assert "负责人 老周 不在人员名单里" in offered
+    assert "赵六 不在" not in offered
+    many = foresee((host(f"n-{number}", owner=f"外人{number}") for number in range(9)), person())
+    assert len(many.unlisted) == 9
+
+
+def test_assets_that_would_become_one_are_named() -> None:
+    agent, mac = Key("agent_id", "wazuh:001"), Key("mac", "3c:fd:fe:00:00:01")
+    store(AssetRecord("host", "web-01", (agent,), source="wazuh"))
+    store(AssetRecord("host", "mac-1", (mac,), source="nmap"))
+    both = AssetRecord("host", "web-01", (agent, mac), source="agent")
+    before = (History.objects.count(), list(Asset.objects.order_by("pk").values()))
+    found = foresee([both], person())
+    assert [(each.name, each.told) for each in found.changes] == [("web-01", "并入的资产 — → mac-1")]
+    assert (History.objects.count(), list(Asset.objects.order_by("pk").values())) == before
+
+
+def test_list_is_bounded() -> None:
+    known()
+    store(*(host(f"h-{number}", f"10.1.0.{number}", owner="李四") for number in range(30)))
+    found = foresee((host(f"h-{number}", f"10.1.0.{number}", owner="赵六") for number in range(30)), person())
+    assert (len(found.changes), found.changed, found.rest) == (MOST, 30, 10)
+
+
+def test_what_a_person_set_is_not_announced_as_changed() -> None:
+    row = known()
+    Asset.objects.filter(pk=row.pk).update(locked=["owner"])
+    (found,) = foresee([host("web-01", "10.99.0.5", owner="赵六")], person()).changes
+    assert "负责人" not in found.told

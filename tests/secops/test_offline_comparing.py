@@ -1,0 +1,50 @@
+"""What the grammar hands to the tools that compare, calculate and search, and to the filters of the others."""
+
+from typing import Any
+
+import pytest
+
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
+
+COMPARE = "compare_periods"
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "今天告警比昨天多吗": (COMPARE, {"period": "today"}),
+    "这周跟上周比告警多了还是少了": (COMPARE, {"period": "this_week"}),
+    "最近24小时的告警比之前多吗": (COMPARE, {"since_hours": 24}),
+    "今天误报比昨天多吗": (COMPARE, {"metric": "false_positive", "period": "today"}),
+    "这周关得比上周多吗": (COMPARE, {"metric": "closed", "period": "this_week"}),
+    "今天高危告警比上周同期多吗": (COMPARE, {"severity": "high", "period": "today", "against": "last_week"}),
+    "平均多久才有人认领": (COMPARE, {"metric": "acknowledge_time"}),
+    "mttr 最近一周 按级别": (COMPARE, {"metric": "close_time", "since_hours": 168, "group_by": "severity"}),
+    "李四这周平均多久处理完": (COMPARE, {"metric": "close_time", "assignee": "李四", "period": "this_week"}),
+    "原始日志里有没有 xmrig": ("search_events", {"keyword": "xmrig"}),
+    "日志里搜一下 203.0.113.5": ("search_events", {"keyword": "203.0.113.5"}),
+    "web-01 的原始日志里有没有 powershell": ("search_events", {"keyword": "powershell", "asset": "web-01"}),
+    "算一下 (120-73)/73": ("compute", {"expression": "(120-73)/73"}),
+    "23+24等于多少": ("compute", {"expression": "23+24"}),
+    "王五哪天值班": ("who_is_on_call", {"person": "王五"}),
+    "我什么时候值班": ("who_is_on_call", {"person": ASKER}),
+    "epss超过90%的": ("list_vulnerabilities", {"epss": 90}),
+    "王五的漏洞有哪些": ("list_vulnerabilities", {"owner": "王五"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ASKED)
+def test_a_question_reaches_its_tool_with_what_it_says(text: str) -> None:
+    found = understand(text, LEXICON, NOW, asker=ASKER)
+    assert found.intent is not None
+    tool, wanted = ASKED[text]
+    extra = {"since_hours"} if "period" in wanted else set()
+    assert (
+        found.intent.tool,
+        {name: value for name, value in found.intent.arguments.items() if name not in extra},
+    ) == (tool, wanted)
+    assert "没有用到" not in found.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["今天有多少告警", "2026-11-29", "12-15", "10.0.0.5", "A12+A13", "告警怎么处理", "A12多久了"]
+)
+def test_what_is_neither_a_sum_nor_a_comparison_is_read_as_none(text: str) -> None:
+    found = understand(text, LEXICON, NOW, asker=ASKER)
+    assert not found.intent or found.intent.tool not in (COMPARE, "compute", "search_events")
