@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections import Counter
 
-from bifang.channels.markup import literal
-from bifang.core import configs
+from bifang.channels.text.markup import literal
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError, InvalidInput
-from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration import api_usage
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import Purpose

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import F
 
 from bifang.channels.allowance import FULL, SendingAllowance
-from bifang.core import db
-from bifang.core.rows import insert_many
+from bifang.core.database import db
+from bifang.core.database.rows import insert_many
 from dingtalk_integration import purposes, quota
 from dingtalk_integration.models import ApiFamily, ApiUsage, Purpose, QuotaLedger
 from dingtalk_integration.quota_warnings import warn

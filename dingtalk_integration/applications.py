@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
-from bifang.core.config_cache import ConfigCache
-from bifang.core.http import HttpClient
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import QuotaLedger

@@ -8,9 +8,9 @@ from django.conf import settings as django_settings
 from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, FileToSend, Part, Reply
-from bifang.channels.splitting import split_markdown
-from bifang.core.addresses import webhook_refusal
+from bifang.channels.text.splitting import split_markdown
 from bifang.core.errors import OutcomeUnknown, RemoteError, ReplyTargetExpired
+from bifang.core.outbound.addresses import webhook_refusal
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
 from dingtalk_integration.custom_robots import CustomRobots
 from dingtalk_integration.models import Purpose

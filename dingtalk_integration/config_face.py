@@ -15,8 +15,8 @@ from django.utils.timesince import timesince
 
 from bifang.channels.admin import connection_face, service_steps
 from bifang.channels.admin.connection_face import traces_of
-from bifang.channels.client_status import FRESH
 from bifang.channels.models import ClientState, ClientStatus, InboxRow
+from bifang.channels.workers.client_status import FRESH
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.guiding import Fact, register_facts, register_guide
 from bifang.core.admin.live import Live, register_watch

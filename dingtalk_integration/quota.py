@@ -18,9 +18,9 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from bifang.channels.allowance import FULL, Means, SendingAllowance, Step
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import insert_many
 from bifang.core.models import SystemConfig
-from bifang.core.rows import insert_many
 from dingtalk_integration.config import QUOTAS
 from dingtalk_integration.models import ApiUsage, QuotaLedger, QuotaState
 

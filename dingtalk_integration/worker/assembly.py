@@ -4,9 +4,9 @@ from django.conf import settings
 
 from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.ports import Handler
-from bifang.channels.processes import Owner
-from bifang.channels.worker import WorkerLoop
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.workers.processes import Owner
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration.config_cache import ConfigCache
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service

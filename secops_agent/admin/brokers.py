@@ -14,17 +14,17 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
 from bifang.core.admin.guiding import Fact, register_facts, register_guide
 from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup, register_checkup
+from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Skip, Tryout
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from bifang.core.reach import REACH, check_tls
-from bifang.core.trials import COMPLETE, CheckStep, Destination, Skip, Tryout
+from bifang.core.outbound.reach import REACH, check_tls
 from secops_agent.admin.inventory import actor_of
 from secops_agent.admin.kept_apart import apart_facts
 from secops_agent.brokers import dead_letters

@@ -8,15 +8,23 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 
-from bifang.core import config_rules, configs
 from bifang.core.admin.guiding import Fact, register_facts, register_guide
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup, Part, register_checkup
+from bifang.core.configuration import config_rules, configs
+from bifang.core.configuration.kinds import get_kind
+from bifang.core.configuration.trials import (
+    COMPLETE,
+    CheckStep,
+    Destination,
+    Failure,
+    Skip,
+    Tryout,
+    in_thread,
+)
 from bifang.core.errors import BifangError
-from bifang.core.kinds import get_kind
 from bifang.core.models import SystemConfig
-from bifang.core.reach import REACH
-from bifang.core.trials import COMPLETE, CheckStep, Destination, Failure, Skip, Tryout, in_thread
+from bifang.core.outbound.reach import REACH
 from secops_agent.config import MODEL_KINDS
 from secops_agent.connectors.mcp.checks import check, visit
 from secops_agent.llm.probe import Probe, probe_server, probe_tools

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from bifang.core.admin.live import Live, register_watch
-from bifang.core.airgap import Whereabouts, is_airgapped
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.airgap import Whereabouts, is_airgapped
 from secops_agent.services.operations.destinations import LEAVES, destination_of
 
 _TONES = {"yes": "warn", "no": "ok", "unknown": "warn"}

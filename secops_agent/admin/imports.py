@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
-from bifang.core.bodies import takes_file
 from bifang.core.errors import BifangError
+from bifang.core.requests.bodies import takes_file
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin import import_asked
 from secops_agent.admin.import_asked import AskedImport

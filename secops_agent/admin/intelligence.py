@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import NOTHING, CappedPaginator, RecordScreen, Screen, ago, badge, once
 from secops_agent.admin.inventory import actor_of, severity_badge
 from secops_agent.models import IndicatorList, ListedIndicator

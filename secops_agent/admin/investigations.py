@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import RecordScreen, ago, badge, moment
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links

@@ -16,11 +16,11 @@ from django.utils.html import format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from bifang.core import configs
 from bifang.core.admin.base import RecordScreen, ago, author_of, badge, moment, shortened
 from bifang.core.admin.form_footers import register_footer
 from bifang.core.changes import Change, record
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.admin import mcp_forms

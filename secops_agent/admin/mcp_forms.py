@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.utils.safestring import SafeString
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import badge
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.mcp.fields import CLASSES

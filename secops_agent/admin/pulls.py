@@ -12,9 +12,9 @@ from bifang.core.admin.guiding import Fact, register_facts, register_guide
 from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup, register_checkup
+from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Tryout
 from bifang.core.models import SystemConfig
-from bifang.core.reach import REACH
-from bifang.core.trials import COMPLETE, CheckStep, Destination, Tryout
+from bifang.core.outbound.reach import REACH
 from secops_agent.admin.kept_apart import apart_facts
 from secops_agent.connectors.aliyun.client import AlertSpan, fetch_page
 from secops_agent.services.intake import pulls

@@ -12,9 +12,9 @@ from unfold.widgets import (
     UnfoldAdminTimeWidget,
 )
 
-from bifang.core.entries import EntryFaults
+from bifang.core.configuration.entries import EntryFaults
+from bifang.core.configuration.fields import SecretField, TextField
 from bifang.core.errors import BifangError
-from bifang.core.fields import SecretField, TextField
 from secops_agent.admin.assets import TagsField
 from secops_agent.models import NotificationRule
 from secops_agent.models.choices import Importance, Severity

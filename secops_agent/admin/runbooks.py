@@ -22,9 +22,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from bifang.core.admin.base import NOTHING, Screen, ago, badge, once, shortened
-from bifang.core.bodies import takes_file
-from bifang.core.entries import EntryFaults
+from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.requests.bodies import takes_file
 from secops_agent.admin.assets import TagsField
 from secops_agent.admin.inventory import actor_of, history_table
 from secops_agent.models import Runbook, RunbookFile

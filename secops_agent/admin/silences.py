@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, once
-from bifang.core.entries import EntryFaults
+from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.admin.inventory import actor_of

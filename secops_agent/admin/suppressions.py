@@ -13,10 +13,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, ago, badge, once
-from bifang.core.entries import EntryFaults
+from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent.admin.assets import TagsField
 from secops_agent.admin.inventory import actor_of, severity_badge

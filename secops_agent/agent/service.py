@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.workers.consumer import Silent
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from secops_agent.agent.acting.attachments import Attachment, Received, receive
 from secops_agent.agent.acting.controls import read_control
 from secops_agent.agent.acting.offers import tell, with_heard

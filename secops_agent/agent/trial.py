@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.acting.offers import BY_CODE, GONE, read_taking

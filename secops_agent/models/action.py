@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from bifang.channels.models import ClaimableRow
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import SealedField
+from bifang.core.secrets.sealed import SealedField
 from secops_agent.models.proposal import Proposal
 
 

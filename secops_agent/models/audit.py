@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from bifang.core.sealed import SealedField
+from bifang.core.secrets.sealed import SealedField
 from secops_agent.models.choices import ActorKind
 
 

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import SealedField
+from bifang.core.secrets.sealed import SealedField
 from secops_agent.models.alert import Alert
 from secops_agent.models.on_call import OnCallSchedule
 from secops_agent.models.staff import Role, Staff

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source

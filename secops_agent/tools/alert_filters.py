@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.clocks import CLOCKS

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.services.alerts.clocks import CLOCKS
 from secops_agent.services.alerts.statistics import GROUPINGS, AlertCount, Statistics, count, statistics
 from secops_agent.services.privacy import account_names

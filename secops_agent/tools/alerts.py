@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Suggestion
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage

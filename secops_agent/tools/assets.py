@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.assets import inventory

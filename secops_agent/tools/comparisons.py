@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from django.db.models import QuerySet
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.models import Alert
 from secops_agent.services.alerts import timing
 from secops_agent.services.alerts.statistics import Statistics, labels, rows_of, statistics

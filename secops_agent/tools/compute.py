@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult

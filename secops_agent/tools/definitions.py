@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
 from secops_agent.llm.types import ToolSpec

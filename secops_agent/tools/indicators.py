@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.models.staff import Role
 from secops_agent.services.alerts import indicators
 from secops_agent.services.alerts.indicators import Sightings

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import SecondLook
 from secops_agent.services.alerts import triage

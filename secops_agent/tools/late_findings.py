@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db.models import Count, Q
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.models.choices import FindingKind
 from secops_agent.services import links
 from secops_agent.services.vulnerabilities import findings

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from bifang.channels.markup import plain
-from bifang.core import db
+from bifang.channels.text.markup import plain
+from bifang.core.database import db
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.connectors.mcp.content import Answered
 from secops_agent.llm.types import ToolCall, ToolSpec

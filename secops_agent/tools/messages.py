@@ -12,11 +12,11 @@ from typing import Any, Final
 from django.utils import timezone
 
 from bifang.channels.allowance import allowance
-from bifang.channels.markup import literal, plain
-from bifang.channels.visible import visible
-from bifang.core.db import database_now
+from bifang.channels.text.markup import literal, plain
+from bifang.channels.text.visible import visible
+from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
-from bifang.core.redaction import redact
+from bifang.core.secrets.redaction import redact
 from secops_agent.models import OnCallSchedule, Proposal, Staff
 from secops_agent.models.proposal import ProposalState
 from secops_agent.services.actors import Actor

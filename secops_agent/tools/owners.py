@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory

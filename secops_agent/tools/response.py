@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetSummary

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Suggestion
+from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.services import runbooks

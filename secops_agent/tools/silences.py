@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.services.actors import Actor

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound

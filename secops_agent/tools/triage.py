@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models.choices import AlertStatus

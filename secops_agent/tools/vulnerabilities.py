@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.services.records import SEVERITIES, Affected
 from secops_agent.services.vulnerabilities import catalogue

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from bifang.core.admin.base import CappedPaginator
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.actions import ACTION_TONES
 from secops_agent.admin.inventory import actor_of

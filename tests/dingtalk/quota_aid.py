@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from dingtalk_integration.models import ApiUsage
 from dingtalk_integration.quota import today
 

@@ -8,8 +8,8 @@ from django.db import connection
 
 from bifang.channels.cards.ports import CardPlace
 from bifang.channels.ports import Part, ReplyTarget
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import RateLimited
 from dingtalk_integration.api_usage import CallCounter, add
 from dingtalk_integration.applications import ApplicationClients

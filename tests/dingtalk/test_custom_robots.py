@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
-from bifang.channels import outbox
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Part
-from bifang.core import configs, db
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import outbox
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import BifangError, InvalidInput, OutcomeUnknown, RemoteError
-from bifang.core.redaction import redact
+from bifang.core.secrets.redaction import redact
 from dingtalk_integration import custom_robots
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bifang.channels.inbox import claim
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming
-from bifang.core import db
+from bifang.channels.queues.inbox import claim
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from feishu_integration.handlers import cards
 from feishu_integration.handlers.intake import FeishuIntake

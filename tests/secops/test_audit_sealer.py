@@ -2,7 +2,7 @@
 
 import pytest
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.agent.background import jobs
 from secops_agent.models import AuditRecord
 from secops_agent.models.audit import AuditKind

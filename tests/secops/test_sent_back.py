@@ -12,8 +12,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from bifang.channels.ports import Suggestion
-from bifang.channels.verbs import TAPPED
-from bifang.core import configs
+from bifang.channels.text.verbs import TAPPED
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.agent.trial import Trial

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Button, ReplySink, Suggestion, Turn
-from bifang.core import db
+from bifang.channels.text.markup import plain
+from bifang.core.database import db
+from bifang.core.database.rows import NewRow
 from bifang.core.errors import BifangError, InvalidInput, RemoteError
-from bifang.core.rows import NewRow
 from secops_agent import says
 from secops_agent.agent.acting import skill_offers
 from secops_agent.importers import registry

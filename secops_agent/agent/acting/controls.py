@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core import db
+from bifang.channels.workers import consumer
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.conversation import memory

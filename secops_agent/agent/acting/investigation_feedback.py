@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.acting.controls import UNTOLD

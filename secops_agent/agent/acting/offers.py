@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.channels.targets import target_key
-from bifang.core import db
+from bifang.channels.queues.targets import target_key
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.acting.controls import EXECUTORS, UNTOLD

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.agent.acting.controls import UNTOLD
 from secops_agent.agent.conversation.records import brief, door_of
 from secops_agent.agent.llms.placeholders import mask

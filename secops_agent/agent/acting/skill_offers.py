@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.runbooks import importing, trees

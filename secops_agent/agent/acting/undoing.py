@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from bifang.channels.outgoing import may_tap
 from bifang.channels.ports import Reply, Suggestion, Turn, TurnResult
-from bifang.core import db
-from bifang.core.db import database_now
+from bifang.channels.text.outgoing import may_tap
+from bifang.core.database import db
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.agent.acting.orders import is_bare_undo
 from secops_agent.agent.conversation.records import brief

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Final
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.services.investigations import work
 from secops_agent.services.notifications import (
     announcing,

@@ -12,10 +12,10 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
+from bifang.core.database.rows import NewRow
 from bifang.core.errors import BifangError
-from bifang.core.rows import NewRow
 from secops_agent.agent.background import reading
 from secops_agent.agent.conversation.records import BIFANG
 from secops_agent.agent.llms.models import Models

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from bifang.channels.ports import Turn
-from bifang.core.rows import NewRow
+from bifang.core.database.rows import NewRow
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor

@@ -3,8 +3,8 @@
 import time
 from typing import Final
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from secops_agent.connectors.mcp.caller import McpCaller
 from secops_agent.services.mcp.catalogue import ready_tools
 from secops_agent.tools.mcp import McpTools

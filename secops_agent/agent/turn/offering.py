@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.llms.budget import needed
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox

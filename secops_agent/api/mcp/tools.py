@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db import Error as DatabaseError
 
-from bifang.channels.outgoing import safe_text
+from bifang.channels.text.outgoing import safe_text
 from bifang.core.errors import BifangError
 from secops_agent.agent.llms.placeholders import mask
 from secops_agent.api.mcp.callers import TokenCaller

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 
 from .words import load, pattern
 

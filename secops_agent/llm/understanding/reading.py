@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bifang.channels.verbs import Verb
+from bifang.channels.text.verbs import Verb
 from secops_agent import says
 from secops_agent.llm.offline.cases import read_case_order
 from secops_agent.llm.offline.commands import SlashCommand, find_command, read_again, spell_out

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bifang.core.redaction import redact
+from bifang.core.secrets.redaction import redact
 from secops_agent.models import Alert, AlertPayload
 from secops_agent.services.alerts.filters import AlertFilter, matching
 from secops_agent.services.alerts.words import folded

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db.models import Exists
 
-from bifang.core.rows import insert_many
+from bifang.core.database.rows import insert_many
 from secops_agent.models import Alert, AlertIndicator, AlertMention, MentionBacklog
 from secops_agent.services.intelligence.mentions import mentions
 from secops_agent.services.privacy import PRIVATE_INDICATORS

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Suggestion
-from bifang.channels.verbs import Verb as ChatVerb
-from bifang.core.db import database_now
+from bifang.channels.text.markup import plain
+from bifang.channels.text.verbs import Verb as ChatVerb
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
 from secops_agent.models import Alert, AlertMessageItem, Burst, Role, Silence, Staff

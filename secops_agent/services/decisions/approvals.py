@@ -9,8 +9,8 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 from django.db.models import Exists
 
-from bifang.channels.visible import visible
-from bifang.core.db import database_now
+from bifang.channels.text.visible import visible
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
 from secops_agent.models import Action, Role, Staff
 from secops_agent.models.audit import AuditKind

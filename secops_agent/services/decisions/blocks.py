@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from secops_agent.models import Action, Proposal, Silence
 from secops_agent.models.action import ACTION_OPEN, ActionState
 from secops_agent.models.proposal import ProposalState

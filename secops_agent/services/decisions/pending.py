@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
-from bifang.core.db import database_now
-from bifang.core.kinds import get_kind
+from bifang.core.configuration.kinds import get_kind
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.staff import Role, Staff, allows

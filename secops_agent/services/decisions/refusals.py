@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models import Role, Staff
 from secops_agent.models.proposal import Proposal, ProposalState, Risk

@@ -4,7 +4,7 @@ import secrets
 
 from django.db import transaction
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from secops_agent.models import Staff
 from secops_agent.models.action import Action, ActionState
 from secops_agent.models.proposal import Proposal, ProposalState, Risk

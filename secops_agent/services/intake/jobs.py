@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from bifang.channels import claims
+from bifang.channels.queues import claims
 from bifang.core.processes import process_name
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.services.actors import Actor

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.core.entries import Entry, read_entry
+from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models.staff import RANK

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.channels.markup import literal
-from bifang.channels.visible import visible
+from bifang.channels.text.markup import literal
+from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models.staff import Role

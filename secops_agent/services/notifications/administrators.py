@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
-from bifang.channels import outbox
 from bifang.channels.ports import ReplyTarget
+from bifang.channels.queues import outbox
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
 from secops_agent.services.chats import speaks

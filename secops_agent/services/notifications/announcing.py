@@ -8,10 +8,10 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from bifang.channels import outbox
 from bifang.channels.allowance import Means, SendingAllowance, allowance
-from bifang.core.db import database_now
-from bifang.core.rows import lock_idle
+from bifang.channels.queues import outbox
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import lock_idle
 from secops_agent.models import AlertMessage, MessageState, NotificationTarget, Silence
 from secops_agent.services.notifications import (
     bursts,

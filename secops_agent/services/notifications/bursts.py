@@ -14,7 +14,7 @@ from typing import Final
 
 from django.db.models import F, Q, QuerySet
 
-from bifang.channels import outbox
+from bifang.channels.queues import outbox
 from secops_agent.models import AlertMessage, AlertMessageItem, Burst, MessageState, TargetKind
 from secops_agent.services.notifications import progress, wording
 from secops_agent.services.notifications.conditions import Grouping

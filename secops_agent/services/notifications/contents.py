@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bifang.channels import outbox
+from bifang.channels.queues import outbox
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Investigation
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications import events, progress, wording

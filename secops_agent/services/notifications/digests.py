@@ -6,10 +6,10 @@ from typing import Final
 from django.db import connection, transaction
 from django.db.models import Q
 
-from bifang.channels import outbox
 from bifang.channels.allowance import SendingAllowance, allowance
-from bifang.core.db import database_now
-from bifang.core.rows import lock_idle
+from bifang.channels.queues import outbox
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import lock_idle
 from secops_agent import says
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState
 from secops_agent.services.notifications import progress, reaching, wording

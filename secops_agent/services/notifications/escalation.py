@@ -5,8 +5,8 @@ from typing import Final
 
 from django.db import transaction
 
-from bifang.core.db import database_now
-from bifang.core.rows import lock_idle
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import lock_idle
 from secops_agent.models import (
     Alert,
     AlertMessage,

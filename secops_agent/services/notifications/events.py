@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db.models import Q
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.models import Alert, History, Investigation, InvestigationState, SecondLook
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.audit.history import ACTIONS

@@ -7,10 +7,10 @@ from typing import Final, TypedDict
 
 from django.db.models import Count
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Button, Suggestion
-from bifang.channels.verbs import Verb
-from bifang.core.db import database_now
+from bifang.channels.text.markup import plain
+from bifang.channels.text.verbs import Verb
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models import (
     Alert,

@@ -11,13 +11,13 @@ from typing import Final
 
 from django.db import transaction
 
-from bifang.channels import outbox
 from bifang.channels.allowance import allowance
-from bifang.channels.connection_health import RobotConnection, robot_connections
-from bifang.channels.markup import plain
 from bifang.channels.models import ClientStatus, Outage, OutboxRow, State
-from bifang.channels.processes import is_served
-from bifang.core.db import database_now
+from bifang.channels.queues import outbox
+from bifang.channels.text.markup import plain
+from bifang.channels.workers.connection_health import RobotConnection, robot_connections
+from bifang.channels.workers.processes import is_served
+from bifang.core.database.db import database_now
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
 from secops_agent.services import links

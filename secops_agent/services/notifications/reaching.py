@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import F
 
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.targets import target_key
-from bifang.core.db import database_now
+from bifang.channels.queues.targets import target_key
+from bifang.core.database.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.chats import platforms

@@ -9,11 +9,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from bifang.channels import outbox
 from bifang.channels.allowance import allowance
-from bifang.channels.markup import plain
-from bifang.core.db import database_now
-from bifang.core.rows import lock_idle
+from bifang.channels.queues import outbox
+from bifang.channels.text.markup import plain
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import lock_idle
 from secops_agent import says
 from secops_agent.models import (
     Alert,

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Suggestion
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity

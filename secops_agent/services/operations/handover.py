@@ -8,11 +8,11 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Count, F
 
-from bifang.channels import outbox
 from bifang.channels.allowance import allowance
-from bifang.channels.markup import plain
 from bifang.channels.ports import ReplyTarget
-from bifang.core.db import database_now
+from bifang.channels.queues import outbox
+from bifang.channels.text.markup import plain
+from bifang.core.database.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,

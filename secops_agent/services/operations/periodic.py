@@ -7,7 +7,7 @@ from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
-from bifang.core import retention
+from bifang.core.database import retention
 from secops_agent.services.alerts import mentioned, words
 from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from bifang.channels.allowance import allowance
-from bifang.channels.markup import plain
 from bifang.channels.ports import Suggestion
-from bifang.core.db import database_now
+from bifang.channels.text.markup import plain
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models import Alert, NotificationPreference, OnCallSchedule, Staff
 from secops_agent.models.choices import AlertStatus

@@ -11,8 +11,8 @@ from typing import Any, Final
 from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
-from bifang.core import db
-from bifang.core.rows import NewRow
+from bifang.core.database import db
+from bifang.core.database.rows import NewRow
 from secops_agent.llm.types import Usage
 from secops_agent.models.usage import ModelPrice, TurnUsage
 

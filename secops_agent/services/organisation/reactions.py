@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from bifang.channels import known_groups
-from bifang.channels.markup import literal
 from bifang.channels.models import GroupState, KnownGroup
+from bifang.channels.text.markup import literal
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
 from secops_agent.services.actors import Actor

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 from secops_agent.models.token import ApiToken, Scope
 from secops_agent.services.actors import Actor

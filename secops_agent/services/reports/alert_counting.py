@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from bifang.core.rows import count_each
+from bifang.core.database.rows import count_each
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
 from secops_agent.services.alerts.clocks import within

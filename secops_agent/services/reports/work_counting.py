@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from bifang.core.rows import count_each
+from bifang.core.database.rows import count_each
 from secops_agent.models import (
     Action,
     ActionState,

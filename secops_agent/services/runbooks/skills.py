@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import AfterValidator, ConfigDict, Field
 
-from bifang.channels.visible import visible
-from bifang.core.documents import read_yaml
-from bifang.core.entries import Entry, read_entry
+from bifang.channels.text.visible import visible
+from bifang.core.configuration.documents import read_yaml
+from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.models import Runbook

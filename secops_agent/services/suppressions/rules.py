@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic import Field, ValidationError
 
-from bifang.core.entries import Entry, EntryFaults, read_entry
+from bifang.core.configuration.entries import Entry, EntryFaults, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Role, SuppressionRule
 from secops_agent.models.staff import allows

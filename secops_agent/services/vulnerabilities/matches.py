@@ -6,7 +6,7 @@ from typing import Protocol
 
 from django.utils import timezone
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import Component, Finding, History, Vulnerability
 from secops_agent.models.choices import FindingKind, FindingState
 from secops_agent.services.actors import Actor

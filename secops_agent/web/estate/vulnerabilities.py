@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import NOTHING, ago
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import gravity, severity_badge

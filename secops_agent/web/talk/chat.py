@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from bifang.channels.connection_health import program_of
-from bifang.channels.processes import is_served
+from bifang.channels.workers.connection_health import program_of
+from bifang.channels.workers.processes import is_served
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent import says

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from bifang.channels.visible import visible, visible_value
+from bifang.channels.text.visible import visible, visible_value
 from bifang.core.admin.base import ago, badge, moment
 from secops_agent.admin.alert_messages import message_badge
 from secops_agent.admin.inventory import importance_badge, severity_badge

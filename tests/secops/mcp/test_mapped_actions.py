@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from bifang.core import configs, db
+from bifang.core.configuration import configs
+from bifang.core.configuration.trials import Failure
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
-from bifang.core.trials import Failure
 from secops_agent.models import Action, Proposal, Staff
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.approvals import decide

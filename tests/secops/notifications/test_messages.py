@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.channels import outgoing
 from bifang.channels.models import OutboxRow
+from bifang.channels.text import outgoing
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.agent.turn.toolbox import execute, plan

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import inbox
 from bifang.channels.known_groups import learn_group
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Incoming
-from bifang.core import configs
+from bifang.channels.queues import inbox
+from bifang.core.configuration import configs
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule, NotificationTarget, Staff

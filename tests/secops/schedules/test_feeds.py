@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from bifang.core.errors import BifangError, ConfigError, InvalidInput, RemoteError
-from bifang.core.metrics import render_metrics
+from bifang.core.monitoring.metrics import render_metrics
 from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.models import Feed, Finding, Role, RunState, ScheduledTask, TaskRun, Vulnerability
 from secops_agent.services.actors import Actor

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import Component
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets

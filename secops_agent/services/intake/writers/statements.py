@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import SupplierStatement, VulnerabilityAlias
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabilities

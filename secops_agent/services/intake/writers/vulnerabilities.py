@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import (
     AffectedRange,
     EpssScore,
