@@ -29,7 +29,7 @@ def _row(one: Standing) -> dict[str, Any]:
         "percent": one.percent,
         "tone": _tone(one),
         "forecast": f"{one.forecast:,}",
-        "over": bool(one.limit) and one.forecast > one.limit,
+        "over": bool(one.limit) and one.forecast >= one.limit,
         "resets": one.month.resets,
         "purposes": [(each.label, f"{one.used.get(each, 0):,}") for each in Purpose],
         "refused_at": one.refused_at,

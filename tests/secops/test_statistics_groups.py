@@ -1,6 +1,6 @@
 """Statistics by what alerts consist of, and the filters that the list shares with them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ SOURCE = "203.0.113.5"
 
 
 @pytest.fixture
-def estate(database: Any) -> None:
+def estate(database: Any, afternoon: datetime) -> None:
     for staff_id, name, role in (
         ("manager01", "张三", "admin"),
         ("lisi", "李四", "analyst"),
