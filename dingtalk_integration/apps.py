@@ -20,7 +20,7 @@ class DingTalkIntegrationConfig(AppConfig):
         from dingtalk_integration.address_book import look_up
         from dingtalk_integration.config import DingTalkKind
         from dingtalk_integration.health import register_health
-        from dingtalk_integration.quota import allowance
+        from dingtalk_integration.quotas.quota import allowance
         from dingtalk_integration.sign_in import open_doors
         from secops_agent.services.people.address_book import register_book
 

@@ -23,12 +23,12 @@ from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.admin.trying import register_checkup
 from bifang.core.models import SystemConfig
-from dingtalk_integration import quota
 from dingtalk_integration.checks.configuration import DINGTALK
 from dingtalk_integration.health import SERVICE
 from dingtalk_integration.models import ApiUsage, CallbackState, QuotaLedger
+from dingtalk_integration.quotas import quota
 from dingtalk_integration.webhook.page import callback_facts
-from secops_agent.admin.staff import listing_step
+from secops_agent.admin.people.staff import listing_step
 
 
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:

@@ -11,7 +11,7 @@ from django.db.models import Case, Count, Q, QuerySet, Value, When
 
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.alerts.clocks import OF_ANY_LEVEL
+from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import SlaLimits, overdue

@@ -16,7 +16,7 @@ from bifang.channels.models import ClientState, ClientStatus, Outage, OutboxRow,
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.health import check_health
 from secops_agent.models import NotificationTarget, Staff
-from secops_agent.services.notifications import outages
+from secops_agent.services.notifications.delivery import outages
 from tests.admin_pages import serve_plain_static, superuser
 from tests.secops.notifications import stage
 
