@@ -223,13 +223,13 @@ def _find_rights(sentence: Sentence) -> Understanding | None:
             able = tool and pattern("cues.self.able").search(text)
             return Understanding(category="rights", hint=tool, order=Intent(tool) if able else None)
     if (
-        _verb_in(sentence) == "block_ip"
-        and not sentence.order.found(*OWN)
+        not sentence.order.found(*OWN)
         and pattern("cues.said.inner").search(text)
+        and _verb_in(sentence) == "block_ip"
     ):
         return Understanding(hint=hint("no_block"))
-    if any(verb.tool == "other" for verb in verbs_in(sentence.order)) and pattern("cues.self.able").search(
-        text
+    if pattern("cues.self.able").search(text) and any(
+        verb.tool == "other" for verb in verbs_in(sentence.order)
     ):
         return Understanding(hint=hint("other"), suggestions=(says.HELP,))
     if pattern("cues.self.how").search(text) and not sentence.order.found(*OWN):
