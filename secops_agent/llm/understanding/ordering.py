@@ -8,21 +8,33 @@ from typing import Any, Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
-from secops_agent.llm.offline.skeletons import Kind
+from secops_agent.llm.offline.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
-from secops_agent.llm.understanding.hearing import Hearing, hint
+from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
 from secops_agent.llm.understanding.offers import (
+    LENGTHS,
     MOST_ALERTS,
     Ordered,
     complete,
     missing_in,
+    named_among,
+    open_orders,
     read_order,
     target,
+    without_turns,
 )
-from secops_agent.llm.understanding.verbs import ACTS, LIKE, OUTSIDE, WANTED, is_doubtful
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    LIKE,
+    OUTSIDE,
+    WANTED,
+    find_doubt,
+    is_doubtful,
+    verbs_in,
+)
 
 _OF_ORDER: Final = ("assignee", "verdict", "limit", "offset")  # said of what is to be done
 _SAID_NOT: Final = ("exception", "withdrawn", "takes_back", "condition", "hearsay", "quotation")
@@ -36,18 +48,20 @@ _USUAL: Final = {
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
     "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
+    **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
 _AS_IT_WAS: Final[Mapping[str, Callable[[int], Suggestion]]] = {
     "reopen_alert": says.reopen, "hand_back": says.hand_back, "end_silence": says.end_silence,
 }  # fmt: skip
 _SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
+_LEAVES: Final = (
+    "exception",
+    "withdrawn",
+    "negation",
+    "takes_back",
+)  # speak against what is named, or the whole order
+_NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
-
-
-def _says_more(sentence: Sentence) -> bool:
-    """算了 给我 changes the order; 算了 先不隔离 does not."""
-    me = pattern("cues.inside.me").search(sentence.order.text)
-    return bool(me or sentence.order.first(Kind.PERSON, Kind.DURATION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,39 +118,46 @@ class OrderHearing(Hearing):
         return any(name_of("cues.ask", one) for one in quiet)
 
     def completed(self, sentence: Sentence) -> Understanding | None:
-        """What the last order lacked, or what is changed of it; taken back it is told so."""
-        order, text = self.focus.order, sentence.order.text
-        if order is None or pattern("cues.nothing.question").search(text):
+        """What the last order lacked, or what is changed of it, added to it or left out; taken back it is told so.
+
+        What speaks against it turns the whole order round, or leaves out what it names; of anything else it does nothing."""
+        order = self.focus.order
+        if order is None or order.tool not in ACTS or pattern("talk.category").search(sentence.plain):
             return None
-        if pattern("cues.said.left_alone").search(take_verdicts_and_numbers(sentence.order).text):
-            return Understanding(hint=hint("negation"))
+        rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
+        against = find_doubt(rest, verbs_in(rest))
         new = read_order(sentence, NOTHING)
-        tools = {verb.tool for verb in new.verbs} if new else set()
-        withdrawn = tools <= {order.tool} and pattern("cues.nothing.withdrawn").search(text) is not None
-        refused = withdrawn and new is not None and new.doubt != "" and len(self.focus.beside) == 0
-        changes = pattern("cues.said.changes").search(text) is not None
-        short = len(pattern("cues.unread.filler").sub("", text)) <= _SHORT
-        own = new is not None and (new.has_object or tools != {order.tool}) and not withdrawn
-        bare = (
-            not missing_in([order]) and sentence.order.first(*WANTED[ACTS[order.tool].kinds[0]])
-            if order.tool in ACTS
-            else None
-        )
-        bare = (
-            bare if bare and not pattern("cues.said.other").search(text) else None
-        )  # an address alone is looked up
-        if (
-            (own and not changes)
-            or bare
-            or not (changes or short)
-            or pattern("talk.category").search(sentence.plain)
-        ):
+        same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
+        only = pattern("cues.said.only").search(rest.text) is not None
+        if same and (only or against in _LEAVES):
+            return self._left_out(rest, only=only)
+        if against in _NO_ANSWER or (against in _LEAVES and not changes):
             return None
-        actions = () if refused and not _says_more(sentence) else complete(sentence, self.focus)
+        if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
+            return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
+        short = len(pattern("cues.unread.filler").sub("", rest.text)) <= _SHORT
+        named = rest.first(*WANTED[ACTS[order.tool].kinds[0]]) and not missing_in([order])
+        adds = same and not missing_in([order]) and pattern("cues.said.adds").search(rest.text) is not None
+        adds = adds and not pattern("cues.ask.see").search(rest.text)
+        own = new is not None and (new.has_object or not same)
+        if not (changes or adds) and (named or own or not short):
+            return None  # an address alone is looked up
+        actions = complete(sentence, rest, self.focus, changes=changes, adds=adds)
         if actions:
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not missing_in([order]))
-        return self.dropped() if withdrawn else None
+        return None
+
+    def _left_out(self, rest: Skeleton, *, only: bool) -> Understanding:
+        """A282别关, of several; 先不封了, the whole order; 294不要动, which is none of them, changes nothing."""
+        orders = open_orders(self.focus)
+        own = named_among(orders, rest)
+        left = own if only else tuple(one for one in orders if one not in own)
+        if own and left:
+            return Understanding(offers=left, order=left[0], drops=True)
+        if not own and (only or rest.first(*OWN, Kind.ROW, Kind.NUMBER)):
+            return Understanding(hint=hint("withdrawn"), order=orders[0], waits=orders[1:])
+        return self.dropped()
 
     def dropped(self) -> Understanding:
         """The order is taken back, and which it was is told."""
@@ -185,8 +206,9 @@ class OrderHearing(Hearing):
                 says.closings(numbers[0]) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
             )  # fmt: skip
         names = list(dict.fromkeys(self.lexicon.surnames.values()))[:2]
-        said: Mapping[str, Sequence[str]] = {
-            "assignee": ["我", *names], "owner": names, "severity": ["critical", "high", "medium"], "verdict": list(says.VERDICTS)
+        said: Mapping[str, Sequence[Any]] = {
+            "assignee": ["我", *names], "owner": names, "severity": ["critical", "high", "medium"], "verdict": list(says.VERDICTS),
+            "minutes": [60, 480, 1440], "duration_minutes": [60, 1440, 10080],
         }  # fmt: skip
         return tuple(
             says.order(order.tool, {**order.arguments, missing: one})
