@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from secops_agent.models import Alert, Staff
 from secops_agent.services.alerts import timing
@@ -19,10 +18,10 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def now(database: Any) -> datetime:
+def now(database: Any, afternoon: datetime) -> datetime:
     """Ten alerts of today, acknowledged after 1 to 10 minutes by two people; three of yesterday, after an hour."""
     boss, li = person("manager01", "张三", "admin"), person("lisi", "李四", "analyst")
-    now = timezone.localtime()
+    now = afternoon
     today = now.replace(hour=0, minute=0, second=0, microsecond=0) + (now - now.replace(hour=0, minute=0)) / 4
     yesterday = today - timedelta(days=1)
     Alert.objects.bulk_create([

@@ -3,7 +3,7 @@
 import pytest
 
 from secops_agent.models import Staff
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.assets import inventory

@@ -8,8 +8,8 @@ from typing import Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline import followups
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
-from secops_agent.llm.offline.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from secops_agent.llm.offline.entities import is_private, read_entities
+from secops_agent.llm.offline.expressions.entities import is_private, read_entities
+from secops_agent.llm.offline.expressions.numerals import read_integer
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.filters import take_filters
 from secops_agent.llm.offline.keywords import find_known
 from secops_agent.llm.offline.lexicon import Lexicon, squeeze
-from secops_agent.llm.offline.numerals import read_integer
-from secops_agent.llm.offline.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.words import expression, load, name_of, pattern, wordset
 
 HOSTS = (Kind.ASSET, Kind.ASSET_IP)
@@ -67,8 +67,12 @@ class Sentence:
     @property
     def narrowing(self) -> list[str]:
         """Levels, states and past times, as they were typed: what no silence can be narrowed by."""
-        past = [one for one in self.found(Kind.TIME) if one.raw[0] not in "今本现明后"]
-        return [one.raw for one in (*self.question.found(Kind.SEVERITY, Kind.STATUS), *past)]
+        ends = set(re.findall(rf"[到至]\s*({mark(Kind.TIME)})", self.order.text))
+        times = [
+            one for char, one in self.order.entities.items() if one.kind is Kind.TIME and char not in ends
+        ]
+        past = [one for one in times if one.raw.strip()[0] not in "今本现明后"]
+        return [one.raw.strip() for one in (*self.question.found(Kind.SEVERITY, Kind.STATUS), *past)]
 
     def first(self, *kinds: Kind) -> MaskedName | None:
         """The first of these kinds."""

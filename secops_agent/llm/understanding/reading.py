@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bifang.channels.verbs import Verb
+from bifang.channels.text.verbs import Verb
 from secops_agent import says
 from secops_agent.llm.offline.cases import read_case_order
 from secops_agent.llm.offline.commands import SlashCommand, find_command, read_again, spell_out
 from secops_agent.llm.offline.controls import find_control
-from secops_agent.llm.offline.entities import read_entities
+from secops_agent.llm.offline.expressions.entities import read_entities
+from secops_agent.llm.offline.expressions.normalization import (
+    BareRequest,
+    normalize,
+    split_address,
+    strip_courtesies,
+)
+from secops_agent.llm.offline.expressions.schedules import read_schedule
+from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.lexicon import Lexicon
-from secops_agent.llm.offline.normalization import BareRequest, normalize, split_address, strip_courtesies
-from secops_agent.llm.offline.schedules import read_schedule
-from secops_agent.llm.offline.skeletons import Kind
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions

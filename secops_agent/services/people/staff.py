@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.people.staff import Role, Staff, allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 
