@@ -51,7 +51,7 @@ _ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; or ``doubt``, why it orders nothing; or
+    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them;
     ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
     else it says that nothing here does."""
 
@@ -78,9 +78,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool != "send_message"]
     doubt = find_doubt(skeleton, verbs, note)
-    doubt = doubt if known else _of_others(verbs[0].tool, doubt, whole.text)
-    if doubt not in ("", "unclear"):
-        return Ordered(tuple(verbs), doubt=doubt, has_object=named)
+    if not known:
+        return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     some = any("alert" in ACTS[verb.tool].kinds for verb in known) and not whole.first(*WANTED["alert"])
     described = sentence.keyword.replace(" ", "").lower() if some else ""
     reason = note or (rest_of(skeleton, verbs) if command else "")

@@ -54,6 +54,8 @@ _AS_IT_WAS: Final[Mapping[str, Callable[[int], Suggestion]]] = {
     "reopen_alert": says.reopen, "hand_back": says.hand_back, "end_silence": says.end_silence,
 }  # fmt: skip
 _SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
+_MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
+_TELLS: Final = ("report", "hearsay")
 _LEAVES: Final = (
     "exception",
     "withdrawn",
@@ -146,7 +148,7 @@ class OrderHearing(Hearing):
         if actions:
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not missing_in([order]))
-        return None
+        return self.dropped() if changes and not NAMES.search(rest.text) else None
 
     def _left_out(self, rest: Skeleton, *, only: bool) -> Understanding:
         """A282别关, of several; 先不封了, the whole order; 294不要动, which is none of them, changes nothing."""
@@ -224,7 +226,7 @@ class OrderHearing(Hearing):
         numbers = [*map(str, sentence.numbers), *(shown[1] if shown[0] == "alert" else ())]
         if len(numbers) != 1 or not {"ip", "asset"} & set(ACTS[order.tool].kinds):
             return None
-        return Understanding(Intent("get_alert", {"alert_id": int(numbers[0])}), order=order, each=True)
+        return Understanding(Intent("get_alert", {"alert_id": int(numbers[0])}), order=order, each="all")
 
     def _which(self, sentence: Sentence, order: Intent) -> Understanding:
         """The order has no object: the list it may be in, or a question back; never somebody's target."""
@@ -266,10 +268,10 @@ class OrderHearing(Hearing):
         named = [*rules, *hosts] if rules or sentence.narrowing else []
         return tuple(self._line(order, kind, value) for kind, value in named)[:3]
 
-    @staticmethod
-    def _line(order: Intent, kind: str, value: str) -> Suggestion:
+    def _line(self, order: Intent, kind: str, value: str) -> Suggestion:
         """The exact line that does this to a thing."""
-        return says.order(order.tool, _USUAL | dict(order.arguments) | target(ACTS[order.tool], kind, value))
+        said = _USUAL | dict(order.arguments) | target(ACTS[order.tool], kind, value)
+        return self.line_of(Intent(order.tool, said))
 
     def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
         """隔离web: the hosts whose names begin so."""
@@ -333,10 +335,9 @@ class OrderHearing(Hearing):
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
             told = f"不能按{'、'.join(f'「{one}」' for one in lost)}筛选，没有列为选项。要{ACTS[order.tool].verb}哪几条？写编号，或第几条。"
             return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
-        told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
         return Understanding(
-            intent=Intent("list_alerts", said | some), hint="" if each else told, order=order, each=each
+            intent=Intent("list_alerts", said | some), order=order, each="all" if each else "one"
         )
 
     def nothing(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
@@ -365,7 +366,38 @@ class OrderHearing(Hearing):
             or self._asks_beside(sentence, ordered)
         ):
             return None
-        return Understanding(hint=hint(doubt), suggestions=self.taps(sentence))
+        meant = doubt in _MAY_MEAN or pattern("cues.said.asked_of_me").search(sentence.plain)
+        if not meant and doubt in _TELLS and (state := self._state(sentence, ordered)):
+            return Understanding(intent=state, hint=hint(doubt))
+        lines = self.lines_of(ordered) if meant else ()
+        return Understanding(
+            hint=hint(doubt), suggestions=tuple(dict.fromkeys([*lines, *self.taps(sentence)]))[:3]
+        )
+
+    @staticmethod
+    def _state(sentence: Sentence, ordered: Ordered) -> Intent | None:
+        """What tells how the thing stands of which something was reported: 昨天封了 203.0.113.5."""
+        if sentence.numbers:
+            return Intent("get_alert", {"alert_id": sentence.numbers[0]})
+        blocks = any(verb.tool in (*OUTSIDE, "silence_alerts") for verb in ordered.verbs)
+        about = sentence.first(*WANTED["ip"], *WANTED["asset"]) if blocks else None
+        return Intent("list_blocks", {"target": str(about.value), "state": "all"}) if about else None
+
+    def lines_of(self, ordered: Ordered) -> tuple[Suggestion, ...]:
+        """The exact lines of what may be meant all the same, without a reason."""
+        whole = [one for one in ordered.actions[:2] if one.tool in says.ORDERED and not missing_in([one])]
+        bare = [
+            {name: said for name, said in one.arguments.items() if name != ACTS[one.tool].free}
+            for one in whole
+        ]
+        return tuple(
+            self.line_of(replace(one, arguments=said)) for one, said in zip(whole, bare, strict=True)
+        )
+
+    def line_of(self, order: Intent) -> Suggestion:
+        """The exact line of an order."""
+        mine = self.asker and order.arguments.get("assignee") == self.asker and order.tool == "assign_alert"
+        return says.take(order.arguments["alert_id"]) if mine else says.order(order.tool, order.arguments)
 
     def _unclear(self, sentence: Sentence, first: Intent) -> Understanding:
         """The exact line of what may be meant, without a reason that takes it back."""
@@ -374,8 +406,6 @@ class OrderHearing(Hearing):
             first = replace(
                 first, arguments={name: said for name, said in first.arguments.items() if name != free}
             )
-        mine = self.asker and first.arguments.get("assignee") == self.asker and first.tool == "assign_alert"
-        line = says.take(first.arguments["alert_id"]) if mine else says.order(first.tool, first.arguments)
-        taps = (line, *self.taps(sentence))
+        taps = (self.line_of(first), *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])
