@@ -8,7 +8,7 @@ from typing import Any, Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
-from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
+from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
@@ -29,6 +29,7 @@ from secops_agent.llm.understanding.offers import (
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
+    NAMES,
     OUTSIDE,
     WANTED,
     find_doubt,
@@ -335,9 +336,11 @@ class OrderHearing(Hearing):
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
             told = f"不能按{'、'.join(f'「{one}」' for one in lost)}筛选，没有列为选项。要{ACTS[order.tool].verb}哪几条？写编号，或第几条。"
             return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
+        told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
+        meant: Each = "all" if each else "" if shown else "one"
         return Understanding(
-            intent=Intent("list_alerts", said | some), order=order, each="all" if each else "one"
+            intent=Intent("list_alerts", said | some), hint=told if shown else "", order=order, each=meant
         )
 
     def nothing(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
