@@ -171,12 +171,12 @@ async def tell(
 ) -> TurnOutcome:
     """With what only code says: an offer's exact effect, beneath a model's words, and who may do what."""
     heard = outcome.heard
-    if heard and heard.each and heard.order:
-        act, heard = ACTS[heard.order.tool], replace(heard, **_each(heard.order, outcome))
+    if heard and heard.each and heard.order and (outcome.offline or heard.each == "all"):
+        act, heard = ACTS[heard.order.tool], replace(heard, **_each(heard.order, outcome, heard.each))
         outcome = replace(outcome, heard=heard)
-        if heard.taps:
+        if heard.taps and heard.each == "all":
             return replace(outcome, text=f"{outcome.text}\n\n{_WHAT_THEN}")
-        if not heard.offers and act.kinds != ("alert",):
+        if not heard.offers and (heard.each == "one" or act.kinds != ("alert",)):
             asked = f"没有执行任何操作。要{act.verb}{act.which}？"
             return replace(outcome, text=f"{outcome.text}\n\n{asked}", heard=heard)
     if heard and heard.offers:
@@ -195,9 +195,9 @@ async def tell(
     return outcome
 
 
-def _each(order: Offer, outcome: TurnOutcome) -> dict[str, Any]:
-    """The order for what was just shown: each alert of the list, 把 web-03 上的端口扫描都关了; or what the one alert is about,
-    A300 那个 IP 封了."""
+def _each(order: Offer, outcome: TurnOutcome, which: str) -> dict[str, Any]:
+    """The order for what was just shown: each alert of the list, 把 web-03 上的端口扫描都关了; or the only one, web-03 那条端口扫描;
+    or what the one alert is about, A300 那个 IP 封了."""
     run = outcome.tool_runs[-1] if outcome.tool_runs else None
     act, found = ACTS[order.tool], list[tuple[str, str]]()
     if run and run.executed and run.call.name == "get_alert":
@@ -211,6 +211,8 @@ def _each(order: Offer, outcome: TurnOutcome) -> dict[str, Any]:
     more = {"left": (f"前 {MOST_ALERTS} 条以外的",)} if len(found) >= MOST_ALERTS else {}
     orders = [Offer(order.tool, {**order.arguments, **target(act, *one)}) for one in found]
     lacks = missing_in([Intent(one.tool, one.arguments) for one in orders])
+    if which == "one" and len(orders) > 1:
+        return {} if lacks else {"taps": tuple(says.order(one.tool, one.arguments) for one in orders[:3])}
     if lacks == "verdict":
         taps = tuple(says.close_all([int(one) for _, one in found], verdict) for verdict in says.VERDICTS)
         return {"taps": taps[:3]}

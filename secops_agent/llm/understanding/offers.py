@@ -45,12 +45,13 @@ _NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s
 _BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\s*(?P<log>.+)$")
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
+LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 _ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; or ``doubt``, why it orders nothing; or
+    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them;
     ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
     else it says that nothing here does."""
 
@@ -77,9 +78,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool != "send_message"]
     doubt = find_doubt(skeleton, verbs, note)
-    doubt = doubt if known else _of_others(verbs[0].tool, doubt, whole.text)
-    if doubt not in ("", "unclear"):
-        return Ordered(tuple(verbs), doubt=doubt, has_object=named)
+    if not known:
+        return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     some = any("alert" in ACTS[verb.tool].kinds for verb in known) and not whole.first(*WANTED["alert"])
     described = sentence.keyword.replace(" ", "").lower() if some else ""
     reason = note or (rest_of(skeleton, verbs) if command else "")
@@ -87,10 +87,18 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     parts = _Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
     found = _settle([action for verb in known for action in parts.act(verb)], sentence.asker)
     actions, left = found[: _most(found)], parts.left(verbs, found)
-    missing = missing_in(actions)
+    missing = missing_in(actions) or _open_end(actions, whole)
     told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
     exact = not (doubt or missing or left or logged) and len(actions) == 1 and told
     return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+
+
+def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:
+    """The argument of an end that was said and could not be read: 静默 A12 周末."""
+    if not pattern("cues.said.ahead").search(said.expand(said.text)):
+        return ""
+    ends = ((ACTS[one.tool].beside, one.arguments) for one in actions)
+    return next((name for name, given in ends if name in LENGTHS and name not in given), "")
 
 
 def _of_others(tool: str, doubt: str, text: str) -> str:
@@ -420,31 +428,50 @@ def missing_in(actions: Sequence[Intent]) -> str:
     return ""
 
 
-def complete(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
-    """The order that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; A282别关 of several."""
-    orders = [one for one in (focus.order, *focus.beside) if one and one.tool in ACTS]
-    if not orders:
-        return ()
-    act, (skeleton, note) = ACTS[orders[0].tool], split_note(take_verdicts_and_numbers(sentence.order))
-    parts = _Parts(skeleton, skeleton, sentence, focus, {})
-    said = parts._beside(act, None, (skeleton,))
+def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
+    """What is said without the words of a change, and was it one: 等等 改成两小时, 算了只要第一个, 不是 A13 是 A14."""
+    text = pattern("cues.said.instead").sub(" ", skeleton.text)
+    rest = pattern("cues.said.turns").sub("", text)
+    rest = rest if rest.strip(EDGES) else text
+    changes = rest != skeleton.text or pattern("cues.said.changes").search(text) is not None
+    return Skeleton(rest, skeleton.entities), changes
+
+
+def open_orders(focus: Focus) -> tuple[Intent, ...]:
+    """What was ordered and not done."""
+    return tuple(one for one in (focus.order, *focus.beside) if one and one.tool in ACTS)
+
+
+def named_among(orders: Sequence[Intent], said: Skeleton) -> tuple[Intent, ...]:
+    """Those of the open orders that are meant by their place or by their name."""
+    if places := _rows_in(said):
+        return tuple(orders[i] for i in places if -len(orders) <= i < len(orders))
+
+    def is_named(order: Intent) -> bool:
+        act = ACTS[order.tool]
+        objects = [target(act, kind, value) for kind in act.kinds for value in _named(kind, said)]
+        return any(order.arguments.items() >= one.items() for one in objects)
+
+    return tuple(filter(is_named, orders))
+
+
+def complete(
+    sentence: Sentence, rest: Skeleton, focus: Focus, *, changes: bool, adds: bool
+) -> tuple[Intent, ...]:
+    """The orders that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; ``adds``: beside
+    those that there are, A13也是."""
+    orders, (skeleton, note) = open_orders(focus), split_note(rest)
+    act = ACTS[orders[0].tool]
+    said = _Parts(skeleton, skeleton, sentence, focus, {})._beside(act, None, (skeleton,))
     found = list(objects_of(act, (skeleton,), replace(focus, named={})))
     targets = [target(act, kind, value) for kind, value in found]
-    if len(orders) > 1 and targets and pattern("cues.said.excludes").search(skeleton.text):
-        return tuple(
-            one for one in orders if not any(one.arguments.items() >= each.items() for each in targets)
-        )
-    withdrawn = pattern("cues.nothing.withdrawn").search(skeleton.text)
-    reason = note or ("" if said or targets or withdrawn else reasons_of(skeleton, ())[0])
-    said |= (
-        {act.free: reason}
-        if act.free and reason and not pattern("cues.said.changes").search(skeleton.text)
-        else {}
-    )
+    reason = note or ("" if said or targets or changes else reasons_of(skeleton, ())[0])
+    said |= {act.free: reason} if act.free and reason else {}
     if not said and not targets:
         return ()
     if len(orders) > 1 and not targets:
         return tuple(
             replace(one, arguments={**one.arguments, **said}) for one in orders if one.tool == act.tool
         )
-    return tuple(Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}])[:MOST]
+    new = [Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}]]
+    return tuple([*orders, *(one for one in new if one not in orders)] if adds and targets else new[:MOST])
