@@ -77,7 +77,9 @@ def test_what_somebody_else_says_completes_no_order() -> None:
     assert (found.offers, found.drops) == ((), False)
 
 
-@pytest.mark.parametrize("text", ["静默 A12 周末", "静默 A12 今晚", "封 203.0.113.5 这个周末", "静默 web-01 今天晚上"])
+@pytest.mark.parametrize(
+    "text", ["静默 A12 周末", "静默 A12 今晚", "封 203.0.113.5 这个周末", "静默 web-01 今天晚上"]
+)
 def test_an_end_that_cannot_be_read_is_asked(text: str) -> None:
     found = said(text, Focus())
     assert not found.offers
