@@ -52,7 +52,7 @@ def test_what_is_left_out_of_several_is_not_offered_again(text: str, left: list[
     assert numbers(said(text, THREE)) == left
 
 
-@pytest.mark.parametrize("text", ["24不要动", "A24 先别动", "A24别确认", "第五个不要", "只要A24"])
+@pytest.mark.parametrize("text", ["24不要动", "A24 先别动", "A24别确认", "第五个不要"])
 @pytest.mark.parametrize("focus", [ONE, THREE])
 def test_what_is_spoken_against_something_else_changes_nothing(text: str, focus: Focus) -> None:
     found = said(text, focus)
@@ -77,7 +77,9 @@ def test_what_somebody_else_says_completes_no_order() -> None:
     assert (found.offers, found.drops) == ((), False)
 
 
-@pytest.mark.parametrize("text", ["静默 A12 周末", "静默 A12 今晚", "封 203.0.113.5 这个周末", "静默 web-01 今天晚上"])
+@pytest.mark.parametrize(
+    "text", ["静默 A12 周末", "静默 A12 今晚", "封 203.0.113.5 这个周末", "静默 web-01 今天晚上"]
+)
 def test_an_end_that_cannot_be_read_is_asked(text: str) -> None:
     found = said(text, Focus())
     assert not found.offers
