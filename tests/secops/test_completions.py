@@ -52,7 +52,7 @@ def test_what_is_left_out_of_several_is_not_offered_again(text: str, left: list[
     assert numbers(said(text, THREE)) == left
 
 
-@pytest.mark.parametrize("text", ["24不要动", "A24 先别动", "A24别确认", "第五个不要", "只要A24"])
+@pytest.mark.parametrize("text", ["24不要动", "A24 先别动", "A24别确认", "第五个不要"])
 @pytest.mark.parametrize("focus", [ONE, THREE])
 def test_what_is_spoken_against_something_else_changes_nothing(text: str, focus: Focus) -> None:
     found = said(text, focus)

@@ -8,7 +8,7 @@ names and nothing else; all else is only shown, with its exact effect, and done 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from secops_agent import says
@@ -84,7 +84,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     described = sentence.keyword.replace(" ", "").lower() if some else ""
     reason = note or (rest_of(skeleton, verbs) if command else "")
     reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
-    parts = _Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
+    parts = Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
     found = _settle([action for verb in known for action in parts.act(verb)], sentence.asker)
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)
@@ -200,7 +200,7 @@ def _is_exact(skeleton: Skeleton, tool: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """What the arguments of the actions are read from: ``skeleton`` without the note, ``whole`` with it."""
 
     skeleton: Skeleton
@@ -217,14 +217,14 @@ class _Parts:
         if act.argument == "alerts" and found:
             found = [("alert", ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
-            said = target(act, kind, value) | self._beside(act, verb, places[:3])
+            said = target(act, kind, value) | self.beside(act, verb, places[:3])
             reason = self.reasons.get(verb, "")
             reason = _NAMED.sub("", reason) if act.free == "title" else reason
             yield Intent(act.tool, said | ({act.free: reason} if act.free and reason else {}))
 
     def _rule(self, act: Act) -> list[tuple[str, str]]:
         """端口扫描 静默: the one rule that is named so, if it is not narrowed to a host."""
-        rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
+        rules = self.sentence.lexicon.rulesnamed_in(self.sentence.keyword)
         narrowed = self.whole.first(*WANTED["asset"]) or self.sentence.narrowing
         return (
             [("rule", rules[0])] if act.tool == "silence_alerts" and len(rules) == 1 and not narrowed else []
@@ -266,7 +266,7 @@ class _Parts:
         """The verb's piece between spaces, and its clause."""
         return _part_at(self.skeleton, verb, PIECE), _part_at(self.skeleton, verb, CLAUSE)
 
-    def _beside(self, act: Act, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> dict[str, Any]:
+    def beside(self, act: Act, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> dict[str, Any]:
         """Verdict, assignee, level, length: nearest to the verb first."""
 
         def last(kind: Kind) -> Any:
@@ -344,11 +344,11 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
     """What the verb is done to: named in the first of these places that names one, else referred to; nothing else."""
     for said in places:
         for kind in act.kinds:
-            if found := _named(kind, said):
+            if found := named_in(kind, said):
                 yield from ((kind, value) for value in found)
                 return
     last, reference = places[-1], None
-    if rows := _rows_in(last):
+    if rows := rows_in(last):
         kind, values = focus.rows(rows)
     else:
         reference = last.first(Kind.REF)
@@ -365,7 +365,7 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
         yield from ((kind, value) for value in values)
 
 
-def _rows_in(said: Skeleton) -> tuple[int, ...]:
+def rows_in(said: Skeleton) -> tuple[int, ...]:
     """Places in the last list: 第二条, 前三条, the first one."""
     if row := said.first(Kind.ROW):
         return tuple(row.value)
@@ -375,7 +375,7 @@ def _rows_in(said: Skeleton) -> tuple[int, ...]:
     return (_ORDINALS[str(found.lastgroup)],) if found else ()
 
 
-def _named(kind: str, said: Skeleton) -> list[str]:
+def named_in(kind: str, said: Skeleton) -> list[str]:
     if kind == "alert":
         return [str(number) for number in numbers_of(said)]
     found = said.found(*WANTED[kind])
@@ -426,52 +426,3 @@ def missing_in(actions: Sequence[Intent]) -> str:
         if act.tool == "send_message" and not action.arguments.get("text"):
             return "text"
     return ""
-
-
-def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
-    """What is said without the words of a change, and was it one: 等等 改成两小时, 算了只要第一个, 不是 A13 是 A14."""
-    text = pattern("cues.said.instead").sub(" ", skeleton.text)
-    rest = pattern("cues.said.turns").sub("", text)
-    rest = rest if rest.strip(EDGES) else text
-    changes = rest != skeleton.text or pattern("cues.said.changes").search(text) is not None
-    return Skeleton(rest, skeleton.entities), changes
-
-
-def open_orders(focus: Focus) -> tuple[Intent, ...]:
-    """What was ordered and not done."""
-    return tuple(one for one in (focus.order, *focus.beside) if one and one.tool in ACTS)
-
-
-def named_among(orders: Sequence[Intent], said: Skeleton) -> tuple[Intent, ...]:
-    """Those of the open orders that are meant by their place or by their name."""
-    if places := _rows_in(said):
-        return tuple(orders[i] for i in places if -len(orders) <= i < len(orders))
-
-    def is_named(order: Intent) -> bool:
-        act = ACTS[order.tool]
-        objects = [target(act, kind, value) for kind in act.kinds for value in _named(kind, said)]
-        return any(order.arguments.items() >= one.items() for one in objects)
-
-    return tuple(filter(is_named, orders))
-
-
-def complete(
-    sentence: Sentence, rest: Skeleton, focus: Focus, *, changes: bool, adds: bool
-) -> tuple[Intent, ...]:
-    """The orders that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; ``adds``: beside
-    those that there are, A13也是."""
-    orders, (skeleton, note) = open_orders(focus), split_note(rest)
-    act = ACTS[orders[0].tool]
-    said = _Parts(skeleton, skeleton, sentence, focus, {})._beside(act, None, (skeleton,))
-    found = list(objects_of(act, (skeleton,), replace(focus, named={})))
-    targets = [target(act, kind, value) for kind, value in found]
-    reason = note or ("" if said or targets or changes else reasons_of(skeleton, ())[0])
-    said |= {act.free: reason} if act.free and reason else {}
-    if not said and not targets:
-        return ()
-    if len(orders) > 1 and not targets:
-        return tuple(
-            replace(one, arguments={**one.arguments, **said}) for one in orders if one.tool == act.tool
-        )
-    new = [Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}]]
-    return tuple([*orders, *(one for one in new if one not in orders)] if adds and targets else new[:MOST])

@@ -11,6 +11,7 @@ from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
@@ -18,13 +19,9 @@ from secops_agent.llm.understanding.offers import (
     LENGTHS,
     MOST_ALERTS,
     Ordered,
-    complete,
     missing_in,
-    named_among,
-    open_orders,
     read_order,
     target,
-    without_turns,
 )
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -131,9 +128,10 @@ class OrderHearing(Hearing):
         against = find_doubt(rest, verbs_in(rest))
         new = read_order(sentence, NOTHING)
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
-        only = pattern("cues.said.only").search(rest.text) is not None
+        meant = named_among(open_orders(self.focus), rest)
+        only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
         if same and (only or against in _LEAVES):
-            return self._left_out(rest, only=only)
+            return self._left_out(rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
             return None
         if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
@@ -149,16 +147,16 @@ class OrderHearing(Hearing):
         if actions:
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not missing_in([order]))
-        return self.dropped() if changes and not NAMES.search(rest.text) else None
+        given_up = changes and (against in _LEAVES or not NAMES.search(rest.text))
+        return self.dropped() if given_up else None
 
-    def _left_out(self, rest: Skeleton, *, only: bool) -> Understanding:
+    def _left_out(self, rest: Skeleton, own: tuple[Intent, ...], *, only: bool) -> Understanding:
         """A282别关, of several; 先不封了, the whole order; 294不要动, which is none of them, changes nothing."""
         orders = open_orders(self.focus)
-        own = named_among(orders, rest)
         left = own if only else tuple(one for one in orders if one not in own)
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)
-        if not own and (only or rest.first(*OWN, Kind.ROW, Kind.NUMBER)):
+        if not own and rest.first(*OWN, Kind.ROW, Kind.NUMBER):
             return Understanding(hint=hint("withdrawn"), order=orders[0], waits=orders[1:])
         return self.dropped()
 
@@ -188,6 +186,13 @@ class OrderHearing(Hearing):
             return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
         if ordered.missing == "object":
             return self._within(sentence, first) or self._which(sentence, first)
+        on_duty = (
+            pattern("cues.on_duty").search(sentence.order.text) if ordered.missing == "assignee" else None
+        )
+        if on_duty and (
+            asked := questions.ask("who_is_on_call", self.heard(sentence.order.expand(on_duty[0])))
+        ):
+            return Understanding(asked, order=first, each="one")
         act = ACTS[first.tool]
         values = [str(one.arguments[act.argument]) for one in ordered.actions if one.tool == first.tool]
         what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
@@ -369,6 +374,11 @@ class OrderHearing(Hearing):
             or self._asks_beside(sentence, ordered)
         ):
             return None
+        return self._why(sentence, ordered)
+
+    def _why(self, sentence: Sentence, ordered: Ordered) -> Understanding:
+        """Why nothing is done; with how the thing stands of which something was reported, or the line of what may be meant."""
+        doubt = ordered.doubt
         meant = doubt in _MAY_MEAN or pattern("cues.said.asked_of_me").search(sentence.plain)
         if not meant and doubt in _TELLS and (state := self._state(sentence, ordered)):
             return Understanding(intent=state, hint=hint(doubt))
