@@ -1,6 +1,7 @@
 """Alerts: list, detail, statistics."""
 
-from typing import Any, ClassVar, Final
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -10,25 +11,21 @@ from rest_framework.response import Response
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import (
-    Flag,
+    ConditionsQuery,
     Form,
-    Moment,
     PageQuery,
     Text,
     View,
-    choices,
     order,
-    row_id,
-    shaped,
-    word,
+    values_of,
 )
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Output, Ref, flat, texts
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.clocks import CLOCKS
+from secops_agent.services.alerts.filters import ALERTS, CURSOR_ORDERS, AlertFilter
 from secops_agent.services.alerts.statistics import Statistics
-from secops_agent.services.alerts.triage import GROUPINGS, ORDERS, AlertFilter
+from secops_agent.services.alerts.triage import GROUPINGS
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
 from secops_agent.services.intelligence.matching import ListedView
 
@@ -41,59 +38,21 @@ EXAMPLE = {
 }  # fmt: skip
 
 
-_TECHNIQUE: Final = r"^(?:[Tt][0-9]{4}(?:\.[0-9]{3})?)?$"
-_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_NETWORK: Final = rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:[89]|[12][0-9]|3[0-2]))?)?$"
-
-
-class AlertFilterQuery(Form):
+class AlertFilterQuery(ConditionsQuery):
     """Which alerts: the filters of the list and of the statistics."""
 
-    severity = choices(Severity.choices, "级别；可重复，或用逗号分隔。")
-    status = choices(AlertStatus.choices, "状态；可重复，或用逗号分隔。")
-    verdict = choices(Verdict.choices, "结论；可重复，或用逗号分隔。")
-    source = word("来源，完整匹配，例如 wazuh。")  # type: ignore[assignment]  # a declared field, not the base class's attribute
-    asset = word("资产的名称、IP、域名或编号；不存在时返回 404。")
-    technique = shaped(_TECHNIQUE, "ATT&CK 技术编号，含子技术，例如 T1110。")
-    address = shaped(
-        _NETWORK, "IPv4 地址或网段（最宽 /8）：告警的可观察对象或涉及的资产在里面，例如 10.0.0.0/24。"
-    )
-    assignee_id = row_id("处理人的编号。")
-    unassigned = Flag(default=False, help_text="只看没有处理人的。")
-    overdue = Flag(default=False, help_text="只看超过处理时限的。")
-    at_risk = Flag(default=False, help_text="只看快超过处理时限的：还剩八分之一，没有超过。")
-    listed = Flag(default=False, help_text="只看命中情报清单的。")
-    time_of = serializers.ChoiceField(
-        choices=list(CLOCKS.items()),
-        default="seen",
-        help_text="since 和 until 指什么时间：最近发生、首次发生、关闭。",
-    )
-    since = Moment(default=None, allow_null=True, help_text="时间不早于。")
-    until = Moment(default=None, allow_null=True, help_text="时间早于。")
-    keyword = word(
-        "标题、规则、来源、说明（前 2000 字）中的任意一段文字，或一个完整的指标（IP、域名、哈希）。"
-        "说明、账号和邮箱只有「分析」角色或审计员搜得到。"
-    )
+    listing = ALERTS
 
 
 class AlertQuery(AlertFilterQuery, PageQuery):
     """Filters of the list."""
 
-    ordering = order(ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
+    ordering = order(CURSOR_ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
 
 
 def _filter(asked: dict[str, Any], request: Request) -> AlertFilter:
     """From checked parameters, for this caller."""
-    names = {
-        "severity": "severities",
-        "status": "statuses",
-        "verdict": "verdicts",
-        "time_of": "clock",
-        "ordering": "order",
-    }
-    given: dict[str, Any] = {names.get(name, name): value for name, value in asked.items()}
-    several: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-    return AlertFilter(**given | several, private=access.reads_private(request))
+    return AlertFilter(**values_of(ALERTS, asked), private=access.reads_private(request))
 
 
 class AlertOut(Output):
@@ -219,7 +178,11 @@ class AlertListView(View):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
-        return self.page(triage.search(_filter(self.read_query(AlertQuery), request)), AlertOut)
+        asked = self.read_query(AlertQuery)
+        wanted = replace(
+            _filter(asked, request), order=asked["ordering"], limit=asked["limit"], cursor=asked["cursor"]
+        )
+        return self.page(triage.search(wanted), AlertOut)
 
 
 class AlertView(View):

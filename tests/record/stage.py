@@ -53,6 +53,7 @@ def tidy(text: str) -> str:
     from secops_agent.models import Proposal
 
     text = re.sub(r'(name="csrfmiddlewaretoken" value=")[^"]+', r"\1…", text)
+    text = re.sub(r'("X-CSRFToken": ")[^"]+', r"\1…", text)
     text = re.sub(r'(nonce=")[^"]+', r"\1…", text)
     text = re.sub(r"bf_[A-Za-z0-9_-]{20,}", "bf_…", text)
     text = re.sub(r"bifang-tests-\w+", "bifang-tests-…", text)

@@ -24,9 +24,9 @@ LISTS = {
     "alerts since": lambda pk: triage.search(
         AlertFilter(severities=("critical", "high"), since=later(hours=-24))
     ),
-    "alerts of an asset": lambda pk: triage.search(AlertFilter(asset_id=pk)),
-    "alerts of a source": lambda pk: triage.search(AlertFilter(source="suricata")),
-    "alerts of a person": lambda pk: triage.search(AlertFilter(assignee_id=1)),
+    "alerts of an asset": lambda pk: triage.search(AlertFilter(assets=(pk,))),
+    "alerts of a source": lambda pk: triage.search(AlertFilter(sources=("suricata",))),
+    "alerts of a person": lambda pk: triage.search(AlertFilter(assignees=(1,))),
     "alert statistics": lambda pk: triage.statistics(
         AlertFilter(since=later(hours=-24, minutes=-7)), "asset"
     ),
@@ -35,7 +35,7 @@ LISTS = {
     "components": lambda pk: inventory.components(pk),
     "findings": lambda pk: findings.search(FindingFilter()),
     "findings by severity": lambda pk: findings.search(FindingFilter(severities=("critical",))),
-    "findings of an asset": lambda pk: findings.search(FindingFilter(asset_id=pk)),
+    "findings of an asset": lambda pk: findings.search(FindingFilter(assets=(pk,))),
     "vulnerabilities": lambda pk: catalogue.search(VulnerabilityFilter()),
     "exploited vulnerabilities": lambda pk: catalogue.search(VulnerabilityFilter(kev_only=True)),
     "affected assets": lambda pk: catalogue.affected_assets("CVE-2021-44228"),
