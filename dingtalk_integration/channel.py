@@ -17,7 +17,7 @@ from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.openapi.media import MAX_FILE
 from dingtalk_integration.openapi.replies import RobotMessage, file_message, markdown_message
-from dingtalk_integration.purposes import purpose_of, spending
+from dingtalk_integration.quotas.purposes import purpose_of, spending
 
 log = logging.getLogger(__name__)
 WEBHOOK_MARGIN_MS = 60_000  # a webhook about to expire is not worth the attempt

@@ -25,7 +25,7 @@ from secops_agent.agent.turn.offering import Switch
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import Offer
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Risk

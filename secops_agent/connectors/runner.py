@@ -12,7 +12,7 @@ from bifang.core.outbound.backoff import Backoff
 from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors import registry
 from secops_agent.connectors.base import Connector
-from secops_agent.models.action import ActionState
+from secops_agent.models.automation.action import ActionState
 from secops_agent.services.decisions import actions, approvals
 from secops_agent.services.decisions.actions import ActionResult, Order
 

@@ -2,7 +2,7 @@ import bifang.core.secrets.sealed
 import datetime
 import django.core.validators
 import django.db.models.deletion
-import secops_agent.models.notification
+import secops_agent.models.alerting.notification
 from django.conf import settings
 from django.db import OperationalError, migrations, models, transaction
 
@@ -544,7 +544,7 @@ class Migration(migrations.Migration):
                 ('step', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='升级步骤')),
                 ('kind', models.CharField(choices=[('group', '群'), ('person', '个人'), ('on_call', '值班人'), ('webhook', '自定义机器人')], max_length=8, verbose_name='种类')),
                 ('conversation_id', models.CharField(blank=True, default='', max_length=200, verbose_name='群')),
-                ('uid', models.CharField(default=secops_agent.models.notification._fresh_uid, editable=False, max_length=32, unique=True)),
+                ('uid', models.CharField(default=secops_agent.models.alerting.notification._fresh_uid, editable=False, max_length=32, unique=True)),
                 ('url', bifang.core.secrets.sealed.SealedField(blank=True, null=True, verbose_name='机器人地址')),
                 ('secret', bifang.core.secrets.sealed.SealedField(blank=True, null=True, verbose_name='加签密钥')),
                 ('last_error', models.TextField(blank=True, default='', verbose_name='最近错误')),

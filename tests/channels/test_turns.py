@@ -13,7 +13,7 @@ from bifang.channels.queues.claims import Remit
 from bifang.channels.queues.inbox import MAX_ATTEMPTS
 from bifang.channels.workers import processes
 from bifang.core.database.rows import NewRow
-from secops_agent.models.conversation import ConversationMessage
+from secops_agent.models.automation.conversation import ConversationMessage
 from tests.channels.boxes import claim, finish, incoming, store, texts_of
 from tests.databases import Database
 

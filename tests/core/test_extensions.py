@@ -21,7 +21,7 @@ from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.connectors import registry as connectors
 from secops_agent.connectors.base import unfit as unfit_connector
 from secops_agent.importers import registry as importers
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools import registry as tools
 from secops_agent.tools.arguments import Arguments

@@ -17,10 +17,10 @@ from bifang.channels.workers import processes
 from bifang.channels.workers.worker import WorkerLoop
 from bifang.core.configuration import configs
 from bifang.core.configuration.config_cache import ConfigCache
-from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_limiter, card_service
 from dingtalk_integration.channel import DingTalkChannel
+from dingtalk_integration.quotas.api_usage import CallCounter
 from secops_agent.agent.acting import clicks
 from secops_agent.services.decisions.settled_cards import outdated
 from tests.deadline import wait_until

@@ -19,7 +19,7 @@ from secops_agent.agent.acting.buttons import Pressed
 from secops_agent.agent.acting.clicks import Clicked
 from secops_agent.models import Action
 from secops_agent.services.decisions.requests import Decision
-from secops_agent.services.notifications.notices import AlertNotice
+from secops_agent.services.notifications.delivery.notices import AlertNotice
 from tests.channels.boxes import finish
 from tests.secops.decisions_aid import company, propose, robot, show_card, some_alert, the
 

@@ -25,8 +25,8 @@ from secops_agent.models import NotificationTarget, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.decisions.requests import Origin
-from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.choices import choices
+from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people.messages import speaker_for, tell
 from secops_agent.services.people.staff import Person

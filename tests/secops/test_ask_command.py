@@ -11,7 +11,7 @@ from django.db import connection, connections
 
 from bifang.core.configuration.sections import apply_sections
 from secops_agent.models import Alert
-from secops_agent.models.proposal import Proposal
+from secops_agent.models.automation.proposal import Proposal
 from tests.fake_dashscope import Calls, FakeDashScope, Say
 from tests.secops.demo_aid import demo
 

@@ -24,7 +24,7 @@ from secops_agent.models import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import NoArguments
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.status import service_status
+from secops_agent.tools.operations.status import service_status
 from tests.admin_pages import serve_plain_static, tried
 from tests.fake_dashscope import Fail, Say
 from tests.fake_openai import FakeOpenAI

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from secops_agent.models import Alert, Asset, Staff
-from secops_agent.services.alerts import statistics as counting
+from secops_agent.services.alerts.queries import statistics as counting
 from secops_agent.services.records import Indicator
 from secops_agent.tools.base import ToolResult
 from tests.secops.demo_aid import use

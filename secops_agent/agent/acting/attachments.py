@@ -28,8 +28,8 @@ from secops_agent.models import Asset, ChatFile, FileQuestion, ImportJob, JobSta
 from secops_agent.services.decisions.proposals import IMPORT, Proposals
 from secops_agent.services.intake import jobs
 from secops_agent.services.people.staff import Person
-from secops_agent.tools import skill_files
-from secops_agent.tools.files import DEFINITION, GONE
+from secops_agent.tools.operations import skill_files
+from secops_agent.tools.operations.files import DEFINITION, GONE
 from secops_agent.uploads.arrivals import Arrival, ArrivedFile
 from secops_agent.uploads.body import LARGEST
 from secops_agent.uploads.choices import ASSET_TYPES, Choices

@@ -27,13 +27,13 @@ from secops_agent.agent.conversation.records import brief, door_of
 from secops_agent.agent.llms.placeholders import mask
 from secops_agent.agent.turn.outcome import OfferShown, TurnOutcome
 from secops_agent.agent.turn.toolbox import refusal
+from secops_agent.llm.offline.expressions.normalization import normalize
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.normalization import normalize
 from secops_agent.llm.types import Heard, Offer
 from secops_agent.llm.understanding.offers import MOST, MOST_ALERTS, missing_in, target
 from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.models import Proposal
-from secops_agent.models.proposal import Risk
+from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.decisions import approvals, pending
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.decisions.proposals import Proposals, new_code

@@ -9,7 +9,7 @@ from bifang.core.database import db
 from secops_agent.agent.acting.controls import UNTOLD
 from secops_agent.agent.conversation.records import brief, door_of
 from secops_agent.agent.llms.placeholders import mask
-from secops_agent.llm.offline.normalization import normalize
+from secops_agent.llm.offline.expressions.normalization import normalize
 from secops_agent.services.alerts import orders
 from secops_agent.services.alerts.orders import WORDS, AlertOrder, Orderer, Verb
 from secops_agent.services.people.staff import Person

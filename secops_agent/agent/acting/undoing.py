@@ -12,7 +12,7 @@ from secops_agent import says
 from secops_agent.agent.acting.orders import is_bare_undo
 from secops_agent.agent.conversation.records import brief
 from secops_agent.models import Proposal, TriageBatch
-from secops_agent.models.proposal import ProposalState
+from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.alerts.batches import UNDO_FOR
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person

@@ -27,7 +27,7 @@ from secops_agent.agent.turn.toolbox import build_reading_toolbox
 from secops_agent.connectors.mcp.caller import McpCaller
 from secops_agent.llm.types import LLM, Message, ToolCall, ToolSpec
 from secops_agent.models import Alert, Role, SecondLook
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.audit.trail import entry
 from secops_agent.services.investigations import looks
 from secops_agent.services.investigations.evidence_items import EvidenceItem, ForeignAnswer, evidence_of, told

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
+from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
-from secops_agent.llm.offline.skeletons import Kind
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers

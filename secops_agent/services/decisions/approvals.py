@@ -13,8 +13,8 @@ from bifang.channels.text.visible import visible
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
 from secops_agent.models import Action, Role, Staff
-from secops_agent.models.audit import AuditKind
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import actions, direct_requests, notices, undo

@@ -11,7 +11,7 @@ from bifang.channels.text.markup import literal
 from bifang.core.database.rows import insert_many
 from bifang.core.errors import ConfigError
 from secops_agent.models import Role, Staff
-from secops_agent.models.proposal import Proposal, Risk
+from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.chats import platforms
 from secops_agent.services.decisions.carriers import PETITION

@@ -8,7 +8,7 @@ from bifang.channels.queues import outbox
 from bifang.channels.queues.targets import unpack_target
 from bifang.core.errors import BifangError
 from bifang.core.secrets.sealed import place_of
-from secops_agent.models.proposal import Proposal
+from secops_agent.models.automation.proposal import Proposal
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.applications import reached_by
 

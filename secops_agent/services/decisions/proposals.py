@@ -20,8 +20,8 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.models import Role, Staff
-from secops_agent.models.audit import AuditKind
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.decisions import carriers, targets

@@ -18,7 +18,8 @@ from bifang.core.database.rows import insert_many
 from bifang.core.processes import process_name
 from secops_agent.models import Uncompared
 from secops_agent.services.actors import Actor
-from secops_agent.services.vulnerabilities import matching, statements
+from secops_agent.services.vulnerabilities.comparison import matching
+from secops_agent.services.vulnerabilities.openvex import statements
 
 log = logging.getLogger(__name__)
 JOB: Final = f"{__name__}.compare_left"

@@ -14,8 +14,8 @@ from bifang.core.secrets.redaction import remember_secret
 from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models import NotificationRule, NotificationTarget, TargetKind
 from secops_agent.services.actors import Actor
-from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.conditions import TargetEntry
+from secops_agent.services.notifications.delivery import administrators
 
 # What somebody may do about robots: nothing, write addresses and secrets themselves, also refer to secrets elsewhere.
 Grant = Literal["none", "literal", "all"]

@@ -25,10 +25,10 @@ from secops_agent.models import (
     TargetKind,
 )
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.alerts.clocks import within
+from secops_agent.services.alerts.queries.clocks import within
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery.wording import MARKS
 from secops_agent.services.notifications.targets import Unreachable, resolve
-from secops_agent.services.notifications.wording import MARKS
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.people.messages import config_of
 from secops_agent.services.sla import is_overdue, overdue

@@ -8,11 +8,11 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff
-from secops_agent.services.alerts import filters
-from secops_agent.services.alerts.filters import ALERTS, NOBODY, AlertFilter, matching, named_by
-from secops_agent.services.alerts.grouping import RULE
-from secops_agent.services.alerts.search import COMMON, narrowed
-from secops_agent.services.alerts.words import about
+from secops_agent.services.alerts.queries import filters
+from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, AlertFilter, matching, named_by
+from secops_agent.services.alerts.queries.grouping import RULE
+from secops_agent.services.alerts.queries.search import COMMON, narrowed
+from secops_agent.services.alerts.queries.words import about
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import Total, counts_of
 from secops_agent.services.sla import RiskClock

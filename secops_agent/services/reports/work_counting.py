@@ -21,7 +21,7 @@ from secops_agent.models import (
     Silence,
 )
 from secops_agent.models.choices import FindingState, Importance
-from secops_agent.services.alerts import clocks
+from secops_agent.services.alerts.queries import clocks
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import Shift, shifts_of, within
 from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, public_name

@@ -18,7 +18,7 @@ from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.models import Runbook
-from secops_agent.models.staff import RANK, Role
+from secops_agent.models.people.staff import RANK, Role
 
 _TOOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 

@@ -20,7 +20,8 @@ from secops_agent.services import links
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.privacy import NEEDS_ROLE, login_may_read
 from secops_agent.services.vulnerabilities import findings as findings_service
-from secops_agent.services.vulnerabilities import resolutions, statements
+from secops_agent.services.vulnerabilities import resolutions
+from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
 from secops_agent.services.vulnerabilities.states import SETTLED
 from secops_agent.web import listing

@@ -16,7 +16,7 @@ from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.agent.acting.urgency import is_urgent
 from secops_agent.models import LineKind, Role, WebLine
-from secops_agent.models.staff import allows
+from secops_agent.models.people.staff import allows
 from secops_agent.services.chats import platforms
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.people.staff import administrators

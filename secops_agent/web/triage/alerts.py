@@ -13,7 +13,7 @@ from bifang.channels.text.visible import visible
 from secops_agent.models import Alert, SavedView, Staff
 from secops_agent.models.choices import Verdict
 from secops_agent.services.alerts import batches
-from secops_agent.services.alerts.filters import ALERTS
+from secops_agent.services.alerts.queries.filters import ALERTS
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import REACH, Facets
 from secops_agent.services.pages import Total

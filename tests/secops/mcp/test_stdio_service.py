@@ -16,7 +16,7 @@ from bifang.core.configuration.sections import apply_sections
 from bifang.core.database import db
 from bifang.core.errors import ConfigError, InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.admin.mcp import address
+from secops_agent.admin.automation.mcp import address
 from secops_agent.models import Action, McpCatalogue
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.approvals import decide

@@ -14,7 +14,8 @@ from secops_agent.agent.turn.toolbox import execute, plan
 from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, NotificationTarget
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import announcing, silences
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery import announcing
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 from tests.secops.on_call.rota_aid import rota
 

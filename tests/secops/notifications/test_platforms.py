@@ -13,8 +13,8 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule, NotificationTarget, Staff
 from secops_agent.services.chats import find_chat, name_of
-from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.choices import choices
+from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.people.messages import speaker_for, tell
 from secops_agent.web_chat.lines import robot_for
 from tests.secops.inventory_aid import alert, store

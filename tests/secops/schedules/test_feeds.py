@@ -27,7 +27,7 @@ from secops_agent.tasks import downloads, runner
 from secops_agent.tasks.feeds import FEEDS
 from secops_agent.tools.base import NoArguments
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.status import service_status
+from secops_agent.tools.operations.status import service_status
 from tests.secops.inventory_aid import host, store
 
 pytestmark = pytest.mark.usefixtures("database")

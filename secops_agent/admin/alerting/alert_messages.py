@@ -1,0 +1,115 @@
+"""告警消息: what was told of alerts, what was held back and why, what could not be delivered."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from bifang.core.admin.panels import CARDS, Panel
+from secops_agent.models import AlertMessage, MessageState, NotificationTarget
+from secops_agent.services import links
+from secops_agent.services.notifications.targets import describe, place_of
+
+TONES = {
+    MessageState.WAITING: "info", MessageState.SHOWN: "ok", MessageState.HELD: "warn", MessageState.UNDELIVERABLE: "bad",
+    MessageState.UNKNOWN: "warn", MessageState.ENDED: "idle",
+}  # fmt: skip
+SHOWN = 20
+MOST_COUNTED = 100
+
+
+def message_badge(state: str) -> SafeString:
+    """Where a message stands, coloured."""
+    return badge(str(MessageState(state).label), TONES[MessageState(state)])
+
+
+def reaching_cards(request: HttpRequest) -> list[Panel]:
+    """Targets of enabled rules that nobody can be told at."""
+    if not request.user.has_perm("secops_agent.view_notificationrule"):
+        return []
+    rows = (
+        NotificationTarget.objects.filter(rule__enabled=True).exclude(last_error="").order_by("last_error_at")
+    )
+    troubled = list(rows.select_related("config", "staff", "schedule")[:MOST_COUNTED])
+    note = (
+        f"{place_of(troubled[0])}：{troubled[0].last_error}"[:160] if troubled else "通知规则的目标都能送达"
+    )
+    page = reverse("admin:secops_agent_notificationrule_changelist")
+    tone = "bad" if troubled else "ok"
+    return [Panel("送不到的目标", f"{len(troubled)}", note, tone, "notifications_off", page)]
+
+
+CARDS.add(reaching_cards, place=25)
+
+
+@admin.register(AlertMessage)
+class AlertMessageScreen(RecordScreen):
+    """The system writes these; people see where each message stands."""
+
+    list_display = ("opened", "kind", "state_badge", "rule", "place", "alert_count", "sent", "reason")
+    list_filter = ("state", "kind", "target__rule", "opened_at")
+    list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule", "staff")
+    search_fields = ("=alerts__id", "reason")
+    search_help_text = "按告警编号（不带 A）或原因搜索"
+    fields = ("kind", "state_badge", "reason", "rule", "place", "alert_lines", "opened", "due", "sent")
+    list_before_template = "admin/channels/states.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With one click to each state."""
+        chosen = request.GET.get("state__exact", "")
+        pills = [("", "全部"), *MessageState.choices]
+        context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AlertMessage]:
+        """With the number of alerts."""
+        found: QuerySet[AlertMessage] = super().get_queryset(request)
+        return found.annotate(alert_number=Count("items"))
+
+    @admin.display(description="开始", ordering="id")
+    def opened(self, row: AlertMessage) -> SafeString | str:
+        """When there was something to tell."""
+        return moment(row.opened_at)
+
+    @admin.display(description="最早发送")
+    def due(self, row: AlertMessage) -> SafeString | str:
+        """Not before."""
+        return moment(row.due_at)
+
+    @admin.display(description="最近发送", ordering="sent_at")
+    def sent(self, row: AlertMessage) -> SafeString | str:
+        """The last message about it."""
+        return moment(row.sent_at)
+
+    @admin.display(description="状态", ordering="state")
+    def state_badge(self, row: AlertMessage) -> SafeString:
+        """Coloured."""
+        return message_badge(row.state)
+
+    @admin.display(description="规则")
+    def rule(self, row: AlertMessage) -> SafeString:
+        """The first rule that wanted it."""
+        address = reverse("admin:secops_agent_notificationrule_change", args=[row.target.rule_id])
+        return format_html('<a class="bf-link" href="{}">{}</a>', address, row.target.rule)
+
+    @admin.display(description="发给谁")
+    def place(self, row: AlertMessage) -> str:
+        """The target, or the one of several that is meant."""
+        return f"个人 {row.staff}" if row.staff else describe(row.target)
+
+    @admin.display(description="告警数", ordering="alert_number")
+    def alert_count(self, row: Any) -> int:
+        """How many alerts it tells of."""
+        return int(row.alert_number)
+
+    @admin.display(description="告警")
+    def alert_lines(self, row: AlertMessage) -> SafeString | str:
+        """Linked."""
+        rows = row.alerts.order_by("pk")[:SHOWN].values_list("pk", "title")
+        links = ((links.alert(pk), pk, title) for pk, title in rows)
+        return format_html_join("", '<div><a class="bf-link" href="{}">A{} {}</a></div>', links) or NOTHING

@@ -1,0 +1,111 @@
+"""模型用量 and 模型价格: what was spent, and what it is reckoned by."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Greatest, StrIndex, Substr
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago
+from bifang.core.admin.panels import CARDS, Panel
+from secops_agent.models import Action, ActionState, ModelPrice, Staff, TurnUsage
+from secops_agent.services.operations.usage import MICRO, spending, spent_today, unpriced_models
+
+
+@admin.register(TurnUsage)
+class UsageScreen(RecordScreen):
+    """One line a turn that asked a model."""
+
+    purpose = "每问模型一次记一行：谁问的、用了多少、花了多少。费用按问的时候的价格算，以后改价格不影响它。"
+    when_empty = "还没有问过模型。添加通义千问或自建模型的配置并在聊天配置里选用以后，每次提问都记在这里；离线模式不花钱，也不记。"
+    way = ("secops_agent.modelprice", "模型价格")
+    list_before_template = "admin/secops_agent/usage.html"
+    list_display = ("when", "model", "asker", "tokens", "yuan")
+    list_display_links = ("when",)
+    list_filter = ("model", "day")
+    search_fields = ("=person", "=inbox_id")
+    search_help_text = "按提问人（企业:员工 ID）或消息编号搜索（完整匹配）"
+    date_hierarchy = None
+    fields = (
+        "id", "at", "model", "asker", "input_tokens", "output_tokens", "cached_tokens", "yuan", "config_id",
+        "ai_config_id", "inbox_id",
+    )  # fmt: skip
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With what it adds up to."""
+        return super().changelist_view(request, {"bf_spending": spending()} | (extra_context or {}))
+
+    @admin.display(description="时间", ordering="id")
+    def when(self, row: TurnUsage) -> SafeString | str:
+        """How long ago the turn ended."""
+        return ago(row.at)
+
+    @admin.display(description="提问人", ordering="person")
+    def asker(self, row: Any) -> str:
+        """By name, where the person is known."""
+        return row.name or row.person or NOTHING
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TurnUsage]:
+        """With the names of those who asked: ``person`` is corporation:staff id."""
+        colon = StrIndex("person", Value(":"))
+        told = (
+            super()
+            .get_queryset(request)
+            .annotate(corp=Substr("person", 1, Greatest(colon - 1, 0)), staff_id=Substr("person", colon + 1))
+        )
+        of = Staff.objects.filter(Q(corp_id="") | Q(corp_id=OuterRef("corp")), staff_id=OuterRef("staff_id"))
+        found: QuerySet[TurnUsage] = told.annotate(name=Subquery(of.order_by("-corp_id").values("name")[:1]))
+        return found
+
+    @admin.display(description="Token（输入 / 输出）", ordering="input_tokens")
+    def tokens(self, row: TurnUsage) -> str:
+        """In and out; how much of what went in was cached."""
+        cached = f"，缓存 {row.cached_tokens:,}" if row.cached_tokens else ""
+        return f"{row.input_tokens:,} / {row.output_tokens:,}{cached}"
+
+    @admin.display(description="费用（元）", ordering="cost")
+    def yuan(self, row: TurnUsage) -> str:
+        """What it cost; a dash for a model without a price."""
+        return NOTHING if row.cost is None else f"{row.cost / MICRO:.4f}"
+
+
+@admin.register(ModelPrice)
+class PriceScreen(Screen):
+    """Editable: prices change. Past turns keep their cost."""
+
+    purpose = "模型每百万 token 多少元，用来算费用和每天的预算。按模型名的开头找，最长的优先：qwen-plus-latest 用 qwen-plus 的价格。"
+    when_empty = "没有价格，就不知道花了多少，也不会因预算停下。照服务商的价目表填，例如 qwen-plus：输入 0.8、输出 2、缓存 0.16。"
+    way = ("secops_agent.turnusage", "模型用量")
+    list_before_template = "admin/secops_agent/prices.html"
+    list_display = ("prefix", "input_price", "output_price", "cached_price")
+    search_fields = ("prefix",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the models that were asked and have none."""
+        told = {"bf_unpriced": unpriced_models(), "bf_may_add": self.has_add_permission(request)}
+        return super().changelist_view(request, told | (extra_context or {}))
+
+
+def decision_cards(request: HttpRequest) -> list[Panel]:
+    """What nobody knows the result of, and what today cost."""
+    pages = {name: reverse(f"admin:secops_agent_{name}_changelist") for name in ("action", "turnusage")}
+    cards = []
+    if request.user.has_perm("secops_agent.view_action"):
+        unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
+        page, tone = f"{pages['action']}?state__exact=unknown", "bad" if unknown else "ok"
+        cards.append(Panel("结果未知的动作", f"{unknown}", "需要人工核实", tone, "help", page))
+    if request.user.has_perm("secops_agent.view_turnusage"):
+        cards.append(_spent(pages["turnusage"]))
+    return cards
+
+
+def _spent(page: str) -> Panel:
+    spent = spent_today()
+    note = f"{spent.turns} 次，{spent.tokens} token"
+    return Panel("今日模型费用", f"{spent.cost / MICRO:.2f} 元", note, "idle", "payments", page)
+
+
+CARDS.add(decision_cards, place=30)

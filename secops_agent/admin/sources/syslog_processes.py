@@ -1,0 +1,120 @@
+"""Syslog 拒收 and Syslog 接收进程: what could not be read, who listens, and the card of 工作台."""
+
+import base64
+import binascii
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, preformatted, shortened
+from bifang.core.admin.panels import CARDS, Panel
+from secops_agent.models import SyslogListener, SyslogRejection
+from secops_agent.syslog import standing
+
+
+@admin.register(SyslogRejection)
+class SyslogRejectionScreen(RecordScreen):
+    """The bytes as they came, so that the sender can be mended."""
+
+    purpose = "读不懂的行：编码不对、格式不对、内容损坏。每个来源保留最近 200 条，每条的前 8 KiB。"
+    when_empty = "没有被拒收的行。"
+    way = ("secops_agent.syslogsource", "Syslog 来源")
+    list_display = ("at_time", "source", "peer", "reason", "size", "beginning")
+    list_filter = ("source",)
+    list_select_related = ("source",)
+    search_fields = ("=peer", "reason")
+    fields = ("source", "peer", "at_time", "reason", "size", "as_text", "data")
+
+    @admin.display(description="收到时间", ordering="at")
+    def at_time(self, row: SyslogRejection) -> SafeString | str:
+        """When."""
+        return moment(row.at)
+
+    @admin.display(description="开头")
+    def beginning(self, row: SyslogRejection) -> SafeString | str:
+        """What can be read of it."""
+        return shortened(_shown(row.data)[:200], 60)
+
+    @admin.display(description="内容")
+    def as_text(self, row: SyslogRejection) -> SafeString | str:
+        r"""ASCII as it is, every other byte as \xNN: nothing invisible, nothing that turns the text around."""
+        return preformatted(_shown(row.data))
+
+
+@admin.register(SyslogListener)
+class SyslogListenerScreen(RecordScreen):
+    """Who listens right now."""
+
+    purpose = "正在监听的进程（listen_syslog），和它启动以来没有收下的东西。"
+    when_empty = "没有运行中的接收进程。在服务器上执行 python manage.py listen_syslog，或安装 deploy/ 里的 bifang-syslog。"
+    way = ("secops_agent.syslogsource", "Syslog 来源")
+    list_display = (
+        "owner",
+        "alive",
+        "place_line",
+        "connections",
+        "waiting",
+        "unknown",
+        "kernel_drops",
+        "heartbeat",
+    )
+    fields = (
+        "owner", "alive", "place_line", "started_at", "heartbeat_at", "connections", "waiting", "unknown", "stranger_lines",
+        "refused", "broken", "kernel_drops",
+    )  # fmt: skip
+
+    @admin.display(description="状态")
+    def alive(self, row: SyslogListener) -> SafeString:
+        """By the heartbeat."""
+        return (
+            badge("运行中", "ok")
+            if timezone.now() - row.heartbeat_at < standing.FRESH
+            else badge("已失联", "bad")
+        )
+
+    @admin.display(description="监听")
+    def place_line(self, row: SyslogListener) -> str:
+        """Where."""
+        return "，".join(row.places)
+
+    @admin.display(description="心跳", ordering="heartbeat_at")
+    def heartbeat(self, row: SyslogListener) -> SafeString | str:
+        """Last sign of life."""
+        return ago(row.heartbeat_at)
+
+    @admin.display(description="未知地址")
+    def stranger_lines(self, row: SyslogListener) -> SafeString | str:
+        """Who sent them, the latest last."""
+        return (
+            format_html_join("", "{}：{} 次<br>", ((name, f"{n:,}") for name, n in row.strangers.items()))
+            or NOTHING
+        )
+
+
+def syslog_cards(request: HttpRequest) -> list[Panel]:
+    """Does it come in? Nothing where nobody uses syslog."""
+    if not request.user.has_perm("secops_agent.view_syslogsource"):
+        return []
+    now = standing.read_standing()
+    if not now.sources:
+        return []
+    page = reverse("admin:secops_agent_syslogsource_changelist")
+    if not now.listeners:
+        return [Panel("Syslog", "未运行", "有来源，没有接收进程：启动 listen_syslog", "bad", "input", page)]
+    note = f"近一小时丢弃过：{'、'.join(now.dropping[:3])}" if now.dropping else f"{now.sources} 个来源"
+    return [Panel("Syslog", f"{now.per_minute}/分", note, "warn" if now.dropping else "ok", "input", page)]
+
+
+def _shown(data: str) -> str:
+    try:
+        raw = base64.b64decode(data)
+    except (ValueError, binascii.Error):
+        return data
+    return "".join(chr(byte) if 32 <= byte < 127 or byte == 10 else f"\\x{byte:02x}" for byte in raw)
+
+
+CARDS.add(syslog_cards, place=18)
