@@ -149,6 +149,7 @@ _DID: Final[Mapping[Verb, str]] = {
     "reopen": ACTIONS["reopen"], "hand_back": ACTIONS["unassign"],
 }  # fmt: skip
 _NOTHING: Final = f"没有可以撤销的操作：只能撤销自己在聊天里 {batches.UNDO_FOR.seconds // 60} 分钟内做的，没有执行任何操作。"
+NEEDED: Final = Role.ANALYST
 MOST: Final = 200  # alerts of one order, each in a transaction of its own: some seconds while somebody waits
 
 
@@ -286,15 +287,15 @@ def _attempt(order: AlertOrder, alert_id: int, orderer: Orderer, changed: OneAct
 
 def _demand_right(order: AlertOrder, orderer: Orderer) -> Staff:
     """Who does it: of this corporation, listed, an analyst. Raises InvalidInput, ReadOnly."""
-    person, needed = orderer.person, Role.ANALYST
+    person = orderer.person
     home = eligibility.corporation_of(orderer.config_id)
     if home and person.corp_id != home:
         raise InvalidInput("您不属于这个机器人所在的企业，没有执行任何操作。")
     staff = eligibility.listed(person.corp_id, person.staff_id)
-    if staff is None or not eligibility.able(needed).filter(pk=staff.pk).exists():
+    if staff is None or not eligibility.able(NEEDED).filter(pk=staff.pk).exists():
         role = Role(staff.role) if staff else person.role
         raise InvalidInput(
-            f"「{WORDS[order.verb]}」需要「{needed.label}」角色，您现在的角色是「{role.label}」，没有执行任何操作。"
+            f"「{WORDS[order.verb]}」需要「{NEEDED.label}」角色，您现在的角色是「{role.label}」，没有执行任何操作。"
             "需要的话请联系管理员调整角色。"
         )
     refuse_when_read_only()
