@@ -24,8 +24,7 @@ def prepare() -> dict[str, Any]:
     from django.core.management import call_command
 
     from deploy.local import preparation
-    from secops_agent.models import Staff
-    from secops_agent.models.staff import Role
+    from secops_agent.models import Role, Staff
 
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -36,7 +36,7 @@ LISTS = {
     "components": lambda pk: inventory.components(pk),
     "findings": lambda pk: findings.search(FindingFilter()),
     "findings by severity": lambda pk: findings.search(FindingFilter(severities=("critical",))),
-    "findings of an asset": lambda pk: findings.search(FindingFilter(assets=(pk,))),
+    "findings of an asset": lambda pk: findings.search(FindingFilter(asset_id=pk)),
     "vulnerabilities": lambda pk: catalogue.search(VulnerabilityFilter()),
     "exploited vulnerabilities": lambda pk: catalogue.search(VulnerabilityFilter(kev_only=True)),
     "affected assets": lambda pk: catalogue.affected_assets("CVE-2021-44228"),

@@ -1,7 +1,8 @@
 """Alerts: list, detail, statistics."""
 
-from dataclasses import replace
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -234,81 +235,53 @@ class CommentIn(Form):
     note = Text(max_length=2000, help_text="备注。")
 
 
-class _Action(View):
-    """Something a person or a program does to an alert."""
+@dataclass(frozen=True, slots=True)
+class AlertAct:
+    """An endpoint that does something to an alert: ``do`` takes what is in the body by name. ``example``: of a body."""
 
-    needs = {"POST": access.WRITE_ALERTS}
+    do: Callable[..., AlertSummary]
+    summary: str
+    description: str
+    body: type[Form] = NoteIn
+    example: tuple[str, Mapping[str, str]] | None = None
 
-    def answer(self, changed: Any) -> Response:
-        """The alert after the change."""
-        return Response(AlertOut(changed).data)
+    def view(self) -> type[View]:
+        """The view of the endpoint."""
+        act = self
+        examples = (
+            [OpenApiExample(self.example[0], value=self.example[1], request_only=True)]
+            if self.example
+            else None
+        )
 
+        class AlertActView(View):
+            """Something a person or a program does to an alert."""
 
-class AcknowledgeView(_Action):
-    """open → acknowledged."""
+            needs = {"POST": access.WRITE_ALERTS}
 
-    @extend_schema(tags=TAG, operation_id="alerts_acknowledge", summary="确认告警", request=NoteIn, responses=AlertOut,
-                   description="表示有人在处理：未处理 → 处理中；其他状态返回 409。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """Somebody looks after it."""
-        body = self.read_body(NoteIn)
-        return self.answer(triage.acknowledge(alert_id, caller_of(request).actor, body["note"]))
+            @extend_schema(
+                tags=TAG, operation_id=f"alerts_{act.do.__name__}", summary=act.summary, request=act.body, responses=AlertOut,
+                description=act.description, examples=examples,
+            )  # fmt: skip
+            def post(self, request: Request, alert_id: int) -> Response:
+                """The alert after the change."""
+                changed = act.do(alert_id, actor=caller_of(request).actor, **self.read_body(act.body))
+                return Response(AlertOut(changed).data)
 
-
-class AssignView(_Action):
-    """Give it to someone."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_assign", summary="指派告警", request=AssignIn, responses=AlertOut,
-                   description="指派给一位在职人员；已关闭的告警返回 409，没有这个人返回 404。",
-                   examples=[OpenApiExample("指派", value={"assignee": "lisi", "note": "请先看登录日志"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """To a person, by staffId or name."""
-        body = self.read_body(AssignIn)
-        actor = caller_of(request).actor
-        return self.answer(triage.assign(alert_id, body["assignee"], actor, body["note"]))
-
-
-class UnassignView(_Action):
-    """Take it from whoever has it."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_unassign", summary="取消指派", request=NoteIn, responses=AlertOut,
-                   description="取消处理人；已关闭的告警返回 409。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """Nobody's."""
-        body = self.read_body(NoteIn)
-        return self.answer(triage.unassign(alert_id, caller_of(request).actor, body["note"]))
+        return AlertActView
 
 
-class CloseView(_Action):
-    """A verdict ends it."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_close", summary="关闭告警", request=CloseIn, responses=AlertOut,
-                   description="下结论并关闭；已关闭的告警返回 409。",
-                   examples=[OpenApiExample("误报", value={"verdict": "false_positive", "note": "内部扫描"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """With a verdict."""
-        body = self.read_body(CloseIn)
-        actor = caller_of(request).actor
-        return self.answer(triage.close(alert_id, body["verdict"], actor, body["note"]))
-
-
-class ReopenView(_Action):
-    """It was not over."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_reopen", summary="重新打开告警", request=NoteIn, responses=AlertOut,
-                   description="撤回结论，回到未处理；没有关闭的告警返回 409。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """The verdict is withdrawn."""
-        body = self.read_body(NoteIn)
-        return self.answer(triage.reopen(alert_id, caller_of(request).actor, body["note"]))
-
-
-class CommentView(_Action):
-    """Only a note."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_comment", summary="添加备注", request=CommentIn, responses=AlertOut,
-                   description="在变更历史里加一条备注，不改变状态。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """Into the history."""
-        body = self.read_body(CommentIn)
-        return self.answer(triage.comment(alert_id, caller_of(request).actor, body["note"]))
+ACTS: Final = {
+    "acknowledge": AlertAct(triage.acknowledge, "确认告警", "表示有人在处理：未处理 → 处理中；其他状态返回 409。"),
+    "assign": AlertAct(
+        triage.assign, "指派告警", "指派给一位在职人员；已关闭的告警返回 409，没有这个人返回 404。", AssignIn,
+        ("指派", {"assignee": "lisi", "note": "请先看登录日志"}),
+    ),
+    "unassign": AlertAct(triage.unassign, "取消指派", "取消处理人；已关闭的告警返回 409。"),
+    "close": AlertAct(
+        triage.close, "关闭告警", "下结论并关闭；已关闭的告警返回 409。", CloseIn,
+        ("误报", {"verdict": "false_positive", "note": "内部扫描"}),
+    ),
+    "reopen": AlertAct(triage.reopen, "重新打开告警", "撤回结论，回到未处理；没有关闭的告警返回 409。"),
+    "comments": AlertAct(triage.comment, "添加备注", "在变更历史里加一条备注，不改变状态。", CommentIn),
+}  # fmt: skip
