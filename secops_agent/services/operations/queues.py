@@ -9,8 +9,7 @@ from django.db.models import QuerySet
 
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff
 from secops_agent.services.alerts.queries import filters
-from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, AlertFilter, matching, named_by
-from secops_agent.services.alerts.queries.grouping import RULE
+from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, RULE, AlertFilter, matching, named_by
 from secops_agent.services.alerts.queries.search import COMMON, narrowed
 from secops_agent.services.alerts.queries.words import about
 from secops_agent.services.intelligence.matching import hits_in_force

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
@@ -15,7 +16,6 @@ from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, Ind
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries import clocks
 from secops_agent.services.alerts.queries.clocks import CLOCKS, Clock
-from secops_agent.services.alerts.queries.grouping import RULE
 from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
@@ -23,6 +23,7 @@ from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.networks import inside
 from secops_agent.services.sla import RiskClock, overdue
 
+RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
 NOBODY: Final = 0  # among ``assignees``: nobody has it
 UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 TECHNIQUE: Final = re.compile(r"[Tt][0-9]{4}(?:\.[0-9]{3})?")
