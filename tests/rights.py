@@ -57,8 +57,7 @@ def named(permission: str) -> str:
 
 def holders(permission: str) -> str:
     """分析、运维操作员: from which role on, and the groups beside the ladder."""
-    from bifang.core.groups import OPERATOR, _grants
-    from bifang.core.rights import first_role
+    from bifang.core.rights import OPERATOR, _grants, first_role
     from secops_agent.models import Role
 
     first = first_role(permission)

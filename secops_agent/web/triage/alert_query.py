@@ -64,20 +64,22 @@ class QueueQuery(ListQuery):
         rest = [pair for pair in whole if pair != (name, value)]
         return encoded(_ordered(rest if len(rest) < len(whole) else [*whole, (name, value)]))
 
-    def queue(self, user: Any, now: datetime, tab: str = "") -> AlertFilter:
-        """What it means, for this person and at this moment; ``tab``: another one than that in the address."""
+    def queue(self, user: Any, now: datetime) -> AlertFilter:
+        """What it means, for this person and at this moment."""
+        return self.queues(user, now)[self.get("tab") or "all"]
+
+    def queues(self, user: Any, now: datetime) -> dict[str, AlertFilter]:
+        """The same in every tab."""
         since, until = _window(self, now)
         given = {"statuses": UNCLOSED} | self.values_of(ALERTS)
         order = "-last_seen" if self.get("sort") == "newest" else "urgent"
-        wanted = AlertFilter(private=login_may_read(user), since=since, until=until, order=order, **given)
-        match tab or self.get("tab"):
-            case "mine":
-                return replace(wanted, mine=tuple(row.pk for row in accounts(user)))
-            case "unassigned":
-                return replace(wanted, unassigned=True)
-            case "at_risk":
-                return replace(wanted, pressing=True)
-        return wanted
+        whole = AlertFilter(private=login_may_read(user), since=since, until=until, order=order, **given)
+        return {
+            "mine": replace(whole, mine=tuple(row.pk for row in accounts(user))),
+            "unassigned": replace(whole, unassigned=True),
+            "at_risk": replace(whole, pressing=True),
+            "all": whole,
+        }
 
 
 def encoded(pairs: Iterable[tuple[str, str]]) -> str:

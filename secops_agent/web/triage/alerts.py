@@ -35,19 +35,21 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """The list. Without a word in the address: everything that is not closed."""
     query = alert_query.read(request.GET)
     clock = RiskClock(timezone.now())
-    queue = queues.settle(query.queue(request.user, clock.now))
-    counts = _counts(query, queue.among, request.user, clock)
+    tab, tabs = query.get("tab") or "all", query.queues(request.user, clock.now)
+    queue = queues.settle(tabs[tab])
+    every = [replace(each, among=queue.among) for each in tabs.values()]
+    counts = dict(zip(tabs, queues.counts(every, clock), strict=True))
     found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
     rows = Alert.objects.select_related("assignee").in_bulk(found[:PAGE])
     shown = lines([rows[pk] for pk in found[:PAGE] if pk in rows], clock, query.text)
-    total = counts[query.get("tab") or "all"]
+    total = counts[tab]
     context = {
         "title": "告警处置", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),
         "whole": total.count, "too_many": total.capped or total.count > batches.MOST, "most": batches.MOST,
         "tabs": _tabs(query, counts), "chips": _chips(query), "orders": _orders(query), "spans": _spans(query),
         "views": _views(request, query), "mark": _newest(), "older": _at(query, query.page + 1) if len(found) > PAGE else "",
         "newer": _at(query, query.page - 1) if query.page > 1 else "", "reach": REACH, "asked": query.get("q"),
-        "first_day": query.get("from"), "last_day": query.get("to"), "query_tab": query.get("tab") or "all", "query_span": query.get("span"),
+        "first_day": query.get("from"), "last_day": query.get("to"), "query_tab": tab, "query_span": query.get("span"),
     }  # fmt: skip
     return render(request, "pages/alerts.html", context | acting(request, query.text))
 
@@ -70,14 +72,6 @@ def _collect(request: HttpRequest) -> str:
 
 def _newest() -> int:
     return Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-
-
-def _counts(
-    query: QueueQuery, among: tuple[int, ...] | None, user: Any, clock: RiskClock
-) -> dict[str, Total]:
-    """How many are in each tab, within what else is asked."""
-    tabs = [replace(query.queue(user, clock.now, tab), among=among) for tab in TABS]
-    return dict(zip(TABS, queues.counts(tabs, clock), strict=True))
 
 
 def _tabs(query: QueueQuery, counts: dict[str, Total]) -> list[ListLink]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from bifang.core.groups import OPERATOR
+from bifang.core.rights import OPERATOR
 from secops_agent.models import Alert, AuditRecord, Case, CaseTask, Role
 from tests.admin_pages import serve_plain_static
 from tests.secops.api.callers import estate, owned, person, with_token
