@@ -25,8 +25,8 @@ def now(database: Any, afternoon: datetime) -> datetime:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0) + (now - now.replace(hour=0, minute=0)) / 4
     yesterday = today - timedelta(days=1)
     Alert.objects.bulk_create([
-        *(_row(n, today, acknowledged_at=today + n * MINUTE, assignee=boss if n % 2 else li) for n in range(1, 11)),
-        *(_row(n, yesterday, severity="critical", acknowledged_at=yesterday + 60 * MINUTE, assignee=li) for n in range(11, 14)),
+        *(_row(n, today, created_at=today - n * MINUTE, acknowledged_at=today, assignee=boss if n % 2 else li) for n in range(1, 11)),
+        *(_row(n, yesterday, severity="critical", created_at=yesterday - 60 * MINUTE, acknowledged_at=yesterday, assignee=li) for n in range(11, 14)),
         _row(14, yesterday, closed_at=today, verdict="false_positive"),
         _row(15, yesterday, closed_at=today, closed_by_source=True),
         _row(16, yesterday - timedelta(days=6), severity="low"),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey, Staff
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
-from secops_agent.services.alerts.queries.clocks import Clock, column
+from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column
 from secops_agent.services.alerts.queries.filters import AlertFilter, matching
 from secops_agent.services.alerts.queries.grouping import VALUES
 from secops_agent.services.alerts.queries.search import COMMON, is_rare, narrowed
@@ -88,6 +88,8 @@ _LABELS: dict[str, dict[str, str]] = {
 _TIMES: dict[str, str] = {"day": "%m-%d", "hour": "%m-%d %H:00", "severity_day": "%m-%d"}
 _NOBODY = {"assignee": "未分配", "owner": "没有负责人"}
 _ALL = AlertFilter()
+_SHARED = {"asset", *GROUPS}  # an alert may be in several groups, or in none
+_BY_LEVEL = {"severity", *_TIMES}
 _FIXED: dict[str, list[str]] = {"severity": list(SEVERITIES), "status": list(AlertStatus.values)}
 
 
@@ -172,14 +174,23 @@ def _time_label(value: str, group_by: str) -> str:
 def _counted(wanted: AlertFilter, group_by: str) -> "tuple[int, Counter[str], bool, int]":
     """By the database, of the alerts themselves."""
     rows, sampled = _narrowed(matching(wanted), wanted.sought)
+    if group_by not in _SHARED:
+        of_levels = group_by in _BY_LEVEL and _is_of_a_span_only(wanted)
+        counts = _grouped(rows.filter(OF_ANY_LEVEL) if of_levels else rows, wanted.clock, group_by)
+        return counts.total(), counts, sampled, 0
     total = rows.order_by().values("pk").count()
-    newest = MOST_READ if group_by in GROUPS and total > MOST_READ else 0
+    if group_by not in GROUPS:
+        return total, _grouped(rows, wanted.clock, group_by), sampled, 0
+    newest = MOST_READ if total > MOST_READ else 0
     if newest:
         keys = rows.order_by("-last_seen", "-id").values_list("pk", flat=True)[:newest]
         rows = Alert.objects.filter(pk__in=keys)
-    if group_by in GROUPS:
-        return total, GROUPS[group_by](rows, wanted.private), sampled, newest
-    return total, _grouped(rows, wanted.clock, group_by), sampled, 0
+    return total, GROUPS[group_by](rows, wanted.private), sampled, newest
+
+
+def _is_of_a_span_only(wanted: AlertFilter) -> bool:
+    """Does the index of levels answer it: by the latest occurrence, and nothing else is asked but levels and states?"""
+    return replace(wanted, since=None, until=None, severities=(), statuses=(), private=False) == _ALL
 
 
 def _narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "tuple[QuerySet[Alert], bool]":
