@@ -1,4 +1,4 @@
-"""Which alerts: the conditions of every list, count and statistic of them, declared and asked of the database once."""
+"""Filters of alerts: the conditions of every list, count and statistic, declared and asked of the database once."""
 
 import re
 from collections.abc import Collection, Iterator
