@@ -127,7 +127,7 @@ def _alert_keyword(asked: Asked, said: Mapping[str, Any]) -> str:
 def _statistics(asked: Asked) -> dict[str, Any]:
     """Of those that were said, grouped as it was said, else by what was named: two sources, several states, a level."""
     skeleton, text = asked.skeleton, asked.text
-    said = narrow(skeleton, asked.now, *_WHICH)
+    said = narrow(skeleton, asked.now, *_WHICH, "limit")
     times = "time_of" in said
     if times:
         text = pattern("filters.closed_in").sub(" ", text)

@@ -14,6 +14,7 @@ from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.frames import strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
@@ -89,7 +90,7 @@ class QuestionHearing(Hearing):
         frame = next((frame for frame in self.frames if frame.tool == tool), None)
         parts = self._parts(sentence) if frame and not found.beside else []
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        left = [part.plain for part in asked if frame and not questions.takes(frame, questions.cues_of(part))]
+        left = [part.plain for part in asked if frame and strange(frame, questions.cues_of(part))]
         return (
             replace(found, hint=_left_out(left)) if 0 < len(left) < len(parts) and not found.hint else found
         )
@@ -183,7 +184,7 @@ class QuestionHearing(Hearing):
             return None
         whole = self.heard(f"{noun} {bare}".strip())
         weighed = self.weighed(whole)
-        tools = [fit.frame.tool for fit in weighed.fits if weighed.taken(fit)]
+        tools = [fit.frame.tool for fit in weighed.fits if fit.whole]
         same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
         if not same or weighed.unread:
             return None
@@ -241,7 +242,7 @@ class QuestionHearing(Hearing):
         best = weighed.best
         if questions.is_knowledge(sentence, weighed.cues):
             return self._not_ours(sentence, weighed)
-        if best is None or best.untaken or weighed.doubled:
+        if best is None or not best.answers or weighed.doubled:
             return None
         taught = _TAUGHT & weighed.cues.keys() - best.frame.words.keys()
         if taught and best.frame.tool in questions.LISTS:
@@ -251,7 +252,7 @@ class QuestionHearing(Hearing):
             return None
         intent, *beside = intents
         unserved = _unserved(weighed)
-        left = questions.unused(sentence, intent, [*weighed.unread, *unserved]) or tuple(unserved)
+        left = questions.unused(sentence, intent, [*weighed.unread, *unserved], best.frame) or tuple(unserved)
         if not _is_ours(sentence, weighed, left if intent.tool in questions.LISTS else weighed.unread):
             return None
         if central := questions.matters(sentence, left):
