@@ -14,7 +14,7 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line
 
-        from bifang.core.failures import explain
+        from bifang.core.monitoring.failures import explain
     except ImportError as error:
         sys.exit(
             f"缺少依赖 {error.name}：请在项目目录执行 make run；或 python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _require_usable_files() -> None:
-    from bifang.core.checks import require_usable_files
+    from bifang.core.monitoring.checks import require_usable_files
 
     require_usable_files()
 

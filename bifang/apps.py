@@ -20,9 +20,9 @@ class ExtensionsConfig(AppConfig):
     def ready(self) -> None:
         """Register the connectors, channels and checks of packages; formats and tools stand in their registries."""
         from bifang.channels.added import register_channels
+        from bifang.core.configuration.kinds import register_kind
         from bifang.core.extensions import check_extensions, installed
-        from bifang.core.health import known_checks, register_check, unfit_check
-        from bifang.core.kinds import register_kind
+        from bifang.core.monitoring.health import known_checks, register_check, unfit_check
         from secops_agent.connectors.base import added
 
         for connector in added():

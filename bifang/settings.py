@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from bifang import env
-from bifang.core import logs
-from bifang.core.crypto import generate_key
+from bifang.core.monitoring import logs
+from bifang.core.secrets.crypto import generate_key
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR: Path = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
@@ -53,14 +53,14 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "bifang.core.probes.ProbeMiddleware",
+    "bifang.core.monitoring.probes.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "bifang.core.headers.PolicyMiddleware",
+    "bifang.core.requests.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "bifang.core.bodies.BodyMiddleware",
+    "bifang.core.requests.bodies.BodyMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "bifang.core.logins.entry.SecondStepMiddleware",
@@ -169,7 +169,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # what the page promises stays true
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "bifang.core.visitors.address_of"
+AXES_CLIENT_IP_CALLABLE = "bifang.core.requests.visitors.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # our own screen: bifang/core/admin/logins.py
@@ -211,17 +211,17 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Importance": "secops_agent.models.choices.Importance",
         "AlertStatus": "secops_agent.models.choices.AlertStatus",
         "Verdict": "secops_agent.models.choices.Verdict",
-        "CaseStatus": "secops_agent.models.case.CaseStatus",
+        "CaseStatus": "secops_agent.models.alerting.case.CaseStatus",
         "AssetType": "secops_agent.models.choices.AssetType",
         "IndicatorKind": "secops_agent.models.choices.IndicatorKind",
         "FindingKind": "secops_agent.models.choices.FindingKind",
         "FindingState": "secops_agent.models.choices.FindingState",
         "Decision": "secops_agent.models.choices.FindingDecision",
         "ActorKind": "secops_agent.models.choices.ActorKind",
-        "JobState": "secops_agent.models.job.JobState",
-        "ProposalState": "secops_agent.models.proposal.ProposalState",
-        "ActionState": "secops_agent.models.action.ActionState",
-        "JobPhase": "secops_agent.models.job.JobPhase",
+        "JobState": "secops_agent.models.sources.job.JobState",
+        "ProposalState": "secops_agent.models.automation.proposal.ProposalState",
+        "ActionState": "secops_agent.models.automation.action.ActionState",
+        "JobPhase": "secops_agent.models.sources.job.JobPhase",
     },
 }
 

@@ -19,7 +19,7 @@ urlpatterns = [
     path("dingtalk/<str:path>/<str:door>", receive, name="dingtalk_callback"),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
-    path("", include("secops_agent.api.collector")),
+    path("", include("secops_agent.api.intake.collector")),
     path("mcp/", McpView.as_view(), name="mcp"),
     path("mcp", McpView.as_view()),  # a redirect would lose the body
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
-from bifang.core.failures import explain
+from bifang.core.monitoring.failures import explain
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bifang.settings")
 # gunicorn's own code for "the application cannot be loaded": it stops instead of starting worker after worker.

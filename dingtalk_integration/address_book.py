@@ -4,17 +4,17 @@ import asyncio
 import logging
 from collections import Counter
 
-from bifang.channels.markup import literal
-from bifang.core import configs
+from bifang.channels.text.markup import literal
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError, InvalidInput
-from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
-from dingtalk_integration import api_usage
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.contacts import Member, find_member
 from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.quotas import api_usage
 from secops_agent.services.people.address_book import Found
 
 log = logging.getLogger(__name__)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
-from bifang.core.config_cache import ConfigCache
-from bifang.core.http import HttpClient
-from dingtalk_integration.api_usage import CallCounter
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import QuotaLedger
 from dingtalk_integration.openapi.api import OpenApi
@@ -16,6 +15,7 @@ from dingtalk_integration.openapi.media import Media
 from dingtalk_integration.openapi.missed_events import MissedEvents
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.robots import Robots
+from dingtalk_integration.quotas.api_usage import CallCounter
 from dingtalk_integration.webhook.addresses import card_callback
 
 

@@ -15,12 +15,12 @@ class DingTalkIntegrationConfig(AppConfig):
         """Register the kind and the health that belong to this application."""
         import_module("dingtalk_integration.rights")
         from bifang.channels.allowance import register_allowance
-        from bifang.core.kinds import register_kind
+        from bifang.core.configuration.kinds import register_kind
         from bifang.core.logins.doors import register_doors
         from dingtalk_integration.address_book import look_up
         from dingtalk_integration.config import DingTalkKind
         from dingtalk_integration.health import register_health
-        from dingtalk_integration.quota import allowance
+        from dingtalk_integration.quotas.quota import allowance
         from dingtalk_integration.sign_in import open_doors
         from secops_agent.services.people.address_book import register_book
 

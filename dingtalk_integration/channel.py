@@ -8,16 +8,16 @@ from django.conf import settings as django_settings
 from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, FileToSend, Part, Reply
-from bifang.channels.splitting import split_markdown
-from bifang.core.addresses import webhook_refusal
+from bifang.channels.text.splitting import split_markdown
 from bifang.core.errors import OutcomeUnknown, RemoteError, ReplyTargetExpired
+from bifang.core.outbound.addresses import webhook_refusal
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
 from dingtalk_integration.custom_robots import CustomRobots
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.openapi.media import MAX_FILE
 from dingtalk_integration.openapi.replies import RobotMessage, file_message, markdown_message
-from dingtalk_integration.purposes import purpose_of, spending
+from dingtalk_integration.quotas.purposes import purpose_of, spending
 
 log = logging.getLogger(__name__)
 WEBHOOK_MARGIN_MS = 60_000  # a webhook about to expire is not worth the attempt

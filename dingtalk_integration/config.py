@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.core.validators import RegexValidator
 
 from bifang import env
-from bifang.core.fields import (
+from bifang.core.configuration.fields import (
     AddressField,
     ChoiceField,
     FlagField,
@@ -18,7 +18,7 @@ from bifang.core.fields import (
     SecretField,
     TextField,
 )
-from bifang.core.kinds import Kind
+from bifang.core.configuration.kinds import Kind
 from bifang.core.models import SystemConfig
 from dingtalk_integration.webhook import keys
 from secops_agent.chat_config import (

@@ -15,20 +15,20 @@ from django.utils.timesince import timesince
 
 from bifang.channels.admin import connection_face, service_steps
 from bifang.channels.admin.connection_face import traces_of
-from bifang.channels.client_status import FRESH
 from bifang.channels.models import ClientState, ClientStatus, InboxRow
+from bifang.channels.workers.client_status import FRESH
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.guiding import Fact, register_facts, register_guide
 from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.admin.trying import register_checkup
 from bifang.core.models import SystemConfig
-from dingtalk_integration import quota
 from dingtalk_integration.checks.configuration import DINGTALK
 from dingtalk_integration.health import SERVICE
 from dingtalk_integration.models import ApiUsage, CallbackState, QuotaLedger
+from dingtalk_integration.quotas import quota
 from dingtalk_integration.webhook.page import callback_facts
-from secops_agent.admin.staff import listing_step
+from secops_agent.admin.people.staff import listing_step
 
 
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:

@@ -7,8 +7,8 @@ from typing import Final
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Delivered, Part
-from bifang.core import db
-from bifang.core.db import database_now
+from bifang.core.database import db
+from bifang.core.database.db import database_now
 from bifang.core.errors import RateLimited, RemoteError
 from dingtalk_integration.applications import ApplicationClient
 from dingtalk_integration.openapi.robots import Robot

@@ -6,12 +6,12 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.channels.connection_health import WorkerService, register_service
-from bifang.core.health import register_check
-from bifang.core.metrics import register_metrics
-from dingtalk_integration import quota
+from bifang.channels.workers.connection_health import WorkerService, register_service
+from bifang.core.monitoring.health import register_check
+from bifang.core.monitoring.metrics import register_metrics
 from dingtalk_integration.models import Purpose
-from secops_agent.services.notifications import digests
+from dingtalk_integration.quotas import quota
+from secops_agent.services.notifications.delivery import digests
 
 SERVICE: Final = WorkerService(
     kind="dingtalk",

@@ -22,22 +22,22 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from bifang.core import configs
-from bifang.core.buckets import Failures
 from bifang.core.changes import Author, Change, record
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError, InvalidInput
-from bifang.core.http import HttpClient
 from bifang.core.logins import entry, lockout
 from bifang.core.logins.doors import Door
 from bifang.core.models import SystemConfig
-from bifang.core.visitors import address_of
-from dingtalk_integration import api_usage
+from bifang.core.outbound.http import HttpClient
+from bifang.core.requests.buckets import Failures
+from bifang.core.requests.visitors import address_of
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi import oauth
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.oauth import Identity
+from dingtalk_integration.quotas import api_usage
 from secops_agent.services.people.logins import NotAdmitted, user_behind
 
 log = logging.getLogger(__name__)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bifang.core.config_cache import ConfigCache
-from bifang.core.http import HttpClient
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.outbound.http import HttpClient
 from feishu_integration.config import FeishuSettings
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.bot import FeishuBot

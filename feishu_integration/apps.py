@@ -11,8 +11,8 @@ class FeishuIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kind and the health that belong to this application."""
-        from bifang.channels.connection_health import register_service
-        from bifang.core.kinds import register_kind
+        from bifang.channels.workers.connection_health import register_service
+        from bifang.core.configuration.kinds import register_kind
         from feishu_integration.config import FeishuKind
         from feishu_integration.health import SERVICE
 

@@ -4,9 +4,9 @@ import logging
 
 from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
-from bifang.channels.outgoing import without_taps
 from bifang.channels.ports import Delivered, FileToSend, Part, Reply
-from bifang.channels.splitting import split_markdown
+from bifang.channels.text.outgoing import without_taps
+from bifang.channels.text.splitting import split_markdown
 from bifang.core.errors import RemoteError
 from feishu_integration.addresses import address_of, mentioned, message_key, place_key
 from feishu_integration.applications import FeishuDoors

@@ -4,8 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from bifang.core.fields import AddressField, ChoiceField, FlagField, ProxyField, SecretField, TextField
-from bifang.core.kinds import Kind
+from bifang.core.configuration.fields import (
+    AddressField,
+    ChoiceField,
+    FlagField,
+    ProxyField,
+    SecretField,
+    TextField,
+)
+from bifang.core.configuration.kinds import Kind
 from bifang.core.models import SystemConfig
 from secops_agent.chat_config import (
     AI_CONFIG,

@@ -16,7 +16,7 @@ from bifang.core.models import SystemConfig
 from feishu_integration.checks.configuration import FEISHU
 from feishu_integration.config import DOMAINS
 from feishu_integration.health import SERVICE
-from secops_agent.admin.staff import listing_step
+from secops_agent.admin.people.staff import listing_step
 
 # The guide's steps towards a robot that answers in Feishu, on the page of a configuration.
 

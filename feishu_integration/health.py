@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bifang.channels.connection_health import WorkerService
+from bifang.channels.workers.connection_health import WorkerService
 
 SERVICE: Final = WorkerService(
     kind="feishu",

@@ -18,8 +18,8 @@ class SecopsAgentConfig(AppConfig):
         from django_q.signals import post_spawn
 
         from bifang.channels.addressees import register_names
-        from bifang.core import configs
         from bifang.core.changes import register_recorder
+        from bifang.core.configuration import configs
         from secops_agent.services.notifications.drafts import make_draft
         from secops_agent.services.notifications.rules import uses_of
         from secops_agent.services.on_call.working_days import seed
@@ -43,7 +43,7 @@ class SecopsAgentConfig(AppConfig):
 
     @staticmethod
     def _register_kinds() -> None:
-        from bifang.core.kinds import register_kind
+        from bifang.core.configuration.kinds import register_kind
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.aliyun.config import AliyunKind
         from secops_agent.connectors.config import WebhookKind
@@ -54,10 +54,10 @@ class SecopsAgentConfig(AppConfig):
 
     @staticmethod
     def _register_syslog() -> None:
-        from bifang.core.health import register_check
-        from bifang.core.metrics import register_metrics
-        from bifang.core.retention import Keeping, register_keeping
-        from bifang.core.sections import register_section
+        from bifang.core.configuration.sections import register_section
+        from bifang.core.database.retention import Keeping, register_keeping
+        from bifang.core.monitoring.health import register_check
+        from bifang.core.monitoring.metrics import register_metrics
         from secops_agent.syslog import standing
         from secops_agent.syslog.sources import apply_source_entries
 
@@ -71,9 +71,9 @@ class SecopsAgentConfig(AppConfig):
 
     @staticmethod
     def _register_schedules() -> None:
-        from bifang.core import configs
-        from bifang.core.metrics import register_metrics
-        from bifang.core.sections import register_section
+        from bifang.core.configuration import configs
+        from bifang.core.configuration.sections import register_section
+        from bifang.core.monitoring.metrics import register_metrics
         from secops_agent.services.operations.metrics import collect_alerts
         from secops_agent.services.schedules.metrics import collect_tasks
         from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
@@ -85,9 +85,9 @@ class SecopsAgentConfig(AppConfig):
 
     @staticmethod
     def _register_brokers() -> None:
-        from bifang.core.health import register_check
-        from bifang.core.kinds import register_kind
-        from bifang.core.metrics import register_metrics
+        from bifang.core.configuration.kinds import register_kind
+        from bifang.core.monitoring.health import register_check
+        from bifang.core.monitoring.metrics import register_metrics
         from secops_agent.brokers import health
         from secops_agent.brokers.config import StreamKind
 
@@ -98,7 +98,7 @@ class SecopsAgentConfig(AppConfig):
         register_metrics(health.collect_consumers)
 
     def _read_sections(self) -> None:
-        from bifang.core.sections import register_section
+        from bifang.core.configuration.sections import register_section
         from secops_agent.services.notifications.preferences import apply_preference_entries
         from secops_agent.services.notifications.rules import apply_rule_entries
         from secops_agent.services.on_call.schedules import apply_on_call_entries
@@ -112,7 +112,7 @@ class SecopsAgentConfig(AppConfig):
         register_section("notification_preferences", apply_preference_entries)
 
     def _keep_for_a_time(self) -> None:
-        from bifang.core.retention import register_keeping
+        from bifang.core.database.retention import register_keeping
         from secops_agent.services.operations.retention import KEEPINGS
 
         register_keeping(*KEEPINGS)

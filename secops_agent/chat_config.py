@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from bifang.core.fields import ChoiceField, FlagField, LinkField
+from bifang.core.configuration.fields import ChoiceField, FlagField, LinkField
 from bifang.core.models import SystemConfig
 from secops_agent.config import MODEL_KINDS
 from secops_agent.services.people.staff import is_named_corporation

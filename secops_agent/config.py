@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator
 
-from bifang.core.fields import (
+from bifang.core.configuration.fields import (
     AddressField,
     CaField,
     ChoiceField,
@@ -15,7 +15,7 @@ from bifang.core.fields import (
     SecretField,
     TextField,
 )
-from bifang.core.kinds import Kind
+from bifang.core.configuration.kinds import Kind
 from bifang.core.models import SystemConfig
 from secops_agent.llm.openai import OpenAISettings
 from secops_agent.llm.qwen import QwenSettings

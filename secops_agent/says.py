@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bifang.channels.ports import Suggestion
-from bifang.channels.verbs import Verb
+from bifang.channels.text.verbs import Verb
 
 # Where nothing was named. They are understood as what they are: whoever sends one is asked for the real thing.
 IP: Final = "<IP>"

@@ -17,13 +17,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 import bifang.urls  # noqa: F401  # registers the screens
-from bifang.channels import inbox, known_groups
+from bifang.channels import known_groups
 from bifang.channels.cards.models import Card, CardState
 from bifang.channels.models import ClientState, ClientStatus, InboxRow, KnownGroup, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
-from bifang.core import configs
+from bifang.channels.queues import inbox
+from bifang.core.configuration import configs
 from bifang.core.models import LoginFailure, Switch, SystemConfig
-from bifang.core.sealed import Sealed, place_of
+from bifang.core.secrets.sealed import Sealed, place_of
 from dingtalk_integration.models import ApiUsage
 from secops_agent.models import (
     Action,

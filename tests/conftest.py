@@ -4,10 +4,12 @@ import contextlib
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 
 from tests.databases import BOTH, Database, Templates, postgres_of_the_session
@@ -89,3 +91,11 @@ def _django_db_helper(
 def database(_django_db_helper: Database) -> Database:
     """A clean, migrated database; with `@pytest.mark.both_databases` on SQLite and PostgreSQL."""
     return _django_db_helper
+
+
+@pytest.fixture
+def afternoon(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Three in the afternoon of today, where the clock stands: what counts by days must hold just after midnight too."""
+    at = timezone.localtime().replace(hour=15, minute=0, second=0, microsecond=0)
+    monkeypatch.setattr(timezone, "now", lambda: at.astimezone(UTC))
+    return at

@@ -14,7 +14,7 @@ from django.db import connections
 from django.test.utils import override_settings
 
 from bifang import env
-from bifang.core import db
+from bifang.core.database import db
 from tests.first import first_of_all
 from tests.postgres_pool import Pool, session
 from tests.postgres_server import postgres_url
@@ -117,7 +117,7 @@ def _migrate() -> None:
 @contextmanager
 def _settings(data_dir: Path) -> Iterator[None]:
     with override_settings(DATA_DIR=data_dir, ENCRYPTION_KEY_FILE=data_dir / "encryption.key"):
-        from bifang.core.crypto import generate_key
+        from bifang.core.secrets.crypto import generate_key
 
         env.generated_file(data_dir / "encryption.key", generate_key)
         env.generated_file(data_dir / "secret.key", env.random_token)

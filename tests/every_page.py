@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.urls.exceptions import NoReverseMatch
 
 from bifang.channels.models import InboxRow
-from bifang.core.kinds import all_kinds
+from bifang.core.configuration.kinds import all_kinds
 from secops_agent.models import Alert, Asset, Case, Finding, Proposal, Staff, Vulnerability
 from secops_agent.web.urls import urlpatterns
 from tests.admin_pages import MODELS, ROWS

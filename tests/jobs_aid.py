@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bifang.channels.worker import Job
+from bifang.channels.workers.worker import Job
 
 
 @asynccontextmanager

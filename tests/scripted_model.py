@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
 from secops_agent.agent.llms.models import Models
 from secops_agent.llm.types import LLM, Completion, Delta, Message, OnDelta, Request, Terms, ToolCall, Usage
 

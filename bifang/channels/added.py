@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from bifang.channels.connection_health import WorkerService, register_service
+from bifang.channels.workers.connection_health import WorkerService, register_service
+from bifang.core.configuration.kinds import Kind, all_kinds, register_kind
 from bifang.core.extensions import Extension, installed
-from bifang.core.kinds import Kind, all_kinds, register_kind
 
 if TYPE_CHECKING:
-    from bifang.channels.client_threads import Trade
-    from bifang.channels.processes import Owner
-    from bifang.channels.worker import WorkerLoop
+    from bifang.channels.workers.client_threads import Trade
+    from bifang.channels.workers.processes import Owner
+    from bifang.channels.workers.worker import WorkerLoop
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ class ChannelsConfig(AppConfig):
         """Register what the boxes and workers tell Prometheus, and how long the boxes' rows are kept."""
         import_module("bifang.channels.rights")
         from bifang.channels.cards.repository import KEEPING
-        from bifang.channels.connection_health import collect_connections
         from bifang.channels.metrics import collect_boxes, collect_workers
-        from bifang.channels.retention import KEEPINGS
-        from bifang.core.metrics import register_metrics
-        from bifang.core.retention import register_keeping
+        from bifang.channels.queues.retention import KEEPINGS
+        from bifang.channels.workers.connection_health import collect_connections
+        from bifang.core.database.retention import register_keeping
+        from bifang.core.monitoring.metrics import register_metrics
 
         register_metrics(collect_boxes)
         register_metrics(collect_workers)

@@ -8,8 +8,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from bifang.channels.models import BoxRow, InboxRow, OutboxRow, State, Worker
-from bifang.channels.notices import waiting_since
-from bifang.core.db import database_now
+from bifang.channels.queues.notices import waiting_since
+from bifang.core.database.db import database_now
 
 MOST_COUNTED = 10_000
 COUNTED = (State.PENDING, State.CLAIMED, State.DEAD)

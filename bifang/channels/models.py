@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import SealedField
+from bifang.core.secrets.sealed import SealedField
 
 
 class State(models.TextChoices):

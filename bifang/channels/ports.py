@@ -90,8 +90,8 @@ class Button:
 class Suggestion:
     """A sentence that the reader may send next; ``str`` gives it. The product makes them in one module only.
 
-    ``verb`` is one of `bifang.channels.verbs.Verb` ("" for a question), ``code`` what it is about, ``rest`` what
-    follows. Verb and code alone can be a link that sends them (`bifang.channels.outgoing.may_tap`).
+    ``verb`` is one of `bifang.channels.text.verbs.Verb` ("" for a question), ``code`` what it is about, ``rest`` what
+    follows. Verb and code alone can be a link that sends them (`bifang.channels.text.outgoing.may_tap`).
     """
 
     verb: str
@@ -129,7 +129,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """Replies, and rows (`bifang.core.rows.NewRow`) to insert in the transaction that marks the turn as handled.
+    """Replies, and rows (`bifang.core.database.rows.NewRow`) to insert in the transaction that marks the turn as handled.
 
     ``note`` says in Chinese why there is no answer; it is shown beside the message in the inbox.
     """

@@ -14,8 +14,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from bifang.core.configuration.kinds import Kind
 from bifang.core.errors import ConfigError
-from bifang.core.kinds import Kind
 
 VERSION: Final = "0.1.0"  # as in pyproject.toml
 GROUPS: Final = ("importers", "tools", "connectors", "channels", "checks")

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from bifang.core.kinds import chat_kinds, corporation_key, kind_choices
-from bifang.core.sealed import Sealed, SealedField, place_of
+from bifang.core.configuration.kinds import chat_kinds, corporation_key, kind_choices
+from bifang.core.secrets.sealed import Sealed, SealedField, place_of
 
 
 class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
@@ -29,7 +29,7 @@ class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
 
 
 class SystemConfig(models.Model):
-    """One configuration of one kind. Written only through `bifang.core.configs`."""
+    """One configuration of one kind. Written only through `bifang.core.configuration.configs`."""
 
     kind = models.CharField("类型", max_length=32, choices=kind_choices)
     name = models.CharField("配置名称", max_length=100)

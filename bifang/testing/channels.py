@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bifang.channels import inbox, outbox
-from bifang.channels.inbox import claim, finish
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import Incoming, Reply, TurnResult
-from bifang.core import configs
+from bifang.channels.queues import inbox, outbox
+from bifang.channels.queues.inbox import claim, finish
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 
 from .importers import DAMAGES, spoilt

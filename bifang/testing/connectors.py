@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Final, cast
 import pytest
 from django.utils import timezone
 
-from bifang.core import configs
+from bifang.core.configuration import configs
+from bifang.core.configuration.kinds import get_kind
 from bifang.core.errors import BifangError, RemoteError
-from bifang.core.http import HttpClient, Response
-from bifang.core.kinds import get_kind
+from bifang.core.outbound.http import HttpClient, Response
 from secops_agent.connectors.base import Connector
 from secops_agent.connectors.registry import builder_of
 from secops_agent.services.decisions.actions import ActionResult, Order

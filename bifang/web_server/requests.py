@@ -8,7 +8,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
-from bifang.core.bodies import FREE
+from bifang.core.requests.bodies import FREE
 
 LARGEST_HEAD: Final = 32 * 1024
 

@@ -15,7 +15,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from bifang.core.bodies import ANNOUNCED, LIMIT
+from bifang.core.requests.bodies import ANNOUNCED, LIMIT
 from bifang.web_server.requests import LARGEST_HEAD, HttpRefusal, IncomingRequest, RelayedAnswer, RequestTask
 
 # Connections: buffered by an event loop, within bounds of time and size.

@@ -39,7 +39,7 @@ FEISHU_STAFF = """\
 def main() -> int:
     """Exit code 0, or 2 after one line that says what to do."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bifang.settings")
-    from bifang.core.failures import explain
+    from bifang.core.monitoring.failures import explain
 
     try:
         prepare()
@@ -59,7 +59,7 @@ def prepare() -> None:
     import django
 
     django.setup()
-    from bifang.core.checks import require_usable_files
+    from bifang.core.monitoring.checks import require_usable_files
 
     require_usable_files()
     say("· 数据库迁移")
@@ -127,7 +127,7 @@ def apply_demo() -> bool:
 
 def rest_feishu() -> None:
     """Without FEISHU=1 nobody serves the demo's Feishu configuration of an earlier run."""
-    from bifang.core import configs
+    from bifang.core.configuration import configs
     from bifang.core.models import SystemConfig
 
     if not env.flag("FEISHU"):

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from bifang.core.configuration.trials import CheckStep, Failure, Skip
 from bifang.core.errors import RemoteError
-from bifang.core.http import HttpClient
-from bifang.core.reach import INNER
-from bifang.core.trials import CheckStep, Failure, Skip
+from bifang.core.outbound.http import HttpClient
+from bifang.core.outbound.reach import INNER
 from dingtalk_integration.checks.trial import DingTalkTrial
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import CallbackDoor

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from bifang.channels.checks.diagnosis import Examination
-from bifang.core.trials import CheckStep
+from bifang.core.configuration.trials import CheckStep
 from dingtalk_integration.checks.trial import DingTalkTrial
 
 

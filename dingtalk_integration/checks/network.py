@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 from bifang.channels.checks.network import blaming_the_network, leave_workers_alone, require_switch
 from bifang.channels.streams.sockets import open_socket
-from bifang.core.http import HttpClient
-from bifang.core.reach import INNER, REACH
-from bifang.core.trials import CheckStep, Failure, Skip, in_thread
-from dingtalk_integration import api_usage
+from bifang.core.configuration.trials import CheckStep, Failure, Skip, in_thread
+from bifang.core.outbound.http import HttpClient
+from bifang.core.outbound.reach import INNER, REACH
 from dingtalk_integration.checks.trial import DingTalkTrial
 from dingtalk_integration.openapi import tokens
 from dingtalk_integration.openapi.application import Application
 from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.quotas import api_usage
 from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC
 from dingtalk_integration.stream.settings import StreamSettings

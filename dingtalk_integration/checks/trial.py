@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bifang.channels.checks.configuration import ChannelTrial
-from bifang.channels.connection_health import WorkerService
-from bifang.core.http import Response
+from bifang.channels.workers.connection_health import WorkerService
+from bifang.core.outbound.http import Response
 from dingtalk_integration.health import SERVICE
 
 

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from bifang.channels.cards import repository
-from bifang.channels.outgoing import safe_line
 from bifang.channels.ports import Incoming
+from bifang.channels.text.outgoing import safe_line
 from dingtalk_integration.cards.content import values_of
 from dingtalk_integration.handlers.contents import mapping_of, text_of
 from dingtalk_integration.stream.frames import Ack, Frame, card_ack

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bifang.channels.markup import literal
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.channels.targets import read_ms
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
-from bifang.core.configs import learn
+from bifang.channels.queues.targets import read_ms
+from bifang.channels.text.markup import literal
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.configuration.configs import learn
+from bifang.core.database import db
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
 from dingtalk_integration.handlers.organisation_events import SOURCE
 from dingtalk_integration.models import Purpose
-from dingtalk_integration.purposes import spending
+from dingtalk_integration.quotas.purposes import spending
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from dingtalk_integration.webhook.frames import HTTP
 from secops_agent.agent.acting.attachments import Attachment

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bifang.channels.markup import literal
+from bifang.channels.text.markup import literal
 from secops_agent.agent.conversation import unreadable
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Events of the organisation: stored, acknowledged, and acted on where somebody has a rule for them."""
 
 from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from dingtalk_integration.handlers.contents import text_of
 from dingtalk_integration.handlers.organisation_events import read_event
 from dingtalk_integration.stream.frames import Frame

@@ -5,9 +5,9 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 
-from bifang.channels import inbox
 from bifang.channels.ports import Incoming, Kind
-from bifang.channels.storable import unstorable
+from bifang.channels.queues import inbox
+from bifang.channels.queues.storable import unstorable
 from dingtalk_integration.handlers import cards, chat, events
 from dingtalk_integration.stream.frames import CHAT_ACK, EVENT_ACK, Ack, Frame, card_ack
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from bifang.core.http import DEFAULT_TIMEOUT, HttpClient
+from bifang.core.outbound.http import DEFAULT_TIMEOUT, HttpClient
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.errors import StaleToken, check_openapi, not_twice
 from dingtalk_integration.openapi.tokens import Tokens

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bifang.core.errors import RemoteError
-from bifang.core.http import HttpClient
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.errors import check_legacy
 from dingtalk_integration.openapi.oauth import TIMEOUT_S, UNKNOWN_PERSON

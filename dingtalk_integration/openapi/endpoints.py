@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bifang.core.addresses import webhook_refusal
 from bifang.core.errors import InvalidInput
+from bifang.core.outbound.addresses import webhook_refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from bifang.core.errors import BadCredentials, OutcomeUnknown, RateLimited, RemoteError, ReplyTargetExpired
-from bifang.core.http import Response
+from bifang.core.outbound.http import Response
 
 TOKEN_ERRCODES: Final = frozenset({"33", "88", "40014", "42001"})
 EXPIRED_SESSIONS: Final = frozenset({"300001"})

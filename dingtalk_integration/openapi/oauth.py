@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from bifang.core.errors import BadCredentials, InvalidInput, RateLimited, RemoteError
-from bifang.core.http import HttpClient
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.errors import StaleToken, check_legacy, check_openapi
 from dingtalk_integration.openapi.tokens import Tokens

@@ -14,8 +14,8 @@ from typing import Final
 from urllib.parse import quote
 
 from bifang.core.errors import RateLimited, RemoteError
-from bifang.core.http import Response
-from bifang.core.redaction import redact
+from bifang.core.outbound.http import Response
+from bifang.core.secrets.redaction import redact
 from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.errors import ROBOT_LIMITS, TOKEN_ERRCODES, read_legacy
 

@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from bifang.core.errors import RemoteError
-from bifang.core.http import DEFAULT_TIMEOUT, HttpClient, Response
+from bifang.core.outbound.http import DEFAULT_TIMEOUT, HttpClient, Response
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.errors import StaleToken, check_openapi
 

@@ -21,8 +21,8 @@ from bifang.channels.streams.connection import Connection
 from bifang.channels.streams.sockets import open_socket
 from bifang.channels.streams.state import LiveStatus, Observe
 from bifang.channels.streams.tasks import FrameTasks
-from bifang.core.airgap import is_airgapped
-from bifang.core.journal import Journal
+from bifang.core.monitoring.journal import Journal
+from bifang.core.outbound.airgap import is_airgapped
 from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.frames import (
     CALLBACK,

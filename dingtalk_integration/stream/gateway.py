@@ -7,9 +7,9 @@ from urllib.parse import quote_plus
 
 from dingtalk_stream.version import VERSION_STRING
 
-from bifang.core.addresses import check_socket
 from bifang.core.errors import BadCredentials, RateLimited, RemoteError
-from bifang.core.http import HttpClient, Response
+from bifang.core.outbound.addresses import check_socket
+from bifang.core.outbound.http import HttpClient, Response
 from dingtalk_integration.stream.settings import StreamSettings
 
 PATH = "/v1.0/gateway/connections/open"

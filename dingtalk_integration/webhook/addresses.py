@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import DingTalkSettings

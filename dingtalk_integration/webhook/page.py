@@ -12,10 +12,10 @@ from django.utils.html import format_html, format_html_join
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 
-from bifang.core import configs
 from bifang.core.admin.base import ago, author_of
 from bifang.core.admin.guiding import Fact
 from bifang.core.changes import Change, record
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import DingTalkSettings

@@ -14,8 +14,8 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from bifang.core import db
-from bifang.core.db import database_now
+from bifang.core.database import db
+from bifang.core.database.db import database_now
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import NO_CORPORATION, DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake

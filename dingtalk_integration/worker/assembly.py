@@ -4,16 +4,16 @@ from django.conf import settings
 
 from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.ports import Handler
-from bifang.channels.processes import Owner
-from bifang.channels.worker import WorkerLoop
-from bifang.core.config_cache import ConfigCache
-from dingtalk_integration.api_usage import CallCounter
+from bifang.channels.workers.processes import Owner
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration.config_cache import ConfigCache
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
-from dingtalk_integration.metering import metered
+from dingtalk_integration.quotas.api_usage import CallCounter
+from dingtalk_integration.quotas.metering import metered
 from dingtalk_integration.worker.missed import MissedCallbacks
 from secops_agent.agent.acting import clicks
 from secops_agent.agent.background.jobs import own_jobs

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from bifang.channels.client_threads import Trade
 from bifang.channels.streams.state import Observe
-from bifang.core.rules import address_rules
+from bifang.channels.workers.client_threads import Trade
+from bifang.core.outbound.rules import address_rules
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.health import SERVICE

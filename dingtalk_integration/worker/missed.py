@@ -7,8 +7,8 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-from bifang.core import db
-from bifang.core.db import database_now
+from bifang.core.database import db
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.applications import ApplicationClients

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bifang.channels.outgoing import safe_button, safe_line, safe_text
 from bifang.channels.ports import Button
+from bifang.channels.text.outgoing import safe_button, safe_line, safe_text
 from bifang.core.errors import RemoteError
 
 TEXT: Final = "text"  # element_id of the Markdown

@@ -13,7 +13,7 @@ from bifang.channels.cards.ports import CardRef, Face, Passage
 from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import ReplyTarget
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import RemoteError
 from feishu_integration.addresses import address_of, mentioned, message_key, place_key
 from feishu_integration.applications import FeishuDoor, FeishuDoors

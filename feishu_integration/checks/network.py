@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from bifang.channels.checks.network import blaming_the_network, leave_workers_alone, require_switch
 from bifang.channels.streams.sockets import open_socket
+from bifang.core.configuration.trials import CheckStep, Failure, Skip
 from bifang.core.errors import RemoteError
-from bifang.core.http import HttpClient
-from bifang.core.reach import INNER, REACH
-from bifang.core.trials import CheckStep, Failure, Skip
+from bifang.core.outbound.http import HttpClient
+from bifang.core.outbound.reach import INNER, REACH
 from feishu_integration.checks.trial import FeishuTrial
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.bot import BOT_PATH

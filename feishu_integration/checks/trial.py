@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bifang.channels.checks.configuration import ChannelTrial
-from bifang.channels.connection_health import WorkerService
+from bifang.channels.workers.connection_health import WorkerService
 from feishu_integration.health import SERVICE
 
 

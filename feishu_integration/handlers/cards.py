@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from bifang.channels.outgoing import safe_line
 from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
+from bifang.channels.text.outgoing import safe_line
 from bifang.core.errors import BifangError
 from feishu_integration.cards.content import card_json
 from feishu_integration.handlers.contents import field_of, object_of

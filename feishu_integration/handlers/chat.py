@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bifang.channels.ports import ReplySink, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from feishu_integration.applications import FeishuDoor, FeishuDoors
 from feishu_integration.config import FeishuSettings

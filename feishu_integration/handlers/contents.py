@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from bifang.channels.markup import literal
+from bifang.channels.text.markup import literal
 from secops_agent.agent.conversation import unreadable
 
 LONGEST_QUOTE, LONGEST_NAME = 1000, 50

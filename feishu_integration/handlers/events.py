@@ -1,7 +1,7 @@
 """Events of the organisation: stored, acknowledged, and acted on where somebody has a rule for them."""
 
 from bifang.channels.ports import ReplySink, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from feishu_integration.handlers.organisation_events import read_event
 from feishu_integration.handlers.tenants import learn_tenant
 from secops_agent.services.organisation.events import OrganisationEvent

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bifang.channels import inbox
 from bifang.channels.ports import Incoming, ReplyTarget
-from bifang.channels.storable import unstorable
-from bifang.channels.targets import read_ms
+from bifang.channels.queues import inbox
+from bifang.channels.queues.storable import unstorable
+from bifang.channels.queues.targets import read_ms
 from feishu_integration.handlers import cards
 from feishu_integration.handlers.contents import bots_of, field_of, object_of, read_message
 from feishu_integration.stream.client import Pushed, Stored

@@ -1,6 +1,6 @@
 """Whose application it is: the tenant in the header of what Feishu pushes."""
 
-from bifang.core.configs import learn
+from bifang.core.configuration.configs import learn
 from secops_agent.services.people.staff import learn_corporation
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import aiohttp
 
 from bifang.core.errors import RemoteError
-from bifang.core.http import HttpClient, Response
+from bifang.core.outbound.http import HttpClient, Response
 from feishu_integration.openapi.errors import StaleTenantToken, bad_credentials, check_answer
 
 TOKEN_PATH: Final = "/open-apis/auth/v3/tenant_access_token/internal"  # noqa: S105 - a path

@@ -4,7 +4,7 @@ import math
 from typing import Any, Final
 
 from bifang.core.errors import BadCredentials, RateLimited, RemoteError
-from bifang.core.http import Response
+from bifang.core.outbound.http import Response
 
 TOO_OFTEN: Final = 99991400
 STALE_TOKENS: Final = frozenset({99991663, 99991664, 99991668})

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from bifang.core.addresses import check_socket
 from bifang.core.errors import BadCredentials, RateLimited, RemoteError
-from bifang.core.http import HttpClient, Response
+from bifang.core.outbound.addresses import check_socket
+from bifang.core.outbound.http import HttpClient, Response
 from feishu_integration.stream.settings import FeishuLinkSettings
 
 PATH: Final = "/callback/ws/endpoint"

@@ -4,9 +4,9 @@ from django.conf import settings
 
 from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.ports import Handler
-from bifang.channels.processes import Owner
-from bifang.channels.worker import WorkerLoop
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.workers.processes import Owner
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration.config_cache import ConfigCache
 from feishu_integration.addresses import place_limiter
 from feishu_integration.applications import FeishuDoors
 from feishu_integration.cards.platform import card_service

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from bifang.channels.client_threads import Trade
 from bifang.channels.streams.state import Observe
-from bifang.core.rules import address_rules
+from bifang.channels.workers.client_threads import Trade
+from bifang.core.outbound.rules import address_rules
 from feishu_integration.config import FeishuSettings
 from feishu_integration.handlers.intake import FeishuIntake
 from feishu_integration.health import SERVICE

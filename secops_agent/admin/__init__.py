@@ -1,37 +1,35 @@
 """The admin of security operations, one module per noun."""
 
-from secops_agent.admin import (
-    actions,
+from secops_agent.admin.alerting import (
     alert_messages,
-    assets,
-    audit,
-    brokers,
-    calendar,
-    calendar_files,
-    config_pages,
     corrections,
-    destinations,
-    groups,
-    imports,
-    intelligence,
     investigations,
-    mcp,
-    on_call,
-    preferences,
-    pulls,
-    reports,
     rules,
-    runbooks,
-    schedules,
     silences,
     sla,
-    staff,
     suppressions,
-    syslog,
-    syslog_processes,
+)
+from secops_agent.admin.automation import (
+    actions,
+    config_pages,
+    destinations,
+    mcp,
+    reports,
+    runbooks,
+    schedules,
+)
+from secops_agent.admin.people import (
+    audit,
+    calendar,
+    calendar_files,
+    groups,
+    on_call,
+    preferences,
+    staff,
     tokens,
     usage,
 )
+from secops_agent.admin.sources import assets, brokers, imports, intelligence, pulls, syslog, syslog_processes
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",

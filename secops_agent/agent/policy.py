@@ -9,9 +9,9 @@ from typing import Final
 from django.conf import settings
 
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database.rows import NewRow
 from bifang.core.errors import BifangError
-from bifang.core.rows import NewRow
 from secops_agent.agent.acting.controls import handle_control
 from secops_agent.agent.acting.corrections import handle_correction
 from secops_agent.agent.acting.investigation_feedback import handle_opinion

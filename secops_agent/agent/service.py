@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.workers.consumer import Silent
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from secops_agent.agent.acting.attachments import Attachment, Received, receive
 from secops_agent.agent.acting.controls import read_control
 from secops_agent.agent.acting.offers import tell, with_heard
@@ -40,13 +40,13 @@ from secops_agent.agent.turn.toolbox import QUOTATION, REFUSING, build_toolbox
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import LLM, Message
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.base import Proposer, Toolbox, ToolResult
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.mcp import McpTools
+from secops_agent.tools.operations.mcp import McpTools
 
 LONGEST_QUESTION = 8000  # characters
 MOST_SHOWN = 2  # results that are shown under a model's words

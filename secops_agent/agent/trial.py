@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.acting.offers import BY_CODE, GONE, read_taking
@@ -25,7 +25,7 @@ from secops_agent.agent.turn.offering import Switch
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import Offer
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Risk

@@ -14,10 +14,10 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from bifang.core.buckets import Bucket, Failures
 from bifang.core.changes import Author
 from bifang.core.errors import RateLimited
-from bifang.core.visitors import address_of
+from bifang.core.requests.buckets import Bucket, Failures
+from bifang.core.requests.visitors import address_of
 from secops_agent.models import Role, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.people import tokens

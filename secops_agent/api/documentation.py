@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from bifang.core.headers import DOCUMENTATION, POLICY
+from bifang.core.requests.headers import DOCUMENTATION, POLICY
 from secops_agent.api.base import Form
 
 ERROR = {

@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from bifang.core.errors import BifangError, InvalidInput, RateLimited, RemoteError
-from bifang.core.redaction import redact
+from bifang.core.secrets.redaction import redact
 from secops_agent.services.faults import Conflict, Forbidden, NotFound
 from secops_agent.uploads.body import TooLarge, UnknownPacking
 

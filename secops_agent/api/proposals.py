@@ -11,7 +11,7 @@ from secops_agent.api.base import Form, PageQuery, Remark, View
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import Output
 from secops_agent.models import ActionState, ProposalState
-from secops_agent.models.proposal import Risk
+from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.decisions import views
 from secops_agent.services.decisions.views import ProposalView
 from secops_agent.services.faults import Conflict

@@ -3,24 +3,12 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from secops_agent.api import (
-    alerts,
-    assets,
-    calendars,
-    cases,
-    findings,
-    indicators,
-    ingest,
-    jobs,
-    notifications,
-    proposals,
-    runbooks,
-    schedules,
-    suppressions,
-    vulnerabilities,
-)
+from secops_agent.api import calendars, proposals, runbooks, schedules
+from secops_agent.api.alerting import alerts, cases, notifications, suppressions
 from secops_agent.api.documentation import DocumentationView
 from secops_agent.api.errors import not_found
+from secops_agent.api.estate import assets, findings, indicators, vulnerabilities
+from secops_agent.api.intake import ingest, jobs
 
 app_name = "api"
 _estate = [

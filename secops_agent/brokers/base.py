@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bifang.core.errors import RemoteError
-from bifang.core.network import resolve
-from bifang.core.reach import reason_of
+from bifang.core.outbound.network import resolve
+from bifang.core.outbound.reach import reason_of
 from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.services.intake.deliveries import Delivery
 

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from django.core.validators import RegexValidator
 
+from bifang.core.configuration.fields import AddressField, CaField, ChoiceField, SecretField, TextField
+from bifang.core.configuration.kinds import Kind
 from bifang.core.errors import ConfigError
-from bifang.core.fields import AddressField, CaField, ChoiceField, SecretField, TextField
-from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
-from bifang.core.rules import check_service_address
+from bifang.core.outbound.rules import check_service_address
 from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.importers import registry
 

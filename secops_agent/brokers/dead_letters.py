@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError
 from secops_agent.brokers.reading import items_of
 from secops_agent.brokers.storing import actor_of, left_out

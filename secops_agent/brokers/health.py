@@ -7,7 +7,7 @@ from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from secops_agent.brokers.config import KIND

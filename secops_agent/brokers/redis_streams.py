@@ -18,9 +18,9 @@ from redis.exceptions import (
 )
 
 from bifang.core.errors import BadCredentials, BifangError, ConfigError, RemoteError
-from bifang.core.network import tls_context
-from bifang.core.reach import reason_of
-from bifang.core.redaction import redact
+from bifang.core.outbound.network import tls_context
+from bifang.core.outbound.reach import reason_of
+from bifang.core.secrets.redaction import redact
 from secops_agent.brokers.base import ANSWER_S, CONNECT_S, HOLD_S, Backlog, addresses_of
 from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.services.intake.deliveries import LARGEST, Delivery

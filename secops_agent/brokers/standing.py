@@ -8,9 +8,9 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.core.configs import report_error
-from bifang.core.db import database_now
-from bifang.core.redaction import redact
+from bifang.core.configuration.configs import report_error
+from bifang.core.database.db import database_now
+from bifang.core.secrets.redaction import redact
 from secops_agent.models import BrokerConsumer, ConsumerStatus
 
 FRESH: Final = timedelta(seconds=30)  # written every 2 s, unless a large document keeps the database busy

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.db import transaction
 
-from bifang.core.db import UNAVAILABLE
+from bifang.core.database.db import UNAVAILABLE
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.brokers.reading import items_of
 from secops_agent.brokers.settings import BrokerSettings

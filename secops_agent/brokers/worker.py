@@ -16,12 +16,13 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils import timezone
 
-from bifang.core import configs, db
-from bifang.core.backoff import Backoff
-from bifang.core.db import UNAVAILABLE
+from bifang.core.configuration import configs
+from bifang.core.database import db
+from bifang.core.database.db import UNAVAILABLE
 from bifang.core.errors import BifangError, ConfigError, RemoteError
-from bifang.core.failures import explain
 from bifang.core.models import SystemConfig
+from bifang.core.monitoring.failures import explain
+from bifang.core.outbound.backoff import Backoff
 from secops_agent.brokers import standing
 from secops_agent.brokers.base import BrokerClient, opened
 from secops_agent.brokers.clients import client_for

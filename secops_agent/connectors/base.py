@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bifang.core.configuration.kinds import Kind, all_kinds
 from bifang.core.extensions import Extension, installed
-from bifang.core.kinds import Kind, all_kinds
 
 if TYPE_CHECKING:
-    from bifang.core.http import HttpClient
+    from bifang.core.outbound.http import HttpClient
     from secops_agent.services.decisions.actions import ActionResult, Order
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bifang.core.fields import AddressField, NumberField, ProxyField, SecretField, TextField
-from bifang.core.kinds import Kind
+from bifang.core.configuration.fields import AddressField, NumberField, ProxyField, SecretField, TextField
+from bifang.core.configuration.kinds import Kind
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.webhook import WebhookSettings
 from secops_agent.services.decisions.carriers import KIND, tool_names

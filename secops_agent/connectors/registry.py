@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from functools import cache
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.errors import ConfigError
 from bifang.core.extensions import Extension
-from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.base import Build, Connector, added
 from secops_agent.connectors.config import WebhookKind
 from secops_agent.connectors.dry_run import DryRun

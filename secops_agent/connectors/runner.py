@@ -6,13 +6,13 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from bifang.core import db
-from bifang.core.backoff import Backoff
+from bifang.core.database import db
 from bifang.core.errors import BifangError
-from bifang.core.http import HttpClient
+from bifang.core.outbound.backoff import Backoff
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors import registry
 from secops_agent.connectors.base import Connector
-from secops_agent.models.action import ActionState
+from secops_agent.models.automation.action import ActionState
 from secops_agent.services.decisions import actions, approvals
 from secops_agent.services.decisions.actions import ActionResult, Order
 

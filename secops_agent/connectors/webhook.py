@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bifang.channels.markup import literal
+from bifang.channels.text.markup import literal
 from bifang.core.errors import BifangError, RemoteError
-from bifang.core.http import HttpClient, Response
-from bifang.core.redaction import redact
+from bifang.core.outbound.http import HttpClient, Response
+from bifang.core.secrets.redaction import redact
 from secops_agent.services.decisions.actions import ActionResult, Order
 
 MAX_ANSWER: Final = 64 * 1024  # bytes

@@ -32,7 +32,7 @@ from secops_agent.services.people.staff import only_corporation
 from secops_agent.services.reading import rows_by
 from secops_agent.services.runbooks import trees
 from secops_agent.services.runbooks.skills import read_skill
-from secops_agent.services.vulnerabilities.matches import SOURCE
+from secops_agent.services.vulnerabilities.comparison.matches import SOURCE
 from secops_agent.services.writing import Pace, import_transaction
 
 ACTOR = Actor.system("load_demo")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.demo.incidents import HARMLESS, LASTING
 from secops_agent.models import Alert, AlertIndicator, History, Staff
 from secops_agent.models.choices import AlertStatus, Verdict

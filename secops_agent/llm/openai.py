@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bifang.core.errors import BadCredentials, BifangError, ConfigError, RemoteError
-from bifang.core.http import HttpClient
-from bifang.core.streaming import StreamedResponse
+from bifang.core.outbound.http import HttpClient
+from bifang.core.outbound.streaming import StreamedResponse
 from secops_agent.llm.errors import cut_error, seconds_of, timeout_error
 from secops_agent.llm.openai_errors import OPENAI_ERRORS
 from secops_agent.llm.openai_wire import Thoughts, ToolMode, body, take

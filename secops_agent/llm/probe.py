@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bifang.core.errors import BadCredentials, BifangError, RemoteError
-from bifang.core.http import Response
+from bifang.core.outbound.http import Response
 from secops_agent.llm.openai import OpenAI, OpenAISettings, client, close_clients, error_of
 from secops_agent.llm.types import LLM, Completion, Message, Request, ToolCall, ToolSpec
 from secops_agent.llm.written_calls import read_calls

@@ -17,7 +17,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from bifang.core.errors import RemoteError
-from bifang.core.network import GuardedResolver, check_literal, proxy_for, tls_context
+from bifang.core.outbound.network import GuardedResolver, check_literal, proxy_for, tls_context
 
 _KEEPALIVE_S: Final = 30.0
 _CONNECT_S: Final = 10.0

@@ -1,8 +1,8 @@
-import bifang.core.sealed
+import bifang.core.secrets.sealed
 import datetime
 import django.core.validators
 import django.db.models.deletion
-import secops_agent.models.notification
+import secops_agent.models.alerting.notification
 from django.conf import settings
 from django.db import OperationalError, migrations, models, transaction
 
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 ('day', models.DateField(verbose_name='日期')),
                 ('previous', models.CharField(max_length=64, verbose_name='上一段摘要')),
                 ('digest', models.CharField(max_length=64, verbose_name='摘要')),
-                ('seal', bifang.core.sealed.SealedField(blank=True, null=True)),
+                ('seal', bifang.core.secrets.sealed.SealedField(blank=True, null=True)),
                 ('count', models.PositiveIntegerField(default=0, verbose_name='条数')),
                 ('first_id', models.BigIntegerField(null=True, verbose_name='首条编号')),
                 ('last_id', models.BigIntegerField(null=True, verbose_name='末条编号')),
@@ -544,9 +544,9 @@ class Migration(migrations.Migration):
                 ('step', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='升级步骤')),
                 ('kind', models.CharField(choices=[('group', '群'), ('person', '个人'), ('on_call', '值班人'), ('webhook', '自定义机器人')], max_length=8, verbose_name='种类')),
                 ('conversation_id', models.CharField(blank=True, default='', max_length=200, verbose_name='群')),
-                ('uid', models.CharField(default=secops_agent.models.notification._fresh_uid, editable=False, max_length=32, unique=True)),
-                ('url', bifang.core.sealed.SealedField(blank=True, null=True, verbose_name='机器人地址')),
-                ('secret', bifang.core.sealed.SealedField(blank=True, null=True, verbose_name='加签密钥')),
+                ('uid', models.CharField(default=secops_agent.models.alerting.notification._fresh_uid, editable=False, max_length=32, unique=True)),
+                ('url', bifang.core.secrets.sealed.SealedField(blank=True, null=True, verbose_name='机器人地址')),
+                ('secret', bifang.core.secrets.sealed.SealedField(blank=True, null=True, verbose_name='加签密钥')),
                 ('last_error', models.TextField(blank=True, default='', verbose_name='最近错误')),
                 ('last_error_at', models.DateTimeField(blank=True, null=True, verbose_name='最近错误时间')),
                 ('config', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.systemconfig', verbose_name='钉钉配置')),
@@ -640,7 +640,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='结束时间')),
                 ('result', models.TextField(blank=True, default='', verbose_name='结果')),
                 ('response', models.JSONField(blank=True, default=dict, verbose_name='对方应答')),
-                ('undo_url', bifang.core.sealed.SealedField(blank=True, null=True, verbose_name='撤销地址')),
+                ('undo_url', bifang.core.secrets.sealed.SealedField(blank=True, null=True, verbose_name='撤销地址')),
                 ('settled_by', models.CharField(blank=True, default='', max_length=100, verbose_name='核实人')),
                 ('config', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.systemconfig', verbose_name='配置')),
                 ('connector_config', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.systemconfig', verbose_name='连接器配置')),

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import migrations
 from django.utils import timezone
 
-import bifang.core.sealed
+import bifang.core.secrets.sealed
 from secops_agent.models import AuditSegment
 from secops_agent.services.audit import seals
 from secops_agent.services.audit.seals import SealStanding
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='auditsegment',
             name='drop_seal',
-            field=bifang.core.sealed.SealedField(blank=True, null=True),
+            field=bifang.core.secrets.sealed.SealedField(blank=True, null=True),
         ),
         migrations.RunPython(seal_anew, migrations.RunPython.noop, elidable=False),
     ]

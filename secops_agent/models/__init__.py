@@ -1,7 +1,6 @@
 """The models of security operations, one module per noun."""
 
-from secops_agent.models.action import ACTION_OPEN, Action, ActionState
-from secops_agent.models.alert import (
+from secops_agent.models.alerting.alert import (
     SUPPRESSED,
     Alert,
     AlertAsset,
@@ -11,25 +10,16 @@ from secops_agent.models.alert import (
     AlertPayload,
     MentionBacklog,
 )
-from secops_agent.models.apart import KeptApart
-from secops_agent.models.asset import Asset, AssetKey, Component
-from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
-from secops_agent.models.broker import BrokerConsumer, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
-from secops_agent.models.case import Case, CaseStatus, CaseTask
-from secops_agent.models.chat_file import ChatFile, FileQuestion
-from secops_agent.models.conversation import ConversationMessage
-from secops_agent.models.correction import Correction, CorrectionState
-from secops_agent.models.intelligence import IndicatorHit, IndicatorList, ListedIndicator, ListedKind
-from secops_agent.models.investigation import (
+from secops_agent.models.alerting.case import Case, CaseStatus, CaseTask
+from secops_agent.models.alerting.correction import Correction, CorrectionState
+from secops_agent.models.alerting.investigation import (
     Investigation,
     InvestigationOpinion,
     InvestigationReplay,
     InvestigationState,
     SecondLook,
 )
-from secops_agent.models.job import ImportJob, JobPhase, JobState
-from secops_agent.models.mcp import McpCatalogue
-from secops_agent.models.notification import (
+from secops_agent.models.alerting.notification import (
     AlertMessage,
     AlertMessageItem,
     Burst,
@@ -40,7 +30,30 @@ from secops_agent.models.notification import (
     Silence,
     TargetKind,
 )
-from secops_agent.models.on_call import (
+from secops_agent.models.alerting.preference import NotificationPreference, Reached
+from secops_agent.models.alerting.suppression import SuppressionRule
+from secops_agent.models.alerting.triage import SavedView, TriageBatch
+from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
+from secops_agent.models.automation.conversation import ConversationMessage
+from secops_agent.models.automation.mcp import McpCatalogue
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.report import SecurityReport
+from secops_agent.models.automation.runbook import Runbook, RunbookFile, RunbookTerm, RunbookVersion
+from secops_agent.models.automation.schedule import Feed, RunState, ScheduledTask, TaskRun
+from secops_agent.models.automation.web_line import LineKind, WebLine
+from secops_agent.models.estate.apart import KeptApart
+from secops_agent.models.estate.asset import Asset, AssetKey, Component
+from secops_agent.models.estate.intelligence import IndicatorHit, IndicatorList, ListedIndicator, ListedKind
+from secops_agent.models.estate.vulnerability import (
+    AffectedRange,
+    EpssScore,
+    Finding,
+    SupplierStatement,
+    Vulnerability,
+    VulnerabilityAlias,
+)
+from secops_agent.models.people.audit import AuditKind, AuditRecord, AuditSegment
+from secops_agent.models.people.on_call import (
     CalendarDay,
     CalendarFeed,
     OnCallLayer,
@@ -50,16 +63,21 @@ from secops_agent.models.on_call import (
     ShiftSwap,
     SwapState,
 )
-from secops_agent.models.preference import NotificationPreference, Reached
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.models.pull import Pull
-from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
-from secops_agent.models.report import SecurityReport
-from secops_agent.models.runbook import Runbook, RunbookFile, RunbookTerm, RunbookVersion
-from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
-from secops_agent.models.staff import Role, Staff, allows
-from secops_agent.models.suppression import SuppressionRule
-from secops_agent.models.syslog import (
+from secops_agent.models.people.staff import Role, Staff, allows
+from secops_agent.models.people.token import ApiToken, RememberedAnswer, Scope
+from secops_agent.models.people.usage import ModelPrice, TurnUsage
+from secops_agent.models.sources.broker import (
+    BrokerConsumer,
+    BrokerLetter,
+    BrokerMark,
+    ConsumerStatus,
+    LetterState,
+)
+from secops_agent.models.sources.chat_file import ChatFile, FileQuestion
+from secops_agent.models.sources.job import ImportJob, JobPhase, JobState
+from secops_agent.models.sources.pull import Pull
+from secops_agent.models.sources.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
+from secops_agent.models.sources.syslog import (
     SyslogEncoding,
     SyslogLevel,
     SyslogListener,
@@ -67,18 +85,6 @@ from secops_agent.models.syslog import (
     SyslogSource,
     SyslogTraffic,
 )
-from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
-from secops_agent.models.triage import SavedView, TriageBatch
-from secops_agent.models.usage import ModelPrice, TurnUsage
-from secops_agent.models.vulnerability import (
-    AffectedRange,
-    EpssScore,
-    Finding,
-    SupplierStatement,
-    Vulnerability,
-    VulnerabilityAlias,
-)
-from secops_agent.models.web_line import LineKind, WebLine
 
 __all__ = [
     "ACTION_OPEN",

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from bifang.channels.storable import OURS
+from bifang.channels.queues.storable import OURS
+from bifang.core.configuration.kinds import all_kinds, get_kind
 from bifang.core.errors import InvalidInput
-from bifang.core.kinds import all_kinds, get_kind
 from bifang.core.models import SystemConfig
 
 WEB: Final = OURS  # how the conversations on our own page begin

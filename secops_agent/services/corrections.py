@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from secops_agent.models import ConversationMessage, Correction, CorrectionState
 from secops_agent.services import runbooks

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 from django.core.signing import BadSignature, Signer
 from django.db.models import Model, Q, QuerySet
 
+from bifang.core.database.rows import count_each
 from bifang.core.errors import InvalidInput
-from bifang.core.rows import count_each
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from bifang.channels.rights import READ_TEXT
 from secops_agent.models import AlertAsset, AlertIndicator, Asset
 from secops_agent.models.choices import AssetType
-from secops_agent.models.staff import Role, allows
+from secops_agent.models.people.staff import Role, allows
 
 T = TypeVar("T")
 _MARK = "private"

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from bifang.core.db import on_postgresql
+from bifang.core.database.db import on_postgresql
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]

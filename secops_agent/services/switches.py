@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from bifang.core.switches import NO_MODEL, READ_ONLY, read_switches
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 from django.db import connection, transaction
 from django.db.models import Field, Model
 
-from bifang.core.db import on_postgresql
-from bifang.core.rows import update_rows
+from bifang.core.database.db import on_postgresql
+from bifang.core.database.rows import update_rows
 
 T = TypeVar("T")
 ROWS = 500

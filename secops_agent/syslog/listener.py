@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.processes import process_name
 from secops_agent.syslog import standing

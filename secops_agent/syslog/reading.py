@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
@@ -27,7 +27,7 @@ from secops_agent.importers.values.observables import (
     sighted_in,
     techniques_in,
 )
-from secops_agent.models.syslog import SyslogEncoding
+from secops_agent.models.sources.syslog import SyslogEncoding
 from secops_agent.services.records import AlertRecord, AssetRecord, Item, Rejected, Severity
 from secops_agent.syslog.headers import SyslogMessage, believable, read_message
 from secops_agent.syslog.payloads import Event, read_event

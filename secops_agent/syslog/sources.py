@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from pydantic import Field, field_validator
 
-from bifang.core.entries import Entry, read_entry
+from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.models import SyslogSource

@@ -10,7 +10,7 @@ from django.db.models import F
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.processes import is_gone
 from secops_agent.models import SyslogListener, SyslogRejection, SyslogSource, SyslogTraffic

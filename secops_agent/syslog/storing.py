@@ -12,8 +12,8 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.core import db
-from bifang.core.backoff import Backoff
+from bifang.core.database import db
+from bifang.core.outbound.backoff import Backoff
 from secops_agent.models import SyslogRejection, SyslogSource
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest

@@ -12,9 +12,9 @@ from typing import IO, Final
 
 from django.conf import settings
 
-from bifang.core.addresses import AddressRules, check_address
 from bifang.core.errors import ConfigError, RemoteError
-from bifang.core.http import HttpClient, Response
+from bifang.core.outbound.addresses import AddressRules, check_address
+from bifang.core.outbound.http import HttpClient, Response
 from bifang.env import unreadable
 from secops_agent.models import Feed
 from secops_agent.services.schedules.feeds import FeedSource

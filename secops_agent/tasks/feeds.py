@@ -21,7 +21,7 @@ from secops_agent.services.records import Item, Rejected
 from secops_agent.services.schedules import feeds
 from secops_agent.services.schedules.feeds import ECOSYSTEMS, FeedSource
 from secops_agent.services.schedules.tasks import TaskOrder, TaskResult
-from secops_agent.services.vulnerabilities.software import advisory_coordinates
+from secops_agent.services.vulnerabilities.comparison.software import advisory_coordinates
 from secops_agent.tasks import downloads
 
 # OSV's advisories of one ecosystem (all.zip): those about packages of the estate, as JSON lines.

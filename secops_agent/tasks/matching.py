@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from secops_agent.services.actors import Actor
 from secops_agent.services.schedules.tasks import TaskOrder, TaskResult
-from secops_agent.services.vulnerabilities import matching
+from secops_agent.services.vulnerabilities.comparison import matching
 
 
 class Rematch:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError, RemoteError
 from secops_agent.connectors.aliyun.client import AlertPage, AlertSpan, pages
 from secops_agent.connectors.aliyun.settings import AliyunSettings

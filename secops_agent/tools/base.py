@@ -167,7 +167,7 @@ class Toolbox:
 def in_thread(
     call: Callable[..., Awaitable[ToolResult]], function: Callable[..., ToolResult], *bound: Any
 ) -> Callable[[Any], Awaitable[ToolResult]]:
-    """Make a tool's ``run`` from a synchronous function: ``call`` is `bifang.core.db.call`.
+    """Make a tool's ``run`` from a synchronous function: ``call`` is `bifang.core.database.db.call`.
 
     ``function`` is called as ``function(*bound, arguments)``; ``bound`` starts with the sender.
     """

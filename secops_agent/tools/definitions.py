@@ -6,11 +6,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
 from secops_agent.llm.types import ToolSpec
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.decisions.requests import Origin

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.models.choices import AlertStatus, AssetType, Importance, IndicatorKind, Severity, Verdict
 
 SEVERITY: Final = {value: str(label) for value, label in Severity.choices}

@@ -4,39 +4,37 @@ from typing import Any, Final
 
 from bifang.core.extensions import Extension, installed
 from secops_agent.services.decisions.carriers import PETITION, UNDO
-from secops_agent.tools import (
+from secops_agent.tools.arguments import Arguments, schema
+from secops_agent.tools.definitions import ToolDefinition, action, reading
+from secops_agent.tools.estate import assets, findings, indicators, owners, vulnerabilities
+from secops_agent.tools.incidents import (
     alert_lists,
     alert_statistics,
     alerts,
-    assets,
-    blocks,
     case_orders,
     cases,
     comparisons,
-    compute,
     events,
-    files,
-    findings,
-    indicators,
     investigations,
+    silences,
+    triage,
+    watches,
+)
+from secops_agent.tools.operations import (
+    blocks,
+    compute,
+    files,
     mcp,
     messages,
     on_call,
-    owners,
     proposals,
     reports,
     response,
     runbooks,
     schedules,
-    silences,
     skill_files,
     status,
-    triage,
-    vulnerabilities,
-    watches,
 )
-from secops_agent.tools.arguments import Arguments, schema
-from secops_agent.tools.definitions import ToolDefinition, action, reading
 
 _OURS: Final[tuple[ToolDefinition, ...]] = (
     *alert_lists.TOOLS,

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.db import transaction
 
-from bifang.channels import outbox
-from bifang.channels.markup import literal, plain
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import FileToSend, ReplyTarget
+from bifang.channels.queues import outbox
+from bifang.channels.text.markup import literal, plain
 from bifang.core.spreadsheets import csv_text
 from secops_agent.models import ImportJob, JobState
 from secops_agent.services import links

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
-from secops_agent.models.job import JobPhase
+from secops_agent.models.sources.job import JobPhase
 from secops_agent.services.intake import ingest, jobs
 from secops_agent.services.intake.ingest import ImportOutcome
 from secops_agent.services.intake.jobs import Work

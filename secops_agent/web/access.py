@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
-from bifang.core.headers import PAGES, POLICY
+from bifang.core.requests.headers import PAGES, POLICY
 from secops_agent.services.people.logins import may_do_something
 
 View = Callable[..., HttpResponseBase]

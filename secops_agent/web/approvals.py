@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from bifang.core.admin.base import CappedPaginator
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.actions import ACTION_TONES
+from secops_agent.admin.automation.actions import ACTION_TONES
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_as_user, object_to_user
 from secops_agent.models import Action, ActionState, Proposal, ProposalState, Staff
-from secops_agent.models.proposal import Risk
+from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail

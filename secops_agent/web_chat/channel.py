@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bifang.channels import outgoing
-from bifang.channels.consumer import Silent
 from bifang.channels.ports import Channel, Delivered, Draft, Part, Reply, ReplySink, Turn
-from bifang.core import db
+from bifang.channels.text import outgoing
+from bifang.channels.workers.consumer import Silent
+from bifang.core.database import db
 from secops_agent.web_chat import lines
 
 log = logging.getLogger(__name__)

@@ -7,14 +7,14 @@ from typing import Final
 
 from django.db import transaction
 
-from bifang.channels import inbox
-from bifang.channels.markup import literal
 from bifang.channels.models import OPEN, InboxRow
 from bifang.channels.ports import Incoming, Part, ReplyTarget
-from bifang.core.db import database_now
+from bifang.channels.queues import inbox
+from bifang.channels.text.markup import literal
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import insert_many
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from bifang.core.rows import insert_many
 from secops_agent import says
 from secops_agent.models import LineKind, Staff, WebLine
 from secops_agent.services.chats import WEB

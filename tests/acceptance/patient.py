@@ -16,7 +16,7 @@ from tests.deadline import GRACE_S
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "bifang.settings"
 
-from bifang.core import http
+from bifang.core.outbound import http
 
 http.DEFAULT_TIMEOUT = GRACE_S  # type: ignore[misc]  # before others take it over
 http.HttpClient.request.__kwdefaults__["timeout"] = GRACE_S

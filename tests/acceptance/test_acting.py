@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.mcp.checks import check
 from secops_agent.models import Action

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from django.core.management import call_command
 
-from bifang.channels.claims import EVERYTHING
-from bifang.core import configs
+from bifang.channels.queues.claims import EVERYTHING
+from bifang.core.configuration import configs
 from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
 from secops_agent.services.decisions import settled_cards

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import CommandError, call_command
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from tests.acceptance.processes import MANAGE, Started, free_ports, run
 from tests.acceptance.worker import NAME, Stage, open_stage, place

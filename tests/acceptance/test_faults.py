@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from bifang.channels import outbox
 from bifang.channels.models import InboxRow, OutboxRow, State
+from bifang.channels.queues import outbox
 from tests.acceptance.doors import DOORS, FEISHU, POSTGRES, STREAM, open_door, working_stage
 from tests.acceptance.traffic import assert_each_answered_once, talk
 from tests.acceptance.worker import Stage, kill, place

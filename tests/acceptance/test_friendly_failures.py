@@ -139,7 +139,7 @@ def test_missing_dependency_names_make_run(tmp_path: Path) -> None:
 def test_defect_of_ours_keeps_its_traceback(
     installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bifang.core.failures import explain
+    from bifang.core.monitoring.failures import explain
 
     raisers: tuple[Callable[[], object], ...] = (lambda: 1 / 0, lambda: {}["x"], lambda: [].index(1))
     for raiser in raisers:

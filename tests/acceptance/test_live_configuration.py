@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from bifang.channels.models import ClientState, ClientStatus
-from bifang.core import configs
+from bifang.core.configuration import configs
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import Stage, open_stage, place
 from tests.databases import Templates

@@ -4,7 +4,7 @@ import pytest
 
 from bifang.channels.models import OutboxRow
 from dingtalk_integration.models import QuotaState
-from dingtalk_integration.quota import quota_usage
+from dingtalk_integration.quotas.quota import quota_usage
 from secops_agent.models import AlertMessage
 from secops_agent.services.notifications.rules import apply_rule_entries
 from tests.acceptance.worker import NAME, STAFF, open_stage, place

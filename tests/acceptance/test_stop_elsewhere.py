@@ -5,11 +5,12 @@ import threading
 
 import pytest
 
-from bifang.channels import inbox, processes
-from bifang.channels.maintenance import LOOK_EVERY
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.channels.worker import WorkerLoop
+from bifang.channels.queues import inbox
+from bifang.channels.workers import processes
+from bifang.channels.workers.maintenance import LOOK_EVERY
+from bifang.channels.workers.worker import WorkerLoop
 from tests.acceptance.worker import STAFF, open_stage, place, text_only
 from tests.channels.boxes import Recorder
 from tests.databases import Database

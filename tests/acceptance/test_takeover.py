@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bifang.channels.claims import HOLD
-from bifang.channels.maintenance import LOOK_EVERY
 from bifang.channels.models import InboxRow, State, Worker
+from bifang.channels.queues.claims import HOLD
+from bifang.channels.workers.maintenance import LOOK_EVERY
 from tests.acceptance.doors import open_door
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import WAITING, Stage, kill, place

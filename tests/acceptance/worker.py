@@ -16,7 +16,7 @@ import yaml
 from django.core.management import call_command
 
 from bifang.channels.models import Worker
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from simulators.dingtalk.people import CORP_ID
 from tests.acceptance.processes import MANAGE, PATIENT, Started, clean_environment, uncounted

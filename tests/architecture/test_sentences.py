@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bifang.channels.verbs import Verb
+from bifang.channels.text.verbs import Verb
 from tests.architecture.test_house_rules import name_of, product_files
 
-HERE = {"secops_agent/says.py", "bifang/channels/verbs.py"}
+HERE = {"secops_agent/says.py", "bifang/channels/text/verbs.py"}
 FILLED = "\0"  # what an f-string fills in
 VERBS = "|".join(sorted({str(verb) for verb in Verb}, key=len, reverse=True))
 # 「查看 A12」, `确认 {code}`: a verb with what it is about, in quotation marks; as a whole string, a verb and an alert.

@@ -126,7 +126,7 @@ def alert_count() -> int:
 
 def bench_matching() -> None:
     """2,000 advisories against 100,000 components."""
-    from secops_agent.services.vulnerabilities import matching
+    from secops_agent.services.vulnerabilities.comparison import matching
 
     make_components()
     make_advisories()
@@ -280,7 +280,7 @@ def interleaved(
 
 def bench_lists(open_database: Callable[[], Callable[[], None]]) -> None:
     """At a thousand and at a hundred thousand alerts."""
-    from secops_agent.services.alerts import words
+    from secops_agent.services.alerts.queries import words
 
     small = open_database()
     fill_alerts(1000)

@@ -25,7 +25,7 @@ def fill() -> None:
     from secops_agent.demo import loading, triage
     from secops_agent.models import Staff
     from secops_agent.services.actors import Actor
-    from secops_agent.services.alerts import words
+    from secops_agent.services.alerts.queries import words
     from secops_agent.services.intake import ingest
     from secops_agent.services.on_call.schedules import apply_on_call_entries
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from bifang.channels import inbox, outbox
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Delivered, Incoming, Part, Reply, ReplyTarget, Turn, TurnResult
-from bifang.core import configs
+from bifang.channels.queues import inbox, outbox
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden"

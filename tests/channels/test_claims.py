@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from bifang.channels import claims, inbox, outbox
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Reply, TurnResult
-from bifang.core.db import database_now
+from bifang.channels.queues import claims, inbox, outbox
+from bifang.core.database.db import database_now
 from tests.channels.boxes import claim, finish, incoming, store
 from tests.databases import Database
 from tests.deadline import wait_until

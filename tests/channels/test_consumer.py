@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import processes
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
-from bifang.channels.worker import WorkerLoop
-from bifang.core import db
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.database import db
+from bifang.core.database.rows import NewRow
 from bifang.core.errors import ConfigError
-from bifang.core.rows import NewRow
 from tests.channels.boxes import Recorder, incoming, store
 from tests.databases import Database
 from tests.deadline import wait_until

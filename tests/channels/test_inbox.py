@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.channels import inbox
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import ReplyTarget
-from bifang.channels.targets import from_ms, pack_target, to_ms, unpack_target
-from bifang.core import db
+from bifang.channels.queues import inbox
+from bifang.channels.queues.targets import from_ms, pack_target, to_ms, unpack_target
+from bifang.core.database import db
 from tests.channels.boxes import WEBHOOK, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
 

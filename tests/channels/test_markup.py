@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bifang.channels.markup import LONGEST, literal, safe_markdown
-from bifang.channels.visible import visible
+from bifang.channels.text.markup import LONGEST, literal, safe_markdown
+from bifang.channels.text.visible import visible
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 # Pieces of which everything is made that Markdown could take for a link, an image, code or HTML.

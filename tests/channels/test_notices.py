@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from bifang.channels import inbox, notices
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Incoming, ReplyTarget
-from bifang.core import configs
+from bifang.channels.queues import inbox, notices
+from bifang.core.configuration import configs
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bifang.channels import inbox, outbox
-from bifang.channels.claims import Remit
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.outbox import Sent
 from bifang.channels.ports import Delivered, Reply, ReplyTarget, TurnResult
+from bifang.channels.queues import inbox, outbox
+from bifang.channels.queues.claims import Remit
+from bifang.channels.queues.outbox import Sent
 from tests.channels.boxes import answered, claim, incoming, outbox_row, replied, store, texts_of
 from tests.databases import Database
 

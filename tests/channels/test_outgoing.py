@@ -6,11 +6,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from bifang.channels import inbox, notices, outbox, outgoing
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Button, Reply, Suggestion, TurnResult
-from bifang.channels.splitting import split_markdown
-from bifang.channels.verbs import TAPPED
+from bifang.channels.queues import inbox, notices, outbox
+from bifang.channels.text import outgoing
+from bifang.channels.text.splitting import split_markdown
+from bifang.channels.text.verbs import TAPPED
 from bifang.core.errors import InvalidInput
 from tests.channels.boxes import Recorder, claim, incoming, robot, store
 from tests.databases import Database
@@ -158,7 +159,7 @@ def test_nothing_reaches_a_platform_but_through_the_door() -> None:
     assert _callers("safe_face") >= {"bifang/channels/cards/calls.py"}
     ways_to_a_card = {path.name for path, text in SOURCES.items() if "platform.open(" in text}
     assert ways_to_a_card == {"calls.py"}
-    assert _callers("Part") == {"bifang/channels/outbox.py"}
+    assert _callers("Part") == {"bifang/channels/queues/outbox.py"}
     writers = {path.name for path, text in SOURCES.items() if "insert_many(OutboxRow" in text}
     assert writers == {"outbox.py"}
     assert {path.name for path, text in SOURCES.items() if "dtmd://" in text} == {"outgoing.py"}

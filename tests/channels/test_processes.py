@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.channels import maintenance, processes
-from bifang.channels.claims import HOLD, Remit
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
-from bifang.channels.processes import Owner
+from bifang.channels.queues.claims import HOLD, Remit
+from bifang.channels.workers import maintenance, processes
+from bifang.channels.workers.processes import Owner
 from tests.channels.boxes import answered, claim, incoming, store
 from tests.databases import Database
 

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.channels import outbox, processes
-from bifang.channels.claims import HOLD
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Part
-from bifang.channels.sender import Sender
-from bifang.core import db
+from bifang.channels.queues import outbox
+from bifang.channels.queues.claims import HOLD
+from bifang.channels.workers import processes
+from bifang.channels.workers.sender import Sender
+from bifang.core.database import db
 from bifang.core.errors import RateLimited, RemoteError
 from tests.channels.boxes import Recorder, answered, outbox_row, replied
 from tests.databases import Database

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from bifang.channels.ports import Reply
-from bifang.channels.splitting import BYTES, CHARACTERS, fits, split_markdown
+from bifang.channels.text.splitting import BYTES, CHARACTERS, fits, split_markdown
 
 
 def pieces_of(text: str) -> list[Reply]:

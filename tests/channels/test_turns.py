@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bifang.channels import claims, inbox, processes
-from bifang.channels.claims import Remit
-from bifang.channels.inbox import MAX_ATTEMPTS
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core.rows import NewRow
-from secops_agent.models.conversation import ConversationMessage
+from bifang.channels.queues import claims, inbox
+from bifang.channels.queues.claims import Remit
+from bifang.channels.queues.inbox import MAX_ATTEMPTS
+from bifang.channels.workers import processes
+from bifang.core.database.rows import NewRow
+from secops_agent.models.automation.conversation import ConversationMessage
 from tests.channels.boxes import claim, finish, incoming, store, texts_of
 from tests.databases import Database
 
@@ -172,7 +173,7 @@ def test_dead_event_tells_nobody(database: Database) -> None:
 
 
 def test_unreadable_webhook_is_a_dead_letter_not_a_crash(database: Database) -> None:
-    from bifang.core.sealed import Sealed
+    from bifang.core.secrets.sealed import Sealed
 
     store(incoming("坏的"), incoming("好的", where="cid2"))
     InboxRow.objects.filter(text="坏的").update(webhook=Sealed("nonsense"))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bifang.core.addresses import (
+from bifang.core.errors import ConfigError
+from bifang.core.outbound.addresses import (
     TRUSTED_HOSTS,
     AddressRules,
     check_address,
@@ -12,7 +13,6 @@ from bifang.core.addresses import (
     is_forbidden,
     webhook_refusal,
 )
-from bifang.core.errors import ConfigError
 
 PLAIN = AddressRules()
 SIMULATOR = AddressRules(simulator=True)

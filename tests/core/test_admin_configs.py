@@ -10,12 +10,12 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core import configs
-from bifang.core.crypto import generate_key
+from bifang.core.configuration import configs
+from bifang.core.configuration.kinds import get_kind
 from bifang.core.groups import AUDITOR, OPERATOR
-from bifang.core.keys import write_key_file
-from bifang.core.kinds import get_kind
 from bifang.core.models import SystemConfig
+from bifang.core.secrets.crypto import generate_key
+from bifang.core.secrets.keys import write_key_file
 from tests.admin_pages import (
     SECRET,
     connected,

@@ -9,10 +9,11 @@ import pytest
 from django.utils import timezone
 
 from bifang.channels.streams.sockets import open_socket
-from bifang.core import airgap, configs
-from bifang.core.addresses import AddressRules, check_address
+from bifang.core.configuration import configs
 from bifang.core.errors import BifangError, ConfigError
-from bifang.core.http import HttpClient
+from bifang.core.outbound import airgap
+from bifang.core.outbound.addresses import AddressRules, check_address
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.stream.settings import StreamSettings
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from secops_agent.models import AuditRecord, Staff

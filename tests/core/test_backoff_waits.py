@@ -1,6 +1,6 @@
 """Waits grow, are capped and jittered, and start over after a stable period."""
 
-from bifang.core.backoff import Backoff
+from bifang.core.outbound.backoff import Backoff
 
 
 class Clock:

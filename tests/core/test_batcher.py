@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from django.db import OperationalError
 
-from bifang.core import db
-from bifang.core.batcher import Batcher
+from bifang.core.database import db
+from bifang.core.database.batcher import Batcher
 from tests.databases import Database
 
 pytestmark = pytest.mark.both_databases

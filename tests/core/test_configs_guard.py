@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bifang.core import configs
 from bifang.core.changes import Author
-from bifang.core.configs import FieldErrors
+from bifang.core.configuration import configs
+from bifang.core.configuration.configs import FieldErrors
+from bifang.core.configuration.fields import AddressField, ProxyField, SecretField, Setting
+from bifang.core.configuration.kinds import Kind, all_kinds, get_kind
 from bifang.core.errors import ConfigError
-from bifang.core.fields import AddressField, ProxyField, SecretField, Setting
-from bifang.core.kinds import Kind, all_kinds, get_kind
 from bifang.core.models import SystemConfig
 from secops_agent.brokers.config import BrokerField
 from secops_agent.connectors.mcp.fields import HeadersField

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from bifang.core import configs, db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import SecretError
 
 pytestmark = pytest.mark.django_db

@@ -3,8 +3,8 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from bifang.core import configs
-from bifang.core.configs import FieldErrors
+from bifang.core.configuration import configs
+from bifang.core.configuration.configs import FieldErrors
 from bifang.core.errors import ConfigError, SecretError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import DingTalkSettings
@@ -99,8 +99,8 @@ def test_rotated_key_reads_old_secrets_and_a_lost_key_is_a_named_error(settings:
     assert configs.load(row).client_secret == SECRET
     assert len(live.ENCRYPTION_KEY_FILE.read_text().split()) == 1
     live.ENCRYPTION_KEY_FILE.unlink()
-    from bifang.core.crypto import generate_key
-    from bifang.core.keys import write_key_file
+    from bifang.core.secrets.crypto import generate_key
+    from bifang.core.secrets.keys import write_key_file
 
     write_key_file([generate_key()])
     with pytest.raises(SecretError, match="密钥"):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bifang.core.crypto import Keyring, generate_key
 from bifang.core.errors import SecretError
+from bifang.core.secrets.crypto import Keyring, generate_key
 
 OLD, NEW = generate_key(), generate_key()
 PLACE = "a table, a column, a row"

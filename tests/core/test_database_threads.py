@@ -2,7 +2,7 @@
 
 import threading
 
-from bifang.core import db
+from bifang.core.database import db
 
 
 def test_lower_ranks_go_first_and_equal_ones_in_order() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from bifang.channels import inbox
-from bifang.core import db, durability
+from bifang.channels.queues import inbox
+from bifang.core.database import db, durability
 from bifang.core.models import Switch
 from tests.channels.boxes import incoming
 from tests.databases import Database

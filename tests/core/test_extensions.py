@@ -11,17 +11,17 @@ from django.utils import timezone
 
 from bifang.channels.added import AddedChannel
 from bifang.channels.added import unfit as unfit_channel
-from bifang.channels.connection_health import WorkerService
+from bifang.channels.workers.connection_health import WorkerService
 from bifang.core import extensions
+from bifang.core.configuration.kinds import Kind, all_kinds
 from bifang.core.errors import ConfigError
 from bifang.core.extensions import Extension, check_extensions, covers, installed, problem
-from bifang.core.health import HealthCheck, _run, unfit_check
-from bifang.core.kinds import Kind, all_kinds
+from bifang.core.monitoring.health import HealthCheck, _run, unfit_check
 from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.connectors import registry as connectors
 from secops_agent.connectors.base import unfit as unfit_connector
 from secops_agent.importers import registry as importers
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools import registry as tools
 from secops_agent.tools.arguments import Arguments
@@ -240,7 +240,7 @@ def test_a_packages_table_that_fails_harms_no_other(
 def test_a_kind_that_no_page_could_show_is_refused(package: Package, attribute: str) -> None:
     package(
         "acme_kind",
-        "from bifang.core.kinds import Kind\n"
+        "from bifang.core.configuration.kinds import Kind\n"
         f"class K(Kind):\n    name, label, carries = 'acme_kind', '甲', True\n    {attribute}\n"
         "one = Extension('acme_kind', '甲', print, settings=K)",
         acme_kind="one",

@@ -16,12 +16,12 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
 from bifang.channels.cards.models import Card
+from bifang.core.database.schema import FIRST, OURS
 from bifang.core.errors import ConfigError
-from bifang.core.health_checks import check_migrations
 from bifang.core.models import Switch
-from bifang.core.schema import FIRST, OURS
-from bifang.core.sealed import SealedField, place_of
-from bifang.core.startup import await_database
+from bifang.core.monitoring.health_checks import check_migrations
+from bifang.core.monitoring.startup import await_database
+from bifang.core.secrets.sealed import SealedField, place_of
 from tests.admin_pages import MODELS, serve_plain_static, superuser
 from tests.databases import Database
 from tests.every_page import admin_pages, own_pages

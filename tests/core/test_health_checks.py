@@ -18,10 +18,10 @@ from django.test import Client
 from django.utils import timezone
 
 from bifang.channels.models import Worker
-from bifang.core import probes
-from bifang.core.health import check_health
-from bifang.core.keys import write_key_file
-from bifang.core.recent import Recent
+from bifang.core.monitoring import probes
+from bifang.core.monitoring.health import check_health
+from bifang.core.monitoring.recent import Recent
+from bifang.core.secrets.keys import write_key_file
 from tests.acceptance.processes import MANAGE, clean_environment, run
 from tests.admin_pages import SECRET, dingtalk, serve_plain_static
 from tests.databases import Database

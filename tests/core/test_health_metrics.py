@@ -13,8 +13,8 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from bifang.channels.models import ClientStatus, InboxRow, State, Worker
-from bifang.core import probes
-from bifang.core.metrics import render_metrics
+from bifang.core.monitoring import probes
+from bifang.core.monitoring.metrics import render_metrics
 from tests.admin_pages import PRIVATE, SECRET, connected, dingtalk, received, sent, serve_plain_static
 
 pytestmark = pytest.mark.django_db

@@ -8,9 +8,9 @@ import threading
 import pytest
 from aiohttp import web
 
-from bifang.core import network
 from bifang.core.errors import ConfigError, RemoteError
-from bifang.core.http import HttpClient, proxy_for
+from bifang.core.outbound import network
+from bifang.core.outbound.http import HttpClient, proxy_for
 
 SECRET = "s3cr3t-session"
 

@@ -3,7 +3,7 @@
 import itertools
 import logging
 
-from bifang.core.journal import MAX_KEYS, Journal
+from bifang.core.monitoring.journal import MAX_KEYS, Journal
 
 
 class Clock:

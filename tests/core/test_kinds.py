@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bifang.core import configs, kinds
 from bifang.core.changes import Change, _recorders, register_recorder
-from bifang.core.errors import ConfigError
-from bifang.core.fields import (
+from bifang.core.configuration import configs, kinds
+from bifang.core.configuration.fields import (
     AddressField,
     ChoiceField,
     FlagField,
@@ -18,9 +17,10 @@ from bifang.core.fields import (
     SecretField,
     TextField,
 )
-from bifang.core.kinds import Kind, all_kinds
+from bifang.core.configuration.kinds import Kind, all_kinds
+from bifang.core.configuration.sections import apply_config_entries
+from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
-from bifang.core.sections import apply_config_entries
 from tests.admin_pages import qwen, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bifang import env
 from bifang.core.errors import ConfigError
-from bifang.core.visitors import address_of
+from bifang.core.requests.visitors import address_of
 from secops_agent.api import access
 from tests.admin_pages import serve_plain_static, superuser, text_of
 from tests.secops.api.callers import with_token

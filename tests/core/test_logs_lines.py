@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bifang.core import logs, redaction
+from bifang.core.monitoring import logs
+from bifang.core.secrets import redaction
 from tests.deadline import wait_until
 
 

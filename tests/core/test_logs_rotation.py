@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bifang.core import logs
+from bifang.core.monitoring import logs
 
 WRITERS, ROUNDS, A_ROUND, FULL = 3, 40, 15, 20_000
 WRITE = f"""

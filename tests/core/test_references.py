@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bifang.core.errors import SecretError
-from bifang.core.references import resolve
+from bifang.core.secrets.references import resolve
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
-from bifang.core.rows import insert_many, update_rows
-from bifang.core.sealed import Sealed
+from bifang.core.database.rows import insert_many, update_rows
+from bifang.core.secrets.sealed import Sealed
 from secops_agent.models import AuditRecord, Staff
-from secops_agent.models.usage import ModelPrice, TurnUsage
+from secops_agent.models.people.usage import ModelPrice, TurnUsage
 from tests.channels.boxes import incoming, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

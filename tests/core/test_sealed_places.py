@@ -6,15 +6,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import UniqueConstraint
 
-from bifang.channels import outbox
-from bifang.channels.inbox import unpack_target
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import ReplyTarget
-from bifang.core import configs
+from bifang.channels.queues import outbox
+from bifang.channels.queues.inbox import unpack_target
+from bifang.core.configuration import configs
 from bifang.core.errors import SecretError
 from bifang.core.management.commands.rotate_encryption_key import sealed_fields
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import place_of
+from bifang.core.secrets.sealed import place_of
 from tests.admin_pages import SECRET, WEBHOOK, dingtalk, received
 
 pytestmark = pytest.mark.django_db

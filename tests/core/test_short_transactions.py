@@ -5,7 +5,7 @@ import threading
 from django.db import connection
 
 from bifang.channels.models import InboxRow
-from bifang.core.db import short_transaction
+from bifang.core.database.db import short_transaction
 from tests.channels.boxes import incoming, store
 from tests.databases import Database
 

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from bifang.channels import inbox, processes
 from bifang.channels.cards.breaker import Breaker
 from bifang.channels.cards.models import Card
 from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Handler, Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.channels.worker import WorkerLoop
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
-from dingtalk_integration.api_usage import CallCounter
+from bifang.channels.queues import inbox
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_limiter, card_service
 from dingtalk_integration.channel import DingTalkChannel
+from dingtalk_integration.quotas.api_usage import CallCounter
 from secops_agent.agent.acting import clicks
 from secops_agent.services.decisions.settled_cards import outdated
 from tests.deadline import wait_until

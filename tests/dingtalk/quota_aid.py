@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from dingtalk_integration.models import ApiUsage
-from dingtalk_integration.quota import today
+from dingtalk_integration.quotas.quota import today
 
 
 def save(client_id: str, corp_id: str = "", endpoint: str = "", **changes: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bifang.core.addresses import AddressRules
+from bifang.core.outbound.addresses import AddressRules
 from dingtalk_integration.stream import (
     CHAT_ACK,
     EVENT_ACK,

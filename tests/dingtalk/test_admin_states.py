@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from bifang.channels.cards.models import CardState
 from bifang.channels.models import ClientStatus, Worker
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from dingtalk_integration.admin import watch
 from tests.admin_pages import card, connected, dingtalk, received, serve_plain_static, superuser, text_of

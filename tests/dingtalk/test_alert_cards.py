@@ -17,7 +17,7 @@ from dingtalk_integration.stream.frames import CARD_TOPIC, Frame
 from secops_agent.models import Alert, AlertMessage, AuditRecord, Escalation, Silence, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import announcing, escalation
+from secops_agent.services.notifications.delivery import announcing, escalation
 from secops_agent.services.notifications.rules import apply_rule_entries
 from tests.databases import Database
 from tests.deadline import wait_until

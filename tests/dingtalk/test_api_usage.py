@@ -8,15 +8,15 @@ from django.db import connection
 
 from bifang.channels.cards.ports import CardPlace
 from bifang.channels.ports import Part, ReplyTarget
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import RateLimited
-from dingtalk_integration.api_usage import CallCounter, add
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.models import ApiUsage
-from dingtalk_integration.quota import quota_usage
+from dingtalk_integration.quotas.api_usage import CallCounter, add
+from dingtalk_integration.quotas.quota import quota_usage
 from tests.databases import Database
 from tests.dingtalk.quota_aid import save
 from tests.simulator import SimulatorHandle, running_simulator

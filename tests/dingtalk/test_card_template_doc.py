@@ -8,7 +8,7 @@ from bifang.channels.cards import content
 from bifang.channels.ports import Part, ReplyTarget
 from dingtalk_integration.cards.content import values_of
 from dingtalk_integration.handlers.cards import card_values
-from secops_agent.models.proposal import Proposal, Risk
+from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.decisions.proposals import buttons_of
 from secops_agent.services.decisions.requests import Decision
 

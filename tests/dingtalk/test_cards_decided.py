@@ -4,8 +4,8 @@ import pytest
 from django.utils import timezone
 
 from bifang.channels.cards.models import Card, CardState
-from bifang.channels.claims import EVERYTHING
 from bifang.channels.models import OutboxRow
+from bifang.channels.queues.claims import EVERYTHING
 from secops_agent.models import Proposal
 from secops_agent.services.decisions import settled_cards
 from tests.channels.boxes import answered

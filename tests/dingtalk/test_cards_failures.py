@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from bifang.channels import inbox
 from bifang.channels.cards.breaker import REST_S
 from bifang.channels.cards.models import Card, CardState
 from bifang.channels.limits import Window
 from bifang.channels.models import InboxRow, OutboxRow, State
-from bifang.channels.outbox import notify
 from bifang.channels.ports import Button, ReplySink, ReplyTarget
+from bifang.channels.queues import inbox
+from bifang.channels.queues.outbox import notify
 from dingtalk_integration.cards.platform import PERIOD, RATE, RESERVE, card_limiter
 from tests.databases import Database
 from tests.deadline import wait_until

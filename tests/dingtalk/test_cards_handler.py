@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bifang.channels.cards.models import Card, CardState
-from bifang.channels.inbox import claim
 from bifang.channels.models import InboxRow, OutboxRow
-from bifang.core import db
+from bifang.channels.queues.inbox import claim
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers import cards
 from dingtalk_integration.handlers.intake import Intake

@@ -8,8 +8,8 @@ from django.utils import timezone
 from bifang.channels.cards import repository
 from bifang.channels.cards.models import Card, CardState
 from bifang.channels.cards.ports import CardPlace
-from bifang.channels.claims import EVERYTHING, Remit
 from bifang.channels.models import InboxRow, State
+from bifang.channels.queues.claims import EVERYTHING, Remit
 from tests.channels.boxes import answered, claim, incoming, store
 from tests.databases import Database
 

@@ -9,9 +9,9 @@ import pytest
 
 from bifang.channels.cards import streamer
 from bifang.channels.cards.models import Card, CardState
-from bifang.channels.consumer import Silent
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Button, Reply, ReplySink, ReplyTarget, Suggestion, Turn
+from bifang.channels.workers.consumer import Silent
 from bifang.core.errors import InvalidInput
 from tests.databases import Database
 from tests.deadline import wait_until

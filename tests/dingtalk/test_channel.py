@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bifang.channels.ports import Part, Reply, ReplyTarget
-from bifang.core import configs, db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import BifangError, ConfigError, RateLimited, RemoteError
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_limiter, card_service

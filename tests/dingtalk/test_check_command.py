@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from bifang.channels.checks.diagnosis import diagnose
 from bifang.channels.models import ClientStatus, Worker
-from bifang.core import configs
-from bifang.core.keys import write_key_file
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
+from bifang.core.secrets.keys import write_key_file
 from dingtalk_integration.checks.configuration import DINGTALK
 from tests.acceptance.processes import MANAGE, clean_environment, run
 from tests.admin_pages import connected

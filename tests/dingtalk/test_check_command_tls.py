@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bifang.channels.checks.diagnosis import diagnose
-from bifang.core import configs
+from bifang.core.configuration import configs
 from dingtalk_integration.checks.configuration import DINGTALK
 from tests.dingtalk.test_stream_tls import certificate, gateway  # noqa: F401 - fixtures
 

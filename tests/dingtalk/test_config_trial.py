@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import ClientStatus, Worker
-from bifang.core import configs
 from bifang.core.admin import trying
+from bifang.core.configuration import configs
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff

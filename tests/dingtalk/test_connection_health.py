@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from bifang.channels.models import ClientState, ClientStatus, Worker
-from bifang.core import probes
-from bifang.core.health import HealthFinding, check_health
 from bifang.core.models import SystemConfig
+from bifang.core.monitoring import probes
+from bifang.core.monitoring.health import HealthFinding, check_health
 from tests.admin_pages import dingtalk, serve_plain_static
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ import pytest
 from bifang.channels.checks.diagnosis import diagnose
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import ReplyTarget, Turn, TurnResult
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from dingtalk_integration.checks.configuration import DINGTALK
 from dingtalk_integration.handlers.chat import ChatTurns

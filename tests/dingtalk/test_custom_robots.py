@@ -13,20 +13,21 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
-from bifang.channels import outbox
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Part
-from bifang.core import configs, db
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import outbox
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import BifangError, InvalidInput, OutcomeUnknown, RemoteError
-from bifang.core.redaction import redact
+from bifang.core.secrets.redaction import redact
 from dingtalk_integration import custom_robots
-from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.models import ApiUsage
 from dingtalk_integration.openapi.robots import Robot, signed
+from dingtalk_integration.quotas.api_usage import CallCounter
 from secops_agent.models import NotificationTarget
 from secops_agent.services.notifications.rules import apply_rule_entries
 from secops_agent.services.notifications.targets import resolve

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bifang.channels.models import InboxRow, State
-from bifang.core import db
+from bifang.core.database import db
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.stream.frames import CHAT_TOPIC, Frame, open_envelope, open_frame
 from tests.channels.boxes import robot

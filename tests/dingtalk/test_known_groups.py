@@ -9,7 +9,7 @@ import pytest
 from bifang.channels import known_groups
 from bifang.channels.models import KnownGroup
 from bifang.channels.ports import ReplyTarget, Turn, TurnResult
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
 from dingtalk_integration.handlers.chat import ChatTurns
 from tests.admin_pages import dingtalk
 

@@ -15,7 +15,7 @@ from bifang.core.errors import (
     RemoteError,
     ReplyTargetExpired,
 )
-from bifang.core.http import HttpClient
+from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.openapi import Application, Cards, Endpoints, Media, OpenApi, Replies
 from dingtalk_integration.openapi.cards import CardCallback
 from dingtalk_integration.openapi.errors import QuotaUsedUp

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from bifang.channels import inbox
 from bifang.channels.models import GroupState, InboxRow, KnownGroup, State
+from bifang.channels.queues import inbox
 from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers import events
 from secops_agent.models import Alert, AuditRecord, NotificationTarget, Role, Staff

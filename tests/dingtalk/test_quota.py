@@ -11,18 +11,18 @@ from django.core.management import call_command
 from bifang.channels import allowance as port
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Part, ReplyTarget
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import RemoteError
-from bifang.core.health import check_health
-from bifang.core.metrics import render_metrics
-from dingtalk_integration.api_usage import CallCounter
+from bifang.core.monitoring.health import check_health
+from bifang.core.monitoring.metrics import render_metrics
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.models import ApiUsage, QuotaState
-from dingtalk_integration.quota import Month, forecast, quota_usage, today
-from dingtalk_integration.quota_warnings import warn
+from dingtalk_integration.quotas.api_usage import CallCounter
+from dingtalk_integration.quotas.quota import Month, forecast, quota_usage, today
+from dingtalk_integration.quotas.quota_warnings import warn
 from secops_agent.models import AuditRecord, Staff
 from tests.admin_pages import serve_plain_static, superuser, text_of
 from tests.databases import Database

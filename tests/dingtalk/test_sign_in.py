@@ -14,8 +14,8 @@ from django.db.models import Sum
 from django.http import HttpResponse
 from django.test import Client
 
-from bifang.core import configs
 from bifang.core.changes import Author
+from bifang.core.configuration import configs
 from bifang.core.models import SecondFactor, SystemConfig
 from dingtalk_integration import sign_in
 from dingtalk_integration.models import ApiUsage

@@ -9,7 +9,7 @@ import time
 import pytest
 from aiohttp import web
 
-from bifang.core.addresses import AddressRules
+from bifang.core.outbound.addresses import AddressRules
 from dingtalk_integration.stream import CHAT_ACK, StreamClient, StreamSettings
 from tests.deadline import wait_until
 from tests.dingtalk.stream_client import QUICK, chat_frame, running_client, scripted_gateway, system_frame

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bifang.core.addresses import AddressRules
+from bifang.core.outbound.addresses import AddressRules
 from tests.deadline import wait_until
 from tests.dingtalk.stream_client import chat_frame, running_client, scripted_gateway
 

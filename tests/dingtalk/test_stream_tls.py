@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from bifang.core.network import tls_context
+from bifang.core.outbound.network import tls_context
 from tests.certificates import self_signed
 from tests.deadline import wait_until
 from tests.dingtalk.stream_client import chat_frame, running_client, scripted_gateway

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from bifang.channels.models import InboxRow
-from bifang.core import configs
 from bifang.core.changes import Author
+from bifang.core.configuration import configs
 from bifang.core.groups import OPERATOR
 from bifang.core.models import SystemConfig
 from dingtalk_integration.webhook import signatures, views

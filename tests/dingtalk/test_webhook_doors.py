@@ -17,9 +17,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels import inbox
 from bifang.channels.models import InboxRow, State
-from bifang.core import configs, db
+from bifang.channels.queues import inbox
+from bifang.core.configuration import configs
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from dingtalk_integration.models import CallbackState, UsedSignature
 from dingtalk_integration.webhook import signatures, views

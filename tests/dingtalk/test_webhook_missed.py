@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from bifang.channels.models import InboxRow
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
-from bifang.core.db import database_now
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
+from bifang.core.database.db import database_now
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.models import CallbackState
 from dingtalk_integration.worker.missed import MissedCallbacks

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import processes
-from bifang.channels import supervisor as module
 from bifang.channels.models import ClientState
-from bifang.channels.supervisor import DatabaseGone, Supervisor
-from bifang.core import configs
+from bifang.channels.workers import processes
+from bifang.channels.workers import supervisor as module
+from bifang.channels.workers.supervisor import DatabaseGone, Supervisor
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from dingtalk_integration.stream.client import StreamClient
 from dingtalk_integration.worker.clients import DINGTALK

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from bifang.channels import inbox, processes
 from bifang.channels.cards.breaker import Breaker
 from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.ports import Handler, Incoming, ReplyTarget
-from bifang.channels.worker import WorkerLoop
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import inbox
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from feishu_integration.addresses import place_limiter
 from feishu_integration.applications import FeishuDoors
 from feishu_integration.cards.platform import card_service

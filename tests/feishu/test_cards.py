@@ -9,11 +9,11 @@ import pytest
 from django.db.models import F
 
 from bifang.channels.cards.models import Card, CardState
-from bifang.channels.consumer import Silent
 from bifang.channels.models import InboxRow, OutboxRow, State
-from bifang.channels.outbox import notify
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
-from bifang.core import configs
+from bifang.channels.queues.outbox import notify
+from bifang.channels.workers.consumer import Silent
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from feishu_integration.cards.platform import LEAP_MS, Sequences
 from simulators.feishu.contents import walk

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bifang.channels.inbox import claim
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming
-from bifang.core import db
+from bifang.channels.queues.inbox import claim
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from feishu_integration.handlers import cards
 from feishu_integration.handlers.intake import FeishuIntake
@@ -19,7 +19,7 @@ from secops_agent.agent.acting.buttons import Pressed
 from secops_agent.agent.acting.clicks import Clicked
 from secops_agent.models import Action
 from secops_agent.services.decisions.requests import Decision
-from secops_agent.services.notifications.notices import AlertNotice
+from secops_agent.services.notifications.delivery.notices import AlertNotice
 from tests.channels.boxes import finish
 from tests.secops.decisions_aid import company, propose, robot, show_card, some_alert, the
 

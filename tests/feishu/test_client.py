@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bifang.channels.streams.state import StreamState
-from bifang.core.addresses import AddressRules
+from bifang.core.outbound.addresses import AddressRules
 from feishu_integration.stream.client import FeishuClient, Pushed, Stored
 from feishu_integration.stream.endpoint import ping_interval
 from feishu_integration.stream.settings import FeishuLinkSettings

@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import ClientStatus, Worker
-from bifang.core import configs, probes
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
+from bifang.core.monitoring import probes
 from secops_agent.models import Role, Staff
 from secops_agent.services.operations.health import read_health
 from tests.admin_pages import connected, dingtalk, received, serve_plain_static, superuser, tried

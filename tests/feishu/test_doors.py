@@ -12,10 +12,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels import inbox
-from bifang.channels.consumer import Silent
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import inbox
+from bifang.channels.workers.consumer import Silent
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from feishu_integration.applications import FeishuDoors
 from feishu_integration.handlers.chat import FeishuTurns

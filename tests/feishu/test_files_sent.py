@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from bifang.core.errors import RemoteError
-from bifang.core.http import HttpClient
+from bifang.core.outbound.http import HttpClient
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.media import MAX_FILE, FeishuMedia
 from feishu_integration.openapi.messages import FeishuMessages, MessageAddress, file_message

@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from bifang.channels import inbox
 from bifang.channels.known_groups import learn_group
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget
+from bifang.channels.queues import inbox
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from tests.admin_pages import card, sent, serve_plain_static, superuser

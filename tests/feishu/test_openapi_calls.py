@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bifang.core.errors import BadCredentials, RateLimited, RemoteError
-from bifang.core.http import HttpClient, Response
+from bifang.core.outbound.http import HttpClient, Response
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.errors import StaleTenantToken, check_answer
 from feishu_integration.openapi.media import FeishuMedia

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import inbox
 from bifang.channels.models import GroupState, KnownGroup, OutboxRow
+from bifang.channels.queues import inbox
 from bifang.core.models import SystemConfig
 from feishu_integration.handlers import events
 from feishu_integration.handlers.intake import read_item

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from bifang.channels import inbox, processes
 from bifang.channels.cards.breaker import Breaker
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget
-from bifang.channels.worker import WorkerLoop
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import inbox
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from feishu_integration.addresses import place_limiter
@@ -24,8 +25,8 @@ from secops_agent.models import NotificationTarget, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.decisions.requests import Origin
-from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.choices import choices
+from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people.messages import speaker_for, tell
 from secops_agent.services.people.staff import Person

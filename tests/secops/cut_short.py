@@ -11,7 +11,7 @@ from django.core.management import execute_from_command_line
 os.environ["DJANGO_SETTINGS_MODULE"] = "bifang.settings"
 django.setup()
 
-from secops_agent.services.vulnerabilities import matching  # noqa: E402 - needs the settings
+from secops_agent.services.vulnerabilities.comparison import matching  # noqa: E402 - needs the settings
 
 
 def _killed(**_: Any) -> int:

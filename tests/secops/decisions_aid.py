@@ -4,19 +4,19 @@ import asyncio
 import itertools
 from typing import Any
 
-from bifang.channels import inbox, outbox
 from bifang.channels.cards import repository
 from bifang.channels.cards.content import place_of
 from bifang.channels.cards.models import Card
-from bifang.channels.consumer import Silent
-from bifang.channels.inbox import claim, finish
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, TurnResult
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
-from bifang.core.kinds import corporation_key, get_kind
+from bifang.channels.queues import inbox, outbox
+from bifang.channels.queues.inbox import claim, finish
+from bifang.channels.workers.consumer import Silent
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.configuration.kinds import corporation_key, get_kind
+from bifang.core.database.rows import insert_many
 from bifang.core.models import Switch, SystemConfig
-from bifang.core.rows import insert_many
 from secops_agent.agent.acting.attachments import Attachment
 from secops_agent.agent.service import Agent, Talk
 from secops_agent.agent.turn import toolbox
@@ -166,7 +166,7 @@ async def say(
     attachment: Attachment | None = None,
 ) -> TurnResult:
     """A message from its receipt to the stored result, as the dispatcher does it."""
-    from bifang.core import db
+    from bifang.core.database import db
 
     target = ReplyTarget(conversation, is_group, who, "robot")
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bifang.channels.ports import Draft, ReplyTarget, Turn
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.errors import ConfigError
 from secops_agent.agent.service import Agent, Talk
 from secops_agent.agent.turn.outcome import TurnOutcome

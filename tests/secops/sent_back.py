@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bifang.channels.ports import TurnResult
-from bifang.channels.verbs import Verb
+from bifang.channels.text.verbs import Verb
 from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.agent.service import Agent

@@ -8,10 +8,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from bifang.channels import inbox, processes
 from bifang.channels.ports import Incoming, ReplyTarget
-from bifang.channels.worker import WorkerLoop
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import inbox
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.groups import OPERATOR
 from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns

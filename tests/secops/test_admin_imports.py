@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.groups import AUDITOR, OPERATOR
-from secops_agent.admin.imports import TEMPLATES
-from secops_agent.admin.tokens import PURPOSES, RECEIVERS
+from secops_agent.admin.people.tokens import PURPOSES, RECEIVERS
+from secops_agent.admin.sources.imports import TEMPLATES
 from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope
 from secops_agent.uploads import runner
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of, with_role

@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 
 from secops_agent.models import Alert
-from secops_agent.services.alerts import search as keyword_search
-from secops_agent.services.alerts import triage, words
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.queries import search as keyword_search
+from secops_agent.services.alerts.queries import words
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.records import Indicator
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import indicators, statistics, triage
+from secops_agent.services.alerts import indicators, triage
+from secops_agent.services.alerts.queries import statistics
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.privacy import is_private, public

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from bifang.core.configs import learn
+from bifang.core.configuration.configs import learn
 from bifang.core.errors import BifangError
 from secops_agent.agent.acting.controls import DirectDecision, decide_as_user
 from secops_agent.models import Action, Proposal, Staff

@@ -9,9 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-from bifang.core.sections import apply_sections
+from bifang.core.configuration.sections import apply_sections
 from secops_agent.models import Alert
-from secops_agent.models.proposal import Proposal
+from secops_agent.models.automation.proposal import Proposal
 from tests.fake_dashscope import Calls, FakeDashScope, Say
 from tests.secops.demo_aid import demo
 

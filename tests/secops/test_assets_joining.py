@@ -12,7 +12,7 @@ from secops_agent.models import (
     History,
 )
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts.statistics import statistics
+from secops_agent.services.alerts.queries.statistics import statistics
 from secops_agent.services.assets import inventory
 from secops_agent.services.intake.writers import joining
 from secops_agent.services.records import AssetRecord, Key

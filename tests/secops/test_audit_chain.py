@@ -16,9 +16,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bifang.core.crypto import generate_key
 from bifang.core.errors import BifangError
-from bifang.core.sealed import Sealed, place_of
+from bifang.core.secrets.crypto import generate_key
+from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, head, seals, trail, verification

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.agent.background import jobs
 from secops_agent.models import AuditRecord
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, head, verification
 from secops_agent.services.audit.trail import append, entry

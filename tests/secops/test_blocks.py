@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from django.utils import timezone
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent.models import Action, Proposal, Staff
 from secops_agent.services.actors import Actor

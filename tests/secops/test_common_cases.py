@@ -3,7 +3,7 @@
 import json
 
 from bifang.channels.ports import Incoming, Reply
-from bifang.channels.splitting import split_markdown
+from bifang.channels.text.splitting import split_markdown
 from bifang.testing import ChannelCases, ConnectorCases, PageCases, ToolCases
 from feishu_integration.handlers.intake import read_item
 from feishu_integration.stream.client import Pushed

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from secops_agent.models import Alert, Staff
 from secops_agent.services.alerts import timing
@@ -19,15 +18,15 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def now(database: Any) -> datetime:
+def now(database: Any, afternoon: datetime) -> datetime:
     """Ten alerts of today, acknowledged after 1 to 10 minutes by two people; three of yesterday, after an hour."""
     boss, li = person("manager01", "张三", "admin"), person("lisi", "李四", "analyst")
-    now = timezone.localtime()
+    now = afternoon
     today = now.replace(hour=0, minute=0, second=0, microsecond=0) + (now - now.replace(hour=0, minute=0)) / 4
     yesterday = today - timedelta(days=1)
     Alert.objects.bulk_create([
-        *(_row(n, today, acknowledged_at=today + n * MINUTE, assignee=boss if n % 2 else li) for n in range(1, 11)),
-        *(_row(n, yesterday, severity="critical", acknowledged_at=yesterday + 60 * MINUTE, assignee=li) for n in range(11, 14)),
+        *(_row(n, today, created_at=today - n * MINUTE, acknowledged_at=today, assignee=boss if n % 2 else li) for n in range(1, 11)),
+        *(_row(n, yesterday, severity="critical", created_at=yesterday - 60 * MINUTE, acknowledged_at=yesterday, assignee=li) for n in range(11, 14)),
         _row(14, yesterday, closed_at=today, verdict="false_positive"),
         _row(15, yesterday, closed_at=today, closed_by_source=True),
         _row(16, yesterday - timedelta(days=6), severity="low"),

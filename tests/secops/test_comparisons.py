@@ -8,7 +8,7 @@ from django.utils import timezone
 from secops_agent.models import Component, Finding, History, Uncompared
 from secops_agent.services.intake import comparisons, ingest
 from secops_agent.services.records import Affected, VexRecord
-from secops_agent.services.vulnerabilities import matches, matching
+from secops_agent.services.vulnerabilities.comparison import matches, matching
 
 from .inventory_aid import ACTOR, NOW, alert, component, finding, flaw, host, mark, queries, scan, store
 

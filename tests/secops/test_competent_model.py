@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
 from secops_agent.agent.llms.models import Models
 from secops_agent.agent.trial import Dialog, Trial, Tried
 from secops_agent.llm.openai import OpenAI, OpenAISettings

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from bifang.core.errors import InvalidInput
-from secops_agent.tools.compute import evaluate, shown
+from secops_agent.tools.operations.compute import evaluate, shown
 
 
 @pytest.mark.parametrize(

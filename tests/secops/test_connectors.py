@@ -15,12 +15,13 @@ from aiohttp import web
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
-from bifang.core import configs, db
-from bifang.core.configs import FieldErrors
+from bifang.core.configuration import configs
+from bifang.core.configuration.configs import FieldErrors
+from bifang.core.database import db
 from bifang.core.errors import ConfigError, InvalidInput
-from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import Sealed
+from bifang.core.outbound.http import HttpClient
+from bifang.core.secrets.sealed import Sealed
 from secops_agent.connectors.registry import connector_of
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import inbox, processes
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.channels.worker import WorkerLoop
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import inbox
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from secops_agent.agent.acting.controls import NOTHING_RUNS, STOPPED, handle_control, read_control
 from secops_agent.agent.policy import ModelWithheld, Policy
@@ -113,8 +114,8 @@ def test_stopped_turn_makes_room_for_the_next_question(database: Database) -> No
 def test_stop_voids_the_turn_of_another_process(database: Database) -> None:
     config = company()
     inbox.store([Incoming(config.pk, "chat", "m1", "cid", "li", "问", {}, ReplyTarget("cid", False, "li"))])
-    from bifang.channels.consumer import cancel
-    from bifang.channels.inbox import claim, finish
+    from bifang.channels.queues.inbox import claim, finish
+    from bifang.channels.workers.consumer import cancel
 
     (turn,) = claim("elsewhere", 10)
     assert asyncio.run(cancel(config.pk, "li", "cid")) == 1
@@ -180,7 +181,7 @@ def test_model_is_withheld_within_two_seconds_of_the_switch(database: Database) 
         return ""
 
     async def run() -> None:
-        from bifang.core import db
+        from bifang.core.database import db
 
         policy = Policy(ConfigCache())
         assert await refused(policy) == ""

@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 
 from secops_agent.models import Asset
-from secops_agent.services.alerts import triage
+from secops_agent.services.alerts import backlog, triage
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
+from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.vulnerabilities import catalogue, findings
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 from secops_agent.services.vulnerabilities.findings import FindingFilter
@@ -68,3 +69,20 @@ def test_no_list_walks_a_table(asset_id):
         for query in caught.captured_queries:
             bad = [line for line in plan(query["sql"]) if walked.match(line)]
             assert bad == [], f"{name}: {query['sql']}"
+
+
+COUNTS = {
+    "levels since": lambda: triage.statistics(AlertFilter(since=later(hours=-24))),
+    "open levels since": lambda: triage.statistics(AlertFilter(since=later(hours=-24), statuses=("open",))),
+    "days": lambda: triage.statistics(AlertFilter(since=later(days=-7)), "severity_day"),
+    "days of the home page": lambda: backlog.days(later(), 14, ZONE),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_is_counted_in_a_span_is_read_from_its_part_of_an_index(asset_id, name):
+    with queries() as caught:
+        COUNTS[name]()
+    lines = [line for query in caught.captured_queries for line in plan(query["sql"]) if "_alert " in line]
+    assert lines
+    assert all(line.startswith("SEARCH") and "COVERING INDEX" in line for line in lines)

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from bifang.channels import inbox, processes
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.channels.worker import WorkerLoop
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import inbox
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration.config_cache import ConfigCache
 from secops_agent.agent.policy import CONTROL_REPLIES, DAY_S, Policy
 from secops_agent.agent.service import Agent, Talk
 from secops_agent.models import Proposal, Role

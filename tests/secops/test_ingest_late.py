@@ -6,7 +6,8 @@ from secops_agent.models import Alert, Component, Finding
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.triage import AlertFilter
-from secops_agent.services.vulnerabilities import findings, matching
+from secops_agent.services.vulnerabilities import findings
+from secops_agent.services.vulnerabilities.comparison import matching
 
 from .inventory_aid import (
     ACTOR,

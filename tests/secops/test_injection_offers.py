@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
 from secops_agent.agent.service import Agent, Talk
 from secops_agent.agent.turn.offering import Grounds, OfferingToolbox
 from secops_agent.agent.turn.outcome import TurnOutcome

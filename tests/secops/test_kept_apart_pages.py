@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from secops_agent.brokers import storing
 from secops_agent.models import Asset, ImportJob, KeptApart, Pull

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from secops_agent.llm.openai import OpenAISettings
 from secops_agent.llm.probe import probe_server, probe_tools

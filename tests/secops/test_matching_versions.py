@@ -5,9 +5,12 @@ import pytest
 from secops_agent.models import Finding
 from secops_agent.services.records import Affected
 from secops_agent.services.vulnerabilities import catalogue
-from secops_agent.services.vulnerabilities.matching import Subject, Target, verdict
-from secops_agent.services.vulnerabilities.software import advisory_coordinates, component_coordinates
-from secops_agent.services.vulnerabilities.versions import Span, judge
+from secops_agent.services.vulnerabilities.comparison.matching import Subject, Target, verdict
+from secops_agent.services.vulnerabilities.comparison.software import (
+    advisory_coordinates,
+    component_coordinates,
+)
+from secops_agent.services.vulnerabilities.comparison.versions import Span, judge
 
 from .inventory_aid import component, finding, flaw, host, later, log4j_range, store
 

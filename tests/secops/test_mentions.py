@@ -16,7 +16,8 @@ from secops_agent.models import (
     Role,
     Staff,
 )
-from secops_agent.services.alerts import mentioned, triage
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.queries import mentioned
 from secops_agent.services.alerts.related import related
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.intelligence.mentions import MOST, mentions

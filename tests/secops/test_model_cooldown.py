@@ -10,10 +10,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from bifang.core import configs, db
-from bifang.core.backoff import Backoff
+from bifang.core.configuration import configs
+from bifang.core.database import db
 from bifang.core.errors import RemoteError
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.backoff import Backoff
 from secops_agent.agent.llms import models
 from secops_agent.agent.service import Agent
 from secops_agent.agent.turn.limits import TurnLimits
@@ -23,7 +24,7 @@ from secops_agent.models import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import NoArguments
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.status import service_status
+from secops_agent.tools.operations.status import service_status
 from tests.admin_pages import serve_plain_static, tried
 from tests.fake_dashscope import Fail, Say
 from tests.fake_openai import FakeOpenAI

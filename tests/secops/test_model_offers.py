@@ -213,6 +213,6 @@ def test_the_tap_does_what_the_exact_sentence_does_and_the_trail_tells_whose_ide
 
 
 async def _exists(model: Any) -> bool:
-    from bifang.core import db
+    from bifang.core.database import db
 
     return await db.call(model.objects.exists)

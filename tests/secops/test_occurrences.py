@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.core import retention
+from bifang.core.database import retention
 from secops_agent.models import Alert, AlertEvent
-from secops_agent.services.alerts import mentioned, occurrences, words
+from secops_agent.services.alerts import occurrences
+from secops_agent.services.alerts.queries import mentioned, words
 from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs

@@ -10,8 +10,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
-from bifang.channels.outbox import notify
 from bifang.channels.ports import ReplyTarget
+from bifang.channels.queues.outbox import notify
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.agent.acting.attachments import Attachment

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from secops_agent.llm.offline import ACTION_TOOLS, Lexicon, Understanding, find_control
-from secops_agent.llm.offline.normalization import normalize
+from secops_agent.llm.offline.expressions.normalization import normalize
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
 
 _ROWS = (Path(__file__).parent / "offline_corpus" / "actions.tsv").read_text(encoding="utf-8").splitlines()

@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 
-from secops_agent.llm.offline.entities import read_entities
-from secops_agent.llm.offline.normalization import normalize
+from secops_agent.llm.offline.expressions.entities import read_entities
+from secops_agent.llm.offline.expressions.normalization import normalize
 from tests.secops.offline_corpus import FILES, Line, read
 from tests.secops.offline_corpus.scoring import Score, find, proposed, score
 from tests.secops.offline_lexicon import LEXICON, NOW

@@ -2,8 +2,8 @@
 
 import pytest
 
-from secops_agent.llm.offline.numerals import read_number
-from secops_agent.llm.offline.recurrence import read_recurrence
+from secops_agent.llm.offline.expressions.numerals import read_number
+from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from tests.secops.offline_lexicon import LEXICON, NOW, understand
 
 

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from bifang.core.metrics import render_metrics
+from bifang.core.monitoring.metrics import render_metrics
 from secops_agent.models import Alert, Finding, Role, Staff, SuppressionRule
-from secops_agent.services.alerts.statistics import GROUPINGS
+from secops_agent.services.alerts.queries.statistics import GROUPINGS
 from secops_agent.services.operations.handover import _happened
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.outline import total

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Incoming
-from bifang.core.configs import learn
+from bifang.core.configuration.configs import learn
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.agent.acting.clicks import settle
@@ -336,7 +336,7 @@ def test_a_token_that_is_nobodys_or_of_another_scope_decides_nothing() -> None:
 def test_undoing_is_four_eyes_of_the_same_corporation_too() -> None:
     config = company()
     by_card(Knock(config, propose(config, "zhao"), boss()))
-    from bifang.core.sealed import Sealed
+    from bifang.core.secrets.sealed import Sealed
 
     Action.objects.update(state="done", undo_url=Sealed.of("https://connector/undo", "never opened"))
     stranger = boss("other", "boss2", "吴九")

@@ -3,7 +3,7 @@
 import pytest
 
 from secops_agent.models import Staff
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import identify
 
 

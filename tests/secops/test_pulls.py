@@ -11,8 +11,8 @@ from django.db import connections
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core import configs
-from bifang.core.configs import FieldErrors
+from bifang.core.configuration import configs
+from bifang.core.configuration.configs import FieldErrors
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.aliyun.client import AccessKey, canonical_query, signed_headers
 from secops_agent.connectors.aliyun.settings import AliyunSettings

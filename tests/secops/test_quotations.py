@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import inbox
-from bifang.channels.consumer import Silent
-from bifang.channels.inbox import claim, finish
-from bifang.core import db
+from bifang.channels.queues import inbox
+from bifang.channels.queues.inbox import claim, finish
+from bifang.channels.workers.consumer import Silent
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers.chat import normalise
 from dingtalk_integration.stream.frames import CHAT_TOPIC, Frame

@@ -10,8 +10,9 @@ from secops_agent.models import Finding, History
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict
 from secops_agent.services.operations.periodic import OWN_JOBS
-from secops_agent.services.vulnerabilities import findings, resolutions, vex
+from secops_agent.services.vulnerabilities import findings, resolutions
 from secops_agent.services.vulnerabilities.catalogue import affected_assets
+from secops_agent.services.vulnerabilities.openvex import vex
 from secops_agent.services.vulnerabilities.resolutions import Resolution
 from tests.admin_pages import serve_plain_static
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bifang.channels import outbox
 from bifang.channels.cards.models import Card, CardState
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Delivered
-from bifang.core import retention
+from bifang.channels.queues import outbox
+from bifang.core.database import retention
 from secops_agent.models import (
     Alert,
     AlertEvent,

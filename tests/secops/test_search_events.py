@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from secops_agent.models import Alert
-from secops_agent.services.alerts import events
+from secops_agent.services.alerts.queries import events
 from tests.secops.demo_aid import use
 from tests.secops.inventory_aid import alert, host, person, store
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import Group
 
-from bifang.core.fields import MadeField, Setting
+from bifang.core.configuration.fields import MadeField, Setting
+from bifang.core.configuration.kinds import all_kinds
 from bifang.core.groups import OPERATOR
-from bifang.core.kinds import all_kinds
 from bifang.core.rights import LADDER, rights_of
 from secops_agent.models import Role
 

@@ -14,8 +14,8 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.models import AuditRecord, OnCallLayer, OnCallMember, OnCallSchedule, Proposal, Staff
 from secops_agent.services.people.staff import find_person
-from secops_agent.tools import messages
 from secops_agent.tools.arguments import parse
+from secops_agent.tools.operations import messages
 from tests.secops.decisions_aid import company, talk
 
 pytestmark = pytest.mark.django_db

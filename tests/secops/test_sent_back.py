@@ -12,16 +12,16 @@ from django.test import override_settings
 from django.utils import timezone
 
 from bifang.channels.ports import Suggestion
-from bifang.channels.verbs import TAPPED
-from bifang.core import configs
+from bifang.channels.text.verbs import TAPPED
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.agent.trial import Trial
 from secops_agent.llm.offline.commands import COMMANDS, render_help
 from secops_agent.models import Alert
-from secops_agent.services.notifications import events
+from secops_agent.services.notifications.delivery import events
+from secops_agent.services.notifications.delivery.notices import compose
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.notifications.notices import compose
 from secops_agent.services.operations import reminders
 from tests.secops.decisions_aid import new_agent
 from tests.secops.demo_aid import demo, person

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.utils import timezone
 
-from bifang.channels.consumer import Silent
+from bifang.channels.workers.consumer import Silent
 from secops_agent.agent.conversation import memory
 from secops_agent.models import AlertIndicator, ConversationMessage
 from tests.scripted_model import Scripted, call

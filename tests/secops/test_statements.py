@@ -13,9 +13,10 @@ from secops_agent.models import Finding, History, SupplierStatement, Vulnerabili
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
 from secops_agent.services.records import VexRecord
-from secops_agent.services.vulnerabilities import findings, statements, vex
+from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.catalogue import affected_assets
-from secops_agent.services.vulnerabilities.vex_products import Installable, fit
+from secops_agent.services.vulnerabilities.openvex import statements, vex
+from secops_agent.services.vulnerabilities.openvex.vex_products import Installable, fit
 from tests.admin_pages import serve_plain_static
 
 from .api.callers import with_token

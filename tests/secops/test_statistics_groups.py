@@ -1,13 +1,13 @@
 """Statistics by what alerts consist of, and the filters that the list shares with them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from secops_agent.models import Alert, Asset, Staff
-from secops_agent.services.alerts import statistics as counting
+from secops_agent.services.alerts.queries import statistics as counting
 from secops_agent.services.records import Indicator
 from secops_agent.tools.base import ToolResult
 from tests.secops.demo_aid import use
@@ -18,7 +18,7 @@ SOURCE = "203.0.113.5"
 
 
 @pytest.fixture
-def estate(database: Any) -> None:
+def estate(database: Any, afternoon: datetime) -> None:
     for staff_id, name, role in (
         ("manager01", "张三", "admin"),
         ("lisi", "李四", "analyst"),

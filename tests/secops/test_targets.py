@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import Sealed, place_of
+from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models import Action, Asset, Proposal, Staff
 from secops_agent.services.assets import inventory
 from secops_agent.services.decisions import undo
@@ -139,7 +139,7 @@ def test_taking_back_goes_to_what_was_done_then() -> None:
     side = OtherSide(lambda r: web.json_response({"undo_url": f"http://{r.host}/undo"}))
 
     async def run() -> None:
-        from bifang.core import db
+        from bifang.core.database import db
 
         async with side.serving() as url:
             await db.call(connect, f"{url}/isolate")

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from secops_agent.agent.turn.toolbox import build_toolbox
 from secops_agent.models import Alert, AlertIndicator, Asset, Finding, Vulnerability
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
 from secops_agent.services.people.staff import Person

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from secops_agent.agent.policy import ModelWithheld, Policy
 from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.llm.types import Usage

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from secops_agent.services.vulnerabilities.versions import Span, judge
+from secops_agent.services.vulnerabilities.comparison.versions import Span, judge
 
 ASCENDING = {
     "composer": (

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from bifang.channels.models import OutboxRow
-from bifang.core import configs
+from bifang.core.configuration import configs
 from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal, Staff
 from tests.secops.decisions_aid import company, propose, robot, some_alert, talk
 from tests.secops.inventory_aid import alert, store

@@ -16,7 +16,7 @@ from django.db.models import Field
 from django.test import Client
 from django.urls import reverse
 
-from secops_agent.admin.assets import KEYS as KEYS_OF_ASSETS
+from secops_agent.admin.sources.assets import KEYS as KEYS_OF_ASSETS
 from secops_agent.importers.registry import importers
 from secops_agent.models import Alert, Asset, Component, Finding
 from secops_agent.services.actors import Actor

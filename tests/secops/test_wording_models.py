@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bifang.core import configs, db
+from bifang.core.configuration import configs
+from bifang.core.database import db
 from secops_agent.config import OpenAIKind
 from secops_agent.llm.probe import probe_server
 from tests.fake_dashscope import Reply, Say

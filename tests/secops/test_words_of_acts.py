@@ -7,7 +7,7 @@ import pytest
 
 from secops_agent.services.alerts import batches, orders
 from secops_agent.services.audit.history import ACTIONS
-from secops_agent.services.notifications import events
+from secops_agent.services.notifications.delivery import events
 from secops_agent.tools.registry import DEFINITIONS
 
 HOUSE = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from django.utils.timesince import timesince
 
 from bifang.channels.checks import machine
 from bifang.channels.checks.diagnosis import Examination
-from bifang.channels.connection_health import BEST_FIRST, WorkerService, states_of
 from bifang.channels.models import ClientState, ClientStatus, InboxRow, Outage
+from bifang.channels.workers.connection_health import BEST_FIRST, WorkerService, states_of
 from bifang.core.admin.base import moment, shortened
 from bifang.core.admin.guiding import Fact
 from bifang.core.admin.live import Live

@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from bifang.channels.admin.connection_face import TONES
-from bifang.channels.client_status import FRESH
 from bifang.channels.models import ClientState, ClientStatus
+from bifang.channels.workers.client_status import FRESH
 from bifang.core.admin.base import RecordScreen, ago, badge, moment, shortened
 
 

@@ -7,8 +7,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from bifang.channels.connection_health import program_of
 from bifang.channels.models import BoxRow, InboxRow, State
+from bifang.channels.workers.connection_health import program_of
 
 TONES: Final = {
     State.PENDING: "info", State.CLAIMED: "info", State.DONE: "ok", State.DEAD: "bad", State.UNKNOWN: "warn",

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.channels import inbox
 from bifang.channels.addressees import names_of
 from bifang.channels.admin.addressees import NamedList, group_of, hinted, short_person, whole
 from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
+from bifang.channels.queues import inbox
 from bifang.core.admin.base import NOTHING, as_json, moment, once, preformatted, shortened
 
 

@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.channels import outbox
 from bifang.channels.admin.addressees import group_of, person_of
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OutboxRow
+from bifang.channels.queues import outbox
 from bifang.core.admin.base import NOTHING, moment, once, preformatted, shortened
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from django.conf import settings
 
 from bifang.channels.admin.connection_face import traces_of
-from bifang.channels.connection_health import WorkerService
 from bifang.channels.models import ClientState, ClientStatus
+from bifang.channels.workers.connection_health import WorkerService
 from bifang.core.admin.panels import Step
 from bifang.core.models import SystemConfig
 

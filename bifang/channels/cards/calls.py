@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bifang.channels import outgoing
 from bifang.channels.cards.ports import CardPlatform, CardRef, CardWire, Face
 from bifang.channels.limits import Window
 from bifang.channels.ports import ReplyTarget
+from bifang.channels.text import outgoing
 from bifang.core.errors import RemoteError
 
 CALL_S: Final = 5.0

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from bifang.channels.cards.ports import CardPlace, Face
-from bifang.channels.outgoing import before_taps, without_taps
 from bifang.channels.ports import Button, Part, ReplyTarget
-from bifang.channels.splitting import CHARACTERS
+from bifang.channels.text.outgoing import before_taps, without_taps
+from bifang.channels.text.splitting import CHARACTERS
 
 NAME: Final = "毕方"
 WAITING: Final = "正在处理…"

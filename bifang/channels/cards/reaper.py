@@ -10,8 +10,8 @@ from bifang.channels.cards.calls import open_calls
 from bifang.channels.cards.models import CardState
 from bifang.channels.cards.repository import Settled
 from bifang.channels.cards.service import CardService
-from bifang.channels.claims import Remit
-from bifang.core import db
+from bifang.channels.queues.claims import Remit
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 

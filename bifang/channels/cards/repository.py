@@ -11,11 +11,11 @@ from django.db.models import Exists, OuterRef, Q
 
 from bifang.channels.cards.models import Card, CardState
 from bifang.channels.cards.ports import CardPlace, CardRef
-from bifang.channels.claims import Remit
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
 from bifang.channels.ports import Part, Turn
-from bifang.core.db import database_now
-from bifang.core.retention import Keeping
+from bifang.channels.queues.claims import Remit
+from bifang.core.database.db import database_now
+from bifang.core.database.retention import Keeping
 
 STALE: Final = timedelta(minutes=10)
 JUST_BORN: Final = timedelta(minutes=1)  # its part may not have taken it yet

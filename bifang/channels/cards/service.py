@@ -11,9 +11,9 @@ from bifang.channels.cards.calls import open_calls
 from bifang.channels.cards.ports import CardPlace, CardPlatform, Face
 from bifang.channels.cards.repository import Held, NameOf
 from bifang.channels.cards.streamer import Streamer
-from bifang.channels.consumer import Silent
 from bifang.channels.ports import Delivered, Handler, Part, ReplySink, Turn, TurnResult
-from bifang.core import db
+from bifang.channels.workers.consumer import Silent
+from bifang.core.database import db
 from bifang.core.errors import BifangError, RateLimited
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from bifang.channels.cards.calls import CALL_S, CardCalls, open_calls
 from bifang.channels.cards.ports import CardPlace, CardPlatform, Face
 from bifang.channels.cards.repository import Held
 from bifang.channels.ports import Draft, Turn
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError, RateLimited
 
 log = logging.getLogger(__name__)

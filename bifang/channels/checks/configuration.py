@@ -6,11 +6,20 @@ from typing import Any, ClassVar
 
 from django.utils import timezone
 
-from bifang.channels.connection_health import WorkerService, describe_echo, is_mute, live_states
 from bifang.channels.models import ClientState, ClientStatus
-from bifang.core import configs
+from bifang.channels.workers.connection_health import WorkerService, describe_echo, is_mute, live_states
+from bifang.core.configuration import configs
+from bifang.core.configuration.trials import (
+    COMPLETE,
+    IN_ADMIN,
+    CheckStep,
+    Destination,
+    Failure,
+    Skip,
+    Tryout,
+    in_thread,
+)
 from bifang.core.models import SystemConfig
-from bifang.core.trials import COMPLETE, IN_ADMIN, CheckStep, Destination, Failure, Skip, Tryout, in_thread
 
 
 @dataclass(slots=True)

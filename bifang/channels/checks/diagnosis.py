@@ -9,10 +9,10 @@ from typing import Any
 from bifang.channels.checks import configuration, machine
 from bifang.channels.checks.configuration import ChannelTrial
 from bifang.channels.checks.machine import Machine
-from bifang.channels.connection_health import WorkerService
-from bifang.core import configs
+from bifang.channels.workers.connection_health import WorkerService
+from bifang.core.configuration import configs
+from bifang.core.configuration.trials import CheckStep, Result, failed, run_steps
 from bifang.core.models import SystemConfig
-from bifang.core.trials import CheckStep, Result, failed, run_steps
 
 AT_ONCE = 8  # configurations
 

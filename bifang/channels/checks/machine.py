@@ -9,11 +9,11 @@ from typing import Any
 
 from django.conf import settings
 
-from bifang.channels.connection_health import WorkerService
-from bifang.core.health_checks import check_database, check_keys, check_migrations, check_secrets
-from bifang.core.logs import writable
+from bifang.channels.workers.connection_health import WorkerService
+from bifang.core.configuration.trials import CheckStep, Failure, in_thread
 from bifang.core.models import SystemConfig
-from bifang.core.trials import CheckStep, Failure, in_thread
+from bifang.core.monitoring.health_checks import check_database, check_keys, check_migrations, check_secrets
+from bifang.core.monitoring.logs import writable
 from bifang.env import unreadable
 
 IMPORTED = ("websockets", "aiohttp")

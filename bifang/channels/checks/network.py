@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bifang.channels.checks.configuration import ChannelTrial
-from bifang.channels.connection_health import live_states
+from bifang.channels.workers.connection_health import live_states
+from bifang.core.configuration.trials import Failure, Skip, in_thread
 from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.models import SystemConfig
-from bifang.core.trials import Failure, Skip, in_thread
 
 
 @contextmanager

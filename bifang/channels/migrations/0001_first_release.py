@@ -1,4 +1,4 @@
-import bifang.core.sealed
+import bifang.core.secrets.sealed
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -51,9 +51,9 @@ class Migration(migrations.Migration):
                 ('text', models.TextField(blank=True, default='', verbose_name='内容')),
                 ('payload', models.JSONField(blank=True, default=dict, verbose_name='数据')),
                 ('target', models.JSONField(blank=True, null=True, verbose_name='回复地址')),
-                ('webhook', bifang.core.sealed.SealedField(blank=True, null=True)),
+                ('webhook', bifang.core.secrets.sealed.SealedField(blank=True, null=True)),
                 ('webhook_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('unreadable', bifang.core.sealed.SealedField(blank=True, null=True)),
+                ('unreadable', bifang.core.secrets.sealed.SealedField(blank=True, null=True)),
                 ('received_at', models.DateTimeField(verbose_name='收到时间')),
                 ('told_at', models.DateTimeField(blank=True, null=True, verbose_name='告知排队时间')),
                 ('handled_at', models.DateTimeField(blank=True, null=True, verbose_name='完成时间')),
@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                 ('buttons', models.JSONField(blank=True, null=True, verbose_name='按钮')),
                 ('at_staff_id', models.CharField(blank=True, default='', max_length=100, verbose_name='@谁')),
                 ('target', models.JSONField(default=dict, verbose_name='地址')),
-                ('webhook', bifang.core.sealed.SealedField(blank=True, null=True)),
+                ('webhook', bifang.core.secrets.sealed.SealedField(blank=True, null=True)),
                 ('webhook_expires_at', models.DateTimeField(blank=True, null=True)),
                 ('route', models.CharField(blank=True, default='', max_length=10, verbose_name='途径')),
                 ('receipt', models.CharField(blank=True, default='', max_length=200, verbose_name='回执')),

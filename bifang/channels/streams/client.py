@@ -13,9 +13,9 @@ from bifang.channels.streams.connection import Connection
 from bifang.channels.streams.settings import LinkSettings
 from bifang.channels.streams.state import LiveStatus, Observe, StreamState
 from bifang.channels.streams.tasks import FrameTasks
-from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited
-from bifang.core.journal import Journal
+from bifang.core.monitoring.journal import Journal
+from bifang.core.outbound.backoff import Backoff
 
 HANDOVER_CAP_S: Final = 5.0  # DingTalk's gateway closes 10 s after its `disconnect`
 Pause = Callable[[asyncio.Event, float], Awaitable[None]]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bifang.core.addresses import AddressRules
+from bifang.core.outbound.addresses import AddressRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bifang.channels.streams.settings import LinkSettings
 from bifang.core.errors import RemoteError
-from bifang.core.http import proxy_for, tls_context
-from bifang.core.network import check_literal, resolve
+from bifang.core.outbound.http import proxy_for, tls_context
+from bifang.core.outbound.network import check_literal, resolve
 
 MAX_ADDRESSES: Final = 3
 QUEUED_FRAMES: Final = 64

@@ -17,13 +17,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core import config_rules, configs
 from bifang.core.admin import form_footers, guiding, live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
 from bifang.core.changes import PROGRAM, Author
+from bifang.core.configuration import config_rules, configs
+from bifang.core.configuration.fields import FlagField, Setting
+from bifang.core.configuration.kinds import Kind, all_kinds, get_kind
 from bifang.core.errors import BifangError, ConfigError
-from bifang.core.fields import FlagField, Setting
-from bifang.core.kinds import Kind, all_kinds, get_kind
 from bifang.core.models import SystemConfig
 
 # The form of a configuration: the fields of its kind, and what every configuration has.
@@ -175,7 +175,7 @@ class ConfigList(HouseList):
 
 @admin.register(SystemConfig)
 class SystemConfigScreen(Screen):
-    """All writing goes through `bifang.core.configs`; deleting archives."""
+    """All writing goes through `bifang.core.configuration.configs`; deleting archives."""
 
     records_itself = True
     list_display = ("id", "name", "kind", "enabled_badge", "live_state", "problem")

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, ago, badge, shortened
-from bifang.core.retention import retention_state
+from bifang.core.database.retention import retention_state
 
 if TYPE_CHECKING:
     # django-q2 has no types.

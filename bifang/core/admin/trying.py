@@ -14,11 +14,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 
-from bifang.core import configs
 from bifang.core.admin.base import author_of
-from bifang.core.kinds import Kind, get_kind
+from bifang.core.configuration import configs
+from bifang.core.configuration.kinds import Kind, get_kind
+from bifang.core.configuration.trials import CheckStep, Failure, Result, Tryout, failed, run_steps
 from bifang.core.models import SystemConfig
-from bifang.core.trials import CheckStep, Failure, Result, Tryout, failed, run_steps
 
 PAGES: Final = "admin/core/systemconfig"
 UNNAMED: Final = "（未命名）"

@@ -16,8 +16,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from bifang.core.changes import Author, Change, record
 from bifang.core.errors import SecretError
 from bifang.core.logins import second_factor
-from bifang.core.sealed import Sealed
-from bifang.core.visitors import address_of
+from bifang.core.requests.visitors import address_of
+from bifang.core.secrets.sealed import Sealed
 
 PASSWORD: Final = "password"  # noqa: S105 - the name of a door
 _WAITING, _DOOR, _DRAWN = "bifang_waiting", "bifang_door", "bifang_drawn"

@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from bifang.core.journal import Journal
 from bifang.core.models import LoginFailure
-from bifang.core.visitors import address_of
+from bifang.core.monitoring.journal import Journal
+from bifang.core.requests.visitors import address_of
 
 _journal = Journal(logging.getLogger(__name__), "登录")
 

@@ -24,7 +24,7 @@ from django.utils import timezone
 from bifang.core.changes import Author, Change, record
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SecondFactor
-from bifang.core.sealed import Sealed, place_of
+from bifang.core.secrets.sealed import Sealed, place_of
 
 STEP_S: Final = 30
 DRIFT: Final = 1  # steps that a clock may be ahead or behind

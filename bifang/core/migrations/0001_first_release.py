@@ -1,5 +1,5 @@
-import bifang.core.kinds
-import bifang.core.sealed
+import bifang.core.configuration.kinds
+import bifang.core.secrets.sealed
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -42,13 +42,13 @@ class Migration(migrations.Migration):
             name='SystemConfig',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=bifang.core.kinds.kind_choices, max_length=32, verbose_name='类型')),
+                ('kind', models.CharField(choices=bifang.core.configuration.kinds.kind_choices, max_length=32, verbose_name='类型')),
                 ('name', models.CharField(max_length=100, verbose_name='配置名称')),
                 ('enabled', models.BooleanField(default=True, verbose_name='启用')),
                 ('revision', models.PositiveIntegerField(default=1, editable=False, verbose_name='版本')),
                 ('client_id', models.CharField(blank=True, default='', max_length=200, verbose_name='Client ID')),
                 ('params', models.JSONField(blank=True, default=dict, verbose_name='参数')),
-                ('secrets', bifang.core.sealed.SealedField(blank=True, editable=False, null=True, verbose_name='密钥')),
+                ('secrets', bifang.core.secrets.sealed.SealedField(blank=True, editable=False, null=True, verbose_name='密钥')),
                 ('last_error', models.TextField(blank=True, default='', editable=False, verbose_name='最近错误')),
                 ('last_error_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='最近错误时间')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='创建时间')),

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from bifang.channels.check_command import CheckCommand
 from bifang.channels.checks.diagnosis import Examination
+from bifang.channels.workers.check_command import CheckCommand
 from dingtalk_integration.checks.configuration import DINGTALK
 
 

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from bifang.channels.client_threads import Trade
-from bifang.channels.processes import Owner
-from bifang.channels.service_command import ServiceCommand
-from bifang.channels.worker import WorkerLoop
+from bifang.channels.workers.client_threads import Trade
+from bifang.channels.workers.processes import Owner
+from bifang.channels.workers.service_command import ServiceCommand
+from bifang.channels.workers.worker import WorkerLoop
 from feishu_integration.worker.assembly import build_loop
 from feishu_integration.worker.clients import FEISHU
 

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Button, ReplySink, Suggestion, Turn
-from bifang.core import db
+from bifang.channels.text.markup import plain
+from bifang.core.database import db
+from bifang.core.database.rows import NewRow
 from bifang.core.errors import BifangError, InvalidInput, RemoteError
-from bifang.core.rows import NewRow
 from secops_agent import says
 from secops_agent.agent.acting import skill_offers
 from secops_agent.importers import registry
@@ -28,8 +28,8 @@ from secops_agent.models import Asset, ChatFile, FileQuestion, ImportJob, JobSta
 from secops_agent.services.decisions.proposals import IMPORT, Proposals
 from secops_agent.services.intake import jobs
 from secops_agent.services.people.staff import Person
-from secops_agent.tools import skill_files
-from secops_agent.tools.files import DEFINITION, GONE
+from secops_agent.tools.operations import skill_files
+from secops_agent.tools.operations.files import DEFINITION, GONE
 from secops_agent.uploads.arrivals import Arrival, ArrivedFile
 from secops_agent.uploads.body import LARGEST
 from secops_agent.uploads.choices import ASSET_TYPES, Choices

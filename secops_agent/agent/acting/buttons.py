@@ -14,10 +14,10 @@ from secops_agent import says
 from secops_agent.agent.acting.controls import Click
 from secops_agent.agent.conversation.records import brief
 from secops_agent.agent.turn.toolbox import REFUSING
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.alerts import orders
 from secops_agent.services.alerts.orders import AlertOrder, Orderer, Verb
-from secops_agent.services.notifications.notices import AlertNotice, notice_of
+from secops_agent.services.notifications.delivery.notices import AlertNotice, notice_of
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person, identify
 from secops_agent.tools.arguments import parse

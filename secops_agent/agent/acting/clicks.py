@@ -11,7 +11,7 @@ from bifang.channels.cards.calls import safe_face
 from bifang.channels.cards.ports import CardPlace, Face
 from bifang.channels.cards.repository import part_shown
 from bifang.channels.ports import Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.agent.acting.buttons import Pressed, is_look, look_up, press
 from secops_agent.agent.acting.controls import Click, decide_click
 from secops_agent.services.decisions.requests import Decision

@@ -4,21 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core import db
+from bifang.channels.workers import consumer
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.conversation import memory
 from secops_agent.agent.conversation.records import brief, door_of, place_of
 from secops_agent.agent.turn import toolbox
 from secops_agent.llm.offline.controls import find_control
+from secops_agent.llm.offline.expressions.normalization import normalize
 from secops_agent.llm.offline.intents import Control
-from secops_agent.llm.offline.normalization import normalize
 from secops_agent.models import Proposal
-from secops_agent.models.audit import AuditKind
-from secops_agent.models.proposal import Risk
-from secops_agent.models.staff import Role
+from secops_agent.models.automation.proposal import Risk
+from secops_agent.models.people.audit import AuditKind
+from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import entry
 from secops_agent.services.decisions import approvals, pending, refusals

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Final
 
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent.agent.acting.controls import UNTOLD
 from secops_agent.agent.conversation import memory
 from secops_agent.agent.conversation.records import brief, door_of
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services import corrections
 from secops_agent.services.actors import Actor
 from secops_agent.services.people.staff import Person

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Final
 
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.acting.controls import UNTOLD
 from secops_agent.agent.conversation.records import brief, door_of
-from secops_agent.llm.offline.normalization import normalize
-from secops_agent.models.staff import Role
+from secops_agent.llm.offline.expressions.normalization import normalize
+from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.investigations import feedback
 from secops_agent.services.people.staff import Person

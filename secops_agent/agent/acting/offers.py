@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.channels.targets import target_key
-from bifang.core import db
+from bifang.channels.queues.targets import target_key
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.agent.acting.controls import EXECUTORS, UNTOLD
@@ -27,13 +27,13 @@ from secops_agent.agent.conversation.records import brief, door_of
 from secops_agent.agent.llms.placeholders import mask
 from secops_agent.agent.turn.outcome import OfferShown, TurnOutcome
 from secops_agent.agent.turn.toolbox import refusal
+from secops_agent.llm.offline.expressions.normalization import normalize
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.normalization import normalize
 from secops_agent.llm.types import Heard, Offer
 from secops_agent.llm.understanding.offers import MOST, MOST_ALERTS, missing_in, target
 from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.models import Proposal
-from secops_agent.models.proposal import Risk
+from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.decisions import approvals, pending
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.decisions.proposals import Proposals, new_code

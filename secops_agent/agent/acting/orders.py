@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.agent.acting.controls import UNTOLD
 from secops_agent.agent.conversation.records import brief, door_of
 from secops_agent.agent.llms.placeholders import mask
-from secops_agent.llm.offline.normalization import normalize
+from secops_agent.llm.offline.expressions.normalization import normalize
 from secops_agent.services.alerts import orders
 from secops_agent.services.alerts.orders import WORDS, AlertOrder, Orderer, Verb
 from secops_agent.services.people.staff import Person

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.runbooks import importing, trees
 from secops_agent.services.runbooks.importing import SkillPlan
-from secops_agent.tools.skill_files import DEFINITION
+from secops_agent.tools.operations.skill_files import DEFINITION
 
 _LONGEST: Final = 1_500  # characters of one difference
 

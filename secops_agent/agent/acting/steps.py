@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bifang.channels.outgoing import may_tap
 from bifang.channels.ports import Suggestion
+from bifang.channels.text.outgoing import may_tap
 
 MOST: Final = 3
 

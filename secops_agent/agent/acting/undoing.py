@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from bifang.channels.outgoing import may_tap
 from bifang.channels.ports import Reply, Suggestion, Turn, TurnResult
-from bifang.core import db
-from bifang.core.db import database_now
+from bifang.channels.text.outgoing import may_tap
+from bifang.core.database import db
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.agent.acting.orders import is_bare_undo
 from secops_agent.agent.conversation.records import brief
 from secops_agent.models import Proposal, TriageBatch
-from secops_agent.models.proposal import ProposalState
+from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.alerts.batches import UNDO_FOR
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person

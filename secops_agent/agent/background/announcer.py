@@ -7,9 +7,9 @@ from contextlib import suppress
 from itertools import count
 from typing import Final
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.services.investigations import work
-from secops_agent.services.notifications import (
+from secops_agent.services.notifications.delivery import (
     announcing,
     digests,
     escalation,

@@ -7,14 +7,14 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from bifang.channels.processes import Owner
-from bifang.channels.worker import Job
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
-from bifang.core.durability import safe_on_disk
+from bifang.channels.workers.processes import Owner
+from bifang.channels.workers.worker import Job
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
+from bifang.core.database.durability import safe_on_disk
 from bifang.core.errors import BifangError
-from bifang.core.journal import Journal
 from bifang.core.models import SystemConfig
+from bifang.core.monitoring.journal import Journal
 from secops_agent.agent.background.announcer import Announcer
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.agent.service import Agent

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bifang.channels.markup import plain
+from bifang.channels.text.markup import plain
 from secops_agent.agent.turn.grounding import Sources, check, claims_act
 from secops_agent.llm.types import Message
 from secops_agent.models.choices import Verdict

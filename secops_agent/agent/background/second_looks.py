@@ -12,10 +12,10 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
+from bifang.core.database.rows import NewRow
 from bifang.core.errors import BifangError
-from bifang.core.rows import NewRow
 from secops_agent.agent.background import reading
 from secops_agent.agent.conversation.records import BIFANG
 from secops_agent.agent.llms.models import Models
@@ -27,7 +27,7 @@ from secops_agent.agent.turn.toolbox import build_reading_toolbox
 from secops_agent.connectors.mcp.caller import McpCaller
 from secops_agent.llm.types import LLM, Message, ToolCall, ToolSpec
 from secops_agent.models import Alert, Role, SecondLook
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.audit.trail import entry
 from secops_agent.services.investigations import looks
 from secops_agent.services.investigations.evidence_items import EvidenceItem, ForeignAnswer, evidence_of, told

@@ -6,7 +6,7 @@ from typing import Any
 
 from bifang.channels import known_groups
 from bifang.channels.ports import Turn
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.services.organisation.events import OrganisationEvent, moment_of
 from secops_agent.services.organisation.reactions import react
 from secops_agent.services.people.eligibility import listed_name

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from bifang.core.db import run
-from bifang.core.rows import NewRow
+from bifang.core.database.db import run
+from bifang.core.database.rows import NewRow
 from secops_agent.agent.conversation.recall import NOTHING, Recall, read_recall
-from secops_agent.models.conversation import ConversationMessage
-from secops_agent.models.staff import Role
+from secops_agent.models.automation.conversation import ConversationMessage
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person, administrators, identify
 
 MESSAGES = 20  # at most so many earlier messages are read

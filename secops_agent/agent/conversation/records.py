@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 
 from bifang.channels.ports import Turn
-from bifang.core.rows import NewRow
+from bifang.core.database.rows import NewRow
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.operations.usage import Price, usage_row

@@ -5,7 +5,7 @@ from typing import Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.definitions import ToolDefinition

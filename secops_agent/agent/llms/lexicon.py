@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.llm.offline import Lexicon
 from secops_agent.services.names import KnownNames, known_names
 

@@ -3,11 +3,11 @@
 import time
 from typing import Final
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from secops_agent.connectors.mcp.caller import McpCaller
 from secops_agent.services.mcp.catalogue import ready_tools
-from secops_agent.tools.mcp import McpTools
+from secops_agent.tools.operations.mcp import McpTools
 
 FRESH_FOR: Final = 3.0  # seconds
 

@@ -10,11 +10,12 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.core import configs, db
-from bifang.core.backoff import Backoff
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.backoff import Backoff
 from secops_agent.agent.llms.lexicon import CurrentLexicon
 from secops_agent.agent.policy import ModelWithheld
 from secops_agent.agent.turn.toolbox import all_specs

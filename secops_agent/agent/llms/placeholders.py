@@ -14,7 +14,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 
 # Does something stand in an address? Nothing secret may be put there: who follows it would carry it away.
 

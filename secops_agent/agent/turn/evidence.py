@@ -9,7 +9,7 @@ import re
 import secrets
 from typing import Any, Final
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from secops_agent import says
 from secops_agent.llm.types import Message
 from secops_agent.tools.base import ToolResult

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
+from bifang.core.outbound.backoff import Backoff
 from secops_agent.agent.llms.budget import fit, offered
 from secops_agent.agent.turn.calls import Calls
 from secops_agent.agent.turn.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.llms.budget import needed
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
@@ -23,8 +23,8 @@ from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, parse
 from secops_agent.tools.base import Prepared, Tool, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition
-from secops_agent.tools.mcp import McpTools
-from secops_agent.tools.silences import SCOPES
+from secops_agent.tools.incidents.silences import SCOPES
+from secops_agent.tools.operations.mcp import McpTools
 
 Switch = Literal["off", "write", "all"]
 _RISKS: Final[Mapping[str, tuple[str, ...]]] = {"off": (), "write": ("write",), "all": ("write", "dangerous")}

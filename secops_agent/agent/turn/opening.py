@@ -18,7 +18,7 @@ from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.mcp.orders import CALL, COMMAND, pairs_in
 from secops_agent.services.people.staff import Person
-from secops_agent.tools.mcp import order_arguments
+from secops_agent.tools.operations.mcp import order_arguments
 from secops_agent.tools.registry import ADDED, BY_NAME
 
 _LONGEST: Final = 2000  # characters of an order

@@ -12,7 +12,7 @@ from secops_agent.agent.turn import loop
 from secops_agent.agent.turn.evidence import INSTRUCTIONS
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.types import Message
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person
 
 _LONGEST_NAME: Final = 40

@@ -6,18 +6,18 @@ from typing import Any, Final
 
 from bifang.core.errors import ConfigError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
-from secops_agent.tools.files import DEFINITION as IMPORT_FILE
-from secops_agent.tools.mcp import DEFINITION as BY_ORDER
-from secops_agent.tools.mcp import McpTools
+from secops_agent.tools.operations.files import DEFINITION as IMPORT_FILE
+from secops_agent.tools.operations.mcp import DEFINITION as BY_ORDER
+from secops_agent.tools.operations.mcp import McpTools
+from secops_agent.tools.operations.skill_files import DEFINITION as IMPORT_SKILLS
 from secops_agent.tools.registry import BY_NAME, DEFINITIONS
-from secops_agent.tools.skill_files import DEFINITION as IMPORT_SKILLS
 
 _NO_CHANNEL: Final = "暂无审批通道，操作不能提交。请联系管理员。"
 _QUOTED: Final = (

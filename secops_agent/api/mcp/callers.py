@@ -7,7 +7,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.turn.toolbox import REFUSING, refusal
 from secops_agent.models import Role, Scope, Staff
-from secops_agent.models.staff import allows
+from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.direct_requests import TokenProposer
 from secops_agent.services.people.eligibility import account_of

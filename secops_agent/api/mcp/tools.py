@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from django.db import Error as DatabaseError
 
-from bifang.channels.outgoing import safe_text
+from bifang.channels.text.outgoing import safe_text
 from bifang.core.errors import BifangError
 from secops_agent.agent.llms.placeholders import mask
 from secops_agent.api.mcp.callers import TokenCaller
 from secops_agent.api.mcp.messages import PARAMS, RpcFault
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.audit.trail import append, entry
 from secops_agent.tools.arguments import bounded_schema, parse
 from secops_agent.tools.base import ToolResult, clip

@@ -15,9 +15,9 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from bifang.core.backoff import Backoff
 from bifang.core.errors import BadCredentials, RateLimited, RemoteError
-from bifang.core.http import HttpClient, Response
+from bifang.core.outbound.backoff import Backoff
+from bifang.core.outbound.http import HttpClient, Response
 from secops_agent.connectors.aliyun.settings import AliyunSettings
 
 # Alibaba Cloud's signature of an OpenAPI request: ACS3-HMAC-SHA256, parameters in the query, no body.

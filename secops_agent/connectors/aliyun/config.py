@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator
 
-from bifang.core.fields import (
+from bifang.core.configuration.fields import (
     AddressField,
     CaField,
     ChoiceField,
@@ -14,7 +14,7 @@ from bifang.core.fields import (
     SecretField,
     TextField,
 )
-from bifang.core.kinds import Kind
+from bifang.core.configuration.kinds import Kind
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.aliyun.settings import AliyunSettings
 from secops_agent.services.intake.pulls import KIND

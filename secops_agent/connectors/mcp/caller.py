@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
-from bifang.core.http import HttpClient
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.content import Answered, read_result
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings

@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.core import configs, db
+from bifang.core.configuration import configs
+from bifang.core.database import db
 from bifang.core.errors import BifangError
-from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue

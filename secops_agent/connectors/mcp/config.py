@@ -8,9 +8,7 @@ from typing import Any, ClassVar, Final
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
-from bifang.core import references
-from bifang.core.errors import ConfigError
-from bifang.core.fields import (
+from bifang.core.configuration.fields import (
     LONGEST_SHOWN,
     AddressField,
     CaField,
@@ -20,9 +18,11 @@ from bifang.core.fields import (
     Setting,
     TextField,
 )
-from bifang.core.kinds import Kind
+from bifang.core.configuration.kinds import Kind
+from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
-from bifang.core.redaction import redact, remember_secret
+from bifang.core.secrets import references
+from bifang.core.secrets.redaction import redact, remember_secret
 from secops_agent.connectors.mcp.fields import ActionsField, HeadersField, SecretsField, ToolsField
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue, mappings

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
-from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.content import Answered, read_result
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.channels.markup import literal
-from bifang.channels.visible import visible
-from bifang.core.redaction import redact
+from bifang.channels.text.markup import literal
+from bifang.channels.text.visible import visible
+from bifang.core.secrets.redaction import redact
 
 LONGEST: Final = 8000  # characters
 _DEEPEST: Final = 6

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Final
 from django.core.exceptions import ValidationError
 from unfold import widgets
 
-from bifang.core import references
+from bifang.core.configuration.fields import SecretField, Setting
 from bifang.core.errors import BifangError, ConfigError
-from bifang.core.fields import SecretField, Setting
-from bifang.core.redaction import remember_secret
+from bifang.core.secrets import references
+from bifang.core.secrets.redaction import remember_secret
 from secops_agent.services.mcp.definitions import ALERT_FIELDS, ListedTool, read_listing
 from secops_agent.services.mcp.mappings import MappedAction, read_mappings
 

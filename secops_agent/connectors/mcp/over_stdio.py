@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from bifang.channels.markup import literal
-from bifang.channels.visible import visible
-from bifang.core.airgap import is_airgapped
+from bifang.channels.text.markup import literal
+from bifang.channels.text.visible import visible
 from bifang.core.errors import ConfigError, RemoteError
-from bifang.core.redaction import redact
+from bifang.core.outbound.airgap import is_airgapped
+from bifang.core.secrets.redaction import redact
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.mcp.transport import Patience
 from secops_agent.connectors.mcp.wire import LARGEST, MOST_EVENTS, reply_in, result_of, too_large

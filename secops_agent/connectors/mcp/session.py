@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from bifang.core.errors import BifangError, RemoteError
-from bifang.core.http import HttpClient
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.over_stdio import StdioTransport
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.mcp.transport import McpTransport, Patience

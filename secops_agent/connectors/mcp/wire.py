@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bifang.channels.markup import literal
+from bifang.channels.text.markup import literal
 from bifang.core.errors import BadCredentials, RateLimited, RemoteError
-from bifang.core.redaction import redact
-from bifang.core.streaming import StreamedResponse
+from bifang.core.outbound.streaming import StreamedResponse
+from bifang.core.secrets.redaction import redact
 
 MODERN: Final = "2026-07-28"  # no handshake: every request says what it is
 HANDSHAKES: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
+from secops_agent.llm.offline.expressions.times import clock_of
+
 from .cases import read_case_question
 from .filters import group_of, narrow, type_of
 from .intents import Intent
 from .keywords import count_products, find_keyword
 from .lexicon import Lexicon
-from .skeletons import ANY_MARK, Kind, Skeleton
-from .times import clock_of
 from .words import name_of, pattern, wordset
 
 _WHICH = (

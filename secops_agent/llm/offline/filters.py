@@ -6,9 +6,10 @@ from datetime import datetime, time
 from functools import partial
 from typing import Any
 
-from .entities import is_private
-from .numerals import read_integer
-from .skeletons import Kind, MaskedName, Skeleton, mark
+from secops_agent.llm.offline.expressions.entities import is_private
+from secops_agent.llm.offline.expressions.numerals import read_integer
+from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton, mark
+
 from .words import load, name_of, pattern
 
 _LEVELS = ("critical", "high", "medium", "low", "info")

@@ -7,8 +7,9 @@ it does not change of the last question's conditions stays.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from secops_agent.llm.offline.expressions.numerals import read_integer
+
 from .intents import Intent
-from .numerals import read_integer
 from .words import load, name_of, pattern
 
 _FOLLOWUPS = load("followups")

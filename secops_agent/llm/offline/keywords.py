@@ -4,7 +4,8 @@ quotation marks, marked as one (关于 X 的, X 相关, 带 X), or stands as a n
 import re
 from functools import cache
 
-from .skeletons import ANY_MARK, Skeleton
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Skeleton
+
 from .words import load, pattern, wordset
 
 _LONGEST_NAME = 24

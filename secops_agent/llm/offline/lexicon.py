@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from secops_agent.llm.offline.expressions.normalization import simplify
 from secops_agent.llm.terms import terms
 
-from .normalization import simplify
 from .words import load
 
 _FEW: Final = 5  # titles that a term may stand in

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from .skeletons import Kind, mark
+from secops_agent.llm.offline.expressions.skeletons import Kind, mark
 
 _REFERENCE = re.compile(r"\{([A-Za-z][A-Za-z_0-9]*)\}")
 

@@ -8,8 +8,8 @@ from typing import Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline import followups
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
-from secops_agent.llm.offline.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
@@ -60,7 +60,7 @@ class QuestionHearing(Hearing):
             more = followups.read_more(self.focus.last)
             return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
         found = self._follow_up(sentence) or self._pasted_log(sentence)
-        if found := found or self._several(sentence, self.weighed(sentence)):
+        if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
@@ -80,9 +80,10 @@ class QuestionHearing(Hearing):
         return Understanding(intent=found, guessed=True) if found else None
 
     def _parts(self, sentence: Sentence) -> list[Sentence]:
-        """The parts of a sentence between marks, and behind 顺便."""
+        """The parts of a sentence between marks, and behind 顺便; none of one that is all one part."""
         cut = (part.strip() for part in re.split(pattern("cues.said.parts"), sentence.plain))
-        return [self.heard(part) for part in cut if len(part) > 1]
+        parts = [part for part in cut if len(part) > 1]
+        return [self.heard(part) for part in parts] if len(parts) > 1 else []
 
     def _with_rest(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With the parts whose question the look-up does not take."""
@@ -95,14 +96,13 @@ class QuestionHearing(Hearing):
             replace(found, hint=_left_out(left)) if 0 < len(left) < len(parts) and not found.hint else found
         )
 
-    def _several(self, sentence: Sentence, weighed: Weighed) -> Understanding | None:
+    def _several(self, sentence: Sentence) -> Understanding | None:
         """今天几条高危，A283谁在弄，明天谁值班: each part, where no one tool takes all; a part may go on with the one before it."""
         parts = self._parts(sentence)
-        if (
-            not 1 < len(parts) <= _MOST_PARTS
-            or weighed.whole
-            or questions.is_knowledge(sentence, weighed.cues)
-        ):
+        if not 1 < len(parts) <= _MOST_PARTS:
+            return None
+        weighed = self.weighed(sentence)
+        if weighed.whole or questions.is_knowledge(sentence, weighed.cues):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
@@ -226,12 +226,14 @@ class QuestionHearing(Hearing):
     def _bare_number(sentence: Sentence) -> Skeleton | None:
         """222 是真的吗: the one number of a short question that is about nothing else."""
         marked = take_verdicts_and_numbers(sentence.order)
-        numbers, cues = marked.found(Kind.NUMBER), questions.cues_of(sentence)
+        numbers = marked.found(Kind.NUMBER)
+        short = len(sentence.plain) <= 2 * SHORT and _LEADING.match(marked.text)
+        if len(numbers) != 1 or not short:
+            return None
+        cues = questions.cues_of(sentence)
         about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？")) == 1
         nouns = {cue for cue in cues if cue.startswith("noun.")}
-        other = questions.software_of(marked.text) or nouns - {"noun.alert"}
-        short = len(sentence.plain) <= 2 * SHORT and _LEADING.match(marked.text)
-        if len(numbers) != 1 or not about or other or not short:
+        if not about or questions.software_of(marked.text) or nouns - {"noun.alert"}:
             return None
         char = next(char for char, one in marked.entities.items() if one == numbers[0])
         marked.put(focuses.mark_for("alert", str(numbers[0].value)), instead_of=char)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from secops_agent.llm.offline.entities import is_private, read_entities
+from secops_agent.llm.offline.expressions.entities import is_private, read_entities
+from secops_agent.llm.offline.expressions.numerals import read_integer
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.filters import take_filters
 from secops_agent.llm.offline.keywords import find_known
 from secops_agent.llm.offline.lexicon import Lexicon, squeeze
-from secops_agent.llm.offline.numerals import read_integer
-from secops_agent.llm.offline.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.words import expression, load, name_of, pattern, wordset
 
 HOSTS = (Kind.ASSET, Kind.ASSET_IP)

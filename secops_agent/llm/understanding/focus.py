@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton
 from secops_agent.llm.offline.followups import last_list
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.skeletons import Kind, MaskedName, Skeleton
 
 # The kinds that a sentence can refer to, and the arguments that tools call them by.
 KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {

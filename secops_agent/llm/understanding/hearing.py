@@ -7,9 +7,9 @@ from typing import Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.commands import find_command, spell_out
+from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
-from secops_agent.llm.offline.skeletons import Kind
 from secops_agent.llm.offline.words import load
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import Sentence, read_sentence

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from secops_agent import says
+from secops_agent.llm.offline.expressions.numerals import read_integer
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.numerals import read_integer
-from secops_agent.llm.offline.skeletons import ANY_MARK, Kind, MaskedName, Skeleton
 from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, meant_by

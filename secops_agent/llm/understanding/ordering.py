@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
+from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
-from secops_agent.llm.offline.skeletons import Kind
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
@@ -117,14 +117,9 @@ class OrderHearing(Hearing):
         changes = pattern("cues.said.changes").search(text) is not None
         short = len(pattern("cues.unread.filler").sub("", text)) <= _SHORT
         own = new is not None and (new.has_object or tools != {order.tool}) and not withdrawn
-        bare = (
-            not missing_in([order]) and sentence.order.first(*WANTED[ACTS[order.tool].kinds[0]])
-            if order.tool in ACTS
-            else None
-        )
-        bare = (
-            bare if bare and not pattern("cues.said.other").search(text) else None
-        )  # an address alone is looked up
+        bare = None  # an address alone is looked up
+        if order.tool in ACTS and not missing_in([order]) and not pattern("cues.said.other").search(text):
+            bare = sentence.order.first(*WANTED[ACTS[order.tool].kinds[0]])
         if (
             (own and not changes)
             or bare

@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any, Final
 
 from secops_agent.llm.offline.arguments import Asked, build, read_exact
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind
 from secops_agent.llm.offline.filters import group_of
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.keywords import count_products, find_known
-from secops_agent.llm.offline.skeletons import ANY_MARK, Kind
 from secops_agent.llm.offline.words import load, pattern, wordset
 from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding.entities import HOSTS, NAMED, Sentence, is_marked

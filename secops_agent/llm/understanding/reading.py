@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bifang.channels.verbs import Verb
+from bifang.channels.text.verbs import Verb
 from secops_agent import says
 from secops_agent.llm.offline.cases import read_case_order
 from secops_agent.llm.offline.commands import SlashCommand, find_command, read_again, spell_out
 from secops_agent.llm.offline.controls import find_control
-from secops_agent.llm.offline.entities import read_entities
+from secops_agent.llm.offline.expressions.entities import read_entities
+from secops_agent.llm.offline.expressions.normalization import (
+    BareRequest,
+    normalize,
+    split_address,
+    strip_courtesies,
+)
+from secops_agent.llm.offline.expressions.schedules import read_schedule
+from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.lexicon import Lexicon
-from secops_agent.llm.offline.normalization import BareRequest, normalize, split_address, strip_courtesies
-from secops_agent.llm.offline.schedules import read_schedule
-from secops_agent.llm.offline.skeletons import Kind
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
@@ -218,13 +223,13 @@ def _find_rights(sentence: Sentence) -> Understanding | None:
             able = tool and pattern("cues.self.able").search(text)
             return Understanding(category="rights", hint=tool, order=Intent(tool) if able else None)
     if (
-        _verb_in(sentence) == "block_ip"
-        and not sentence.order.found(*OWN)
+        not sentence.order.found(*OWN)
         and pattern("cues.said.inner").search(text)
+        and _verb_in(sentence) == "block_ip"
     ):
         return Understanding(hint=hint("no_block"))
-    if any(verb.tool == "other" for verb in verbs_in(sentence.order)) and pattern("cues.self.able").search(
-        text
+    if pattern("cues.self.able").search(text) and any(
+        verb.tool == "other" for verb in verbs_in(sentence.order)
     ):
         return Understanding(hint=hint("other"), suggestions=(says.HELP,))
     if pattern("cues.self.how").search(text) and not sentence.order.found(*OWN):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from secops_agent.llm.offline.skeletons import ANY_MARK, Skeleton
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Skeleton
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.verbs import ACTS, NAMES, PIECE, VERB, SpokenVerb, is_aside, verbs_in
 

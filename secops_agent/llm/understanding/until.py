@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from secops_agent.llm.offline.numerals import read_integer
+from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.words import pattern
 
 _HOURS: Final = dict(zip("凌早上中下晚夜", (6, 9, 12, 12, 18, 20, 23), strict=True))

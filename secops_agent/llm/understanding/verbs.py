@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from secops_agent.llm.offline.skeletons import ANY_MARK, Kind, Skeleton, mark
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.words import load, name_of, pattern
 
 

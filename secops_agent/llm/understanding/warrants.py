@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from secops_agent.llm.offline.commands import spell_out
+from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
+from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.lexicon import Lexicon
-from secops_agent.llm.offline.normalization import normalize, split_address, strip_courtesies
-from secops_agent.llm.offline.skeletons import Kind
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, names_in

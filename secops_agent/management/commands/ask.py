@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from secops_agent.agent.trial import Dialog, Trial, Tried, read_dialogs
 from secops_agent.config import MODEL_KINDS

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from bifang.core.errors import BifangError
-from bifang.core.keys import keyring
-from bifang.core.startup import await_database
+from bifang.core.monitoring.startup import await_database
+from bifang.core.secrets.keys import keyring
 from secops_agent.brokers import worker
 
 

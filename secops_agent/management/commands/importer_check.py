@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source

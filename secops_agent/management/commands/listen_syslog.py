@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from bifang import env
-from bifang.core import db
+from bifang.core.database import db
 from bifang.core.errors import BifangError, ConfigError
-from bifang.core.keys import keyring
-from bifang.core.startup import await_database
+from bifang.core.monitoring.startup import await_database
+from bifang.core.secrets.keys import keyring
 from secops_agent.syslog.listener import SyslogService, check_places
 from secops_agent.syslog.places import HOST, PORT, ListenPlace, TlsFiles, read_place
 from secops_agent.syslog.storing import DatabaseAway

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from bifang.core.configuration.kinds import all_kinds
 from bifang.core.extensions import NAME
-from bifang.core.kinds import all_kinds
 from secops_agent.importers import registry as importers
 from secops_agent.tools import registry as tools
 

@@ -7,11 +7,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Value
-from django.db.models.functions import TruncDate
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus
+from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import SlaLimits, overdue
@@ -68,16 +68,15 @@ def levels() -> list[Level]:
 def days(now: datetime, number: int, zone: ZoneInfo) -> dict[date, Counter[str]]:
     """For each of the last calendar days, today too: severity → alerts whose last occurrence was on it."""
     today = now.astimezone(zone).date()
-    found = {today - timedelta(days=back): Counter[str]() for back in reversed(range(number))}
-    first = datetime.combine(min(found), time(0), zone)
-    rows = (
-        Alert.objects.filter(last_seen__gte=first)
-        .annotate(day=TruncDate("last_seen", tzinfo=zone))
-        .order_by()
-    )
-    for day, severity, count in rows.values_list("day", "severity").annotate(number=Count("pk")):
-        if day in found:
-            found[day][severity] = count
+    last = [today - timedelta(days=back) for back in reversed(range(number))]
+    begins = [datetime.combine(day, time(0), zone) for day in (*last, today + timedelta(days=1))]
+    # Compared, the newest first: for a function of the time SQLite would ask Python, alert by alert.
+    day = Case(*(When(last_seen__gte=begins[place], then=Value(place)) for place in reversed(range(number))))
+    rows = Alert.objects.filter(OF_ANY_LEVEL, last_seen__gte=begins[0], last_seen__lt=begins[-1])
+    counted = rows.annotate(day=day).order_by().values_list("day", "severity").annotate(number=Count("pk"))
+    found = {each: Counter[str]() for each in last}
+    for place, severity, count in counted:
+        found[last[place]][severity] = count
     return found
 
 

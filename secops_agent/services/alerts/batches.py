@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, Staff, TriageBatch
 from secops_agent.models.choices import Severity, Verdict

@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey
 from secops_agent.models.choices import AssetType
-from secops_agent.services.alerts.mentioned import freshness, naming
+from secops_agent.services.alerts.queries.mentioned import freshness, naming
 from secops_agent.services.alerts.views import AlertSummary, summaries
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.assets.views import summaries as asset_summaries

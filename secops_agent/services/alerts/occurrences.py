@@ -3,7 +3,7 @@
 import time
 from datetime import datetime
 
-from bifang.core.retention import breathe
+from bifang.core.database.retention import breathe
 from secops_agent.models import AlertEvent
 
 _BATCH = 500

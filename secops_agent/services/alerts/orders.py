@@ -12,22 +12,23 @@ from typing import Any, Final, Literal
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from bifang.channels.markup import plain
 from bifang.channels.ports import Suggestion
-from bifang.channels.verbs import Verb as ChatVerb
-from bifang.core.db import database_now
+from bifang.channels.text.markup import plain
+from bifang.channels.text.verbs import Verb as ChatVerb
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
 from secops_agent.models import Alert, AlertMessageItem, Burst, Role, Silence, Staff
-from secops_agent.models.audit import AuditKind
 from secops_agent.models.choices import AlertStatus, Verdict
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, triage
 from secops_agent.services.alerts.batches import Doer, OneAct
 from secops_agent.services.audit.history import ACTIONS
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.notifications import silences, wording
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery import wording
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 from secops_agent.services.switches import refuse_when_read_only

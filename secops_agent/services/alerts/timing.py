@@ -10,7 +10,7 @@ from typing import Any, Literal
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, QuerySet
 
 from secops_agent.models import Alert
-from secops_agent.services.alerts.clocks import column
+from secops_agent.services.alerts.queries.clocks import column
 
 Stage = Literal["acknowledged", "closed"]
 MOST_READ = 20_000  # alerts that are read to tell groups apart, the newest

@@ -13,9 +13,9 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertPayload, Investigation, InvestigationState, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts.filters import AlertFilter, matching
-from secops_agent.services.alerts.search import count_matches, find, narrowed
-from secops_agent.services.alerts.statistics import GROUPINGS, Statistics, statistics
+from secops_agent.services.alerts.queries.filters import AlertFilter, matching
+from secops_agent.services.alerts.queries.search import count_matches, find, narrowed
+from secops_agent.services.alerts.queries.statistics import GROUPINGS, Statistics, statistics
 from secops_agent.services.alerts.views import (
     AlertDetail,
     AlertSummary,

@@ -14,11 +14,11 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bifang.core.db import on_postgresql, run
-from bifang.core.journal import Journal
-from bifang.core.retention import drop_pieces
+from bifang.core.database.db import on_postgresql, run
+from bifang.core.database.retention import drop_pieces
+from bifang.core.monitoring.journal import Journal
 from secops_agent.models import AuditRecord, AuditSegment
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import seals, verification
 from secops_agent.services.audit.seals import GENESIS, SealStanding, first_digest, next_digest

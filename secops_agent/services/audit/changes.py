@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import append, entry
 

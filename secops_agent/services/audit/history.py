@@ -10,7 +10,7 @@ from django.db.models import DateTimeField, Field, Model
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from bifang.core.redaction import redact
+from bifang.core.secrets.redaction import redact
 from secops_agent.models import Alert, Asset, Case, Finding, History, Runbook, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep

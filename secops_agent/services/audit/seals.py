@@ -13,7 +13,7 @@ from datetime import UTC, date
 from typing import Any, Final
 
 from bifang.core.errors import SecretError
-from bifang.core.sealed import Sealed, place_of
+from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models import AuditSegment
 from secops_agent.services.audit.trail import plain
 

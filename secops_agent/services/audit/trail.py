@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.core.rows import NewRow, insert_many
+from bifang.core.database.rows import NewRow, insert_many
 from secops_agent.models import AuditRecord
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 
 LONGEST_TEXT: Final = 8000  # characters; the rest of a longer text is not kept

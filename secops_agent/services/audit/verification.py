@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bifang.core.errors import BifangError
 from secops_agent.models import AuditRecord, AuditSegment
-from secops_agent.models.audit import AuditKind
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.audit import head, seals
 from secops_agent.services.audit.seals import GENESIS, SealStanding, first_digest, next_digest
 from secops_agent.services.audit.trail import FIELDS

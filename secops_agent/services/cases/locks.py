@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Case, CaseStatus
 from secops_agent.services.cases.views import code_of, unknown

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Case as Choose
 from django.db.models import IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from secops_agent.models import Alert, Case, CaseStatus
 from secops_agent.models.choices import Severity
 from secops_agent.services.cases.views import CaseSummary, summaries

@@ -6,7 +6,7 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 from secops_agent.models import CaseTask, Staff
 from secops_agent.services.actors import Actor

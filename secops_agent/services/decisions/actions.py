@@ -13,13 +13,13 @@ from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from bifang.channels import claims
-from bifang.core.db import database_now
+from bifang.channels.queues import claims
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
-from bifang.core.sealed import Sealed, place_of
-from secops_agent.models.action import Action, ActionState
-from secops_agent.models.audit import AuditKind
-from secops_agent.models.proposal import Proposal
+from bifang.core.secrets.sealed import Sealed, place_of
+from secops_agent.models.automation.action import Action, ActionState
+from secops_agent.models.automation.proposal import Proposal
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import notices, targets

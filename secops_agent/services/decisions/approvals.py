@@ -9,12 +9,12 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 from django.db.models import Exists
 
-from bifang.channels.visible import visible
-from bifang.core.db import database_now
+from bifang.channels.text.visible import visible
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
 from secops_agent.models import Action, Role, Staff
-from secops_agent.models.audit import AuditKind
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import actions, direct_requests, notices, undo

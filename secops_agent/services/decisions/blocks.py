@@ -10,10 +10,10 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from secops_agent.models import Action, Proposal, Silence
-from secops_agent.models.action import ACTION_OPEN, ActionState
-from secops_agent.models.proposal import ProposalState
+from secops_agent.models.automation.action import ACTION_OPEN, ActionState
+from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.decisions.targets import TARGETS
 
 NOW: Final = ("active", "lifting", "unknown", "running", "waiting")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bifang.core.kinds import carrying_kinds
+from bifang.core.configuration.kinds import carrying_kinds
 from bifang.core.models import SystemConfig
 from secops_agent.models import Action
 from secops_agent.services.mcp import catalogue

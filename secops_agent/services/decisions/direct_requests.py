@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from bifang.channels import outbox
-from bifang.channels.markup import literal
 from bifang.channels.ports import ReplyTarget
+from bifang.channels.queues import outbox
+from bifang.channels.text.markup import literal
+from bifang.core.database.rows import insert_many
 from bifang.core.errors import ConfigError
-from bifang.core.rows import insert_many
 from secops_agent.models import Role, Staff
-from secops_agent.models.proposal import Proposal, Risk
+from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.chats import platforms
 from secops_agent.services.decisions.carriers import PETITION

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from bifang.channels import outbox
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import Button, ReplyTarget
-from bifang.channels.targets import unpack_target
+from bifang.channels.queues import outbox
+from bifang.channels.queues.targets import unpack_target
 from bifang.core.errors import BifangError
-from bifang.core.sealed import place_of
-from secops_agent.models.proposal import Proposal
+from bifang.core.secrets.sealed import place_of
+from secops_agent.models.automation.proposal import Proposal
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.applications import reached_by
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
-from bifang.core.db import database_now
-from bifang.core.kinds import get_kind
+from bifang.core.configuration.kinds import get_kind
+from bifang.core.database.db import database_now
 from secops_agent import says
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.people.staff import Role, Staff, allows
 from secops_agent.services.decisions.wording import approving, how_elsewhere
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person

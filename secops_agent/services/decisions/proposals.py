@@ -13,15 +13,15 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
-from bifang.channels.visible import visible, visible_value
-from bifang.core.db import database_now
+from bifang.channels.text.visible import visible, visible_value
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import NewRow, insert_many
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from bifang.core.rows import NewRow, insert_many
 from secops_agent import says
 from secops_agent.models import Role, Staff
-from secops_agent.models.audit import AuditKind
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.decisions import carriers, targets

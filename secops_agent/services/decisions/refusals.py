@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Final
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models import Role, Staff
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.decisions.proposals import digest_of
 from secops_agent.services.decisions.requests import DecisionRequest
 from secops_agent.services.people import eligibility

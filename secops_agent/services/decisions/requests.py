@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bifang.channels.ports import ReplyTarget
-from secops_agent.models.proposal import ProposalState
+from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.actors import Actor, Human
 from secops_agent.services.people.staff import Person
 

@@ -8,9 +8,9 @@ from django.db.models import Q
 from bifang.channels.cards import repository
 from bifang.channels.cards.models import CardState
 from bifang.channels.cards.repository import Settled
-from bifang.channels.claims import Remit
 from bifang.channels.models import OutboxRow
-from bifang.core.db import database_now
+from bifang.channels.queues.claims import Remit
+from bifang.core.database.db import database_now
 from secops_agent.models import Proposal, ProposalState
 
 RECENT: Final = 100  # proposals looked at

@@ -4,10 +4,10 @@ import secrets
 
 from django.db import transaction
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from secops_agent.models import Staff
-from secops_agent.models.action import Action, ActionState
-from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.action import Action, ActionState
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, direct_requests, notices
 from secops_agent.services.decisions.carriers import UNDO, UNDOES

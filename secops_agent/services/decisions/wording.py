@@ -2,10 +2,10 @@
 
 from django.conf import settings
 
-from bifang.core.kinds import get_kind
+from bifang.core.configuration.kinds import get_kind
 from bifang.core.models import SystemConfig
 from secops_agent import says
-from secops_agent.models.proposal import Proposal, Risk
+from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services import links
 
 

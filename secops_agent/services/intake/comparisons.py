@@ -11,14 +11,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from bifang.channels import claims
 from bifang.channels.models import State
-from bifang.core.db import UNAVAILABLE, database_now
+from bifang.channels.queues import claims
+from bifang.core.database.db import UNAVAILABLE, database_now
+from bifang.core.database.rows import insert_many
 from bifang.core.processes import process_name
-from bifang.core.rows import insert_many
 from secops_agent.models import Uncompared
 from secops_agent.services.actors import Actor
-from secops_agent.services.vulnerabilities import matching, statements
+from secops_agent.services.vulnerabilities.comparison import matching
+from secops_agent.services.vulnerabilities.openvex import statements
 
 log = logging.getLogger(__name__)
 JOB: Final = f"{__name__}.compare_left"

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from bifang.core.redaction import redact
-from bifang.core.rows import insert_many
+from bifang.core.database.rows import insert_many
+from bifang.core.secrets.redaction import redact
 from secops_agent.models import BrokerLetter, BrokerMark, LetterState
 from secops_agent.services.records.identity import digest
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bifang.core.rows import insert_many, update_rows
+from bifang.core.database.rows import insert_many, update_rows
 from secops_agent.models import Alert, History, IndicatorHit
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history

@@ -17,9 +17,9 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from bifang.channels import claims
+from bifang.channels.queues import claims
 from bifang.core.processes import process_name
-from secops_agent.models.job import ImportJob, JobPhase, JobState
+from secops_agent.models.sources.job import ImportJob, JobPhase, JobState
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page, cut

@@ -12,8 +12,8 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.channels import claims
-from bifang.core import configs
+from bifang.channels.queues import claims
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from bifang.core.processes import process_name
 from secops_agent.models import Pull

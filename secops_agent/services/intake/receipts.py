@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from secops_agent.models.job import ImportJob, JobState
+from secops_agent.models.sources.job import ImportJob, JobState
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import jobs
 from secops_agent.services.intake.ledger import ImportOutcome

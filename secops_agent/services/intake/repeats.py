@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models.token import RememberedAnswer
+from secops_agent.models.people.token import RememberedAnswer
 from secops_agent.services.faults import Conflict
 
 KEPT = timedelta(hours=24)

@@ -3,7 +3,7 @@ useless waits among the corrections."""
 
 from django.db import transaction
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models import Investigation, InvestigationOpinion, InvestigationState

@@ -10,11 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic import TypeAdapter
 
-from bifang.channels import claims
-from bifang.core.db import database_now
+from bifang.channels.queues import claims
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import NewRow, insert_many
 from bifang.core.models import SystemConfig
 from bifang.core.processes import process_name
-from bifang.core.rows import NewRow, insert_many
 from secops_agent.config import MODEL_KINDS
 from secops_agent.models import Investigation, InvestigationState, SecondLook
 from secops_agent.services.chats import platforms

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 from pydantic import TypeAdapter
 
-from bifang.core.db import database_now
+from bifang.core.database.db import database_now
 from secops_agent.models import (
     Alert,
     Investigation,

@@ -8,8 +8,8 @@ from typing import Final
 from django.db import Error as DatabaseError
 from django.db import transaction
 
-from bifang.channels import claims
-from bifang.core.db import database_now
+from bifang.channels.queues import claims
+from bifang.core.database.db import database_now
 from bifang.core.processes import process_name
 from secops_agent import says
 from secops_agent.models import Alert, Investigation, InvestigationState

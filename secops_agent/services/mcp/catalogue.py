@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.models import McpCatalogue

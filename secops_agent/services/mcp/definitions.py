@@ -11,10 +11,10 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BeforeValidator
 
-from bifang.channels.visible import visible
-from bifang.core.entries import Entry, read_entry
+from bifang.channels.text.visible import visible
+from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
-from secops_agent.models.staff import RANK, Role
+from secops_agent.models.people.staff import RANK, Role
 from secops_agent.services.mcp.schemas import LARGEST, flatten
 
 MOST_TOOLS: Final = 200

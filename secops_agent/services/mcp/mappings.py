@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.core.entries import Entry, read_entry
+from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models.staff import RANK
+from secops_agent.models.people.staff import RANK
 from secops_agent.services.mcp.catalogue import find_ready
 from secops_agent.services.mcp.definitions import NEEDED, ListedTool, ReadyTool
 from secops_agent.services.mcp.schemas import check_arguments

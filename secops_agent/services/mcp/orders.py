@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.channels.markup import literal
-from bifang.channels.visible import visible
+from bifang.channels.text.markup import literal
+from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models.staff import Role
+from secops_agent.models.people.staff import Role
 from secops_agent.services.faults import Conflict
 from secops_agent.services.mcp.catalogue import KIND, find_ready, ready_tools
 from secops_agent.services.mcp.definitions import ReadyTool

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, SchemaError
 from jsonschema.exceptions import ValidationError
 from referencing import Registry
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 
 LARGEST: Final = 16_000  # characters of a schema

@@ -1,6 +1,6 @@
 """The rule that a new chat configuration begins with: switched off and without a target, for a person to complete."""
 
-from bifang.core.kinds import chat_kinds
+from bifang.core.configuration.kinds import chat_kinds
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule
 from secops_agent.services.actors import Actor

@@ -22,8 +22,8 @@ from secops_agent.models import (
 )
 from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.delivery.progress import PICTURED
 from secops_agent.services.notifications.detections import detection_of
-from secops_agent.services.notifications.progress import PICTURED
 from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
 from secops_agent.services.severities import GRAVE

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from django.db import transaction
 from pydantic import Field
 
-from bifang.core.entries import read_entry
+from bifang.core.configuration.entries import read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.models import (
     AlertMessage,

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from secops_agent.models import SUPPRESSED, Alert, History, NotificationRule
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.notifications.bursts import CROWD, SETTLE
 from secops_agent.services.notifications.conditions import Grouping
+from secops_agent.services.notifications.delivery.bursts import CROWD, SETTLE
 from secops_agent.services.notifications.matching import SLA, WINDOW, burst_key, facts_of, group_key
 from secops_agent.services.notifications.rules import Rule, read_rule_row
 

@@ -6,16 +6,16 @@ import uuid
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from bifang.core import references
 from bifang.core.errors import BifangError, InvalidInput, SecretError
 from bifang.core.models import SystemConfig
-from bifang.core.redaction import remember_secret
-from bifang.core.rules import check_robot_url
-from bifang.core.sealed import Sealed, place_of
+from bifang.core.outbound.rules import check_robot_url
+from bifang.core.secrets import references
+from bifang.core.secrets.redaction import remember_secret
+from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models import NotificationRule, NotificationTarget, TargetKind
 from secops_agent.services.actors import Actor
-from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.conditions import TargetEntry
+from secops_agent.services.notifications.delivery import administrators
 
 # What somebody may do about robots: nothing, write addresses and secrets themselves, also refer to secrets elsewhere.
 Grant = Literal["none", "literal", "all"]

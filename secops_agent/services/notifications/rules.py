@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from pydantic import Field, ValidationError, field_validator
 
-from bifang.core.entries import Entry, EntryFaults, read_entry
+from bifang.core.configuration.entries import Entry, EntryFaults, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Role, Staff

@@ -10,11 +10,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from bifang.core.db import database_now
-from bifang.core.entries import EntryFaults
+from bifang.core.configuration.entries import EntryFaults
+from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, MessageState, Role, Silence, Staff
-from secops_agent.models.staff import allows
+from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import Forbidden

@@ -22,7 +22,7 @@ from secops_agent.models import (
     Staff,
     TargetKind,
 )
-from secops_agent.models.staff import RANK, Role
+from secops_agent.models.people.staff import RANK, Role
 from secops_agent.services.chats import find_chat, label_of, speaks
 from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.conditions import TargetEntry

@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 from django.db import transaction
 from pydantic import Field, field_validator, model_validator
 
-from bifang.core.entries import Clock, Entry, read_entry
+from bifang.core.configuration.entries import Clock, Entry, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
-from secops_agent.models.on_call import Rotation
+from secops_agent.models.people.on_call import Rotation
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.chats import find_chat

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
-from secops_agent.models.on_call import Days, Rotation
+from secops_agent.models.people.on_call import Days, Rotation
 from secops_agent.services.on_call.working_days import WorkingDays
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")

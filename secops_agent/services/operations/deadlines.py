@@ -6,8 +6,8 @@ from typing import Final
 from django.db import transaction
 from django.db.models import QuerySet
 
-from bifang.core.db import database_now
-from bifang.core.rows import lock_idle
+from bifang.core.database.db import database_now
+from bifang.core.database.rows import lock_idle
 from secops_agent.models import Alert
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.sla import SlaLimits, overdue

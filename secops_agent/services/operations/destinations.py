@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bifang import env
-from bifang.core.airgap import Whereabouts, whereabouts
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.airgap import Whereabouts, whereabouts
 from secops_agent.config import MODEL_KINDS
 from secops_agent.llm.qwen import OFFICIAL_URL
 

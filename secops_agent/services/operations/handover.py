@@ -8,11 +8,11 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Count, F
 
-from bifang.channels import outbox
 from bifang.channels.allowance import allowance
-from bifang.channels.markup import plain
 from bifang.channels.ports import ReplyTarget
-from bifang.core.db import database_now
+from bifang.channels.queues import outbox
+from bifang.channels.text.markup import plain
+from bifang.core.database.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,
@@ -25,10 +25,10 @@ from secops_agent.models import (
     TargetKind,
 )
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.alerts.clocks import within
+from secops_agent.services.alerts.queries.clocks import within
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery.wording import MARKS
 from secops_agent.services.notifications.targets import Unreachable, resolve
-from secops_agent.services.notifications.wording import MARKS
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.people.messages import config_of
 from secops_agent.services.sla import is_overdue, overdue

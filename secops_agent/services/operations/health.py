@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from bifang.channels.connection_health import missing_services
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
+from bifang.channels.workers.connection_health import missing_services
+from bifang.core.database.retention import retention_state
+from bifang.core.database.rows import count_each
 from bifang.core.models import SystemConfig
-from bifang.core.retention import retention_state
-from bifang.core.rows import count_each
 from secops_agent.models import Alert, Asset, Vulnerability
 from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
 

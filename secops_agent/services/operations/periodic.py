@@ -7,8 +7,8 @@ from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
-from bifang.core import retention
-from secops_agent.services.alerts import mentioned, words
+from bifang.core.database import retention
+from secops_agent.services.alerts.queries import mentioned, words
 from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs

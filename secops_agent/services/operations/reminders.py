@@ -8,14 +8,14 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from bifang.channels.allowance import allowance
-from bifang.channels.markup import plain
 from bifang.channels.ports import Suggestion
-from bifang.core.db import database_now
+from bifang.channels.text.markup import plain
+from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models import Alert, NotificationPreference, OnCallSchedule, Staff
 from secops_agent.models.choices import AlertStatus
+from secops_agent.services.notifications.delivery.wording import MARKS, gravest
 from secops_agent.services.notifications.preferences import preference_of, speaks_at
-from secops_agent.services.notifications.wording import MARKS, gravest
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.people.messages import config_of, tell

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
-from bifang.core.retention import Keeping
+from bifang.core.database.retention import Keeping
 from secops_agent.models import (
     AlertEvent,
     AlertMessage,

@@ -11,10 +11,10 @@ from typing import Any, Final
 from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
-from bifang.core import db
-from bifang.core.rows import NewRow
+from bifang.core.database import db
+from bifang.core.database.rows import NewRow
 from secops_agent.llm.types import Usage
-from secops_agent.models.usage import ModelPrice, TurnUsage
+from secops_agent.models.people.usage import ModelPrice, TurnUsage
 
 FRESH_S: Final = 3.0  # a budget may be overrun by what is asked within so many seconds
 PRICES_FRESH_S: Final = 30.0

@@ -19,9 +19,9 @@ from secops_agent.models import (
     Role,
     Staff,
 )
+from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.models.choices import AlertStatus
-from secops_agent.models.proposal import ProposalState
-from secops_agent.models.staff import allows
+from secops_agent.models.people.staff import allows
 from secops_agent.services.organisation.events import OrganisationEvent, in_working_hours, signal
 from secops_agent.services.people.logins import valid_user
 from secops_agent.services.people.staff import leave_organisation

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from bifang.channels import known_groups
-from bifang.channels.markup import literal
 from bifang.channels.models import GroupState, KnownGroup
+from bifang.channels.text.markup import literal
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
-from secops_agent.services.notifications import administrators
+from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.organisation import persons
 from secops_agent.services.organisation.events import Kind, OrganisationEvent, signal
 from secops_agent.services.people.eligibility import corporation_of, listed

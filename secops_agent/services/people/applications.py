@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from bifang.channels.models import InboxRow
-from bifang.core.kinds import get_kind
+from bifang.core.configuration.kinds import get_kind
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.chats import WEB, label_of

@@ -3,7 +3,7 @@
 from typing import Any
 
 from secops_agent.models import ApiToken, Role
-from secops_agent.models.staff import RANK
+from secops_agent.models.people.staff import RANK
 from secops_agent.services.actors import Actor
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.people.logins import role_of, valid_user

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import Proposal, Role, Staff
-from secops_agent.models.proposal import Risk
-from secops_agent.models.staff import RANK
+from secops_agent.models.automation.proposal import Risk
+from secops_agent.models.people.staff import RANK
 from secops_agent.services.people.staff import is_only_corporation
 
 NEEDED: Final[dict[str, Role]] = {Risk.WRITE: Role.ANALYST, Risk.DANGEROUS: Role.RESPONDER}

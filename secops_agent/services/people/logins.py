@@ -7,7 +7,7 @@ from django.contrib.auth.backends import ModelBackend
 from bifang.core.errors import InvalidInput
 from bifang.core.rights import rights_of
 from secops_agent.models import Role, Staff
-from secops_agent.models.staff import RANK, allows
+from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services.people.staff import administrators
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from bifang.channels import outbox
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import ReplyTarget, Suggestion
+from bifang.channels.queues import outbox
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.chats import WEB, speaks

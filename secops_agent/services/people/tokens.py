@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
-from secops_agent.models.token import ApiToken, Scope
+from secops_agent.models.people.token import ApiToken, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.people.logins import accounts, valid_user

@@ -9,11 +9,11 @@ from typing import Final
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from bifang.core.rows import count_each
+from bifang.core.database.rows import count_each
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
-from secops_agent.services.alerts.clocks import within
-from secops_agent.services.alerts.grouping import RULE
+from secops_agent.services.alerts.queries.clocks import within
+from secops_agent.services.alerts.queries.grouping import RULE
 from secops_agent.services.alerts.timing import time_taken
 from secops_agent.services.privacy import mask_personal
 from secops_agent.services.records import SEVERITIES

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from bifang.channels.markup import literal
 from bifang.channels.ports import FileToSend
+from bifang.channels.text.markup import literal
 from bifang.core.errors import InvalidInput
 from bifang.core.spreadsheets import csv_text
 from secops_agent.services.reports import pdf

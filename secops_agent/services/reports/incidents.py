@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.channels.markup import literal
+from bifang.channels.text.markup import literal
 from secops_agent.models import Action, CaseStatus
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 from secops_agent.services.cases import timeline, views

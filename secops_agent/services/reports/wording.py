@@ -4,7 +4,7 @@ from typing import Final
 
 from django.conf import settings
 
-from bifang.channels.markup import literal
+from bifang.channels.text.markup import literal
 from secops_agent.services import links
 from secops_agent.services.reports.figures import PeriodReport
 from secops_agent.services.reports.outline import ReportLine, ReportSection, headline, notes, sections

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from bifang.core.rows import count_each
+from bifang.core.database.rows import count_each
 from secops_agent.models import (
     Action,
     ActionState,
@@ -21,7 +21,7 @@ from secops_agent.models import (
     Silence,
 )
 from secops_agent.models.choices import FindingState, Importance
-from secops_agent.services.alerts import clocks
+from secops_agent.services.alerts.queries import clocks
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import Shift, shifts_of, within
 from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, public_name

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import AfterValidator, ConfigDict, Field
 
-from bifang.channels.visible import visible
-from bifang.core.documents import read_yaml
-from bifang.core.entries import Entry, read_entry
+from bifang.channels.text.visible import visible
+from bifang.core.configuration.documents import read_yaml
+from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.models import Runbook
-from secops_agent.models.staff import RANK, Role
+from secops_agent.models.people.staff import RANK, Role
 
 _TOOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.archives import UNFIT, open_zip
 from bifang.core.errors import InvalidInput
 from secops_agent.services.runbooks.skills import LONGEST_BODY, SkillFile

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from secops_agent.models import Runbook
-from secops_agent.models.staff import RANK, Role
+from secops_agent.models.people.staff import RANK, Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.people.authority import authority_of, authority_of_login
 

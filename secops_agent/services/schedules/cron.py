@@ -13,8 +13,8 @@ from typing import Final
 from cronsim import CronSim, CronSimError
 
 from bifang.core.errors import InvalidInput
-from secops_agent.llm.offline.normalization import normalize
-from secops_agent.llm.offline.recurrence import read_recurrence
+from secops_agent.llm.offline.expressions.normalization import normalize
+from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from django.db import transaction
 
-from bifang.channels import outbox
 from bifang.channels.allowance import allowance
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import FileToSend
+from bifang.channels.queues import outbox
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.notifications.targets import Address, Unreachable, resolve
 from secops_agent.services.schedules.cron import describe

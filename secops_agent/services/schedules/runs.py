@@ -13,8 +13,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from bifang.channels import claims
-from bifang.core.db import database_now
+from bifang.channels.queues import claims
+from bifang.core.database.db import database_now
 from bifang.core.processes import process_name
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.actors import Actor

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic import Field
 
-from bifang.core.entries import Entry, read_entry
+from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says

@@ -13,10 +13,10 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic import Field, ValidationError
 
-from bifang.core.entries import Entry, EntryFaults, read_entry
+from bifang.core.configuration.entries import Entry, EntryFaults, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Role, SuppressionRule
-from secops_agent.models.staff import allows
+from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import Conflict, Forbidden, NotFound

@@ -18,7 +18,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.pages import Page, Total, count_of, cut, order_of
 from secops_agent.services.records import Affected, Kev
 from secops_agent.services.sla import findings_overdue
-from secops_agent.services.vulnerabilities.exposure import affected_assets
+from secops_agent.services.vulnerabilities.comparison.exposure import affected_assets
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,

@@ -17,7 +17,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.privacy import public
 from secops_agent.services.sla import findings_overdue
-from secops_agent.services.vulnerabilities import statements
+from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, settle
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, finding_summaries
 

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.assets import KEYS
 from secops_agent.admin.inventory import actor_of, importance_badge
+from secops_agent.admin.sources.assets import KEYS
 from secops_agent.models import Alert, Asset, Component, Finding, Staff
 from secops_agent.models.choices import AlertStatus, AssetType, FindingKind, Importance
 from secops_agent.services import links

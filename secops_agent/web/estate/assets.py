@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import ago
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import gravity, importance_badge

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST, require_safe
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Finding
@@ -20,7 +20,8 @@ from secops_agent.services import links
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.privacy import NEEDS_ROLE, login_may_read
 from secops_agent.services.vulnerabilities import findings as findings_service
-from secops_agent.services.vulnerabilities import resolutions, statements
+from secops_agent.services.vulnerabilities import resolutions
+from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
 from secops_agent.services.vulnerabilities.states import SETTLED
 from secops_agent.web import listing

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.spreadsheets import csv_file
 from secops_agent.models import Asset, Finding
 from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import NOTHING, badge
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Finding, Vulnerability

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import NOTHING, ago
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import gravity, severity_badge
@@ -22,8 +22,9 @@ from secops_agent.models.choices import Severity
 from secops_agent.services import links
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.pages import count_of
-from secops_agent.services.vulnerabilities import catalogue, statements, vex
+from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.openvex import statements, vex
 from secops_agent.services.vulnerabilities.priority import graver
 from secops_agent.services.vulnerabilities.views import ExposedAsset
 from secops_agent.web import listing

@@ -9,14 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from bifang.channels.connection_health import program_of
-from bifang.channels.processes import is_served
+from bifang.channels.workers.connection_health import program_of
+from bifang.channels.workers.processes import is_served
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.agent.acting.urgency import is_urgent
 from secops_agent.models import LineKind, Role, WebLine
-from secops_agent.models.staff import allows
+from secops_agent.models.people.staff import allows
 from secops_agent.services.chats import platforms
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.people.staff import administrators

@@ -1,6 +1,6 @@
 """An answer as HTML: Markdown without HTML and pictures, links of the web only, taps as buttons that say the same.
 
-The text passed `bifang.channels.outgoing` before it was stored; nothing here trusts that.
+The text passed `bifang.channels.text.outgoing` before it was stored; nothing here trusts that.
 """
 
 import html
@@ -14,7 +14,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from bifang.channels import outgoing
+from bifang.channels.text import outgoing
 
 LONGEST: Final = 20_000  # characters; rendering costs about 10 µs each
 _KEPT: Final = 200  # texts: a page that is open asks for the same ones every few seconds

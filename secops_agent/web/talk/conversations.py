@@ -18,7 +18,7 @@ from bifang.channels.admin.explanations import Explanation, explain, raw
 from bifang.channels.models import InboxRow, OutboxRow, State, nameless_group
 from bifang.channels.rights import READ_TEXT
 from secops_agent.models import AuditKind, AuditRecord, Proposal, Staff, TurnUsage
-from secops_agent.models.proposal import ProposalState
+from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.operations.usage import MICRO
 from secops_agent.services.people.logins import accounts
 from secops_agent.web.access import page

@@ -14,14 +14,14 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from bifang.channels.visible import visible, visible_value
+from bifang.channels.text.visible import visible, visible_value
 from bifang.core.admin.base import ago, badge, moment
-from secops_agent.admin.alert_messages import message_badge
+from secops_agent.admin.alerting.alert_messages import message_badge
+from secops_agent.admin.alerting.investigations import panel
 from secops_agent.admin.inventory import importance_badge, severity_badge
-from secops_agent.admin.investigations import panel
 from secops_agent.models import Alert, AlertEvent, AlertPayload, Asset, Finding, MessageState, Role
 from secops_agent.models.choices import AlertStatus, IndicatorKind
-from secops_agent.models.staff import RANK, allows
+from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.related import READ, indicators_of, related
 from secops_agent.services.alerts.timeline import coming

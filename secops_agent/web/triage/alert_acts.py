@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Alert, Role, Staff
-from secops_agent.models.staff import allows
+from secops_agent.models.people.staff import allows
 from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, saved_views, triage

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from bifang.channels.visible import visible
+from bifang.channels.text.visible import visible
 from secops_agent.models import Alert, Asset, IndicatorList, SavedView, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services.alerts import batches

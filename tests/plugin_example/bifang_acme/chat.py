@@ -6,10 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from bifang.channels import inbox
 from bifang.channels.added import AddedChannel
-from bifang.channels.client_threads import Trade
-from bifang.channels.connection_health import WorkerService
 from bifang.channels.ports import (
     Delivered,
     Handler,
@@ -21,23 +18,26 @@ from bifang.channels.ports import (
     Turn,
     TurnResult,
 )
-from bifang.channels.processes import Owner
-from bifang.channels.splitting import split_markdown
-from bifang.channels.storable import unstorable
+from bifang.channels.queues import inbox
+from bifang.channels.queues.storable import unstorable
 from bifang.channels.streams.client import LongConnection
 from bifang.channels.streams.connection import Connection
 from bifang.channels.streams.settings import LinkSettings
 from bifang.channels.streams.sockets import open_socket
 from bifang.channels.streams.state import Observe
-from bifang.channels.worker import WorkerLoop
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.text.splitting import split_markdown
+from bifang.channels.workers.client_threads import Trade
+from bifang.channels.workers.connection_health import WorkerService
+from bifang.channels.workers.processes import Owner
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.configuration.fields import AddressField, FlagField, SecretField, TextField
+from bifang.core.configuration.kinds import Kind
 from bifang.core.errors import RemoteError
 from bifang.core.extensions import Extension
-from bifang.core.fields import AddressField, FlagField, SecretField, TextField
-from bifang.core.http import HttpClient
-from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
-from bifang.core.rules import address_rules
+from bifang.core.outbound.http import HttpClient
+from bifang.core.outbound.rules import address_rules
 from secops_agent import chat_config
 from secops_agent.agent.acting.urgency import is_urgent
 from secops_agent.agent.background.jobs import own_jobs

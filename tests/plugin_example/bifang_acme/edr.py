@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from bifang.core.configuration.fields import AddressField, SecretField, TextField
+from bifang.core.configuration.kinds import Kind
 from bifang.core.errors import BifangError, RemoteError
 from bifang.core.extensions import Extension
-from bifang.core.fields import AddressField, SecretField, TextField
-from bifang.core.http import HttpClient
-from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.http import HttpClient
 from secops_agent.services.decisions.actions import ActionResult, Order
 
 _NOT_SENT = frozenset({"connect", "dns", "tls", "proxy"})

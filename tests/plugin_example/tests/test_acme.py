@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from bifang.channels.ports import Incoming, Reply
-from bifang.channels.splitting import split_markdown
+from bifang.channels.text.splitting import split_markdown
 from bifang.testing import ChannelCases, ConnectorCases, ImporterCases, ToolCases
 from bifang.testing.connectors import SECRET
 

@@ -9,10 +9,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.extensions import check_extensions
-from bifang.core.health import check_health
-from bifang.core.http import HttpClient, Response
+from bifang.core.monitoring.health import check_health
+from bifang.core.outbound.http import HttpClient, Response
 from secops_agent.agent.acting.attachments import Attachment
 from secops_agent.agent.turn import toolbox
 from secops_agent.connectors.runner import ActionRunner

@@ -12,9 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bifang.core.buckets import Bucket
 from bifang.core.groups import AUDITOR, OPERATOR
-from bifang.core.redaction import redact
+from bifang.core.requests.buckets import Bucket
+from bifang.core.secrets.redaction import redact
 from secops_agent.models import Alert, ApiToken, History, Role, Staff
 from secops_agent.services.people import tokens
 from tests.secops.api.callers import estate, generic, owned, person, with_token

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from secops_agent.models import Alert, Finding, ImportJob, ImportRun, RememberedAnswer
-from secops_agent.models.job import JobState
+from secops_agent.models.sources.job import JobState
 from secops_agent.services.intake import jobs, receipts
 from secops_agent.services.people import tokens
 from secops_agent.uploads import body, runner
@@ -115,8 +115,8 @@ def test_a_form_without_a_file_is_refused() -> None:
 def test_what_is_too_large_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch, database: Any
 ) -> None:
-    monkeypatch.setattr("secops_agent.api.ingest.LARGEST", 10)
-    monkeypatch.setattr("secops_agent.api.ingest._CHUNK", 10)
+    monkeypatch.setattr("secops_agent.api.intake.ingest.LARGEST", 10)
+    monkeypatch.setattr("secops_agent.api.intake.ingest._CHUNK", 10)
     assert send(with_token("ingest"), generic()).status_code == 413
     monkeypatch.undo()
     monkeypatch.setattr(body, "LARGEST", body.SMALL + 1)

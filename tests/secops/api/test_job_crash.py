@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secops_agent.models import Alert, ImportJob
-from secops_agent.models.job import JobState
+from secops_agent.models.sources.job import JobState
 from tests.acceptance.processes import MANAGE, Started, clean_environment
 from tests.deadline import wait_until
 from tests.secops.api.callers import generic, with_token

@@ -245,7 +245,7 @@ def test_a_name_of_a_token_cannot_say_something_else() -> None:
 def test_a_crash_between_leaves_no_proposal_that_nobody_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     company()
     wanted, client = closing(), token_of("li")
-    monkeypatch.setattr("bifang.channels.outbox.notify", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("bifang.channels.queues.outbox.notify", lambda *_, **__: 1 / 0)
     result = call(client, "close_alert", **wanted)
     assert result["isError"]
     assert "内部出错" in text_of(result)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from secops_agent.models import NotificationTarget, Role, Silence
 from tests.admin_pages import dingtalk, rule
 from tests.secops.api.callers import owned, person, with_token

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from secops_agent.brokers.base import HOLD_S
 from secops_agent.brokers.clients import client_for

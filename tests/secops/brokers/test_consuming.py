@@ -178,7 +178,7 @@ def test_what_a_dead_consumer_held_is_taken_over(server: BrokerServer, consuming
 
 async def _take_and_die(config: Any) -> int:
     """Takes everything and never says anything again."""
-    from bifang.core import configs
+    from bifang.core.configuration import configs
     from secops_agent.brokers.clients import client_for
 
     client = client_for(configs.load(config), "dead", hold_s=1.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bifang.core.configs import save
+from bifang.core.configuration.configs import save
 from secops_agent.brokers.storing import TOGETHER
 from secops_agent.models import (
     Alert,

@@ -9,11 +9,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.configs import FieldErrors, save
+from bifang.core.configuration.configs import FieldErrors, save
 from bifang.core.errors import ConfigError
-from bifang.core.health import check_health
-from bifang.core.metrics import render_metrics
 from bifang.core.models import SystemConfig
+from bifang.core.monitoring.health import check_health
+from bifang.core.monitoring.metrics import render_metrics
 from secops_agent.brokers.health import check_consumers
 from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.brokers.standing import ConsumerState, publish

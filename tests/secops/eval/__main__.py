@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     measured = Measured(**json.loads(sys.stdin.read())) if args.given else read_environment(args.seconds)
     with tempfile.TemporaryDirectory() as home:
         open_estate(home)
-        from bifang.core import db
+        from bifang.core.database import db
 
         try:
             return _evaluate(args, measured)
@@ -86,7 +86,7 @@ def _evaluate(args: Any, measured: Measured | None) -> int:
 
 
 async def _measure(args: Any, measured: Measured | None) -> tuple[list[Any], bool]:
-    from bifang.core import db
+    from bifang.core.database import db
     from secops_agent.agent.turn.limits import TurnLimits
     from tests.secops.eval.chat import Chat
     from tests.secops.eval.injections import measure_injections

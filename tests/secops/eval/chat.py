@@ -5,12 +5,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bifang.channels import inbox
-from bifang.channels.consumer import Silent
-from bifang.channels.inbox import claim, finish
 from bifang.channels.ports import Incoming, ReplyTarget
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.queues import inbox
+from bifang.channels.queues.inbox import claim, finish
+from bifang.channels.workers.consumer import Silent
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from dingtalk_integration.handlers.chat import ChatTurns
 from secops_agent.agent.service import Agent, Talk
 from secops_agent.agent.turn.outcome import TurnOutcome

@@ -27,9 +27,9 @@ def read_installed(name: str) -> str:
     import django
 
     django.setup()
-    from bifang.core import configs
+    from bifang.core.configuration import configs
     from bifang.core.models import SystemConfig
-    from bifang.core.references import resolve
+    from bifang.core.secrets.references import resolve
     from secops_agent.config import MODEL_KINDS
 
     rows = SystemConfig.objects.current().filter(kind__in=MODEL_KINDS)
@@ -88,7 +88,7 @@ def open_estate(home: str) -> None:
 
 def configure(measured: Measured | None) -> int:
     """A DingTalk configuration with that model, the offline mode without one; its id."""
-    from bifang.core import configs
+    from bifang.core.configuration import configs
 
     model = configs.save(measured.kind, measured.name, True, measured.values)[0] if measured else None
     name = f"评测 {measured.name if measured else '离线'}"

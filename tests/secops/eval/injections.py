@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.agent.turn.grounding import HEARSAY, MARK
 from tests.secops.eval.chat import Chat
 from tests.secops.eval.scoring import own_words

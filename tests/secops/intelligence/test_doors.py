@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core import sections
+from bifang.core.configuration import sections
 from secops_agent.models import Alert, AuditRecord, IndicatorList, ListedIndicator, Role, SuppressionRule
 from secops_agent.services import links
 from secops_agent.services.alerts import triage

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.core.entries import EntryFaults
+from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import InvalidInput
 from secops_agent.models import (
     Alert,

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bifang.core import configs
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration import configs
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.llm.types import Request

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from bifang.channels import claims
-from bifang.core import db
+from bifang.channels.queues import claims
+from bifang.core.database import db
 from secops_agent.agent.background.announcer import Announcer
 from secops_agent.models import Alert, AlertMessage, Investigation, InvestigationReplay
 from secops_agent.services.investigations import dossiers, replays, work

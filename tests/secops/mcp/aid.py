@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bifang.core import configs, db
-from bifang.core.http import HttpClient
+from bifang.core.configuration import configs
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.checks import check
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.services.mcp.catalogue import known_tools

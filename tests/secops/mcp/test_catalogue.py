@@ -9,9 +9,10 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from bifang.core import configs, db
 from bifang.core.changes import Author
-from bifang.core.configs import FieldErrors
+from bifang.core.configuration import configs
+from bifang.core.configuration.configs import FieldErrors
+from bifang.core.database import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.mcp.checks import McpWatcher

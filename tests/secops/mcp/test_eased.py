@@ -9,11 +9,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core import configs
 from bifang.core.changes import Author
+from bifang.core.configuration import configs
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import SystemConfig
-from secops_agent.admin.mcp import address
+from secops_agent.admin.automation.mcp import address
 from secops_agent.models import AuditRecord, McpCatalogue, Role
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import read_offered

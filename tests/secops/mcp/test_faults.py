@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.models import Action
 from secops_agent.services.mcp.orders import CALL, order_of
 from tests.secops.decisions_aid import company, decide, propose

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from bifang.core.errors import ConfigError, RemoteError
-from bifang.core.http import HttpClient
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.content import LONGEST, read_result
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings

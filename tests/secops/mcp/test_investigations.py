@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from django.urls import reverse
 
-from bifang.core import db
-from bifang.core.config_cache import ConfigCache
+from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.models import Alert, SecondLook

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from bifang.core import configs, db
+from bifang.core.configuration import configs
+from bifang.core.configuration.trials import Failure
+from bifang.core.database import db
 from bifang.core.models import SystemConfig
-from bifang.core.trials import Failure
 from secops_agent.models import Action, Proposal, Staff
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.approvals import decide
@@ -168,7 +169,7 @@ def test_the_class_of_a_mapped_tool_cannot_be_taken_away() -> None:
 
 def test_the_test_of_a_service_tells_of_an_argument_that_its_tool_does_not_have() -> None:
     async def act(estate: Estate) -> None:
-        from secops_agent.admin.config_pages import McpTrial, check_tools, list_tools
+        from secops_agent.admin.automation.config_pages import McpTrial, check_tools, list_tools
 
         settings = await db.call(configs.load, estate.config)
         trial = McpTrial(estate.config, lambda: settings, settings=settings)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.models import Action, AuditRecord, McpCatalogue, Proposal, Staff
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.approvals import decide

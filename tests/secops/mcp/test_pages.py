@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
-from secops_agent.admin.mcp import address
+from secops_agent.admin.automation.mcp import address
 from secops_agent.models import AuditRecord, McpCatalogue, Proposal, Role, Staff
 from secops_agent.services.mcp import catalogue
 from simulators.firewall import FirewallServer

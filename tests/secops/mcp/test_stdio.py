@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from bifang.core.errors import BifangError, RemoteError
-from bifang.core.http import HttpClient
-from bifang.core.redaction import remember_secret
+from bifang.core.outbound.http import HttpClient
+from bifang.core.secrets.redaction import remember_secret
 from secops_agent.connectors.mcp import over_stdio
 from secops_agent.connectors.mcp.content import read_result
 from secops_agent.connectors.mcp.session import McpSession

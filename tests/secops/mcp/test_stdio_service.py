@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from bifang.core import configs, db
 from bifang.core.changes import Author
+from bifang.core.configuration import configs
+from bifang.core.configuration.sections import apply_sections
+from bifang.core.database import db
 from bifang.core.errors import ConfigError, InvalidInput
 from bifang.core.models import SystemConfig
-from bifang.core.sections import apply_sections
-from secops_agent.admin.mcp import address
+from secops_agent.admin.automation.mcp import address
 from secops_agent.models import Action, McpCatalogue
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.approvals import decide

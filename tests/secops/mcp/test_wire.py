@@ -6,7 +6,7 @@ import pytest
 from mcp import Client
 
 from bifang.core.errors import BadCredentials
-from bifang.core.http import HttpClient
+from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.content import read_result
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings

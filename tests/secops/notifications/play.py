@@ -16,13 +16,13 @@ from dingtalk_integration.models import ApiUsage
 from secops_agent.models import Alert, NotificationRule, NotificationTarget, Silence, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import (
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery import (
     announcing,
     digests,
     escalation,
     reaching,
     silence_lines,
-    silences,
 )
 from secops_agent.services.notifications.rules import delete_rule
 from secops_agent.services.notifications.targets import destination

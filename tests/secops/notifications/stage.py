@@ -7,7 +7,7 @@ from typing import Any
 from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
 from secops_agent.models import AlertMessage, Staff
-from secops_agent.services.notifications import announcing, escalation, reaching
+from secops_agent.services.notifications.delivery import announcing, escalation, reaching
 from secops_agent.services.notifications.rules import apply_rule_entries
 
 GROUP = {"kind": "group", "config": "钉钉", "conversation_id": "cidGroup"}

@@ -6,15 +6,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.channels import outgoing
 from bifang.channels.models import OutboxRow
+from bifang.channels.text import outgoing
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.agent.turn.toolbox import execute, plan
 from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, NotificationTarget
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import announcing, silences
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery import announcing
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 from tests.secops.on_call.rota_aid import rota
 

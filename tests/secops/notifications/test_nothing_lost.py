@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow, State
 from secops_agent.models import AlertMessage, AlertMessageItem, MessageState
-from secops_agent.services.notifications import announcing
+from secops_agent.services.notifications.delivery import announcing
 from secops_agent.services.notifications.matching import WINDOW
 
 from .play import Play

@@ -13,10 +13,10 @@ from django.utils import timezone
 from bifang.channels import allowance as allowances
 from bifang.channels.allowance import SendingAllowance
 from bifang.channels.models import ClientState, ClientStatus, Outage, OutboxRow, State, Worker
-from bifang.core.health import check_health
 from bifang.core.models import SystemConfig
+from bifang.core.monitoring.health import check_health
 from secops_agent.models import NotificationTarget, Staff
-from secops_agent.services.notifications import outages
+from secops_agent.services.notifications.delivery import outages
 from tests.admin_pages import serve_plain_static, superuser
 from tests.secops.notifications import stage
 

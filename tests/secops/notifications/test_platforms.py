@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import inbox
 from bifang.channels.known_groups import learn_group
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Incoming
-from bifang.core import configs
+from bifang.channels.queues import inbox
+from bifang.core.configuration import configs
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule, NotificationTarget, Staff
 from secops_agent.services.chats import find_chat, name_of
-from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.choices import choices
+from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.people.messages import speaker_for, tell
 from secops_agent.web_chat.lines import robot_for
 from tests.secops.inventory_aid import alert, store

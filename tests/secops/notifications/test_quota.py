@@ -10,7 +10,8 @@ from dingtalk_integration.models import ApiUsage
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Escalation, MessageState
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import digests, silence_lines, silences
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery import digests, silence_lines
 from tests.dingtalk.quota_aid import custom, use
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow, State
 from bifang.core.models import SystemConfig
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, Staff
-from secops_agent.services.notifications import reaching
+from secops_agent.services.notifications.delivery import reaching
 from tests.secops.inventory_aid import alert, store
 from tests.secops.on_call.rota_aid import rota
 

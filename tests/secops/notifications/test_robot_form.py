@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow, State
 from secops_agent.models import Alert, AlertMessage, NotificationRule, NotificationTarget, Role
-from secops_agent.services.notifications import announcing, reaching, robots
+from secops_agent.services.notifications import robots
+from secops_agent.services.notifications.delivery import announcing, reaching
 from tests.admin_pages import dingtalk, known_group, member, rule, serve_plain_static, superuser, text_of
 from tests.secops.inventory_aid import alert, store
 

@@ -16,7 +16,7 @@ from secops_agent.models import (
 )
 from secops_agent.services.actors import Actor
 from secops_agent.services.notifications import robots
-from secops_agent.services.notifications.bursts import CROWD_OF_ROBOT
+from secops_agent.services.notifications.delivery.bursts import CROWD_OF_ROBOT
 from secops_agent.services.notifications.rules import save_rule
 from secops_agent.services.notifications.views import search_rules
 from tests.dingtalk.quota_aid import custom, use

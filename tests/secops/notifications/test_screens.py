@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import KnownGroup
-from bifang.core import configs
+from bifang.core.configuration import configs
 from secops_agent.models import (
     AuditRecord,
     CalendarDay,

@@ -12,7 +12,8 @@ from secops_agent.models import Alert, AlertMessage, Escalation, Role, Silence, 
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.faults import Forbidden, NotFound
-from secops_agent.services.notifications import escalation, silence_lines, silences
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery import escalation, silence_lines
 from secops_agent.services.people import tokens
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 

@@ -15,8 +15,8 @@ from secops_agent.models import AuditRecord, NotificationRule, Proposal, Staff
 from secops_agent.services.notifications import watches
 from secops_agent.services.people.staff import find_person
 from secops_agent.services.records import Indicator
-from secops_agent.tools import watches as tool
 from secops_agent.tools.arguments import parse
+from secops_agent.tools.incidents import watches as tool
 from tests.secops.decisions_aid import GROUP, company, talk
 from tests.secops.inventory_aid import alert, host, store
 from tests.secops.notifications.stage import announce
@@ -167,7 +167,7 @@ def test_another_corporation_neither_sees_nor_ends_it(config: SystemConfig) -> N
     row = watching().get()
     assert watches.of_corporation("other") == []
     Staff.objects.create(staff_id="wai", name="外人", role="admin", corp_id="other")
-    from secops_agent.tools.schedules import DeleteSchedule, check_deletion
+    from secops_agent.tools.operations.schedules import DeleteSchedule, check_deletion
 
     with pytest.raises(BifangError, match="另一个企业"):
         check_deletion(parse(DeleteSchedule, {"watch_id": row.pk}), find_person("other", "wai"))

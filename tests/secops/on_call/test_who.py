@@ -8,7 +8,7 @@ from secops_agent.models import Role, Staff
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.on_call import TOOLS, WhoIsOnCall
+from secops_agent.tools.operations.on_call import TOOLS, WhoIsOnCall
 from tests.secops.demo_aid import Proposals
 
 from .rota_aid import at, people, rota

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bifang.channels.markup import safe_markdown
+from bifang.channels.text.markup import safe_markdown
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, SecurityReport
 from secops_agent.services.reports import archive, wording

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from secops_agent.models import (
     Action,
     Alert,

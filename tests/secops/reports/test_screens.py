@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.headers import POLICY
+from bifang.core.requests.headers import POLICY
 from secops_agent.models import Alert, AuditRecord, Role, SecurityReport
 from secops_agent.services.reports import archive, pdf
 from tests.admin_pages import messages_of, serve_plain_static, text_of, with_role

@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from bifang.core.errors import BifangError, ConfigError, InvalidInput, RemoteError
-from bifang.core.metrics import render_metrics
+from bifang.core.monitoring.metrics import render_metrics
 from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.models import Feed, Finding, Role, RunState, ScheduledTask, TaskRun, Vulnerability
 from secops_agent.services.actors import Actor
@@ -27,7 +27,7 @@ from secops_agent.tasks import downloads, runner
 from secops_agent.tasks.feeds import FEEDS
 from secops_agent.tools.base import NoArguments
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.status import service_status
+from secops_agent.tools.operations.status import service_status
 from tests.secops.inventory_aid import host, store
 
 pytestmark = pytest.mark.usefixtures("database")

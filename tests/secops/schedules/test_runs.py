@@ -12,7 +12,7 @@ from django.utils import timezone
 from bifang.channels import allowance as allowances
 from bifang.channels.allowance import SendingAllowance
 from bifang.channels.models import OutboxRow
-from bifang.core import retention
+from bifang.core.database import retention
 from bifang.core.errors import InvalidInput, RemoteError
 from secops_agent.models import CalendarDay, RunState, ScheduledTask, TaskRun
 from secops_agent.services.actors import Actor

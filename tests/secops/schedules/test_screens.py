@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from bifang.core import configs
+from bifang.core.configuration import configs
 from secops_agent.models import AuditRecord, Role, RunState, ScheduledTask, Staff, TaskRun
 from tests.admin_pages import (
     dingtalk,

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from bifang.core import db
+from bifang.core.database import db
 from secops_agent.models import (
     Alert,
     AlertMessage,

@@ -13,7 +13,7 @@ from bifang.core.groups import AUDITOR
 from bifang.core.models import Switch
 from secops_agent.models import Alert, AuditRecord, History, Role, Silence, Staff, TriageBatch
 from secops_agent.services.alerts import batches, triage
-from secops_agent.services.notifications.events import DEEDS
+from secops_agent.services.notifications.delivery.events import DEEDS
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
 from tests.secops.inventory_aid import ACTOR, alert, person, store
 

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from bifang.core.groups import OPERATOR
 from secops_agent.models import Alert, IndicatorList, Role, SavedView, Staff
-from secops_agent.services.alerts import triage, words
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.queries import words
 from secops_agent.services.records import Indicator, ListedRecord
 from tests.admin_pages import member, serve_plain_static, text_of
 from tests.secops.inventory_aid import ACTOR, host, person, store

@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from bifang.channels import processes
 from bifang.channels.models import InboxRow, OutboxRow
-from bifang.channels.worker import WorkerLoop
-from bifang.core.config_cache import ConfigCache
+from bifang.channels.workers import processes
+from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers.chat import ChatTurns
 from secops_agent.models import AuditRecord, Proposal, Role, Staff, WebLine

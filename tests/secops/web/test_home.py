@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bifang.core.groups import OPERATOR
 from bifang.core.models import Switch
-from dingtalk_integration import api_usage
+from dingtalk_integration.quotas import api_usage
 from secops_agent.models import Alert, Asset, Finding, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage

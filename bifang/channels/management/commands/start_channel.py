@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from bifang.channels.added import added_channels
-from bifang.channels.processes import Owner
-from bifang.channels.service_command import ServiceCommand
-from bifang.channels.worker import WorkerLoop
+from bifang.channels.workers.processes import Owner
+from bifang.channels.workers.service_command import ServiceCommand
+from bifang.channels.workers.worker import WorkerLoop
 
 
 class Command(ServiceCommand):

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from bifang.core.documents import read_yaml
+from bifang.core.configuration.documents import read_yaml
+from bifang.core.configuration.sections import apply_sections
 from bifang.core.errors import BifangError
-from bifang.core.sections import apply_sections
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from bifang.core.health import HealthFinding, HealthReport, check_health
-from bifang.core.recent import Recent
+from bifang.core.monitoring.health import HealthFinding, HealthReport, check_health
+from bifang.core.monitoring.recent import Recent
 
 PATIENCE = 10.0  # seconds
 BUSY = "检查在 10 秒内没有完成：数据库没有响应，请检查 DATABASE_URL 指向的服务器和网络。"

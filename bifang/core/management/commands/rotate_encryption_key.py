@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
-from bifang.core import keys
 from bifang.core.errors import BifangError
-from bifang.core.sealed import Sealed, SealedField, place_of
+from bifang.core.secrets import keys
+from bifang.core.secrets.sealed import Sealed, SealedField, place_of
 
 CHUNK = 500
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bifang.core.rows import insert_many, update_rows
+from bifang.core.database.rows import insert_many, update_rows
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -16,7 +16,7 @@ from secops_agent.models import (
     History,
 )
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.alerts.mentioned import mention_rows
+from secops_agent.services.alerts.queries.mentioned import mention_rows
 from secops_agent.services.audit import history
 from secops_agent.services.intake.hits import HitSearch, note_hits
 from secops_agent.services.intake.session import Session

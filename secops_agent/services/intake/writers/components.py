@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import Component
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.reading import rows_by
 from secops_agent.services.records import ComponentRecord, Rejected
 from secops_agent.services.records.identity import component_identity
-from secops_agent.services.vulnerabilities.software import component_coordinates
+from secops_agent.services.vulnerabilities.comparison.software import component_coordinates
 from secops_agent.services.writing import assign, by_key
 
 _NO_ASSET = "没有说明这个组件在哪个资产上：请在导入时指定资产。"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import Component, DemoObject, Finding, History
 from secops_agent.models.choices import FindingState
 from secops_agent.services.audit import history

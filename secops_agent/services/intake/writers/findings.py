@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import Finding, History, Vulnerability, VulnerabilityAlias
 from secops_agent.models.choices import FindingState
 from secops_agent.services.audit import history

@@ -7,7 +7,7 @@ with the survivor as a key, because the identities of findings hold it.
 from collections.abc import Sequence
 from typing import Any
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import (
     AlertAsset,
     Asset,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bifang.core.rows import insert_many
+from bifang.core.database.rows import insert_many
 from secops_agent.models import AssetKey, IndicatorList, ListedIndicator
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intelligence import comparing

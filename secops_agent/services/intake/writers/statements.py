@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import SupplierStatement, VulnerabilityAlias
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabilities
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import Rejected, VexRecord, VulnerabilityRecord
 from secops_agent.services.records.identity import digest
-from secops_agent.services.vulnerabilities import vex_export
-from secops_agent.services.vulnerabilities.vex_products import product_package
+from secops_agent.services.vulnerabilities.openvex import vex_export
+from secops_agent.services.vulnerabilities.openvex.vex_products import product_package
 from secops_agent.services.writing import assign, by_key
 
 _WRITTEN: Final = ("status", "justification", "note", "action", "document", "version", "said_at", "token")

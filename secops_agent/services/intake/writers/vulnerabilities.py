@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bifang.core.rows import update_rows
+from bifang.core.database.rows import update_rows
 from secops_agent.models import (
     AffectedRange,
     EpssScore,
@@ -22,8 +22,8 @@ from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import Affected, Cvss, VulnerabilityRecord
 from secops_agent.services.records.identity import earliest, latest
 from secops_agent.services.records.vulnerability_names import AliasGroup, group_records, is_cve
+from secops_agent.services.vulnerabilities.comparison.software import advisory_coordinates
 from secops_agent.services.vulnerabilities.priority import graver, priority
-from secops_agent.services.vulnerabilities.software import advisory_coordinates
 from secops_agent.services.writing import assign, by_key
 
 # How one more source changes what is known of a vulnerability.

@@ -1,0 +1,97 @@
+"""Core's own health checks: database, migrations, keys."""
+
+from typing import Any
+
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Count, Max
+
+from bifang.core.database.schema import pending_migrations
+from bifang.core.errors import ConfigError
+from bifang.core.models import SystemConfig
+from bifang.core.monitoring.checks import file_problems
+from bifang.core.monitoring.health import register_check
+from bifang.core.secrets.keys import keyring
+
+
+def register_core_checks() -> None:
+    """Called once, when the application is ready."""
+    register_check(
+        "keys",
+        "密钥",
+        check_keys,
+        remedy="加密密钥读不到：请在服务器上执行 python manage.py healthcheck 查看原因。",
+    )
+    register_check(
+        "database",
+        "数据库",
+        check_database,
+        remedy="数据库无法访问：请在服务器上执行 python manage.py healthcheck 查看原因。",
+    )
+    register_check(
+        "migrations",
+        "数据库结构",
+        check_migrations,
+        needs=("database",),
+        remedy="数据库结构不是当前版本：请执行 python manage.py migrate。",
+    )
+    register_check(
+        "secrets", "已保存的密钥", check_secrets, needs=("keys", "migrations"),
+        remedy="已保存的密钥解不开：请换回原来的 encryption.key（或 BIFANG_ENCRYPTION_KEY），或在「系统配置」中重新填写。",
+    )  # fmt: skip
+
+
+def check_keys() -> str:
+    """The key that seals secrets is there and well-formed."""
+    keyring()
+    return "可以读取"
+
+
+def check_database() -> str:
+    """It answers. Raises ConfigError for files in the way."""
+    for problem in file_problems():
+        raise ConfigError(problem)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return f"{connection.display_name} 可以访问"
+
+
+class _Migrations:
+    """Reading the whole graph takes long; it is needed again only when the table of what was applied changed."""
+
+    def __init__(self) -> None:
+        self._complete_at: Any = None
+
+    def pending(self) -> list[str]:
+        """Migrations that are not applied yet."""
+        if not MigrationRecorder(connection).has_table():
+            return pending_migrations()
+        where = str(connection.settings_dict["NAME"])
+        applied = (where, MigrationRecorder(connection).migration_qs.aggregate(Count("pk"), Max("pk")))
+        if applied == self._complete_at:
+            return []
+        pending = pending_migrations()
+        self._complete_at = None if pending else applied
+        return pending
+
+
+_migrations = _Migrations()
+
+
+def check_migrations() -> str:
+    """Every migration of this version is applied, and none of another."""
+    pending = _migrations.pending()
+    if pending:
+        named = "、".join(pending[:3]) + ("…" if len(pending) > 3 else "")
+        raise ConfigError(f"有 {len(pending)} 个迁移还没有执行（{named}）：请执行 python manage.py migrate。")
+    return "是当前版本"
+
+
+def check_secrets() -> str:
+    """What was sealed can still be opened; one configuration stands for all. Raises SecretError."""
+    row = SystemConfig.objects.current().exclude(secrets=None).order_by("-enabled", "id").first()
+    if row is None:
+        return "还没有保存过密钥"
+    row.open_secrets()
+    return "可以解开"

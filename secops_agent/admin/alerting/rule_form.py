@@ -1,0 +1,227 @@
+"""The form of a notification rule: what a file says in YAML, as fields."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTimeWidget,
+)
+
+from bifang.core.configuration.entries import EntryFaults
+from bifang.core.configuration.fields import SecretField, TextField
+from bifang.core.errors import BifangError
+from secops_agent.admin.sources.assets import TagsField
+from secops_agent.models import NotificationRule
+from secops_agent.models.choices import Importance, Severity
+from secops_agent.models.people.on_call import Days
+from secops_agent.services.notifications import choices
+from secops_agent.services.notifications.conditions import CHANGES, Conditions, Grouping, Hours
+from secops_agent.services.notifications.robots import Grant, demand
+from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, read_rule
+
+LISTS: Final = (
+    "severities",
+    "on",
+    "sources",
+    "rules",
+    "asset_tags",
+    "assets",
+    "importance",
+    "owners",
+    "addresses",
+)
+HOURS: Final = ("days", "quiet_from", "quiet_until", "always")
+GROUP: Final = {"from": "size", "within_seconds": "within_seconds"}
+STEPS: Final = range(MOST_STEPS)
+ROBOT: Final = ("robot_name", "robot_url", "robot_secret")
+ROBOT_HELP: Final = (
+    "在群设置 → 机器人 → 自定义 中复制，以 https://oapi.dingtalk.com/robot/send 开头；保存后不再显示。"
+    "超级管理员也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。"
+)
+
+
+def choice_boxes(
+    label: str, values: Iterable[tuple[str, Any]], help_text: str = ""
+) -> forms.MultipleChoiceField:
+    """Any number of them."""
+    return forms.MultipleChoiceField(
+        label=label, choices=list(values), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text=help_text
+    )  # fmt: skip
+
+
+def _places(label: str, help_text: str = "") -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        label=label, required=False, widget=UnfoldAdminSelect2MultipleWidget, help_text=help_text
+    )
+
+
+def _minutes(step: int) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=f"第 {step + 1} 步：再等几分钟", required=False, min_value=1, max_value=7 * 24 * 60,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )  # fmt: skip
+
+
+def _robot() -> dict[str, forms.Field]:
+    """Made anew for each form: a secret's box remembers what it shows."""
+    fields = (
+        TextField("名称", max_length=100, help_text="给人看的，例如「应急群的机器人」。"),
+        SecretField("Webhook 地址", max_length=500, help_text=ROBOT_HELP),
+        SecretField("加签密钥", max_length=500, help_text="安全设置选「加签」时给出的、以 SEC 开头的密钥。"),
+    )
+    return dict(zip(ROBOT, fields, strict=True))
+
+
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """What it says goes through the one door of rules; errors stand at their fields."""
+
+    severities = choice_boxes("级别", Severity.choices, "不选表示所有级别。")
+    on = choice_boxes("什么事", CHANGES.items())
+    sources = TagsField(label="来源", required=False, help_text="例如 waf，suricata；留空表示所有来源。")
+    rules = TagsField(label="检测规则", required=False, help_text="名称或编号；留空表示所有规则。")
+    asset_tags = TagsField(label="资产标签", required=False, help_text="告警的资产有其中任何一个标签。")
+    assets = TagsField(label="资产", required=False, help_text="资产的名称；留空表示不论资产。")
+    importance = choice_boxes("资产重要性", Importance.choices, "不选表示不论重要性。")
+    owners = TagsField(label="资产负责人", required=False, help_text="员工 ID；留空表示不论负责人。")
+    addresses = TagsField(label="地址", required=False, help_text="告警的来源、目标等 IP；留空表示不论地址。")
+    days = forms.ChoiceField(label="哪些天发送", choices=Days.choices, widget=UnfoldAdminSelectWidget)
+    quiet_from = forms.TimeField(
+        label="免打扰从",
+        required=False,
+        widget=UnfoldAdminTimeWidget,
+        help_text="这段时间的告警等到结束时再发。",
+    )
+    quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
+    always = choice_boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
+    size = forms.IntegerField(
+        label="从第几条起归并", required=False, min_value=2, max_value=1000, widget=UnfoldAdminIntegerFieldWidget,
+        help_text="同一条检测规则的告警，从这一条起合为一条消息；更严重的仍单独发送。",
+    )  # fmt: skip
+    within_seconds = forms.IntegerField(
+        label="多少秒以内", required=False, min_value=10, max_value=3600, widget=UnfoldAdminIntegerFieldWidget
+    )
+    repeat = forms.IntegerField(
+        label="全部步骤再重复几次", required=False, min_value=0, max_value=MOST_REPEATS, initial=0,
+        widget=UnfoldAdminIntegerFieldWidget, help_text=f"最多 {MOST_REPEATS} 次；有人确认就停止。",
+    )  # fmt: skip
+    targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
+    grant: Grant = "none"
+
+    class Meta:
+        model = NotificationRule
+        fields = ("name", "enabled")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.grant != "none":
+            self.fields |= _robot()
+        for step in STEPS:
+            self.fields[f"after_{step}"] = _minutes(step)
+            self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")
+        stored = (
+            list(self.instance.targets.select_related("config", "staff", "schedule"))
+            if self.instance.pk
+            else []
+        )
+        robots = choices.robot_choices() if self.grant != "none" else []
+        mine = [choices.choice_of(each) for each in stored]
+        known = {each.key: each for each in (*robots, *mine, *choices.choices())}
+        self._known = known
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for each in known.values():
+            sections.setdefault(each.section, []).append((each.key, each.label))
+        for name in ("targets", *(f"to_{step}" for step in STEPS)):
+            self.fields[name].choices = list(sections.items())  # type: ignore[attr-defined]  # a ChoiceField
+        self._fill(stored)
+
+    def _fill(self, stored: Iterable[Any]) -> None:
+        """The stored rule, or what a new one begins with."""
+        conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
+        self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
+        self.initial.update({name: getattr(hours, name) for name in HOURS})
+        group = Grouping(**self.instance.group).model_dump(by_alias=True)
+        self.initial.update({field: group[key] for key, field in GROUP.items()})
+        self.initial["repeat"] = self.instance.repeat
+        self.initial["always"] = list(hours.always)
+        for step, minutes in enumerate(self.instance.escalate):
+            self.initial[f"after_{step}"] = minutes
+        for each in stored:
+            name = "targets" if each.step is None else f"to_{each.step}"
+            self.initial.setdefault(name, []).append(choices.choice_of(each).key)
+
+    def given(self) -> dict[str, Any]:
+        """As the one door takes it."""
+        values = self.cleaned_data
+        steps = [
+            {"after_minutes": values[f"after_{step}"], "to": self._entries(f"to_{step}")}
+            for step in STEPS
+            if values.get(f"after_{step}")
+        ]
+        return {
+            "name": values["name"],
+            "enabled": values["enabled"],
+            "conditions": {name: values[name] for name in LISTS},
+            "hours": {name: values[name] for name in HOURS},
+            "group": {key: values[field] for key, field in GROUP.items() if values.get(field)},
+            "targets": [*self._entries("targets"), *self._new_robot()],
+            "escalate": steps,
+            "repeat": values.get("repeat") or 0,
+        }
+
+    def _new_robot(self) -> list[dict[str, str]]:
+        url, secret = (self.cleaned_data.get(name) or "" for name in ("robot_url", "robot_secret"))
+        named = {"kind": "webhook", "name": self.cleaned_data.get("robot_name") or ""}
+        return [named | {"url": url, "secret": secret}] if url else []
+
+    def _entries(self, name: str) -> list[dict[str, str]]:
+        return [self._known[key].entry for key in self.cleaned_data.get(name) or ()]
+
+    def clean(self) -> dict[str, Any]:
+        """Everything that the door would refuse, at its field."""
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("enabled") and not values.get("targets") and not values.get("robot_url"):
+            self.add_error("targets", "启用规则前请选择至少一个目标。")
+        if any(values.get(name) for name in ROBOT) and not (
+            values.get("robot_url") and values.get("robot_name")
+        ):
+            self.add_error("robot_url", "请填写机器人的名称和 Webhook 地址；更换密钥时也要重新填写地址。")
+        for step in STEPS:
+            if values.get(f"to_{step}") and not values.get(f"after_{step}"):
+                self.add_error(f"after_{step}", "请填写等多少分钟。")
+        if not values.get("on"):
+            self.add_error("on", "请至少选择一项。")
+        if not self.errors:
+            self._check()
+        return values
+
+    def _check(self) -> None:
+        try:
+            _, rows = read_rule(self.given())
+            for row in rows[: len(self._entries("targets")) + 1] if self._new_robot() else ():
+                demand(self.grant, row)
+        except EntryFaults as error:
+            for place, text in error.faults:
+                self.add_error(self._field(place.split(".")), text)
+        except BifangError as error:
+            self.add_error("robot_url" if self._new_robot() else "targets", error.message)
+
+    def _field(self, place: Sequence[str]) -> str | None:
+        """The field of a place like ``conditions.owners.1`` or ``escalate.2.to.1``."""
+        steps = [step for step in STEPS if self.cleaned_data.get(f"after_{step}")]
+        match place:
+            case ["hours"]:
+                return "quiet_until"
+            case ["group", key, *_] if key in GROUP:
+                return GROUP[key]
+            case ["targets", *_]:
+                return "targets"
+            case ["escalate", number, *_] if 0 < int(number) <= len(steps):
+                return f"to_{steps[int(number) - 1]}"
+            case ["conditions" | "hours", name, *_] | [name, *_] if name in (*LISTS, *HOURS, "name"):
+                return name
+        return None

@@ -1,0 +1,197 @@
+"""通知规则: which alerts are told to whom, how often that would be, and what cannot be reached."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, badge, once
+from bifang.core.admin.panels import Step, register_steps
+from bifang.core.errors import BifangError
+from secops_agent.admin.alerting.previewing import PreviewedScreen
+from secops_agent.admin.alerting.rule_form import ROBOT, STEPS, RuleForm
+from secops_agent.admin.alerting.rule_words import conditions_line, told_of
+from secops_agent.admin.inventory import actor_of, lines
+from secops_agent.models import NotificationRule, NotificationTarget, Role
+from secops_agent.models.people.staff import allows
+from secops_agent.services.notifications import rules, targets
+from secops_agent.services.notifications.conditions import Grouping
+from secops_agent.services.notifications.preview import preview
+from secops_agent.services.notifications.robots import Grant
+from secops_agent.services.people.logins import role_of
+
+ROBOT_NOTE: Final = (
+    "钉钉群的自定义机器人：没有 Stream 连接也能收到这条规则的告警。只有管理员可以添加，管理员们会收到通知。"
+    "以后可以在「发给谁」和每一步的「通知谁」里选它；更换密钥时在这里重新填写。"
+)
+STEPS_NOTE: Final = (
+    "一步一步往上找人，例如 5 分钟后单聊值班人，再 10 分钟后单聊主管；有人确认或关闭告警就停止。"
+)
+SELDOM: Final = ("importance", "asset_tags", "assets", "owners", "sources", "rules", "addresses")
+LOOKED_AT: Final = ("name", "state", "about", "told_to", "grouped", "target_states", "preview_line")
+
+
+@admin.register(NotificationRule)
+class RuleScreen(PreviewedScreen):
+    """Rules are written through their service; what the list shows of targets is what happened last."""
+
+    records_itself = True
+    form = RuleForm
+    purpose = (
+        "哪些告警、什么时候、发给谁，没有人处理时再找谁。总开关是聊天配置的「启用钉钉通知」「启用飞书通知」。"
+    )
+    when_empty = (
+        "没有规则就没有人收到告警。新增一条，例如「严重和高危」发给值班群，5 分钟没有人处理就单聊值班人。"
+    )
+    way = ("channels.knowngroup", "已知的群")
+    list_display = ("name", "state", "about", "told_to", "troubles")
+    list_filter = ("enabled",)
+    search_fields = ("name",)
+    readonly_fields = ("preview_line", "grouped", "target_states")
+    change_form_after_template = "admin/secops_agent/rule_form.html"
+    preview_without = ROBOT
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """In the order in which one thinks; what is seldom needed is folded. In words for those who only look."""
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": LOOKED_AT})]
+        given = obj.conditions if obj else {}
+        folded = () if any(given.get(name) for name in SELDOM) else ("collapse",)
+        steps = [(f"after_{step}", f"to_{step}") for step in STEPS]
+        robot = {"fields": ROBOT, "description": ROBOT_NOTE, "classes": ("collapse",)}
+        return [
+            (None, {"fields": ("name", "enabled")}),
+            ("哪些告警", {"fields": ("severities", "on"), "description": "选了的都要符合，不选不限制。"}),
+            ("更多条件：资产、来源、检测规则", {"fields": SELDOM, "classes": folded}),
+            ("发给谁", {"fields": ("targets",)}),
+            ("很多条同时发生时", {"fields": (("size", "within_seconds"),)}),
+            ("没有人处理时", {"fields": [*steps, "repeat"], "description": STEPS_NOTE}),
+            ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
+            *([("添加自定义机器人", robot)] if _grant(request) != "none" else []),
+            *([("现在能否送达", {"fields": ("target_states",)})] if obj else []),
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Fields that the form adds itself are none of the model's."""
+        kwargs["fields"] = ("name", "enabled")
+        made: Any = super().get_form(request, obj, change=change, **kwargs)
+        made.grant = _grant(request)
+        return made
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Through the one door; says how often the rule would have spoken."""
+        saved = rules.save_rule(
+            form.given(), actor_of(request), rule=obj if change else None, grant=_grant(request)
+        )
+        obj.pk = saved.pk
+        obj.refresh_from_db()
+        messages.info(request, f"{preview(obj)}。")
+
+    def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """The rule in words, and how often it would have spoken."""
+        return told_of(self.get_form(request, row, change=bool(row)), request.POST, row)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Through the service."""
+        rules.delete_rule(obj, actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[NotificationRule]) -> None:
+        """One after the other."""
+        for rule in queryset:
+            rules.delete_rule(rule, actor_of(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[NotificationRule]:
+        """With the targets."""
+        found: QuerySet[NotificationRule] = super().get_queryset(request)
+        return found.prefetch_related("targets__config", "targets__staff", "targets__schedule")
+
+    @admin.display(description="状态", ordering="enabled")
+    def state(self, rule: NotificationRule) -> SafeString:
+        """Does it speak?"""
+        if not rule.enabled:
+            return badge("未启用", "idle")
+        if not rule.targets.all():
+            return badge("没有目标", "warn")
+        doubts = [doubt for each in rule.targets.all() if (doubt := targets.doubt(each))]
+        return badge("群未确认", "warn", " ".join(doubts)) if doubts else badge("启用", "ok")
+
+    @admin.display(description="哪些告警")
+    def about(self, rule: NotificationRule) -> str:
+        """The conditions in words."""
+        return conditions_line(rule.conditions)
+
+    @admin.display(description="发给谁")
+    def told_to(self, rule: NotificationRule) -> SafeString | str:
+        """One a line, steps too."""
+        return _block(lines(targets.describe(each) for each in rule.targets.all()))
+
+    @admin.display(description="归并")
+    def grouped(self, rule: NotificationRule) -> str:
+        """When many alerts are one message."""
+        return f"{Grouping(**rule.group)}"
+
+    @admin.display(description="最近的问题")
+    def troubles(self, rule: NotificationRule) -> SafeString | str:
+        """What could not be told, with the remedy."""
+        failed = [each for each in rule.targets.all() if each.last_error]
+        return _block(lines(_trouble(each, each.last_error) for each in failed)) if failed else NOTHING
+
+    @admin.display(description="预览")
+    @once
+    def preview_line(self, rule: NotificationRule) -> str:
+        """As it is stored."""
+        return str(preview(rule)) if rule.pk else NOTHING
+
+    @admin.display(description="目标现在能否送达")
+    @once
+    def target_states(self, rule: NotificationRule) -> SafeString | str:
+        """Asked at this moment."""
+        return lines(_reached(each) for each in rule.targets.all())
+
+
+def _grant(request: HttpRequest) -> Grant:
+    if request.user.is_superuser:
+        return "all"
+    return "literal" if allows(role_of(request.user), Role.ADMIN) else "none"
+
+
+def _block(content: SafeString | str) -> SafeString:
+    """One piece, also where a narrow list puts pieces beside each other."""
+    return format_html("<div>{}</div>", content)
+
+
+def _reached(target: NotificationTarget) -> SafeString:
+    try:
+        targets.resolve(target, timezone.now())
+    except BifangError as error:
+        return _trouble(target, error.message)
+    if trouble := target.last_error or targets.doubt(target):
+        return _trouble(target, trouble)
+    return format_html("{} {}", targets.describe(target), badge("可以送达", "ok"))
+
+
+def _trouble(target: NotificationTarget, text: str) -> SafeString:
+    times = [("自", target.last_error_at), ("下次尝试", target.next_try_at)]
+    when = "，".join(
+        f"{word} {timezone.localtime(at):%m-%d %H:%M}" for word, at in times if at and target.last_error
+    )
+    told = format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)
+    return format_html('{} <span class="bf-note">{}</span>', told, when) if when else told
+
+
+def first_steps(request: HttpRequest) -> Iterable[Step]:
+    """Somebody has to be told of alerts."""
+    if not request.user.has_perm("secops_agent.add_notificationrule"):
+        return []
+    done = NotificationRule.objects.filter(enabled=True).exists()
+    text = "说明哪些告警发给哪个群、谁值班时发给谁；没有规则时毕方只回答，不主动说话。"
+    return [Step("添加通知规则", text, done, reverse("admin:secops_agent_notificationrule_add"))]
+
+
+register_steps(30, first_steps)

@@ -1,0 +1,293 @@
+"""值班表: layers of people who take turns, exceptions, the next shifts, and when nobody is on call."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import StackedInline, TabularInline
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from bifang.core.admin.base import NOTHING, HouseList, badge, once
+from secops_agent.admin.inventory import actor_of
+from secops_agent.admin.people.calendar_files import CalendarFiles
+from secops_agent.admin.sources.assets import TagsField
+from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
+from secops_agent.services.notifications.choices import choices
+from secops_agent.services.on_call import schedules
+from secops_agent.services.on_call.shifts import Shift, around, shift_at, within
+
+AHEAD: Final = timedelta(days=28)
+GAPS: Final = timedelta(days=14)
+MOST_SHOWN: Final = 8
+BOTH: Final = "「每天从」和「每天到」要一起填写，而且不同；整天值班请都留空。"
+
+
+class PeopleField(TagsField):
+    """People in their order, by name or staff id."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def clean(self, value: Any) -> list[Staff]:
+        """Raises ValidationError for somebody unknown or ambiguous."""
+        words = [word.strip() for word in str(value or "").replace("，", ",").replace("、", ",").split(",")]
+        if not (named := [word for word in words if word]):
+            raise forms.ValidationError("请至少写一位值班人。")
+        return [self._person(word) for word in named]
+
+    def _person(self, word: str) -> Staff:
+        people = Staff.objects.filter(active=True)
+        found = list(people.filter(staff_id=word)[:2]) or list(people.filter(name=word)[:2])
+        if not found:
+            raise forms.ValidationError(f"「{word}」不在人员名单中，或已离职。")
+        if len(found) > 1:
+            raise forms.ValidationError(f"有几位「{word}」：请写员工 ID。")
+        return found[0]
+
+
+class LayerForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """One layer; the order of its people is the order of their turns."""
+
+    people = PeopleField(
+        label="轮换的人", help_text="按轮换次序写姓名或员工 ID，用逗号分隔，例如：李四，王五。可以重复。"
+    )
+
+    class Meta:
+        model = OnCallLayer
+        fields = ("rotation", "shift_hours", "handover", "start", "days", "hours_from", "hours_until")
+        help_texts = {
+            "shift_hours": "轮换为「每若干小时」时有效。",
+            "start": "第一位的第一班从这一天的交接时间开始。",
+            "hours_from": "只在一天的一部分值班时填写，例如 22:00 到 06:00。",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            members = self.instance.members.select_related("staff")
+            self.initial["people"] = "，".join(each.staff.staff_id for each in members)
+
+    def clean(self) -> dict[str, Any]:
+        """Both hours or none."""
+        values: dict[str, Any] = super().clean() or {}
+        opens, closes = values.get("hours_from"), values.get("hours_until")
+        if (opens is None) != (closes is None) or (opens is not None and opens == closes):
+            self.add_error("hours_until", BOTH)
+        return values
+
+
+class LayerInline(StackedInline):  # type: ignore[misc]  # the package has no types
+    """Later layers cover earlier ones."""
+
+    model = OnCallLayer
+    form = LayerForm
+    verbose_name_plural = "轮班（后面的覆盖前面的）"
+    fields = (
+        "people",
+        ("rotation", "shift_hours"),
+        ("start", "handover"),
+        "days",
+        ("hours_from", "hours_until"),
+    )
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        """A new schedule begins with one."""
+        return 0 if obj else 1
+
+
+class OverrideForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Ends after it begins."""
+
+    class Meta:
+        model = OnCallOverride
+        fields = ("staff", "starts_at", "ends_at", "reason")
+
+    def clean(self) -> dict[str, Any]:
+        """In time."""
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("starts_at") and values.get("ends_at") and values["ends_at"] <= values["starts_at"]:
+            self.add_error("ends_at", "结束应晚于开始。")
+        return values
+
+
+class OverrideInline(TabularInline):  # type: ignore[misc]  # the package has no types
+    """Exceptions cover all layers."""
+
+    model = OnCallOverride
+    form = OverrideForm
+    extra = 0
+    autocomplete_fields = ("staff",)
+
+
+class RotaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """With the group that hears of a handover, chosen among the known ones."""
+
+    group = forms.ChoiceField(
+        label="交接消息也发到群", required=False, widget=UnfoldAdminSelectWidget, help_text="群要先在「已知的群」里。"
+    )  # fmt: skip
+
+    class Meta:
+        model = OnCallSchedule
+        fields = ("name", "enabled", "handover_message")
+        help_texts = {"handover_message": "换人时告诉前后两位：未关闭的告警、时限、待审批、本班发生了什么。"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row, known = self.instance, [each for each in choices() if each.section == "群"]
+        options = [("", "不发"), *((each.key, each.label) for each in known)]
+        if row.handover_group:
+            self.initial["group"] = key = f"group:{row.handover_config_id}:{row.handover_group}"
+            if key not in dict(options):
+                options.append((key, f"…{row.handover_group[-8:]}"))
+        self.fields["group"].choices = options  # type: ignore[attr-defined]  # a ChoiceField
+
+    def save(self, commit: bool = True) -> Any:
+        """The group in its two columns."""
+        _, config_id, group = (self.cleaned_data.get("group") or "::").split(":", 2)
+        self.instance.handover_config_id, self.instance.handover_group = config_id or None, group
+        return super().save(commit=commit)
+
+
+class RotaList(HouseList):
+    """Reads the shifts of a whole page in one go."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django's, with ``around`` on every row."""
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        found = around(rows, timezone.now())
+        for row in rows:
+            row.around = found[row.pk]
+        self.result_list = rows
+
+
+@admin.register(OnCallSchedule)
+class RotaScreen(CalendarFiles):
+    """Who is on call now and next, and the gaps."""
+
+    form = RotaForm
+    change_form_outer_before_template = "admin/secops_agent/on_call_tools.html"
+
+    records_itself = True
+    list_display = ("name", "enabled", "now_on_call", "gap_badge")
+    search_fields = ("name",)
+    readonly_fields = ("next_shifts", "gap_lines")
+    inlines = (LayerInline, OverrideInline)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list that reads the shifts."""
+        return RotaList
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What comes next, of one that is stored."""
+        asked = ("name", "enabled", "handover_message", "group")
+        if obj and not self.has_change_permission(request, obj):
+            return (*asked[:-1], "next_shifts", "gap_lines")
+        return (*asked, "next_shifts", "gap_lines") if obj else asked
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The group is a field of the form, none of the model's."""
+        kwargs["fields"] = RotaForm.Meta.fields
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the files."""
+        row = self.get_object(request, object_id)
+        context = {"bf_rota": row, "bf_may_import": row and self.has_change_permission(request, row)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Remembers what it was."""
+        obj.was = schedules.described(OnCallSchedule.objects.get(pk=obj.pk)) if change else {}
+        if change:
+            obj.save(update_fields=schedules.TOLD)
+        else:
+            super().save_model(request, obj, form, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Layers are replaced as a whole, in the order of the page."""
+        if formset.model is not OnCallLayer:
+            formset.save()
+            return
+        kept = [each for each in formset.forms if each.has_changed() or each.instance.pk]
+        kept = [each for each in kept if not each.cleaned_data.get("DELETE")]
+        for each in kept:
+            each.instance.pk = None
+            each.instance._state.adding = True
+        pairs = [(each.instance, each.cleaned_data["people"]) for each in kept]
+        schedules.replace_layers(form.instance, pairs)
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """With the record of what became of it."""
+        super().save_related(request, form, formsets, change)
+        verb = "修改" if change else "新增"
+        schedules.keep_change(actor_of(request), form.instance, form.instance.was, verb=verb)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """With its record."""
+        schedules.keep_deletion(actor_of(request), obj)
+        super().delete_model(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """One by one."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.display(description="现在值班")
+    def now_on_call(self, schedule: OnCallSchedule) -> str:
+        """Who, until when."""
+        return _told(shift_at(_around(schedule), timezone.now()))
+
+    @admin.display(description="两周内无人值班")
+    def gap_badge(self, schedule: OnCallSchedule) -> SafeString:
+        """Whether."""
+        found = len(_gaps(schedule))
+        return badge(f"{found} 段", "bad") if found else badge("没有", "ok")
+
+    @admin.display(description="接下来的班次")
+    @once
+    def next_shifts(self, schedule: OnCallSchedule) -> SafeString | str:
+        """The first ones."""
+        now = timezone.now()
+        found = within(_around(schedule), now, now + AHEAD)[:MOST_SHOWN]
+        return format_html_join("", "<div>{}</div>", ((_told(each),) for each in found)) or NOTHING
+
+    @admin.display(description="两周内无人值班")
+    @once
+    def gap_lines(self, schedule: OnCallSchedule) -> SafeString | str:
+        """When; messages to it cannot be delivered then."""
+        told = ((_told(each),) for each in _gaps(schedule)[:MOST_SHOWN])
+        return format_html_join("", '<div class="bf-error">{}</div>', told) or "没有"
+
+
+def _around(schedule: Any) -> list[Shift]:
+    """The shifts around now, read once for a row of a page."""
+    if "around" not in schedule.__dict__:
+        schedule.around = around([schedule], timezone.now())[schedule.pk]
+    found: list[Shift] = schedule.around
+    return found
+
+
+def _gaps(schedule: OnCallSchedule) -> list[Shift]:
+    now = timezone.now()
+    return [each for each in within(_around(schedule), now, now + GAPS) if each.staff is None]
+
+
+def _told(shift: Shift) -> str:
+    start, end = (timezone.localtime(each) for each in (shift.start, shift.end))
+    who = shift.staff.name if shift.staff else "无人值班"
+    mark = "（临时换人）" if shift.origin == "override" else ""
+    return f"{who}{mark}　{start:%m-%d %H:%M} — {end:%m-%d %H:%M}"

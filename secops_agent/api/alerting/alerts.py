@@ -1,0 +1,351 @@
+"""Alerts: list, detail, statistics."""
+
+from typing import Any, ClassVar, Final
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from secops_agent.api import access
+from secops_agent.api.access import caller_of
+from secops_agent.api.base import (
+    Flag,
+    Form,
+    Moment,
+    PageQuery,
+    Text,
+    View,
+    choices,
+    order,
+    row_id,
+    shaped,
+    word,
+)
+from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import HistoryOut, NoteIn, Output, Ref, flat, texts
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.queries.clocks import CLOCKS
+from secops_agent.services.alerts.queries.statistics import Statistics
+from secops_agent.services.alerts.triage import GROUPINGS, ORDERS, AlertFilter
+from secops_agent.services.alerts.views import AlertDetail, AlertSummary
+from secops_agent.services.intelligence.matching import ListedView
+
+TAG = ["告警"]
+EXAMPLE = {
+    "id": 12, "title": "SSH 暴力破解", "severity": "high", "status": "open", "verdict": "", "source": "wazuh",
+    "rule_id": "5763", "rule_name": "sshd brute force", "confidence": 80, "assets": [{"id": 3, "name": "web-01"}],
+    "assignee": "李四", "assignee_id": 2, "first_seen": "2026-11-24T08:00:00+08:00",
+    "last_seen": "2026-11-24T09:30:00+08:00", "count": 37, "due_at": "2026-11-25T08:00:00+08:00", "overdue": False,
+}  # fmt: skip
+
+
+_TECHNIQUE: Final = r"^(?:[Tt][0-9]{4}(?:\.[0-9]{3})?)?$"
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NETWORK: Final = rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:[89]|[12][0-9]|3[0-2]))?)?$"
+
+
+class AlertFilterQuery(Form):
+    """Which alerts: the filters of the list and of the statistics."""
+
+    severity = choices(Severity.choices, "级别；可重复，或用逗号分隔。")
+    status = choices(AlertStatus.choices, "状态；可重复，或用逗号分隔。")
+    verdict = choices(Verdict.choices, "结论；可重复，或用逗号分隔。")
+    source = word("来源，完整匹配，例如 wazuh。")  # type: ignore[assignment]  # a declared field, not the base class's attribute
+    asset = word("资产的名称、IP、域名或编号；不存在时返回 404。")
+    technique = shaped(_TECHNIQUE, "ATT&CK 技术编号，含子技术，例如 T1110。")
+    address = shaped(
+        _NETWORK, "IPv4 地址或网段（最宽 /8）：告警的可观察对象或涉及的资产在里面，例如 10.0.0.0/24。"
+    )
+    assignee_id = row_id("处理人的编号。")
+    unassigned = Flag(default=False, help_text="只看没有处理人的。")
+    overdue = Flag(default=False, help_text="只看超过处理时限的。")
+    at_risk = Flag(default=False, help_text="只看快超过处理时限的：还剩八分之一，没有超过。")
+    listed = Flag(default=False, help_text="只看命中情报清单的。")
+    time_of = serializers.ChoiceField(
+        choices=list(CLOCKS.items()),
+        default="seen",
+        help_text="since 和 until 指什么时间：最近发生、首次发生、关闭。",
+    )
+    since = Moment(default=None, allow_null=True, help_text="时间不早于。")
+    until = Moment(default=None, allow_null=True, help_text="时间早于。")
+    keyword = word(
+        "标题、规则、来源、说明（前 2000 字）中的任意一段文字，或一个完整的指标（IP、域名、哈希）。"
+        "说明、账号和邮箱只有「分析」角色或审计员搜得到。"
+    )
+
+
+class AlertQuery(AlertFilterQuery, PageQuery):
+    """Filters of the list."""
+
+    ordering = order(ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
+
+
+def _filter(asked: dict[str, Any], request: Request) -> AlertFilter:
+    """From checked parameters, for this caller."""
+    names = {
+        "severity": "severities",
+        "status": "statuses",
+        "verdict": "verdicts",
+        "time_of": "clock",
+        "ordering": "order",
+    }
+    given: dict[str, Any] = {names.get(name, name): value for name, value in asked.items()}
+    several: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return AlertFilter(**given | several, private=access.reads_private(request))
+
+
+class AlertOut(Output):
+    """An alert in a list."""
+
+    view: ClassVar[type] = AlertSummary
+    told = {
+        "id": "编号",
+        "title": "标题",
+        "severity": serializers.ChoiceField(choices=Severity.choices, help_text="级别"),
+        "status": serializers.ChoiceField(choices=AlertStatus.choices, help_text="状态"),
+        "verdict": serializers.ChoiceField(
+            choices=Verdict.choices, allow_blank=True, help_text="结论；空：未下结论"
+        ),
+        "source": "来源",
+        "rule_id": "规则编号",
+        "rule_name": "规则",
+        "confidence": "置信度 0..100",
+        "assets": Ref(many=True, help_text="涉及的资产"),
+        "assignee": "处理人；空：未分配",
+        "assignee_id": "处理人的编号",
+        "first_seen": "首次发生",
+        "last_seen": "最近发生",
+        "count": "发生次数",
+        "due_at": "处理时限",
+        "overdue": "是否已超时",
+        "silenced_until": "静默到何时；空：没有静默",
+    }
+
+
+class IndicatorOut(Form):
+    """An observable."""
+
+    kind = serializers.ChoiceField(choices=IndicatorKind.choices, help_text="种类")
+    value = serializers.CharField(help_text="值")
+
+
+class ListedOut(Output):
+    """What a list of indicators says; its texts are data that somebody else wrote."""
+
+    view = ListedView
+    told = {
+        "list": "清单",
+        "kind": "条目的种类：ip cidr domain url hash email account",
+        "value": "条目的值",
+        "note": "说明",
+        "origin": "出处",
+        "expires_at": "有效期至；空：长期",
+    }
+
+
+class ListedHitOut(ListedOut):
+    """An entry that names something in an alert."""
+
+    observed = texts("告警里的指标：种类和值")
+
+
+class AlertDetailOut(AlertOut):
+    """An alert with all that is known."""
+
+    view = AlertDetail
+    told = {
+        "description": "说明",
+        "indicators": IndicatorOut(many=True, help_text="指标"),
+        "mentions": IndicatorOut(
+            many=True, help_text="只在标题或说明里写到的指标；只用来查找，不参与情报比对和抑制"
+        ),
+        "listed": ListedHitOut(many=True, help_text="命中的情报清单，最多 30 条"),
+        "techniques": "ATT&CK 技术编号",
+        "references": "参考链接",
+        "acknowledged_at": "确认时间",
+        "closed_at": "关闭时间",
+        "recurred": "关闭之后又发生的次数",
+        "raw": serializers.DictField(
+            allow_null=True, help_text="来源的原始事件（最近一次）；没有权限看时为空"
+        ),
+        "history": HistoryOut(many=True, help_text="变更历史，新的在前"),
+    }
+
+
+class StatisticsQuery(AlertFilterQuery):
+    """What is counted."""
+
+    group_by = serializers.ChoiceField(
+        choices=list(GROUPINGS.items()), default="severity", help_text="按什么统计。"
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=200, default=20, help_text="最多多少组。")
+
+
+class GroupOut(Form):
+    """One line."""
+
+    value = serializers.CharField(help_text="筛选用的值")
+    label = serializers.CharField(help_text="显示用的名称")  # type: ignore[assignment]  # a declared field, not the base class's attribute
+    count = serializers.IntegerField(help_text="告警数")
+
+
+class StatisticsOut(Output):
+    """Alerts by group."""
+
+    view = Statistics
+    told = {
+        "total": "告警总数",
+        "group_by": "按什么统计",
+        "groups": GroupOut(many=True, help_text="各组"),
+        "group_count": "一共有多少组",
+        "since": "从",
+        "until": "到",
+        "sampled": "很多告警都有的关键字只数最新的 5000 条，数字是至少有多少",
+    }
+
+
+class AlertListView(View):
+    """All alerts."""
+
+    needs = {"GET": access.READ_ALERTS}
+
+    @extend_schema(
+        tags=TAG, operation_id="alerts_list", summary="告警列表", parameters=[AlertQuery], responses=page_of(AlertOut),
+        description="按筛选条件列出告警，新的在前，游标翻页。total 最多数到 1000，total_capped 为 true 表示不止这些；"
+                    "很多告警都有的关键字只数最新的 800 条，total 是至少有多少。",
+        examples=[OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None})],
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        return self.page(triage.search(_filter(self.read_query(AlertQuery), request)), AlertOut)
+
+
+class AlertView(View):
+    """One alert."""
+
+    needs = {"GET": access.READ_ALERTS}
+
+    @extend_schema(tags=TAG, operation_id="alerts_get", summary="告警详情", responses=AlertDetailOut,
+                   description="一条告警的全部内容，包括指标、原始事件和变更历史。账号、邮箱和原始事件要「分析」角色或审计员；没有归属用户的令牌看不到。")  # fmt: skip
+    def get(self, request: Request, alert_id: int) -> Response:
+        """Everything."""
+        return Response(
+            AlertDetailOut(flat(triage.get(alert_id, private=access.reads_private(request)))).data
+        )
+
+
+class AlertStatisticsView(View):
+    """How many."""
+
+    needs = {"GET": access.READ_ALERTS}
+
+    @extend_schema(tags=TAG, operation_id="alerts_statistics", summary="告警统计", parameters=[StatisticsQuery],
+                   responses=StatisticsOut, description="按 group_by 统计告警数，筛选与列表相同。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """The counts."""
+        asked = self.read_query(StatisticsQuery)
+        group_by, limit = asked.pop("group_by"), asked.pop("limit")
+        return Response(StatisticsOut(triage.statistics(_filter(asked, request), group_by, limit)).data)
+
+
+# Alerts: what people and programs do with them.
+
+
+class AssignIn(NoteIn):
+    """Who shall look after it."""
+
+    assignee = Text(max_length=100, help_text="处理人的员工 ID 或姓名。")
+
+
+class CloseIn(NoteIn):
+    """What it was."""
+
+    verdict = serializers.ChoiceField(choices=Verdict.choices, help_text="结论。")
+
+
+class CommentIn(Form):
+    """A remark."""
+
+    note = Text(max_length=2000, help_text="备注。")
+
+
+class _Action(View):
+    """Something a person or a program does to an alert."""
+
+    needs = {"POST": access.WRITE_ALERTS}
+
+    def answer(self, changed: Any) -> Response:
+        """The alert after the change."""
+        return Response(AlertOut(changed).data)
+
+
+class AcknowledgeView(_Action):
+    """open → acknowledged."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_acknowledge", summary="确认告警", request=NoteIn, responses=AlertOut,
+                   description="表示有人在处理：未处理 → 处理中；其他状态返回 409。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Somebody looks after it."""
+        body = self.read_body(NoteIn)
+        return self.answer(triage.acknowledge(alert_id, caller_of(request).actor, body["note"]))
+
+
+class AssignView(_Action):
+    """Give it to someone."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_assign", summary="指派告警", request=AssignIn, responses=AlertOut,
+                   description="指派给一位在职人员；已关闭的告警返回 409，没有这个人返回 404。",
+                   examples=[OpenApiExample("指派", value={"assignee": "lisi", "note": "请先看登录日志"}, request_only=True)])  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """To a person, by staffId or name."""
+        body = self.read_body(AssignIn)
+        actor = caller_of(request).actor
+        return self.answer(triage.assign(alert_id, body["assignee"], actor, body["note"]))
+
+
+class UnassignView(_Action):
+    """Take it from whoever has it."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_unassign", summary="取消指派", request=NoteIn, responses=AlertOut,
+                   description="取消处理人；已关闭的告警返回 409。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Nobody's."""
+        body = self.read_body(NoteIn)
+        return self.answer(triage.unassign(alert_id, caller_of(request).actor, body["note"]))
+
+
+class CloseView(_Action):
+    """A verdict ends it."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_close", summary="关闭告警", request=CloseIn, responses=AlertOut,
+                   description="下结论并关闭；已关闭的告警返回 409。",
+                   examples=[OpenApiExample("误报", value={"verdict": "false_positive", "note": "内部扫描"}, request_only=True)])  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """With a verdict."""
+        body = self.read_body(CloseIn)
+        actor = caller_of(request).actor
+        return self.answer(triage.close(alert_id, body["verdict"], actor, body["note"]))
+
+
+class ReopenView(_Action):
+    """It was not over."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_reopen", summary="重新打开告警", request=NoteIn, responses=AlertOut,
+                   description="撤回结论，回到未处理；没有关闭的告警返回 409。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """The verdict is withdrawn."""
+        body = self.read_body(NoteIn)
+        return self.answer(triage.reopen(alert_id, caller_of(request).actor, body["note"]))
+
+
+class CommentView(_Action):
+    """Only a note."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_comment", summary="添加备注", request=CommentIn, responses=AlertOut,
+                   description="在变更历史里加一条备注，不改变状态。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Into the history."""
+        body = self.read_body(CommentIn)
+        return self.answer(triage.comment(alert_id, caller_of(request).actor, body["note"]))

@@ -1,0 +1,198 @@
+"""What messages about alerts say, in DingTalk Markdown: short, the first line answers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from django.utils import timezone
+
+from bifang.channels.ports import Suggestion
+from bifang.channels.text.markup import plain
+from secops_agent import says
+from secops_agent.models import Alert, Silence
+from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services.privacy import mask_alerts
+
+MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
+OVER: Final = "✅"
+_MOST_LISTED: Final = 5
+
+
+def clock(moment: datetime) -> str:
+    """11-26 05:20, as people here read it."""
+    return f"{timezone.localtime(moment):%m-%d %H:%M}"
+
+
+def rank(level: str) -> int:
+    """The gravest first; what is none comes last."""
+    order = list(Severity.values)
+    return order.index(level) if level in order else len(order)
+
+
+def gravest(alerts: Sequence[Alert]) -> str:
+    """The severity of the gravest one."""
+    return min((each.severity for each in alerts), key=rank, default="info")
+
+
+def title_of(alerts: Sequence[Alert]) -> str:
+    """What the phone shows: 【严重】… A12."""
+    first = alerts[0]
+    more = f" 等 {len(alerts)} 条" if len(alerts) > 1 else ""
+    return f"{level_of(alerts)}{plain(first.title, 60)}{more} A{first.pk}"
+
+
+def level_of(alerts: Sequence[Alert]) -> str:
+    """【严重】, or that all of it is closed."""
+    return f"【{AlertStatus.CLOSED.label if is_over(alerts) else Severity(gravest(alerts)).label}】"
+
+
+def time_left(alerts: Sequence[Alert], now: datetime) -> str:
+    """还有 30 分钟, 已超时 2 小时: of the limit that comes first among those that are not closed; "" for none."""
+    limits = [each.due_at for each in alerts if each.due_at and each.status != AlertStatus.CLOSED]
+    if not limits:
+        return ""
+    minutes = round((min(limits) - now).total_seconds() / 60)
+    size = abs(minutes)
+    span = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
+    return f"还有 {span}" if minutes > 0 else f"已超时 {span}" if size else "已超时"
+
+
+def is_over(alerts: Sequence[Alert]) -> bool:
+    """Is nothing left to do?"""
+    return all(each.status == AlertStatus.CLOSED for each in alerts)
+
+
+def commands(alerts: Sequence[Alert]) -> tuple[Suggestion, ...]:
+    """What a reader may say about the group now, each with the code of the alert that it is named after."""
+    if is_over(alerts):
+        return ()
+    is_open = any(each.status == AlertStatus.OPEN for each in alerts)
+    pk = alerts[0].pk
+    acknowledge = (says.acknowledge(pk),) if is_open else ()
+    return (*acknowledge, says.take(pk), says.close(pk, "false_positive"), says.silence(pk), says.show(pk))
+
+
+def group_text(
+    alerts: Sequence[Alert],
+    assets: Sequence[str],
+    *,
+    last: str = "",
+    found: str = "",
+    read: str = "",
+    quiet: Silence | None = None,
+    prefix: str = "",
+    heard: bool = True,
+) -> str:
+    """One group of alerts, the first one named by its code; ``last``: what somebody did about it last, ``found``: what
+    was found out about it, ``read``: what a model said of that. ``heard``: there is somebody to be answered."""
+    first, level = alerts[0], gravest(alerts)
+    mark = OVER if is_over(alerts) else MARKS[level]
+    about = "" if first.description.strip() in ("", first.title) else first.description
+    lines = [
+        f"{prefix}{mark} **{Severity(level).label} · {plain(first.title, 120)}**",
+        "",
+        f"- 编号：A{first.pk}" + (f"（同组共 {len(alerts)} 条）" if len(alerts) > 1 else ""),
+        f"- 资产：{'、'.join(assets[:_MOST_LISTED]) or '未知'}",
+        *([f"- 说明：{plain(about, 100)}"] if about else []),
+        f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
+        f"- 状态：{state_of(alerts)}",
+        *([f"- 调查：{plain(found, 200)}"] if found else []),
+        *([f"- 模型：{plain(read, 200)}"] if read else []),
+        *([f"- 处理：{last}"] if last else []),
+        *_quiet(quiet),
+    ]
+    if first.due_at and first.status != AlertStatus.CLOSED:
+        left = time_left([first], timezone.now())
+        lines.append(f"- 处理时限：{clock(first.due_at)}（{left}）")
+    if heard and is_over(alerts):
+        lines += ["", f"回复：{says.reopen(first.pk)}"]
+    return "\n".join(lines)
+
+
+def _quiet(quiet: Silence | None) -> list[str]:
+    return [f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []
+
+
+def burst_text(
+    alerts: Sequence[Alert],
+    name: str,
+    places: str,
+    *,
+    found: str = "",
+    last: str = "",
+    quiet: Silence | None = None,
+    prefix: str = "",
+    heard: bool = True,
+) -> str:
+    """Many alerts of one detection rule, ``name``; ``places`` says from where and on what."""
+    first, level = alerts[0], gravest(alerts)
+    by_time = sorted(alerts, key=lambda each: (each.first_seen, each.pk))
+    mark = OVER if is_over(alerts) else MARKS[level]
+    lines = [
+        f"{prefix}{mark} **{Severity(level).label} · {plain(name, 80)} ×{len(alerts)}**",
+        "",
+        f"- {places}",
+        f"- 第一条：A{by_time[0].pk} {clock(by_time[0].first_seen)}　最近：{clock(max(each.last_seen for each in alerts))}",
+        f"- 状态：{state_of(alerts)}",
+        *([f"- 级别：{levels_of(alerts)}"] if len({each.severity for each in alerts}) > 1 else []),
+        *([f"- 调查：{plain(found, 200)}"] if found else []),
+        *([f"- 处理：{last}"] if last else []),
+        *_quiet(quiet),
+    ]
+    if heard:
+        again = f"：{says.reopen(first.pk)}" if is_over(alerts) else "："
+        lines += ["", f"A{first.pk} 代表全部 {len(alerts)} 条{again}"]
+    return "\n".join(lines)
+
+
+def levels_of(alerts: Sequence[Alert]) -> str:
+    """🔴 严重 2、🟠 高危 38."""
+    counted = Counter(each.severity for each in alerts)
+    named = [(key, MARKS[key], Severity(key).label) for key in Severity.values if counted[key]]
+    return "、".join(f"{mark} {label} {counted[key]}" for key, mark, label in named)
+
+
+def happened_text(heading: str, alerts: Sequence[Alert], counted: Mapping[str, int]) -> str:
+    """What became of many alerts that were told of already: 李四 关闭，结论：重复（120 条）."""
+    listed = sorted(counted.items(), key=lambda pair: -pair[1])[:_MOST_LISTED]
+    codes = "、".join(f"A{each.pk}" for each in alerts[:_MOST_LISTED])
+    more = f" 等 {len(alerts)} 条" if len(alerts) > _MOST_LISTED else ""
+    return "\n".join([
+        f"**{heading}：{len(alerts)} 条告警**", "", *(f"- {said}：{number} 条" for said, number in listed),
+        f"- 状态：{state_of(alerts)}", f"- {codes}{more}",
+    ])  # fmt: skip
+
+
+def state_of(alerts: Sequence[Alert]) -> str:
+    """未处理 2、处理中 1（李四）."""
+    counted = Counter(each.status for each in alerts)
+    parts = [
+        f"{AlertStatus(name).label}" + (f" {count}" if len(alerts) > 1 else "")
+        for name, count in counted.items()
+    ]
+    people = dict.fromkeys(each.assignee.name for each in alerts if each.assignee)
+    verdicts = dict.fromkeys(str(each.get_verdict_display()) for each in alerts if each.verdict)
+    recovered = ["自动恢复"] if any(each.closed_by_source for each in alerts) else []
+    told = "、".join(plain(name, 20) for name in (*people, *verdicts, *recovered))
+    return "、".join(parts) + (f"（{told}）" if told else "")
+
+
+def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = ()) -> str:
+    """Many alerts as numbers: by severity, by rule, by source; as anybody may read it."""
+    rules = Counter(each.rule_name or each.title for each in alerts)
+    lines = [
+        f"**{heading}：{len(alerts)} 条告警**",
+        "",
+        f"- 级别：{levels_of(alerts)}",
+        "- 最多的规则：" + "、".join(f"{plain(name, 40)} {count}" for name, count in rules.most_common(3)),
+        f"- 状态：{state_of(alerts)}",
+    ]
+    lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst(alerts)]
+    return mask_alerts("\n".join([*lines, *notes]), [each.pk for each in worst(alerts)])
+
+
+def worst(alerts: Sequence[Alert]) -> list[Alert]:
+    """Those that many are named by."""
+    level = gravest(alerts)
+    return [each for each in alerts if each.severity == level][:_MOST_LISTED]

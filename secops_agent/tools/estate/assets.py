@@ -1,0 +1,281 @@
+"""Reading assets: list_assets, get_asset."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final, Literal
+
+from bifang.channels.text.markup import plain
+from secops_agent import says
+from secops_agent.models.choices import AssetType, Importance
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.choices import describe
+from secops_agent.services.assets.inventory import AssetFilter, environment_named
+from secops_agent.services.assets.views import AssetDetail, AssetSummary
+from secops_agent.services.pages import Page
+from secops_agent.services.vulnerabilities.products import Installed, related_flaws, software_named
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.filters import (
+    NETWORK,
+    beyond,
+    colleague,
+    limit_argument,
+    more,
+    offset_argument,
+    person_named,
+    told,
+    window,
+)
+from secops_agent.tools.markdown import (
+    ASSET_TYPE,
+    IMPORTANCE,
+    SEVERITY,
+    counts,
+    foot,
+    joined,
+    moment,
+    page,
+)
+from secops_agent.tools.masking import for_reader
+
+_IMPORTANT: Final[dict[str, tuple[str, ...]]] = {
+    "核心": (Importance.CRITICAL,), "重要": (Importance.CRITICAL, Importance.HIGH), "关键": (Importance.CRITICAL,),
+}  # fmt: skip
+
+
+class ListAssets(Arguments):
+    """Arguments of list_assets."""
+
+    keyword: str = argument("名称、IP、标签里的词，或负责人的姓名、员工 ID；不限时不填", default="")
+    asset_type: (
+        Literal[
+            "host",
+            "container_image",
+            "repository",
+            "application",
+            "account",
+            "website",
+            "network",
+            "cloud",
+            "other",
+        ]
+        | None
+    ) = argument("资产类型；不限时不填", labels=ASSET_TYPE, default=None)
+    limit: int = limit_argument()
+    unassigned: bool | None = argument("只看没有负责人的", default=None)
+    owner: str = argument("负责人的姓名或员工 ID；我", default="")
+    environment: str = argument("环境，例如生产、测试", default="", max_length=50)
+    network: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
+    offset: int = offset_argument()
+
+
+class GetAsset(Arguments):
+    """Arguments of get_asset."""
+
+    asset: str = argument("资产的名称、IP、域名或编号")
+
+
+def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
+    """By name, with the number of all that match; a word that none has in its names may be software on them."""
+    wanted = _wanted(asker, given)
+    query = told(
+        关键字=plain(given.keyword, 60),
+        资产类型=ASSET_TYPE[given.asset_type] if given.asset_type else "",
+        负责人="没有" if given.unassigned else plain(given.owner, 40),
+        环境=wanted.environment,
+        网段=plain(given.network, 50),
+    )
+    found = _search(wanted)
+    if not found.items and wanted.keyword:
+        return _with_software(asker, replace(wanted, keyword="", software=given.keyword), query, given.offset)
+    shown = found.items[given.offset :]
+    if not shown:
+        text = beyond("资产", found) if found.items else "\n".join(["没有符合条件的资产。", *foot(query)])
+        return ToolResult("no_data", query, text, [])
+    text = page(
+        "资产", len(shown), found.total_text, [asset_line(each) for each in shown], query, offset=given.offset
+    )
+    steps = (*more(found, given.offset + len(shown)), says.alerts_of(shown[0].name))
+    return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _wanted(asker: Asker, given: ListAssets) -> AssetFilter:
+    """核心 as a keyword is an importance, 10.0.0.0/24 a network. Raises NotFound for who or what there is not."""
+    importance = _IMPORTANT.get(given.keyword, ())
+    network = given.network or (given.keyword if NETWORK.fullmatch(given.keyword) else "")
+    return AssetFilter(
+        keyword="" if importance or network == given.keyword else given.keyword,
+        network=network,
+        environment=environment_named(given.environment) if given.environment else "",
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        importance=importance,
+        asset_type=given.asset_type or "",
+        unowned=bool(given.unassigned),
+        limit=window(given.limit, given.offset),
+    )
+
+
+def _with_software(asker: Asker, wanted: AssetFilter, query: str, offset: int) -> ToolResult:
+    """No name holds the word: the assets on which software of that name is, the vulnerable ones told."""
+    found = inventory.search(wanted)
+    shown, flaws, name = found.items[offset:], related_flaws(wanted.software), plain(wanted.software, 40)
+    if not shown:
+        text = beyond("资产", found) if found.items else _none(name, flaws, query)
+        return ToolResult("no_data", query, text, [])
+    installed = software_named(wanted.software, [asset.id for asset in shown])
+    hit = sum(bool(each.flaws) for each in installed.values())
+    beside = f"这里面 {hit} 台有未修复的漏洞" if hit else "没有发现未修复的漏洞"
+    lines = [_installed_line(each, installed[each.id]) for each in shown]
+    text = page(
+        f"装有 {name} 的资产", len(lines), found.total_text, lines, query, offset=offset, beside=beside
+    )
+    steps = (*more(found, offset + len(shown)), *(says.affected(flaw) for flaw in flaws))
+    return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _installed_line(asset: AssetSummary, found: Installed) -> str:
+    software = plain("、".join(found.components[:2]), 80)
+    others = f" 等 {len(found.flaws)} 个漏洞" if len(found.flaws) > 1 else ""
+    flaws = f"**{plain(found.flaws[0], 40)}**{others}" if found.flaws else "未发现漏洞"
+    owner = f"负责人 {plain(asset.owner, 40)}" if asset.owner else "无负责人"
+    return f"- **{plain(asset.name, 80)}** {joined([software, flaws, owner])}"
+
+
+def _none(name: str, flaws: Sequence[str], query: str) -> str:
+    """An advisory may name what no inventory lists."""
+    if not flaws:
+        said = f"资产的名称、标签、负责人和软件清单里都没有「{name}」。"
+        return "\n".join([said, *foot(query)])
+    names = "、".join(flaws)
+    return f"软件清单里没有「{name}」，但有与它有关的漏洞：{names}。发送「{says.affected(flaws[0])}」看影响哪些资产。"
+
+
+def _handles(shown: Sequence[AssetSummary]) -> list[str]:
+    """What each is asked for with: its name, or what only it has where several share that."""
+    names = Counter(asset.name for asset in shown)
+    return [asset.name if names[asset.name] == 1 else next(iter(asset.ips), str(asset.id)) for asset in shown]
+
+
+def _shown(
+    result: ToolResult, found: Sequence[AssetSummary], asker: Asker, keys: Sequence[str] = ()
+) -> ToolResult:
+    """People's accounts are not for a group, nor for whoever lacks the role."""
+    result = replace(result, fields=(*result.fields, *fields_of(found)))
+    accounts = [asset.name for asset in found if asset.asset_type == AssetType.ACCOUNT]
+    return (
+        for_reader(result, asker, (*accounts, *(keys if accounts else ()))) if asker.hides_private else result
+    )
+
+
+def fields_of(found: Iterable[AssetSummary]) -> tuple[str, ...]:
+    """Names and addresses."""
+    return tuple(word for asset in found for word in (asset.name, *asset.ips))
+
+
+def _search(wanted: AssetFilter) -> Page[AssetSummary]:
+    """A person's name or staffId means what they look after, if they look after anything."""
+    person = person_named(wanted.keyword)
+    if person is not None:
+        owned = inventory.search(replace(wanted, keyword="", owner_id=person.pk))
+        if owned.items:
+            return owned
+        wanted = replace(wanted, keyword=person.name)
+    return inventory.search(wanted)
+
+
+def asset_line(asset: AssetSummary) -> str:
+    """One asset in one line; its name comes first, which is how a follow-up finds it."""
+    return f"- **{plain(asset.name, 80)}** {asset_facts(asset)}"
+
+
+def asset_facts(asset: AssetSummary) -> str:
+    """What one line tells beside the name."""
+    return joined(
+        [
+            ASSET_TYPE.get(asset.asset_type, asset.asset_type),
+            "、".join(asset.ips[:3]),
+            f"负责人 {plain(asset.owner, 40)}" if asset.owner else "无负责人",
+            asset.importance and f"重要性 {IMPORTANCE.get(asset.importance, asset.importance)}",
+            plain(asset.environment, 20),
+        ]
+    )
+
+
+def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
+    """One asset, or those that may have been meant."""
+    query = f"资产={plain(given.asset, 60)}"
+    found = inventory.find(given.asset)
+    if found.asset is not None:
+        known = {"asset_id": found.asset.id, "name": found.asset.name}
+        steps = (says.alerts_of(found.asset.name), says.flaws_of(found.asset.name))
+        detail = inventory.get(found.asset.id)
+        keys = tuple(key.value for key in detail.keys)
+        result = ToolResult("ok", query, _detail(detail), known, steps=steps, fields=keys)
+        return _shown(result, [found.asset], asker, keys)
+    if not found.candidates:
+        return ToolResult(
+            "no_data", query, f"资产里没有「{plain(given.asset, 60)}」。可以写名称、IP、域名或编号。", []
+        )
+    lines = [f"- {each}" for each in describe(found.candidates)]
+    same = sum(each.name.lower() == given.asset.strip().lower() for each in found.candidates)
+    asked = f"有 {same} 个资产叫" if same > 1 else "没有正好叫"
+    how = "请写 IP 或编号：" if same > 1 else "是不是其中一个？"
+    text = "\n".join(
+        [f"{asked}「{plain(given.asset, 60)}」{'，' if same > 1 else '的资产，'}{how}", "", *lines]
+    )
+    result = ToolResult("no_data", query, text, _handles(found.candidates))
+    return _shown(result, found.candidates, asker)
+
+
+def _detail(detail: AssetDetail) -> str:
+    """The first line tells whose it is and how much it matters."""
+    asset = detail.summary
+    names = {plain(key.value, 80) for key in detail.keys if key.kind != "ip"} - {asset.name}
+    weight = IMPORTANCE.get(asset.importance, asset.importance)
+    stand = joined(
+        [
+            f"负责人 {plain(asset.owner, 60)}" if asset.owner else "没有登记负责人",
+            f"重要性 {weight}" if weight else "",
+            ASSET_TYPE.get(asset.asset_type, asset.asset_type),
+            "、".join(asset.ips),
+        ]
+    )
+    facts = [
+        ("未关闭告警", counts(detail.open_alerts, SEVERITY)),
+        ("未修复问题", counts(detail.open_findings, SEVERITY)),
+        ("其中在野利用（KEV）", str(detail.kev_findings) if detail.kev_findings else ""),
+        (
+            "环境与标签",
+            joined([plain(asset.environment, 40), "、".join(plain(tag, 30) for tag in asset.tags)]),
+        ),
+        ("其他名称", "、".join(sorted(names)[:8])),
+        ("软件组件", str(detail.components) if detail.components else ""),
+        ("数据来源", plain("、".join(detail.sources), 100)),
+        ("发现时间", f"{moment(detail.first_seen)}，最近 {moment(asset.last_seen)}；编号 {asset.id}"),
+    ]
+    lines = [
+        f"**资产 {plain(asset.name, 100)}：{stand}**",
+        "",
+        *(f"- {name}：{value}" for name, value in facts if value),
+    ]
+    return "\n".join([*lines, *(["", plain(detail.description, 400)] if detail.description else [])])
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    reading(
+        "list_assets",
+        "查询资产",
+        "列出资产，可按关键字、负责人、类型筛选，并给出总数。",
+        ListAssets,
+        list_assets,
+    ),
+    reading(
+        "get_asset",
+        "查看资产",
+        "一台资产的全部信息：负责人、IP、重要性、未关闭告警数和未修复问题数。问「谁负责」「这个 IP 是哪台机器」用它。",
+        GetAsset,
+        get_asset,
+    ),
+)

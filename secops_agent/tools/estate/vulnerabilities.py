@@ -1,0 +1,275 @@
+"""Reading vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities. Only what is stored is told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from bifang.channels.text.markup import plain
+from secops_agent import says
+from secops_agent.services.records import SEVERITIES, Affected
+from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.views import (
+    ExposedAsset,
+    Exposure,
+    VulnerabilityDetail,
+    VulnerabilitySummary,
+)
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.estate.assets import fields_of
+from secops_agent.tools.estate.late_findings import late_findings
+from secops_agent.tools.filters import (
+    beyond,
+    colleague,
+    levels,
+    limit_argument,
+    more,
+    offset_argument,
+    severity_argument,
+    told,
+    told_levels,
+    window,
+)
+from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
+
+_SHOWN: Final = 6
+_FEW: Final = 8
+_ANSWERS: Final = (("affected", "受影响"), ("unknown", "无法判断"), ("unaffected", "不受影响"))
+
+
+class CveId(Arguments):
+    """Arguments of lookup_cve and affected_assets."""
+
+    cve_id: str = argument(
+        "漏洞编号，例如 CVE-2021-44228、CNVD-2021-95914、GHSA-jfh8-c2jp-5v3q", max_length=60
+    )
+
+
+class ListVulnerabilities(Arguments):
+    """Arguments of list_vulnerabilities."""
+
+    severity: str = severity_argument()
+    kev_only: bool | None = argument("只看已知在野利用（KEV）的漏洞", default=None)
+    asset: str = argument("资产的名称、IP 或编号，只看这台资产上的漏洞", default="")
+    fix_available: bool | None = argument("true 只看有补丁的，false 只看没有补丁的；不限时不填", default=None)
+    limit: int = limit_argument()
+    keyword: str = argument("标题、别名或软件组件名里的词", default="")
+    offset: int = offset_argument()
+    overdue: bool | None = argument(
+        "只看超过修复时限的；也说出不是漏洞的发现（密钥、错误配置）", default=None
+    )
+    owner: str = argument("资产负责人的姓名或员工 ID；我", default="")
+    epss: int | None = argument("利用可能性（EPSS）不低于百分之几", default=None, minimum=1, maximum=100)
+
+
+def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
+    """One vulnerability as it is stored, and since when."""
+    name = plain(given.cve_id, 60)
+    query = f"漏洞编号={name}"
+    detail = catalogue.lookup(given.cve_id)
+    if detail is None:
+        return ToolResult("no_data", query, _unknown(name))
+    known = {"vuln_id": detail.summary.vuln_id}
+    return ToolResult("ok", query, _detail(detail), known, steps=(says.affected(detail.summary.vuln_id),))
+
+
+def _unknown(name: str) -> str:
+    return (
+        f"没有关于 {name} 的数据。这只表示本地还没有导入它的公告或扫描结果，不表示不受影响；"
+        "管理员可以用 import_data 导入漏洞公告（OSV、CNVD、KEV、EPSS）或扫描结果。"
+    )
+
+
+def _detail(detail: VulnerabilityDetail) -> str:
+    flaw = detail.summary
+    known = detail.sources != ("epss",)
+    facts = [
+        ("别名", "、".join(plain(each, 40) for each in detail.aliases[:_FEW])),
+        ("级别", joined([SEVERITY[flaw.severity] if known else "", *(_scores(detail))])),
+        ("在野利用", _kev(detail)),
+        ("利用可能性（EPSS）", _epss(detail)),
+        ("影响范围", "；".join(_affected(each) for each in detail.affected[:_FEW])),
+        ("修复版本", "、".join(plain(each, 40) for each in detail.fixed_versions[:_FEW])),
+        ("CWE", "、".join(plain(each, 20) for each in detail.cwes[:_FEW])),
+        (
+            "我们的资产",
+            f"{detail.affected_assets} 台有未修复的发现（{detail.open_findings} 处）" if known else "",
+        ),
+        ("公布", f"{detail.published:%Y-%m-%d}" if detail.published else ""),
+        ("已撤回", moment(detail.withdrawn) if detail.withdrawn else ""),
+        ("参考", "、".join(plain(each, 160) for each in detail.references[:3])),
+    ]
+    lines = [f"**{flaw.vuln_id}** {plain(flaw.title, 160)}", ""]
+    lines += [f"- {name}：{value}" for name, value in facts if value]
+    lines += ["", plain(detail.description, 500)] if detail.description else []
+    lines += ["", f"> 数据来源：{plain('、'.join(detail.sources), 80)}；更新于 {moment(detail.updated_at)}。"]
+    return "\n".join(lines)
+
+
+def _scores(detail: VulnerabilityDetail) -> list[str]:
+    return [f"CVSS {score.version} {score.score:g}".replace("  ", " ") for score in detail.cvss[:3]]
+
+
+def _kev(detail: VulnerabilityDetail) -> str:
+    if detail.kev is None:
+        return ""
+    kev = detail.kev
+    return joined(
+        [
+            "是（CISA KEV）",
+            f"收录于 {kev.added:%Y-%m-%d}" if kev.added else "",
+            f"要求 {kev.due:%Y-%m-%d} 前修复" if kev.due else "",
+            "已用于勒索攻击" if kev.ransomware else "",
+        ]
+    )
+
+
+def _epss(detail: VulnerabilityDetail) -> str:
+    if detail.epss is None:
+        return ""
+    share = f"，高于 {detail.epss_percentile:.1%} 的漏洞" if detail.epss_percentile is not None else ""
+    date = f"（{detail.epss_date:%Y-%m-%d}）" if detail.epss_date else ""
+    return f"{detail.epss:.2%}{share}{date}"
+
+
+def _affected(each: Affected) -> str:
+    name = plain(each.package or each.purl or each.ecosystem, 60)
+    low = f"≥ {each.introduced}" if each.introduced not in ("", "0") else ""
+    high = f"＜ {each.fixed}" if each.fixed else f"≤ {each.last_affected}" if each.last_affected else ""
+    return plain(f"{name} {low} {high}" if low or high else f"{name} {each.raw}", 100)
+
+
+def affected_assets(asker: Asker, given: CveId) -> ToolResult:
+    """受影响, 无法判断, 不受影响, with the reason for each."""
+    name = plain(given.cve_id, 60)
+    query = f"漏洞编号={name}"
+    found = catalogue.affected_assets(given.cve_id)
+    if not found.known:
+        return ToolResult("no_data", query, _unknown(name))
+    data = {answer: [each.asset.name for each in getattr(found, answer)] for answer, _ in _ANSWERS}
+    status = "ok" if any(data.values()) else "no_data"
+    exposed = (each.asset for answer, _ in _ANSWERS for each in getattr(found, answer))
+    return ToolResult(status, query, _exposure(found), data, fields=fields_of(exposed))  # type: ignore[arg-type]
+
+
+def _exposure(found: Exposure) -> str:
+    hosts = len({each.asset.id for each in found.affected})
+    heading = (
+        f"**{found.vuln_id} 影响我们 {hosts} 台资产**"
+        if hosts
+        else f"**没有发现受 {found.vuln_id} 影响的资产**"
+    )
+    lines = [heading]
+    for answer, label in _ANSWERS:
+        group: Sequence[ExposedAsset] = getattr(found, answer)
+        if group:
+            lines += ["", f"{label}（{len(group)} 项）", "", *(_exposed(each) for each in group[:_SHOWN])]
+            lines += [f"- 另有 {len(group) - _SHOWN} 项没有列出"] if len(group) > _SHOWN else []
+    return "\n".join([*lines, "", f"> 漏洞数据更新于 {moment(found.updated_at)}。"])
+
+
+def _exposed(each: ExposedAsset) -> str:
+    software = plain(f"{each.component} {each.version}".strip(), 80)
+    fixed = each.fixed_version and f"修复版本 {plain(each.fixed_version, 40)}"
+    owner = each.asset.owner and f"负责人 {plain(each.asset.owner, 30)}"
+    said = joined([software, fixed, plain(each.reason, 80), owner])
+    return f"- **{plain(each.asset.name, 80)}** {said}"
+
+
+def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
+    """Those with open findings: exploited ones first, then by severity and EPSS."""
+    wanted = levels(given.severity)
+    query = _told(given)
+    search = VulnerabilityFilter(
+        severities=wanted,
+        kev_only=bool(given.kev_only),
+        asset=given.asset,
+        fix_available=given.fix_available,
+        keyword=given.keyword,
+        overdue=bool(given.overdue),
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        epss=given.epss / 100 if given.epss else None,
+        limit=window(given.limit, given.offset),
+    )
+    found = catalogue.search(search)
+    shown = found.items[given.offset :]
+    late = late_findings(search)
+    if late and late.lines and not found.items:
+        text = "\n".join([f"**{late.text}**", *late.lines, *foot(query)])
+        return ToolResult("ok", query, text, [], fields=late.assets)
+    if not shown:
+        text = (
+            beyond("漏洞", found) if found.items else "\n".join(["没有符合条件的未修复漏洞。", *foot(query)])
+        )
+        return ToolResult("no_data", query, text, [])
+    lines = [vulnerability_line(each) for each in shown]
+    lines += late.lines if late and not given.offset else ()
+    beside = "，".join(each for each in (late.text if late else "", _graver(search)) if each)
+    text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
+    steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
+    return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
+
+
+def _told(given: ListVulnerabilities) -> str:
+    return told(
+        级别=told_levels(levels(given.severity)),
+        在野利用="是" if given.kev_only else "",
+        资产=plain(given.asset, 60),
+        关键字=plain(given.keyword, 60),
+        补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
+        修复时限="已超过" if given.overdue else "",
+        资产负责人=plain(given.owner, 40),
+        EPSS=f"不低于 {given.epss}%" if given.epss else "",
+    )
+
+
+def _graver(wanted: VulnerabilityFilter) -> str:
+    """What somebody who asks for 高危 may believe to see: the 严重 ones."""
+    gravest = min((SEVERITIES.index(each) for each in wanted.severities), default=0)
+    above = SEVERITIES[:gravest]
+    found = catalogue.count(replace(wanted, severities=above)) if above else None
+    names = "、".join(SEVERITY[each] for each in above)
+    return f"另有{names} {found.text} 条" if found and found.count else ""
+
+
+def vulnerability_line(flaw: VulnerabilitySummary) -> str:
+    """One vulnerability in one line, its id first."""
+    said = joined(
+        [
+            SEVERITY.get(flaw.severity, flaw.severity),
+            f"CVSS {flaw.score:g}" if flaw.score is not None else "",
+            "在野利用" if flaw.kev else "",
+            f"EPSS {flaw.epss:.1%}" if flaw.epss is not None else "",
+            plain(flaw.title, 80),
+            f"{flaw.assets} 台资产",
+            "有补丁" if flaw.fix_available else "暂无补丁",
+        ]
+    )
+    return f"- **{flaw.vuln_id}** {said}"
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    reading(
+        "lookup_cve",
+        "查询漏洞",
+        "一个漏洞编号（CVE、CNVD、CNNVD、GHSA）的已存信息：级别、评分、在野利用、修复版本、更新时间。只依据本地数据。",
+        CveId,
+        lookup_cve,
+    ),
+    reading(
+        "affected_assets",
+        "查询受影响资产",
+        "一个漏洞影响我们哪些资产：受影响、无法判断、不受影响，各有理由。",
+        CveId,
+        affected_assets,
+    ),
+    reading(
+        "list_vulnerabilities",
+        "查询漏洞列表",
+        "列出我们资产上未修复的漏洞，在野利用的在前，然后按级别和 EPSS；可以只看一台资产。",
+        ListVulnerabilities,
+        list_vulnerabilities,
+    ),
+)

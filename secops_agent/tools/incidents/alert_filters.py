@@ -1,0 +1,165 @@
+"""The conditions that list_alerts and alert_statistics share: declared, read and told once."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from bifang.channels.text.markup import plain
+from secops_agent.models import Staff
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.alerts.queries.clocks import CLOCKS
+from secops_agent.services.alerts.queries.filters import TECHNIQUE, AlertFilter
+from secops_agent.services.assets.inventory import AssetFilter, environment_named
+from secops_agent.services.reports.periods import PERIODS
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.definitions import Asker
+from secops_agent.tools.filters import (
+    NETWORK,
+    TimeSpan,
+    colleague,
+    levels,
+    person_named,
+    severity_argument,
+    since_argument,
+    span,
+    span_of_period,
+    told,
+    told_levels,
+    until_argument,
+)
+from secops_agent.tools.markdown import STATUS, VERDICT
+
+STATES: Final[dict[str, tuple[str, ...]]] = {
+    "unclosed": (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED), "all": (), **{each: (each,) for each in AlertStatus.values},
+}  # fmt: skip
+_SAID: Final = {**STATUS, "unclosed": "未关闭", "all": "不限"}
+_WEIGHTS: Final = {"critical": "核心", "high": "重要"}
+_DUE: Final = {"overdue": "已超时", "soon": "快超时（时限只剩八分之一）"}
+
+
+class AlertConditions(Arguments):
+    """Which alerts."""
+
+    severity: str = severity_argument()
+    status: Literal["open", "acknowledged", "closed", "unclosed", "all"] | None = argument(
+        "状态", labels=_SAID, default=None
+    )
+    since_hours: int | None = since_argument()
+    keyword: str = argument(
+        "标题、规则、来源里的词，或一个 IP、域名、哈希；也可以是人名或员工 ID，表示指派给这个人的告警",
+        default="",
+    )
+    asset: str = argument("资产的名称、IP 或编号，只看这台资产的告警", default="")
+    until_hours: int | None = until_argument()
+    period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
+        argument(
+            "自然日、周、月，从零点算起；填了它，since_hours 和 until_hours 就不算",
+            labels=PERIODS,
+            default=None,
+        )
+    )
+    time_of: Literal["seen", "new", "acknowledged", "closed"] | None = argument(
+        "时间指什么；不填是最近一次发生", labels=CLOCKS, default=None
+    )
+    verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
+        "结论，只看下了这个结论的", labels=VERDICT, default=None
+    )
+    due: Literal["overdue", "soon"] | None = argument("处理时限", labels=_DUE, default=None)
+    unassigned: bool | None = argument("只看没有处理人的", default=None)
+    listed: bool | None = argument("只看命中情报清单的", default=None)
+    assignee: str = argument("处理人的姓名或员工 ID；我", default="")
+    technique: str = argument("ATT&CK 技术编号，含子技术", default="", max_length=20)
+    address: str = argument("来源 IP、资产 IP 或网段（10.0.0.0/24）", default="", max_length=50)
+    owner: str = argument("资产负责人", default="")
+    environment: str = argument("资产的环境，例如生产、测试", default="", max_length=50)
+    importance: Literal["critical", "high"] | None = argument(
+        "只看核心资产的，或重要以上的", labels=_WEIGHTS, default=None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked: the filter, its span of time, and all of it in Chinese without the state."""
+
+    filter: AlertFilter
+    time: TimeSpan
+    told: dict[str, str]
+
+    def query(self, **more: str) -> str:
+        """The conditions as they are shown."""
+        return told(**self.told, **more)
+
+
+def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
+    """``usual``: the states when none is said. Raises InvalidInput."""
+    is_done = given.time_of in ("acknowledged", "closed") or given.verdict
+    status = given.status or ("all" if is_done else usual)
+    time = (
+        span_of_period(given.period, asker.now)
+        if given.period
+        else span(given.since_hours, given.until_hours, asker.now)
+    )
+    person = colleague(given.assignee, asker.person) if given.assignee else person_named(given.keyword)
+    wanted = AlertFilter(
+        severities=levels(given.severity),
+        statuses=STATES[status],
+        verdicts=(given.verdict,) if given.verdict else (),
+        since=time.since,
+        until=time.until,
+        clock=given.time_of or "seen",
+        private=not asker.hides_private,
+        asset=given.asset,
+        assignee_id=person.pk if person else None,
+        on=_asset_like(asker, given),
+        **_sought(given, "" if person and not given.assignee else given.keyword),
+    )
+    said_status = _SAID[status] if given.status or status != "all" else ""
+    return Wanted(
+        wanted,
+        time,
+        _told(wanted, given, {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}, person),
+    )
+
+
+def _sought(given: AlertConditions, keyword: str) -> dict[str, Any]:
+    """What is asked for by word or by a mark. A technique and a network are what they are, wherever they were written."""
+    is_technique, is_network = bool(TECHNIQUE.fullmatch(keyword)), bool(NETWORK.fullmatch(keyword))
+    return {
+        "technique": given.technique or (keyword.upper() if is_technique else ""),
+        "address": given.address or (keyword if is_network else ""),
+        "keyword": "" if is_technique or is_network else keyword,
+        "unassigned": bool(given.unassigned),
+        "overdue": given.due == "overdue",
+        "at_risk": given.due == "soon",
+        "listed": bool(given.listed),
+    }
+
+
+def _asset_like(asker: Asker, given: AlertConditions) -> AssetFilter | None:
+    """What the asset must be. Raises NotFound for a person or an environment that there is not."""
+    wanted = AssetFilter(
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        environment=environment_named(given.environment) if given.environment else "",
+        importance=tuple(dict.fromkeys(("critical", given.importance))) if given.importance else (),
+    )
+    return wanted if wanted != AssetFilter() else None
+
+
+def _told(
+    wanted: AlertFilter, given: AlertConditions, told: dict[str, str], person: Staff | None
+) -> dict[str, str]:
+    return {
+        "级别": told_levels(wanted.severities),
+        **told,
+        "结论": VERDICT[given.verdict] if given.verdict else "",
+        "时限": _DUE[given.due] if given.due else "",
+        "处理人": person.name if person else "没有" if given.unassigned else "",
+        "情报": "命中情报清单" if given.listed else "",
+        "关键字": plain(wanted.keyword, 60),
+        "技术": wanted.technique,
+        "地址": plain(wanted.address, 50),
+        "资产负责人": plain(given.owner, 40),
+        "资产环境": wanted.on.environment if wanted.on else "",
+        "资产重要性": _WEIGHTS[given.importance] if given.importance else "",
+        "搜索范围": "" if wanted.private or not wanted.keyword else "不含说明和账号",
+        "资产": plain(given.asset, 60),
+    }

@@ -1,0 +1,130 @@
+"""list_alerts: what is open unless something else is said, and what the conditions left out."""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from bifang.channels.text.markup import plain
+from secops_agent import says
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.queries.filters import AlertFilter
+from secops_agent.services.assets import inventory
+from secops_agent.services.faults import NotFound
+from secops_agent.services.pages import Total
+from secops_agent.services.records import SEVERITIES
+from secops_agent.tools.arguments import argument
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.filters import beyond, limit_argument, more, offset_argument, window
+from secops_agent.tools.incidents.alert_filters import STATES, AlertConditions, read
+from secops_agent.tools.incidents.alerts import accounts_of, alert_line, fields_of
+from secops_agent.tools.markdown import SEVERITY, foot, page
+from secops_agent.tools.masking import for_reader
+
+
+class ListAlerts(AlertConditions):
+    """Arguments of list_alerts: without ``status`` only what is not closed."""
+
+    limit: int = limit_argument()
+    urgent: bool | None = argument("按紧急程度排：级别高的在前，再看时限", default=None)
+    offset: int = offset_argument()
+
+
+def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
+    """Newest first, or the most urgent, with the number of all that match."""
+    asked = read(asker, given, usual="unclosed")
+    wanted = replace(asked.filter, urgent=bool(given.urgent), limit=window(given.limit, given.offset))
+    query = asked.query(排序="紧急的在前" if given.urgent else "")
+    wanted = _with_asset(wanted)
+    found = triage.search(wanted)
+    shown = found.items[given.offset :]
+    if not shown:
+        text = beyond("告警", found) if found.items else _none(wanted, query)
+        return ToolResult("no_data", query, text, [])
+    lines = [alert_line(alert, asker) for alert in shown]
+    text = page(
+        "告警", len(lines), found.total_text, lines, query, offset=given.offset, beside=_beside(wanted)
+    )
+    steps = (*more(found, given.offset + len(shown)), says.show(shown[0].id))
+    result = ToolResult(
+        "ok", query, text, [alert.id for alert in shown], steps=steps, fields=fields_of(shown)
+    )
+    return for_reader(result, asker, accounts_of(shown)) if asker.hides_private else result
+
+
+def _beside(wanted: AlertFilter) -> str:
+    """What somebody may take for part of the list: graver ones, closed ones."""
+    gravest = min((SEVERITIES.index(each) for each in wanted.severities), default=0)
+    others = []
+    if gravest:
+        names = "、".join(SEVERITY[each] for each in SEVERITIES[:gravest])
+        others.append((names, replace(wanted, severities=SEVERITIES[:gravest])))
+    if wanted.statuses == STATES["unclosed"] and not (wanted.overdue or wanted.at_risk):
+        others.append(("关闭的", replace(wanted, statuses=(AlertStatus.CLOSED,))))
+    said = [f"{name} {total.text} 条" for name, total in _counted(others)]
+    return f"另有{'、'.join(said)}" if said else ""
+
+
+def _counted(others: Sequence[tuple[str, AlertFilter]]) -> list[tuple[str, Total]]:
+    """Name and number of those that find anything."""
+    totals = triage.count(*(wanted for _, wanted in others))
+    return [(name, total) for (name, _), total in zip(others, totals, strict=True) if total.count]
+
+
+def _none(wanted: AlertFilter, query: str) -> str:
+    """Nothing fits: how much would without one of the conditions."""
+    said = [f"{name}有 {total.text} 条" for name, total in _counted(list(_wider(wanted)))]
+    wider = f"放宽一项：{'；'.join(said[:3])}。" if said else ""
+    return "\n".join([f"没有符合全部条件的告警。{wider}", *foot(query)])
+
+
+def _wider(wanted: AlertFilter) -> Iterator[tuple[str, AlertFilter]]:
+    if wanted.statuses == (AlertStatus.OPEN,):
+        yield "算上处理中的", replace(wanted, statuses=STATES["unclosed"])
+    elif wanted.statuses:
+        yield "算上关闭的", replace(wanted, statuses=())
+    if wanted.severities:
+        yield "不限级别", replace(wanted, severities=())
+    if wanted.since:
+        yield "不限时间", replace(wanted, since=None, until=None)
+    if wanted.listed:
+        yield "不论命中情报", replace(wanted, listed=False)
+    if wanted.keyword:
+        yield f"不要「{plain(wanted.keyword, 20)}」", replace(wanted, keyword="")
+    if wanted.technique or wanted.address or wanted.on:
+        yield "不限技术、地址和资产的属性", replace(wanted, technique="", address="", on=None)
+    if wanted.overdue or wanted.at_risk or wanted.unassigned:
+        yield "不限时限和处理人", replace(wanted, overdue=False, at_risk=False, unassigned=False)
+
+
+def _with_asset(wanted: AlertFilter) -> AlertFilter:
+    """The asset found once for all that is asked; an address that no asset has may still be in alerts. Raises NotFound."""
+    if not wanted.asset.strip():
+        return wanted
+    try:
+        return replace(wanted, asset="", asset_id=inventory.require(wanted.asset).id)
+    except NotFound:
+        if wanted.keyword or not _is_address(wanted.asset):
+            raise
+        return replace(wanted, asset="", keyword=wanted.asset)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip())
+    except ValueError:
+        return False
+    return True
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    reading(
+        "list_alerts",
+        "查询告警",
+        "列出告警，最近的在前，并给出符合条件的总数。只要数量或分布时用 alert_statistics。",
+        ListAlerts,
+        list_alerts,
+    ),
+)

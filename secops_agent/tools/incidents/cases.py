@@ -1,0 +1,185 @@
+"""list_cases, get_case: incidents of several alerts, how they stand and what is left to do."""
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
+from secops_agent import says
+from secops_agent.models import CaseStatus
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.cases import search, timeline, views
+from secops_agent.services.cases.search import GOING_ON, CaseFilter
+from secops_agent.services.cases.views import CaseDetail, CaseSummary
+from secops_agent.services.faults import NotFound
+from secops_agent.services.people.eligibility import listed
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.filters import levels, severity_argument, told, told_levels
+from secops_agent.tools.incidents.alerts import fields_of
+from secops_agent.tools.markdown import SEVERITY, VERDICT, ago, foot, joined, moment, page
+from secops_agent.tools.masking import for_reader
+
+STATUS: Final = {value: str(label) for value, label in CaseStatus.choices}
+_SCOPES: Final = {"open": "进行中", "mine": "我负责的", "closed": "已关闭", "all": "全部"}
+_ROWS: Final = 20
+_ALERTS, _MOMENTS, _TASKS = 10, 8, 10
+
+
+class ListCases(Arguments):
+    """Arguments of list_cases."""
+
+    scope: Literal["open", "mine", "closed", "all"] | None = argument(
+        "哪些；不填只看进行中的", labels=_SCOPES, default=None
+    )
+    keyword: str = argument("标题或小结里的词", default="")
+    severity: str = severity_argument()
+
+
+class GetCase(Arguments):
+    """Arguments of get_case: the number of a case, or of an alert that belongs to it."""
+
+    case_id: int | None = argument("事件编号", default=None, minimum=1, maximum=2**62)
+    alert_id: int | None = argument("告警编号：看它属于哪个事件", default=None, minimum=1, maximum=2**62)
+
+
+def list_cases(asker: Asker, given: ListCases) -> ToolResult:
+    """The newest first."""
+    scope, wanted = given.scope or "open", levels(given.severity)
+    statuses = {"closed": (CaseStatus.CLOSED,), "all": ()}.get(scope, GOING_ON)
+    found = search.search(
+        CaseFilter(
+            statuses=statuses,
+            severities=wanted,
+            owner_ids=(_mine(asker),) if scope == "mine" else (),
+            keyword=given.keyword,
+            private=not asker.hides_private,
+            limit=_ROWS,
+        )
+    )
+    query = told(范围=_SCOPES[scope], 级别=told_levels(wanted), 关键字=plain(given.keyword, 60))
+    if not found.items:
+        return ToolResult("no_data", query, "\n".join(["没有符合条件的事件。", *foot(query)]), [])
+    lines = [_line(case, asker) for case in found.items]
+    text = page("事件", len(lines), found.total_text, lines, query)
+    first = found.items[0]
+    result = ToolResult(
+        "ok", query, text, [case.id for case in found.items], steps=(says.progress(first.id),), fields=_fields(found.items)
+    )  # fmt: skip
+    if not asker.hides_private:
+        return result
+    return for_reader(result, asker, views.private_values(case.id for case in found.items))
+
+
+def _mine(asker: Asker) -> int:
+    row = listed(asker.person.corp_id, asker.person.staff_id)
+    if row is None:
+        raise NotFound("您不在人员名单中，没有您负责的事件。")
+    return row.pk
+
+
+def _fields(cases: tuple[CaseSummary, ...]) -> tuple[str, ...]:
+    return tuple(value for case in cases for value in (case.title, case.owner) if value)
+
+
+def _line(case: CaseSummary, asker: Asker) -> str:
+    said = joined(
+        [
+            SEVERITY.get(case.severity, ""), state(case), plain(case.title, 80), _owner(case),
+            f"{case.alerts} 条告警" + (f"（{case.open_alerts} 条未关闭）" if case.open_alerts else ""),
+            f"{case.open_tasks} 个任务未完成" if case.open_tasks else "", ago(case.created_at, asker.now),
+        ]
+    )  # fmt: skip
+    return f"- **{case.code}** {said}"
+
+
+def state(case: CaseSummary) -> str:
+    """Status, and the verdict of a closed one, or where it went."""
+    if case.merged_into:
+        return f"已并入 {views.code_of(case.merged_into)}"
+    label = STATUS.get(case.status, case.status)
+    return f"{label}（{VERDICT.get(case.verdict, case.verdict)}）" if case.verdict else label
+
+
+def _owner(case: CaseSummary) -> str:
+    return f"负责人 {plain(case.owner, 20)}" if case.owner else "没有负责人"
+
+
+def get_case(asker: Asker, given: GetCase) -> ToolResult:
+    """One case, by its number or by one of its alerts, as the asker may read it here."""
+    if given.case_id is None and given.alert_id is None:
+        raise InvalidInput(f"请写事件编号，例如「{says.progress(says.NUMBER)}」，或告警编号。")
+    case_id, query = given.case_id, f"事件编号={given.case_id}"
+    if case_id is None:
+        query = f"告警编号={given.alert_id}"
+        ref = views.cases_of([given.alert_id or 0]).get(given.alert_id or 0)
+        if ref is None:
+            said = f"告警 {given.alert_id} 不属于任何事件（或没有这条告警）。"
+            return ToolResult("no_data", query, "\n".join([said, *foot(query)]))
+        case_id = ref.id
+    detail = views.get(case_id, private=True)
+    data: dict[str, Any] = {"case_id": case_id, "alerts": [alert.id for alert in detail.alerts]}
+    fields = (
+        *_fields((detail.summary,)),
+        *fields_of(detail.alerts),
+        *(each.value for each in detail.indicators),
+    )
+    result = ToolResult("ok", query, "\n".join(_told(detail)), data, fields=fields)
+    if not asker.hides_private:
+        return result
+    return for_reader(result, asker, views.private_values([case_id]))
+
+
+def _told(detail: CaseDetail) -> Iterator[str]:
+    case = detail.summary
+    stand = joined([SEVERITY.get(case.severity, ""), state(case), _owner(case)])
+    yield from (f"**事件 {case.code}：{stand}**", "", plain(case.title, 200), "")
+    yield f"- 告警：{case.alerts} 条，{case.open_alerts} 条未关闭"
+    for alert in detail.alerts[:_ALERTS]:
+        open_ = "" if alert.status == AlertStatus.CLOSED else "，未关闭"
+        yield f"  - A{alert.id} {plain(alert.title, 60)}（{SEVERITY.get(alert.severity, '')}{open_}）"
+    if case.alerts > _ALERTS:
+        yield f"  - 另有 {case.alerts - _ALERTS} 条"
+    if detail.assets:
+        yield f"- 资产：{'、'.join(plain(each.name, 40) for each in detail.assets[:_ALERTS])}"
+    if detail.text:
+        yield f"- 小结：{plain(detail.text, 300)}"
+    for task in [each for each in detail.tasks if each.done_at is None][:_TASKS]:
+        due = f"，期限 {moment(task.due_at)}" if task.due_at else ""
+        yield f"- 任务：{plain(task.text, 100)}（{plain(task.assignee, 20) or '没有执行人'}{due}）"
+    yield from _recent(detail)
+
+
+def _recent(detail: CaseDetail) -> Iterator[str]:
+    """What people did last, and when alerts came in."""
+    yield from ("", "**最近**", "")
+    for each in timeline.moments(detail, _MOMENTS, private=True):
+        said = joined(
+            [
+                moment(each.at),
+                each.subject,
+                plain(each.actor, 20),
+                plain(each.what, 60),
+                plain(each.note, 100),
+            ]
+        )
+        yield f"- {said}"
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    reading(
+        "list_cases",
+        "查询事件",
+        "列出事件（几条告警合并处理的安全事件）：状态、负责人、告警数、未完成的任务。",
+        ListCases,
+        list_cases,
+    ),
+    reading(
+        "get_case",
+        "查看事件",
+        "一个事件的进展：告警、资产、任务、最近做了什么；也可以按告警编号查它属于哪个事件。",
+        GetCase,
+        get_case,
+    ),
+)

@@ -1,0 +1,119 @@
+"""silence_alerts: messages about what it covers are held back for a while; alerts stay in every list."""
+
+import re
+from typing import Final
+
+from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
+from secops_agent import says
+from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import triage
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.coverage import coverage
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
+from secops_agent.tools.incidents.triage import MOST, numbers
+from secops_agent.tools.markdown import duration, moment
+
+SCOPES: Final = {"资产": "asset", "标签": "tag", "来源": "source", "规则": "rule", "全部": "all"}
+_ALERT: Final = re.compile(r"#?A?(\d{1,18})", re.IGNORECASE)
+NOBODY: Final = Actor("person", "user:0", "", "agent")
+_SHAPE: Final = "静默什么：告警编号（A 加数字），或 资产:名称、标签:名称、来源:名称、规则:名称"
+
+
+class SilenceAlerts(Arguments):
+    """Arguments of silence_alerts."""
+
+    scope: str = argument(_SHAPE, default="", max_length=300)
+    alert_ids: str = argument(
+        f"几条告警一起静默时的编号，用英文逗号分隔，最多 {MOST} 条；这时不填 scope",
+        default="",
+        max_length=1100,
+    )
+    minutes: int = argument("多少分钟", default=60, minimum=1, maximum=30 * 24 * 60)
+    reason: str = argument("原因", default="", max_length=200)
+
+
+def read_scope(text: str) -> tuple[str, str]:
+    """("alert", "12") for A12, ("asset", "web-01") for 资产:web-01. Raises InvalidInput, NotFound."""
+    if match := _ALERT.fullmatch(text.strip()):
+        return "alert", str(triage.get(int(match[1])).summary.id)
+    word, _, value = text.partition(":") if ":" in text else text.partition("：")
+    scope = SCOPES.get(word.strip(), word.strip())
+    if scope not in silences.SCOPES or scope == "alert" or not (value.strip() or scope == "all"):
+        raise InvalidInput(f"请说明{_SHAPE}。")
+    return scope, value.strip()
+
+
+def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedAction:
+    """Says what it would cover. Raises as `silences.plan`, which decides what this person may silence."""
+    if given.alert_ids:
+        return _check_several(given, person)
+    scope, value = read_scope(given.scope)
+    actor = Actor.person(person, "agent") if person else NOBODY  # nothing is done yet, and nothing recorded
+    planned = silences.plan(scope, value, given.minutes, actor)
+    word = next(key for key, name in SCOPES.items() if name == scope) if scope != "alert" else ""
+    named = (
+        f"告警 A{value}"
+        if scope == "alert"
+        else word + (f" {plain(planned.value, 100)}" if planned.value else "")
+    )
+    why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
+    covers = plain(str(coverage(scope, planned.value)), 300)
+    summary = (
+        f"静默{named} {duration(given.minutes)}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
+    )
+    return ValidatedAction(given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}, summary)
+
+
+def _check_several(given: SilenceAlerts, person: Person | None) -> ValidatedAction:
+    """Of several alerts: those that can be silenced, and why not of each other one. Raises InvalidInput for none."""
+    actor = Actor.person(person, "agent") if person else NOBODY
+    ids, left = numbers(None, given.alert_ids), dict[int, str]()
+    for pk in ids:
+        try:
+            silences.plan("alert", str(pk), given.minutes, actor)
+        except InvalidInput as error:
+            left[pk] = error.message
+    kept = [pk for pk in ids if pk not in left]
+    if not kept:
+        raise InvalidInput("；".join(left.values()))
+    named = "、".join(map(says.code, kept))
+    rest = f"。没有列入：{'；'.join(left.values())}" if left else ""
+    why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
+    summary = f"静默 {len(kept)} 条告警 {duration(given.minutes)}（{named}）：这段时间不发送它们的消息，只计数{why}{rest}"
+    stored = {"alert_ids": ",".join(map(str, kept)), "minutes": given.minutes} | (
+        {"reason": given.reason} if given.reason else {}
+    )
+    return ValidatedAction(stored, summary)
+
+
+def silence(given: SilenceAlerts, actor: Actor) -> str:
+    """Done for a confirmed proposal."""
+    if given.alert_ids:
+        rows = [
+            silences.silence("alert", str(pk), given.minutes, actor, given.reason)
+            for pk in numbers(None, given.alert_ids)
+        ]
+        ends = "".join(f"「{says.end_silence(row.value)}」" for row in rows)
+        return (
+            f"已静默 {len(rows)} 条到 {moment(rows[0].ends_at)}，结束时汇总期间的告警。提前结束请发送{ends}。"
+        )
+    scope, value = read_scope(given.scope)
+    row = silences.silence(scope, value, given.minutes, actor, given.reason)
+    covers = plain(str(coverage(scope, row.value)), 300)
+    return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警。{covers}。可以在「静默」页面提前结束。"
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    action(
+        "silence_alerts",
+        "静默告警",
+        "一段时间内不发送某条告警、某台资产等的消息；告警仍在列表里。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "write",
+        SilenceAlerts,
+        check_silence,
+        silence,
+    ),
+)

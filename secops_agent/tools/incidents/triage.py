@@ -1,0 +1,220 @@
+"""Working on alerts, one or up to fifty: acknowledge_alert, assign_alert, close_alert, set_severity. They propose; a person's confirmation does it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
+from secops_agent import says
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import batches, triage
+from secops_agent.services.alerts.batches import Doer, TriageAct
+from secops_agent.services.alerts.views import AlertSummary
+from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
+from secops_agent.tools.filters import SEPARATORS, colleague
+from secops_agent.tools.markdown import SEVERITY, STATUS, VERDICT
+
+MOST: Final = 50  # alerts of one call
+_NOTE: Final = 500
+_TITLES: Final = 10
+_UNTOUCHED: Final = "没有执行任何操作。"
+_GOING_ON: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+_CODE: Final = re.compile(r"(?:告警)?[#A]?(\d{1,18})", re.IGNORECASE)
+
+
+class OfAlerts(Arguments):
+    """Which alerts something is done to."""
+
+    alert_id: int | None = argument("告警编号", default=None, minimum=1, maximum=2**62)
+    alert_ids: str = argument(
+        f"几条一起时的告警编号，用英文逗号分隔，最多 {MOST} 条；只有一条时用 alert_id",
+        default="",
+        max_length=1100,
+    )
+
+
+class AcknowledgeAlert(OfAlerts):
+    """Arguments of acknowledge_alert."""
+
+    note: str = argument("备注", default="", max_length=_NOTE)
+
+
+class AssignAlert(OfAlerts):
+    """Arguments of assign_alert."""
+
+    assignee: str = argument("交给谁：姓名或员工 ID；「我」表示提问者", max_length=100)
+
+
+class CloseAlert(OfAlerts):
+    """Arguments of close_alert."""
+
+    verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
+        "结论，必须由提问者明确说出，不要替他判断", labels=VERDICT, default=None
+    )
+    note: str = argument("备注", default="", max_length=_NOTE)
+
+
+class SetSeverity(OfAlerts):
+    """Arguments of set_severity."""
+
+    severity: Literal["critical", "high", "medium", "low", "info"] | None = argument(
+        "改成的级别，必须由提问者明确说出", labels=SEVERITY, default=None
+    )
+
+
+def numbers(alert_id: int | None, alert_ids: str) -> tuple[int, ...]:
+    """The alerts that are meant, each once. Raises InvalidInput for none, too many, or what is no number."""
+    words = [word for word in SEPARATORS.split(alert_ids) if word]
+    codes = [_CODE.fullmatch(word) for word in words]
+    if not all(codes):
+        raise InvalidInput(f"「{plain(alert_ids, 60)}」里有不是告警编号的，例如 12,15。{_UNTOUCHED}")
+    ids = dict.fromkeys([*([alert_id] if alert_id else []), *(int(code[1]) for code in codes if code)])
+    if not ids:
+        raise InvalidInput(f"请写明是哪条告警（编号）。{_UNTOUCHED}")
+    if len(ids) > MOST:
+        raise InvalidInput(f"一次最多 {MOST} 条，收到 {len(ids)} 条：请分几次。{_UNTOUCHED}")
+    return tuple(ids)
+
+
+def _chosen(given: OfAlerts, *allowed: AlertStatus) -> tuple[list[AlertSummary], Mapping[int, str]]:
+    """Those to which this can be done, and why not of each other one. Raises NotFound, Conflict if it is none."""
+    rows = triage.several(numbers(given.alert_id, given.alert_ids))
+    left: dict[int, str] = {}
+    for pk, row in rows.items():
+        if row is None:
+            left[pk] = f"没有编号为 {pk} 的告警"
+        elif row.status not in allowed:
+            left[pk] = f"告警 {pk} 现在是「{STATUS[row.status]}」，不能这样做"
+    if len(left) == len(rows):
+        raise (NotFound if None in rows.values() else Conflict)(f"{'；'.join(left.values())}。{_UNTOUCHED}")
+    return [row for pk, row in rows.items() if row and pk not in left], left
+
+
+def _planned(
+    given: OfAlerts, found: Sequence[AlertSummary], left: Mapping[int, str], summary: str, **more: Any
+) -> ValidatedAction:
+    aim: dict[str, Any] = {"alert_id": found[0].id}
+    if given.alert_ids:
+        aim = {"alert_ids": ",".join(str(each.id) for each in found)}
+    rest = f"。没有列入：{'；'.join(left.values())}" if left else ""
+    return ValidatedAction(aim | {name: value for name, value in more.items() if value}, f"{summary}{rest}")
+
+
+def _named(alerts: Sequence[AlertSummary]) -> str:
+    if len(alerts) == 1:
+        return f"告警 #{alerts[0].id}「{plain(alerts[0].title, 80)}」"
+    titles = "、".join(f"A{each.id}「{plain(each.title, 30)}」" for each in alerts[:_TITLES])
+    rest = "、".join(f"A{each.id}" for each in alerts[_TITLES:])
+    return f" {len(alerts)} 条告警（{'、'.join(filter(None, (titles, rest)))}）"
+
+
+def _noted(note: str) -> str:
+    return f"，备注：{plain(note, _NOTE)}" if note else ""
+
+
+def _carry_out(given: OfAlerts, act: TriageAct, actor: Actor, said: str) -> str:
+    """Each by itself; all that was done is taken back together. ``said``: 已关闭{named}. Raises Conflict for none."""
+    corp_id, _, staff_id = actor.ident.partition(":")
+    staff = listed(corp_id, staff_id) if actor.kind == "person" else None
+    doer = Doer(staff_id=staff.pk if staff else None)
+    outcome = batches.carry_out(act, numbers(given.alert_id, given.alert_ids), actor, doer)
+    if not outcome.done:
+        raise Conflict(f"{''.join(outcome.left.values())}{_UNTOUCHED}")
+    rows = [row for row in triage.several(outcome.done).values() if row]
+    left = "".join(f"\n- A{pk} 没有做：{why}" for pk, why in outcome.left.items())
+    undo = (
+        f"\n\n撤销：{batches.UNDO_FOR.seconds // 60} 分钟内回复「{says.undo(rows[0].id)}」" if staff else ""
+    )
+    return f"{said.format(named=_named(rows))}。{left}{undo}"
+
+
+def check_acknowledge(given: AcknowledgeAlert, person: Person | None) -> ValidatedAction:
+    """Only an open alert can be taken on."""
+    found, left = _chosen(given, AlertStatus.OPEN)
+    return _planned(given, found, left, f"确认{_named(found)}{_noted(given.note)}", note=given.note)
+
+
+def acknowledge(given: AcknowledgeAlert, actor: Actor) -> str:
+    """Done for a confirmed proposal."""
+    said = f"已确认{{named}}，状态：{STATUS[AlertStatus.ACKNOWLEDGED]}"
+    return _carry_out(given, TriageAct("acknowledge", given.note), actor, said)
+
+
+def check_assign(given: AssignAlert, person: Person | None) -> ValidatedAction:
+    """The colleague must be one person of the staff."""
+    found, left = _chosen(given, *_GOING_ON)
+    staff = colleague(given.assignee, person)
+    summary = f"把{_named(found)}指派给 {plain(staff.name, 40)}"
+    return _planned(given, found, left, summary, assignee=staff.staff_id)
+
+
+def assign(given: AssignAlert, actor: Actor) -> str:
+    """Done for a confirmed proposal."""
+    staff = colleague(given.assignee, actor)
+    return _carry_out(
+        given, TriageAct("assign", person=staff), actor, f"已把{{named}}指派给 {plain(staff.name, 40)}"
+    )
+
+
+def check_close(given: CloseAlert, person: Person | None) -> ValidatedAction:
+    """A verdict comes from a person, so a missing one is asked for."""
+    found, left = _chosen(given, *_GOING_ON)
+    if given.verdict is None:
+        ids = [each.id for each in found]
+        told = (
+            says.closings(ids[0]) if len(ids) == 1 else [says.close_all(ids, each) for each in says.VERDICTS]
+        )
+        lines = "".join(f"「{line}」" for line in told)
+        raise InvalidInput(f"关闭告警要写明结论：请发送{lines}之一。{_UNTOUCHED}")
+    summary = f"关闭{_named(found)}，结论：{VERDICT[given.verdict]}{_noted(given.note)}"
+    return _planned(given, found, left, summary, verdict=given.verdict, note=given.note)
+
+
+def close(given: CloseAlert, actor: Actor) -> str:
+    """Done for a confirmed proposal."""
+    verdict = given.verdict or ""
+    act = TriageAct("close", given.note, verdict)
+    return _carry_out(given, act, actor, f"已关闭{{named}}，结论：{VERDICT.get(verdict, '')}")
+
+
+def check_severity(given: SetSeverity, person: Person | None) -> ValidatedAction:
+    """A level comes from a person, so a missing one is asked for."""
+    found, left = _chosen(given, *_GOING_ON)
+    if given.severity is None:
+        lines = "".join(f"「{says.set_severity(found[0].id, level)}」" for level in SEVERITY)
+        raise InvalidInput(f"要写明改成哪个级别：请发送{lines}之一。{_UNTOUCHED}")
+    if all(each.severity == given.severity for each in found):
+        raise Conflict(f"{_named(found).strip()}的级别已经是「{SEVERITY[given.severity]}」。{_UNTOUCHED}")
+    was = "、".join(dict.fromkeys(SEVERITY[each.severity] for each in found))
+    summary = (
+        f"把{_named(found)}的级别从{was}改为{SEVERITY[given.severity]}；处理时限跟着改，来源重复上报不会改回"
+    )
+    return _planned(given, found, left, summary, severity=given.severity)
+
+
+def set_severity(given: SetSeverity, actor: Actor) -> str:
+    """Done for a confirmed proposal."""
+    level = given.severity or ""
+    act = TriageAct("severity", severity=level)
+    return _carry_out(given, act, actor, f"已把{{named}}的级别改为{SEVERITY.get(level, '')}")
+
+
+_PROPOSES: Final = "可以几条一起。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。"
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    action(
+        "acknowledge_alert", "确认告警", f"确认未处理的告警：提问者来处理它。{_PROPOSES}", "write", AcknowledgeAlert, check_acknowledge, acknowledge
+    ),
+    action("assign_alert", "指派告警", f"把告警指派给一位同事。{_PROPOSES}", "write", AssignAlert, check_assign, assign),
+    action(
+        "close_alert", "关闭告警", f"关闭告警并给出结论；结论由提问者说出。{_PROPOSES}", "write", CloseAlert, check_close, close
+    ),
+    action(
+        "set_severity", "改告警级别", f"改告警的级别；级别由提问者说出。{_PROPOSES}", "write", SetSeverity, check_severity, set_severity
+    ),
+)  # fmt: skip

@@ -1,0 +1,193 @@
+"""list_blocks, unblock_ip, release_host: what is blocked, isolated and silenced now, and taking that back.
+
+Taking back is dangerous, too: another person approves, and the connector that did it undoes it.
+"""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
+from secops_agent.services.assets import inventory
+from secops_agent.services.decisions import blocks, undo
+from secops_agent.services.decisions.blocks import NOW, Block
+from secops_agent.services.faults import Conflict
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import ASKS, Asker, ToolDefinition, ValidatedAction, action, reading
+from secops_agent.tools.filters import MOST_ROWS, told
+from secops_agent.tools.markdown import duration, foot, joined, moment
+from secops_agent.tools.masking import for_reader
+
+_KIND: Final = {"block_ip": "封禁", "isolate_host": "隔离", "silence": "静默"}
+STATE: Final = {
+    "active": "生效中", "lifting": "解除中，结果未定", "unknown": "结果未知", "running": "正在执行", "waiting": "等待审批",
+    "expired": "已到期", "lifted": "已解除", "failed": "没有执行成功", "dry": "只做了演练",
+}  # fmt: skip
+_WANTED: Final = {"now": "现在的", "ended": "已结束的", "all": "全部"}
+_ONLY_OURS: Final = "只有毕方执行的；直接在设备上做的不在这里。"
+_FOREIGN: Final = "另一企业的人员"
+
+
+class ListBlocks(Arguments):
+    """Arguments of list_blocks."""
+
+    target: str = argument("IP、主机名或告警编号（A 加数字）；问全部时不填", default="")
+    state: Literal["now", "ended", "all"] = argument(
+        "现在的（含等待审批的）、已结束的，还是全部", labels=_WANTED, default="now"
+    )
+
+
+class UnblockIp(Arguments):
+    """Arguments of unblock_ip."""
+
+    ip: str = argument("要解除封禁的 IP", max_length=60)
+    reason: str = argument("理由", default="", max_length=500)
+
+
+class ReleaseHost(Arguments):
+    """Arguments of release_host."""
+
+    asset: str = argument("要解除隔离的主机：资产库里的名称、IP 或编号")
+    reason: str = argument("理由", default="", max_length=500)
+
+
+def list_blocks(asker: Asker, given: ListBlocks) -> ToolResult:
+    """Of one target plainly yes or no, with the facts; without one, what is in force."""
+    found = _of(given.target) if given.target else [*blocks.find_blocks(), *blocks.find_silences()]
+    shown = [each for each in found if given.state == "all" or (each.state in NOW) == (given.state == "now")]
+    query = told(对象=plain(given.target, 60), 状态=_WANTED[given.state])
+    head = f"**{_WANTED[given.state]}封禁、隔离和静默：{len(shown)} 个**"
+    if given.target:
+        head, shown = _answer(plain(given.target, 60), found), found
+    lines = [f"- {_line(each, asker.person)}" for each in shown[:MOST_ROWS]]
+    more = [f"- 另有 {len(shown) - MOST_ROWS} 个更早的"] if len(shown) > MOST_ROWS else []
+    text = "\n".join([head, "", *lines, *more, *foot(query, f"> {_ONLY_OURS}")])
+    result = ToolResult(
+        "ok" if shown else "no_data", query, text, fields=tuple(each.target for each in shown)
+    )
+    named = [each.target.partition(" ")[2] for each in shown if each.kind == "silence"]
+    return for_reader(result, asker, inventory.accounts_among(named)) if named else result
+
+
+def _of(target: str) -> list[Block]:
+    """Of an address, an alert, or an asset by any of its names."""
+    if address := _address(target):
+        found = blocks.find_blocks(ip=address)
+    elif (number := target.strip().lstrip("#Aa")).isdecimal() and len(number) < 19:
+        return blocks.find_silences("alert", number)
+    else:
+        found = []
+    asset = inventory.find(target).asset
+    if asset is None and not found and not address:
+        inventory.require(target)
+    known = (
+        [*blocks.find_blocks(asset_id=asset.id), *blocks.find_silences("asset", asset.name)] if asset else []
+    )
+    return [*found, *known]
+
+
+def _answer(target: str, found: Sequence[Block]) -> str:
+    standing = [each for each in found if each.state == "active"]
+    if standing:
+        return f"**{target}：{'、'.join(dict.fromkeys(f'{_KIND[each.kind]}中' for each in standing))}**"
+    open_ones = [f"{_KIND[each.kind]}{STATE[each.state]}" for each in found if each.state in NOW]
+    return (
+        f"**{target}：现在没有被封禁、隔离或静默**"
+        if not open_ones
+        else f"**{target}：{'、'.join(open_ones)}**"
+    )
+
+
+def _line(block: Block, reader: Person) -> str:
+    ours = block.corp_id in ("", reader.corp_id)
+    asked, approved = (plain(name, 30) if ours else _FOREIGN for name in (block.asked_by, block.approved_by))
+    parts = (
+        f"**{plain(block.target, 60)}** {_KIND[block.kind]}{STATE[block.state]}",
+        _until(block),
+        f"{moment(block.at)} {'设置' if block.kind == 'silence' else '提出' if block.state == 'waiting' else '执行'}",
+        f"提出 {asked}" + (f"、批准 {approved}" if block.approved_by else ""),
+        f"设备 {plain(block.device, 40)}" if block.device else "",
+        f"理由：{plain(block.reason, 100)}" if block.reason else "",
+        f"申请 {block.code}"
+        if block.state == "waiting"
+        else f"动作 #{block.action_id}"
+        if block.action_id
+        else "",
+    )
+    return joined(parts)
+
+
+def _until(block: Block) -> str:
+    if block.until is not None:
+        return f"到 {moment(block.until)}"
+    if block.minutes:
+        return f"时长 {duration(block.minutes)}"
+    return "永久" if block.minutes == 0 else "时长按设备默认" if block.kind == "block_ip" else ""
+
+
+def _address(text: str) -> str:
+    """As a block keeps it; "" for what is no address."""
+    try:
+        found = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return ""
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def check_unblock(given: UnblockIp, person: Person | None) -> ValidatedAction:
+    """Only what Bifang blocked and still is."""
+    address = _address(given.ip)
+    if not address:
+        raise InvalidInput(f"「{plain(given.ip, 60)}」不是 IP 地址：请写一个完整的 IP。没有执行任何操作。")
+    found = next(iter(blocks.find_blocks(ip=address)), None)
+    return _lifting(found, address, {"ip": address}, given.reason, person)
+
+
+def check_release(given: ReleaseHost, person: Person | None) -> ValidatedAction:
+    """Only a host that Bifang isolated and still is."""
+    asset = inventory.require(given.asset)
+    found = next(iter(blocks.find_blocks(asset_id=asset.id)), None)
+    aim = {"asset": asset.name, "asset_id": asset.id}
+    return _lifting(found, plain(asset.name, 60), aim, given.reason, person)
+
+
+def _lifting(
+    found: Block | None, named: str, aim: Mapping[str, Any], reason: str, person: Person | None
+) -> ValidatedAction:
+    word = "封禁" if "ip" in aim else "隔离"
+    if found is None or found.state != "active":
+        stands = f"（{_line(found, person)}）" if found and person else ""
+        raise Conflict(f"{named} 现在没有{word}{stands}，不用解除。没有执行任何操作。{_ONLY_OURS}")
+    if person and found.corp_id not in ("", person.corp_id):
+        raise Conflict(f"{named} 是另一个企业{word}的，您不能解除。没有执行任何操作。")
+    undo.demand_undoable(found.action_id)
+    how = f"{found.asked_by} 提出、{found.approved_by} 批准，{moment(found.at)} 由「{found.device}」执行"
+    why = f"，理由：{plain(reason, 500)}" if reason else "，没有写理由"
+    plan = {**aim, "action_id": found.action_id} | ({"reason": reason} if reason else {})
+    return ValidatedAction(plan, f"解除{word} {named}（动作 #{found.action_id}：{plain(how, 200)}）{why}")
+
+
+def recheck_lifting(stored: Mapping[str, Any]) -> ValidatedAction:
+    """Still not taken back. Raises Conflict."""
+    undo.demand_undoable(int(stored["action_id"]))
+    return ValidatedAction(stored, "")
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    reading(
+        "list_blocks",
+        "查看封禁和隔离",
+        "某个 IP、主机封了吗、隔离了吗、静默了吗；现在封禁、隔离、静默着什么，谁提出、谁批准、在哪台设备、到什么时候。",
+        ListBlocks,
+        list_blocks,
+    ),
+    action(
+        "unblock_ip", "解除封禁", f"申请解除对一个 IP 的封禁。{ASKS}", "dangerous", UnblockIp, check_unblock, recheck=recheck_lifting
+    ),
+    action(
+        "release_host", "解除隔离", f"申请解除一台主机的隔离。{ASKS}", "dangerous", ReleaseHost, check_release, recheck=recheck_lifting
+    ),
+)  # fmt: skip

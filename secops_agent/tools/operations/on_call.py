@@ -1,0 +1,147 @@
+"""who_is_on_call: people by schedule, now or in any span of time. swap_shift: asks a colleague to swap."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
+from secops_agent import says
+from secops_agent.models import Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.on_call import swaps
+from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
+from secops_agent.services.on_call.shifts import ZONE, Shift, on_call_at, shifts
+from secops_agent.services.on_call.spans import HELP, read_days, read_span
+from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
+from secops_agent.tools.filters import colleague, told
+from secops_agent.tools.markdown import foot
+
+_MOST_SHIFTS: Final = 20
+_AHEAD: Final = timedelta(days=30)
+_WEEKDAYS: Final = "一二三四五六日"
+
+
+class WhoIsOnCall(Arguments):
+    """Arguments of who_is_on_call."""
+
+    schedule: str = argument("值班表的名称；只有一张或全部都要时不填", default="")
+    at: str = argument("什么时候，用提问里的词：今天、明天、下周、周三、11月27日；现在则不填", default="")
+    person: str = argument("只看这个人的班：姓名或员工 ID；我。不写时间就是今后 30 天", default="")
+
+
+def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
+    """Who it is at that moment, or every shift of that span; gaps are told as such."""
+    person = colleague(given.person, asker.person) if given.person else None
+    start, end = read_span(given.at, asker.now)
+    if person and not given.at:
+        end = start + _AHEAD
+    schedules = (
+        [find_schedule(given.schedule)] if given.schedule else enabled_schedules() or [find_schedule("")]
+    )
+    query = told(
+        值班表=plain(given.schedule, 60),
+        人员=person.name if person else "",
+        时间=plain(given.at, 40) or ("今后 30 天" if person else "现在"),
+    )
+    lines: list[str] = []
+    names: list[str] = []
+    for schedule in schedules:
+        now = (end - start).total_seconds() <= 60
+        found = [on_call_at(schedule, start)] if now else shifts(schedule, start, end)
+        found = [shift for shift in found if not person or shift.staff == person]
+        names += [shift.staff.name for shift in found if shift.staff]
+        lines += [f"**{plain(schedule.name, 60)}**", *(_told(found) or ["- 没有班"]), ""]
+    known = list(dict.fromkeys(names))
+    text = "\n".join([*lines[:-1], *foot(query)])
+    return ToolResult("ok" if known or not person else "no_data", query, text, known, fields=tuple(known))
+
+
+def _told(found: Sequence[Shift]) -> list[str]:
+    lines = [f"- {_who(shift)}　{_when(shift.start)} 至 {_when(shift.end)}" for shift in found[:_MOST_SHIFTS]]
+    rest = len(found) - _MOST_SHIFTS
+    return [*lines, f"- 还有 {rest} 班没有列出，请缩短时间。"] if rest > 0 else lines
+
+
+def _who(shift: Shift) -> str:
+    if shift.staff is None:
+        return "⚠️ **无人值班**"
+    return f"**{plain(shift.staff.name, 40)}**" + ("（临时换班）" if shift.origin == "override" else "")
+
+
+def _when(at: datetime) -> str:
+    local = at.astimezone(ZONE)
+    return f"{local:%m-%d} 周{_WEEKDAYS[local.weekday()]} {local:%H:%M}"
+
+
+class SwapShift(Arguments):
+    """Arguments of swap_shift."""
+
+    colleague: str = argument("和谁换：姓名或员工 ID", max_length=100)
+    when: str = argument(f"换哪一天，几天用「和」连接。{HELP}", default="", max_length=100)
+    schedule: str = argument("值班表的名称；只有一张时不填", default="", max_length=100)
+
+
+def check_swap(given: SwapShift, person: Person | None) -> ValidatedAction:
+    """Whose duty on which days goes to whom. The second time, the days are dates."""
+    if not given.when:
+        raise InvalidInput(f"请说明换哪一天，例如「{'」「'.join(map(str, says.SWAPS))}」。没有执行任何操作。")
+    days = read_days(given.when, timezone.localtime())
+    other = colleague(given.colleague, person)
+    stored = {"colleague": other.staff_id, "when": "、".join(day.isoformat() for day in days)}
+    if person is None:
+        return ValidatedAction(stored | _named(given.schedule), f"和{plain(other.name, 40)}换班")
+    schedule, pieces = swaps.plan(given.schedule, _staff(person.corp_id, person.staff_id), other, days)
+    summary = (
+        f"请{plain(other.name, 40)}换班（{plain(schedule.name, 60)}），对方接受以后：\n\n{swaps.told(pieces)}"
+    )
+    return ValidatedAction(stored | _named(schedule.name), summary)
+
+
+def _named(schedule: str) -> dict[str, str]:
+    return {"schedule": schedule} if schedule else {}
+
+
+def _staff(corp_id: str, staff_id: str) -> Staff:
+    if (row := listed(corp_id, staff_id)) is None:
+        raise InvalidInput("您不在人员名单中，不能换班：请管理员登记。")
+    return row
+
+
+def swap(given: SwapShift, actor: Actor) -> str:
+    """Asks, for a confirmed proposal; the other one decides."""
+    corp_id, _, staff_id = actor.ident.partition(":")
+    other = colleague(given.colleague, actor)
+    days = read_days(given.when, timezone.localtime())
+    made = swaps.ask(given.schedule, _staff(corp_id, staff_id), other, days, actor.via)
+    until = timezone.localtime(made.expires_at)
+    return (
+        f"已请{plain(other.name, 40)}答复换班 {made.code}（到 {until:%m-%d %H:%M}），班次暂时不变。"
+        f"要撤回请回复「{says.decline_swap(made.code)}」。"
+    )
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    reading(
+        "who_is_on_call",
+        "查询值班",
+        "谁在值班：现在、某一天、某一周；或一个人哪天值班。没有人值班的时间会标出来。",
+        WhoIsOnCall,
+        who_is_on_call,
+    ),
+    action(
+        "swap_shift",
+        "换班",
+        "请一位同事和提问者换班，对方接受以后才生效。只提出，由提问者本人确认后才去问对方。仅在提问者明确要求时调用。",
+        "write",
+        SwapShift,
+        check_swap,
+        swap,
+    ),
+)
