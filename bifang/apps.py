@@ -1,5 +1,7 @@
 """The application of the admin, with our own site, and the last one, for what installed packages add."""
 
+from dataclasses import replace
+
 from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
 
@@ -18,20 +20,24 @@ class ExtensionsConfig(AppConfig):
     verbose_name = "扩展"
 
     def ready(self) -> None:
-        """Register the connectors, channels and checks of packages; formats and tools stand in their registries."""
-        from bifang.channels.added import register_channels
-        from bifang.core.configuration.kinds import register_kind
+        """Declare the connectors, channels and checks of packages; formats and tools stand in their registries.
+
+        A package that fails is told and does not make the machine unready: the rest works without it.
+        """
+        from bifang.channels.added import added_channels
+        from bifang.channels.workers.connection_health import SERVICES, checks_of
+        from bifang.core.configuration.kinds import KINDS
         from bifang.core.extensions import check_extensions, installed
-        from bifang.core.monitoring.health import known_checks, register_check, unfit_check
+        from bifang.core.monitoring.health import CHECKS, HealthCheck, unfit_check
         from secops_agent.connectors.base import added
 
-        for connector in added():
-            register_kind(connector.settings)
-        register_channels()
-        register_check(
-            "extensions", "插件", check_extensions,
-            remedy="有插件没有使用：请在服务器上执行 python manage.py healthcheck 查看是哪一个、为什么。",
-        )  # fmt: skip
-        for each in installed("checks", known_checks(), unfit_check):
-            check = each.adds
-            register_check(check.name, check.label, check.run, remedy=check.remedy, needs=check.needs)
+        KINDS.add(*(connector.settings for connector in added()))
+        for channel in added_channels():
+            KINDS.add(channel.settings)
+            SERVICES.add(channel.adds.service)
+            CHECKS.add(*checks_of(channel.adds.service))
+        remedy = "有插件没有使用：请在服务器上执行 python manage.py healthcheck 查看是哪一个、为什么。"
+        CHECKS.add(HealthCheck("extensions", "插件", check_extensions, remedy, advisory=True))
+        taken = [check.name for check in CHECKS]
+        added_checks = installed("checks", taken, unfit_check)
+        CHECKS.add(*(replace(each.adds, advisory=True) for each in added_checks))

@@ -14,18 +14,23 @@ class DingTalkIntegrationConfig(AppConfig):
     def ready(self) -> None:
         """Register the kind and the health that belong to this application."""
         import_module("dingtalk_integration.rights")
-        from bifang.channels.allowance import register_allowance
-        from bifang.core.configuration.kinds import register_kind
-        from bifang.core.logins.doors import register_doors
+        from bifang.channels.allowance import ALLOWANCES
+        from bifang.channels.workers.connection_health import SERVICES, checks_of
+        from bifang.core.configuration.kinds import KINDS
+        from bifang.core.logins.doors import DOORS
+        from bifang.core.monitoring.health import CHECKS
+        from bifang.core.monitoring.metrics import METRICS
         from dingtalk_integration.address_book import look_up
         from dingtalk_integration.config import DingTalkKind
-        from dingtalk_integration.health import register_health
+        from dingtalk_integration.health import QUOTA_CHECK, SERVICE, collect_quotas
         from dingtalk_integration.quotas.quota import allowance
         from dingtalk_integration.sign_in import open_doors
-        from secops_agent.services.people.address_book import register_book
+        from secops_agent.services.people.address_book import BOOKS
 
-        register_doors(open_doors)
-        register_book(look_up)
-        register_kind(DingTalkKind)
-        register_health()
-        register_allowance(allowance)
+        DOORS.add(open_doors)
+        BOOKS.add(look_up)
+        KINDS.add(DingTalkKind)
+        SERVICES.add(SERVICE)
+        CHECKS.add(*checks_of(SERVICE), QUOTA_CHECK)
+        METRICS.add(collect_quotas)
+        ALLOWANCES.add(allowance)

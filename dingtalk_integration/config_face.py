@@ -18,10 +18,9 @@ from bifang.channels.admin.connection_face import traces_of
 from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.channels.workers.client_status import FRESH
 from bifang.core.admin.dashboard import config_step
-from bifang.core.admin.guiding import Fact, register_facts, register_guide
-from bifang.core.admin.live import Live, register_watch
-from bifang.core.admin.panels import Step, register_steps
-from bifang.core.admin.trying import register_checkup
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
+from bifang.core.admin.live import Live
+from bifang.core.admin.panels import STEPS, Step
 from bifang.core.models import SystemConfig
 from dingtalk_integration.checks.configuration import DINGTALK
 from dingtalk_integration.health import SERVICE
@@ -86,11 +85,6 @@ def _own(client_id: str, one: quota.Standing) -> int:
     return sum(calls for family, calls in spent if QuotaLedger.of(family) == one.ledger)
 
 
-register_watch("dingtalk", watch)
-register_facts("dingtalk", facts)
-register_checkup("dingtalk", connection_face.checkup(DINGTALK))
-
-
 # The guide's steps towards a robot that answers: on the first page, and on the page of a configuration.
 
 OPEN_PLATFORM: Final = "https://open.dingtalk.com/"
@@ -151,5 +145,9 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
     ]
 
 
-register_steps(10, first_steps)
-register_guide("dingtalk", of_config)
+STEPS.add(first_steps, place=10)
+KIND_PAGES.add(
+    KindPage(
+        kind="dingtalk", watch=watch, facts=facts, checkup=connection_face.checkup(DINGTALK), guide=of_config
+    )
+)

@@ -6,9 +6,8 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.channels.workers.connection_health import WorkerService, register_service
-from bifang.core.monitoring.health import register_check
-from bifang.core.monitoring.metrics import register_metrics
+from bifang.channels.workers.connection_health import WorkerService
+from bifang.core.monitoring.health import HealthCheck
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.quotas import quota
 from secops_agent.services.notifications.delivery import digests
@@ -27,20 +26,16 @@ SERVICE: Final = WorkerService(
 )
 
 
-def register_health() -> None:
-    """Called once, when the application is ready."""
-    register_service(SERVICE)
-    register_check(
-        "dingtalk_quota", "钉钉接口用量", check_quota, needs=("migrations",),
-        remedy="钉钉接口用量读不到：请在服务器上执行 python manage.py healthcheck 查看原因。",
-    )  # fmt: skip
-    register_metrics(collect_quotas)
-
-
 def check_quota() -> str:
     """This month's calls. Scarcity is told, not failed: no other machine could do better."""
     found = [one.describe() for one in quota.quota_usage() if one.total or one.refused_at]
     return "；".join(found) or "本月还没有调用"
+
+
+QUOTA_CHECK: Final = HealthCheck(
+    "dingtalk_quota", "钉钉接口用量", check_quota, needs=("migrations",),
+    remedy="钉钉接口用量读不到：请在服务器上执行 python manage.py healthcheck 查看原因。",
+)  # fmt: skip
 
 
 def collect_quotas() -> Iterable[Metric]:

@@ -11,10 +11,12 @@ class FeishuIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kind and the health that belong to this application."""
-        from bifang.channels.workers.connection_health import register_service
-        from bifang.core.configuration.kinds import register_kind
+        from bifang.channels.workers.connection_health import SERVICES, checks_of
+        from bifang.core.configuration.kinds import KINDS
+        from bifang.core.monitoring.health import CHECKS
         from feishu_integration.config import FeishuKind
         from feishu_integration.health import SERVICE
 
-        register_kind(FeishuKind)
-        register_service(SERVICE)
+        KINDS.add(FeishuKind)
+        SERVICES.add(SERVICE)
+        CHECKS.add(*checks_of(SERVICE))

@@ -8,10 +8,9 @@ from django.http import HttpRequest
 
 from bifang.channels.admin import connection_face, service_steps
 from bifang.channels.admin.connection_face import traces_of
-from bifang.core.admin.guiding import Fact, register_facts, register_guide
-from bifang.core.admin.live import Live, register_watch
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
+from bifang.core.admin.live import Live
 from bifang.core.admin.panels import Step
-from bifang.core.admin.trying import register_checkup
 from bifang.core.models import SystemConfig
 from feishu_integration.checks.configuration import FEISHU
 from feishu_integration.config import DOMAINS
@@ -41,9 +40,6 @@ def of_config(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     yield listing_step(config)
 
 
-register_guide("feishu", of_config)
-
-
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
     """The live state of each configuration."""
     return connection_face.watch(SERVICE, configs, _unconnected)
@@ -58,6 +54,8 @@ def facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     return connection_face.message_facts(config)
 
 
-register_watch("feishu", watch)
-register_facts("feishu", facts)
-register_checkup("feishu", connection_face.checkup(FEISHU))
+KIND_PAGES.add(
+    KindPage(
+        kind="feishu", watch=watch, facts=facts, checkup=connection_face.checkup(FEISHU), guide=of_config
+    )
+)

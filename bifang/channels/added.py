@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from bifang.channels.workers.connection_health import WorkerService, register_service
-from bifang.core.configuration.kinds import Kind, all_kinds, register_kind
+from bifang.channels.workers.connection_health import WorkerService
+from bifang.core.configuration.kinds import Kind, all_kinds
 from bifang.core.extensions import Extension, installed
 
 if TYPE_CHECKING:
@@ -45,10 +45,3 @@ def unfit(extension: Extension[Any]) -> str:
 def added_channels() -> tuple[Extension[AddedChannel], ...]:
     """First called when every kind of ours is registered."""
     return installed("channels", [kind.name for kind in all_kinds()], unfit)
-
-
-def register_channels() -> None:
-    """Called once: their kinds, health checks and metrics."""
-    for each in added_channels():
-        register_kind(each.settings)
-        register_service(each.adds.service)

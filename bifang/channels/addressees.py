@@ -1,23 +1,20 @@
 """What people and groups are called: a channel knows ids only, and whoever knows the names of people says them here."""
 
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from bifang.channels.models import KnownGroup
+from bifang.core.registry import Registry
 
 Ident = tuple[int, str]  # a configuration, and the id of a person or a conversation there
 Names = Callable[[Collection[Ident]], Mapping[Ident, str]]
-_sources: list[Names] = []
-
-
-def register_names(names: Names) -> None:
-    """`names` tells what people are called whom it knows; registered once, when an application is ready."""
-    if names not in _sources:
-        _sources.append(names)
+# What people are called, of those whom each function knows.
+NAMES: Final = Registry[Names]()
 
 
 def names_of(people: Collection[Ident]) -> dict[Ident, str]:
     """Of those whom anybody knows."""
-    return {ident: name for names in _sources for ident, name in names(people).items()} if people else {}
+    return {ident: name for names in NAMES for ident, name in names(people).items()} if people else {}
 
 
 def groups_of(places: Collection[Ident]) -> dict[Ident, str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bifang.core.registry import Registry
+
 # Everything; what is not grave only as a digest, and no cards; not even that.
 Step = Literal["full", "digest", "none"]
 
@@ -29,16 +31,12 @@ FULL: Final = SendingAllowance()
 # What a message is paid with: calls of an application; or, through a custom robot, messages.
 Means = Literal["calls", "messages"]
 Provider = Callable[[int, Means], SendingAllowance]
-_providers: list[Provider] = []
-
-
-def register_allowance(provider: Provider) -> None:
-    """Called by a channel's `ready()`; gives `FULL` for configurations that are not its own."""
-    _providers.append(provider)
+# Of each channel that is metered; `FULL` for configurations that are not its own.
+ALLOWANCES: Final = Registry[Provider]()
 
 
 def allowance(config_id: int | None, means: Means = "calls") -> SendingAllowance:
     """What may be said unasked through this configuration now. Reads the database."""
     if config_id is None:
         return FULL
-    return next((found for ask in _providers if (found := ask(config_id, means)) != FULL), FULL)
+    return next((found for ask in ALLOWANCES if (found := ask(config_id, means)) != FULL), FULL)

@@ -17,12 +17,10 @@ class ChannelsConfig(AppConfig):
         import_module("bifang.channels.rights")
         from bifang.channels.cards.repository import KEEPING
         from bifang.channels.metrics import collect_boxes, collect_workers
-        from bifang.channels.queues.retention import KEEPINGS
+        from bifang.channels.queues import retention
         from bifang.channels.workers.connection_health import collect_connections
-        from bifang.core.database.retention import register_keeping
-        from bifang.core.monitoring.metrics import register_metrics
+        from bifang.core.database.retention import KEEPINGS
+        from bifang.core.monitoring.metrics import METRICS
 
-        register_metrics(collect_boxes)
-        register_metrics(collect_workers)
-        register_metrics(collect_connections)
-        register_keeping(*KEEPINGS, KEEPING)
+        METRICS.add(collect_boxes, collect_workers, collect_connections)
+        KEEPINGS.add(*retention.KEEPINGS, KEEPING)

@@ -15,17 +15,18 @@ class CoreConfig(AppConfig):
         from axes.signals import user_locked_out
         from django.db.models.signals import post_migrate, pre_migrate
 
-        from bifang.core.configuration.sections import apply_config_entries, register_section
+        from bifang.core.configuration.sections import SECTIONS, FileSection, apply_config_entries
         from bifang.core.database.schema import refuse_other_version
         from bifang.core.groups import ensure_groups
         from bifang.core.logins.lockout import tell_lockout
         from bifang.core.monitoring.checks import register_checks
-        from bifang.core.monitoring.health_checks import register_core_checks
+        from bifang.core.monitoring.health import CHECKS
+        from bifang.core.monitoring.health_checks import CORE_CHECKS
 
         user_locked_out.connect(tell_lockout, dispatch_uid="bifang.core.lockout")
         register_checks()
-        register_core_checks()
-        register_section("configs", apply_config_entries)
+        CHECKS.add(*CORE_CHECKS)
+        SECTIONS.add(FileSection("configs", apply_config_entries))
         pre_migrate.connect(refuse_other_version, sender=self, dispatch_uid="bifang.core.database.schema")
         # Connected after django.contrib.auth's own receiver, which makes the permissions.
         post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.groups")

@@ -1,8 +1,10 @@
-"""What people change in the system itself, for whoever keeps the record: the application above registers it."""
+"""What people change in the system itself, for whoever keeps the record (`RECORDERS`)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from bifang.core.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +35,10 @@ class Change:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-_recorders: list[Callable[[Change], None]] = []
-
-
-def register_recorder(recorder: Callable[[Change], None]) -> None:
-    """Called by an application's `ready()`; once for each recorder."""
-    if recorder not in _recorders:
-        _recorders.append(recorder)
+RECORDERS: Final = Registry[Callable[[Change], None]]()
 
 
 def record(change: Change) -> None:
     """Pass a change on, in the caller's transaction."""
-    for recorder in _recorders:
+    for recorder in RECORDERS:
         recorder(change)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 
 from bifang.core.admin.base import RecordScreen
-from bifang.core.admin.panels import Panel, register_cards
+from bifang.core.admin.panels import CARDS, Panel
 from dingtalk_integration.models import ApiUsage, Purpose
 from dingtalk_integration.quotas.quota import MEANINGS, Standing, quota_usage
 from dingtalk_integration.quotas.quota_warnings import WARN_AT
@@ -80,4 +80,4 @@ def quota_cards(request: HttpRequest) -> Iterable[Panel]:
     return [Panel("钉钉额度", value, note, _tone(one), "data_usage", page)]
 
 
-register_cards(15, quota_cards)
+CARDS.add(quota_cards, place=15)

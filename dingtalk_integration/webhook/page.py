@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 
 from bifang.core.admin.base import ago, author_of
-from bifang.core.admin.guiding import Fact
+from bifang.core.admin.kind_pages import Fact
 from bifang.core.changes import Change, record
 from bifang.core.configuration import configs
 from bifang.core.errors import BifangError

@@ -12,7 +12,6 @@ from secops_agent.admin.alerting import (
 from secops_agent.admin.automation import (
     actions,
     config_pages,
-    destinations,
     mcp,
     reports,
     runbooks,
@@ -33,7 +32,7 @@ from secops_agent.admin.sources import assets, brokers, imports, intelligence, p
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
-    "destinations", "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
+    "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tokens", "usage",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from django.test import Client
 from django.utils import timezone
 
 from bifang.channels.models import Worker
+from bifang.core import extensions
 from bifang.core.monitoring import probes
-from bifang.core.monitoring.health import check_health
+from bifang.core.monitoring.health import CHECKS, HealthCheck, check_health
 from bifang.core.monitoring.recent import Recent
 from bifang.core.secrets.keys import write_key_file
 from tests.acceptance.processes import MANAGE, clean_environment, run
@@ -68,6 +70,29 @@ def test_fresh_installation_is_ready_without_a_worker() -> None:
     status, body = readyz()
     assert (status, body["status"]) == (200, "ok")
     assert {check["name"] for check in body["checks"]} >= {"keys", "database", "migrations", "worker"}
+
+
+def test_a_package_that_fails_is_told_and_leaves_the_machine_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = extensions.RefusedExtension("tools", "acme_one", "acme-one 1.0", "读不进来")
+    monkeypatch.setattr(extensions, "_refusals", [refused])
+    status, body = readyz()
+    finding = next(check for check in body["checks"] if check["name"] == "extensions")
+    assert (status, body["status"]) == (200, "degraded")
+    assert (finding["state"], finding["advisory"]) == ("failed", True)
+    with pytest.raises(SystemExit):
+        call_command("healthcheck")
+
+
+def test_what_a_package_checks_only_advises() -> None:
+    worst = HealthCheck("acme_check", "甲", lambda: str(1 // 0), "乙", advisory=True)
+    CHECKS.add(worst)
+    try:
+        assert readyz()[0] == 200
+        CHECKS.add(replace(worst, advisory=False))
+        probes.readiness.clear()
+        assert readyz()[0] == 503
+    finally:
+        CHECKS.remove(worst)
 
 
 @pytest.mark.both_databases

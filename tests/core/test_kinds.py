@@ -1,12 +1,13 @@
 """A new kind of configuration is one class of declarations: pages, files, the record and code follow from it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from bifang.core.changes import Change, _recorders, register_recorder
-from bifang.core.configuration import configs, kinds
+from bifang.core.changes import RECORDERS, Change
+from bifang.core.configuration import configs
 from bifang.core.configuration.fields import (
     AddressField,
     ChoiceField,
@@ -17,7 +18,7 @@ from bifang.core.configuration.fields import (
     SecretField,
     TextField,
 )
-from bifang.core.configuration.kinds import Kind, all_kinds
+from bifang.core.configuration.kinds import KINDS, Kind, all_kinds
 from bifang.core.configuration.sections import apply_config_entries
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
@@ -53,10 +54,12 @@ class StationKind(Kind):
 
 
 @pytest.fixture(autouse=True)
-def station(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+def station(settings: Any, tmp_path: Path) -> Iterator[None]:
     serve_plain_static(settings, tmp_path)
     settings.ADDRESS_ALLOW_LIST = ["station.corp.example"]
-    monkeypatch.setitem(kinds._kinds, "station", StationKind)
+    KINDS.add(StationKind)
+    yield
+    KINDS.remove(StationKind)
 
 
 def test_it_is_offered_filled_in_and_given_to_code() -> None:
@@ -125,7 +128,7 @@ def test_a_link_is_named_by_kind_where_two_kinds_have_the_name() -> None:
 
 def test_what_changed_is_recorded_without_secrets() -> None:
     told: list[Change] = []
-    register_recorder(told.append)
+    RECORDERS.add(told.append)
     try:
         given = {
             "title": "东",
@@ -135,7 +138,7 @@ def test_what_changed_is_recorded_without_secrets() -> None:
         row, _ = configs.save("station", "一号", True, given)
         configs.save("station", "一号", False, {"key": "k-e-y-2", "band": "k", "on_duty": False}, config=row)
     finally:
-        _recorders.remove(told.append)
+        RECORDERS.remove(told.append)
     assert "k-e-y" not in repr(told)
     assert "t-o-k-e-n" not in repr(told)
     assert told[0].detail["changes"]["base_url"] == ["未设置", "https://station.corp.example/…"]

@@ -159,7 +159,7 @@ def test_one_sender_has_a_pace(config: SystemConfig, monkeypatch: pytest.MonkeyP
 
 def test_a_quota_that_runs_out_sends_nothing(config: SystemConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     scarce = SendingAllowance("digest", 96, "本月已用 96%")
-    monkeypatch.setattr(allowance, "_providers", [lambda config_id, means: scarce])
+    monkeypatch.setattr(allowance, "ALLOWANCES", [lambda config_id, means: scarce])
     with pytest.raises(BifangError, match="本月已用 96%"):
         plan("王五")
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bifang.channels.admin.workers import ALIVE
 from bifang.channels.models import OPEN, BoxRow, InboxRow, OutboxRow, State, Worker
-from bifang.core.admin.panels import Panel, register_cards
+from bifang.core.admin.panels import CARDS, Panel
 
 MOST_COUNTED = 1000
 
@@ -110,4 +110,4 @@ def _worker_card() -> Panel:
     return Panel("工作进程", f"{alive}", note, "ok" if alive else "bad", "memory", page)
 
 
-register_cards(20, message_cards)
+CARDS.add(message_cards, place=20)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,7 +16,8 @@ from bifang.channels.workers.client_status import FRESH
 from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
-from bifang.core.monitoring.health import register_check
+from bifang.core.monitoring.health import HealthCheck
+from bifang.core.registry import Registry
 
 MUTE = timedelta(seconds=50)  # after the interval of pings: they are waited for, and we may be late to say so
 BEST_FIRST = (
@@ -107,27 +109,26 @@ class RobotConnection:
         return self.status is not None and not self.is_up
 
 
-_services: list[WorkerService] = []
+SERVICES: Final = Registry["WorkerService"](attrgetter("kind"))
 
 
 def program_of(kind: str) -> str:
     """The command that serves configurations of this kind; "" where none does."""
-    return next((service.program for service in _services if service.kind == kind), "")
+    return next((service.program for service in SERVICES if service.kind == kind), "")
 
 
-def register_service(service: WorkerService) -> None:
-    """Called once by an application's `ready()`: its health checks and metrics."""
-    _services.append(service)
-    register_check(
+def checks_of(service: WorkerService) -> tuple[HealthCheck, HealthCheck]:
+    """Its health checks: does a worker live, and is it connected?"""
+    worker = HealthCheck(
         f"{service.prefix}worker", service.name, partial(check_workers, service), needs=("migrations",),
         remedy=f"有启用的{service.title}配置，但没有正在运行的{service.label}：请启动 {service.command}，或查看它的日志。",
     )  # fmt: skip
-    register_check(
-        f"{service.prefix}connection", f"{service.title}连接", partial(check_connections, service),
-        needs=(f"{service.prefix}worker",),
+    connection = HealthCheck(
+        f"{service.prefix}connection", f"{service.title}连接", partial(check_connections, service), needs=(worker.name,),
         remedy=f"有启用的{service.title}配置没有连上{service.title}：请看「系统配置」里它的状态，"
         f"或执行 python manage.py {service.check}。",
     )  # fmt: skip
+    return worker, connection
 
 
 def live_states(config_id: int) -> list[ClientState]:
@@ -153,7 +154,7 @@ def robot_connections() -> list[RobotConnection]:
     """Every configuration that wants a connection, and how that is now."""
     fresh = _fresh_states()
     return [
-        _connection(service, row, fresh.get(row.pk, [])) for service in _services for row in service.pushed()
+        _connection(service, row, fresh.get(row.pk, [])) for service in SERVICES for row in service.pushed()
     ]
 
 
@@ -168,7 +169,7 @@ def _connection(service: WorkerService, row: SystemConfig, states: list[ClientSt
 
 def missing_services() -> list[WorkerService]:
     """Those that enabled configurations wait for."""
-    return [service for service, rows in _unserved(_services) if rows]
+    return [service for service, rows in _unserved(SERVICES) if rows]
 
 
 def _unserved(services: Iterable[WorkerService]) -> list[tuple[WorkerService, list[SystemConfig]]]:
@@ -267,7 +268,7 @@ def collect_connections() -> Iterable[Metric]:
         labels=["config"],
     )
     fresh = _fresh_states()
-    for row in [row for service in _services for row in service.pushed()]:
+    for row in [row for service in SERVICES for row in service.pushed()]:
         states = fresh.get(row.pk, [])
         if states and states[0].round_trip_ms is not None:
             echo.add_metric([str(row.pk)], states[0].round_trip_ms / 1000)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.conf import settings
@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 from bifang.core.admin.base import NOTHING, Screen, ago, author_of, badge
 from bifang.core.logins import second_factor
 from bifang.core.models import SecondFactor
+from bifang.core.registry import Registry
 
 RIGHTS = ("is_superuser", "groups")
 GUARDED = (
@@ -31,13 +32,8 @@ GUARDED = (
 SWITCHED_OFF = "停用一个登录用户，等于停用这个人：网页、API 令牌、对应的人员在聊天里的查询和审批都不行。"
 VERBS = {"add": "新增", "change": "修改", "delete": "删除", "view": "查看"}
 
-_guards: list[Callable[[User], bool]] = []
-
-
-def register_guard(guard: Callable[[User], bool]) -> None:
-    """`guard` says which logins only a superuser may touch, whatever their rights on the pages are."""
-    _guards.append(guard)
-
+# Which logins only a superuser may touch, whatever their rights on the pages are.
+GUARDS: Final = Registry[Callable[[User], bool]]()
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -182,7 +178,7 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
 def _may_touch(request: HttpRequest, user: Any) -> bool:
     if request.user.is_superuser or user is None:
         return True
-    return not any(guard(user) for guard in _guards) and may_touch_rights(request, user)
+    return not any(guard(user) for guard in GUARDS) and may_touch_rights(request, user)
 
 
 def may_touch_rights(request: HttpRequest, user: Any) -> bool:

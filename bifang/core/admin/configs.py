@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin import form_footers, guiding, live, trying
+from bifang.core.admin import guiding, kind_pages, live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
 from bifang.core.changes import PROGRAM, Author
 from bifang.core.configuration import config_rules, configs
@@ -249,7 +249,7 @@ class SystemConfigScreen(Screen):
         """What stands around the form."""
         place = reverse("admin:core_systemconfig_try", args=[config.pk if config else kind.name])
         may = self.has_change_permission(request, config) if config else self.has_add_permission(request)
-        checkup = trying.checkup_of(kind.name)
+        checkup = kind_pages.page_of(kind.name).checkup
         return {
             "kind": kind, "checkup": checkup, "try_url": place if checkup and may else "",
             "show_save_and_add_another": False, "show_save_and_continue": False,
@@ -282,7 +282,7 @@ class SystemConfigScreen(Screen):
                 }
                 context |= {
                     "next": guiding.next_step(request, config),
-                    "footer": form_footers.form_footer(request, config),
+                    "footer": guiding.form_footer(request, config),
                 }
             except ConfigError as error:
                 messages.error(request, error.message)

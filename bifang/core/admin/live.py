@@ -1,6 +1,6 @@
 """What configurations are doing right now; the application of a kind says it, lists and pages show it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, badge, moment, shortened
+from bifang.core.admin.kind_pages import KIND_PAGES
 from bifang.core.models import SystemConfig
 
 
@@ -39,23 +40,15 @@ def problem(text: str, at: datetime | None) -> SafeString | str:
     return format_html('<span class="bf-error">{}</span>{}', shortened(text, 80), moment(at))
 
 
-Watch = Callable[[Sequence[SystemConfig]], Mapping[int, Live]]
-_watches: dict[str, Watch] = {}
-
-
-def register_watch(kind: str, watch: Watch) -> None:
-    """Called when the application's admin is loaded."""
-    _watches[kind] = watch
-
-
 def watched_kinds() -> tuple[str, ...]:
     """Names of the kinds that have a live state."""
-    return tuple(_watches)
+    return tuple(page.kind for page in KIND_PAGES if page.watch)
 
 
 def look(configs: Iterable[SystemConfig]) -> dict[int, Live]:
     """Configuration id → live state, for those whose kind has one; one look per kind."""
     rows, states = list(configs), dict[int, Live]()
-    for kind, watch in _watches.items():
-        states.update(watch([row for row in rows if row.kind == kind]))
+    for page in KIND_PAGES:
+        if page.watch:
+            states.update(page.watch([row for row in rows if row.kind == page.kind]))
     return states

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from django.http import HttpRequest
+
+from bifang.core.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +33,16 @@ class Step:
     more: tuple[tuple[str, str], ...] = ()
 
 
-Cards = Callable[[HttpRequest], Iterable[Panel]]
-Steps = Callable[[HttpRequest], Iterable[Step]]
-_cards: list[tuple[int, Cards]] = []
-_steps: list[tuple[int, Steps]] = []
-
-
-def register_cards(place: int, source: Cards) -> None:
-    """`source` gives the cards this person may see; smaller places come first."""
-    _cards.append((place, source))
-
-
-def register_steps(place: int, source: Steps) -> None:
-    """`source` gives the steps of its application; smaller places come first."""
-    _steps.append((place, source))
+# The cards, and the steps, that this person may see.
+CARDS: Final = Registry[Callable[[HttpRequest], Iterable[Panel]]]()
+STEPS: Final = Registry[Callable[[HttpRequest], Iterable[Step]]]()
 
 
 def cards(request: HttpRequest) -> list[Panel]:
     """All cards, in order."""
-    return [card for _, source in sorted(_cards, key=lambda pair: pair[0]) for card in source(request)]
+    return [card for source in CARDS for card in source(request)]
 
 
 def steps(request: HttpRequest) -> list[Step]:
     """All steps, in order."""
-    return [step for _, source in sorted(_steps, key=lambda pair: pair[0]) for step in source(request)]
+    return [step for source in STEPS for step in source(request)]

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHt
 from django.template.loader import render_to_string
 
 from bifang.core.admin.base import author_of
+from bifang.core.admin.kind_pages import page_of
 from bifang.core.configuration import configs
 from bifang.core.configuration.kinds import Kind, get_kind
 from bifang.core.configuration.trials import CheckStep, Failure, Result, Tryout, failed, run_steps
@@ -39,18 +40,7 @@ class Checkup:
     seconds: float = 40.0
 
 
-_checkups: dict[str, Checkup] = {}
 _rooms = threading.BoundedSemaphore(AT_ONCE)
-
-
-def register_checkup(kind: str, checkup: Checkup) -> None:
-    """Called when the application's admin is loaded."""
-    _checkups[kind] = checkup
-
-
-def checkup_of(kind: str) -> Checkup | None:
-    """None for a kind that cannot be tried."""
-    return _checkups.get(kind)
 
 
 class Throttle:
@@ -79,7 +69,7 @@ pace = Throttle(A_MINUTE)
 
 def answer(request: HttpRequest, kind_name: str, config: SystemConfig | None) -> HttpResponseBase:
     """Lines of JSON as the steps end: ``{plan}``, ``{step}`` for each, ``{end}``; HTML that the page shows."""
-    checkup = checkup_of(kind_name)
+    checkup = page_of(kind_name).checkup
     if request.method != "POST" or checkup is None:
         raise PermissionDenied
     if settings.RATE_LIMITS and not pace.take(request.user.pk or 0):

@@ -17,6 +17,7 @@ from bifang.core.configuration.fields import TextField
 from bifang.core.configuration.kinds import Kind, get_kind
 from bifang.core.errors import BifangError, ConfigError, SecretError
 from bifang.core.models import SystemConfig
+from bifang.core.registry import Registry
 from bifang.core.secrets import references
 from bifang.core.secrets.redaction import redact
 
@@ -28,7 +29,8 @@ COLUMNS: Final = (
 NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="给人看的名字；同类配置中不能重名。"
 )
-_uses: list[Callable[[SystemConfig], list[str]]] = []
+# What stops working without a configuration, in words; whoever archives it is told first.
+USES: Final = Registry[Callable[[SystemConfig], list[str]]]()
 created = Signal()  # with ``config``, in the transaction that makes a new configuration
 Values = dict[str, Any]
 Version = tuple[int, str, tuple[references.Identity | None, ...]]
@@ -226,14 +228,9 @@ def users_of(config: SystemConfig) -> list[SystemConfig]:
     return list(SystemConfig.objects.current().filter(Q(ai_config=config) | Q(ai_fallback=config)))
 
 
-def register_uses(uses: Callable[[SystemConfig], list[str]]) -> None:
-    """`uses` names what stops working without a configuration, in words; whoever archives it is told first."""
-    _uses.append(uses)
-
-
 def uses_of(config: SystemConfig) -> list[str]:
     """What stops working without it."""
-    return [line for uses in _uses for line in uses(config)]
+    return [line for uses in USES for line in uses(config)]
 
 
 def archive(config: SystemConfig, author: Author = PROGRAM) -> None:

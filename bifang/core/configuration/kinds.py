@@ -1,9 +1,11 @@
 """Kinds of configuration. The product applications register theirs; core knows none of them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bifang.core.errors import ConfigError
+from bifang.core.registry import Registry
 
 if TYPE_CHECKING:
     from bifang.core.configuration.fields import Setting
@@ -79,25 +81,21 @@ class Kind:
         return any((field.directs or field.account) and field.required for field in cls.fields.values())
 
 
-_kinds: dict[str, type[Kind]] = {}
-
-
-def register_kind(kind: type[Kind]) -> None:
-    """Called by an application's `ready()`."""
-    _kinds[kind.name] = kind
+KINDS: Final = Registry["type[Kind]"](attrgetter("name"))
 
 
 def get_kind(name: str) -> type[Kind]:
     """The kind of that name. Raises ConfigError."""
-    if name not in _kinds:
-        known = "、".join(sorted(_kinds))
+    kind = KINDS.get(name)
+    if kind is None:
+        known = "、".join(sorted(one.name for one in KINDS))
         raise ConfigError(f"不认识的配置类型「{name}」；可用的有：{known}。")
-    return _kinds[name]
+    return kind
 
 
 def all_kinds() -> list[type[Kind]]:
     """Every registered kind, as they are offered."""
-    return sorted(_kinds.values(), key=lambda kind: kind.place)
+    return sorted(KINDS, key=lambda kind: kind.place)
 
 
 def chat_kinds() -> list[str]:
@@ -112,7 +110,8 @@ def carrying_kinds() -> list[str]:
 
 def corporation_key(name: str) -> str:
     """`Kind.corporation`; "" for a kind that nobody registered."""
-    return _kinds[name].corporation if name in _kinds else ""
+    kind = KINDS.get(name)
+    return kind.corporation if kind else ""
 
 
 def kind_choices() -> list[tuple[str, str]]:

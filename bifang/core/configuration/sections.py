@@ -1,6 +1,8 @@
-"""Sections of the file that apply_configs reads; applications register theirs (configs here, staff elsewhere)."""
+"""Sections of the file that apply_configs reads; applications declare theirs (configs here, staff elsewhere)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -11,30 +13,34 @@ from bifang.core.configuration.fields import LinkField
 from bifang.core.configuration.kinds import Kind, get_kind
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SystemConfig
+from bifang.core.registry import Registry
 
 Entry = Mapping[str, Any]
 Apply = Callable[[list[Entry]], list[str]]
-_sections: dict[str, Apply] = {}
 APPLY: Final = Author(None, "", "apply_configs", superuser=True, operator=True)
 
 
-def register_section(name: str, apply: Apply) -> None:
-    """`apply` gets the section's entries, runs inside a transaction, returns the lines to print."""
-    _sections[name] = apply
+@dataclass(frozen=True, slots=True)
+class FileSection:
+    """``apply`` gets the section's entries, runs inside a transaction, returns the lines to print."""
+
+    name: str
+    apply: Apply
+
+
+SECTIONS: Final = Registry[FileSection](attrgetter("name"))
 
 
 def apply_sections(document: Any) -> list[str]:
-    """Apply a whole document, sections in order of registration. Raises InvalidInput naming entry and key."""
-    known = f"可用的键：{'、'.join(_sections)}。"
+    """Apply a whole document, sections in the order in which they were declared. Raises InvalidInput naming entry and key."""
+    known = f"可用的键：{'、'.join(section.name for section in SECTIONS)}。"
     if not isinstance(document, Mapping):
         raise InvalidInput(f"文件最外层应为映射，例如 configs: […]；{known}")
     for name in document:
-        if name not in _sections:
+        if SECTIONS.get(name) is None:
             raise InvalidInput(f"不认识的键「{name}」；{known}")
-    chosen = [
-        (apply, _entries(name, document[name])) for name, apply in _sections.items() if name in document
-    ]
-    return [line for apply, entries in chosen for line in apply(entries)]
+    chosen = [(each, _entries(each.name, document[each.name])) for each in SECTIONS if each.name in document]
+    return [line for section, entries in chosen for line in section.apply(entries)]
 
 
 def _entries(name: str, value: Any) -> list[Entry]:

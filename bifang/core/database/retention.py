@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db.models import QuerySet
 
 from bifang.core.database.db import database_now
 from bifang.core.database.rows import count_each
+from bifang.core.registry import Registry
 
 log = logging.getLogger(__name__)
 JOB: Final = f"{__name__}.run"
@@ -60,19 +62,14 @@ class RetentionStanding:
     late_since: datetime | date | None
 
 
-_keepings: list[Keeping] = []
-
-
-def register_keeping(*keepings: Keeping) -> None:
-    """Called by an application's `ready()`, in the order in which they are to be dropped."""
-    known = {each.label for each in _keepings}
-    _keepings.extend(each for each in keepings if each.label not in known)
+# In the order in which they are dropped.
+KEEPINGS: Final = Registry[Keeping](attrgetter("label"))
 
 
 def run(seconds: float = LONGEST_S) -> str:
     """The job: drop what is older than the settings say. Returns what went, for the record of the job."""
     end = time.monotonic() + seconds
-    gone = [(each.label, each.remove(end)) for each in _keepings]
+    gone = [(each.label, each.remove(end)) for each in KEEPINGS]
     told = "，".join(f"{label} {count}" for label, count in gone if count)
     if told:
         log.info("按保留期清除：%s", told)
@@ -97,9 +94,9 @@ def breathe() -> None:
 
 def retention_state() -> list[RetentionStanding]:
     """Of everything that is kept, for people. One statement, and another for each that is late."""
-    asked = [_left_behind(each).values("pk")[:1] for each in _keepings]
+    asked = [_left_behind(each).values("pk")[:1] for each in KEEPINGS]
     found = count_each(asked)
-    return [_standing(each, is_late=bool(number)) for each, number in zip(_keepings, found, strict=True)]
+    return [_standing(each, is_late=bool(number)) for each, number in zip(KEEPINGS, found, strict=True)]
 
 
 def _standing(keeping: Keeping, *, is_late: bool) -> RetentionStanding:

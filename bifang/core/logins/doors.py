@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+from bifang.core.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,15 +15,10 @@ class Door:
     address: str
 
 
-_finders: list[Callable[[], list[Door]]] = []
-
-
-def register_doors(find: Callable[[], list[Door]]) -> None:
-    """`find` gives those that are open now; called by an application's `ready()`."""
-    if find not in _finders:
-        _finders.append(find)
+# Each gives those that are open now.
+DOORS: Final = Registry[Callable[[], list[Door]]]()
 
 
 def doors() -> list[Door]:
     """All that are open now."""
-    return [door for find in _finders for door in find()]
+    return [door for find in DOORS for door in find()]

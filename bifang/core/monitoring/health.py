@@ -7,10 +7,12 @@ the details, which may name files, hosts and users.
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Final, Literal
 
 from bifang.core.extensions import Extension
 from bifang.core.monitoring.failures import explain
+from bifang.core.registry import Registry
 from bifang.core.secrets.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -21,7 +23,8 @@ State = Literal["ok", "failed", "skipped"]
 class HealthCheck:
     """``run`` returns what is well, in Chinese, or raises. ``remedy`` is shown to everyone when it raises.
 
-    Where a check of ``needs`` was not passed, this one is skipped.
+    Where a check of ``needs`` was not passed, this one is skipped. ``advisory``: `/readyz` and ``healthcheck`` tell of its
+    failure, but the machine is ready for work all the same.
     """
 
     name: str
@@ -29,6 +32,7 @@ class HealthCheck:
     run: Callable[[], str]
     remedy: str
     needs: tuple[str, ...] = ()
+    advisory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class HealthFinding:
     state: State
     public: str
     detail: str
+    advisory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +58,24 @@ class HealthReport:
         """Every check was passed."""
         return all(finding.state == "ok" for finding in self.findings)
 
+    @property
+    def ready(self) -> bool:
+        """Every check was passed but those that only advise."""
+        return all(finding.state == "ok" for finding in self.findings if not finding.advisory)
+
     def as_json(self, *, details: bool) -> dict[str, Any]:
-        """``{status: ok | failed, checks: [{name, label, state, message}]}``."""
+        """``{status: ok | degraded | failed, checks: [{name, label, state, advisory, message}]}``."""
         checks = []
         for finding in self.findings:
             row = asdict(finding)
             public, detail = row.pop("public"), row.pop("detail")
             checks.append({**row, "message": detail if details else public})
-        return {"status": "ok" if self.ok else "failed", "checks": checks}
+        status = "ok" if self.ok else "degraded" if self.ready else "failed"
+        return {"status": status, "checks": checks}
 
 
-_checks: dict[str, HealthCheck] = {}
-
-
-def register_check(
-    name: str, label: str, run: Callable[[], str], *, remedy: str, needs: tuple[str, ...] = ()
-) -> None:
-    """Called by an application's `ready()`; see `HealthCheck`. Checks run in order of registration."""
-    _checks[name] = HealthCheck(name, label, run, remedy, needs)
-
-
-def known_checks() -> tuple[str, ...]:
-    """The names of those that are registered."""
-    return tuple(_checks)
+# Run in this order.
+CHECKS: Final = Registry[HealthCheck](attrgetter("name"))
 
 
 def unfit_check(extension: Extension[Any]) -> str:
@@ -93,7 +93,7 @@ def check_health() -> HealthReport:
     """Run every check. Never raises."""
     passed: set[str] = set()
     findings = []
-    for check in _checks.values():
+    for check in CHECKS:
         finding = _run(check, passed)
         if finding.state == "ok":
             passed.add(check.name)
@@ -102,17 +102,19 @@ def check_health() -> HealthReport:
 
 
 def _run(check: HealthCheck, passed: set[str]) -> HealthFinding:
-    missing = [_checks[name].label for name in check.needs if name not in passed and name in _checks]
+    missing = [each.label for each in map(CHECKS.get, check.needs) if each and each.name not in passed]
     if missing:
         text = f"未检查：「{missing[0]}」没有通过。"
-        return HealthFinding(check.name, check.label, "skipped", text, text)
+        return HealthFinding(check.name, check.label, "skipped", text, text, check.advisory)
     try:
         text = check.run()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a package's may even try to end the process
-        return HealthFinding(check.name, check.label, "failed", check.remedy, _detail(check, error))
-    return HealthFinding(check.name, check.label, "ok", "正常", str(text))
+        return HealthFinding(
+            check.name, check.label, "failed", check.remedy, _detail(check, error), check.advisory
+        )
+    return HealthFinding(check.name, check.label, "ok", "正常", str(text), check.advisory)
 
 
 def _detail(check: HealthCheck, error: BaseException) -> str:

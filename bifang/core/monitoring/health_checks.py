@@ -1,6 +1,6 @@
 """Core's own health checks: database, migrations, keys."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -10,35 +10,8 @@ from bifang.core.database.schema import pending_migrations
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.checks import file_problems
-from bifang.core.monitoring.health import register_check
+from bifang.core.monitoring.health import HealthCheck
 from bifang.core.secrets.keys import keyring
-
-
-def register_core_checks() -> None:
-    """Called once, when the application is ready."""
-    register_check(
-        "keys",
-        "密钥",
-        check_keys,
-        remedy="加密密钥读不到：请在服务器上执行 python manage.py healthcheck 查看原因。",
-    )
-    register_check(
-        "database",
-        "数据库",
-        check_database,
-        remedy="数据库无法访问：请在服务器上执行 python manage.py healthcheck 查看原因。",
-    )
-    register_check(
-        "migrations",
-        "数据库结构",
-        check_migrations,
-        needs=("database",),
-        remedy="数据库结构不是当前版本：请执行 python manage.py migrate。",
-    )
-    register_check(
-        "secrets", "已保存的密钥", check_secrets, needs=("keys", "migrations"),
-        remedy="已保存的密钥解不开：请换回原来的 encryption.key（或 BIFANG_ENCRYPTION_KEY），或在「系统配置」中重新填写。",
-    )  # fmt: skip
 
 
 def check_keys() -> str:
@@ -95,3 +68,21 @@ def check_secrets() -> str:
         return "还没有保存过密钥"
     row.open_secrets()
     return "可以解开"
+
+
+CORE_CHECKS: Final = (
+    HealthCheck(
+        "keys", "密钥", check_keys, "加密密钥读不到：请在服务器上执行 python manage.py healthcheck 查看原因。"
+    ),
+    HealthCheck(
+        "database", "数据库", check_database, "数据库无法访问：请在服务器上执行 python manage.py healthcheck 查看原因。",
+    ),
+    HealthCheck(
+        "migrations", "数据库结构", check_migrations, needs=("database",),
+        remedy="数据库结构不是当前版本：请执行 python manage.py migrate。",
+    ),
+    HealthCheck(
+        "secrets", "已保存的密钥", check_secrets, needs=("keys", "migrations"),
+        remedy="已保存的密钥解不开：请换回原来的 encryption.key（或 BIFANG_ENCRYPTION_KEY），或在「系统配置」中重新填写。",
+    ),
+)  # fmt: skip

@@ -4,24 +4,22 @@ There is no multi-process mode to configure and nothing to count on the message 
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-Source = Callable[[], Iterable[Metric]]
-_sources: list[Source] = []
+from bifang.core.registry import Registry
 
-
-def register_metrics(source: Source) -> None:
-    """Called by an application's `ready()`. `source` reads in bounded time, however large the tables are."""
-    _sources.append(source)
+# Each reads in bounded time, however large the tables are.
+METRICS: Final = Registry[Callable[[], Iterable[Metric]]]()
 
 
 class _Database(Collector):
     def collect(self) -> Iterable[Metric]:
         """What every application has to tell."""
-        for source in _sources:
+        for source in METRICS:
             yield from source()
 
 

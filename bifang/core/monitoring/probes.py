@@ -53,12 +53,12 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 if every health check is passed, else 503 with the reasons; no older than a second."""
+    """200 if every health check is passed but those that only advise, else 503; with the reasons, no older than a second."""
     try:
         report = readiness.get()
     except TimeoutError:
         return _json({"status": "failed", "checks": [], "message": BUSY}, 503)
-    return _json(report.as_json(details=False), 200 if report.ok else 503)
+    return _json(report.as_json(details=False), 200 if report.ready else 503)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
-from bifang.core.admin.panels import Panel, register_cards
+from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import AlertMessage, MessageState, NotificationTarget
 from secops_agent.services import links
 from secops_agent.services.notifications.targets import describe, place_of
@@ -44,7 +44,7 @@ def reaching_cards(request: HttpRequest) -> list[Panel]:
     return [Panel("送不到的目标", f"{len(troubled)}", note, tone, "notifications_off", page)]
 
 
-register_cards(25, reaching_cards)
+CARDS.add(reaching_cards, place=25)
 
 
 @admin.register(AlertMessage)

@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from bifang.core.admin import panels
 from bifang.core.admin.base import NOTHING, badge, once
-from bifang.core.admin.panels import Step, register_steps
+from bifang.core.admin.panels import Step
 from bifang.core.errors import BifangError
 from secops_agent.admin.alerting.previewing import PreviewedScreen
 from secops_agent.admin.alerting.rule_form import ROBOT, STEPS, RuleForm
@@ -194,4 +195,4 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
     return [Step("添加通知规则", text, done, reverse("admin:secops_agent_notificationrule_add"))]
 
 
-register_steps(30, first_steps)
+panels.STEPS.add(first_steps, place=30)

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 
-from bifang.core.admin.guiding import Fact, register_facts, register_guide
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
 from bifang.core.admin.panels import Step
-from bifang.core.admin.trying import Checkup, Part, register_checkup
+from bifang.core.admin.trying import Checkup, Part
 from bifang.core.configuration import config_rules, configs
 from bifang.core.configuration.kinds import get_kind
 from bifang.core.configuration.trials import (
@@ -25,7 +25,7 @@ from bifang.core.configuration.trials import (
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.reach import REACH
-from secops_agent.config import MODEL_KINDS
+from secops_agent.admin.automation import destinations, mcp
 from secops_agent.connectors.mcp.checks import check, visit
 from secops_agent.llm.probe import Probe, probe_server, probe_tools
 from secops_agent.llm.qwen import Qwen
@@ -161,19 +161,6 @@ _USABLE: CheckStep[Any] = CheckStep(
     "在这一页下面的工具列表里查看每个工具停用的原因，看过后重新启用。",
     ("tools",),
 )
-register_checkup(
-    "qwen", Checkup(QwenTrial, lambda: _parts(replace(_ASKED, run=ask_qwen)), _ASKS, PROBE_S + 15)
-)
-register_checkup("openai", Checkup(ServerTrial, lambda: _parts(_ASKED), _ASKS, PROBE_S + 15))
-register_checkup(
-    catalogue.KIND,
-    Checkup(
-        McpTrial, lambda: _parts(_LISTED, _USABLE), "连接服务、取回工具列表，不调用任何工具。", VISIT_S + 15
-    ),
-)
-register_checkup(
-    carriers.KIND, Checkup(ConnectorTrial, lambda: _parts(), "只检查能否连上这个地址，不发送任何操作。")
-)
 
 
 def model_guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
@@ -221,8 +208,31 @@ def program(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     return [*told, ("怎么修改", f"以上{config_rules.FROM_FILE}")]
 
 
-for _kind in MODEL_KINDS:
-    register_guide(_kind, model_guide)
-    register_facts(_kind, users)
-register_guide(catalogue.KIND, service_guide)
-register_facts(catalogue.KIND, program)
+_OF_MODELS: Final = KindPage(kind="", watch=destinations.look, guide=model_guide, facts=users)
+_BY_QWEN: Final = replace(_ASKED, run=ask_qwen)
+KIND_PAGES.add(
+    replace(
+        _OF_MODELS, kind="qwen", checkup=Checkup(QwenTrial, lambda: _parts(_BY_QWEN), _ASKS, PROBE_S + 15)
+    ),
+    replace(
+        _OF_MODELS, kind="openai", checkup=Checkup(ServerTrial, lambda: _parts(_ASKED), _ASKS, PROBE_S + 15)
+    ),
+    KindPage(
+        kind=catalogue.KIND,
+        watch=destinations.look,
+        guide=service_guide,
+        facts=program,
+        footer=mcp.table,
+        checkup=Checkup(
+            McpTrial,
+            lambda: _parts(_LISTED, _USABLE),
+            "连接服务、取回工具列表，不调用任何工具。",
+            VISIT_S + 15,
+        ),
+    ),
+    KindPage(
+        kind=carriers.KIND,
+        watch=destinations.look,
+        checkup=Checkup(ConnectorTrial, lambda: _parts(), "只检查能否连上这个地址，不发送任何操作。"),
+    ),
+)

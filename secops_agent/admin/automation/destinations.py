@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bifang.core.admin.live import Live, register_watch
+from bifang.core.admin.live import Live
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.airgap import Whereabouts, is_airgapped
 from secops_agent.services.operations.destinations import LEAVES, destination_of
@@ -34,7 +34,3 @@ def _of_program(place: Whereabouts) -> str:
     if place.leaves == "no":
         return f"本机的程序 {place.host}，运维声明它只连接内网（airgapped_ok）"
     return f"本机的程序 {place.host} 自己决定连接哪里"
-
-
-for _kind in ("qwen", "openai", "webhook_connector", "mcp"):
-    register_watch(_kind, look)

@@ -17,7 +17,6 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import RecordScreen, ago, author_of, badge, moment, shortened
-from bifang.core.admin.form_footers import register_footer
 from bifang.core.changes import Change, record
 from bifang.core.configuration import configs
 from bifang.core.configuration.config_cache import ConfigCache
@@ -212,6 +211,3 @@ def table(request: HttpRequest, config: SystemConfig) -> SafeString:
         "checked": moment(catalogued.checked_at) if catalogued else "",
     }
     return render_to_string(f"{PAGES}/mcp_tools.html", context)
-
-
-register_footer(catalogue.KIND, table)

@@ -16,9 +16,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from bifang.core.admin.accounts import may_touch_rights, register_guard
+from bifang.core.admin.accounts import GUARDS, may_touch_rights
 from bifang.core.admin.base import HouseList, Screen, ago, badge
-from bifang.core.admin.panels import Step, register_steps
+from bifang.core.admin.panels import STEPS, Step
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.admin.inventory import actor_of
@@ -262,5 +262,5 @@ def listing_step(config: SystemConfig) -> Step:
     return Step("登记可以使用的人员", text, done, reverse("admin:secops_agent_staff_add"))
 
 
-register_steps(20, first_steps)
-register_guard(is_guarded)
+STEPS.add(first_steps, place=20)
+GUARDS.add(is_guarded)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago
-from bifang.core.admin.panels import Panel, register_cards
+from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import Action, ActionState, ModelPrice, Staff, TurnUsage
 from secops_agent.services.operations.usage import MICRO, spending, spent_today, unpriced_models
 
@@ -108,4 +108,4 @@ def _spent(page: str) -> Panel:
     return Panel("今日模型费用", f"{spent.cost / MICRO:.2f} 元", note, "idle", "payments", page)
 
 
-register_cards(30, decision_cards)
+CARDS.add(decision_cards, place=30)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString
 from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
-from bifang.core.admin.guiding import Fact, register_facts, register_guide
-from bifang.core.admin.live import Live, register_watch
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
+from bifang.core.admin.live import Live
 from bifang.core.admin.panels import Step
-from bifang.core.admin.trying import Checkup, register_checkup
+from bifang.core.admin.trying import Checkup
 from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Skip, Tryout
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
@@ -91,9 +91,7 @@ _STEPS: Sequence[CheckStep[Any]] = (
     CheckStep("login", "登录", log_in, "核对地址的协议（nats、tls、redis、rediss）、用户名、密码和 CA 证书。", ("tls",), TRIAL_S),
     CheckStep("topic", "主题", look, "核对主题；NATS 上要先有一个包含它的 JetStream 流。", ("login",), TRIAL_S),
 )  # fmt: skip
-register_checkup(
-    KIND, Checkup(BrokerTrial, lambda: [("", _STEPS)], "只看主题在不在，不取消息，也不建立消费者组。")
-)
+_CHECKUP: Final = Checkup(BrokerTrial, lambda: [("", _STEPS)], "只看主题在不在，不取消息，也不建立消费者组。")
 
 
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
@@ -177,9 +175,7 @@ def guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     )
 
 
-register_watch(KIND, watch)
-register_facts(KIND, facts)
-register_guide(KIND, guide)
+KIND_PAGES.add(KindPage(kind=KIND, watch=watch, facts=facts, guide=guide, checkup=_CHECKUP))
 
 
 @admin.register(BrokerLetter)

@@ -6,7 +6,7 @@ from typing import Final
 from django.utils.html import format_html, format_html_join
 
 from bifang.core.admin.base import ago
-from bifang.core.admin.guiding import Fact
+from bifang.core.admin.kind_pages import Fact
 from secops_agent.services.intake import apart
 from secops_agent.services.intake.ledger import APART
 

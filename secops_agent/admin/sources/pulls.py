@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from bifang.core.admin.base import moment
-from bifang.core.admin.guiding import Fact, register_facts, register_guide
-from bifang.core.admin.live import Live, register_watch
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
+from bifang.core.admin.live import Live
 from bifang.core.admin.panels import Step
-from bifang.core.admin.trying import Checkup, register_checkup
+from bifang.core.admin.trying import Checkup
 from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Tryout
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.reach import REACH
@@ -40,11 +40,8 @@ async def ask_for_alerts(trial: Tryout) -> str:
 _ASKED: CheckStep[Any] = CheckStep(
     "alerts", "查询告警", ask_for_alerts, "按上面的原因核对 AccessKey、RAM 权限、服务区域和本机时间，再测一次。", ("tls",), ASK_S,
 )  # fmt: skip
-register_checkup(
-    pulls.KIND,
-    Checkup(
-        AliyunTrial, lambda: [("", (COMPLETE, *REACH, _ASKED))], "查询一条告警，不导入，不改动。", ASK_S + 15
-    ),
+_CHECKUP: Final = Checkup(
+    AliyunTrial, lambda: [("", (COMPLETE, *REACH, _ASKED))], "查询一条告警，不导入，不改动。", ASK_S + 15
 )
 
 
@@ -86,6 +83,4 @@ def _live(config: SystemConfig) -> Live:
     return Live("正常", "ok", f"上一次 {row.last_seen} 条")
 
 
-register_watch(pulls.KIND, watch)
-register_facts(pulls.KIND, progress)
-register_guide(pulls.KIND, pull_guide)
+KIND_PAGES.add(KindPage(kind=pulls.KIND, watch=watch, facts=progress, guide=pull_guide, checkup=_CHECKUP))

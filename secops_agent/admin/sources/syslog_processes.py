@@ -11,7 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, preformatted, shortened
-from bifang.core.admin.panels import Panel, register_cards
+from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import SyslogListener, SyslogRejection
 from secops_agent.syslog import standing
 
@@ -117,4 +117,4 @@ def _shown(data: str) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 or byte == 10 else f"\\x{byte:02x}" for byte in raw)
 
 
-register_cards(18, syslog_cards)
+CARDS.add(syslog_cards, place=18)

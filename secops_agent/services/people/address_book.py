@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bifang.channels.models import InboxRow
 from bifang.core.errors import InvalidInput
+from bifang.core.registry import Registry
 from secops_agent.models import Staff
 from secops_agent.services.people.staff import named_corporations
 
@@ -38,13 +39,8 @@ class Unlisted:
 
 
 LookUp = Callable[[str], list[Found]]
-_books: list[LookUp] = []
-
-
-def register_book(look_up: LookUp) -> None:
-    """`look_up` takes an employee id; called when an application is ready."""
-    if look_up not in _books:
-        _books.append(look_up)
+# Each takes an employee id.
+BOOKS: Final = Registry[LookUp]()
 
 
 def find(staff_id: str) -> Found:
@@ -52,7 +48,7 @@ def find(staff_id: str) -> Found:
     wanted = staff_id.strip()
     if not _ID.fullmatch(wanted):
         raise InvalidInput("请填写员工 ID（钉钉的 userId）。")
-    found = [each for look_up in _books for each in look_up(wanted)]
+    found = [each for look_up in BOOKS for each in look_up(wanted)]
     if not found:
         raise InvalidInput(NOBODY.format(wanted))
     return found[0]

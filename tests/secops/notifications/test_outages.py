@@ -212,7 +212,7 @@ def test_way_that_cannot_carry_it_is_not_used(
         Worker.objects.update(scope=str(broken.pk))
     if way == "used up":
         used_up = lambda pk, means: SendingAllowance("none", 100) if pk == spare.pk else allowances.FULL  # noqa: E731
-        monkeypatch.setattr(allowances, "_providers", [used_up])
+        monkeypatch.setattr(allowances, "ALLOWANCES", [used_up])
     assert endure() == 0
     assert "没有别的途径告诉管理员" in Outage.objects.get(config=broken).problem
 

@@ -144,7 +144,7 @@ def test_what_failed_for_a_while_is_tried_again_later_and_its_failure_told_once(
 @pytest.mark.slow
 def test_at_the_end_of_the_quota_the_newest_result_waits_and_is_sent_then(monkeypatch):
     used = {"step": "none", "percent": 100, "reason": "额度用完"}
-    monkeypatch.setattr(allowances, "_providers", [lambda config_id, means: SendingAllowance(**used)])
+    monkeypatch.setattr(allowances, "ALLOWANCES", [lambda config_id, means: SendingAllowance(**used)])
     row = task()
     for _ in range(2):
         make_due(row)
