@@ -35,7 +35,7 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
     ),
     ToolFrame(
         "alert_statistics",
-        {"noun.alert": 2.0, "ask.count": 1.6, "ask.statistics": 2.6, "ask.trend": 3.0, "said.group": 2.4, "said.time": 0.4, "word.attack": 0.4, "said.topgroup": 2.5, "said.verdict": 2.0, "said.closed": 1.5, "said.countonly": 0.8, "ask.where": 4.5, "ask.due": 0.5, "said.exists": 0.3, "said.held": 0.3, "noun.asset": -1.0, "noun.vuln": -1.5, "noun.rule": 1.0, "said.severity": 0.0, "said.status": 0.0, "ask.who": 0.0, "ask.handler": 0.0, "ask.list": 0.0, "ask.attacked": 0.0, "ask.related": 0.0, "ask.patched": -2.5, "noun.case": -2.5, "ask.howlong": -4.0, "ask.noisy": 0.0, "ask.see": 0.0, "noun.report": 0.0},
+        {"noun.alert": 2.0, "ask.count": 1.6, "ask.statistics": 2.6, "ask.trend": 3.0, "said.group": 2.4, "said.time": 0.4, "word.attack": 0.4, "said.topgroup": 2.5, "said.verdict": 2.0, "said.closed": 1.5, "said.countonly": 0.8, "ask.where": 4.5, "ask.due": 0.5, "said.exists": 0.3, "said.held": 0.3, "noun.asset": -1.0, "noun.vuln": -1.5, "noun.rule": 1.0, "said.severity": 0.0, "said.status": 0.0, "ask.who": 0.0, "ask.handler": 0.0, "ask.list": 0.0, "ask.attacked": 0.0, "ask.related": 0.0, "ask.patched": -2.5, "noun.case": -2.5, "ask.howlong": -4.0, "ask.noisy": 0.0, "ask.see": 0.0, "noun.report": 0.0, "said.compared": -2.5, "ask.state": 0.0},
         {**_HOST, "IP": 0.5, "DOMAIN": 0.5, "URL": 0.5, "HASH": 0.5, "PERSON": 0.3, "TECHNIQUE": 1.0, "NETWORK": 0.5, "OBSERVABLE": 0.8, "ENVIRONMENT": 0.5},
         about=("ask.where", "noun.alert", "word.attack", "ask.trend", "said.topgroup", "said.verdict", "said.group"),
         example=says.STATISTICS,
@@ -83,7 +83,7 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
     ),
     ToolFrame(
         "list_vulnerabilities",
-        {"noun.vuln": 3.0, "ask.list": 0.6, "ask.count": 0.6, "ask.kev": 1.5, "ask.fix": 1.2, "ask.patched": 2.4, "said.severity": 0.6, "said.software": 0.8, "said.fix": 1.2, "said.nofix": 1.2, "ask.due": 0.8, "said.limit": 0.3, "ask.installed": 0.0, "ask.how": 0.0, "noun.asset": -0.4, "said.exists": 0.4, "ask.see": 0.0, "ask.who": 0.0, "ask.what": 0.0, "ask.affected": 0.0, "ask.owner": 0.0, "noun.finding": 0.0, "noun.report": 0.0},
+        {"noun.vuln": 3.0, "ask.list": 0.6, "ask.count": 0.6, "ask.kev": 1.5, "ask.fix": 1.2, "ask.patched": 2.4, "said.severity": 0.6, "said.software": 0.8, "said.fix": 1.2, "said.nofix": 1.2, "ask.due": 0.8, "said.limit": 0.3, "ask.installed": 0.0, "ask.how": 0.0, "noun.asset": -0.4, "said.exists": 0.4, "ask.see": 0.0, "ask.who": 0.0, "ask.what": 0.0, "ask.affected": 0.0, "ask.owner": 0.0, "noun.finding": 0.0, "noun.report": 0.0, "said.group": 1.0, "said.topgroup": 1.0, "ask.statistics": 0.8},
         {"ASSET": 0.8, "ASSET_IP": 0.8, "HOST": 0.8, "CVE": -1.5, "PERSON": 0.3},
         about=("noun.vuln", "ask.kev", "said.fix", "said.nofix", "ask.patched"),
         tap=says.flaws_of,
@@ -141,7 +141,7 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
         "list_blocks",
         {"noun.block": 3.6, "ask.list": 0.8, "ask.count": 0.5, "ask.see": 0.4, "ask.state": 0.6, "ask.who": 0.8, "ask.when": 0.8, "ask.due": 0.5, "ask.handler": 0.0, "noun.proposal": 2.2, "noun.indicator": 0.0},
         {"IP": 1.0, "ASSET": 1.0, "ASSET_IP": 1.0, "HOST": 0.5, "ALERT": 0.5},
-        about=("noun.block",),
+        about=("noun.block", "noun.proposal"),
         example=says.BLOCKS,
         tap=says.is_blocked,
     ),

@@ -78,9 +78,15 @@ def tells_of(frame: ToolFrame, cue: str) -> bool:
 
 def strange(frame: ToolFrame, cues: Mapping[str, str]) -> list[str]:
     """The questions and conditions of a sentence that the frame does not know of; a word inside one that it knows is no other one."""
-    texts = [text for cue, text in cues.items() if text and frame.words.get(cue, -1) >= 0]
-    others = (cue for cue in cues if not tells_of(frame, cue))
-    return [cue for cue in others if not cues[cue] or not any(cues[cue] in one for one in texts)]
+    known = [(cue, text) for cue, text in cues.items() if text and frame.words.get(cue, -1) >= 0]
+
+    def inside(cue: str) -> bool:
+        likes = (
+            ("noun.", "word.") if cue.startswith("noun.") else ""
+        )  # a thing is told by no question around it
+        return any(cues[cue] in text for each, text in known if each.startswith(likes))
+
+    return [cue for cue in cues if not tells_of(frame, cue) and not (cues[cue] and inside(cue))]
 
 
 def _fit(frame: ToolFrame, cues: Mapping[str, str], kinds: Sequence[str]) -> Fit | None:

@@ -161,7 +161,11 @@ def _compared(sentence: Sentence, cues: Mapping[str, str]) -> dict[str, str]:
     skeleton, found = sentence.question, dict[str, str]()
     text, most = skeleton.text, "ask.statistics" in cues or pattern("cues.said.top").search(sentence.plain)
     grouped = most or cues.keys() & {"noun.alert", "ask.trend", "word.attack"}
-    group = group_of(pattern("filters.alert_noun").sub(" ", text)).get("group_by", "")
+    plain = pattern("filters.alert_noun").sub(" ", text)
+    plain = (
+        pattern("filters.grown").sub(" ", plain) if "ask.compare" in cues else plain
+    )  # 哪类涨最多 is by rule
+    group = group_of(plain).get("group_by", "")
     named = {"severity": (Kind.SEVERITY,), "asset": HOSTS}.get(group, ())
     if grouped and group and len(skeleton.found(*named)) != 1:
         named_by = pattern(f"filters.group_by.{group}").search(text)
@@ -184,7 +188,7 @@ def _compared(sentence: Sentence, cues: Mapping[str, str]) -> dict[str, str]:
 def is_knowledge(sentence: Sentence, cues: Mapping[str, str]) -> bool:
     """Is it about the world, not about what is ours? 什么是…, …和…区别, 怎么检测…, without anything of ours named."""
     ours = sentence.order.found(*(kind for kind in NAMED if kind is not Kind.TECHNIQUE))
-    if ours or "said.ours" in cues or sentence.first(Kind.REF):
+    if ours or "said.ours" in cues or (sentence.first(Kind.REF) and not sentence.keyword):
         return False
     if "ask.differ" in cues and "ask.howlong" not in cues:
         return True
@@ -301,7 +305,7 @@ def _uncovered(text: str, frame: ToolFrame | None, arguments: Mapping[str, Any])
 
 
 def _strange(text: str) -> Iterator[str]:
-    for word in re.findall(r"[一-鿿]{2,}|[A-Za-z][A-Za-z0-9_.+-]{2,}", text):
+    for word in re.findall(r"[一-鿿]{2,}|[A-Za-z][A-Za-z0-9_.+-]+", text):
         bare = pattern("cues.unread.edges").sub("", word)
         if len(bare) > 1 and bare.lower() not in wordset("keywords.common_english"):
             yield bare
