@@ -29,6 +29,12 @@ class Actor:
     via: str
     sources: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> tuple[str, str]:
+        """Corporation and staff id of someone of the staff; two empty ones for everybody else."""
+        corp_id, _, staff_id = self.ident.partition(":")
+        return (corp_id, staff_id) if self.kind == "person" and corp_id != "user" else ("", "")
+
     @classmethod
     def person(cls, human: Human, via: str) -> "Actor":
         """Someone of the staff, by the door that they really used."""

@@ -14,7 +14,7 @@ from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
-from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.directory import find_staff, named_by
 from secops_agent.services.people.staff import Person
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.reports.periods import PERIODS, Period, period_of
@@ -187,8 +187,7 @@ def person_named(text: str) -> Staff | None:
 def colleague(wanted: str, asker: Person | Actor | None) -> Staff:
     """Whom something is handed to, of the asker's corporation; 我 is the asker. Raises NotFound, InvalidInput."""
     if isinstance(asker, Actor):
-        corp_id = asker.ident.partition(":")[0] if asker.kind == "person" else ""
-        return find_staff(wanted, corp_id)
+        return named_by(asker, wanted)
     if asker is None and (row := Staff.objects.filter(staff_id=wanted, active=True).first()):
         return row  # stored already; who does it looks in the actor's corporation
     if wanted.lower() not in _ME:

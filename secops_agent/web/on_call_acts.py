@@ -19,7 +19,7 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.models import OnCallSchedule, ShiftSwap
 from secops_agent.services.on_call import feeds, overrides, swaps
 from secops_agent.services.on_call.shifts import ZONE
-from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.directory import named_by
 from secops_agent.services.people.eligibility import account_of
 from secops_agent.services.switches import refuse_when_read_only
 from secops_agent.web.access import page
@@ -86,7 +86,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         refuse_when_read_only()
         form = SwapForm(request.POST)
         given, schedule = _read(form), _rota(form)
-        other = find_staff(given["colleague"])
+        other = named_by(actor_of(request), given["colleague"])
         me = account_of(request.user.pk, other.corp_id)
         if me is None:
             raise InvalidInput(NOBODY)
@@ -128,7 +128,7 @@ def substitute(request: HttpRequest) -> HttpResponse:
         form = SubstituteForm(request.POST)
         given, schedule = _read(form), _rota(form)
         start, end = (given[name].replace(tzinfo=ZONE) for name in ("starts_at", "ends_at"))
-        staff = find_staff(given["person"])
+        staff = named_by(actor_of(request), given["person"])
         reason = " ".join(visible(given["reason"]).split())
         overrides.override(schedule, staff, start, end, reason, actor_of(request))
         return f"{start:%m-%d %H:%M} 到 {end:%m-%d %H:%M} 由 {staff.name} 值班（{schedule.name}）。"

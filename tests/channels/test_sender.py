@@ -1,7 +1,8 @@
 """Delivery: in order, repeated until accepted or refused for good, never a turn again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -12,8 +13,9 @@ from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Part
 from bifang.channels.queues import outbox
 from bifang.channels.queues.claims import HOLD
+from bifang.channels.queues.outbox import Sent
 from bifang.channels.workers import processes
-from bifang.channels.workers.sender import Sender
+from bifang.channels.workers.sender import SLOW_S, UNWRITTEN, Sender
 from bifang.core.database import db
 from bifang.core.errors import RateLimited, RemoteError
 from tests.channels.boxes import Recorder, answered, outbox_row, replied
@@ -78,6 +80,38 @@ async def test_parts_go_out_in_order_and_are_done(database: Database) -> None:
         for part in parts:
             await wait_state(part, State.DONE)
     assert channel.sent == ["一", "二", "三"]
+
+
+async def test_few_that_went_are_not_written_down(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are sent again if the process dies now."""
+    writing, written = threading.Event(), outbox.mark_sent
+
+    def wait_and_write(items: Sequence[Sent]) -> list[None]:
+        writing.wait(120)
+        return written(items)
+
+    monkeypatch.setattr(outbox, "mark_sent", wait_and_write)
+    channel = Recorder()
+    async with sending(channel) as sender:
+        parts = [await prepare(sender, f"第 {number} 条", where=f"cid{number}") for number in range(12)]
+        await eventually(lambda: len(channel.sent) == UNWRITTEN)
+        await asyncio.sleep(3 * SLOW_S)  # what has arrived is not slow
+        await eventually(lambda: sender.waiting == 12)
+        assert len(channel.sent) == UNWRITTEN
+        writing.set()
+        for (part,) in parts:
+            await wait_state(part, State.DONE)
+
+
+async def test_who_waits_for_a_slow_network_holds_nobody_up(database: Database) -> None:
+    channel = Recorder(hold=asyncio.Event())
+    async with sending(channel) as sender:
+        for number in range(12):
+            await prepare(sender, f"第 {number} 条", where=f"cid{number}")
+        await eventually(lambda: len(channel.tried) == 12)
+        assert not channel.sent
 
 
 async def test_rate_limit_waits_and_tries_the_same_part_again(database: Database) -> None:

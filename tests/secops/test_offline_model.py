@@ -4,12 +4,14 @@ import json
 import time
 from datetime import datetime
 from statistics import median
+from typing import Any
 
 import pytest
 
 from secops_agent.agent.llms.lexicon import CurrentLexicon
 from secops_agent.agent.llms.models import OfflineMode
 from secops_agent.llm.offline import READ_TOOLS, Intent, Lexicon
+from secops_agent.llm.offline.expressions.entities import read_entities
 from secops_agent.llm.offline.model import Offline
 from secops_agent.llm.types import Completion, Message, Request, ToolSpec
 from secops_agent.llm.understanding import reading
@@ -59,6 +61,23 @@ async def test_a_turn_reads_its_sentence_once(monkeypatch: pytest.MonkeyPatch) -
     await turn.complete(Request((said,), TOOLS))
     await turn.complete(Request((said, Message("assistant", ""), Message("tool", "共 2 条")), TOOLS))
     assert readings == ["今天的高危告警"]
+
+
+async def test_what_is_prepared_for_a_model_reads_the_same_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = []
+
+    def read(text: str, *against: Any) -> Any:
+        readings.append(text)
+        return read_entities(text, *against)
+
+    monkeypatch.setattr("secops_agent.llm.understanding.entities.read_entities", read)
+    known = CurrentLexicon()
+    known._lexicon, known._due = LEXICON, float("inf")
+    turn, said = OfflineMode(known, ASKER), "麻烦看下今天的高危告警，谢谢"
+    assert not (await turn.warrant(said)).tools
+    assert "list_alerts" in await turn.nearest(said)
+    await turn.complete(Request((Message("user", said),), TOOLS))
+    assert len(readings) == len(set(readings))
 
 
 async def test_a_result_that_is_no_json_is_shown_as_it_is() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from bifang.core.errors import InvalidInput
+from secops_agent.llm.offline.words import load
 from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict, NotFound
@@ -69,3 +70,37 @@ def test_change_is_searchable_and_recorded(books):
     with pytest.raises(NotFound):
         runbooks.get(pk)
     assert runbooks.search("钓鱼") == ()
+
+
+SKILLS = {
+    "performing-firmware-extraction-with-binwalk": "Extract the file system of a router's firmware image.",
+    "hunting-for-lateral-movement-via-wmi": "Hunt for remote processes that were started through WMI.",
+    "analyzing-golang-malware-with-ghidra": "Recover function names of stripped Go binaries.",
+    "executing-phishing-simulation-campaign": "Plan e-mails and landing pages, measure who clicks.",
+    "detecting-cryptomining-in-cloud": "Find workloads that were abused for mining.",
+}
+IN_CHINESE = [
+    ("拿到一台路由器的固件，想把里面的东西拆出来看看", "performing-firmware-extraction-with-binwalk"),
+    ("攻击者是不是已经在横向移动了，从哪些地方能看出来", "hunting-for-lateral-movement-via-wmi"),
+    ("函数名都被去掉了，ghidra 里怎么把它们找回来", "analyzing-golang-malware-with-ghidra"),
+    ("今年要给全公司搞一次钓鱼演练，怎么安排", "executing-phishing-simulation-campaign"),
+    ("勒索病毒怎么处置", "勒索病毒应急处置"),
+    ("员工收到钓鱼邮件", "钓鱼邮件处置"),
+]
+
+
+def test_a_chinese_question_finds_what_is_written_in_english(books):
+    for title, when in SKILLS.items():
+        runbooks.save(title, when, (), (), ACTOR, when=when)
+    for query, title in IN_CHINESE:
+        assert [hit.title for hit in runbooks.search(query)][:1] == [title], query
+    for chatter in ("今天中午吃什么", "明天会下雨吗", "帮我写个请假条", "年假还剩几天"):
+        assert runbooks.search(chatter) == (), chatter
+
+
+def test_a_chinese_word_has_one_translation():
+    said = [pair.partition("=") for words in load("glossary").values() for pair in words.split()]
+    assert all(english.isascii() and english for _, _, english in said)
+    words = [word for chinese, _, _ in said for word in chinese.split("/")]
+    assert len(words) == len(set(words))
+    assert not [word for word in words if len(word) < 2]

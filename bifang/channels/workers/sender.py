@@ -4,8 +4,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from bifang.channels.ports import Channel, Delivered, Part
 from bifang.channels.queues import outbox
@@ -23,6 +23,36 @@ POLL = 1.0
 ROOM = 500
 LONGEST_PAUSE = 10.0  # seconds between attempts: how late the first reply is after an outage
 GIVE_UP_AFTER = 24 * 3600.0  # seconds of trying one part
+# What was sent and is not written down when this process dies is sent again: so few at once. Whoever waits for a slow
+# network, or for a limit, holds nobody up.
+UNWRITTEN = 4
+SLOW_S = 0.05
+
+
+class _Pace:
+    """Lets replies go while few that went are not written down."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(UNWRITTEN)
+
+    @asynccontextmanager
+    async def going(self) -> AsyncIterator[Callable[[], None]]:
+        """While one goes and is written down; call what is given once it has arrived, or not."""
+        await self._room.acquire()
+        given_up = False
+
+        def give_up() -> None:
+            nonlocal given_up
+            given_up = True
+            self._room.release()
+
+        slow = asyncio.get_running_loop().call_later(SLOW_S, give_up)
+        try:
+            yield slow.cancel
+        finally:
+            slow.cancel()
+            if not given_up:
+                self._room.release()
 
 
 class Sender:
@@ -40,6 +70,7 @@ class Sender:
         self._stopping = asyncio.Event()
         self._more = asyncio.Event()
         self._sent: Batcher[Sent, None] = Batcher(outbox.mark_sent, submit=db.promptly)
+        self._pace = _Pace()
         self._journal = Journal(log, channel.name)
         self.renewed_at = time.monotonic()
 
@@ -118,14 +149,16 @@ class Sender:
             log.warning("这条回复已被其他进程接管，不再发送", extra=_fields(part))
             return True
         try:
-            delivered = await self._channel.deliver(part)
+            async with self._pace.going() as has_arrived:
+                delivered = await self._channel.deliver(part)
+                has_arrived()
+                await self._accepted(part, delivered)
         except BifangError as error:
             return await self._refused(part, error, backoff)
         except Exception as error:
             log.exception("发送回复出错", extra=_fields(part))
             wrapped = BifangError(f"内部错误：{type(error).__name__}（详见日志）", permanent=False)
             return await self._refused(part, wrapped, backoff)
-        await self._accepted(part, delivered)
         return True
 
     def _renewed_long_ago(self) -> bool:

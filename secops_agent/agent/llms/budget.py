@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from bifang.core.errors import RemoteError
 from secops_agent.llm.types import Message, ToolSpec
@@ -23,6 +24,7 @@ _LIKELY: Final = 4
 _TOOLS: Final = 3250  # tokens
 _EACH: Final = 8  # tokens around a message
 _SHORTEST: Final = 120  # characters that are left of a result
+_Argument = tuple[str, str]  # its name and what explains it
 _CUT: Final = "\n…（为适合模型的上下文长度，此处截去 {} 字。）\n"
 
 
@@ -69,32 +71,58 @@ def needed(specs: Sequence[ToolSpec], nearest: Sequence[str]) -> tuple[ToolSpec,
     """The tools that a question needs: the core, and the ``nearest`` to it that fit beside them; all, if none are known."""
     if not nearest:
         return tuple(specs)
-    by_name, left, kept = {spec.name: spec for spec in specs}, _TOOLS, list[ToolSpec]()
+    by_name, left, kept, told = {spec.name: spec for spec in specs}, _TOOLS, set[str](), set[_Argument]()
     for name in dict.fromkeys((*nearest[:_LIKELY], *_CORE, *nearest)):
         if name in by_name:
-            size = _spec_tokens(without_repeats([*kept, by_name[name]])[-1])
+            without, arguments = _sizes(by_name[name])
+            size = without + sum(brief if each in told else full for each, (full, brief) in arguments.items())
             if size <= left or len(kept) < _LIKELY:
-                kept.append(by_name[name])
+                kept.add(name)
+                told |= arguments.keys()
                 left -= size
-    return without_repeats([spec for spec in specs if spec in kept])
+    return without_repeats([spec for spec in specs if spec.name in kept])
+
+
+@lru_cache(maxsize=512)
+def _sizes(spec: ToolSpec) -> tuple[int, dict[_Argument, tuple[int, int]]]:
+    """What a tool takes without its arguments, and each of these: explained, and once it has been."""
+    properties = spec.parameters.get("properties", {})
+    arguments = {
+        _argument(name, each): (_json_tokens({name: each}), _json_tokens({name: _brief(each)}))
+        for name, each in properties.items()
+    }
+    bare = replace(spec, parameters={**spec.parameters, "properties": {}})
+    return _spec_tokens(bare), arguments
 
 
 def without_repeats(specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
     """The tools, each argument explained once: what a later one calls by the same name means the same."""
-    told, slim = set[tuple[str, str]](), list[ToolSpec]()
+    told, slim = set[_Argument](), list[ToolSpec]()
     for spec in specs:
         properties = dict(spec.parameters.get("properties", {}))
         for name, each in properties.items():
-            if (key := (name, str(each.get("description", "")))) in told:
-                properties[name] = {"type": each.get("type", "string")}
-            told.add(key)
+            if (argument := _argument(name, each)) in told:
+                properties[name] = _brief(each)
+            told.add(argument)
         slim.append(replace(spec, parameters={**spec.parameters, "properties": properties}))
     return tuple(slim)
 
 
+def _argument(name: str, explained: Mapping[str, Any]) -> _Argument:
+    return name, str(explained.get("description", ""))
+
+
+def _brief(explained: Mapping[str, Any]) -> dict[str, Any]:
+    """An argument that another tool explained."""
+    return {"type": explained.get("type", "string")}
+
+
 def _spec_tokens(spec: ToolSpec) -> int:
-    parameters = json.dumps(spec.parameters, ensure_ascii=False)
-    return tokens_of(spec.name) + tokens_of(spec.description) + tokens_of(parameters) + 4 * _EACH
+    return tokens_of(spec.name) + tokens_of(spec.description) + _json_tokens(spec.parameters) + 4 * _EACH
+
+
+def _json_tokens(value: Mapping[str, Any]) -> int:
+    return tokens_of(json.dumps(value, ensure_ascii=False))
 
 
 def _size(message: Message) -> int:

@@ -183,7 +183,7 @@ class OfflineMode:
     terms = Terms()
 
     def __init__(self, lexicon: CurrentLexicon, asker: str, focus: Focus = NOTHING) -> None:
-        self._lexicon, self._asker, self._focus = lexicon, asker, focus
+        self._lexicon, self._asker, self._focus, self._now = lexicon, asker, focus, timezone.localtime()
         self._reader: Offline | None = None  # of this turn, which reads its sentence once
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
@@ -194,16 +194,16 @@ class OfflineMode:
     async def warrant(self, text: str) -> Warrant:
         """The actions that the asker's typed words let a model offer."""
         lexicon = await self._lexicon.get()
-        return read_warrant(text, lexicon, timezone.localtime(), self._focus, self._asker)
+        return read_warrant(text, lexicon, self._now, self._focus, self._asker)
 
     async def nearest(self, text: str) -> tuple[str, ...]:
         """The reading tools, the most probable for this question first."""
-        return nearest_tools(text, await self._lexicon.get(), timezone.localtime(), FRAMES)
+        return nearest_tools(text, await self._lexicon.get(), self._now, FRAMES, self._asker)
 
     async def _model(self) -> Offline:
         if self._reader is None:
             lexicon, page = await self._lexicon.get(), links.named("导入任务", links.listing("importjob"))
-            self._reader = Offline(lexicon, timezone.localtime(), FRAMES, self._asker, self._focus, page)
+            self._reader = Offline(lexicon, self._now, FRAMES, self._asker, self._focus, page)
         return self._reader
 
 

@@ -6,8 +6,9 @@ examples and public facts, which are no data. Nothing is cut. No Django here.
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Final
 
@@ -29,13 +30,31 @@ def _said(name: str) -> "re.Pattern[str]":
     return pattern(f"grounding.{name}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sources:
-    """``typed`` here by people; ``found`` by look-ups of this turn, as texts; ``fields``: single values of our own data."""
+    """``typed`` here by people; ``found`` by look-ups of this turn, as texts; ``fields``: single values of our own data.
+
+    They are read when an answer names something, not before.
+    """
 
     typed: tuple[str, ...]
     found: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+
+    @cached_property
+    def vouched(self) -> set[str]:
+        """What people or fields of ours name."""
+        return known_values(self.typed) | {field.strip().lower().rstrip("/") for field in self.fields}
+
+    @cached_property
+    def known(self) -> set[str]:
+        """What anything names."""
+        return self.vouched | known_values(self.found)
+
+    @cached_property
+    def told(self) -> dict[str, str]:
+        """By kind, where it may stand without its sign. People write bare numbers; 7 小时 of a result is no alert."""
+        return {"host": "\n".join((*self.typed, *self.found)).lower(), "alert": "\n".join(self.typed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +112,13 @@ def mark_beyond(text: str, known_now: Callable[[], set[str]]) -> str:
 
 def check(words: str, sources: Sources) -> str:
     """The words with marks behind what no source bears out."""
-    texts = (*sources.typed, *sources.found)
-    vouched = known_values(sources.typed) | {field.strip().lower().rstrip("/") for field in sources.fields}
-    told = {"host": "\n".join(texts).lower(), "alert": "\n".join(sources.typed)}
-    unknown = _unknown(words, vouched | known_values(texts), told)
-    marks = [*unknown, *_wrong_figures(words, sources), *_wrong_states(words, sources)]
-    return _with_marks(words, [*_hearsay(words, vouched, sources), *marks])
+    marks = [*_unknown(words, sources), *_wrong_figures(words, sources), *_wrong_states(words, sources)]
+    return _with_marks(words, [*_hearsay(words, sources), *marks])
 
 
-def _unknown(words: str, known: set[str], told: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    """``told``: by kind, where it may stand without its sign. People write bare numbers; 7 小时 of a result is no alert."""
+def _unknown(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
     for one in find_entities(words):
-        seen = one.value in known or _stands_in(one.value, told.get(one.kind, ""))
+        seen = one.value in sources.known or _stands_in(one.value, sources.told.get(one.kind, ""))
         if not seen and not _is_no_data(one, words):
             yield one.end, MARK
 
@@ -122,7 +136,7 @@ def _is_fenced(words: str, place: int) -> bool:
     return any(fence.start() <= place < fence.end() for fence in _FENCE.finditer(words))
 
 
-def _hearsay(words: str, vouched: set[str], sources: Sources) -> Iterator[tuple[int, str]]:
+def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
     """Advice whose target stands only in some text: whoever wrote an alert's title may want our address blocked."""
     typed, found = "\n".join(sources.typed), "\n".join(sources.found)
     for part in _PART.finditer(words):
@@ -133,7 +147,7 @@ def _hearsay(words: str, vouched: set[str], sources: Sources) -> Iterator[tuple[
         targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind not in none]
         targets += [(one[0].lower(), one.end()) for one in _aimed_at(part[0])]
         for value, end in targets:
-            ours = value in vouched or _stands_in(value, typed)
+            ours = value in sources.vouched or _stands_in(value, typed)
             example = _said("example").search(value) or _said("for_example").search(part[0])
             made_up = example or _is_fenced(words, part.start())
             if not ours and (not made_up or _stands_in(value, found)):

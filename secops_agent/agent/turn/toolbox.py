@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from bifang.core.errors import ConfigError, InvalidInput
@@ -130,6 +131,7 @@ def build_reading_toolbox(
     return ReadingToolbox(Asker(person, is_group, now, proposer), foreign)
 
 
+@cache
 def all_specs() -> tuple[ToolSpec, ...]:
     """Every tool, whoever asks: the offline mode may name one that the role lacks, to be refused with the reason."""
     return tuple(each.spec for each in DEFINITIONS)

@@ -15,7 +15,7 @@ from .words import load
 _FEW: Final = 5  # titles that a term may stand in
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lexicon:
     """Keys are lower case and in simplified characters, values are the names as people write them.
 

@@ -6,7 +6,7 @@ Marked in one skeleton, in any position. What is not written exactly is not ``ex
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from secops_agent.llm.offline.expressions.entities import is_private, read_entities
 from secops_agent.llm.offline.expressions.numerals import read_integer
@@ -33,7 +33,7 @@ _SOFTWARE = (
 )  # beside these an English word is what is looked for, no host
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sentence:
     """One sentence with what it names. ``order``: the skeleton that verbs are read in; ``plain``: as it was typed, normalised."""
 
@@ -96,12 +96,11 @@ def numbers_of(skeleton: Skeleton) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def read_sentence(
-    plain: str, lexicon: Lexicon, now: datetime, asker: str = "", said: Skeleton | None = None
-) -> Sentence:
-    """Of a normalised sentence; ``said``: its exact names, if they were read before."""
-    exact = said or read_entities(plain, lexicon, now)
-    skeleton = Skeleton(exact.text, dict(exact.entities))
+@lru_cache(maxsize=64)
+def read_sentence(plain: str, lexicon: Lexicon, now: datetime, asker: str = "", said: str = "") -> Sentence:
+    """Of a normalised sentence; ``said``: with what stands around it. What a turn lets a model do, which tools are nearest
+    and what is answered without one read the same sentence at the same moment, once: nobody changes its skeleton."""
+    skeleton = read_entities(plain, lexicon, now)
     skeleton.take(Kind.CASE, pattern("names.case"), _number)
     skeleton.take(Kind.TECHNIQUE, pattern("names.technique"), lambda m: f"T{m['n']}")
     skeleton.take(Kind.ALERT, pattern("names.code"), _number)
@@ -127,7 +126,7 @@ def read_sentence(
         lambda m: m.lastgroup,
         exact=False,
     )
-    return Sentence(plain, skeleton, lexicon, now, asker)
+    return Sentence(plain, skeleton, lexicon, now, asker, said)
 
 
 def take_verdicts_and_numbers(skeleton: Skeleton) -> Skeleton:

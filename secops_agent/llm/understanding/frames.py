@@ -28,7 +28,7 @@ ASIDE = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ToolFrame:
     """Of one tool that reads. ``words``: cues of `cues.toml` ("noun.alert", "ask.who") and what each tells for it; ``takes``: kinds of
     names and what each tells; ``needs``: one of these kinds must be named; ``tap``: the sentence that asks it of a thing, ``example`` one of nothing named; ``about``:

@@ -41,9 +41,9 @@ class Hearing:
     focus: Focus
     command: bool = False
 
-    def heard(self, plain: str) -> Sentence:
-        """Another sentence, read against the same."""
-        return read_sentence(plain, self.lexicon, self.now, self.asker)
+    def heard(self, plain: str, said: str = "") -> Sentence:
+        """Another sentence, read against the same; ``said``: with what stands around it."""
+        return read_sentence(plain, self.lexicon, self.now, self.asker, said)
 
     def weighed(self, sentence: Sentence) -> Weighed:
         """What a sentence can ask."""

@@ -1,9 +1,9 @@
 """A question: the frame that takes what is named, the arguments that are said, and what stays unread."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from secops_agent.llm.offline.arguments import Asked, build, read_exact
@@ -94,15 +94,17 @@ class Weighed:
         return len(scores) == 2 and not alike and scores[0] - scores[1] < NEAR and scores[0] < 2 * ENOUGH
 
 
-def weigh_sentence(sentence: Sentence, frames: Sequence[ToolFrame]) -> Weighed:
+@lru_cache(maxsize=64)
+def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...]) -> Weighed:
     """The frames against the sentence."""
     cues = cues_of(sentence)
     kinds = list(dict.fromkeys(one.kind.name for one in sentence.question.found(*Kind)))
-    fits = weigh(frames, cues | {f"kind.{kind}": "" for kind in kinds}, kinds)
+    fits = weigh(frames, {**cues, **{f"kind.{kind}": "" for kind in kinds}}, kinds)
     return Weighed(tuple(fits), cues, tuple(unread(sentence)))
 
 
-def cues_of(sentence: Sentence) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def cues_of(sentence: Sentence) -> Mapping[str, str]:
     """Everything that the words tell: nouns, questions, filters."""
     skeleton = sentence.question
     text = _without_asides(skeleton.text)

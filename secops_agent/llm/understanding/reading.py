@@ -78,13 +78,15 @@ def is_pasted(text: str) -> bool:
     return _PASTED.match(text) is not None
 
 
-def nearest_tools(text: str, lexicon: Lexicon, now: datetime, frames: Sequence[ToolFrame]) -> tuple[str, ...]:
+def nearest_tools(
+    text: str, lexicon: Lexicon, now: datetime, frames: Sequence[ToolFrame], asker: str = ""
+) -> tuple[str, ...]:
     """The tools that read, the best fit first: for a model that is to choose among many."""
     plain = spell_out(normalize(text[:LONGEST]))
     command = find_command(plain)
     named = command[0].tools if command else []
     said = command[0].sentence.format(rest=command[1]) if command else strip_courtesies(plain).text
-    weighed = questions.weigh_sentence(read_sentence(said, lexicon, now), frames)
+    weighed = questions.weigh_sentence(read_sentence(said, lexicon, now, asker, plain), tuple(frames))
     ranked = [fit.frame.tool for fit in weighed.fits] + [frame.tool for frame in frames]
     return tuple(tool for tool in dict.fromkeys([*named, *ranked]) if tool in READ_TOOLS)
 
@@ -151,8 +153,8 @@ class _Reader(OrderHearing, QuestionHearing):
         told = plain if plain.startswith(Verb.SEND) else please + request.text  # a message keeps its 谢谢
         if not request.asking and (formal := self._formal(told)):
             return formal
-        sentence = self.heard(please + request.text)
-        return self._told(sentence, self._read(replace(sentence, said=plain), request))
+        sentence = self.heard(please + request.text, plain)
+        return self._told(sentence, self._read(sentence, request))
 
     def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With what the sentence named, for the focus."""

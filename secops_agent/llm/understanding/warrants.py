@@ -47,7 +47,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         return Warrant(doubt="pasted")
     addressee, said = split_address(spell_out(normalize(text)))
     request = strip_courtesies(said)
-    sentence = read_sentence(request.text, lexicon, now, asker)
+    sentence = read_sentence(request.text, lexicon, now, asker, said)
     whole = take_verdicts_and_numbers(sentence.order)
     skeleton, note = split_note(whole)
     verbs = verbs_in(skeleton)

@@ -30,8 +30,8 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.pages import Page, Total, count_of, cut, demand_limit, order_of
-from secops_agent.services.people.directory import find_staff
-from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.directory import named_by
+from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import SlaLimits
 from secops_agent.services.writing import assign as set_values
@@ -133,7 +133,7 @@ def _read(alert_id: int) -> Alert:
 
 def acknowledge(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
     """Someone looks after it: open → acknowledged; a person owns it if nobody did. Raises NotFound, Conflict."""
-    person = _staff_of(actor)
+    person = staff_of(actor)
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN)
@@ -143,14 +143,9 @@ def acknowledge(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
     return _change(alert_id, actor, "acknowledge", act, note)
 
 
-def _staff_of(actor: Actor) -> Staff | None:
-    corp_id, _, staff_id = actor.ident.partition(":")
-    return listed(corp_id, staff_id) if actor.kind == "person" else None
-
-
 def assign(alert_id: int, assignee: Staff | str, actor: Actor, note: str = "") -> AlertSummary:
     """Give it to someone (a Staff, a name or a staffId). Raises NotFound, Conflict for a closed alert."""
-    person = find_staff(assignee) if isinstance(assignee, str) else assignee
+    person = named_by(actor, assignee)
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)

@@ -29,7 +29,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.networks import inside
 from secops_agent.services.pages import Page, cut, order_of
-from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.directory import named_by
 from secops_agent.services.records import SEVERITIES, AssetRecord, Key
 from secops_agent.services.records.identity import FORMER
 from secops_agent.services.writing import assign
@@ -262,7 +262,7 @@ def update(asset_id: int, actor: Actor, **values: Any) -> AssetSummary:
 
     Raises NotFound, InvalidInput, Conflict.
     """
-    wanted = _checked(values)
+    wanted = _checked(values, actor)
     with transaction.atomic():
         row = Asset.objects.select_for_update().filter(pk=asset_id).first()
         if row is None:
@@ -283,12 +283,12 @@ def update(asset_id: int, actor: Actor, **values: Any) -> AssetSummary:
     return summaries([fresh])[0]
 
 
-def _checked(values: dict[str, Any]) -> dict[str, Any]:
+def _checked(values: dict[str, Any], actor: Actor) -> dict[str, Any]:
     for name in values:
         if name not in _EDITABLE:
             raise InvalidInput(f"资产没有可以修改的「{name}」；可以改：{'、'.join(_EDITABLE)}。")
     if "owner" in values and isinstance(values["owner"], str):
-        values["owner"] = find_staff(values["owner"]) if values["owner"] else None
+        values["owner"] = named_by(actor, values["owner"]) if values["owner"] else None
     if not isinstance(values.get("owner"), Staff | None):
         raise InvalidInput("负责人应为人员的姓名或员工 ID。")
     if values.get("importance", "") not in ("", *Severity.values):

@@ -12,9 +12,9 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.cases.locks import demand_open, lock_open, locked, text_of, title_of
 from secops_agent.services.cases.membership import alert_codes, demand_ids, move, move_all
-from secops_agent.services.cases.orders import staff_of
 from secops_agent.services.cases.views import CaseRef, code_of, read, ref_of, unknown
 from secops_agent.services.faults import Conflict
+from secops_agent.services.people.eligibility import staff_of
 
 
 def merge(case_id: int, into_id: int, actor: Actor, note: str = "") -> CaseRef:

@@ -17,8 +17,8 @@ from secops_agent.services.cases.locks import lock, lock_open, text_of, title_of
 from secops_agent.services.cases.membership import Collected, demand_ids, take
 from secops_agent.services.cases.views import CaseSummary, code_of, read, summaries
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.people.directory import find_staff
-from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.directory import named_by
+from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.writing import assign as set_values
 
 STEPS: Final = (CaseStatus.NEW, CaseStatus.WORKING, CaseStatus.CONTAINED)
@@ -63,12 +63,6 @@ def _make(title: str, actor: Actor, severity: str) -> Case:
     return case
 
 
-def staff_of(actor: Actor) -> Staff | None:
-    """The row of whoever acts, if it is somebody of the staff."""
-    corp_id, _, staff_id = actor.ident.partition(":")
-    return listed(corp_id, staff_id) if actor.kind == "person" else None
-
-
 def edit(case_id: int, actor: Actor, *, title: str, severity: str, text: str) -> CaseSummary:
     """Title, severity ("": as its gravest alert), what happened in a person's words. Raises InvalidInput, NotFound,
     Conflict."""
@@ -79,7 +73,7 @@ def edit(case_id: int, actor: Actor, *, title: str, severity: str, text: str) ->
 
 def assign(case_id: int, owner: Staff | str, actor: Actor, note: str = "") -> CaseSummary:
     """Give it to someone (a Staff, a name or a staffId). Raises NotFound, Conflict."""
-    person = find_staff(owner) if isinstance(owner, str) else owner
+    person = named_by(actor, owner)
     return _change(case_id, actor, "assign", lambda row: {"owner": person}, note)
 
 

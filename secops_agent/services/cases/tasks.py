@@ -14,7 +14,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.cases.locks import lock_open
 from secops_agent.services.cases.views import code_of
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.directory import named_by
 
 LONGEST: Final = 500
 MOST: Final = 100  # of one case
@@ -29,7 +29,7 @@ def add(
         raise InvalidInput("请写要做什么。")
     if len(wanted) > LONGEST:
         raise InvalidInput(f"一个任务最多写 {LONGEST} 个字，更多的请写成备注。")
-    person = _person(assignee)
+    person = named_by(actor, assignee) if assignee else None
     with transaction.atomic():
         lock_open(case_id)
         if CaseTask.objects.filter(case_id=case_id).count() >= MOST:
@@ -40,12 +40,6 @@ def add(
         )  # fmt: skip
         history.record("case", case_id, actor, "add_task", {"task": ("", wanted)})
     return row.pk
-
-
-def _person(assignee: Staff | str | None) -> Staff | None:
-    if isinstance(assignee, str):
-        return find_staff(assignee) if assignee.strip() else None
-    return assignee
 
 
 def finish(case_id: int, task_id: int, actor: Actor) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertMessage, MessageState, Role, Silence, Staff
+from secops_agent.models import Alert, AlertMessage, MessageState, Role, Silence
 from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
@@ -21,7 +21,7 @@ from secops_agent.services.faults import Forbidden
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.coverage import known_value
 from secops_agent.services.people.authority import authority_of
-from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.eligibility import staff_of
 
 LONGEST: Final = timedelta(days=30)
 MOST_WEEKS: Final = 26
@@ -142,18 +142,13 @@ def silence(
         rows = [
             Silence.objects.create(
                 scope=scope, value=planned.value, starts_at=first, ends_at=last, reason=reason[:300],
-                made_by=actor.name, maker=_maker(actor),
+                made_by=actor.name, maker=staff_of(actor),
             )
             for first, last in planned.spans
         ]  # fmt: skip
         detail = {"minutes": minutes, "reason": reason[:300]} | ({"weeks": weeks} if weeks > 1 else {})
         keep(actor, f"静默「{rows[0]}」", f"silence:{rows[0].pk}", detail)
     return rows[0]
-
-
-def _maker(actor: Actor) -> Staff | None:
-    corp_id, _, staff_id = actor.ident.partition(":")
-    return listed(corp_id, staff_id) if actor.kind == "person" and corp_id != "user" else None
 
 
 def end(silence_id: int, actor: Actor) -> None:

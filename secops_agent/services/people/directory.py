@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
+from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
 
 
@@ -17,6 +18,11 @@ def names_of(people: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
     names = {(row.corp_id, row.staff_id): row.name for row in rows}
     found = {one: names.get((homes.get(one[0], ""), one[1])) or names.get(("", one[1])) for one in people}
     return {one: name for one, name in found.items() if name}
+
+
+def named_by(actor: Actor, wanted: Staff | str) -> Staff:
+    """Whom somebody hands something to: a row, or a name or staffId of their own corporation. Raises NotFound."""
+    return find_staff(wanted, actor.named[0]) if isinstance(wanted, str) else wanted
 
 
 def find_staff(text: str, corp_id: str = "") -> Staff:

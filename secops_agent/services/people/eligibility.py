@@ -11,6 +11,7 @@ from bifang.core.models import SystemConfig
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.models.people.staff import RANK
+from secops_agent.services.actors import Actor
 from secops_agent.services.people.staff import is_only_corporation
 
 NEEDED: Final[dict[str, Role]] = {Risk.WRITE: Role.ANALYST, Risk.DANGEROUS: Role.RESPONDER}
@@ -67,6 +68,11 @@ def listed(corp_id: str, staff_id: str) -> Staff | None:
     rows = Staff.objects.acting().filter(staff_id=staff_id, corp_id__in={corp_id, ""})
     row = rows.order_by("-corp_id").first()
     return row if row is None or row.corp_id == corp_id or is_only_corporation(corp_id) else None
+
+
+def staff_of(actor: Actor) -> Staff | None:
+    """The row of whoever acts, if it is somebody of the staff."""
+    return listed(*actor.named) if actor.named[1] else None
 
 
 def listed_name(config_id: int, staff_id: str) -> str:

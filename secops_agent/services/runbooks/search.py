@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from bifang.core.errors import InvalidInput
 from secops_agent.llm.terms import terms
 from secops_agent.models import Runbook, RunbookTerm
+from secops_agent.services.runbooks.english import in_english, is_chinese
 from secops_agent.services.runbooks.visibility import EVERYONE, Reader, visible
 
 # BM25 over fields: how often a term counts that stands in one, how much of a length is held against a text, and how soon
@@ -29,6 +30,7 @@ _FILLERS = """
 _FILLER = re.compile("|".join(map(re.escape, sorted(_FILLERS.split(), key=len, reverse=True))), re.IGNORECASE)
 _HEADING_LINE = re.compile(r"(?m)^#+ (.*)$")
 _UNKNOWN = 0.2  # a term that no runbook has may be a slip or a filler; it counts little against the others
+_TRANSLATED = 0.7  # of the score of what is found by the English for Chinese words: what is written in Chinese comes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,25 @@ def search(query: str, limit: int = 5, reader: Reader = EVERYONE) -> tuple[Runbo
 
 
 def _search(query: str, limit: int, mine: "QuerySet[Runbook]") -> tuple[RunbookHit, ...]:
-    wanted = dict.fromkeys(terms(topic(query)))
+    wanted = list(dict.fromkeys(terms(topic(query))))
     if not wanted:
         raise InvalidInput("请说明要找什么手册，例如「勒索病毒」。")
-    readable = set(mine.order_by().values_list("pk", flat=True))
-    found = RunbookTerm.objects.filter(term__in=list(wanted)[:_MOST_TERMS])
+    asked, left = in_english(query) if is_chinese(query) else ("", "")
+    english = list(dict.fromkeys(terms(asked)))
+    titles = dict(mine.order_by().values_list("pk", "title"))
+    found = RunbookTerm.objects.filter(term__in={*wanted[:_MOST_TERMS], *english[:_MOST_TERMS]})
     weights: dict[int, dict[str, float]] = {}
     for runbook_id, term, weight in found.values_list("runbook_id", "term", "weight"):
-        if runbook_id in readable:
+        if runbook_id in titles:
             weights.setdefault(runbook_id, {})[term] = weight
-    scores = _scores(weights, list(wanted), len(readable))
+    scores = _scores(weights, wanted, len(titles))
+    foreign = {pk: its for pk, its in weights.items() if english and not is_chinese(titles[pk])}
+    strange = len(terms(_FILLER.sub(" ", left)))
+    for pk, score in _scores(foreign, english, len(titles), strange).items():
+        scores[pk] = max(scores.get(pk, 0.0), round(_TRANSLATED * score, 3))
     best = sorted(scores, key=lambda pk: (-scores[pk], pk))[:limit]
     rows = mine.in_bulk(best)
-    return tuple(_hit(rows[pk], scores[pk], list(wanted)) for pk in best if pk in rows)
+    return tuple(_hit(rows[pk], scores[pk], [*wanted, *english]) for pk in best if pk in rows)
 
 
 def search_for(
@@ -89,17 +97,22 @@ def search_for(
     return (*first, *(hit for hit in named if hit.id not in rows))[:limit]
 
 
-def _scores(weights: dict[int, dict[str, float]], wanted: list[str], total: int) -> dict[int, float]:
-    """Share of what the query's rare terms could give; a term that many runbooks have counts little."""
+def _scores(
+    weights: dict[int, dict[str, float]], wanted: list[str], total: int, strange: int = 0
+) -> dict[int, float]:
+    """Share of what the query's rare terms could give; a term that many runbooks have counts little.
+
+    ``strange``: how many more terms no runbook can have; they count together at most as one rare term.
+    """
     frequency = Counter(term for mine in weights.values() for term in mine)
     value = {
         term: math.log(1 + total / (1 + frequency[term])) * (1.0 if frequency[term] else _UNKNOWN)
         for term in wanted
     }
-    possible = sum(value.values()) or 1.0
+    possible = sum(value.values()) + min(1.0, _UNKNOWN * strange) * math.log(1 + total) or 1.0
     scores = {}
     for pk, mine in weights.items():
-        reached = sum(value[term] * weight for term, weight in mine.items())
+        reached = sum(value.get(term, 0.0) * weight for term, weight in mine.items())
         if reached / possible >= 0.2:
             scores[pk] = round(min(1.0, reached / possible), 3)
     return scores

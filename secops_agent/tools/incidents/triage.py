@@ -13,7 +13,7 @@ from secops_agent.services.alerts import batches, triage
 from secops_agent.services.alerts.batches import Doer, TriageAct
 from secops_agent.services.alerts.views import AlertSummary
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -120,8 +120,7 @@ def _noted(note: str) -> str:
 
 def _carry_out(given: OfAlerts, act: TriageAct, actor: Actor, said: str) -> str:
     """Each by itself; all that was done is taken back together. ``said``: 已关闭{named}. Raises Conflict for none."""
-    corp_id, _, staff_id = actor.ident.partition(":")
-    staff = listed(corp_id, staff_id) if actor.kind == "person" else None
+    staff = staff_of(actor)
     doer = Doer(staff_id=staff.pk if staff else None)
     outcome = batches.carry_out(act, numbers(given.alert_id, given.alert_ids), actor, doer)
     if not outcome.done:

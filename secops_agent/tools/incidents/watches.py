@@ -12,7 +12,7 @@ from secops_agent.services.assets import inventory
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.notifications import watches
 from secops_agent.services.notifications.coverage import WORDS, known_value
-from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -63,8 +63,7 @@ def check(given: Watch, person: Person | None) -> ValidatedAction:
 
 def watch(given: Watch, actor: Actor, origin: Origin) -> str:
     """Done for a confirmed proposal: told where it was proposed."""
-    corp_id, _, staff_id = actor.ident.partition(":")
-    owner = listed(corp_id, staff_id) if actor.kind == "person" else None
+    owner = staff_of(actor)
     config = SystemConfig.objects.filter(pk=origin.config_id).first()
     if owner is None or config is None:
         raise InvalidInput("只有登记的人员可以在会话里这样设置：请在「通知规则」页面设置。")

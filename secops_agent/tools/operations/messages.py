@@ -26,7 +26,7 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import on_call_at
 from secops_agent.services.people import messages
-from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -122,11 +122,10 @@ def recheck(stored: Mapping[str, Any]) -> ValidatedAction:
 
 def send(given: SendMessage, actor: Actor, origin: Origin) -> str:
     """Done for a confirmed proposal: in private, once, with who sent it. Raises InvalidInput, NotFound, Conflict."""
-    corp_id, _, staff_id = actor.ident.partition(":")
-    sender = listed(corp_id, staff_id) if actor.kind == "person" else None
+    sender = staff_of(actor)
     if sender is None:
         raise InvalidInput(f"只有登记的人员可以请毕方转告。{_NOTHING}")
-    person = Person(sender.corp_id or corp_id, sender.staff_id, sender.name, sender.role)  # type: ignore[arg-type]
+    person = Person(sender.corp_id or actor.named[0], sender.staff_id, sender.name, sender.role)  # type: ignore[arg-type]
     _demand_pace(sender)
     staff, text = _receiver(given.to, person)[0], _cleaned(given.text)
     _demand_reachable(staff)

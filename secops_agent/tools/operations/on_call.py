@@ -116,10 +116,9 @@ def _staff(corp_id: str, staff_id: str) -> Staff:
 
 def swap(given: SwapShift, actor: Actor) -> str:
     """Asks, for a confirmed proposal; the other one decides."""
-    corp_id, _, staff_id = actor.ident.partition(":")
     other = colleague(given.colleague, actor)
     days = read_days(given.when, timezone.localtime())
-    made = swaps.ask(given.schedule, _staff(corp_id, staff_id), other, days, actor.via)
+    made = swaps.ask(given.schedule, _staff(*actor.named), other, days, actor.via)
     until = timezone.localtime(made.expires_at)
     return (
         f"已请{plain(other.name, 40)}答复换班 {made.code}（到 {until:%m-%d %H:%M}），班次暂时不变。"

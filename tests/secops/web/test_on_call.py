@@ -206,7 +206,10 @@ def test_an_impossible_swap_is_refused_with_the_reason(
 
 def test_a_colleague_of_another_corporation_is_refused(rota: OnCallSchedule) -> None:
     Staff.objects.create(corp_id="other", staff_id="fremd", name="外人", role=Role.ANALYST)
-    assert "只能和本企业的同事换班" in messages_of(asked(rota, other="fremd"))
+    assert "人员里没有「fremd」" in messages_of(asked(rota, other="fremd"))
+    span = {"starts_at": f"{today(1)}T08:00", "ends_at": f"{today(1)}T10:00"}
+    given = {"rota": rota.pk, "person": "外人", **span}
+    assert "人员里没有「外人」" in messages_of(login("zhang").post(OVERRIDE, given, follow=True))
 
 
 def test_viewers_only_look(rota: OnCallSchedule) -> None:
