@@ -197,10 +197,9 @@ def _assets(asked: Asked) -> dict[str, Any]:
     unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
     mine = asked.asker if not keyword and pattern("filters.mine").search(asked.text) else ""
     sought = {"keyword": keyword or mine} if keyword or mine else {}
-    said = sought | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
-    return (
-        said if said or not pattern("cues.ask.installed").search(asked.text) else {"query": ""}
-    )  # 谁在用 what?
+    found = sought | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
+    unsaid = not found and pattern("cues.ask.installed").search(asked.text)  # 谁在用 what?
+    return {"query": ""} if unsaid else found
 
 
 def _asset_keyword(asked: Asked) -> str:
