@@ -183,19 +183,7 @@ def _exposed(each: ExposedAsset) -> str:
 
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
-    wanted = levels(given.severity)
-    query = _told(given)
-    search = VulnerabilityFilter(
-        severities=wanted,
-        kev_only=bool(given.kev_only),
-        asset=given.asset,
-        fix_available=given.fix_available,
-        keyword=given.keyword,
-        overdue=bool(given.overdue),
-        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
-        epss=given.epss / 100 if given.epss else None,
-        limit=window(given.limit, given.offset),
-    )
+    query, search = _told(given), _search(asker, given)
     if given.group_by:
         return _by_asset(search, query)
     found = catalogue.search(search)
@@ -215,6 +203,20 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
     text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
     steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
+
+
+def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:
+    return VulnerabilityFilter(
+        severities=levels(given.severity),
+        kev_only=bool(given.kev_only),
+        asset=given.asset,
+        fix_available=given.fix_available,
+        keyword=given.keyword,
+        overdue=bool(given.overdue),
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        epss=given.epss / 100 if given.epss else None,
+        limit=window(given.limit, given.offset),
+    )
 
 
 def _by_asset(wanted: VulnerabilityFilter, query: str) -> ToolResult:
