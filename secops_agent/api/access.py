@@ -21,7 +21,7 @@ from bifang.core.requests.visitors import address_of
 from secops_agent.models import Role, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.people import tokens
-from secops_agent.services.people.authors import actor_of
+from secops_agent.services.people.authority import actor_of
 from secops_agent.services.people.tokens import Grant
 from secops_agent.services.privacy import login_may_read
 

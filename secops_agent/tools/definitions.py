@@ -61,10 +61,12 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class ValidatedAction:
-    """A checked action: ``arguments`` in the form that is stored (names resolved), ``summary`` for people."""
+    """A checked action: ``arguments`` in the form that is stored (names resolved), ``summary`` for people; ``about``: the names
+    and addresses in it that stand in fields of our own data."""
 
     arguments: Mapping[str, Any]
     summary: str
+    about: tuple[str, ...] = ()
 
 
 Read = Callable[[Asker, Any], ToolResult]

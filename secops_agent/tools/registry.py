@@ -6,7 +6,7 @@ from bifang.core.extensions import Extension, installed
 from secops_agent.services.decisions.carriers import PETITION, UNDO
 from secops_agent.tools.arguments import Arguments, schema
 from secops_agent.tools.definitions import ToolDefinition, action, reading
-from secops_agent.tools.estate import assets, findings, indicators, owners, vulnerabilities
+from secops_agent.tools.estate import assets, findings, indicators, vulnerabilities
 from secops_agent.tools.incidents import (
     alert_lists,
     alert_statistics,
@@ -57,7 +57,7 @@ _OURS: Final[tuple[ToolDefinition, ...]] = (
     *proposals.TOOLS,
     *reports.TOOLS,
     *schedules.TOOLS,
-    *owners.TOOLS,
+    *assets.OWNER_TOOLS,
     *messages.TOOLS,
     *watches.TOOLS,
     *response.TOOLS,

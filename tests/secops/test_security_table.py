@@ -8,8 +8,7 @@ from django.contrib.auth.models import Group
 
 from bifang.core.configuration.fields import MadeField, Setting
 from bifang.core.configuration.kinds import all_kinds
-from bifang.core.groups import OPERATOR
-from bifang.core.rights import LADDER, rights_of
+from bifang.core.rights import LADDER, OPERATOR, rights_of
 from secops_agent.models import Role
 
 ROOT = Path(__file__).parents[2]

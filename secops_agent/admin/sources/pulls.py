@@ -8,8 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from bifang.core.admin.base import moment
-from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
-from bifang.core.admin.live import Live
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup
 from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Tryout

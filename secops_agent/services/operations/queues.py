@@ -13,8 +13,8 @@ from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorHit, IndicatorList, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
-from secops_agent.services.alerts.queries.grouping import RULE
 from secops_agent.services.alerts.queries.search import COMMON, narrowed
+from secops_agent.services.alerts.queries.statistics import RULE
 from secops_agent.services.alerts.queries.words import Keyword, about
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import COUNT_CAP, Total

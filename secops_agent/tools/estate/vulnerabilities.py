@@ -1,17 +1,23 @@
-"""Reading vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities. Only what is stored is told."""
+"""Tools of vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities, findings over their time limit among them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from django.db.models import Count, Q
 
 from bifang.channels.text.markup import plain
 from secops_agent import says
+from secops_agent.models.choices import FindingKind
+from secops_agent.services import links
 from secops_agent.services.records import SEVERITIES, Affected
-from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities import catalogue, findings
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.findings import FindingFilter
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
+    FindingSummary,
     VulnerabilityDetail,
     VulnerabilitySummary,
 )
@@ -19,7 +25,6 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
-from secops_agent.tools.estate.late_findings import late_findings
 from secops_agent.tools.filters import (
     beyond,
     colleague,
@@ -33,6 +38,54 @@ from secops_agent.tools.filters import (
     window,
 )
 from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
+
+_FEW_LATE: Final = 8
+_FLAW: Final = FindingKind.VULNERABILITY
+
+
+@dataclass(frozen=True, slots=True)
+class LateFindings:
+    """The findings over their limit in one sentence; ``lines``: those that are no vulnerability, on the ``assets``."""
+
+    text: str
+    lines: tuple[str, ...]
+    assets: tuple[str, ...]
+
+
+def late_findings(wanted: VulnerabilityFilter) -> LateFindings | None:
+    """What the reports and pages count: a vulnerability may be on several assets, a secret is none. None: not asked."""
+    if not wanted.overdue or wanted.keyword.strip() or wanted.fix_available is not None or wanted.epss:
+        return None
+    about = FindingFilter(
+        severities=wanted.severities,
+        kev_only=wanted.kev_only,
+        asset=wanted.asset,
+        owner_id=wanted.owner_id,
+        overdue=True,
+    )
+    counts = {
+        kind.value: Count("pk", filter=Q(kind=kind)) for kind in FindingKind
+    }  # along the index of limits
+    rows = findings.matching(about).aggregate(**counts)
+    number = {kind: rows[kind.value] for kind in FindingKind}
+    kinds = "、".join(f"{kind.label} {many}" for kind, many in number.items() if many or kind == _FLAW)
+    others = tuple(kind for kind, many in number.items() if many and kind != _FLAW)
+    found = findings.search(replace(about, kinds=others, limit=_FEW_LATE)).items if others else ()
+    where = links.named("发现页", f"{links.listing('finding')}?tab=overdue")
+    lines = ("", "不是漏洞的发现：", "", *map(_finding_line, found), "", f"全部见{where}。") if found else ()
+    text = f"超过修复时限的发现 {sum(number.values())} 处（{kinds}）"
+    return LateFindings(text, lines, tuple(each.asset.name for each in found))
+
+
+def _finding_line(each: FindingSummary) -> str:
+    said = [
+        SEVERITY[each.severity],
+        plain(each.title, 80),
+        plain(each.asset.name, 80),
+        f"修复时限 {moment(each.due_at)}",
+    ]
+    return f"- **{FindingKind(each.kind).label}** {joined(said)}"
+
 
 _SHOWN: Final = 6
 _FEW: Final = 8

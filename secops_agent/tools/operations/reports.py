@@ -6,8 +6,8 @@ from pydantic import TypeAdapter
 
 from secops_agent.services.reports import archive, wording
 from secops_agent.services.reports.figures import Figures
-from secops_agent.services.reports.files import FORMATS, report_file
 from secops_agent.services.reports.periods import PERIODS
+from secops_agent.services.reports.wording import FORMATS, report_file
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading

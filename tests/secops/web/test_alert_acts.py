@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import AUDITOR
 from bifang.core.models import Switch
+from bifang.core.rights import AUDITOR
 from secops_agent.models import Alert, AuditRecord, History, Role, Silence, Staff, TriageBatch
 from secops_agent.services.alerts import batches, triage
 from secops_agent.services.notifications.delivery.events import DEEDS
