@@ -1,4 +1,4 @@
-"""Until when something must be dealt with, by severity, and what is over its limit or close to it.
+"""Time limits by severity: until when something must be dealt with, what is over its limit, what is close to it.
 
 已超时 and 快超时 are defined here and nowhere else: an alert is over its limit from that moment on, and close to it when
 an eighth of the limit of its severity is left. Both are of what is not closed.

@@ -1,4 +1,4 @@
-"""What somebody does to one alert or to many at once, and taking it back while nobody has touched them since."""
+"""Batch actions on alerts: one act of a person on one alert or many, and its undo while nobody has touched them since."""
 
 import time
 from collections import Counter

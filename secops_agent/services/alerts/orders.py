@@ -1,4 +1,4 @@
-"""What one person orders about an alert in so many words, or by a button: done at once, by their own right, on record.
+"""Orders about alerts: sentences and buttons that are carried out at once, by the sender's own right, and recorded.
 
 An alert's code stands for the group that its message tells of, as it does for a silence.
 """

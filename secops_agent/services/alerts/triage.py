@@ -1,4 +1,4 @@
-"""Alerts: lists, one alert, statistics, and what people do with them."""
+"""Triage of alerts: lists, one alert, statistics, and what people do with them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Rules that cost more attention than they are worth, with what could be done about each."""
+"""Noisy rules: those that cost more attention than they are worth, with a remedy for each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The alerts that somebody works through: which they are, in which order, what comes next, and how many of what kind."""
+"""Queues of alerts: which ones somebody works through, in which order, what comes next, counts for the facets."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What the alerts of a period come to. The database counts; no alert is read."""
+"""Counts of alerts for a report: the database counts, no alert is read."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which alerts: the conditions that the list and the statistics share, in chat and API."""
+"""Filters of alerts: the conditions that list and statistics share, in chat and API."""
 
 import re
 from dataclasses import dataclass
