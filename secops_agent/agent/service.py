@@ -1,4 +1,4 @@
-"""The one entry point of the agent: `Agent.answer`."""
+"""Agent: the one entry point, `Agent.answer`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -293,24 +293,26 @@ def _finished(talk: Talk, outcome: TurnOutcome, opening: TurnOpening) -> TurnOut
     more = any(run.result.useful and not run.result.proposed for run in outcome.tool_runs[first:])
     remark = "" if more else opening.remark
     runs = outcome.tool_runs[first:] if more else outcome.tool_runs
-    return replace(outcome, text="\n\n".join(filter(None, [remark, _with_results(talk, outcome, runs)])))
+    return replace(outcome, text=_with_results(talk, outcome, runs, remark))
 
 
-def _with_results(talk: Talk, outcome: TurnOutcome, shown_of: Sequence[ToolRun]) -> str:
-    """A model's words, marked where nothing bears them out, and under them what these tools showed."""
+def _with_results(talk: Talk, outcome: TurnOutcome, shown_of: Sequence[ToolRun], remark: str) -> str:
+    """A model's words, marked where nothing bears them out, and under them what these tools showed, and do not carry."""
     runs = [run for run in outcome.tool_runs if run.result.useful]
     looked_up = [run.result for run in shown_of if run.result.useful and not run.result.proposed]
     own = shown_of is not outcome.tool_runs
     shown = [_shown(each) if own else each.text for each in looked_up[-MOST_SHOWN:]]
     found = (outcome.notice, *(text for run in runs for text in (run.result.query, run.result.text)))
-    fields = tuple(field for run in runs for field in run.result.fields)
+    named = outcome.heard.named.values() if outcome.heard else ()
+    read = (*talk.recall.fields, *talk.recall.spoken_of(), *(name for names in named for name in names))
+    fields = (*read, *(field for run in runs for field in run.result.fields))
     words = prompts.without_echo(outcome.text).strip()
     words = "" if not own and prompts.belies(words, shown) else words
     words = check(words, Sources(_given(talk), found, fields))
     corrected = NOT_DONE if claims_act(words) and not outcome.proposals else ""
     beside = "、".join(dict.fromkeys(each.query for each in looked_up[:-MOST_SHOWN] if each.query))
     also = f"（另外查过：{beside}）" if beside else ""
-    parts = [words, corrected, *(text for text in dict.fromkeys(shown) if text not in words), also]
+    parts = [words, corrected, remark, *(text for text in dict.fromkeys(shown) if text not in words), also]
     return "\n\n".join(filter(None, parts)) or loop.NOTHING
 
 

@@ -74,6 +74,14 @@ def test_what_follows_from_shown_figures_is_not_marked(words: str) -> None:
     assert checked(words, LIST, "昨天：120", "上周：47") == words
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["web-02 未关闭的告警 12 条。", "有，建议先看未关闭告警 9 条里的：**#9**。", "告警 4 起，超时 12 小时。"],
+)
+def test_a_count_is_no_number_of_an_alert(words: str) -> None:
+    assert checked(words, LIST, fields=("9", "web-02")) == words
+
+
 def test_figures_that_follow_from_nothing_are_marked() -> None:
     assert checked("共 3071 条告警。", LIST) == f"共 3071 条告警{MARK}。"
 
@@ -124,6 +132,11 @@ def test_advice_whose_target_stands_only_in_some_text_is_marked(words: str, targ
     assert HEARSAY in checked(words, planted, fields=(planted,)), (
         "a field full of words vouches for none of them"
     )
+
+
+def test_what_was_done_or_not_is_no_advice() -> None:
+    for words in ("没有：web-09 现在没有被隔离。", "8.8.8.8 已封禁", "web-09 未隔离"):
+        assert checked(words, words) == words
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,28 @@ def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
     assert {name for each in acts for name in each.arguments.model_fields} <= known
 
 
+def test_what_an_offer_is_about_is_known_and_a_dry_run_is_told(demo):
+    alert = Alert.objects.filter(status="open", assets__isnull=False).order_by("pk").first()
+    name = alert.assets.first().name
+    model = Scripted(
+        [[call("acknowledge_alert", alert_id=alert.pk)], f"确认 A{alert.pk}（{name}）已列在下面，请提交。"]
+    )
+    outcome = talk(f"A{alert.pk} 我来处理吧", model, as_="lisi", model_offers="all")
+    assert offered(outcome) == [("acknowledge_alert", {"alert_id": alert.pk})]
+    assert outcome.text.startswith(f"确认 A{alert.pk}（{name}）已列在下面，请提交。")
+    _, model = asked("198.51.100.7 老扫我们，拉黑吧", call("block_ip", ip="198.51.100.7"))
+    assert "只做演练" in model.requests[1].messages[-1].content
+
+
+def test_what_code_read_in_a_sentence_and_what_was_shown_before_is_known(demo):
+    words = "没有：pc-finance-07 现在没有被隔离。需要就发送「隔离 pc-finance-07」。"
+    assert talk("财务那台现在隔离了吗", Scripted([words])).text.startswith(words)
+    first = talk("A218看看", Scripted(["见下。"]), as_="zhaoliu")
+    recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard)
+    again = "建议封禁 203.0.113.5，再看看。"
+    assert talk("要做什么", Scripted([again, again]), as_="zhaoliu", recall=recall).text.startswith(again)
+
+
 def test_no_more_than_five(demo):
     six = list(
         Alert.objects.filter(status="open", assignee=None).order_by("pk").values_list("pk", flat=True)[:6]

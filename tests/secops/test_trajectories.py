@@ -296,9 +296,9 @@ def test_conversing_writes_nothing(demo):
     ) == frozen
 
 
-def test_what_was_not_used_stands_above_a_models_words(demo):
+def test_what_was_not_used_stands_between_a_models_words_and_the_result(demo):
     outcome = talk("上周新出现的高危漏洞", Scripted(["见下表。"]))
-    assert outcome.text.startswith("没有用到：「上周」")
+    assert outcome.text.startswith("见下表。\n\n没有用到：「上周」")
     assert "见下表。" in outcome.text
 
 

@@ -1,4 +1,4 @@
-"""A model's words against what was typed and looked up: identifiers and figures that stand nowhere are marked where they stand.
+"""Grounding: identifiers and figures of a model's answer that stand neither in the question nor in what was found are marked.
 
 What follows from shown figures (a sum, a difference, a share, a part of a list) is not marked; nor are code blocks, field names,
 examples and public facts, which are no data. Nothing is cut. No Django here.
@@ -32,7 +32,7 @@ def _said(name: str) -> "re.Pattern[str]":
 
 @dataclass(frozen=True)
 class Sources:
-    """``typed`` here by people; ``found`` by look-ups of this turn, as texts; ``fields``: single values of our own data.
+    """``typed`` here by people; ``found`` by look-ups, as texts; ``fields``: single values of our own data that were shown here.
 
     They are read when an answer names something, not before.
     """
@@ -140,11 +140,9 @@ def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
     """Advice whose target stands only in some text: whoever wrote an alert's title may want our address blocked."""
     typed, found = "\n".join(sources.typed), "\n".join(sources.found)
     for part in _PART.finditer(words):
-        if not _said("advice").search(part[0]):
+        if not _said("advice").search(_said("done").sub("", part[0])):  # A9 赵六已接手 is no advice
             continue
-        states = not _said("advice").search(_said("done").sub("", part[0]))  # A9 赵六已接手: no advice on A9
-        none = ("flaw", "alert") if states else ("flaw",)
-        targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind not in none]
+        targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind != "flaw"]
         targets += [(one[0].lower(), one.end()) for one in _aimed_at(part[0])]
         for value, end in targets:
             ours = value in sources.vouched or _stands_in(value, typed)

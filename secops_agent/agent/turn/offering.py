@@ -1,4 +1,4 @@
-"""What a model may do: look up, and put actions before the asker as an offer. It never proposes.
+"""Offers of a model: it looks up, and puts actions before the asker; it never proposes.
 
 An action is in the request only where the asker's typed words order it (`llm.understanding.warrants`). Its object must have been
 typed here by the asker or stand in a field of a result that was shown to them here: the words of titles, descriptions, quotations
@@ -19,10 +19,11 @@ from secops_agent.llm.offline.lexicon import squeeze
 from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.offers import MOST
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
+from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, parse
 from secops_agent.tools.base import Prepared, Tool, ToolResult
-from secops_agent.tools.definitions import Asker, ToolDefinition
+from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
 from secops_agent.tools.incidents.silences import SCOPES
 from secops_agent.tools.operations.mcp import McpTools
 
@@ -154,7 +155,8 @@ class OfferingToolbox(ReadingToolbox):
             if offer not in self.offers and len(self.offers) >= MOST:
                 raise InvalidInput(_TOO_MANY)
             self.offers += [] if offer in self.offers else [offer]
-            return ToolResult("offered", text=_OFFERED.format(plan.summary))
+            effect = await db.call(_effect, definition, plan)
+            return ToolResult("offered", text=_OFFERED.format(effect), fields=plan.about)
 
         return run
 
@@ -227,6 +229,13 @@ class OfferingToolbox(ReadingToolbox):
         if not minutes:
             return _FOREVER.search(warrant.typed) is not None
         return minutes in warrant.minutes or _TIME.search(warrant.typed) is not None
+
+
+def _effect(definition: ToolDefinition, plan: ValidatedAction) -> str:
+    """What it would do; of a dangerous action also what an approval would set going."""
+    if definition.risk != "dangerous":
+        return plan.summary
+    return f"{plan.summary}。{carrier_effect(definition.name, plan.arguments)}"
 
 
 def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a turn begins with, before any model is asked: what code alone answers, what is looked up for certain, and the facts that
+"""Opening of a turn, before any model is asked: code's own answers, certain look-ups, and the facts that
 a model is told of the sentence.
 """
 
@@ -15,6 +15,7 @@ from secops_agent.agent.llms.models import OfflineMode
 from secops_agent.agent.turn.toolbox import all_specs, refusal
 from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
+from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.mcp.orders import CALL, COMMAND, pairs_in
 from secops_agent.services.people.staff import Person
@@ -22,7 +23,7 @@ from secops_agent.tools.operations.mcp import order_arguments
 from secops_agent.tools.registry import ADDED, BY_NAME
 
 _LONGEST: Final = 2000  # characters of an order
-_KINDS: Final = {"alert": "告警", "ip": "地址", "asset": "资产", "cve": "漏洞", "person": "人员"}
+_KINDS: Final = {"alert": "告警", "ip": "地址", "asset": "主机或系统", "cve": "漏洞", "person": "人员"}
 _MOST: Final = 10  # values of a kind
 _NAME: Final = re.compile(
     r"[\w.:/@#-]{1,40}"
@@ -67,7 +68,8 @@ async def find_opening(
         return TurnOpening(True, heard=heard)
     looked_up = bool(called) and (heard.sure or not calls)
     message = read.message if looked_up else None
-    return TurnOpening(False, message, read.remark if looked_up else "", heard, warrant)
+    remark = read.remark.replace(hint("not_done"), "").strip() if looked_up else ""  # a model claims no act
+    return TurnOpening(False, message, remark, heard, warrant)
 
 
 def _is_for_code(read: Completion, heard: Heard) -> bool:
@@ -113,6 +115,8 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
     heard, focus = opening.heard, recall.focus
     if heard and (named := _told(heard.named)):
         yield f"这句话里的名称：{named}"
+    if opening.remark:
+        yield opening.remark
     if before := _told(focus.named):
         yield f"之前说到的（它、那台、这条）：{before}"
     kind, rows = focus.all_rows()

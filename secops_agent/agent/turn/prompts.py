@@ -1,4 +1,4 @@
-"""What the model is told before the conversation."""
+"""Prompts: what a model is told before the conversation."""
 
 import re
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from secops_agent.services.people.staff import Person
 _LONGEST_NAME: Final = 40
 QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"
 # Small models keep to the last words they read.
-_FIRST: Final = "问的若是本单位的数据：还没有查过，现在只调用工具{}，先不要写结论"
+_FIRST: Final = "问的若是本单位的数据：还没有查过，先调用工具{}，查到了再回答；没有工具合适就直说"
 _ORDERED: Final = "提问者要求处置：对象、结论清楚就直接调用 {}；不清楚先查，或问他"
-LOOKED: Final = "已经按提问查过，结果在下面：据此直接用一两句话回答，不够才再查"
+LOOKED: Final = "代码先查了一次，查询条件和结果在下面：条件与提问对得上就据此回答，对不上或不够就换条件再查"
 _NEAREST: Final = 2  # tools that are named to the model as the likely ones
 _SENTENCE: Final = re.compile(r"[^。！？!?；;\n]*[。！？!?；;\n]*")
 _BETWEEN: Final = re.compile(r"[\W_]+")

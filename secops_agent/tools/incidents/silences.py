@@ -60,11 +60,13 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
         else word + (f" {plain(planned.value, 100)}" if planned.value else "")
     )
     why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
-    covers = plain(str(coverage(scope, planned.value)), 300)
+    covered = coverage(scope, planned.value)
+    covers = plain(str(covered), 300)
     summary = (
         f"静默{named} {duration(given.minutes)}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
     )
-    return ValidatedAction(given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}, summary)
+    stored = given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}
+    return ValidatedAction(stored, summary, covered.assets)
 
 
 def _check_several(given: SilenceAlerts, person: Person | None) -> ValidatedAction:

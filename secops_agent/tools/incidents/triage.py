@@ -18,6 +18,7 @@ from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
 from secops_agent.tools.filters import SEPARATORS, colleague
+from secops_agent.tools.incidents.alerts import fields_of
 from secops_agent.tools.markdown import SEVERITY, STATUS, VERDICT
 
 MOST: Final = 50  # alerts of one call
@@ -103,7 +104,8 @@ def _planned(
     if given.alert_ids:
         aim = {"alert_ids": ",".join(str(each.id) for each in found)}
     rest = f"。没有列入：{'；'.join(left.values())}" if left else ""
-    return ValidatedAction(aim | {name: value for name, value in more.items() if value}, f"{summary}{rest}")
+    stored = aim | {name: value for name, value in more.items() if value}
+    return ValidatedAction(stored, f"{summary}{rest}", fields_of(found))
 
 
 def _named(alerts: Sequence[AlertSummary]) -> str:

@@ -96,7 +96,7 @@ def _isolation(asset: AssetSummary, reason: str) -> ValidatedAction:
     summary = f"隔离主机 {plain(asset.name, 60)}（资产 #{asset.id}，{where}{weight}{owner}）{_told(reason)}"
     plan = targets.kept(asset) | _reason(reason)
     require_fit("isolate_host", plan)
-    return ValidatedAction(plan, summary)
+    return ValidatedAction(plan, summary, (asset.name, *asset.ips))
 
 
 def recheck_isolate(stored: Mapping[str, Any]) -> ValidatedAction:
