@@ -167,12 +167,15 @@ async def tell(
     """With what only code says: an offer's exact effect, beneath a model's words, and who may do what."""
     heard = outcome.heard
     if heard and heard.each and heard.order and (outcome.offline or heard.each == "all"):
-        act, heard = ACTS[heard.order.tool], replace(heard, **_each(heard.order, outcome, heard.each))
+        order, act = heard.order, ACTS[heard.order.tool]
+        heard = replace(heard, **_each(order, outcome, heard.each))
         outcome = replace(outcome, heard=heard)
         if heard.taps and heard.each == "all":
             return replace(outcome, text=f"{outcome.text}\n\n{_WHAT_THEN}")
         if not heard.offers and (heard.each == "one" or act.kinds != ("alert",)):
-            asked = f"没有执行任何操作。要{act.verb}{'给谁' if act.argument in heard.order.arguments else act.which}？"
+            asked = (
+                f"没有执行任何操作。要{act.verb}{'给谁' if act.argument in order.arguments else act.which}？"
+            )
             return replace(outcome, text=f"{outcome.text}\n\n{asked}", heard=heard)
     if heard and heard.offers:
         told = await db.call(

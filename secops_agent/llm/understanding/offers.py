@@ -224,7 +224,7 @@ class Parts:
 
     def _rule(self, act: Act) -> list[tuple[str, str]]:
         """端口扫描 静默: the one rule that is named so, if it is not narrowed to a host."""
-        rules = self.sentence.lexicon.rulesnamed_in(self.sentence.keyword)
+        rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
         narrowed = self.whole.first(*WANTED["asset"]) or self.sentence.narrowing
         return (
             [("rule", rules[0])] if act.tool == "silence_alerts" and len(rules) == 1 and not narrowed else []

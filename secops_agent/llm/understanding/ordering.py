@@ -190,9 +190,9 @@ class OrderHearing(Hearing):
             pattern("cues.on_duty").search(sentence.order.text) if ordered.missing == "assignee" else None
         )
         if on_duty and (
-            asked := questions.ask("who_is_on_call", self.heard(sentence.order.expand(on_duty[0])))
+            look_up := questions.ask("who_is_on_call", self.heard(sentence.order.expand(on_duty[0])))
         ):
-            return Understanding(asked, order=first, each="one")
+            return Understanding(look_up, order=first, each="one")
         act = ACTS[first.tool]
         values = [str(one.arguments[act.argument]) for one in ordered.actions if one.tool == first.tool]
         what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
