@@ -25,7 +25,7 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.reach import REACH, check_tls
 from secops_agent.admin.inventory import actor_of
-from secops_agent.admin.sources.kept_apart import apart_facts
+from secops_agent.admin.sources.unmerged import apart_facts
 from secops_agent.brokers import dead_letters
 from secops_agent.brokers.base import opened
 from secops_agent.brokers.clients import client_for

@@ -14,7 +14,7 @@ from bifang.core.admin.trying import Checkup
 from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Tryout
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.reach import REACH
-from secops_agent.admin.sources.kept_apart import apart_facts
+from secops_agent.admin.sources.unmerged import apart_facts
 from secops_agent.connectors.aliyun.client import AlertSpan, fetch_page
 from secops_agent.services.intake import pulls
 

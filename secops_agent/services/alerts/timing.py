@@ -1,4 +1,4 @@
-"""How long people take: from an alert's arrival to its acknowledgement (MTTA) and to its closing (MTTR). Reports and chat ask here."""
+"""MTTA and MTTR: how long people take to acknowledge and to close alerts; for reports and chat."""
 
 import math
 from collections import defaultdict

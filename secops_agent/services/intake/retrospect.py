@@ -1,4 +1,4 @@
-"""Stored alerts are compared with lists that have something new: piece by piece, whoever is free, from where it stood."""
+"""Retrospective matching: stored alerts are compared with lists that have new entries, piece by piece."""
 
 import logging
 import time

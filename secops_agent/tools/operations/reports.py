@@ -51,6 +51,6 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "日报、周报、月报：告警、处置用时、漏洞和资产的数字，与上一期比较（▲▼）。照原样引用其中的数字，不要自己计算。",
         ReportPeriod,
         security_report,
-        apart=True,
+        slow=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""Writes what VEX documents say: the newest word of each author, product and vulnerability stands."""
+"""Writer of VEX statements: the newest of each author, product and vulnerability stands."""
 
 import re
 from collections.abc import Iterable, Sequence
