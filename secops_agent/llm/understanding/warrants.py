@@ -13,12 +13,13 @@ from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, names_in
+from secops_agent.llm.understanding.offers import objects_of
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
-from secops_agent.llm.understanding.reasons import split_note
-from secops_agent.llm.understanding.verbs import find_doubt, verbs_in
+from secops_agent.llm.understanding.reasons import reasons_of, split_note
+from secops_agent.llm.understanding.verbs import ACTS, find_doubt, verbs_in
 
 _NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what only reads oddly
-_CHANGED = frozenset({"negation", "plan", "takes_back"})  # 不对, 等等: words of a change as well
+_CHANGED = frozenset({"negation", "plan", "takes_back", "withdrawn"})  # 不对, 等等: words of a change as well
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -26,13 +27,16 @@ _SHORT = 12  # characters of a sentence that completes what was ordered before
 class Warrant:
     """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
     overheard). ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
-    攻击源); ``verdicts`` and ``minutes``: those that were said; ``changes``: they change or complete what was offered."""
+    攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts`` and ``minutes``: those that
+    were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered."""
 
     tools: frozenset[str] = frozenset()
     doubt: str = ""
     typed: str = ""
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     points: bool = False
+    meant: frozenset[str] = frozenset()
+    reason: str = ""
     verdicts: frozenset[str] = frozenset()
     minutes: frozenset[int] = frozenset()
     changes: bool = False
@@ -67,6 +71,13 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         said,
         names_in(sentence.order, sentence.numbers) | rule,
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
+        meant=frozenset(
+            value.lower()
+            for verb in verbs
+            if verb.tool in ACTS
+            for _, value in objects_of(ACTS[verb.tool], (skeleton, whole), focus)
+        ),
+        reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),
         verdicts=frozenset(
             verdict for verdict in load("cues")["hinted"] if pattern(f"cues.hinted.{verdict}").search(said)
         ),
