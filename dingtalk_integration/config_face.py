@@ -18,8 +18,7 @@ from bifang.channels.admin.connection_face import traces_of
 from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.channels.workers.client_status import FRESH
 from bifang.core.admin.dashboard import config_step
-from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
-from bifang.core.admin.live import Live
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import STEPS, Step
 from bifang.core.models import SystemConfig
 from dingtalk_integration.checks.configuration import DINGTALK

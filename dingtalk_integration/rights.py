@@ -1,7 +1,6 @@
 """Rights: who may read what belongs to DingTalk."""
 
-from bifang.core.groups import AUDITOR, OPERATOR, grant
-from bifang.core.rights import allow
+from bifang.core.rights import AUDITOR, OPERATOR, allow, grant
 
 grant(OPERATOR, "dingtalk_integration.view_*")
 grant(AUDITOR, "dingtalk_integration.view_*")

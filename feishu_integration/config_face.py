@@ -8,8 +8,7 @@ from django.http import HttpRequest
 
 from bifang.channels.admin import connection_face, service_steps
 from bifang.channels.admin.connection_face import traces_of
-from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
-from bifang.core.admin.live import Live
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import Step
 from bifang.core.models import SystemConfig
 from feishu_integration.checks.configuration import FEISHU

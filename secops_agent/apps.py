@@ -20,11 +20,10 @@ class SecopsAgentConfig(AppConfig):
         from bifang.channels.addressees import NAMES
         from bifang.core.changes import RECORDERS
         from bifang.core.configuration import configs
-        from secops_agent.services.notifications.drafts import make_draft
-        from secops_agent.services.notifications.rules import uses_of
+        from secops_agent.services.notifications.rules import make_draft, uses_of
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
-        from secops_agent.services.people.authors import keep_change
+        from secops_agent.services.people.authority import keep_change
         from secops_agent.services.people.directory import names_of
 
         RECORDERS.add(keep_change)
@@ -75,8 +74,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.configuration import configs
         from bifang.core.configuration.sections import SECTIONS, FileSection
         from bifang.core.monitoring.metrics import METRICS
-        from secops_agent.services.operations.metrics import collect_alerts
-        from secops_agent.services.schedules.metrics import collect_tasks
+        from secops_agent.services.operations.metrics import collect_alerts, collect_tasks
         from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
 
         SECTIONS.add(FileSection("schedules", apply_task_entries))

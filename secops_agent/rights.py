@@ -1,7 +1,6 @@
 """Rights: what each role of the staff and each group may do with the records of security operations."""
 
-from bifang.core.groups import AUDITOR, OPERATOR, grant
-from bifang.core.rights import allow
+from bifang.core.rights import AUDITOR, OPERATOR, allow, grant
 
 # Not what people said to the robot: that needs the permission to read private text.
 grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")

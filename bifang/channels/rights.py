@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from bifang.core.groups import AUDITOR, OPERATOR, grant
-from bifang.core.rights import allow
+from bifang.core.rights import AUDITOR, OPERATOR, allow, grant
 
 READ_TEXT: Final = "channels.read_private_text"  # what people wrote, and what was answered
 

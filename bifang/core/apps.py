@@ -17,11 +17,11 @@ class CoreConfig(AppConfig):
 
         from bifang.core.configuration.sections import SECTIONS, FileSection, apply_config_entries
         from bifang.core.database.schema import refuse_other_version
-        from bifang.core.groups import ensure_groups
         from bifang.core.logins.lockout import tell_lockout
         from bifang.core.monitoring.checks import register_checks
         from bifang.core.monitoring.health import CHECKS
         from bifang.core.monitoring.health_checks import CORE_CHECKS
+        from bifang.core.rights import ensure_groups
 
         user_locked_out.connect(tell_lockout, dispatch_uid="bifang.core.lockout")
         register_checks()
@@ -29,4 +29,4 @@ class CoreConfig(AppConfig):
         SECTIONS.add(FileSection("configs", apply_config_entries))
         pre_migrate.connect(refuse_other_version, sender=self, dispatch_uid="bifang.core.database.schema")
         # Connected after django.contrib.auth's own receiver, which makes the permissions.
-        post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.groups")
+        post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.rights")

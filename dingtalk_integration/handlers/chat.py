@@ -19,7 +19,7 @@ from dingtalk_integration.quotas.purposes import spending
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from dingtalk_integration.webhook.frames import HTTP
 from secops_agent.agent.acting.attachments import Attachment
-from secops_agent.agent.acting.urgency import is_urgent
+from secops_agent.agent.acting.orders import is_urgent
 from secops_agent.agent.conversation.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Talk
 from secops_agent.models import Role

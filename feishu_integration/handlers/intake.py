@@ -13,7 +13,7 @@ from bifang.channels.queues.targets import read_ms
 from feishu_integration.handlers import cards
 from feishu_integration.handlers.contents import bots_of, field_of, object_of, read_message
 from feishu_integration.stream.client import Pushed, Stored
-from secops_agent.agent.acting.urgency import is_urgent
+from secops_agent.agent.acting.orders import is_urgent
 
 log = logging.getLogger(__name__)
 MESSAGE: Final = "im.message.receive_v1"

@@ -1,11 +1,14 @@
-"""Feishu's events and their field names (facts: useful events), as what happened. A row here, a rule in the security app."""
+"""Events of the organisation in Feishu: stored, acknowledged, acted on; their names and fields (facts: useful events)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bifang.channels.ports import Turn
+from bifang.channels.ports import ReplySink, Turn, TurnResult
+from bifang.core.database import db
 from feishu_integration.handlers.contents import field_of, object_of
+from feishu_integration.handlers.tenants import learn_tenant
 from secops_agent.services.organisation.events import Kind, OrganisationEvent, moment_of
+from secops_agent.services.organisation.reactions import react
 
 SOURCE: Final = "feishu_events"
 LONGEST_ID: Final = 100
@@ -62,3 +65,14 @@ EVENTS: Final[Mapping[str, tuple[Kind, Read]]] = {
     "im.chat.disbanded_v1": ("group_disbanded", _room),
     "im.chat.updated_v1": ("group_renamed", _room),
 }
+
+
+async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
+    """Run again after a crash it does nothing twice: what it writes is keyed by the event."""
+    happening = read_event(turn)
+    return TurnResult(note=await db.call(_act, happening) if happening else "")
+
+
+def _act(happening: OrganisationEvent) -> str:
+    learn_tenant(happening.config_id, happening.corp_id)
+    return react(happening)

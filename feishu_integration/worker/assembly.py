@@ -12,7 +12,7 @@ from feishu_integration.applications import FeishuDoors
 from feishu_integration.cards.platform import card_service
 from feishu_integration.channel import FeishuChannel
 from feishu_integration.handlers import cards as clicks
-from feishu_integration.handlers import events
+from feishu_integration.handlers import organisation_events
 from feishu_integration.handlers.chat import FeishuTurns
 from secops_agent.agent.background.jobs import own_jobs
 from secops_agent.agent.service import Agent
@@ -34,7 +34,7 @@ def build_loop(owner: Owner) -> WorkerLoop:
 
     handlers: dict[str, Handler] = {
         "chat": cards.attend(FeishuTurns(doors, agent).handle),
-        "event": events.handle,
+        "event": organisation_events.handle,
         "card": clicks.handle,
     }
     return WorkerLoop(

@@ -12,7 +12,7 @@ from bifang.core.admin.base import NOTHING, author_of, badge, moment
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
-from secops_agent.services.people import authors
+from secops_agent.services.people import authority
 from secops_agent.services.vulnerabilities.priority import rank
 
 SEVERITY_TONES = {"critical": "bad", "high": "bad", "medium": "warn", "low": "info", "info": "idle"}
@@ -26,7 +26,7 @@ DOORS = {
 
 def actor_of(request: HttpRequest) -> Actor:
     """The person at the keyboard: their Staff entry if they have one."""
-    return authors.actor_of(author_of(request))
+    return authority.actor_of(author_of(request))
 
 
 def door_word(via: str) -> str:

@@ -1,4 +1,4 @@
-"""What stands around the model: who may go on, what it may read, what may be proposed, what is written down."""
+"""Policy around the model: who may go on, what it may read, what may be proposed, what is recorded."""
 
 import hashlib
 import hmac

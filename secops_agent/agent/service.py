@@ -1,4 +1,4 @@
-"""The one entry point of the agent: `Agent.answer`."""
+"""Agent: the one entry point, `Agent.answer`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

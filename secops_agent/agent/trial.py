@@ -1,4 +1,4 @@
-"""Questions without a chat: what `ask` and the evaluation set run. Nothing is stored or done, writes are only shown.
+"""Trial turns without a chat, for `ask` and the evaluation set: nothing is stored or done, writes are only shown.
 
 A dialog keeps its focus and its offers as a conversation does, so that 第二条, 好 and 提交 CODE mean what they mean in the chat.
 """

@@ -9,7 +9,7 @@ from secops_agent.brokers.storing import actor_of, left_out
 from secops_agent.models import BrokerLetter, LetterState
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.intake import apart, deliveries, ingest
+from secops_agent.services.intake import deliveries, ingest, unmerged
 from secops_agent.services.intake.deliveries import Delivery
 from secops_agent.services.switches import refuse_when_read_only
 
@@ -37,7 +37,7 @@ def _try(letter: BrokerLetter) -> bool:
         body, at = bytes(letter.payload), letter.received_at
         message = Delivery(settings.topic, letter.position, at, body, known_as=letter.mark)
         outcome = ingest.store(items_of(settings, message), actor_of(settings), received_at=at)
-        apart.note(letter.config_id, outcome.apart)
+        unmerged.note(letter.config_id, outcome.apart)
     except BifangError as error:
         deliveries.tell(letter.pk, error.message)
         return False

@@ -11,8 +11,8 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.brokers.reading import items_of
 from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.services.actors import Actor
-from secops_agent.services.intake import apart, ingest
 from secops_agent.services.intake import deliveries as letters
+from secops_agent.services.intake import ingest, unmerged
 from secops_agent.services.intake.deliveries import TRIES, Delivery
 from secops_agent.services.intake.ledger import ImportOutcome
 from secops_agent.services.records import Item, Rejected
@@ -56,7 +56,7 @@ def _stored(settings: BrokerSettings, messages: list[Delivery], items: list[Item
 
     def remember(outcome: ImportOutcome) -> None:
         letters.remember(settings.id, messages)
-        apart.note(settings.id, outcome.apart)
+        unmerged.note(settings.id, outcome.apart)
 
     try:
         ingest.store_at_once(
@@ -113,7 +113,7 @@ def _store(settings: BrokerSettings, message: Delivery) -> None:
 
     def settle(outcome: ImportOutcome) -> None:
         letters.settle(settings.id, message, left_out(outcome))
-        apart.note(settings.id, outcome.apart)
+        unmerged.note(settings.id, outcome.apart)
 
     if len(message.data) <= TOGETHER:
         items = _taken(settings, message)

@@ -1,4 +1,4 @@
-"""Which connector carries out which tool."""
+"""Registry of connectors: which one carries out which tool; the dry run where none is configured."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -10,14 +10,29 @@ from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.base import Build, Connector, added
 from secops_agent.connectors.config import WebhookKind
-from secops_agent.connectors.dry_run import DryRun
 from secops_agent.connectors.mcp.config import McpKind
 from secops_agent.connectors.mcp.connector import McpConnector
 from secops_agent.connectors.webhook import Webhook
-from secops_agent.services.decisions.actions import Order
+from secops_agent.services.decisions.actions import ActionResult, Order
 from secops_agent.services.decisions.carriers import carrier_of
 from secops_agent.services.mcp.catalogue import KIND
 from secops_agent.services.mcp.orders import CALL
+
+TEXT = (
+    "演练：没有配置连接器，没有对任何系统做出改动。要真正执行，请管理员在「系统配置」里添加「处置连接器」。"
+)
+
+
+class DryRun:
+    """Changes nothing."""
+
+    name = "dry_run"
+    config_id: int | None = None
+
+    async def run(self, order: Order) -> ActionResult:
+        """Says so."""
+        return ActionResult("dry", TEXT)
+
 
 OURS: tuple[Extension[Build], ...] = (
     Extension(WebhookKind.name, WebhookKind.label, Webhook, settings=WebhookKind),

@@ -1,4 +1,4 @@
-"""What an importer is, and what all of them share."""
+"""Importer: its type, and what all of them share."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What an importer understands of a file, in lines for the person who writes one. Nothing is stored."""
+"""Check of an importer: what it understands of a file, in lines for the person who writes one. Nothing is stored."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields

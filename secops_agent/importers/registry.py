@@ -1,4 +1,4 @@
-"""The importers by name, and the two doors: `detect` and `parse`."""
+"""Registry of importers by name, and the two doors: `detect` and `parse`."""
 
 import logging
 from collections.abc import Iterable, Iterator

@@ -4,19 +4,135 @@ Everything is given per call (key, address, workspace, session): the SDK's modul
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import aiohttp
+
 from bifang import env
 from bifang.core.errors import BadCredentials, BifangError, RemoteError
+from secops_agent import says
 from secops_agent.llm import qwen_session
-from secops_agent.llm.errors import cut_error, seconds_of, timeout_error
-from secops_agent.llm.qwen_errors import remote_error, transport_error
-from secops_agent.llm.qwen_wire import Endpoint, parameters, take
-from secops_agent.llm.types import Completion, ModelSettings, OnDelta, Request, Terms
-from secops_agent.llm.wire import Merge
+from secops_agent.llm.errors import ErrorBook, Matches, cut_error, seconds_of, timeout_error
+from secops_agent.llm.types import Completion, Delta, Message, ModelSettings, OnDelta, Request, Terms, Usage
+from secops_agent.llm.wire import Merge, call_of, encodable, tool_of
+
+Endpoint = Literal["text", "multimodal"]
+
+
+def parameters(request: Request, endpoint: Endpoint, enable_thinking: bool) -> dict[str, Any]:
+    """The keyword arguments of the SDK's ``call`` that describe ``request``."""
+    found: dict[str, Any] = {
+        "messages": [_message(message, endpoint) for message in request.messages],
+        "stream": True,
+        "incremental_output": True,
+        "result_format": "message",
+        "enable_thinking": enable_thinking,
+        "temperature": request.temperature,
+        "max_tokens": request.max_tokens,
+    }
+    if request.tools:
+        found["tools"] = [tool_of(spec) for spec in request.tools]
+        found["tool_choice"] = request.tool_choice
+        found["parallel_tool_calls"] = True
+    return found
+
+
+def _message(message: Message, endpoint: Endpoint) -> dict[str, Any]:
+    content: Any = encodable(message.content)
+    if endpoint == "multimodal" and message.role != "tool":
+        content = [{"text": content}] if content else []
+    found: dict[str, Any] = {"role": message.role, "content": content}
+    if message.tool_calls:
+        found["tool_calls"] = [call_of(index, call) for index, call in enumerate(message.tool_calls)]
+    if message.role == "tool":
+        found |= {"tool_call_id": message.tool_call_id, "name": message.name}
+    return found
+
+
+def take(merge: Merge, event: Mapping[str, Any]) -> Delta | None:
+    """Merge one event of the stream; returns what is new to show, if anything. Usage is cumulative in each event."""
+    merge.request_id = event.get("request_id") or merge.request_id
+    usage = event.get("usage") or {}
+    if usage:
+        details = usage.get("prompt_tokens_details") or {}
+        numbers = (usage.get("input_tokens"), usage.get("output_tokens"), details.get("cached_tokens"))
+        merge.usage = Usage(*(int(number or 0) for number in numbers))
+    choices = (event.get("output") or {}).get("choices") or []
+    return merge.take(choices[0].get("message") or {}, choices[0].get("finish_reason")) if choices else None
+
+
+_WHERE = "请在管理后台「系统配置」里打开这条通义千问配置"
+
+# Seconds to wait when the service names none: rates are counted per second, quotas per minute.
+_RETRY_AFTER_S = {"throttling.burstrate": 3.0, "throttling.allocationquota": 10.0}
+
+_KINDS: tuple[tuple[str, Matches], ...] = (
+    ("endpoint", lambda status, code, text: "url error" in text),
+    ("content_filter", lambda status, code, text: code.replace("_", "").startswith("datainspection")),
+    ("arrears", lambda status, code, text: code.startswith("arrear") or "overdue-payment" in text),
+    ("throttled", lambda status, code, text: code.startswith("throttling") or status == 429),
+    ("intercepted", lambda status, code, text: code == "unknown" and 400 <= status < 500),
+    ("credentials", lambda status, code, text: "apikey" in code.replace("_", "") or status == 401),
+    ("model", lambda status, code, text: code.startswith(("modelnotfound", "model.notexist", "model_not"))),
+    ("free_quota", lambda status, code, text: code.startswith("allocationquota")),
+    ("denied", lambda status, code, text: "accessdenied" in code or status == 403),
+    (
+        "context_overflow",
+        lambda status, code, text: "range of input length" in text or "context length" in text,
+    ),
+    ("thinking", lambda status, code, text: "enable_thinking" in text),
+    (
+        "server",
+        lambda status, code, text: code.startswith(("internalerror", "modelunavailable", "modelserving")),
+    ),
+    ("server", lambda status, code, text: status >= 500),
+    ("model", lambda status, code, text: status == 404),
+)
+
+_TEXTS = {
+    "endpoint": f"接口类型不对：模型「{{model}}」不在当前的接口上。{_WHERE}，把「接口类型」改为另一种（文本或多模态），或改为自动。",
+    "content_filter": "内容安全拦截：通义千问的内容审核拒绝了这次的问题或回答。请换一种说法，去掉可能触发审核的原文后再问。",
+    "arrears": "账号欠费：阿里云百炼账号已欠费，通义千问停止服务。请到阿里云控制台充值，几分钟后自动恢复。",
+    "credentials": f"凭证错误：通义千问不接受这个 API Key。{_WHERE}，核对 API Key 是否完整、是否已删除、是否与接口地址的地域一致。",
+    "model": f"模型不存在：通义千问没有名为「{{model}}」的模型，或当前地域没有提供。{_WHERE}，核对「模型」。",
+    "denied": f"没有权限：这个账号或业务空间不能使用模型「{{model}}」。请在百炼控制台开通该模型并授权，或{_WHERE}更换模型。",
+    "free_quota": "免费额度已用完：账号设置为额度用完即停。请在百炼控制台关闭「仅使用免费额度」或更换模型。",
+    "context_overflow": f"上下文过长：这次对话超过了模型「{{model}}」能读的长度。请缩小查询范围，或发送「{says.FORGET}」重新开始。",
+    "thinking": f"思考模式设置不对：模型「{{model}}」不接受当前的思考开关。{_WHERE}，改变「启用思考」后保存。",
+    "rejected": "通义千问拒绝了这次请求。{remote}",
+}
+_TRANSIENT = {
+    "throttled": "请求过于频繁：通义千问正在限流（{code}）。请稍后再试；若经常出现，请在百炼控制台提高模型「{model}」的额度。",
+    "server": "通义千问服务暂时出错（{status_text}），稍后会自动恢复。",
+    "intercepted": "收到的不是通义千问的应答（{status_text}），多半被代理、防火墙或上网认证拦截。请检查服务器的出口网络和接口地址。",
+}
+# Codes of our own, that the agent loop acts on; everything else keeps the service's code.
+_OWN_CODES = {"content_filter": "content_filter", "context_overflow": "context_overflow", "endpoint": "endpoint",
+              "arrears": "arrears", "intercepted": "network"}  # fmt: skip
+_BOOK = ErrorBook(_KINDS, _TEXTS, _TRANSIENT, _OWN_CODES, _RETRY_AFTER_S)
+remote_error, classify = _BOOK.error, _BOOK.classify
+
+
+def transport_error(error: BaseException) -> BifangError:
+    """The error for a failure on the way (no usable answer); never quotes ``error``, which may hold headers."""
+    if isinstance(error, BifangError):
+        return error
+    if isinstance(error, TimeoutError):
+        return timeout_error("通义千问没有及时回应", "timeout")
+    if isinstance(error, aiohttp.ContentTypeError):
+        return remote_error("", "", 400, "Unknown", "")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
+        said = "连不上通义千问：请检查服务器的出口网络、DNS、代理和接口地址（base_url）。"
+    elif isinstance(error, aiohttp.ClientError | OSError):
+        return cut_error("通义千问")
+    else:
+        said = f"通义千问返回了无法识别的内容（{type(error).__name__}），请稍后再试；若一直如此，请检查接口地址。"
+        return RemoteError(said, permanent=False, code="bad_response")
+    return RemoteError(said, permanent=False, code="network")
+
 
 OFFICIAL_URL: Final = "https://dashscope.aliyuncs.com/api/v1"
 _OK = 200

@@ -1,4 +1,4 @@
-"""Who does something. Every change names its actor."""
+"""Actors: who does something; every change names one."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol

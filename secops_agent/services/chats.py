@@ -1,4 +1,4 @@
-"""The configurations through which people talk with us, whatever the platform: found by name, and which may speak first."""
+"""Chat configurations of every platform: found by name, and which of them may speak first."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""没用: what people say of an answer or an investigation, the queue of it, and what it becomes: a draft of a runbook or a case to evaluate."""
+"""Corrections (没用): feedback about an answer or an investigation, its queue, and what becomes of it: a draft of a runbook, a case to evaluate."""
 
 import json
 from datetime import timedelta

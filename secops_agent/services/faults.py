@@ -1,4 +1,4 @@
-"""Refusals that doors tell apart."""
+"""Faults: refusals that the doors tell from one another, not found and conflict."""
 
 from bifang.core.errors import InvalidInput
 

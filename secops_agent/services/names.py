@@ -1,4 +1,4 @@
-"""The names that people use for what we have: what a sentence is read against."""
+"""Names of the estate: assets, people, sources, rules and runbooks, against which the offline mode reads a sentence."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Addresses of a network, where addresses stand as text: a condition that the database answers without reading them."""
+"""Network conditions: addresses of a network where they stand as text, answered by the database."""
 
 import ipaddress
 from functools import reduce

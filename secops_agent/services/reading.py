@@ -1,4 +1,4 @@
-"""Reading rows by the values of a column, however many values there are."""
+"""Batched reading: rows by the values of a column, however many values there are."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar

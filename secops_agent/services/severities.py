@@ -1,4 +1,4 @@
-"""Levels as tools write them, in one scale. No Django."""
+"""Severities: levels as tools write them, in one scale. No Django."""
 
 from typing import Literal
 

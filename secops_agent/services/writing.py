@@ -1,4 +1,4 @@
-"""Writing many rows: one short transaction at a time, one statement for many rows."""
+"""Batched writing: many rows, one short transaction at a time, one statement for many rows."""
 
 import gc
 import time

@@ -13,7 +13,7 @@ from secops_agent.connectors.aliyun.settings import AliyunSettings
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
 from secops_agent.services.actors import Actor
-from secops_agent.services.intake import apart, ingest, pulls
+from secops_agent.services.intake import ingest, pulls, unmerged
 from secops_agent.services.intake.pulls import KIND, PullTurn
 from secops_agent.services.intake.receipts import Receipt
 
@@ -77,7 +77,7 @@ def _store(page: AlertPage, settings: AliyunSettings, tally: _Tally) -> None:
     receipt = Receipt(KIND, settings.name, len(page.body), "", {}, ACTOR)
     items = registry.parse(KIND, Source.from_bytes(page.body, settings.name), Options())
     outcome = ingest.store(items, ACTOR)
-    new = apart.note(settings.id, outcome.apart)
+    new = unmerged.note(settings.id, outcome.apart)
     if new or outcome.created["alert"] or outcome.updated["alert"] or outcome.rejected:
         receipt.keep(outcome)
     tally.seen += page.count

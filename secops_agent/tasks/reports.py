@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
 from secops_agent.services.reports import archive, wording
-from secops_agent.services.reports.files import report_file
+from secops_agent.services.reports.wording import report_file
 from secops_agent.services.schedules.tasks import REPORTS, TaskOrder, TaskResult
 
 

@@ -83,7 +83,7 @@ class ToolDefinition:
 
     ``check`` raises InvalidInput for what must not be proposed or done; it runs at both moments, unless the stored
     form says more than what was asked: then ``recheck`` runs at the second. ``act`` tells in Chinese what was done.
-    Everything runs on a database thread; what only reads and may take seconds, ``apart`` from the others' one.
+    Everything runs on a database thread; what only reads and may take seconds (``slow``), on one of its own.
     """
 
     name: str
@@ -96,7 +96,7 @@ class ToolDefinition:
     act: Act | None = None
     recheck: Recheck | None = None
     act_there: ActThere | None = None
-    apart: bool = False
+    slow: bool = False
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -112,7 +112,7 @@ class ToolDefinition:
         """The tool of this asker."""
 
         async def run(arguments: Any) -> ToolResult:
-            call = db.call_apart if self.apart else db.call
+            call = db.call_apart if self.slow else db.call
             return await call(self.run, asker, arguments)
 
         return Tool(self.name, self.title, self.description, self.risk, self.arguments, run)
@@ -127,7 +127,7 @@ class ToolDefinition:
 
 
 def reading(
-    name: str, title: str, description: str, arguments: type[Arguments], read: Read, *, apart: bool = False
+    name: str, title: str, description: str, arguments: type[Arguments], read: Read, *, slow: bool = False
 ) -> ToolDefinition:
     """A tool that only reads. What does not exist is an answer, not a failure."""
 
@@ -138,7 +138,7 @@ def reading(
             result = ToolResult("no_data", text=missing.message)
         return for_group(result) if asker.is_group else result
 
-    return ToolDefinition(name, title, description, "read", arguments, run, apart=apart)
+    return ToolDefinition(name, title, description, "read", arguments, run, slow=slow)
 
 
 def action(

@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from bifang.core.extensions import Extension, installed
-from secops_agent.services.decisions.carriers import PETITION, UNDO
+from secops_agent.services.decisions.carriers import AUTHORISATION, UNDO
 from secops_agent.tools.arguments import Arguments, schema
 from secops_agent.tools.definitions import ToolDefinition, action, reading
-from secops_agent.tools.estate import assets, findings, indicators, owners, vulnerabilities
+from secops_agent.tools.estate import assets, findings, indicators, vulnerabilities
 from secops_agent.tools.incidents import (
     alert_lists,
     alert_statistics,
@@ -57,7 +57,7 @@ _OURS: Final[tuple[ToolDefinition, ...]] = (
     *proposals.TOOLS,
     *reports.TOOLS,
     *schedules.TOOLS,
-    *owners.TOOLS,
+    *assets.OWNER_TOOLS,
     *messages.TOOLS,
     *watches.TOOLS,
     *response.TOOLS,
@@ -65,7 +65,13 @@ _OURS: Final[tuple[ToolDefinition, ...]] = (
     *status.TOOLS,
 )
 # Orders that are stored under a tool's name and are none that anybody calls.
-_UNLISTED: Final = (files.DEFINITION.name, mcp.DEFINITION.name, skill_files.DEFINITION.name, PETITION, UNDO)
+_UNLISTED: Final = (
+    files.DEFINITION.name,
+    mcp.DEFINITION.name,
+    skill_files.DEFINITION.name,
+    AUTHORISATION,
+    UNDO,
+)
 
 
 def unfit(extension: Extension[Any]) -> str:
@@ -94,7 +100,7 @@ def unfit(extension: Extension[Any]) -> str:
 def _bounded(tool: ToolDefinition) -> ToolDefinition:
     """A package's tool with a `run` of ours: what it reads is masked in a group, an action only proposes, and a person decides."""
     if tool.risk == "read" or tool.check is None:
-        return reading(tool.name, tool.title, tool.description, tool.arguments, tool.run, apart=tool.apart)
+        return reading(tool.name, tool.title, tool.description, tool.arguments, tool.run, slow=tool.slow)
     return action(
         tool.name, tool.title, tool.description, tool.risk, tool.arguments, tool.check, tool.act, tool.recheck,
         tool.act_there,

@@ -22,10 +22,10 @@ from secops_agent.services.on_call.duties import duties
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.people.logins import accounts
-from secops_agent.services.vulnerabilities import worklist
+from secops_agent.services.vulnerabilities import tallies
 from secops_agent.web import links
 from secops_agent.web.access import page
-from secops_agent.web.triage.alerts import TABS
+from secops_agent.web.triage.alert_query import TABS
 
 # 工作台, what is exposed: flaws that attackers use, what is left to mend, where alerts gather, which rules are loud.
 
@@ -38,7 +38,7 @@ def risks(request: HttpRequest, now: datetime) -> dict[str, Any]:
     if user.has_perm("secops_agent.view_finding"):
         found |= _exposure(now)
         if user.has_perm("secops_agent.view_asset"):
-            count, rows = worklist.attacked_assets(SHOWN)
+            count, rows = tallies.attacked_assets(SHOWN)
             found |= {"attacked_count": count, "attacked": [(each, records.asset(each.id)) for each in rows]}
     if user.has_perm("secops_agent.view_alert"):
         loud = noise.noisy_rules(now, most=SHOWN)
@@ -49,7 +49,7 @@ def risks(request: HttpRequest, now: datetime) -> dict[str, Any]:
 
 
 def _exposure(now: datetime) -> dict[str, Any]:
-    found = worklist.worklist(now)
+    found = tallies.worklist(now)
     return {
         "exposure": [
             Panel("KEV", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=links.findings(kev="1")),

@@ -14,7 +14,7 @@ from bifang.channels.admin.inbox import InboxScreen
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.configuration import configs
-from bifang.core.groups import AUDITOR, OPERATOR
+from bifang.core.rights import AUDITOR, OPERATOR
 from bifang.core.secrets.sealed import Sealed
 from secops_agent.models import Role
 from tests.admin_pages import (

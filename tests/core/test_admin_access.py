@@ -9,8 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import AUDITOR, GROUPS, OPERATOR, grant
-from bifang.core.rights import LADDER, allow, rights_of
+from bifang.core.rights import AUDITOR, GROUPS, LADDER, OPERATOR, allow, grant, rights_of
 from secops_agent.models import Role, Staff
 from tests.admin_pages import member, serve_plain_static, superuser, text_of
 

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from bifang.core.configuration import configs
 from bifang.core.configuration.kinds import get_kind
-from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import SystemConfig
+from bifang.core.rights import AUDITOR, OPERATOR
 from bifang.core.secrets.crypto import generate_key
 from bifang.core.secrets.keys import write_key_file
 from tests.admin_pages import (

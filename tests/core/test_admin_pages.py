@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import AUDITOR, OPERATOR
+from bifang.core.rights import AUDITOR, OPERATOR
 from bifang.unfold import MENU
 from secops_agent.models import Role
 from tests.admin_pages import MODELS, ROWS, dingtalk, member, serve_plain_static, superuser, text_of

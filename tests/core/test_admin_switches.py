@@ -7,8 +7,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import Switch
+from bifang.core.rights import AUDITOR, OPERATOR
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from bifang.core.groups import AUDITOR
+from bifang.core.rights import AUDITOR
 from dingtalk_integration.models import ApiUsage
 from secops_agent.models import Role, Staff
 from tests.admin_pages import dingtalk, member, messages_of, serve_plain_static, superuser, text_of

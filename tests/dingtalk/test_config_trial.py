@@ -15,8 +15,8 @@ from django.utils import timezone
 from bifang.channels.models import ClientStatus, Worker
 from bifang.core.admin import trying
 from bifang.core.configuration import configs
-from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import SystemConfig
+from bifang.core.rights import AUDITOR, OPERATOR
 from secops_agent.models import Role, Staff
 from tests.admin_pages import (
     SECRET,

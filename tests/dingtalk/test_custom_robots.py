@@ -21,7 +21,7 @@ from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.database import db
 from bifang.core.errors import BifangError, InvalidInput, OutcomeUnknown, RemoteError
 from bifang.core.secrets.redaction import redact
-from dingtalk_integration import custom_robots
+from dingtalk_integration import channel as robots_channel
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
@@ -198,16 +198,16 @@ async def test_robot_is_never_blocked_also_after_a_restart(
     sim: SimulatorHandle, channel: DingTalkChannel
 ) -> None:
     """What went out within the minute is known from the outbox, whoever sent it."""
-    for number in range(custom_robots.LIMIT):
+    for number in range(robots_channel.LIMIT):
         part = await ready(sim, number=number)
         delivered = await channel.deliver(part)
         await db.call(lambda part=part, delivered=delivered: outbox.mark_sent([outbox.Sent(part, delivered)]))
-    room = custom_robots._seconds_until_room
+    room = robots_channel._seconds_until_room
     assert 30 < await db.call(room, part.order_key) <= 61
     past = timezone.now() - timedelta(seconds=62)
     await db.call(lambda: OutboxRow.objects.update(sent_at=past))
     assert await db.call(room, part.order_key) == 0.0
-    assert sim.state()["robots"]["值班通知"]["max"] == custom_robots.LIMIT < 20
+    assert sim.state()["robots"]["值班通知"]["max"] == robots_channel.LIMIT < 20
 
 
 def test_simulated_robot_that_sends_too_fast_is_blocked() -> None:

@@ -13,8 +13,8 @@ from django.urls import reverse
 from bifang.channels.models import InboxRow
 from bifang.core.changes import Author
 from bifang.core.configuration import configs
-from bifang.core.groups import OPERATOR
 from bifang.core.models import SystemConfig
+from bifang.core.rights import OPERATOR
 from dingtalk_integration.webhook import signatures, views
 from secops_agent.models import Action, AuditRecord, Role, Staff
 from secops_agent.services.people import eligibility

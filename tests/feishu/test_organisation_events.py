@@ -10,7 +10,7 @@ import pytest
 from bifang.channels.models import GroupState, KnownGroup, OutboxRow
 from bifang.channels.queues import inbox
 from bifang.core.models import SystemConfig
-from feishu_integration.handlers import events
+from feishu_integration.handlers import organisation_events
 from feishu_integration.handlers.intake import read_item
 from feishu_integration.stream.client import Pushed
 from secops_agent.models import Alert, Staff
@@ -34,7 +34,7 @@ def tell(config: SystemConfig, event_type: str, event: dict[str, Any], tenant: s
     inbox.store([read_item(Pushed("m", body.encode()), config.pk)])
     notes = []
     for turn in inbox.claim("test", 10):
-        result = asyncio.run(events.handle(turn, None))  # type: ignore[arg-type]  # nothing is shown
+        result = asyncio.run(organisation_events.handle(turn, None))  # type: ignore[arg-type]  # nothing is shown
         inbox.finish([(turn, result)])
         notes.append(result.note)
     return "".join(notes)

@@ -13,7 +13,7 @@ from bifang.channels.queues import inbox
 from bifang.channels.workers import processes
 from bifang.channels.workers.worker import WorkerLoop
 from bifang.core.configuration.config_cache import ConfigCache
-from bifang.core.groups import OPERATOR
+from bifang.core.rights import OPERATOR
 from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
 from secops_agent.agent.acting import clicks

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import AUDITOR, OPERATOR
+from bifang.core.rights import AUDITOR, OPERATOR
 from secops_agent.admin.people.tokens import PURPOSES, RECEIVERS
 from secops_agent.admin.sources.imports import TEMPLATES
 from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope

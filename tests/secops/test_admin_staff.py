@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import AUDITOR
+from bifang.core.rights import AUDITOR
 from secops_agent.models import Role, Staff
 from tests.admin_pages import dingtalk, member, messages_of, serve_plain_static, superuser, text_of
 

@@ -111,7 +111,7 @@ def test_much_is_staged_on_disk_in_order(monkeypatch):
     with ingest.Staging() as shelves:
         items = [flaw(f"CVE-2026-{n}") for n in range(37)]
         shelves.fill(items)
-        shelf = shelves.shelf(type(items[0]))
+        shelf = shelves.buffer(type(items[0]))
         assert list(shelf) == items
         assert list(shelf) == items
         assert shelves.count == 37
@@ -122,7 +122,7 @@ def test_many_alerts_are_staged_alert_by_alert(monkeypatch):
     with ingest.Staging() as shelves:
         items = [alert(f"k{n % 7}", n) for n in range(100)]
         shelves.fill(items)
-        found = list(shelves.shelf(type(items[0])))
+        found = list(shelves.buffer(type(items[0])))
     assert found[:9] == items[:9]
     assert sorted(found, key=items.index) == items
     rest = [record.dedup_key for record in found[9:]]

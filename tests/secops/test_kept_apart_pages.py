@@ -16,7 +16,7 @@ from secops_agent.brokers import storing
 from secops_agent.models import Asset, ImportJob, KeptApart, Pull
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
-from secops_agent.services.intake import apart, ingest
+from secops_agent.services.intake import ingest, unmerged
 from secops_agent.services.intake.deliveries import Delivery
 from secops_agent.services.records import AssetRecord, Key
 from secops_agent.tasks.pulls import run_due
@@ -125,7 +125,7 @@ def test_syslog_names_too_little_of_a_host_to_join_two(database: Any) -> None:
 
 def test_the_newest_are_kept_and_no_more(allowed: None) -> None:
     config = stream()
-    assert apart.note(config.pk, [f"旧 {n}" for n in range(100)]) == 100
-    assert apart.note(config.pk, [f"新 {n}" for n in range(apart.MOST)]) == apart.MOST
-    assert apart.note(config.pk, ["新 0"]) == 0
-    assert {row.names[0] for row in apart.noted(config.pk)} == {"新"}
+    assert unmerged.note(config.pk, [f"旧 {n}" for n in range(100)]) == 100
+    assert unmerged.note(config.pk, [f"新 {n}" for n in range(unmerged.MOST)]) == unmerged.MOST
+    assert unmerged.note(config.pk, ["新 0"]) == 0
+    assert {row.names[0] for row in unmerged.noted(config.pk)} == {"新"}

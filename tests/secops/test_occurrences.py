@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.core.database import retention
+from bifang.core.database import retention as erasing
 from secops_agent.models import Alert, AlertEvent
-from secops_agent.services.alerts import occurrences
 from secops_agent.services.alerts.queries import mentioned, words
 from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
+from secops_agent.services.operations import retention
 from secops_agent.services.schedules import runs
 from secops_agent.services.vulnerabilities import resolutions
 
@@ -29,7 +29,7 @@ def aged(database):
 
 @pytest.mark.slow
 def test_marks_beyond_the_retention_go_and_counts_stay(aged):
-    assert occurrences.drop_old(DUE) == 4
+    assert retention.drop_old(DUE) == 4
     assert sorted((NOW - at).days for at in AlertEvent.objects.values_list("at", flat=True)) == [
         0,
         1,
@@ -39,7 +39,7 @@ def test_marks_beyond_the_retention_go_and_counts_stay(aged):
         5,
     ]
     assert Alert.objects.get().count == 10
-    assert occurrences.drop_old(DUE) == 0
+    assert retention.drop_old(DUE) == 0
 
 
 @pytest.mark.slow
@@ -47,16 +47,16 @@ def test_an_old_file_that_was_read_lately_still_counts_once(aged):
     old = alert("b", at=later(days=-50))
     store(old)
     Alert.objects.filter(title="规则 b").update(created_at=later(days=-1))
-    assert occurrences.drop_old(DUE) == 4
+    assert retention.drop_old(DUE) == 4
     store(old)
     assert Alert.objects.get(title="规则 b").count == 1
 
 
 def test_they_go_in_small_transactions_until_the_time_is_over(aged, monkeypatch):
-    monkeypatch.setattr(occurrences, "_BATCH", 2)
-    assert occurrences.drop_old(DUE, end=0) == 0
+    monkeypatch.setattr(retention, "_BATCH", 2)
+    assert retention.drop_old(DUE, end=0) == 0
     with queries() as caught:
-        assert occurrences.drop_old(DUE) == 4
+        assert retention.drop_old(DUE) == 4
     deleting = [each["sql"] for each in caught.captured_queries if each["sql"].startswith("DELETE")]
     assert len(deleting) == 2
 
@@ -76,7 +76,7 @@ def test_what_runs_by_itself_is_scheduled_once(database):
             jobs.RECOVERY,
             jobs.SWEEP,
             receipts.JOB,
-            retention.JOB,
+            erasing.JOB,
             resolutions.JOB,
             replays.JOB,
             runs.TICK,

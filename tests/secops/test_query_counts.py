@@ -65,6 +65,6 @@ def cost(tool: ToolDefinition, given: dict[str, Any]) -> int:
 @pytest.mark.parametrize("tool", DEFINITIONS, ids=lambda tool: tool.name)
 def test_a_tool_takes_few_queries(demo: Any, tool: ToolDefinition) -> None:
     """What looks through everything, ``apart`` from the others since it may take seconds, is a report."""
-    most = REPORT if tool.apart else DEARER.get(tool.name, TOOL)
+    most = REPORT if tool.slow else DEARER.get(tool.name, TOOL)
     found = {str(given): cost(tool, given) for given in calls(tool)}
     assert not {given: queries for given, queries in found.items() if queries > most}

@@ -14,8 +14,7 @@ from bifang.channels.checks.diagnosis import Examination
 from bifang.channels.models import ClientState, ClientStatus, InboxRow, Outage
 from bifang.channels.workers.connection_health import BEST_FIRST, WorkerService, states_of
 from bifang.core.admin.base import moment, shortened
-from bifang.core.admin.kind_pages import Fact
-from bifang.core.admin.live import Live
+from bifang.core.admin.kind_pages import Fact, Live
 from bifang.core.admin.trying import Checkup, Part
 from bifang.core.models import SystemConfig
 

@@ -42,8 +42,8 @@ async def leave_workers_alone(subject: ChannelTrial) -> None:
 
 
 def _owners(subject: ChannelTrial) -> list[str]:
-    twins = SystemConfig.objects.enabled(subject.service.kind).filter(client_id=subject.ready.client_id)
-    pks = {subject.row.pk, *twins.values_list("pk", flat=True)} - {None}
+    others = SystemConfig.objects.enabled(subject.service.kind).filter(client_id=subject.ready.client_id)
+    pks = {subject.row.pk, *others.values_list("pk", flat=True)} - {None}
     return [state.owner for pk in pks for state in live_states(pk)] + [
         worker.owner for pk in pks for worker in subject.service.workers_of(pk)
     ]

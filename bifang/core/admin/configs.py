@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin import guiding, kind_pages, live, trying
+from bifang.core.admin import kind_pages, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
 from bifang.core.changes import PROGRAM, Author
 from bifang.core.configuration import config_rules, configs
@@ -167,7 +167,7 @@ class ConfigList(HouseList):
         """As Django's, with ``live`` on every row."""
         super().get_results(request)
         rows: list[Any] = list(self.result_list)
-        states = live.look(rows)
+        states = kind_pages.look(rows)
         for row in rows:
             row.live = states.get(row.pk)
         self.result_list = rows
@@ -205,7 +205,7 @@ class SystemConfigScreen(Screen):
     def problem(self, config: Any) -> SafeString | str:
         """The newest error and its time."""
         if config.live is None:
-            return live.problem(config.last_error, config.last_error_at)
+            return kind_pages.problem(config.last_error, config.last_error_at)
         return format_html(
             '<span class="bf-cell" data-live-problem="{}">{}</span>', config.pk, config.live.problem
         )
@@ -277,12 +277,12 @@ class SystemConfigScreen(Screen):
             try:
                 context |= self._around(request, get_kind(config.kind), config)
                 context |= {
-                    "live": live.look([config]).get(config.pk),
-                    "facts": guiding.facts(request, config),
+                    "live": kind_pages.look([config]).get(config.pk),
+                    "facts": kind_pages.facts(request, config),
                 }
                 context |= {
-                    "next": guiding.next_step(request, config),
-                    "footer": guiding.form_footer(request, config),
+                    "next": kind_pages.next_step(request, config),
+                    "footer": kind_pages.form_footer(request, config),
                 }
             except ConfigError as error:
                 messages.error(request, error.message)
@@ -424,8 +424,10 @@ class SystemConfigScreen(Screen):
         named = request.GET.get("ids", "").split(",")[:MOST_WATCHED]
         ids = [int(part) for part in named if part.isascii() and part.isdecimal() and len(part) < 19]
         rows = list(self.get_queryset(request).filter(pk__in=ids[:1] if "page" in request.GET else ids))
-        shown = {pk: {"state": one.state, "problem": one.problem} for pk, one in live.look(rows).items()}
+        shown = {
+            pk: {"state": one.state, "problem": one.problem} for pk, one in kind_pages.look(rows).items()
+        }
         for row in rows if "page" in request.GET else []:
-            more = {"facts": guiding.facts(request, row), "next": guiding.next_step(request, row)}
+            more = {"facts": kind_pages.facts(request, row), "next": kind_pages.next_step(request, row)}
             shown.setdefault(row.pk, {}).update(more)
         return JsonResponse({"configs": shown})

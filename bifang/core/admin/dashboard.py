@@ -5,20 +5,20 @@ from collections.abc import Iterable
 from django.http import HttpRequest
 from django.urls import reverse
 
-from bifang.core.admin import live, panels
+from bifang.core.admin import kind_pages, panels
 from bifang.core.admin.switches import MEANINGS
 from bifang.core.models import Switch, SystemConfig
 
 MOST_CONNECTIONS = 12
 
 
-def connections(request: HttpRequest) -> list[tuple[SystemConfig, live.Live]]:
+def connections(request: HttpRequest) -> list[tuple[SystemConfig, kind_pages.Live]]:
     """The enabled configurations that have a live state, as far as this person may see them."""
     if not request.user.has_perm("core.view_systemconfig"):
         return []
-    rows = SystemConfig.objects.current().filter(kind__in=live.watched_kinds(), enabled=True)
+    rows = SystemConfig.objects.current().filter(kind__in=kind_pages.watched_kinds(), enabled=True)
     configs = list(rows.order_by("id")[:MOST_CONNECTIONS])
-    states = live.look(configs)
+    states = kind_pages.look(configs)
     return [(config, states[config.pk]) for config in configs if config.pk in states]
 
 

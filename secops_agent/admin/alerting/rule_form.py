@@ -1,9 +1,12 @@
-"""The form of a notification rule: what a file says in YAML, as fields."""
+"""Forms of notification and suppression rules: YAML as fields, a rule in words, and what it would do while it is filled in."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from django import forms
+from django.http import HttpRequest, JsonResponse, QueryDict
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -12,17 +15,19 @@ from unfold.widgets import (
     UnfoldAdminTimeWidget,
 )
 
+from bifang.core.admin.base import Screen
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.configuration.fields import SecretField, TextField
 from bifang.core.errors import BifangError
 from secops_agent.admin.sources.assets import TagsField
-from secops_agent.models import NotificationRule
+from secops_agent.models import NotificationRule, NotificationTarget
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.models.people.on_call import Days
-from secops_agent.services.notifications import choices
+from secops_agent.services.notifications import choices, targets
 from secops_agent.services.notifications.conditions import CHANGES, Conditions, Grouping, Hours
+from secops_agent.services.notifications.preview import preview_of
 from secops_agent.services.notifications.robots import Grant, demand
-from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, read_rule
+from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, Rule, RuleEntry, read_rule
 
 LISTS: Final = (
     "severities",
@@ -225,3 +230,106 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             case ["conditions" | "hours", name, *_] | [name, *_] if name in (*LISTS, *HOURS, "name"):
                 return name
         return None
+
+
+ALL: Final = "所有告警"
+UNNAMED: Final = "还没有名称的规则"
+WORDS: Final = {
+    "sources": "来源",
+    "rules": "规则",
+    "asset_tags": "标签",
+    "assets": "资产",
+    "importance": "重要性",
+    "owners": "负责人",
+    "addresses": "地址",
+}
+
+
+def conditions_line(given: Mapping[str, Any]) -> str:
+    """严重、高危；来源 waf；新告警."""
+    levels = "、".join(str(Severity(each).label) for each in given.get("severities") or ())
+    happens = "、".join(CHANGES[each] for each in given.get("on") or ())
+    named = {**given, "importance": [Importance(each).label for each in given.get("importance") or ()]}
+    rest = [f"{word} {'、'.join(map(str, named[name]))}" for name, word in WORDS.items() if named.get(name)]
+    return "；".join(part for part in (levels, *rest, happens) if part) or ALL
+
+
+def told_of(form: Any, given: QueryDict, rule: NotificationRule | None) -> dict[str, Any]:
+    """``{known, text}`` of a form that nobody has saved; of what it lacks, the first thing."""
+    data = given.copy()
+    data.pop("enabled", None)  # a rule that is switched off need not be complete
+    data["name"] = data.get("name") or UNNAMED
+    filled = form(data, instance=rule)
+    if not filled.is_valid():
+        name, texts = next(iter(filled.errors.items()))
+        label = filled.fields[name].label if name in filled.fields else ""
+        return {"known": False, "text": f"{label}：{texts[0]}" if label else str(texts[0])}
+    try:
+        entry, rows = read_rule(filled.given())
+    except BifangError as error:
+        return {"known": False, "text": error.message}
+    return {"known": True, "text": "\n".join(_lines(entry, rows))}
+
+
+def _lines(entry: RuleEntry, rows: list[NotificationTarget]) -> list[str]:
+    """What it is about, whom it tells, who comes next, how often; what is doubtful."""
+    about = conditions_line(entry.conditions.model_dump())
+    first = [each for each in rows if each.step is None]
+    told = "、".join(map(targets.place_of, first)) or "还没有选发给谁"
+    after, chain = 0, []
+    for step, one in enumerate(entry.escalate):
+        after += one.after_minutes
+        who = "、".join(targets.place_of(each) for each in rows if each.step == step) or "所有管理员"
+        chain.append(f"{after} 分钟没有人处理 → {who}")
+    steps = tuple(one.after_minutes for one in entry.escalate)
+    rule = Rule(0, entry.name, entry.conditions, entry.hours, tuple(first), steps, entry.group)
+    return [
+        f"{about} → {told}", *chain, f"{entry.group}", f"{preview_of(rule)}。",
+        *filter(None, map(targets.doubt, rows)),
+    ]  # fmt: skip
+
+
+class PreviewedScreen(Screen):
+    """``preview_without``: fields that are no business of the preview, secrets above all; the page does not send them."""
+
+    preview_without: ClassVar[Sequence[str]] = ()
+
+    def previewed(self, request: HttpRequest, row: Any) -> Mapping[str, Any]:
+        """``{known, text}`` of what was posted; ``row``: the stored rule, None for a new one."""
+        raise NotImplementedError
+
+    @property
+    def _preview_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_preview"
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address of what the form asks."""
+        view, name = self.admin_site.admin_view(self.preview_view), self._preview_name
+        return [
+            path("preview/", view, name=name),
+            path("<int:pk>/preview/", view, name=f"{name}_of"),
+            *super().get_urls(),
+        ]
+
+    def preview_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
+        """POST the form as it stands; for those who could save it."""
+        row = None if pk is None else get_object_or_404(self.model, pk=pk)
+        may = self.has_change_permission(request, row) if row else self.has_add_permission(request)
+        if request.method != "POST" or not may:
+            told = f"没有修改{self.opts.verbose_name}的权限。"
+            return JsonResponse({"known": False, "text": told}, status=403)
+        return JsonResponse(self.previewed(request, row))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Tells the page where to ask."""
+        ident = object_id or ""
+        name, known = f"admin:{self._preview_name}", ident.isascii() and ident.isdigit()
+        asked = reverse(f"{name}_of", args=[object_id]) if known else reverse(name)
+        told = {"bf_preview_url": asked, "bf_preview_without": " ".join(self.preview_without)}
+        return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))

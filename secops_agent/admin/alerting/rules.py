@@ -15,9 +15,14 @@ from bifang.core.admin import panels
 from bifang.core.admin.base import NOTHING, badge, once
 from bifang.core.admin.panels import Step
 from bifang.core.errors import BifangError
-from secops_agent.admin.alerting.previewing import PreviewedScreen
-from secops_agent.admin.alerting.rule_form import ROBOT, STEPS, RuleForm
-from secops_agent.admin.alerting.rule_words import conditions_line, told_of
+from secops_agent.admin.alerting.rule_form import (
+    ROBOT,
+    STEPS,
+    PreviewedScreen,
+    RuleForm,
+    conditions_line,
+    told_of,
+)
 from secops_agent.admin.inventory import actor_of, lines
 from secops_agent.models import NotificationRule, NotificationTarget, Role
 from secops_agent.models.people.staff import allows

@@ -18,9 +18,7 @@ from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, ago, badge, once
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
-from secops_agent.admin.alerting.previewing import PreviewedScreen
-from secops_agent.admin.alerting.rule_form import choice_boxes
-from secops_agent.admin.alerting.rule_words import conditions_line
+from secops_agent.admin.alerting.rule_form import PreviewedScreen, choice_boxes, conditions_line
 from secops_agent.admin.inventory import actor_of, severity_badge
 from secops_agent.admin.sources.assets import TagsField
 from secops_agent.models import Alert, SuppressionRule

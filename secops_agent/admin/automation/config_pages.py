@@ -1,6 +1,6 @@
-"""The pages of models, MCP services and connectors: how each is tried, and what is still to be done."""
+"""Pages of models, MCP services and connectors: how each is tried, whether what it sends leaves the company, what is still to be done."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 
-from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup, Part
 from bifang.core.configuration import config_rules, configs
@@ -24,8 +24,9 @@ from bifang.core.configuration.trials import (
 )
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.airgap import Whereabouts, is_airgapped
 from bifang.core.outbound.reach import REACH
-from secops_agent.admin.automation import destinations, mcp
+from secops_agent.admin.automation import mcp
 from secops_agent.connectors.mcp.checks import check, visit
 from secops_agent.llm.probe import Probe, probe_server, probe_tools
 from secops_agent.llm.qwen import Qwen
@@ -34,6 +35,36 @@ from secops_agent.models import McpCatalogue
 from secops_agent.services.chats import label_of, platforms
 from secops_agent.services.decisions import carriers
 from secops_agent.services.mcp import catalogue, mappings
+from secops_agent.services.operations.destinations import LEAVES, destination_of
+
+_TONES = {"yes": "warn", "no": "ok", "unknown": "warn"}
+
+
+def look(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
+    """By the address each one sends to."""
+    return {config.pk: _look_at(config) for config in configs}
+
+
+def _look_at(config: SystemConfig) -> Live:
+    place = destination_of(config)
+    text, tone = LEAVES[place.leaves], _TONES[place.leaves]
+    runs = bool(config.params.get("command"))
+    detail = _of_program(place) if runs else _of_address(place)
+    if is_airgapped() and place.leaves == ("unknown" if runs else "yes"):
+        told = "没有写 airgapped_ok，不会启动" if runs else f"{place.host} 在公司外，不会连接"
+        text, tone, detail = "气隙模式下不可用", "bad", told
+    return Live(text, tone, detail, config.last_error, config.last_error_at)
+
+
+def _of_address(place: Whereabouts) -> str:
+    return f"发往 {place.host}" if place.leaves != "unknown" else f"查不到 {place.host} 的地址"
+
+
+def _of_program(place: Whereabouts) -> str:
+    if place.leaves == "no":
+        return f"本机的程序 {place.host}，运维声明它只连接内网（airgapped_ok）"
+    return f"本机的程序 {place.host} 自己决定连接哪里"
+
 
 PROBE_S = 65.0  # the probe's own limit, and a little
 VISIT_S = 45.0
@@ -208,7 +239,7 @@ def program(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     return [*told, ("怎么修改", f"以上{config_rules.FROM_FILE}")]
 
 
-_OF_MODELS: Final = KindPage(kind="", watch=destinations.look, guide=model_guide, facts=users)
+_OF_MODELS: Final = KindPage(kind="", watch=look, guide=model_guide, facts=users)
 _BY_QWEN: Final = replace(_ASKED, run=ask_qwen)
 KIND_PAGES.add(
     replace(
@@ -219,7 +250,7 @@ KIND_PAGES.add(
     ),
     KindPage(
         kind=catalogue.KIND,
-        watch=destinations.look,
+        watch=look,
         guide=service_guide,
         facts=program,
         footer=mcp.table,
@@ -232,7 +263,7 @@ KIND_PAGES.add(
     ),
     KindPage(
         kind=carriers.KIND,
-        watch=destinations.look,
+        watch=look,
         checkup=Checkup(ConnectorTrial, lambda: _parts(), "只检查能否连上这个地址，不发送任何操作。"),
     ),
 )

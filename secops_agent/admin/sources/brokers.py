@@ -17,8 +17,7 @@ from django.utils.safestring import SafeString
 from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
-from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
-from bifang.core.admin.live import Live
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup
 from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Skip, Tryout
@@ -26,7 +25,7 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.reach import REACH, check_tls
 from secops_agent.admin.inventory import actor_of
-from secops_agent.admin.sources.kept_apart import apart_facts
+from secops_agent.admin.sources.unmerged import apart_facts
 from secops_agent.brokers import dead_letters
 from secops_agent.brokers.base import opened
 from secops_agent.brokers.clients import client_for

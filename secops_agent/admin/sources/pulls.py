@@ -8,14 +8,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from bifang.core.admin.base import moment
-from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage
-from bifang.core.admin.live import Live
+from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup
 from bifang.core.configuration.trials import COMPLETE, CheckStep, Destination, Tryout
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.reach import REACH
-from secops_agent.admin.sources.kept_apart import apart_facts
+from secops_agent.admin.sources.unmerged import apart_facts
 from secops_agent.connectors.aliyun.client import AlertSpan, fetch_page
 from secops_agent.services.intake import pulls
 

@@ -1,4 +1,4 @@
-"""A file that somebody sends: fetched once, read, shown, and imported only when they confirm it.
+"""Attachments: a file that somebody sends is fetched once, read, shown, and imported only when they confirm it.
 
 What is still to be asked (which format, which asset) stands in rows that are stored with the turn, so that a turn
 which is run again asks the same. The file lies in the staging directory under a key of its message.

@@ -1,4 +1,4 @@
-"""The buttons of an alert's card: 确认, 指派给我, 误报, 静默1小时 are orders; 查看 tells the clicker alone."""
+"""Buttons of an alert's card: 确认, 指派给我, 误报, 静默1小时 are orders; 查看 tells the clicker alone."""
 
 import re
 from collections.abc import Mapping

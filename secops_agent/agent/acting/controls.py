@@ -1,4 +1,4 @@
-"""确认, 同意, 拒绝, 取消, 停止 and 新对话: handled before any model is asked, by text or by a card's button."""
+"""Control messages (确认, 同意, 拒绝, 取消, 停止, 新对话), by text or by a card's button, handled before any model is asked."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

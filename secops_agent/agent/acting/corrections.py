@@ -1,4 +1,4 @@
-"""没用 原因: a whole message right after an answer, taken down before any model is asked."""
+"""Feedback about an answer (没用 原因): a whole message right after it, kept before any model is asked."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""调查 A12 有用, 调查 A12 没用 原因: whole messages about an investigation, taken down before any model is asked."""
+"""Feedback about an investigation (调查 A12 有用, 调查 A12 没用 原因): whole messages, kept before any model is asked."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""确认 A12, 误报 A12, 指派给我 A12, 静默 A12 1小时: whole messages that are carried out at once, before any model is asked."""
+"""Orders about one alert as whole messages (确认 A12, 误报 A12, 指派给我 A12, 静默 A12 1小时), and which messages never wait."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core.database import db
-from secops_agent.agent.acting.controls import UNTOLD
+from secops_agent.agent.acting.controls import UNTOLD, read_control
 from secops_agent.agent.conversation.records import brief, door_of
 from secops_agent.agent.llms.placeholders import mask
 from secops_agent.llm.offline.expressions.normalization import normalize
@@ -62,3 +62,14 @@ async def handle_order(
         return TurnResult((), brief(turn, person, ""), note=UNTOLD)
     text = mask(outcome.text) if is_group else outcome.text
     return TurnResult((Reply(text, title=f"{WORDS[order.verb]} {order.code}"),), brief(turn, person, text))
+
+
+_DECIDES: Final = re.compile(r"(确认|同意|拒绝|停止)(\s|$)")
+_SHORT: Final = 60  # characters; other ways to say it (批准, 停一下) are short
+
+
+def is_urgent(text: str) -> bool:
+    """Does this decide or stop something?"""
+    if _DECIDES.match(text):
+        return True
+    return len(text) <= _SHORT and (read_control(text) is not None or read_order(text) is not None)

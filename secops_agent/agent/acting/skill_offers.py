@@ -1,4 +1,4 @@
-"""A zip of skills in a conversation: what it would write, with the differences, and the code to confirm it."""
+"""Skills from a chat: what a zip would write, with the differences, and the code to confirm it."""
 
 from pathlib import Path
 from typing import Final

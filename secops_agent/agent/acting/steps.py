@@ -1,4 +1,4 @@
-"""What is worth sending next: taps where the words are a verb and an id, else the words themselves."""
+"""Suggested messages: taps where the words are a verb and an id, else the words themselves."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""撤销 without saying what: plain only where the asker has done one kind of thing here; else it is asked back with taps."""
+"""Undo in a chat (撤销 without an object): plain where the asker has done one kind of thing here; else asked back with taps."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta

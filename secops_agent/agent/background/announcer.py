@@ -1,4 +1,4 @@
-"""Has what is to be told of alerts announced, again and again, in the turn loop of a worker."""
+"""Announcer: the loop of a worker that has due messages about alerts written to the outbox."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What else runs in the loop of a worker: the product's own work, which no channel knows."""
+"""Background jobs of a worker's loop: the product's own work, which no channel knows."""
 
 import asyncio
 import gc

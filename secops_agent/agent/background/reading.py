@@ -1,4 +1,4 @@
-"""What a model says of an investigation: asked in a fixed form, kept sentence by sentence as far as evidence bears it out."""
+"""Model's reading of an investigation: asked in a fixed form, kept sentence by sentence as far as evidence bears it out."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

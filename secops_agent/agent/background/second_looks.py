@@ -1,4 +1,4 @@
-"""Investigations looked at once more, in the turn loop of a worker: by the company's own tools, and by a model.
+"""Second looks in a worker's loop: investigations continued by the company's own tools and by a model.
 
 It runs as the system with what a viewer may read, in nobody's conversation, and writes nothing but its own row.
 """

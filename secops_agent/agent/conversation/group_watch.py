@@ -1,4 +1,4 @@
-"""What a message in a group tells about the group: the robot is in it; or somebody of another corporation is."""
+"""Group watch: learns from a message in a group that the robot is in it, or somebody of another corporation."""
 
 import time
 from collections.abc import Callable

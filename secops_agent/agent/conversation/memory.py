@@ -1,4 +1,4 @@
-"""What a turn has to know before it starts: who asks, and what this conversation said before."""
+"""Memory of a conversation: who asks, and what was said before, read before a turn starts."""
 
 import hashlib
 from collections.abc import Sequence

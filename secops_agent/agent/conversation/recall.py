@@ -1,4 +1,4 @@
-"""What a conversation named and showed to one asker: kept beside its memory, so that 第二个, 它, 更多 and 好 have a meaning.
+"""Recall: objects that a conversation named and showed to one asker, so that 第二个, 它, 更多 and 好 have a meaning.
 
 What was shown comes from the tools that ran, whoever answered; what was named, from the asker's own sentences.
 """

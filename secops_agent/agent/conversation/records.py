@@ -1,4 +1,4 @@
-"""What a turn leaves behind for the audit trail and the accounts: rows that are stored together with "handled"."""
+"""Records of a turn for the audit trail and the accounts, stored together with "handled"."""
 
 from collections.abc import Mapping
 from datetime import datetime

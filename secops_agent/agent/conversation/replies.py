@@ -1,4 +1,4 @@
-"""The replies of a turn beside its words: files, private copies, what can be tapped, titles, what a stranger is told."""
+"""Replies of a turn beside its text: files, private copies, taps, titles, the notice to a stranger."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Who may do what: answered from the asker's real role and the people who could approve."""
+"""Answers about rights (谁能做什么), from the asker's real role and the people who could approve."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What is said of a message that nobody can read here; every channel says the same."""
+"""Text about a message that nobody can read here; the same on every channel."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Makes a dialogue fit into a model that reads only so much, before its server refuses it, or cuts it in silence."""
+"""Context budget: a dialogue is cut to what a model reads, before its server refuses it or cuts it in silence."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The names of the company as the offline mode reads them: one copy a process, looked at again now and then."""
+"""Lexicon: the company's names as the offline mode reads them, one copy a process, looked at again now and then."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The tools of the company's MCP servers as a process knows them: looked at again every few seconds."""
+"""MCP tools as a process knows them, looked at again every few seconds."""
 
 import time
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which model answers for a configuration."""
+"""Choice of the model: which one answers for a configuration."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Secrets and personal data, taken out of what a model reads and put back into what it says. Pure; no Django.
+"""Placeholders: secrets and personal data are taken out of what a model reads and put back into its answer. Pure; no Django.
 
 The same value has the same placeholder in one conversation and another one elsewhere; without the key nobody can
 guess it, so that text in evidence cannot have a value put in that it does not know.

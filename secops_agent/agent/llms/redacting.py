@@ -1,4 +1,4 @@
-"""A model that never reads secrets: placeholders go in, values come out, for those who may see them."""
+"""Redacting model: never reads secrets; placeholders go in, values come out for those who may see them."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The tool calls of one turn: admitted against the limits, run side by side, answered in their order."""
+"""Tool calls of one turn: admitted against the limits, run side by side, answered in their order."""
 
 import asyncio
 import json

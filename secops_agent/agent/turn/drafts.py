@@ -1,4 +1,4 @@
-"""A growing answer as people may read it: through the filters of the final text, whenever it is shown.
+"""Drafts: a growing answer as people may read it, through the filters of the final text.
 
 What could still become something else (half an address, the beginning of a password) waits for its end.
 """

@@ -1,4 +1,4 @@
-"""A model's words against what was typed and looked up: identifiers and figures that stand nowhere are marked where they stand.
+"""Grounding: identifiers and figures of a model's answer that stand neither in the question nor in what was found are marked.
 
 What follows from shown figures (a sum, a difference, a share, a part of a list) is not marked; nor are code blocks, field names,
 examples and public facts, which are no data. Nothing is cut. No Django here.

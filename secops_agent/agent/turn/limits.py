@@ -1,4 +1,4 @@
-"""How much one turn of the agent may take, as a value."""
+"""Limits of one turn, as a value."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a model may do: look up, and put actions before the asker as an offer. It never proposes.
+"""Offers of a model: it looks up, and puts actions before the asker; it never proposes.
 
 An action is in the request only where the asker's typed words order it (`llm.understanding.warrants`). Its object must have been
 typed here by the asker or stand in a field of a result that was shown to them here: the words of titles, descriptions, quotations

@@ -1,4 +1,4 @@
-"""What a turn begins with, before any model is asked: what code alone answers, what is looked up for certain, and the facts that
+"""Opening of a turn, before any model is asked: code's own answers, certain look-ups, and the facts that
 a model is told of the sentence.
 """
 

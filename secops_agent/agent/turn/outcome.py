@@ -1,4 +1,4 @@
-"""What one turn of the loop came to."""
+"""Outcome of one turn of the loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the model is told before the conversation."""
+"""Prompts: what a model is told before the conversation."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The tools of one sender: what their role may use, bound to them. The one place where tools and proposals meet."""
+"""Toolbox of one sender: the tools that their role may use, bound to them. The one place where tools and proposals meet."""
 
 from collections.abc import Mapping
 from datetime import datetime

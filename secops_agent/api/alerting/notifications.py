@@ -13,7 +13,7 @@ from secops_agent.api.fields import Output
 from secops_agent.services.notifications import silences, views
 from secops_agent.services.notifications.coverage import Coverage, coverage, known_value
 from secops_agent.services.notifications.views import RuleView, SilenceView, TargetView
-from secops_agent.services.on_call.views import ShiftView, rotas
+from secops_agent.services.on_call.duties import ShiftView, rotas
 
 TAG = ["通知与值班"]
 LONGEST = 30 * 24 * 60

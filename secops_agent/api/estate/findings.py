@@ -23,7 +23,7 @@ from secops_agent.models.choices import (
 )
 from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
-from secops_agent.services.vulnerabilities.openvex import vex_export
+from secops_agent.services.vulnerabilities.openvex import vex
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, StatementView
 
 TAG = ["发现"]
@@ -163,7 +163,7 @@ class OpenVexView(View):
     def get(self, request: Request) -> Response:
         """All decisions; nothing can be asked for."""
         self.read_query(Form)
-        return Response(vex_export.document())
+        return Response(vex.document())
 
 
 class FindingView(View):

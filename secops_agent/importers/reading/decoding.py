@@ -1,4 +1,4 @@
-"""From the bytes of a file to UTF-8: gzip is unpacked, GBK and UTF-16 are turned, byte order marks dropped."""
+"""Decoding: the bytes of a file to UTF-8; gzip is unpacked, GBK and UTF-16 are converted, byte order marks dropped."""
 
 import codecs
 import zlib

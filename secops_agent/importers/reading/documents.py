@@ -1,4 +1,4 @@
-"""Reading JSON lines, CSV and XML piece by piece, within limits; JSON documents are in `json_stream`."""
+"""Documents: JSON lines, CSV and XML read piece by piece, within limits; JSON documents are in `json_stream`."""
 
 import csv
 import io

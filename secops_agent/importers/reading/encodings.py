@@ -1,4 +1,4 @@
-"""Which encoding a text is in: UTF-8, UTF-16, UTF-32, or GBK where that is sure."""
+"""Encoding of a text: UTF-8, UTF-16, UTF-32, or GBK where that is sure."""
 
 import codecs
 import re

@@ -1,4 +1,4 @@
-"""Where JSON breaks, for the person who has to mend what wrote it."""
+"""Faults of JSON: where it breaks, for the person who has to mend what wrote it."""
 
 import json
 from typing import Final

@@ -1,4 +1,4 @@
-"""Streaming JSON within limits: a value at a time, by its path. Positions are for people: "matches[3]"."""
+"""JSON stream within limits: a value at a time, by its path. Positions are for people: "matches[3]"."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Values at several paths of one JSON text, picked from parser events; what was to hold some and does not is named."""
+"""JSON paths: values at several paths of one text, picked from parser events; a path that ends short is named."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What one file may cost: its sizes, the processor time that reading it may take, and the size of one of its records."""
+"""Limits of one file: its sizes, the processor time that reading it may take, and the size of one of its records."""
 
 import time
 from dataclasses import dataclass

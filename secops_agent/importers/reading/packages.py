@@ -1,4 +1,4 @@
-"""What comes as a zip: an Excel workbook, read as CSV, or an archive of one file, read as that file.
+"""Zip packages: an Excel workbook, read as CSV, or an archive of one file, read as that file.
 
 Nothing is unpacked to the disk. What the directory of the zip says of a part's size is what is read at most.
 """

@@ -1,4 +1,4 @@
-"""Values that every database can hold, and the error of a record that cannot be taken."""
+"""Storable values: those that every database can hold, and the error of a record that cannot be taken."""
 
 import re
 from collections.abc import Callable

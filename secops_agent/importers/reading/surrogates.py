@@ -1,4 +1,4 @@
-r"""Escapes of half a character in JSON ("\udcff"), as programs write bytes that they could not read.
+"""Surrogates: escapes of half a character in JSON ("\\udcff"), as programs write bytes that they could not read.
 
 The parser makes bytes of them that are no text, or takes the next character into the pair; so they go before.
 """

@@ -1,4 +1,4 @@
-"""An alert from one JSON object, by its table of fields."""
+"""Reader of alerts: one JSON object to an alert, by its table of fields."""
 
 import re
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What alerts of every source have in common: observables, ATT&CK techniques, and which addresses are ours."""
+"""Observables: indicators, ATT&CK techniques and own addresses, common to alerts of every source."""
 
 import ipaddress
 import re

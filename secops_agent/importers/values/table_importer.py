@@ -1,4 +1,4 @@
-"""An importer that is nothing but tables of fields: recognises, finds the records, reads them one by one."""
+"""Table importer: one that is nothing but tables of fields; recognises, finds the records, reads them one by one."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What is still to be done about alerts: how many by severity, whose, how late; and how many came, day by day."""
+"""Backlog of alerts: open ones by severity, owner and lateness, and how many came, day by day."""
 
 from collections import Counter
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""One observable: where we have seen it."""
+"""Indicators: where one observable was seen."""
 
 import ipaddress
 import re

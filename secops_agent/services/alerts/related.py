@@ -1,4 +1,4 @@
-"""What else is known: alerts of the same asset, rule or indicator, and where an alert's indicators were seen."""
+"""Related alerts: of the same asset, rule or indicator, and where an alert's indicators were seen."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lists of alerts that somebody wants again: each person's own, under a name."""
+"""Saved views: each person's own lists of alerts, under a name."""
 
 from typing import Final
 

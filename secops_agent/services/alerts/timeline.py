@@ -1,4 +1,4 @@
-"""Who is told of an alert next, if nobody takes it."""
+"""Escalation timeline: who is told of an alert next, if nobody takes it."""
 
 from collections.abc import Iterator
 from datetime import datetime

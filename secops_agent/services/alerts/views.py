@@ -1,4 +1,4 @@
-"""Alerts as other parts of the house see them."""
+"""Views of alerts: frozen values for tools, pages and the API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

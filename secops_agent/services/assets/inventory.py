@@ -1,6 +1,7 @@
-"""Assets: lists, one asset by any of its names, and what people change."""
+"""Inventory of assets: lists, one asset by any of its names, choices where a name does not tell, and changes."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +13,10 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from bifang.core.errors import InvalidInput
+from secops_agent import says
 from secops_agent.models import Alert, AlertAsset, Asset, AssetKey, Component, Finding, Staff
 from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.actors import Actor
-from secops_agent.services.assets.choices import told_apart
-from secops_agent.services.assets.software import software
 from secops_agent.services.assets.views import (
     AssetDetail,
     AssetRef,
@@ -33,6 +33,47 @@ from secops_agent.services.people.directory import named_by
 from secops_agent.services.records import SEVERITIES, AssetRecord, Key
 from secops_agent.services.records.identity import FORMER
 from secops_agent.services.writing import assign
+
+
+def software(word: str, prefix: str = "") -> Q:
+    """Components whose name holds the word; ``prefix`` leads to them ("component__").
+
+    Behind a blank it may end in a version or its beginning: openssl 3.0 is 3.0 and 3.0.7, not 3.01.
+    """
+    named = Q(**{f"{prefix}name__icontains": word})
+    name, _, last = word.strip().rpartition(" ")
+    version = last.lower().removeprefix("v")
+    if not name.strip() or not version[:1].isdecimal():
+        return named
+    begins = rf"^([0-9]+:)?v?{re.escape(version)}([^0-9]|$)"
+    return named | Q(**{f"{prefix}name__icontains": name.strip(), f"{prefix}version__iregex": begins})
+
+
+_MOST = 5
+
+
+def told_apart(text: str, candidates: Sequence[AssetSummary]) -> str:
+    """What to write instead of a name that several have, or that none has exactly."""
+    names = "、".join(describe(candidates[:_MOST]))
+    if sum(each.name.lower() == text.strip().lower() for each in candidates) > 1:
+        first = candidates[0]
+        handle = first.ips[0] if first.ips else str(first.id)
+        return f"有 {len(candidates)} 个资产叫「{text}」：{names}。请写 IP 或编号，例如「{says.asset(handle)}」。"
+    return f"没有叫「{text}」的资产。是否指：{names}？"
+
+
+def describe(assets: Sequence[AssetSummary]) -> list[str]:
+    """web-01（10.0.0.5，web-01.corp.example，编号 12）."""
+    domains = dict(
+        AssetKey.objects.filter(asset__in=[each.id for each in assets], kind="fqdn").values_list(
+            "asset_id", "value"
+        )
+    )
+    return [
+        f"{each.name}（{'，'.join([*each.ips[:2], *filter(None, [domains.get(each.id)]), f'编号 {each.id}'])}）"
+        for each in assets
+    ]
+
 
 __all__ = [
     "AssetDetail",

@@ -1,4 +1,4 @@
-"""What stands beside an asset: the others of its network."""
+"""Neighbours of an asset: the others of its network."""
 
 import ipaddress
 from dataclasses import dataclass

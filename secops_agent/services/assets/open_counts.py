@@ -1,4 +1,4 @@
-"""What is open on assets: alerts, findings, exploited ones, counted for a page of a list."""
+"""Open counts of assets: alerts, findings and exploited ones, for a page of a list."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether the world can reach an asset, as far as the inventory tells."""
+"""Exposure of assets: whether the internet can reach one, as far as the inventory tells."""
 
 import ipaddress
 from collections.abc import Iterable

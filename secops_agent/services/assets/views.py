@@ -1,4 +1,4 @@
-"""Assets as other parts of the house see them."""
+"""Views of assets: frozen values for tools, pages and the API."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

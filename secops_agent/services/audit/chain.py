@@ -1,4 +1,4 @@
-"""One sealer chains audit records into daily segments, so that a change afterwards shows; retention drops whole ones.
+"""Audit chain: one sealer chains records into daily segments, so that a later change shows; retention drops whole segments.
 
 A segment's digest is SHA-256 over the one before it and, record by record, everything that was written down.
 Records get their position when they are sealed: one that commits late simply comes later in the chain.

@@ -1,4 +1,4 @@
-"""Changes that people make beside the chat, in the audit trail: in the transaction of the change, never with a secret."""
+"""Recording of changes: what people change beside the chat goes to the audit trail, in its transaction, without secrets."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The chain's last value, kept outside of the database: who can only write to the database cannot cut the chain's end.
+"""Head of the audit chain: its last value, kept outside of the database, so that cutting its end shows.
 
 One file a host, in the data directory, written by whoever seals there. Of several hosts on one database each keeps
 what it saw last: a head that is behind is right, as long as the chain still leads through it.

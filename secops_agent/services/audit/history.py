@@ -1,4 +1,4 @@
-"""What was changed, by whom, when: rows are only added."""
+"""History: what was changed, by whom, when; rows are only added."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace

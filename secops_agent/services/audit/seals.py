@@ -1,4 +1,4 @@
-"""What the digests and seals of the audit chain are made of, and whether a segment's seals are its own.
+"""Seals of the audit chain: how digests and seals are made, and whether a segment's seals are its own.
 
 A digest proves nothing by itself: who knows the code computes another. A seal is made with the encryption key, which
 is not in the database, and says everything that a segment's row says: number, day, count, digest, closed, and,

@@ -1,4 +1,4 @@
-"""The audit trail: what is written down, always in the transaction of the thing itself."""
+"""Audit trail: records written in the transaction of the thing itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

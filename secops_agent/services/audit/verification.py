@@ -1,4 +1,4 @@
-"""The audit chain computed again: whether it is as it was sealed, and what is not.
+"""Verification of the audit chain: it is computed again, and what differs is named.
 
 It finds what who can write to the database, but has neither the encryption key nor the data directory, may have done:
 records and segments edited, removed, inserted, exchanged; the end cut off or rolled back (`head`); days moved; drops

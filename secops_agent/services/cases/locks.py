@@ -1,4 +1,4 @@
-"""The rows of cases that a change is about, until its transaction ends; always in the order of their keys."""
+"""Locks of cases: the rows that a change is about, held until its transaction ends, always in the order of their keys."""
 
 from collections.abc import Iterable
 

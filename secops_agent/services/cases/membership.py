@@ -1,4 +1,4 @@
-"""Which alerts belong to a case: an alert is in one case at most, and whoever takes it first has it."""
+"""Membership in cases: an alert is in one case at most, and whoever takes it first has it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

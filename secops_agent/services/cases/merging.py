@@ -1,4 +1,4 @@
-"""Two cases that turn out to be one, and one that turns out to be two. What is merged can be taken apart again."""
+"""Merging cases: two become one, and a merged one can be separated again."""
 
 from collections.abc import Iterable
 from typing import Any

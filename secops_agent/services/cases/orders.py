@@ -1,4 +1,4 @@
-"""What people do with a case as a whole: every change names its actor and stands in the history."""
+"""Orders about cases: what people do with a case as a whole, each with its actor in the history."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

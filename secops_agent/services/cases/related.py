@@ -1,4 +1,4 @@
-"""Alerts that may belong to the same incident: of the same asset, indicator or rule, within a day. Only suggested."""
+"""Suggestions for a case: alerts of the same asset, indicator or rule within a day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lists of cases."""
+"""Search for cases: lists by filters and words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

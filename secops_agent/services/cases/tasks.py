@@ -1,4 +1,4 @@
-"""What is to be done for a case, by whom, until when."""
+"""Tasks of a case: what is to be done, by whom, until when."""
 
 from datetime import datetime
 from typing import Final

@@ -1,4 +1,4 @@
-"""What happened in a case, in one line of time: when its alerts occurred, and what people did, from the one history."""
+"""Timeline of a case: when its alerts occurred and what people did, in one order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

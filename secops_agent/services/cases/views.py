@@ -1,4 +1,4 @@
-"""Cases as other parts of the house see them."""
+"""Views of cases: frozen values for tools, pages and the API."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

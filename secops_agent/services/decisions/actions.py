@@ -1,4 +1,4 @@
-"""Approved actions: ordered with the approval, carried out at most once, their results told.
+"""Actions: approved operations, ordered with the approval, carried out at most once, their results told.
 
 pending → claimed (a runner prepares) → calling (the call may have begun) → done, dry, failed, or unknown. A runner
 that dies while preparing leaves nothing behind; one that dies while calling leaves "结果未知", which only a person

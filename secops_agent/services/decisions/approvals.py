@@ -1,4 +1,4 @@
-"""Deciding: one person, one verdict, one conditional UPDATE whose row count tells who won."""
+"""Approvals: one person, one verdict, one conditional UPDATE whose row count tells who won."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import actions, direct_requests, notices, undo
-from secops_agent.services.decisions.carriers import DRY, PETITION, UNDOES
+from secops_agent.services.decisions.carriers import AUTHORISATION, DRY, UNDOES
 from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of, unknown
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
@@ -93,7 +93,7 @@ def _carry_out(
     request: DecisionRequest, proposal: Proposal, decider: Staff, kind: str, executors: Executors
 ) -> Decision:
     actor = request.actor(decider)
-    confirm = {CALL: _order, PETITION: _pass_on}.get(proposal.tool, _confirm)
+    confirm = {CALL: _order, AUTHORISATION: _pass_on}.get(proposal.tool, _confirm)
     act = {"confirm": confirm, "approve": _order}.get(kind, _close)
     done, text = act(proposal, actor, executors)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)

@@ -1,4 +1,4 @@
-"""Which configured connector carries a tool out, and what that means for whoever is asked to approve."""
+"""Carriers: which configured connector carries a tool out, and what approvers are told of that."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,9 @@ UNDO: Final = (
     "undo_action"  # the tool of a proposal to take an action back; no model and no grammar can call it
 )
 UNDOES: Final = (UNDO, "unblock_ip", "release_host")  # proposals to take an action back, by its ``action_id``
-PETITION: Final = "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
+AUTHORISATION: Final = (
+    "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
+)
 DRY: Final = "未配置处置连接器：同意后只做演练，不会真的执行。"
 
 
@@ -55,7 +57,7 @@ def require_fit(tool: str, arguments: Mapping[str, Any]) -> None:
 
 def carrier_effect(tool: str, arguments: Mapping[str, Any]) -> str:
     """What an approval would set going now, for those who are asked for it."""
-    if tool == PETITION:
+    if tool == AUTHORISATION:
         return f"本人确认以后才请审批人决定。{carrier_effect(arguments['tool'], arguments['arguments'])}"
     config_id = None
     if tool in UNDOES:

@@ -1,4 +1,4 @@
-"""Proposing outside of any conversation, from a page or by a program: whoever asks is told in private, and decides there."""
+"""Direct requests: proposals from a page or a program; whoever asked is told in private and decides there."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -14,7 +14,7 @@ from secops_agent.models import Role, Staff
 from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.chats import platforms
-from secops_agent.services.decisions.carriers import PETITION
+from secops_agent.services.decisions.carriers import AUTHORISATION
 from secops_agent.services.decisions.proposals import (
     Proposals,
     buttons_of,
@@ -116,6 +116,6 @@ class TokenProposer:
         if risk == Risk.DANGEROUS:
             demand_approvers(self._staff, self._staff.corp_id, "危险操作无法提交", _speaker(self._staff))
             arguments = {"tool": tool, "title": title, "summary": named, "arguments": dict(arguments)}
-            tool, risk = PETITION, Risk.WRITE
+            tool, risk = AUTHORISATION, Risk.WRITE
         asked = request_directly(self._staff, self._actor, tool, title, risk, arguments, named)
         return asked.code

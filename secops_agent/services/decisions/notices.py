@@ -1,4 +1,4 @@
-"""Telling people, outside of a turn, what became of something they asked for or decided."""
+"""Notices of decisions: messages, outside of a turn, about what somebody asked for or decided."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What waits for somebody: the own proposals, and those of others that they may approve."""
+"""Pending proposals: a person's own, and those of others that they may approve."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Proposing: what somebody wants done becomes a row with a code, together with the turn that proposed it."""
+"""Proposals: an operation that somebody wants becomes a row with a code, stored with the turn that proposed it."""
 
 import hashlib
 import json
@@ -276,7 +276,7 @@ def demand_approvers(asker: Staff, corp_id: str, cannot: str, config_id: int) ->
 
 def prospect_of(proposal: Proposal) -> str:
     """What a decision would set going now; "" where nothing outside is done."""
-    outside = proposal.risk == Risk.DANGEROUS or proposal.tool in (CALL, carriers.PETITION)
+    outside = proposal.risk == Risk.DANGEROUS or proposal.tool in (CALL, carriers.AUTHORISATION)
     return carriers.carrier_effect(proposal.tool, proposal.arguments) if outside else ""
 
 
@@ -287,7 +287,7 @@ def role_of_asker(proposal: Proposal) -> Role:
 
 def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
     """What a program proposed is confirmed like a write, and asks for something dangerous."""
-    asked_for = Risk.DANGEROUS if tool == carriers.PETITION else risk
+    asked_for = Risk.DANGEROUS if tool == carriers.AUTHORISATION else risk
     return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
 
 

@@ -1,4 +1,4 @@
-"""Who may decide what, where and when: the one set of rules behind every door."""
+"""Refusals of decisions: the one set of rules about who may decide what, where and when."""
 
 from datetime import datetime
 from typing import Final

@@ -1,4 +1,4 @@
-"""What people decide, as it arrives, and what it comes to."""
+"""Requests of decisions: a verdict as it arrives from any door, and its outcome."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Cards that still ask for what somebody has decided elsewhere: another card, a message, the admin, the clock."""
+"""Settled cards: those that still ask for what was decided elsewhere are updated."""
 
 from datetime import timedelta
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a dangerous action is aimed at, exactly: kept when it is proposed, compared before anything is done."""
+"""Targets of dangerous actions: kept when proposed, compared before anything is done."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Taking back an executed action is as dangerous as the action: asked by one person, approved by another."""
+"""Undo of executed actions: as dangerous as the action, asked by one person, approved by another."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""Proposals as programs see them: the exact target, what an approval would set going, and what came of it."""
+"""Views of proposals: exact target, effect of an approval, result; for the API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people read of a proposal, and how they decide it."""
+"""Texts of proposals: what people read of one, and how they decide it."""
 
 from django.conf import settings
 

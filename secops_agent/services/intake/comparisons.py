@@ -1,4 +1,4 @@
-"""Comparing what an import stored with advisories and suppliers' words; what a dead import left is compared by others.
+"""Comparisons after an import: what it stored is compared with advisories and VEX; a dead import's are taken over.
 
 What is to be compared is a row, in the transaction that stores it. The import compares it at its end and deletes the
 row last. Until then the row is claimed; the claim of a process that died ends, and a task process goes on.

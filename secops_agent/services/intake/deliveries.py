@@ -1,4 +1,4 @@
-"""Messages of brokers: which are dealt with, which are being tried, and which are left to people.
+"""Deliveries of message brokers: which are stored, which are being tried, which are left to people.
 
 A message is dealt with once its mark is stored, in the transaction of what it brought. Only then is it confirmed to
 the broker; one that comes again is known by its mark.

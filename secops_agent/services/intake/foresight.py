@@ -1,4 +1,4 @@
-"""What an import would change of assets that are known: old → new, reckoned by the writers themselves, nothing written."""
+"""Foresight of an import: what it would change of known assets, reckoned by the writers themselves, nothing written."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What follows when an alert names something on a list: a row, perhaps a graver level, a line of history."""
+"""Hits on indicator lists: what follows when an alert names an entry (a row, perhaps a graver level, a line of history)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The one door through which importers' records come in: read all, then write in short transactions."""
+"""Ingest: the one door for importers' records; everything is read, then written in short transactions."""
 
 import pickle  # our own frozen records, in an unnamed file of this process
 import tempfile
@@ -52,7 +52,7 @@ STORED = (
 )  # fmt: skip
 
 
-class Shelf:
+class RecordBuffer:
     """Records of one kind in the order of the file."""
 
     def __init__(self, files: ExitStack) -> None:
@@ -86,12 +86,12 @@ class Shelf:
         yield from self._kept
 
 
-class AlertShelf:
+class AlertBuffer:
     """Alerts: few in the order of the file, many alert by alert, so that its occurrences are written together."""
 
     def __init__(self, files: ExitStack) -> None:
-        self._few = Shelf(files)
-        self._many = [Shelf(files) for _ in range(_BUCKETS)]
+        self._few = RecordBuffer(files)
+        self._many = [RecordBuffer(files) for _ in range(_BUCKETS)]
         self.count = 0
 
     def add(self, record: Any) -> None:
@@ -113,12 +113,14 @@ class AlertShelf:
 
 
 class Staging:
-    """The shelves of one import; a context manager that removes what went to disk."""
+    """The buffers of one import; a context manager that removes what went to disk."""
 
     def __init__(self) -> None:
         self._files = ExitStack()
-        self._shelves: dict[type, Shelf | AlertShelf] = {kind: Shelf(self._files) for kind in STORED}
-        self._shelves[AlertRecord] = AlertShelf(self._files)
+        self._buffers: dict[type, RecordBuffer | AlertBuffer] = {
+            kind: RecordBuffer(self._files) for kind in STORED
+        }
+        self._buffers[AlertRecord] = AlertBuffer(self._files)
         self.rejected: list[Rejected] = []
 
     def __enter__(self) -> Self:
@@ -130,30 +132,30 @@ class Staging:
         self._files.close()
 
     def add(self, item: Item) -> None:
-        """Put one item on its shelf."""
+        """Put one item on its buffer."""
         if isinstance(item, Rejected):
             self.rejected.append(item)
         else:
-            self._shelves[type(item)].add(item)
+            self._buffers[type(item)].add(item)
 
     def fill(self, items: Iterable[Item]) -> None:
-        """Put all items on their shelves."""
+        """Put all items on their buffers."""
         for item in items:
             self.add(item)
 
-    def shelf(self, kind: type) -> Iterable[Any]:
+    def buffer(self, kind: type) -> Iterable[Any]:
         """The records of a kind."""
-        return self._shelves[kind]
+        return self._buffers[kind]
 
     @property
     def holds_nothing(self) -> bool:
         """Nothing but ends of scans."""
-        return not self.rejected and self.count == self._shelves[ScanRecord].count
+        return not self.rejected and self.count == self._buffers[ScanRecord].count
 
     @property
     def count(self) -> int:
         """How many records are staged."""
-        return sum(shelf.count for shelf in self._shelves.values())
+        return sum(buffer.count for buffer in self._buffers.values())
 
 
 __all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store", "store_at_once"]
@@ -251,20 +253,20 @@ class _Writer:
         self._write(FindingRecord, write_findings)
         self._write(ListedRecord, write_listed)
         self._write(VexRecord, write_statements)
-        self._run(self._staging.shelf(AlertRecord), write_alerts, Pace(thing_of=_alert_of))
+        self._run(self._staging.buffer(AlertRecord), write_alerts, Pace(thing_of=_alert_of))
         if not any(each.fatal for each in self._staging.rejected):
-            for scan in self._staging.shelf(ScanRecord):
+            for scan in self._staging.buffer(ScanRecord):
                 self._end_scan(scan)
 
     def _write(self, kind: type, write: Callable[[Session, Sequence[Any]], object]) -> None:
-        self._run(self._staging.shelf(kind), write)
+        self._run(self._staging.buffer(kind), write)
 
     def _write_scores_apart(self) -> None:
-        shelf = self._staging.shelf(VulnerabilityRecord)
-        known = _known_scores(shelf)
-        self._run((each for each in shelf if is_score(each)), partial(write_scores, known=known))
+        buffer = self._staging.buffer(VulnerabilityRecord)
+        known = _known_scores(buffer)
+        self._run((each for each in buffer if is_score(each)), partial(write_scores, known=known))
         self._run(
-            (each for each in shelf if not is_score(each) or each.vuln_id in known), write_vulnerabilities
+            (each for each in buffer if not is_score(each) or each.vuln_id in known), write_vulnerabilities
         )
 
     def _run(

@@ -1,4 +1,4 @@
-"""Imports that run in the background: queued, run by whichever process is free, taken over when it dies.
+"""Import jobs: queued, run by whichever process is free, taken over when it dies.
 
 A message of django-q2 only says "there is work"; what there is stands in the table, and one process claims a job. So
 a lost, late or repeated message does no harm. Imports are idempotent: one that was

@@ -1,4 +1,4 @@
-"""What an import did, counted by kind."""
+"""Ledger of an import: what it did, counted by kind."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Whose turn it is to fetch alerts from elsewhere, and how far each has come.
+"""Pulls: whose turn it is to fetch alerts from elsewhere, and how far each has come.
 
 Once a minute every task process looks; a claim decides who fetches. The cursor moves when a span of
 time is stored whole, so that a process that dies repeats a span and loses none; importing again changes nothing.

@@ -1,4 +1,4 @@
-"""What came in and what became of it, for the history: a row for every request, and for webhooks one for every hour.
+"""Receipts of imports, for the history: one row a request, and one row an hour for webhooks.
 
 A webhook's row is stored with its alerts, in the same transaction. Once a minute the rows of one sender become one.
 """

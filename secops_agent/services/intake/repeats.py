@@ -1,4 +1,4 @@
-"""Requests that are sent twice: the same Idempotency-Key gets the same answer."""
+"""Repeated requests: the same Idempotency-Key gets the same answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

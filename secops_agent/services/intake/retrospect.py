@@ -1,4 +1,4 @@
-"""Stored alerts are compared with lists that have something new: piece by piece, whoever is free, from where it stood."""
+"""Retrospective matching: stored alerts are compared with lists that have new entries, piece by piece."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ from secops_agent.services.intelligence.matching import Observed, lists_in_force
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.sla import SlaLimits
-from secops_agent.services.suppressions import lifting
+from secops_agent.services.suppressions import applying
 from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.writing import import_transaction
 
@@ -53,7 +53,7 @@ def _note(observed: dict[int, set[Observed]], owner: IndicatorList) -> int:
     rows = {row.pk: row for row in rows_by(Alert, "id", list(observed), lock=True)}
     before = {pk: row.severity for pk, row in rows.items()}
     hit = note_hits(rows, {pk: observed[pk] for pk in rows}, scene)
-    woken = lifting.lift([rows[pk] for pk in hit], scene.actor, "命中情报清单，不再抑制")
+    woken = applying.lift([rows[pk] for pk in hit], scene.actor, "命中情报清单，不再抑制")
     note_changes([_changed(rows[pk], before[pk], pk in woken) for pk in sorted(hit)], scene.now)
     return len(hit)
 

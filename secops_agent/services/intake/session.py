@@ -1,4 +1,4 @@
-"""What the writers of one import share."""
+"""Session of an import: what its writers share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""For which sources an API token may speak: asked once, of every record on its way into the database.
+"""Sources of API tokens: for which a token may write, asked once of every record.
 
 Names are compared exactly: a source that differs in case, width or a space is another source, whose alerts are others.
 """

@@ -1,4 +1,4 @@
-"""Which stored alerts have been compared with a list, and which are to be."""
+"""Comparing with lists: which stored alerts have been compared with a list, and which are to be."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Changes that people make to lists of indicators, each in the audit trail."""
+"""Lists of indicators: changes that people make, each in the audit trail."""
 
 from collections.abc import Sequence
 from typing import Final

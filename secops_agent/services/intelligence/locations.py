@@ -1,4 +1,4 @@
-"""In which country or region a public address is registered, from a file of the operator's: nothing is asked over a network.
+"""Locations of public addresses: country or region, from a file of the operator's; nothing is asked over a network.
 
 The file (``BIFANG_IP_LOCATION_DB``) is a MaxMind DB with ``country_code`` (ip-location-db) or ``country.iso_code``.
 It is opened, memory-mapped, at the first question of a process.

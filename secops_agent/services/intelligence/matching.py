@@ -1,4 +1,4 @@
-"""What of our observables a list names, in as few queries as there are kinds of things to ask."""
+"""Matching of observables with lists, in as few queries as there are kinds of indicators."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lists of indicators and their entries as programs see them."""
+"""Views of indicator lists and their entries, for the API."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

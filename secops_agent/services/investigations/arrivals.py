@@ -1,4 +1,4 @@
-"""Which new alerts are looked into: rows beside the alerts, in the same transaction."""
+"""Arrivals: new alerts that are to be investigated, as rows in the transaction that stores them."""
 
 from collections.abc import Sequence
 from datetime import datetime

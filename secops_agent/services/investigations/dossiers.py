@@ -1,4 +1,4 @@
-"""All that the checks found about one alert: looked up, stored, and read again."""
+"""Dossiers: what the fixed checks found out about one alert, in the order of `CHECKS`."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +9,23 @@ from typing import Any, Final
 from django.db import Error as DatabaseError
 from pydantic import TypeAdapter, ValidationError
 
+from secops_agent.services.investigations.checks import (
+    changes,
+    estate,
+    flaws,
+    observables,
+    occurrences,
+    procedures,
+    related,
+)
 from secops_agent.services.investigations.checks.base import Check, Statement
-from secops_agent.services.investigations.checks.registry import CHECKS
 from secops_agent.services.investigations.subject import read
 from secops_agent.services.investigations.weighing import Assessment, assess
+
+CHECKS: Final[tuple[Check, ...]] = (
+    occurrences.CHECK, estate.CHECK, flaws.CHECK, related.CHECK, observables.CHECK, changes.CHECK, procedures.CHECK,
+)  # fmt: skip
+
 
 log = logging.getLogger(__name__)
 _ADAPTERS: Final = {check.name: TypeAdapter(check.facts) for check in CHECKS}

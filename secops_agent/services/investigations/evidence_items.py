@@ -1,4 +1,4 @@
-"""The numbered evidence of an investigation: as a model is shown it, and as its sentences cite it."""
+"""Evidence of an investigation, numbered: as a model is shown it, and as its sentences cite it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

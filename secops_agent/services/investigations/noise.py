@@ -1,4 +1,4 @@
-"""Rules that cost more attention than they are worth, with what could be done about each."""
+"""Noisy rules: those that cost more attention than they are worth, with a remedy for each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 
 from secops_agent.models import SUPPRESSED, Alert, Asset
 from secops_agent.models.choices import AlertStatus, Verdict
-from secops_agent.services.alerts.queries.grouping import RULE
+from secops_agent.services.alerts.queries.filters import RULE
 
 MONTH: Final = timedelta(days=30)
 MOST: Final = 20

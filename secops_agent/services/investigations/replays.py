@@ -1,4 +1,4 @@
-"""Shadow mode: what would have been suggested for alerts that people closed, by what was known when they arrived."""
+"""Replays (shadow mode): verdicts that would have been suggested for alerts that people closed, by what was known then."""
 
 import time
 from collections import defaultdict

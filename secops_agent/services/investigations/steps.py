@@ -1,4 +1,4 @@
-"""What people may do next: exact lines that they can send. Nothing here is ever done by itself."""
+"""Next steps of an investigation: exact lines that people can send; nothing is done by itself."""
 
 import ipaddress
 import re

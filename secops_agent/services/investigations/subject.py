@@ -1,4 +1,4 @@
-"""The alert that is looked into, and the moment whose knowledge counts."""
+"""Subject of an investigation: the alert, and the moment whose knowledge counts."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What is suggested: an explicit small table of reasons, added up. Too little, or too much on both sides, is 证据不足."""
+"""Weighing: a small table of reasons, added up to a suggested verdict; too little, or too much on both sides, is 证据不足."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

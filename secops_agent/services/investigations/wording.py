@@ -1,9 +1,9 @@
-"""Investigations in one line and in a few: what messages and answers say. Pages show the sections themselves."""
+"""Texts of investigations: one line for messages, a few for answers, the verdict for lists."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from secops_agent.models import Investigation
+from secops_agent.models import Investigation, InvestigationState
 from secops_agent.models.choices import Importance, Verdict
 from secops_agent.services.investigations.checks.base import Evidence, Signal, Statement, verdict_words
 from secops_agent.services.investigations.checks.estate import EstateFacts
@@ -11,6 +11,7 @@ from secops_agent.services.investigations.checks.flaws import FlawFacts
 from secops_agent.services.investigations.checks.related import RelatedFacts
 from secops_agent.services.investigations.dossiers import Dossier
 from secops_agent.services.investigations.weighing import REASONS, Assessment
+from secops_agent.services.severities import GRAVE
 
 UNSURE: Final = "证据不足"
 CONFIDENCE: Final = {"high": "高", "medium": "中"}
@@ -68,3 +69,11 @@ def _facts(dossier: Dossier) -> Iterable[str]:
     if related and related.rule_alerts:
         judged = verdict_words(related.judged)
         yield f"同一规则 90 天另有 {related.rule_alerts} 条" + (f"（{judged}）" if judged else "")
+
+
+def is_grave_attack(alert_id: int, severity: str) -> bool:
+    """Does the newest investigation of a grave alert suggest 真实攻击? Nobody is then offered 误报 as a tap."""
+    if severity not in GRAVE:
+        return False
+    done = Investigation.objects.filter(alert_id=alert_id, state=InvestigationState.DONE).order_by("-pk")
+    return done.values_list("verdict", flat=True).first() == Verdict.TRUE_POSITIVE

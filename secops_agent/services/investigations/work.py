@@ -1,4 +1,4 @@
-"""Investigations done: those that wait, one after the other, by whichever worker claims them; and those somebody asks for."""
+"""Work on investigations: waiting ones one after the other by whichever worker claims them, and those somebody asks for."""
 
 import logging
 import time

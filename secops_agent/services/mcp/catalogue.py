@@ -1,4 +1,4 @@
-"""What MCP servers offer, beside what people listed and have seen: which tools may be used, and why others may not."""
+"""Catalogue of MCP servers: what each offers beside what people listed, which tools may be used, why others may not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

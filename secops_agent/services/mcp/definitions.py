@@ -1,4 +1,4 @@
-"""A tool as an MCP server offers it, and as a person lists it."""
+"""Definitions of MCP tools: as a server offers one, and as a person lists it."""
 
 import hashlib
 import json

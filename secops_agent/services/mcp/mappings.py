@@ -1,4 +1,4 @@
-"""Our own dangerous actions in the hands of a service: which of its tools carries one out, and with what arguments."""
+"""Mappings of dangerous actions to MCP tools: which tool carries one out, and with what arguments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a person orders of a foreign tool: the exact line that is typed, the form that is stored, the words that are shown."""
+"""Orders of MCP tools: the exact line that is typed, the form that is stored, the words that are shown."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a target may be, for people who choose from a list instead of writing a file."""
+"""Choices of targets: what people pick from a list instead of writing a file."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Which alerts a rule is about, and when it may speak: what a rule's JSON says, as values."""
+"""Conditions of a rule: which alerts it is about and when it may speak, its JSON as values."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a silence names: does it exist, what is like it, and which open alerts it covers now."""
+"""Coverage of a silence: whether what it names exists, what is like it, which open alerts it covers now."""
 
 from collections import Counter
 from collections.abc import Iterable

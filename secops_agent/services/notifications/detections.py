@@ -1,4 +1,4 @@
-"""The detection rule of an alert, as people would name it: without the host, the address or the number of this one alert.
+"""Detection rules: the rule of an alert as people would name it, without host, address or number.
 
 Many products have no rule id and write what was found into the name of the rule or the title (端口扫描 39, 端口扫描 web-01).
 """

@@ -1,4 +1,4 @@
-"""Where alerts are stored or changed: what is to be told becomes rows in the same transaction."""
+"""Matching of alerts with notification rules, in the transaction that stores or changes them."""
 
 import hashlib
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""How people want to be told: where, and when not. 严重 and escalations are never held by quiet hours."""
+"""Preferences of people: where they want to be told, and when not. 严重 and escalations are never held by quiet hours."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

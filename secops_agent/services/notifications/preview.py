@@ -1,4 +1,4 @@
-"""How often a rule would have spoken: the same conditions and grouping, over the alerts of the last days."""
+"""Preview of a rule: how often it would have spoken, over the alerts of the last days."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Rules: written in files, checked, read where alerts are stored."""
+"""Notification rules: read from files, checked, stored; the draft that a new chat configuration begins with."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from django.utils import timezone
 from pydantic import Field, ValidationError, field_validator
 
 from bifang.core.configuration.entries import Entry, EntryFaults, read_entry
+from bifang.core.configuration.kinds import chat_kinds
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Role, Staff
@@ -235,3 +236,17 @@ def uses_of_person(staff: Staff) -> list[str]:
 
 def _rule_names(**used: Any) -> list[str]:
     return sorted(set(NotificationTarget.objects.filter(**used).values_list("rule__name", flat=True)))
+
+
+def draft_name(config_name: str) -> str:
+    """What the draft of a configuration is called."""
+    return f"{config_name[:80]}的严重和高危告警"
+
+
+def make_draft(config: SystemConfig, **_: object) -> None:
+    """Receiver of ``configs.created``: 严重 and 高危, once; a rule that has the name already is left alone."""
+    name = draft_name(config.name)
+    if config.kind in chat_kinds() and not NotificationRule.objects.filter(name=name).exists():
+        save_rule(
+            {"name": name, "enabled": False, "severities": ["critical", "high"]}, Actor.system("program")
+        )

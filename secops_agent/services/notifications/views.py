@@ -1,4 +1,4 @@
-"""Rules and silences as programs see them: without secrets, with what cannot be reached."""
+"""Views of rules and silences: without secrets, with what cannot be reached; for the API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,12 +1,14 @@
-"""Who has the duty of each rota, who is next, and when nobody is: several rotas at once."""
+"""Duties: who is on call in each rota, who is next, and when nobody is; for pages and for the API."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.utils import timezone
+
 from secops_agent.models import OnCallSchedule, Staff
-from secops_agent.services.on_call.shifts import Shift, shifts_of
+from secops_agent.services.on_call.shifts import Shift, gaps, shifts, shifts_of
 
 AROUND: Final = timedelta(days=31)
 SOON: Final = timedelta(days=14)
@@ -53,3 +55,48 @@ def duties(now: datetime) -> list[Duty]:
     rows = list(OnCallSchedule.objects.filter(enabled=True).order_by("name")[:MOST])
     found = shifts_of(rows, now - AROUND, now + AROUND) if rows else {}
     return [Duty(row, now, tuple(found[row.pk])) for row in rows]
+
+
+AHEAD: Final = timedelta(days=28)
+MOST_SHIFTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftView:
+    """``staff_id`` "" is a gap; ``origin``: layer, override or gap."""
+
+    staff_id: str
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotaView:
+    """``shifts`` begin with the present one, ``gaps`` are of the next two weeks."""
+
+    name: str
+    enabled: bool
+    shifts: tuple[ShiftView, ...]
+    gaps: tuple[ShiftView, ...]
+
+
+def rotas() -> tuple[RotaView, ...]:
+    """All of them, by name."""
+    return tuple(_rota(schedule) for schedule in OnCallSchedule.objects.order_by("name"))
+
+
+def _rota(schedule: OnCallSchedule) -> RotaView:
+    now = timezone.now()
+    ahead = tuple(_view(each) for each in shifts(schedule, now, now + AHEAD)[:MOST_SHIFTS])
+    return RotaView(
+        schedule.name, schedule.enabled, ahead, tuple(_view(each) for each in gaps(schedule)[:MOST_SHIFTS])
+    )
+
+
+def _view(shift: Shift) -> ShiftView:
+    staff = shift.staff
+    return ShiftView(
+        staff.staff_id if staff else "", staff.name if staff else "", shift.start, shift.end, shift.origin
+    )

@@ -1,4 +1,4 @@
-"""Addresses from which calendar programs read a rota: secret, shown once, revocable."""
+"""Calendar feeds: secret addresses from which calendar programs read a rota, shown once, revocable."""
 
 import secrets
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Somebody else is on call for a while: set by those who keep the rota, taken back as long as it is not over."""
+"""Overrides: somebody else is on call for a while, set by those who keep the rota."""
 
 from datetime import datetime, timedelta
 from typing import Final

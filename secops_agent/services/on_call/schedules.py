@@ -1,4 +1,4 @@
-"""Schedules: found, read from the file of apply_configs, changed."""
+"""Rotas: found, read from the file of apply_configs, changed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time

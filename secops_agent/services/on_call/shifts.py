@@ -1,4 +1,4 @@
-"""From layers and exceptions to shifts: who is on call, moment by moment."""
+"""Shifts: who is on call, moment by moment, from layers and exceptions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

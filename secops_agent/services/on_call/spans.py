@@ -1,4 +1,4 @@
-"""Which time people mean: 今天, 下周, 周三, 2026-11-27, 2026-11-27 20:00, 2026-11-27/2026-11-30."""
+"""Spans of time as people write them: 今天, 下周, 周三, 2026-11-27, 2026-11-27 20:00, 2026-11-27/2026-11-30."""
 
 import re
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Swapping shifts: one person asks, the other agrees, and exceptions for both come of it."""
+"""Swaps: one person asks to exchange shifts, the other agrees, and exceptions for both come of it."""
 
 import secrets
 from collections.abc import Iterable, Sequence

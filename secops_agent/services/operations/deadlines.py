@@ -1,4 +1,4 @@
-"""Time limits of alerts: that one is at risk or broken is noted once, and told where a rule is about it."""
+"""Deadlines of alerts: one at risk or broken is noted once, and told where a rule is about it."""
 
 from datetime import datetime
 from typing import Final

@@ -1,4 +1,4 @@
-"""Where configurations send to, and how the models of the company stand."""
+"""Destinations of configurations: where they send to, and how the company's models stand."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""When somebody else comes on call: what is open, what waits, what happened, told to both and to the schedule's group."""
+"""Handover: what is open, what waits, what happened, told when somebody else comes on call."""
 
 from collections.abc import Iterator
 from contextlib import suppress

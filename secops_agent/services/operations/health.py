@@ -1,4 +1,4 @@
-"""How Bifang itself is doing, as people are told in a chat: no secrets, no message texts."""
+"""Health in a chat: how Bifang itself is doing, without secrets or message texts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What alerts and findings tell Prometheus: the same numbers as page, chat and report."""
+"""Metrics: figures about alerts, findings, scheduled tasks and feeds for Prometheus, the same as page and chat show."""
 
 from collections.abc import Iterable
 
@@ -6,8 +6,9 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from secops_agent.models import Alert, Finding
+from secops_agent.models import Alert, Finding, ScheduledTask
 from secops_agent.services.alerts import backlog
+from secops_agent.services.schedules.feeds import feed_statuses
 from secops_agent.services.sla import SlaLimits, findings_overdue, overdue
 
 
@@ -25,3 +26,25 @@ def collect_alerts() -> Iterable[Metric]:
         GaugeMetricFamily("bifang_alerts_at_risk", "Unclosed alerts with an eighth of their limit left.", value=soon.count()),
         GaugeMetricFamily("bifang_findings_overdue", "Open findings over their time limit.", value=findings.count()),
     )  # fmt: skip
+
+
+def collect_tasks() -> Iterable[Metric]:
+    """The age of each feed that was ever fetched, and how many tasks are in trouble."""
+    now = timezone.now()
+    ages = GaugeMetricFamily(
+        "bifang_feed_age_seconds",
+        "Time since a feed of vulnerability intelligence was known to be the newest.",
+        labels=["feed"],
+    )
+    for status in feed_statuses():
+        if (age := status.age(now)) is not None:
+            ages.add_metric([status.name], age.total_seconds())
+    failing = ScheduledTask.objects.filter(enabled=True).exclude(last_error="").count()
+    yield from (
+        ages,
+        GaugeMetricFamily(
+            "bifang_scheduled_tasks_failing",
+            "Scheduled tasks whose last run failed or could not be told.",
+            value=failing,
+        ),
+    )

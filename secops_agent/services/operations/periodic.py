@@ -1,4 +1,4 @@
-"""When the task processes do what by themselves."""
+"""Periodic jobs: what the task processes do by themselves, and every how many minutes."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Alerts that stay with their owner unacknowledged or overdue: a few reminders a day, when one works or is on call."""
+"""Reminders: a few a day about alerts that stay unacknowledged or overdue, while their owner works or is on call."""
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta

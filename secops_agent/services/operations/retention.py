@@ -1,12 +1,13 @@
-"""What of the security records goes with the retention. Alerts, cases, assets, findings and decisions stay."""
+"""Retention of security records: which go and when. Alerts, cases, assets, findings and decisions stay."""
 
+import time
 from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
-from bifang.core.database.retention import Keeping
+from bifang.core.database.retention import Keeping, breathe
 from secops_agent.models import (
     AlertEvent,
     AlertMessage,
@@ -27,8 +28,25 @@ from secops_agent.models import (
     TurnUsage,
     WebLine,
 )
-from secops_agent.services.alerts import occurrences
 from secops_agent.services.audit import chain
+
+_BATCH = 500
+
+
+def drop_old(before: datetime, end: float = float("inf")) -> int:
+    """Drop marks from before that moment, the oldest first, in small transactions. Returns how many.
+
+    Those of alerts that came in since then stay: a file with old events that was read yesterday still counts once
+    when it is read today. What is left at the ``end`` (of the monotonic clock) goes the next time.
+    """
+    old = AlertEvent.objects.filter(at__lt=before, alert__created_at__lt=before).order_by("at", "pk")
+    count = 0
+    while time.monotonic() < end and (found := list(old.values_list("pk", "at")[:_BATCH])):
+        count += AlertEvent.objects.filter(pk__in=[pk for pk, _ in found]).delete()[0]
+        old = old.filter(at__gte=found[-1][1])  # what stays is not looked at again
+        breathe()
+    return count
+
 
 Rows = QuerySet[Any]
 
@@ -108,7 +126,7 @@ KEEPINGS: Final = (
     Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
     Keeping("过期的情报条目", "RETENTION_DAYS", _over, "expires_at"),
-    Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
+    Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", drop_old),
     Keeping("消息流标记", "ALERT_EVENT_RETENTION_DAYS", _marked, "at"),
     Keeping("消息流死信", "RETENTION_DAYS", _left, "failed_at"),
     Keeping("没有合并的资产", "RETENTION_DAYS", _kept_apart, "at"),

@@ -1,4 +1,4 @@
-"""Tokens, what they cost, and how much of the day's budget is left."""
+"""Usage of models: tokens, their cost, and how much of the day's budget is left."""
 
 import asyncio
 import time

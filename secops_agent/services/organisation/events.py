@@ -1,4 +1,4 @@
-"""What happens in the organisation, in no chat system's words, and the alerts that may come of it."""
+"""Events of the organisation, in no chat system's words, and the alerts that may come of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

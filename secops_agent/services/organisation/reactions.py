@@ -1,4 +1,4 @@
-"""The one door of organisation events: each kind has a rule, and what comes of it are alerts like any other."""
+"""Reactions to events of the organisation: a rule for each kind, whose outcome are alerts like any other."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final

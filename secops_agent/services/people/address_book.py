@@ -1,4 +1,4 @@
-"""The address book of the chat channel: who an employee id is. The channel registers how it is asked."""
+"""Address book of the chat platforms: who an employee id is; a platform declares in `BOOKS` how it is asked."""
 
 import re
 from collections.abc import Callable, Collection

@@ -1,4 +1,4 @@
-"""Ids that belong to one application: in Feishu an open_id is known to the application that its owner wrote to, and to no other."""
+"""Ids that belong to one application: Feishu's open_id is known only to the application that its owner wrote to."""
 
 from collections.abc import Sequence
 

@@ -1,11 +1,13 @@
-"""What whoever acts may do: the role behind an actor, asked where something is decided and not only at a door."""
+"""Authority: the actor behind a Django user, and the role behind an actor."""
 
 from typing import Any
 
+from bifang.core.changes import Author, Change
 from secops_agent.models import ApiToken, Role
 from secops_agent.models.people.staff import RANK
 from secops_agent.services.actors import Actor
-from secops_agent.services.people.eligibility import listed
+from secops_agent.services.audit.changes import keep
+from secops_agent.services.people.eligibility import account_of, listed
 from secops_agent.services.people.logins import role_of, valid_user
 
 
@@ -32,3 +34,18 @@ def _of_user(user_id: int | None) -> Role:
 def authority_of_login(user: Any) -> Role:
     """Of somebody who is logged in; their rows are read once a request."""
     return Role.ADMIN if user.is_superuser else role_of(user)
+
+
+def actor_of(author: Author) -> Actor:
+    """The person behind a Django user: their Staff entry if they have one."""
+    if author.user_id is None:
+        return Actor.system(author.via)
+    person = account_of(author.user_id)
+    if person is not None:
+        return Actor.person(person, via=author.via)
+    return Actor("person", f"user:{author.user_id}", author.name, author.via)
+
+
+def keep_change(change: Change) -> None:
+    """The recorder of `bifang.core.changes`."""
+    keep(actor_of(change.author), change.what, change.subject, change.detail)

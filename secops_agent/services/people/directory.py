@@ -1,4 +1,4 @@
-"""Colleagues as the estate names them: owners and assignees."""
+"""Directory: colleagues as owners and assignees are named."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Who may decide about what somebody else wants done. Four eyes belong to two persons, not to two accounts."""
+"""Eligibility to decide about what somebody else wants done. Four eyes belong to two persons, not to two accounts."""
 
 import unicodedata
 from collections.abc import Sequence

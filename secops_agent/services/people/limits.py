@@ -1,4 +1,4 @@
-"""How often one person may ask, and is told what costs others their turn."""
+"""Limits of one person: how often they may ask, and the notice when it costs others their turn."""
 
 import time
 from collections import OrderedDict, deque

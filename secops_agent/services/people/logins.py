@@ -1,4 +1,4 @@
-"""Django users and the people behind them: what a login may do follows from the roles in 人员, at once."""
+"""Logins: Django users and the people behind them; what one may do follows from the roles in 人员, at once."""
 
 from typing import Any
 

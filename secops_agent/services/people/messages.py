@@ -1,4 +1,4 @@
-"""Saying something to one person in private, outside of a turn: through the application of their own corporation."""
+"""Private messages to one person, outside of a turn, through the application of their own corporation."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""People: who someone is, and what they may do."""
+"""Staff: who someone is, and what they may do."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy

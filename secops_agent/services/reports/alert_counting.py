@@ -1,4 +1,4 @@
-"""What the alerts of a period come to. The database counts; no alert is read."""
+"""Counts of alerts for a report: the database counts, no alert is read."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from bifang.core.database.rows import count_each
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import within
-from secops_agent.services.alerts.queries.grouping import RULE
+from secops_agent.services.alerts.queries.filters import RULE
 from secops_agent.services.alerts.timing import time_taken
 from secops_agent.services.privacy import mask_personal
 from secops_agent.services.records import SEVERITIES
@@ -28,6 +28,7 @@ from secops_agent.services.reports.periods import Period
 
 TOP: Final = 5
 GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
+_UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 _DISMISSED: Final = (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
 
 
@@ -102,8 +103,7 @@ def ordered(counts: dict[str, int]) -> Counts:
 def _open(at: datetime) -> tuple[Counts, Counts]:
     """All, and those overdue. Two questions in one, each with an index: what is open still, and what was closed since."""
     begun = Alert.objects.filter(first_seen__lt=at)
-    still = begun.filter(status__in=(AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED))
-    since = begun.filter(status=AlertStatus.CLOSED, closed_at__gte=at).exclude(SUPPRESSED)
+    still, since = begun.filter(status__in=_UNCLOSED), begun.filter(within("closed", at, None))
     late = Count("pk", filter=Q(due_at__lte=at))
     each = [
         rows.order_by().values_list("severity").annotate(Count("pk"), late=late) for rows in (still, since)
@@ -143,16 +143,19 @@ def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
 
 
 def _counted_apart(period: Period) -> tuple[int, int, tuple[Tick, ...]]:
-    """What a rule closed, what missed its limit, and the course; one statement."""
-    suppressed = _within(period, "closed_at").filter(SUPPRESSED)
-    late = Q(closed_at=None) | Q(closed_at__gt=F("due_at"))
-    broken = _within(period, "due_at").exclude(SUPPRESSED).filter(late)
+    """What a rule closed, what missed its limit (what is open still, and what was closed too late, each with an index), and
+    the course; one statement."""
+    suppressed, due = _within(period, "closed_at").filter(SUPPRESSED), _within(period, "due_at")
+    open_still = due.filter(status__in=_UNCLOSED)
+    closed_late = due.filter(within("closed", period.start, None), closed_at__gt=F("due_at"))
     parts = dict(_ticks(period))
     begun = [_new(part) for part in parts.values()]
     ended = [_closed(part) for part in parts.values()]
-    first, second, *rest = count_each([rows.values("pk") for rows in (suppressed, broken, *begun, *ended)])
+    first, second, third, *rest = count_each([
+        rows.values("pk") for rows in (suppressed, open_still, closed_late, *begun, *ended)
+    ])  # fmt: skip
     course = zip(parts, rest[: len(parts)], rest[len(parts) :], strict=True)
-    return first, second, tuple(Tick(*each) for each in course)
+    return first, second + third, tuple(Tick(*each) for each in course)
 
 
 def _ticks(period: Period) -> Iterator[tuple[str, Period]]:

@@ -1,4 +1,4 @@
-"""The charts of a report as SVG, drawn from numbers: the page shows them inline, the PDF as images.
+"""Charts of a report as SVG: inline on the page, images in the PDF.
 
 Only presentation attributes, no style sheet and no script: the page's content policy needs no exception.
 """

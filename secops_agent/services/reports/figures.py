@@ -1,4 +1,4 @@
-"""The numbers of a report. As JSON in the database: a field that is added needs a default."""
+"""Figures of a report, stored as JSON: a field that is added needs a default."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What happened in one case, for people outside of it: no accounts, no addresses and numbers of people."""
+"""Incident reports: one case for people outside of it, without accounts, addresses and numbers of people."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A report as lines to read: the same ones in DingTalk, on the page and in the PDF. Plain text: who shows it escapes it."""
+"""Outline of a report: the same lines in DingTalk, on the page and in the PDF. Plain text: who shows it escapes it."""
 
 from dataclasses import dataclass
 from typing import Final

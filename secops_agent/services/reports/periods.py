@@ -1,4 +1,4 @@
-"""The time that a report tells of, and the one that it is compared with."""
+"""Periods of reports: the time that one tells of, and the one that it is compared with."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

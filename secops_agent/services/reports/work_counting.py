@@ -1,4 +1,4 @@
-"""What people did in a period: decisions, actions, silences, escalations, shifts."""
+"""Counts of people's work in a period: decisions, actions, silences, escalations, shifts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Reading a runbook, or a reference beside it, a page at a time."""
+"""Reader of runbooks: one of them, or a reference beside it, a page at a time."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Runbooks are found by their words, those of title and purpose first (BM25), and by the technique that they are for."""
+"""Search for runbooks: by their words, title and purpose first (BM25), and by the technique that they are for."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Runbooks as they are kept: list, read, write, every version of them."""
+"""Store of runbooks: list, read, write, every version of them."""
 
 from dataclasses import dataclass
 from datetime import datetime

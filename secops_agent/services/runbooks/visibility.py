@@ -1,4 +1,4 @@
-"""Who may read which runbook: the one place that says it."""
+"""Visibility of runbooks: the one place that says who may read which."""
 
 from dataclasses import dataclass
 from typing import Any, Final

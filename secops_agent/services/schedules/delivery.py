@@ -1,4 +1,4 @@
-"""Where the result of a run goes: the outbox, in the transaction of its end; held while it cannot, and told then.
+"""Delivery of a run's result: to the outbox, in the transaction of its end; held while it cannot, and told then.
 
 Unasked: at the end of the quota a result waits, and of several that wait the newest of each task is sent.
 """

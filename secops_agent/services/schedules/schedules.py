@@ -100,9 +100,11 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
 def _refuse_twin(row: ScheduledTask) -> None:
     """The same thing at the same time in the same place would only be told twice."""
     same = ("task", "arguments", "cron", "kind", "config_id", "conversation_id", "staff_id", "rota_id")
-    twins = ScheduledTask.objects.filter(**{name: getattr(row, name) for name in same}).exclude(pk=row.pk)
-    if twin := twins.first():
-        raise InvalidInput(f"已有同样的定时任务 {twin.pk}（{twin.name}）。")
+    duplicates = ScheduledTask.objects.filter(**{name: getattr(row, name) for name in same}).exclude(
+        pk=row.pk
+    )
+    if duplicate := duplicates.first():
+        raise InvalidInput(f"已有同样的定时任务 {duplicate.pk}（{duplicate.name}）。")
 
 
 def _free_name(title: str, given: str, row: ScheduledTask) -> str:

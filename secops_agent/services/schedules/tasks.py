@@ -1,4 +1,4 @@
-"""What can be done at set times: one declaration each. Who does it stands above the services, so it is only named here."""
+"""Kinds of scheduled tasks: one declaration each; the functions that do them stand above the services and are named here."""
 
 import re
 from collections.abc import Mapping

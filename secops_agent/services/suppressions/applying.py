@@ -1,4 +1,4 @@
-"""Where alerts are stored: those that a rule covers are closed by it, those that none covers any more come back."""
+"""Suppression of alerts: rules applied to stored ones, and suppressed ones put back into the list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,21 @@ from secops_agent.services.audit import history
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.suppressions import lifting
 from secops_agent.services.suppressions.rules import Suppressor, in_force
+
+
+def lift(rows: Sequence[Alert], actor: Actor, why: str) -> set[int]:
+    """Open those of the rows (locked by the caller) that a rule closed and nobody judged; returns them."""
+    mine = [row for row in rows if row.is_suppressed]
+    if not mine:
+        return set()
+    for row in mine:
+        row.status, row.closed_at, row.suppressed_by_id = AlertStatus.OPEN, None, None
+    Alert.objects.filter(pk__in=[row.pk for row in mine]).update(
+        status=AlertStatus.OPEN, closed_at=None, suppressed_by_id=None
+    )
+    History.objects.bulk_create(history.entry("alert", row.pk, actor, "lift", {}, why) for row in mine)
+    return {row.pk for row in mine}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,7 @@ def suppress(candidates: Sequence[Candidate], actor: Actor, now: datetime) -> se
         for each in candidates
         if each.alert.pk not in found and each.occurrences and each.alert.is_suppressed
     ]
-    return lifting.lift(back, actor, "没有规则再抑制它")
+    return lift(back, actor, "没有规则再抑制它")
 
 
 def _covered(

@@ -1,4 +1,4 @@
-"""What a rule would have suppressed: its conditions over the alerts of the last days, before anybody switches it on."""
+"""Trial of a suppression rule: what it would have suppressed over the last days."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

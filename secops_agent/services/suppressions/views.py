@@ -1,4 +1,4 @@
-"""Suppression rules as programs see them."""
+"""Views of suppression rules, for the API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

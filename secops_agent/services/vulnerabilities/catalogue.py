@@ -1,8 +1,10 @@
-"""Vulnerabilities: one by any of its names, lists, and who is affected."""
+"""Catalogue of vulnerabilities: one by any of its names, lists, who is affected, and what a word for software stands for."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from secops_agent.models import (
@@ -14,6 +16,7 @@ from secops_agent.models import (
     VulnerabilityAlias,
 )
 from secops_agent.services.assets import inventory
+from secops_agent.services.assets.inventory import software
 from secops_agent.services.audit import history
 from secops_agent.services.pages import Page, Total, count_of, cut, order_of
 from secops_agent.services.records import Affected, Kev
@@ -96,6 +99,15 @@ def _about(keyword: str) -> Q:
     return Q(title__icontains=keyword) | Q(pk__in=ids[0]) | Q(pk__in=ids[1])
 
 
+def by_asset(wanted: VulnerabilityFilter) -> list[tuple[str, int, int]]:
+    """The names of the assets with the most of them, how many, and how many of these are exploited. Raises NotFound for an unknown asset."""
+    open_now = Finding.objects.filter(active=True, vulnerability__in=matching(wanted).values("pk"))
+    flaws = Count("vulnerability", distinct=True)
+    kev = Count("vulnerability", distinct=True, filter=Q(vulnerability__kev=True))
+    rows = open_now.values_list("asset__name").annotate(flaws=flaws, exploited=kev)
+    return list(rows.order_by("-flaws", "-exploited", "asset__name")[: wanted.limit])
+
+
 def first(wanted: VulnerabilityFilter) -> tuple[str, ...]:
     """Only the ids of what `search` would list. Raises InvalidInput, NotFound for an unknown asset."""
     rows = matching(wanted).order_by(*order_of(wanted.order, ORDERS))
@@ -164,3 +176,35 @@ def _only_score(cve: str) -> VulnerabilityDetail | None:
         summary, (), "", (), (), (), (), (), None, None, None, ("epss",), None, score.epss, score.percentile,
         score.date, score.date, 0, 0,
     )  # fmt: skip
+
+
+_MOST = 3
+_READ = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Of one asset: components with their versions, and the vulnerabilities found in them, gravest first."""
+
+    components: tuple[str, ...]
+    flaws: tuple[str, ...]
+
+
+def software_named(word: str, assets: Collection[int]) -> Mapping[int, Installed]:
+    """What is on these assets of which the name holds the word, or the name and the version."""
+    rows = Component.objects.filter(software(word), asset__in=assets, active=True).order_by("name", "id")
+    found: dict[int, dict[str, None]] = defaultdict(dict)
+    for asset_id, name, version in rows.values_list("asset_id", "name", "version")[:_READ]:
+        found[asset_id][f"{name.rpartition(':')[2]} {version}".strip()] = None
+    findings = Finding.objects.filter(software(word, "component__"), asset__in=assets, active=True)
+    flaws: dict[int, dict[str, None]] = defaultdict(dict)
+    worst = findings.order_by("-vulnerability__priority").values_list("asset_id", "vulnerability__vuln_id")
+    for asset_id, vuln_id in worst[:_READ]:
+        flaws[asset_id][vuln_id] = None
+    return {each: Installed(tuple(names), tuple(flaws[each])) for each, names in found.items()}
+
+
+def related_flaws(word: str) -> tuple[str, ...]:
+    """The ids of the gravest vulnerabilities whose title, alias or component holds the word, those here first."""
+    wanted = VulnerabilityFilter(keyword=word, limit=_MOST)
+    return first(wanted) or first(replace(wanted, present_only=False))

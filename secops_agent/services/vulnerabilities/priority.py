@@ -1,4 +1,4 @@
-"""In which order vulnerabilities and findings matter: exploited ones, then severity, then EPSS."""
+"""Priority of vulnerabilities and findings: exploited ones, then severity, then EPSS."""
 
 _RANKS = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
 

@@ -1,4 +1,4 @@
-"""What people decide about findings: one or many, until when, and what ends by itself."""
+"""Resolutions of findings: what people decide, for one or many, until when, and what ends by itself."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

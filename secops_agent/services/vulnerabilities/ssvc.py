@@ -1,4 +1,4 @@
-"""How soon something must be dealt with: the decision of CISA's SSVC tree, and what each of its points rests on.
+"""SSVC: how soon something must be dealt with, by the decision of CISA's tree, and what each of its points rests on.
 
 The tree is "CISA Coordinator" 2.0.3 (cisa.gov/ssvc; CERT/CC publishes it as data/csv/cisa/cisa_coordinator_2_0_3.csv),
 Technical Impact from a CVSS vector is CERT/CC's cvssv4_to_technical_impact_1_0_0.csv, Mission & Well-being is

@@ -1,4 +1,4 @@
-"""The state of a finding."""
+"""States of findings."""
 
 from secops_agent.models import Finding
 from secops_agent.models.choices import FindingState

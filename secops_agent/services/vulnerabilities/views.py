@@ -1,4 +1,4 @@
-"""Findings and vulnerabilities as other parts of the house see them."""
+"""Views of findings and vulnerabilities: frozen values for tools, pages and the API."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Reading assets: list_assets, get_asset."""
+"""Tools of assets: list_assets, get_asset, set_owner."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,15 +8,17 @@ from typing import Final, Literal
 from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import AssetType, Importance
+from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
-from secops_agent.services.assets.choices import describe
-from secops_agent.services.assets.inventory import AssetFilter, environment_named
+from secops_agent.services.assets.inventory import AssetFilter, describe, environment_named
 from secops_agent.services.assets.views import AssetDetail, AssetSummary
+from secops_agent.services.faults import Conflict
 from secops_agent.services.pages import Page
-from secops_agent.services.vulnerabilities.products import Installed, related_flaws, software_named
+from secops_agent.services.people.staff import Person
+from secops_agent.services.vulnerabilities.catalogue import Installed, related_flaws, software_named
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.filters import (
     NETWORK,
     beyond,
@@ -280,3 +282,46 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         get_asset,
     ),
 )
+
+
+_NOBODY: Final = frozenset({"无", "没有", "空", "无人", "清空"})
+
+
+class SetOwner(Arguments):
+    """Arguments of set_owner."""
+
+    asset: str = argument("资产：名称、IP 或编号")
+    owner: str = argument("负责人的姓名或员工 ID；「我」表示提问者，「清空」表示没有负责人", max_length=100)
+
+
+def check_owner(given: SetOwner, person: Person | None) -> ValidatedAction:
+    """One asset, one colleague. Raises NotFound, InvalidInput, Conflict."""
+    asset = inventory.require(given.asset)
+    staff = None if given.owner in _NOBODY else colleague(given.owner, person)
+    if asset.owner_id == (staff.pk if staff else None):
+        raise Conflict(
+            f"资产「{plain(asset.name, 60)}」的负责人已经是{_owner(staff.name if staff else '')}。没有执行任何操作。"
+        )
+    now = f"{_owner(asset.owner)} → {_owner(staff.name if staff else '')}"
+    summary = f"改资产 {plain(asset.name, 60)}（#{asset.id}）的负责人：{now}；以后的导入不会改回"
+    return ValidatedAction({"asset": given.asset, "owner": staff.staff_id if staff else "清空"}, summary)
+
+
+def _owner(name: str) -> str:
+    return plain(name, 40) if name else "无"
+
+
+def set_owner(given: SetOwner, actor: Actor) -> str:
+    """Done for a confirmed proposal, as on the page of the asset."""
+    before = inventory.require(given.asset)
+    staff = None if given.owner in _NOBODY else colleague(given.owner, actor)
+    after = inventory.update(before.id, actor, owner=staff)
+    back = says.set_owner(after.name, before.owner if before.owner_id else "清空")
+    return f"资产「{plain(after.name, 60)}」的负责人：{_owner(before.owner)} → {_owner(after.owner)}。要改回请发送「{back}」。"
+
+
+OWNER_TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    action(
+        "set_owner", "改资产负责人", "改一个资产的负责人。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。", "write", SetOwner, check_owner, set_owner
+    ),
+)  # fmt: skip

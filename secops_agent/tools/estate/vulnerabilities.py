@@ -1,17 +1,23 @@
-"""Reading vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities. Only what is stored is told."""
+"""Tools of vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities, findings over their time limit among them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from django.db.models import Count, Q
 
 from bifang.channels.text.markup import plain
 from secops_agent import says
+from secops_agent.models.choices import FindingKind
+from secops_agent.services import links
 from secops_agent.services.records import SEVERITIES, Affected
-from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities import catalogue, findings
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.findings import FindingFilter
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
+    FindingSummary,
     VulnerabilityDetail,
     VulnerabilitySummary,
 )
@@ -19,7 +25,6 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
-from secops_agent.tools.estate.late_findings import late_findings
 from secops_agent.tools.filters import (
     beyond,
     colleague,
@@ -33,6 +38,54 @@ from secops_agent.tools.filters import (
     window,
 )
 from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
+
+_FEW_LATE: Final = 8
+_FLAW: Final = FindingKind.VULNERABILITY
+
+
+@dataclass(frozen=True, slots=True)
+class LateFindings:
+    """The findings over their limit in one sentence; ``lines``: those that are no vulnerability, on the ``assets``."""
+
+    text: str
+    lines: tuple[str, ...]
+    assets: tuple[str, ...]
+
+
+def late_findings(wanted: VulnerabilityFilter) -> LateFindings | None:
+    """What the reports and pages count: a vulnerability may be on several assets, a secret is none. None: not asked."""
+    if not wanted.overdue or wanted.keyword.strip() or wanted.fix_available is not None or wanted.epss:
+        return None
+    about = FindingFilter(
+        severities=wanted.severities,
+        kev_only=wanted.kev_only,
+        asset=wanted.asset,
+        owner_id=wanted.owner_id,
+        overdue=True,
+    )
+    counts = {
+        kind.value: Count("pk", filter=Q(kind=kind)) for kind in FindingKind
+    }  # along the index of limits
+    rows = findings.matching(about).aggregate(**counts)
+    number = {kind: rows[kind.value] for kind in FindingKind}
+    kinds = "、".join(f"{kind.label} {many}" for kind, many in number.items() if many or kind == _FLAW)
+    others = tuple(kind for kind, many in number.items() if many and kind != _FLAW)
+    found = findings.search(replace(about, kinds=others, limit=_FEW_LATE)).items if others else ()
+    where = links.named("发现页", f"{links.listing('finding')}?tab=overdue")
+    lines = ("", "不是漏洞的发现：", "", *map(_finding_line, found), "", f"全部见{where}。") if found else ()
+    text = f"超过修复时限的发现 {sum(number.values())} 处（{kinds}）"
+    return LateFindings(text, lines, tuple(each.asset.name for each in found))
+
+
+def _finding_line(each: FindingSummary) -> str:
+    said = [
+        SEVERITY[each.severity],
+        plain(each.title, 80),
+        plain(each.asset.name, 80),
+        f"修复时限 {moment(each.due_at)}",
+    ]
+    return f"- **{FindingKind(each.kind).label}** {joined(said)}"
+
 
 _SHOWN: Final = 6
 _FEW: Final = 8
@@ -62,6 +115,9 @@ class ListVulnerabilities(Arguments):
     )
     owner: str = argument("资产负责人的姓名或员工 ID；我", default="")
     epss: int | None = argument("利用可能性（EPSS）不低于百分之几", default=None, minimum=1, maximum=100)
+    group_by: Literal["asset"] | None = argument(
+        "哪台资产上最多时填 asset", labels={"asset": "资产"}, default=None
+    )
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -180,19 +236,9 @@ def _exposed(each: ExposedAsset) -> str:
 
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
-    wanted = levels(given.severity)
-    query = _told(given)
-    search = VulnerabilityFilter(
-        severities=wanted,
-        kev_only=bool(given.kev_only),
-        asset=given.asset,
-        fix_available=given.fix_available,
-        keyword=given.keyword,
-        overdue=bool(given.overdue),
-        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
-        epss=given.epss / 100 if given.epss else None,
-        limit=window(given.limit, given.offset),
-    )
+    query, search = _told(given), _search(asker, given)
+    if given.group_by:
+        return _by_asset(search, query)
     found = catalogue.search(search)
     shown = found.items[given.offset :]
     late = late_findings(search)
@@ -212,6 +258,35 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
 
 
+def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:
+    return VulnerabilityFilter(
+        severities=levels(given.severity),
+        kev_only=bool(given.kev_only),
+        asset=given.asset,
+        fix_available=given.fix_available,
+        keyword=given.keyword,
+        overdue=bool(given.overdue),
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        epss=given.epss / 100 if given.epss else None,
+        limit=window(given.limit, given.offset),
+    )
+
+
+def _by_asset(wanted: VulnerabilityFilter, query: str) -> ToolResult:
+    """The assets with the most open ones."""
+    rows = catalogue.by_asset(wanted)
+    if not rows:
+        return ToolResult("no_data", query, "\n".join(["没有符合条件的未修复漏洞。", *foot(query)]), [])
+    lines = [
+        f"- **{plain(name, 60)}**：{flaws} 个漏洞" + (f"，其中在野利用 {kev} 个" if kev else "")
+        for name, flaws, kev in rows
+    ]
+    text = "\n".join([f"**未修复漏洞最多的 {len(rows)} 台资产**", "", *lines, *foot(query)])
+    return ToolResult(
+        "ok", query, text, [name for name, _, _ in rows], fields=tuple(name for name, _, _ in rows)
+    )
+
+
 def _told(given: ListVulnerabilities) -> str:
     return told(
         级别=told_levels(levels(given.severity)),
@@ -222,6 +297,7 @@ def _told(given: ListVulnerabilities) -> str:
         修复时限="已超过" if given.overdue else "",
         资产负责人=plain(given.owner, 40),
         EPSS=f"不低于 {given.epss}%" if given.epss else "",
+        分组="资产" if given.group_by else "",
     )
 
 

@@ -14,7 +14,7 @@ from secops_agent.services.audit.history import ACTIONS, HistoryEntry
 from secops_agent.services.cases.views import cases_of
 from secops_agent.services.intelligence.locations import location_of
 from secops_agent.services.intelligence.matching import ListedView
-from secops_agent.services.investigations.verdicts import is_grave_attack
+from secops_agent.services.investigations.wording import is_grave_attack
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult

@@ -75,6 +75,6 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "在来源的原始事件（日志、报文）里找一段文字，新的在前。告警的标题、规则、说明用 list_alerts 的 keyword。",
         SearchEvents,
         find_events,
-        apart=True,
+        slow=True,
     ),
 )

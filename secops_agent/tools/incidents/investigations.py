@@ -102,7 +102,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "把一条告警查清楚：发生了什么、涉及的资产和漏洞、前后相关的告警、指标、变更、手册，给出建议结论和依据。",
         GetAlert,
         investigate_alert,
-        apart=True,
+        slow=True,
     ),
     reading(
         "noisy_rules",

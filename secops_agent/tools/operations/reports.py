@@ -6,8 +6,8 @@ from pydantic import TypeAdapter
 
 from secops_agent.services.reports import archive, wording
 from secops_agent.services.reports.figures import Figures
-from secops_agent.services.reports.files import FORMATS, report_file
 from secops_agent.services.reports.periods import PERIODS
+from secops_agent.services.reports.wording import FORMATS, report_file
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -51,6 +51,6 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "日报、周报、月报：告警、处置用时、漏洞和资产的数字，与上一期比较（▲▼）。照原样引用其中的数字，不要自己计算。",
         ReportPeriod,
         security_report,
-        apart=True,
+        slow=True,
     ),
 )

@@ -85,6 +85,6 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "毕方自己的运行状态：工作进程、消息和回复的积压、模型和配置错误、数据更新时间。",
         NoArguments,
         service_status,
-        apart=True,  # looks names up
+        slow=True,  # looks names up
     ),
 )

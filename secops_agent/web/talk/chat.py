@@ -14,7 +14,7 @@ from bifang.channels.workers.processes import is_served
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent import says
-from secops_agent.agent.acting.urgency import is_urgent
+from secops_agent.agent.acting.orders import is_urgent
 from secops_agent.models import LineKind, Role, WebLine
 from secops_agent.models.people.staff import allows
 from secops_agent.services.chats import platforms

@@ -39,7 +39,7 @@ from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
 from bifang.core.outbound.rules import address_rules
 from secops_agent import chat_config
-from secops_agent.agent.acting.urgency import is_urgent
+from secops_agent.agent.acting.orders import is_urgent
 from secops_agent.agent.background.jobs import own_jobs
 from secops_agent.agent.service import Agent, Talk
 from secops_agent.models import Role

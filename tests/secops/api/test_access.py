@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.requests.buckets import Bucket
+from bifang.core.rights import AUDITOR, OPERATOR
 from bifang.core.secrets.redaction import redact
 from secops_agent.models import Alert, ApiToken, History, Role, Staff
 from secops_agent.services.people import tokens

@@ -7,7 +7,7 @@ import pytest
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options
-from secops_agent.importers.formats.intelligence import csaf_products
+from secops_agent.importers.formats.intelligence import csaf
 from secops_agent.services.records import AssetRecord, Key, VexRecord, VulnerabilityRecord
 
 from .reading_aid import of, read, rejected, source_of
@@ -131,6 +131,6 @@ def test_circle_of_products_ends() -> None:
 
 
 def test_endless_product_tree_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csaf_products, "_MOST", 3)
+    monkeypatch.setattr(csaf, "_MOST", 3)
     with pytest.raises(InvalidInput, match="产品超过 3 个"):
         read("csaf", advisory(FLAW))

@@ -11,7 +11,6 @@ from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
 from secops_agent.services.investigations import dossiers
-from secops_agent.services.investigations.checks import registry
 from secops_agent.services.investigations.dossiers import compile_dossier, load_dossier
 from secops_agent.services.notifications import silences
 from secops_agent.services.records import Indicator
@@ -36,7 +35,7 @@ def test_every_statement_about_a_record_names_one_that_exists():
     assert {each.kind for each in cited} == set(known)
     for each in cited:
         assert known[each.kind].objects.filter(pk=each.id).exists(), each
-    assert [section.title for section in found.sections] == [check.title for check in registry.CHECKS]
+    assert [section.title for section in found.sections] == [check.title for check in dossiers.CHECKS]
     assert load_dossier(found.dump()) == found
 
 
@@ -98,7 +97,7 @@ def test_check_that_fails_is_named_and_the_others_go_on(monkeypatch):
         raise RuntimeError("boom")
 
     row = arrive("now")
-    checks = [replace(each, look=fail) if each.name == "estate" else each for each in registry.CHECKS]
+    checks = [replace(each, look=fail) if each.name == "estate" else each for each in dossiers.CHECKS]
     monkeypatch.setattr(dossiers, "CHECKS", tuple(checks))
     found = compile_dossier(row.pk)
     assert found.missing == ("涉及什么",)

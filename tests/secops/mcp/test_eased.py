@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from bifang.core.changes import Author
 from bifang.core.configuration import configs
-from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import SystemConfig
+from bifang.core.rights import AUDITOR, OPERATOR
 from secops_agent.admin.automation.mcp import address
 from secops_agent.models import AuditRecord, McpCatalogue, Role
 from secops_agent.services.mcp import catalogue

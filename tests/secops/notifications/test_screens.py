@@ -23,8 +23,8 @@ from secops_agent.models import (
     Staff,
 )
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.drafts import draft_name
 from secops_agent.services.notifications.preview import preview
+from secops_agent.services.notifications.rules import draft_name
 from tests.admin_pages import (
     SYSTEM,
     dingtalk,

@@ -20,10 +20,11 @@ from secops_agent.models import Feed, Finding, Role, RunState, ScheduledTask, Ta
 from secops_agent.services.actors import Actor
 from secops_agent.services.people.staff import Person
 from secops_agent.services.records import ComponentRecord
-from secops_agent.services.schedules import feeds, runs
+from secops_agent.services.schedules import feeds as sources
+from secops_agent.services.schedules import runs
 from secops_agent.services.schedules.schedules import save_task
 from secops_agent.services.schedules.tasks import TaskOrder, read_task
-from secops_agent.tasks import downloads, runner
+from secops_agent.tasks import feeds, runner
 from secops_agent.tasks.feeds import FEEDS
 from secops_agent.tools.base import NoArguments
 from secops_agent.tools.definitions import Asker
@@ -119,14 +120,14 @@ def test_feed_is_imported_once_and_then_only_asked_for(mirror: Mirror) -> None:
     assert (known(), "CISA KEV：3 条，新增 3" in result.text) == (3, True)
     row = Feed.objects.get()
     assert (row.etag, row.entries, row.changed_at is not None) == ('"one"', 3, True)
-    assert (downloads.directory() / "kev").read_bytes() == kev(3)
+    assert (feeds.directory() / "kev").read_bytes() == kev(3)
     result = FEEDS.run(ORDER)
     assert (result.text, result.note) == ("", "CISA KEV 没有变化")
     assert mirror.asked[1][1]["if-none-match"] == '"one"'
     later = Feed.objects.get()
     assert later.checked_at > row.checked_at
     assert later.changed_at == row.changed_at
-    assert list(downloads.directory().iterdir()) == [downloads.directory() / "kev"], "no drafts are left"
+    assert list(feeds.directory().iterdir()) == [feeds.directory() / "kev"], "no drafts are left"
 
 
 @pytest.mark.slow
@@ -169,8 +170,8 @@ def test_hostile_copy_changes_nothing(
     assert (after.digest, after.checked_at, after.etag) == (before.digest, before.checked_at, before.etag)
     assert after.last_error == caught.value.message
     assert known() == 3
-    assert [each.name for each in downloads.directory().iterdir()] == ["kev"]
-    assert (downloads.directory() / "kev").read_bytes() == kev(3)
+    assert [each.name for each in feeds.directory().iterdir()] == ["kev"]
+    assert (feeds.directory() / "kev").read_bytes() == kev(3)
 
 
 @pytest.mark.slow
@@ -185,7 +186,7 @@ def test_mark_that_cannot_be_kept_is_not_sent_back(mirror: Mirror, etag: str) ->
 
 @pytest.mark.slow
 def test_endless_body_is_cut(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feeds, "SOURCES", (replace(feeds.SOURCES[0], max_bytes=1 << 20),))
+    monkeypatch.setattr(sources, "SOURCES", (replace(sources.SOURCES[0], max_bytes=1 << 20),))
     mirror.endless = True
     with pytest.raises(RemoteError, match="超过 1024 KB"):
         FEEDS.run(ORDER)
@@ -310,11 +311,11 @@ def test_osv_is_read_again_for_what_was_installed_since_without_another_download
 )
 def test_hostile_archive_changes_nothing(osv: Mirror, body: bytes) -> None:
     FEEDS.run(ORDER)
-    kept = downloads.kept_copy(feeds.osv_source("PyPI")).read_bytes()
+    kept = feeds.kept_copy(sources.osv_source("PyPI")).read_bytes()
     osv.answer("/osv/PyPI/all.zip", body)
     with pytest.raises(BifangError, match=r"完整|损坏"):
         FEEDS.run(ORDER)
-    assert downloads.kept_copy(feeds.osv_source("PyPI")).read_bytes() == kept
+    assert feeds.kept_copy(sources.osv_source("PyPI")).read_bytes() == kept
     assert Vulnerability.objects.count() == 1
 
 

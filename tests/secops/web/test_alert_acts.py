@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import AUDITOR
 from bifang.core.models import Switch
+from bifang.core.rights import AUDITOR
 from secops_agent.models import Alert, AuditRecord, History, Role, Silence, Staff, TriageBatch
 from secops_agent.services.alerts import batches, triage
 from secops_agent.services.notifications.delivery.events import DEEDS
@@ -68,6 +68,16 @@ def test_many_are_changed_at_once_and_put_back_exactly(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("act", ["severity", "nothing", "close:grave", ""])
+def test_what_no_button_sends_changes_nothing_and_is_told(act: str) -> None:
+    client, rows = at_desk(Role.ANALYST), arrived("a")
+    before = states()
+    page = do(client, act, *rows)
+    assert page.status_code == 200
+    assert messages_of(page)
+    assert states() == before
+
+
 def test_reopening_can_be_taken_back_and_messages_know_the_word() -> None:
     client, (row,) = at_desk(Role.ANALYST), arrived("a")
     triage.close(row.pk, "true_positive", ACTOR, "是攻击")

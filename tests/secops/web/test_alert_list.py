@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import OPERATOR
+from bifang.core.rights import OPERATOR
 from secops_agent.models import Alert, IndicatorList, Role, SavedView, Staff
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries import words

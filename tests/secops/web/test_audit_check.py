@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import AUDITOR
+from bifang.core.rights import AUDITOR
 from bifang.core.secrets.crypto import generate_key
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment, Role
 from secops_agent.services.actors import Actor

@@ -13,8 +13,8 @@ from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.channels.queues import inbox
 from bifang.core.database.rows import insert_many
-from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import SystemConfig
+from bifang.core.rights import AUDITOR, OPERATOR
 from secops_agent.models import AuditKind, AuditRecord, Role, Staff, TurnUsage
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry

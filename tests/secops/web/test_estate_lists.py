@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import OPERATOR
+from bifang.core.rights import OPERATOR
 from secops_agent.models import Asset, Finding, Role, Staff, Vulnerability
 from secops_agent.services.vulnerabilities import findings
 from tests.admin_pages import member, serve_plain_static, text_of

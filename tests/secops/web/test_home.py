@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import OPERATOR
 from bifang.core.models import Switch
+from bifang.core.rights import OPERATOR
 from dingtalk_integration.quotas import api_usage
 from secops_agent.models import Alert, Asset, Finding, Role, Staff
 from secops_agent.services.actors import Actor

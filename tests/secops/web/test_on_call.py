@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
-from bifang.core.groups import AUDITOR
 from bifang.core.models import Switch
+from bifang.core.rights import AUDITOR
 from secops_agent.models import (
     AuditRecord,
     CalendarDay,

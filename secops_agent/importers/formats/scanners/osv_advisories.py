@@ -1,4 +1,4 @@
-"""An advisory in the OSV schema (1.0 to 1.7) as a record."""
+"""OSV advisories: one in the OSV schema (1.0 to 1.7) as a record."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The times of an alert that a span may be of: when it occurred, was new, was acknowledged, was closed."""
+"""Times of an alert by which a span may be chosen: occurred, new, acknowledged, closed."""
 
 from datetime import UTC, datetime
 from typing import Any, Final, Literal

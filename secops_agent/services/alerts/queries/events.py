@@ -1,4 +1,4 @@
-"""The sources' own events, as they are stored: the latest one of each alert. Searched for a word, within bounds.
+"""Source events: the newest raw event of each alert as its source sent it, searched for a word within bounds.
 
 They are private parts (`privacy`): whoever asks must have been asked for the right to read them before.
 """

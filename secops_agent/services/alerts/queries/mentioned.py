@@ -1,4 +1,4 @@
-"""What the texts of alerts name, kept for looking up. New alerts bring it; a job reads those that are older than it."""
+"""Observables in the texts of alerts: stored for looking up; a job reads the alerts that are older than this table."""
 
 import time
 from collections.abc import Collection, Iterator

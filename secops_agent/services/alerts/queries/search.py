@@ -1,4 +1,4 @@
-"""A keyword among alerts: what is rare the index names; of what is common the newest are read."""
+"""Keyword search among alerts: rare words by the index, common ones in the newest alerts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The words of alerts, indexed after the fact: a keyword of any length finds its alerts without reading them all.
+"""Word index of alerts, filled after the fact: a keyword of any length finds its alerts without reading them all.
 
 Every three characters in a row of an alert's text are one token, so that any part of it can be found, Chinese and
 addresses alike; a keyword of one or two characters is the beginning of tokens. SQLite keeps the tokens in an FTS5

@@ -1,4 +1,4 @@
-"""Writes alerts: repeats become occurrences, a graver severity reopens, what a person decided stays."""
+"""Writer of alerts: repeats become occurrences, a graver severity reopens, what a person decided stays."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

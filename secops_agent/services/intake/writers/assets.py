@@ -1,4 +1,4 @@
-"""Writes assets: two sources of one thing meet in one row, and what people set stays."""
+"""Writer of assets: two sources of one thing meet in one row, and what people set stays."""
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

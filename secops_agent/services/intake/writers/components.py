@@ -1,4 +1,4 @@
-"""Writes components."""
+"""Writer of components."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two rows that turn out to be one component or one finding, because their assets are one."""
+"""Duplicates: components and findings that turn out to be one because their assets are one."""
 
 from collections.abc import Iterable
 

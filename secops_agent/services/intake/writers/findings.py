@@ -1,4 +1,4 @@
-"""Writes findings; their state is kept across imports: new, still there, gone, back."""
+"""Writer of findings: their state is kept across imports (new, still there, gone, back)."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Joining two assets that are one host: everything goes to the older one, in short transactions.
+"""Joining of assets: two that are one host become the older one, in short transactions.
 
 What is interrupted stands; the next import that shows the bridge completes it. The id of the asset that is gone stays
 with the survivor as a key, because the identities of findings hold it.

@@ -1,4 +1,4 @@
-"""Writes entries of indicator lists; what is our own, or over, is refused."""
+"""Writer of indicator lists: entries that are our own or over are refused."""
 
 import ipaddress
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Writes the EPSS feed: a quarter of a million scores, of which few concern what we have."""
+"""Writer of EPSS scores: a quarter of a million, of which few concern what we have."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

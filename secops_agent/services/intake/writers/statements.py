@@ -1,4 +1,4 @@
-"""Writes what VEX documents say: the newest word of each author, product and vulnerability stands."""
+"""Writer of VEX statements: the newest of each author, product and vulnerability stands."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabi
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import Rejected, VexRecord, VulnerabilityRecord
 from secops_agent.services.records.identity import digest
-from secops_agent.services.vulnerabilities.openvex import vex_export
+from secops_agent.services.vulnerabilities.openvex import vex
 from secops_agent.services.vulnerabilities.openvex.vex_products import product_package
 from secops_agent.services.writing import assign, by_key
 
@@ -59,7 +59,7 @@ def _dated(session: Session, records: Sequence[VexRecord]) -> Iterable[VexRecord
 
 def _others(session: Session, records: Iterable[VexRecord]) -> Iterable[VexRecord]:
     """What we exported ourselves is in our findings already."""
-    ours = vex_export.document_prefix()
+    ours = vex.document_prefix()
     names: set[str] = set()
     for record in records:
         if record.document.startswith(ours):

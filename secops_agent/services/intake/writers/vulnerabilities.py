@@ -1,4 +1,4 @@
-"""Writes vulnerabilities: CVE, GHSA, CNVD, CNNVD are names of one record, and every source adds to it."""
+"""Writer of vulnerabilities: CVE, GHSA, CNVD, CNNVD are names of one record, and every source adds to it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What a check is: it reads facts, tells them with their evidence, and says what they speak for."""
+"""Checks: the type of one; it reads facts, tells them with their evidence, and says what they speak for."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people changed shortly before: the alert, its assets, their software, and what they have silenced."""
+"""Check of changes: what people changed shortly before (the alert, its assets, their software) and what they silenced."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What it touches: the assets, whose they are, how much they matter, whether the world can reach them."""
+"""Check of assets: whose they are, how much they matter, whether the internet can reach them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The open vulnerabilities of the assets, first those that the alert is about."""
+"""Check of vulnerabilities: the open ones of the assets, first those that the alert is about."""
 
 import re
 from collections.abc import Iterable, Sequence

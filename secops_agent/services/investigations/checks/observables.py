@@ -1,4 +1,4 @@
-"""The indicators of the alert: whether they are our own, and where else they were seen."""
+"""Check of indicators: whether the alert's are our own, and where else they were seen."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What happened: since when, how often, and whether it became graver."""
+"""Check of occurrences: since when, how often, and whether the alert became graver."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

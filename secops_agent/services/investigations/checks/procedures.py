@@ -1,4 +1,4 @@
-"""The runbook that fits."""
+"""Check of runbooks: the one that fits the alert."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What else was reported: on the same asset before and after, and by the same rule, with what people found."""
+"""Check of related alerts: on the same asset before and after, and by the same rule, with people's verdicts."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What administrators are told by themselves: in their own chats, through a configuration that may speak."""
+"""Messages to administrators: in their own chats, through a configuration that may speak."""
 
 from collections.abc import Collection
 from typing import Final

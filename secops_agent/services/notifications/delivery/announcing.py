@@ -1,4 +1,4 @@
-"""From what is to be told to messages in the outbox: one short transaction at a time, safe on several workers."""
+"""Announcing: due messages about alerts go to the outbox, one short transaction at a time, safe on several workers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Messages with the alerts that they tell of, read for many messages at once, and whether they have news."""
+"""Contents of messages: the alerts that each tells of, read for many at once, and whether they have news."""
 
 import hashlib
 from collections import Counter, defaultdict

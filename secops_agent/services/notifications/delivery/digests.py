@@ -1,4 +1,4 @@
-"""What the quota held back, told with its numbers: one digest for each destination, as soon as there is room for it."""
+"""Digests: messages that the quota held back, one with their numbers for each destination as soon as there is room."""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,4 +1,4 @@
-"""While nobody takes a group of alerts in hand: the next ones are told, at last the administrators."""
+"""Escalation: while nobody takes a group of alerts, the next ones are told, at last the administrators."""
 
 from datetime import datetime, timedelta
 from typing import Final

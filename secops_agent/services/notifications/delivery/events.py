@@ -1,4 +1,4 @@
-"""What happened last to the alerts of a message: who took, closed or reopened them, or that their source did."""
+"""Last events of a message's alerts: who took, closed or reopened them, or that their source did."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

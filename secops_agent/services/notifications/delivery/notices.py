@@ -1,4 +1,4 @@
-"""One message about a group of alerts, for every way in which it may be shown: text, taps, buttons."""
+"""Notices: one message about a group of alerts, as text, with taps or with buttons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

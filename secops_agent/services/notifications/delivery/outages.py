@@ -1,4 +1,4 @@
-"""A robot whose connection is down for long, its credentials refused for example: administrators hear of it another way.
+"""Outages of robots: administrators hear another way of a connection that is down for long.
 
 Once when it is down, once when it is there again; through the other configurations that work, else a custom robot.
 """

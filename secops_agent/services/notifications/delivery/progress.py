@@ -1,4 +1,4 @@
-"""Where a message about alerts stands: due, left to another one that counts it, told."""
+"""Progress of a message about alerts: due, left to another one that counts it, told."""
 
 from datetime import datetime
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Targets that cannot be reached: shown with the remedy, tried again with one message at a time, sound again by themselves.
+"""Unreachable targets: shown with the remedy, tried again with one message at a time, sound again by themselves.
 
 What DingTalk refuses (the robot was removed, the person is gone, a keyword is missing, the quota is used up) is known from
 the outbox; what leads nowhere (a configuration is off, nobody is on call) when a target is resolved. Whoever was to hear of

@@ -1,4 +1,4 @@
-"""What a silence held back, told where it would have been told: once a day while it lasts, and at its end."""
+"""Summaries of a silence: what it held back is told once a day while it lasts, and at its end."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What messages about alerts say, in DingTalk Markdown: short, the first line answers."""
+"""Texts of messages about alerts, in DingTalk Markdown: short, the first line answers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

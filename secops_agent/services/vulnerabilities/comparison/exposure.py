@@ -1,4 +1,4 @@
-"""Which of our assets one vulnerability affects: what scanners found, and our own comparison of versions."""
+"""Exposure to one vulnerability: which assets scanners found affected, and our own comparison of versions."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

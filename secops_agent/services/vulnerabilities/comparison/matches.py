@@ -1,4 +1,4 @@
-"""Writes the findings of our own matching."""
+"""Findings of our own matching, as they are stored."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Advisories against known components: 受影响, 不受影响 or 无法判断, each with its reason."""
+"""Matching of advisories with known components: 受影响, 不受影响 or 无法判断, each with its reason."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

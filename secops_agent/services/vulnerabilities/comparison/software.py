@@ -1,4 +1,4 @@
-"""What a package is called in its ecosystem, so that components and advisories meet.
+"""Names of packages in their ecosystems, so that components and advisories meet.
 
 A scheme is the purl type (deb, rpm, apk, pypi, npm, maven, golang …). Distribution packages also have a platform,
 "debian-12": an advisory for one release says nothing about another.

@@ -1,4 +1,4 @@
-"""Is this version inside that range? Compared as the ecosystem compares, never guessed."""
+"""Version ranges: is this version inside one? Compared as the ecosystem compares, never guessed."""
 
 import re
 from collections.abc import Callable

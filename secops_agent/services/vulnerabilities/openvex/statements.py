@@ -1,4 +1,4 @@
-"""What VEX documents say about our findings, and what follows from it while no person has decided."""
+"""VEX statements of suppliers about our findings, and what follows from them while no person has decided."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime

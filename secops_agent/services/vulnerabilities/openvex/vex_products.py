@@ -1,4 +1,4 @@
-"""Whether a product of a VEX document is a component of ours: by purl or CPE. Doubt is "no"."""
+"""Products of VEX documents: whether one is a component of ours, by purl or CPE. Doubt is "no"."""
 
 import re
 from dataclasses import dataclass

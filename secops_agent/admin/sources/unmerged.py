@@ -7,7 +7,7 @@ from django.utils.html import format_html, format_html_join
 
 from bifang.core.admin.base import ago
 from bifang.core.admin.kind_pages import Fact
-from secops_agent.services.intake import apart
+from secops_agent.services.intake import unmerged
 from secops_agent.services.intake.ledger import APART
 
 _SHOWN: Final = 20
@@ -15,7 +15,7 @@ _SHOWN: Final = 20
 
 def apart_facts(config_id: int) -> Sequence[Fact]:
     """Which, and what to do; nothing where there are none."""
-    rows = apart.noted(config_id)
+    rows = unmerged.noted(config_id)
     if not rows:
         return []
     shown = format_html_join("", "<li>{}，最近 {}</li>", ((row.names, ago(row.at)) for row in rows[:_SHOWN]))

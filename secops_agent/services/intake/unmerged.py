@@ -1,4 +1,4 @@
-"""Assets that streams and fetched accounts would have joined, had a person not set something of one: told at the source."""
+"""Unmerged assets: those that a stream or fetched account would have joined, had a person not set something of one."""
 
 from collections.abc import Sequence
 from typing import Final
