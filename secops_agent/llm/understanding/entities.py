@@ -29,7 +29,7 @@ _RANGE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _TO = re.compile(r"(?:到|至|[-~])\s*(?:告警|报警)?\s*[#A]?$")
-_MOST_OF_RANGE = 50
+_MOST_OF_RANGE = 20
 _SOFTWARE = (
     "noun.vuln",
     "ask.installed",
