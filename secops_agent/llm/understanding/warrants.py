@@ -60,9 +60,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
     rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
-    ordered = {verb.tool for verb in verbs} | {
-        tool for tool in load("cues")["offered"] if pattern(f"cues.offered.{tool}").search(whole.text)
-    }
+    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text)
     if changes and focus.order:
         ordered.add(focus.order.tool)
     return Warrant(
@@ -73,12 +71,15 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
         meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
         reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),
-        verdicts=frozenset(
-            verdict for verdict in load("cues")["hinted"] if pattern(f"cues.hinted.{verdict}").search(said)
-        ),
+        verdicts=_found("hinted", said),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=changes,
     )
+
+
+def _found(table: str, text: str) -> frozenset[str]:
+    """The lists of a table of `cues.toml` that speak in the text."""
+    return frozenset(name for name in load("cues")[table] if pattern(f"cues.{table}.{name}").search(text))
 
 
 def _meant(verbs: Sequence[SpokenVerb], places: Sequence[Skeleton], focus: Focus) -> Iterator[str]:
