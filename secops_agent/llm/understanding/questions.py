@@ -374,7 +374,9 @@ def matters(sentence: Sentence, left: Iterable[str]) -> tuple[str, ...]:
 
 def names_something(word: str) -> bool:
     conditions = (pattern(f"filters.conditions.{each}") for each in load("filters")["conditions"])
-    return re.search(r"[A-Za-z0-9]", word) is not None or any(each.search(word) for each in conditions)
+    return re.search(
+        r"[A-Za-z0-9]|[一二两三四五六七八九十几半]+(?:天|周|个月|个?小时|分钟)", word
+    ) is not None or any(each.search(word) for each in conditions)
 
 
 def _narrows(word: str, text: str) -> bool:
