@@ -25,7 +25,7 @@ from secops_agent.services.people.logins import accounts
 from secops_agent.services.vulnerabilities import tallies
 from secops_agent.web import links
 from secops_agent.web.access import page
-from secops_agent.web.triage.alerts import TABS
+from secops_agent.web.triage.alert_query import TABS
 
 # 工作台, what is exposed: flaws that attackers use, what is left to mend, where alerts gather, which rules are loud.
 
