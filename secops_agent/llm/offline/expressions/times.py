@@ -186,7 +186,9 @@ def _last_clock(match: re.Match[str], now: datetime) -> Since | None:
     """Since 8pm: the last time that it was."""
     part = "下" if match["ap"].lower() == "p" else ""
     at = _clock(match, now.date(), part, now)
-    return at and Since(at if at < now else at - timedelta(days=1))
+    if at is None:
+        return None
+    return Since(at if at < now else at - timedelta(days=1))
 
 
 def _dated(match: re.Match[str], now: datetime) -> Since | None:
