@@ -26,7 +26,7 @@ def states() -> list[str]:
 def test_confirming_without_a_code_does_the_only_proposal_of_ones_own() -> None:
     config, number = company(), some_alert()
     talk(config, ("li", f"把告警 {number} 标记为处理中"))
-    other, own = talk(config, ("zhao", "确认"), ("li", "确认"))
+    own, other = talk(config, ("li", "确认"), ("zhao", "确认"))
     assert "已确认" in own
     assert states() == ["confirmed"]
     assert Alert.objects.get(pk=number).status == "acknowledged"
