@@ -36,7 +36,7 @@ TABLE = {
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id"],
     "list_vulnerabilities": [
-        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss",
+        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by",
     ],
     "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
     "search_events": ["keyword", "asset", "since_hours", "limit"],
