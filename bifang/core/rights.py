@@ -31,6 +31,11 @@ def rights_of(role: str) -> frozenset[str]:
     return frozenset(name for name in _all_permissions() if any(fnmatchcase(name, one) for one in wanted))
 
 
+def first_role(permission: str) -> str:
+    """The lowest role that has a right; "" for what no role has."""
+    return next((role for role in LADDER if permission in rights_of(role)), "")
+
+
 def _all_permissions() -> list[str]:
     from django.apps import apps
 

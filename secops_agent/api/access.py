@@ -18,6 +18,7 @@ from bifang.core.changes import Author
 from bifang.core.errors import RateLimited
 from bifang.core.requests.buckets import Bucket, Failures
 from bifang.core.requests.visitors import address_of
+from bifang.core.rights import first_role
 from secops_agent.models import Role, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.people import tokens
@@ -66,12 +67,16 @@ REFUSED = "API 令牌无效、已过期或已被吊销：请在管理后台「AP
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a request needs: the permission, and of a token the scope too. ``role`` is the lowest that has the permission."""
+    """What a request needs: the permission, and of a token the scope too. ``word``: 查看告警."""
 
     scope: Scope
     permission: str
-    role: Role
     word: str
+
+    @property
+    def role(self) -> Role:
+        """The lowest that has the permission."""
+        return Role(first_role(self.permission))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,28 +211,29 @@ def _missing(request: Request, need: Need) -> str:
 
 
 def _read(model: str, word: str) -> Need:
-    return Need(Scope.READ, f"secops_agent.view_{model}", Role.VIEWER, f"查看{word}")
+    return Need(Scope.READ, f"secops_agent.view_{model}", f"查看{word}")
 
 
 def _write(model: str, word: str) -> Need:
-    return Need(Scope.WRITE, f"secops_agent.change_{model}", Role.ANALYST, f"修改{word}")
+    return Need(Scope.WRITE, f"secops_agent.change_{model}", f"修改{word}")
 
 
 READ_ALERTS, WRITE_ALERTS = _read("alert", "告警"), _write("alert", "告警")
+READ_CASES, WRITE_CASES = _read("case", "事件"), _write("case", "事件")
 READ_ASSETS, WRITE_ASSETS = _read("asset", "资产"), _write("asset", "资产")
 READ_VULNERABILITIES = _read("vulnerability", "漏洞")
 READ_FINDINGS, WRITE_FINDINGS = _read("finding", "发现"), _write("finding", "发现")
 READ_RUNBOOKS, WRITE_RUNBOOKS = _read("runbook", "处置手册"), _write("runbook", "处置手册")
-IMPORT = Need(Scope.INGEST, "secops_agent.add_importjob", Role.ANALYST, "导入")
-READ_PROPOSALS = Need(Scope.READ, "secops_agent.view_proposal", Role.ANALYST, "查看操作审批")
-DECIDE = Need(Scope.APPROVE, "secops_agent.change_proposal", Role.ANALYST, "决定操作审批")
-READ_RULES = Need(Scope.READ, "secops_agent.view_notificationrule", Role.ANALYST, "查看通知规则")
-READ_ON_CALL = Need(Scope.READ, "secops_agent.view_oncallschedule", Role.ANALYST, "查看值班表")
-READ_SILENCES = Need(Scope.READ, "secops_agent.view_silence", Role.ANALYST, "查看静默")
+IMPORT = Need(Scope.INGEST, "secops_agent.add_importjob", "导入")
+READ_PROPOSALS = _read("proposal", "操作审批")
+DECIDE = Need(Scope.APPROVE, "secops_agent.change_proposal", "决定操作审批")
+READ_RULES = _read("notificationrule", "通知规则")
+READ_ON_CALL = _read("oncallschedule", "值班表")
+READ_SILENCES = _read("silence", "静默")
 WRITE_SILENCES = _write("silence", "静默")
-READ_SUPPRESSIONS = Need(Scope.READ, "secops_agent.view_suppressionrule", Role.ANALYST, "查看抑制规则")
+READ_SUPPRESSIONS = _read("suppressionrule", "抑制规则")
 WRITE_SUPPRESSIONS = _write("suppressionrule", "抑制规则")
 READ_LISTS = _read("indicatorlist", "情报清单")
-READ_SCHEDULES = Need(Scope.READ, "secops_agent.view_scheduledtask", Role.ANALYST, "查看定时任务")
+READ_SCHEDULES = _read("scheduledtask", "定时任务")
 WRITE_SCHEDULES = _write("scheduledtask", "定时任务")
 SEE_ALL_JOBS = _read("importjob", "导入任务")

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from secops_agent.api.access import AUTHENTICATION, HasNeed, Need
 from secops_agent.api.bodies import BoundedJson
 from secops_agent.api.errors import handle
+from secops_agent.kit.listing import Condition, Listing
 from secops_agent.services.pages import LIMIT, Page
 
 Form: TypeAlias = serializers.Serializer[Any]
@@ -248,3 +249,36 @@ def row_id(help_text: str) -> serializers.IntegerField:
     return serializers.IntegerField(
         default=None, allow_null=True, min_value=1, max_value=2**63 - 1, help_text=help_text
     )
+
+
+class ConditionsQuery(Form):
+    """The conditions of a list, as its declaration has them."""
+
+    listing: ClassVar[Listing]
+
+    def get_fields(self) -> dict[str, Any]:
+        """A parameter for each that the API offers, and the class's own."""
+        return {each.api: _parameter(each) for each in self.listing.in_api()} | super().get_fields()
+
+
+def _parameter(each: Condition) -> "serializers.Field[Any, Any, Any, Any]":
+    match each.kind:
+        case "choice" if each.several:
+            return choices(list(each.choices.items()), f"{each.label}；可重复，或用逗号分隔。")
+        case "choice":
+            words = list(each.choices.items())
+            return serializers.ChoiceField(choices=words, default=words[0][0], help_text=each.told)
+        case "shape":
+            return shaped(f"^(?:{each.shape})?$", each.told)
+        case "row":
+            return row_id(each.told)
+        case "flag":
+            return Flag(default=False, help_text=each.told)
+        case "moment":
+            return Moment(default=None, allow_null=True, help_text=each.told)
+    return word(each.told, each.longest)
+
+
+def values_of(listing: Listing, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions among checked parameters, as the list's filter takes them."""
+    return {each.name: each.value_of(asked[each.api]) for each in listing.in_api()}

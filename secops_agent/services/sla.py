@@ -4,8 +4,10 @@
 an eighth of the limit of its severity is left. Both are of what is not closed.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Literal
 
 from django.db.models import Case, DateTimeField, Q, Value, When
 
@@ -87,6 +89,38 @@ class SlaLimits:
         """Until when a finding must be mended; None: no limit."""
         days = self._days.get(severity)
         return start + timedelta(days=days) if days else None
+
+
+Stage = Literal["", "fine", "at_risk", "broken"]
+
+
+@dataclass(frozen=True)
+class RiskClock:
+    """One moment, and what time limits mean then. One query, when first asked."""
+
+    now: datetime
+
+    @cached_property
+    def _limits(self) -> SlaLimits:
+        return SlaLimits()
+
+    @property
+    def pressing(self) -> Q:
+        """The alerts that are over their limit or close to it."""
+        return self._limits.pressing(self.now)
+
+    @property
+    def at_risk(self) -> Q:
+        """The alerts that are close to their limit and not over it."""
+        return self._limits.at_risk(self.now)
+
+    def stage(self, row: Alert) -> Stage:
+        """Where an alert stands with its limit."""
+        if row.due_at is None or row.status == AlertStatus.CLOSED:
+            return ""
+        if is_overdue(row, self.now):
+            return "broken"
+        return "at_risk" if self._limits.is_at_risk(row, self.now) else "fine"
 
 
 def alert_due(severity: str, start: datetime) -> datetime | None:

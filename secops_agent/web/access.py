@@ -37,6 +37,7 @@ def page(*permissions: str) -> Callable[[View], View]:
             response.headers.setdefault(POLICY, PAGES)
             return response
 
+        seen.permissions = permissions  # type: ignore[attr-defined]  # docs/security.md lists them
         return seen
 
     return guarded

@@ -26,7 +26,7 @@ from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.vulnerabilities import tallies
 from secops_agent.web.access import page
-from secops_agent.web.triage.alerts import TABS
+from secops_agent.web.triage.alert_query import TABS
 
 
 def alert_list(tab: str = "all", **query: str) -> str:

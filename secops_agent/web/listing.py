@@ -9,8 +9,10 @@ from django.core.exceptions import BadRequest
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import QueryDict
+from django.utils.dateparse import parse_date
 
 from bifang.core.admin.base import CappedPaginator
+from secops_agent.kit.listing import Listing
 
 M = TypeVar("M", bound=Model)
 PER_PAGE: Final = 50
@@ -31,23 +33,53 @@ class ListLink:
 
 @dataclass(frozen=True, slots=True)
 class ListShape:
-    """Which parameters a list has: words of a table, numbers, texts; and which may be given several times."""
+    """Which parameters a list has: words of a table, numbers, days, texts; and which may be given several times.
+    ``least``, ``longest``: of numbers and texts that have a bound of their own."""
 
     choices: Mapping[str, Collection[str]]
     texts: Collection[str] = ("q",)
     numbers: Collection[str] = ()
     several: Collection[str] = ()
+    days: Collection[str] = ()
+    least: Mapping[str, int] = field(default_factory=dict)
+    longest: Mapping[str, int] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.choices or name in self.texts or name in self.numbers
+        return any(name in names for names in (self.choices, self.texts, self.numbers, self.days))
 
     def takes(self, name: str, value: str) -> bool:
         """Is this a value that the parameter can have?"""
         if name in self.choices:
             return value in self.choices[name]
         if name in self.numbers:
-            return value.isascii() and value.isdecimal() and len(value) < 19
-        return len(value) <= _LONGEST and "\x00" not in value
+            is_number = value.isascii() and value.isdecimal() and len(value) < 19
+            return is_number and int(value) >= self.least.get(name, 0)
+        if name in self.days:
+            return _is_day(value)
+        return len(value) <= self.longest.get(name, _LONGEST) and "\x00" not in value
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return len(value) == 10 and (day := parse_date(value)) is not None and 2000 <= day.year <= 2100
+    except ValueError:
+        return False
+
+
+def shape_of(
+    listing: Listing, choices: Mapping[str, Collection[str]], days: Collection[str], numbers: Collection[str]
+) -> ListShape:
+    """The parameters of a list's conditions, and those that only its page has."""
+    own = tuple(listing.on_page())
+    return ListShape(
+        {**choices, **{each.page: each.choices for each in own if each.kind == "choice"}},
+        texts=[each.page for each in own if each.kind == "text"],
+        numbers=[*numbers, *(each.page for each in own if each.kind == "row")],
+        several=[each.page for each in own if each.several],
+        days=days,
+        least={**dict.fromkeys(numbers, 1), **{each.page: each.least for each in own}},
+        longest={each.page: each.longest for each in own},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +99,16 @@ class ListQuery:
     def number(self, name: str) -> int | None:
         """As a number, if it is given."""
         return int(self.get(name)) if self.get(name) else None
+
+    def values_of(self, listing: Listing) -> dict[str, Any]:
+        """What is given of a list's conditions, as its filter takes it."""
+        found = {}
+        for each in listing.on_page():
+            values: tuple[Any, ...] = self.all(each.page)
+            values = tuple(map(int, values)) if each.kind == "row" else values
+            if values:
+                found[each.name] = values if each.several else values[0]
+        return found
 
     @property
     def text(self) -> str:

@@ -40,6 +40,8 @@ def main() -> None:
     given = asked.parse_args()
     again_with_a_still_clock()
     import tests.environment  # noqa: F401 - first: what Django's settings read
+
+    os.environ["DJANGO_SECRET_KEY"] = "of a record, so that what is signed is the same each time"
     from tests.record.acts import acts
     from tests.record.lists import documents, lists
     from tests.record.pages import corpora, day, pages

@@ -145,7 +145,7 @@ def by_chat(sheaf: Sheaf, which: dict[int, int]) -> Iterator[str]:
 
 def person_of(staff: Any) -> Any:
     """Somebody of 人员, as the chat knows them."""
-    from secops_agent.models.staff import Role
+    from secops_agent.models import Role
     from secops_agent.services.people.staff import Person
 
     return Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role))

@@ -24,8 +24,7 @@ def prepare() -> dict[str, Any]:
     from django.core.management import call_command
 
     from deploy.local import preparation
-    from secops_agent.models import Staff
-    from secops_agent.models.staff import Role
+    from secops_agent.models import Role, Staff
 
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
@@ -53,6 +52,7 @@ def tidy(text: str) -> str:
     from secops_agent.models import Proposal
 
     text = re.sub(r'(name="csrfmiddlewaretoken" value=")[^"]+', r"\1…", text)
+    text = re.sub(r'("X-CSRFToken": ")[^"]+', r"\1…", text)
     text = re.sub(r'(nonce=")[^"]+', r"\1…", text)
     text = re.sub(r"bf_[A-Za-z0-9_-]{20,}", "bf_…", text)
     text = re.sub(r"bifang-tests-\w+", "bifang-tests-…", text)

@@ -48,7 +48,7 @@ def test_search_filters(five):
     assert titles(keyword="挖矿") == ["规则 e"]
     assert titles(keyword="waf") == ["规则 c"]
     assert titles(keyword="203.0.113.5") == ["规则 a"]
-    assert titles(source="WAF") == ["规则 c"]
+    assert titles(sources=("WAF",)) == ["规则 c"]
     with pytest.raises(NotFound):
         titles(asset="nothing")
     with pytest.raises(InvalidInput, match="limit"):

@@ -25,9 +25,9 @@ LISTS = {
     "alerts since": lambda pk: triage.search(
         AlertFilter(severities=("critical", "high"), since=later(hours=-24))
     ),
-    "alerts of an asset": lambda pk: triage.search(AlertFilter(asset_id=pk)),
-    "alerts of a source": lambda pk: triage.search(AlertFilter(source="suricata")),
-    "alerts of a person": lambda pk: triage.search(AlertFilter(assignee_id=1)),
+    "alerts of an asset": lambda pk: triage.search(AlertFilter(assets=(pk,))),
+    "alerts of a source": lambda pk: triage.search(AlertFilter(sources=("suricata",))),
+    "alerts of a person": lambda pk: triage.search(AlertFilter(assignees=(1,))),
     "alert statistics": lambda pk: triage.statistics(
         AlertFilter(since=later(hours=-24, minutes=-7)), "asset"
     ),

@@ -1,5 +1,7 @@
 """Alerts: list, detail, statistics."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -10,25 +12,21 @@ from rest_framework.response import Response
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import (
-    Flag,
+    ConditionsQuery,
     Form,
-    Moment,
     PageQuery,
     Text,
     View,
-    choices,
     order,
-    row_id,
-    shaped,
-    word,
+    values_of,
 )
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Output, Ref, flat, texts
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.queries.clocks import CLOCKS
+from secops_agent.services.alerts.queries.filters import ALERTS, CURSOR_ORDERS, AlertFilter
 from secops_agent.services.alerts.queries.statistics import Statistics
-from secops_agent.services.alerts.triage import GROUPINGS, ORDERS, AlertFilter
+from secops_agent.services.alerts.triage import GROUPINGS
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
 from secops_agent.services.intelligence.matching import ListedView
 
@@ -41,59 +39,21 @@ EXAMPLE = {
 }  # fmt: skip
 
 
-_TECHNIQUE: Final = r"^(?:[Tt][0-9]{4}(?:\.[0-9]{3})?)?$"
-_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_NETWORK: Final = rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:[89]|[12][0-9]|3[0-2]))?)?$"
-
-
-class AlertFilterQuery(Form):
+class AlertFilterQuery(ConditionsQuery):
     """Which alerts: the filters of the list and of the statistics."""
 
-    severity = choices(Severity.choices, "级别；可重复，或用逗号分隔。")
-    status = choices(AlertStatus.choices, "状态；可重复，或用逗号分隔。")
-    verdict = choices(Verdict.choices, "结论；可重复，或用逗号分隔。")
-    source = word("来源，完整匹配，例如 wazuh。")  # type: ignore[assignment]  # a declared field, not the base class's attribute
-    asset = word("资产的名称、IP、域名或编号；不存在时返回 404。")
-    technique = shaped(_TECHNIQUE, "ATT&CK 技术编号，含子技术，例如 T1110。")
-    address = shaped(
-        _NETWORK, "IPv4 地址或网段（最宽 /8）：告警的可观察对象或涉及的资产在里面，例如 10.0.0.0/24。"
-    )
-    assignee_id = row_id("处理人的编号。")
-    unassigned = Flag(default=False, help_text="只看没有处理人的。")
-    overdue = Flag(default=False, help_text="只看超过处理时限的。")
-    at_risk = Flag(default=False, help_text="只看快超过处理时限的：还剩八分之一，没有超过。")
-    listed = Flag(default=False, help_text="只看命中情报清单的。")
-    time_of = serializers.ChoiceField(
-        choices=list(CLOCKS.items()),
-        default="seen",
-        help_text="since 和 until 指什么时间：最近发生、首次发生、关闭。",
-    )
-    since = Moment(default=None, allow_null=True, help_text="时间不早于。")
-    until = Moment(default=None, allow_null=True, help_text="时间早于。")
-    keyword = word(
-        "标题、规则、来源、说明（前 2000 字）中的任意一段文字，或一个完整的指标（IP、域名、哈希）。"
-        "说明、账号和邮箱只有「分析」角色或审计员搜得到。"
-    )
+    listing = ALERTS
 
 
 class AlertQuery(AlertFilterQuery, PageQuery):
     """Filters of the list."""
 
-    ordering = order(ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
+    ordering = order(CURSOR_ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
 
 
 def _filter(asked: dict[str, Any], request: Request) -> AlertFilter:
     """From checked parameters, for this caller."""
-    names = {
-        "severity": "severities",
-        "status": "statuses",
-        "verdict": "verdicts",
-        "time_of": "clock",
-        "ordering": "order",
-    }
-    given: dict[str, Any] = {names.get(name, name): value for name, value in asked.items()}
-    several: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-    return AlertFilter(**given | several, private=access.reads_private(request))
+    return AlertFilter(**values_of(ALERTS, asked), private=access.reads_private(request))
 
 
 class AlertOut(Output):
@@ -219,7 +179,11 @@ class AlertListView(View):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
-        return self.page(triage.search(_filter(self.read_query(AlertQuery), request)), AlertOut)
+        asked = self.read_query(AlertQuery)
+        wanted = replace(
+            _filter(asked, request), order=asked["ordering"], limit=asked["limit"], cursor=asked["cursor"]
+        )
+        return self.page(triage.search(wanted), AlertOut)
 
 
 class AlertView(View):
@@ -271,81 +235,53 @@ class CommentIn(Form):
     note = Text(max_length=2000, help_text="备注。")
 
 
-class _Action(View):
-    """Something a person or a program does to an alert."""
+@dataclass(frozen=True, slots=True)
+class AlertAct:
+    """An endpoint that does something to an alert: ``do`` takes what is in the body by name. ``example``: of a body."""
 
-    needs = {"POST": access.WRITE_ALERTS}
+    do: Callable[..., AlertSummary]
+    summary: str
+    description: str
+    body: type[Form] = NoteIn
+    example: tuple[str, Mapping[str, str]] | None = None
 
-    def answer(self, changed: Any) -> Response:
-        """The alert after the change."""
-        return Response(AlertOut(changed).data)
+    def view(self) -> type[View]:
+        """The view of the endpoint."""
+        act = self
+        examples = (
+            [OpenApiExample(self.example[0], value=self.example[1], request_only=True)]
+            if self.example
+            else None
+        )
 
+        class AlertActView(View):
+            """Something a person or a program does to an alert."""
 
-class AcknowledgeView(_Action):
-    """open → acknowledged."""
+            needs = {"POST": access.WRITE_ALERTS}
 
-    @extend_schema(tags=TAG, operation_id="alerts_acknowledge", summary="确认告警", request=NoteIn, responses=AlertOut,
-                   description="表示有人在处理：未处理 → 处理中；其他状态返回 409。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """Somebody looks after it."""
-        body = self.read_body(NoteIn)
-        return self.answer(triage.acknowledge(alert_id, caller_of(request).actor, body["note"]))
+            @extend_schema(
+                tags=TAG, operation_id=f"alerts_{act.do.__name__}", summary=act.summary, request=act.body, responses=AlertOut,
+                description=act.description, examples=examples,
+            )  # fmt: skip
+            def post(self, request: Request, alert_id: int) -> Response:
+                """The alert after the change."""
+                changed = act.do(alert_id, actor=caller_of(request).actor, **self.read_body(act.body))
+                return Response(AlertOut(changed).data)
 
-
-class AssignView(_Action):
-    """Give it to someone."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_assign", summary="指派告警", request=AssignIn, responses=AlertOut,
-                   description="指派给一位在职人员；已关闭的告警返回 409，没有这个人返回 404。",
-                   examples=[OpenApiExample("指派", value={"assignee": "lisi", "note": "请先看登录日志"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """To a person, by staffId or name."""
-        body = self.read_body(AssignIn)
-        actor = caller_of(request).actor
-        return self.answer(triage.assign(alert_id, body["assignee"], actor, body["note"]))
-
-
-class UnassignView(_Action):
-    """Take it from whoever has it."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_unassign", summary="取消指派", request=NoteIn, responses=AlertOut,
-                   description="取消处理人；已关闭的告警返回 409。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """Nobody's."""
-        body = self.read_body(NoteIn)
-        return self.answer(triage.unassign(alert_id, caller_of(request).actor, body["note"]))
+        return AlertActView
 
 
-class CloseView(_Action):
-    """A verdict ends it."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_close", summary="关闭告警", request=CloseIn, responses=AlertOut,
-                   description="下结论并关闭；已关闭的告警返回 409。",
-                   examples=[OpenApiExample("误报", value={"verdict": "false_positive", "note": "内部扫描"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """With a verdict."""
-        body = self.read_body(CloseIn)
-        actor = caller_of(request).actor
-        return self.answer(triage.close(alert_id, body["verdict"], actor, body["note"]))
-
-
-class ReopenView(_Action):
-    """It was not over."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_reopen", summary="重新打开告警", request=NoteIn, responses=AlertOut,
-                   description="撤回结论，回到未处理；没有关闭的告警返回 409。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """The verdict is withdrawn."""
-        body = self.read_body(NoteIn)
-        return self.answer(triage.reopen(alert_id, caller_of(request).actor, body["note"]))
-
-
-class CommentView(_Action):
-    """Only a note."""
-
-    @extend_schema(tags=TAG, operation_id="alerts_comment", summary="添加备注", request=CommentIn, responses=AlertOut,
-                   description="在变更历史里加一条备注，不改变状态。")  # fmt: skip
-    def post(self, request: Request, alert_id: int) -> Response:
-        """Into the history."""
-        body = self.read_body(CommentIn)
-        return self.answer(triage.comment(alert_id, caller_of(request).actor, body["note"]))
+ACTS: Final = {
+    "acknowledge": AlertAct(triage.acknowledge, "确认告警", "表示有人在处理：未处理 → 处理中；其他状态返回 409。"),
+    "assign": AlertAct(
+        triage.assign, "指派告警", "指派给一位在职人员；已关闭的告警返回 409，没有这个人返回 404。", AssignIn,
+        ("指派", {"assignee": "lisi", "note": "请先看登录日志"}),
+    ),
+    "unassign": AlertAct(triage.unassign, "取消指派", "取消处理人；已关闭的告警返回 409。"),
+    "close": AlertAct(
+        triage.close, "关闭告警", "下结论并关闭；已关闭的告警返回 409。", CloseIn,
+        ("误报", {"verdict": "false_positive", "note": "内部扫描"}),
+    ),
+    "reopen": AlertAct(triage.reopen, "重新打开告警", "撤回结论，回到未处理；没有关闭的告警返回 409。"),
+    "comments": AlertAct(triage.comment, "添加备注", "在变更历史里加一条备注，不改变状态。", CommentIn),
+}  # fmt: skip

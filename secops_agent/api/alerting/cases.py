@@ -195,7 +195,7 @@ def summary_of(case_id: int) -> CaseSummary:
 class CaseListView(View):
     """All cases."""
 
-    needs = {"GET": access.READ_ALERTS, "POST": access.WRITE_ALERTS}
+    needs = {"GET": access.READ_CASES, "POST": access.WRITE_CASES}
 
     @extend_schema(
         tags=TAG, operation_id="cases_list", summary="事件列表", parameters=[CaseQuery], responses=page_of(CaseOut),
@@ -233,7 +233,7 @@ class CaseListView(View):
 class CaseView(View):
     """One case."""
 
-    needs = {"GET": access.READ_ALERTS}
+    needs = {"GET": access.READ_CASES}
 
     @extend_schema(tags=TAG, operation_id="cases_get", summary="事件详情", responses=CaseDetailOut,
                    description="一个事件的全部内容：告警、任务、资产、指标、时间线。")  # fmt: skip
@@ -283,7 +283,7 @@ class TaskIn(Form):
 class _CaseAction(View):
     """Something done to a case."""
 
-    needs = {"POST": access.WRITE_ALERTS}
+    needs = {"POST": access.WRITE_CASES}
 
     def answer(self, case_id: int, status: int = 200) -> Response:
         """The case after the change."""

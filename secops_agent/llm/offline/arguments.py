@@ -128,7 +128,7 @@ def _alert_keyword(asked: Asked, said: Mapping[str, Any]) -> str:
 def _statistics(asked: Asked) -> dict[str, Any]:
     """Of those that were said, grouped as it was said, else by what was named: two sources, several states, a level."""
     skeleton, text = asked.skeleton, asked.text
-    said = narrow(skeleton, asked.now, *_WHICH)
+    said = narrow(skeleton, asked.now, *_WHICH, "limit")
     times = "time_of" in said
     if times:
         text = pattern("filters.closed_in").sub(" ", text)
@@ -165,13 +165,14 @@ def _compared_values(asked: Asked, times: bool) -> str:
 
 def _comparison(asked: Asked) -> dict[str, Any]:
     """今天比昨天: the first of the two spans, unless the other one is said to be another; 谁更快 by person."""
-    text, group = asked.text, group_of(pattern("filters.alert_noun").sub(" ", asked.text))
+    text = asked.text
+    group = group_of(pattern("filters.grown").sub(" ", pattern("filters.alert_noun").sub(" ", text)))
     entities, times = asked.skeleton.entities, asked.skeleton.found(Kind.TIME)
     earlier = min(times, key=lambda one: one.value.start) if len(times) == 2 else None  # 上个月和这个月比
     later = text.translate({ord(char): " " for char, one in entities.items() if one is earlier})
     skeleton = Skeleton(later if earlier else pattern("filters.than").sub(" ", text), entities)
     said = {name: name_of(f"filters.{name}", asked.skeleton.expand(text)) for name in ("metric", "against")}
-    said |= group if group.get("group_by") in ("severity", "assignee") else {}
+    said |= group if group.get("group_by") in ("severity", "assignee", "rule", "asset", "source") else {}
     named = skeleton.first(Kind.PERSON)
     said |= {"assignee": str(named.value)} if named else {}
     spans = narrow(skeleton, asked.now, "since_hours", "period", "severity", "asset")
@@ -196,7 +197,9 @@ def _assets(asked: Asked) -> dict[str, Any]:
     unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
     mine = asked.asker if not keyword and pattern("filters.mine").search(asked.text) else ""
     sought = {"keyword": keyword or mine} if keyword or mine else {}
-    return sought | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
+    found = sought | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
+    unsaid = not found and pattern("cues.ask.installed").search(asked.text)  # 谁在用 what?
+    return {"query": ""} if unsaid else found
 
 
 def _asset_keyword(asked: Asked) -> str:
@@ -236,6 +239,8 @@ def _flaws(asked: Asked) -> dict[str, Any]:
     likely, owner = pattern("filters.epss").search(asked.text), asked.skeleton.first(Kind.PERSON)
     said |= {"epss": int(likely["percent"])} if likely else {}
     said |= {"owner": str(owner.value)} if owner else {}
+    most = pattern("cues.ask.statistics").search(asked.text) and "asset" not in said
+    said |= {"group_by": "asset"} if most and group_of(asked.text) == {"group_by": "asset"} else {}
     return said | ({} if likely else _software(asked))
 
 

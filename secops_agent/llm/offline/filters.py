@@ -24,7 +24,7 @@ def take_filters(skeleton: Skeleton) -> Skeleton:
     """A further skeleton with levels, states and row limits marked as well."""
     marked = Skeleton(skeleton.text, dict(skeleton.entities))
     if not pattern("filters.whole").search(marked.text):
-        marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
+        marked.take(Kind.STATUS, pattern("filters.status"), _state)
     marked.take(Kind.SEVERITY, pattern("filters.levels"), _severity)
     marked.take(Kind.LIMIT, pattern("filters.limit"), _limit)
     marked.take(Kind.ENVIRONMENT, pattern("filters.environment"), lambda match: match["name"])
@@ -50,6 +50,12 @@ def _drop_asides(skeleton: Skeleton) -> str:
         objects += "" if noun.search(kept) else "".join(noun.findall(aside)[:1])
         text = f"{objects}，{kept}"
     return pattern("filters.but").sub(" ", text) if len(levels.findall(text)) > 1 else text
+
+
+def _state(match: re.Match[str]) -> str | None:
+    """有人跟了吗 asks for the state, and is narrowed by none."""
+    asked = match.lastgroup == "acknowledged" and re.match(r"了?(?:吗|么|没)", match.string[match.end() :])
+    return None if asked else match.lastgroup
 
 
 def _severity(match: re.Match[str]) -> str:

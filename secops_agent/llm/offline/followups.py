@@ -36,7 +36,7 @@ def read_more(last: Intent | None) -> Intent | None:
 def read_row(text: str, last: Intent) -> tuple[str, Intent] | None:
     """第 2 条 of what was listed: the text with the row as it is written in its place, and the look-up of the row."""
     match, listed = pattern("followups.item").search(text), last_list(last)
-    if not match or not listed:
+    if not match or not listed or ("台" in match.group() and ROWS[listed.tool][1] != "asset"):
         return None
     index = 0 if match["first"] else -1 if match["last"] else (read_integer(match["n"]) or 0) - 1
     index -= int(listed.arguments.get("offset", 0)) if index >= len(listed.items) else 0

@@ -10,10 +10,11 @@ from secops_agent import says
 from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
-from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.frames import PARTS, strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
@@ -34,6 +35,7 @@ _OF_AN_ALERT: Final = {
     "ask.who",
 }
 _MOST_PARTS: Final = 4
+_OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
 _CLEAR: Final = 0.75  # so far ahead of all else that no model need be asked what was meant
 _SURE: Final = 3.5
 _DISTINCT: Final = (
@@ -58,12 +60,35 @@ class QuestionHearing(Hearing):
         if pattern("followups.more").match(text.strip(" 。.!！")):
             more = followups.read_more(self.focus.last)
             return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
+        if absent := self._absent(sentence):
+            return absent
         found = self._follow_up(sentence) or self._pasted_log(sentence)
         if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
         return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
+
+    def _absent(self, sentence: Sentence) -> Understanding | None:
+        """Ports, telephone numbers: what no source of ours tells is said so, beside the rest of the question or with what is nearest."""
+        text = sentence.question.text
+        what = name_of("talk.absent", text)
+        cues = questions.cues_of(sentence) if what else {}
+        if (
+            not what
+            or "ask.howto" in cues
+            or any(cue.startswith("noun.") and cue not in PARTS for cue in cues)
+        ):
+            return None
+        told = hint("absent").format(what=load("talk")["absent_named"][what])
+        rest = self.heard(
+            sentence.question.expand(pattern(f"talk.absent.{what}").sub(" ", text)).strip(" ,，")
+        )
+        asks = any(cue.startswith("ask.") for cue in questions.cues_of(rest))
+        if asks and (intent := self._clearly(rest)):
+            return Understanding(intent=intent, hint=told, guessed=True)
+        taps = (says.ON_CALL,) if what in _OF_PEOPLE else self.taps(sentence) or DEFAULT
+        return Understanding(question=told, suggestions=taps, guessed=True)
 
     @staticmethod
     def _pasted_log(sentence: Sentence) -> Understanding | None:
@@ -90,7 +115,7 @@ class QuestionHearing(Hearing):
         frame = next((frame for frame in self.frames if frame.tool == tool), None)
         parts = self._parts(sentence) if frame and not found.beside else []
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        left = [part.plain for part in asked if frame and not questions.takes(frame, questions.cues_of(part))]
+        left = [part.plain for part in asked if frame and strange(frame, questions.cues_of(part))]
         return (
             replace(found, hint=_left_out(left)) if 0 < len(left) < len(parts) and not found.hint else found
         )
@@ -101,7 +126,8 @@ class QuestionHearing(Hearing):
         if not 1 < len(parts) <= _MOST_PARTS:
             return None
         weighed = self.weighed(sentence)
-        if weighed.whole or questions.is_knowledge(sentence, weighed.cues):
+        beside = pattern("cues.said.beside").search(sentence.plain) is not None
+        if (weighed.whole and not beside) or questions.is_knowledge(sentence, weighed.cues):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
@@ -113,7 +139,8 @@ class QuestionHearing(Hearing):
                 reader = replace(reader, focus=reader.focus.after_look_up(intent))
             else:
                 left.append(part.plain)
-        return _each(found, left, apart=re.search("[?？;；].", sentence.said) is not None)
+        apart = re.search("[?？;；].", sentence.said) is not None
+        return _each(found, left, apart=apart, beside=beside)
 
     def _clearly(self, sentence: Sentence) -> Intent | None:
         """What a part asks, if nothing of it is left over."""
@@ -183,7 +210,7 @@ class QuestionHearing(Hearing):
             return None
         whole = self.heard(f"{noun} {bare}".strip())
         weighed = self.weighed(whole)
-        tools = [fit.frame.tool for fit in weighed.fits if weighed.taken(fit)]
+        tools = [fit.frame.tool for fit in weighed.fits if fit.whole]
         same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
         if not same or weighed.unread:
             return None
@@ -243,7 +270,7 @@ class QuestionHearing(Hearing):
         best = weighed.best
         if questions.is_knowledge(sentence, weighed.cues):
             return self._not_ours(sentence, weighed)
-        if best is None or best.untaken or weighed.doubled:
+        if best is None or not best.answers or weighed.doubled:
             return None
         taught = _TAUGHT & weighed.cues.keys() - best.frame.words.keys()
         if taught and best.frame.tool in questions.LISTS:
@@ -253,7 +280,7 @@ class QuestionHearing(Hearing):
             return None
         intent, *beside = intents
         unserved = _unserved(weighed)
-        left = questions.unused(sentence, intent, [*weighed.unread, *unserved]) or tuple(unserved)
+        left = questions.unused(sentence, intent, [*weighed.unread, *unserved], best.frame) or tuple(unserved)
         if not _is_ours(sentence, weighed, left if intent.tool in questions.LISTS else weighed.unread):
             return None
         if central := questions.matters(sentence, left):
@@ -317,10 +344,10 @@ class QuestionHearing(Hearing):
         return tuple(says.show(int(row)) if kind == "alert" else says.look_up(row) for row in rows[:3])
 
 
-def _each(found: list[Intent], left: list[str], *, apart: bool) -> Understanding | None:
+def _each(found: list[Intent], left: list[str], *, apart: bool, beside: bool) -> Understanding | None:
     """What the parts of a sentence ask, and which of them is not answered. Parts about one thing are one question, unless a mark cuts it."""
     alike = len(found) > 1 and len({followups.NOUNS.get(one.tool, one.tool) for one in found}) == 1
-    if not found or (left and len(found) < 2) or (alike and not apart):
+    if not found or (left and len(found) < 2 and not beside) or (alike and not apart):
         return None
     each = [one for i, one in enumerate(found) if not any(_is_part(one, other) for other in found[i + 1 :])]
     told = _left_out(left) if left else ""

@@ -14,7 +14,15 @@ from secops_agent.llm.offline.keywords import count_products, find_known
 from secops_agent.llm.offline.words import load, pattern, wordset
 from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding.entities import HOSTS, NAMED, Sentence, is_marked
-from secops_agent.llm.understanding.frames import Fit, ToolFrame, find_cues, weigh
+from secops_agent.llm.understanding.frames import (
+    BACKGROUND,
+    PARTS,
+    Fit,
+    ToolFrame,
+    find_cues,
+    tells_of,
+    weigh,
+)
 
 ENOUGH: Final = 1.9  # less does not say what is asked
 PLAIN: Final = 1.0  # enough where every word was read
@@ -25,16 +33,7 @@ _PATTERNS: Final[Mapping[str, str]] = {
     "said.fix": "filters.fix", "ask.kev": "filters.kev_only", "said.file": "filters.report_file", "said.whole": "filters.whole", "said.type": "filters.asset_type",
     "said.ours": "cues.said.ours", "said.exists": "cues.said.exists", "said.version": "cues.said.version", "said.held": "cues.said.held", "said.verdict": "cues.verdict",
 }  # fmt: skip
-_PARTS: Final = (
-    "noun.asset",
-    "noun.indicator",
-    "noun.rule",
-    "noun.software",
-)  # what a thing has, of ours or of the trade
 _ALONE: Final = ("said.urgent", "said.mine", "said.held", "ask.attacked", "ask.happened")
-_ASIDE: Final = (
-    *_PARTS, "word.", "said.type", "said.handled", "ask.see", "ask.what", "said.ours", "said.exists", "said.countonly", "said.software", "said.limit",
-)  # fmt: skip
 _OURS: Final = {
     "ask.how",
     "said.urgent",
@@ -52,14 +51,18 @@ _IMPLIED: Final = (
     ("overdue", "due"),
     ("group_by", "compare"),
 )
+_CLAUSE: Final = re.compile(r"(?:[^,，。;；!！?？\n\s]|(?<![一-鿿])\s|\s(?![一-鿿]))+")
 LISTS: Final = ("list_alerts", "list_assets", "list_vulnerabilities", "alert_statistics", "compare_periods")
-_CARRIERS = {
-    Kind.TIME: "since_hours",
-    Kind.DURATION: "since_hours",
-    Kind.SEVERITY: "severity",
-    Kind.STATUS: "status",
-    Kind.LIMIT: "limit",
+# The arguments that carry a condition.
+_CARRIERS: Final = {
+    Kind.TIME: ("since_hours", "at"),
+    Kind.DURATION: ("since_hours", "minutes"),
+    Kind.SEVERITY: ("severity",),
+    Kind.STATUS: ("status", "time_of", "metric", "due", "unassigned"),
+    Kind.LIMIT: ("limit",),
+    Kind.ENVIRONMENT: ("environment", "keyword"),
 }
+_GROUPED: Final = {Kind.SEVERITY: "severity", Kind.STATUS: "status"}
 _MOST = 3
 _MOST_ASKED: Final = 8  # look-ups of one sentence
 
@@ -78,14 +81,10 @@ class Weighed:
         enough = PLAIN if not self.unread else ENOUGH
         return self.fits[0] if self.fits and self.fits[0].score >= enough else None
 
-    def taken(self, fit: Fit) -> bool:
-        """Does its frame take every name, question and condition?"""
-        return not fit.untaken and takes(fit.frame, self.cues)
-
     @property
     def whole(self) -> bool:
         """Does one tool take all of it?"""
-        return self.best is not None and self.taken(self.best)
+        return self.best is not None and self.best.whole
 
     @property
     def doubled(self) -> bool:
@@ -108,8 +107,11 @@ def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...]) -> Weighed
 def cues_of(sentence: Sentence) -> Mapping[str, str]:
     """Everything that the words tell: nouns, questions, filters."""
     skeleton = sentence.question
-    text = skeleton.text
-    cues = find_cues(text)
+    text = _without_asides(skeleton.text)
+    cues = _asked_about(text)
+    if text != skeleton.text and not any(cue.startswith("noun.") for cue in cues):
+        text = skeleton.text  # 老板要看月报，赶紧生成一个
+        cues = _asked_about(text)
     cues |= {f"said.{name}": "" for name, kinds in _KINDS.items() if skeleton.first(*kinds)}
     cues |= {cue: match.group() for cue, name in _PATTERNS.items() if (match := pattern(name).search(text))}
     if skeleton.first(Kind.PERSON) and pattern("filters.keeps").search(text):
@@ -120,6 +122,18 @@ def cues_of(sentence: Sentence) -> Mapping[str, str]:
         cues["said.countonly"] = ""
     cues |= _looked_up(sentence, cues)
     return cues | _compared(sentence, cues)
+
+
+def _asked_about(text: str) -> dict[str, str]:
+    """The nouns and questions; a clause that asks nothing (明天要汇报, 值班交接) brings no noun where another one asks of its own."""
+    found = find_cues(text)
+    background = [cue for cue in BACKGROUND if cue in found]
+    if not background or len([cue for cue in found if cue.startswith("noun.")]) < 2:
+        return found
+    asking = [each for each in _CLAUSE.findall(text) if pattern("cues.said.asks").search(each)]
+    aside = [cue for cue in background if not any(pattern(f"cues.{cue}").search(each) for each in asking)]
+    kept = {cue: said for cue, said in found.items() if cue not in aside}
+    return kept if any(cue.startswith("noun.") for cue in kept) else found
 
 
 def _looked_up(sentence: Sentence, cues: Mapping[str, str]) -> dict[str, str]:
@@ -149,7 +163,11 @@ def _compared(sentence: Sentence, cues: Mapping[str, str]) -> dict[str, str]:
     skeleton, found = sentence.question, dict[str, str]()
     text, most = skeleton.text, "ask.statistics" in cues or pattern("cues.said.top").search(sentence.plain)
     grouped = most or cues.keys() & {"noun.alert", "ask.trend", "word.attack"}
-    group = group_of(pattern("filters.alert_noun").sub(" ", text)).get("group_by", "")
+    plain = pattern("filters.alert_noun").sub(" ", text)
+    plain = (
+        pattern("filters.grown").sub(" ", plain) if "ask.compare" in cues else plain
+    )  # 哪类涨最多 is by rule
+    group = group_of(plain).get("group_by", "")
     named = {"severity": (Kind.SEVERITY,), "asset": HOSTS}.get(group, ())
     if grouped and group and len(skeleton.found(*named)) != 1:
         named_by = pattern(f"filters.group_by.{group}").search(text)
@@ -172,22 +190,14 @@ def _compared(sentence: Sentence, cues: Mapping[str, str]) -> dict[str, str]:
 def is_knowledge(sentence: Sentence, cues: Mapping[str, str]) -> bool:
     """Is it about the world, not about what is ours? 什么是…, …和…区别, 怎么检测…, without anything of ours named."""
     ours = sentence.order.found(*(kind for kind in NAMED if kind is not Kind.TECHNIQUE))
-    if ours or "said.ours" in cues or sentence.first(Kind.REF):
+    if ours or "said.ours" in cues or (sentence.first(Kind.REF) and not sentence.keyword):
         return False
     if "ask.differ" in cues and "ask.howlong" not in cues:
         return True
     asks = cues.keys() & {"ask.define", "ask.howto"}
-    loose = ("noun.vuln", *_PARTS[1:]) if "ask.define" in cues else _PARTS[1:]
+    loose = ("noun.vuln", *PARTS[1:]) if "ask.define" in cues else PARTS[1:]
     nouns = (text for cue, text in cues.items() if cue.startswith("noun.") and cue not in loose)
     return bool(asks) and all(map(pattern("cues.unread.jargon").fullmatch, nouns)) and not cues.keys() & _OURS
-
-
-def takes(frame: ToolFrame, cues: Mapping[str, str]) -> bool:
-    """Does the frame know of every question and condition of the sentence? A word inside one that it knows is no other one."""
-    known = [cue for cue in cues if frame.words.get(cue, -1) >= 0]
-    texts = [cues[cue] for cue in known if cues[cue]]
-    strange = [text for cue, text in cues.items() if cue not in known and not cue.startswith(_ASIDE)]
-    return all(text and any(text in one for one in texts) for text in strange)
 
 
 def tells(sentence: Sentence) -> bool:
@@ -198,7 +208,7 @@ def tells(sentence: Sentence) -> bool:
 def stands_alone(cues: Mapping[str, str]) -> bool:
     """Is it a question without another one before it: about a thing of its own, or about everything?"""
     alone = _ALONE if "ask.statistics" not in cues else ()
-    return any(cue in alone or (cue.startswith("noun.") and cue not in _PARTS) for cue in cues)
+    return any(cue in alone or (cue.startswith("noun.") and cue not in PARTS) for cue in cues)
 
 
 def software_of(text: str) -> str:
@@ -235,17 +245,33 @@ def exact(sentence: Sentence) -> Intent | None:
 
 
 @cache
-def _known_words() -> tuple["re.Pattern[str]", ...]:
-    """Whatever some list explains."""
-    cues = load("cues")
-    names = [f"cues.{table}.{name}" for table in ("noun", "ask", "said") for name in cues[table]]
-    names += [f"filters.{name}" for name in load("cues")["unread"]["explained"]]
-    names += ["courtesies.neutral", "courtesies.asking", "courtesies.thanks", "cues.unread.asides"]
-    return tuple(pattern(name) for name in names)
+def _cue_words() -> Mapping[str, "re.Pattern[str]"]:
+    """What tells a cue."""
+    found = {
+        f"{table}.{name}": f"cues.{table}.{name}"
+        for table in ("noun", "ask", "said")
+        for name in load("cues")[table]
+    }
+    return {cue: pattern(name) for cue, name in {**found, **_PATTERNS}.items()}
 
 
-def unread(sentence: Sentence) -> Iterator[str]:
-    """Words that no list explains, as they were typed."""
+@cache
+def _empty_words() -> tuple["re.Pattern[str]", ...]:
+    """What says nothing by itself, beside any question."""
+    names = (
+        "courtesies.neutral",
+        "courtesies.asking",
+        "courtesies.thanks",
+        "cues.unread.asides",
+        "filters.alert_noun",
+    )
+    return tuple(map(pattern, names))
+
+
+def unread(
+    sentence: Sentence, frame: ToolFrame | None = None, arguments: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Words, as they were typed, that no list explains; of a frame: that none of its own, and none behind an argument, does."""
     text = _without_asides(sentence.question.text)
     for word, written in load("keywords")["synonyms"].items():
         text = text.replace(word, written) if written in sentence.keyword.replace(" ", "").lower() else text
@@ -253,39 +279,55 @@ def unread(sentence: Sentence) -> Iterator[str]:
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
     text = ANY_MARK.sub(" ", text)
-    yield from _strange(_uncovered(text))
+    yield from _strange(_uncovered(text, frame, arguments or {}))
 
 
 def _without_asides(text: str) -> str:
     """Without clauses that say why it is asked, if they name nothing: 我要在核心交换上做acl, 老板在催."""
-    clauses = re.findall(r"[^,，。;；!！?？\n]+", text)
+    clauses = _CLAUSE.findall(text)
     kept = [one for one in clauses if is_marked(one) or not pattern("cues.unread.aside").match(one)]
     return "，".join(kept) if kept else text
 
 
-def _uncovered(text: str) -> str:
-    """Without everything that any list explains, however the words overlap."""
+def _uncovered(text: str, frame: ToolFrame | None, arguments: Mapping[str, Any]) -> str:
+    """Without everything that is explained, however the words overlap."""
+    cues = _cue_words()
+    told = [each for cue, each in cues.items() if frame is None or tells_of(frame, cue)]
+    behind = load("cues")["unread"]["explained"]
+    told += [
+        pattern(f"filters.{name}")
+        for name, takers in behind.items()
+        if frame is None or not takers or not arguments.keys().isdisjoint(takers)
+    ]
     left = list(text)
-    for each in _known_words():
+    for each in (*told, *_empty_words()):
         for match in each.finditer(text):
             left[match.start() : match.end()] = " " * (match.end() - match.start())
     return "".join(left)
 
 
 def _strange(text: str) -> Iterator[str]:
-    for word in re.findall(r"[一-鿿]{2,}|[A-Za-z][A-Za-z0-9_.+-]{2,}", text):
+    for word in re.findall(r"[一-鿿]{2,}|[A-Za-z][A-Za-z0-9_.+-]+", text):
         bare = pattern("cues.unread.edges").sub("", word)
         if len(bare) > 1 and bare.lower() not in wordset("keywords.common_english"):
             yield bare
 
 
-def unused(sentence: Sentence, intent: Intent, words: Iterable[str]) -> tuple[str, ...]:
-    """What was said and the list is not narrowed by: it is named in the answer, never dropped in silence."""
-    if intent.tool == "who_is_on_call" and "person" not in intent.arguments:
-        return tuple(one.raw for one in sentence.order.found(Kind.PERSON))[:_MOST]
-    if intent.tool not in LISTS:
-        return ()
+def unused(
+    sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolFrame | None = None
+) -> tuple[str, ...]:
+    """What was said and the answer is not narrowed by: it is named in the answer, never dropped in silence."""
+    told = list(
+        dict.fromkeys(sentence.question.expand(one).strip() for one in _left(sentence, intent, words, frame))
+    )
+    return tuple(one for one in told if not any(one != other and one in other for other in told))[:_MOST]
+
+
+def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolFrame | None) -> Iterator[str]:
     arguments = {name: str(value).lower() for name, value in intent.arguments.items()}
+    if intent.tool not in LISTS:
+        yield from _conditions_of(sentence, frame, arguments) if frame else ()
+        return
     arguments |= {known: "" for name, known in _IMPLIED if name in {intent.tool, *arguments}}
     if (by := arguments.get("group_by")) == "assignee":
         arguments["person"] = " ".join(str(one.value) for one in sentence.order.found(Kind.PERSON)).lower()
@@ -295,10 +337,27 @@ def unused(sentence: Sentence, intent: Intent, words: Iterable[str]) -> tuple[st
     words = [word for word in words if not (judged and pattern("cues.verdict").search(word))]
     if "keyword" in arguments:
         arguments.setdefault("asset", "")  # 它 may be what is looked for
-    said = [*_names(sentence, arguments), *_conditions(sentence.question.text, arguments)]
-    said += [word for word in words if not _carried(word, arguments)]
-    told = list(dict.fromkeys(sentence.question.expand(one).strip() for one in said))
-    return tuple(one for one in told if not any(one != other and one in other for other in told))[:_MOST]
+    yield from _names(sentence, arguments)
+    yield from _conditions(sentence.question.text, arguments)
+    yield from (word for word in words if not _carried(word, arguments))
+
+
+def _conditions_of(sentence: Sentence, frame: ToolFrame, arguments: Mapping[str, str]) -> Iterator[str]:
+    """Times, levels, states and numbers of rows that a tool which is no list neither takes nor tells; a report has only its own periods."""
+    for char, one in sentence.question.entities.items():
+        if one.kind not in _CARRIERS or char not in sentence.question.text:
+            continue
+        said = {
+            Kind.TIME: "said.time",
+            Kind.DURATION: "said.time",
+            Kind.SEVERITY: "said.severity",
+            Kind.STATUS: "said.status",
+        }
+        told = frame.words.get(said.get(one.kind, ""), -1) >= 0
+        if one.kind is Kind.TIME and "period" in arguments:
+            told = bool(one.value.period)
+        if not told and arguments.keys().isdisjoint(_CARRIERS[one.kind]):
+            yield one.raw
 
 
 def matters(sentence: Sentence, left: Iterable[str]) -> tuple[str, ...]:
@@ -332,8 +391,12 @@ def _names(sentence: Sentence, arguments: Mapping[str, Any]) -> Iterator[str]:
     hosts = HOSTS if "asset" in arguments else ()  # several are looked up one by one
     for char, one in sentence.question.entities.items():
         named = str(one.value).lower() in values or one.raw.lower() in values
-        carriers = {_CARRIERS.get(one.kind, ""), "group_by", "compare"} & arguments.keys()
-        carried = carriers if one.kind in _CARRIERS else named or one.kind in (Kind.REF, Kind.ROW, *hosts)
+        carried = named or one.kind in (Kind.REF, Kind.ROW, *hosts)
+        if one.kind in _CARRIERS:
+            grouped = arguments.get("group_by") == _GROUPED.get(one.kind, "compare")
+            carried = (
+                grouped or "compare" in arguments or not arguments.keys().isdisjoint(_CARRIERS[one.kind])
+            )
         if not carried and char in sentence.question.text:
             yield one.raw
 

@@ -31,6 +31,10 @@ TOGETHER_S: Final = 2.0  # of the seconds for which what became of an alert is h
 ACTS: Final[Mapping[str, str]] = {
     name: ACTIONS[name] for name in ("acknowledge", "assign", "unassign", "close", "reopen")
 }
+_DO: Final[Mapping[str, Callable[..., object]]] = {
+    "acknowledge": triage.acknowledge, "assign": triage.assign, "unassign": triage.unassign, "close": triage.close,
+    "reopen": triage.reopen, "severity": triage.set_severity,
+}  # fmt: skip
 _COLUMNS: Final = (
     "status", "verdict", "assignee_id", "acknowledged_at", "closed_at", "closed_count", "closed_by_source",
     "severity", "due_at", "sla_told", "reported_severity",
@@ -61,8 +65,10 @@ class TriageAct:
         """关闭（误报）, 指派给李四."""
         if self.name == "close" and self.verdict in Verdict.values:
             return f"关闭（{Verdict(self.verdict).label}）"
-        if self.name == "severity" and self.severity in Severity.values:
-            return f"改级别为{Severity(self.severity).label}"
+        if self.name == "severity":
+            return (
+                f"改级别为{Severity(self.severity).label}" if self.severity in Severity.values else "改级别"
+            )
         return f"指派给{self.person.name}" if self.name == "assign" and self.person else ACTS[self.name]
 
 
@@ -125,25 +131,19 @@ def carry_out(act: TriageAct, ids: Sequence[int], actor: Actor, doer: Doer) -> B
 
 
 def _doing(act: TriageAct, actor: Actor) -> Callable[[int], object]:
-    match act.name:
-        case "acknowledge":
-            return lambda pk: triage.acknowledge(pk, actor, act.note)
-        case "assign":
-            person = act.person
-            if person is None or not person.active:
-                raise InvalidInput("请先选择处理人。")
-            return lambda pk: triage.assign(pk, person, actor, act.note)
-        case "unassign":
-            return lambda pk: triage.unassign(pk, actor, act.note)
-        case "close":
-            if act.verdict not in Verdict.values:
-                raise InvalidInput("请选择结论。")
-            return lambda pk: triage.close(pk, act.verdict, actor, act.note)
-        case "severity":
-            return lambda pk: triage.set_severity(pk, act.severity, actor, act.note)
-        case "reopen":
-            return lambda pk: triage.reopen(pk, actor, act.note)
-    raise InvalidInput("没有这个操作。")
+    """Raises InvalidInput for what lacks what it takes."""
+    if act.name == "assign" and (act.person is None or not act.person.active):
+        raise InvalidInput("请先选择处理人。")
+    if act.name == "close" and act.verdict not in Verdict.values:
+        raise InvalidInput("请选择结论。")
+    if act.name not in _DO:
+        raise InvalidInput("没有这个操作。")
+    takes: dict[str, dict[str, Any]] = {
+        "assign": {"assignee": act.person},
+        "close": {"verdict": act.verdict},
+        "severity": {"severity": act.severity},
+    }
+    return partial(_DO[act.name], actor=actor, note=act.note, **takes.get(act.name, {}))
 
 
 def step(pk: int, do: Callable[[], T]) -> tuple[T, list[dict[str, Any]]]:

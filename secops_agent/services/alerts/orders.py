@@ -101,13 +101,6 @@ def _hand_back(alert: Alert, minutes: int, staff: Staff, actor: Actor) -> str:
     return "已取消 {named} 的指派"
 
 
-Act = Callable[[Alert, int, Staff, Actor], str]
-ACTS: Final[Mapping[str, Act]] = {
-    "acknowledge": _acknowledge, "take": _take, "false_positive": _close, "silence": _silence, "reopen": _reopen,
-    "hand_back": _hand_back, "end_silence": _end_silence,
-}  # fmt: skip
-
-
 def _silences_of(alert: Alert) -> "QuerySet[Silence]":
     now = database_now()
     return Silence.objects.filter(scope="alert", value=str(alert.pk), starts_at__lte=now, ends_at__gt=now)
@@ -134,19 +127,8 @@ def whose(alert: Alert) -> str:
 Verb = Literal[
     "acknowledge", "take", "false_positive", "silence", "reopen", "hand_back", "end_silence", "undo"
 ]
-WORDS: Final[Mapping[Verb, str]] = {
-    "acknowledge": ChatVerb.ACKNOWLEDGE, "take": ChatVerb.TAKE, "false_positive": ChatVerb.FALSE_POSITIVE,
-    "silence": ChatVerb.SILENCE, "reopen": ChatVerb.REOPEN, "hand_back": ChatVerb.HAND_BACK, "end_silence": ChatVerb.END_SILENCE,
-    "undo": ChatVerb.UNDO,
-}  # fmt: skip
-_UNDO: Final[Mapping[Verb, Callable[[int], Suggestion]]] = {
-    **dict.fromkeys(("acknowledge", "false_positive", "take", "reopen", "hand_back"), says.undo), "silence": says.end_silence,
-}  # fmt: skip
-_DID: Final[Mapping[Verb, str]] = {
-    "acknowledge": ACTIONS["acknowledge"], "take": "指派给自己", "false_positive": f"按误报{ACTIONS['close']}",
-    "reopen": ACTIONS["reopen"], "hand_back": ACTIONS["unassign"],
-}  # fmt: skip
 _NOTHING: Final = f"没有可以撤销的操作：只能撤销自己在聊天里 {batches.UNDO_FOR.seconds // 60} 分钟内做的，没有执行任何操作。"
+NEEDED: Final = Role.ANALYST
 MOST: Final = 200  # alerts of one order, each in a transaction of its own: some seconds while somebody waits
 
 
@@ -166,7 +148,7 @@ class AlertOrder:
     @property
     def line(self) -> Suggestion:
         """The sentence that orders it."""
-        return _LINES[self.verb](self)
+        return KINDS[self.verb].line(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +170,53 @@ class OrderOutcome:
     text: str
 
 
-_LINES: Final[Mapping[Verb, Callable[[AlertOrder], Suggestion]]] = {
-    "acknowledge": lambda order: says.acknowledge(order.alert_id),
-    "take": lambda order: says.take(order.alert_id),
-    "false_positive": lambda order: says.close(order.alert_id, "false_positive"),
-    "silence": lambda order: says.silence(order.alert_id, order.minutes),
-    "reopen": lambda order: says.reopen(order.alert_id),
-    "hand_back": lambda order: says.hand_back(order.alert_id),
-    "end_silence": lambda order: says.end_silence(order.alert_id),
-    "undo": lambda order: says.undo(order.alert_id),
-}
+@dataclass(frozen=True, slots=True)
+class OrderKind:
+    """What can be ordered: the ``word`` that begins it, the ``line`` that orders it, and ``do``, which does it to an alert.
+
+    ``did``: how what was done is told, when it is undone. ``undo``: the sentence that takes it back, if there is one.
+    ``others``: which of the alert's group it is done to as well; without, only to the alert that is named.
+    """
+
+    word: str
+    line: Callable[[AlertOrder], Suggestion]
+    do: Callable[[Alert, int, Staff, Actor], str] | None = None
+    did: str = ""
+    undo: Callable[[int], Suggestion] | None = says.undo
+    others: Callable[[Alert, Staff], Q] | None = None
+
+
+_GOING_ON: Final = ~Q(status=AlertStatus.CLOSED)
+KINDS: Final[Mapping[Verb, OrderKind]] = {
+    "acknowledge": OrderKind(
+        ChatVerb.ACKNOWLEDGE, lambda order: says.acknowledge(order.alert_id), _acknowledge, ACTIONS["acknowledge"],
+        others=lambda alert, staff: Q(status=AlertStatus.OPEN),
+    ),
+    "take": OrderKind(
+        ChatVerb.TAKE, lambda order: says.take(order.alert_id), _take, "指派给自己",
+        others=lambda alert, staff: _GOING_ON & ~Q(assignee=staff),
+    ),
+    "false_positive": OrderKind(
+        ChatVerb.FALSE_POSITIVE, lambda order: says.close(order.alert_id, "false_positive"), _close, f"按误报{ACTIONS['close']}",
+        others=lambda alert, staff: _GOING_ON,
+    ),
+    "silence": OrderKind(
+        ChatVerb.SILENCE, lambda order: says.silence(order.alert_id, order.minutes), _silence, undo=says.end_silence,
+    ),
+    "reopen": OrderKind(
+        ChatVerb.REOPEN, lambda order: says.reopen(order.alert_id), _reopen, ACTIONS["reopen"],
+        others=lambda alert, staff: Q(status=alert.status, verdict=alert.verdict),  # those that stand as it does
+    ),
+    "hand_back": OrderKind(
+        ChatVerb.HAND_BACK, lambda order: says.hand_back(order.alert_id), _hand_back, ACTIONS["unassign"],
+        others=lambda alert, staff: _GOING_ON & Q(assignee=alert.assignee_id),
+    ),
+    "end_silence": OrderKind(
+        ChatVerb.END_SILENCE, lambda order: says.end_silence(order.alert_id), _end_silence, undo=None,
+    ),
+    "undo": OrderKind(ChatVerb.UNDO, lambda order: says.undo(order.alert_id), undo=None),
+}  # fmt: skip
+WORDS: Final[Mapping[Verb, str]] = {verb: kind.word for verb, kind in KINDS.items()}
 
 
 def carry_out(order: AlertOrder, orderer: Orderer) -> OrderOutcome:
@@ -224,7 +243,7 @@ def carry_out(order: AlertOrder, orderer: Orderer) -> OrderOutcome:
 
 def _keep(order: AlertOrder, changed: dict[int, Any], orderer: Orderer) -> None:
     if changed and (staff := eligibility.listed(orderer.person.corp_id, orderer.person.staff_id)):
-        batches.keep(f"已{_DID[order.verb]}", changed, Doer(staff_id=staff.pk))
+        batches.keep(f"已{KINDS[order.verb].did}", changed, Doer(staff_id=staff.pk))
 
 
 def _undo(order: AlertOrder, orderer: Orderer) -> OrderOutcome:
@@ -271,9 +290,9 @@ def _attempt(order: AlertOrder, alert_id: int, orderer: Orderer, changed: OneAct
         with transaction.atomic():
             staff = _demand_right(order, orderer)
             alert = Alert.objects.select_related("assignee").filter(pk=alert_id).first()
-            if alert is None:
+            act, actor = KINDS[order.verb].do, Actor.person(staff, orderer.via)
+            if alert is None or act is None:  # what has none is an undoing, which does not come here
                 raise NotFound(f"没有编号为 A{alert_id} 的告警。")
-            act, actor = ACTS[order.verb], Actor.person(staff, orderer.via)
             said, states = batches.step(alert.pk, lambda: act(alert, order.minutes, staff, actor))
     except BifangError as error:
         return error
@@ -284,15 +303,15 @@ def _attempt(order: AlertOrder, alert_id: int, orderer: Orderer, changed: OneAct
 
 def _demand_right(order: AlertOrder, orderer: Orderer) -> Staff:
     """Who does it: of this corporation, listed, an analyst. Raises InvalidInput, ReadOnly."""
-    person, needed = orderer.person, Role.ANALYST
+    person = orderer.person
     home = eligibility.corporation_of(orderer.config_id)
     if home and person.corp_id != home:
         raise InvalidInput("您不属于这个机器人所在的企业，没有执行任何操作。")
     staff = eligibility.listed(person.corp_id, person.staff_id)
-    if staff is None or not eligibility.able(needed).filter(pk=staff.pk).exists():
+    if staff is None or not eligibility.able(NEEDED).filter(pk=staff.pk).exists():
         role = Role(staff.role) if staff else person.role
         raise InvalidInput(
-            f"「{WORDS[order.verb]}」需要「{needed.label}」角色，您现在的角色是「{role.label}」，没有执行任何操作。"
+            f"「{WORDS[order.verb]}」需要「{NEEDED.label}」角色，您现在的角色是「{role.label}」，没有执行任何操作。"
             "需要的话请联系管理员调整角色。"
         )
     refuse_when_read_only()
@@ -301,9 +320,10 @@ def _demand_right(order: AlertOrder, orderer: Orderer) -> Staff:
 
 def _others(order: AlertOrder, alert: Alert, staff: Staff) -> list[int]:
     """The others of the group whose message is named after this alert, as far as there is something to do."""
-    if order.verb in ("silence", "end_silence"):
+    concerned = KINDS[order.verb].others
+    if concerned is None:
         return []  # a silence of the named one covers its message
-    rows = Alert.objects.filter(_concerned(order, alert, staff), pk__in=_group(alert.pk)).exclude(pk=alert.pk)
+    rows = Alert.objects.filter(concerned(alert, staff), pk__in=_group(alert.pk)).exclude(pk=alert.pk)
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
@@ -322,21 +342,6 @@ def _group(alert_id: int) -> set[int]:
     return group
 
 
-def _concerned(order: AlertOrder, alert: Alert, staff: Staff) -> Q:
-    """What is undone is undone for those that stand as the named one does."""
-    going_on = ~Q(status=AlertStatus.CLOSED)
-    match order.verb:
-        case "acknowledge":
-            return Q(status=AlertStatus.OPEN)
-        case "take":
-            return going_on & ~Q(assignee=staff)
-        case "hand_back":
-            return going_on & Q(assignee=alert.assignee_id)
-        case "reopen":
-            return Q(status=alert.status, verdict=alert.verdict)
-    return going_on
-
-
 def _told(order: AlertOrder, named: Alert, first: str | BifangError, done: list[str], rest: int) -> str:
     if isinstance(first, str):
         together = f"（同组的另外 {len(done)} 条一起）" if done else ""
@@ -344,7 +349,7 @@ def _told(order: AlertOrder, named: Alert, first: str | BifangError, done: list[
     else:
         text = done[0].replace(NAMED, f"{name_of(named)}同组的 {len(done)} 条")
     left = f"\n\n同组还有 {rest} 条没有处理，再说一次会继续。" if rest > 0 else ""
-    undo = _UNDO.get(order.verb)
+    undo = KINDS[order.verb].undo
     how = f"\n\n撤销：回复「{undo(order.alert_id)}」" if undo else ""
     return f"{text}。{left}{how}"
 

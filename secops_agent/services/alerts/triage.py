@@ -6,14 +6,14 @@ from itertools import groupby
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, QuerySet, When
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertPayload, Investigation, InvestigationState, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts.queries.filters import AlertFilter, matching
+from secops_agent.services.alerts.queries.filters import CURSOR_ORDERS, AlertFilter, matching, ordered
 from secops_agent.services.alerts.queries.search import count_matches, find, narrowed
 from secops_agent.services.alerts.queries.statistics import GROUPINGS, Statistics, statistics
 from secops_agent.services.alerts.views import (
@@ -33,7 +33,7 @@ from secops_agent.services.pages import Page, Total, count_of, cut, demand_limit
 from secops_agent.services.people.directory import named_by
 from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.records import SEVERITIES
-from secops_agent.services.sla import SlaLimits
+from secops_agent.services.sla import RiskClock, SlaLimits
 from secops_agent.services.writing import assign as set_values
 
 __all__ = [
@@ -57,16 +57,18 @@ __all__ = [
     "statistics",
     "unassign",
 ]  # fmt: skip
-# Both directions of the one index.
-ORDERS = {"-last_seen": ("-last_seen", "-id"), "last_seen": ("last_seen", "id")}
 
 
 def search(wanted: AlertFilter) -> Page[AlertSummary]:
     """Newest first. Raises InvalidInput, NotFound for an asset that does not exist."""
-    rows, order, keyword = matching(wanted), order_of(wanted.order, ORDERS), wanted.sought
+    clock = RiskClock(timezone.now())
+    rows, keyword = matching(wanted, clock), wanted.sought
     demand_limit(wanted.limit)
-    if wanted.urgent:
-        return _most_urgent(narrowed(rows, keyword) if keyword.text else rows, wanted.limit)
+    if wanted.order == "gravest":
+        return _first(
+            ordered(narrowed(rows, keyword) if keyword.text else rows, wanted.order, clock), wanted.limit
+        )
+    order = order_of(wanted.order, CURSOR_ORDERS)
     found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword.text else None
     chosen = (found.rows if found else rows).select_related("assignee")
     return cut(chosen, order, wanted.limit, wanted.cursor, summaries, count=found.total if found else rows)
@@ -75,18 +77,16 @@ def search(wanted: AlertFilter) -> Page[AlertSummary]:
 def count(*wanted: AlertFilter) -> list[Total]:
     """How many `search` would find for each of these. Raises InvalidInput, NotFound."""
     runs = groupby(wanted, key=lambda each: each.sought)
-    counted = (count_matches(map(matching, run), ORDERS["-last_seen"], keyword) for keyword, run in runs)
+    counted = (
+        count_matches(map(matching, run), CURSOR_ORDERS["-last_seen"], keyword) for keyword, run in runs
+    )
     return [total for run in counted for total in run]
 
 
-def _most_urgent(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
+def _first(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
     """Only as many as are shown: there is no second page by cursor."""
-    grave = Case(*(When(severity=each, then=rank) for rank, each in enumerate(SEVERITIES)))
-    first = rows.order_by(grave, F("due_at").asc(nulls_last=True), "-last_seen", "-id").select_related(
-        "assignee"
-    )
     total = count_of(rows)
-    return Page(tuple(summaries(list(first[:limit]))), total.count, total.capped)
+    return Page(tuple(summaries(list(rows.select_related("assignee")[:limit]))), total.count, total.capped)
 
 
 def get(alert_id: int, *, private: bool = False) -> AlertDetail:

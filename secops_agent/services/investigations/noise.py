@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 
 from secops_agent.models import SUPPRESSED, Alert, Asset
 from secops_agent.models.choices import AlertStatus, Verdict
-from secops_agent.services.alerts.queries.statistics import RULE
+from secops_agent.services.alerts.queries.filters import RULE
 
 MONTH: Final = timedelta(days=30)
 MOST: Final = 20

@@ -13,7 +13,7 @@ from bifang.core.database.rows import count_each
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import within
-from secops_agent.services.alerts.queries.statistics import RULE
+from secops_agent.services.alerts.queries.filters import RULE
 from secops_agent.services.alerts.timing import time_taken
 from secops_agent.services.privacy import mask_personal
 from secops_agent.services.records import SEVERITIES

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from secops_agent.models import (
@@ -97,6 +97,15 @@ def _about(keyword: str) -> Q:
     on = Finding.objects.filter(active=True, component__in=Component.objects.filter(name__icontains=keyword))
     ids = [rows.values("vulnerability_id") for rows in (named, on.exclude(vulnerability=None))]
     return Q(title__icontains=keyword) | Q(pk__in=ids[0]) | Q(pk__in=ids[1])
+
+
+def by_asset(wanted: VulnerabilityFilter) -> list[tuple[str, int, int]]:
+    """The names of the assets with the most of them, how many, and how many of these are exploited. Raises NotFound for an unknown asset."""
+    open_now = Finding.objects.filter(active=True, vulnerability__in=matching(wanted).values("pk"))
+    flaws = Count("vulnerability", distinct=True)
+    kev = Count("vulnerability", distinct=True, filter=Q(vulnerability__kev=True))
+    rows = open_now.values_list("asset__name").annotate(flaws=flaws, exploited=kev)
+    return list(rows.order_by("-flaws", "-exploited", "asset__name")[: wanted.limit])
 
 
 def first(wanted: VulnerabilityFilter) -> tuple[str, ...]:

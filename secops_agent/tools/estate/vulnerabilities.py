@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from django.db.models import Count, Q
 
@@ -115,6 +115,9 @@ class ListVulnerabilities(Arguments):
     )
     owner: str = argument("资产负责人的姓名或员工 ID；我", default="")
     epss: int | None = argument("利用可能性（EPSS）不低于百分之几", default=None, minimum=1, maximum=100)
+    group_by: Literal["asset"] | None = argument(
+        "哪台资产上最多时填 asset", labels={"asset": "资产"}, default=None
+    )
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -233,19 +236,9 @@ def _exposed(each: ExposedAsset) -> str:
 
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
-    wanted = levels(given.severity)
-    query = _told(given)
-    search = VulnerabilityFilter(
-        severities=wanted,
-        kev_only=bool(given.kev_only),
-        asset=given.asset,
-        fix_available=given.fix_available,
-        keyword=given.keyword,
-        overdue=bool(given.overdue),
-        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
-        epss=given.epss / 100 if given.epss else None,
-        limit=window(given.limit, given.offset),
-    )
+    query, search = _told(given), _search(asker, given)
+    if given.group_by:
+        return _by_asset(search, query)
     found = catalogue.search(search)
     shown = found.items[given.offset :]
     late = late_findings(search)
@@ -265,6 +258,35 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
 
 
+def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:
+    return VulnerabilityFilter(
+        severities=levels(given.severity),
+        kev_only=bool(given.kev_only),
+        asset=given.asset,
+        fix_available=given.fix_available,
+        keyword=given.keyword,
+        overdue=bool(given.overdue),
+        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
+        epss=given.epss / 100 if given.epss else None,
+        limit=window(given.limit, given.offset),
+    )
+
+
+def _by_asset(wanted: VulnerabilityFilter, query: str) -> ToolResult:
+    """The assets with the most open ones."""
+    rows = catalogue.by_asset(wanted)
+    if not rows:
+        return ToolResult("no_data", query, "\n".join(["没有符合条件的未修复漏洞。", *foot(query)]), [])
+    lines = [
+        f"- **{plain(name, 60)}**：{flaws} 个漏洞" + (f"，其中在野利用 {kev} 个" if kev else "")
+        for name, flaws, kev in rows
+    ]
+    text = "\n".join([f"**未修复漏洞最多的 {len(rows)} 台资产**", "", *lines, *foot(query)])
+    return ToolResult(
+        "ok", query, text, [name for name, _, _ in rows], fields=tuple(name for name, _, _ in rows)
+    )
+
+
 def _told(given: ListVulnerabilities) -> str:
     return told(
         级别=told_levels(levels(given.severity)),
@@ -275,6 +297,7 @@ def _told(given: ListVulnerabilities) -> str:
         修复时限="已超过" if given.overdue else "",
         资产负责人=plain(given.owner, 40),
         EPSS=f"不低于 {given.epss}%" if given.epss else "",
+        分组="资产" if given.group_by else "",
     )
 
 

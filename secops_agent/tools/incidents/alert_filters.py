@@ -7,7 +7,7 @@ from bifang.channels.text.markup import plain
 from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import CLOCKS
-from secops_agent.services.alerts.queries.filters import TECHNIQUE, AlertFilter
+from secops_agent.services.alerts.queries.filters import TECHNIQUE, UNCLOSED, AlertFilter
 from secops_agent.services.assets.inventory import AssetFilter, environment_named
 from secops_agent.services.reports.periods import PERIODS
 from secops_agent.tools.arguments import Arguments, argument
@@ -29,7 +29,7 @@ from secops_agent.tools.filters import (
 from secops_agent.tools.markdown import STATUS, VERDICT
 
 STATES: Final[dict[str, tuple[str, ...]]] = {
-    "unclosed": (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED), "all": (), **{each: (each,) for each in AlertStatus.values},
+    "unclosed": UNCLOSED, "all": (), **{each: (each,) for each in AlertStatus.values},
 }  # fmt: skip
 _SAID: Final = {**STATUS, "unclosed": "未关闭", "all": "不限"}
 _WEIGHTS: Final = {"critical": "核心", "high": "重要"}
@@ -108,7 +108,7 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         clock=given.time_of or "seen",
         private=not asker.hides_private,
         asset=given.asset,
-        assignee_id=person.pk if person else None,
+        assignees=(person.pk,) if person else (),
         on=_asset_like(asker, given),
         **_sought(given, "" if person and not given.assignee else given.keyword),
     )

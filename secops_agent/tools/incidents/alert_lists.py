@@ -35,7 +35,8 @@ class ListAlerts(AlertConditions):
 def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     """Newest first, or the most urgent, with the number of all that match."""
     asked = read(asker, given, usual="unclosed")
-    wanted = replace(asked.filter, urgent=bool(given.urgent), limit=window(given.limit, given.offset))
+    order = "gravest" if given.urgent else asked.filter.order
+    wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
     query = asked.query(排序="紧急的在前" if given.urgent else "")
     wanted = _with_asset(wanted)
     found = triage.search(wanted)
@@ -104,7 +105,7 @@ def _with_asset(wanted: AlertFilter) -> AlertFilter:
     if not wanted.asset.strip():
         return wanted
     try:
-        return replace(wanted, asset="", asset_id=inventory.require(wanted.asset).id)
+        return replace(wanted, asset="", assets=(inventory.require(wanted.asset).id,))
     except NotFound:
         if wanted.keyword or not _is_address(wanted.asset):
             raise

@@ -24,6 +24,7 @@ from secops_agent.tools.masking import for_reader
 
 _BARS: Final = 12
 _GROUPS: Final = 10
+_MOST: Final = 50
 _TIMES: Final = ("day", "hour", "severity_day")
 _PARTS: Final = ("address", "indicator")
 _NAMED: Final = (*_PARTS, "asset", "assignee", "owner")  # what a follow-up may point at
@@ -48,12 +49,13 @@ class AlertStatistics(AlertConditions):
         "indicator",
         "technique",
     ] = argument("按什么分组", labels=GROUPINGS, default="severity")
+    limit: int | None = argument("最多列出几组", default=None, minimum=1, maximum=_MOST)
 
 
 def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     """Numbers counted by the database."""
     asked = read(asker, given, usual="all")
-    found = statistics(asked.filter, given.group_by, _GROUPS)
+    found = statistics(asked.filter, given.group_by, given.limit or _GROUPS)
     query = asked.query(分组=GROUPINGS[given.group_by])
     data = {"total": found.total, "groups": {group.label: group.count for group in found.groups}}
     beside = _new_among(asked)

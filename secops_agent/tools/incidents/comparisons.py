@@ -31,8 +31,9 @@ _AGAINST: Final = {
     "last_week": "上周同一时段",
 }
 _BACK: Final = {"yesterday": 1, "last_week": 7}
-_GROUPS: Final = {"severity": "级别", "assignee": "处理人"}
+_GROUPS: Final = {"severity": "级别", "assignee": "处理人", "rule": "规则", "asset": "资产", "source": "来源"}
 _SHOWN: Final = 10
+_COUNTED: Final = 200  # groups; what grew most may be small
 _WEEK: Final = 168
 
 
@@ -51,7 +52,9 @@ class ComparePeriods(Arguments):
     against: Literal["before", "yesterday", "last_week"] = argument(
         "和什么比", labels=_AGAINST, default="before"
     )
-    group_by: Literal["severity", "assignee"] | None = argument("再按什么分开", labels=_GROUPS, default=None)
+    group_by: Literal["severity", "assignee", "rule", "asset", "source"] | None = argument(
+        "再按什么分开；用时只能按级别、处理人", labels=_GROUPS, default=None
+    )
     severity: str = severity_argument()
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")
     asset: str = argument("资产的名称、IP 或编号", default="")
@@ -87,7 +90,7 @@ def _asked(asker: Asker, given: ComparePeriods) -> Wanted:
 
 
 def _counts(given: ComparePeriods, asked: Wanted, before: Wanted, query: str) -> ToolResult:
-    now, then = (statistics(each.filter, given.group_by or "severity", _SHOWN) for each in (asked, before))
+    now, then = (statistics(each.filter, given.group_by or "severity", _COUNTED) for each in (asked, before))
     change = now.total - then.total
     share = f"（{change / then.total:+.0%}）" if then.total else ""
     word = f"多 {change} 条{share}" if change > 0 else f"少 {-change} 条{share}" if change else "一样多"
@@ -98,12 +101,14 @@ def _counts(given: ComparePeriods, asked: Wanted, before: Wanted, query: str) ->
 
 
 def _groups(now: Statistics, then: Statistics) -> list[str]:
-    """Each of either span with both numbers."""
+    """Each of either span with both numbers, those that grew most first; levels in their own order."""
     numbers = [{group.label: group.count for group in each.groups} for each in (now, then)]
-    labels = dict.fromkeys([*numbers[0], *numbers[1]])
+    labels = [*dict.fromkeys([*numbers[0], *numbers[1]])]
+    if now.group_by != "severity":
+        labels.sort(key=lambda label: numbers[1].get(label, 0) - numbers[0].get(label, 0))
     return [
         f"- {plain(label, 60)}：{numbers[0].get(label, 0)}（之前 {numbers[1].get(label, 0)}）"
-        for label in labels
+        for label in labels[:_SHOWN]
     ]
 
 
@@ -111,7 +116,7 @@ def _times(given: ComparePeriods, asked: Wanted, before: Wanted, query: str) -> 
     rows, stage = [rows_of(each.filter) for each in (asked, before)], _STAGES[given.metric]
     now, then = (timing.time_taken(each, stage) for each in rows)
     heading = f"**{_METRICS[given.metric]}：{asked.time.told} {_taken(now)}**；{before.time.told} {_taken(then)}{_faster(now, then)}"
-    lines = _times_by(rows, stage, given.group_by) if given.group_by else []
+    lines = _times_by(rows, stage, given.group_by) if given.group_by in ("severity", "assignee") else []
     note = "> 从告警入库算起；来源自己恢复的和规则关闭的不算。"
     data = {"now": now and now.median, "before": then and then.median, "count": now.count if now else 0}
     return ToolResult(

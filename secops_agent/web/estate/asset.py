@@ -23,8 +23,8 @@ from secops_agent.services import links
 from secops_agent.services.assets import inventory, neighbours
 from secops_agent.services.assets.open_counts import open_counts
 from secops_agent.services.assets.reach import exposure_of
-from secops_agent.services.operations.queues import RiskClock
 from secops_agent.services.records.identity import FORMER
+from secops_agent.services.sla import RiskClock
 from secops_agent.web import listing
 from secops_agent.web.access import page
 from secops_agent.web.changes import changes_of

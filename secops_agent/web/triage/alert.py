@@ -34,11 +34,11 @@ from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import views
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
-from secops_agent.services.operations.queues import RiskClock, rule_of
+from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.people.logins import role_of
 from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_may_read, mask, people_of
 from secops_agent.services.runbooks.visibility import Reader
-from secops_agent.services.sla import is_overdue
+from secops_agent.services.sla import RiskClock, is_overdue
 from secops_agent.web.access import page
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery

@@ -26,9 +26,9 @@ from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.investigations import feedback, work
 from secops_agent.services.notifications import silences
 from secops_agent.services.operations import queues
-from secops_agent.services.operations.queues import RiskClock
 from secops_agent.services.people.eligibility import demand_account
 from secops_agent.services.people.staff import Person
+from secops_agent.services.sla import RiskClock
 from secops_agent.services.switches import refuse_when_read_only
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.registry import BY_NAME

@@ -18,7 +18,8 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.clock import clock
-from secops_agent.services.operations.queues import RiskClock, rule_of
+from secops_agent.services.operations.queues import rule_of
+from secops_agent.services.sla import RiskClock
 
 STATUS_TONES: Final = {"open": "warn", "acknowledged": "info", "closed": "idle"}
 VERDICT_TONES: Final = {

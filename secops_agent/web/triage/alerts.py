@@ -1,6 +1,6 @@
 """告警处置: the list of alerts that people work through."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -10,26 +10,23 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible
-from secops_agent.models import Alert, Asset, IndicatorList, SavedView, Staff
-from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.models import Alert, SavedView, Staff
+from secops_agent.models.choices import Verdict
 from secops_agent.services.alerts import batches
+from secops_agent.services.alerts.queries.filters import ALERTS
 from secops_agent.services.operations import queues
-from secops_agent.services.operations.queues import NOBODY, REACH, Facets, RiskClock
+from secops_agent.services.operations.queues import REACH, Facets
+from secops_agent.services.pages import Total
 from secops_agent.services.people.logins import accounts
+from secops_agent.services.sla import RiskClock
 from secops_agent.web.access import page
 from secops_agent.web.listing import ListLink
 from secops_agent.web.triage import alert_query
-from secops_agent.web.triage.alert_query import PAGE, QueueQuery
+from secops_agent.web.triage.alert_query import PAGE, TABS, QueueQuery
 from secops_agent.web.triage.alert_rows import lines, plain_line
 
 SEE: Final = "secops_agent.view_alert"
 ACT: Final = "secops_agent.change_alert"
-TABS: Final = {"mine": "我的", "unassigned": "未分配", "at_risk": "超时和快超时", "all": "全部"}
-TITLES: Final = {
-    "severity": "级别", "status": "状态", "assignee": "处理人", "source": "来源", "rule": "规则", "asset": "资产", "verdict": "结论",
-    "list": "命中情报",
-}  # fmt: skip
-_WORDS: Final = {**dict(Severity.choices), **dict(AlertStatus.choices), **dict(Verdict.choices)}
 
 
 @require_safe
@@ -38,19 +35,21 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """The list. Without a word in the address: everything that is not closed."""
     query = alert_query.read(request.GET)
     clock = RiskClock(timezone.now())
-    queue = queues.settle(query.queue(request.user, clock.now))
-    counts = queues.tab_counts(queue, clock)
+    tab, tabs = query.get("tab") or "all", query.queues(request.user, clock.now)
+    queue = queues.settle(tabs[tab])
+    every = [replace(each, among=queue.among) for each in tabs.values()]
+    counts = dict(zip(tabs, queues.counts(every, clock), strict=True))
     found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
     rows = Alert.objects.select_related("assignee").in_bulk(found[:PAGE])
     shown = lines([rows[pk] for pk in found[:PAGE] if pk in rows], clock, query.text)
-    total = counts[queue.tab]
+    total = counts[tab]
     context = {
         "title": "告警处置", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),
         "whole": total.count, "too_many": total.capped or total.count > batches.MOST, "most": batches.MOST,
         "tabs": _tabs(query, counts), "chips": _chips(query), "orders": _orders(query), "spans": _spans(query),
         "views": _views(request, query), "mark": _newest(), "older": _at(query, query.page + 1) if len(found) > PAGE else "",
         "newer": _at(query, query.page - 1) if query.page > 1 else "", "reach": REACH, "asked": query.get("q"),
-        "first_day": query.get("from"), "last_day": query.get("to"), "query_tab": query.get("tab") or "all", "query_span": query.get("span"),
+        "first_day": query.get("from"), "last_day": query.get("to"), "query_tab": tab, "query_span": query.get("span"),
     }  # fmt: skip
     return render(request, "pages/alerts.html", context | acting(request, query.text))
 
@@ -75,12 +74,10 @@ def _newest() -> int:
     return Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _tabs(query: QueueQuery, counts: Any) -> list[ListLink]:
+def _tabs(query: QueueQuery, counts: dict[str, Total]) -> list[ListLink]:
     chosen = query.get("tab") or "all"
     return [
-        ListLink(
-            title, _url(query.with_(tab=tab)), tab == chosen, f"{counts[tab].count}{'+' * counts[tab].capped}"
-        )
+        ListLink(title, _url(query.with_(tab=tab)), tab == chosen, counts[tab].text)
         for tab, title in TABS.items()
     ]
 
@@ -111,27 +108,17 @@ def _views(request: HttpRequest, query: QueueQuery) -> list[tuple[SavedView, Lis
 
 def _chips(query: QueueQuery) -> list[ListLink]:
     """What restricts the list, each with the way to take it off."""
-    names = _names(query)
-    chips = [
-        ListLink(f"{title}：{names.get((name, value), _WORDS.get(value, plain_line(value)))}", _url(query.toggled(name, value)))
-        for name, title in TITLES.items()
-        for value in query.all(name)
-    ]  # fmt: skip
+    chips = []
+    for name, each in ALERTS.facets().items():
+        names = queues.labels(name, query.all(name))
+        chips += [
+            ListLink(f"{each.label}：{plain_line(names.get(value, value))}", _url(query.toggled(name, value)))
+            for value in query.all(name)
+        ]
     for name, title in (("q", "搜索"), ("from", "从"), ("to", "到")):
         if value := query.get(name):
             chips.append(ListLink(f"{title}：{visible(value)}", _url(query.with_(**{name: ""}))))
     return chips
-
-
-def _names(query: QueueQuery) -> dict[tuple[str, str], str]:
-    """Of what the address has by number."""
-    found = {("assignee", str(NOBODY)): "未分配"}
-    kinds: Sequence[tuple[str, Any]] = (("asset", Asset), ("assignee", Staff), ("list", IndicatorList))
-    for name, kind in kinds:
-        if numbers := query.all(name):
-            rows = kind.objects.filter(pk__in=map(int, numbers)).values_list("pk", "name")
-            found |= {(name, str(pk)): plain_line(label) for pk, label in rows}
-    return found
 
 
 @require_safe
@@ -153,18 +140,18 @@ def facets(request: HttpRequest) -> HttpResponse:
 
 def _groups(query: QueueQuery, found: Facets) -> list[tuple[str, list[ListLink]]]:
     groups = []
-    for name, title in TITLES.items():
+    for name, each in ALERTS.facets().items():
         chosen = query.all(name)
         buckets = [
             ListLink(
-                plain_line(each.label),
-                _url(query.toggled(name, each.value)),
-                each.value in chosen,
-                str(each.count),
+                plain_line(bucket.label),
+                _url(query.toggled(name, bucket.value)),
+                bucket.value in chosen,
+                str(bucket.count),
             )
-            for each in found.buckets[name]
+            for bucket in found.buckets[name]
         ]
-        groups.append((title, buckets))
+        groups.append((each.label, buckets))
     return [(title, buckets) for title, buckets in groups if buckets]
 
 

@@ -1,11 +1,14 @@
 """Cases through the API: scopes, actors, numbers that do not exist, conflicts."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from bifang.core.rights import OPERATOR
 from secops_agent.models import Alert, AuditRecord, Case, CaseTask, Role
+from tests.admin_pages import serve_plain_static
 from tests.secops.api.callers import estate, owned, person, with_token
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +97,14 @@ def test_what_is_not_there_and_what_is_wrong_is_said() -> None:
         assert answer.status_code == status, (address, body, answer.content.decode())
         assert answer.json()["error"]["message"]
     assert with_token("read").get(f"{ROOT}99999/").status_code == 404
+
+
+def test_cases_are_read_by_the_right_to_cases_in_every_door(settings: Any, tmp_path: Path) -> None:
+    """运维操作员 sees alerts and no cases: by the page as by the API."""
+    serve_plain_static(settings, tmp_path)
+    operator = person(group=OPERATOR)
+    assert operator.get("/api/v1/alerts/").status_code == 200
+    assert operator.get("/cases/").status_code == 403
+    answer = operator.get("/api/v1/cases/")
+    assert answer.status_code == 403
+    assert "查看事件" in answer.json()["error"]["message"]

@@ -49,6 +49,8 @@ def answers(call: tuple[str, dict[str, Any]], line: Line) -> bool:
     if tool == "search_runbook" and "query" in wanted and wanted["query"] in arguments.get("query", ""):
         arguments = {**arguments, "query": wanted["query"]}
     arguments = {name: value for name, value in arguments.items() if name not in _NEWER or name in wanted}
+    if tool == "alert_statistics" and "limit" not in wanted:  # how many groups: newer, too
+        arguments.pop("limit", None)
     return (tool, arguments) == (line.tool, wanted)
 
 

@@ -68,6 +68,16 @@ def test_many_are_changed_at_once_and_put_back_exactly(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("act", ["severity", "nothing", "close:grave", ""])
+def test_what_no_button_sends_changes_nothing_and_is_told(act: str) -> None:
+    client, rows = at_desk(Role.ANALYST), arrived("a")
+    before = states()
+    page = do(client, act, *rows)
+    assert page.status_code == 200
+    assert messages_of(page)
+    assert states() == before
+
+
 def test_reopening_can_be_taken_back_and_messages_know_the_word() -> None:
     client, (row,) = at_desk(Role.ANALYST), arrived("a")
     triage.close(row.pk, "true_positive", ACTOR, "是攻击")

@@ -22,7 +22,11 @@ def read_entities(text: str, lexicon: Lexicon, now: datetime) -> Skeleton:
     skeleton.take(Kind.OBSERVABLE, pattern("entities.called"), _called)
     _take_chinese(skeleton, lexicon)
     nicknames = load("entities")["nicknames"]
-    skeleton.take(Kind.CVE, re.compile("|".join(nicknames), re.IGNORECASE), lambda m: nicknames[m[0].lower()])
+    skeleton.take(
+        Kind.CVE,
+        re.compile(rf"(?<![a-z0-9])(?:{'|'.join(nicknames)})(?![a-z0-9])", re.IGNORECASE),
+        lambda m: nicknames[m[0].lower()],
+    )
     skeleton.take(Kind.DOMAIN, pattern("entities.domain"), _domain)
     skeleton.take(
         Kind.HOST,

@@ -186,11 +186,21 @@ def _dated(match: re.Match[str], now: datetime) -> Since | None:
     said = {name.removesuffix("2"): value for name, value in match.groupdict().items() if value}
     month, day = read_integer(said["mo"]), read_integer(said.get("d", "1"))
     found = _past_date(int(said.get("y", 0)), month or 0, day or 0, now)
-    if found is None or "d" not in said:
-        return found
+    if found is None:
+        return None
+    if "d" not in said:
+        return _month(found, now)
     days = (read_integer(said.get("d3", "")) or day or 0) - (day or 0) + 1
     end = found.start + timedelta(days=max(days, 1))
     return replace(found, end=end if end <= now else None)
+
+
+def _month(found: Since, now: datetime) -> Since:
+    """11月 is the whole of it, by the name that reports have for it."""
+    after = datetime.combine(_start_of("month", -1, found.start.date()), time(), now.tzinfo)
+    names = {_start_of("month", back, now.date()): f"month_{back}" for back in (0, 1)}
+    name = names.get(found.start.date(), "")
+    return Since(found.start, _PERIODS.get(name, ""), after if after <= now else None)
 
 
 def _past_date(year: int, month: int, day: int, now: datetime) -> Since | None:

@@ -1,26 +1,68 @@
-"""Filters of alerts: the conditions that list and statistics share, in chat and API."""
+"""Filters of alerts: the conditions of every list, count and statistic, declared and asked of the database once."""
 
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey
-from secops_agent.models.choices import IndicatorKind
+from secops_agent.kit.listing import Condition, Listing
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, IndicatorHit
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries import clocks
-from secops_agent.services.alerts.queries.clocks import Clock
+from secops_agent.services.alerts.queries.clocks import CLOCKS, Clock
 from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.networks import inside
-from secops_agent.services.sla import SlaLimits, overdue
+from secops_agent.services.sla import RiskClock, overdue
 
-TECHNIQUE: Final = re.compile(r"[Tt]\d{4}(?:\.\d{3})?")
+RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
+NOBODY: Final = 0  # among ``assignees``: nobody has it
+UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+TECHNIQUE: Final = re.compile(r"[Tt][0-9]{4}(?:\.[0-9]{3})?")
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NETWORK: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:[89]|[12][0-9]|3[0-2]))?"
+CURSOR_ORDERS: Final = {
+    "-last_seen": ("-last_seen", "-id"),
+    "last_seen": ("last_seen", "id"),
+}  # one index, both ways
+ALERTS: Final = Listing((
+    Condition(
+        "keyword", "搜索", page="q", api="keyword",
+        told="标题、规则、来源、说明（前 2000 字）中的任意一段文字，或一个完整的指标（IP、域名、哈希）。"
+             "说明、账号和邮箱只有「分析」角色或审计员搜得到。",
+    ),
+    Condition("severities", "级别", "choice", page="severity", api="severity", several=True, choices=dict(Severity.choices), facet="all"),
+    Condition("statuses", "状态", "choice", page="status", api="status", several=True, choices=dict(AlertStatus.choices), facet="all"),
+    Condition(
+        "assignees", "处理人", "row", "处理人的编号。", page="assignee", api="assignee_id", several=True, least=NOBODY, facet="found"
+    ),
+    Condition("sources", "来源", told="来源，完整匹配，例如 wazuh。", page="source", api="source", several=True, facet="found"),
+    Condition("rules", "规则", page="rule", several=True, longest=500, facet="found"),
+    Condition("assets", "资产", "row", page="asset", several=True, facet="found"),
+    Condition("verdicts", "结论", "choice", page="verdict", api="verdict", several=True, choices=dict(Verdict.choices), facet="found"),
+    Condition("lists", "命中情报", "row", page="list", several=True, facet="found"),
+    Condition("asset", "资产", told="资产的名称、IP、域名或编号；不存在时返回 404。", api="asset"),
+    Condition("technique", "技术", "shape", "ATT&CK 技术编号，含子技术，例如 T1110。", api="technique", shape=TECHNIQUE.pattern),
+    Condition(
+        "address", "地址", "shape", "IPv4 地址或网段（最宽 /8）：告警的可观察对象或涉及的资产在里面，例如 10.0.0.0/24。",
+        api="address", shape=_NETWORK,
+    ),
+    Condition("unassigned", "没有处理人", "flag", "只看没有处理人的。", api="unassigned"),
+    Condition("overdue", "已超时", "flag", "只看超过处理时限的。", api="overdue"),
+    Condition("at_risk", "快超时", "flag", "只看快超过处理时限的：还剩八分之一，没有超过。", api="at_risk"),
+    Condition("listed", "命中情报", "flag", "只看命中情报清单的。", api="listed"),
+    Condition("clock", "时间", "choice", "since 和 until 指什么时间：最近发生、首次发生、关闭。", api="time_of", choices=CLOCKS),
+    Condition("since", "从", "moment", "时间不早于。", api="since"),
+    Condition("until", "到", "moment", "时间早于。", api="until"),
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +70,12 @@ class AlertFilter:
     """Empty values do not filter. ``since`` (inclusive) and ``until`` (exclusive) are of ``clock``.
 
     ``keyword``: part of title, rule, source or description, or an indicator; ``private``: who asks may read private parts,
-    without which fewer of these are searched (`words.Keyword`). ``asset``: name, IP or id.
+    without which fewer of these are searched (`words.Keyword`). ``assets``: ids; ``asset``: a name, IP or id.
     ``technique``: an ATT&CK id, with its sub-techniques. ``address``: an observable or an address of their assets, or a network
-    around one. ``on``: an asset like this is concerned. ``listed``: something in them is on a list of indicators in force.
-    ``overdue``, ``at_risk``: as `sla` defines them.
-    Only for lists: ``urgent`` (gravest first, then by time limit), ``order``, ``limit``, ``cursor``.
+    around one. ``on``: an asset like this is concerned. ``lists``: of indicators, that name something in them; ``listed``: any
+    does. ``overdue``, ``at_risk``, ``pressing`` (either): as `sla` defines them. ``mine``: the asker's own rows of 人员.
+    ``among``: these alerts only.
+    Only for lists: ``order`` (`CURSOR_ORDERS`, "urgent", "gravest"), ``limit``, ``cursor``.
     """
 
     severities: tuple[str, ...] = ()
@@ -43,18 +86,22 @@ class AlertFilter:
     keyword: str = ""
     private: bool = False
     asset: str = ""
-    asset_id: int | None = None
-    source: str = ""
+    assets: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     technique: str = ""
     address: str = ""
     on: AssetFilter | None = None
     verdicts: tuple[str, ...] = ()
-    assignee_id: int | None = None
+    assignees: tuple[int, ...] = ()
+    mine: tuple[int, ...] | None = None
     unassigned: bool = False
     overdue: bool = False
     at_risk: bool = False
-    urgent: bool = False
+    pressing: bool = False
     listed: bool = False
+    lists: tuple[int, ...] = ()
+    among: tuple[int, ...] | None = None
     order: str = "-last_seen"
     limit: int = 20
     cursor: str = ""
@@ -65,36 +112,76 @@ class AlertFilter:
         return Keyword(self.keyword.strip(), self.private)
 
 
-def matching(wanted: AlertFilter) -> "QuerySet[Alert]":
+def matching(wanted: AlertFilter, clock: RiskClock | None = None) -> "QuerySet[Alert]":
     """The alerts, in no order and whatever the keyword (`search`). Raises NotFound for an unknown asset, InvalidInput."""
-    conditions = {
-        "severity__in": wanted.severities,
-        "status__in": wanted.statuses,
-        "verdict__in": wanted.verdicts,
-        "source": wanted.source,
-        "assignee_id": wanted.assignee_id,
-    }
-    rows = Alert.objects.filter(**{name: value for name, value in conditions.items() if value})
+    columns = {
+        "severity__in": wanted.severities, "status__in": wanted.statuses, "verdict__in": wanted.verdicts, "source__in": wanted.sources,
+        "rule__in": wanted.rules,
+    }  # fmt: skip
+    rows = Alert.objects.alias(rule=RULE) if wanted.rules else Alert.objects.all()
+    rows = rows.filter(**{name: values for name, values in columns.items() if values})
     rows = rows.filter(clocks.within(wanted.clock, wanted.since, wanted.until))
-    if wanted.unassigned:
-        rows = rows.filter(assignee=None)
-    if wanted.overdue:
-        rows = rows.filter(overdue(timezone.now()))
-    if wanted.at_risk:
-        rows = rows.filter(SlaLimits().at_risk(timezone.now()))
-    if wanted.listed:
-        rows = rows.filter(pk__in=hits_in_force().order_by().values("alert_id"))
-    if wanted.technique:
-        rows = rows.filter(_using(wanted.technique))
-    if wanted.address.strip():
-        rows = rows.filter(_at(wanted.address))
-    if wanted.on:
-        like = inventory.matching(wanted.on).values("pk")
-        rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id__in=like).values("alert_id"))
-    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
-    if asset_id:
-        rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id=asset_id).values("alert_id"))
+    for condition in (*_of_people(wanted), *_of_time(wanted, clock), *_of_contents(wanted)):
+        rows = rows.filter(condition)
     return rows
+
+
+def _of_people(wanted: AlertFilter) -> Iterator[Q]:
+    if wanted.mine is not None:
+        yield Q(assignee_id__in=wanted.mine)
+    if wanted.unassigned:
+        yield Q(assignee=None)
+    if wanted.assignees:
+        nobody = Q(assignee=None) if NOBODY in wanted.assignees else Q()
+        yield nobody | Q(assignee_id__in=wanted.assignees)
+
+
+def _of_time(wanted: AlertFilter, clock: RiskClock | None) -> Iterator[Q]:
+    clock = clock or RiskClock(timezone.now())
+    if wanted.overdue:
+        yield overdue(clock.now)
+    if wanted.at_risk:
+        yield clock.at_risk
+    if wanted.pressing:
+        yield clock.pressing
+
+
+def _of_contents(wanted: AlertFilter) -> Iterator[Q]:
+    if wanted.among is not None:
+        yield Q(pk__in=wanted.among)
+    if wanted.listed:
+        yield Q(pk__in=hits_in_force().order_by().values("alert_id"))
+    if wanted.lists:
+        yield Q(pk__in=named_by(wanted.lists).values("alert_id"))
+    if wanted.technique:
+        yield _using(wanted.technique)
+    if wanted.address.strip():
+        yield _at(wanted.address)
+    if wanted.on:
+        yield _concerning(inventory.matching(wanted.on).values("pk"))
+    named = (inventory.require(wanted.asset).id,) if wanted.asset.strip() else ()
+    if assets := named or wanted.assets:
+        yield _concerning(assets)
+
+
+def _concerning(assets: "Collection[int] | QuerySet[Any, Any]") -> Q:
+    return Q(pk__in=AlertAsset.objects.filter(asset_id__in=assets).values("alert_id"))
+
+
+def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
+    """What entries of these lists of indicators name in alerts."""
+    return hits_in_force().filter(entry__list__in=lists).order_by()
+
+
+def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":
+    """As `CURSOR_ORDERS` have it; "gravest": by severity, then by what is due first; "urgent": before that, what is over its
+    time limit or close to it."""
+    if order in CURSOR_ORDERS:
+        return rows.order_by(*CURSOR_ORDERS[order])
+    ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
+    grave = Case(*ranks, default=Value(9), output_field=IntegerField())
+    late = [Case(When(clock.pressing, then=Value(0)), default=Value(1))] if order == "urgent" else []
+    return rows.order_by(*late, grave, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
 
 
 def _using(technique: str) -> Q:
@@ -109,5 +196,4 @@ def _at(address: str) -> Q:
     """By an observable of the alert, or by an address of what it concerns. Raises InvalidInput."""
     observed = AlertIndicator.objects.filter(inside(address), kind=IndicatorKind.IP)
     own = AssetKey.objects.filter(inside(address), kind="ip").values("asset_id")
-    concerned = AlertAsset.objects.filter(asset_id__in=own).values("alert_id")
-    return Q(pk__in=observed.values("alert_id")) | Q(pk__in=concerned)
+    return Q(pk__in=observed.values("alert_id")) | _concerning(own)

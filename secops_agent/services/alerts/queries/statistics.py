@@ -6,21 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Value
-from django.db.models.functions import Coalesce, NullIf, TruncDay, TruncHour
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey, Staff
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column
-from secops_agent.services.alerts.queries.filters import AlertFilter, matching
+from secops_agent.services.alerts.queries.filters import RULE, AlertFilter, matching
 from secops_agent.services.alerts.queries.search import COMMON, is_rare, narrowed
 from secops_agent.services.alerts.queries.words import Keyword, about
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
 
-RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
     "rule": RULE, "asset": F("asset_links__asset_id"), "assignee": F("assignee_id"),
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What operations on any noun share: declared once, taken up by every door. Knows no noun."""
