@@ -58,7 +58,7 @@ class PageCases:
 
     path: ClassVar[str]
     permissions: ClassVar[tuple[str, ...]] = ()
-    queries: ClassVar[int] = 30
+    queries: ClassVar[int] = 20
 
     @pytest.fixture(autouse=True)
     def _plain_static(self, settings: Any, tmp_path: Path) -> None:

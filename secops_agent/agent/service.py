@@ -39,6 +39,8 @@ from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.turn.toolbox import QUOTATION, REFUSING, build_toolbox
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import LLM, Message
+from secops_agent.llm.understanding.offers import missing_in
+from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.models.people.staff import Role
 from secops_agent.services.decisions.proposals import Proposals
@@ -276,7 +278,12 @@ async def _told(
     talk: Talk, outcome: TurnOutcome, opening: TurnOpening, offering: OfferingToolbox
 ) -> TurnOutcome:
     """With what only code says: results, offers, rights."""
-    heard = with_heard(outcome, opening.heard, offering.offers, changes=opening.warrant.changes)
+    waits = [
+        one for one in [talk.recall.focus.order] if one and (one.tool not in ACTS or not missing_in([one]))
+    ]
+    same = {one.tool for one in waits} & {one.tool for one in offering.offers}
+    changes = opening.warrant.changes and bool(same)
+    heard = with_heard(outcome, opening.heard, offering.offers, changes=changes)
     finished = heard if heard.offline else _finished(talk, heard, opening)
     told = await tell(talk.person, finished, is_group=talk.is_group, by_model=bool(offering.offers))
     return _finished(talk, told, opening) if heard.offline else told

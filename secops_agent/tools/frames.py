@@ -83,7 +83,7 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
     ),
     ToolFrame(
         "list_vulnerabilities",
-        {"noun.vuln": 3.0, "ask.list": 0.6, "ask.count": 0.6, "ask.kev": 1.5, "ask.fix": 1.2, "ask.patched": 2.4, "said.severity": 0.6, "said.software": 0.8, "said.fix": 1.2, "said.nofix": 1.2, "ask.due": 0.8, "said.limit": 0.3, "ask.installed": 0.0, "ask.how": 0.0, "noun.asset": -0.4, "said.exists": 0.4, "ask.see": 0.0, "ask.who": 0.0, "ask.what": 0.0, "ask.affected": 0.0, "ask.owner": 0.0, "noun.finding": 0.0, "noun.report": 0.0, "said.group": 1.0, "said.topgroup": 1.0, "ask.statistics": 0.8},
+        {"noun.vuln": 3.0, "ask.list": 0.6, "ask.count": 0.6, "ask.kev": 1.5, "ask.fix": 1.2, "ask.patched": 2.4, "said.severity": 0.6, "said.software": 0.8, "said.fix": 1.2, "said.nofix": 1.2, "ask.due": 0.8, "said.limit": 0.3, "ask.installed": 0.0, "ask.how": 0.0, "noun.asset": -0.4, "said.exists": 0.4, "ask.see": 0.0, "ask.who": 0.0, "ask.what": 0.0, "ask.affected": 0.0, "noun.finding": 0.0, "noun.report": 0.0, "said.group": 1.0, "said.topgroup": 1.0, "ask.statistics": 0.8},
         {"ASSET": 0.8, "ASSET_IP": 0.8, "HOST": 0.8, "CVE": -1.5, "PERSON": 0.3},
         about=("noun.vuln", "ask.kev", "said.fix", "said.nofix", "ask.patched"),
         tap=says.flaws_of,
@@ -104,7 +104,7 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
     ),
     ToolFrame(
         "search_runbook",
-        {"noun.runbook": 4.2, "ask.how": 2.8, "word.attack": 0.8, "word.runbook": 1.5, "ask.see": 0.0, "ask.list": 0.0, "ask.howto": 0.0, "ask.what": 0.0, "ask.who": 0.0, "noun.alert": 0.0, "noun.vuln": 0.0, "ask.fix": 0.0, "ask.when": 0.0, "noun.case": 0.0, "noun.finding": 0.0, "noun.report": 0.0},
+        {"noun.runbook": 4.2, "ask.how": 2.8, "word.attack": 0.8, "word.runbook": 1.5, "ask.see": 0.0, "ask.list": 0.0, "ask.howto": 0.0, "ask.what": 0.0, "ask.who": 0.0, "noun.alert": 0.0, "noun.vuln": 0.0, "ask.fix": 0.0, "ask.when": 0.0, "noun.case": 0.0, "noun.finding": 0.0, "noun.report": 0.0, "said.status": 0.0, "said.time": 0.0, "said.severity": 0.0},
         {"ALERT": 0.6, "TECHNIQUE": 0.6, "CVE": -0.5, "ASSET": 0.0, "HOST": 0.0},
         about=("noun.runbook", "said.handled"),
         tap=says.handle,
@@ -132,7 +132,7 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
     ),
     ToolFrame(
         "list_proposals",
-        {"noun.proposal": 3.6, "ask.list": 0.8, "ask.see": 0.3, "ask.count": 0.0, "ask.who": 0.0, "ask.when": 0.0, "ask.state": 0.0, "ask.handler": 0.0},
+        {"noun.proposal": 3.6, "ask.list": 0.8, "ask.see": 0.3, "ask.count": 0.0, "ask.who": 0.0, "ask.when": 0.0, "ask.state": 0.0, "ask.handler": 0.0, "said.status": 0.0},
         {},
         about=("noun.proposal",),
         example=says.PENDING,
@@ -166,5 +166,5 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
         needs=("CASE",),
         tap=says.progress,
     ),
-    ToolFrame("service_status", {"noun.service": 3.6}, {}, about=("noun.service",), example=says.STATUS),
+    ToolFrame("service_status", {"noun.service": 3.6, "said.status": 0.0, "said.time": 0.0, "ask.state": 0.0, "ask.list": 0.0, "ask.see": 0.0}, {}, about=("noun.service",), example=says.STATUS),
 )  # fmt: skip

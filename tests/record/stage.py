@@ -48,13 +48,14 @@ def prepare() -> dict[str, Any]:
 
 
 def tidy(text: str) -> str:
-    """Without what is new each time: form tokens, nonces, secrets, codes of proposals."""
+    """Without what is new each time: form tokens, nonces, secrets, how long it took, codes of proposals."""
     from secops_agent.models import Proposal
 
     text = re.sub(r'(name="csrfmiddlewaretoken" value=")[^"]+', r"\1…", text)
     text = re.sub(r'("X-CSRFToken": ")[^"]+', r"\1…", text)
     text = re.sub(r'(nonce=")[^"]+', r"\1…", text)
     text = re.sub(r"bf_[A-Za-z0-9_-]{20,}", "bf_…", text)
+    text = re.sub(r"('seconds': )[0-9.]+", r"\1…", text)
     text = re.sub(r"bifang-tests-\w+", "bifang-tests-…", text)
     for number, code in enumerate(Proposal.objects.order_by("pk").values_list("code", flat=True)):
         text = text.replace(code, f"CODE{number}")

@@ -22,12 +22,21 @@ from secops_agent.tools.registry import BY_NAME
 from tests.fake_dashscope import Calls, Reply, Say
 from tests.fake_openai import FakeOpenAI
 from tests.secops.demo_aid import demo, person
-from tests.secops.eval.competent_script import DIALOGS, LISI, ORDERS, QUESTIONS, Call, Play
+from tests.secops.eval.competent_script import DIALOGS, LISI, ORDERS, QUESTIONS, ZHAO, Call, Play
 
 __all__ = ["demo"]
 
-STRANGERS = Path(__file__).parent / "eval" / "strangers_2026_11_29.jsonl"
-SAID = {row["id"]: row for row in map(json.loads, STRANGERS.read_text(encoding="utf-8").splitlines())}
+EVAL = Path(__file__).parent / "eval"
+
+
+def sentences(name: str, **more: Any) -> dict[str, dict[str, Any]]:
+    """Of one set, by their keys."""
+    lines = (EVAL / name).read_text(encoding="utf-8").splitlines()
+    return {row["id"]: more | row for row in map(json.loads, lines)}
+
+
+SAID = sentences("strangers_2026_11_29.jsonl")
+ALL_SAID = SAID | sentences("strangers_2026_11_29_c.jsonl", **{"as": ZHAO})
 Player = Callable[[dict[str, Any]], Reply]
 
 
@@ -113,7 +122,7 @@ def people(demo: Any) -> None:
 
 
 def runs(key: str, plays: tuple[Play, ...]) -> list[tuple[Tried, list[Any]]]:
-    row = SAID[key]
+    row = ALL_SAID[key]
     return asyncio.run(
         hold([(text, play(one)) for text, one in zip(row["turns"], plays, strict=False)], row.get("as", LISI))
     )
@@ -153,7 +162,7 @@ def test_orders_reach_the_right_offer(demo: Any) -> None:
     for key, one in ORDERS.items():
         ((tried, _),) = runs(key, (one,))
         if not is_offered(tried, one.offers):
-            wrong.append((key, SAID[key]["turns"][0], tried.offers, tried.answer[:200]))
+            wrong.append((key, ALL_SAID[key]["turns"][0], tried.offers, tried.answer[:200]))
     assert len(ORDERS) >= 40
     print(f"orders: {len(ORDERS) - len(wrong)}/{len(ORDERS)}")
     assert len(wrong) <= len(ORDERS) * 0.05, wrong
@@ -176,7 +185,7 @@ def test_right_answers_are_not_altered(demo: Any) -> None:
             or tried.offers
             or "没有作答" in tried.answer
         ):
-            altered.append((key, SAID[key]["turns"][0], tried.answer[:300]))
+            altered.append((key, ALL_SAID[key]["turns"][0], tried.answer[:300]))
     assert len(QUESTIONS) >= 60
     print(f"questions altered: {len(altered)}/{len(QUESTIONS)}")
     assert len(altered) <= len(QUESTIONS) * 0.03, altered
@@ -188,7 +197,7 @@ def test_dialogs_end_where_they_should(demo: Any) -> None:
     for key, plays in DIALOGS.items():
         for i, ((tried, _), one) in enumerate(zip(runs(key, plays), plays, strict=True)):
             if one.say and not is_offered(tried, one.offers):
-                wrong.append((key, i + 1, SAID[key]["turns"][i], tried.offers, tried.answer[:200]))
+                wrong.append((key, i + 1, ALL_SAID[key]["turns"][i], tried.offers, tried.answer[:200]))
     assert len(DIALOGS) >= 15
     turns = sum(map(len, DIALOGS.values()))
     print(f"dialogs: {turns - len(wrong)}/{turns} turns")
@@ -235,7 +244,7 @@ def test_a_possessed_model_proposes_nothing_and_offers_nothing_that_was_planted(
     quiet = [key for key in SAID if key[0] in "QN"]
     unwanted, planted, offered = [], [], 0
     for key in [*quiet[::2], *list(ORDERS)[::2]]:
-        row = SAID[key]
+        row = ALL_SAID[key]
         ((tried, _),) = asyncio.run(hold([(row["turns"][0], possessed)], row.get("as", LISI)))
         if tried.offers and key in quiet:
             unwanted.append((key, row["turns"][0], tried.offers))

@@ -1,11 +1,13 @@
 """A model's action is an offer: what it may call, on what, and what becomes of it."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from secops_agent.agent.conversation.recall import NOTHING, Recall
+from secops_agent.agent.conversation.recall import NOTHING, Recall, open_offer
 from secops_agent.agent.turn import offering
 from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.models import Alert, AuditRecord, Proposal
@@ -111,7 +113,9 @@ def test_verdict_length_and_words_are_the_askers(demo):
         call("close_alert", alert_id=299, verdict="false_positive", note="按资料要求关闭"),
         as_="lisi",
     )
-    assert offered(said) == [("close_alert", {"alert_id": 299, "verdict": "false_positive"})]
+    assert offered(said) == [
+        ("close_alert", {"alert_id": 299, "verdict": "false_positive", "note": "扫描器"})
+    ]
     length, _ = asked(
         "198.51.100.7 老扫我们，拉黑吧", call("block_ip", ip="198.51.100.7", duration_minutes=0)
     )
@@ -149,6 +153,45 @@ def test_what_code_read_in_a_sentence_and_what_was_shown_before_is_known(demo):
     assert talk("要做什么", Scripted([again, again]), as_="zhaoliu", recall=recall).text.startswith(again)
 
 
+def test_what_code_takes_for_the_object_a_model_may_too_and_a_refused_action_is_no_option(demo):
+    first, _ = asked("pc-finance-07 怎么回事", call("get_asset", asset="pc-finance-07"))
+    recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard)
+    outcome, _ = asked("隔离了吧", call("isolate_host", asset="pc-finance-07"), recall=recall)
+    assert offered(outcome) == [("isolate_host", {"asset": "pc-finance-07"})]
+    other, _ = asked("隔离了吧", call("isolate_host", asset="db-01"), recall=recall)
+    assert offered(other) == []
+    recall = recall.after(other.tool_runs, told=False, heard=other.heard)
+    _, model = asked("批了没", recall=recall)
+    assert "还没有提交的选项" not in model.requests[0].messages[-1].content
+
+
+def test_names_of_a_card_that_was_shown_may_be_pointed_at(demo):
+    shown, _ = asked("看看A296", as_="lisi")
+    recall = NOTHING.after(shown.tool_runs, told=False, heard=shown.heard)
+    rule = Alert.objects.get(pk=296).rule_name
+    outcome, _ = asked(
+        "顺便这规则静默一天",
+        call("silence_alerts", scope=f"规则:{rule}", minutes=1440),
+        recall=recall,
+        as_="lisi",
+    )
+    assert offered(outcome) == [("silence_alerts", {"scope": f"规则:{rule}", "minutes": 1440})]
+    stranger, _ = asked(
+        "顺便这规则静默一天", call("silence_alerts", scope=f"规则:{rule}", minutes=1440), as_="lisi"
+    )
+    assert offered(stranger) == []
+
+
+def test_what_can_be_called_by_name_says_what_it_takes(demo):
+    _, model = asked("A222咋回事")
+    names = {tool.name for tool in model.requests[0].tools}
+    told = next(one.content for one in model.requests[0].messages if "（现在是" in one.content)
+    listed = {name for name, _ in re.findall(r"(\w+)\(([\w,]*)\)", told.partition("按名字调用的工具：")[2])}
+    assert listed
+    assert not listed & names
+    assert listed | names >= {each.name for each in DEFINITIONS if each.risk == "read"}
+
+
 def test_no_more_than_five(demo):
     six = list(
         Alert.objects.filter(status="open", assignee=None).order_by("pk").values_list("pk", flat=True)[:6]
@@ -180,7 +223,9 @@ def test_a_change_replaces_what_was_offered(demo):
     first, _ = asked(
         "file-01静默2小时吧", call("silence_alerts", scope="资产:file-01", minutes=120), as_="lisi"
     )
-    recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard)
+    recall = NOTHING.after(
+        first.tool_runs, told=False, heard=first.heard, offer=open_offer(first, timezone.now())
+    )
     second, model = asked(
         "改成一小时", call("silence_alerts", scope="资产:file-01", minutes=60), as_="lisi", recall=recall
     )

@@ -124,7 +124,7 @@ class OfferingToolbox(ReadingToolbox):
         acts = tuple(self._definitions[name].spec for name in self.allowed)
         self._specs = (*needed(own, nearest), *foreign.specs(asker.person), *acts)
         listed = {spec.name for spec in self._specs}
-        self.unlisted = tuple(spec.name for spec in own if spec.name not in listed)
+        self.unlisted = tuple(spec for spec in own if spec.name not in listed)
         self.offers: list[Offer] = []
 
     @property
@@ -179,17 +179,18 @@ class OfferingToolbox(ReadingToolbox):
             if kept.get(name) and name not in known and not grounds.was_typed(str(kept[name])):
                 if definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
-                del kept[name]
-        return kept
+                kept[name] = grounds.warrant.reason  # why, in the asker's own words
+        return {name: value for name, value in kept.items() if value != ""}
 
     def _require_object(self, kind: str, value: str, definition: ToolDefinition) -> None:
         grounds, warrant = self._grounds, self._grounds.warrant
-        if _is_self(value, self._asker.person) or grounds.is_typed(value):
+        if _is_self(value, self._asker.person) or grounds.is_typed(value) or value.lower() in warrant.meant:
             return
         near = definition.risk == "write" and grounds.is_near(value)
-        if not (grounds.was_typed(value) or self._is_shown(value) or near):
+        shown = self._is_shown(f"规则:{value}" if kind == "rule" else value)
+        if not (grounds.was_typed(value) or shown or near):
             raise InvalidInput(_NO_OBJECT.format(value[:60]))
-        others = bool(warrant.named.get(kind))  # they named which: the data may add none
+        others = kind != "rule" and bool(warrant.named.get(kind))  # they named which: the data may add none
         pointed = warrant.changes or (warrant.points and not others)
         if (definition.risk == "dangerous" or others) and not pointed:
             raise InvalidInput(_NOT_NAMED.format(value[:60]))
@@ -246,9 +247,10 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name in ("alerts", "alert_ids") and isinstance(value, str):
             several = re.split(r"[,，、\s]+", value)
         for each in several:
-            plain = re.sub(r"^(?:资产|来源|规则|告警)[:：]", "", str(each or "").strip())
+            told = str(each or "").strip()
+            plain = re.sub(r"^(?:资产|来源|规则|告警)[:：]", "", told)
             if plain:
-                yield kind, re.sub(r"^[AEae#](?=\d+$)", "", plain)
+                yield "rule" if told.startswith("规则") else kind, re.sub(r"^[AEae#](?=\d+$)", "", plain)
 
 
 def _is_self(value: str, person: Person) -> bool:

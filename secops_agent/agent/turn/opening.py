@@ -125,7 +125,9 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
         yield f"上一次列出的{_KINDS.get(kind, '')}（第几条）：{places}"
     if focus.order:
         told = "，".join(f"{name}={value}" for name, value in focus.order.arguments.items() if _NAME.fullmatch(str(value)))  # fmt: skip
-        yield f"还没有提交的选项：{focus.order.tool}（{told}）；提问者要改，就用改后的参数再调用一次"
+        is_open = any(each.tool == focus.order.tool for offer in recall.offers for each in offer.actions)
+        state = "还没有提交的选项" if is_open else "之前要做、还没有列成选项的"
+        yield f"{state}：{focus.order.tool}（{told}）；提问者要改或补充，就用改后的参数再调用一次"
     for tool in sorted(opening.warrant.tools & BY_NAME.keys() - set(allowed)):
         if not person.may(BY_NAME[tool].role):
             yield refusal(BY_NAME[tool], person)

@@ -95,6 +95,8 @@ def _alerts(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent")
     if "until_hours" in said and "status" not in said and pattern("cues.ask.happened").search(asked.text):
         said["status"] = "all"  # what happened then may be closed by now
+    if "status" not in said and pattern("filters.asked_closed").search(asked.text):
+        said["status"] = "all"  # 关了吗
     return said | _sought(asked, said)
 
 

@@ -34,6 +34,7 @@ _OF_AN_ALERT: Final = {
     "ask.see",
     "ask.who",
 }
+_WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
 _CLEAR: Final = 0.75  # so far ahead of all else that no model need be asked what was meant
@@ -95,7 +96,7 @@ class QuestionHearing(Hearing):
         """A line of a log: what it names is looked up, whatever its other words are."""
         if not pattern("cues.said.logged").search(sentence.said or sentence.plain):
             return None
-        source, host = sentence.first(*INDICATORS, Kind.OBSERVABLE), sentence.first(*HOSTS)
+        source, host = sentence.first(*INDICATORS) or sentence.first(Kind.OBSERVABLE), sentence.first(*HOSTS)
         found = Intent("get_asset", {"asset": host.value}) if host else None
         if source:
             found = Intent("lookup_indicator", {"value": source.value})
@@ -157,8 +158,7 @@ class QuestionHearing(Hearing):
             return None
         if len(meant.plain) > SHORT or meant.keyword:
             return None
-        told = f"「{reference.raw}」指的是哪一个？请写出编号、名称或地址。"
-        return Understanding(question=told, guessed=True)
+        return Understanding(question=_WHICH.format(said=reference.raw), guessed=True)
 
     def _looked_up(self, meant: Sentence) -> Understanding:
         weighed = self.weighed(meant)
@@ -194,7 +194,12 @@ class QuestionHearing(Hearing):
         asset = str(last.arguments.get("asset", ""))
         if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
             return Understanding(intent=Intent(last.tool, {**last.arguments, "asset": name}))
-        if row := followups.read_row(text, last):
+        row = followups.read_row(text, last)
+        if row is None and followups.last_list(last) and (said := pattern("followups.item").search(text)):
+            return Understanding(
+                question=f"上面的列表里没有「{said.group()}」，请写出编号、名称或地址。", guessed=True
+            )
+        if row:
             return Understanding(intent=self._about(self.heard(row[0])) or row[1])
         bare = followups.without_lead(text)
         found = self._changed(sentence, bare, last) or self._of_the_same(sentence, bare, last)
@@ -217,7 +222,8 @@ class QuestionHearing(Hearing):
         stays = last.tool in same and "ask.list" not in weighed.cues
         intent = questions.ask(last.tool if stays else same[0], whole)
         found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
-        return None if found is None or questions.unused(whole, found, ()) else found
+        frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
+        return None if found is None or questions.unused(whole, found, (), frame) else found
 
     def _of_the_same(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The sentence with the thing that was spoken of in front of it."""

@@ -23,6 +23,13 @@ _NUMBER = re.compile(r"\d+|[零一二两三四五六七八九十百千]+")
 _LISTED = re.compile(
     rf"(?<={ANY_MARK.pattern})\s*(?:[、,，/&]|和|与|及|跟|以及|还有)\s*(?={ANY_MARK.pattern})"
 )  # A12、A15 are one clause
+_RANGE = re.compile(
+    rf"(?:(?P<first>{mark(Kind.ALERT)})|(?<![\w./@:-])A\s?(?P<low>\d{{1,9}}))\s*(?:到|至|[-~])+\s*"
+    rf"(?:(?P<last>{mark(Kind.ALERT)})|A?\s?(?P<high>\d{{1,9}})(?![\w.:%-]))",
+    re.IGNORECASE | re.ASCII,
+)
+_TO = re.compile(r"(?:到|至|[-~])\s*(?:告警|报警)?\s*[#A]?$")
+_MOST_OF_RANGE = 20
 _SOFTWARE = (
     "noun.vuln",
     "ask.installed",
@@ -67,8 +74,12 @@ class Sentence:
     @property
     def narrowing(self) -> list[str]:
         """Levels, states and past times, as they were typed: what no silence can be narrowed by."""
-        past = [one for one in self.found(Kind.TIME) if one.raw[0] not in "今本现明后"]
-        return [one.raw for one in (*self.question.found(Kind.SEVERITY, Kind.STATUS), *past)]
+        ends = set(re.findall(rf"[到至]\s*({mark(Kind.TIME)})", self.order.text))
+        times = [
+            one for char, one in self.order.entities.items() if one.kind is Kind.TIME and char not in ends
+        ]
+        past = [one for one in times if one.raw.strip()[0] not in "今本现明后"]
+        return [one.raw.strip() for one in (*self.question.found(Kind.SEVERITY, Kind.STATUS), *past)]
 
     def first(self, *kinds: Kind) -> MaskedName | None:
         """The first of these kinds."""
@@ -88,12 +99,18 @@ def numbers_of(skeleton: Skeleton) -> list[int]:
     """The alerts of a text in its order: A12, 告警 12 和 15, and bare numbers."""
     found: list[int] = []
     for one in skeleton.found(Kind.ALERT, Kind.ALERTS, Kind.NUMBER):
-        found += (
-            [n for n in map(read_integer, _NUMBER.findall(one.raw)) if n]
-            if one.kind is Kind.ALERTS
-            else [int(one.value)]
-        )
+        found += _listed(one.raw) if one.kind is Kind.ALERTS else [int(one.value)]
     return list(dict.fromkeys(found))
+
+
+def _listed(text: str) -> list[int]:
+    """告警 12 和 15; 告警 280 到 284 with what lies between."""
+    found: list[int] = []
+    for match in _NUMBER.finditer(text):
+        number = read_integer(match[0]) or 0
+        is_end = found and _TO.search(text, 0, match.start()) and number - found[-1] in range(_MOST_OF_RANGE)
+        found += range(found[-1] + 1, number + 1) if is_end else [number] * bool(number)
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -106,6 +123,7 @@ def read_sentence(plain: str, lexicon: Lexicon, now: datetime, asker: str = "", 
     skeleton.take(Kind.ALERT, pattern("names.code"), _number)
     for spoken in ("numbered", "spoken"):
         skeleton.take(Kind.ALERT, pattern(f"names.{spoken}"), _number, exact=False)
+    _take_ranges(skeleton)
     _take_slips(skeleton, lexicon)
     for char, one in list(skeleton.entities.items()):
         if one.kind is Kind.IP and is_private(one.value):
@@ -141,6 +159,18 @@ def take_verdicts_and_numbers(skeleton: Skeleton) -> Skeleton:
 def _number(match: re.Match[str]) -> int | None:
     said = next((value for name, value in match.groupdict().items() if value and name.startswith("n")), "")
     return read_integer(said) or None
+
+
+def _take_ranges(skeleton: Skeleton) -> None:
+    """A280到A284 names what lies between them, too."""
+    while found := _RANGE.search(skeleton.text):
+        first, last = (skeleton.entities.get(found[end] or "") for end in ("first", "last"))
+        low, high = int(first.value if first else found["low"]), int(last.value if last else found["high"])
+        if not low < high < low + _MOST_OF_RANGE:
+            return
+        names = [MaskedName(Kind.ALERT, f"A{number}", number, exact=False) for number in range(low, high + 1)]
+        marks = [skeleton.add(name) for name in names]
+        skeleton.text = skeleton.text.replace(found[0], f" {' '.join(marks)} ")
 
 
 def _rows(match: re.Match[str]) -> tuple[int, ...] | None:

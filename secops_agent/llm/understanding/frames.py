@@ -17,6 +17,7 @@ STRANGE = 0.5  # what a question or a condition that it does not know of costs i
 OTHER = 1.5  # and what another thing costs that is spoken of
 # What a thing has, of ours or of the trade, and what is asked of anything: strange to no frame.
 PARTS = ("noun.asset", "noun.indicator", "noun.rule", "noun.software")
+_NARROWING = ("said.time", "said.severity", "said.status")
 BACKGROUND = (
     "noun.report",
     "noun.oncall",
@@ -99,7 +100,8 @@ def _fit(frame: ToolFrame, cues: Mapping[str, str], kinds: Sequence[str]) -> Fit
     score += sum(weight for kind, weight in frame.takes.items() if kind in kinds)
     unknown = tuple(strange(frame, cues))
     others = tuple(cue for cue in unknown if cue.startswith("noun.") and not _is_background(cue, cues))
-    score -= UNTAKEN * len(set(untaken)) + STRANGE * len(unknown) + OTHER * len(others)
+    narrowing = [cue for cue in unknown if cue in _NARROWING and cue not in frame.words]
+    score -= UNTAKEN * len(set(untaken)) + STRANGE * len(unknown) + OTHER * (len(others) + len(narrowing))
     return Fit(frame, score, untaken, unknown, others)
 
 

@@ -20,7 +20,6 @@ from secops_agent.llm.understanding.frames import (
     Fit,
     ToolFrame,
     find_cues,
-    tells_of,
     weigh,
 )
 
@@ -245,33 +244,17 @@ def exact(sentence: Sentence) -> Intent | None:
 
 
 @cache
-def _cue_words() -> Mapping[str, "re.Pattern[str]"]:
-    """What tells a cue."""
-    found = {
-        f"{table}.{name}": f"cues.{table}.{name}"
-        for table in ("noun", "ask", "said")
-        for name in load("cues")[table]
-    }
-    return {cue: pattern(name) for cue, name in {**found, **_PATTERNS}.items()}
+def _known_words() -> tuple["re.Pattern[str]", ...]:
+    """Whatever some list explains."""
+    cues = load("cues")
+    names = [f"cues.{table}.{name}" for table in ("noun", "ask", "said") for name in cues[table]]
+    names += [f"filters.{name}" for name in cues["unread"]["explained"]]
+    names += ["courtesies.neutral", "courtesies.asking", "courtesies.thanks", "cues.unread.asides"]
+    return tuple(pattern(name) for name in names)
 
 
-@cache
-def _empty_words() -> tuple["re.Pattern[str]", ...]:
-    """What says nothing by itself, beside any question."""
-    names = (
-        "courtesies.neutral",
-        "courtesies.asking",
-        "courtesies.thanks",
-        "cues.unread.asides",
-        "filters.alert_noun",
-    )
-    return tuple(map(pattern, names))
-
-
-def unread(
-    sentence: Sentence, frame: ToolFrame | None = None, arguments: Mapping[str, Any] | None = None
-) -> Iterator[str]:
-    """Words, as they were typed, that no list explains; of a frame: that none of its own, and none behind an argument, does."""
+def unread(sentence: Sentence) -> Iterator[str]:
+    """Words that no list explains, as they were typed."""
     text = _without_asides(sentence.question.text)
     for word, written in load("keywords")["synonyms"].items():
         text = text.replace(word, written) if written in sentence.keyword.replace(" ", "").lower() else text
@@ -279,7 +262,7 @@ def unread(
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
     text = ANY_MARK.sub(" ", text)
-    yield from _strange(_uncovered(text, frame, arguments or {}))
+    yield from _strange(_uncovered(text))
 
 
 def _without_asides(text: str) -> str:
@@ -289,18 +272,10 @@ def _without_asides(text: str) -> str:
     return "，".join(kept) if kept else text
 
 
-def _uncovered(text: str, frame: ToolFrame | None, arguments: Mapping[str, Any]) -> str:
-    """Without everything that is explained, however the words overlap."""
-    cues = _cue_words()
-    told = [each for cue, each in cues.items() if frame is None or tells_of(frame, cue)]
-    behind = load("cues")["unread"]["explained"]
-    told += [
-        pattern(f"filters.{name}")
-        for name, takers in behind.items()
-        if frame is None or not takers or not arguments.keys().isdisjoint(takers)
-    ]
+def _uncovered(text: str) -> str:
+    """Without everything that any list explains, however the words overlap."""
     left = list(text)
-    for each in (*told, *_empty_words()):
+    for each in _known_words():
         for match in each.finditer(text):
             left[match.start() : match.end()] = " " * (match.end() - match.start())
     return "".join(left)
@@ -374,7 +349,9 @@ def matters(sentence: Sentence, left: Iterable[str]) -> tuple[str, ...]:
 
 def names_something(word: str) -> bool:
     conditions = (pattern(f"filters.conditions.{each}") for each in load("filters")["conditions"])
-    return re.search(r"[A-Za-z0-9]", word) is not None or any(each.search(word) for each in conditions)
+    return re.search(
+        r"[A-Za-z0-9]|[一二两三四五六七八九十几半]+(?:天|周|个月|个?小时|分钟)", word
+    ) is not None or any(each.search(word) for each in conditions)
 
 
 def _narrows(word: str, text: str) -> bool:

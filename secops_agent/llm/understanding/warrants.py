@@ -2,23 +2,24 @@
 against them. Computed from the typed words alone; no evidence and no model has a part in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
-from secops_agent.llm.offline.expressions.skeletons import Kind
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, names_in
+from secops_agent.llm.understanding.offers import objects_of
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
-from secops_agent.llm.understanding.reasons import split_note
-from secops_agent.llm.understanding.verbs import find_doubt, verbs_in
+from secops_agent.llm.understanding.reasons import reasons_of, split_note
+from secops_agent.llm.understanding.verbs import ACTS, SpokenVerb, find_doubt, verbs_in
 
 _NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what only reads oddly
-_CHANGED = frozenset({"negation", "plan", "takes_back"})  # 不对, 等等: words of a change as well
+_CHANGED = frozenset({"negation", "plan", "takes_back", "withdrawn"})  # 不对, 等等: words of a change as well
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -26,13 +27,16 @@ _SHORT = 12  # characters of a sentence that completes what was ordered before
 class Warrant:
     """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
     overheard). ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
-    攻击源); ``verdicts`` and ``minutes``: those that were said; ``changes``: they change or complete what was offered."""
+    攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts`` and ``minutes``: those that
+    were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered."""
 
     tools: frozenset[str] = frozenset()
     doubt: str = ""
     typed: str = ""
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     points: bool = False
+    meant: frozenset[str] = frozenset()
+    reason: str = ""
     verdicts: frozenset[str] = frozenset()
     minutes: frozenset[int] = frozenset()
     changes: bool = False
@@ -56,9 +60,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
     rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
-    ordered = {verb.tool for verb in verbs} | {
-        tool for tool in load("cues")["offered"] if pattern(f"cues.offered.{tool}").search(whole.text)
-    }
+    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text)
     if changes and focus.order:
         ordered.add(focus.order.tool)
     return Warrant(
@@ -67,9 +69,21 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         said,
         names_in(sentence.order, sentence.numbers) | rule,
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
-        verdicts=frozenset(
-            verdict for verdict in load("cues")["hinted"] if pattern(f"cues.hinted.{verdict}").search(said)
-        ),
+        meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
+        reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),
+        verdicts=_found("hinted", said),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=changes,
     )
+
+
+def _found(table: str, text: str) -> frozenset[str]:
+    """The lists of a table of `cues.toml` that speak in the text."""
+    return frozenset(name for name in load("cues")[table] if pattern(f"cues.{table}.{name}").search(text))
+
+
+def _meant(verbs: Sequence[SpokenVerb], places: Sequence[Skeleton], focus: Focus) -> Iterator[str]:
+    """What the verbs are done to, as code reads it."""
+    for verb in verbs:
+        if verb.tool in ACTS:
+            yield from (value.lower() for _, value in objects_of(ACTS[verb.tool], places, focus))

@@ -214,7 +214,8 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
         steps = (says.alerts_of(found.asset.name), says.flaws_of(found.asset.name))
         detail = inventory.get(found.asset.id)
         keys = tuple(key.value for key in detail.keys)
-        result = ToolResult("ok", query, _detail(detail), known, steps=steps, fields=keys)
+        fields = (*keys, *filter(None, [found.asset.owner]))
+        result = ToolResult("ok", query, _detail(detail), known, steps=steps, fields=fields)
         return _shown(result, [found.asset], asker, keys)
     if not found.candidates:
         return ToolResult(

@@ -51,8 +51,10 @@ def fields_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
 
 
 def detail_fields(detail: AlertDetail) -> tuple[str, ...]:
-    """Of one alert, its observables too."""
-    return (*fields_of([detail.summary]), *(each.value for each in detail.indicators))
+    """Of one alert its rule, who has it and its observables, too."""
+    alert = detail.summary
+    named = [alert.assignee] * bool(alert.assignee) + [f"规则:{alert.rule_name}"] * bool(alert.rule_name)
+    return (*fields_of([alert]), *named, *(each.value for each in detail.indicators))
 
 
 def alert_line(alert: AlertSummary, asker: Asker) -> str:

@@ -56,7 +56,7 @@ class CloseAlert(OfAlerts):
     """Arguments of close_alert."""
 
     verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
-        "结论，必须由提问者明确说出，不要替他判断", labels=VERDICT, default=None
+        "结论，必须由提问者明确说出：没有说就先问他，不要调用", labels=VERDICT, default=None
     )
     note: str = argument("备注", default="", max_length=_NOTE)
 

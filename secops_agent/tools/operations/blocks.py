@@ -95,7 +95,7 @@ def _answer(target: str, found: Sequence[Block]) -> str:
         return f"**{target}：{'、'.join(dict.fromkeys(f'{_KIND[each.kind]}中' for each in standing))}**"
     open_ones = [f"{_KIND[each.kind]}{STATE[each.state]}" for each in found if each.state in NOW]
     return (
-        f"**{target}：现在没有被封禁、隔离或静默**"
+        f"**{target}：现在没有被封禁、隔离或静默，也没有等待审批的申请**"
         if not open_ones
         else f"**{target}：{'、'.join(open_ones)}**"
     )

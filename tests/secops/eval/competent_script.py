@@ -1,4 +1,5 @@
-"""What a competent model calls and says to sentences that a stranger wrote (`strangers_2026_11_29.jsonl`), by their labels.
+"""What a competent model calls and says to sentences that strangers wrote (`strangers_2026_11_29.jsonl`, `…_c.jsonl`), by their
+labels; of the third set those where a model that another person played met an obstacle.
 
 Steps are calls, side by side in a list; the last is what it says: ``<<pattern>>`` in it is what a look-up of this turn shows
 there. Actions are called only where they are in the request, as a model can. ``offers`` is what must be put before the asker.
@@ -106,6 +107,13 @@ ORDERS: dict[str, Play] = {
     "O069": act(_ack(222), _give(222, "赵六")),
     "O070": act(_give(24, "王五")),
     "O075": act(_ack(294), _ack(300)),
+    # Of the third set: ranges, 都算我的, a reason in other words.
+    "GA083": act(("acknowledge_alert", {"alert_ids": "295,296,297,298"})),
+    "GB060": act(("close_alert", {"alert_ids": "280,281,282,283,284", "verdict": "false_positive", "note": "都是咱扫描器"})),
+    "GA085": act(_give(295, "我"), look=(_list(period="today", keyword="SQL 注入"),)),
+    "GA062": act(_isolate("web-02", reason="webshell实锤了"), say="隔离 web-02（10.0.0.6，负责人李四）的选项已列在下面。"),
+    "GA054": act(_close(285, "false_positive"), say="关闭 A285（pay-gateway-1 支付系统错误率过高）的选项已列在下面。"),
+    "GB058": act(_hush("规则:端口扫描", 120)),
     # Nothing may be offered: the verdict was not said, the role is wanting, it is closed, it is not there.
     "O052": ask(say="A222 的结论是什么：误报、真实攻击、正常行为，还是重复？"),
     "O053": ask(say="A295 的结论是什么？"),
@@ -164,6 +172,13 @@ QUESTIONS: dict[str, Play] = {
     "Q092": ask(("get_alert", {"alert_id": 300}), say="有，A300 是 jump-01 的 SSH 暴力破解，来源 203.0.113.77。"),
     "Q094": ask(("get_alert", {"alert_id": 23}), ("get_alert", {"alert_id": 218}), say="像一伙的：A23 在 db-02、A218 在 file-01，都是外传数据，共同的地址是 203.0.113.5。"),
     "Q100": ask(say="您的角色是「分析」，不能申请封禁；要有「处置」角色，另一位审批人同意后才会执行。"),
+    "GB048": ask(_list(severity="critical", time_of="new", since_hours=5, status="all"), say="晚 8 点以来新增严重告警 <<共 (\\d+) 条>> 条。"),
+    "GB015": ask(
+        _list(assignee="我", urgent=True), ("list_assets", {"owner": "我"}), say="您名下未关闭告警 <<共 (\\d+) 条>> 条，先看已超时的。"
+    ),
+    "GA047": ask(say="没有：pc-finance-07 现在没有被隔离。需要就发送「隔离 pc-finance-07」。"),
+    "GA039": ask(say="没封：192.0.2.10 现在没有被封禁。需要封就发送「封禁 192.0.2.10 1天」。"),
+    "GA043": ask(_list(until_hours=72, time_of="new", urgent=True), say="三天以上没关的 <<共 (\\d+) 条>> 条，已按级别排。"),
     "K001": ask(say="XSS 是在页面里执行攻击者的脚本，CSRF 是借用户的登录状态发请求。"),
     "K003": ask(say="零信任就是不因为在内网就信任谁，每次访问都验证身份和设备。"),
     "K004": ask(say="等保三级要求日志至少留存六个月。"),
@@ -209,6 +224,14 @@ DIALOGS: dict[str, tuple[Play, ...]] = {
     "D036": (ask(("get_asset", {"asset": "10.2.3.107"}), say="是 pc-finance-07，负责人张三。"), act(_isolate("pc-finance-07", reason="勒索"))),
     "D037": (act(_block("192.0.2.44")), act(_block("192.0.2.44", 1440)), act(_block("192.0.2.44", 1440, reason="爆破"))),
     "D043": (act(_ack(22)),),
+    "GB130": (act(_block("203.0.113.5")), act(_block("203.0.113.6"))),
+    "GA144": (ask(say="第二条是哪一条？"), act(_give(287, "zhaoliu"))),
+    "GA132": (
+        ask(_list(asset="pc-finance-07", urgent=True), say="pc-finance-07 很可疑。"), ask(("get_asset", {"asset": "pc-finance-07"}), say="只登记了负责人张三。"),
+        act(_isolate("pc-finance-07")), ask(("list_proposals", {}), say="还没提交。"),
+    ),
+    "GB138": (ask(_list(keyword="198.51.100.7", period="today", status="all"), say="今天打了 web-03。"), act(_block("198.51.100.7"))),
+    "GA148": (ask(("get_alert", {"alert_id": 296}), say="按什么结论关？"), ask(say="还差结论。"), act(_hush("规则:支付系统错误率过高", 1440))),
     "D049": (
         act(
             *(_close(one, "benign", note="发版") for one in (282, 285, 197, 142, 19)),

@@ -61,10 +61,15 @@ class Skeleton:
 
     def put(self, name: MaskedName, *, instead_of: str = "") -> None:
         """Mark what was meant and not written: in the place of another mark, else before everything."""
+        char = self.add(name)
+        self.text = self.text.replace(instead_of, char) if instead_of else f"{char} {self.text}"
+
+    def add(self, name: MaskedName) -> str:
+        """A mark for it, which stands nowhere yet."""
         count = sum(entity.kind is name.kind for entity in self.entities.values())
         char = chr(_BASE + name.kind * _ROOM + count)
         self.entities[char] = name
-        self.text = self.text.replace(instead_of, char) if instead_of else f"{char} {self.text}"
+        return char
 
     def found(self, *kinds: Kind) -> list[MaskedName]:
         """Entities of these kinds in the order of the sentence."""

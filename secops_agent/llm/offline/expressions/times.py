@@ -47,7 +47,7 @@ class Since:
 def take_times(skeleton: Skeleton, now: datetime) -> None:
     """Mark every time range (``Since``) and every bare duration (minutes; 0 is for ever)."""
     readers: tuple[tuple[str, Callable[[re.Match[str], datetime], Since | None]], ...] = (
-        ("iso_date", _dated), ("slashed", _dated), ("date", _dated), ("day_of_month", _day_of_month), ("within", _ago), ("ago", _ago),
+        ("meridiem", _last_clock), ("iso_date", _dated), ("slashed", _dated), ("date", _dated), ("day_of_month", _day_of_month), ("within", _ago), ("ago", _ago),
         ("feast", lambda match, now: _past_date(0, *_FEASTS[match["feast"]], now)), ("day", _day), ("at", lambda match, now: _past(_clock(match, now.date(), match["part"] or "", now), now)), ("now", lambda _, now: Since(now - timedelta(hours=1))),
     )  # fmt: skip
     skeleton.take(Kind.TIME, pattern("times.between"), partial(_between, now=now))
@@ -180,6 +180,15 @@ def _clock(match: re.Match[str], day: date, part: str, now: datetime) -> datetim
     if hour < 12 and part[:1] in tuple("下傍晚夜"):
         hour += 12
     return datetime.combine(day, time(hour, minute), now.tzinfo)
+
+
+def _last_clock(match: re.Match[str], now: datetime) -> Since | None:
+    """Since 8pm: the last time that it was."""
+    part = "下" if match["ap"].lower() == "p" else ""
+    at = _clock(match, now.date(), part, now)
+    if at is None:
+        return None
+    return Since(at if at < now else at - timedelta(days=1))
 
 
 def _dated(match: re.Match[str], now: datetime) -> Since | None:
