@@ -158,16 +158,10 @@ def _moment(text: str, now: datetime) -> datetime:
     try:
         if not found:
             raise ValueError
-        clock = {"hour": int(found["hour"]), "minute": int(found["minute"]), "second": 0, "microsecond": 0}
+        at = now.replace(hour=int(found["hour"]), minute=int(found["minute"]), second=0, microsecond=0)
         if found["day"]:
-            day = {
-                "month": int(found["month"]),
-                "day": int(found["day"]),
-                "year": int(found["year"] or now.year),
-            }
-            at = now.replace(**clock, **day)
+            at = at.replace(int(found["year"] or now.year), int(found["month"]), int(found["day"]))
             return at.replace(year=at.year - 1) if at > now and not found["year"] else at
-        at = now.replace(**clock)
     except ValueError:
         raise InvalidInput(f"「{text[:20]}」不是钟点：写 20:00 或 11-29 20:00。") from None
     return at - timedelta(days=1) if at > now else at
