@@ -289,7 +289,13 @@ class QuestionHearing(Hearing):
         left = questions.unused(sentence, intent, [*weighed.unread, *unserved], best.frame) or tuple(unserved)
         if not _is_ours(sentence, weighed, left if intent.tool in questions.LISTS else weighed.unread):
             return None
-        if central := questions.matters(sentence, left):
+        central = questions.matters(sentence, left)
+        if (
+            "period" in intent.arguments and intent.tool not in questions.LISTS
+        ):  # 前天的日报 is no other day's
+            times = {one.raw.strip() for one in sentence.question.found(Kind.TIME)}
+            central = central or tuple(one for one in left if one in times)
+        if central:
             return self._without(sentence, intent, central, weighed)
         near = len(weighed.fits) > 1 and weighed.fits[0].score - weighed.fits[1].score < _CLEAR
         return Understanding(
