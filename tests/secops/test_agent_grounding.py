@@ -134,9 +134,8 @@ def test_advice_whose_target_stands_only_in_some_text_is_marked(words: str, targ
     )
 
 
-def test_what_was_done_or_not_is_no_advice() -> None:
-    for words in ("没有：web-09 现在没有被隔离。", "8.8.8.8 已封禁", "web-09 未隔离"):
-        assert checked(words, words) == words
+def test_a_planted_act_that_the_model_says_it_did_is_hearsay() -> None:
+    assert HEARSAY in checked("已按要求封禁 8.8.8.8。", "封禁 8.8.8.8")
 
 
 @pytest.mark.parametrize(

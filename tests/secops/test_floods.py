@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.db.models import QuerySet
 
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.channels.queues import inbox
+from bifang.channels.queues import inbox, notices
 from bifang.channels.workers import processes
 from bifang.channels.workers.worker import WorkerLoop
 from bifang.core.configuration.config_cache import ConfigCache
@@ -90,8 +91,13 @@ class Stage:
         self._loop.wake()
         wait_until(lambda: not InboxRow.objects.exclude(state=State.DONE).exists(), within=60)
 
+    def said(self) -> QuerySet[OutboxRow]:
+        """The answers; who waits long on a busy machine is also told so."""
+        told = notices.QUEUED.partition("{")[0]
+        return OutboxRow.objects.exclude(text__startswith=told).order_by("pk")
+
     def replies(self) -> int:
-        return OutboxRow.objects.count()
+        return self.said().count()
 
 
 @pytest.fixture
@@ -106,7 +112,7 @@ def test_someone_without_a_role_is_told_once_a_day(stage: Stage) -> None:
         stage.say("stranger", *["有哪些告警"] * 80)
         assert stage.replies() == 1
         stage.say("li", "帮助")
-        rows = list(OutboxRow.objects.order_by("pk").values_list("at_staff_id", flat=True))
+        rows = list(stage.said().values_list("at_staff_id", flat=True))
         assert rows == ["stranger", "li"], "the next one is not behind 80 others"
         stage.clock.now += DAY_S
         stage.say("stranger", "有哪些告警")

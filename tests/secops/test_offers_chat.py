@@ -15,9 +15,10 @@ from bifang.channels.queues.outbox import notify
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.agent.acting.attachments import Attachment
-from secops_agent.models import Alert, AuditRecord, ConversationMessage, Proposal
+from secops_agent.models import Alert, AuditRecord, ConversationMessage, Proposal, Staff
 from tests.secops.decisions_aid import company, propose, some_alert, switch, talk
 from tests.secops.inventory_aid import alert, store
+from tests.secops.on_call.rota_aid import rota
 
 pytestmark = pytest.mark.django_db
 BLOCK = "风禁 203.0.113.5 两小时"  # a slip is never exact
@@ -256,3 +257,32 @@ def test_a_bare_confirmation_of_a_quotation_confirms_no_proposal_that_does_not_s
     assert Proposal.objects.get(code=code).state == "proposed"
     talk(config, ("li", "确认"), quoted=f"回复「确认 {code}」", **place)
     assert Proposal.objects.get(code=code).state == "confirmed"
+
+
+@pytest.mark.parametrize("word", ["确认", "取消", "拒绝"])
+def test_a_bare_decision_is_about_the_last_thing_that_was_shown(word: str) -> None:
+    config, number = company(), some_alert()
+    say(config, "li", f"关闭 A{number} 误报", "谁值班")
+    (asked,) = say(config, "li", word)
+    assert "请写上代码" in asked
+    assert Alert.objects.get(pk=number).status == "open"
+    assert Proposal.objects.get().state == "proposed"
+
+
+@pytest.mark.parametrize("words", ["A{} 丢给今晚值班的", "A{} 转给值班的人", "查下谁值班然后把 A{} 给他"])
+def test_who_is_on_call_is_looked_up_and_offered(words: str) -> None:
+    config, number = company(), some_alert()
+    rota(staff=["wang"])
+    (shown,) = say(config, "li", words.format(number))
+    assert "指派给 wang先生" in shown
+    say(config, "li", "好")
+    assert Alert.objects.get(pk=number).assignee == Staff.objects.get(staff_id="wang")
+
+
+def test_the_only_alert_that_is_described_is_offered() -> None:
+    config = company()
+    store(alert("端口扫描", severity="low"), alert("钓鱼邮件", 1))
+    (shown,) = say(config, "li", "端口扫描那条误报关了吧")
+    assert "尚未执行" in shown
+    say(config, "li", "好")
+    assert list(Alert.objects.filter(status="closed").values_list("title", flat=True)) == ["规则 端口扫描"]

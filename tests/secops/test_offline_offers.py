@@ -204,7 +204,7 @@ def test_what_stands_in_a_piece_of_its_own_is_read_by_itself(
 def test_alerts_that_are_described_are_all_meant_only_where_it_is_said() -> None:
     every, one = ask("web-01 上那些暴力破解都关了，误报"), ask("web-01 上那条暴力破解关了，误报")
     assert every.intent is not None
-    assert (every.intent.tool, every.each, one.each) == ("list_alerts", True, False)
+    assert (every.intent.tool, every.each, one.each) == ("list_alerts", "all", "one")
     assert one.order is not None
 
 
@@ -276,7 +276,7 @@ def test_that_one_of_several_is_asked_for() -> None:
 
 def test_what_a_list_cannot_be_narrowed_by_makes_no_offer_for_all() -> None:
     found = ask("把我手上pay-gateway的都转给李四")
-    assert (found.offers, found.each) == ((), False)
+    assert (found.offers, found.each) == ((), "")
     assert "pay-gateway" in found.hint
 
 

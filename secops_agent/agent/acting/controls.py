@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
+from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Reply, Turn, TurnResult
+from bifang.channels.queues.targets import target_key
 from bifang.channels.workers import consumer
 from bifang.core.database import db
 from bifang.core.errors import BifangError
@@ -28,6 +31,9 @@ from secops_agent.services.on_call import swaps
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 
+_NEWEST: Final = (
+    200  # messages that are looked through; more of them in ten minutes are too many to say 好 to
+)
 LONGEST: Final = 700  # characters; a longer message is never a control
 STOPPED: Final = "已停止。"
 UNTOLD: Final = "已处理；同一人短时间内的控制消息太多，没有逐条回复"
@@ -96,7 +102,7 @@ async def _decide_only_one(
     turn: Turn, control: Control, person: Person, *, is_group: bool, quoted: str
 ) -> TurnResult | None:
     """确认 or 取消 without a code: of the sender's only open proposal, if it was made here and stands in what is ``quoted``, if
-    anything is. 同意 only shows what waits.
+    anything is, and nothing else was shown since. 同意 only shows what waits.
 
     None if nothing waits: then it is a sentence like any other.
     """
@@ -105,7 +111,11 @@ async def _decide_only_one(
         return None
     mine = pending.own(person, waiting)
     here = len(mine) == 1 and mine[0].conversation_id == turn.conversation_id
-    here = here and (not quoted or mine[0].code in quoted.upper())
+    here = here and (
+        mine[0].code in quoted.upper()
+        if quoted
+        else not await db.call(was_answered_since, turn, mine[0].created_at, mine[0].inbox_id)
+    )
     if here and control.action != "approve" and (control.action == "reject" or mine[0].risk == Risk.WRITE):
         named = replace(control, code=mine[0].code)
         decision = await db.call(approvals.decide, _request(turn, named, person, is_group), EXECUTORS)
@@ -115,6 +125,18 @@ async def _decide_only_one(
     shown = [each for each in waiting if not is_group or each.conversation_id == turn.conversation_id]
     text = f"请写上代码。{await db.call(pending.tell, person, shown)}" if shown else OTHERWHERE
     return TurnResult((Reply(text, title="等待您决定"),), brief(turn, person, text))
+
+
+def was_answered_since(turn: Turn, at: datetime, inbox_id: int | None) -> bool:
+    """Was anything else sent to this conversation since, so that 好 or 确认 may be about that? An answer to whatever message but
+    that one, or unasked."""
+    if turn.target is None:
+        return False
+    targets = (turn.target, *([] if turn.target.is_group else [replace(turn.target, conversation_id="")]))
+    places = {target_key(turn.config_id, each) for each in targets}
+    newest = OutboxRow.objects.order_by("-pk").values_list("order_key", "created_at", "inbox_id")[:_NEWEST]
+    later = [(key, inbox) for key, made, inbox in newest if made > at]
+    return len(later) == _NEWEST or any(key in places and inbox != inbox_id for key, inbox in later)
 
 
 def _withdraw_files(turn: Turn, control: Control, person: Person, *, is_group: bool) -> TurnResult | None:

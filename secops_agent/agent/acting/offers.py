@@ -14,13 +14,11 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.channels.queues.targets import target_key
 from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
-from secops_agent.agent.acting.controls import EXECUTORS, UNTOLD
+from secops_agent.agent.acting.controls import EXECUTORS, UNTOLD, was_answered_since
 from secops_agent.agent.conversation import memory, rights
 from secops_agent.agent.conversation.recall import OpenOffer, Recall, items_of
 from secops_agent.agent.conversation.records import brief, door_of
@@ -44,9 +42,6 @@ from secops_agent.tools.definitions import ToolDefinition, ValidatedAction
 from secops_agent.tools.registry import BY_NAME
 
 _MOST_TOLD: Final = 2
-_NEWEST: Final = (
-    200  # messages that are looked through; more of them in ten minutes are too many to say 好 to
-)
 LONGEST: Final = 40  # characters; a longer message takes no offer
 _TAKE: Final = re.compile(r"提交\s*[:：]?\s*「?(?P<code>[A-Z][A-Z0-9]{5})」?[.。!！\s]*", re.IGNORECASE)
 _YES: Final = re.compile(
@@ -171,13 +166,16 @@ async def tell(
 ) -> TurnOutcome:
     """With what only code says: an offer's exact effect, beneath a model's words, and who may do what."""
     heard = outcome.heard
-    if heard and heard.each and heard.order:
-        act, heard = ACTS[heard.order.tool], replace(heard, **_each(heard.order, outcome))
+    if heard and heard.each and heard.order and (outcome.offline or heard.each == "all"):
+        order, act = heard.order, ACTS[heard.order.tool]
+        heard = replace(heard, **_each(order, outcome, heard.each))
         outcome = replace(outcome, heard=heard)
-        if heard.taps:
+        if heard.taps and heard.each == "all":
             return replace(outcome, text=f"{outcome.text}\n\n{_WHAT_THEN}")
-        if not heard.offers and act.kinds != ("alert",):
-            asked = f"没有执行任何操作。要{act.verb}{act.which}？"
+        if not heard.offers and (heard.each == "one" or act.kinds != ("alert",)):
+            asked = (
+                f"没有执行任何操作。要{act.verb}{'给谁' if act.argument in order.arguments else act.which}？"
+            )
             return replace(outcome, text=f"{outcome.text}\n\n{asked}", heard=heard)
     if heard and heard.offers:
         told = await db.call(
@@ -195,22 +193,27 @@ async def tell(
     return outcome
 
 
-def _each(order: Offer, outcome: TurnOutcome) -> dict[str, Any]:
-    """The order for what was just shown: each alert of the list, 把 web-03 上的端口扫描都关了; or what the one alert is about,
-    A300 那个 IP 封了."""
+def _each(order: Offer, outcome: TurnOutcome, which: str) -> dict[str, Any]:
+    """The order for what was just shown: each alert of the list, 把 web-03 上的端口扫描都关了; or the only one, web-03 那条端口扫描;
+    or what the one alert is about, A300 那个 IP 封了; or with whom is on call, A298 给值班的."""
     run = outcome.tool_runs[-1] if outcome.tool_runs else None
-    act, found = ACTS[order.tool], list[tuple[str, str]]()
+    act, found, people = ACTS[order.tool], list[tuple[str, str]](), list[dict[str, Any]]()
     if run and run.executed and run.call.name == "get_alert":
         about = run.result.data.get("subject", {}) if isinstance(run.result.data, Mapping) else {}
         found = [(kind, str(about[kind])) for kind in act.kinds if kind in about][:1]
         if not found and "ip" in act.kinds:  # several: which one is asked
             named = [one for one in run.result.fields if _ADDRESS.fullmatch(one)][:3]
             return {"taps": tuple(says.order(order.tool, {**order.arguments, "ip": one}) for one in named)}
+    elif run and run.executed and run.call.name == "who_is_on_call":
+        people = [{act.beside: name} for name in run.result.fields]
     elif run and run.executed:
         found = [("alert", one) for one in items_of(run)]
     more = {"left": (f"前 {MOST_ALERTS} 条以外的",)} if len(found) >= MOST_ALERTS else {}
-    orders = [Offer(order.tool, {**order.arguments, **target(act, *one)}) for one in found]
+    fills = people or [target(act, *one) for one in found]
+    orders = [Offer(order.tool, {**order.arguments, **one}) for one in fills]
     lacks = missing_in([Intent(one.tool, one.arguments) for one in orders])
+    if which == "one" and len(orders) > 1:
+        return {} if lacks else {"taps": tuple(says.order(one.tool, one.arguments) for one in orders[:3])}
     if lacks == "verdict":
         taps = tuple(says.close_all([int(one) for _, one in found], verdict) for verdict in says.VERDICTS)
         return {"taps": taps[:3]}
@@ -262,7 +265,7 @@ async def handle_offer(
         return None
     now = timezone.now()
     offer = known.recall.find(code, now)
-    if offer is None or (not code and await db.call(_was_answered_since, turn, offer)):
+    if offer is None or (not code and await db.call(was_answered_since, turn, offer.at, offer.inbox_id)):
         if not code:
             return None
         if not may_tell():
@@ -284,17 +287,6 @@ async def handle_offer(
 def _by_its_code(offer: OpenOffer, is_group: bool) -> str:
     text = QUOTED.format(effects="；".join(offer.effects), line=says.submit(offer.code))
     return mask(text) if is_group else text
-
-
-def _was_answered_since(turn: Turn, offer: OpenOffer) -> bool:
-    """Was anything else sent to this conversation since, so that 好 may be about that? An answer to whatever message, or unasked."""
-    if turn.target is None:
-        return False
-    targets = (turn.target, *([] if turn.target.is_group else [replace(turn.target, conversation_id="")]))
-    places = {target_key(turn.config_id, each) for each in targets}
-    newest = OutboxRow.objects.order_by("-pk").values_list("order_key", "created_at", "inbox_id")[:_NEWEST]
-    later = [(key, inbox) for key, at, inbox in newest if at > offer.at]
-    return len(later) == _NEWEST or any(key in places and inbox != offer.inbox_id for key, inbox in later)
 
 
 def _take(turn: Turn, person: Person, offer: OpenOffer, proposals: Proposals, *, is_group: bool) -> str:

@@ -140,9 +140,11 @@ def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
     """Advice whose target stands only in some text: whoever wrote an alert's title may want our address blocked."""
     typed, found = "\n".join(sources.typed), "\n".join(sources.found)
     for part in _PART.finditer(words):
-        if not _said("advice").search(_said("done").sub("", part[0])):  # A9 赵六已接手 is no advice
+        if not _said("advice").search(part[0]):
             continue
-        targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind != "flaw"]
+        states = not _said("advice").search(_said("done").sub("", part[0]))  # A9 赵六已接手: no advice on A9
+        none = ("flaw", "alert") if states else ("flaw",)
+        targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind not in none]
         targets += [(one[0].lower(), one.end()) for one in _aimed_at(part[0])]
         for value, end in targets:
             ours = value in sources.vouched or _stands_in(value, typed)

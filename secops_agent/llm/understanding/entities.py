@@ -74,8 +74,12 @@ class Sentence:
     @property
     def narrowing(self) -> list[str]:
         """Levels, states and past times, as they were typed: what no silence can be narrowed by."""
-        past = [one for one in self.found(Kind.TIME) if one.raw[0] not in "今本现明后"]
-        return [one.raw for one in (*self.question.found(Kind.SEVERITY, Kind.STATUS), *past)]
+        ends = set(re.findall(rf"[到至]\s*({mark(Kind.TIME)})", self.order.text))
+        times = [
+            one for char, one in self.order.entities.items() if one.kind is Kind.TIME and char not in ends
+        ]
+        past = [one for one in times if one.raw.strip()[0] not in "今本现明后"]
+        return [one.raw.strip() for one in (*self.question.found(Kind.SEVERITY, Kind.STATUS), *past)]
 
     def first(self, *kinds: Kind) -> MaskedName | None:
         """The first of these kinds."""

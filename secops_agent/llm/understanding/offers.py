@@ -8,7 +8,7 @@ names and nothing else; all else is only shown, with its exact effect, and done 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from secops_agent import says
@@ -45,12 +45,13 @@ _NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s
 _BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\s*(?P<log>.+)$")
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
+LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 _ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; or ``doubt``, why it orders nothing; or
+    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them;
     ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
     else it says that nothing here does."""
 
@@ -77,20 +78,27 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool != "send_message"]
     doubt = find_doubt(skeleton, verbs, note)
-    doubt = doubt if known else _of_others(verbs[0].tool, doubt, whole.text)
-    if doubt not in ("", "unclear"):
-        return Ordered(tuple(verbs), doubt=doubt, has_object=named)
+    if not known:
+        return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     some = any("alert" in ACTS[verb.tool].kinds for verb in known) and not whole.first(*WANTED["alert"])
     described = sentence.keyword.replace(" ", "").lower() if some else ""
     reason = note or (rest_of(skeleton, verbs) if command else "")
     reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
-    parts = _Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
+    parts = Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
     found = _settle([action for verb in known for action in parts.act(verb)], sentence.asker)
     actions, left = found[: _most(found)], parts.left(verbs, found)
-    missing = missing_in(actions)
+    missing = missing_in(actions) or _open_end(actions, whole)
     told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
     exact = not (doubt or missing or left or logged) and len(actions) == 1 and told
     return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+
+
+def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:
+    """The argument of an end that was said and could not be read: 静默 A12 周末."""
+    if not pattern("cues.said.ahead").search(said.expand(said.text)):
+        return ""
+    ends = ((ACTS[one.tool].beside, one.arguments) for one in actions)
+    return next((name for name, given in ends if name in LENGTHS and name not in given), "")
 
 
 def _of_others(tool: str, doubt: str, text: str) -> str:
@@ -192,7 +200,7 @@ def _is_exact(skeleton: Skeleton, tool: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """What the arguments of the actions are read from: ``skeleton`` without the note, ``whole`` with it."""
 
     skeleton: Skeleton
@@ -209,7 +217,7 @@ class _Parts:
         if act.argument == "alerts" and found:
             found = [("alert", ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
-            said = target(act, kind, value) | self._beside(act, verb, places[:3])
+            said = target(act, kind, value) | self.beside(act, verb, places[:3])
             reason = self.reasons.get(verb, "")
             reason = _NAMED.sub("", reason) if act.free == "title" else reason
             yield Intent(act.tool, said | ({act.free: reason} if act.free and reason else {}))
@@ -258,7 +266,7 @@ class _Parts:
         """The verb's piece between spaces, and its clause."""
         return _part_at(self.skeleton, verb, PIECE), _part_at(self.skeleton, verb, CLAUSE)
 
-    def _beside(self, act: Act, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> dict[str, Any]:
+    def beside(self, act: Act, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> dict[str, Any]:
         """Verdict, assignee, level, length: nearest to the verb first."""
 
         def last(kind: Kind) -> Any:
@@ -336,11 +344,11 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
     """What the verb is done to: named in the first of these places that names one, else referred to; nothing else."""
     for said in places:
         for kind in act.kinds:
-            if found := _named(kind, said):
+            if found := named_in(kind, said):
                 yield from ((kind, value) for value in found)
                 return
     last, reference = places[-1], None
-    if rows := _rows_in(last):
+    if rows := rows_in(last):
         kind, values = focus.rows(rows)
     else:
         reference = last.first(Kind.REF)
@@ -357,7 +365,7 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
         yield from ((kind, value) for value in values)
 
 
-def _rows_in(said: Skeleton) -> tuple[int, ...]:
+def rows_in(said: Skeleton) -> tuple[int, ...]:
     """Places in the last list: 第二条, 前三条, the first one."""
     if row := said.first(Kind.ROW):
         return tuple(row.value)
@@ -367,7 +375,7 @@ def _rows_in(said: Skeleton) -> tuple[int, ...]:
     return (_ORDINALS[str(found.lastgroup)],) if found else ()
 
 
-def _named(kind: str, said: Skeleton) -> list[str]:
+def named_in(kind: str, said: Skeleton) -> list[str]:
     if kind == "alert":
         return [str(number) for number in numbers_of(said)]
     found = said.found(*WANTED[kind])
@@ -418,33 +426,3 @@ def missing_in(actions: Sequence[Intent]) -> str:
         if act.tool == "send_message" and not action.arguments.get("text"):
             return "text"
     return ""
-
-
-def complete(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
-    """The order that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; A282别关 of several."""
-    orders = [one for one in (focus.order, *focus.beside) if one and one.tool in ACTS]
-    if not orders:
-        return ()
-    act, (skeleton, note) = ACTS[orders[0].tool], split_note(take_verdicts_and_numbers(sentence.order))
-    parts = _Parts(skeleton, skeleton, sentence, focus, {})
-    said = parts._beside(act, None, (skeleton,))
-    found = list(objects_of(act, (skeleton,), replace(focus, named={})))
-    targets = [target(act, kind, value) for kind, value in found]
-    if len(orders) > 1 and targets and pattern("cues.said.excludes").search(skeleton.text):
-        return tuple(
-            one for one in orders if not any(one.arguments.items() >= each.items() for each in targets)
-        )
-    withdrawn = pattern("cues.nothing.withdrawn").search(skeleton.text)
-    reason = note or ("" if said or targets or withdrawn else reasons_of(skeleton, ())[0])
-    said |= (
-        {act.free: reason}
-        if act.free and reason and not pattern("cues.said.changes").search(skeleton.text)
-        else {}
-    )
-    if not said and not targets:
-        return ()
-    if len(orders) > 1 and not targets:
-        return tuple(
-            replace(one, arguments={**one.arguments, **said}) for one in orders if one.tool == act.tool
-        )
-    return tuple(Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}])[:MOST]

@@ -7,22 +7,32 @@ from typing import Any, Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
-from secops_agent.llm.offline.expressions.skeletons import Kind
-from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
-from secops_agent.llm.understanding.hearing import Hearing, hint
+from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
 from secops_agent.llm.understanding.offers import (
+    LENGTHS,
     MOST_ALERTS,
     Ordered,
-    complete,
     missing_in,
     read_order,
     target,
 )
-from secops_agent.llm.understanding.verbs import ACTS, LIKE, OUTSIDE, WANTED, is_doubtful
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    LIKE,
+    NAMES,
+    OUTSIDE,
+    WANTED,
+    find_doubt,
+    is_doubtful,
+    verbs_in,
+)
 
 _OF_ORDER: Final = ("assignee", "verdict", "limit", "offset")  # said of what is to be done
 _SAID_NOT: Final = ("exception", "withdrawn", "takes_back", "condition", "hearsay", "quotation")
@@ -36,18 +46,22 @@ _USUAL: Final = {
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
     "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
+    **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
 _AS_IT_WAS: Final[Mapping[str, Callable[[int], Suggestion]]] = {
     "reopen_alert": says.reopen, "hand_back": says.hand_back, "end_silence": says.end_silence,
 }  # fmt: skip
 _SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
+_MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
+_TELLS: Final = ("report", "hearsay")
+_LEAVES: Final = (
+    "exception",
+    "withdrawn",
+    "negation",
+    "takes_back",
+)  # speak against what is named, or the whole order
+_NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
-
-
-def _says_more(sentence: Sentence) -> bool:
-    """算了 给我 changes the order; 算了 先不隔离 does not."""
-    me = pattern("cues.inside.me").search(sentence.order.text)
-    return bool(me or sentence.order.first(Kind.PERSON, Kind.DURATION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,34 +118,47 @@ class OrderHearing(Hearing):
         return any(name_of("cues.ask", one) for one in quiet)
 
     def completed(self, sentence: Sentence) -> Understanding | None:
-        """What the last order lacked, or what is changed of it; taken back it is told so."""
-        order, text = self.focus.order, sentence.order.text
-        if order is None or pattern("cues.nothing.question").search(text):
+        """What the last order lacked, or what is changed of it, added to it or left out; taken back it is told so.
+
+        What speaks against it turns the whole order round, or leaves out what it names; of anything else it does nothing."""
+        order = self.focus.order
+        if order is None or order.tool not in ACTS or pattern("talk.category").search(sentence.plain):
             return None
-        if pattern("cues.said.left_alone").search(take_verdicts_and_numbers(sentence.order).text):
-            return Understanding(hint=hint("negation"))
+        rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
+        against = find_doubt(rest, verbs_in(rest))
         new = read_order(sentence, NOTHING)
-        tools = {verb.tool for verb in new.verbs} if new else set()
-        withdrawn = tools <= {order.tool} and pattern("cues.nothing.withdrawn").search(text) is not None
-        refused = withdrawn and new is not None and new.doubt != "" and len(self.focus.beside) == 0
-        changes = pattern("cues.said.changes").search(text) is not None
-        short = len(pattern("cues.unread.filler").sub("", text)) <= _SHORT
-        own = new is not None and (new.has_object or tools != {order.tool}) and not withdrawn
-        bare = None  # an address alone is looked up
-        if order.tool in ACTS and not missing_in([order]) and not pattern("cues.said.other").search(text):
-            bare = sentence.order.first(*WANTED[ACTS[order.tool].kinds[0]])
-        if (
-            (own and not changes)
-            or bare
-            or not (changes or short)
-            or pattern("talk.category").search(sentence.plain)
-        ):
+        same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
+        meant = named_among(open_orders(self.focus), rest)
+        only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
+        if same and (only or against in _LEAVES):
+            return self._left_out(rest, meant, only=only)
+        if against in _NO_ANSWER or (against in _LEAVES and not changes):
             return None
-        actions = () if refused and not _says_more(sentence) else complete(sentence, self.focus)
+        if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
+            return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
+        short = len(pattern("cues.unread.filler").sub("", rest.text)) <= _SHORT
+        named = rest.first(*WANTED[ACTS[order.tool].kinds[0]]) and not missing_in([order])
+        adds = same and not missing_in([order]) and pattern("cues.said.adds").search(rest.text) is not None
+        adds = adds and not pattern("cues.ask.see").search(rest.text)
+        own = new is not None and (new.has_object or not same)
+        if not (changes or adds) and (named or own or not short):
+            return None  # an address alone is looked up
+        actions = complete(sentence, rest, self.focus, changes=changes, adds=adds)
         if actions:
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not missing_in([order]))
-        return self.dropped() if withdrawn else None
+        given_up = changes and (against in _LEAVES or not NAMES.search(rest.text))
+        return self.dropped() if given_up else None
+
+    def _left_out(self, rest: Skeleton, own: tuple[Intent, ...], *, only: bool) -> Understanding:
+        """A282别关, of several; 先不封了, the whole order; 294不要动, which is none of them, changes nothing."""
+        orders = open_orders(self.focus)
+        left = own if only else tuple(one for one in orders if one not in own)
+        if own and left:
+            return Understanding(offers=left, order=left[0], drops=True)
+        if not own and rest.first(*OWN, Kind.ROW, Kind.NUMBER):
+            return Understanding(hint=hint("withdrawn"), order=orders[0], waits=orders[1:])
+        return self.dropped()
 
     def dropped(self) -> Understanding:
         """The order is taken back, and which it was is told."""
@@ -159,6 +186,13 @@ class OrderHearing(Hearing):
             return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
         if ordered.missing == "object":
             return self._within(sentence, first) or self._which(sentence, first)
+        on_duty = (
+            pattern("cues.on_duty").search(sentence.order.text) if ordered.missing == "assignee" else None
+        )
+        if on_duty and (
+            look_up := questions.ask("who_is_on_call", self.heard(sentence.order.expand(on_duty[0])))
+        ):
+            return Understanding(look_up, order=first, each="one")
         act = ACTS[first.tool]
         values = [str(one.arguments[act.argument]) for one in ordered.actions if one.tool == first.tool]
         what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
@@ -180,8 +214,9 @@ class OrderHearing(Hearing):
                 says.closings(numbers[0]) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
             )  # fmt: skip
         names = list(dict.fromkeys(self.lexicon.surnames.values()))[:2]
-        said: Mapping[str, Sequence[str]] = {
-            "assignee": ["我", *names], "owner": names, "severity": ["critical", "high", "medium"], "verdict": list(says.VERDICTS)
+        said: Mapping[str, Sequence[Any]] = {
+            "assignee": ["我", *names], "owner": names, "severity": ["critical", "high", "medium"], "verdict": list(says.VERDICTS),
+            "minutes": [60, 480, 1440], "duration_minutes": [60, 1440, 10080],
         }  # fmt: skip
         return tuple(
             says.order(order.tool, {**order.arguments, missing: one})
@@ -197,7 +232,7 @@ class OrderHearing(Hearing):
         numbers = [*map(str, sentence.numbers), *(shown[1] if shown[0] == "alert" else ())]
         if len(numbers) != 1 or not {"ip", "asset"} & set(ACTS[order.tool].kinds):
             return None
-        return Understanding(Intent("get_alert", {"alert_id": int(numbers[0])}), order=order, each=True)
+        return Understanding(Intent("get_alert", {"alert_id": int(numbers[0])}), order=order, each="all")
 
     def _which(self, sentence: Sentence, order: Intent) -> Understanding:
         """The order has no object: the list it may be in, or a question back; never somebody's target."""
@@ -239,10 +274,10 @@ class OrderHearing(Hearing):
         named = [*rules, *hosts] if rules or sentence.narrowing else []
         return tuple(self._line(order, kind, value) for kind, value in named)[:3]
 
-    @staticmethod
-    def _line(order: Intent, kind: str, value: str) -> Suggestion:
+    def _line(self, order: Intent, kind: str, value: str) -> Suggestion:
         """The exact line that does this to a thing."""
-        return says.order(order.tool, _USUAL | dict(order.arguments) | target(ACTS[order.tool], kind, value))
+        said = _USUAL | dict(order.arguments) | target(ACTS[order.tool], kind, value)
+        return self.line_of(Intent(order.tool, said))
 
     def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
         """隔离web: the hosts whose names begin so."""
@@ -308,8 +343,9 @@ class OrderHearing(Hearing):
             return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
+        meant: Each = "all" if each else "" if shown else "one"
         return Understanding(
-            intent=Intent("list_alerts", said | some), hint="" if each else told, order=order, each=each
+            intent=Intent("list_alerts", said | some), hint=told if shown else "", order=order, each=meant
         )
 
     def nothing(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
@@ -338,7 +374,43 @@ class OrderHearing(Hearing):
             or self._asks_beside(sentence, ordered)
         ):
             return None
-        return Understanding(hint=hint(doubt), suggestions=self.taps(sentence))
+        return self._why(sentence, ordered)
+
+    def _why(self, sentence: Sentence, ordered: Ordered) -> Understanding:
+        """Why nothing is done; with how the thing stands of which something was reported, or the line of what may be meant."""
+        doubt = ordered.doubt
+        meant = doubt in _MAY_MEAN or pattern("cues.said.asked_of_me").search(sentence.plain)
+        if not meant and doubt in _TELLS and (state := self._state(sentence, ordered)):
+            return Understanding(intent=state, hint=hint(doubt))
+        lines = self.lines_of(ordered) if meant else ()
+        return Understanding(
+            hint=hint(doubt), suggestions=tuple(dict.fromkeys([*lines, *self.taps(sentence)]))[:3]
+        )
+
+    @staticmethod
+    def _state(sentence: Sentence, ordered: Ordered) -> Intent | None:
+        """What tells how the thing stands of which something was reported: 昨天封了 203.0.113.5."""
+        if sentence.numbers:
+            return Intent("get_alert", {"alert_id": sentence.numbers[0]})
+        blocks = any(verb.tool in (*OUTSIDE, "silence_alerts") for verb in ordered.verbs)
+        about = sentence.first(*WANTED["ip"], *WANTED["asset"]) if blocks else None
+        return Intent("list_blocks", {"target": str(about.value), "state": "all"}) if about else None
+
+    def lines_of(self, ordered: Ordered) -> tuple[Suggestion, ...]:
+        """The exact lines of what may be meant all the same, without a reason."""
+        whole = [one for one in ordered.actions[:2] if one.tool in says.ORDERED and not missing_in([one])]
+        bare = [
+            {name: said for name, said in one.arguments.items() if name != ACTS[one.tool].free}
+            for one in whole
+        ]
+        return tuple(
+            self.line_of(replace(one, arguments=said)) for one, said in zip(whole, bare, strict=True)
+        )
+
+    def line_of(self, order: Intent) -> Suggestion:
+        """The exact line of an order."""
+        mine = self.asker and order.arguments.get("assignee") == self.asker and order.tool == "assign_alert"
+        return says.take(order.arguments["alert_id"]) if mine else says.order(order.tool, order.arguments)
 
     def _unclear(self, sentence: Sentence, first: Intent) -> Understanding:
         """The exact line of what may be meant, without a reason that takes it back."""
@@ -347,8 +419,6 @@ class OrderHearing(Hearing):
             first = replace(
                 first, arguments={name: said for name, said in first.arguments.items() if name != free}
             )
-        mine = self.asker and first.arguments.get("assignee") == self.asker and first.tool == "assign_alert"
-        line = says.take(first.arguments["alert_id"]) if mine else says.order(first.tool, first.arguments)
-        taps = (line, *self.taps(sentence))
+        taps = (self.line_of(first), *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])

@@ -35,7 +35,7 @@ from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
-from secops_agent.llm.understanding.offers import read_order
+from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, verbs_in
 
@@ -199,7 +199,21 @@ class _Reader(OrderHearing, QuestionHearing):
             return self._with_look_up(sentence, self.ordered(sentence, ordered))
         if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
             return told
-        return self.question(sentence, ordered)
+        return self._asked(sentence, ordered)
+
+    def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
+        """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""
+        if (
+            ordered is None
+            and sentence.found(*OWN)
+            and pattern("cues.said.left_alone").search(sentence.plain)
+        ):
+            return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence))
+        found = self.question(sentence, ordered)
+        if ordered is None or not pattern("cues.said.proposes").search(sentence.plain):
+            return found
+        taps = (*self.lines_of(ordered), *found.suggestions)
+        return replace(found, suggestions=tuple(dict.fromkeys(taps))[:3])
 
     def _with_look_up(self, sentence: Sentence, found: Understanding) -> Understanding:
         """帮忙看一下 A291 然后派给我: the look-up that is asked for in a piece of its own comes first."""

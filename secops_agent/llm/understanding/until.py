@@ -27,7 +27,7 @@ def read_until(text: str, now: datetime) -> int | None:
 
 
 def _hour(found: re.Match[str]) -> int:
-    part = (found["part"] or found["late"] or "")[:1]
+    part = (found["part"] or (found["day"] or "")[1:].strip("天后") or found["late"] or "")[:1]  # 今晚10点
     said = read_integer(found["hour"] or "")
     if said is None:
         return _HOURS.get(part, _MORNING if found["day"] else _EVENING)

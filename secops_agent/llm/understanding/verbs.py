@@ -151,10 +151,10 @@ def _tool_of(tool: str, skeleton: Skeleton) -> str:
     """Where no alert is named, a case is closed and handed over; alerts are put into the case that is named."""
     if tool == "unblock_ip" and skeleton.first(Kind.ASSET) and not skeleton.first(Kind.IP):
         return "release_host"
-    if not skeleton.first(Kind.CASE):
-        return tool
-    named = {"create_case": "add_case_alerts"} if skeleton.first(*WANTED["alert"]) else _OF_CASE
-    return named.get(tool, tool)
+    of_case = {} if skeleton.first(*WANTED["alert"]) else _OF_CASE
+    return (
+        {"create_case": "add_case_alerts", **of_case}.get(tool, tool) if skeleton.first(Kind.CASE) else tool
+    )
 
 
 def has_object(tool: str, skeleton: Skeleton) -> bool:
@@ -175,7 +175,10 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
         text = pattern(f"cues.harmless.{name}").sub(" ", text)
     first = next((i for i, piece in enumerate(PIECE.split(text)) if VERB in piece), 0)
     pieces = PIECE.split(text)
-    apart = [one for one in CLAUSE.split(text) if VERB not in one and pattern("cues.inside.apart").match(one)]
+    apart = [one for one in pieces[:first] if pattern("cues.inside.done").search(one)]
+    apart += [
+        one for one in CLAUSE.split(text) if VERB not in one and pattern("cues.inside.apart").match(one)
+    ]
     apart += [one for one in pieces if VERB not in one and pattern("cues.inside.besides").match(one)]
     apart += [one for one in pieces[first:] if VERB not in one and pattern("cues.inside.gone").search(one)]
     apart += [one for one in pieces if VERB not in one and pattern("cues.inside.wrong").search(one)]
@@ -204,8 +207,8 @@ def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
         return "exception"
     if pattern("cues.nothing.later").search(typed):
         return "later"
-    silences = any(verb.tool == "silence_alerts" for verb in verbs)
-    return "allow" if silences and pattern("times.permanent").search(typed) else ""
+    endless = pattern("times.permanent").search(typed) or pattern("cues.said.endless").search(text)
+    return "allow" if endless and any(verb.tool == "silence_alerts" for verb in verbs) else ""
 
 
 def is_doubtful(note: str) -> bool:

@@ -1,0 +1,62 @@
+"""A short sentence behind an order: what it lacked, what is changed of it, added to it or left out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from secops_agent.llm.offline.expressions.skeletons import Skeleton
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.offers import MOST, Parts, named_in, objects_of, rows_in, target
+from secops_agent.llm.understanding.reasons import EDGES, reasons_of, split_note
+from secops_agent.llm.understanding.verbs import ACTS
+
+
+def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
+    """What is said without the words of a change, and was it one: 等等 改成两小时, 算了只要第一个, 不是 A13 是 A14."""
+    text = pattern("cues.said.instead").sub(" ", skeleton.text)
+    rest = pattern("cues.said.turns").sub("", text)
+    rest = rest if rest.strip(EDGES) else text
+    changes = rest != skeleton.text or pattern("cues.said.changes").search(text) is not None
+    return Skeleton(rest, skeleton.entities), changes
+
+
+def open_orders(focus: Focus) -> tuple[Intent, ...]:
+    """What was ordered and not done."""
+    return tuple(one for one in (focus.order, *focus.beside) if one and one.tool in ACTS)
+
+
+def named_among(orders: Sequence[Intent], said: Skeleton) -> tuple[Intent, ...]:
+    """Those of the open orders that are meant by their place or by their name."""
+    if places := rows_in(said):
+        return tuple(orders[i] for i in places if -len(orders) <= i < len(orders))
+
+    def is_named(order: Intent) -> bool:
+        act = ACTS[order.tool]
+        objects = [target(act, kind, value) for kind in act.kinds for value in named_in(kind, said)]
+        return any(order.arguments.items() >= one.items() for one in objects)
+
+    return tuple(filter(is_named, orders))
+
+
+def complete(
+    sentence: Sentence, rest: Skeleton, focus: Focus, *, changes: bool, adds: bool
+) -> tuple[Intent, ...]:
+    """The orders that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; ``adds``: beside
+    those that there are, A13也是."""
+    orders, (skeleton, note) = open_orders(focus), split_note(rest)
+    act = ACTS[orders[0].tool]
+    said = Parts(skeleton, skeleton, sentence, focus, {}).beside(act, None, (skeleton,))
+    found = list(objects_of(act, (skeleton,), replace(focus, named={})))
+    targets = [target(act, kind, value) for kind, value in found]
+    reason = note or ("" if said or targets or changes else reasons_of(skeleton, ())[0])
+    said |= {act.free: reason} if act.free and reason else {}
+    if not said and not targets:
+        return ()
+    if len(orders) > 1 and not targets:
+        return tuple(
+            replace(one, arguments={**one.arguments, **said}) for one in orders if one.tool == act.tool
+        )
+    new = [Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}]]
+    return tuple([*orders, *(one for one in new if one not in orders)] if adds and targets else new[:MOST])

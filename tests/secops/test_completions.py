@@ -1,0 +1,141 @@
+"""A short sentence behind an order: it adds to it, leaves out of it, changes it, or speaks against it."""
+
+from typing import Any
+
+import pytest
+
+from secops_agent.llm.offline import Intent
+from secops_agent.llm.understanding.focus import Focus
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
+
+
+def acknowledge(number: int) -> Intent:
+    return Intent("acknowledge_alert", {"alert_id": number})
+
+
+ONE = Focus().after_words({}, acknowledge(21))
+THREE = Focus().after_words({}, *map(acknowledge, (21, 22, 23)))
+
+
+def said(text: str, focus: Focus) -> Any:
+    return understand(text, LEXICON, NOW, focus=focus, asker=ASKER)
+
+
+def numbers(found: Any) -> list[int]:
+    return [one.arguments["alert_id"] for one in found.offers]
+
+
+@pytest.mark.parametrize("text", ["A22也是", "还有A22", "A22也一样", "22也确认"])
+def test_what_is_added_stands_beside_what_there_was(text: str) -> None:
+    found = said(text, ONE)
+    assert (numbers(found), found.drops) == ([21, 22], True)
+
+
+@pytest.mark.parametrize("text", ["A22也是误报吗", "A22也看看", "A22呢", "还有A22要不要确认"])
+def test_what_is_asked_of_another_adds_nothing(text: str) -> None:
+    assert not said(text, ONE).offers
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("A22别确认", [21, 23]),
+        ("A22不要", [21, 23]),
+        ("除了A23", [21, 22]),
+        ("去掉最后一个", [21, 22]),
+        ("第一个不要", [22, 23]),
+        ("只要A22", [22]),
+        ("算了只要第一个", [21]),
+    ],
+)
+def test_what_is_left_out_of_several_is_not_offered_again(text: str, left: list[int]) -> None:
+    assert numbers(said(text, THREE)) == left
+
+
+@pytest.mark.parametrize("text", ["24不要动", "A24 先别动", "A24别确认", "第五个不要"])
+@pytest.mark.parametrize("focus", [ONE, THREE])
+def test_what_is_spoken_against_something_else_changes_nothing(text: str, focus: Focus) -> None:
+    found = said(text, focus)
+    assert (found.offers, found.drops) == ((), False)
+    assert found.hint
+
+
+@pytest.mark.parametrize("text", ["先不确认了", "别确认了", "A21别确认", "等下 我再看看", "等等 先问本人"])
+def test_an_order_that_is_taken_back_is_dropped(text: str) -> None:
+    found = said(text, ONE)
+    assert (found.offers, found.drops) == ((), True)
+
+
+@pytest.mark.parametrize("text", ["不对 是A22", "不是A21 是A22", "等等 是A22", "我是说A22", "是A22不是A21"])
+def test_a_correction_takes_the_place_of_what_there_was(text: str) -> None:
+    found = said(text, ONE)
+    assert (numbers(found), found.drops) == ([22], True)
+
+
+def test_what_somebody_else_says_completes_no_order() -> None:
+    found = said("李四说不用", ONE)
+    assert (found.offers, found.drops) == ((), False)
+
+
+@pytest.mark.parametrize(
+    "text", ["静默 A12 周末", "静默 A12 今晚", "封 203.0.113.5 这个周末", "静默 web-01 今天晚上"]
+)
+def test_an_end_that_cannot_be_read_is_asked(text: str) -> None:
+    found = said(text, Focus())
+    assert not found.offers
+    assert "到什么时候为止" in found.question
+
+
+@pytest.mark.parametrize("text", ["一直静默 A12", "静默 web-01 一直到我说停", "A12静默下去"])
+def test_a_silence_without_an_end_is_none(text: str) -> None:
+    found = said(text, Focus())
+    assert not found.offers
+    assert "抑制规则" in found.hint
+
+
+def test_an_hour_of_the_evening_is_one_of_the_evening() -> None:
+    (offer,) = said("封 203.0.113.5 到今晚10点", Focus()).offers
+    assert (NOW.hour * 60 + NOW.minute + offer.arguments["duration_minutes"]) % 1440 == 22 * 60
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "别走流程直接封 203.0.113.5",
+        "不用审批了直接封 203.0.113.5",
+        "不管了 先把 203.0.113.5 封了再说",
+        "A12已经看过了 误报关掉",
+        "昨天的A12还没处理 转给李四",
+        "解封 203.0.113.5 搞错了",
+    ],
+)
+def test_an_order_that_tells_its_reason_first_is_one(text: str) -> None:
+    assert len(said(text, Focus()).offers) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("我昨天封了203.0.113.5", "list_blocks"),
+        ("李四已经隔离了web-01", "list_blocks"),
+        ("刚才李四把A12关了", "get_alert"),
+    ],
+)
+def test_what_is_reported_is_looked_up_and_not_done(text: str, tool: str) -> None:
+    found = said(text, Focus())
+    assert not found.offers
+    assert found.intent.tool == tool
+    assert "没有执行" in found.hint
+
+
+@pytest.mark.parametrize("text", ["李四让我封203.0.113.5", "今晚封禁 203.0.113.5"])
+def test_what_may_be_meant_all_the_same_is_one_tap_away(text: str) -> None:
+    found = said(text, Focus())
+    assert not found.offers
+    assert str(found.suggestions[0]) == "封禁 203.0.113.5"
+
+
+def test_alerts_are_put_into_the_case_that_is_named() -> None:
+    spoken = Focus().after_words({"alert": ("21", "22")})
+    (offer,) = said("归到E2", spoken).offers
+    assert (offer.tool, offer.arguments) == ("add_case_alerts", {"alerts": "21,22", "case_id": 2})
