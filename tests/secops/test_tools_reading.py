@@ -24,7 +24,7 @@ CONDITIONS = (
 TABLE = {
     "list_alerts": [*CONDITIONS, "limit", "urgent", "offset"],
     "get_alert": ["alert_id"],
-    "alert_statistics": [*CONDITIONS, "group_by"],
+    "alert_statistics": [*CONDITIONS, "group_by", "limit"],
     "acknowledge_alert": ["alert_id", "alert_ids", "note"],
     "assign_alert": ["alert_id", "alert_ids", "assignee"],
     "close_alert": ["alert_id", "alert_ids", "verdict", "note"],
@@ -33,7 +33,7 @@ TABLE = {
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id"],
     "list_vulnerabilities": [
-        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss",
+        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by",
     ],
     "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
     "search_events": ["keyword", "asset", "since_hours", "limit"],
