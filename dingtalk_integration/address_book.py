@@ -11,9 +11,8 @@ from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import Purpose
-from dingtalk_integration.openapi.application import Application, Meter
+from dingtalk_integration.openapi.application import Application, Endpoints, Meter
 from dingtalk_integration.openapi.contacts import Member, find_member
-from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.quotas import api_usage
 from secops_agent.services.people.address_book import Found
 

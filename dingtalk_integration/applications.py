@@ -8,9 +8,8 @@ from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import QuotaLedger
 from dingtalk_integration.openapi.api import OpenApi
-from dingtalk_integration.openapi.application import Application, Meter
+from dingtalk_integration.openapi.application import Application, Endpoints, Meter
 from dingtalk_integration.openapi.cards import Cards
-from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.media import Media
 from dingtalk_integration.openapi.missed_events import MissedEvents
 from dingtalk_integration.openapi.replies import Replies

@@ -24,7 +24,7 @@ from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.openapi.media import MAX_FILE
 from dingtalk_integration.openapi.replies import RobotMessage, file_message, markdown_message
 from dingtalk_integration.openapi.robots import Robot
-from dingtalk_integration.quotas.purposes import purpose_of, spending
+from dingtalk_integration.quotas.api_usage import purpose_of, spending
 from secops_agent.services.notifications.robots import open_robot
 
 # DingTalk: 20 a minute, then ten minutes of nothing. Room for what a killed process sent and could not write down.

@@ -34,8 +34,7 @@ from bifang.core.requests.visitors import address_of
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi import oauth
-from dingtalk_integration.openapi.application import Application, Meter
-from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.openapi.application import Application, Endpoints, Meter
 from dingtalk_integration.openapi.oauth import Identity
 from dingtalk_integration.quotas import api_usage
 from secops_agent.services.people.logins import NotAdmitted, user_behind

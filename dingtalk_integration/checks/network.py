@@ -14,8 +14,7 @@ from bifang.core.outbound.http import HttpClient
 from bifang.core.outbound.reach import INNER, REACH
 from dingtalk_integration.checks.trial import DingTalkTrial
 from dingtalk_integration.openapi import tokens
-from dingtalk_integration.openapi.application import Application
-from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.openapi.application import Application, Endpoints
 from dingtalk_integration.quotas import api_usage
 from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC

@@ -15,7 +15,7 @@ from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
 from dingtalk_integration.handlers.organisation_events import SOURCE
 from dingtalk_integration.models import Purpose
-from dingtalk_integration.quotas.purposes import spending
+from dingtalk_integration.quotas.api_usage import spending
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from dingtalk_integration.webhook.frames import HTTP
 from secops_agent.agent.acting.attachments import Attachment

@@ -1,9 +1,8 @@
 """DingTalk's OpenAPI over our own HTTP client, in the SDK's formats. No Django."""
 
 from dingtalk_integration.openapi.api import OpenApi
-from dingtalk_integration.openapi.application import Application
+from dingtalk_integration.openapi.application import Application, Endpoints
 from dingtalk_integration.openapi.cards import Cards
-from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.media import Media
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.tokens import Tokens

@@ -1,13 +1,32 @@
-"""The DingTalk application on whose behalf calls are made."""
+"""Application of DingTalk: on whose behalf calls are made, and the addresses of DingTalk's two HTTP interfaces."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bifang.core.errors import BifangError, RateLimited
-from dingtalk_integration.openapi.endpoints import Endpoints
+from bifang.core.errors import BifangError, InvalidInput, RateLimited
+from bifang.core.outbound.addresses import webhook_refusal
 from dingtalk_integration.openapi.errors import QuotaUsedUp
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Base addresses without a trailing slash: ``api`` (OpenAPI v1.0), ``oapi`` (media, custom robots)."""
+
+    api: str = "https://api.dingtalk.com"
+    oapi: str = "https://oapi.dingtalk.com"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "api", self.api.rstrip("/"))
+        object.__setattr__(self, "oapi", self.oapi.rstrip("/"))
+
+    def check_webhook(self, webhook: str) -> None:
+        """InvalidInput unless the sessionWebhook belongs here."""
+        refusal = webhook_refusal(webhook, api=self.api, oapi=self.oapi)
+        if refusal:
+            raise InvalidInput(refusal)
+
 
 # What DingTalk meters apart: messages, cards, sessionWebhooks; and what all of them need (tokens, files).
 Family = Literal["robot", "card", "webhook", "base"]

@@ -1,21 +1,57 @@
-"""What we spend of the monthly quotas: counted in memory, by application, kind and purpose, and saved in a moment."""
+"""Usage of the monthly quotas: calls counted in memory by application, kind and purpose, and saved in a moment."""
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Final
 
 from django.db import transaction
 from django.db.models import F
 
 from bifang.channels.allowance import FULL, SendingAllowance
+from bifang.channels.ports import Part
 from bifang.core.database import db
 from bifang.core.database.rows import insert_many
 from dingtalk_integration.models import ApiFamily, ApiUsage, Purpose, QuotaLedger
-from dingtalk_integration.quotas import purposes, quota
+from dingtalk_integration.quotas import quota
 from dingtalk_integration.quotas.quota_warnings import warn
+
+_spending: ContextVar[Purpose] = ContextVar("spending", default=Purpose.ANSWER)
+# Messages outside of a turn, by how their keys begin; what is not listed is said unasked.
+_NOTES: Final = {
+    "proposal": Purpose.ANSWER,
+    "action": Purpose.ANSWER,
+    "swap": Purpose.ANSWER,
+    "import": Purpose.ANSWER,
+    "report": Purpose.REPORT,
+}
+
+
+def current() -> Purpose:
+    """What is spent now is spent on this."""
+    return _spending.get()
+
+
+@contextmanager
+def spending(purpose: Purpose) -> Iterator[None]:
+    """Calls within it are made for this purpose."""
+    token = _spending.set(purpose)
+    try:
+        yield
+    finally:
+        _spending.reset(token)
+
+
+def purpose_of(part: Part) -> Purpose:
+    """An answer to a turn, or a note that somebody waits for; else an alert or a report."""
+    note, _, rest = part.key.partition(":")
+    if part.inbox_id is not None or note != "note":
+        return Purpose.ANSWER
+    return _NOTES.get(rest.partition(":")[0], Purpose.ALERT)
+
 
 log = logging.getLogger(__name__)
 SAVE_EVERY_S: Final = 5.0  # a process that is killed forgets at most so much
@@ -51,7 +87,7 @@ class CallCounter:
 
     def count(self, client_id: str, family: str) -> None:
         """One call was answered, or one message came."""
-        self._counts[client_id, family, purposes.current()] += 1
+        self._counts[client_id, family, current()] += 1
         key = (client_id, QuotaLedger.of(family))
         if key in self._used_up and family in PROOF:
             self._say(key, used_up=False)

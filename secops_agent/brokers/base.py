@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from bifang.core.errors import RemoteError
 from bifang.core.outbound.network import resolve
 from bifang.core.outbound.reach import reason_of
-from secops_agent.brokers.settings import BrokerSettings
+from secops_agent.brokers.config import BrokerSettings
 from secops_agent.services.intake.deliveries import Delivery
 
 HOLD_S: Final = 60.0  # a message that nobody confirmed for so long is given to another consumer

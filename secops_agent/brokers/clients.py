@@ -1,7 +1,7 @@
 """The client for a configuration."""
 
 from secops_agent.brokers.base import HOLD_S, BrokerClient
-from secops_agent.brokers.settings import BrokerSettings
+from secops_agent.brokers.config import BrokerSettings
 
 
 def client_for(settings: BrokerSettings, consumer: str, hold_s: float = HOLD_S) -> BrokerClient:

@@ -19,7 +19,7 @@ from bifang.core.outbound.network import tls_context
 from bifang.core.outbound.reach import reason_of
 from bifang.core.secrets.redaction import redact
 from secops_agent.brokers.base import ANSWER_S, CONNECT_S, HOLD_S, Backlog, addresses_of
-from secops_agent.brokers.settings import BrokerSettings
+from secops_agent.brokers.config import BrokerSettings
 from secops_agent.services.intake.deliveries import LARGEST, Delivery
 
 _DENIED: Final = ("authorization violation", "authentication", "permissions violation", "user authentication")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from secops_agent.brokers.settings import BrokerSettings
+from secops_agent.brokers.config import BrokerSettings
 from secops_agent.importers import registry
 from secops_agent.importers.base import ImportLimits, Options, Source
 from secops_agent.services.intake.deliveries import LARGEST, Delivery

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from bifang.core.database.db import UNAVAILABLE
 from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.brokers.config import BrokerSettings
 from secops_agent.brokers.reading import items_of
-from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import deliveries as letters
 from secops_agent.services.intake import ingest, unmerged

@@ -26,8 +26,7 @@ from bifang.core.outbound.backoff import Backoff
 from secops_agent.brokers import standing
 from secops_agent.brokers.base import BrokerClient, opened
 from secops_agent.brokers.clients import client_for
-from secops_agent.brokers.config import KIND
-from secops_agent.brokers.settings import BrokerSettings
+from secops_agent.brokers.config import KIND, BrokerSettings
 from secops_agent.brokers.standing import ConsumerState
 from secops_agent.brokers.storing import store_alone, store_together
 from secops_agent.models import ConsumerStatus

@@ -9,7 +9,7 @@ from django.utils import timezone
 from bifang.core.configuration import configs
 from bifang.core.errors import BifangError, RemoteError
 from secops_agent.connectors.aliyun.client import AlertPage, AlertSpan, pages
-from secops_agent.connectors.aliyun.settings import AliyunSettings
+from secops_agent.connectors.aliyun.config import AliyunSettings
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
 from secops_agent.services.actors import Actor

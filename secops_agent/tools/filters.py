@@ -139,6 +139,37 @@ def span(since_hours: int | None, until_hours: int | None, now: datetime) -> Tim
     return _between(_hour(start + _ALMOST), end) if start else TimeSpan(None, end, f"{end:%m-%d %H:%M} 以前")
 
 
+def clock_span(since: str, until: str, now: datetime) -> TimeSpan:
+    """From one moment of the clock to another, or up to now. Without a day 20:00 is the last one that has passed, and an end the first
+    one behind its beginning. Raises InvalidInput."""
+    start = _moment(since, now) if since else None
+    end = _moment(until, now) if until else None
+    if start and end and end <= start and "-" not in until:
+        end += timedelta(days=1)
+    if start and end:
+        return _between(start, end)
+    if end:
+        return TimeSpan(None, end, f"{end:%m-%d %H:%M} 以前")
+    return TimeSpan(start, None, f"{start:%m-%d %H:%M} 起")
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    found = _MOMENT.fullmatch(text.strip())
+    try:
+        if not found:
+            raise ValueError
+        at = now.replace(hour=int(found["hour"]), minute=int(found["minute"]), second=0, microsecond=0)
+        if found["day"]:
+            at = at.replace(int(found["year"] or now.year), int(found["month"]), int(found["day"]))
+            return at.replace(year=at.year - 1) if at > now and not found["year"] else at
+    except ValueError:
+        raise InvalidInput(f"「{text[:20]}」不是钟点：写 20:00 或 11-29 20:00。") from None
+    return at - timedelta(days=1) if at > now else at
+
+
+_MOMENT: Final = re.compile(
+    r"(?:(?:(?P<year>\d{4})-)?(?P<month>\d{1,2})-(?P<day>\d{1,2})[ T])?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::00)?"
+)
 _ALMOST: Final = timedelta(hours=1) - timedelta(seconds=1)
 
 

@@ -27,6 +27,7 @@ from secops_agent.services.cases.orders import STEPS
 from secops_agent.services.cases.related import related_to_alert
 from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
+from secops_agent.services.clock import exact
 from secops_agent.services.faults import NotFound
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.reports import pdf
@@ -248,16 +249,12 @@ def case_alerts(request: HttpRequest, pk: int) -> HttpResponse:
         (
             f"A{each.id}", each.title, Severity(each.severity).label, AlertStatus(each.status).label,
             Verdict(each.verdict).label if each.verdict else "", each.source, each.rule_name,
-            "、".join(asset.name for asset in each.assets), each.assignee, _clock(each.first_seen),
-            _clock(each.last_seen), each.count,
+            "、".join(asset.name for asset in each.assets), each.assignee, exact(each.first_seen),
+            exact(each.last_seen), each.count,
         )
         for each in summaries(list(rows[:_MOST_ROWS]))
     )  # fmt: skip
     return csv_file(f"case-{pk}-alerts", heads, table)
-
-
-def _clock(at: datetime) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
 
 
 _MOST_CHOICES = 100

@@ -1,19 +1,21 @@
-"""工作台: what needs somebody now; then what is exposed; then whether everything runs."""
+"""Home page (工作台): what needs somebody now, what is exposed, whether everything runs; each number links to the list that was counted."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.admin import dashboard, panels
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.inventory import SEVERITY_TONES
 from secops_agent.models import Staff
-from secops_agent.models.choices import Severity
+from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links as records
 from secops_agent.services.alerts import backlog
 from secops_agent.services.decisions import pending
@@ -23,9 +25,41 @@ from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.vulnerabilities import tallies
-from secops_agent.web import links
 from secops_agent.web.access import page
 from secops_agent.web.triage.alert_query import TABS
+
+
+def alert_list(tab: str = "all", **query: str) -> str:
+    """告警处置: the alerts of a tab that are not closed, narrowed by `query` (severity, asset, …)."""
+    return _alerts([("tab", tab), *query.items()])
+
+
+def alerts_of_day(day: date, severity: str) -> str:
+    """The alerts of one severity whose last occurrence was on a day, closed ones too."""
+    states = [("status", value) for value in AlertStatus.values]
+    query = [
+        ("tab", "all"),
+        ("severity", severity),
+        *states,
+        ("from", day.isoformat()),
+        ("to", day.isoformat()),
+    ]
+    return _alerts(query)
+
+
+def approval_list() -> str:
+    """操作审批: all that waits for a decision."""
+    return f"{reverse('web:approvals')}?tab=waiting"
+
+
+def finding_list(**query: str) -> str:
+    """发现: those that are still to be mended, narrowed by `query`."""
+    return f"{reverse('web:findings')}?{urlencode({'tab': 'open'} | query)}"
+
+
+def _alerts(query: list[tuple[str, str]]) -> str:
+    return f"{reverse('web:alerts')}?{urlencode(query)}"
+
 
 # 工作台, what is exposed: flaws that attackers use, what is left to mend, where alerts gather, which rules are loud.
 
@@ -42,9 +76,9 @@ def risks(request: HttpRequest, now: datetime) -> dict[str, Any]:
             found |= {"attacked_count": count, "attacked": [(each, records.asset(each.id)) for each in rows]}
     if user.has_perm("secops_agent.view_alert"):
         loud = noise.noisy_rules(now, most=SHOWN)
-        found["noise"] = [(each, links.alerts(source=each.source, rule=each.rule)) for each in loud]
+        found["noise"] = [(each, alert_list(source=each.source, rule=each.rule)) for each in loud]
         if user.has_perm("secops_agent.view_asset"):
-            found["busy"] = [(each, links.alerts(asset=str(each.id))) for each in backlog.busy_assets(SHOWN)]
+            found["busy"] = [(each, alert_list(asset=str(each.id))) for each in backlog.busy_assets(SHOWN)]
     return found
 
 
@@ -52,7 +86,7 @@ def _exposure(now: datetime) -> dict[str, Any]:
     found = tallies.worklist(now)
     return {
         "exposure": [
-            Panel("KEV", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=links.findings(kev="1")),
+            Panel("KEV", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=finding_list(kev="1")),
             *(_risks_level(severity, count) for severity, count in found.levels if severity != Severity.INFO),
         ],
         "late": found.late,
@@ -61,9 +95,7 @@ def _exposure(now: datetime) -> dict[str, Any]:
 
 def _risks_level(severity: str, count: int) -> Panel:
     tone = SEVERITY_TONES[severity] if count else "idle"
-    return Panel(
-        str(Severity(severity).label), f"{count:,}", "", tone, link=links.findings(severity=severity)
-    )
+    return Panel(str(Severity(severity).label), f"{count:,}", "", tone, link=finding_list(severity=severity))
 
 
 # 工作台, what needs somebody now: open alerts, time limits, who is on call, what waits for a decision.
@@ -97,12 +129,12 @@ def active_accounts(request: HttpRequest) -> list[Staff]:
 
 def _total(levels: Sequence[backlog.Level]) -> Panel:
     opened, taken = sum(each.open for each in levels), sum(each.acknowledged for each in levels)
-    return _alert_tile("未关闭的告警", opened, taken, "idle", links.alerts())
+    return _alert_tile("未关闭的告警", opened, taken, "idle", alert_list())
 
 
 def _level(level: backlog.Level) -> Panel:
     tone = SEVERITY_TONES[level.severity] if level.total else "idle"
-    link = links.alerts(severity=level.severity)
+    link = alert_list(severity=level.severity)
     return _alert_tile(str(Severity(level.severity).label), level.open, level.acknowledged, tone, link)
 
 
@@ -114,10 +146,10 @@ def _burden(found: backlog.Burden) -> list[Panel]:
     parts = f"已超时 {_figure(found.broken)}，快超时 {_figure(found.at_risk)}"
     tone = "bad" if found.broken else "warn" if found.at_risk else "ok"
     return [
-        Panel(TABS["at_risk"], _figure(found.broken + found.at_risk), parts, tone, "timer", links.alerts("at_risk")),
-        Panel("我的", _figure(found.mine), "指派给我，没有关闭", "info", "person", links.alerts("mine")),
+        Panel(TABS["at_risk"], _figure(found.broken + found.at_risk), parts, tone, "timer", alert_list("at_risk")),
+        Panel("我的", _figure(found.mine), "指派给我，没有关闭", "info", "person", alert_list("mine")),
         Panel("未分配", _figure(found.unassigned), "还没有处理人", "warn" if found.unassigned else "ok", "person_off",
-             links.alerts("unassigned")),
+             alert_list("unassigned")),
     ]  # fmt: skip
 
 
@@ -142,7 +174,7 @@ def _chart(days: Mapping[date, Counter[str]]) -> dict[str, Any]:
 
 
 def _point(day: date, count: int, severity: str) -> dict[str, Any]:
-    return {"value": count, "link": links.alerts_of_day(day, severity)}
+    return {"value": count, "link": alerts_of_day(day, severity)}
 
 
 def people(request: HttpRequest, now: datetime) -> dict[str, Any]:
@@ -155,7 +187,7 @@ def people(request: HttpRequest, now: datetime) -> dict[str, Any]:
         found |= {
             "waiting": waiting[:MOST_PROPOSALS],
             "waiting_count": len(waiting),
-            "approvals": links.approvals(),
+            "approvals": approval_list(),
         }
     return found
 

@@ -15,8 +15,8 @@ from bifang.core.outbound import airgap
 from bifang.core.outbound.addresses import AddressRules, check_address
 from bifang.core.outbound.http import HttpClient
 from dingtalk_integration.stream.settings import StreamSettings
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.session import McpSession
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.webhook import Webhook, WebhookSettings
 from secops_agent.llm import qwen_session
 from secops_agent.llm.openai import OpenAI, OpenAISettings, close_clients

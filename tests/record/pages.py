@@ -32,7 +32,7 @@ def pages(sheaf: Sheaf) -> None:
 
 def corpora(sheaf: Sheaf) -> None:
     """What the offline mode does with every line of the corpora, asked as lisi."""
-    from bifang.core import db
+    from bifang.core.database import db
     from secops_agent.agent.trial import Trial
     from secops_agent.services.people.staff import find_person
     from tests.secops import offline_corpus

@@ -15,7 +15,7 @@ from bifang.core.configuration import configs
 from bifang.core.configuration.configs import FieldErrors
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.aliyun.client import AccessKey, canonical_query, signed_headers
-from secops_agent.connectors.aliyun.settings import AliyunSettings
+from secops_agent.connectors.aliyun.config import AliyunSettings
 from secops_agent.models import Alert, ImportJob, Pull
 from secops_agent.services.intake import pulls
 from secops_agent.tasks.pulls import run_due

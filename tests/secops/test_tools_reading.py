@@ -1,16 +1,19 @@
 """Tools that read: filters, totals, the query that was made, what a group does not see."""
 
 import asyncio
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
+from bifang.core.errors import InvalidInput
 from secops_agent.agent.turn.toolbox import build_toolbox
 from secops_agent.models import Alert, AlertIndicator, Asset, Finding, Vulnerability
 from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
 from secops_agent.services.people.staff import Person
+from secops_agent.tools.filters import clock_span
 from secops_agent.tools.registry import DEFINITIONS
 from tests.scripted_model import call
 from tests.secops.demo_aid import demo, use
@@ -18,13 +21,13 @@ from tests.secops.demo_aid import demo, use
 __all__ = ["demo"]
 
 CONDITIONS = (
-    "severity", "status", "since_hours", "keyword", "asset", "until_hours", "period", "time_of", "verdict", "due", "unassigned",
+    "severity", "status", "since_hours", "keyword", "asset", "until_hours", "period", "since", "until", "time_of", "verdict", "due", "unassigned",
     "listed", "assignee", "technique", "address", "owner", "environment", "importance",
 )  # fmt: skip
 TABLE = {
     "list_alerts": [*CONDITIONS, "limit", "urgent", "offset"],
     "get_alert": ["alert_id"],
-    "alert_statistics": [*CONDITIONS, "group_by"],
+    "alert_statistics": [*CONDITIONS, "group_by", "limit"],
     "acknowledge_alert": ["alert_id", "alert_ids", "note"],
     "assign_alert": ["alert_id", "alert_ids", "assignee"],
     "close_alert": ["alert_id", "alert_ids", "verdict", "note"],
@@ -33,7 +36,7 @@ TABLE = {
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id"],
     "list_vulnerabilities": [
-        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss",
+        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by",
     ],
     "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
     "search_events": ["keyword", "asset", "since_hours", "limit"],
@@ -53,6 +56,36 @@ def test_tools_have_the_names_and_arguments_of_the_design(name):
     spec = next(each.spec for each in DEFINITIONS if each.name == name)
     assert list(spec.parameters["properties"]) == TABLE[name]
     assert all(each["description"] for each in spec.parameters["properties"].values())
+
+
+@pytest.mark.parametrize(
+    ("now", "since", "until", "told"),
+    [
+        ("2026-11-30 00:38", "20:00", "", "11-29 20:00 起"), ("2026-11-30 21:00", "20:00", "", "11-30 20:00 起"),
+        ("2026-11-30 21:00", "22:00", "06:00", "11-29 22:00 至 11-30 06:00"), ("2026-01-01 00:05", "12-31 20:00", "", "12-31 20:00 起"),
+        ("2026-11-30 21:00", "", "08:00", "11-30 08:00 以前"), ("2026-11-30 21:00", "11-28 9:30", "11-28 10:00", "11-28 09:30 至 11-28 10:00"),
+    ],
+)  # fmt: skip
+def test_a_span_may_be_told_by_the_clock(now, since, until, told):
+    at = timezone.make_aware(datetime.fromisoformat(now))
+    found = clock_span(since, until, at)
+    assert found.told == told
+    assert found.since is None or found.since <= at
+    assert found.until is None or found.since is None or found.since < found.until
+
+
+@pytest.mark.parametrize("said", ["8pm", "25:00", "02-30 10:00", "昨晚"])
+def test_what_is_no_moment_is_told_so(said):
+    with pytest.raises(InvalidInput, match="不是钟点"):
+        clock_span(said, "", timezone.localtime())
+
+
+def test_alerts_since_a_moment(demo):
+    at = timezone.localtime() - timedelta(hours=5)
+    found = use("list_alerts", since=f"{at:%Y-%m-%d %H:%M}", status="all")
+    seen = Alert.objects.filter(last_seen__gte=at.replace(second=0, microsecond=0)).count()
+    assert f"共 {seen} 条" in found.text or (not seen and found.status == "no_data")
+    assert f"{at:%m-%d %H:%M} 起" in found.query
 
 
 def test_alerts_are_filtered_and_counted(demo):

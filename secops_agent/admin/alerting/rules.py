@@ -26,6 +26,7 @@ from secops_agent.admin.alerting.rule_form import (
 from secops_agent.admin.inventory import actor_of, lines
 from secops_agent.models import NotificationRule, NotificationTarget, Role
 from secops_agent.models.people.staff import allows
+from secops_agent.services.clock import clock
 from secops_agent.services.notifications import rules, targets
 from secops_agent.services.notifications.conditions import Grouping
 from secops_agent.services.notifications.preview import preview
@@ -184,9 +185,7 @@ def _reached(target: NotificationTarget) -> SafeString:
 
 def _trouble(target: NotificationTarget, text: str) -> SafeString:
     times = [("自", target.last_error_at), ("下次尝试", target.next_try_at)]
-    when = "，".join(
-        f"{word} {timezone.localtime(at):%m-%d %H:%M}" for word, at in times if at and target.last_error
-    )
+    when = "，".join(f"{word} {clock(at)}" for word, at in times if at and target.last_error)
     told = format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)
     return format_html('{} <span class="bf-note">{}</span>', told, when) if when else told
 

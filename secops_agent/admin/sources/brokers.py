@@ -29,9 +29,8 @@ from secops_agent.admin.sources.unmerged import apart_facts
 from secops_agent.brokers import dead_letters
 from secops_agent.brokers.base import opened
 from secops_agent.brokers.clients import client_for
-from secops_agent.brokers.config import KIND
+from secops_agent.brokers.config import KIND, BrokerSettings
 from secops_agent.brokers.health import COMMAND
-from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.brokers.standing import live_consumers
 from secops_agent.models import BrokerConsumer, BrokerLetter, ConsumerStatus, LetterState
 from secops_agent.services.intake.deliveries import count_dead

@@ -114,7 +114,7 @@ def _argument(name: str, explained: Mapping[str, Any]) -> _Argument:
 
 def _brief(explained: Mapping[str, Any]) -> dict[str, Any]:
     """An argument that another tool explained."""
-    return {"type": explained.get("type", "string")}
+    return {name: explained[name] for name in ("type", "enum") if name in explained}
 
 
 def _spec_tokens(spec: ToolSpec) -> int:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from bifang.core.errors import BadCredentials, RateLimited, RemoteError
 from bifang.core.outbound.backoff import Backoff
 from bifang.core.outbound.http import HttpClient, Response
-from secops_agent.connectors.aliyun.settings import AliyunSettings
+from secops_agent.connectors.aliyun.config import AliyunSettings
 
 # Alibaba Cloud's signature of an OpenAPI request: ACS3-HMAC-SHA256, parameters in the query, no body.
 

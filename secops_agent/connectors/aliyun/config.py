@@ -1,7 +1,8 @@
-"""Kind ``aliyun_sas``: an account at 云安全中心 whose alerts are fetched."""
+"""Kind ``aliyun_sas``: an account at 云安全中心 whose alerts are fetched, as people configure it and as code works with it."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
 from django.core.validators import RegexValidator
 
@@ -16,8 +17,36 @@ from bifang.core.configuration.fields import (
 )
 from bifang.core.configuration.kinds import Kind
 from bifang.core.models import SystemConfig
-from secops_agent.connectors.aliyun.settings import AliyunSettings
 from secops_agent.services.intake.pulls import KIND
+
+# From Alibaba's own SDKs: every region's Security Center is behind one of these.
+ENDPOINTS: Final = {
+    "china": "https://tds.cn-shanghai.aliyuncs.com",
+    "overseas": "https://tds.ap-southeast-1.aliyuncs.com",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AliyunSettings:
+    """``days`` to look back at first; ``pause_s`` before what was throttled is asked again."""
+
+    id: int
+    name: str
+    access_key_id: str
+    access_key_secret: str = field(repr=False)
+    region: str = "china"
+    endpoint: str = ""
+    every_minutes: int = 5
+    days: int = 7
+    ca: str = ""
+    proxy: str = field(default="", repr=False)
+    pause_s: float = 1.0
+
+    @property
+    def address(self) -> str:
+        """Where to ask."""
+        return self.endpoint.rstrip("/") or ENDPOINTS[self.region]
+
 
 REGIONS = (("china", "中国内地（tds.cn-shanghai）"), ("overseas", "非中国内地（tds.ap-southeast-1）"))
 CREDENTIALS = "凭证"

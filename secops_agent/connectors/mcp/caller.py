@@ -6,9 +6,9 @@ from typing import Any
 from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.database import db
 from bifang.core.outbound.http import HttpClient
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.content import Answered, read_result
 from secops_agent.connectors.mcp.session import McpSession
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import ReadyTool
 from secops_agent.services.mcp.schemas import header_arguments

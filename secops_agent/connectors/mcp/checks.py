@@ -13,8 +13,8 @@ from bifang.core.database import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.session import McpSession
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import OfferedTool, read_offered
 

@@ -1,8 +1,9 @@
-"""Kind ``mcp``: a server whose tools the agent may use, as far as people say so."""
+"""Kind ``mcp``: an MCP server as people configure it, and as code works with it."""
 
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError
@@ -24,9 +25,31 @@ from bifang.core.models import SystemConfig
 from bifang.core.secrets import references
 from bifang.core.secrets.redaction import redact, remember_secret
 from secops_agent.connectors.mcp.fields import ActionsField, HeadersField, SecretsField, ToolsField
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue, mappings
-from secops_agent.services.mcp.definitions import read_listing
+from secops_agent.services.mcp.definitions import ListedTool, read_listing
+from secops_agent.services.mcp.mappings import MappedAction
+
+
+@dataclass(frozen=True, slots=True)
+class McpSettings:
+    """Either ``url`` or ``command`` says where it is. ``ca``: PEM of the authority to believe, "" the system's.
+    ``timeout_s``: one request with its answer. ``cwd``: "" an empty folder.
+    """
+
+    id: int
+    name: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tools: Mapping[str, ListedTool] = field(default_factory=dict)
+    actions: Mapping[str, MappedAction] = field(default_factory=dict)
+    timeout_s: float = 10.0
+    ca: str = ""
+    proxy: str = field(default="", repr=False)
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = ""
+    airgapped_ok: bool = False
+
 
 # Fields of an MCP server that is a program on this machine; only the operator's file sets them.
 

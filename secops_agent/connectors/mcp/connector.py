@@ -11,9 +11,9 @@ from bifang.core.database import db
 from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.content import Answered, read_result
 from secops_agent.connectors.mcp.session import McpSession
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.mcp.wire import McpRefusal
 from secops_agent.services.decisions.actions import ActionResult, Order
 from secops_agent.services.faults import Conflict

@@ -20,7 +20,7 @@ from bifang.channels.text.visible import visible
 from bifang.core.errors import ConfigError, RemoteError
 from bifang.core.outbound.airgap import is_airgapped
 from bifang.core.secrets.redaction import redact
-from secops_agent.connectors.mcp.settings import McpSettings
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.transport import Patience
 from secops_agent.connectors.mcp.wire import LARGEST, MOST_EVENTS, reply_in, result_of, too_large
 

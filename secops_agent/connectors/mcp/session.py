@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 
 from bifang.core.errors import BifangError, RemoteError
 from bifang.core.outbound.http import HttpClient
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.over_stdio import StdioTransport
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.mcp.transport import McpTransport, Patience
 from secops_agent.connectors.mcp.wire import HANDSHAKES, MODERN, McpRefusal, greeting, read_answer, request_of
 from secops_agent.services.mcp.definitions import MOST_TOOLS, storable

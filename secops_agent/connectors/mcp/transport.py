@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from bifang.core.errors import RemoteError
-from secops_agent.connectors.mcp.settings import McpSettings
+from secops_agent.connectors.mcp.config import McpSettings
 
 
 class McpTransport(Protocol):

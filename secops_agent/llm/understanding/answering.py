@@ -289,7 +289,7 @@ class QuestionHearing(Hearing):
         left = questions.unused(sentence, intent, [*weighed.unread, *unserved], best.frame) or tuple(unserved)
         if not _is_ours(sentence, weighed, left if intent.tool in questions.LISTS else weighed.unread):
             return None
-        if central := questions.matters(sentence, left):
+        if central := questions.matters(sentence, left) or _other_period(sentence, intent):
             return self._without(sentence, intent, central, weighed)
         near = len(weighed.fits) > 1 and weighed.fits[0].score - weighed.fits[1].score < _CLEAR
         return Understanding(
@@ -362,6 +362,12 @@ def _each(found: list[Intent], left: list[str], *, apart: bool, beside: bool) ->
 
 def _left_out(parts: list[str]) -> str:
     return hint("not_answered").format(words="、".join(f"「{one}」" for one in parts))
+
+
+def _other_period(sentence: Sentence, intent: Intent) -> tuple[str, ...]:
+    """前天的日报 is no other day's: the times, if a report has none of them."""
+    times = sentence.question.found(Kind.TIME) if intent.tool == "security_report" else []
+    return () if any(one.value.period for one in times) else tuple(one.raw.strip() for one in times)
 
 
 def _is_part(one: Intent, other: Intent) -> bool:

@@ -26,9 +26,9 @@ from secops_agent.services.alerts import batches, triage
 from secops_agent.services.alerts.batches import Doer, OneAct
 from secops_agent.services.audit.history import ACTIONS
 from secops_agent.services.audit.trail import Place, append, entry
+from secops_agent.services.clock import clock
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.delivery import wording
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 from secops_agent.services.switches import refuse_when_read_only
@@ -72,11 +72,9 @@ def _silence(alert: Alert, minutes: int, staff: Staff, actor: Actor) -> str:
     length, now = timedelta(minutes=minutes), database_now()
     found = _silences_of(alert).filter(ends_at__gte=now + length * NEARLY).order_by("-ends_at").first()
     if found is not None:
-        raise AlreadySo(
-            f"{name_of(alert)}已静默到 {wording.clock(found.ends_at)}（{found.made_by}），没有重复操作。"
-        )
+        raise AlreadySo(f"{name_of(alert)}已静默到 {clock(found.ends_at)}（{found.made_by}），没有重复操作。")
     row = silences.silence("alert", str(alert.pk), minutes, actor)
-    return f"已静默 {{named}} 到 {wording.clock(row.ends_at)}，期间的消息只计数，不发送"
+    return f"已静默 {{named}} 到 {clock(row.ends_at)}，期间的消息只计数，不发送"
 
 
 def _end_silence(alert: Alert, minutes: int, staff: Staff, actor: Actor) -> str:

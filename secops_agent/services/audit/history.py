@@ -14,6 +14,7 @@ from bifang.core.secrets.redaction import redact
 from secops_agent.models import Alert, Asset, Case, Finding, History, Runbook, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
+from secops_agent.services.clock import exact
 from secops_agent.services.privacy import mask
 
 ENTITIES: Final = {
@@ -156,5 +157,5 @@ def _word(column: "Field[Any, Any] | None", value: Any) -> str:
     if isinstance(value, list):
         return "、".join(str(each) for each in value)
     if isinstance(column, DateTimeField) and (at := parse_datetime(str(value))):
-        return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
+        return exact(at)
     return str(dict(column.flatchoices).get(value, value)) if column else str(value)

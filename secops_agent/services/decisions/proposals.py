@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
@@ -24,6 +23,7 @@ from secops_agent.models.automation.proposal import Proposal, ProposalState, Ris
 from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
+from secops_agent.services.clock import clock
 from secops_agent.services.decisions import carriers, targets
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.decisions.wording import describe, describe_for_approver, how_elsewhere
@@ -223,7 +223,7 @@ def _refuse_twin(draft: Proposal, open_ones: "QuerySet[Proposal]") -> None:
     rows = open_ones.filter(tool=draft.tool, corp_id=draft.corp_id, **{f"arguments__{aim}": wanted})
     if (twin := rows.first()) is None:
         return
-    at = f"{timezone.localtime(twin.created_at):%m-%d %H:%M}"
+    at = clock(twin.created_at)
     mine = twin.asked_by_id == draft.asked_by_id
     own = f"您{at} 已提出「{twin.summary}」" if mine else f"{twin.asker_name} {at} 已提出「{twin.summary}」"
     how = f"要改，先发送「{says.withdraw(twin.code)}」" if mine else "不用再提一次"

@@ -13,6 +13,7 @@ from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, S
 from secops_agent.services.cases import timeline, views
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail
+from secops_agent.services.clock import exact
 from secops_agent.services.privacy import mask, public
 from secops_agent.services.reports.outline import ReportLine, ReportSection
 
@@ -97,7 +98,7 @@ def _alert_lines(detail: CaseDetail) -> Iterable[ReportLine]:
         facts = (
             str(Severity(each.severity).label),
             where,
-            f"{_clock(each.first_seen)} 起 {each.count} 次",
+            f"{exact(each.first_seen)} 起 {each.count} 次",
             state + verdict,
         )
         yield ReportLine(f"A{each.id} {each.title}", "，".join(fact for fact in facts if fact))
@@ -107,7 +108,7 @@ def _moment_line(each: CaseMoment) -> ReportLine:
     changes = "；".join(_change(*change) for change in each.changes)
     who = f"{each.actor} " if each.actor else ""
     told = "。".join(part for part in (f"{who}{each.subject} {each.what}", changes, each.note) if part)
-    return ReportLine(_clock(each.at), told)
+    return ReportLine(exact(each.at), told)
 
 
 def _change(label: str, old: str, new: str) -> str:
@@ -118,7 +119,7 @@ def _decision_lines(detail: CaseDetail, moments: Iterable[CaseMoment]) -> Iterab
     for each in moments:
         verdict = next((new for label, _, new in each.changes if label == "结论" and new != _NONE), "")
         if verdict:
-            yield ReportLine(f"{each.subject} {each.actor}", f"{verdict}，{_clock(each.at)}。{each.note}")
+            yield ReportLine(f"{each.subject} {each.actor}", f"{verdict}，{exact(each.at)}。{each.note}")
 
 
 def _action_lines(detail: CaseDetail) -> Iterable[ReportLine]:
@@ -130,25 +131,21 @@ def _action_lines(detail: CaseDetail) -> Iterable[ReportLine]:
     for row in Action.objects.filter(created_at__gte=since).order_by("created_at")[:MOST_ACTIONS]:
         if known & {str(value) for value in row.arguments.values()}:
             told = f"{row.summary}。{row.get_state_display()}，{row.asker} 提出，{row.approver} 批准"
-            yield ReportLine(f"{_clock(row.created_at)} {row.title}", told)
+            yield ReportLine(f"{exact(row.created_at)} {row.title}", told)
 
 
 def _task_lines(detail: CaseDetail) -> Iterable[ReportLine]:
     for each in detail.tasks:
         if each.done_at is None:
-            due = f"期限 {_clock(each.due_at)}" if each.due_at else ""
+            due = f"期限 {exact(each.due_at)}" if each.due_at else ""
             yield ReportLine(
                 each.text, "，".join(fact for fact in (each.assignee or "没有执行人", due) if fact)
             )
 
 
-def _clock(at: datetime) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
-
-
 def as_markdown(report: IncidentReport) -> str:
     """The same as a file to keep or to send on."""
-    parts = [f"# {literal(report.title)}", f"生成于 {_clock(report.made_at)}。{report.notes}"]
+    parts = [f"# {literal(report.title)}", f"生成于 {exact(report.made_at)}。{report.notes}"]
     facts = (
         f"{each.label}：{each.value}" + (f"（{each.change}）" if each.change else "")
         for each in report.headline

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
+from secops_agent.services.clock import clock
 
 Kind = Literal["daily", "weekly", "monthly"]
 PERIODS: Final[dict[str, str]] = {
@@ -52,7 +53,7 @@ class Period:
         told = {
             "daily": f"{day}（周{_WEEKDAYS[start.weekday()]}）", "weekly": f"{day} 至 {last:%m-%d}", "monthly": f"{start:%Y-%m}",
         }[self.kind]  # fmt: skip
-        until = "" if self.whole else f"（截至 {timezone.localtime(self.end):%m-%d %H:%M}）"
+        until = "" if self.whole else f"（截至 {clock(self.end)}）"
         return f"{KINDS[self.kind]} {told}{until}"
 
 

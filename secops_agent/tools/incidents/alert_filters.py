@@ -15,6 +15,7 @@ from secops_agent.tools.definitions import Asker
 from secops_agent.tools.filters import (
     NETWORK,
     TimeSpan,
+    clock_span,
     colleague,
     levels,
     person_named,
@@ -57,6 +58,10 @@ class AlertConditions(Arguments):
             default=None,
         )
     )
+    since: str = argument(
+        "从几点起，说了钟点才填：20:00（最近一个）或 11-29 20:00", default="", max_length=20
+    )
+    until: str = argument("到几点为止，写法同上", default="", max_length=20)
     time_of: Literal["seen", "new", "acknowledged", "closed"] | None = argument(
         "时间指什么；不填是最近一次发生", labels=CLOCKS, default=None
     )
@@ -93,11 +98,7 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
     """``usual``: the states when none is said. Raises InvalidInput."""
     is_done = given.time_of in ("acknowledged", "closed") or given.verdict
     status = given.status or ("all" if is_done else usual)
-    time = (
-        span_of_period(given.period, asker.now)
-        if given.period
-        else span(given.since_hours, given.until_hours, asker.now)
-    )
+    time = _time(asker, given)
     person = colleague(given.assignee, asker.person) if given.assignee else person_named(given.keyword)
     wanted = AlertFilter(
         severities=levels(given.severity),
@@ -118,6 +119,14 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         time,
         _told(wanted, given, {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}, person),
     )
+
+
+def _time(asker: Asker, given: AlertConditions) -> TimeSpan:
+    if given.since or given.until:
+        return clock_span(given.since, given.until, asker.now)
+    if given.period:
+        return span_of_period(given.period, asker.now)
+    return span(given.since_hours, given.until_hours, asker.now)
 
 
 def _sought(given: AlertConditions, keyword: str) -> dict[str, Any]:

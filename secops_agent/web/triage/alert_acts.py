@@ -21,6 +21,7 @@ from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, saved_views, triage
 from secops_agent.services.alerts.batches import BatchOutcome, Doer, TriageAct
+from secops_agent.services.clock import clock
 from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.investigations import feedback, work
 from secops_agent.services.notifications import silences
@@ -212,7 +213,7 @@ def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
     )
     messages.success(
         request,
-        f"已静默「{made}」到 {timezone.localtime(made.ends_at):%m-%d %H:%M}，期间的消息只计数，不发送。",
+        f"已静默「{made}」到 {clock(made.ends_at)}，期间的消息只计数，不发送。",
     )
     return posted.back()
 

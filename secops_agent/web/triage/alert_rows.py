@@ -17,6 +17,7 @@ from secops_agent.models import Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.views import silenced_until
+from secops_agent.services.clock import clock
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.sla import RiskClock
 
@@ -72,7 +73,7 @@ def state_badge(row: Alert, quiet: datetime | None = None) -> SafeString:
         )
     if quiet is None:
         return shown
-    told = f"到 {timezone.localtime(quiet):%m-%d %H:%M} 不发送它的消息"
+    told = f"到 {clock(quiet)} 不发送它的消息"
     return format_html("{} {}", shown, badge("静默", "idle", told))
 
 

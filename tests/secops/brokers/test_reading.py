@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from secops_agent.brokers.config import BrokerSettings
 from secops_agent.brokers.reading import NOT_CHOSEN, items_of
-from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.services.intake.deliveries import Delivery
 from secops_agent.services.records import ListedRecord, Rejected, VexRecord
 

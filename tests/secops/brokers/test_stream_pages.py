@@ -14,8 +14,8 @@ from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.health import check_health
 from bifang.core.monitoring.metrics import render_metrics
+from secops_agent.brokers.config import BrokerSettings
 from secops_agent.brokers.health import check_consumers
-from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.brokers.standing import ConsumerState, publish
 from secops_agent.models import Alert, AuditRecord, BrokerLetter, ConsumerStatus, Role
 from secops_agent.services.intake import deliveries

@@ -172,7 +172,7 @@ QUESTIONS: dict[str, Play] = {
     "Q092": ask(("get_alert", {"alert_id": 300}), say="有，A300 是 jump-01 的 SSH 暴力破解，来源 203.0.113.77。"),
     "Q094": ask(("get_alert", {"alert_id": 23}), ("get_alert", {"alert_id": 218}), say="像一伙的：A23 在 db-02、A218 在 file-01，都是外传数据，共同的地址是 203.0.113.5。"),
     "Q100": ask(say="您的角色是「分析」，不能申请封禁；要有「处置」角色，另一位审批人同意后才会执行。"),
-    "GB048": ask(_list(severity="critical", time_of="new", since_hours=5, status="all"), say="晚 8 点以来新增严重告警 <<共 (\\d+) 条>> 条。"),
+    "GB048": ask(_list(severity="critical", time_of="new", since="20:00", status="all"), say="晚 8 点以来新增严重告警 <<共 (\\d+) 条>> 条。"),
     "GB015": ask(
         _list(assignee="我", urgent=True), ("list_assets", {"owner": "我"}), say="您名下未关闭告警 <<共 (\\d+) 条>> 条，先看已超时的。"
     ),

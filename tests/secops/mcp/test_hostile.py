@@ -9,9 +9,9 @@ from aiohttp import web
 
 from bifang.core.errors import ConfigError, RemoteError
 from bifang.core.outbound.http import HttpClient
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.content import LONGEST, read_result
 from secops_agent.connectors.mcp.session import McpSession
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp.definitions import LONGEST_DESCRIPTION, MOST_TOOLS, read_offered
 from secops_agent.services.mcp.schemas import check_arguments, flatten
 from tests.secops.mcp.hostile import TOOL, HostileServer, reply

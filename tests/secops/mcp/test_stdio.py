@@ -18,9 +18,9 @@ from bifang.core.errors import BifangError, RemoteError
 from bifang.core.outbound.http import HttpClient
 from bifang.core.secrets.redaction import remember_secret
 from secops_agent.connectors.mcp import over_stdio
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.content import read_result
 from secops_agent.connectors.mcp.session import McpSession
-from secops_agent.connectors.mcp.settings import McpSettings
 from tests.deadline import eventually, wait_until
 
 HERE = Path(__file__).parent

@@ -7,9 +7,9 @@ from mcp import Client
 
 from bifang.core.errors import BadCredentials
 from bifang.core.outbound.http import HttpClient
+from secops_agent.connectors.mcp.config import McpSettings
 from secops_agent.connectors.mcp.content import read_result
 from secops_agent.connectors.mcp.session import McpSession
-from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.mcp.wire import HANDSHAKES, MODERN
 from simulators.firewall import FirewallServer
 

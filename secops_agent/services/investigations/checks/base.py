@@ -2,10 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
-
-from django.utils import timezone
 
 from secops_agent.models.choices import Verdict
 from secops_agent.services.investigations.subject import Examined
@@ -65,11 +62,6 @@ def alert_evidence(pk: int) -> Evidence:
 def nothing(text: str, *evidence: Evidence) -> Statement:
     """That nothing was found is an answer, too."""
     return Statement(text, evidence, is_empty=True)
-
-
-def clock(at: datetime) -> str:
-    """11-26 05:20."""
-    return f"{timezone.localtime(at):%m-%d %H:%M}"
 
 
 def verdict_words(counts: Counted) -> str:

@@ -10,13 +10,13 @@ from django.db.models import Q
 from secops_agent.models import Component, History, Silence
 from secops_agent.models.choices import ActorKind
 from secops_agent.services.audit.history import ACTIONS
+from secops_agent.services.clock import clock
 from secops_agent.services.investigations.checks.base import (
     Check,
     Evidence,
     Signal,
     Statement,
     alert_evidence,
-    clock,
     nothing,
 )
 from secops_agent.services.investigations.subject import Examined

@@ -8,6 +8,7 @@ from typing import Final
 
 from secops_agent.models import AlertAsset, AlertIndicator, AssetKey
 from secops_agent.models.choices import IndicatorKind, Verdict
+from secops_agent.services.clock import clock
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.investigations.checks.base import (
     Check,
@@ -16,7 +17,6 @@ from secops_agent.services.investigations.checks.base import (
     Signal,
     Statement,
     alert_evidence,
-    clock,
     is_mostly_dismissed,
     nothing,
     verdict_words,

@@ -7,12 +7,12 @@ from typing import Final
 
 from secops_agent.models import AlertEvent, History
 from secops_agent.models.choices import Severity
+from secops_agent.services.clock import clock
 from secops_agent.services.investigations.checks.base import (
     Check,
     Signal,
     Statement,
     alert_evidence,
-    clock,
 )
 from secops_agent.services.investigations.subject import Examined
 from secops_agent.services.vulnerabilities.priority import rank

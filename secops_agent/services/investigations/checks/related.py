@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from secops_agent.models import Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.services.clock import clock
 from secops_agent.services.investigations.checks.base import (
     DISMISSED,
     Check,
@@ -18,7 +19,6 @@ from secops_agent.services.investigations.checks.base import (
     Signal,
     Statement,
     alert_evidence,
-    clock,
     is_mostly_dismissed,
     nothing,
     verdict_words,

@@ -13,6 +13,7 @@ from bifang.channels.queues import outbox
 from bifang.core.database.db import database_now
 from bifang.core.database.rows import lock_idle
 from secops_agent.models import AlertMessage, MessageState, NotificationTarget, Silence
+from secops_agent.services.clock import clock
 from secops_agent.services.notifications import preferences, silences
 from secops_agent.services.notifications.delivery import (
     bursts,
@@ -90,7 +91,7 @@ def _is_to_be_told(told: Told, now: _Now) -> bool:
         progress.end(row, OVER)
     elif (held := _silence(told, now)) is not None and not told.on_card:
         progress.hold(
-            row, f"静默：{held}（到 {wording.clock(held.ends_at)}）", silence_lines.line_of(held, row, now.at)
+            row, f"静默：{held}（到 {clock(held.ends_at)}）", silence_lines.line_of(held, row, now.at)
         )
         silences.count([held])
     elif spare.scarce and told.level != "critical":  # the rest is kept for what is grave

@@ -12,7 +12,7 @@ from bifang.channels.text.markup import plain
 from secops_agent.models import Alert, History, Investigation, InvestigationState, SecondLook
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.audit.history import ACTIONS
-from secops_agent.services.notifications.delivery.wording import clock
+from secops_agent.services.clock import clock
 
 DEEDS: Final = {
     name: ACTIONS[name] for name in ("acknowledge", "assign", "unassign", "close", "reopen", "undo")

@@ -21,8 +21,8 @@ from bifang.core.database.db import database_now
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
 from secops_agent.services import links
+from secops_agent.services.clock import clock
 from secops_agent.services.notifications.delivery import administrators
-from secops_agent.services.notifications.delivery.wording import clock
 from secops_agent.services.notifications.targets import Unreachable, resolve
 
 log = logging.getLogger(__name__)

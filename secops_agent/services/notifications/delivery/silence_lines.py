@@ -23,6 +23,7 @@ from secops_agent.models import (
     Silence,
 )
 from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services.clock import clock
 from secops_agent.services.notifications.delivery import digests, progress, reaching, wording
 from secops_agent.services.notifications.targets import Address, means_of
 from secops_agent.services.people.messages import tell
@@ -121,7 +122,7 @@ def _alerts_of(lines: "QuerySet[AlertMessage]") -> list[Alert]:
 
 def _text(silence: Silence, alerts: Sequence[Alert], now: datetime) -> tuple[str, str]:
     """Title and text: how many by severity, and the worst that are still open."""
-    until = wording.clock(silence.ends_at)
+    until = clock(silence.ends_at)
     name = f"静默「{plain(str(silence), 60)}」"
     title = f"{name}已结束" if silence.ends_at <= now else f"{name}还在继续，到 {until}"
     left = [each for each in alerts if each.status != AlertStatus.CLOSED]

@@ -12,16 +12,12 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services.clock import clock
 from secops_agent.services.privacy import mask_alerts
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
 OVER: Final = "✅"
 _MOST_LISTED: Final = 5
-
-
-def clock(moment: datetime) -> str:
-    """11-26 05:20, as people here read it."""
-    return f"{timezone.localtime(moment):%m-%d %H:%M}"
 
 
 def rank(level: str) -> int:
