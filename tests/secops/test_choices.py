@@ -78,6 +78,8 @@ def test_to_end_a_silence_is_never_answered_with_one(said: str) -> None:
         ("A140给俺 李四占太久了", [("assign_alert", {"alert_id": 140, "assignee": ASKER})]),
         ("A234塞E1里", [("add_case_alerts", {"alerts": "234", "case_id": 1})]),
         ("db-02 owner改我", [("set_owner", {"asset": "db-02", "owner": ASKER})]),
+        ("A12 明早9点前都别响", [("silence_alerts", {"scope": "A12", "minutes": 1350})]),
+        ("web-01网给恢复了吧 查完了没事", [("release_host", {"asset": "web-01", "reason": "查完了没事"})]),
         ("A25先confirm掉", [("acknowledge_alert", {"alert_id": 25})]),
         ("web-01隔离申请走一个 挖矿", [("isolate_host", {"asset": "web-01", "reason": "挖矿"})]),
         ("web-01静4个钟，正改密码呢", [("silence_alerts", {"scope": "资产:web-01", "minutes": 240})]),
@@ -106,6 +108,13 @@ def test_orders_as_people_write_them_take_what_they_name(said: str, wanted: obje
 @pytest.mark.parametrize("said", ["A56重开，早先关错了", "A56 reopen一下 结论给错了"])
 def test_a_mistake_is_why_an_alert_is_opened_again(said: str) -> None:
     assert taps(said) == ["重新打开 A56"]
+
+
+def test_an_end_before_which_nothing_is_told_is_in_the_lines() -> None:
+    assert taps("web-01的暴力破解别再弹了 明早9点前都别") == [
+        "静默 规则:暴力破解 1350分钟",
+        "静默 资产:web-01 1350分钟",
+    ]
 
 
 def test_the_object_of_what_is_spared_is_not_ordered_too() -> None:
