@@ -133,6 +133,17 @@ def test_a_denial_in_latin_letters_is_no_reason_of_what_is_open(said: str) -> No
     assert not offered(said, waiting)
 
 
+@pytest.mark.parametrize("said", ["不用静默了哈 它自己好了", "别静默了"])
+def test_a_silence_that_is_still_open_is_taken_back(said: str) -> None:
+    waiting = Focus().after_words({}, Intent("silence_alerts", {"scope": "A12", "minutes": 60}))
+    assert understand(said, LEXICON, NOW, asker=ASKER, focus=waiting).drops
+
+
+def test_what_was_meant_once_offers_no_line() -> None:
+    found = understand("本来想把A291转给赵六的，后来自己弄了", LEXICON, NOW, asker=ASKER)
+    assert found.intent == Intent("get_alert", {"alert_id": 291})
+
+
 def test_the_number_that_follows_is_the_alert_that_is_meant() -> None:
     seen = Focus().after_look_up(Intent("get_alert", {"alert_id": 232}))
     found = understand("190呢", LEXICON, NOW, asker=ASKER, focus=seen)
