@@ -34,7 +34,7 @@ _MAKE_RUN = "from deploy.local.__main__ import Stop"
 _WORKER = """
 import django
 django.setup()
-from bifang.channels import service_command as service
+from bifang.channels.workers import service_command as service
 class Supervisor:
     def nudge(self): pass
 """

@@ -121,7 +121,7 @@ def test_other_programs_formats_are_served() -> None:
 
 FOREIGN = """
 import logging, pathlib
-from bifang.core import logs
+from bifang.core.monitoring import logs
 logs.configure(pathlib.Path("/nonexistent"), "INFO")
 handler = logging.StreamHandler()
 handler.setFormatter(logging.Formatter("[%(process)d] [%(thread)d] %(threadName)s %(message)s"))

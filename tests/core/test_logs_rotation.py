@@ -13,7 +13,7 @@ from bifang.core.monitoring import logs
 WRITERS, ROUNDS, A_ROUND, FULL = 3, 40, 15, 20_000
 WRITE = f"""
 import logging, logging.config, pathlib, sys
-from bifang.core import logs
+from bifang.core.monitoring import logs
 options = logs.configure(pathlib.Path(sys.argv[1]), "INFO")
 options["handlers"]["lines"] |= {{"maxBytes": {FULL}, "backupCount": 50}}
 logging.config.dictConfig(options)

@@ -150,7 +150,7 @@ def test_model_is_told_the_nearest_tools_at_the_end(demo):
     model = Scripted(["好。"])
     answer(asking("前几天那个勒索软件的事情大家后来怎么说"), model)
     question = model.requests[0].messages[-1].content
-    assert re.search(r"只调用工具（多半是 \w+、\w+）", question.partition("\n\n")[2])
+    assert re.search(r"先调用工具（多半是 \w+、\w+）", question.partition("\n\n")[2])
 
 
 def test_a_query_that_the_model_infers_is_made_and_shown(demo):
