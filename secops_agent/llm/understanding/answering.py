@@ -172,7 +172,7 @@ class QuestionHearing(Hearing):
         if found.intent is None or all(verb.end == verb.start for verb in ordered.verbs):
             return found
         acts = [pattern(f"cues.act.{verb.words}") for verb in ordered.verbs]
-        left = tuple(one for one in found.unused if not any(act.search(one) for act in acts))
+        left = tuple(one for one in found.unused if not any(act.fullmatch(one) for act in acts))
         return replace(found, hint=hint("not_done"), unused=left)
 
     def _follow_up(self, sentence: Sentence) -> Understanding | None:
