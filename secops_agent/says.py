@@ -282,6 +282,11 @@ def progress(case_id: int | str) -> Suggestion:
     return Suggestion(Verb.CASE, rest=f"{case_id} 进展")
 
 
+def hand_over(case_id: int | str, person: str) -> Suggestion:
+    """Whose the case is."""
+    return Suggestion("", rest=f"事件 {case_id} 交给 {person}")
+
+
 def close_case(case_id: int | str, verdict: str, *, with_alerts: bool = False) -> Suggestion:
     """``verdict`` as it is shown; the alerts of the case too, or not."""
     return Suggestion(Verb.CLOSE, rest=f"事件 {case_id} {verdict}{' 连同告警' if with_alerts else ''}")

@@ -219,7 +219,7 @@ class QuestionHearing(Hearing):
     def _of_the_same(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The sentence with the thing that was spoken of in front of it."""
         everything = "cve_id" not in last.arguments and pattern("cues.said.everything").search(bare)
-        if sentence.order.found(*OWN) or everything:
+        if sentence.order.found(*OWN) or everything or self._bare_number(sentence):
             return None
         wholes = (self.heard(f"{one} {bare}") for one in followups.things_of(last, bare))
         return next(filter(None, map(self._about, wholes)), None)
@@ -254,7 +254,7 @@ class QuestionHearing(Hearing):
         if len(numbers) != 1 or not short:
             return None
         cues = questions.cues_of(sentence)
-        about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？")) == 1
+        about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？呢")) == 1
         nouns = {cue for cue in cues if cue.startswith("noun.")}
         if not about or questions.software_of(marked.text) or nouns - {"noun.alert"}:
             return None
