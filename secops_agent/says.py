@@ -110,11 +110,6 @@ def decline_swap(swap: str) -> Suggestion:
     return Suggestion(Verb.DECLINE_SWAP, swap)
 
 
-def again(sentence: str) -> Suggestion:
-    """The asker's own sentence, without what could not be taken."""
-    return Suggestion("", rest=sentence)
-
-
 # An alert
 
 
