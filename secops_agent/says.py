@@ -110,11 +110,6 @@ def decline_swap(swap: str) -> Suggestion:
     return Suggestion(Verb.DECLINE_SWAP, swap)
 
 
-def again(sentence: str) -> Suggestion:
-    """The asker's own sentence, without what could not be taken."""
-    return Suggestion("", rest=sentence)
-
-
 # An alert
 
 
@@ -285,6 +280,11 @@ def flaws_of(asset_name: str) -> Suggestion:
 def progress(case_id: int | str) -> Suggestion:
     """How a case stands."""
     return Suggestion(Verb.CASE, rest=f"{case_id} 进展")
+
+
+def hand_over(case_id: int | str, person: str) -> Suggestion:
+    """Whose the case is."""
+    return Suggestion("", rest=f"事件 {case_id} 交给 {person}")
 
 
 def close_case(case_id: int | str, verdict: str, *, with_alerts: bool = False) -> Suggestion:

@@ -150,7 +150,10 @@ def _told(results: list[str], understanding: Understanding, messages: tuple[Mess
 
 def _remark(understanding: Understanding) -> str:
     words = "、".join(f"「{one}」" for one in understanding.unused)
-    unused = f"没有用到：{words}（这里不会按它筛选）。下面按其余条件查。" if words else ""
+    talk = load("talk")
+    card = talk["cards"].get(understanding.intent.tool if understanding.intent else "", "")
+    told = str(talk["hints"]["not_on_card" if card else "not_narrowed"])
+    unused = told.format(words=words, card=card) if words else ""
     hint = understanding.hint if understanding.intent else ""
     return "\n\n".join(filter(None, [hint, unused]))
 

@@ -11,8 +11,8 @@ from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
-from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.frames import PARTS, strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
@@ -39,15 +39,6 @@ _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
 _CLEAR: Final = 0.75  # so far ahead of all else that no model need be asked what was meant
 _SURE: Final = 3.5
-_DISTINCT: Final = (
-    "ask.ports",
-    "ask.like",
-    "ask.trend",
-    "said.compared",
-    "ask.installed",
-    "ask.due",
-    "said.topgroup",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +172,7 @@ class QuestionHearing(Hearing):
         if found.intent is None or all(verb.end == verb.start for verb in ordered.verbs):
             return found
         acts = [pattern(f"cues.act.{verb.words}") for verb in ordered.verbs]
-        left = tuple(one for one in found.unused if not any(act.search(one) for act in acts))
+        left = tuple(one for one in found.unused if not any(act.fullmatch(one) for act in acts))
         return replace(found, hint=hint("not_done"), unused=left)
 
     def _follow_up(self, sentence: Sentence) -> Understanding | None:
@@ -228,7 +219,7 @@ class QuestionHearing(Hearing):
     def _of_the_same(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The sentence with the thing that was spoken of in front of it."""
         everything = "cve_id" not in last.arguments and pattern("cues.said.everything").search(bare)
-        if sentence.order.found(*OWN) or everything:
+        if sentence.order.found(*OWN) or everything or self._bare_number(sentence):
             return None
         wholes = (self.heard(f"{one} {bare}") for one in followups.things_of(last, bare))
         return next(filter(None, map(self._about, wholes)), None)
@@ -263,7 +254,7 @@ class QuestionHearing(Hearing):
         if len(numbers) != 1 or not short:
             return None
         cues = questions.cues_of(sentence)
-        about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？")) == 1
+        about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？呢")) == 1
         nouns = {cue for cue in cues if cue.startswith("noun.")}
         if not about or questions.software_of(marked.text) or nouns - {"noun.alert"}:
             return None
@@ -285,17 +276,21 @@ class QuestionHearing(Hearing):
         if not intents:
             return None
         intent, *beside = intents
-        unserved = _unserved(weighed)
-        left = questions.unused(sentence, intent, [*weighed.unread, *unserved], best.frame) or tuple(unserved)
+        left = questions.unused(sentence, intent, weighed.unread, best.frame)
         if not _is_ours(sentence, weighed, left if intent.tool in questions.LISTS else weighed.unread):
             return None
         if central := questions.matters(sentence, left) or _other_period(sentence, intent):
-            return self._without(sentence, intent, central, weighed)
+            return self._without(sentence, central, weighed)
+        missed = [
+            one
+            for one in coverage.unanswered(sentence, intent, best.frame)
+            if not any(one in each or each in one for each in left)
+        ]
         near = len(weighed.fits) > 1 and weighed.fits[0].score - weighed.fits[1].score < _CLEAR
         return Understanding(
             intent=intent,
             beside=tuple(beside),
-            unused=left,
+            unused=(*left, *missed),
             guessed=near or (best.score < _SURE and not sentence.order.found(*OWN)),
         )
 
@@ -307,16 +302,10 @@ class QuestionHearing(Hearing):
         taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
         return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)
 
-    def _without(
-        self, sentence: Sentence, intent: Intent, central: Sequence[str], weighed: Weighed
-    ) -> Understanding:
-        """A condition that cannot be taken is asked back, with the same question without it as a tap."""
-        text = sentence.plain
-        for one in central:
-            text = re.sub(rf"\s*{re.escape(one)}\s*的?", " ", text)
-        same = self.task(text.strip())
-        taps = (says.again(text.strip()),) if same == intent else self.taps(sentence, weighed)
+    def _without(self, sentence: Sentence, central: Sequence[str], weighed: Weighed) -> Understanding:
+        """A condition that cannot be taken is asked back, with what can be asked as taps."""
         told = "、".join(f"「{one}」" for one in central)
+        taps = self.taps(sentence, weighed) or DEFAULT
         return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
 
     def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
@@ -384,9 +373,3 @@ def _is_ours(sentence: Sentence, weighed: Weighed, left: Sequence[str]) -> bool:
         return True
     strange = sum(map(len, left))
     return strange <= 2 or strange * 3 <= len(sentence.plain)
-
-
-def _unserved(weighed: Weighed) -> list[str]:
-    """Questions of their own that the best frame does not answer."""
-    known = weighed.best.frame.words if weighed.best else weighed.cues
-    return [weighed.cues[cue] for cue in _DISTINCT if weighed.cues.get(cue) and cue not in known]

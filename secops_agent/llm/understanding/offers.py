@@ -46,6 +46,7 @@ _BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
 LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
+_OBJECTS: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
 _ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
 
 
@@ -67,6 +68,7 @@ class Ordered:
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Ordered | None:
     """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason."""
     whole, logged = _typed(sentence)
+    whole = _without_spared(whole)
     skeleton, note = split_note(whole)
     verbs = verbs_in(skeleton)
     if not verbs:
@@ -87,6 +89,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     parts = Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
     found = _settle([action for verb in known for action in parts.act(verb)], sentence.asker)
     actions, left = found[: _most(found)], parts.left(verbs, found)
+    left += [f"备注「{note}」"] if note and not any(ACTS[one.tool].free for one in found) else []
     missing = missing_in(actions) or _open_end(actions, whole)
     told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
     exact = not (doubt or missing or left or logged) and len(actions) == 1 and told
@@ -117,6 +120,15 @@ def _typed(sentence: Sentence) -> tuple[Skeleton, bool]:
     if sentence.keyword:
         whole.text = re.sub(rf"[“「『\"]({re.escape(sentence.keyword)})[”」』\"]", r"\1", whole.text)
     return whole, logged
+
+
+def _without_spared(whole: Skeleton) -> Skeleton:
+    """19 197关掉 232先甭动: without what is to be left alone, if that is none of the others."""
+    rest = pattern("cues.inside.spared").sub("，", whole.text)
+    kept = Skeleton(rest, {char: one for char, one in whole.entities.items() if char in rest})
+    others = kept.found(*_OBJECTS)
+    spared = [one.value for char, one in whole.entities.items() if char in whole.text and char not in rest]
+    return kept if spared and others and not {one.value for one in others} & set(spared) else whole
 
 
 def _most(actions: Sequence[Intent]) -> int:
@@ -310,7 +322,9 @@ class Parts:
         )
 
     def _assignee(self, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> Any:
-        """Who stands right behind the verb, or 我."""
+        """Who stands right behind the verb, or 我; A140给我 李四… is mine."""
+        if verb and self.skeleton.text[verb.start : verb.end].endswith("我"):
+            return self.sentence.asker
         behind = self.skeleton.text[verb.end :].lstrip()[:1] if verb else ""
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:
             return named.value

@@ -27,7 +27,7 @@ ENOUGH: Final = 1.9  # less does not say what is asked
 PLAIN: Final = 1.0  # enough where every word was read
 NEAR: Final = 0.35  # two frames so near each other are a question
 _KINDS = {"severity": (Kind.SEVERITY,), "status": (Kind.STATUS,), "time": (Kind.TIME, Kind.DURATION), "limit": (Kind.LIMIT,)}  # fmt: skip
-_PATTERNS: Final[Mapping[str, str]] = {
+PATTERNS: Final[Mapping[str, str]] = {
     "said.mine": "filters.mine", "said.urgent": "filters.urgent", "said.unowned": "filters.unowned", "said.listed": "filters.in_lists", "said.nofix": "filters.no_fix",
     "said.fix": "filters.fix", "ask.kev": "filters.kev_only", "said.file": "filters.report_file", "said.whole": "filters.whole", "said.type": "filters.asset_type",
     "said.ours": "cues.said.ours", "said.exists": "cues.said.exists", "said.version": "cues.said.version", "said.held": "cues.said.held", "said.verdict": "cues.verdict",
@@ -44,11 +44,13 @@ _OURS: Final = {
 }
 _HAVE_HOW_MANY: Final = ("list_alerts", "alert_statistics")  # both tell it
 # What else is told by a tool or an argument; only open flaws are listed.
-_IMPLIED: Final = (
+IMPLIED: Final = (
     ("list_vulnerabilities", "status"),
     ("compare_periods", "compare"),
     ("overdue", "due"),
     ("group_by", "compare"),
+    ("keyword", "mine"),
+    ("person", "mine"),
 )
 _CLAUSE: Final = re.compile(r"(?:[^,，。;；!！?？\n\s]|(?<![一-鿿])\s|\s(?![一-鿿]))+")
 LISTS: Final = ("list_alerts", "list_assets", "list_vulnerabilities", "alert_statistics", "compare_periods")
@@ -112,7 +114,7 @@ def cues_of(sentence: Sentence) -> Mapping[str, str]:
         text = skeleton.text  # 老板要看月报，赶紧生成一个
         cues = _asked_about(text)
     cues |= {f"said.{name}": "" for name, kinds in _KINDS.items() if skeleton.first(*kinds)}
-    cues |= {cue: match.group() for cue, name in _PATTERNS.items() if (match := pattern(name).search(text))}
+    cues |= {cue: match.group() for cue, name in PATTERNS.items() if (match := pattern(name).search(text))}
     if skeleton.first(Kind.PERSON) and pattern("filters.keeps").search(text):
         cues["said.people"] = ""
     if "noun.asset" in cues and "noun.alert" not in cues:
@@ -253,8 +255,8 @@ def _known_words() -> tuple["re.Pattern[str]", ...]:
     return tuple(pattern(name) for name in names)
 
 
-def unread(sentence: Sentence) -> Iterator[str]:
-    """Words that no list explains, as they were typed."""
+def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Iterator[str]:
+    """Words that no list explains, or none of what is known; as they were typed."""
     text = _without_asides(sentence.question.text)
     for word, written in load("keywords")["synonyms"].items():
         text = text.replace(word, written) if written in sentence.keyword.replace(" ", "").lower() else text
@@ -262,7 +264,9 @@ def unread(sentence: Sentence) -> Iterator[str]:
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
     text = ANY_MARK.sub(" ", text)
-    yield from _strange(_uncovered(text))
+    left = _uncovered(text, known or _known_words())
+    yield from _strange(left)
+    yield from pattern("cues.unread.alone").findall(left) if known else ()
 
 
 def _without_asides(text: str) -> str:
@@ -272,17 +276,17 @@ def _without_asides(text: str) -> str:
     return "，".join(kept) if kept else text
 
 
-def _uncovered(text: str) -> str:
-    """Without everything that any list explains, however the words overlap."""
+def _uncovered(text: str, known: tuple["re.Pattern[str]", ...]) -> str:
+    """Without everything that is known, however the words overlap."""
     left = list(text)
-    for each in _known_words():
+    for each in known:
         for match in each.finditer(text):
             left[match.start() : match.end()] = " " * (match.end() - match.start())
     return "".join(left)
 
 
 def _strange(text: str) -> Iterator[str]:
-    for word in re.findall(r"[一-鿿]{2,}|[A-Za-z][A-Za-z0-9_.+-]+", text):
+    for word in re.findall(r"[一-鿿]+|[A-Za-z][A-Za-z0-9_.+-]+", text):
         bare = pattern("cues.unread.edges").sub("", word)
         if len(bare) > 1 and bare.lower() not in wordset("keywords.common_english"):
             yield bare
@@ -303,7 +307,7 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     if intent.tool not in LISTS:
         yield from _conditions_of(sentence, frame, arguments) if frame else ()
         return
-    arguments |= {known: "" for name, known in _IMPLIED if name in {intent.tool, *arguments}}
+    arguments |= {known: "" for name, known in IMPLIED if name in {intent.tool, *arguments}}
     if (by := arguments.get("group_by")) == "assignee":
         arguments["person"] = " ".join(str(one.value) for one in sentence.order.found(Kind.PERSON)).lower()
     if by == "source":
@@ -314,7 +318,7 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
         arguments.setdefault("asset", "")  # 它 may be what is looked for
     yield from _names(sentence, arguments)
     yield from _conditions(sentence.question.text, arguments)
-    yield from (word for word in words if not _carried(word, arguments))
+    yield from (word for word in words if not carried(word, arguments))
 
 
 def _conditions_of(sentence: Sentence, frame: ToolFrame, arguments: Mapping[str, str]) -> Iterator[str]:
@@ -359,7 +363,7 @@ def _narrows(word: str, text: str) -> bool:
     return re.search(re.escape(word) + f"(?:{pattern('cues.unread.before').pattern})", text) is not None
 
 
-def _carried(word: str, arguments: Mapping[str, str]) -> bool:
+def carried(word: str, arguments: Mapping[str, str]) -> bool:
     return any(value and (word.lower() in value or value in word.lower()) for value in arguments.values())
 
 
@@ -382,5 +386,5 @@ def _conditions(text: str, arguments: Mapping[str, str]) -> Iterator[str]:
     """What only other lists can be narrowed by, and what none can."""
     for argument in load("filters")["conditions"]:
         match = pattern(f"filters.conditions.{argument}").search(text)
-        if match and argument not in arguments and not _carried(match.group(), arguments):
+        if match and argument not in arguments and not carried(match.group(), arguments):
             yield match.group()

@@ -31,13 +31,14 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
+from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
-from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, verbs_in
+from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, against_asked, verbs_in
 
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
@@ -210,10 +211,19 @@ class _Reader(OrderHearing, QuestionHearing):
         ):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence))
         found = self.question(sentence, ordered)
-        if ordered is None or not pattern("cues.said.proposes").search(sentence.plain):
+        if ordered is None and is_unknown(sentence, found):
+            return self._unknown(sentence)
+        proposes = pattern("cues.said.proposes").search(sentence.plain)
+        if ordered is None or not proposes or against_asked(sentence.order, ordered.verbs):
             return found
         taps = (*self.lines_of(ordered), *found.suggestions)
         return replace(found, suggestions=tuple(dict.fromkeys(taps))[:3])
+
+    def _unknown(self, sentence: Sentence) -> Understanding:
+        """What is to be done was not understood: what can be ordered of what is named, each a complete line."""
+        named = "、".join(dict.fromkeys(one.raw.strip() for one in sentence.order.found(*OWN)))[:60]
+        taps = tuple(dict.fromkeys([*lines_about(sentence), *self.taps(sentence)]))[:4]
+        return Understanding(question=hint("unknown").format(names=named), suggestions=taps, guessed=True)
 
     def _with_look_up(self, sentence: Sentence, found: Understanding) -> Understanding:
         """帮忙看一下 A291 然后派给我: the look-up that is asked for in a piece of its own comes first."""
@@ -232,6 +242,8 @@ class _Reader(OrderHearing, QuestionHearing):
 def _find_rights(sentence: Sentence) -> Understanding | None:
     """What Bifang can do, and who may do what: answered from the asker's real rights."""
     text = sentence.order.text
+    if pattern("cues.said.refused").search(text):  # 领导问能不能静默, 我说不行
+        return Understanding(hint=hint("withdrawn"))
     if pattern("cues.self.permission").search(text) and not sentence.order.found(Kind.ALERT):
         tool = _verb_in(sentence)
         effect = sentence.order.found(*OWN) and pattern("cues.said.effect").search(text)

@@ -46,7 +46,7 @@ def reasons_of(
     text = skeleton.text
     for verb in sorted(verbs, key=lambda one: -one.start):
         text = f"{text[: verb.start]}{VERB}{text[verb.end :]}"
-    for name in ("harmless.silence_alerts", "hurry"):
+    for name in ("harmless.silence_alerts", "hurry", "filed"):
         text = pattern(f"cues.{name}").sub(" ", text)
     kept: list[list[str]] = [[] for _ in range(max(len(verbs), 1))]
     seen, several = 0, len({verb.tool for verb in verbs}) > 1

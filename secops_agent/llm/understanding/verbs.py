@@ -55,7 +55,7 @@ OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
 # Of a case what is of an alert where no alert is named.
 _OF_CASE: Final = {"close_alert": "close_case", "assign_alert": "assign_case"}
 # What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
-PAGES: Final = ("allow", "export", "accept_risk", "remind")
+PAGES: Final = ("allow", "export", "accept_risk", "remind", "finish_task", "case_state", "decide")
 LIKE: Final[Mapping[str, tuple[str, ...]]] = {
     "other": ("asset",), **dict.fromkeys(("reopen_alert", "hand_back", "end_silence", "note"), ("alert",)), **dict.fromkeys(PAGES, ()),
 }  # fmt: skip
@@ -67,8 +67,10 @@ WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
     "case": (Kind.CASE,),
     "person": (Kind.PERSON,),
 }
+# …，A1再静默: A1 is in the clause of its verb.
+_OBJECTS: Final = (Kind.ALERT, Kind.NUMBER, Kind.IP, Kind.ASSET)
 CLAUSE: Final = re.compile(
-    r"[,，;；。!！~、\n]+|(?<=\S)(?:再|然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+and\s+|\s{2,}"
+    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+and\s+|\s{{2,}}"
 )
 _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
 PIECE: Final = re.compile(
@@ -186,7 +188,7 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     main = text
     for piece in (*apart, *asides):
         main = main.replace(piece, " ")
-    doubt = _first_doubt(main) or next((one for one in map(_doubt_of_aside, asides) if one), "")
+    doubt = first_doubt(main) or next((one for one in map(_doubt_of_aside, asides) if one), "")
     spoilt = any(_is_spoilt(clause, tools) for clause in CLAUSE.split(main) if clause.strip())
     spoilt = spoilt or is_doubtful(note)
     numbers = skeleton.found(Kind.NUMBER) and not any(
@@ -209,6 +211,12 @@ def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
         return "later"
     endless = pattern("times.permanent").search(typed) or pattern("cues.said.endless").search(text)
     return "allow" if endless and any(verb.tool == "silence_alerts" for verb in verbs) else ""
+
+
+def against_asked(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
+    """Does something beside the question speak against what it asks: 要是隔了 web-01 …?, 那会儿封了?"""
+    told = Skeleton(skeleton.text.rstrip("?？ "), skeleton.entities)
+    return find_doubt(told, verbs) not in ("", "question", "plan", "unclear")
 
 
 def is_doubtful(note: str) -> bool:
@@ -238,7 +246,7 @@ def is_aside(piece: str) -> bool:
     return bool(told) and len(piece.strip()) >= _ASIDE and VERB not in piece and not NAMES.search(piece)
 
 
-def _first_doubt(text: str) -> str:
+def first_doubt(text: str) -> str:
     return next(
         (name for name in load("cues")["nothing"] if pattern(f"cues.nothing.{name}").search(text)), ""
     )
