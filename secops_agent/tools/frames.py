@@ -62,7 +62,7 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
     ),
     ToolFrame(
         "list_assets",
-        {"noun.asset": 2.0, "word.asset": 1.0, "ask.how": -3.0, "ask.howto": -2.0, "noun.runbook": -1.5, "noun.vuln": -1.0, "ask.list": 0.8, "ask.count": 0.8, "ask.owner": 0.8, "ask.installed": 2.5, "noun.software": 1.0, "said.software": 0.8, "said.people": 1.8, "said.held": -3.0, "said.status": -2.5, "word.attack": -2.0, "said.unowned": 1.5, "ask.who": 0.2, "said.exists": 0.3, "said.type": 1.4, "noun.alert": -1.5, "ask.see": 0.0, "ask.where": 0.0, "said.mine": 0.0, "ask.affected": 0.0, "noun.service": 0.0, "noun.schedule": 0.0},
+        {"said.severity": -0.5, "noun.asset": 2.0, "word.asset": 1.0, "ask.how": -3.0, "ask.howto": -2.0, "noun.runbook": -1.5, "noun.vuln": -1.0, "ask.list": 0.8, "ask.count": 0.8, "ask.owner": 0.8, "ask.installed": 2.5, "noun.software": 1.0, "said.software": 0.8, "said.people": 1.8, "said.held": -3.0, "said.status": -2.5, "word.attack": -2.0, "said.unowned": 1.5, "ask.who": 0.2, "said.exists": 0.3, "said.type": 1.4, "noun.alert": -1.5, "ask.see": 0.0, "ask.where": 0.0, "said.mine": 0.0, "ask.affected": 0.0, "noun.service": 0.0, "noun.schedule": 0.0},
         {"PERSON": 0.8, "NETWORK": 2.0, "ASSET": -2.0, "HOST": 0.3},
         about=("noun.asset", "said.type", "said.people", "word.asset", "ask.installed", "said.unowned", "kind.NETWORK"),
         example=says.ASSETS,

@@ -85,6 +85,13 @@ TARGET = re.compile(
 )
 
 
+def _is_between(target: str, text: str) -> bool:
+    """12 到 20 names all from 12 to 20."""
+    number = target.lower().removeprefix("a")
+    ranges = re.findall(r"(\d+)\s*(?:到|至|-|~)\s*[aA]?(\d+)", text)
+    return number.isdecimal() and any(int(first) <= int(number) <= int(last) for first, last in ranges)
+
+
 @EVERY
 def test_no_suggestion_names_a_target_that_the_sentence_does_not(every: int) -> None:
     """After a refusal a copied example would hit somebody else's host."""
@@ -95,6 +102,7 @@ def test_no_suggestion_names_a_target_that_the_sentence_does_not(every: int) -> 
         for one in find(line.text).suggestions
         for target in TARGET.findall(str(one))
         if target.lower().removeprefix("a") not in line.text.lower()
+        and not _is_between(target, line.text)
         and target.lower().removeprefix("a")
         not in {
             str(name.value).lower()

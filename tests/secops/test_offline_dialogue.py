@@ -178,7 +178,6 @@ def test_an_act_that_is_reported_shows_how_it_stands() -> None:
 @pytest.mark.parametrize(
     ("said", "word"),
     [
-        ("严重的资产", "严重"),
         ("暴露在公网的告警", "暴露在公网的"),
         ("有哪些告警发生超过300次还没人理", "超过300次"),
     ],
@@ -187,6 +186,12 @@ def test_a_condition_that_cannot_be_taken_is_asked_back(said: str, word: str) ->
     found = understand(said, LEXICON, NOW)
     assert found.intent is None
     assert f"「{word}」" in found.question
+
+
+def test_a_level_of_assets_is_asked_back() -> None:
+    found = understand("严重的资产", LEXICON, NOW)
+    assert found.intent is None
+    assert [str(one) for one in found.suggestions] == ["列出资产"]
 
 
 @pytest.mark.parametrize(

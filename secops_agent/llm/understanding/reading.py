@@ -212,17 +212,19 @@ class _Reader(OrderHearing, QuestionHearing):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence))
         found = self.question(sentence, ordered)
         if ordered is None and is_unknown(sentence, found):
-            return self._unknown(sentence)
+            return self._unknown(sentence, found)
         proposes = pattern("cues.said.proposes").search(sentence.plain)
         if ordered is None or not proposes or against_asked(sentence.order, ordered.verbs):
             return found
         taps = (*self.lines_of(ordered), *found.suggestions)
         return replace(found, suggestions=tuple(dict.fromkeys(taps))[:3])
 
-    def _unknown(self, sentence: Sentence) -> Understanding:
-        """What is to be done was not understood: what can be ordered of what is named, each a complete line."""
+    def _unknown(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """What is to be done was not understood: what can be ordered of what is named, each a complete line; its card, if it has one."""
         named = "、".join(dict.fromkeys(one.raw.strip() for one in sentence.order.found(*OWN)))[:60]
         taps = tuple(dict.fromkeys([*lines_about(sentence), *self.taps(sentence)]))[:4]
+        if found.intent:
+            return replace(found, suggestions=taps)
         return Understanding(question=hint("unknown").format(names=named), suggestions=taps, guessed=True)
 
     def _with_look_up(self, sentence: Sentence, found: Understanding) -> Understanding:
