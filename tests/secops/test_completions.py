@@ -60,7 +60,18 @@ def test_what_is_spoken_against_something_else_changes_nothing(text: str, focus:
     assert found.hint
 
 
-@pytest.mark.parametrize("text", ["先不确认了", "别确认了", "A21别确认", "等下 我再看看", "等等 先问本人"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "先撤了 活动还在跑，业务不让",
+        "先撤掉吧，李四在用",
+        "先不确认了",
+        "别确认了",
+        "A21别确认",
+        "等下 我再看看",
+        "等等 先问本人",
+    ],
+)
 def test_an_order_that_is_taken_back_is_dropped(text: str) -> None:
     found = said(text, ONE)
     assert (found.offers, found.drops) == ((), True)

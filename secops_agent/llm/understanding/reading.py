@@ -177,7 +177,9 @@ class _Reader(OrderHearing, QuestionHearing):
         return Understanding(offers=(wish.intent,), order=wish.intent, suggestions=(line,))
 
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
-        if self.focus.order and pattern("cues.said.undo").search(sentence.plain):
+        if self.focus.order and any(
+            pattern("cues.said.undo").search(each) for each in (sentence.plain, *_called_off(sentence.plain))
+        ):
             return self.dropped()
         if self.focus.order and not request.asking and (found := self.completed(sentence)):
             return found
@@ -239,6 +241,12 @@ class _Reader(OrderHearing, QuestionHearing):
         if intent is None or found.intent or not found.order or found.order.tool == "send_message":
             return found
         return replace(found, intent=intent, hint=found.question, question="")
+
+
+def _called_off(plain: str) -> list[str]:
+    """The pieces that take an order back and nothing else: 先撤了, 活动还在跑."""
+    pieces = (piece.strip().removeprefix("先") for piece in re.split(r"[\s,，。;；!！]+", plain))
+    return [piece for piece in pieces if piece.startswith("撤")]
 
 
 def _find_rights(sentence: Sentence) -> Understanding | None:
