@@ -60,7 +60,6 @@ urlpatterns = [
     path("cases/<int:pk>/known/", case.case_known, name="case_known"),
     path("cases/<int:pk>/act/", case.case_act, name="case_act"),
     path("cases/<int:pk>/report/", case.case_report, name="case_report"),
-    path("cases/<int:pk>/report.md", case.case_markdown, name="case_markdown"),
-    path("cases/<int:pk>/report.pdf", case.case_pdf, name="case_pdf"),
+    path("cases/<int:pk>/report/<slug:form>/", case.case_file, name="case_file"),
     path("cases/<int:pk>/alerts.csv", case.case_alerts, name="case_alerts"),
 ]

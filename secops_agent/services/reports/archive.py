@@ -11,7 +11,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.reports.alert_counting import count_alerts
 from secops_agent.services.reports.figures import Figures, PeriodReport
 from secops_agent.services.reports.periods import Period, period_of
-from secops_agent.services.reports.work_counting import count_flaws, count_work, rota_of
+from secops_agent.services.reports.work_counting import count_flaws, count_work, course_of, rota_of
 
 _JSON: Final = TypeAdapter(Figures)
 
@@ -57,9 +57,14 @@ def count(period: Period) -> Figures:
 
 
 def _count_each(*periods: Period) -> list[Figures]:
-    """`count` of several."""
+    """`count` of several; the first with its course."""
     rota = rota_of(*periods)
-    return [Figures(count_alerts(each), count_flaws(each), count_work(each, rota)) for each in periods]
+    return [
+        Figures(
+            count_alerts(each), count_flaws(each), count_work(each, rota), () if place else course_of(each)
+        )
+        for place, each in enumerate(periods)
+    ]
 
 
 def _row(period: Period) -> SecurityReport | None:
