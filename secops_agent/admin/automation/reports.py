@@ -72,7 +72,7 @@ class ReportScreen(RecordScreen):
         make, download = (self.admin_site.admin_view(view) for view in (self.make_view, self.file_view))
         return [
             path("make/", make, name="secops_agent_securityreport_make"),
-            path("<int:pk>/<slug:form>/", download, name="secops_agent_securityreport_file"),
+            path("<int:pk>/file/<slug:form>/", download, name="secops_agent_securityreport_file"),
             *super().get_urls(),
         ]
 
