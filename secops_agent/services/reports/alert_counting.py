@@ -31,6 +31,8 @@ TOP: Final = 5
 MOST_OWNERS: Final = 10
 GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 _UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+_RECOVERED: Final = Count("pk", filter=Q(closed_by_source=True))
+_KEPT: Final = Count("pk", filter=Q(closed_at__lte=F("due_at")))
 _DISMISSED: Final = (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
 
 
@@ -38,12 +40,7 @@ def count_alerts(period: Period) -> AlertFigures:
     """All numbers about alerts."""
     new, closed = _new(period), _closed(period)
     levels, sources, _ = _by_two(new, "source")
-    closed_levels, verdicts, (recovered, kept) = _by_two(
-        closed,
-        "verdict",
-        Count("pk", filter=Q(closed_by_source=True)),
-        Count("pk", filter=Q(closed_at__lte=F("due_at"))),
-    )
+    closed_levels, verdicts, (recovered, kept) = _by_two(closed, "verdict", _RECOVERED, _KEPT)
     verdicts.pop("", None)
     rules, mistaken = _rules(new)
     suppressed, missed = _suppressed(period), _missed(period)

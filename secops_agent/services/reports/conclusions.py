@@ -58,8 +58,8 @@ def _grave(counts: Counts) -> int:
 
 def _worst(report: PeriodReport) -> Iterator[str]:
     """The worst first."""
-    alerts, flaws, work = report.figures.alerts, report.figures.flaws, report.figures.work
-    yield from (_case(each) for each in work.cases[:1] if each.open and each.severity in GRAVE)
+    alerts, flaws = report.figures.alerts, report.figures.flaws
+    yield from (_case(each) for each in report.figures.cases[:1] if each.open and each.severity in GRAVE)
     for flaw in flaws.exploited[:1]:
         used = "，已被用于勒索" if flaw.ransomware else ""
         yield f"在野利用的 {flaw.vuln_id}：{flaw.assets} 台重要资产上没有修复{used}"
@@ -94,7 +94,7 @@ def _decisions(report: PeriodReport) -> Iterator[str]:
             (f"（{each.owner}名下本期超时 {each.alerts} 条）" for each in alerts.missed if each.owner), ""
         )
         yield f"{overdue} 条超时告警由谁处理完{most}"
-    yield from (f"事件 {each.code} 交给谁" for each in work.cases if each.open and not each.owner)
+    yield from (f"事件 {each.code} 交给谁" for each in report.figures.cases if each.open and not each.owner)
     if work.expired:
         yield f"{work.expired} 项处置申请过期没有人决定，要不要重新提出"
     for rule in alerts.mistaken:

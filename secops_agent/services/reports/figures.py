@@ -56,7 +56,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OpenWork:
     """What there was at a moment of the period: open alerts, overdue ones, and open findings of the KEV catalogue."""
 
     open: int
@@ -171,8 +171,7 @@ class WorkFigures:
     ``approved``, ``rejected``, ``expired``: dangerous operations by their decision. ``actions``: by what became of those
     approved. ``silences``: in force at some time, ``held``: messages that these held back so far.
     ``escalations``: messages to the next one because nobody took an alert in hand. ``duty``: of all rotas, by hours.
-    ``investigations``: alerts that Bifang looked into. ``told``: the newest actions. ``cases``: the gravest of
-    ``all_cases`` that went on.
+    ``investigations``: alerts that Bifang looked into. ``told``: the newest actions.
     """
 
     approved: int
@@ -185,18 +184,19 @@ class WorkFigures:
     duty: tuple[DutyLoad, ...]
     investigations: int = 0
     told: tuple[ActionTold, ...] = ()
-    cases: tuple[CaseTold, ...] = ()
-    all_cases: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of it. ``course``: at the ends of equal parts of the period; of one that is compared with, none."""
+    """All of it. Of what is only compared with, there are neither ``course``, at the ends of equal parts of the period, nor
+    ``cases``, the gravest of ``all_cases`` that went on."""
 
     alerts: AlertFigures
     flaws: FlawFigures
     work: WorkFigures
-    course: tuple[Standing, ...] = ()
+    course: tuple[OpenWork, ...] = ()
+    cases: tuple[CaseTold, ...] = ()
+    all_cases: int = 0
 
 
 @dataclass(frozen=True, slots=True)

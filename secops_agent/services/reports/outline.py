@@ -74,10 +74,10 @@ def headline(report: PeriodReport) -> tuple[ReportLine, ...]:
 def sections(report: PeriodReport) -> tuple[ReportSection, ...]:
     """Everything else; those about which there is nothing to say have no lines."""
     now, before = report.figures, report.earlier
-    more = now.work.all_cases - len(now.work.cases)
+    more = now.all_cases - len(now.cases)
     return (
         ReportSection("事件", (
-            *map(_case, now.work.cases), *([ReportLine("另有", f"{more} 个")] if more else []),
+            *map(_case, now.cases), *([ReportLine("另有", f"{more} 个")] if more else []),
         ), listed=True),
         ReportSection("超过处理时限的告警", tuple(
             ReportLine(each.owner or "没有处理人", f"{each.alerts} 条，其中 {each.open} 条还没有关闭") for each in now.alerts.missed

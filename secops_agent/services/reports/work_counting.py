@@ -39,7 +39,7 @@ from secops_agent.services.reports.figures import (
     ExploitedFlaw,
     FlawFigures,
     LateFlaw,
-    Standing,
+    OpenWork,
     WorkFigures,
     total,
 )
@@ -70,7 +70,6 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
     approved, rejected, expired, silences, escalations, investigations, *done = count_each(
         [rows.values("pk") for rows in asked]
     )
-    cases = _cases(period)
     return WorkFigures(
         approved=approved,
         rejected=rejected,
@@ -84,8 +83,6 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
         duty=_duty(zip(duty, _begun(period, duty), strict=True)),
         investigations=investigations,
         told=tuple(_told(each) for each in begun.order_by("-created_at", "-pk")[:MOST_TOLD]),
-        cases=cases[:MOST_TOLD],
-        all_cases=len(cases),
     )
 
 
@@ -93,7 +90,7 @@ def _told(row: Action) -> ActionTold:
     return ActionTold(clock(row.created_at), public_name(row.summary), row.state, row.asker, row.approver)
 
 
-def _cases(period: Period) -> tuple[CaseTold, ...]:
+def cases_of(period: Period) -> tuple[CaseTold, ...]:
     """Those that went on in the period, what is open and grave first."""
     rows = Case.objects.select_related("owner").filter(merged_into=None, created_at__lt=period.end)
     found = summaries(list(rows.filter(Q(closed_at=None) | Q(closed_at__gte=period.start))[:MOST_CASES]))
@@ -225,14 +222,14 @@ def _late(rows: QuerySet[Finding], at: datetime) -> tuple[LateFlaw, ...]:
     )
 
 
-def course_of(period: Period) -> tuple[Standing, ...]:
+def course_of(period: Period) -> tuple[OpenWork, ...]:
     """What there was at the end of each of `MOMENTS` equal parts of the period."""
     step = (period.end - period.start) / MOMENTS
     moments = [period.start + step * place for place in range(1, MOMENTS + 1)]
     exploited = count_each([_exploited(at).values("pk") for at in moments])
     alerts = [standing(at) for at in moments]
     return tuple(
-        Standing(total(left), total(late), kev) for (left, late), kev in zip(alerts, exploited, strict=True)
+        OpenWork(total(left), total(late), kev) for (left, late), kev in zip(alerts, exploited, strict=True)
     )
 
 

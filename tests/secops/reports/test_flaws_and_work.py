@@ -32,7 +32,7 @@ from secops_agent.services.reports.figures import (
     LateFlaw,
     Missed,
     NoisyRule,
-    Standing,
+    OpenWork,
 )
 from secops_agent.services.reports.periods import period_of
 from tests.secops.reports.estate import NOW, row
@@ -179,7 +179,7 @@ def test_the_course_is_what_there_was_at_each_moment(database):
         [row(1, BEFORE, due_at=DAY.start + timedelta(hours=4)), row(2, BEFORE, closed_at=INSIDE)]
     )
     course = archive.count(DAY).course
-    assert course == (Standing(2, 0, 0), *[Standing(1, 1, 1)] * 7), "every three hours"
+    assert course == (OpenWork(2, 0, 0), *[OpenWork(1, 1, 1)] * 7), "every three hours"
 
 
 def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided(database):
@@ -223,6 +223,6 @@ def test_a_report_that_was_kept_before_there_were_conclusions_is_read(database):
     made = archive.make("yesterday", NOW)
     stored = SecurityReport.objects.get(pk=made.pk)
     for figures in (stored.figures, stored.earlier):
-        del figures["course"], figures["work"]["cases"], figures["alerts"]["missed"], figures["flaws"]["late"]
+        del figures["course"], figures["cases"], figures["alerts"]["missed"], figures["flaws"]["late"]
     stored.save()
     assert outline.document(archive.get(made.pk)).conclusion[2] == "没有需要决定的事。"
