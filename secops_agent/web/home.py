@@ -48,7 +48,7 @@ def alerts_of_day(day: date, severity: str) -> str:
 
 
 def approval_list() -> str:
-    """操作审批: all that waits for a decision."""
+    """审批: all that waits for a decision."""
     return f"{reverse('web:approvals')}?tab=waiting"
 
 

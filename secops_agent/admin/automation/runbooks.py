@@ -1,4 +1,4 @@
-"""手册（技能）: what people write, with versions, as files too."""
+"""手册: what people write, with versions, as files too."""
 
 import io
 import json

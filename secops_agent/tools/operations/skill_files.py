@@ -33,7 +33,7 @@ def read(path: Path) -> list[trees.SkillText]:
         found = trees.read_zip(stream)
     if len(found) > MOST:
         raise InvalidInput(
-            f"里面有 {len(found)} 个技能，在会话里一次最多 {MOST} 个：请在网页「手册（技能）」里导入。"
+            f"里面有 {len(found)} 个技能，在会话里一次最多 {MOST} 个：请在网页「手册」里导入。"
         )
     return found
 

@@ -1,0 +1,142 @@
+"""The pages of the one product: what the menu, the tabs, the cards of 设置 and 运行状态 and the search for a page are made of.
+
+One table; who may see a page is whoever may see the records it shows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page for those who may see the model ("app.model"; "": whoever may see one of its tabs, or anyone).
+
+    It stands at the address named ``name``, or else is the model's list in the admin. Its tabs stand beside it.
+    """
+
+    title: str
+    icon: str
+    model: str = ""
+    name: str = ""
+    tabs: tuple["Page", ...] = ()
+    words: str = ""  # what it is for, where the admin's list does not say so
+    state: str = (
+        ""  # dotted name of a function of the request → (how it stands, tone); else its rows are counted
+    )
+    thumb: bool = False  # stands at the bottom of a phone, too
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return reverse(self.name) if self.name else self.records
+
+    @property
+    def records(self) -> str:
+        """The admin's list of the records; "" if they have none."""
+        try:
+            return reverse(f"admin:{self.model.replace('.', '_')}_changelist")
+        except NoReverseMatch:
+            return ""
+
+    def purpose(self) -> str:
+        """What it is for, in one sentence."""
+        screen: Any = admin.site._registry.get(apps.get_model(self.model)) if self.model else None
+        return self.words or f"{getattr(screen, 'purpose', '').partition('。')[0]}。"
+
+
+MENU: Final = (
+    Page("工作台", "dashboard", name="web:home", thumb=True),
+    Page("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True),
+    Page("事件", "folder_special", "secops_agent.case", "web:cases"),
+    Page("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True,
+         tabs=(Page("处置动作", "bolt", "secops_agent.action"),)),
+    Page("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call",
+         tabs=(Page("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
+               Page("节假日与调休", "event_busy", "secops_agent.calendarday"))),
+    Page("问一问", "forum", "secops_agent.alert", "web:chat", thumb=True,
+         tabs=(Page("会话", "chat", "secops_agent.alert", "web:conversations"),)),
+    Page("资产", "dns", "secops_agent.asset", "web:assets"),
+    Page("漏洞", "bug_report", "secops_agent.vulnerability", "web:vulnerabilities",
+         tabs=(Page("发现", "troubleshoot", "secops_agent.finding", "web:findings"),
+               Page("组件", "deployed_code", "secops_agent.component"))),
+    Page("报告", "summarize", "secops_agent.securityreport",
+         tabs=(Page("调查对照", "balance", "secops_agent.investigationreplay"),)),
+    Page("手册", "menu_book", "secops_agent.runbook",
+         tabs=(Page("改进建议", "thumb_down", "secops_agent.correction"),)),
+    Page("静默与抑制", "notifications_off", tabs=(
+        Page("静默", "notifications_off", "secops_agent.silence"),
+        Page("抑制规则", "filter_alt_off", "secops_agent.suppressionrule"))),
+    Page("我的", "person", name="web:me"),
+)  # fmt: skip
+
+SETTINGS: Final = Page("设置", "settings", name="settings", tabs=(
+    Page("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。"),
+    Page("系统开关", "toggle_on", "core.switch", state="bifang.core.admin.dashboard.switch_state", words="维护模式、只读、停用模型：出事时一键停下。"),
+    Page("通知规则", "campaign", "secops_agent.notificationrule"),
+    Page("处理时限", "timer", "secops_agent.slatarget"),
+    Page("定时任务", "event_repeat", "secops_agent.scheduledtask"),
+    Page("已知的群", "groups", "channels.knowngroup"),
+    Page("通知偏好", "tune", "secops_agent.notificationpreference"),
+    Page("导入任务", "upload_file", "secops_agent.importjob", words="上传扫描、资产和告警的文件，看每一次写入了什么。"),
+    Page("Syslog 来源", "input", "secops_agent.syslogsource"),
+    Page("情报清单", "shield_question", "secops_agent.indicatorlist",
+         tabs=(Page("情报条目", "fingerprint", "secops_agent.listedindicator"),)),
+    Page("漏洞情报", "rss_feed", "secops_agent.feed"),
+    Page("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
+    Page("人员", "badge", "secops_agent.staff", words="谁可以用毕方，各是什么角色。"),
+    Page("登录用户", "person", "auth.user", tabs=(Page("用户组", "group", "auth.group"),)),
+    Page("API 令牌", "key", "secops_agent.apitoken", words="给程序和别的智能体的钥匙：读取、导入、修改各一把。"),
+))  # fmt: skip
+
+STATUS: Final = Page("运行状态", "monitor_heart", name="status", tabs=(
+    Page("连接状态", "hub", "channels.clientstate", state="bifang.core.admin.dashboard.connection_state", tabs=(Page("工作进程", "memory", "channels.worker"),)),
+    Page("告警消息", "mark_chat_read", "secops_agent.alertmessage", words="每个地方收到了哪些告警，哪些没有送到、为什么。"),
+    Page("收件箱", "inbox", "channels.inboxrow", state="bifang.channels.admin.figures.inbox_state", words="钉钉、飞书里收到的每条消息，和它办到了哪一步。",
+         tabs=(Page("AI 卡片", "view_agenda", "channels.card"),)),
+    Page("发件箱", "outbox", "channels.outboxrow", state="bifang.channels.admin.figures.outbox_state", words="要发出去的每条回复，送到了没有。"),
+    Page("接口用量", "data_usage", "dingtalk_integration.apiusage", words="每个应用每天调用钉钉接口多少次，额度还剩多少。"),
+    Page("模型用量", "payments", "secops_agent.turnusage", tabs=(Page("模型价格", "sell", "secops_agent.modelprice"),)),
+    Page("审计记录", "policy", "secops_agent.auditrecord", words="说过、决定、调用、批准、发出的一切，改不了。",
+         tabs=(Page("审计封存段", "lock_clock", "secops_agent.auditsegment"),)),
+    Page("登录失败", "no_accounts", "core.loginfailure"),
+    Page("消息流死信", "unsubscribe", "secops_agent.brokerletter"),
+    Page("Syslog 接收进程", "settings_input_antenna", "secops_agent.sysloglistener",
+         tabs=(Page("Syslog 拒收", "rule", "secops_agent.syslogrejection"),)),
+    Page("计划任务", "schedule", "django_q.schedule", tabs=(
+        Page("排队的任务", "pending_actions", "django_q.ormq"), Page("失败的任务", "error", "django_q.failure"),
+        Page("成功的任务", "task_alt", "django_q.success"))),
+))  # fmt: skip
+ALL: Final = (*MENU, SETTINGS, STATUS)
+
+
+def may_see(request: HttpRequest, page: Page) -> bool:
+    """Whether this person may see the records of the page; of a page of cards, one of the cards."""
+    if not page.model:
+        return not page.tabs or any(may_see(request, each) for each in page.tabs)
+    app, _, model = page.model.partition(".")
+    return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
+
+
+def walk(*pages: Page) -> Iterator[tuple[Page, ...]]:
+    """Every page below these, the pages above it before it."""
+    for page in pages or ALL:
+        yield (page,)
+        if page.tabs:
+            yield from ((page, *below) for below in walk(*page.tabs))
+
+
+def trail(path: str) -> tuple[Page, ...]:
+    """Where in the table an address belongs: the page that it is, or is below, and the pages above that one."""
+    found: tuple[Page, ...] = ()
+    longest = 1  # every address begins with that of the first page
+    for way in walk():
+        for place in (way[-1].address, way[-1].records):
+            if path == place or (path.startswith(place) and len(place) > longest):
+                found, longest = way, len(place)
+    return found
