@@ -3,7 +3,7 @@
 One table; who may see a page is whoever may see the records it shows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +11,9 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+
+from bifang.channels.admin.figures import inbox_state, outbox_state
+from bifang.core.admin.dashboard import connection_state, switch_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,8 @@ class Page:
     name: str = ""
     tabs: tuple["Page", ...] = ()
     words: str = ""  # what it is for, where the admin's list does not say so
-    state: str = (
-        ""  # dotted name of a function of the request → (how it stands, tone); else its rows are counted
-    )
+    # How it stands, and the tone; else its rows are counted.
+    state: Callable[[HttpRequest], tuple[str, str]] | None = None
     thumb: bool = False  # stands at the bottom of a phone, too
 
     @property
@@ -77,7 +79,7 @@ MENU: Final = (
 
 SETTINGS: Final = Page("设置", "settings", name="settings", tabs=(
     Page("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。"),
-    Page("系统开关", "toggle_on", "core.switch", state="bifang.core.admin.dashboard.switch_state", words="维护模式、只读、停用模型：出事时一键停下。"),
+    Page("系统开关", "toggle_on", "core.switch", state=switch_state, words="维护模式、只读、停用模型：出事时一键停下。"),
     Page("通知规则", "campaign", "secops_agent.notificationrule"),
     Page("处理时限", "timer", "secops_agent.slatarget"),
     Page("定时任务", "event_repeat", "secops_agent.scheduledtask"),
@@ -95,11 +97,11 @@ SETTINGS: Final = Page("设置", "settings", name="settings", tabs=(
 ))  # fmt: skip
 
 STATUS: Final = Page("运行状态", "monitor_heart", name="status", tabs=(
-    Page("连接状态", "hub", "channels.clientstate", state="bifang.core.admin.dashboard.connection_state", tabs=(Page("工作进程", "memory", "channels.worker"),)),
+    Page("连接状态", "hub", "channels.clientstate", state=connection_state, tabs=(Page("工作进程", "memory", "channels.worker"),)),
     Page("告警消息", "mark_chat_read", "secops_agent.alertmessage", words="每个地方收到了哪些告警，哪些没有送到、为什么。"),
-    Page("收件箱", "inbox", "channels.inboxrow", state="bifang.channels.admin.figures.inbox_state", words="钉钉、飞书里收到的每条消息，和它办到了哪一步。",
+    Page("收件箱", "inbox", "channels.inboxrow", state=inbox_state, words="钉钉、飞书里收到的每条消息，和它办到了哪一步。",
          tabs=(Page("AI 卡片", "view_agenda", "channels.card"),)),
-    Page("发件箱", "outbox", "channels.outboxrow", state="bifang.channels.admin.figures.outbox_state", words="要发出去的每条回复，送到了没有。"),
+    Page("发件箱", "outbox", "channels.outboxrow", state=outbox_state, words="要发出去的每条回复，送到了没有。"),
     Page("接口用量", "data_usage", "dingtalk_integration.apiusage", words="每个应用每天调用钉钉接口多少次，额度还剩多少。"),
     Page("模型用量", "payments", "secops_agent.turnusage", tabs=(Page("模型价格", "sell", "secops_agent.modelprice"),)),
     Page("审计记录", "policy", "secops_agent.auditrecord", words="说过、决定、调用、批准、发出的一切，改不了。",

@@ -7,7 +7,6 @@ from django.apps import apps
 from django.db.models import Count, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
 from bifang.shell.table import SETTINGS, STATUS, Page, may_see
@@ -40,9 +39,7 @@ def _cards(request: HttpRequest, shown: Page) -> HttpResponse:
 def _card(request: HttpRequest, shown: Page, numbers: Mapping[str, int]) -> dict[str, Any]:
     count = numbers.get(shown.model, 0)
     many = f"{count} 条" if count < MOST_COUNTED else f"{MOST_COUNTED - 1} 条以上"
-    state, tone = (
-        import_string(shown.state)(request) if shown.state else (many if count else "还没有", "idle")
-    )
+    state, tone = shown.state(request) if shown.state else (many if count else "还没有", "idle")
     below = [each for each in shown.tabs if may_see(request, each)]
     return {"page": shown, "state": state, "tone": tone, "below": below}
 

@@ -217,7 +217,8 @@ def _system(request: HttpRequest) -> dict[str, Any]:
 
 def _steps(request: HttpRequest) -> dict[str, Any]:
     steps = panels.steps(request)
-    return {"steps": steps, "left": sum(not step.done for step in steps)}
+    left = sum(not step.done for step in steps)
+    return {"steps": steps, "left": left, "begun": left * 2 < len(steps)}
 
 
 PARTS: Final[Mapping[str, Callable[[HttpRequest], dict[str, Any]]]] = {
@@ -230,7 +231,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """The whole page, or the ``part`` of it that its own polling asks for."""
     name = request.GET.get("part", "")
     if not name:
-        return render(request, "pages/home.html", {"title": "工作台", **_now(request)})
+        return render(request, "pages/home.html", {"title": "工作台", **_now(request), **_steps(request)})
     if name not in PARTS:
         raise Http404
     return render(request, f"pages/home_{name}.html", PARTS[name](request))

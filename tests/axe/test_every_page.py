@@ -114,7 +114,7 @@ def test_every_page_stands_in_the_same_frame_and_nothing_is_cut_off_or_jumps(
         page.add_init_script(MOVES)
         for path in visit.own + visit.admin:
             page.goto(path)
-            page.wait_for_load_state("networkidle")
+            page.wait_for_function("!document.querySelector('.htmx-request')")
             told = page.evaluate(PLACES)
             frames.setdefault(told["frame"], path)
             if told["found"] or told["over"] > 0 or told["moved"] > STILL:
