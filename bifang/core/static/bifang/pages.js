@@ -2,6 +2,7 @@
 //   data-menu               a button that opens and closes the menu
 //   data-opens="id"         a button that opens <dialog id>; data-closes inside it closes it
 //   data-submits            a field that submits its form when it changes
+//   data-hits               the form of the search: its list of links is walked by the arrows, Enter opens the first
 //   data-more="id"          a checkbox that ticks all checkboxes inside #id
 //   data-parts              an element that htmx asks for again: of the answer, only each <… data-part id> that has
 //                           changed replaces its own; its trigger "bf:seen" fires when the page is looked at again
@@ -27,7 +28,10 @@
     if (menu) return toggleMenu(!document.body.classList.contains("bf-menu-open"));
     if (document.body.classList.contains("bf-menu-open") && !event.target.closest("#menu")) toggleMenu(false);
     const opener = event.target.closest("[data-opens]");
-    if (opener) return document.getElementById(opener.dataset.opens).showModal();
+    if (opener) {
+      event.preventDefault();
+      return document.getElementById(opener.dataset.opens).showModal();
+    }
     const closer = event.target.closest("[data-closes]");
     if (closer) closer.closest("dialog").close();
   });
@@ -42,6 +46,23 @@
 
   document.addEventListener("keydown", function (event) {
     if (event.key === "Escape") toggleMenu(false);
+    if (event.key === "k" && (event.metaKey || event.ctrlKey)) {
+      event.preventDefault();
+      document.getElementById("find").showModal();
+    }
+    const form = event.target.closest("[data-hits]");
+    const hits = Array.from(event.target.closest(".bf-find, main")?.querySelectorAll(".bf-hits a") || []);
+    const next = hits[hits.indexOf(document.activeElement) + { ArrowDown: 1, ArrowUp: -1 }[event.key]];
+    if (next && (form || hits.includes(document.activeElement))) {
+      event.preventDefault();
+      next.focus();
+    }
+  });
+  document.addEventListener("submit", function (event) {
+    const first = event.target.matches("[data-hits]") && event.target.parentElement.querySelector(".bf-hits a");
+    if (!first) return;
+    event.preventDefault();
+    first.click();
   });
 
   // What went well goes away by itself; an error stays until the page is left.
