@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from bifang.core.logins.views import ask_code, second_factor_page
 from bifang.shell import views as shell
-from bifang.shell.search import search
+from bifang.shell.find import find
 from dingtalk_integration import sign_in
 from dingtalk_integration.webhook.views import receive
 from secops_agent.api.mcp.views import McpView
@@ -14,7 +14,7 @@ admin.autodiscover()
 
 urlpatterns = [
     path("", include("secops_agent.web.urls")),
-    path("search/", search, name="search"),
+    path("find/", find, name="find"),
     path("settings/", shell.settings, name="settings"),
     path("status/", shell.status, name="status"),
     path("admin/login/code/", ask_code, name="login_code"),

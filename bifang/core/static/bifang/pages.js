@@ -28,10 +28,7 @@
     if (menu) return toggleMenu(!document.body.classList.contains("bf-menu-open"));
     if (document.body.classList.contains("bf-menu-open") && !event.target.closest("#menu")) toggleMenu(false);
     const opener = event.target.closest("[data-opens]");
-    if (opener) {
-      event.preventDefault();
-      return document.getElementById(opener.dataset.opens).showModal();
-    }
+    if (opener) return document.getElementById(opener.dataset.opens).showModal();
     const closer = event.target.closest("[data-closes]");
     if (closer) closer.closest("dialog").close();
   });
@@ -51,7 +48,7 @@
       document.getElementById("find").showModal();
     }
     const form = event.target.closest("[data-hits]");
-    const hits = Array.from(event.target.closest(".bf-find, main")?.querySelectorAll(".bf-hits a") || []);
+    const hits = Array.from(event.target.closest(".bf-find")?.querySelectorAll(".bf-hits a") || []);
     const next = hits[hits.indexOf(document.activeElement) + { ArrowDown: 1, ArrowUp: -1 }[event.key]];
     if (next && (form || hits.includes(document.activeElement))) {
       event.preventDefault();
@@ -59,10 +56,9 @@
     }
   });
   document.addEventListener("submit", function (event) {
-    const first = event.target.matches("[data-hits]") && event.target.parentElement.querySelector(".bf-hits a");
-    if (!first) return;
+    if (!event.target.matches("[data-hits]")) return;
     event.preventDefault();
-    first.click();
+    event.target.parentElement.querySelector(".bf-hits a")?.click();
   });
 
   // What went well goes away by itself; an error stays until the page is left.

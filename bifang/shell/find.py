@@ -1,4 +1,4 @@
-"""The search of the frame (Ctrl+K): pages, alerts, assets, vulnerabilities and people that one may see."""
+"""The box of the frame (Ctrl+K): pages, alerts, assets, vulnerabilities and people that one may see."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -24,22 +24,16 @@ Hits = Iterator[tuple[str, str, str]]  # title, what it is, address
 
 @require_safe
 @page()
-def search(request: HttpRequest) -> HttpResponse:
-    """What was found for ``q``, the nearest first; only the list for the frame, a page for whoever comes by address."""
+def find(request: HttpRequest) -> HttpResponse:
+    """What was found for ``q``, the nearest first: the list for the frame."""
     wanted = request.GET.get("q", "").strip()[:100]
     found = {
         title: list(hits(request, wanted))
         for title, (right, hits) in KINDS.items()
         if wanted and _may(request, right)
     }
-    context = {
-        "title": "搜索",
-        "wanted": wanted,
-        "found": {title: hits for title, hits in found.items() if hits},
-    }
-    return render(
-        request, "pages/found.html" if "HX-Request" in request.headers else "pages/search.html", context
-    )
+    context = {"wanted": wanted, "found": {title: hits for title, hits in found.items() if hits}}
+    return render(request, "pages/found.html", context)
 
 
 def _may(request: HttpRequest, right: str) -> bool:
