@@ -1,6 +1,6 @@
 """定时任务 and 漏洞情报: what is done when, for whom, what came of it; how old the feeds are."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -149,7 +149,6 @@ class ScheduledTaskScreen(Screen):
     when_empty = f"还没有定时任务。新增一个，例如「日报」「工作日 9:00」发到安全群；在群里也可以说「{says.DAILY_EVERY_DAY}」。"
     way = ("channels.knowngroup", "已知的群")
     list_display = ("name", "state", "what", "when", "place", "next_run", "outcome")
-    conditional_fields: ClassVar[dict[str, str]] = {"question": f"what == '{ASK}'"}
     list_filter = ("enabled", "kind")
     search_fields = ("name",)
     readonly_fields = ("what", "when", "place", "who", "next_runs", "run_table")
