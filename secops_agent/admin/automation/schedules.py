@@ -355,7 +355,7 @@ def _told(run: TaskRun, private: bool) -> SafeString | str:
 class FeedScreen(RecordScreen):
     """What the last good copy of each feed was."""
 
-    purpose = "哪些漏洞正在被利用（CISA KEV）、多可能被利用（EPSS）。发现的优先级按它们排；过期的情报不会被当成「没有被利用」。"
+    purpose = "哪些漏洞已被利用（CISA KEV）、多可能被利用（EPSS）。发现的优先级按它们排；过期的情报不会被当成「没有被利用」。"
     when_empty = (
         "还没有获取过情报。新增一个「更新漏洞情报」的定时任务，例如每天早上6点；不能上网的，把文件导入进来。"
     )

@@ -24,6 +24,7 @@
 
   document.addEventListener("click", function (event) {
     closeDrops(event);
+    event.target.closest("#messages .bf-toast:not(form)")?.remove();
     const menu = event.target.closest("[data-menu]");
     if (menu) return toggleMenu(!document.body.classList.contains("bf-menu-open"));
     if (document.body.classList.contains("bf-menu-open") && !event.target.closest("#menu")) toggleMenu(false);
@@ -61,7 +62,7 @@
     event.target.parentElement.querySelector(".bf-hits a")?.click();
   });
 
-  // What went well goes away by itself; an error stays until the page is left.
+  // What went well goes away by itself; an error stays until it is pressed or the page is left.
   function fade(root) {
     root.querySelectorAll(".bf-toast-success, .bf-toast-info").forEach(function (each) {
       window.setTimeout(() => each.remove(), MESSAGE_MS);
