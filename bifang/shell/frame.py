@@ -7,7 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from bifang.channels.admin.figures import dead_letter_badge
 from bifang.core.admin.dashboard import switches_on
-from bifang.shell.table import ALL, SETTINGS, STATUS, Page, may_see, trail
+from bifang.shell.table import ALL, SETTINGS, STATUS, MenuPage, may_see, trail
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -26,11 +26,11 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
     return [_entry(request, page, page in here) for page in ALL if _seen(request, page)]
 
 
-def _seen(request: HttpRequest, page: Page) -> list[Page]:
+def _seen(request: HttpRequest, page: MenuPage) -> list[MenuPage]:
     return [each for each in (page, *page.tabs) if each.address and may_see(request, each)]
 
 
-def _entry(request: HttpRequest, page: Page, here: bool) -> dict[str, Any]:
+def _entry(request: HttpRequest, page: MenuPage, here: bool) -> dict[str, Any]:
     link = _seen(request, page)[0].address
     return {
         "title": page.title, "icon": page.icon, "link": link, "thumb": page.thumb,
@@ -50,6 +50,6 @@ def _tabs(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _crumbs(request: HttpRequest) -> list[Page]:
+def _crumbs(request: HttpRequest) -> list[MenuPage]:
     """The pages above the one that is shown, the highest first."""
     return [page for page in trail(request.path) if page.address != request.path]

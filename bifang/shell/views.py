@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from bifang.shell.table import SETTINGS, STATUS, Page, may_see
+from bifang.shell.table import SETTINGS, STATUS, MenuPage, may_see
 from secops_agent.web.access import page
 
 MOST_COUNTED: Final = 1000
@@ -29,14 +29,14 @@ def status(request: HttpRequest) -> HttpResponse:
     return _cards(request, STATUS)
 
 
-def _cards(request: HttpRequest, shown: Page) -> HttpResponse:
+def _cards(request: HttpRequest, shown: MenuPage) -> HttpResponse:
     seen = [each for each in shown.tabs if may_see(request, each)]
     numbers = counted(each.model for each in seen if not each.state)
     cards = [_card(request, each, numbers) for each in seen]
     return render(request, "pages/cards.html", {"title": shown.title, "cards": cards})
 
 
-def _card(request: HttpRequest, shown: Page, numbers: Mapping[str, int]) -> dict[str, Any]:
+def _card(request: HttpRequest, shown: MenuPage, numbers: Mapping[str, int]) -> dict[str, Any]:
     count = numbers.get(shown.model, 0)
     many = f"{count} 条" if count < MOST_COUNTED else f"{MOST_COUNTED - 1} 条以上"
     state, tone = shown.state(request) if shown.state else (many if count else "还没有", "idle")

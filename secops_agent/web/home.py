@@ -231,7 +231,12 @@ def home(request: HttpRequest) -> HttpResponse:
     """The whole page, or the ``part`` of it that its own polling asks for."""
     name = request.GET.get("part", "")
     if not name:
-        return render(request, "pages/home.html", {"title": "工作台", **_now(request), **_steps(request)})
+        now = _now(request)  # where there is no alert yet, what is to be set up comes first
+        return render(
+            request,
+            "pages/home.html",
+            {"title": "工作台", **now, **(_steps(request) if now.get("quiet") else {})},
+        )
     if name not in PARTS:
         raise Http404
     return render(request, f"pages/home_{name}.html", PARTS[name](request))
