@@ -61,8 +61,8 @@ def _worst(report: PeriodReport) -> Iterator[str]:
     alerts, flaws = report.figures.alerts, report.figures.flaws
     yield from (_case(each) for each in report.figures.cases[:1] if each.open and each.severity in GRAVE)
     for flaw in flaws.exploited[:1]:
-        used = "，已被用于勒索" if flaw.ransomware else ""
-        yield f"在野利用的 {flaw.vuln_id}：{flaw.assets} 台重要资产上没有修复{used}"
+        used = "，有勒索软件在用" if flaw.ransomware else ""
+        yield f"已被利用的 {flaw.vuln_id}：{flaw.assets} 台重要资产上没有修复{used}"
     if late := _grave(alerts.overdue):
         yield f"{late} 条严重和高危告警已超过处理时限"
     for late_flaw in flaws.late[:1]:

@@ -32,7 +32,7 @@ _NONE: Final = "没有数据"
 _LONGEST_NAME: Final = 40
 _COUNTED: Final = (
     "新增按首次发生时间；关闭按关闭时间，含来源恢复的；未关闭、已超时为期末。用时从入库算起，关闭用时不含来源恢复的。"
-    "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。在野利用按 KEV 目录，重要资产为核心和高。"
+    "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，重要资产为核心和高。"
     "值班告警为当班时段首次发生的严重和高危告警。"
 )
 
@@ -67,7 +67,7 @@ def headline(report: PeriodReport) -> tuple[ReportLine, ...]:
         _number("已关闭", total(now.alerts.closed), total(before.alerts.closed), "条", *(each.closed for each in ticks)),
         _number("未关闭", total(now.alerts.open), total(before.alerts.open), "条", *(each.open for each in course)),
         _number("已超时", total(now.alerts.overdue), total(before.alerts.overdue), "条", *(each.overdue for each in course)),
-        _number("在野利用漏洞", now.flaws.kev_findings, before.flaws.kev_findings, "个", *(each.kev for each in course)),
+        _number("已被利用的漏洞", now.flaws.kev_findings, before.flaws.kev_findings, "个", *(each.kev for each in course)),
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def _case(each: CaseTold) -> ReportLine:
 
 def _late(each: LateFlaw) -> ReportLine:
     told = (
-        _SEVERITY[each.severity], "在野利用（KEV）" if each.kev else "", f"{each.assets} 台资产", f"超时最久{days_told(each.days)}",
+        _SEVERITY[each.severity], "已被利用（KEV）" if each.kev else "", f"{each.assets} 台资产", f"超时最久{days_told(each.days)}",
         f"负责人 {each.owner}" if each.owner else "没有负责人",
     )  # fmt: skip
     return ReportLine(_short(each.name), "，".join(filter(None, told)))
@@ -158,11 +158,11 @@ def _flaw_lines(now: FlawFigures, before: FlawFigures) -> tuple[ReportLine, ...]
         _counted("未修复", now.open, before.open, "个"),
         _counted("已超时", now.overdue, before.overdue, "个"),
         ReportLine(
-            "在野利用（KEV）",
+            "已被利用（KEV）",
             f"{now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
             change(now.kev_findings, before.kev_findings),
         ),
-        *([ReportLine("重要资产上的在野利用", exploited)] if exploited else []),
+        *([ReportLine("重要资产上的已被利用", exploited)] if exploited else []),
         _number("新增资产", now.new_assets, before.new_assets, "台"),
     )
 

@@ -211,7 +211,7 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
     )
     assert worst == (
         f"最要紧：事件 E{case.pk}「联系 〔个人信息〕」（严重，新建，没有负责人，1 条告警）；其次，"
-        "在野利用的 CVE-1：1 台重要资产上没有修复，已被用于勒索。"
+        "已被利用的 CVE-1：1 台重要资产上没有修复，有勒索软件在用。"
     )
     assert decide == (
         f"需要决定：1 个漏洞超过修复时限（其中最久 3 天），限期修复还是接受风险；1 条超时告警由谁处理完；事件 E{case.pk} 交给谁。"
