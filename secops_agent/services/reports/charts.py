@@ -22,6 +22,7 @@ _NEW, _CLOSED = "#f97316", "#10b981"
 _SPARK: Final = (120, 28)  # width and height of a sparkline
 _POINTS: Final = 2  # that make a line
 _TICKS: Final = 7  # labels under the columns, at most
+_WIDEST: Final = 60  # of the columns of one moment
 _FONT: Final = 'font-family="Noto Sans SC, PingFang SC, Microsoft YaHei, sans-serif" font-size="13"'
 
 
@@ -55,7 +56,7 @@ def _columns(alerts: AlertFigures) -> str:
     left, top, height = _PLOT
     course = alerts.course
     most = max((max(tick.new, tick.closed) for tick in course), default=0) or 1
-    slot = (_WIDTH - 2 * left) / max(len(course), 1)
+    slot = min((_WIDTH - 2 * left) / max(len(course), 1), _WIDEST)
     every = -(-len(course) // _TICKS) or 1
     parts = [_legend(((_NEW, "新增"), (_CLOSED, "关闭"))), _line(left, top + height)]
     for place, tick in enumerate(course):

@@ -36,7 +36,7 @@ def _changed(report: PeriodReport) -> str:
     grave = f"，其中严重和高危 {_grave(now.new)} 条" if _grave(now.new) else ""
     return (
         f"新增告警 {new} 条，{_compared(new, total(before.new), _than(report))}{grave}；关闭 {total(now.closed)} 条，"
-        f"还有 {left} 条没有关闭，{_compared(left, total(before.open), '上一期末')}。"
+        f"还有 {left} 条没有关闭，{_compared(left, total(before.open), _than(report))}。"
     )
 
 

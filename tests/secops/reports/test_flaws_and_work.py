@@ -207,7 +207,7 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
     report = archive.look("yesterday", NOW)
     changed, worst, decide = conclude(report)
     assert changed == (
-        "新增告警 5 条，比前一天多 5 条，其中严重和高危 5 条；关闭 4 条，还有 1 条没有关闭，比上一期末多 1 条。"
+        "新增告警 5 条，比前一天多 5 条，其中严重和高危 5 条；关闭 4 条，还有 1 条没有关闭，比前一天多 1 条。"
     )
     assert worst == (
         f"最要紧：事件 E{case.pk}「联系 〔个人信息〕」（严重，新建，没有负责人，1 条告警）；其次，"
@@ -226,3 +226,10 @@ def test_a_report_that_was_kept_before_there_were_conclusions_is_read(database):
         del figures["course"], figures["cases"], figures["alerts"]["missed"], figures["flaws"]["late"]
     stored.save()
     assert outline.document(archive.get(made.pk)).conclusion[2] == "没有需要决定的事。"
+
+
+def test_a_period_that_still_runs_is_compared_with_the_same_part_of_the_one_before(database):
+    Alert.objects.bulk_create([row(1, NOW - timedelta(hours=1))])
+    assert conclude(archive.look("today", NOW))[0] == (
+        "新增告警 1 条，比前一天同一时段多 1 条，其中严重和高危 1 条；关闭 0 条，还有 1 条没有关闭，比前一天同一时段多 1 条。"
+    )
