@@ -26,6 +26,14 @@ def moment(at: datetime | None) -> str:
     return f"{local:%m-%d %H:%M}" if local.year == timezone.localtime().year else f"{local:%Y-%m-%d %H:%M}"
 
 
+def read_moment(text: str) -> datetime | None:
+    """2026-12-01 09:30, local; None for "". Raises InvalidInput."""
+    try:
+        return timezone.make_aware(datetime.strptime(text, WRITTEN)) if text else None
+    except ValueError:
+        raise InvalidInput(f"看不懂时间「{plain(text, 40)}」：请写成 2026-12-01 09:30 这样。") from None
+
+
 def ago(at: datetime, now: datetime) -> str:
     """How long ago, for the first day; else the moment."""
     past = now - at

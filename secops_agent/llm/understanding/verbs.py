@@ -16,8 +16,8 @@ from secops_agent.llm.offline.words import load, name_of, pattern
 @dataclass(frozen=True, slots=True)
 class Act:
     """What can be ordered: the kinds that it is done to, as a focus names them; the argument that names the object, the one for
-    free text, and ``beside`` what else is said, which it ``demands`` or not; what is asked when there is no object; the verb of
-    its exact line."""
+    free text, and ``beside`` what else is said; which of these it ``demands``; what is asked when there is no object; the verb
+    of its exact line."""
 
     tool: str
     kinds: tuple[str, ...]
@@ -26,7 +26,7 @@ class Act:
     verb: str
     free: str = ""
     beside: str = ""
-    demands: bool = False
+    demands: str = ""
 
 
 ACTS: Final[Mapping[str, Act]] = {
@@ -36,29 +36,39 @@ ACTS: Final[Mapping[str, Act]] = {
         Act("isolate_host", ("asset",), "asset", "哪台主机", "隔离", "reason"),
         Act("unblock_ip", ("ip",), "ip", "哪个 IP", "解封", "reason"),
         Act("release_host", ("asset",), "asset", "哪台主机", "解除隔离", "reason"),
-        Act("close_alert", ("alert",), "alert_id", "哪条告警", "关闭", "note", "verdict", True),
+        Act("close_alert", ("alert",), "alert_id", "哪条告警", "关闭", "note", "verdict", "verdict"),
         Act("acknowledge_alert", ("alert",), "alert_id", "哪条告警", "确认", "note"),
-        Act("assign_alert", ("alert",), "alert_id", "哪条告警", "指派", "", "assignee", True),
+        Act("assign_alert", ("alert",), "alert_id", "哪条告警", "指派", "", "assignee", "assignee"),
+        Act("unassign_alert", ("alert",), "alert_id", "哪条告警", "取消指派", "note"),
+        Act("reopen_alert", ("alert",), "alert_id", "哪条告警", "重新打开", "note"),
+        Act("comment_alert", ("alert",), "alert_id", "哪条告警", "备注", "note", "", "note"),
         Act("silence_alerts", ("alert", "asset"), "scope", "哪条告警或哪台资产", "静默", "reason", "minutes"),
-        Act("set_severity", ("alert",), "alert_id", "哪条告警", "改级别", "", "severity", True),
-        Act("set_owner", ("asset",), "asset", "哪个资产", "改负责人", "", "owner", True),
+        Act("end_silence", ("alert", "asset"), "scope", "哪条告警、哪台资产或哪条规则", "取消静默"),
+        Act("set_severity", ("alert",), "alert_id", "哪条告警", "改级别", "", "severity", "severity"),
+        Act("set_owner", ("asset",), "asset", "哪个资产", "改负责人", "", "owner", "owner"),
         Act("watch", ("asset", "ip"), "target", "哪台资产或哪个地址", "盯着", "", "until_hours"),
         Act("delete_schedule", ("schedule",), "schedule_id", "哪个定时任务（写编号）", "删除定时任务"),
-        Act("close_case", ("case",), "case_id", "哪个事件", "关闭事件", "note", "verdict", True),
-        Act("assign_case", ("case",), "case_id", "哪个事件", "转交事件", "", "assignee", True),
+        Act("close_case", ("case",), "case_id", "哪个事件", "关闭事件", "note", "verdict", "verdict"),
+        Act("assign_case", ("case",), "case_id", "哪个事件", "转交事件", "", "assignee", "assignee"),
+        Act("reopen_case", ("case",), "case_id", "哪个事件", "重新打开事件", "note"),
+        Act("comment_case", ("case",), "case_id", "哪个事件", "备注", "note", "", "note"),
+        Act("set_case_status", ("case",), "case_id", "哪个事件", "改状态", "note", "status", "status"),
+        Act("add_case_task", ("case",), "case_id", "哪个事件", "加任务", "text", "", "text"),
+        Act("finish_case_task", ("case",), "case_id", "哪个事件", "完成任务", "task"),
         Act("create_case", ("alert",), "alerts", "哪几条告警", "建事件", "title"),
-        Act("add_case_alerts", ("alert",), "alerts", "哪几条告警", "归入事件", "", "case_id", True),
-        Act("send_message", ("person",), "to", "谁", "转告", "text"),
+        Act("add_case_alerts", ("alert",), "alerts", "哪几条告警", "归入事件", "", "case_id", "case_id"),
+        Act("send_message", ("person",), "to", "谁", "转告", "text", "", "text"),
+        Act("create_schedule", (), "cron", "什么时候", "提醒", "task"),
     )
 }
 OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
 # Of a case what is of an alert where no alert is named.
-_OF_CASE: Final = {"close_alert": "close_case", "assign_alert": "assign_case"}
-# What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
-PAGES: Final = ("allow", "export", "accept_risk", "remind", "finish_task", "case_state", "decide")
-LIKE: Final[Mapping[str, tuple[str, ...]]] = {
-    "other": ("asset",), **dict.fromkeys(("reopen_alert", "hand_back", "end_silence", "note"), ("alert",)), **dict.fromkeys(PAGES, ()),
+_OF_CASE: Final = {
+    "close_alert": "close_case", "assign_alert": "assign_case", "reopen_alert": "reopen_case", "comment_alert": "comment_case",
 }  # fmt: skip
+# What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
+PAGES: Final = ("allow", "accept_risk", "decide", "export")
+LIKE: Final[Mapping[str, tuple[str, ...]]] = {"other": ("asset",), **dict.fromkeys(PAGES, ())}
 WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
     "ip": (Kind.IP, Kind.ASSET_IP),
     "asset": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST),
