@@ -1,7 +1,7 @@
 """What is said to an order: one offer, a question back for what it lacks, or why nothing is done."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,14 +15,8 @@ from secops_agent.llm.understanding.completions import complete, named_among, op
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
-from secops_agent.llm.understanding.offers import (
-    LENGTHS,
-    MOST_ALERTS,
-    Ordered,
-    missing_in,
-    read_order,
-    target,
-)
+from secops_agent.llm.understanding.objects import missing_in, target
+from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
@@ -47,9 +41,6 @@ _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
     "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
-}  # fmt: skip
-_AS_IT_WAS: Final[Mapping[str, Callable[[int], Suggestion]]] = {
-    "reopen_alert": says.reopen, "hand_back": says.hand_back, "end_silence": says.end_silence,
 }  # fmt: skip
 _SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
 _MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
@@ -352,12 +343,7 @@ class OrderHearing(Hearing):
         """Why nothing is done; None: it does not speak of a thing that could have been meant."""
         named = ordered.has_object
         doubt = ordered.doubt
-        shown = map(int, self.focus.of("alert")) if sentence.first(Kind.REF) else ()
-        if doubt in _AS_IT_WAS and (numbers := sentence.numbers or list(shown)):
-            taps = tuple(map(_AS_IT_WAS[doubt], numbers[:3]))
-            return Understanding(question="没有执行任何操作。要这样做吗？", suggestions=taps)
         if doubt in LIKE:
-            named = named or doubt == "end_silence"
             return Understanding(hint=hint(doubt), suggestions=self.taps(sentence)) if named else None
         if (
             doubt == "unclear"

@@ -13,7 +13,7 @@ from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, names_in
-from secops_agent.llm.understanding.offers import objects_of
+from secops_agent.llm.understanding.objects import objects_of
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
 from secops_agent.llm.understanding.verbs import ACTS, SpokenVerb, find_doubt, verbs_in
