@@ -373,7 +373,9 @@ _ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
     "isolate_host": lambda said: isolate(said["asset"], said.get("reason") or ""),
     "unblock_ip": lambda said: unblock(said["ip"], said.get("reason") or ""),
     "release_host": lambda said: release(said["asset"], said.get("reason") or ""),
-    "close_case": lambda said: close_case(said["case_id"], VERDICTS[said["verdict"]]),
+    "close_case": lambda said: close_case(
+        said["case_id"], VERDICTS[said["verdict"]], with_alerts=bool(said.get("with_alerts"))
+    ),
     "set_owner": lambda said: set_owner(said["asset"], said["owner"]),
     "send_message": lambda said: send(said["to"], said["text"]),
     "watch": lambda said: watch(said["target"], said.get("until_hours") or 0),

@@ -1,6 +1,5 @@
 """What an order is done to: what its clause or its sentence names, what it refers to, and how its tool takes it."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 

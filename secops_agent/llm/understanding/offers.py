@@ -19,13 +19,19 @@ from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import missing_in, objects_of, target
-from secops_agent.llm.understanding.reasons import EDGES, read_dictated, reasons_of, rest_of, split_note, timed
+from secops_agent.llm.understanding.reasons import (
+    EDGES,
+    read_dictated,
+    reasons_of,
+    rest_of,
+    split_note,
+    timed,
+)
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
     OUTSIDE,
-    PAGES,
     PAGES,
     PIECE,
     VERB,
@@ -77,8 +83,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
     whole, together = _with_alerts(_without_spared(whole))
-    if told := read_dictated(whole, sentence, focus):
-        return Ordered((told.verb,), told.actions, told.doubt, missing_in(told.actions), True, told.left)
+    if said := read_dictated(whole, sentence, focus):
+        return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
     verbs = verbs_in(skeleton)
     if not verbs:
@@ -94,18 +100,38 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     reason = note or (rest_of(skeleton, verbs) if command else "")
     reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
     parts = Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)), note)
-    more = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}}
-    found = [
-        replace(one, arguments={**one.arguments, **{name: value for name, value in more.get(one.tool, {}).items() if value}})
-        for one in _settle([action for verb in known for action in parts.act(verb)], sentence.asker)
-    ]
+    found = _settle(
+        [action for verb in known for action in parts.act(verb)],
+        sentence.asker,
+        explicit=pattern("cues.said.confirms").search(whole.text) is not None,
+    )
+    found = [_with(one, "silence_alerts", start=start) for one in found] if start else found
+    found = [_with(one, "close_case", with_alerts=True) for one in found] if together else found
     actions, left = found[: _most(found)], parts.left(verbs, found)
-    noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in found)
-    left += [f"备注「{note}」"] if note and not noted else []
     missing = missing_in(actions) or _open_end(actions, whole)
     told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
-    exact = not (doubt or missing or left or logged or start) and len(actions) == 1 and told
-    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+    loose = (
+        doubt
+        or missing
+        or left
+        or logged
+        or start
+        or any("note" in one.arguments and ACTS[one.tool].noted for one in found)
+    )
+    return Ordered(
+        tuple(verbs),
+        tuple(actions),
+        doubt,
+        missing,
+        named,
+        tuple(left),
+        told and not loose and len(actions) == 1,
+    )
+
+
+def _with(action: Intent, tool: str, **more: Any) -> Intent:
+    """With more arguments, if it is one of this tool."""
+    return replace(action, arguments={**action.arguments, **more}) if action.tool == tool else action
 
 
 def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:
@@ -130,8 +156,12 @@ def _typed(sentence: Sentence) -> tuple[Skeleton, bool]:
     logged = pattern("cues.said.logged").search(sentence.plain) is not None
     whole = _beside_log(whole) if logged else whole
     if wrong := _CORRECTED.search(whole.text):
-        said = {name.rstrip("0123456789"): value for name, value in wrong.groupdict().items() if value is not None}
-        whole.text = f"{whole.text[: wrong.start()]}{said['right']}{said['between']}{whole.text[wrong.end() :]}"
+        said = {
+            name.rstrip("0123456789"): value for name, value in wrong.groupdict().items() if value is not None
+        }
+        whole.text = (
+            f"{whole.text[: wrong.start()]}{said['right']}{said['between']}{whole.text[wrong.end() :]}"
+        )
         logged = True  # no exact line any more
     if sentence.keyword:
         whole.text = re.sub(rf"[“「『\"]({re.escape(sentence.keyword)})[”」』\"]", r"\1", whole.text)
@@ -145,8 +175,10 @@ def _windowed(sentence: Sentence) -> tuple[Sentence, str]:
     if found is None:
         return sentence, ""
     start, minutes, span = found
-    order = Skeleton(text.replace(span, ""), dict(sentence.order.entities))
-    order.put(MaskedName(Kind.DURATION, span, minutes, exact=False))
+    rest = pattern("times.ahead").sub("", text.replace(span, ""))
+    kept = {char: one for char, one in sentence.order.entities.items() if char in rest}
+    order = Skeleton(rest, kept)
+    order.put(MaskedName(Kind.DURATION, f"{minutes}分钟", minutes, exact=False))
     return replace(sentence, order=order), f"{start:%Y-%m-%d %H:%M}"
 
 
@@ -255,20 +287,31 @@ class Parts:
         if act.free == "title":
             behind = _ALERTS_BEHIND.split(self.skeleton.text[verb.end :])[0]
             named = Skeleton(behind, self.skeleton.entities).first(*WANTED["asset"], *WANTED["ip"])
-            said = self.skeleton.expand(behind) if named else self.reasons.get(verb, "")
+            own = named and not pattern("cues.inside.entitled").search(behind)
+            said = self.skeleton.expand(behind) if own else self.reasons.get(verb, "")
             return _NAMED.sub("", said.strip(EDGES))
         if act.free == "task":
             text = f"{self.skeleton.text[: verb.start]} {self.skeleton.text[verb.end :]}"
             return self.skeleton.expand(re.sub(mark(Kind.CASE), "", text)).strip(EDGES)
+        if (
+            act.kinds == ("case",) and self.reasons.get(verb) and not self.note
+        ):  # the names in it are no objects
+            pieces = re.split(
+                r"[\s,，。;；]+", f"{self.skeleton.text[: verb.start]} {VERB}{self.skeleton.text[verb.end :]}"
+            )
+            mine = [
+                one
+                for one in pieces
+                if not re.search(f"{mark(Kind.CASE, Kind.VERDICT, Kind.PERSON)}|{VERB}", one)
+            ]
+            return "，".join(filter(None, map(self.skeleton.expand, mine)))
         return ""
 
     def _rule(self, act: Act) -> list[tuple[str, str]]:
         """端口扫描 静默: the one rule that is named so, if it is not narrowed to a host."""
         rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
         narrowed = self.whole.first(*WANTED["asset"]) or self.sentence.narrowing
-        return (
-            [("rule", rules[0])] if act.argument == "scope" and len(rules) == 1 and not narrowed else []
-        )
+        return [("rule", rules[0])] if act.argument == "scope" and len(rules) == 1 and not narrowed else []
 
     def _is_described(self, act: Act, verb: SpokenVerb, places: Sequence[Skeleton]) -> bool:
         """静默 web-01 的 CC 告警, 把我的都给他: not what was spoken of before, but alerts that are described."""
@@ -278,7 +321,7 @@ class Parts:
             return True
         rule = self.sentence.keyword.replace(" ", "").lower()
         near = "".join(place.text for place in places[:2]).replace(" ", "").lower()
-        return act.tool == "silence_alerts" and bool(rule) and rule in near
+        return act.argument == "scope" and bool(rule) and rule in near
 
     def _is_narrowed(self, act: Act) -> bool:
         """What a silence cannot be narrowed by; 低危的那几条, of a list that was not asked for by that."""
@@ -296,7 +339,9 @@ class Parts:
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
-        return [*_told(actions[_most(actions) :]), *others, *whole]
+        noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
+        note = [f"备注「{self.note}」"] if self.note and not noted else []
+        return [*_told(actions[_most(actions) :]), *others, *whole, *note]
 
     def said(self, verb: SpokenVerb) -> str:
         """The verb with what stands around it, as it was typed."""
@@ -384,8 +429,9 @@ def _verdict(skeleton: Skeleton) -> str:
     )
 
 
-def _settle(actions: Sequence[Intent], asker: str) -> list[Intent]:
-    """Each once, and what is whole before what lacks its object; who closes an alert or takes it does not confirm it too."""
+def _settle(actions: Sequence[Intent], asker: str, *, explicit: bool) -> list[Intent]:
+    """Each once, and what is whole before what lacks its object; who closes an alert, or takes it (我来), does not confirm it too; unless
+    that was said (``explicit``)."""
     unique: dict[tuple[str, Any], Intent] = {}
     for action in actions:
         unique.setdefault((action.tool, action.arguments.get(ACTS[action.tool].argument)), action)
@@ -394,7 +440,7 @@ def _settle(actions: Sequence[Intent], asker: str) -> list[Intent]:
         one.arguments["alert_id"]
         for one in whole
         if one.tool == "close_alert"
-        or (one.tool == "assign_alert" and one.arguments.get("assignee") == asker)
+        or (one.tool == "assign_alert" and one.arguments.get("assignee") == asker and not explicit)
     }
     kept = [
         one for one in whole if not (one.tool == "acknowledge_alert" and one.arguments["alert_id"] in done)

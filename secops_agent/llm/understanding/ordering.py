@@ -40,6 +40,7 @@ _USUAL: Final = {
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
     "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
+    "note": "{what} 的备注写什么？", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
 _SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
@@ -200,9 +201,9 @@ class OrderHearing(Hearing):
     def _completions(self, order: Intent, missing: str, values: Sequence[str]) -> tuple[Suggestion, ...]:
         """The lines that say what lacks."""
         if order.tool == "close_alert":
-            numbers = [int(one) for one in values]
+            numbers, note = [int(one) for one in values], str(order.arguments.get("note") or "")
             return (
-                says.closings(numbers[0]) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
+                says.closings(numbers[0], note) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
             )  # fmt: skip
         names = list(dict.fromkeys(self.lexicon.surnames.values()))[:2]
         said: Mapping[str, Sequence[Any]] = {
@@ -348,7 +349,10 @@ class OrderHearing(Hearing):
         if (
             doubt == "unclear"
             and ordered.actions
-            and not ordered.missing
+            and (
+                not ordered.missing
+                or (ordered.missing != "object" and pattern("cues.said.may").search(sentence.order.text))
+            )
             and ordered.actions[0].tool in says.ORDERED
         ):
             return self._unclear(sentence, ordered.actions[0])
@@ -405,6 +409,13 @@ class OrderHearing(Hearing):
             first = replace(
                 first, arguments={name: said for name, said in first.arguments.items() if name != free}
             )
-        taps = (self.line_of(first), *self.taps(sentence))
+        act = ACTS[first.tool]
+        lacks = missing_in([first])
+        lines = (
+            self._completions(first, lacks, [str(first.arguments[act.argument])])
+            if lacks
+            else (self.line_of(first),)
+        )
+        taps = (*lines[:3], *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])

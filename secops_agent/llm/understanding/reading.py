@@ -38,7 +38,14 @@ from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
-from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, DICTATED, against_asked, is_called_off, verbs_in
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    CLAUSE,
+    DICTATED,
+    against_asked,
+    is_called_off,
+    verbs_in,
+)
 
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(

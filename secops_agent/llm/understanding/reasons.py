@@ -5,10 +5,10 @@ dictated: a message, a note, a task, the title of a case, a reminder. What is di
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.ends import find_ahead, read_until
+from secops_agent.llm.offline.expressions.ends import find_ahead, moment_in, read_until
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
@@ -159,7 +159,9 @@ _HEAD: Final = re.compile(
 def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) -> Dictated | None:
     """A278 备注：…, 给E2记一笔 …, E1加个任务，查 …，王五做，明天12点前: of what is named before it, else right behind it."""
     before, tail = Skeleton(whole.text[: verb.start], whole.entities), whole.text[verb.end :]
-    if not before.first(*WANTED["alert"], *WANTED["case"], Kind.REF, Kind.ROW) and (named := _HEAD.match(tail)):
+    if not before.first(*WANTED["alert"], *WANTED["case"], Kind.REF, Kind.ROW) and (
+        named := _HEAD.match(tail)
+    ):
         before, tail = Skeleton(f"{before.text}{named['named']}", whole.entities), tail[named.end() :]
     tool = verb.tool
     if tool in NOTES:
@@ -171,16 +173,23 @@ def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) 
     asked = not (called and called["colon"]) and (
         pattern("cues.nothing.question").search(text) or pattern("cues.inside.was_said").match(text)
     )
-    if doubt or asked:
+    if doubt or asked or pattern("cues.inside.was_noted").match(tail):
         return Dictated(verb, doubt=doubt or "question")
     text, left, bare = _ended(Skeleton(text, whole.entities))
-    if bare and tool in NOTES:
-        return None  # a note beside another order of the same thing
+    objects = [target(ACTS[tool], *one) for one in objects_of(ACTS[tool], (before,), focus)]
+    if tool in NOTES and (bare or (left and not objects)):
+        return None  # a note beside another order
     more = _task(Skeleton(text, whole.entities), sentence) if tool == "add_case_task" else {}
-    act, kept = ACTS[tool], whole.expand(text).strip(EDGES)
-    more = more or ({act.free: kept[:500]} if kept else {})
-    objects = [target(act, *one) for one in objects_of(act, (before,), focus)] or [{}]
-    return Dictated(verb, tuple(Intent(tool, one | more) for one in objects), left=left)
+    kept = _as_typed(whole.expand(text).strip(EDGES)[:500], sentence.plain)
+    more = more or ({ACTS[tool].free: kept} if kept else {})
+    return Dictated(verb, tuple(Intent(tool, one | more) for one in objects or [{}]), left=left)
+
+
+def _as_typed(text: str, plain: str) -> str:
+    """With the commas between names that reading them took away."""
+    spread = re.compile(r"[\s,，、/&和与跟及]*".join(map(re.escape, "".join(text.split()))))
+    found = spread.search(plain)
+    return found[0] if found else text
 
 
 def _ended(said: Skeleton) -> tuple[str, tuple[str, ...], bool]:
@@ -218,7 +227,7 @@ def _due(piece: str, now: datetime) -> tuple[str, str] | None:
     if match := pattern("cues.inside.due").match(piece):
         minutes = read_until(f"到{match['end']}", now)
         if minutes:
-            return f"{now + timedelta(minutes=minutes):%Y-%m-%d %H:%M}", piece[match.end() :].strip(EDGES)
+            return f"{moment_in(minutes, now):%Y-%m-%d %H:%M}", piece[match.end() :].strip(EDGES)
     return None
 
 
@@ -253,10 +262,11 @@ def _reminder(whole: Skeleton, verb: SpokenVerb, sentence: Sentence) -> Dictated
     at, before, text = (found[0], found[1], tail) if found else (sentence.now, head, "")
     if not found and (ahead := find_ahead(tail, sentence.now)):
         at, before, text = ahead[0], f"{head}{ahead[1]}", ahead[2]
-    at = sentence.now + timedelta(minutes=int(at)) if isinstance(at, int) else at
+    at = moment_in(at, sentence.now) if isinstance(at, int) else at
     text = whole.expand(text).strip(EDGES)
     doubt = find_doubt(Skeleton(f"{before}{VERB}", whole.entities), [])
-    if doubt or not text or pattern("cues.inside.was_said").match(text):
+    again = pattern("times.recurring").search(whole.text)
+    if doubt or again or not text or pattern("cues.inside.was_said").match(text):
         return Dictated(verb, doubt=doubt or "remind")
     cron = f"{at.minute} {at.hour} {at.day} {at.month} *"
     return Dictated(verb, (Intent("create_schedule", {"task": f"提醒：{text[:190]}", "cron": cron}),))
@@ -270,4 +280,6 @@ def timed(whole: Skeleton, part: str) -> str:
 def _after(whole: Skeleton, head: str) -> tuple[int, str, str] | None:
     """2小时后: so many minutes, and what stands around it."""
     match = re.search(rf"(?:过)?({mark(Kind.DURATION)})\s*(?:之|以)?后?", head)
-    return (int(whole.entities[match[1]].value), head[: match.start()], head[match.end() :]) if match else None
+    return (
+        (int(whole.entities[match[1]].value), head[: match.start()], head[match.end() :]) if match else None
+    )

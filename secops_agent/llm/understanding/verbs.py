@@ -83,7 +83,7 @@ WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
 # …，A1再静默: A1 is in the clause of its verb.
 _OBJECTS: Final = (Kind.ALERT, Kind.NUMBER, Kind.IP, Kind.ASSET)
 CLAUSE: Final = re.compile(
-    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+and\s+|\s{{2,}}"
+    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+(?:and|ranhou)\s+|\s{{2,}}"
 )
 _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
 PIECE: Final = re.compile(

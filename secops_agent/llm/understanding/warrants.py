@@ -60,6 +60,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
     rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
+    levels = tuple(one.raw for one in sentence.question.found(Kind.SEVERITY))
     ordered = {verb.tool for verb in verbs} | _found("offered", whole.text)
     if changes and focus.order:
         ordered.add(focus.order.tool)
@@ -67,7 +68,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
-        names_in(sentence.order, sentence.numbers) | rule,
+        names_in(sentence.order, sentence.numbers) | rule | ({"level": levels} if levels else {}),
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
         meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
         reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),

@@ -16,6 +16,7 @@ from secops_agent.services.cases.membership import alert_codes
 from secops_agent.services.cases.views import CaseSummary, CaseTaskView
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.people.staff import Person
+from secops_agent.services.privacy import HIDDEN
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
 from secops_agent.tools.filters import colleague
@@ -309,7 +310,7 @@ def add_task(given: AddCaseTask, actor: Actor) -> str:
 def _task(case: CaseSummary, said: str, *, done: bool) -> CaseTaskView:
     """The one task that is meant: by number, by the most of its words, or the only one. Raises NotFound, InvalidInput."""
     state = "已完成" if done else "未完成"
-    found = [one for one in views.get(case.id).tasks if bool(one.done_at) == done]
+    found = [one for one in views.get(case.id, private=True).tasks if bool(one.done_at) == done]
     if not found:
         raise NotFound(f"{case.code} 没有{state}的任务。没有执行任何操作。")
     if numbered := [one for one in found if str(one.id) == said.strip()]:
@@ -318,9 +319,15 @@ def _task(case: CaseSummary, said: str, *, done: bool) -> CaseTaskView:
     alike = {one.id: sum(pair in one.text.lower() for pair in pairs) for one in found}
     best = [one for one in found if alike[one.id] == max(alike.values())]
     if len(best) > 1 or (said.strip() and not alike[best[0].id]):
-        listed = "；".join(f"任务 {one.id}「{plain(one.text, 60)}」" for one in found[:5])
+        listed = "；".join(f"{_shown(case, one)}（「{says.finish_task(case.id, one.id)}」）" for one in found[:5])
         raise InvalidInput(f"{case.code} {state}的任务：{listed}。请写明是哪一个。没有执行任何操作。")
     return best[0]
+
+
+def _shown(case: CaseSummary, task: CaseTaskView) -> str:
+    """Its text, without accounts and addresses of people: a group may read it."""
+    public = next((one.text for one in views.get(case.id).tasks if one.id == task.id), "")
+    return plain(public.replace(HIDDEN, "…"), 300)
 
 
 def check_finish(given: FinishCaseTask, person: Person | None) -> ValidatedAction:
@@ -328,7 +335,7 @@ def check_finish(given: FinishCaseTask, person: Person | None) -> ValidatedActio
     case = _case(given.case_id)
     task = _task(case, given.task, done=bool(given.again))
     whose = f"（{plain(task.assignee, 40)}）" if task.assignee else ""
-    told = f"把{_named(case)}的任务「{plain(task.text, 300)}」{whose}标为{'未完成' if given.again else '完成'}"
+    told = f"把{_named(case)}的任务「{_shown(case, task)}」{whose}标为{'未完成' if given.again else '完成'}"
     return ValidatedAction(_kept(case_id=case.id, task=str(task.id), again=given.again), told)
 
 
@@ -392,7 +399,14 @@ def _order(name: str, title: str, told: str, *what: Any) -> ToolDefinition:
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
-    _order("create_case", "新建事件", "把几条告警并成一个事件，或新建一个还没有告警的。", CreateCase, check_create, create),
+    _order(
+        "create_case",
+        "新建事件",
+        "把几条告警并成一个事件，或新建一个还没有告警的。",
+        CreateCase,
+        check_create,
+        create,
+    ),
     _order("add_case_alerts", "归入事件", "把告警归入一个进行中的事件。", AddCaseAlerts, check_add, add),
     _order("split_case", "拆分事件", "把事件里的几条告警拆成新事件。", SplitCase, check_split, split),
     _order("merge_cases", "合并事件", "把一个事件并入另一个。", MergeCases, check_merge, merge),
@@ -401,8 +415,12 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "close_case", "关闭事件", "关闭一个事件并给出结论；结论由提问者说出。", CloseCase, check_close, close
     ),
     _order("reopen_case", "重新打开事件", "撤回一个事件的结论。", ReopenCase, check_reopen, reopen),
-    _order("set_case_status", "改事件状态", "新建、处理中、已控制之间。", SetCaseStatus, check_status, set_status),
+    _order(
+        "set_case_status", "改事件状态", "新建、处理中、已控制之间。", SetCaseStatus, check_status, set_status
+    ),
     _order("add_case_task", "添加任务", "给一个事件加任务。", AddCaseTask, check_task, add_task),
-    _order("finish_case_task", "完成任务", "把事件的一个任务标为完成。", FinishCaseTask, check_finish, finish),
+    _order(
+        "finish_case_task", "完成任务", "把事件的一个任务标为完成。", FinishCaseTask, check_finish, finish
+    ),
     _order("comment_case", "添加备注", "在一个事件的时间线里写备注。", CommentCase, check_comment, comment),
 )

@@ -11,9 +11,9 @@ from secops_agent import says
 from secops_agent.models import Silence
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.coverage import coverage, known_value
-from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -76,9 +76,7 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
     covered = coverage(scope, planned.value)
     covers = plain(str(covered), 300)
     begins = f"，从 {moment(start)} 起" if start else ""
-    summary = (
-        f"静默{named} {duration(given.minutes)}{begins}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
-    )
+    summary = f"静默{named} {duration(given.minutes)}{begins}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
     stored = given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}
     return ValidatedAction(stored, summary, covered.assets)
 
@@ -117,9 +115,7 @@ def silence(given: SilenceAlerts, actor: Actor) -> str:
             f"已静默 {len(rows)} 条到 {moment(rows[0].ends_at)}，结束时汇总期间的告警。提前结束请发送{ends}。"
         )
     scope, value = read_scope(given.scope)
-    row = silences.silence(
-        scope, value, given.minutes, actor, given.reason, start=read_moment(given.start)
-    )
+    row = silences.silence(scope, value, given.minutes, actor, given.reason, start=read_moment(given.start))
     covers = plain(str(coverage(scope, row.value)), 300)
     return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警。{covers}。提前结束请发送「{says.end_silence(given.scope)}」。"
 
@@ -149,7 +145,9 @@ def _scope_of(row: Silence) -> str:
 def check_end(given: EndSilence, person: Person | None) -> ValidatedAction:
     """Says which end, and until when they would have lasted."""
     found = _in_force(given)
-    told = "、".join(f"{plain(str(row), 100)}（到 {moment(row.ends_at)}，{plain(row.made_by, 40)}）" for row in found)
+    told = "、".join(
+        f"{plain(str(row), 100)}（到 {moment(row.ends_at)}，{plain(row.made_by, 40)}）" for row in found
+    )
     stored = {"silence_id": given.silence_id} if given.silence_id else {"scope": given.scope}
     return ValidatedAction(stored, f"取消静默：{told}；期间没有发送的马上汇总")
 

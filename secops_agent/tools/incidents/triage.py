@@ -163,7 +163,10 @@ class PlainAct:
 
 
 ACKNOWLEDGE: Final = PlainAct(
-    "acknowledge", (AlertStatus.OPEN,), "确认{named}", f"已确认{{named}}，状态：{STATUS[AlertStatus.ACKNOWLEDGED]}"
+    "acknowledge",
+    (AlertStatus.OPEN,),
+    "确认{named}",
+    f"已确认{{named}}，状态：{STATUS[AlertStatus.ACKNOWLEDGED]}",
 )
 UNASSIGN: Final = PlainAct("unassign", _GOING_ON, "取消{named}的指派", "已取消{named}的指派")
 REOPEN: Final = PlainAct(
@@ -175,7 +178,9 @@ REOPEN: Final = PlainAct(
 def check_comment(given: CommentAlert, person: Person | None) -> ValidatedAction:
     """A closed alert takes notes, too."""
     found, left = _chosen(given, *AlertStatus)
-    return _planned(given, found, left, f"给{_named(found)}写备注：{plain(given.note, _NOTE)}", note=given.note)
+    return _planned(
+        given, found, left, f"给{_named(found)}写备注：{plain(given.note, _NOTE)}", note=given.note
+    )
 
 
 def comment(given: CommentAlert, actor: Actor) -> str:
@@ -229,9 +234,7 @@ def check_severity(given: SetSeverity, person: Person | None) -> ValidatedAction
     if all(each.severity == given.severity for each in found):
         raise Conflict(f"{_named(found).strip()}的级别已经是「{SEVERITY[given.severity]}」。{_UNTOUCHED}")
     was = "、".join(dict.fromkeys(SEVERITY[each.severity] for each in found))
-    summary = (
-        f"把{_named(found)}的级别从{was}改为{SEVERITY[given.severity]}{_noted(given.note)}；处理时限跟着改，来源重复上报不会改回"
-    )
+    summary = f"把{_named(found)}的级别从{was}改为{SEVERITY[given.severity]}{_noted(given.note)}；处理时限跟着改，来源重复上报不会改回"
     return _planned(given, found, left, summary, severity=given.severity, note=given.note)
 
 

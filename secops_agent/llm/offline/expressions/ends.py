@@ -27,15 +27,18 @@ def read_until(text: str, now: datetime) -> int | None:
     return minutes if minutes > 0 else None
 
 
+def moment_in(minutes: int, now: datetime) -> datetime:
+    """The whole minute that these minutes, which were rounded down, reach."""
+    return (now + timedelta(minutes=minutes, seconds=59)).replace(second=0, microsecond=0)
+
+
 def find_ahead(text: str, now: datetime) -> tuple[datetime, str, str] | None:
     """The first moment ahead that the text tells by a clock or a part of a day, with what stands before and behind it."""
     for at in range(len(text)):
         found = pattern("times.until").match(f"到{text[at:]}")
-        if found and (found["hour"] or found["part"] or found["late"]):
-            minutes = read_until(found[0], now)
-            if minutes:
-                rest = text[at + found.end() - 1 :]
-                return now.replace(second=0, microsecond=0) + timedelta(minutes=minutes), text[:at], rest
+        clear = found and (found["hour"] or found["part"] or found["late"])
+        if found and clear and (minutes := read_until(found[0], now)):
+            return moment_in(minutes, now), text[:at], text[at + found.end() - 1 :]
     return None
 
 
@@ -46,10 +49,13 @@ def find_window(text: str, now: datetime) -> tuple[datetime, int, str] | None:
     if found is None or first is None or last is None or max(first, last) > 24:
         return None
     night = re.search("晚|夜|凌晨", text[: found.end()]) is not None
-    late = first < 12 and (night and first >= 6 or "下午" in text)
+    late = first < 12 and ((night and first >= 6) or "下午" in text)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     ahead = next((days for word, days in _DAYS.items() if re.search(f"{word}[天早晚夜]", text)), 0)
-    start = day + timedelta(days=ahead, hours=first + 12 * late + (24 if night and first < 6 else 12 if night and first == 12 else 0))
+    start = day + timedelta(
+        days=ahead,
+        hours=first + 12 * late + (24 if night and first < 6 else 12 if night and first == 12 else 0),
+    )
     start += timedelta(days=start <= now)
     end = start.replace(hour=0) + timedelta(hours=last)
     end += timedelta(hours=12 * (end <= start and last < 12 and late and not found["next"]))
