@@ -319,7 +319,9 @@ def _task(case: CaseSummary, said: str, *, done: bool) -> CaseTaskView:
     alike = {one.id: sum(pair in one.text.lower() for pair in pairs) for one in found}
     best = [one for one in found if alike[one.id] == max(alike.values())]
     if len(best) > 1 or (said.strip() and not alike[best[0].id]):
-        listed = "；".join(f"{_shown(case, one)}（「{says.finish_task(case.id, one.id)}」）" for one in found[:5])
+        listed = "；".join(
+            f"{_shown(case, one)}（「{says.finish_task(case.id, one.id)}」）" for one in found[:5]
+        )
         raise InvalidInput(f"{case.code} {state}的任务：{listed}。请写明是哪一个。没有执行任何操作。")
     return best[0]
 
