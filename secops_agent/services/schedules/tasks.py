@@ -16,6 +16,7 @@ from secops_agent.services.people.staff import Person
 LONGEST_QUESTION: Final = 200
 REPORTS: Final = {"daily": "日报", "weekly": "周报", "monthly": "月报"}
 QUESTION: Final = "question"
+REMINDER: Final = "reminder"
 ATTACHMENTS: Final = {"": "不附文件", "pdf": "PDF", "markdown": "Markdown", "csv": "CSV"}
 
 
@@ -81,7 +82,7 @@ TASKS: Final[tuple[TaskKind, ...]] = (
         "secops_agent.tasks.matching.MATCH", told=False,
     ),
     TaskKind(
-        "reminder", "提醒", "提醒[:：].+", "secops_agent.tasks.questions.REMINDER", once=True
+        REMINDER, "提醒", "提醒[:：].+", "secops_agent.tasks.questions.REMINDER", once=True
     ),
     TaskKind(QUESTION, "查询", "", "secops_agent.tasks.questions.QUESTION"),
 )  # fmt: skip
@@ -107,7 +108,7 @@ def read_task(text: str) -> tuple[TaskKind, dict[str, str]]:
 def _arguments(kind: TaskKind, plain: str) -> dict[str, str]:
     if kind.name == "report":
         return {"period": next(name for name, word in REPORTS.items() if word in plain)}
-    return {"text": plain} if kind.name in (QUESTION, "reminder") else {}
+    return {"text": plain} if kind.name in (QUESTION, REMINDER) else {}
 
 
 def title_of(task: str, arguments: Mapping[str, Any]) -> str:
