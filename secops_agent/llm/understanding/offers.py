@@ -8,7 +8,7 @@ names and nothing else; all else is only shown, with its exact effect, and done 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from secops_agent import says
@@ -95,43 +95,19 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     doubt = find_doubt(skeleton, verbs, note)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
-    some = any("alert" in ACTS[verb.tool].kinds for verb in known) and not whole.first(*WANTED["alert"])
-    described = sentence.keyword.replace(" ", "").lower() if some else ""
     reason = note or (rest_of(skeleton, verbs) if command else "")
+    kept = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}}
+    parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
+    described = parts.described(known)
     reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
-    parts = Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)), note)
-    found = _settle(
-        [action for verb in known for action in parts.act(verb)],
-        sentence.asker,
-        explicit=pattern("cues.said.confirms").search(whole.text) is not None,
-    )
-    found = [_with(one, "silence_alerts", start=start) for one in found] if start else found
-    found = [_with(one, "close_case", with_alerts=True) for one in found] if together else found
+    parts = replace(parts, reasons=dict(zip(verbs, reasons, strict=True)))
+    found = _settle([action for verb in known for action in parts.act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)
     told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
-    loose = (
-        doubt
-        or missing
-        or left
-        or logged
-        or start
-        or any("note" in one.arguments and ACTS[one.tool].noted for one in found)
-    )
-    return Ordered(
-        tuple(verbs),
-        tuple(actions),
-        doubt,
-        missing,
-        named,
-        tuple(left),
-        told and not loose and len(actions) == 1,
-    )
-
-
-def _with(action: Intent, tool: str, **more: Any) -> Intent:
-    """With more arguments, if it is one of this tool."""
-    return replace(action, arguments={**action.arguments, **more}) if action.tool == tool else action
+    loose = doubt or missing or left or logged or start or parts.is_noted(found)
+    exact = told and not loose and len(actions) == 1
+    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
 
 
 def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:
@@ -267,6 +243,17 @@ class Parts:
     focus: Focus
     reasons: Mapping[SpokenVerb, str]
     note: str = ""
+    more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, what was said of the whole
+
+    def described(self, known: Sequence[SpokenVerb]) -> str:
+        """The words by which alerts are meant that are not named."""
+        some = any("alert" in ACTS[verb.tool].kinds for verb in known)
+        named = self.whole.first(*WANTED["alert"])
+        return self.sentence.keyword.replace(" ", "").lower() if some and not named else ""
+
+    def is_noted(self, actions: Sequence[Intent]) -> bool:
+        """Do they carry a note that only a label makes one?"""
+        return any("note" in one.arguments and ACTS[one.tool].noted for one in actions)
 
     def act(self, verb: SpokenVerb) -> Iterator[Intent]:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
@@ -280,7 +267,10 @@ class Parts:
             reason = self.reasons.get(verb, "")
             reason = self._words(act, verb) or reason
             said |= {act.free: reason} if act.free and reason else {}
-            yield Intent(act.tool, said | ({"note": self.note} if act.noted and self.note else {}))
+            said |= {"note": self.note} if act.noted and self.note else {}
+            yield Intent(
+                act.tool, said | {key: one for key, one in self.more.get(act.tool, {}).items() if one}
+            )
 
     def _words(self, act: Act, verb: SpokenVerb) -> str:
         """The title of a case, the words of its task: what stands beside the verb, with the names in it."""
@@ -379,12 +369,14 @@ class Parts:
             case "status":
                 said = name_of("cues.to_status", self.skeleton.text)
             case "minutes" | "duration_minutes" | "until_hours":
-                said = last(Kind.DURATION)
-                if said is None:
-                    said = read_until(self.skeleton.expand(self.skeleton.text), self.sentence.now)
-                if act.beside == "until_hours" and said:
-                    said = max(1, round(said / 60))
+                said = self._length(last(Kind.DURATION), hours=act.beside == "until_hours")
         return {act.beside: said} if said or (said == 0 and act.beside == "duration_minutes") else {}
+
+    def _length(self, said: Any, *, hours: bool) -> Any:
+        """Minutes that were said, or until the end that was; in whole hours if so wanted."""
+        until = self.skeleton.expand(self.skeleton.text)
+        minutes = said if said is not None else read_until(until, self.sentence.now)
+        return max(1, round(minutes / 60)) if hours and minutes else minutes
 
     def _ends(self, word: str) -> bool:
         return self.skeleton.text.rstrip(EDGES).endswith(word)
@@ -429,9 +421,11 @@ def _verdict(skeleton: Skeleton) -> str:
     )
 
 
-def _settle(actions: Sequence[Intent], asker: str, *, explicit: bool) -> list[Intent]:
-    """Each once, and what is whole before what lacks its object; who closes an alert, or takes it (我来), does not confirm it too; unless
-    that was said (``explicit``)."""
+def _settle(actions: Sequence[Intent], parts: Parts) -> list[Intent]:
+    """Each once, and what is whole before what lacks its object; who closes an alert, or takes it (我来), does not confirm it too,
+    unless that was said."""
+    said = pattern("cues.said.confirms").search(parts.whole.text)
+    mine = "" if said else parts.sentence.asker
     unique: dict[tuple[str, Any], Intent] = {}
     for action in actions:
         unique.setdefault((action.tool, action.arguments.get(ACTS[action.tool].argument)), action)
@@ -440,7 +434,7 @@ def _settle(actions: Sequence[Intent], asker: str, *, explicit: bool) -> list[In
         one.arguments["alert_id"]
         for one in whole
         if one.tool == "close_alert"
-        or (one.tool == "assign_alert" and one.arguments.get("assignee") == asker and not explicit)
+        or (one.tool == "assign_alert" and mine and one.arguments.get("assignee") == mine)
     }
     kept = [
         one for one in whole if not (one.tool == "acknowledge_alert" and one.arguments["alert_id"] in done)
