@@ -96,7 +96,9 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Or
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
-    kept = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}}
+    kept: dict[str, dict[str, Any]] = {
+        "silence_alerts": {"start": start}, "close_case": {"with_alerts": together},
+    }  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
     described = parts.described(known)
     reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
