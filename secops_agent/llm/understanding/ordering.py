@@ -231,6 +231,9 @@ class OrderHearing(Hearing):
         act = ACTS[order.tool]
         if order.tool == "silence_alerts" and (lines := self._silences(sentence, order)):
             part = "、".join(f"「{one}」" for one in sentence.narrowing)
+            if not part and "minutes" in order.arguments and (said := self._described(sentence)):
+                look = Intent("list_alerts", {**said, "limit": MOST_ALERTS})
+                return Understanding(look, suggestions=lines, order=order, each="all")
             told = (
                 f"静默不能只限{part}的告警，只能整个静默"
                 if part
