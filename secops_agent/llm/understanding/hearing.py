@@ -56,7 +56,7 @@ class Hearing:
             return Intent("noisy_rules")
         sentence = self.heard(said)
         weighed = self.weighed(sentence)
-        return questions.ask(weighed.best.frame.tool, sentence) if weighed.best else None
+        return questions.ask(weighed.likely.frame.tool, sentence) if weighed.likely else None
 
     def taps(self, sentence: Sentence, weighed: Weighed | None = None) -> tuple[Suggestion, ...]:
         """Full sentences about what was named, by how well their frames fit; no action that was not spoken of, and nobody
@@ -65,7 +65,7 @@ class Hearing:
         names = {one.kind.name: str(one.value) for one in reversed(sentence.order.found(*OWN))}
         taps: list[Suggestion] = []
         for frame, score in ((fit.frame, fit.score) for fit in weighed.fits):
-            if frame.example and score >= questions.PLAIN:
+            if frame.example and score >= questions.WORTH:
                 taps.append(frame.example)
             named = [names[kind] for kind in frame.needs or tuple(frame.takes) if kind in names]
             taps += [frame.tap(name) for name in named[:1] if frame.tap]
