@@ -11,10 +11,11 @@ from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
-from secops_agent.llm.understanding.frames import PARTS, strange
+from secops_agent.llm.understanding.frames import strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
@@ -59,18 +60,13 @@ class QuestionHearing(Hearing):
     def _absent(self, sentence: Sentence) -> Understanding | None:
         """Ports, telephone numbers: what no source of ours tells is said so, beside the rest of the question or with what is nearest."""
         text = sentence.question.text
-        what = name_of("talk.absent", text)
-        cues = questions.cues_of(sentence) if what else {}
-        if (
-            not what
-            or "ask.howto" in cues
-            or any(cue.startswith("noun.") and cue not in PARTS for cue in cues)
-        ):
+        what, weighed = name_of("talk.absent", text), self.weighed(sentence)
+        meant = weighed.ranks.get("absent", 0.0)
+        if meant < (questions.WORTH if what else questions.ELSE):
             return None
-        told = hint("absent").format(what=load("talk")["absent_named"][what])
-        rest = self.heard(
-            sentence.question.expand(pattern(f"talk.absent.{what}").sub(" ", text)).strip(" ,，")
-        )
+        told = hint("absent").format(what=load("talk")["absent_named"].get(what, "它问的"))
+        said = pattern(f"talk.absent.{what}").sub(" ", text) if what else ""
+        rest = self.heard(sentence.question.expand(said).strip(" ,，"))
         asks = any(cue.startswith("ask.") for cue in questions.cues_of(rest))
         if asks and (intent := self._clearly(rest)):
             return Understanding(intent=intent, hint=told, guessed=True)
@@ -114,7 +110,14 @@ class QuestionHearing(Hearing):
             return None
         weighed = self.weighed(sentence)
         beside = pattern("cues.said.beside").search(sentence.plain) is not None
-        if (weighed.whole and not beside) or weighed.is_one_of(*_NOT_OURS):
+        tools = {
+            best.frame.tool for part in parts if (best := self.weighed(part).best) and questions.tells(part)
+        }
+        if (
+            len(tools - {weighed.best.frame.tool if weighed.best else ""}) == 0
+            and weighed.whole
+            and not beside
+        ):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
@@ -280,7 +283,11 @@ class QuestionHearing(Hearing):
 
     def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""
-        if weighed.ranks.get("search_runbook", 0.0) >= questions.WORTH:
+        named = terms(sentence.keyword or sentence.question.text)
+        if (
+            not self.lexicon.runbooks.isdisjoint(named)
+            and weighed.ranks.get("search_runbook", 0.0) >= questions.WORTH
+        ):
             return Understanding(intent=questions.ask("search_runbook", sentence), guessed=True)
         taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
         return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)

@@ -65,12 +65,13 @@ class Ordered:
     exact: bool = False
 
 
-def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Ordered | None:
-    """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason."""
+def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
+    """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason;
+    ``act``: what it orders in words that are no verb."""
     whole, logged = _typed(sentence)
     whole = _without_spared(whole)
     skeleton, note = split_note(whole)
-    verbs = verbs_in(skeleton)
+    verbs = verbs_in(skeleton) or [SpokenVerb(act, 0, 0, act)] * bool(act)
     if not verbs:
         noted = note and pattern("cues.act.note").search(whole.text) and has_object("note", whole)
         return Ordered((), doubt="note", has_object=True) if noted else None

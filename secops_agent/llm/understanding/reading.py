@@ -38,7 +38,8 @@ from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
-from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, against_asked, verbs_in
+from secops_agent.llm.understanding.questions import Weighed
+from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, OUTSIDE, against_asked, verbs_in
 
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
@@ -190,9 +191,9 @@ class _Reader(OrderHearing, QuestionHearing):
         if pattern("cues.said.decides").search(sentence.order.text):
             lines = {"approve": says.approve(says.CODE), "reject": says.reject(says.CODE, says.REASON)}
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
-        if rights := _find_rights(sentence):
+        if rights := self._rights(sentence):
             return rights
-        ordered = None if request.asking else read_order(sentence, self.focus)
+        ordered = None if request.asking else self._ordered(sentence, self.weighed(sentence))
         if ordered and ordered.exact:
             return Understanding(intent=ordered.actions[0], order=ordered.actions[0])
         asked = ordered and ordered.missing == "object" and self.is_asked(sentence, ordered)
@@ -203,6 +204,39 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
             return told
         return self._asked(sentence, ordered)
+
+    def _rights(self, sentence: Sentence) -> Understanding | None:
+        """What Bifang can do, and who may do what."""
+        found = _find_rights(sentence)
+        if found or sentence.found(*OWN) or not self.weighed(sentence).is_one_of("self"):
+            return found
+        tool = _verb_in(sentence)
+        return Understanding(category="rights" if tool else "help", hint=tool)
+
+    def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
+        """What it orders. An exact line is one whatever the ranker says; where it says that nothing is ordered, nothing is offered,
+        and where it says that something is asked, the verb without an object is a word of the question."""
+        ordered = read_order(sentence, self.focus)
+        if ordered is None or not ordered.actions:
+            act = (
+                weighed.act
+                if weighed.act in ACTS and ordered is None and weighed.act != "send_message"
+                else ""
+            )
+            found = read_order(sentence, self.focus, act=act) if act and sentence.found(*OWN) else None
+            return found if found and not found.doubt else ordered
+        if ordered.exact or ordered.doubt:
+            return ordered
+        other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
+        if weighed.is_one_of("nothing") or (other and ordered.actions[0].tool in OUTSIDE):
+            return replace(ordered, doubt="unclear")
+        if (
+            ordered.missing == "object"
+            and not sentence.first(Kind.REF, Kind.ROW)
+            and weighed.asked >= questions.SURE
+        ):
+            return None
+        return ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""

@@ -27,7 +27,7 @@ DATA = Path(__file__).parent / "data"
 FILES = tuple(sorted(DATA.glob("*.tsv")))
 NOW = datetime(2026, 11, 29, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 ASKER = "zhaoliu"
-LITTLE = 0.2
+LITTLE = 0.05
 
 
 @dataclass(frozen=True)
