@@ -62,9 +62,9 @@ class QuestionHearing(Hearing):
         text = sentence.question.text
         what, weighed = name_of("talk.absent", text), self.weighed(sentence)
         meant = weighed.ranks.get("absent", 0.0)
-        if meant < (questions.WORTH if what else questions.ELSE):
+        if meant < (questions.WORTH if what else questions.SURE):
             return None
-        told = hint("absent").format(what=load("talk")["absent_named"].get(what, "它问的"))
+        told = hint("absent").format(what=load("talk")["absent_named"][what or "else"])
         said = pattern(f"talk.absent.{what}").sub(" ", text) if what else ""
         rest = self.heard(sentence.question.expand(said).strip(" ,，"))
         asks = any(cue.startswith("ask.") for cue in questions.cues_of(rest))

@@ -87,10 +87,7 @@ class Hearing:
         said += [sentence.keyword] if sentence.keyword else []
         again = self.heard(" ".join([*said, noun]))
         read, best = questions.ask(frame.tool, again), self.weighed(again).best
-        same = (
-            read is not None
-            and best is not None
-            and best.frame is frame
-            and read.arguments == intent.arguments
-        )
-        return Suggestion("", rest=again.plain) if same and said else None
+        if read is None or best is None or best.frame is not frame or read.arguments != intent.arguments:
+            return None
+        taken = not questions.matters(again, questions.unused(again, read, (), frame))
+        return Suggestion("", rest=again.plain) if said and taken else None

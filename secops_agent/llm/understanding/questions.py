@@ -18,9 +18,10 @@ from secops_agent.llm.understanding.ranker import rank
 SURE: Final = 0.7  # share of what is possible: so much is right in 95 of 100 (held-out writers)
 LIKELY: Final = 0.4
 ELSE: Final = 0.5
+VETO: Final = 0.8  # so sure that nothing is ordered that nothing is offered
 WORTH: Final = 0.05  # a tap
 NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup")
-ORDERS: Final = 0.85  # an offer for words that are no verb
+ORDERS: Final = 0.95  # an offer for words that are no verb
 _KINDS = {"severity": (Kind.SEVERITY,), "status": (Kind.STATUS,), "time": (Kind.TIME, Kind.DURATION), "limit": (Kind.LIMIT,)}  # fmt: skip
 PATTERNS: Final[Mapping[str, str]] = {
     "said.mine": "filters.mine", "said.urgent": "filters.urgent", "said.unowned": "filters.unowned", "said.listed": "filters.in_lists", "said.nofix": "filters.no_fix",
@@ -86,8 +87,8 @@ class Weighed:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The labels that are no question to a tool."""
-        return tuple(one for one in self.ranks if one not in READ_TOOLS)
+        """The labels that are no question to a tool; of what orders nothing the state of things is told all the same."""
+        return tuple(one for one in self.ranks if one not in READ_TOOLS and one != "nothing")
 
     @property
     def whole(self) -> bool:

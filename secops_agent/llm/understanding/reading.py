@@ -228,15 +228,13 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered.exact or ordered.doubt:
             return ordered
         other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
-        if weighed.is_one_of("nothing") or (other and ordered.actions[0].tool in OUTSIDE):
-            return replace(ordered, doubt="unclear")
-        if (
-            ordered.missing == "object"
-            and not sentence.first(Kind.REF, Kind.ROW)
-            and weighed.asked >= questions.SURE
+        if weighed.ranks.get("nothing", 0.0) >= questions.VETO or (
+            other and ordered.actions[0].tool in OUTSIDE
         ):
-            return None
-        return ordered
+            return replace(ordered, doubt="unclear")
+        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW)
+        asks = ordered.missing == "object" and not leads and weighed.asked >= questions.SURE
+        return None if asks else ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""
