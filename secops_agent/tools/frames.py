@@ -9,9 +9,16 @@ from secops_agent.llm.understanding.frames import ToolFrame
 
 
 def _frame(
-    tool: str, tells: str, takes: str = "", needs: str = "", tap: Callable[[str], Suggestion] | None = None, example: Suggestion | None = None
+    tool: str,
+    tells: str,
+    takes: str = "",
+    needs: str = "",
+    tap: Callable[[str], Suggestion] | None = None,
+    example: Suggestion | None = None,
 ) -> ToolFrame:
-    return ToolFrame(tool, frozenset(tells.split()), frozenset(takes.split()), tuple(needs.split()), tap, example)
+    return ToolFrame(
+        tool, frozenset(tells.split()), frozenset(takes.split()), tuple(needs.split()), tap, example
+    )
 
 
 FRAMES: Final[tuple[ToolFrame, ...]] = (

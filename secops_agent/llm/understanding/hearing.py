@@ -89,5 +89,5 @@ class Hearing:
         read, best = questions.ask(frame.tool, again), self.weighed(again).best
         if read is None or best is None or best.frame is not frame or read.arguments != intent.arguments:
             return None
-        taken = not questions.matters(again, questions.unused(again, read, (), frame))
+        taken = not questions.unused(again, read, (), frame)
         return Suggestion("", rest=again.plain) if said and taken else None

@@ -87,8 +87,10 @@ class Weighed:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The labels that are no question to a tool; of what orders nothing the state of things is told all the same."""
-        return tuple(one for one in self.ranks if one not in READ_TOOLS and one != "nothing")
+        """The labels that are no question to a tool. Where nothing is ordered, only the state of things can be told."""
+        if self.is_one_of("nothing"):
+            return ()
+        return tuple(one for one in self.ranks if one not in READ_TOOLS)
 
     @property
     def whole(self) -> bool:

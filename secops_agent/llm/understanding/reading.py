@@ -232,7 +232,7 @@ class _Reader(OrderHearing, QuestionHearing):
             other and ordered.actions[0].tool in OUTSIDE
         ):
             return replace(ordered, doubt="unclear")
-        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW)
+        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
         asks = ordered.missing == "object" and not leads and weighed.asked >= questions.SURE
         return None if asks else ordered
 
