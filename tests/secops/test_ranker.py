@@ -87,6 +87,11 @@ def test_what_is_asked_back_keeps_every_condition() -> None:
     assert any("web-01" in one and "昨天" in one and "高危" in one for one in lines)
 
 
+def test_a_name_that_is_not_read_again_is_no_tap() -> None:
+    """A number is an alert's here, and none behind another word."""
+    assert understand("编号 204", LEXICON, NOW, asker=ASKER)
+
+
 @pytest.mark.parametrize("said", ["封禁 203.0.113.5", "关闭告警 12 误报", "隔离 web-01"])
 def test_an_exact_line_is_not_the_rankers_to_say(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secops_agent.llm.understanding.questions.rank", lambda _: {"nothing": 1.0})

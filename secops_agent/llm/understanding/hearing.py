@@ -86,8 +86,9 @@ class Hearing:
         said = [sentence.question.expand(one).strip() for one in dict.fromkeys(marks)]
         said += [sentence.keyword] if sentence.keyword else []
         again = self.heard(" ".join([*said, noun]))
-        read, best = questions.ask(frame.tool, again), self.weighed(again).best
-        if read is None or best is None or best.frame is not frame or read.arguments != intent.arguments:
+        best = self.weighed(again).best
+        read = questions.ask(frame.tool, again) if best and best.frame is frame else None
+        if read is None or read.arguments != intent.arguments:
             return None
         taken = not questions.unused(again, read, (), frame)
         return Suggestion("", rest=again.plain) if said and taken else None
