@@ -220,8 +220,8 @@ class _Reader(OrderHearing, QuestionHearing):
         return Understanding(category="rights" if tool else "help", hint=tool)
 
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
-        """What it orders. An exact line is one whatever the ranker says; where it says that nothing is ordered, nothing is offered,
-        and where it says that something is asked, the verb without an object is a word of the question."""
+        """What it orders. An exact line is one whatever the ranker says; where it says that nothing is ordered, or another thing,
+        nothing dangerous is offered, and where it says that something is asked, the verb without an object is a word of the question."""
         ordered = read_order(sentence, self.focus)
         if ordered is None or not ordered.actions:
             act = (
@@ -232,8 +232,8 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered.exact or ordered.doubt:
             return ordered
         other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
-        if weighed.ranks.get("nothing", 0.0) >= questions.VETO or (
-            other and ordered.actions[0].tool in OUTSIDE
+        if ordered.actions[0].tool in OUTSIDE and (
+            other or weighed.ranks.get("nothing", 0.0) >= questions.VETO
         ):
             return replace(ordered, doubt="unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
