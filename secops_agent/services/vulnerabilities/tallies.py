@@ -12,37 +12,29 @@ from secops_agent.models import Finding
 from secops_agent.models.choices import Importance
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import findings_overdue
-from secops_agent.services.vulnerabilities.priority import priority
+from secops_agent.services.vulnerabilities.groups import KEV
 
 # facet → the column; exploited ones are told by their priority, which needs no look at the vulnerability.
 COLUMNS: Final[Mapping[str, str]] = {
     "severity": "severity", "kind": "kind", "state": "state", "decision": "decision", "source": "source", "kev": "exploited",
 }  # fmt: skip
-_KEV: Final = priority("info", kev=True)
 Chosen = Mapping[str, Collection[str]]
 
 
 def narrowed(rows: "QuerySet[Finding]", chosen: Chosen) -> "QuerySet[Finding]":
     """The rows that have one of the chosen values of every facet; ``kev``: "1" or "0"."""
     for name, values in chosen.items():
-        if name == "kev" and values:
-            yes, no = "1" in values, "0" in values
-            rows = (
-                rows
-                if yes and no
-                else rows.filter(priority__gte=_KEV)
-                if yes
-                else rows.filter(priority__lt=_KEV)
-            )
-        elif values:
+        if name == "kev" and len(values) == 1:
+            rows = rows.filter(priority__gte=KEV) if "1" in values else rows.filter(priority__lt=KEV)
+        elif name != "kev" and values:
             rows = rows.filter(**{f"{COLUMNS[name]}__in": values})
-    return rows  # fmt: skip
+    return rows
 
 
 def tally(rows: "QuerySet[Finding]", chosen: Chosen) -> dict[str, Counter[str]]:
     """facet → value → how many there are, with what is chosen of the other facets. One query."""
     exploited = Case(
-        When(Q(priority__gte=_KEV), then=Value(True)), default=Value(False), output_field=BooleanField()
+        When(Q(priority__gte=KEV), then=Value(True)), default=Value(False), output_field=BooleanField()
     )
     cells = rows.order_by().annotate(exploited=exploited).values_list(*COLUMNS.values())
     found: dict[str, Counter[str]] = {name: Counter() for name in COLUMNS}

@@ -32,7 +32,8 @@ def _static(settings: Any, tmp_path: Path) -> None:
 
 
 def shown(client: Client, page: str, what: str, **query: Any) -> list[Any]:
-    return [getattr(line, what) for line in client.get(reverse(page), query).context["lines"]]
+    each = {"by": "each"} if page == "web:findings" else {}
+    return [getattr(line, what) for line in client.get(reverse(page), each | query).context["lines"]]
 
 
 def exported(client: Client, page: str, **query: Any) -> list[dict[str, str]]:
