@@ -27,6 +27,8 @@ MENDED: Final = Q(component__isnull=False) & ~Q(fixed_version="")
 _UPDATED: Final = Case(When(MENDED, then=F("component__name")), default=Value(""))
 _FIXED: Final = Case(When(MENDED, then=F("fixed_version")), default=Value(NO_UPDATE))
 
+_LAST: Final = Case(When(fixed=NO_UPDATE, then=Value(1)), default=Value(0))
+
 
 @dataclass(frozen=True, slots=True)
 class GroupWay:
@@ -34,12 +36,12 @@ class GroupWay:
 
     label: str
     columns: Mapping[str, Any]
-    order: tuple[str, ...] = ("-peak", "-findings")
+    order: tuple[Any, ...] = ("-peak", "-findings")
 
 
 WAYS: Final[Mapping[str, GroupWay]] = {
     "flaw": GroupWay("按漏洞", {"flaw": F("vulnerability"), "rule": RULE}),
-    "fix": GroupWay("按修复", {"updated": _UPDATED, "fixed": _FIXED}, ("-kev", "-findings")),
+    "fix": GroupWay("按修复", {"updated": _UPDATED, "fixed": _FIXED}, (_LAST, "-kev", "-findings")),
     "asset": GroupWay("按资产", {"place": F("asset")}),
     "owner": GroupWay("按负责人", {"responsible": RESPONSIBLE}),
 }

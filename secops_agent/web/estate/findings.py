@@ -34,7 +34,7 @@ from secops_agent.web.triage.alert_rows import plain_line
 SEE: Final = "secops_agent.view_finding"
 ACT: Final = "secops_agent.change_finding"
 TABS: Final[Mapping[str, str]] = {
-    "open": "待处理", "overdue": "已超期", "mine": "我负责的", "decided": "已决定", "all": "全部",
+    "open": "待处理", "overdue": "已超期", "due": "7 天内到期", "ending": "接受快到期", "mine": "我负责的", "decided": "已决定", "all": "全部",
 }  # fmt: skip
 EACH: Final = "each"
 BY: Final[Mapping[str, str]] = {**{way: each.label for way, each in groups.WAYS.items()}, EACH: "逐条"}
@@ -45,6 +45,7 @@ ORDERS: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
 _OF_GROUPS: Final = {"due": (F("due").asc(nulls_last=True), "-peak"), "newest": ("-newest", "-peak")}
 KEV: Final = {"1": "已知被利用", "0": "没有收录"}
 DECISIONS: Final = {"none": "没有决定", **dict(FindingDecision.choices)}
+_TIMES: Final = {"overdue": findings_overdue, "due": tallies.due_soon, "ending": tallies.ending_soon}
 FACETS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "severity": ("级别", dict(Severity.choices)), "kev": ("KEV", KEV), "kind": ("种类", dict(FindingKind.choices)),
     "state": ("状态", dict(FindingState.choices)), "decision": ("决定", DECISIONS), "source": ("来源", {}),
@@ -101,7 +102,7 @@ def list_findings(request: HttpRequest) -> HttpResponse:
     may_act = request.user.has_perm(ACT)
     context = {
         "title": "发现", "query": query, "query_words": query.get("q"), "pages": pages, "total": listing.counted(pages), "count": pages.paginator.count,
-        "lines": lines, "tabs": _tabs(query, request.user, now), "by": by, "noun": "条" if by == EACH else "组",
+        "lines": lines, "tabs": _tabs(query, request.user, now), "by": by, "noun": "条" if by == EACH else f"组，{count_of(rows).text} 条发现",
         "ways": [ListLink(label, query.with_(by=name), name == by) for name, label in BY.items()],
         "facets": _facets(query, request.user, now), "chips": listing.chips(query, TITLES, _words(query)),
         "orders": [ListLink(label, name, name == sort) for name, (label, _) in ORDERS.items()],
@@ -156,8 +157,8 @@ def _of_tab(rows: "QuerySet[Finding]", tab: str, user: Any, now: datetime) -> "Q
         return rows
     if tab == "decided":
         return rows.exclude(decision="")
-    if tab == "overdue":
-        return rows.filter(findings_overdue(now))
+    if tab in _TIMES:
+        return rows.filter(_TIMES[tab](now))
     rows = rows.filter(active=True)
     if tab == "mine":
         return rows.alias(responsible=groups.RESPONSIBLE).filter(
