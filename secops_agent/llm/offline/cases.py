@@ -51,6 +51,8 @@ def _arguments(said: Mapping[str, str], asker: str) -> dict[str, Any]:
                 found[key] = int(value)
             case "alerts":
                 found["alerts"] = ",".join(dict.fromkeys(_NUMBER.findall(value)))
+            case "findings":
+                found["finding_ids"] = ",".join(f"F{each}" for each in dict.fromkeys(_NUMBER.findall(value)))
             case "verdict":
                 found["verdict"] = name_of("cases.verdicts", value)
             case "together":
