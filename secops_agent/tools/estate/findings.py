@@ -71,22 +71,11 @@ def list_findings(asker: Asker, given: ListFindings) -> ToolResult:
     )
     if not found.items:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的发现。", *foot(query)]), [])
-    text = page(
-        "发现", len(found.items), found.total_text, [finding_line(each) for each in found.items], query
-    )
+    lines = [finding_line(each) for each in found.items]
     names = tuple(dict.fromkeys(each.asset.name for each in found.items))
-    return ToolResult(
-        "ok",
-        query,
-        text,
-        _ids(found.items),
-        steps=(says.look_up(names[0]), says.claim_finding(found.items[0].id)),
-        fields=names,
-    )
-
-
-def _ids(found: Sequence[FindingSummary]) -> list[int]:
-    return [each.id for each in found]
+    steps = (says.look_up(names[0]), says.claim_finding(found.items[0].id))
+    text = page("发现", len(lines), found.total_text, lines, query)
+    return ToolResult("ok", query, text, [each.id for each in found.items], steps=steps, fields=names)
 
 
 def finding_line(each: FindingSummary) -> str:
