@@ -105,9 +105,8 @@ def _told(way: str, cell: Mapping[str, Any], known: Mapping[int, Any]) -> tuple[
     if way == "fix":
         if cell["fixed"] == NO_UPDATE:
             return {"fixed": NO_UPDATE}, "还没有能更新到的版本", "没有修复版本，或者不知道是哪个组件"
-        return (
-            {"component": cell["updated"], "fixed": cell["fixed"]}, f"{cell['updated']} → {cell['fixed']}", "更新后一起修好"
-        )  # fmt: skip
+        within = {"component": cell["updated"], "fixed": cell["fixed"]}
+        return within, f"{cell['updated']} → {cell['fixed']}", ""
     if way == "flaw":
         if (flaw := known.get(cell["flaw"])) is None:
             return (
