@@ -248,7 +248,7 @@ def _detail(detail: AssetDetail) -> str:
     facts = [
         ("未关闭告警", counts(detail.open_alerts, SEVERITY)),
         ("未修复问题", counts(detail.open_findings, SEVERITY)),
-        ("其中在野利用（KEV）", str(detail.kev_findings) if detail.kev_findings else ""),
+        ("其中已被利用（KEV）", str(detail.kev_findings) if detail.kev_findings else ""),
         (
             "环境与标签",
             joined([plain(asset.environment, 40), "、".join(plain(tag, 30) for tag in asset.tags)]),

@@ -43,7 +43,7 @@ ORDERS: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
     "newest": ("最近发现的优先", ("-last_seen", "-id")),
 }  # fmt: skip
 _OF_GROUPS: Final = {"due": (F("due").asc(nulls_last=True), "-peak"), "newest": ("-newest", "-peak")}
-KEV: Final = {"1": "已知被利用", "0": "没有收录"}
+KEV: Final = {"1": "已被利用", "0": "没有收录"}
 DECISIONS: Final = {"none": "没有决定", **dict(FindingDecision.choices)}
 _TIMES: Final = {"overdue": findings_overdue, "due": tallies.due_soon, "ending": tallies.ending_soon}
 FACETS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
