@@ -1,17 +1,14 @@
-"""搜索 (`/search/`): one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people and proposals, by the rights of who asks.
-
-As JSON (``form=json``) for the box of ⌘K: ``{"q", "groups": [{"title", "all", "items": [{"title", "note", "url"}]}]}``.
-"""
+"""搜索 (`/search/`): one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people and proposals, by the rights of who asks."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -83,24 +80,23 @@ class Sought:
 @page()
 def search(request: HttpRequest) -> HttpResponse:
     """The page; without a word, only its box."""
-    text = " ".join(visible(request.GET.get("q", "")).split())
-    if len(text) > LONGEST or "\x00" in text:
+    text = request.GET.get("q", "").strip()
+    if len(text) > LONGEST:
         raise BadRequest("nothing is that long")
-    sought = Sought(text, request.user, login_may_read(request.user))
-    groups = list(_groups(sought)) if text else []
-    if request.GET.get("form") == "json":
-        return JsonResponse({"q": text, "groups": [asdict(each) for each in groups]})
-    return render(request, "pages/search.html", {"title": "搜索", "text": text, "groups": groups})
+    context = {"title": "搜索", "text": text, "groups": look(request.user, text)}
+    return render(request, "pages/search.html", context)
 
 
-def _groups(sought: Sought) -> Iterator[FoundGroup]:
-    for title, right, every, look in KINDS:
-        if not sought.user.has_perm(f"secops_agent.view_{right}"):
-            continue
-        items = tuple(look(sought))
-        way = every(sought) if len(items) > SHOWN else ""
-        if items:
-            yield FoundGroup(title, way, items[:SHOWN])
+def look(user: Any, text: str) -> list[FoundGroup]:
+    """What is found, of each kind that this user may see."""
+    sought = Sought(" ".join(visible(text).split()), user, login_may_read(user))
+    seen = (each for each in KINDS if sought.text and user.has_perm(f"secops_agent.view_{each[1]}"))
+    found = ((title, every, tuple(find(sought))) for title, _, every, find in seen)
+    return [
+        FoundGroup(title, every(sought) if len(items) > SHOWN else "", items[:SHOWN])
+        for title, every, items in found
+        if items
+    ]
 
 
 def _named_first(rows: "QuerySet[Any]", number: int, found: Iterable[Any]) -> list[Any]:
@@ -178,11 +174,10 @@ def _runbooks(sought: Sought) -> Iterator[FoundItem]:
 
 def _people(sought: Sought) -> Iterator[FoundItem]:
     named = Q(name__icontains=sought.text) | Q(staff_id__icontains=sought.text)
-    may_open = sought.user.has_perm("secops_agent.view_staff")
     for row in Staff.objects.filter(named, active=True).order_by("name", "pk")[: SHOWN + 1]:
-        theirs = f"{reverse('web:alerts')}?{urlencode({'tab': 'all', 'assignee': row.pk})}"
-        url = links.record("staff", row.pk) if may_open else theirs
-        yield FoundItem(visible(row.name), str(row.get_role_display()), url)
+        yield FoundItem(
+            visible(row.name or row.staff_id), str(row.get_role_display()), links.record("staff", row.pk)
+        )
 
 
 def _proposals(sought: Sought) -> Iterator[FoundItem]:
@@ -197,11 +192,6 @@ def _list(name: str, **more: str) -> Callable[[Sought], str]:
     return lambda sought: f"{reverse(name)}?{urlencode({'q': sought.text, **more})}"
 
 
-def _everybody(sought: Sought) -> str:
-    may_open = sought.user.has_perm("secops_agent.view_staff")
-    return _list("admin:secops_agent_staff_changelist")(sought) if may_open else ""
-
-
 # What is searched: title, whose right to see it, the list of all that is found, and how.
 KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], Iterator[FoundItem]]], ...]] = (
     ("告警", "alert", _list("web:alerts", tab="all"), _alerts),
@@ -210,6 +200,6 @@ KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], I
     ("漏洞", "vulnerability", _list("web:vulnerabilities", tab="all"), _flaws),
     ("发现", "finding", _list("web:findings", tab="all", by="each"), _findings),
     ("手册", "runbook", _list("admin:secops_agent_runbook_changelist"), _runbooks),
-    ("人员", "alert", _everybody, _people),
+    ("人员", "staff", _list("admin:secops_agent_staff_changelist"), _people),
     ("审批", "proposal", lambda sought: reverse("web:approvals"), _proposals),
 )  # fmt: skip

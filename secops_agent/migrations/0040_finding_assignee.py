@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0038_import_runs'),
+        ('secops_agent', '0039_shorter_names'),
     ]
 
     operations = [
