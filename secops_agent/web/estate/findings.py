@@ -19,7 +19,7 @@ from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Asset, Finding, Role, Staff
 from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification
-from secops_agent.services.pages import count_of
+from secops_agent.services.pages import count_of, counts_of
 from secops_agent.services.people.eligibility import able, account_of
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.sla import findings_overdue
@@ -193,11 +193,11 @@ def _newest() -> int:
 
 def _tabs(query: ListQuery, user: Any, now: datetime) -> list[ListLink]:
     """How many there are in each, whatever else is chosen."""
-    counts = {tab: count_of(_of_tab(Finding.objects.all(), tab, user, now)) for tab in TABS}
+    counts = counts_of([_of_tab(Finding.objects.all(), tab, user, now) for tab in TABS])
     chosen = query.get("tab") or "open"
     return [
-        ListLink(label, query.with_(tab=tab), tab == chosen, f"{counts[tab].count}{'+' * counts[tab].capped}")
-        for tab, label in TABS.items()
+        ListLink(label, query.with_(tab=tab), tab == chosen, total.text)
+        for (tab, label), total in zip(TABS.items(), counts, strict=True)
     ]
 
 
