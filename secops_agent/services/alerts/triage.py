@@ -89,8 +89,9 @@ def _first(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
     return Page(tuple(summaries(list(rows.select_related("assignee")[:limit]))), total.count, total.capped)
 
 
-def get(alert_id: int, *, private: bool = False) -> AlertDetail:
-    """Everything about one alert; ``private``: who reads it may read private parts (`privacy`). Raises NotFound."""
+def get(alert_id: int, *, private: bool = False, raw: bool = True) -> AlertDetail:
+    """Everything about one alert; ``private``: who reads it may read private parts (`privacy`); ``raw``: the source's own event
+    too. Raises NotFound."""
     row = _read(alert_id)
     closed = row.status == AlertStatus.CLOSED
     detail = AlertDetail(
@@ -106,7 +107,9 @@ def get(alert_id: int, *, private: bool = False) -> AlertDetail:
         listed=tuple(hits_of(alert_id)),
         suppressed_by=row.suppressed_by.name if row.suppressed_by and closed else "",
         mentions=mention_views(alert_id),
-        raw=AlertPayload.objects.filter(alert_id=alert_id).values_list("raw", flat=True).first(),
+        raw=AlertPayload.objects.filter(alert_id=alert_id).values_list("raw", flat=True).first()
+        if raw
+        else None,
         history=history.entries("alert", alert_id),
     )
     return detail if private else without_private(detail)

@@ -89,6 +89,7 @@ __all__ = [
     "find",
     "get",
     "matching",
+    "names_of",
     "require",
     "require_record",
     "search",
@@ -121,10 +122,11 @@ class AssetFilter:
 
 @dataclass(frozen=True, slots=True)
 class AssetMatches:
-    """One asset, or those that may have been meant; both empty: nothing of that name."""
+    """One asset with its description, or those that may have been meant; both empty: nothing of that name."""
 
     asset: AssetSummary | None
     candidates: tuple[AssetSummary, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,12 @@ def _settle(rows: list[Asset]) -> AssetMatches:
         hosts = [row for row in rows if row.asset_type == AssetType.HOST]
         rows = hosts if len(hosts) == 1 else rows
     views = tuple(summaries(rows[:_CANDIDATES]))
-    return AssetMatches(views[0]) if len(rows) == 1 else AssetMatches(None, views)
+    return AssetMatches(views[0], (), rows[0].description) if len(rows) == 1 else AssetMatches(None, views)
+
+
+def names_of(asset_id: int) -> tuple[KeyView, ...]:
+    """Its names and addresses."""
+    return key_views(list(_names().filter(asset_id=asset_id).order_by("id")[:50]))
 
 
 def accounts_among(names: Sequence[str]) -> tuple[str, ...]:
@@ -281,7 +288,7 @@ def get(asset_id: int) -> AssetDetail:
     alerts = Alert.objects.filter(pk__in=linked).exclude(status=AlertStatus.CLOSED)
     return AssetDetail(
         summary=summaries([row])[0],
-        keys=key_views(list(_names().filter(asset_id=asset_id).order_by("id")[:50])),
+        keys=names_of(asset_id),
         description=row.description,
         sources=tuple(row.sources),
         first_seen=row.first_seen,

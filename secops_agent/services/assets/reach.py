@@ -6,11 +6,12 @@ from typing import Final
 
 from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType
+from secops_agent.services.assets.views import AssetSummary
 
 _OUTSIDE: Final = ("公网", "外网", "互联网", "dmz", "internet", "public", "对外", "官网", "vpn")
 
 
-def exposure_of(row: Asset) -> str:
+def exposure_of(row: Asset | AssetSummary) -> str:
     """Why it can be reached from outside, "" where nothing says so."""
     if public := next(filter(_is_public, row.ips), ""):
         return f"有公网地址 {public}"

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -22,6 +24,7 @@ from secops_agent.services.pages import Page, Total, count_of, cut, order_of
 from secops_agent.services.records import Affected, Kev
 from secops_agent.services.sla import findings_overdue
 from secops_agent.services.vulnerabilities.comparison.exposure import affected_assets
+from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
@@ -36,6 +39,9 @@ __all__ = [
     "count", "detail", "first", "lookup", "matching", "search",
 ]  # fmt: skip
 # Both directions of the one index.
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_MOST = 3
+_READ = 2000
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 
 
@@ -159,6 +165,38 @@ def detail(row: Vulnerability) -> VulnerabilityDetail:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenOn:
+    """An asset with an open finding of one vulnerability: whose it is, how much it matters, until when it must be mended."""
+
+    asset_id: int
+    name: str
+    owner: str
+    importance: str
+    software: str
+    due_at: datetime | None
+
+
+def open_on(vuln_id: str) -> tuple[OpenOn, ...]:
+    """The most important assets first, then what is due first. One query."""
+    rows = Finding.objects.filter(vulnerability__vuln_id=vuln_id, active=True).values_list(
+        "asset_id", "asset__name", "asset__owner__name", "asset__owner_text", "asset__importance",
+        "component__name", "component__version", "due_at",
+    )  # fmt: skip
+    found = (
+        OpenOn(
+            pk,
+            name,
+            person or text,
+            importance,
+            f"{(software or '').rpartition(':')[2]} {version or ''}".strip(),
+            due,
+        )
+        for pk, name, person, text, importance, software, version, due in rows[:_READ]
+    )
+    return tuple(sorted(found, key=lambda one: (-rank(one.importance), one.due_at or _NEVER, one.name)))
+
+
 def _affected(each: AffectedRange) -> Affected:
     return Affected(
         each.ecosystem, each.package, each.purl, each.introduced, each.fixed, each.last_affected, each.raw,
@@ -176,10 +214,6 @@ def _only_score(cve: str) -> VulnerabilityDetail | None:
         summary, (), "", (), (), (), (), (), None, None, None, ("epss",), None, score.epss, score.percentile,
         score.date, score.date, 0, 0,
     )  # fmt: skip
-
-
-_MOST = 3
-_READ = 2000
 
 
 @dataclass(frozen=True, slots=True)

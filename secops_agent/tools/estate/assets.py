@@ -11,7 +11,7 @@ from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter, describe, environment_named
-from secops_agent.services.assets.views import AssetDetail, AssetSummary
+from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.faults import Conflict
 from secops_agent.services.pages import Page
 from secops_agent.services.people.staff import Person
@@ -19,6 +19,7 @@ from secops_agent.services.vulnerabilities.catalogue import Installed, related_f
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
+from secops_agent.tools.estate.asset_card import ASPECTS, card_of
 from secops_agent.tools.filters import (
     NETWORK,
     beyond,
@@ -33,11 +34,8 @@ from secops_agent.tools.filters import (
 from secops_agent.tools.markdown import (
     ASSET_TYPE,
     IMPORTANCE,
-    SEVERITY,
-    counts,
     foot,
     joined,
-    moment,
     page,
 )
 from secops_agent.tools.masking import for_reader
@@ -77,6 +75,12 @@ class GetAsset(Arguments):
     """Arguments of get_asset."""
 
     asset: str = argument("资产的名称、IP、域名或编号")
+    about: Literal["network", "alerts", "vulnerabilities", "cases", "owner"] | None = argument(
+        "先看哪一项；不填时全部列出，顺序照常", labels=ASPECTS, default=None
+    )
+    software: str = argument(
+        "只问这台上的某个软件（版本、漏洞、升到哪版）时填它的名称", default="", max_length=80
+    )
 
 
 def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
@@ -207,16 +211,21 @@ def asset_facts(asset: AssetSummary) -> str:
 
 def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     """One asset, or those that may have been meant."""
-    query = f"资产={plain(given.asset, 60)}"
+    query = told(
+        资产=plain(given.asset, 60),
+        先看=ASPECTS[given.about] if given.about else "",
+        软件=plain(given.software, 40),
+    )
     found = inventory.find(given.asset)
     if found.asset is not None:
         known = {"asset_id": found.asset.id, "name": found.asset.name}
         steps = (says.alerts_of(found.asset.name), says.flaws_of(found.asset.name))
-        detail = inventory.get(found.asset.id)
-        keys = tuple(key.value for key in detail.keys)
-        fields = (*keys, *filter(None, [found.asset.owner]))
-        result = ToolResult("ok", query, _detail(detail), known, steps=steps, fields=fields)
-        return _shown(result, [found.asset], asker, keys)
+        card = card_of(
+            found.asset, found.description, asker, about=given.about or "", software=given.software
+        )
+        result = ToolResult("ok", query, card.text, known, steps=steps, fields=card.fields)
+        result = for_reader(result, asker, card.private) if asker.hides_private else result
+        return _shown(result, [found.asset], asker, card.keys)
     if not found.candidates:
         return ToolResult(
             "no_data", query, f"资产里没有「{plain(given.asset, 60)}」。可以写名称、IP、域名或编号。", []
@@ -232,40 +241,6 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     return _shown(result, found.candidates, asker)
 
 
-def _detail(detail: AssetDetail) -> str:
-    """The first line tells whose it is and how much it matters."""
-    asset = detail.summary
-    names = {plain(key.value, 80) for key in detail.keys if key.kind != "ip"} - {asset.name}
-    weight = IMPORTANCE.get(asset.importance, asset.importance)
-    stand = joined(
-        [
-            f"负责人 {plain(asset.owner, 60)}" if asset.owner else "没有登记负责人",
-            f"重要性 {weight}" if weight else "",
-            ASSET_TYPE.get(asset.asset_type, asset.asset_type),
-            "、".join(asset.ips),
-        ]
-    )
-    facts = [
-        ("未关闭告警", counts(detail.open_alerts, SEVERITY)),
-        ("未修复问题", counts(detail.open_findings, SEVERITY)),
-        ("其中在野利用（KEV）", str(detail.kev_findings) if detail.kev_findings else ""),
-        (
-            "环境与标签",
-            joined([plain(asset.environment, 40), "、".join(plain(tag, 30) for tag in asset.tags)]),
-        ),
-        ("其他名称", "、".join(sorted(names)[:8])),
-        ("软件组件", str(detail.components) if detail.components else ""),
-        ("数据来源", plain("、".join(detail.sources), 100)),
-        ("发现时间", f"{moment(detail.first_seen)}，最近 {moment(asset.last_seen)}；编号 {asset.id}"),
-    ]
-    lines = [
-        f"**资产 {plain(asset.name, 100)}：{stand}**",
-        "",
-        *(f"- {name}：{value}" for name, value in facts if value),
-    ]
-    return "\n".join([*lines, *(["", plain(detail.description, 400)] if detail.description else [])])
-
-
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "list_assets",
@@ -277,7 +252,8 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "get_asset",
         "查看资产",
-        "一台资产的全部信息：负责人、IP、重要性、未关闭告警数和未修复问题数。问「谁负责」「这个 IP 是哪台机器」用它。",
+        "一台资产的全部信息：负责人、IP、重要性、隔离了没有、静默、未关闭告警和最新的几条、未修复问题和升到哪版、有关的事件和备注。"
+        "问「谁负责」「这个 IP 是哪台机器」「断网了没」「上面的某软件什么版本」用它。",
         GetAsset,
         get_asset,
     ),

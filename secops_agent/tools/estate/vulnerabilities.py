@@ -1,7 +1,9 @@
 """Tools of vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities, findings over their time limit among them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, Literal
 
 from django.db.models import Count, Q
@@ -10,10 +12,13 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import FindingKind
 from secops_agent.services import links
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.records import SEVERITIES, Affected
 from secops_agent.services.vulnerabilities import catalogue, findings
-from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.catalogue import OpenOn, VulnerabilityFilter
 from secops_agent.services.vulnerabilities.findings import FindingFilter
+from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
@@ -37,7 +42,7 @@ from secops_agent.tools.filters import (
     told_levels,
     window,
 )
-from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
+from secops_agent.tools.markdown import IMPORTANCE, SEVERITY, counts, foot, joined, moment, page
 
 _FEW_LATE: Final = 8
 _FLAW: Final = FindingKind.VULNERABILITY
@@ -87,13 +92,19 @@ def _finding_line(each: FindingSummary) -> str:
     return f"- **{FindingKind(each.kind).label}** {joined(said)}"
 
 
-_SHOWN: Final = 6
+_SHOWN: Final = 8
+_FEW_OTHERS: Final = 3
+_NAMED: Final = 12  # of those without a line
 _FEW: Final = 8
 _ANSWERS: Final = (("affected", "受影响"), ("unknown", "无法判断"), ("unaffected", "不受影响"))
 
+_OF_ONE: Final = {
+    "affected": "受 {} 影响", "unknown": "是否受 {} 影响无法判断", "unaffected": "不受 {} 影响", "": "上没有发现 {} 涉及的软件",
+}  # fmt: skip
+
 
 class CveId(Arguments):
-    """Arguments of lookup_cve and affected_assets."""
+    """Arguments of lookup_cve."""
 
     cve_id: str = argument(
         "漏洞编号，例如 CVE-2021-44228、CNVD-2021-95914、GHSA-jfh8-c2jp-5v3q", max_length=60
@@ -120,6 +131,12 @@ class ListVulnerabilities(Arguments):
     )
 
 
+class AffectedAssets(CveId):
+    """Arguments of affected_assets."""
+
+    asset: str = argument("只问这一台是否受影响：资产的名称、IP 或编号", default="")
+
+
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
     """One vulnerability as it is stored, and since when."""
     name = plain(given.cve_id, 60)
@@ -127,8 +144,10 @@ def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
     detail = catalogue.lookup(given.cve_id)
     if detail is None:
         return ToolResult("no_data", query, _unknown(name))
-    known = {"vuln_id": detail.summary.vuln_id}
-    return ToolResult("ok", query, _detail(detail), known, steps=(says.affected(detail.summary.vuln_id),))
+    known, found = {"vuln_id": detail.summary.vuln_id}, catalogue.open_on(detail.summary.vuln_id)
+    names = tuple(each.name for each in found[:_SHOWN])
+    steps = (says.affected(detail.summary.vuln_id),)
+    return ToolResult("ok", query, _detail(detail, found), known, steps=steps, fields=names)
 
 
 def _unknown(name: str) -> str:
@@ -138,7 +157,7 @@ def _unknown(name: str) -> str:
     )
 
 
-def _detail(detail: VulnerabilityDetail) -> str:
+def _detail(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
     flaw = detail.summary
     known = detail.sources != ("epss",)
     facts = [
@@ -149,10 +168,7 @@ def _detail(detail: VulnerabilityDetail) -> str:
         ("影响范围", "；".join(_affected(each) for each in detail.affected[:_FEW])),
         ("修复版本", "、".join(plain(each, 40) for each in detail.fixed_versions[:_FEW])),
         ("CWE", "、".join(plain(each, 20) for each in detail.cwes[:_FEW])),
-        (
-            "我们的资产",
-            f"{detail.affected_assets} 台有未修复的发现（{detail.open_findings} 处）" if known else "",
-        ),
+        ("我们的资产", _ours(detail, found) if known else ""),
         ("公布", f"{detail.published:%Y-%m-%d}" if detail.published else ""),
         ("已撤回", moment(detail.withdrawn) if detail.withdrawn else ""),
         ("参考", "、".join(plain(each, 160) for each in detail.references[:3])),
@@ -162,6 +178,22 @@ def _detail(detail: VulnerabilityDetail) -> str:
     lines += ["", plain(detail.description, 500)] if detail.description else []
     lines += ["", f"> 数据来源：{plain('、'.join(detail.sources), 80)}；更新于 {moment(detail.updated_at)}。"]
     return "\n".join(lines)
+
+
+def _ours(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
+    """How many, until when, and the most important ones with whose they are and what is on them."""
+    due = min((each.due_at for each in found if each.due_at), default=None)
+    head = f"{detail.affected_assets} 台有未修复的发现（{detail.open_findings} 处）"
+    head += f"，最近的修复时限 {moment(due)}" if due else ""
+    rest = f"\n  - 另有 {len(found) - _SHOWN} 处" if len(found) > _SHOWN else ""
+    return head + "".join(f"\n  - {_open_on(each)}" for each in found[:_SHOWN]) + rest
+
+
+def _open_on(each: OpenOn) -> str:
+    weight = IMPORTANCE.get(each.importance, each.importance)
+    owner = f"负责人 {plain(each.owner, 30)}" if each.owner else "没有负责人"
+    said = [plain(each.name, 80), f"重要性 {weight}" if weight else "", plain(each.software, 80), owner]
+    return joined(said)
 
 
 def _scores(detail: VulnerabilityDetail) -> list[str]:
@@ -197,41 +229,72 @@ def _affected(each: Affected) -> str:
     return plain(f"{name} {low} {high}" if low or high else f"{name} {each.raw}", 100)
 
 
-def affected_assets(asker: Asker, given: CveId) -> ToolResult:
-    """受影响, 无法判断, 不受影响, with the reason for each."""
+def affected_assets(asker: Asker, given: AffectedAssets) -> ToolResult:
+    """受影响, 无法判断, 不受影响, with the reason for each; the most important first, or one asset only."""
     name = plain(given.cve_id, 60)
-    query = f"漏洞编号={name}"
+    query = told(漏洞编号=name, 资产=plain(given.asset, 60))
     found = catalogue.affected_assets(given.cve_id)
     if not found.known:
         return ToolResult("no_data", query, _unknown(name))
-    data = {answer: [each.asset.name for each in getattr(found, answer)] for answer, _ in _ANSWERS}
+    only = inventory.require(given.asset) if given.asset else None
+    groups = {
+        answer: sorted(
+            (each for each in getattr(found, answer) if only is None or each.asset.id == only.id),
+            key=lambda each: (-rank(each.asset.importance), not exposure_of(each.asset), each.asset.name),
+        )
+        for answer, _ in _ANSWERS
+    }
+    data = {answer: [each.asset.name for each in group] for answer, group in groups.items()}
     status = "ok" if any(data.values()) else "no_data"
-    exposed = (each.asset for answer, _ in _ANSWERS for each in getattr(found, answer))
-    return ToolResult(status, query, _exposure(found), data, fields=fields_of(exposed))  # type: ignore[arg-type]
+    dues = {each.asset_id: each.due_at for each in catalogue.open_on(found.vuln_id)}
+    text = _exposure(found, groups, dues, plain(only.name, 80) if only else "")
+    fields = fields_of(each.asset for group in groups.values() for each in group)
+    return ToolResult(status, query, text, data, fields=fields)  # type: ignore[arg-type]
 
 
-def _exposure(found: Exposure) -> str:
-    hosts = len({each.asset.id for each in found.affected})
-    heading = (
-        f"**{found.vuln_id} 影响我们 {hosts} 台资产**"
-        if hosts
-        else f"**没有发现受 {found.vuln_id} 影响的资产**"
-    )
-    lines = [heading]
+Groups = Mapping[str, Sequence[ExposedAsset]]
+
+
+def _exposure(found: Exposure, groups: Groups, dues: Mapping[int, datetime | None], only: str) -> str:
+    lines = [_answer(found.vuln_id, groups, only)]
     for answer, label in _ANSWERS:
-        group: Sequence[ExposedAsset] = getattr(found, answer)
+        group = groups[answer]
+        shown = _SHOWN if answer == "affected" else _FEW_OTHERS
         if group:
-            lines += ["", f"{label}（{len(group)} 项）", "", *(_exposed(each) for each in group[:_SHOWN])]
-            lines += [f"- 另有 {len(group) - _SHOWN} 项没有列出"] if len(group) > _SHOWN else []
+            lines += ["", f"{label}（{len(group)} 项）", ""]
+            lines += [_exposed(each, dues.get(each.asset.id)) for each in group[:shown]]
+            rest = "、".join(plain(each.asset.name, 60) for each in group[shown : shown + _NAMED])
+            lines += [f"- 另有 {len(group) - shown} 项：{rest}"] if rest else []
     return "\n".join([*lines, "", f"> 漏洞数据更新于 {moment(found.updated_at)}。"])
 
 
-def _exposed(each: ExposedAsset) -> str:
-    software = plain(f"{each.component} {each.version}".strip(), 80)
-    fixed = each.fixed_version and f"修复版本 {plain(each.fixed_version, 40)}"
-    owner = each.asset.owner and f"负责人 {plain(each.asset.owner, 30)}"
-    said = joined([software, fixed, plain(each.reason, 80), owner])
-    return f"- **{plain(each.asset.name, 80)}** {said}"
+def _answer(flaw: str, groups: Groups, only: str) -> str:
+    """How many, and whose they are; of one asset plainly yes or no."""
+    hosts = {each.asset.id: each.asset for each in groups["affected"]}
+    if only:
+        answer = next((answer for answer, _ in _ANSWERS if groups[answer]), "")
+        return f"**{only} {_OF_ONE[answer].format(flaw)}**"
+    if not hosts:
+        return f"**没有发现受 {flaw} 影响的资产**"
+    owners = Counter(plain(each.owner, 30) or "没有负责人" for each in hosts.values())
+    return f"**{flaw} 影响我们 {len(hosts)} 台资产**（{counts(owners.most_common())}）"
+
+
+def _exposed(each: ExposedAsset, due_at: datetime | None) -> str:
+    weight, asset = IMPORTANCE.get(each.asset.importance, each.asset.importance), each.asset
+    software = plain(f"{each.component.rpartition(':')[2]} {each.version}".strip(), 80)
+    said = joined(
+        [
+            f"重要性 {weight}" if weight else "",
+            plain(asset.environment, 20),
+            f"可能对外（{plain(reach, 40)}）" if (reach := exposure_of(asset)) else "",
+            software,
+            f"升到 {plain(each.fixed_version, 40)}" if each.fixed_version else plain(each.reason, 80),
+            f"修复时限 {moment(due_at)}" if due_at else "",
+            f"负责人 {plain(asset.owner, 30)}" if asset.owner else "没有负责人",
+        ]
+    )
+    return f"- **{plain(asset.name, 80)}** {said}"
 
 
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
@@ -337,8 +400,8 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "affected_assets",
         "查询受影响资产",
-        "一个漏洞影响我们哪些资产：受影响、无法判断、不受影响，各有理由。",
-        CveId,
+        "一个漏洞影响我们哪些资产：受影响、无法判断、不受影响，各有版本、升到哪版、负责人、修复时限；也可以只问一台。",
+        AffectedAssets,
         affected_assets,
     ),
     reading(

@@ -19,7 +19,7 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import beyond, limit_argument, more, offset_argument, window
 from secops_agent.tools.incidents.alert_filters import STATES, AlertConditions, read
-from secops_agent.tools.incidents.alerts import accounts_of, alert_line, fields_of
+from secops_agent.tools.incidents.alerts import alert_lines, fields_of
 from secops_agent.tools.markdown import SEVERITY, foot, page
 from secops_agent.tools.masking import for_reader
 
@@ -44,7 +44,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     if not shown:
         text = beyond("告警", found) if found.items else _none(wanted, query)
         return ToolResult("no_data", query, text, [])
-    lines = [alert_line(alert, asker) for alert in shown]
+    lines, people = alert_lines(shown, asker)
     text = page(
         "告警", len(lines), found.total_text, lines, query, offset=given.offset, beside=_beside(wanted)
     )
@@ -52,7 +52,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     result = ToolResult(
         "ok", query, text, [alert.id for alert in shown], steps=steps, fields=fields_of(shown)
     )
-    return for_reader(result, asker, accounts_of(shown)) if asker.hides_private else result
+    return for_reader(result, asker, people) if asker.hides_private else result
 
 
 def _beside(wanted: AlertFilter) -> str:
