@@ -73,13 +73,22 @@ def joined(parts: Iterable[str]) -> str:
 
 
 def page(
-    title: str, shown: int, total: str, lines: Sequence[str], query: str, *, offset: int = 0, beside: str = ""
+    title: str,
+    shown: int,
+    total: str,
+    lines: Sequence[str],
+    query: str,
+    *,
+    offset: int = 0,
+    beside: str = "",
+    summary: str = "",
 ) -> str:
-    """A list: heading with the numbers and what it leaves out, the lines, what was asked."""
+    """A list: heading with the numbers and what it leaves out, what they are, the lines, what was asked."""
     part = f"（显示前 {shown} 条）" if str(shown) != total else ""
     part = f"（第 {offset + 1}–{offset + shown} 条）" if offset else part
     heading = f"**{title}：共 {total} 条**{part}" + (f"，{beside}" if beside else "")
-    return "\n".join([heading, "", *lines, *foot(query)])
+    about = ["", f"其中 {summary}"] if summary else []
+    return "\n".join([heading, *about, "", *lines, *foot(query)])
 
 
 def foot(query: str, *notes: str) -> list[str]:

@@ -51,7 +51,7 @@ class AlertSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class AlertOrigin:
     """IPs among an alert's observables that are not its own assets', and accounts, which are private."""
 
     addresses: tuple[str, ...] = ()
@@ -150,7 +150,7 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
     )
 
 
-def origins_of(alert_ids: Collection[int]) -> dict[int, Origin]:
+def origins_of(alert_ids: Collection[int]) -> dict[int, AlertOrigin]:
     """Alert id → where it came from or went to, and by which accounts; one query."""
     own = AssetKey.objects.filter(
         kind="ip", value=OuterRef("value"), asset__alert_links__alert_id=OuterRef("alert_id")
@@ -160,7 +160,7 @@ def origins_of(alert_ids: Collection[int]) -> dict[int, Origin]:
     found: dict[int, tuple[list[str], list[str]]] = {}
     for pk, kind, value in rows.order_by("id").values_list("alert_id", "kind", "value"):
         found.setdefault(pk, ([], []))[kind == IndicatorKind.ACCOUNT].append(value)
-    return {pk: Origin(tuple(addresses), tuple(accounts)) for pk, (addresses, accounts) in found.items()}
+    return {pk: AlertOrigin(tuple(addresses), tuple(accounts)) for pk, (addresses, accounts) in found.items()}
 
 
 def indicator_views(alert_id: int) -> tuple[IndicatorView, ...]:

@@ -10,10 +10,10 @@ from secops_agent.models import CaseStatus
 from secops_agent.services import links
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.reach import exposure_of
-from secops_agent.services.assets.standing import AssetStanding, standing_of
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import private_values
+from secops_agent.services.operations.asset_standing import AssetStanding, standing_of
 from secops_agent.services.vulnerabilities.catalogue import software_named
 from secops_agent.services.vulnerabilities.repairs import Repair, Repairs, repairs_of
 from secops_agent.tools.definitions import Asker
@@ -30,7 +30,7 @@ _CASE_STATUS: Final = {value: str(label) for value, label in CaseStatus.choices}
 
 
 @dataclass(frozen=True, slots=True)
-class AssetCard:
+class AssetAnswer:
     """``keys``: its names and addresses; ``fields``: what may be pointed at; ``private``: names of people in the text."""
 
     text: str
@@ -39,7 +39,7 @@ class AssetCard:
     private: tuple[str, ...]
 
 
-def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, software: str) -> AssetCard:
+def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, software: str) -> AssetAnswer:
     """What was asked ``about`` (`ASPECTS`) comes first; of ``software`` the version and what to upgrade to. Twelve queries."""
     standing, keys = standing_of(asset.id, asset.name, asker.now), inventory.names_of(asset.id)
     lines, people = alert_lines(standing.newest, asker)
@@ -58,7 +58,7 @@ def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, 
     hidden = (*people, *private_values(case.id for case in standing.cases)) if asker.hides_private else ()
     values = tuple(each.value for each in keys)
     fields = (*values, *filter(None, [asset.owner]), *fields_of(standing.newest))
-    return AssetCard(text, values, fields, hidden)
+    return AssetAnswer(text, values, fields, hidden)
 
 
 def _heading(asset: AssetSummary) -> str:

@@ -11,6 +11,7 @@ from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter, describe, environment_named
+from secops_agent.services.assets.open_counts import OpenCounts, open_counts
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.faults import Conflict
 from secops_agent.services.pages import Page
@@ -22,8 +23,12 @@ from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedActio
 from secops_agent.tools.estate.asset_card import ASPECTS, card_of
 from secops_agent.tools.filters import (
     NETWORK,
+    WEIGHTS,
     beyond,
     colleague,
+    environment_argument,
+    exposed_argument,
+    importance_argument,
     limit_argument,
     more,
     offset_argument,
@@ -65,10 +70,14 @@ class ListAssets(Arguments):
     ) = argument("资产类型；不限时不填", labels=ASSET_TYPE, default=None)
     limit: int = limit_argument()
     unassigned: bool | None = argument("只看没有负责人的", default=None)
-    owner: str = argument("负责人的姓名或员工 ID；我", default="")
-    environment: str = argument("环境，例如生产、测试", default="", max_length=50)
+    owner: str = argument("资产负责人", default="")
+    environment: str = environment_argument()
     network: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
     offset: int = offset_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
+    kev: bool | None = argument("只看有在野利用（KEV）漏洞的", default=None)
+    riskiest: bool | None = argument("风险最高的在前", default=None)
 
 
 class GetAsset(Arguments):
@@ -76,11 +85,9 @@ class GetAsset(Arguments):
 
     asset: str = argument("资产的名称、IP、域名或编号")
     about: Literal["network", "alerts", "vulnerabilities", "cases", "owner"] | None = argument(
-        "先看哪一项；不填时全部列出，顺序照常", labels=ASPECTS, default=None
+        "先看哪一项", labels=ASPECTS, default=None
     )
-    software: str = argument(
-        "只问这台上的某个软件（版本、漏洞、升到哪版）时填它的名称", default="", max_length=80
-    )
+    software: str = argument("只问这台上的一个软件时填名称", default="", max_length=80)
 
 
 def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
@@ -92,6 +99,10 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         负责人="没有" if given.unassigned else plain(given.owner, 40),
         环境=wanted.environment,
         网段=plain(given.network, 50),
+        重要性=WEIGHTS[given.importance] if given.importance else "",
+        对外="可能对外的" if given.exposed else "",
+        在野利用="有 KEV 漏洞的" if given.kev else "",
+        排序="风险最高的在前" if given.riskiest else "",
     )
     found = _search(wanted)
     if not found.items and wanted.keyword:
@@ -100,23 +111,37 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
     if not shown:
         text = beyond("资产", found) if found.items else "\n".join(["没有符合条件的资产。", *foot(query)])
         return ToolResult("no_data", query, text, [])
-    text = page(
-        "资产", len(shown), found.total_text, [asset_line(each) for each in shown], query, offset=given.offset
-    )
+    counted = open_counts([each.id for each in shown])
+    lines = [f"{asset_line(each)}{_open_told(counted[each.id])}" for each in shown]
+    text = page("资产", len(shown), found.total_text, lines, query, offset=given.offset)
     steps = (*more(found, given.offset + len(shown)), says.alerts_of(shown[0].name))
     return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _open_told(found: OpenCounts) -> str:
+    """What is open on it, after the other facts."""
+    kev = f"（KEV {found.kev}）" if found.kev else ""
+    said = [
+        f"告警 {found.alerts}" if found.alerts else "",
+        f"未修复 {found.findings}{kev}" if found.findings else "",
+    ]
+    return f" · {joined(said)}" if any(said) else ""
 
 
 def _wanted(asker: Asker, given: ListAssets) -> AssetFilter:
     """核心 as a keyword is an importance, 10.0.0.0/24 a network. Raises NotFound for who or what there is not."""
     importance = _IMPORTANT.get(given.keyword, ())
+    weight = tuple(dict.fromkeys(("critical", given.importance))) if given.importance else importance
     network = given.network or (given.keyword if NETWORK.fullmatch(given.keyword) else "")
     return AssetFilter(
         keyword="" if importance or network == given.keyword else given.keyword,
         network=network,
         environment=environment_named(given.environment) if given.environment else "",
         owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
-        importance=importance,
+        importance=weight,
+        exposed=bool(given.exposed),
+        kev=bool(given.kev),
+        order="risk" if given.riskiest else "name",
         asset_type=given.asset_type or "",
         unowned=bool(given.unassigned),
         limit=window(given.limit, given.offset),
@@ -252,8 +277,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "get_asset",
         "查看资产",
-        "一台资产的全部信息：负责人、IP、重要性、隔离了没有、静默、未关闭告警和最新的几条、未修复问题和升到哪版、有关的事件和备注。"
-        "问「谁负责」「这个 IP 是哪台机器」「断网了没」「上面的某软件什么版本」用它。",
+        "一台资产的全部信息：负责人、IP、重要性、断网了没、未关闭告警、漏洞和升到哪版、软件版本、有关的事件。",
         GetAsset,
         get_asset,
     ),

@@ -23,7 +23,8 @@ from secops_agent.tools.markdown import INDICATOR, counts, joined, moment
 from secops_agent.tools.masking import for_reader
 from secops_agent.tools.operations.blocks import block_line
 
-_ROWS: Final = 5
+_ROWS: Final = 10
+_LINES: Final = 5
 _SPREAD: Final = 8  # assets, rules, verdicts in a line
 _IN_GROUP: Final = "账号和邮箱属于个人信息，群里不显示。请在与我的单聊里查询。"
 _FOR_ROLE: Final = f"账号和邮箱属于个人信息，需要「{Role.ANALYST.label}」角色才能查。"
@@ -78,7 +79,7 @@ def _sightings(found: Sightings, asker: Asker) -> tuple[str, tuple[str, ...]]:
         lines += ["这是我们自己的资产：", "", *(asset_line(asset) for asset in found.assets), ""]
     if found.spread:
         lines += [*_spread(found, found.spread), *_blocked(found, asker)]
-        newest, people = alert_lines(found.alerts.items, asker)
+        newest, people = alert_lines(found.alerts.items[:_LINES], asker)
         people += found.spread.accounts
         lines += [f"- 最近的 {len(newest)} 条：" if found.alerts.total > len(newest) else "- 告警："]
         lines += [f"  {line}" for line in newest]

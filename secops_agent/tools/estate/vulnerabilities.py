@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from django.db.models import Count, Q
@@ -31,8 +31,13 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
 from secops_agent.tools.filters import (
+    WEIGHTS,
+    asset_like,
     beyond,
     colleague,
+    environment_argument,
+    exposed_argument,
+    importance_argument,
     levels,
     limit_argument,
     more,
@@ -60,6 +65,8 @@ class LateFindings:
 def late_findings(wanted: VulnerabilityFilter) -> LateFindings | None:
     """What the reports and pages count: a vulnerability may be on several assets, a secret is none. None: not asked."""
     if not wanted.overdue or wanted.keyword.strip() or wanted.fix_available is not None or wanted.epss:
+        return None
+    if wanted.not_kev or wanted.due_before or wanted.on:
         return None
     about = FindingFilter(
         severities=wanted.severities,
@@ -111,30 +118,37 @@ class CveId(Arguments):
     )
 
 
+_BY: Final = {"asset": "资产", "owner": "资产负责人", "severity": "级别", "environment": "环境"}
+
+
 class ListVulnerabilities(Arguments):
     """Arguments of list_vulnerabilities."""
 
     severity: str = severity_argument()
     kev_only: bool | None = argument("只看已知在野利用（KEV）的漏洞", default=None)
-    asset: str = argument("资产的名称、IP 或编号，只看这台资产上的漏洞", default="")
-    fix_available: bool | None = argument("true 只看有补丁的，false 只看没有补丁的；不限时不填", default=None)
+    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    fix_available: bool | None = argument("true 只看有补丁的，false 只看没有的", default=None)
     limit: int = limit_argument()
     keyword: str = argument("标题、别名或软件组件名里的词", default="")
     offset: int = offset_argument()
-    overdue: bool | None = argument(
-        "只看超过修复时限的；也说出不是漏洞的发现（密钥、错误配置）", default=None
-    )
-    owner: str = argument("资产负责人的姓名或员工 ID；我", default="")
+    overdue: bool | None = argument("只看超过修复时限的", default=None)
+    owner: str = argument("资产负责人", default="")
     epss: int | None = argument("利用可能性（EPSS）不低于百分之几", default=None, minimum=1, maximum=100)
-    group_by: Literal["asset"] | None = argument(
-        "哪台资产上最多时填 asset", labels={"asset": "资产"}, default=None
+    group_by: Literal["asset", "owner", "severity", "environment"] | None = argument(
+        "按什么数", labels=_BY, default=None
     )
+    not_kev: bool | None = argument("只看不在 KEV 里的", default=None)
+    due_within: int | None = argument("只看多少天内到修复时限的", default=None, minimum=1, maximum=365)
+    environment: str = environment_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
+    widest: bool | None = argument("影响资产最多的在前", default=None)
 
 
 class AffectedAssets(CveId):
     """Arguments of affected_assets."""
 
-    asset: str = argument("只问这一台是否受影响：资产的名称、IP 或编号", default="")
+    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -301,7 +315,7 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
     """Those with open findings: exploited ones first, then by severity and EPSS."""
     query, search = _told(given), _search(asker, given)
     if given.group_by:
-        return _by_asset(search, query)
+        return _grouped(search, given.group_by, query)
     found = catalogue.search(search)
     shown = found.items[given.offset :]
     late = late_findings(search)
@@ -309,13 +323,13 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
         text = "\n".join([f"**{late.text}**", *late.lines, *foot(query)])
         return ToolResult("ok", query, text, [], fields=late.assets)
     if not shown:
-        text = (
-            beyond("漏洞", found) if found.items else "\n".join(["没有符合条件的未修复漏洞。", *foot(query)])
-        )
+        text = beyond("漏洞", found) if found.items else _none(search, query)
         return ToolResult("no_data", query, text, [])
     lines = [vulnerability_line(each) for each in shown]
     lines += late.lines if late and not given.offset else ()
-    beside = "，".join(each for each in (late.text if late else "", _graver(search)) if each)
+    due = catalogue.next_due(search)
+    limit = f"最近的修复时限 {moment(due)}" if due else ""
+    beside = "，".join(each for each in (late.text if late else "", _graver(search), limit) if each)
     text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
     steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
@@ -331,23 +345,38 @@ def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:
         overdue=bool(given.overdue),
         owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
         epss=given.epss / 100 if given.epss else None,
+        not_kev=bool(given.not_kev),
+        due_before=asker.now + timedelta(days=given.due_within) if given.due_within else None,
+        on=asset_like(asker.person, "", given.environment, given.importance, given.exposed),
+        order="assets" if given.widest else "-priority",
         limit=window(given.limit, given.offset),
     )
 
 
-def _by_asset(wanted: VulnerabilityFilter, query: str) -> ToolResult:
-    """The assets with the most open ones."""
-    rows = catalogue.by_asset(wanted)
+def _none(wanted: VulnerabilityFilter, query: str) -> str:
+    """Nothing fits; where a limit was asked for, which one comes next."""
+    due = catalogue.next_due(replace(wanted, due_before=None)) if wanted.due_before else None
+    next_one = f"最近的修复时限是 {moment(due)}。" if due else ""
+    return "\n".join([f"没有符合条件的未修复漏洞。{next_one}", *foot(query)])
+
+
+def _grouped(wanted: VulnerabilityFilter, by: str, query: str) -> ToolResult:
+    """The assets, owners or levels with the most open ones."""
+    rows = catalogue.grouped(wanted, by)
     if not rows:
-        return ToolResult("no_data", query, "\n".join(["没有符合条件的未修复漏洞。", *foot(query)]), [])
+        return ToolResult("no_data", query, _none(wanted, query), [])
+    labels = SEVERITY if by == "severity" else {}
     lines = [
-        f"- **{plain(name, 60)}**：{flaws} 个漏洞" + (f"，其中在野利用 {kev} 个" if kev else "")
+        f"- **{labels.get(name) or plain(name, 60) or '（空）'}**：{flaws} 个漏洞"
+        + (f"，其中在野利用 {kev} 个" if kev else "")
         for name, flaws, kev in rows
     ]
-    text = "\n".join([f"**未修复漏洞最多的 {len(rows)} 台资产**", "", *lines, *foot(query)])
-    return ToolResult(
-        "ok", query, text, [name for name, _, _ in rows], fields=tuple(name for name, _, _ in rows)
-    )
+    total = catalogue.count(wanted)
+    head = f"**未修复漏洞 {total.text} 个，按{_BY[by]}**（一个漏洞可能在几台资产上）"
+    if by == "asset":
+        head = f"**未修复漏洞最多的 {len(rows)} 台资产**，共 {total.text} 个漏洞"
+    names = [name for name, _, _ in rows]
+    return ToolResult("ok", query, "\n".join([head, "", *lines, *foot(query)]), names, fields=tuple(names))
 
 
 def _told(given: ListVulnerabilities) -> str:
@@ -360,7 +389,13 @@ def _told(given: ListVulnerabilities) -> str:
         修复时限="已超过" if given.overdue else "",
         资产负责人=plain(given.owner, 40),
         EPSS=f"不低于 {given.epss}%" if given.epss else "",
-        分组="资产" if given.group_by else "",
+        分组=_BY[given.group_by] if given.group_by else "",
+        KEV="不在" if given.not_kev else "",
+        到期=f"{given.due_within} 天内" if given.due_within else "",
+        环境=plain(given.environment, 20),
+        重要性=WEIGHTS[given.importance] if given.importance else "",
+        对外="可能对外的资产" if given.exposed else "",
+        排序="影响资产最多的在前" if given.widest else "",
     )
 
 
@@ -400,7 +435,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "affected_assets",
         "查询受影响资产",
-        "一个漏洞影响我们哪些资产：受影响、无法判断、不受影响，各有版本、升到哪版、负责人、修复时限；也可以只问一台。",
+        "一个漏洞影响我们哪些资产：受影响、无法判断、不受影响，各有版本、负责人、时限。",
         AffectedAssets,
         affected_assets,
     ),

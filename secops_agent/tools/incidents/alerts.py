@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from bifang.channels.ports import Suggestion
@@ -14,9 +15,9 @@ from secops_agent.services.alerts.related import Concerned, concerned, still_ope
 from secops_agent.services.alerts.spread import Judged, closed_before
 from secops_agent.services.alerts.views import (
     AlertDetail,
+    AlertOrigin,
     AlertSummary,
     IndicatorView,
-    Origin,
     origins_of,
 )
 from secops_agent.services.audit.history import ACTIONS, HistoryEntry
@@ -48,17 +49,16 @@ _INDICATORS: Final = 8
 _ORIGINS: Final = 2
 _CODES: Final = 3
 _MOST: Final = 20
+_DAY: Final = timedelta(days=1)
 _NUMBER: Final = re.compile(r"\d{1,18}")
-_NOWHERE: Final = Origin()
+_NOWHERE: Final = AlertOrigin()
 
 
 class GetAlert(Arguments):
     """Arguments of get_alert."""
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)
-    alert_ids: str = argument(
-        "一起看、要比较的其他告警编号，用英文逗号分隔；只有一条时不填", default="", max_length=400
-    )
+    alert_ids: str = argument("一起比较的其他编号，用英文逗号分隔", default="", max_length=400)
 
 
 def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def detail_fields(detail: AlertDetail) -> tuple[str, ...]:
     return (*fields_of([alert]), *named, *(each.value for each in detail.indicators))
 
 
-def alert_line(alert: AlertSummary, asker: Asker, origin: Origin = _NOWHERE) -> str:
+def alert_line(alert: AlertSummary, asker: Asker, origin: AlertOrigin = _NOWHERE) -> str:
     """One alert in one line; begins with its number, which is how a follow-up finds it."""
     named = [plain(each.name, 40) for each in alert.assets if each.name not in alert.title]
     assets = "、".join(named[:3]) + ("…" if len(named) > 3 else "")
@@ -92,6 +92,7 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: Origin = _NOWHERE) -> 
             assets,
             from_where(origin),
             f"处理人 {plain(alert.assignee, 20)}" if alert.assignee else nobody,
+            f"首次 {moment(alert.first_seen)}" if alert.last_seen - alert.first_seen > _DAY else "",
             ago(alert.last_seen, asker.now),
             f"{alert.count} 次" if alert.count > 1 else "",
             limit_told(alert.due_at, asker.now) if is_open else "",
@@ -101,7 +102,7 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: Origin = _NOWHERE) -> 
     return f"- **#{alert.id}** {said}"
 
 
-def from_where(origin: Origin) -> str:
+def from_where(origin: AlertOrigin) -> str:
     """The addresses and the accounts, the first ones."""
     addresses = [plain(each, 45) for each in origin.addresses[:_ORIGINS]]
     accounts = [f"账号 {plain(each, 40)}" for each in origin.accounts[:_ORIGINS]]
@@ -241,18 +242,12 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         for name, owner, _ in found.assets
     ]
     case = f"{code_of(found.case[0])} {plain(found.case[1], 60)}" if found.case else ""
-    due = alert.due_at if alert.status != AlertStatus.CLOSED else None
     return [
         ("资产", "、".join(owned) or "未关联"),
         ("事件", case),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
         ("确认时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
-        (
-            "时限",
-            f"{moment(due)}（{'已超时' if alert.overdue else '还剩'} {roughly(abs(due - asker.now))}）"
-            if due
-            else "",
-        ),
+        ("时限", _limit(alert, asker)),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
@@ -266,6 +261,12 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("可观察对象", _observables(detail.indicators)),
         ("文字里提到", _observables(detail.mentions)),
     ]
+
+
+def _limit(alert: AlertSummary, asker: Asker) -> str:
+    if alert.due_at is None or alert.status == AlertStatus.CLOSED:
+        return ""
+    return f"{moment(alert.due_at)}（{'已超时' if alert.overdue else '还剩'} {roughly(abs(alert.due_at - asker.now))}）"
 
 
 def _observables(found: Sequence[IndicatorView]) -> str:
@@ -319,7 +320,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "get_alert",
         "查看告警",
-        "一条告警的全部信息：资产和负责人、可观察对象、时限、处理记录、同类以前怎么关的；几条时告诉相同和不同。",
+        "一条告警的全部信息：资产、可观察对象、处理记录、以前怎么关的；几条的异同。",
         GetAlert,
         get_alert,
     ),
