@@ -96,6 +96,8 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 def _alerts(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order")
+    if said.get("order") == "due":
+        said.pop("due", None)  # 快超时的排前面 leaves nothing out
     if "until_hours" in said and "status" not in said and pattern("cues.ask.happened").search(asked.text):
         said["status"] = "all"  # what happened then may be closed by now
     if "status" not in said and pattern("filters.asked_closed").search(asked.text):
@@ -202,7 +204,12 @@ def _assets(asked: Asked) -> dict[str, Any]:
     unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
     mine = asked.asker if not keyword and pattern("filters.mine").search(asked.text) else ""
     sought = {"keyword": keyword or mine} if keyword or mine else {}
-    found = sought | type_of(text) | narrow(asked.skeleton, asked.now, "limit", *_ESTATE) | unowned
+    weighed = narrow(asked.skeleton, asked.now, "limit", *_ESTATE)
+    if keyword and pattern("filters.important").search(f"{keyword}资产"):
+        weighed.pop("importance", None)
+    if keyword and pattern("filters.exposed_words").search(f"{keyword}的"):
+        weighed.pop("exposed", None)
+    found = sought | type_of(text) | weighed | unowned
     found |= {"kev": True} if pattern("filters.kev_only").search(text) else {}
     unsaid = not found and pattern("cues.ask.installed").search(asked.text)  # 谁在用 what?
     return {"query": ""} if unsaid else found

@@ -126,11 +126,13 @@ def _due_within(skeleton: Skeleton, now: datetime) -> int | None:
     """Days from now in which something must be mended: 这周到期, 7 天内到期."""
     if not _says("due_word", skeleton):
         return None
-    duration = skeleton.first(Kind.DURATION)
-    if duration and duration.value:
-        return max(1, int(duration.value) // 1440)
-    periods = {one.value.period for one in skeleton.found(Kind.TIME)}
-    return 7 - now.weekday() if "this_week" in periods else 1 if "today" in periods else None
+    said = skeleton.first(Kind.TIME, Kind.DURATION)
+    if said is None or said.kind is Kind.DURATION:
+        return max(1, int(said.value) // 1440) if said and said.value else None
+    if "内" in said.raw:
+        return max(1, round((now - said.value.start).total_seconds() / 86400))
+    ahead: dict[str, int] = {"today": 1, "this_week": 7 - now.weekday()}
+    return ahead.get(said.value.period)
 
 
 def _period(skeleton: Skeleton, _: datetime) -> str:

@@ -34,6 +34,7 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "noun.oncall": (("on_call_at",), ("at", "person")),
     "said.exposed": (("conditions.exposed",), ("exposed",)),
     "said.not_kev": (("conditions.not_kev", "kev_only"), ("not_kev",)),
+    "said.epss": (("epss",), ("epss",)),
     "said.order": (("conditions.order", "soon"), ("order",)),
     "said.about": (("about",), ("about", "software")),
     "said.widest": (("widest",), ("widest",)),

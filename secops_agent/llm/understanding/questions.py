@@ -53,6 +53,10 @@ IMPLIED: Final = (
     ("person", "mine"),
     ("owner", "mine"),
     ("urgent", "order"),
+    ("not_kev", "kev_only"),
+    ("kev", "kev_only"),
+    ("widest", "group_by"),
+    ("riskiest", "urgent"),
 )
 _CLAUSE: Final = re.compile(r"(?:[^,，。;；!！?？\n\s]|(?<![一-鿿])\s|\s(?![一-鿿]))+")
 LISTS: Final = ("list_alerts", "list_assets", "list_vulnerabilities", "alert_statistics", "compare_periods")

@@ -8,10 +8,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from secops_agent.models import Alert, AlertIndicator, AlertMention, History
 from secops_agent.models.choices import AlertStatus, IndicatorKind
 from secops_agent.services.alerts.queries.filters import RULE
+from secops_agent.services.alerts.queries.mentioned import naming
 
 MOST: Final = 1000  # links between alerts and assets, the newest
 _URLS: Final = 50
@@ -110,6 +112,16 @@ def urls_at(domain: str) -> set[str]:
         for value in model._default_manager.filter(span).values_list("value", flat=True)[:_URLS]
     )
     return {value for value in found if urlsplit(value).hostname == domain}
+
+
+def alerts_under(domain: str, *, private: bool) -> tuple[int, ...] | None:
+    """The alerts that have a domain or an address of a page under it; None: no page is known, the domain is looked for as it is."""
+    name = domain.lower().rstrip(".")
+    urls = urls_at(name) if "." in name and " " not in name else set()
+    if not urls:
+        return None
+    rows = Alert.objects.filter(pk__in=RawSQL(*naming({name, *urls}, private=private)))  # noqa: S611 - our own statement
+    return tuple(rows.order_by("-last_seen").values_list("pk", flat=True)[:MOST])
 
 
 def closed_before(rule: str, assets: Collection[int], alert_id: int) -> tuple[Judged, ...]:

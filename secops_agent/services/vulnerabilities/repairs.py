@@ -38,7 +38,7 @@ def repairs_of(asset_id: int, word: str = "") -> Repairs:
     """``word``: only of software of that name, or of flaws whose title has it. One query."""
     rows = Finding.objects.filter(asset_id=asset_id, active=True).order_by("-priority", "-id")
     found = rows.values_list(
-        "severity", "vulnerability__kev", "due_at", "fixed_version", "title", "component__name",
+        "severity", "vulnerability__kev", "due_at", "fixed_version", "vulnerability__title", "component__name",
         "component__version", "component__ecosystem",
     )[:_READ]  # fmt: skip
     levels, kev, due = Counter[str](), 0, list[datetime]()

@@ -43,16 +43,17 @@ def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, 
     """What was asked ``about`` (`ASPECTS`) comes first; of ``software`` the version and what to upgrade to. Twelve queries."""
     standing, keys = standing_of(asset.id, asset.name, asker.now), inventory.names_of(asset.id)
     lines, people = alert_lines(standing.newest, asker)
+    repairs = repairs_of(asset.id, software)
     parts = {
         "network": list(_network(standing, asker)),
         "alerts": [_open_alerts(standing), *(f"  {line}" for line in lines)],
-        "vulnerabilities": list(_flaws(repairs_of(asset.id, software), software)),
+        "vulnerabilities": list(_flaws(repairs, software)),
         "cases": list(_cases(standing)),
         "owner": list(
             _described(asset, description, {plain(each.value, 80) for each in keys if each.kind != "ip"})
         ),
     }
-    first = _installed(asset, software) if software else []
+    first = _installed(asset, software, repairs) if software else []
     order = sorted(parts, key=lambda name: name != (about or ("vulnerabilities" if software else "")))
     text = "\n".join([_heading(asset), "", *first, *(line for name in order for line in parts[name])])
     hidden = (*people, *private_values(case.id for case in standing.cases)) if asker.hides_private else ()
@@ -117,9 +118,12 @@ def _repair(each: Repair) -> str:
     return f"{name} 升到 {plain(each.target, 60)}（解决 {each.flaws - each.unfixed} 个{rest}）"
 
 
-def _installed(asset: AssetSummary, word: str) -> list[str]:
-    """Which versions of the software are on it."""
+def _installed(asset: AssetSummary, word: str, repairs: Repairs) -> list[str]:
+    """Which versions of the software are on it, by its own name or by what its flaws are known as: glibc is libc6."""
     found = software_named(word, [asset.id]).get(asset.id)
+    if found is None and repairs.each:
+        named = "、".join(plain(f"{each.component} {each.version}", 80) for each in repairs.each[:_MANY])
+        return [f"- 软件：漏洞里提到「{plain(word, 40)}」的组件是 {named}"]
     if found is None:
         return [f"- 软件：清单里没有名称含「{plain(word, 40)}」的组件"]
     flaws = f"，未修复漏洞 {'、'.join(found.flaws[:_MANY])}" if found.flaws else "，没有发现未修复的漏洞"

@@ -1,6 +1,6 @@
 """The conditions that list_alerts and alert_statistics share: declared, read and told once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from bifang.channels.text.markup import plain
@@ -8,6 +8,8 @@ from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import CLOCKS
 from secops_agent.services.alerts.queries.filters import TECHNIQUE, UNCLOSED, AlertFilter
+from secops_agent.services.alerts.spread import alerts_under
+from secops_agent.services.records.indicators import refang
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.filters import (
@@ -111,11 +113,14 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         on=asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed),
         **_sought(given, "" if person and not given.assignee else given.keyword),
     )
+    told = wanted
+    if (under := alerts_under(refang(wanted.keyword), private=wanted.private)) is not None:
+        wanted = replace(wanted, keyword="", among=under)
     said_status = _SAID[status] if given.status or status != "all" else ""
     return Wanted(
         wanted,
         time,
-        _told(wanted, given, {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}, person),
+        _told(told, given, {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}, person),
     )
 
 
