@@ -130,7 +130,7 @@ def _due_within(skeleton: Skeleton, now: datetime) -> int | None:
     if said is None or said.kind is Kind.DURATION:
         return max(1, int(said.value) // 1440) if said and said.value else None
     if "内" in said.raw:
-        return max(1, round((now - said.value.start).total_seconds() / 86400))
+        return max(1, int((now - said.value.start).total_seconds() / 86400 + 0.5))
     ahead: dict[str, int] = {"today": 1, "this_week": 7 - now.weekday()}
     return ahead.get(said.value.period)
 
