@@ -80,7 +80,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "bifang.unfold.frame",
+                "bifang.shell.frame.frame",
             ]
         },
     }
@@ -190,7 +190,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "毕方 Bifang API",
-    "DESCRIPTION": "告警、资产、漏洞、发现、处置手册与导入。身份：在 Authorization: Bearer 头中带上管理后台创建的 API 令牌。",
+    "DESCRIPTION": "告警、资产、漏洞、发现、手册与导入。身份：在 Authorization: Bearer 头中带上管理后台创建的 API 令牌。",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",

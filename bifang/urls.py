@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 from bifang.core.logins.views import ask_code, second_factor_page
+from bifang.shell import views as shell
+from bifang.shell.find import find
 from dingtalk_integration import sign_in
 from dingtalk_integration.webhook.views import receive
 from secops_agent.api.mcp.views import McpView
@@ -12,6 +14,9 @@ admin.autodiscover()
 
 urlpatterns = [
     path("", include("secops_agent.web.urls")),
+    path("find/", find, name="find"),
+    path("settings/", shell.settings, name="settings"),
+    path("status/", shell.status, name="status"),
     path("admin/login/code/", ask_code, name="login_code"),
     path("admin/login/dingtalk/", sign_in.come_back, name="dingtalk_back"),
     path("admin/login/dingtalk/<int:config_id>/", sign_in.start, name="dingtalk_start"),

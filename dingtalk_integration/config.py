@@ -175,7 +175,7 @@ class DingTalkKind(Kind):
         """An HTTP callback does not prove who wrote a text."""
         if values.get("use_stream_push", True):
             return ""
-        return f"{'点卡片上的「同意」按钮，或' if values.get('card_template_id') else ''}在网页「操作审批」里同意"
+        return f"{'点卡片上的「同意」按钮，或' if values.get('card_template_id') else ''}在网页「审批」里同意"
 
     @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:

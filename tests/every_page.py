@@ -20,7 +20,7 @@ COUNTED: dict[str, type[Model]] = {
     "alerts": Alert, "approvals": Proposal, "assets": Asset, "cases": Case, "conversations": InboxRow, "findings": Finding,
     "vulnerabilities": Vulnerability,
 }  # fmt: skip
-OTHERS = ("admin:index", "admin:password_change", "second_factor")
+OTHERS = ("admin:index", "admin:password_change", "second_factor", "settings", "status")
 
 
 def fill() -> dict[type[Model], Model]:

@@ -200,6 +200,11 @@ def _welcome(place: Place, connected: bool) -> str:
             f"  聊天页面  http://{HOST}:{ports.simulator}/    在群里写「@毕方 你好」",
             *([f"  飞书页面  http://{HOST}:{ports.feishu}/    同一个毕方，在飞书里"] if ports.feishu else []),
             f"  管理后台  http://{HOST}:{ports.web}/admin/    {_login(place)}",
+            *(
+                [f"  演示登录  {logins.read_text().strip()}"]
+                if (logins := place.data_dir / "demo-logins").exists()
+                else []
+            ),
             f"  Stream    {stream}",
             f"  模型      {'通义千问（DASHSCOPE_API_KEY）' if qwen else '离线模式；设置 DASHSCOPE_API_KEY 后重新 make run 即接入通义千问'}",
             f"  日志      tail -f {_short(place.log_dir / 'bifang.log')}",

@@ -70,6 +70,7 @@ def prepare() -> None:
     empty = apply_demo()
     rest_feishu()
     create_administrator()
+    create_demo_logins()
     load_demo_data(empty)
 
 
@@ -170,6 +171,29 @@ def create_administrator() -> None:
         write_private(file, password)
         user = users.create_superuser("admin", "", password)
         Staff.objects.filter(corp_id=CORPORATION, staff_id="manager01", user=None).update(user=user)
+
+
+def create_demo_logins() -> None:
+    """A login for each demo person of another role, with one generated password, so that four eyes can be tried; 0600."""
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+
+    from secops_agent.models import Role, Staff
+
+    file: Path = settings.DATA_DIR / "demo-logins"
+    users = get_user_model()._default_manager
+    people = Staff.objects.filter(corp_id=CORPORATION, user=None, role__in=Role.values[2:-1]).order_by("pk")
+    free = [each for each in people if not users.filter(username=each.staff_id).exists()]
+    if file.exists() or not free:
+        return
+    password = secrets.token_urlsafe(9)
+    write_private(
+        file,
+        f"{'、'.join(f'{each.staff_id}（{each.get_role_display()}）' for each in free)}，密码都是 {password}",
+    )
+    for person in free:
+        person.user = users.create_user(person.staff_id, "", password)
+        person.save(update_fields=["user"])
 
 
 def write_private(path: Path, text: str) -> None:

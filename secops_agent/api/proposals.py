@@ -16,7 +16,7 @@ from secops_agent.services.decisions import views
 from secops_agent.services.decisions.views import ProposalView
 from secops_agent.services.faults import Conflict
 
-TAG = ["操作审批"]
+TAG = ["审批"]
 VERDICTS = (
     ("confirm", "确认自己提出的"),
     ("approve", "同意别人的危险操作"),
@@ -77,7 +77,7 @@ class ProposalListView(View):
 
     needs = {"GET": READ_PROPOSALS}
 
-    @extend_schema(tags=TAG, operation_id="proposals_list", summary="操作审批列表", parameters=[ProposalQuery],
+    @extend_schema(tags=TAG, operation_id="proposals_list", summary="审批列表", parameters=[ProposalQuery],
                    responses=page_of(ProposalOut), description="提出的操作，新的在前，游标翻页。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
@@ -89,7 +89,7 @@ class ProposalEndpoint(View):
 
     needs = {"GET": READ_PROPOSALS}
 
-    @extend_schema(tags=TAG, operation_id="proposals_get", summary="一个操作审批", responses=ProposalOut,
+    @extend_schema(tags=TAG, operation_id="proposals_get", summary="一个审批", responses=ProposalOut,
                    description="一个操作的确切内容、同意之后会怎样，以及它的结果。")  # fmt: skip
     def get(self, request: Request, code: str) -> Response:
         """Everything."""
@@ -101,7 +101,7 @@ class DecisionView(View):
 
     needs = {"POST": DECIDE}
 
-    @extend_schema(tags=TAG, operation_id="proposals_decide", summary="决定一个操作审批", request=DecisionIn, responses=ProposalOut,
+    @extend_schema(tags=TAG, operation_id="proposals_decide", summary="决定一个审批", request=DecisionIn, responses=ProposalOut,
                    description="以调用者本人（令牌的归属用户）的身份决定，规则与聊天里相同：提出人不能批准自己的危险操作，"
                                "决定人须属于同一企业并有「审批」角色。不能决定时返回 409 和原因；同一个人重复同样的决定返回 200。",
                    examples=[OpenApiExample("同意", value={"verdict": "approve", "reason": "已核实"}, request_only=True)])  # fmt: skip

@@ -18,7 +18,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.runbooks.search import RunbookHit
 from secops_agent.services.runbooks.store import RunbookLine
 
-TAG = ["处置手册"]
+TAG = ["手册"]
 EXAMPLE = {
     "title": "SSH 暴力破解",
     "body": "## 第一步\n确认来源 IP。",
@@ -148,7 +148,7 @@ class RunbookListView(View):
     needs = {"GET": access.READ_RUNBOOKS, "POST": access.WRITE_RUNBOOKS}
 
     @extend_schema(tags=TAG, operation_id="runbooks_list", summary="手册列表", parameters=[RunbookQuery],
-                   responses=page_of(RunbookLineOut), description="全部处置手册，按标题排序，游标翻页。")  # fmt: skip
+                   responses=page_of(RunbookLineOut), description="全部手册，按标题排序，游标翻页。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
         return self.page(
@@ -156,7 +156,7 @@ class RunbookListView(View):
         )
 
     @extend_schema(tags=TAG, operation_id="runbooks_create", summary="新建手册", request=RunbookIn, responses={201: RunbookOut},
-                   description="新建一份处置手册；标题重复时返回 409。",
+                   description="新建一份手册；标题重复时返回 409。",
                    examples=[OpenApiExample("手册", value=EXAMPLE, request_only=True)])  # fmt: skip
     def post(self, request: Request) -> Response:
         """A new one."""
@@ -170,7 +170,7 @@ class RunbookSearchView(View):
     needs = {"GET": access.READ_RUNBOOKS}
 
     @extend_schema(tags=TAG, operation_id="runbooks_search", summary="搜索手册", parameters=[SearchQuery], responses=HitsOut,
-                   description="按中文内容搜索处置手册，最相关的在前。")  # fmt: skip
+                   description="按中文内容搜索手册，最相关的在前。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """Best first; words that mean nothing find nothing."""
         asked = self.read_query(SearchQuery)
@@ -184,7 +184,7 @@ class RunbookEndpoint(View):
 
     needs = {"GET": access.READ_RUNBOOKS, "PUT": access.WRITE_RUNBOOKS, "DELETE": access.WRITE_RUNBOOKS}
 
-    @extend_schema(tags=TAG, operation_id="runbooks_get", summary="手册", responses=RunbookOut, description="一份处置手册的全文。")  # fmt: skip
+    @extend_schema(tags=TAG, operation_id="runbooks_get", summary="手册", responses=RunbookOut, description="一份手册的全文。")  # fmt: skip
     def get(self, request: Request, runbook_id: int) -> Response:
         """Whole."""
         return Response(RunbookOut(runbooks.get(runbook_id, _reader(request))).data)
@@ -198,7 +198,7 @@ class RunbookEndpoint(View):
         return Response(RunbookOut(saved).data)
 
     @extend_schema(tags=TAG, operation_id="runbooks_delete", summary="删除手册", responses={204: None},
-                   description="删除一份处置手册；历史中保留它的标题。")  # fmt: skip
+                   description="删除一份手册；历史中保留它的标题。")  # fmt: skip
     def delete(self, request: Request, runbook_id: int) -> Response:
         """Remove."""
         runbooks.delete(runbook_id, caller_of(request).actor)

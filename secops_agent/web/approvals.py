@@ -1,4 +1,4 @@
-"""操作审批: what people ask for, on what, on which grounds; deciding it, and what came of it."""
+"""审批: what people ask for, on what, on which grounds; deciding it, and what came of it."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -189,7 +189,7 @@ def proposals(request: HttpRequest) -> HttpResponse:
     pages: Paginator[Proposal] = CappedPaginator(rows.select_related("config", "action"), PER_PAGE)
     shown = pages.get_page(request.GET.get("page"))
     context = {
-        "title": "操作审批",
+        "title": "审批",
         "tabs": [(key, label, len(mine) if not key else None) for key, label in TABS],
         "tab": tab,
         "q": request.GET.get("q", ""),

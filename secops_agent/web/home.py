@@ -48,7 +48,7 @@ def alerts_of_day(day: date, severity: str) -> str:
 
 
 def approval_list() -> str:
-    """操作审批: all that waits for a decision."""
+    """审批: all that waits for a decision."""
     return f"{reverse('web:approvals')}?tab=waiting"
 
 
@@ -217,7 +217,8 @@ def _system(request: HttpRequest) -> dict[str, Any]:
 
 def _steps(request: HttpRequest) -> dict[str, Any]:
     steps = panels.steps(request)
-    return {"steps": steps, "left": sum(not step.done for step in steps)}
+    left = sum(not step.done for step in steps)
+    return {"steps": steps, "left": left, "begun": left * 2 < len(steps)}
 
 
 PARTS: Final[Mapping[str, Callable[[HttpRequest], dict[str, Any]]]] = {
@@ -230,7 +231,12 @@ def home(request: HttpRequest) -> HttpResponse:
     """The whole page, or the ``part`` of it that its own polling asks for."""
     name = request.GET.get("part", "")
     if not name:
-        return render(request, "pages/home.html", {"title": "工作台", **_now(request)})
+        now = _now(request)  # where there is no alert yet, what is to be set up comes first
+        return render(
+            request,
+            "pages/home.html",
+            {"title": "工作台", **now, **(_steps(request) if now.get("quiet") else {})},
+        )
     if name not in PARTS:
         raise Http404
     return render(request, f"pages/home_{name}.html", PARTS[name](request))

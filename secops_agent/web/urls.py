@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from secops_agent.web import approvals, audit_check, case, cases, on_call_acts
+from secops_agent.web import approvals, audit_check, case, cases, me, on_call_acts
 from secops_agent.web.estate import asset, assets, finding, findings, vulnerabilities
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
@@ -53,6 +53,8 @@ urlpatterns = [
     path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
     path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
     path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
+    path("me/", me.me, name="me"),
+    path("me/sessions/", me.end_sessions, name="me_sessions"),
     path("cases/", cases.cases, name="cases"),
     path("cases/new/", cases.case_new, name="case_new"),
     path("cases/collect/", case.case_collect, name="case_collect"),

@@ -225,6 +225,6 @@ def test_report_and_its_file_come_to_the_group_as_text_where_files_are_refused(s
     assert "安全日报" in stage.file_of(files()[0]).decode()
     stage.sim.faults(openapi_code={"value": 99991672, "path": "/open-apis/im/v1/files"})
     ScheduledTask.objects.update(next_at=timezone.now())
-    told(stage, GROUP, "请到「安全报告」页面下载")
+    told(stage, GROUP, "请到「报告」页面下载")
     assert len(files()) == 1
     wait_until(lambda: TaskRun.objects.filter(state="done").count() == 2, within=60, what="both runs done")

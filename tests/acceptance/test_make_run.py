@@ -100,6 +100,7 @@ def told(demo: Demo) -> str:
 def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     first = demo.start()
     password = first.wait_for(r"用户名 admin，密码 (\S+)（").group(1)
+    assert re.search(r"演示登录  lisi（分析）、wangwu（审批）、zhaoliu（处置），密码都是 \S{12}", first.text)
     assert "Stream    已连接" in first.text, first.text
     assert "离线模式" in first.text
     assert "WARNING" not in first.text, "nothing is wrong"
@@ -148,6 +149,7 @@ def test_make_run_with_feishu_answers_in_both_rooms_and_rests_it_afterwards(demo
     first = demo.start(FEISHU="1", FEISHU_PORT=str(port))
     first.wait_for("毕方已启动")
     assert f"飞书页面  http://127.0.0.1:{port}/" in first.text
+    assert re.search(r"演示登录  lisi（分析）、wangwu（审批）、zhaoliu（处置），密码都是 \S{12}", first.text)
     assert "Stream    已连接" in first.text, first.text
     assert post(port, "/sim/messages", {"text": "你好", "open_id": "ou_zhangsan"}) == 200
     wait_until(lambda: json.loads(get(port, "/sim/replies")[1]), within=20, what="answer")

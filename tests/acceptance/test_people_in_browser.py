@@ -132,7 +132,7 @@ def test_a_phone_handles_an_alert_asks_and_approves(
         expect(phone.locator(".bf-said-answered").last).to_contain_text("数据库被拖走")
         fits = "document.documentElement.scrollWidth <= innerWidth"
         assert phone.evaluate(fits)
-        phone.locator(".bf-thumb").get_by_role("link", name="操作审批").tap()
+        phone.locator(".bf-thumb").get_by_role("link", name="审批").tap()
         phone.wait_for_url("**/approvals/")
         assert phone.evaluate(fits)
         approve(phone, code, "")

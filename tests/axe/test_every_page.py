@@ -1,4 +1,4 @@
-"""axe-core reads every page, light and dark: nothing that keeps somebody out."""
+"""Every page in a browser: axe-core finds nothing that keeps somebody out, nothing is cut off, nothing jumps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from playwright.sync_api import Page
 
 from secops_agent.models import Staff
 from tests.admin_pages import serve_plain_static
-from tests.browser import browsing, chromium, cookie_of, serving
+from tests.browser import DESK, PHONE, browsing, chromium, cookie_of, serving
 from tests.databases import Database
 from tests.every_page import admin_pages, fill, own_pages
 from tests.node_packages import installed
 from tests.secops.demo_aid import demo  # noqa: F401
 
 pytestmark = pytest.mark.outside("chromium", "npm")
+STILL = 0.01  # of the window; a digit that changes is less
 PARTS = 3  # of the admin's pages: a minute is long enough for the last test of a run
 RUN = """async ([theme, rules]) => {
   document.documentElement.classList.toggle("dark", theme === "dark");
@@ -26,6 +27,27 @@ RUN = """async ([theme, rules]) => {
   const found = await axe.run(document, {resultTypes: ["violations"], ...rules});
   return found.violations.filter(each => ["serious", "critical"].includes(each.impact)).flatMap(each => each.nodes.map(
     node => [theme, each.id, node.target.join(" "), node.failureSummary.split("\\n").slice(1).join(" ").trim()]));
+}"""
+# Adds up how far things move by themselves, from the first paint on (a layout shift as browsers measure it).
+MOVES = """
+  window.moved = 0;
+  new PerformanceObserver(list => { for (const each of list.getEntries()) if (!each.hadRecentInput) window.moved += each.value; })
+    .observe({type: "layout-shift", buffered: true});
+"""
+# What stands outside the window though it can be seen, and where the frame stands: menu, heading, page.
+PLACES = """() => {
+  const wide = document.documentElement.clientWidth, found = [];
+  const rolls = node => node && node !== document.body && (getComputedStyle(node).overflowX !== "visible" || rolls(node.parentElement));
+  for (const node of document.body.querySelectorAll("*")) {
+    const box = node.getBoundingClientRect(), style = getComputedStyle(node);
+    if (!box.width || !box.height || style.visibility === "hidden" || rolls(node.parentElement)) continue;
+    if (box.width <= 1 || node.closest(".bf-skip, .bf-hidden, .sr-only, #menu")) continue;
+    if (box.right > wide + 1 || box.left < -1 || (box.top < -1 && !window.scrollY)) found.push(node.tagName + "." + node.className);
+  }
+  const over = document.scrollingElement.scrollWidth - wide;
+  const frame = ["#menu", ".bf-top", "#main"].map(each => document.querySelector(each)?.getBoundingClientRect());
+  return {found: found.slice(0, 4), over, moved: Math.round(window.moved * 1000) / 1000,
+    frame: frame.map(box => box && [Math.round(box.left), Math.round(box.width)]).join(" ")};
 }"""
 
 
@@ -81,3 +103,21 @@ def test_no_page_keeps_anybody_out(visit: Visit, axe: str, part: int | str) -> N
             found += faults(page, axe, path)
     assert len(pages) > 9
     assert not found, "\n".join(" ¦ ".join(each) for each in found)
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_page_stands_in_the_same_frame_and_nothing_is_cut_off_or_jumps(
+    visit: Visit, size: tuple[int, int]
+) -> None:
+    faults, frames = [], dict[str, str]()
+    with chromium() as browser, browsing(browser, visit.site, visit.cookie, size, bypass_csp=True) as page:
+        page.add_init_script(MOVES)
+        for path in visit.own + visit.admin:
+            page.goto(path)
+            page.wait_for_function("!document.querySelector('.htmx-request')")
+            told = page.evaluate(PLACES)
+            frames.setdefault(told["frame"], path)
+            if told["found"] or told["over"] > 0 or told["moved"] > STILL:
+                faults.append(f"{path}: {told}")
+    assert not faults, "\n".join(faults)
+    assert len(frames) == 1, frames

@@ -172,12 +172,13 @@ def test_list_shows_a_reply_without_its_markdown() -> None:
 def test_menu_counts_dead_letters() -> None:
     client = superuser()
     row = received(dingtalk(), 1, state=State.DEAD)
-    assert "收件箱 ¦ 1 ¦" in text_of(client.get("/"))
+    assert "运行状态 ¦ 1 ¦" in text_of(client.get("/"))
     for number in range(3):
         sent(row, number, state=State.DEAD)
     text = text_of(client.get("/")) + text_of(client.get("/?part=system"))
-    assert "发件箱 ¦ 3 ¦" in text
+    assert "运行状态 ¦ 4 ¦" in text
     assert "死信 ¦ 4 ¦" in text
+    assert "发件箱 ¦ 3 条死信" in text_of(client.get("/status/"))
     assert "收件箱 1，发件箱 3" in text
 
 
@@ -187,7 +188,7 @@ def test_list_costs_the_same_with_many_rows(page: str, django_assert_max_num_que
     for number in range(30):
         sent(received(dingtalk(), number))
     client = superuser()
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         client.get(page)
 
 
@@ -197,7 +198,7 @@ def test_list_never_counts_a_whole_table(django_assert_max_num_queries: Any, mon
         received(config, number)
     monkeypatch.setattr(CappedPaginator, "cap", 5)
     client = superuser()
-    with django_assert_max_num_queries(10) as captured:
+    with django_assert_max_num_queries(11) as captured:
         text = text_of(client.get(INBOX))
     assert "至少 5 条" in text
     counts = [

@@ -103,13 +103,13 @@ def test_only_superusers_plan_jobs() -> None:
 
 
 def test_menu_holds_only_what_one_may_see() -> None:
-    text = text_of(member(OPERATOR).get("/admin/", follow=True))
-    assert "收件箱" in text
-    assert "用户组" not in text
-    viewer = text_of(member(Role.VIEWER).get("/admin/", follow=True))
-    assert "收件箱" not in viewer
-    assert "工作台" in viewer
-    assert "资产" in viewer
+    operator, viewer = member(OPERATOR), member(Role.VIEWER)
+    assert "收件箱" in text_of(operator.get("/status/"))
+    assert "用户组" not in text_of(operator.get("/settings/"))
+    text = text_of(viewer.get("/admin/", follow=True))
+    assert "运行状态" not in text
+    assert "工作台" in text
+    assert "资产" in text
 
 
 def target(kind: str) -> User:

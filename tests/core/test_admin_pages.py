@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 import unfold
-from django.apps import apps
 from django.conf import settings
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
 from bifang.core.rights import AUDITOR, OPERATOR
-from bifang.unfold import MENU
+from bifang.shell.table import SETTINGS, STATUS, walk
 from secops_agent.models import Role
 from tests.admin_pages import MODELS, ROWS, dingtalk, member, serve_plain_static, superuser, text_of
 
@@ -123,35 +122,105 @@ SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
 
 
 @pytest.mark.slow
-def test_the_menu_says_what_the_pages_are_called() -> None:
-    entries = [entry for _, group in MENU for entry in group]
+def test_the_table_says_what_the_pages_are_called() -> None:
+    pages = [way[-1] for way in walk() if way[-1].address]
     client = superuser()
-    for entry in entries:
-        if entry.page:
-            page = client.get(reverse(entry.page)).content.decode()
-            assert f"<h1>{entry.title}</h1>" in page, entry
-        else:
-            assert entry.title == str(apps.get_model(entry.model)._meta.verbose_name_plural)
-    titles = [entry.title for entry in entries]
+    for page in pages:
+        assert f"<h1>{page.title}</h1>" in client.get(page.address).content.decode(), page
+    titles = [page.title for page in pages]
     assert len(titles) == len(set(titles))
+    listed = {page.model for page in pages if not page.name}
     screens = {model._meta.label_lower for model in MODELS}
-    assert (
-        {entry.model for entry in entries if not entry.page} <= screens <= {entry.model for entry in entries}
-    )
+    assert listed <= screens <= {page.model for page in pages}
 
 
-def test_the_menu_marks_the_page_that_is_shown_and_no_other() -> None:
-    html = superuser().get("/admin/core/systemconfig/").content.decode()
-    assert re.findall(r'<a href="([^"]+)" class="[^"]* active"', html) == ["/admin/core/systemconfig/"]
+WORK = [
+    "工作台",
+    "告警",
+    "事件",
+    "审批",
+    "值班",
+    "问一问",
+    "资产",
+    "漏洞",
+    "报告",
+    "手册",
+    "静默与抑制",
+    "我的",
+]
+ENTRIES = {
+    Role.VIEWER: [each for each in WORK if each not in ("审批", "静默与抑制")] + ["设置"],
+    Role.ANALYST: [*WORK, "设置", "运行状态"], Role.RESPONDER: [*WORK, "设置", "运行状态"],
+    Role.APPROVER: [*WORK, "设置", "运行状态"], Role.ADMIN: [*WORK, "设置", "运行状态"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ENTRIES)
+@pytest.mark.parametrize("address", ["/", "/admin/password_change/"])
+def test_a_role_has_twelve_entries_and_two_pages_of_cards_on_every_page(role: Role, address: str) -> None:
+    html = member(role).get(address).content.decode()
+    menu = html.partition('id="menu"')[2].partition("</nav>")[0]
+    assert [
+        re.sub(r".*</span>", "", each) for each in re.findall(r"<li><a .*?>(<span.*?)</a>", menu)
+    ] == ENTRIES[role]
+
+
+@pytest.mark.parametrize("page", ["settings", "status"])
+def test_cards_tell_what_each_page_is_for_and_how_it_stands(
+    page: str, django_assert_max_num_queries: Any
+) -> None:
+    client = superuser()
+    client.get("/")
+    with django_assert_max_num_queries(20):
+        text = text_of(client.get(reverse(page)))
+    shown = SETTINGS if page == "settings" else STATUS
+    for card in shown.tabs:
+        assert f"{card.title} ¦ " in text
+        assert card.purpose() in text
+    assert "都关着" in text or "没有死信" in text
+
+
+def test_cards_are_those_that_a_role_may_see() -> None:
+    client = member(Role.VIEWER)
+    text = text_of(client.get(reverse("settings")))
+    assert "导入任务" in text
+    assert "系统配置" not in text
+    assert client.get(reverse("status")).status_code == 200
+
+
+def test_the_menu_marks_where_one_is_and_nothing_else() -> None:
+    client = superuser()
+    row = ROWS["secops_agent.component"]()
+    marks = {
+        "/admin/core/systemconfig/": "设置",
+        f"/admin/secops_agent/component/{row.pk}/change/": "漏洞",
+        "/": "工作台",
+    }
+    for address, title in marks.items():
+        html = client.get(address).content.decode().partition('id="menu"')[2].partition("</nav>")[0]
+        assert re.findall(r"aria-current=\"\w+\"><span[^>]*>\w+</span>([^<]+)", html) == [title], address
+
+
+def test_lists_of_one_kind_are_tabs_of_each_other_for_those_who_may_see_them() -> None:
+    def tabs(client: Client, address: str) -> list[str]:
+        html = (
+            client.get(address).content.decode().partition('aria-label="同类页面"')[2].partition("</nav>")[0]
+        )
+        return re.findall(r">([^<]+)</a>", html)
+
+    viewer = member(Role.VIEWER)
+    assert tabs(viewer, "/findings/") == ["漏洞", "发现", "组件"]
+    assert tabs(member(Role.ANALYST), "/admin/secops_agent/silence/") == ["静默", "抑制规则"]
+    assert tabs(viewer, "/admin/secops_agent/runbook/") == []
 
 
 @pytest.mark.slow
-def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> None:
+def test_a_screen_leads_back_to_the_pages_above_it() -> None:
     row, client = ROWS["secops_agent.oncallschedule"](), superuser()
-    for name, given in (("changelist", []), ("change", [row.pk]), ("add", [])):
+    for name, given in (("change", [row.pk]), ("add", [])):
         html = client.get(reverse(f"admin:secops_agent_oncallschedule_{name}", args=given)).content.decode()
-        crumbs = re.findall(r'<a href="([^"]+)" class="align-middle', html)
-        assert crumbs[:2] == ["/", reverse("web:on_call")], crumbs
+        crumbs = html.partition('class="bf-crumbs"')[2].partition("</nav>")[0]
+        assert re.findall(r'<a href="([^"]+)"', crumbs) == [reverse("web:on_call")]
 
 
 @pytest.mark.slow
@@ -159,7 +228,7 @@ def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> N
     ("label", "most"),
     [
         ("channels.inboxrow", 20), ("secops_agent.notificationrule", 30), ("secops_agent.silence", 20), ("secops_agent.runbook", 20),
-        ("secops_agent.oncallschedule", 20), ("core.systemconfig", 20),
+        ("secops_agent.oncallschedule", 21), ("core.systemconfig", 20),
     ],
 )  # fmt: skip
 def test_a_form_costs_little_with_many_robots(

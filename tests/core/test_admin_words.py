@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from bifang.channels.models import KnownGroup, Worker
 from bifang.core.models import Switch
-from bifang.unfold import MENU
+from bifang.shell.table import walk
 from secops_agent.models import CalendarDay, ModelPrice, Role, SlaTarget, Staff, TurnUsage
 from tests.admin_pages import (
     dingtalk,
@@ -64,15 +64,15 @@ def test_way_on_is_shown_to_those_who_may_go_it() -> None:
 
 
 def test_ways_lead_to_lists_of_the_menu() -> None:
-    listed = {entry.model for _, group in MENU for entry in group}
+    listed = {way[-1].model for way in walk()}
     ways = {screen.way[0] for screen in admin.site._registry.values() if getattr(screen, "way", None)}
     assert len(ways) > 5
     assert ways <= listed
 
 
 def test_documents_find_pages_where_the_menu_has_them() -> None:
-    """In 「group → page」 of the documents the group is the one of the menu."""
-    place = {entry.title: group for group, entries in MENU for entry in entries}
+    """In 「page → page」 of the documents the first is the one that leads to the second."""
+    place = {way[-1].title: way[-2].title if way[1:] else "" for way in walk()}
     files = [*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "deploy/README.md"]
     told = [pair for file in files for pair in PATH.findall(file.read_text(encoding="utf-8"))]
     assert len(told) > 10

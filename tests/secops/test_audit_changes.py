@@ -190,7 +190,7 @@ def test_the_estate_by_api_and_by_admin(root: Client) -> None:
         page("runbook", "changelist"),
         {"action": "delete_selected", "_selected_action": runbook.pk, "post": "yes"},
     )
-    assert told(f"runbook:{runbook.pk}").what == f"处置手册 {runbook.pk}：删除"
+    assert told(f"runbook:{runbook.pk}").what == f"手册 {runbook.pk}：删除"
 
 
 @pytest.mark.slow

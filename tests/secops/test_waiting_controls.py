@@ -141,7 +141,7 @@ def test_where_words_approve_nothing_nobody_is_told_to_write_them(
     asked = OutboxRow.objects.get(target__staff_id="wang").text
     (waiting,) = talk(config, ("wang", "同意"))
     for text in (asked, waiting):
-        assert f"{word}在网页「操作审批」里同意（https://bifang.example/approvals/）" in text
+        assert f"{word}在网页「审批」里同意（https://bifang.example/approvals/）" in text
         assert "回复「同意" not in text
     configs.save("dingtalk", config.name, True, {"use_stream_push": True}, config=config)
     (waiting,) = talk(config, ("wang", "同意"))

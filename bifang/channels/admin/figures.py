@@ -43,21 +43,25 @@ def _figure(count: int) -> str:
     return f"{count}" if count < MOST_COUNTED else f"{MOST_COUNTED - 1}+"
 
 
-def inbox_badge(request: HttpRequest) -> str:
-    """For the menu: dead letters of the inbox, nothing if there are none."""
-    return _badge(request, InboxRow)
-
-
-def outbox_badge(request: HttpRequest) -> str:
-    """For the menu: dead letters of the outbox, nothing if there are none."""
-    return _badge(request, OutboxRow)
-
-
-def _badge(request: HttpRequest, model: type[BoxRow]) -> str:
-    if not request.user.has_perm(f"channels.view_{model._meta.model_name}"):
-        return ""
-    count = dead_letters(request).get(str(model._meta.model_name), 0)
+def dead_letter_badge(request: HttpRequest) -> str:
+    """For the menu: dead letters of both boxes, nothing if there are none."""
+    count = sum(dead_letters(request).values()) if request.user.has_perm("channels.view_inboxrow") else 0
     return _figure(count) if count else ""
+
+
+def inbox_state(request: HttpRequest) -> tuple[str, str]:
+    """For its card: dead letters of the inbox, and the tone."""
+    return _state(request, "inboxrow")
+
+
+def outbox_state(request: HttpRequest) -> tuple[str, str]:
+    """For its card: dead letters of the outbox, and the tone."""
+    return _state(request, "outboxrow")
+
+
+def _state(request: HttpRequest, box: str) -> tuple[str, str]:
+    count = dead_letters(request).get(box, 0)
+    return (f"{_figure(count)} 条死信", "bad") if count else ("没有死信", "ok")
 
 
 def message_cards(request: HttpRequest) -> list[Panel]:

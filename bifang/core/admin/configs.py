@@ -304,7 +304,7 @@ class SystemConfigScreen(Screen):
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The kind's fields, advanced ones folded away; values only for those who may not change them."""
+        """The kind's fields, groups without one that must be filled in folded away; only values for those who may not change them."""
         kind = get_kind(obj.kind if obj else request.GET.get("kind", ""))
         editing = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         sets: dict[str, list[Any]] = {"": ["name", "enabled" if editing else "enabled_badge"]}
@@ -315,9 +315,13 @@ class SystemConfigScreen(Screen):
             group = ADVANCED if field.advanced else field.group
             sets.setdefault(group, []).append(name if editing else shown_field(kind, name))
         sets |= {ADVANCED: sets.pop(ADVANCED)} if ADVANCED in sets else {}
+        needed = {
+            "",
+            *(field.group for field in kind.boxes.values() if field.required and not field.advanced),
+        }
         return [
             (group or None, {
-                "fields": fields, "description": kind.groups.get(group, ""), "classes": ("collapse",) * (group == ADVANCED),
+                "fields": fields, "description": kind.groups.get(group, ""), "classes": ("collapse",) * (group not in needed),
             }) for group, fields in sets.items()
         ]  # fmt: skip
 

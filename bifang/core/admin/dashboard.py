@@ -28,6 +28,20 @@ def switches_on() -> list[str]:
     return [meaning.label for meaning in MEANINGS if meaning.name in on]
 
 
+def switch_state(request: HttpRequest) -> tuple[str, str]:
+    """For the card of 系统开关: what is on, and the tone."""
+    on = switches_on()
+    return (f"已打开：{'、'.join(on)}", "warn") if on else ("都关着", "ok")
+
+
+def connection_state(request: HttpRequest) -> tuple[str, str]:
+    """For the card of 连接状态: how many of the enabled configurations are connected, and the tone."""
+    live = [each for _, each in connections(request)]
+    connected = sum(each.tone == "ok" for each in live)
+    tone = "ok" if live and connected == len(live) else "bad" if live else "idle"
+    return (f"{connected} / {len(live)} 已连接" if live else "还没有要连接的配置"), tone
+
+
 def config_step(request: HttpRequest, kind: str, title: str, text: str) -> Iterable[panels.Step]:
     """The step "add a configuration of this kind", done when an enabled one exists."""
     if not request.user.has_perm("core.add_systemconfig"):

@@ -28,6 +28,29 @@ def moment(value: datetime | None) -> Any:
 
 
 @register.filter
+def told(fieldset: Any) -> str:
+    """What the fields of a fold hold now, but for secrets and what is empty."""
+    boxes = [each.field for line in fieldset for each in line if hasattr(each.field, "value")]
+    held = [(box.label, _shown(box)) for box in boxes if not getattr(box.field, "sealed", False)]
+    return " · ".join(f"{label} {shown}" for label, shown in held if shown) or "没有填写"
+
+
+def _shown(box: Any) -> str:
+    value = box.value()
+    if isinstance(value, bool):
+        return "开启" if value else "关闭"
+    several = value if isinstance(value, list | tuple) else [value]
+    flat: dict[str, Any] = {}
+    for key, label in getattr(box.field, "choices", ()):
+        flat |= (
+            {str(each): name for each, name in label}
+            if isinstance(label, list | tuple)
+            else {str(key): label}
+        )
+    return "、".join(str(flat.get(str(each), each)) for each in several if each not in (None, ""))[:60]
+
+
+@register.filter
 def after_chinese(name: object) -> str:
     """Apart from the Chinese word before it where it begins with a Latin one: 新增 API 令牌, 新增资产."""
     text = str(name)

@@ -50,6 +50,14 @@ ROBOT_HELP: Final = (
 )
 
 
+# What a new rule may begin with: in words, its fields, the kind of place of which the first is told.
+MODELS: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
+    "critical": ("严重的进值班群", {"severities": ["critical"]}, "group"),
+    "on_call": ("先给值班人", {"severities": ["critical", "high"], "after_0": 15}, "on_call"),
+    "night": ("晚上只叫醒严重", {"severities": ["critical", "high"], "quiet_from": "22:00", "quiet_until": "08:00"}, "on_call"),
+}  # fmt: skip
+
+
 def choice_boxes(
     label: str, values: Iterable[tuple[str, Any]], help_text: str = ""
 ) -> forms.MultipleChoiceField:
@@ -116,6 +124,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     )  # fmt: skip
     targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
     grant: Grant = "none"
+    like = ""  # key of `MODELS`
 
     class Meta:
         model = NotificationRule
@@ -158,6 +167,10 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         for each in stored:
             name = "targets" if each.step is None else f"to_{each.step}"
             self.initial.setdefault(name, []).append(choices.choice_of(each).key)
+        if self.like in MODELS:
+            name, fields, place = MODELS[self.like]
+            first = [key for key, each in self._known.items() if each.entry["kind"] == place][:1]
+            self.initial.update(fields, name=name, targets=first)
 
     def given(self) -> dict[str, Any]:
         """As the one door takes it."""

@@ -1,6 +1,6 @@
 """通知规则: which alerts are told to whom, how often that would be, and what cannot be reached."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django.contrib import admin, messages
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.core.admin import panels
@@ -16,6 +16,7 @@ from bifang.core.admin.base import NOTHING, badge, once
 from bifang.core.admin.panels import Step
 from bifang.core.errors import BifangError
 from secops_agent.admin.alerting.rule_form import (
+    MODELS,
     ROBOT,
     STEPS,
     PreviewedScreen,
@@ -44,6 +45,17 @@ SELDOM: Final = ("importance", "asset_tags", "assets", "owners", "sources", "rul
 LOOKED_AT: Final = ("name", "state", "about", "told_to", "grouped", "target_states", "preview_line")
 
 
+def _fold(name: str, fields: Sequence[Any], description: str = "") -> tuple[str, dict[str, Any]]:
+    return name, {"fields": fields, "description": description, "classes": ("collapse",)}
+
+
+def _begin() -> SafeString:
+    models = format_html_join(
+        "、", '<a href="?like={}">{}</a>', ((key, words) for key, (words, _, _) in MODELS.items())
+    )
+    return format_html("从一个常用的开始：{}；或者自己填。", models)
+
+
 @admin.register(NotificationRule)
 class RuleScreen(PreviewedScreen):
     """Rules are written through their service; what the list shows of targets is what happened last."""
@@ -68,19 +80,17 @@ class RuleScreen(PreviewedScreen):
         """In the order in which one thinks; what is seldom needed is folded. In words for those who only look."""
         if obj and not self.has_change_permission(request, obj):
             return [(None, {"fields": LOOKED_AT})]
-        given = obj.conditions if obj else {}
-        folded = () if any(given.get(name) for name in SELDOM) else ("collapse",)
         steps = [(f"after_{step}", f"to_{step}") for step in STEPS]
-        robot = {"fields": ROBOT, "description": ROBOT_NOTE, "classes": ("collapse",)}
         return [
-            (None, {"fields": ("name", "enabled")}),
-            ("哪些告警", {"fields": ("severities", "on"), "description": "选了的都要符合，不选不限制。"}),
-            ("更多条件：资产、来源、检测规则", {"fields": SELDOM, "classes": folded}),
+            (None, {"fields": ("name", "enabled"), "description": "" if obj else _begin()}),
+            ("哪些告警", {"fields": ("severities",)}),
             ("发给谁", {"fields": ("targets",)}),
-            ("很多条同时发生时", {"fields": (("size", "within_seconds"),)}),
-            ("没有人处理时", {"fields": [*steps, "repeat"], "description": STEPS_NOTE}),
-            ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
-            *([("添加自定义机器人", robot)] if _grant(request) != "none" else []),
+            ("什么时候", {"fields": (("quiet_from", "quiet_until"),)}),
+            _fold("没有人处理时", [*steps, "repeat"], STEPS_NOTE),
+            _fold("更多条件：什么事、资产、来源、检测规则", ("on", *SELDOM), "填了的都要符合，不填不限制。"),
+            _fold("很多条同时发生时", (("size", "within_seconds"),)),
+            _fold("哪些天，什么级别随时发送", ("days", "always")),
+            *([_fold("添加自定义机器人", ROBOT, ROBOT_NOTE)] if _grant(request) != "none" else []),
             *([("现在能否送达", {"fields": ("target_states",)})] if obj else []),
         ]
 
@@ -89,6 +99,7 @@ class RuleScreen(PreviewedScreen):
         kwargs["fields"] = ("name", "enabled")
         made: Any = super().get_form(request, obj, change=change, **kwargs)
         made.grant = _grant(request)
+        made.like = "" if obj else request.GET.get("like", "")
         return made
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -1,4 +1,4 @@
-"""手册（技能）: what people write, with versions, as files too."""
+"""手册: what people write, with versions, as files too."""
 
 import io
 import json
@@ -41,7 +41,7 @@ LARGEST: Final = 20 << 20  # bytes of a zip
 _SALT: Final = "bifang.skills"
 _KEPT_S: Final = 24 * 3600  # then `jobs.sweep` erases the file
 _KEY: Final = re.compile(r"[0-9a-f]{32}")
-_GONE: Final = "要确认的技能已经不在了：已经导入过、放弃了，或超过一天。没有导入任何内容，请重新选择文件。"
+_GONE: Final = "要确认的手册已经不在了：已经导入过、放弃了，或超过一天。没有导入任何内容，请重新选择文件。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ class RunbookScreen(Screen):
                 page = {
                     **self.admin_site.each_context(request),
                     "opts": self.opts,
-                    "title": "导入技能",
+                    "title": "导入手册",
                     "asked": asked,
                 }
                 return TemplateResponse(request, "admin/secops_agent/skill_import.html", page)
@@ -277,7 +277,7 @@ class RunbookScreen(Screen):
         if request.method != "POST" or not may:
             raise PermissionDenied
 
-    @admin.action(description="导出为技能文件夹（zip）", permissions=["view"])
+    @admin.action(description="导出为手册文件夹（zip）", permissions=["view"])
     def export(self, request: HttpRequest, queryset: QuerySet[Runbook]) -> HttpResponse:
         """The chosen ones."""
         packed = io.BytesIO()
@@ -341,7 +341,7 @@ class RunbookScreen(Screen):
             return "在这里写的"
         same = row.pk and whole_skill_of(row).digest == row.digest
         return (
-            f"导入的技能，{'和导入时一样' if same else '导入以后改过'}；导入时的摘要（SHA-256）{row.digest}"
+            f"导入的手册，{'和导入时一样' if same else '导入以后改过'}；导入时的摘要（SHA-256）{row.digest}"
         )
 
     @admin.display(description="其他的键")

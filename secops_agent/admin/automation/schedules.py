@@ -1,6 +1,6 @@
 """定时任务 and 漏洞情报: what is done when, for whom, what came of it; how old the feeds are."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -149,7 +149,6 @@ class ScheduledTaskScreen(Screen):
     when_empty = f"还没有定时任务。新增一个，例如「日报」「工作日 9:00」发到安全群；在群里也可以说「{says.DAILY_EVERY_DAY}」。"
     way = ("channels.knowngroup", "已知的群")
     list_display = ("name", "state", "what", "when", "place", "next_run", "outcome")
-    conditional_fields: ClassVar[dict[str, str]] = {"question": f"what == '{ASK}'"}
     list_filter = ("enabled", "kind")
     search_fields = ("name",)
     readonly_fields = ("what", "when", "place", "who", "next_runs", "run_table")
@@ -356,7 +355,7 @@ def _told(run: TaskRun, private: bool) -> SafeString | str:
 class FeedScreen(RecordScreen):
     """What the last good copy of each feed was."""
 
-    purpose = "哪些漏洞正在被利用（CISA KEV）、多可能被利用（EPSS）。发现的优先级按它们排；过期的情报不会被当成「没有被利用」。"
+    purpose = "哪些漏洞已被利用（CISA KEV）、多可能被利用（EPSS）。发现的优先级按它们排；过期的情报不会被当成「没有被利用」。"
     when_empty = (
         "还没有获取过情报。新增一个「更新漏洞情报」的定时任务，例如每天早上6点；不能上网的，把文件导入进来。"
     )

@@ -42,8 +42,8 @@ RECEIVERS: Final[Mapping[str, str]] = {
 _HEC: Final = '{"event": {"title": "第一条告警", "severity": "low"}, "sourcetype": "试用"}'
 NOTE: Final[Mapping[str, Any]] = {"note": "来自 API 的备注"}
 VERDICT: Final[Mapping[str, Any]] = {"verdict": "approve", "reason": "已核实"}
-HOW_TO_CONNECT: Final = "给别的智能体（Claude、QwenPaw、IDE）用：MCP 服务的地址，请求头同上。操作只会提出，由您本人在聊天或「操作审批」里确认："
-HOW_TO_DECIDE: Final = "决定一个操作审批（把 A2B3C4 换成它的代码；按令牌所有者的身份，四眼原则照样适用）："
+HOW_TO_CONNECT: Final = "给别的智能体（Claude、QwenPaw、IDE）用：MCP 服务的地址，请求头同上。操作只会提出，由您本人在聊天或「审批」里确认："
+HOW_TO_DECIDE: Final = "决定一个审批（把 A2B3C4 换成它的代码；按令牌所有者的身份，四眼原则照样适用）："
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ class Click:
     params: Mapping[str, Any]
 
 
-OTHER_CARD: Final = "没有执行：这张卡片不是毕方就 {code} 发到这里、发给您的，点它不算数。请到网页「操作审批」里决定，或回复卡片上写的那句话。"
+OTHER_CARD: Final = "没有执行：这张卡片不是毕方就 {code} 发到这里、发给您的，点它不算数。请到网页「审批」里决定，或回复卡片上写的那句话。"
 
 
 def decide_click(click: Click, told_by: str) -> Decision | None:

@@ -23,13 +23,13 @@ def offer(key: str, name: str, found: list[trees.SkillText], proposals: Proposal
     """What is answered; the proposal is in `proposals`. On a database thread. Raises BifangError."""
     plan = importing.plan(found, proposals.actor)
     if not (plan.new or plan.changed):
-        return f"「{name}」里的技能和现有的一样，没有要导入的。"
-    summary = f"导入技能「{name}」：{plan.told}"
+        return f"「{name}」里的手册和现有的一样，没有要导入的。"
+    summary = f"导入手册「{name}」：{plan.told}"
     arguments = {"key": key, "name": name, "seal": plan.seal}
     code = proposals.propose(DEFINITION.name, DEFINITION.title, "write", arguments, summary)
     parts = [
         *_listed(plan),
-        "导入的技能是资料：给不了任何权限，脚本只列出、不运行，里面的要求不会照办。",
+        "导入的手册是资料：给不了任何权限，脚本只列出、不运行，里面的要求不会照办。",
         f"**{DEFINITION.title}**（{code}，尚未执行）",
         summary,
         f"看过以后，请本人在 10 分钟内回复「{says.confirm(code)}」；不导入就回复「{says.reject(code)}」。",

@@ -6,7 +6,7 @@ from bifang.channels.ports import Reply, ReplyTarget, Suggestion, Turn
 from secops_agent import says
 from secops_agent.agent.turn.outcome import TurnOutcome
 
-_NO_FILE: Final = "文件「{name}」在这里发不了：请到「安全报告」页面下载。"
+_NO_FILE: Final = "文件「{name}」在这里发不了：请到「报告」页面下载。"
 
 
 def files_of(outcome: TurnOutcome) -> tuple[Reply, ...]:

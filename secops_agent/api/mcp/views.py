@@ -97,7 +97,7 @@ def caller_of(grant: Grant) -> TokenCaller:
 log = logging.getLogger(__name__)
 _LONGEST: Final = 16_000  # characters of a result
 _KEPT: Final = 2000  # of refused arguments, in the audit trail
-_TOLD: Final = "\n\n已私聊告诉{name}。只有人能决定：在聊天里回复，或在管理后台「操作审批」里决定；令牌不能。"
+_TOLD: Final = "\n\n已私聊告诉{name}。只有人能决定：在聊天里回复，或在管理后台「审批」里决定；令牌不能。"
 
 
 def list_tools(guest: TokenCaller) -> list[dict[str, Any]]:

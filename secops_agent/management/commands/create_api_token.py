@@ -68,6 +68,6 @@ class Command(BaseCommand):
         pk: int | None = users.values_list("pk", flat=True).first()
         if pk is None:
             raise CommandError(
-                f"没有可登录的用户「{username}」：--owner 是「登录用户」的用户名，请先在管理后台「人员与审计 → 登录用户」里建立，或检查拼写。"
+                f"没有可登录的用户「{username}」：--owner 是「登录用户」的用户名，请先在管理后台「设置 → 登录用户」里建立，或检查拼写。"
             )
         return pk

@@ -8,7 +8,7 @@ from bifang.core.errors import BifangError
 from secops_agent.demo import loading
 
 _LABELS = {
-    "asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警", "case": "事件", "runbook": "处置手册",
+    "asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警", "case": "事件", "runbook": "手册",
     "staff": "人员",
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from secops_agent.services.runbooks import folders, importing, trees
 class Command(BaseCommand):
     """For keeping them in a version control system, and for moving them from one installation to another."""
 
-    help = "把处置手册（技能）导出成文件夹，或从文件夹导入：每份一个文件夹，里面是 SKILL.md；可重复执行"
+    help = "把手册导出成文件夹，或从文件夹导入：每份一个文件夹，里面是 SKILL.md；可重复执行"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The direction and the folder."""

@@ -65,7 +65,7 @@ class Proposal(models.Model):
     result = models.TextField("结果", blank=True, default="")
 
     class Meta:
-        verbose_name = verbose_name_plural = "操作审批"
+        verbose_name = verbose_name_plural = "审批"
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["expires_at"], name="proposal_open", condition=Q(state="proposed")),

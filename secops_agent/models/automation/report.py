@@ -16,7 +16,7 @@ class SecurityReport(models.Model):
     made_at = models.DateTimeField("生成时间", auto_now_add=True)
 
     class Meta:
-        verbose_name = verbose_name_plural = "安全报告"
+        verbose_name = verbose_name_plural = "报告"
         ordering = ["-ends_at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["kind", "starts_at", "ends_at"], name="security_report_once")

@@ -35,7 +35,7 @@ class Runbook(models.Model):
     updated_at = models.DateTimeField("修改时间")
 
     class Meta:
-        verbose_name = verbose_name_plural = "手册（技能）"
+        verbose_name = verbose_name_plural = "手册"
         ordering = ["title", "id"]
         indexes = [models.Index(fields=["published", "role"], name="runbook_readable")]
 

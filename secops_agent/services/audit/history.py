@@ -22,7 +22,7 @@ ENTITIES: Final = {
     "case": "事件",
     "finding": "发现",
     "asset": "资产",
-    "runbook": "处置手册",
+    "runbook": "手册",
     "vulnerability": "漏洞",
 }
 # The one word for each act: history, pages, chat, notifications and API take it from here.

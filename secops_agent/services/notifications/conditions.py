@@ -84,6 +84,13 @@ class QuietHours(Entry):
             raise ValueError("quiet_from 和 quiet_until 要一起写，而且不同")
         return self
 
+    def is_quiet(self, clock: time) -> bool:
+        """Whether nothing is said at this time of the day."""
+        start, end = self.quiet_from, self.quiet_until
+        if start is None or end is None:
+            return False
+        return start <= clock < end if start < end else clock >= start or clock < end
+
 
 class Hours(QuietHours):
     """When a rule may speak: on these days, outside of the quiet hours; ``severities`` speak always."""
@@ -112,14 +119,10 @@ class Hours(QuietHours):
 
     def _opening(self, at: datetime) -> datetime:
         """The end of the quiet hours that ``at`` lies in; ``at`` itself outside of them."""
-        if self.quiet_from is None or self.quiet_until is None:
+        if self.quiet_until is None or not self.is_quiet(at.time()):
             return at
-        clock, start, end = at.time(), self.quiet_from, self.quiet_until
-        quiet = start <= clock < end if start < end else clock >= start or clock < end
-        if not quiet:
-            return at
-        day = at.date() if clock < end else at.date() + timedelta(days=1)
-        return datetime.combine(day, end, ZONE)
+        day = at.date() if at.time() < self.quiet_until else at.date() + timedelta(days=1)
+        return datetime.combine(day, self.quiet_until, ZONE)
 
 
 class Grouping(Entry):

@@ -81,9 +81,7 @@ def _alerts(row: Staff) -> list[str]:
 def _proposals(row: Staff) -> list[str]:
     asked = Proposal.objects.filter(asked_by=row, state=ProposalState.PROPOSED).order_by("pk")
     count, codes = _listed(asked, "code")
-    return (
-        [f"他提出、等待决定的操作 {count} 个：{codes}。请在「操作审批」里拒绝或另行提出。"] if count else []
-    )
+    return [f"他提出、等待决定的操作 {count} 个：{codes}。请在「审批」里拒绝或另行提出。"] if count else []
 
 
 def _duties(row: Staff) -> list[str]:

@@ -76,7 +76,7 @@ def notes(report: PeriodReport) -> str:
     return (
         f"▲▼ 与上一期（{report.period.before.title}）相比。新增按首次发生时间；关闭按关闭时间，含来源恢复的；"
         "未关闭、已超时为期末。用时从入库算起，关闭用时不含来源恢复的。"
-        "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。在野利用按 KEV 目录，重要资产为核心和高。"
+        "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，重要资产为核心和高。"
         "值班告警为当班时段首次发生的严重和高危告警。"
     )
 
@@ -107,11 +107,11 @@ def _flaw_lines(now: FlawFigures, before: FlawFigures) -> tuple[ReportLine, ...]
         _counted("未修复", now.open, before.open, "个"),
         _counted("已超时", now.overdue, before.overdue, "个"),
         ReportLine(
-            "在野利用（KEV）",
+            "已被利用（KEV）",
             f"{now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
             change(now.kev_findings, before.kev_findings),
         ),
-        *([ReportLine("重要资产上的在野利用", exploited)] if exploited else []),
+        *([ReportLine("重要资产上的已被利用", exploited)] if exploited else []),
         _number("新增资产", now.new_assets, before.new_assets, "台"),
     )
 

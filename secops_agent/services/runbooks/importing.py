@@ -78,12 +78,12 @@ def may_import(actor: Actor) -> bool:
 def plan(found: Sequence[SkillText], actor: Actor) -> SkillPlan:
     """What importing them would do. Raises Forbidden, and InvalidInput that names each fault with its place."""
     if not may_import(actor):
-        raise Forbidden(f"导入技能需要「{Role.APPROVER.label}」角色：它的内容会被智能体当作资料引用。")
+        raise Forbidden(f"导入手册需要「{Role.APPROVER.label}」角色：它的内容会被智能体当作资料引用。")
     arrivals = _parsed(found)
     rows = {row.title: row for row in Runbook.objects.filter(title__in=[each.name for each in arrivals])}
     mine = set(store.writable(actor).filter(title__in=rows).values_list("pk", flat=True))
     if taken := [name for name, row in rows.items() if row.pk not in mine]:
-        raise InvalidInput(_joined([f"已有叫「{name}」的处置手册，您不能修改。" for name in taken]))
+        raise InvalidInput(_joined([f"已有叫「{name}」的手册，您不能修改。" for name in taken]))
     new = [each for each in arrivals if each.name not in rows]
     compared = [_against(each, rows[each.name]) for each in arrivals if each.name in rows]
     changed = tuple(each for each in compared if each.difference)

@@ -61,5 +61,5 @@ def _is_reference(row: RunbookFile) -> bool:
 def _runbook(runbook_id: int, reader: Reader) -> Runbook:
     row = visible(reader).filter(pk=runbook_id).first()
     if row is None:
-        raise NotFound(f"没有编号为 {runbook_id} 的处置手册。")
+        raise NotFound(f"没有编号为 {runbook_id} 的手册。")
     return row

@@ -212,7 +212,7 @@ def make_skill(head: Mapping[str, Any], body: str, extra: Mapping[str, Any] | No
     front = read_entry(FrontMatter, head)
     text = body.replace("\r\n", "\n").strip("\n")
     if not text.strip():
-        raise InvalidInput("处置手册需要标题和正文。")
+        raise InvalidInput("手册需要标题和正文。")
     if len(text) > LONGEST_BODY:
         raise InvalidInput(f"正文太长，最多 {LONGEST_BODY} 个字。")
     if found := re.search(r"[\x00\ud800-\udfff]", text):

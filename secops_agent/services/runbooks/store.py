@@ -93,7 +93,7 @@ def _view(row: Runbook) -> RunbookView:
 
 
 def _missing(runbook_id: int) -> NotFound:
-    return NotFound(f"没有编号为 {runbook_id} 的处置手册。")
+    return NotFound(f"没有编号为 {runbook_id} 的手册。")
 
 
 def save(
@@ -151,7 +151,7 @@ def _write(row: Runbook, skill: Skill, actor: Actor, note: str, **pinned: str) -
             f"「谁可以看」不能高于您自己的角色：您是「{mine.role.label}」，写的是「{skill.head.role.label}」。"
         )
     if Runbook.objects.filter(title=values["title"]).exclude(pk=row.pk or 0).exists():
-        raise Conflict(f"已有叫「{values['title']}」的处置手册。")
+        raise Conflict(f"已有叫「{values['title']}」的手册。")
     is_new, before = row.pk is None, None if row.pk is None else write_skill(skill_of(row))
     changes = assign(row, values)
     if not changes and not is_new:

@@ -86,7 +86,7 @@ def _checked(place: str, path: str) -> str:
         or any(part in ("", ".", "..") for part in parts)
     ):
         raise InvalidInput(
-            f"{place[:200]}：不能这样命名，应为技能文件夹里的相对路径，最长 {_LONGEST_PATH} 个字。"
+            f"{place[:200]}：不能这样命名，应为手册文件夹里的相对路径，最长 {_LONGEST_PATH} 个字。"
         )
     return path
 
@@ -147,7 +147,7 @@ def _read_below(name: str, top: int, allowance: _Allowance) -> SkillText:
 def _read_skill(name: str, folder: int, allowance: _Allowance) -> SkillText:
     place = f"{name}/{FILE}"
     if FILE not in os.listdir(folder):
-        raise InvalidInput(f"{place}：没有这个文件。每个技能一个文件夹，里面是 {FILE}。")
+        raise InvalidInput(f"{place}：没有这个文件。每份手册一个文件夹，里面是 {FILE}。")
     text = _decoded(place, _read_file(place, FILE, folder, allowance, LARGEST))
     files = [_file(path, data) for path, data in _walk(name, "", folder, allowance, DEPTH) if path != FILE]
     return SkillText(place, text, _few(place, files))
@@ -205,7 +205,7 @@ def _read_archive(archive: zipfile.ZipFile) -> list[SkillText]:
     entries = _fit(archive.infolist())
     roots = sorted((name[: -len(FILE)] for name in entries if name.rpartition("/")[2] == FILE), key=len)
     if len(roots) > MOST:
-        raise InvalidInput(f"压缩包里的技能太多，最多 {MOST} 个。")
+        raise InvalidInput(f"压缩包里的手册太多，最多 {MOST} 个。")
     members: dict[str, list[str]] = {root: [] for root in roots}
     known = frozenset(roots)
     for name in entries:
@@ -266,5 +266,5 @@ def _read_member(
 
 def _some(found: list[SkillText]) -> list[SkillText]:
     if not found:
-        raise InvalidInput(f"没有找到技能：每个技能一个文件夹，里面是 {FILE}。")
+        raise InvalidInput(f"没有找到手册：每份手册一个文件夹，里面是 {FILE}。")
     return found

@@ -36,7 +36,7 @@ def deliver(run: TaskRun, now: datetime) -> bool:
     _say(run, address, run.text, f"report:{run.pk}")
     if run.file is not None:
         file = FileToSend(run.file_name, bytes(run.file))
-        told = f"文件「{file.name}」没有地方可发：请到「安全报告」页面下载。"
+        told = f"文件「{file.name}」没有地方可发：请到「报告」页面下载。"
         outbox.notify(address.config_id, address.target, told, key=f"report:{run.pk}:file", file=file)
     return _end(run)
 

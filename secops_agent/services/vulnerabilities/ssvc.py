@@ -49,7 +49,7 @@ _MISSION: Final[Mapping[str, tuple[str, str, str]]] = {
     "medium": ("support", "minimal", "medium"), "low": ("minimal", "minimal", "low"), "info": ("minimal", "minimal", "low"),
 }  # fmt: skip
 LIKELY: Final = 0.1  # from this EPSS on we take it that code to exploit it is about
-_EXPLOITATION: Final = {"none": "没有迹象", "poc": "可能有利用代码", "active": "正在被利用"}
+_EXPLOITATION: Final = {"none": "没有迹象", "poc": "可能有利用代码", "active": "已被利用"}
 _YES: Final = {"yes": "可以", "no": "不可以"}
 _IMPACT: Final = {"total": "完全控制", "partial": "部分"}
 _HARM: Final = {"low": "低", "medium": "中", "high": "高"}
@@ -94,7 +94,7 @@ def advise(scores: Iterable[Cvss], *, kev: bool, epss: float | None, importance:
 
 def _exploitation(kev: bool, epss: float | None) -> DecisionPoint:
     if kev:
-        value, reason = "active", "收录在 CISA 已知被利用漏洞（KEV）里"
+        value, reason = "active", "收录在 CISA 已被利用漏洞（KEV）里"
     elif epss is not None and epss >= LIKELY:
         value, reason = "poc", f"EPSS {epss:.1%}，达到 {LIKELY:.0%}：按已有利用代码处理"
     elif epss is not None:

@@ -115,7 +115,7 @@
     if (!form) return;
     if (!page) return press(key);
     if (count() > 1) return openDeed(name);
-    remember(at + 1);
+    remember();
     submit(values);
   }
 
@@ -197,12 +197,12 @@
     rows.forEach((each) => each.setAttribute("aria-selected", String(each === row)));
   }));
 
-  // After an act the list is drawn anew: the cursor stands where the next alert is.
-  function remember(place) {
-    window.sessionStorage.setItem(CURSOR, JSON.stringify({ where: window.location.pathname, place }));
+  // After an act, and after it is taken back, the list is drawn anew: the cursor stands on its alert, or where the next one is.
+  function remember() {
+    window.sessionStorage.setItem(CURSOR, JSON.stringify({ place: at, pk: at < 0 ? "" : rows[at].dataset.pk }));
   }
   if (page) {
-    form.addEventListener("submit", () => remember(ticked().length ? 0 : at));
+    [form, document.getElementById("undo")].forEach((each) => each?.addEventListener("submit", remember));
     let kept = null;
     try {
       kept = JSON.parse(window.sessionStorage.getItem(CURSOR));
@@ -210,7 +210,8 @@
       kept = null;
     }
     window.sessionStorage.removeItem(CURSOR);
-    if (kept && Number.isInteger(kept.place)) move(kept.place, true);
+    const same = kept ? rows.findIndex((row) => row.dataset.pk === kept.pk) : -1;
+    if (kept && kept.place >= 0) move(same < 0 ? kept.place : same, true);
     showBulk();
   } else {
     const note = document.getElementById("note");

@@ -100,7 +100,7 @@ def _open_alerts(standing: AssetStanding) -> str:
 
 def _flaws(found: Repairs, word: str) -> Iterator[str]:
     total = sum(number for _, number in found.levels)
-    kev = f"，在野利用（KEV）{found.kev} 个" if found.kev else ""
+    kev = f"，已被利用（KEV）{found.kev} 个" if found.kev else ""
     due = f"，最近的修复时限 {moment(found.due)}" if found.due else ""
     yield (
         f"- 未修复问题：{total} 个（{counts(found.levels, SEVERITY)}）{kev}{due}"

@@ -76,7 +76,7 @@ class ListAssets(Arguments):
     offset: int = offset_argument()
     importance: Literal["critical", "high"] | None = importance_argument()
     exposed: bool | None = exposed_argument()
-    kev: bool | None = argument("只看有在野利用（KEV）漏洞的", default=None)
+    kev: bool | None = argument("只看有已被利用（KEV）漏洞的", default=None)
     riskiest: bool | None = argument("风险最高的在前", default=None)
 
 
@@ -101,7 +101,7 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         网段=plain(given.network, 50),
         重要性=WEIGHTS[given.importance] if given.importance else "",
         对外="可能对外的" if given.exposed else "",
-        在野利用="有 KEV 漏洞的" if given.kev else "",
+        已被利用="有 KEV 漏洞的" if given.kev else "",
         排序="风险最高的在前" if given.riskiest else "",
     )
     found = _search(wanted)

@@ -125,7 +125,7 @@ class ListVulnerabilities(Arguments):
     """Arguments of list_vulnerabilities."""
 
     severity: str = severity_argument()
-    kev_only: bool | None = argument("只看已知在野利用（KEV）的漏洞", default=None)
+    kev_only: bool | None = argument("只看已被利用（KEV）的漏洞", default=None)
     asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
     fix_available: bool | None = argument("true 只看有补丁的，false 只看没有的", default=None)
     limit: int = limit_argument()
@@ -177,7 +177,7 @@ def _detail(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
     facts = [
         ("别名", "、".join(plain(each, 40) for each in detail.aliases[:_FEW])),
         ("级别", joined([SEVERITY[flaw.severity] if known else "", *(_scores(detail))])),
-        ("在野利用", _kev(detail)),
+        ("已被利用", _kev(detail)),
         ("利用可能性（EPSS）", _epss(detail)),
         ("影响范围", "；".join(_affected(each) for each in detail.affected[:_FEW])),
         ("修复版本", "、".join(plain(each, 40) for each in detail.fixed_versions[:_FEW])),
@@ -368,7 +368,7 @@ def _grouped(wanted: VulnerabilityFilter, by: str, query: str) -> ToolResult:
     labels = SEVERITY if by == "severity" else {}
     lines = [
         f"- **{labels.get(name) or plain(name, 60) or '（空）'}**：{flaws} 个漏洞"
-        + (f"，其中在野利用 {kev} 个" if kev else "")
+        + (f"，其中已被利用 {kev} 个" if kev else "")
         for name, flaws, kev in rows
     ]
     total = catalogue.count(wanted)
@@ -382,7 +382,7 @@ def _grouped(wanted: VulnerabilityFilter, by: str, query: str) -> ToolResult:
 def _told(given: ListVulnerabilities) -> str:
     return told(
         级别=told_levels(levels(given.severity)),
-        在野利用="是" if given.kev_only else "",
+        已被利用="是" if given.kev_only else "",
         资产=plain(given.asset, 60),
         关键字=plain(given.keyword, 60),
         补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
@@ -414,7 +414,7 @@ def vulnerability_line(flaw: VulnerabilitySummary) -> str:
         [
             SEVERITY.get(flaw.severity, flaw.severity),
             f"CVSS {flaw.score:g}" if flaw.score is not None else "",
-            "在野利用" if flaw.kev else "",
+            "已被利用" if flaw.kev else "",
             f"EPSS {flaw.epss:.1%}" if flaw.epss is not None else "",
             plain(flaw.title, 80),
             f"{flaw.assets} 台资产",
@@ -428,7 +428,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "lookup_cve",
         "查询漏洞",
-        "一个漏洞编号（CVE、CNVD、CNNVD、GHSA）的已存信息：级别、评分、在野利用、修复版本、更新时间。只依据本地数据。",
+        "一个漏洞编号（CVE、CNVD、CNNVD、GHSA）的已存信息：级别、评分、已被利用、修复版本、更新时间。只依据本地数据。",
         CveId,
         lookup_cve,
     ),
@@ -442,7 +442,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "list_vulnerabilities",
         "查询漏洞列表",
-        "列出我们资产上未修复的漏洞，在野利用的在前，然后按级别和 EPSS；可以只看一台资产。",
+        "列出我们资产上未修复的漏洞，已被利用的在前，然后按级别和 EPSS；可以只看一台资产。",
         ListVulnerabilities,
         list_vulnerabilities,
     ),

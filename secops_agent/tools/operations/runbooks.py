@@ -46,10 +46,10 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     query = told(主题=plain(runbooks.topic(words), 80), 告警=f"#{number}" if number else "")
     subject, hits = _find(asker, number, words)
     if not hits:
-        return ToolResult("no_data", query, f"处置手册里没有与{subject}有关的内容。", [])
+        return ToolResult("no_data", query, f"手册里没有与{subject}有关的内容。", [])
     found = [hit.id for hit in hits]
     if not (asked.file or _is_clear(hits)):
-        lines = [f"与{subject}有关的处置手册：", "", *map(_line, hits), "", "> 要看全文，请写手册的名称。"]
+        lines = [f"与{subject}有关的手册：", "", *map(_line, hits), "", "> 要看全文，请写手册的名称。"]
         return ToolResult("ok", query, "\n".join(lines), found)
     if asked.file:
         page = runbooks.read_file(found[0], asked.file, asked.page, _reader(asker))
@@ -78,7 +78,7 @@ def _whole(
     when = f"什么时候用：{plain(best.when)}\n\n" if best.when and page.number == 1 else ""
     others = [_line(hit) for hit in hits[1:] if hit.score >= _CLEAR]
     about = f"{subject}：" if number else ""
-    head = f"**{about}按处置手册《{plain(best.title, 100)}》**"
+    head = f"**{about}按手册《{plain(best.title, 100)}》**"
     lines = [head, "", when + page.text.strip(), *_place(page)]
     lines += ["", "**相关手册**", "", *others] if others and page.number == 1 else []
     text = "\n".join([*lines, "", f"> {_note(best)}"])
@@ -161,8 +161,8 @@ def _beside(best: RunbookView) -> str:
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "search_runbook",
-        "查找处置手册",
-        "在本单位的处置手册里按主题、ATT&CK 技术或告警查找，返回最合适的一篇；长的分页，旁边的参考资料用 file 读。回答「怎么处置」「流程是什么」先用它。",
+        "查找手册",
+        "在本单位的手册里按主题、ATT&CK 技术或告警查找，返回最合适的一篇；长的分页，旁边的参考资料用 file 读。回答「怎么处置」「流程是什么」先用它。",
         SearchRunbook,
         search_runbook,
     ),

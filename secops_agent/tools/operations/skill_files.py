@@ -33,7 +33,7 @@ def read(path: Path) -> list[trees.SkillText]:
         found = trees.read_zip(stream)
     if len(found) > MOST:
         raise InvalidInput(
-            f"里面有 {len(found)} 个技能，在会话里一次最多 {MOST} 个：请在网页「手册（技能）」里导入。"
+            f"里面有 {len(found)} 份手册，在会话里一次最多 {MOST} 个：请在网页「手册」里导入。"
         )
     return found
 
@@ -48,7 +48,7 @@ def _path(given: ImportedSkills) -> Path:
 def check(given: ImportedSkills, person: Person | None) -> ValidatedAction:
     """Raises NotFound for a file that is gone."""
     _path(given)
-    return ValidatedAction(given.model_dump(), f"导入技能「{plain(given.name, 100)}」")
+    return ValidatedAction(given.model_dump(), f"导入手册「{plain(given.name, 100)}」")
 
 
 def carry_out(given: ImportedSkills, actor: Actor) -> str:
@@ -56,9 +56,9 @@ def carry_out(given: ImportedSkills, actor: Actor) -> str:
     path = _path(given)
     told = importing.carry_out_sealed(read(path), given.seal, actor)
     path.unlink(missing_ok=True)
-    return f"已导入技能「{plain(given.name, 100)}」：{told}"
+    return f"已导入手册「{plain(given.name, 100)}」：{told}"
 
 
 DEFINITION: Final[ToolDefinition] = action(
-    "import_skills", "导入技能", "导入会话里收到的技能。", "write", ImportedSkills, check, carry_out
+    "import_skills", "导入手册", "导入会话里收到的手册。", "write", ImportedSkills, check, carry_out
 )

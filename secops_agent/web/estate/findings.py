@@ -33,7 +33,7 @@ ORDERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "urgent": ("最该处理的优先", ("-priority", "-id")), "due": ("时限最近的优先", ("due_at", "id")),
     "newest": ("最近发现的优先", ("-last_seen", "-id")),
 }  # fmt: skip
-KEV: Final = {"1": "已知被利用", "0": "没有收录"}
+KEV: Final = {"1": "已被利用", "0": "没有收录"}
 DECISIONS: Final = {"none": "没有决定", **dict(FindingDecision.choices)}
 FACETS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "severity": ("级别", dict(Severity.choices)), "kev": ("KEV", KEV), "kind": ("种类", dict(FindingKind.choices)),

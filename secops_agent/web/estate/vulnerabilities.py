@@ -43,7 +43,7 @@ from secops_agent.web.listing import MOST_EXPORTED, ListLink, ListQuery, ListSha
 from secops_agent.web.triage.alert_rows import plain_line
 
 SEE: Final = "secops_agent.view_vulnerability"
-TABS: Final[Mapping[str, str]] = {"ours": "影响我们", "kev": "已知被利用（KEV）", "all": "全部"}
+TABS: Final[Mapping[str, str]] = {"ours": "影响我们", "kev": "已被利用（KEV）", "all": "全部"}
 FIXES: Final = {"1": "已有修复版本", "0": "还没有修复版本"}
 SHAPE: Final = ListShape(
     choices={"tab": TABS, "severity": Severity.values, "fix": FIXES},

@@ -44,7 +44,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     shown = lines([rows[pk] for pk in found[:PAGE] if pk in rows], clock, query.text)
     total = counts[tab]
     context = {
-        "title": "告警处置", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),
+        "title": "告警", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),
         "whole": total.count, "too_many": total.capped or total.count > batches.MOST, "most": batches.MOST,
         "tabs": _tabs(query, counts), "chips": _chips(query), "orders": _orders(query), "spans": _spans(query),
         "views": _views(request, query), "mark": _newest(), "older": _at(query, query.page + 1) if len(found) > PAGE else "",
@@ -129,7 +129,7 @@ def facets(request: HttpRequest) -> HttpResponse:
     clock = RiskClock(timezone.now())
     found = queues.facets(queues.settle(query.queue(request.user, clock.now)), clock)
     context = {
-        "title": "告警处置",
+        "title": "告警",
         "facets": _groups(query, found),
         "sampled": found.sampled,
         "sample": queues.SAMPLE,

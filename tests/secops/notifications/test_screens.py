@@ -1,5 +1,6 @@
 """Rules, rotas, silences and holidays made by people on the pages."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -137,16 +138,31 @@ def test_saving_an_unchanged_rule_changes_nothing_and_renaming_keeps_it() -> Non
 
 
 @pytest.mark.slow
-def test_seldom_used_conditions_are_folded_until_a_rule_has_one() -> None:
-    plain, special = rule("平常"), rule("特别", sources=["waf"])
+def test_what_is_seldom_changed_is_folded_and_its_line_tells_the_value() -> None:
+    made = rule("特别", sources=["waf"])
+    page = superuser().get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk]))
+    open_now = [each for each in page.context["adminform"] if "collapse" not in each.classes]
+    assert [each.name for each in open_now] == [None, "哪些告警", "发给谁", "什么时候", "现在能否送达"]
+    text = text_of(page)
+    assert re.search("更多条件：什么事、资产、来源、检测规则 ¦ [^¦]*来源 waf", text)
+    assert re.search("没有人处理时 ¦ 第 1 步：再等几分钟 5 · 通知谁 值班", text)
+
+
+@pytest.mark.parametrize(
+    ("like", "place"), [("critical", "group"), ("on_call", "on_call"), ("night", "on_call")]
+)
+def test_a_new_rule_begins_with_a_usual_one_and_can_be_saved(like: str, place: str) -> None:
+    rule("已有的")  # its group and its rota are there to be told
     client = superuser()
-    pages = [
-        client.get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk])).context["adminform"]
-        for made in (plain, special)
-    ]
-    folded = [[each.name for each in page if "collapse" in each.classes] for page in pages]
-    assert "更多条件：资产、来源、检测规则" in folded[0]
-    assert "更多条件：资产、来源、检测规则" not in folded[1]
+    page = client.get(f"{reverse(ADD)}?like={like}")
+    form = page.context["adminform"].form
+    given = {
+        name: value for name in form.fields if (value := form[name].value()) not in (None, "", [], False)
+    }
+    assert client.post(reverse(ADD), given | {"enabled": "on"}).status_code == 302
+    made = NotificationRule.objects.latest("pk")
+    assert [each.kind for each in made.targets.filter(step=None)] == [place]
+    assert made.conditions["severities"]
 
 
 def test_analyst_sees_rules_and_changes_none() -> None:

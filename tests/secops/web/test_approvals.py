@@ -1,4 +1,4 @@
-"""操作审批: the list by whose turn it is, the page with its grounds, undoing and settling from it."""
+"""审批: the list by whose turn it is, the page with its grounds, undoing and settling from it."""
 
 from pathlib import Path
 from typing import Any

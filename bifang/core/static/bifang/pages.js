@@ -2,6 +2,7 @@
 //   data-menu               a button that opens and closes the menu
 //   data-opens="id"         a button that opens <dialog id>; data-closes inside it closes it
 //   data-submits            a field that submits its form when it changes
+//   data-hits               the form of the search: its list of links is walked by the arrows, Enter opens the first
 //   data-more="id"          a checkbox that ticks all checkboxes inside #id
 //   data-parts              an element that htmx asks for again: of the answer, only each <… data-part id> that has
 //                           changed replaces its own; its trigger "bf:seen" fires when the page is looked at again
@@ -23,6 +24,7 @@
 
   document.addEventListener("click", function (event) {
     closeDrops(event);
+    event.target.closest("#messages .bf-toast:not(form)")?.remove();
     const menu = event.target.closest("[data-menu]");
     if (menu) return toggleMenu(!document.body.classList.contains("bf-menu-open"));
     if (document.body.classList.contains("bf-menu-open") && !event.target.closest("#menu")) toggleMenu(false);
@@ -42,9 +44,25 @@
 
   document.addEventListener("keydown", function (event) {
     if (event.key === "Escape") toggleMenu(false);
+    if (event.key === "k" && (event.metaKey || event.ctrlKey)) {
+      event.preventDefault();
+      document.getElementById("find").showModal();
+    }
+    const form = event.target.closest("[data-hits]");
+    const hits = Array.from(event.target.closest(".bf-find")?.querySelectorAll(".bf-hits a") || []);
+    const next = hits[hits.indexOf(document.activeElement) + { ArrowDown: 1, ArrowUp: -1 }[event.key]];
+    if (next && (form || hits.includes(document.activeElement))) {
+      event.preventDefault();
+      next.focus();
+    }
+  });
+  document.addEventListener("submit", function (event) {
+    if (!event.target.matches("[data-hits]")) return;
+    event.preventDefault();
+    event.target.parentElement.querySelector(".bf-hits a")?.click();
   });
 
-  // What went well goes away by itself; an error stays until the page is left.
+  // What went well goes away by itself; an error stays until it is pressed or the page is left.
   function fade(root) {
     root.querySelectorAll(".bf-toast-success, .bf-toast-info").forEach(function (each) {
       window.setTimeout(() => each.remove(), MESSAGE_MS);

@@ -27,7 +27,7 @@ class CisaKev:
     """The catalogue gives no severity and no ranges: it only says what is being exploited, since when, and what to do."""
 
     name = "kev"
-    title = "CISA 已知被利用漏洞目录（KEV，JSON / CSV）"
+    title = "CISA 已被利用漏洞目录（KEV，JSON / CSV）"
 
     def sniff(self, head: bytes) -> float:
         if _is_csv(head):

@@ -47,9 +47,9 @@ def _search(query: str) -> list[runbooks.RunbookHit]:
 def tell(facts: ProcedureFacts) -> Sequence[Statement]:
     """Their names."""
     if not facts.runbooks:
-        return [nothing("没有对应的处置手册")]
+        return [nothing("没有对应的手册")]
     names = "、".join(f"「{each.name}」" for each in facts.runbooks)
     return [Statement(names, facts.runbooks)]
 
 
-CHECK: Final = Check("procedures", "处置手册", ProcedureFacts, look, tell)
+CHECK: Final = Check("procedures", "手册", ProcedureFacts, look, tell)

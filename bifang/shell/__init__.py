@@ -1,0 +1,1 @@
+"""The shell: one frame and one table of pages for the whole product."""

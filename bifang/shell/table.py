@@ -1,0 +1,144 @@
+"""The pages of the one product: what the menu, the tabs, the cards of 设置 and 运行状态 and the search for a page are made of.
+
+One table; who may see a page is whoever may see the records it shows.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from bifang.channels.admin.figures import inbox_state, outbox_state
+from bifang.core.admin.dashboard import connection_state, switch_state
+
+
+@dataclass(frozen=True, slots=True)
+class MenuPage:
+    """A page for those who may see the model ("app.model"; "": whoever may see one of its tabs, or anyone).
+
+    It stands at the address named ``name``, or else is the model's list in the admin. Its tabs stand beside it.
+    """
+
+    title: str
+    icon: str
+    model: str = ""
+    name: str = ""
+    tabs: tuple["MenuPage", ...] = ()
+    words: str = ""  # what it is for, where the admin's list does not say so
+    # How it stands, and the tone; else its rows are counted.
+    state: Callable[[HttpRequest], tuple[str, str]] | None = None
+    thumb: bool = False  # stands at the bottom of a phone, too
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return reverse(self.name) if self.name else self.records
+
+    @property
+    def records(self) -> str:
+        """The admin's list of the records; "" if they have none."""
+        try:
+            return reverse(f"admin:{self.model.replace('.', '_')}_changelist")
+        except NoReverseMatch:
+            return ""
+
+    def purpose(self) -> str:
+        """What it is for, in one sentence."""
+        screen: Any = admin.site._registry.get(apps.get_model(self.model)) if self.model else None
+        return self.words or f"{getattr(screen, 'purpose', '').partition('。')[0]}。"
+
+
+MENU: Final = (
+    MenuPage("工作台", "dashboard", name="web:home", thumb=True),
+    MenuPage("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True),
+    MenuPage("事件", "folder_special", "secops_agent.case", "web:cases"),
+    MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True,
+         tabs=(MenuPage("处置动作", "bolt", "secops_agent.action"),)),
+    MenuPage("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call",
+         tabs=(MenuPage("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
+               MenuPage("节假日与调休", "event_busy", "secops_agent.calendarday"))),
+    MenuPage("问一问", "forum", "secops_agent.alert", "web:chat", thumb=True,
+         tabs=(MenuPage("会话", "chat", "secops_agent.alert", "web:conversations"),)),
+    MenuPage("资产", "dns", "secops_agent.asset", "web:assets"),
+    MenuPage("漏洞", "bug_report", "secops_agent.vulnerability", "web:vulnerabilities",
+         tabs=(MenuPage("发现", "troubleshoot", "secops_agent.finding", "web:findings"),
+               MenuPage("组件", "deployed_code", "secops_agent.component"))),
+    MenuPage("报告", "summarize", "secops_agent.securityreport",
+         tabs=(MenuPage("调查对照", "balance", "secops_agent.investigationreplay"),)),
+    MenuPage("手册", "menu_book", "secops_agent.runbook",
+         tabs=(MenuPage("改进建议", "thumb_down", "secops_agent.correction"),)),
+    MenuPage("静默与抑制", "notifications_off", tabs=(
+        MenuPage("静默", "notifications_off", "secops_agent.silence"),
+        MenuPage("抑制规则", "filter_alt_off", "secops_agent.suppressionrule"))),
+    MenuPage("我的", "person", name="web:me"),
+)  # fmt: skip
+
+SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
+    MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。"),
+    MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, words="维护模式、只读、停用模型：出事时一键停下。"),
+    MenuPage("通知规则", "campaign", "secops_agent.notificationrule"),
+    MenuPage("处理时限", "timer", "secops_agent.slatarget"),
+    MenuPage("定时任务", "event_repeat", "secops_agent.scheduledtask"),
+    MenuPage("已知的群", "groups", "channels.knowngroup"),
+    MenuPage("通知偏好", "tune", "secops_agent.notificationpreference"),
+    MenuPage("导入任务", "upload_file", "secops_agent.importjob", words="上传扫描、资产和告警的文件，看每一次写入了什么。"),
+    MenuPage("Syslog 来源", "input", "secops_agent.syslogsource"),
+    MenuPage("情报清单", "shield_question", "secops_agent.indicatorlist",
+         tabs=(MenuPage("情报条目", "fingerprint", "secops_agent.listedindicator"),)),
+    MenuPage("漏洞情报", "rss_feed", "secops_agent.feed"),
+    MenuPage("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
+    MenuPage("人员", "badge", "secops_agent.staff", words="谁可以用毕方，各是什么角色。"),
+    MenuPage("登录用户", "person", "auth.user", tabs=(MenuPage("用户组", "group", "auth.group"),)),
+    MenuPage("API 令牌", "key", "secops_agent.apitoken", words="给程序和别的智能体的钥匙：读取、导入、修改各一把。"),
+))  # fmt: skip
+
+STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", tabs=(
+    MenuPage("连接状态", "hub", "channels.clientstate", state=connection_state, tabs=(MenuPage("工作进程", "memory", "channels.worker"),)),
+    MenuPage("告警消息", "mark_chat_read", "secops_agent.alertmessage", words="每个地方收到了哪些告警，哪些没有送到、为什么。"),
+    MenuPage("收件箱", "inbox", "channels.inboxrow", state=inbox_state, words="钉钉、飞书里收到的每条消息，和它办到了哪一步。",
+         tabs=(MenuPage("AI 卡片", "view_agenda", "channels.card"),)),
+    MenuPage("发件箱", "outbox", "channels.outboxrow", state=outbox_state, words="要发出去的每条回复，送到了没有。"),
+    MenuPage("接口用量", "data_usage", "dingtalk_integration.apiusage", words="每个应用每天调用钉钉接口多少次，额度还剩多少。"),
+    MenuPage("模型用量", "payments", "secops_agent.turnusage", tabs=(MenuPage("模型价格", "sell", "secops_agent.modelprice"),)),
+    MenuPage("审计记录", "policy", "secops_agent.auditrecord", words="说过、决定、调用、批准、发出的一切，改不了。",
+         tabs=(MenuPage("审计封存段", "lock_clock", "secops_agent.auditsegment"),)),
+    MenuPage("登录失败", "no_accounts", "core.loginfailure"),
+    MenuPage("消息流死信", "unsubscribe", "secops_agent.brokerletter"),
+    MenuPage("Syslog 接收进程", "settings_input_antenna", "secops_agent.sysloglistener",
+         tabs=(MenuPage("Syslog 拒收", "rule", "secops_agent.syslogrejection"),)),
+    MenuPage("计划任务", "schedule", "django_q.schedule", tabs=(
+        MenuPage("排队的任务", "pending_actions", "django_q.ormq"), MenuPage("失败的任务", "error", "django_q.failure"),
+        MenuPage("成功的任务", "task_alt", "django_q.success"))),
+))  # fmt: skip
+ALL: Final = (*MENU, SETTINGS, STATUS)
+
+
+def may_see(request: HttpRequest, page: MenuPage) -> bool:
+    """Whether this person may see the records of the page; of a page of cards, one of the cards."""
+    if not page.model:
+        return not page.tabs or any(may_see(request, each) for each in page.tabs)
+    app, _, model = page.model.partition(".")
+    return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
+
+
+def walk(*pages: MenuPage) -> Iterator[tuple[MenuPage, ...]]:
+    """Every page below these, the pages above it before it."""
+    for page in pages or ALL:
+        yield (page,)
+        if page.tabs:
+            yield from ((page, *below) for below in walk(*page.tabs))
+
+
+def trail(path: str) -> tuple[MenuPage, ...]:
+    """Where in the table an address belongs: the page that it is, or is below, and the pages above that one."""
+    found: tuple[MenuPage, ...] = ()
+    longest = 1  # every address begins with that of the first page
+    for way in walk():
+        for place in (way[-1].address, way[-1].records):
+            if path == place or (path.startswith(place) and len(place) > longest):
+                found, longest = way, len(place)
+    return found

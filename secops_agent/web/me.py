@@ -1,0 +1,85 @@
+"""我的: what one person has to do, when and how they are woken, and what opens the door for them."""
+
+from collections.abc import Iterator
+from datetime import time
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from bifang.core.logins import second_factor
+from secops_agent.models import ApiToken, Staff
+from secops_agent.services.alerts.backlog import unfinished
+from secops_agent.services.decisions import pending
+from secops_agent.services.notifications import preferences
+from secops_agent.services.notifications.conditions import QuietHours
+from secops_agent.services.on_call.duties import duties
+from secops_agent.services.people.logins import accounts
+from secops_agent.services.people.staff import administrators
+from secops_agent.web.access import page
+from secops_agent.web.home import alert_list
+
+MOST: Final = 5
+MOST_SESSIONS: Final = 2000  # looked through for a person's own
+
+
+@require_safe
+@page()
+def me(request: HttpRequest) -> HttpResponse:
+    """The page; what somebody may not see is left out."""
+    now, people = timezone.now(), [each for each in accounts(request.user) if each.active]
+    context: dict[str, Any] = {
+        "title": "我的", "people": people, "administrators": administrators(None),
+        "factor": second_factor.find(request.user.pk), "sessions": sum(1 for _ in _others(request)),
+        "tokens": ApiToken.objects.filter(owner_id=request.user.pk, revoked_at=None)[:MOST],
+        "wishes": [_wish(each) for each in people],
+    }  # fmt: skip
+    if request.user.has_perm("secops_agent.view_alert"):
+        mine = unfinished().filter(assignee__in=people)
+        context |= {
+            "alerts": list(mine.order_by("due_at", "id")[:MOST]),
+            "alert_count": mine.count(),
+            "all_mine": alert_list("mine"),
+        }
+    if request.user.has_perm("secops_agent.view_proposal"):
+        context["waiting"] = [row for row, decides in pending.everything(people) if decides][:MOST]
+    if request.user.has_perm("secops_agent.view_oncallschedule"):
+        context["shifts"] = [
+            (duty.schedule, shift) for duty in duties(now) for shift in duty.of(people)[:MOST]
+        ]
+    return render(request, "pages/me.html", context)
+
+
+@require_POST
+@page()
+def end_sessions(request: HttpRequest) -> HttpResponse:
+    """Log this person out everywhere else."""
+    count, _ = Session.objects.filter(pk__in=[each.pk for each in _others(request)]).delete()
+    messages.success(request, f"已退出另外 {count} 处登录。")
+    return redirect("web:me")
+
+
+def _others(request: HttpRequest) -> Iterator[Session]:
+    """The other sessions of this person that are still open."""
+    rows = Session.objects.filter(expire_date__gt=timezone.now()).exclude(pk=request.session.session_key)
+    own = str(request.user.pk)
+    return (row for row in rows[:MOST_SESSIONS] if row.get_decoded().get("_auth_user_id") == own)
+
+
+def _wish(person: Staff) -> dict[str, Any]:
+    """How a person is told: a day of 24 hours, quiet or not, and the words for it."""
+    row = preferences.preference_of(person)
+    quiet = QuietHours(quiet_from=row.quiet_from, quiet_until=row.quiet_until)
+    words = (
+        f"{row.quiet_from:%H:%M} 到 {row.quiet_until:%H:%M} 免打扰" if row.quiet_from else "没有免打扰时段"
+    )
+    return {
+        "person": person,
+        "row": row,
+        "hours": [quiet.is_quiet(time(hour)) for hour in range(24)],
+        "quiet": words,
+    }

@@ -1,0 +1,91 @@
+"""The shell's own pages: the search finds what one may see, 我的 shows what is one's own."""
+
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from secops_agent.models import Alert, NotificationPreference, Role, Staff
+from secops_agent.services.people import tokens
+from tests.admin_pages import SYSTEM, member, serve_plain_static, superuser, text_of, with_role
+from tests.secops.inventory_aid import alert, host, store
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def found(client: Client, wanted: str) -> str:
+    return text_of(client.get("/find/", {"q": wanted}))
+
+
+def test_search_finds_pages_settings_alerts_assets_and_people() -> None:
+    store(host("web-01"), alert("k", title="WebShell 后门文件"))
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
+    row, client = Alert.objects.get(), superuser()
+    assert "通知规则 ¦ 设置 / 通知规则" in found(client, "通知规则")
+    assert "系统配置 ¦ 设置 / 系统配置" in found(client, "大模型")
+    assert f"A{row.pk} WebShell 后门文件 ¦ 告警" in found(client, "webshell")
+    assert f"A{row.pk} WebShell 后门文件 ¦ 告警" in found(client, f"a{row.pk}")
+    assert "web-01 ¦ 资产" in found(client, "web-01")
+    assert "李四 ¦ 分析" in found(client, "李四")
+    assert "没有找到「不存在的东西」" in found(client, "不存在的东西")
+
+
+def test_search_finds_only_what_one_may_see() -> None:
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
+    viewer = member(Role.VIEWER)
+    assert "没有找到" in found(viewer, "李四")
+    assert "没有找到" in found(viewer, "系统配置")
+    assert "设置 / 导入任务" in found(viewer, "导入任务")
+
+
+@pytest.mark.parametrize("wanted", ["", "²", "%", "9" * 30, "a' OR 1=1", "A" * 5000])
+def test_search_answers_whatever_is_typed(wanted: str) -> None:
+    response = superuser().get("/find/", {"q": wanted})
+    assert response.status_code == 200
+
+
+def test_my_page_shows_what_is_mine(django_assert_max_num_queries: Any) -> None:
+    client = with_role(Role.ANALYST, "lisi")
+    me, other = Staff.objects.get(), Staff.objects.create(staff_id="x", name="别人", role=Role.ANALYST)
+    store(alert("a", title="我的告警一"), alert("b", title="别人的告警"))
+    Alert.objects.filter(title="我的告警一").update(assignee=me)
+    Alert.objects.filter(title="别人的告警").update(assignee=other)
+    NotificationPreference.objects.create(staff=me, quiet_from=time(22), quiet_until=time(7))
+    tokens.create("我的脚本", ["read"], owner_id=me.user_id, actor=SYSTEM)
+    with django_assert_max_num_queries(20):
+        page = client.get("/me/")
+    text = text_of(page)
+    assert "我的告警一" in text
+    assert "别人的告警" not in text
+    assert "1 条没有关闭" in text
+    assert "22:00 到 07:00 免打扰" in text
+    assert page.content.decode().count('class="home-quiet"') == 9
+    assert "API 令牌「我的脚本」" in text
+    assert "两步验证：还没有设置" in text.replace(" ¦ ", "")
+
+
+def test_my_page_leaves_out_what_one_may_not_see() -> None:
+    text = text_of(member(Role.VIEWER).get("/me/"))
+    assert "等我决定" not in text
+    assert "登录与安全" in text
+
+
+def test_other_sessions_of_mine_end_and_nobody_elses() -> None:
+    client, stranger = with_role(Role.VIEWER, "lisi"), member(Role.ANALYST)
+    user = Staff.objects.get(staff_id="lisi").user
+    second = Client()
+    second.force_login(user)
+    assert "别处的登录：1 处" in text_of(client.get("/me/"))
+    assert "已退出另外 1 处登录" in text_of(client.post("/me/sessions/", follow=True))
+    assert second.get("/me/").status_code == 302
+    assert stranger.get("/me/").status_code == client.get("/me/").status_code == 200
+    assert Session.objects.filter(expire_date__gt=timezone.now() - timedelta(1)).count() == 2
