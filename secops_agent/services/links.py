@@ -47,3 +47,8 @@ def asset(pk: int) -> str:
 def named(label: str, address: str) -> str:
     """For a message: the label as a link where the address of the house is known, else as the name of a page."""
     return f"[{label}]({settings.PUBLIC_URL}{address})" if settings.PUBLIC_URL and address else f"「{label}」"
+
+
+def page(label: str, address: str) -> str:
+    """For a message: the label as a link, "" where the address of the house is not known."""
+    return named(label, address) if settings.PUBLIC_URL else ""

@@ -12,6 +12,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
+from secops_agent.services.assets.inventory import AssetFilter, environment_named
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
 from secops_agent.services.people.directory import find_staff, named_by
@@ -25,6 +26,7 @@ ROWS: Final = 10
 DEEPEST: Final = 200  # rows that can be reached page by page
 MOST_ROWS: Final = 50
 NETWORK: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}/\d{1,2}")
+WEIGHTS: Final = {"critical": "核心", "high": "重要"}
 _ME: Final = frozenset({"我", "我自己", "自己", "本人", "me"})
 SEPARATORS: Final = re.compile(r"[,，、;；/|\s]+")
 _LEVELS: Final[dict[str, str]] = {
@@ -37,7 +39,7 @@ def severity_argument() -> Any:
     """One level or several."""
     return argument(
         "级别，一个或几个，用英文逗号分隔：critical=严重、high=高危、medium=中危、low=低危、info=信息；"
-        "某级及以上时把更高的也写上；提问里没有级别时不填",
+        "某级及以上时把更高的也写上",
         default="",
     )
 
@@ -45,7 +47,7 @@ def severity_argument() -> Any:
 def since_argument() -> Any:
     """Hours back from now."""
     return argument(
-        "只看最近多少小时（一天 24，一周 168）；说的是今天、本周这样的自然日时用 period；提问里没有时间时不填",
+        "只看最近多少小时（一天 24，一周 168）；今天、本周这样的自然日用 period",
         default=None,
         minimum=1,
         maximum=100_000,
@@ -70,9 +72,7 @@ def levels(text: str) -> tuple[str, ...]:
 
 def until_argument() -> Any:
     """The end of a span, in hours back from now."""
-    return argument(
-        "只看到多少小时前为止；要昨天、上周这样的整段时间才填", default=None, minimum=1, maximum=100_000
-    )
+    return argument("只看到多少小时前为止", default=None, minimum=1, maximum=100_000)
 
 
 def offset_argument() -> Any:
@@ -226,6 +226,43 @@ def colleague(wanted: str, asker: Person | Actor | None) -> Staff:
     if asker is None:
         raise InvalidInput("「我」在这里没有意义：请写姓名或员工 ID。")
     return find_staff(asker.staff_id, asker.corp_id)
+
+
+def exposed_argument() -> Any:
+    """Assets that may be reached from outside."""
+    return argument("只看可能对外的资产", default=None)
+
+
+def environment_argument() -> Any:
+    """Where the asset stands."""
+    return argument("资产的环境，例如生产、测试", default="", max_length=50)
+
+
+def importance_argument() -> Any:
+    """How much the asset matters."""
+    return argument("资产重要性，high 含核心", labels=WEIGHTS, default=None)
+
+
+def asset_like(
+    asker: Person | None, owner: str, environment: str, importance: str | None, exposed: bool | None
+) -> AssetFilter | None:
+    """What the asset must be; None: whatever it is. Raises NotFound for a person or an environment that there is not."""
+    wanted = AssetFilter(
+        owner_id=colleague(owner, asker).pk if owner else None,
+        environment=environment_named(environment) if environment else "",
+        importance=tuple(dict.fromkeys(("critical", importance))) if importance else (),
+        exposed=bool(exposed),
+    )
+    return wanted if wanted != AssetFilter() else None
+
+
+def told_asset(wanted: AssetFilter | None, importance: str | None) -> dict[str, str]:
+    """The conditions on it as they are shown, but for its owner."""
+    return {
+        "资产环境": wanted.environment if wanted else "",
+        "资产重要性": WEIGHTS[importance] if importance else "",
+        "资产": "可能对外的" if wanted and wanted.exposed else "",
+    }
 
 
 def told(**conditions: str) -> str:

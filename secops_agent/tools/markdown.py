@@ -17,6 +17,7 @@ VERDICT: Final = {value: str(label) for value, label in Verdict.choices}
 ASSET_TYPE: Final = {value: str(label) for value, label in AssetType.choices}
 INDICATOR: Final = {value: str(label) for value, label in IndicatorKind.choices}
 _DAY: Final = timedelta(days=1)
+_MINUTE: Final = timedelta(minutes=1)
 
 
 def moment(at: datetime | None) -> str:
@@ -41,10 +42,22 @@ def ago(at: datetime, now: datetime) -> str:
     past = now - at
     if past >= _DAY or past < timedelta(0):
         return moment(at)
-    minutes = int(past.total_seconds() // 60)
-    if minutes < 1:
-        return "刚刚"
-    return f"{minutes} 分钟前" if minutes < 60 else f"{minutes // 60} 小时前"
+    return f"{roughly(past)}前" if past >= _MINUTE else "刚刚"
+
+
+def roughly(length: timedelta) -> str:
+    """3 天, 5 小时, 20 分钟: rounded down."""
+    minutes = int(length.total_seconds() // 60)
+    if minutes >= 1440:
+        return f"{minutes // 1440} 天"
+    return f"{minutes // 60} 小时" if minutes >= 60 else f"{minutes} 分钟"
+
+
+def limit_told(due_at: datetime | None, now: datetime) -> str:
+    """How long it is over its limit, or what is left of the last day."""
+    if due_at is None or due_at - now > _DAY:
+        return ""
+    return f"剩 {roughly(due_at - now)}" if due_at > now else f"已超时 {roughly(now - due_at)}"
 
 
 def duration(minutes: float) -> str:
@@ -70,13 +83,22 @@ def joined(parts: Iterable[str]) -> str:
 
 
 def page(
-    title: str, shown: int, total: str, lines: Sequence[str], query: str, *, offset: int = 0, beside: str = ""
+    title: str,
+    shown: int,
+    total: str,
+    lines: Sequence[str],
+    query: str,
+    *,
+    offset: int = 0,
+    beside: str = "",
+    summary: str = "",
 ) -> str:
-    """A list: heading with the numbers and what it leaves out, the lines, what was asked."""
+    """A list: heading with the numbers and what it leaves out, what they are, the lines, what was asked."""
     part = f"（显示前 {shown} 条）" if str(shown) != total else ""
     part = f"（第 {offset + 1}–{offset + shown} 条）" if offset else part
     heading = f"**{title}：共 {total} 条**{part}" + (f"，{beside}" if beside else "")
-    return "\n".join([heading, "", *lines, *foot(query)])
+    about = ["", f"其中 {summary}"] if summary else []
+    return "\n".join([heading, *about, "", *lines, *foot(query)])
 
 
 def foot(query: str, *notes: str) -> list[str]:

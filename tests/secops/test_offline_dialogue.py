@@ -178,7 +178,7 @@ def test_an_act_that_is_reported_shows_how_it_stands() -> None:
 @pytest.mark.parametrize(
     ("said", "word"),
     [
-        ("暴露在公网的告警", "暴露在公网的"),
+        ("端口 3389 的告警", "端口 3389"),
         ("有哪些告警发生超过300次还没人理", "超过300次"),
     ],
 )

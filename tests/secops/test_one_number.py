@@ -220,7 +220,7 @@ def test_by_day_shows_the_newest_days_first(doors: Doors) -> None:
 def test_statistics_take_every_filter_of_the_list() -> None:
     from secops_agent.tools.registry import BY_NAME
 
-    of_rows = {"limit", "offset", "urgent"}
+    of_rows = {"limit", "offset", "urgent", "order"}
     listed = set(BY_NAME["list_alerts"].spec.parameters["properties"]) - of_rows
     assert listed <= set(BY_NAME["alert_statistics"].spec.parameters["properties"])
 

@@ -22,21 +22,21 @@ __all__ = ["demo"]
 
 CONDITIONS = (
     "severity", "status", "since_hours", "keyword", "asset", "until_hours", "period", "since", "until", "time_of", "verdict", "due", "unassigned",
-    "listed", "assignee", "technique", "address", "owner", "environment", "importance",
+    "listed", "assignee", "technique", "address", "owner", "environment", "importance", "exposed",
 )  # fmt: skip
 TABLE = {
-    "list_alerts": [*CONDITIONS, "limit", "urgent", "offset"],
-    "get_alert": ["alert_id"],
+    "list_alerts": [*CONDITIONS, "limit", "urgent", "order", "offset"],
+    "get_alert": ["alert_id", "alert_ids"],
     "alert_statistics": [*CONDITIONS, "group_by", "limit"],
     "acknowledge_alert": ["alert_id", "alert_ids", "note"],
     "assign_alert": ["alert_id", "alert_ids", "assignee"],
     "close_alert": ["alert_id", "alert_ids", "verdict", "note"],
-    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "owner", "environment", "network", "offset"],
-    "get_asset": ["asset"],
+    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "owner", "environment", "network", "offset", "importance", "exposed", "kev", "riskiest"],
+    "get_asset": ["asset", "about", "software"],
     "lookup_cve": ["cve_id"],
-    "affected_assets": ["cve_id"],
+    "affected_assets": ["cve_id", "asset"],
     "list_vulnerabilities": [
-        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by",
+        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by", "not_kev", "due_within", "environment", "importance", "exposed", "widest",
     ],
     "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
     "search_events": ["keyword", "asset", "since_hours", "limit"],

@@ -18,9 +18,12 @@ from .words import name_of, pattern, wordset
 
 _WHICH = (
     "severity", "status", "since_hours", "until_hours", "period", "time_of", "asset", "due", "unassigned", "listed", "verdict",
-    "importance", "environment",
+    "importance", "environment", "exposed",
 )  # fmt: skip
-_VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available", "overdue")
+_VULNERABLE = (
+    "severity", "asset", "limit", "kev_only", "fix_available", "overdue", "exposed", "environment", "importance", "due_within", "widest",
+)  # fmt: skip
+_ESTATE = ("exposed", "importance", "riskiest")
 SPAN = ("since_hours", "until_hours", "period")
 _AHEAD = {"昨": -1, "今": 0, "明": 1}
 _DAY_WORDS = {"明早": "明天", "今早": "今天", "今夜": "今晚"}
@@ -92,7 +95,9 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 
 def _alerts(asked: Asked) -> dict[str, Any]:
-    said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent")
+    said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order")
+    if said.get("order") == "due":
+        said.pop("due", None)  # 快超时的排前面 leaves nothing out
     if "until_hours" in said and "status" not in said and pattern("cues.ask.happened").search(asked.text):
         said["status"] = "all"  # what happened then may be closed by now
     if "status" not in said and pattern("filters.asked_closed").search(asked.text):
@@ -199,9 +204,24 @@ def _assets(asked: Asked) -> dict[str, Any]:
     unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
     mine = asked.asker if not keyword and pattern("filters.mine").search(asked.text) else ""
     sought = {"keyword": keyword or mine} if keyword or mine else {}
-    found = sought | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
+    weighed = narrow(asked.skeleton, asked.now, "limit", *_ESTATE)
+    if keyword and pattern("filters.important").search(f"{keyword}资产"):
+        weighed.pop("importance", None)
+    if keyword and pattern("filters.exposed_words").search(f"{keyword}的"):
+        weighed.pop("exposed", None)
+    found = sought | type_of(text) | weighed | unowned
+    found |= {"kev": True} if pattern("filters.kev_only").search(text) else {}
     unsaid = not found and pattern("cues.ask.installed").search(asked.text)  # 谁在用 what?
     return {"query": ""} if unsaid else found
+
+
+def _asset(asked: Asked) -> dict[str, Any]:
+    """The one machine, what is asked of it first, and the software that a version is asked of."""
+    said = _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP)(asked)
+    about = name_of("filters.about", asked.text)
+    versions = pattern("filters.version_asked").search(asked.text)
+    software = _software(asked).get("keyword", "") if versions else ""
+    return said | ({"software": software} if software else {"about": about} if about else {})
 
 
 def _asset_keyword(asked: Asked) -> str:
@@ -240,9 +260,18 @@ def _flaws(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_VULNERABLE)
     likely, owner = pattern("filters.epss").search(asked.text), asked.skeleton.first(Kind.PERSON)
     said |= {"epss": int(likely["percent"])} if likely else {}
-    said |= {"owner": str(owner.value)} if owner else {}
+    mine = asked.asker if pattern("filters.mine").search(asked.text) else ""
+    said |= {"owner": str(owner.value) if owner else mine} if owner or mine else {}
+    if pattern("filters.conditions.not_kev").search(asked.text):
+        said = {name: value for name, value in said.items() if name != "kev_only"} | {"not_kev": True}
     most = pattern("cues.ask.statistics").search(asked.text) and "asset" not in said
-    said |= {"group_by": "asset"} if most and group_of(asked.text) == {"group_by": "asset"} else {}
+    by = {"assignee": "owner"}.get(group := group_of(asked.text).get("group_by", ""), group)
+    if (
+        (most or pattern("filters.by_group").search(asked.text))
+        and by in ("asset", "owner", "severity")
+        and "widest" not in said
+    ):
+        said["group_by"] = by
     return said | ({} if likely else _software(asked))
 
 
@@ -320,9 +349,11 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "compare_periods": _comparison,
     "search_events": _events,
     "list_assets": _assets,
-    "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
+    "get_asset": _asset,
     "lookup_cve": _first("cve_id", Kind.CVE),
-    "affected_assets": _first("cve_id", Kind.CVE),
+    "affected_assets": lambda asked: (
+        _first("cve_id", Kind.CVE)(asked) | narrow(asked.skeleton, asked.now, "asset")
+    ),
     "list_vulnerabilities": _flaws,
     "list_findings": _findings,
     "lookup_indicator": _first("value", *_INDICATORS),

@@ -122,6 +122,19 @@ def _times(skeleton: Skeleton) -> list[MaskedName]:
     return skeleton.found(Kind.TIME)[:1]
 
 
+def _due_within(skeleton: Skeleton, now: datetime) -> int | None:
+    """Days from now in which something must be mended: 这周到期, 7 天内到期."""
+    if not _says("due_word", skeleton):
+        return None
+    said = skeleton.first(Kind.TIME, Kind.DURATION)
+    if said is None or said.kind is Kind.DURATION:
+        return max(1, int(said.value) // 1440) if said and said.value else None
+    if "内" in said.raw:
+        return max(1, int((now - said.value.start).total_seconds() / 86400 + 0.5))
+    ahead: dict[str, int] = {"today": 1, "this_week": 7 - now.weekday()}
+    return ahead.get(said.value.period)
+
+
 def _period(skeleton: Skeleton, _: datetime) -> str:
     """The day, week or month of the calendar that was said: hours are rounded, and reach into the day before."""
     times = _times(skeleton)
@@ -155,8 +168,11 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "environment": lambda said, _: next((str(each.value) for each in said.found(Kind.ENVIRONMENT)), ""),
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
     "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
-    **{name: partial(_says, name) for name in ("unassigned", "urgent", "kev_only")},
+    **{name: partial(_says, name) for name in ("unassigned", "urgent", "kev_only", "widest", "riskiest")},
     "overdue": partial(_says, "late"),
+    "order": lambda said, _: "oldest" if _says("oldest", said) else "due" if _says("by_due", said) else "",
+    "exposed": partial(_says, "exposed_words"),
+    "due_within": lambda said, now: _due_within(said, now),
     "listed": lambda said, _: _says("in_lists", said),
     "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
 }

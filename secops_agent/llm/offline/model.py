@@ -23,6 +23,7 @@ NAME = "离线模式"
 _FINAL = ("negation", "quotation", "condition", "takes_back", "overheard")
 _HISTORY = "**处理记录**"
 _DETAILS = ("get_alert", "get_asset")
+_MORE = {"about", "software", "alert_ids"}  # more is asked than who has it
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
 
 
@@ -141,7 +142,8 @@ def _told(results: list[str], understanding: Understanding, messages: tuple[Mess
     """The results; of who has one thing, the line that tells it; before them what was not understood."""
     said = next((message.content for message in reversed(messages) if message.role == "user"), "")
     intent = understanding.intent
-    if len(results) == 1 and intent and intent.tool in _DETAILS and pattern("followups.who").search(said):
+    plain = intent and intent.tool in _DETAILS and intent.arguments.keys().isdisjoint(_MORE)
+    if len(results) == 1 and plain and pattern("followups.who").search(said):
         head, _, rest = results[0].partition("\n\n- ")
         done = rest[rest.index(_HISTORY) :] if _HISTORY in rest else "没有处理记录。"
         results = [f"{head}\n\n{done}" if pattern("followups.did").search(said) else head]

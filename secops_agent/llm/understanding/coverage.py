@@ -32,6 +32,15 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "ask.due": (("late", "soon"), ("due", "overdue")),
     "said.finding": (("finding.secret", "finding.code", "finding.misconfiguration"), ("kind",)),
     "noun.oncall": (("on_call_at",), ("at", "person")),
+    "said.exposed": (("conditions.exposed",), ("exposed",)),
+    "said.not_kev": (("conditions.not_kev", "kev_only"), ("not_kev",)),
+    "said.epss": (("epss",), ("epss",)),
+    "said.order": (("conditions.order", "soon"), ("order",)),
+    "said.about": (("about",), ("about", "software")),
+    "said.widest": (("widest",), ("widest",)),
+    "said.riskiest": (("riskiest",), ("riskiest",)),
+    "said.duewithin": (("due_word",), ("due_within",)),
+    "said.haskev": (("kev_only",), ("kev",)),
 }  # fmt: skip
 
 

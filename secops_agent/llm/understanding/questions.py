@@ -38,13 +38,19 @@ IMPLIED: Final = (
     ("group_by", "compare"),
     ("keyword", "mine"),
     ("person", "mine"),
+    ("owner", "mine"),
+    ("urgent", "order"),
+    ("not_kev", "kev_only"),
+    ("kev", "kev_only"),
+    ("widest", "group_by"),
+    ("riskiest", "urgent"),
 )
 _CLAUSE: Final = re.compile(r"(?:[^,，。;；!！?？\n\s]|(?<![一-鿿])\s|\s(?![一-鿿]))+")
 LISTS: Final = ("list_alerts", "list_assets", "list_vulnerabilities", "alert_statistics", "compare_periods")
 # The arguments that carry a condition.
 _CARRIERS: Final = {
-    Kind.TIME: ("since_hours", "at"),
-    Kind.DURATION: ("since_hours", "minutes"),
+    Kind.TIME: ("since_hours", "at", "due_within"),
+    Kind.DURATION: ("since_hours", "minutes", "due_within"),
     Kind.SEVERITY: ("severity",),
     Kind.STATUS: ("status", "time_of", "metric", "due", "unassigned"),
     Kind.LIMIT: ("limit",),
@@ -170,7 +176,9 @@ def ask_each(frame: ToolFrame, sentence: Sentence) -> list[Intent]:
         named = sentence.found(*(Kind[kind] for kind in frame.needs if kind != "ALERTS"))
         values = sentence.numbers if "ALERT" in frame.needs else [one.value for one in named]
         name = next((name for name, value in first.arguments.items() if value in values[:1]), "")
-    each = list(dict.fromkeys(values))[:_MOST_ASKED] if name else []
+    each = list(dict.fromkeys(values))[: _MOST_ASKED if name != "alert_id" else None] if name else []
+    if name == "alert_id" and frame.tool == "get_alert" and len(each) > 1:  # one answer tells what they share
+        return [replace(first, arguments={name: each[0], "alert_ids": ",".join(map(str, each[1:]))})]
     return [replace(first, arguments={**first.arguments, name: value}) for value in each] or [first]
 
 

@@ -5,19 +5,20 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max, Min
+from django.db.models import Count, Max, Min, Q
 from django.db.models.expressions import RawSQL
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey
 from secops_agent.models.choices import AssetType
 from secops_agent.services.alerts.queries.mentioned import freshness, naming
+from secops_agent.services.alerts.spread import Spread, spread_of, urls_at
 from secops_agent.services.alerts.views import AlertSummary, summaries
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.assets.views import summaries as asset_summaries
 from secops_agent.services.intelligence.locations import location_of
 from secops_agent.services.intelligence.matching import ListedView, look_up
-from secops_agent.services.pages import Page, counts_of, cut
+from secops_agent.services.pages import COUNT_CAP, Page, Total, cut
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records.identity import FORMER
 from secops_agent.services.records.indicators import refang
@@ -44,6 +45,7 @@ class Sightings:
     location: str = ""
     told: int = 0
     unread: bool = False
+    spread: Spread | None = None
 
 
 def normalise(value: str) -> tuple[str, str]:
@@ -83,25 +85,29 @@ def _kind_seen(kind: str, values: set[str]) -> str:
     return min(seen) if seen and not seen & PRIVATE_INDICATORS else kind
 
 
-def lookup(value: str, limit: int = 20, *, private: bool = False) -> Sightings:
-    """Alerts that name the value and assets that bear it. Raises InvalidInput.
+def lookup(value: str, limit: int = 20, *, private: bool = False, whole: bool = False) -> Sightings:
+    """Alerts that name the value and assets that bear it; ``whole``: with their spread. Raises InvalidInput.
 
     ``private``: who asks may read private parts; without, a person's account or address is nowhere, whatever its form.
     """
     kind, text = normalise(value)
     values = {text, text.lower(), value.strip()}
     kind = _kind_seen(kind, values)
+    values |= urls_at(text) if kind == "domain" else set()
     rows = Alert.objects.filter(pk__in=RawSQL(*naming(values, private=private)))  # noqa: S611 - our own statement
-    told = rows.exclude(pk__in=AlertIndicator.objects.filter(value__in=values).values("alert_id"))
-    every, in_text = counts_of([rows, told])
+    observed = Q(pk__in=AlertIndicator.objects.filter(value__in=values).values("alert_id"))
+    seen = rows.aggregate(
+        first=Min("first_seen"), last=Max("last_seen"), every=Count("pk"), told=Count("pk", filter=~observed)
+    )
+    every = Total(min(seen["every"], COUNT_CAP), seen["every"] > COUNT_CAP)
     page = cut(rows.select_related("assignee"), ("-last_seen", "-id"), limit, "", summaries, count=every)
-    seen = rows.aggregate(first=Min("first_seen"), last=Max("last_seen")) if page.items else {}
     keys = AssetKey.objects.filter(value__in={text, text.lower()}).exclude(kind=FORMER).values("asset_id")
     ours = Asset.objects.filter(pk__in=keys).select_related("owner").order_by("name", "id")
     if not private:
         ours = ours.exclude(asset_type=AssetType.ACCOUNT)
     newest, is_behind = freshness()
     return Sightings(
-        kind, text, page, seen.get("first"), seen.get("last"), tuple(asset_summaries(ours[:limit])), newest,
-        tuple(look_up(kind, text)), location_of(text) if kind == "ip" else "", in_text.count, is_behind,
+        kind, text, page, seen["first"], seen["last"], tuple(asset_summaries(ours[:limit])), newest,
+        tuple(look_up(kind, text)), location_of(text) if kind == "ip" else "", seen["told"], is_behind,
+        spread_of(rows) if whole and page.items else None,
     )  # fmt: skip

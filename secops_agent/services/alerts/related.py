@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import Q
 
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey
+from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.records.identity import FORMER
 
 SHOWN: Final = 5  # of each kind
@@ -57,6 +58,39 @@ def related(
     found = [RelatedAlert(row, tuple(shared[row.pk])) for row in rows.values()]
     found.sort(key=lambda each: (-len(each.shared), -each.alert.last_seen.timestamp()))
     return found[:MOST], _seen(observed, pairs)
+
+
+def still_open(alert_id: int, values: Collection[str]) -> dict[str, tuple[int, ...]]:
+    """Address or account → the other alerts of it that are not closed, the newest first. One query."""
+    rows = AlertIndicator.objects.filter(value__in=values).exclude(alert_id=alert_id)
+    rows = rows.exclude(alert__status=AlertStatus.CLOSED).order_by("-alert__last_seen", "-alert_id")
+    found: dict[str, list[int]] = {}
+    for value, pk in rows.values_list("value", "alert_id")[:READ]:
+        found.setdefault(value, []).append(pk)
+    return {value: tuple(found[value]) for value in values if value in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """What an alert concerns: (name, owner, is it a person's account) of each asset, and its case as (id, title)."""
+
+    assets: tuple[tuple[str, str, bool], ...]
+    case: tuple[int, str] | None
+
+
+def concerned(alert_id: int) -> Concerned:
+    """One query."""
+    rows = Alert.objects.filter(pk=alert_id).order_by("asset_links__id").values_list(
+        "case_id", "case__title", "assets__name", "assets__owner__name", "assets__owner_text", "assets__asset_type"
+    )  # fmt: skip
+    found = list(rows)
+    case_id, title = found[0][:2] if found else (None, "")
+    assets = (
+        (name, person or text or "", kind == AssetType.ACCOUNT)
+        for *_, name, person, text, kind in found
+        if name
+    )
+    return Concerned(tuple(assets), (case_id, title or "") if case_id else None)
 
 
 def _elsewhere(alert_id: int, values: Sequence[str]) -> list[tuple[int, str]]:

@@ -1,12 +1,14 @@
 """Triage of alerts: lists, one alert, statistics, and what people do with them."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
@@ -15,7 +17,7 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts.queries.filters import CURSOR_ORDERS, AlertFilter, matching, ordered
 from secops_agent.services.alerts.queries.search import count_matches, find, narrowed
-from secops_agent.services.alerts.queries.statistics import GROUPINGS, Statistics, statistics
+from secops_agent.services.alerts.queries.statistics import GROUPINGS, Statistics, rows_of, statistics
 from secops_agent.services.alerts.views import (
     AlertDetail,
     AlertSummary,
@@ -33,7 +35,7 @@ from secops_agent.services.pages import Page, Total, count_of, cut, demand_limit
 from secops_agent.services.people.directory import named_by
 from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.records import SEVERITIES
-from secops_agent.services.sla import RiskClock, SlaLimits
+from secops_agent.services.sla import RiskClock, SlaLimits, overdue
 from secops_agent.services.writing import assign as set_values
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "search",
     "set_severity",
     "several",
+    "shares",
     "statistics",
     "unassign",
 ]  # fmt: skip
@@ -64,7 +67,7 @@ def search(wanted: AlertFilter) -> Page[AlertSummary]:
     clock = RiskClock(timezone.now())
     rows, keyword = matching(wanted, clock), wanted.sought
     demand_limit(wanted.limit)
-    if wanted.order == "gravest":
+    if wanted.order in ("gravest", "oldest", "due"):
         return _first(
             ordered(narrowed(rows, keyword) if keyword.text else rows, wanted.order, clock), wanted.limit
         )
@@ -72,6 +75,30 @@ def search(wanted: AlertFilter) -> Page[AlertSummary]:
     found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword.text else None
     chosen = (found.rows if found else rows).select_related("assignee")
     return cut(chosen, order, wanted.limit, wanted.cursor, summaries, count=found.total if found else rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of the alerts of a list: by severity, how many are over their limit, and by handler ("" for nobody), the most first."""
+
+    levels: tuple[tuple[str, int], ...]
+    late: int
+    people: tuple[tuple[str, int], ...]
+
+
+def shares(wanted: AlertFilter) -> Shares:
+    """One query, beside that for a keyword. Raises InvalidInput, NotFound."""
+    cells = rows_of(wanted).order_by().values_list("severity", "assignee__name")
+    levels, people, late = Counter[str](), Counter[str](), 0
+    for severity, name, number, over in cells.annotate(
+        number=Count("pk"), late=Count("pk", filter=overdue(timezone.now()))
+    ):
+        levels[severity] += number
+        people[name or ""] += number
+        late += over
+    return Shares(
+        tuple((each, levels[each]) for each in SEVERITIES if levels[each]), late, tuple(people.most_common())
+    )
 
 
 def count(*wanted: AlertFilter) -> list[Total]:
@@ -89,8 +116,9 @@ def _first(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
     return Page(tuple(summaries(list(rows.select_related("assignee")[:limit]))), total.count, total.capped)
 
 
-def get(alert_id: int, *, private: bool = False) -> AlertDetail:
-    """Everything about one alert; ``private``: who reads it may read private parts (`privacy`). Raises NotFound."""
+def get(alert_id: int, *, private: bool = False, raw: bool = True) -> AlertDetail:
+    """Everything about one alert; ``private``: who reads it may read private parts (`privacy`); ``raw``: the source's own event
+    too. Raises NotFound."""
     row = _read(alert_id)
     closed = row.status == AlertStatus.CLOSED
     detail = AlertDetail(
@@ -106,7 +134,9 @@ def get(alert_id: int, *, private: bool = False) -> AlertDetail:
         listed=tuple(hits_of(alert_id)),
         suppressed_by=row.suppressed_by.name if row.suppressed_by and closed else "",
         mentions=mention_views(alert_id),
-        raw=AlertPayload.objects.filter(alert_id=alert_id).values_list("raw", flat=True).first(),
+        raw=AlertPayload.objects.filter(alert_id=alert_id).values_list("raw", flat=True).first()
+        if raw
+        else None,
         history=history.entries("alert", alert_id),
     )
     return detail if private else without_private(detail)

@@ -1,13 +1,15 @@
 """Views of alerts: frozen values for tools, pages and the API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, AssetKey
+from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.assets.views import AssetRef
 from secops_agent.services.audit.history import HistoryEntry
 from secops_agent.services.intelligence.matching import ListedView
@@ -46,6 +48,14 @@ class AlertSummary:
     due_at: datetime | None
     overdue: bool
     silenced_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOrigin:
+    """IPs among an alert's observables that are not its own assets', and accounts, which are private."""
+
+    addresses: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,19 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
         overdue=is_overdue(row, now),
         silenced_until=quiet,
     )
+
+
+def origins_of(alert_ids: Collection[int]) -> dict[int, AlertOrigin]:
+    """Alert id → where it came from or went to, and by which accounts; one query."""
+    own = AssetKey.objects.filter(
+        kind="ip", value=OuterRef("value"), asset__alert_links__alert_id=OuterRef("alert_id")
+    )
+    kinds = (IndicatorKind.IP, IndicatorKind.ACCOUNT)
+    rows = AlertIndicator.objects.filter(alert_id__in=alert_ids, kind__in=kinds).exclude(Exists(own))
+    found: dict[int, tuple[list[str], list[str]]] = {}
+    for pk, kind, value in rows.order_by("id").values_list("alert_id", "kind", "value"):
+        found.setdefault(pk, ([], []))[kind == IndicatorKind.ACCOUNT].append(value)
+    return {pk: AlertOrigin(tuple(addresses), tuple(accounts)) for pk, (addresses, accounts) in found.items()}
 
 
 def indicator_views(alert_id: int) -> tuple[IndicatorView, ...]:

@@ -17,6 +17,8 @@ from secops_agent import says
 from secops_agent.models import Alert, AlertAsset, Asset, AssetKey, Component, Finding, Staff
 from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.actors import Actor
+from secops_agent.services.assets.open_counts import worst_first
+from secops_agent.services.assets.reach import exposed_ids
 from secops_agent.services.assets.views import (
     AssetDetail,
     AssetRef,
@@ -28,7 +30,7 @@ from secops_agent.services.assets.views import (
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.networks import inside
-from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.pages import Page, count_of, cut, order_of
 from secops_agent.services.people.directory import named_by
 from secops_agent.services.records import SEVERITIES, AssetRecord, Key
 from secops_agent.services.records.identity import FORMER
@@ -89,6 +91,7 @@ __all__ = [
     "find",
     "get",
     "matching",
+    "names_of",
     "require",
     "require_record",
     "search",
@@ -102,7 +105,9 @@ _EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags",
 
 @dataclass(frozen=True, slots=True)
 class AssetFilter:
-    """Empty values do not filter. ``keyword``: part of a name, key, address, tag or owner; ``software``: what is on it."""
+    """Empty values do not filter. ``keyword``: part of a name, key, address, tag or owner; ``software``: what is on it; ``exposed``: something
+    says that it can be reached from outside; ``kev``: with an open finding of an exploited vulnerability. ``order``: `ORDERS`, or
+    "risk": the gravest open finding first."""
 
     keyword: str = ""
     software: str = ""
@@ -111,6 +116,8 @@ class AssetFilter:
     owner_id: int | None = None
     environment: str = ""
     network: str = ""
+    exposed: bool = False
+    kev: bool = False
     importance: tuple[str, ...] = ()
     tag: str = ""
     source: str = ""
@@ -121,10 +128,11 @@ class AssetFilter:
 
 @dataclass(frozen=True, slots=True)
 class AssetMatches:
-    """One asset, or those that may have been meant; both empty: nothing of that name."""
+    """One asset with its description, or those that may have been meant; both empty: nothing of that name."""
 
     asset: AssetSummary | None
     candidates: tuple[AssetSummary, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +155,13 @@ class ComponentView:
 def search(wanted: AssetFilter) -> Page[AssetSummary]:
     """By name. Raises InvalidInput."""
     rows = matching(wanted)
+    if wanted.order == "risk":
+        total = count_of(rows)
+        return Page(
+            tuple(summaries(worst_first(rows.select_related("owner"))[: wanted.limit])),
+            total.count,
+            total.capped,
+        )
     order = order_of(wanted.order, ORDERS)
     return cut(rows.select_related("owner"), order, wanted.limit, wanted.cursor, summaries, count=rows)
 
@@ -167,6 +182,12 @@ def matching(wanted: AssetFilter) -> QuerySet[Asset]:
         rows = rows.filter(sources__icontains=f'"{wanted.source}"')
     if wanted.unowned:
         rows = rows.filter(owner=None, owner_text="")
+    if wanted.exposed:
+        rows = rows.filter(pk__in=exposed_ids())
+    if wanted.kev:
+        rows = rows.filter(
+            pk__in=Finding.objects.filter(active=True, vulnerability__kev=True).values("asset_id")
+        )
     if wanted.software:
         installed = Component.objects.filter(software(wanted.software), active=True)
         rows = rows.filter(pk__in=installed.values("asset_id"))
@@ -243,7 +264,12 @@ def _settle(rows: list[Asset]) -> AssetMatches:
         hosts = [row for row in rows if row.asset_type == AssetType.HOST]
         rows = hosts if len(hosts) == 1 else rows
     views = tuple(summaries(rows[:_CANDIDATES]))
-    return AssetMatches(views[0]) if len(rows) == 1 else AssetMatches(None, views)
+    return AssetMatches(views[0], (), rows[0].description) if len(rows) == 1 else AssetMatches(None, views)
+
+
+def names_of(asset_id: int) -> tuple[KeyView, ...]:
+    """Its names and addresses."""
+    return key_views(list(_names().filter(asset_id=asset_id).order_by("id")[:50]))
 
 
 def accounts_among(names: Sequence[str]) -> tuple[str, ...]:
@@ -288,7 +314,7 @@ def get(asset_id: int) -> AssetDetail:
     alerts = Alert.objects.filter(pk__in=linked).exclude(status=AlertStatus.CLOSED)
     return AssetDetail(
         summary=summaries([row])[0],
-        keys=key_views(list(_names().filter(asset_id=asset_id).order_by("id")[:50])),
+        keys=names_of(asset_id),
         description=row.description,
         sources=tuple(row.sources),
         first_seen=row.first_seen,

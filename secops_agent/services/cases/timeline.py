@@ -14,6 +14,8 @@ from secops_agent.services.privacy import NEEDS_ROLE, mask
 
 MOST: Final = 200  # entries that are shown
 _OF_ALERTS: Final = ("acknowledge", "assign", "unassign", "close", "reopen", "comment", "escalate")
+_SAID: Final = ("comment", "add_task", "finish_task", "resume_task")
+_NAMING: Final = 3  # moments that name one thing
 _FAMILY: Final = 20  # cases that were merged into one, and into those
 
 
@@ -29,6 +31,11 @@ class CaseMoment:
     changes: tuple[tuple[str, str, str], ...]
     note: str
 
+    @property
+    def text(self) -> str:
+        """What a note says, or which task it was."""
+        return self.note or "、".join(new for label, _, new in self.changes if label == "任务")
+
 
 def moments(detail: CaseDetail, limit: int = MOST, *, private: bool = False) -> tuple[CaseMoment, ...]:
     """The newest first. Those of cases that were merged into this one are among them. ``private``: as in `views.get`."""
@@ -42,6 +49,17 @@ def moments(detail: CaseDetail, limit: int = MOST, *, private: bool = False) -> 
     ]
     newest = sorted(told, key=lambda each: each.at, reverse=True)[:limit]
     return tuple(newest if private else _without_private(newest, private_values(family)))
+
+
+def naming(case_ids: Sequence[int], word: str) -> tuple[CaseMoment, ...]:
+    """The last notes and tasks of these cases that name something, each task once, the newest first. One query."""
+    rows = History.objects.filter(entity="case", entity_id__in=case_ids, action__in=_SAID).order_by("-id")
+    found: dict[str, CaseMoment] = {}
+    for each in map(_moment, rows[:MOST]) if case_ids else ():
+        text = each.text
+        if word.lower() in text.lower():
+            found.setdefault(text, each)
+    return tuple(found.values())[:_NAMING]
 
 
 def _without_private(told: Sequence[CaseMoment], hidden: Sequence[str]) -> Iterator[CaseMoment]:

@@ -222,6 +222,20 @@ def _reader(path: str) -> _Reader | None:
         return None
 
 
+# Everybody's: an alert names it because a name was looked up, or because its source address was written by somebody.
+_RESOLVERS: Final = {
+    "8.8.8.8": "Google", "8.8.4.4": "Google", "1.1.1.1": "Cloudflare", "1.0.0.1": "Cloudflare", "9.9.9.9": "Quad9",
+    "114.114.114.114": "114DNS", "114.114.115.115": "114DNS", "223.5.5.5": "阿里", "223.6.6.6": "阿里",
+    "119.29.29.29": "腾讯", "180.76.76.76": "百度", "101.226.4.6": "360", "208.67.222.222": "OpenDNS",
+}  # fmt: skip
+
+
+def place_of(address: str) -> str:
+    """Google 的公共 DNS 服务器，美国: whose well-known server it is, and where it is registered; "" for neither."""
+    resolver = _RESOLVERS.get(address, "")
+    return "，".join(filter(None, [resolver and f"{resolver} 的公共 DNS 服务器", location_of(address)]))
+
+
 def location_of(address: str) -> str:
     """中国; "" for internal addresses, and where nothing is known."""
     path: str = settings.IP_LOCATION_DB

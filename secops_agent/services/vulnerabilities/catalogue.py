@@ -3,8 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from secops_agent.models import (
@@ -16,12 +19,13 @@ from secops_agent.models import (
     VulnerabilityAlias,
 )
 from secops_agent.services.assets import inventory
-from secops_agent.services.assets.inventory import software
+from secops_agent.services.assets.inventory import AssetFilter, software
 from secops_agent.services.audit import history
 from secops_agent.services.pages import Page, Total, count_of, cut, order_of
 from secops_agent.services.records import Affected, Kev
 from secops_agent.services.sla import findings_overdue
 from secops_agent.services.vulnerabilities.comparison.exposure import affected_assets
+from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
@@ -36,13 +40,17 @@ __all__ = [
     "count", "detail", "first", "lookup", "matching", "search",
 ]  # fmt: skip
 # Both directions of the one index.
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_MOST = 3
+_READ = 2000
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityFilter:
     """Empty values do not filter. ``present_only``: only those with an open finding (on ``asset`` if given); ``overdue``:
-    with one that is over its time limit; ``owner_id``: on what this person looks after; ``epss``: no less, 0..1."""
+    with one that is over its time limit; ``owner_id``: on what this person looks after; ``epss``: no less, 0..1; ``due_before``: with one that must be
+    mended by then; ``on``: on an asset like this. ``order``: `ORDERS`, or "assets": those on the most assets first."""
 
     severities: tuple[str, ...] = ()
     kev_only: bool = False
@@ -54,6 +62,9 @@ class VulnerabilityFilter:
     overdue: bool = False
     owner_id: int | None = None
     epss: float | None = None
+    not_kev: bool = False
+    due_before: datetime | None = None
+    on: AssetFilter | None = None
     order: str = "-priority"
     limit: int = 20
     cursor: str = ""
@@ -62,33 +73,54 @@ class VulnerabilityFilter:
 def search(wanted: VulnerabilityFilter) -> Page[VulnerabilitySummary]:
     """Exploited ones first, then by severity and EPSS. Raises InvalidInput, NotFound for an unknown asset."""
     rows = matching(wanted)
+    if wanted.order == "assets":
+        hosts = Count("findings__asset", filter=Q(findings__active=True), distinct=True)
+        keys = (
+            rows.order_by()
+            .annotate(hosts=hosts)
+            .order_by("-hosts", "-priority", "-id")
+            .values_list("pk", flat=True)
+        )
+        found, total = list(keys[: wanted.limit]), count_of(rows)
+        by_key = Vulnerability.objects.in_bulk(found)
+        most = [by_key[pk] for pk in found]
+        return Page(tuple(vulnerability_summaries(most)), total.count, total.capped)
     return cut(rows, order_of(wanted.order, ORDERS), wanted.limit, wanted.cursor, vulnerability_summaries)
 
 
 def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
     """Every one, in no order. Raises NotFound for an unknown asset."""
-    rows = Vulnerability.objects.all()
-    if wanted.severities:
-        rows = rows.filter(severity__in=wanted.severities)
-    if wanted.kev_only:
-        rows = rows.filter(kev=True)
-    open_now = Finding.objects.filter(vulnerability_id=OuterRef("pk"), active=True)
-    if wanted.overdue:
-        open_now = open_now.filter(findings_overdue(timezone.now()))
-    if wanted.owner_id:
-        open_now = open_now.filter(asset__owner_id=wanted.owner_id)
-    if wanted.epss is not None:
-        rows = rows.filter(epss__gte=wanted.epss)
-    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
-    if asset_id:
-        open_now = open_now.filter(asset_id=asset_id)
-    if wanted.present_only or wanted.overdue or wanted.owner_id or asset_id:
+    conditions = {"severity__in": wanted.severities, "kev": wanted.kev_only, "epss__gte": wanted.epss}
+    rows = Vulnerability.objects.filter(**{name: value for name, value in conditions.items() if value})
+    if wanted.not_kev:
+        rows = rows.filter(kev=False)
+    open_now = _open_there(wanted).filter(vulnerability_id=OuterRef("pk"))
+    narrowed = (
+        wanted.overdue,
+        wanted.owner_id,
+        wanted.asset_id,
+        wanted.asset.strip(),
+        wanted.due_before,
+        wanted.on,
+    )
+    if wanted.present_only or any(narrowed):
         rows = rows.filter(Exists(open_now))
     if wanted.fix_available is not None:
         fixed = Q(Exists(open_now.exclude(fixed_version=""))) | ~Q(fixed_versions=[])
         rows = rows.filter(fixed) if wanted.fix_available else rows.exclude(fixed)
     keyword = wanted.keyword.strip()
     return rows.filter(_about(keyword)) if keyword else rows
+
+
+def _open_there(wanted: VulnerabilityFilter) -> "QuerySet[Finding]":
+    """The open findings where, and until when, they are asked for. Raises NotFound for an unknown asset."""
+    rows = Finding.objects.filter(active=True)
+    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
+    conditions = {"asset_id": asset_id, "asset__owner_id": wanted.owner_id, "due_at__lte": wanted.due_before}
+    rows = rows.filter(**{name: value for name, value in conditions.items() if value})
+    if wanted.overdue:
+        rows = rows.filter(findings_overdue(timezone.now()))
+    return rows.filter(asset_id__in=inventory.matching(wanted.on).values("pk")) if wanted.on else rows
 
 
 def _about(keyword: str) -> Q:
@@ -99,13 +131,35 @@ def _about(keyword: str) -> Q:
     return Q(title__icontains=keyword) | Q(pk__in=ids[0]) | Q(pk__in=ids[1])
 
 
-def by_asset(wanted: VulnerabilityFilter) -> list[tuple[str, int, int]]:
-    """The names of the assets with the most of them, how many, and how many of these are exploited. Raises NotFound for an unknown asset."""
-    open_now = Finding.objects.filter(active=True, vulnerability__in=matching(wanted).values("pk"))
+BY: Final = {
+    "asset": F("asset__name"),
+    "owner": Coalesce(F("asset__owner__name"), F("asset__owner_text")),
+    "severity": F("vulnerability__severity"),
+    "environment": F("asset__environment"),
+}
+
+
+def next_due(wanted: VulnerabilityFilter) -> datetime | None:
+    """Until when the first of their open findings must be mended. Raises NotFound for an unknown asset."""
+    due: datetime | None = _open_of(wanted).aggregate(due=Min("due_at"))["due"]
+    return due
+
+
+def _open_of(wanted: VulnerabilityFilter) -> "QuerySet[Finding]":
+    """Their open findings, where they are asked for."""
+    return _open_there(wanted).filter(vulnerability__in=matching(wanted).values("pk"))
+
+
+def grouped(wanted: VulnerabilityFilter, by: str) -> list[tuple[str, int, int]]:
+    """The values of `BY` with the most of them, how many, and how many of these are exploited. Raises NotFound for an unknown asset."""
+    open_now = _open_of(wanted)
     flaws = Count("vulnerability", distinct=True)
     kev = Count("vulnerability", distinct=True, filter=Q(vulnerability__kev=True))
-    rows = open_now.values_list("asset__name").annotate(flaws=flaws, exploited=kev)
-    return list(rows.order_by("-flaws", "-exploited", "asset__name")[: wanted.limit])
+    rows = open_now.annotate(value=BY[by]).values_list("value").annotate(flaws=flaws, exploited=kev)
+    return [
+        (value or "", *counts)
+        for value, *counts in rows.order_by("-flaws", "-exploited", "value")[: wanted.limit]
+    ]
 
 
 def first(wanted: VulnerabilityFilter) -> tuple[str, ...]:
@@ -159,6 +213,38 @@ def detail(row: Vulnerability) -> VulnerabilityDetail:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenOn:
+    """An asset with an open finding of one vulnerability: whose it is, how much it matters, until when it must be mended."""
+
+    asset_id: int
+    name: str
+    owner: str
+    importance: str
+    software: str
+    due_at: datetime | None
+
+
+def open_on(vuln_id: str) -> tuple[OpenOn, ...]:
+    """The most important assets first, then what is due first. One query."""
+    rows = Finding.objects.filter(vulnerability__vuln_id=vuln_id, active=True).values_list(
+        "asset_id", "asset__name", "asset__owner__name", "asset__owner_text", "asset__importance",
+        "component__name", "component__version", "due_at",
+    )  # fmt: skip
+    found = (
+        OpenOn(
+            pk,
+            name,
+            person or text,
+            importance,
+            f"{(software or '').rpartition(':')[2]} {version or ''}".strip(),
+            due,
+        )
+        for pk, name, person, text, importance, software, version, due in rows[:_READ]
+    )
+    return tuple(sorted(found, key=lambda one: (-rank(one.importance), one.due_at or _NEVER, one.name)))
+
+
 def _affected(each: AffectedRange) -> Affected:
     return Affected(
         each.ecosystem, each.package, each.purl, each.introduced, each.fixed, each.last_affected, each.raw,
@@ -176,10 +262,6 @@ def _only_score(cve: str) -> VulnerabilityDetail | None:
         summary, (), "", (), (), (), (), (), None, None, None, ("epss",), None, score.epss, score.percentile,
         score.date, score.date, 0, 0,
     )  # fmt: skip
-
-
-_MOST = 3
-_READ = 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter, describe, environment_named
-from secops_agent.services.assets.views import AssetDetail, AssetSummary
+from secops_agent.services.assets.open_counts import OpenCounts, open_counts
+from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.faults import Conflict
 from secops_agent.services.pages import Page
 from secops_agent.services.people.staff import Person
@@ -19,10 +20,15 @@ from secops_agent.services.vulnerabilities.catalogue import Installed, related_f
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
+from secops_agent.tools.estate.asset_card import ASPECTS, card_of
 from secops_agent.tools.filters import (
     NETWORK,
+    WEIGHTS,
     beyond,
     colleague,
+    environment_argument,
+    exposed_argument,
+    importance_argument,
     limit_argument,
     more,
     offset_argument,
@@ -33,11 +39,8 @@ from secops_agent.tools.filters import (
 from secops_agent.tools.markdown import (
     ASSET_TYPE,
     IMPORTANCE,
-    SEVERITY,
-    counts,
     foot,
     joined,
-    moment,
     page,
 )
 from secops_agent.tools.masking import for_reader
@@ -67,16 +70,24 @@ class ListAssets(Arguments):
     ) = argument("资产类型；不限时不填", labels=ASSET_TYPE, default=None)
     limit: int = limit_argument()
     unassigned: bool | None = argument("只看没有负责人的", default=None)
-    owner: str = argument("负责人的姓名或员工 ID；我", default="")
-    environment: str = argument("环境，例如生产、测试", default="", max_length=50)
+    owner: str = argument("资产负责人", default="")
+    environment: str = environment_argument()
     network: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
     offset: int = offset_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
+    kev: bool | None = argument("只看有已被利用（KEV）漏洞的", default=None)
+    riskiest: bool | None = argument("风险最高的在前", default=None)
 
 
 class GetAsset(Arguments):
     """Arguments of get_asset."""
 
     asset: str = argument("资产的名称、IP、域名或编号")
+    about: Literal["network", "alerts", "vulnerabilities", "cases", "owner"] | None = argument(
+        "先看哪一项", labels=ASPECTS, default=None
+    )
+    software: str = argument("只问这台上的一个软件时填名称", default="", max_length=80)
 
 
 def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
@@ -88,6 +99,10 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         负责人="没有" if given.unassigned else plain(given.owner, 40),
         环境=wanted.environment,
         网段=plain(given.network, 50),
+        重要性=WEIGHTS[given.importance] if given.importance else "",
+        对外="可能对外的" if given.exposed else "",
+        已被利用="有 KEV 漏洞的" if given.kev else "",
+        排序="风险最高的在前" if given.riskiest else "",
     )
     found = _search(wanted)
     if not found.items and wanted.keyword:
@@ -96,23 +111,37 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
     if not shown:
         text = beyond("资产", found) if found.items else "\n".join(["没有符合条件的资产。", *foot(query)])
         return ToolResult("no_data", query, text, [])
-    text = page(
-        "资产", len(shown), found.total_text, [asset_line(each) for each in shown], query, offset=given.offset
-    )
+    counted = open_counts([each.id for each in shown])
+    lines = [f"{asset_line(each)}{_open_told(counted[each.id])}" for each in shown]
+    text = page("资产", len(shown), found.total_text, lines, query, offset=given.offset)
     steps = (*more(found, given.offset + len(shown)), says.alerts_of(shown[0].name))
     return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _open_told(found: OpenCounts) -> str:
+    """What is open on it, after the other facts."""
+    kev = f"（KEV {found.kev}）" if found.kev else ""
+    said = [
+        f"告警 {found.alerts}" if found.alerts else "",
+        f"未修复 {found.findings}{kev}" if found.findings else "",
+    ]
+    return f" · {joined(said)}" if any(said) else ""
 
 
 def _wanted(asker: Asker, given: ListAssets) -> AssetFilter:
     """核心 as a keyword is an importance, 10.0.0.0/24 a network. Raises NotFound for who or what there is not."""
     importance = _IMPORTANT.get(given.keyword, ())
+    weight = tuple(dict.fromkeys(("critical", given.importance))) if given.importance else importance
     network = given.network or (given.keyword if NETWORK.fullmatch(given.keyword) else "")
     return AssetFilter(
         keyword="" if importance or network == given.keyword else given.keyword,
         network=network,
         environment=environment_named(given.environment) if given.environment else "",
         owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
-        importance=importance,
+        importance=weight,
+        exposed=bool(given.exposed),
+        kev=bool(given.kev),
+        order="risk" if given.riskiest else "name",
         asset_type=given.asset_type or "",
         unowned=bool(given.unassigned),
         limit=window(given.limit, given.offset),
@@ -207,16 +236,21 @@ def asset_facts(asset: AssetSummary) -> str:
 
 def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     """One asset, or those that may have been meant."""
-    query = f"资产={plain(given.asset, 60)}"
+    query = told(
+        资产=plain(given.asset, 60),
+        先看=ASPECTS[given.about] if given.about else "",
+        软件=plain(given.software, 40),
+    )
     found = inventory.find(given.asset)
     if found.asset is not None:
         known = {"asset_id": found.asset.id, "name": found.asset.name}
         steps = (says.alerts_of(found.asset.name), says.flaws_of(found.asset.name))
-        detail = inventory.get(found.asset.id)
-        keys = tuple(key.value for key in detail.keys)
-        fields = (*keys, *filter(None, [found.asset.owner]))
-        result = ToolResult("ok", query, _detail(detail), known, steps=steps, fields=fields)
-        return _shown(result, [found.asset], asker, keys)
+        card = card_of(
+            found.asset, found.description, asker, about=given.about or "", software=given.software
+        )
+        result = ToolResult("ok", query, card.text, known, steps=steps, fields=card.fields)
+        result = for_reader(result, asker, card.private) if asker.hides_private else result
+        return _shown(result, [found.asset], asker, card.keys)
     if not found.candidates:
         return ToolResult(
             "no_data", query, f"资产里没有「{plain(given.asset, 60)}」。可以写名称、IP、域名或编号。", []
@@ -232,40 +266,6 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     return _shown(result, found.candidates, asker)
 
 
-def _detail(detail: AssetDetail) -> str:
-    """The first line tells whose it is and how much it matters."""
-    asset = detail.summary
-    names = {plain(key.value, 80) for key in detail.keys if key.kind != "ip"} - {asset.name}
-    weight = IMPORTANCE.get(asset.importance, asset.importance)
-    stand = joined(
-        [
-            f"负责人 {plain(asset.owner, 60)}" if asset.owner else "没有登记负责人",
-            f"重要性 {weight}" if weight else "",
-            ASSET_TYPE.get(asset.asset_type, asset.asset_type),
-            "、".join(asset.ips),
-        ]
-    )
-    facts = [
-        ("未关闭告警", counts(detail.open_alerts, SEVERITY)),
-        ("未修复问题", counts(detail.open_findings, SEVERITY)),
-        ("其中已被利用（KEV）", str(detail.kev_findings) if detail.kev_findings else ""),
-        (
-            "环境与标签",
-            joined([plain(asset.environment, 40), "、".join(plain(tag, 30) for tag in asset.tags)]),
-        ),
-        ("其他名称", "、".join(sorted(names)[:8])),
-        ("软件组件", str(detail.components) if detail.components else ""),
-        ("数据来源", plain("、".join(detail.sources), 100)),
-        ("发现时间", f"{moment(detail.first_seen)}，最近 {moment(asset.last_seen)}；编号 {asset.id}"),
-    ]
-    lines = [
-        f"**资产 {plain(asset.name, 100)}：{stand}**",
-        "",
-        *(f"- {name}：{value}" for name, value in facts if value),
-    ]
-    return "\n".join([*lines, *(["", plain(detail.description, 400)] if detail.description else [])])
-
-
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "list_assets",
@@ -277,7 +277,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "get_asset",
         "查看资产",
-        "一台资产的全部信息：负责人、IP、重要性、未关闭告警数和未修复问题数。问「谁负责」「这个 IP 是哪台机器」用它。",
+        "一台资产的全部信息：负责人、IP、重要性、断网了没、未关闭告警、漏洞和升到哪版、软件版本、有关的事件。",
         GetAsset,
         get_asset,
     ),

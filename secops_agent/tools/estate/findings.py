@@ -43,7 +43,7 @@ class ListFindings(Arguments):
         "种类；不填是漏洞以外的：泄露的密钥、错误配置、代码问题", labels=_KINDS, default=None
     )
     severity: str = severity_argument()
-    asset: str = argument("资产的名称、IP 或编号", default="")
+    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
     keyword: str = argument("标题、规则、位置里的词", default="")
     overdue: bool | None = argument("只看超过修复时限的", default=None)
     limit: int = limit_argument()

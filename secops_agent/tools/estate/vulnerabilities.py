@@ -1,7 +1,9 @@
 """Tools of vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities, findings over their time limit among them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from django.db.models import Count, Q
@@ -10,10 +12,13 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import FindingKind
 from secops_agent.services import links
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.records import SEVERITIES, Affected
 from secops_agent.services.vulnerabilities import catalogue, findings
-from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.catalogue import OpenOn, VulnerabilityFilter
 from secops_agent.services.vulnerabilities.findings import FindingFilter
+from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
@@ -26,8 +31,13 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
 from secops_agent.tools.filters import (
+    WEIGHTS,
+    asset_like,
     beyond,
     colleague,
+    environment_argument,
+    exposed_argument,
+    importance_argument,
     levels,
     limit_argument,
     more,
@@ -37,7 +47,7 @@ from secops_agent.tools.filters import (
     told_levels,
     window,
 )
-from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
+from secops_agent.tools.markdown import IMPORTANCE, SEVERITY, counts, foot, joined, moment, page
 
 _FEW_LATE: Final = 8
 _FLAW: Final = FindingKind.VULNERABILITY
@@ -55,6 +65,8 @@ class LateFindings:
 def late_findings(wanted: VulnerabilityFilter) -> LateFindings | None:
     """What the reports and pages count: a vulnerability may be on several assets, a secret is none. None: not asked."""
     if not wanted.overdue or wanted.keyword.strip() or wanted.fix_available is not None or wanted.epss:
+        return None
+    if wanted.not_kev or wanted.due_before or wanted.on:
         return None
     about = FindingFilter(
         severities=wanted.severities,
@@ -87,17 +99,26 @@ def _finding_line(each: FindingSummary) -> str:
     return f"- **{FindingKind(each.kind).label}** {joined(said)}"
 
 
-_SHOWN: Final = 6
+_SHOWN: Final = 8
+_FEW_OTHERS: Final = 3
+_NAMED: Final = 12  # of those without a line
 _FEW: Final = 8
 _ANSWERS: Final = (("affected", "受影响"), ("unknown", "无法判断"), ("unaffected", "不受影响"))
 
+_OF_ONE: Final = {
+    "affected": "受 {} 影响", "unknown": "是否受 {} 影响无法判断", "unaffected": "不受 {} 影响", "": "上没有发现 {} 涉及的软件",
+}  # fmt: skip
+
 
 class CveId(Arguments):
-    """Arguments of lookup_cve and affected_assets."""
+    """Arguments of lookup_cve."""
 
     cve_id: str = argument(
         "漏洞编号，例如 CVE-2021-44228、CNVD-2021-95914、GHSA-jfh8-c2jp-5v3q", max_length=60
     )
+
+
+_BY: Final = {"asset": "资产", "owner": "资产负责人", "severity": "级别", "environment": "环境"}
 
 
 class ListVulnerabilities(Arguments):
@@ -105,19 +126,29 @@ class ListVulnerabilities(Arguments):
 
     severity: str = severity_argument()
     kev_only: bool | None = argument("只看已被利用（KEV）的漏洞", default=None)
-    asset: str = argument("资产的名称、IP 或编号，只看这台资产上的漏洞", default="")
-    fix_available: bool | None = argument("true 只看有补丁的，false 只看没有补丁的；不限时不填", default=None)
+    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    fix_available: bool | None = argument("true 只看有补丁的，false 只看没有的", default=None)
     limit: int = limit_argument()
     keyword: str = argument("标题、别名或软件组件名里的词", default="")
     offset: int = offset_argument()
-    overdue: bool | None = argument(
-        "只看超过修复时限的；也说出不是漏洞的发现（密钥、错误配置）", default=None
-    )
-    owner: str = argument("资产负责人的姓名或员工 ID；我", default="")
+    overdue: bool | None = argument("只看超过修复时限的", default=None)
+    owner: str = argument("资产负责人", default="")
     epss: int | None = argument("利用可能性（EPSS）不低于百分之几", default=None, minimum=1, maximum=100)
-    group_by: Literal["asset"] | None = argument(
-        "哪台资产上最多时填 asset", labels={"asset": "资产"}, default=None
+    group_by: Literal["asset", "owner", "severity", "environment"] | None = argument(
+        "按什么数", labels=_BY, default=None
     )
+    not_kev: bool | None = argument("只看不在 KEV 里的", default=None)
+    due_within: int | None = argument("只看多少天内到修复时限的", default=None, minimum=1, maximum=365)
+    environment: str = environment_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
+    widest: bool | None = argument("影响资产最多的在前", default=None)
+
+
+class AffectedAssets(CveId):
+    """Arguments of affected_assets."""
+
+    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -127,8 +158,10 @@ def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
     detail = catalogue.lookup(given.cve_id)
     if detail is None:
         return ToolResult("no_data", query, _unknown(name))
-    known = {"vuln_id": detail.summary.vuln_id}
-    return ToolResult("ok", query, _detail(detail), known, steps=(says.affected(detail.summary.vuln_id),))
+    known, found = {"vuln_id": detail.summary.vuln_id}, catalogue.open_on(detail.summary.vuln_id)
+    names = tuple(each.name for each in found[:_SHOWN])
+    steps = (says.affected(detail.summary.vuln_id),)
+    return ToolResult("ok", query, _detail(detail, found), known, steps=steps, fields=names)
 
 
 def _unknown(name: str) -> str:
@@ -138,7 +171,7 @@ def _unknown(name: str) -> str:
     )
 
 
-def _detail(detail: VulnerabilityDetail) -> str:
+def _detail(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
     flaw = detail.summary
     known = detail.sources != ("epss",)
     facts = [
@@ -149,10 +182,7 @@ def _detail(detail: VulnerabilityDetail) -> str:
         ("影响范围", "；".join(_affected(each) for each in detail.affected[:_FEW])),
         ("修复版本", "、".join(plain(each, 40) for each in detail.fixed_versions[:_FEW])),
         ("CWE", "、".join(plain(each, 20) for each in detail.cwes[:_FEW])),
-        (
-            "我们的资产",
-            f"{detail.affected_assets} 台有未修复的发现（{detail.open_findings} 处）" if known else "",
-        ),
+        ("我们的资产", _ours(detail, found) if known else ""),
         ("公布", f"{detail.published:%Y-%m-%d}" if detail.published else ""),
         ("已撤回", moment(detail.withdrawn) if detail.withdrawn else ""),
         ("参考", "、".join(plain(each, 160) for each in detail.references[:3])),
@@ -162,6 +192,22 @@ def _detail(detail: VulnerabilityDetail) -> str:
     lines += ["", plain(detail.description, 500)] if detail.description else []
     lines += ["", f"> 数据来源：{plain('、'.join(detail.sources), 80)}；更新于 {moment(detail.updated_at)}。"]
     return "\n".join(lines)
+
+
+def _ours(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
+    """How many, until when, and the most important ones with whose they are and what is on them."""
+    due = min((each.due_at for each in found if each.due_at), default=None)
+    head = f"{detail.affected_assets} 台有未修复的发现（{detail.open_findings} 处）"
+    head += f"，最近的修复时限 {moment(due)}" if due else ""
+    rest = f"\n  - 另有 {len(found) - _SHOWN} 处" if len(found) > _SHOWN else ""
+    return head + "".join(f"\n  - {_open_on(each)}" for each in found[:_SHOWN]) + rest
+
+
+def _open_on(each: OpenOn) -> str:
+    weight = IMPORTANCE.get(each.importance, each.importance)
+    owner = f"负责人 {plain(each.owner, 30)}" if each.owner else "没有负责人"
+    said = [plain(each.name, 80), f"重要性 {weight}" if weight else "", plain(each.software, 80), owner]
+    return joined(said)
 
 
 def _scores(detail: VulnerabilityDetail) -> list[str]:
@@ -197,48 +243,79 @@ def _affected(each: Affected) -> str:
     return plain(f"{name} {low} {high}" if low or high else f"{name} {each.raw}", 100)
 
 
-def affected_assets(asker: Asker, given: CveId) -> ToolResult:
-    """受影响, 无法判断, 不受影响, with the reason for each."""
+def affected_assets(asker: Asker, given: AffectedAssets) -> ToolResult:
+    """受影响, 无法判断, 不受影响, with the reason for each; the most important first, or one asset only."""
     name = plain(given.cve_id, 60)
-    query = f"漏洞编号={name}"
+    query = told(漏洞编号=name, 资产=plain(given.asset, 60))
     found = catalogue.affected_assets(given.cve_id)
     if not found.known:
         return ToolResult("no_data", query, _unknown(name))
-    data = {answer: [each.asset.name for each in getattr(found, answer)] for answer, _ in _ANSWERS}
+    only = inventory.require(given.asset) if given.asset else None
+    groups = {
+        answer: sorted(
+            (each for each in getattr(found, answer) if only is None or each.asset.id == only.id),
+            key=lambda each: (-rank(each.asset.importance), not exposure_of(each.asset), each.asset.name),
+        )
+        for answer, _ in _ANSWERS
+    }
+    data = {answer: [each.asset.name for each in group] for answer, group in groups.items()}
     status = "ok" if any(data.values()) else "no_data"
-    exposed = (each.asset for answer, _ in _ANSWERS for each in getattr(found, answer))
-    return ToolResult(status, query, _exposure(found), data, fields=fields_of(exposed))  # type: ignore[arg-type]
+    dues = {each.asset_id: each.due_at for each in catalogue.open_on(found.vuln_id)}
+    text = _exposure(found, groups, dues, plain(only.name, 80) if only else "")
+    fields = fields_of(each.asset for group in groups.values() for each in group)
+    return ToolResult(status, query, text, data, fields=fields)  # type: ignore[arg-type]
 
 
-def _exposure(found: Exposure) -> str:
-    hosts = len({each.asset.id for each in found.affected})
-    heading = (
-        f"**{found.vuln_id} 影响我们 {hosts} 台资产**"
-        if hosts
-        else f"**没有发现受 {found.vuln_id} 影响的资产**"
-    )
-    lines = [heading]
+Groups = Mapping[str, Sequence[ExposedAsset]]
+
+
+def _exposure(found: Exposure, groups: Groups, dues: Mapping[int, datetime | None], only: str) -> str:
+    lines = [_answer(found.vuln_id, groups, only)]
     for answer, label in _ANSWERS:
-        group: Sequence[ExposedAsset] = getattr(found, answer)
+        group = groups[answer]
+        shown = _SHOWN if answer == "affected" else _FEW_OTHERS
         if group:
-            lines += ["", f"{label}（{len(group)} 项）", "", *(_exposed(each) for each in group[:_SHOWN])]
-            lines += [f"- 另有 {len(group) - _SHOWN} 项没有列出"] if len(group) > _SHOWN else []
+            lines += ["", f"{label}（{len(group)} 项）", ""]
+            lines += [_exposed(each, dues.get(each.asset.id)) for each in group[:shown]]
+            rest = "、".join(plain(each.asset.name, 60) for each in group[shown : shown + _NAMED])
+            lines += [f"- 另有 {len(group) - shown} 项：{rest}"] if rest else []
     return "\n".join([*lines, "", f"> 漏洞数据更新于 {moment(found.updated_at)}。"])
 
 
-def _exposed(each: ExposedAsset) -> str:
-    software = plain(f"{each.component} {each.version}".strip(), 80)
-    fixed = each.fixed_version and f"修复版本 {plain(each.fixed_version, 40)}"
-    owner = each.asset.owner and f"负责人 {plain(each.asset.owner, 30)}"
-    said = joined([software, fixed, plain(each.reason, 80), owner])
-    return f"- **{plain(each.asset.name, 80)}** {said}"
+def _answer(flaw: str, groups: Groups, only: str) -> str:
+    """How many, and whose they are; of one asset plainly yes or no."""
+    hosts = {each.asset.id: each.asset for each in groups["affected"]}
+    if only:
+        answer = next((answer for answer, _ in _ANSWERS if groups[answer]), "")
+        return f"**{only} {_OF_ONE[answer].format(flaw)}**"
+    if not hosts:
+        return f"**没有发现受 {flaw} 影响的资产**"
+    owners = Counter(plain(each.owner, 30) or "没有负责人" for each in hosts.values())
+    return f"**{flaw} 影响我们 {len(hosts)} 台资产**（{counts(owners.most_common())}）"
+
+
+def _exposed(each: ExposedAsset, due_at: datetime | None) -> str:
+    weight, asset = IMPORTANCE.get(each.asset.importance, each.asset.importance), each.asset
+    software = plain(f"{each.component.rpartition(':')[2]} {each.version}".strip(), 80)
+    said = joined(
+        [
+            f"重要性 {weight}" if weight else "",
+            plain(asset.environment, 20),
+            f"可能对外（{plain(reach, 40)}）" if (reach := exposure_of(asset)) else "",
+            software,
+            f"升到 {plain(each.fixed_version, 40)}" if each.fixed_version else plain(each.reason, 80),
+            f"修复时限 {moment(due_at)}" if due_at else "",
+            f"负责人 {plain(asset.owner, 30)}" if asset.owner else "没有负责人",
+        ]
+    )
+    return f"- **{plain(asset.name, 80)}** {said}"
 
 
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
     query, search = _told(given), _search(asker, given)
     if given.group_by:
-        return _by_asset(search, query)
+        return _grouped(search, given.group_by, query)
     found = catalogue.search(search)
     shown = found.items[given.offset :]
     late = late_findings(search)
@@ -246,13 +323,13 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
         text = "\n".join([f"**{late.text}**", *late.lines, *foot(query)])
         return ToolResult("ok", query, text, [], fields=late.assets)
     if not shown:
-        text = (
-            beyond("漏洞", found) if found.items else "\n".join(["没有符合条件的未修复漏洞。", *foot(query)])
-        )
+        text = beyond("漏洞", found) if found.items else _none(search, query)
         return ToolResult("no_data", query, text, [])
     lines = [vulnerability_line(each) for each in shown]
     lines += late.lines if late and not given.offset else ()
-    beside = "，".join(each for each in (late.text if late else "", _graver(search)) if each)
+    due = catalogue.next_due(search)
+    limit = f"最近的修复时限 {moment(due)}" if due else ""
+    beside = "，".join(each for each in (late.text if late else "", _graver(search), limit) if each)
     text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
     steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
@@ -268,23 +345,38 @@ def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:
         overdue=bool(given.overdue),
         owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
         epss=given.epss / 100 if given.epss else None,
+        not_kev=bool(given.not_kev),
+        due_before=asker.now + timedelta(days=given.due_within) if given.due_within else None,
+        on=asset_like(asker.person, "", given.environment, given.importance, given.exposed),
+        order="assets" if given.widest else "-priority",
         limit=window(given.limit, given.offset),
     )
 
 
-def _by_asset(wanted: VulnerabilityFilter, query: str) -> ToolResult:
-    """The assets with the most open ones."""
-    rows = catalogue.by_asset(wanted)
+def _none(wanted: VulnerabilityFilter, query: str) -> str:
+    """Nothing fits; where a limit was asked for, which one comes next."""
+    due = catalogue.next_due(replace(wanted, due_before=None)) if wanted.due_before else None
+    next_one = f"最近的修复时限是 {moment(due)}。" if due else ""
+    return "\n".join([f"没有符合条件的未修复漏洞。{next_one}", *foot(query)])
+
+
+def _grouped(wanted: VulnerabilityFilter, by: str, query: str) -> ToolResult:
+    """The assets, owners or levels with the most open ones."""
+    rows = catalogue.grouped(wanted, by)
     if not rows:
-        return ToolResult("no_data", query, "\n".join(["没有符合条件的未修复漏洞。", *foot(query)]), [])
+        return ToolResult("no_data", query, _none(wanted, query), [])
+    labels = SEVERITY if by == "severity" else {}
     lines = [
-        f"- **{plain(name, 60)}**：{flaws} 个漏洞" + (f"，其中已被利用 {kev} 个" if kev else "")
+        f"- **{labels.get(name) or plain(name, 60) or '（空）'}**：{flaws} 个漏洞"
+        + (f"，其中已被利用 {kev} 个" if kev else "")
         for name, flaws, kev in rows
     ]
-    text = "\n".join([f"**未修复漏洞最多的 {len(rows)} 台资产**", "", *lines, *foot(query)])
-    return ToolResult(
-        "ok", query, text, [name for name, _, _ in rows], fields=tuple(name for name, _, _ in rows)
-    )
+    total = catalogue.count(wanted)
+    head = f"**未修复漏洞 {total.text} 个，按{_BY[by]}**（一个漏洞可能在几台资产上）"
+    if by == "asset":
+        head = f"**未修复漏洞最多的 {len(rows)} 台资产**，共 {total.text} 个漏洞"
+    names = [name for name, _, _ in rows]
+    return ToolResult("ok", query, "\n".join([head, "", *lines, *foot(query)]), names, fields=tuple(names))
 
 
 def _told(given: ListVulnerabilities) -> str:
@@ -297,7 +389,13 @@ def _told(given: ListVulnerabilities) -> str:
         修复时限="已超过" if given.overdue else "",
         资产负责人=plain(given.owner, 40),
         EPSS=f"不低于 {given.epss}%" if given.epss else "",
-        分组="资产" if given.group_by else "",
+        分组=_BY[given.group_by] if given.group_by else "",
+        KEV="不在" if given.not_kev else "",
+        到期=f"{given.due_within} 天内" if given.due_within else "",
+        环境=plain(given.environment, 20),
+        重要性=WEIGHTS[given.importance] if given.importance else "",
+        对外="可能对外的资产" if given.exposed else "",
+        排序="影响资产最多的在前" if given.widest else "",
     )
 
 
@@ -337,8 +435,8 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "affected_assets",
         "查询受影响资产",
-        "一个漏洞影响我们哪些资产：受影响、无法判断、不受影响，各有理由。",
-        CveId,
+        "一个漏洞影响我们哪些资产：受影响、无法判断、不受影响，各有版本、负责人、时限。",
+        AffectedAssets,
         affected_assets,
     ),
     reading(

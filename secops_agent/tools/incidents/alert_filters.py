@@ -1,6 +1,6 @@
 """The conditions that list_alerts and alert_statistics share: declared, read and told once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from bifang.channels.text.markup import plain
@@ -8,15 +8,19 @@ from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import CLOCKS
 from secops_agent.services.alerts.queries.filters import TECHNIQUE, UNCLOSED, AlertFilter
-from secops_agent.services.assets.inventory import AssetFilter, environment_named
-from secops_agent.services.reports.periods import PERIODS
+from secops_agent.services.alerts.spread import alerts_under
+from secops_agent.services.records.indicators import refang
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.filters import (
     NETWORK,
     TimeSpan,
+    asset_like,
     clock_span,
     colleague,
+    environment_argument,
+    exposed_argument,
+    importance_argument,
     levels,
     person_named,
     severity_argument,
@@ -24,6 +28,7 @@ from secops_agent.tools.filters import (
     span,
     span_of_period,
     told,
+    told_asset,
     told_levels,
     until_argument,
 )
@@ -33,8 +38,7 @@ STATES: Final[dict[str, tuple[str, ...]]] = {
     "unclosed": UNCLOSED, "all": (), **{each: (each,) for each in AlertStatus.values},
 }  # fmt: skip
 _SAID: Final = {**STATUS, "unclosed": "未关闭", "all": "不限"}
-_WEIGHTS: Final = {"critical": "核心", "high": "重要"}
-_DUE: Final = {"overdue": "已超时", "soon": "快超时（时限只剩八分之一）"}
+_DUE: Final = {"overdue": "已超时", "soon": "快超时"}
 
 
 class AlertConditions(Arguments):
@@ -46,27 +50,24 @@ class AlertConditions(Arguments):
     )
     since_hours: int | None = since_argument()
     keyword: str = argument(
-        "标题、规则、来源里的词，或一个 IP、域名、哈希；也可以是人名或员工 ID，表示指派给这个人的告警",
+        "标题、规则、来源里的词，或一个 IP、域名、哈希",
         default="",
     )
-    asset: str = argument("资产的名称、IP 或编号，只看这台资产的告警", default="")
+    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
     until_hours: int | None = until_argument()
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
         argument(
             "自然日、周、月，从零点算起；填了它，since_hours 和 until_hours 就不算",
-            labels=PERIODS,
             default=None,
         )
     )
-    since: str = argument(
-        "从几点起，说了钟点才填：20:00（最近一个）或 11-29 20:00", default="", max_length=20
-    )
+    since: str = argument("从几点起：20:00（最近一个）或 11-29 20:00", default="", max_length=20)
     until: str = argument("到几点为止，写法同上", default="", max_length=20)
     time_of: Literal["seen", "new", "acknowledged", "closed"] | None = argument(
-        "时间指什么；不填是最近一次发生", labels=CLOCKS, default=None
+        "时间指什么", labels=CLOCKS, default=None
     )
     verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
-        "结论，只看下了这个结论的", labels=VERDICT, default=None
+        "结论", labels=VERDICT, default=None
     )
     due: Literal["overdue", "soon"] | None = argument("处理时限", labels=_DUE, default=None)
     unassigned: bool | None = argument("只看没有处理人的", default=None)
@@ -75,10 +76,9 @@ class AlertConditions(Arguments):
     technique: str = argument("ATT&CK 技术编号，含子技术", default="", max_length=20)
     address: str = argument("来源 IP、资产 IP 或网段（10.0.0.0/24）", default="", max_length=50)
     owner: str = argument("资产负责人", default="")
-    environment: str = argument("资产的环境，例如生产、测试", default="", max_length=50)
-    importance: Literal["critical", "high"] | None = argument(
-        "只看核心资产的，或重要以上的", labels=_WEIGHTS, default=None
-    )
+    environment: str = environment_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +110,17 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         private=not asker.hides_private,
         asset=given.asset,
         assignees=(person.pk,) if person else (),
-        on=_asset_like(asker, given),
+        on=asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed),
         **_sought(given, "" if person and not given.assignee else given.keyword),
     )
+    told = wanted
+    if (under := alerts_under(refang(wanted.keyword), private=wanted.private)) is not None:
+        wanted = replace(wanted, keyword="", among=under)
     said_status = _SAID[status] if given.status or status != "all" else ""
     return Wanted(
         wanted,
         time,
-        _told(wanted, given, {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}, person),
+        _told(told, given, {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}, person),
     )
 
 
@@ -143,16 +146,6 @@ def _sought(given: AlertConditions, keyword: str) -> dict[str, Any]:
     }
 
 
-def _asset_like(asker: Asker, given: AlertConditions) -> AssetFilter | None:
-    """What the asset must be. Raises NotFound for a person or an environment that there is not."""
-    wanted = AssetFilter(
-        owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
-        environment=environment_named(given.environment) if given.environment else "",
-        importance=tuple(dict.fromkeys(("critical", given.importance))) if given.importance else (),
-    )
-    return wanted if wanted != AssetFilter() else None
-
-
 def _told(
     wanted: AlertFilter, given: AlertConditions, told: dict[str, str], person: Staff | None
 ) -> dict[str, str]:
@@ -167,8 +160,7 @@ def _told(
         "技术": wanted.technique,
         "地址": plain(wanted.address, 50),
         "资产负责人": plain(given.owner, 40),
-        "资产环境": wanted.on.environment if wanted.on else "",
-        "资产重要性": _WEIGHTS[given.importance] if given.importance else "",
+        **told_asset(wanted.on, given.importance),
         "搜索范围": "" if wanted.private or not wanted.keyword else "不含说明和账号",
-        "资产": plain(given.asset, 60),
+        **({"资产": plain(given.asset, 60)} if given.asset else {}),
     }

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from bifang.channels.text.markup import plain
 from secops_agent import says
@@ -19,9 +19,13 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import beyond, limit_argument, more, offset_argument, window
 from secops_agent.tools.incidents.alert_filters import STATES, AlertConditions, read
-from secops_agent.tools.incidents.alerts import accounts_of, alert_line, fields_of
-from secops_agent.tools.markdown import SEVERITY, foot, page
+from secops_agent.tools.incidents.alerts import alert_lines, fields_of
+from secops_agent.tools.markdown import SEVERITY, counts, foot, page
 from secops_agent.tools.masking import for_reader
+
+_ORDERS: Final = {"oldest": "最早发生的在前", "due": "时限最近的在前"}
+_PEOPLE: Final = 4
+_TOLD_APART: Final = 3  # alerts that need no counts
 
 
 class ListAlerts(AlertConditions):
@@ -29,30 +33,52 @@ class ListAlerts(AlertConditions):
 
     limit: int = limit_argument()
     urgent: bool | None = argument("按紧急程度排：级别高的在前，再看时限", default=None)
+    order: Literal["oldest", "due"] | None = argument("其他排序", labels=_ORDERS, default=None)
     offset: int = offset_argument()
 
 
 def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     """Newest first, or the most urgent, with the number of all that match."""
     asked = read(asker, given, usual="unclosed")
-    order = "gravest" if given.urgent else asked.filter.order
+    usual = "due" if given.due else asked.filter.order
+    order = "gravest" if given.urgent else given.order or usual
     wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
-    query = asked.query(排序="紧急的在前" if given.urgent else "")
+    query = asked.query(排序="紧急的在前" if given.urgent else _ORDERS.get(order, ""))
     wanted = with_asset(wanted)
     found = triage.search(wanted)
     shown = found.items[given.offset :]
     if not shown:
         text = beyond("告警", found) if found.items else _none(wanted, query)
         return ToolResult("no_data", query, text, [])
-    lines = [alert_line(alert, asker) for alert in shown]
+    lines, people = alert_lines(shown, asker)
+    summary = "" if found.capped or given.offset or found.total <= _TOLD_APART else _shares(wanted)
     text = page(
-        "告警", len(lines), found.total_text, lines, query, offset=given.offset, beside=_beside(wanted)
+        "告警",
+        len(lines),
+        found.total_text,
+        lines,
+        query,
+        offset=given.offset,
+        beside=_beside(wanted),
+        summary=summary,
     )
     steps = (*more(found, given.offset + len(shown)), says.show(shown[0].id))
     result = ToolResult(
         "ok", query, text, [alert.id for alert in shown], steps=steps, fields=fields_of(shown)
     )
-    return for_reader(result, asker, accounts_of(shown)) if asker.hides_private else result
+    return for_reader(result, asker, people) if asker.hides_private else result
+
+
+def _shares(wanted: AlertFilter) -> str:
+    """What they are by level, over their limit and by handler, as far as the conditions do not tell."""
+    found = triage.shares(wanted)
+    people = [(name or "未分配", number) for name, number in found.people[:_PEOPLE]]
+    said = [
+        counts(found.levels, SEVERITY) if len(found.levels) > 1 else "",
+        f"已超时 {found.late}" if found.late and not wanted.overdue else "",
+        f"处理人：{counts(people)}" if len(found.people) > 1 else "",
+    ]
+    return "；".join(filter(None, said))
 
 
 def _beside(wanted: AlertFilter) -> str:

@@ -105,8 +105,12 @@ def _statistics(found: Statistics, heading: str, query: str) -> str:
     ]
     rest = found.group_count - len(lines)
     note = f"> 只列出{'最近' if is_time else '最多'}的 {len(lines)} 组，另有 {rest} 组。" if rest > 0 else ""
+    judged = {group.value: group.count for group in found.groups} if found.group_by == "verdict" else {}
+    done = sum(number for verdict, number in judged.items() if verdict)
+    wrong = judged.get("false_positive", 0)
+    rate = f"> 误报率＝误报 {wrong} ÷ 下了结论的 {done} 条＝{wrong / done:.1%}" if done else ""
     part = f"> 各组只数了最近的 {found.newest} 条告警。" if found.newest else ""
-    return "\n".join([heading, "", *lines, *foot(query, note, part)])
+    return "\n".join([heading, "", *lines, *foot(query, note, rate, part)])
 
 
 def _days(groups: Sequence[AlertCount]) -> tuple[AlertCount, ...]:

@@ -7,10 +7,11 @@ from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models import CaseStatus
-from secops_agent.models.choices import AlertStatus
+from secops_agent.services.audit.history import EMPTY
 from secops_agent.services.cases import search, timeline, views
 from secops_agent.services.cases.search import GOING_ON, CaseFilter
-from secops_agent.services.cases.views import CaseDetail, CaseSummary
+from secops_agent.services.cases.timeline import CaseMoment
+from secops_agent.services.cases.views import CaseDetail, CaseSummary, CaseTaskView
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.eligibility import listed
 from secops_agent.tools.arguments import Arguments, argument
@@ -18,13 +19,15 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import levels, severity_argument, told, told_levels
 from secops_agent.tools.incidents.alerts import fields_of
+from secops_agent.tools.incidents.alerts import state as alert_state
 from secops_agent.tools.markdown import SEVERITY, VERDICT, ago, foot, joined, moment, page
 from secops_agent.tools.masking import for_reader
 
 STATUS: Final = {value: str(label) for value, label in CaseStatus.choices}
 _SCOPES: Final = {"open": "进行中", "mine": "我负责的", "closed": "已关闭", "all": "全部"}
 _ROWS: Final = 20
-_ALERTS, _MOMENTS, _TASKS = 10, 8, 10
+_ALERTS, _MOMENTS, _NOTES, _TASKS, _INDICATORS, _READ = 5, 4, 4, 10, 8, 40
+_TOLD: Final = ("添加任务", "完成任务", "加入告警", "新建")  # what stands above already
 
 
 class ListCases(Arguments):
@@ -137,34 +140,52 @@ def _told(detail: CaseDetail) -> Iterator[str]:
     yield from (f"**事件 {case.code}：{stand}**", "", plain(case.title, 200), "")
     yield f"- 告警：{case.alerts} 条，{case.open_alerts} 条未关闭"
     for alert in detail.alerts[:_ALERTS]:
-        open_ = "" if alert.status == AlertStatus.CLOSED else "，未关闭"
-        yield f"  - A{alert.id} {plain(alert.title, 60)}（{SEVERITY.get(alert.severity, '')}{open_}）"
+        stand = alert_state(alert) + (f"，{plain(alert.assignee, 20)}" if alert.assignee else "")
+        yield f"  - A{alert.id} {plain(alert.title, 60)}（{SEVERITY.get(alert.severity, '')}，{stand}）"
     if case.alerts > _ALERTS:
         yield f"  - 另有 {case.alerts - _ALERTS} 条"
     if detail.assets:
         yield f"- 资产：{'、'.join(plain(each.name, 40) for each in detail.assets[:_ALERTS])}"
+    if detail.indicators:
+        named = "、".join(plain(each.value, 80) for each in detail.indicators[:_INDICATORS])
+        more = f" 等 {len(detail.indicators)} 个" if len(detail.indicators) > _INDICATORS else ""
+        yield f"- 指标：{named}{more}"
     if detail.text:
         yield f"- 小结：{plain(detail.text, 300)}"
-    for task in [each for each in detail.tasks if each.done_at is None][:_TASKS]:
-        due = f"，期限 {moment(task.due_at)}" if task.due_at else ""
-        yield f"- 任务：{plain(task.text, 100)}（{plain(task.assignee, 20) or '没有执行人'}{due}）"
+    if case.tasks:
+        yield f"- 任务：{case.tasks} 个，{case.open_tasks} 个没有完成"
+    yield from (f"  - {_task(each)}" for each in detail.tasks[:_TASKS])
     yield from _recent(detail)
 
 
+def _task(each: CaseTaskView) -> str:
+    """What is to be done, by whom and until when; what was done, by whom and when."""
+    if each.done_at:
+        return f"已完成：{plain(each.text, 100)}（{plain(each.done_by, 20)} {moment(each.done_at)}）"
+    due = f"，期限 {moment(each.due_at)}" + ("，已过期" if each.is_late else "") if each.due_at else ""
+    return f"没有完成：{plain(each.text, 100)}（{plain(each.assignee, 20) or '没有执行人'}{due}）"
+
+
 def _recent(detail: CaseDetail) -> Iterator[str]:
-    """What people did last, and when alerts came in."""
-    yield from ("", "**最近**", "")
-    for each in timeline.moments(detail, _MOMENTS, private=True):
-        said = joined(
-            [
-                moment(each.at),
-                each.subject,
-                plain(each.actor, 20),
-                plain(each.what, 60),
-                plain(each.note, 100),
-            ]
-        )
-        yield f"- {said}"
+    """The notes first, which are what people look for; then what was done last, and when alerts came in."""
+    told = timeline.moments(detail, _READ, private=True)
+    notes = [each for each in told if each.kind == "note"][:_NOTES]
+    others = [each for each in told if each.kind != "note" and each.what not in _TOLD][:_MOMENTS]
+    for heading, moments in (("备注", notes), ("最近", others)):
+        if moments:
+            yield from ("", f"**{heading}**", "")
+        for each in moments:
+            said = [moment(each.at), each.subject, plain(each.actor, 20)]
+            said += [plain(each.note, 200)] if each.kind == "note" else [plain(each.what, 60), _changed(each)]
+            yield f"- {joined(said)}"
+
+
+def _changed(each: CaseMoment) -> str:
+    """状态 新建 → 已控制, and a note."""
+    changes = "、".join(
+        f"{label} {new}" if old == EMPTY else f"{label} {old} → {new}" for label, old, new in each.changes
+    )
+    return joined([plain(changes, 100), plain(each.note, 100)])
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (

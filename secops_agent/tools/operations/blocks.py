@@ -62,7 +62,7 @@ def list_blocks(asker: Asker, given: ListBlocks) -> ToolResult:
     head = f"**{_WANTED[given.state]}封禁、隔离和静默：{len(shown)} 个**"
     if given.target:
         head, shown = _answer(plain(given.target, 60), found), found
-    lines = [f"- {_line(each, asker.person)}" for each in shown[:MOST_ROWS]]
+    lines = [f"- {block_line(each, asker.person)}" for each in shown[:MOST_ROWS]]
     more = [f"- 另有 {len(shown) - MOST_ROWS} 个更早的"] if len(shown) > MOST_ROWS else []
     text = "\n".join([head, "", *lines, *more, *foot(query, f"> {_ONLY_OURS}")])
     result = ToolResult(
@@ -101,7 +101,8 @@ def _answer(target: str, found: Sequence[Block]) -> str:
     )
 
 
-def _line(block: Block, reader: Person) -> str:
+def block_line(block: Block, reader: Person) -> str:
+    """One block, isolation or silence with who, when, until when and why."""
     ours = block.corp_id in ("", reader.corp_id)
     asked, approved = (plain(name, 30) if ours else _FOREIGN for name in (block.asked_by, block.approved_by))
     parts = (
@@ -159,7 +160,7 @@ def _lifting(
 ) -> ValidatedAction:
     word = "封禁" if "ip" in aim else "隔离"
     if found is None or found.state != "active":
-        stands = f"（{_line(found, person)}）" if found and person else ""
+        stands = f"（{block_line(found, person)}）" if found and person else ""
         raise Conflict(f"{named} 现在没有{word}{stands}，不用解除。没有执行任何操作。{_ONLY_OURS}")
     if person and found.corp_id not in ("", person.corp_id):
         raise Conflict(f"{named} 是另一个企业{word}的，您不能解除。没有执行任何操作。")

@@ -75,7 +75,7 @@ class AlertFilter:
     around one. ``on``: an asset like this is concerned. ``lists``: of indicators, that name something in them; ``listed``: any
     does. ``overdue``, ``at_risk``, ``pressing`` (either): as `sla` defines them. ``mine``: the asker's own rows of 人员.
     ``among``: these alerts only.
-    Only for lists: ``order`` (`CURSOR_ORDERS`, "urgent", "gravest"), ``limit``, ``cursor``.
+    Only for lists: ``order`` (`CURSOR_ORDERS`, `ordered`), ``limit``, ``cursor``.
     """
 
     severities: tuple[str, ...] = ()
@@ -174,10 +174,14 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
 
 
 def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":
-    """As `CURSOR_ORDERS` have it; "gravest": by severity, then by what is due first; "urgent": before that, what is over its
-    time limit or close to it."""
+    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "due": by time limit; "gravest": by severity, then by what is
+    due first; "urgent": before that, what is over its time limit or close to it."""
     if order in CURSOR_ORDERS:
         return rows.order_by(*CURSOR_ORDERS[order])
+    if order == "oldest":
+        return rows.order_by("first_seen", "id")
+    if order == "due":
+        return rows.order_by(F("due_at").asc(nulls_last=True), "-last_seen", "-id")
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
     grave = Case(*ranks, default=Value(9), output_field=IntegerField())
     late = [Case(When(clock.pressing, then=Value(0)), default=Value(1))] if order == "urgent" else []

@@ -1,9 +1,9 @@
 """Version ranges: is this version inside one? Compared as the ecosystem compares, never guessed."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -184,6 +184,19 @@ class VersionVerdict:
 
 class _Unclear(Exception):
     """Cannot be compared; the text says why."""
+
+
+def highest(scheme: str, texts: Iterable[str]) -> str:
+    """The last of these versions in the order of the scheme; "" where one of them cannot be compared."""
+    said = list(dict.fromkeys(texts))
+    if not said or (len(said) > 1 and not all(_comparable(scheme, each) for each in said)):
+        return ""
+    try:
+        return reduce(
+            lambda one, other: other if _version(scheme, one) < _version(scheme, other) else one, said
+        )
+    except UncertainOrder:
+        return ""
 
 
 @lru_cache(maxsize=200_000)

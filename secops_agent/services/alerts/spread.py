@@ -1,0 +1,134 @@
+"""Spread of an observable: its alerts by asset and rule, the accounts beside it, and how they were judged."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from secops_agent.models import Alert, AlertIndicator, AlertMention, History
+from secops_agent.models.choices import AlertStatus, IndicatorKind
+from secops_agent.services.alerts.queries.filters import RULE
+from secops_agent.services.alerts.queries.mentioned import naming
+
+MOST: Final = 1000  # links between alerts and assets, the newest
+_URLS: Final = 50
+_JUDGED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpread:
+    """One asset with its alerts: how many, the ids of the newest, from when to when."""
+
+    name: str
+    alerts: tuple[int, ...]
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Alerts that were closed with one verdict: the ids, the newest first; who closed that one, with what note."""
+
+    verdict: str
+    ids: tuple[int, ...]
+    by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """``hosts`` the most alerts first; ``open``: alerts that are not closed; ``judged`` the newest first; ``accounts`` are private."""
+
+    open: int
+    hosts: tuple[HostSpread, ...]
+    rules: tuple[tuple[str, int], ...]
+    accounts: tuple[str, ...]
+    judged: tuple[Judged, ...]
+
+
+def spread_of(rows: "QuerySet[Alert]") -> Spread:
+    """Three queries."""
+    told = rows.annotate(rule=RULE).order_by("-last_seen", "-id")
+    cells = told.values_list(
+        "pk", "rule", "status", "verdict", "assignee__name", "first_seen", "last_seen", "assets__name"
+    )
+    hosts: dict[str, list[tuple[int, datetime, datetime]]] = {}
+    rules: dict[int, str] = {}
+    judged: dict[int, tuple[str, str]] = {}
+    unclosed = set[int]()
+    for pk, rule, status, verdict, by, first, last, name in cells[:MOST]:
+        rules[pk] = rule
+        if name:
+            hosts.setdefault(name, []).append((pk, first, last))
+        if status != AlertStatus.CLOSED:
+            unclosed.add(pk)
+        elif verdict:
+            judged[pk] = verdict, by or ""
+    people = AlertIndicator.objects.filter(alert_id__in=list(rules), kind=IndicatorKind.ACCOUNT)
+    accounts = Counter(people.values_list("value", flat=True))
+    return Spread(
+        len(unclosed),
+        tuple(sorted((_host(*each) for each in hosts.items()), key=lambda one: -len(one.alerts))),
+        tuple(Counter(rules.values()).most_common()),
+        tuple(name for name, _ in accounts.most_common()),
+        _judged(judged),
+    )
+
+
+def _judged(found: Mapping[int, tuple[str, str]]) -> tuple[Judged, ...]:
+    """By verdict; one query for the notes."""
+    by: dict[str, list[int]] = {}
+    for pk, (verdict, _) in found.items():
+        by.setdefault(verdict, []).append(pk)
+    closings = History.objects.filter(
+        entity="alert", action="close", entity_id__in=[ids[0] for ids in by.values()]
+    )
+    notes: dict[int, str] = dict(closings.order_by("id").values_list("entity_id", "note")) if by else {}
+    return tuple(
+        Judged(verdict, tuple(ids), found[ids[0]][1], notes.get(ids[0], "")) for verdict, ids in by.items()
+    )
+
+
+def _host(name: str, found: list[tuple[int, datetime, datetime]]) -> HostSpread:
+    ids, firsts, lasts = zip(*found, strict=True)
+    return HostSpread(name, ids, min(firsts), max(lasts))
+
+
+def urls_at(domain: str) -> set[str]:
+    """The URLs of alerts whose host it is; one look into each index for http and https."""
+    begins = [f"{scheme}://{domain}" for scheme in ("http", "https")]
+    # "@" follows "/", ":" and "?" in the order of characters.
+    span = Q(value__gte=begins[0], value__lt=f"{begins[0]}@") | Q(
+        value__gte=begins[1], value__lt=f"{begins[1]}@"
+    )
+    found: Iterable[str] = (
+        value
+        for model in (AlertIndicator, AlertMention)
+        for value in model._default_manager.filter(span).values_list("value", flat=True)[:_URLS]
+    )
+    return {value for value in found if urlsplit(value).hostname == domain}
+
+
+def alerts_under(domain: str, *, private: bool) -> tuple[int, ...] | None:
+    """The alerts that have a domain or an address of a page under it; None: no page is known, the domain is looked for as it is."""
+    name = domain.lower().rstrip(".")
+    urls = urls_at(name) if "." in name and " " not in name else set()
+    if not urls:
+        return None
+    rows = Alert.objects.filter(pk__in=RawSQL(*naming({name, *urls}, private=private)))  # noqa: S611 - our own statement
+    return tuple(rows.order_by("-last_seen").values_list("pk", flat=True)[:MOST])
+
+
+def closed_before(rule: str, assets: Collection[int], alert_id: int) -> tuple[Judged, ...]:
+    """How alerts of the same rule on the same assets were judged, the last verdict first. Two queries."""
+    rows = Alert.objects.alias(rule=RULE).filter(
+        rule=rule, status=AlertStatus.CLOSED, asset_links__asset_id__in=assets
+    )
+    told = rows.exclude(pk=alert_id).exclude(verdict="").distinct().order_by("-closed_at", "-id")
+    found = told.values_list("pk", "verdict", "assignee__name")[:_JUDGED]
+    return _judged({pk: (verdict, by or "") for pk, verdict, by in found})
