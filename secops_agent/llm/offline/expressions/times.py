@@ -118,8 +118,9 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
     start = start if start < now else min(midnight, now - timedelta(minutes=1))
     if part or hour:
         return Since(start)
-    after = day + length if weekday or unit == "day" else _start_of(unit, int(back) - 1, now.date())
-    end = datetime.combine(after, time(), now.tzinfo) if unit != "half" and after <= now.date() else None
+    following = int(back) + (1 if unit == "half" else -1)
+    after = day + length if weekday or unit == "day" else _start_of(unit, following, now.date())
+    end = datetime.combine(after, time(), now.tzinfo) if after <= now.date() else None
     return Since(start, "" if weekday else _PERIODS.get(name, ""), end)
 
 
@@ -159,13 +160,13 @@ def clock_of(text: str, day: datetime) -> datetime | None:
 
 
 def _start_of(unit: str, back: int, today: date) -> date:
-    """The first day of the unit that began so many units ago; halves are this year's first and second."""
+    """The first day of the unit that began so many units ago; halves count on from this year's first."""
     if unit == "day":
         return today - timedelta(days=back)
     if unit == "week":
         return today - timedelta(days=today.weekday() + 7 * back)
     if unit == "half":
-        return date(today.year, 1 + 6 * back, 1)
+        return date(today.year + back // 2, 1 + 6 * (back % 2), 1)
     length = {"month": 1, "quarter": 3, "year": 12}[unit]
     months = today.year * 12 + (today.month - 1) // length * length - back * length
     return date(months // 12, months % 12 + 1, 1)
