@@ -24,6 +24,12 @@ def test_a_time_range_becomes_hours_back_from_now(said: str, hours: int) -> None
     assert (intent.tool, intent.arguments["since_hours"]) == ("list_alerts", hours)
 
 
+def test_half_a_year_ends_where_the_next_begins() -> None:
+    found = [understand(f"{said}的告警", LEXICON, NOW).intent for said in ("上半年", "下半年")]
+    told = [dict(one.arguments) for one in found if one]
+    assert [(one["since_hours"], "until_hours" in one) for one in told] == [(7859, True), (3515, False)]
+
+
 @pytest.mark.parametrize(
     ("said", "cron"),
     [
