@@ -27,6 +27,7 @@ VERDICTS: Final[Mapping[str, Verb]] = {
     "duplicate": Verb.DUPLICATE,
 }  # fmt: skip
 LEVELS: Final = {"critical": "严重", "high": "高危", "medium": "中危", "low": "低危", "info": "信息"}
+STATUSES: Final = {"new": "新建", "working": "处理中", "contained": "已控制"}
 _ASKED: Final = re.compile(
     r"(?:[，,]?\s*(?:行吗|可以吗|好吗|行不行|可不可以|吗))?\s*[?？]+\s*$|[，,]?\s*(?:行吗|可以吗|好吗|行不行|可不可以)\s*$"
 )
@@ -169,14 +170,19 @@ def undo(alert_id: int | str) -> Suggestion:
     return Suggestion(Verb.UNDO, code(alert_id))
 
 
+def comment(alert_id: int | str, note: str) -> Suggestion:
+    """A note in its history."""
+    return Suggestion("", rest=f"{code(alert_id)} 备注：{note}")
+
+
 def hand_back(alert_id: int | str) -> Suggestion:
     """Nobody's again."""
     return Suggestion(Verb.HAND_BACK, code(alert_id))
 
 
-def end_silence(alert_id: int | str) -> Suggestion:
-    """Its messages come again."""
-    return Suggestion(Verb.END_SILENCE, code(alert_id))
+def end_silence(scope: int | str) -> Suggestion:
+    """Messages about an alert, an asset, … come again."""
+    return Suggestion(Verb.END_SILENCE, code(scope))
 
 
 def handle(alert_id: int | str) -> Suggestion:
@@ -292,6 +298,21 @@ def close_case(case_id: int | str, verdict: str, *, with_alerts: bool = False) -
     return Suggestion(Verb.CLOSE, rest=f"事件 {case_id} {verdict}{' 连同告警' if with_alerts else ''}")
 
 
+def reopen_case(case_id: int | str) -> Suggestion:
+    """It was not over."""
+    return Suggestion(Verb.REOPEN, rest=f"事件 {case_id}")
+
+
+def set_case_status(case_id: int | str, status: str) -> Suggestion:
+    """How it stands (`STATUSES`)."""
+    return Suggestion("", rest=f"事件 {case_id} 改为{STATUSES[status]}")
+
+
+def finish_task(case_id: int | str, task: int | str) -> Suggestion:
+    """A task of a case, by its number."""
+    return Suggestion("", rest=f"事件 {case_id} 完成任务 {task}")
+
+
 def make_case(alert_id: int, other: int) -> Suggestion:
     """Two alerts as one case."""
     return Suggestion("", rest=f"把告警 {alert_id} 和 {other} 并成事件")
@@ -339,13 +360,22 @@ _ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
     "acknowledge_alert": lambda said: acknowledge(said["alert_id"], said.get("note") or ""),
     "assign_alert": lambda said: assign(said["alert_id"], str(said["assignee"])),
     "close_alert": lambda said: close(said["alert_id"], said["verdict"], said.get("note") or ""),
+    "unassign_alert": lambda said: hand_back(said["alert_id"]),
+    "reopen_alert": lambda said: reopen(said["alert_id"]),
+    "comment_alert": lambda said: comment(said["alert_id"], said["note"]),
+    "end_silence": lambda said: end_silence(said["scope"]),
+    "reopen_case": lambda said: reopen_case(said["case_id"]),
+    "set_case_status": lambda said: set_case_status(said["case_id"], said["status"]),
+    "assign_case": lambda said: hand_over(said["case_id"], said["assignee"]),
     "set_severity": lambda said: set_severity(said["alert_id"], said["severity"]),
     "silence_alerts": lambda said: silence(said["scope"], said.get("minutes", 0), said.get("reason") or ""),
     "block_ip": lambda said: block(said["ip"], said.get("duration_minutes"), said.get("reason") or ""),
     "isolate_host": lambda said: isolate(said["asset"], said.get("reason") or ""),
     "unblock_ip": lambda said: unblock(said["ip"], said.get("reason") or ""),
     "release_host": lambda said: release(said["asset"], said.get("reason") or ""),
-    "close_case": lambda said: close_case(said["case_id"], VERDICTS[said["verdict"]]),
+    "close_case": lambda said: close_case(
+        said["case_id"], VERDICTS[said["verdict"]], with_alerts=bool(said.get("with_alerts"))
+    ),
     "set_owner": lambda said: set_owner(said["asset"], said["owner"]),
     "send_message": lambda said: send(said["to"], said["text"]),
     "watch": lambda said: watch(said["target"], said.get("until_hours") or 0),

@@ -39,7 +39,7 @@ from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.turn.toolbox import QUOTATION, REFUSING, build_toolbox
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import LLM, Message
-from secops_agent.llm.understanding.offers import missing_in
+from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.models.people.staff import Role

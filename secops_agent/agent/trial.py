@@ -25,6 +25,7 @@ from secops_agent.agent.turn.offering import Switch
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import Offer
+from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
@@ -36,6 +37,7 @@ _DONE: Final = "（试运行：没有真的执行）"
 # What the chat does at once with 确认 A12 and its like, as the tools call it.
 _ORDERED: Final = {
     "acknowledge": "acknowledge_alert", "take": "assign_alert", "false_positive": "close_alert", "silence": "silence_alerts",
+    "reopen": "reopen_alert", "hand_back": "unassign_alert", "end_silence": "end_silence",
 }  # fmt: skip
 
 
@@ -175,8 +177,8 @@ class Trial:
             "assign_alert": {"assignee": self._person.staff_id},
         }
         arguments: dict[str, Any] = {"alert_id": order.alert_id, **beside.get(tool, {})}
-        if tool == "silence_alerts":
-            arguments = {"scope": order.code, "minutes": order.minutes}
+        if ACTS[tool].argument == "scope":
+            arguments = {"scope": order.code} | ({"minutes": order.minutes} if order.minutes else {})
         definition = BY_NAME[tool]
         try:
             assert definition.check is not None

@@ -1,4 +1,4 @@
-"""A question that is asked again at set times: understood by the offline mode, answered by the tools of its owner."""
+"""A question that is asked again at set times, and a reminder, told once. A question is understood by the offline mode, answered by the tools of its owner."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.llms.lexicon import build
 from secops_agent.agent.turn.toolbox import REFUSING
@@ -13,7 +14,7 @@ from secops_agent.llm.offline import READ_TOOLS, Intent
 from secops_agent.llm.understanding.reading import understand
 from secops_agent.services.names import known_names
 from secops_agent.services.schedules.delivery import LONGEST
-from secops_agent.services.schedules.tasks import TaskOrder, TaskResult
+from secops_agent.services.schedules.tasks import LONGEST_QUESTION, TaskOrder, TaskResult
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import clip
 from secops_agent.tools.definitions import Asker
@@ -51,4 +52,17 @@ def _understand(text: str, now: datetime, asker: str) -> Intent:
     return intent
 
 
+class ReminderWork:
+    """What somebody wanted to be told at that time, in their own words."""
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Always possible."""
+
+    def run(self, order: TaskOrder) -> TaskResult:
+        """Nothing is looked up."""
+        text = plain(str(order.arguments["text"]), LONGEST_QUESTION)
+        return TaskResult(f"⏰ **{text}**", text)
+
+
 QUESTION: Final = QuestionWork()
+REMINDER: Final = ReminderWork()

@@ -7,6 +7,7 @@ from typing import Final
 from django.utils import timezone
 
 from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
 from secops_agent.models.choices import AlertStatus, AssetType, Importance, IndicatorKind, Severity, Verdict
 
 SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
@@ -25,6 +26,15 @@ def moment(at: datetime | None) -> str:
         return "未知"
     local = timezone.localtime(at)
     return f"{local:%m-%d %H:%M}" if local.year == timezone.localtime().year else f"{local:%Y-%m-%d %H:%M}"
+
+
+def read_moment(text: str) -> datetime | None:
+    """2026-12-01 09:30, local; None for "". Raises InvalidInput."""
+    try:
+        local = timezone.get_current_timezone()
+        return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=local) if text else None
+    except ValueError:
+        raise InvalidInput(f"看不懂时间「{plain(text, 40)}」：请写成 2026-12-01 09:30 这样。") from None
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -67,9 +67,8 @@ def test_where_a_doubt_stands_no_line_acts(said: str) -> None:
     "said", ["web-01那个静默撤了罢", "把web-01的静默撤了", "A223别静了", "A223 的静默去掉", "解除 A223 静默", "恢复 web-01 静默"]
 )  # fmt: skip
 def test_to_end_a_silence_is_never_answered_with_one(said: str) -> None:
-    assert not offered(said)
+    assert [tool for tool, _ in offered(said)] == ["end_silence"]
     assert not [one for one in taps(said) if one.startswith("静默")]
-    assert taps(said)
 
 
 @pytest.mark.parametrize(
@@ -107,11 +106,6 @@ def test_orders_as_people_write_them_take_what_they_name(said: str, wanted: obje
     assert offered(said) == wanted
 
 
-@pytest.mark.parametrize("said", ["A56重开，早先关错了", "A56 reopen一下 结论给错了"])
-def test_a_mistake_is_why_an_alert_is_opened_again(said: str) -> None:
-    assert taps(said) == ["重新打开 A56"]
-
-
 def test_an_end_before_which_nothing_is_told_is_in_the_lines() -> None:
     assert taps("web-01的暴力破解别再弹了 明早9点前都别") == [
         "静默 规则:暴力破解 1350分钟",
@@ -124,8 +118,8 @@ def test_the_object_of_what_is_spared_is_not_ordered_too() -> None:
 
 
 def test_a_remark_that_the_order_does_not_take_is_named() -> None:
-    found = understand("A156转张三 备注一下 让他先把网线拔了", LEXICON, NOW, asker=ASKER)
-    assert [one.tool for one in found.offers] == ["assign_alert"]
+    found = understand("盯着web-01 备注一下 让他先把网线拔了", LEXICON, NOW, asker=ASKER)
+    assert [one.tool for one in found.offers] == ["watch"]
     assert found.unused == ("备注「让他先把网线拔了」",)
 
 
@@ -158,8 +152,6 @@ def test_the_number_that_follows_is_the_alert_that_is_meant() -> None:
         ("mq-01上的44228 mark成修复中", "「发现」"),
         ("web-01 那条标不受影响，我们没走到那段代码", "「发现」"),
         ("web-01的洞全部accept risk 到12月31", "「发现」"),
-        ("E1 核对表的那条任务 弄完了 勾上", "事件页"),
-        ("E2改回处理中 web-01又开始加密了", "事件页"),
     ],
 )
 def test_what_only_a_page_does_is_told_so(said: str, page: str) -> None:

@@ -125,8 +125,8 @@ def test_verdict_length_and_words_are_the_askers(demo):
 
 
 def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
-    plain = {"verdict", "severity", "with_alerts", "when", "schedule", "task", "cron"}
-    known = {*offering._OBJECTS, *offering._FREE, *offering._LENGTHS, *plain}
+    plain = {"verdict", "severity", "status", "with_alerts", "when", "schedule", "task", "cron", "again"}
+    known = {*offering._OBJECTS, *offering._FREE, *offering._TIMES, *plain}
     acts = [each for each in DEFINITIONS if each.risk != "read"]
     assert {name for each in acts for name in each.arguments.model_fields} <= known
 

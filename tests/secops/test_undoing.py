@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 
 from bifang.core.models import SystemConfig
-from secops_agent.models import Alert, Proposal
+from secops_agent.models import Alert, Proposal, Silence
 from tests.secops.decisions_aid import company, some_alert, talk
 
 pytestmark = pytest.mark.django_db
@@ -40,9 +41,16 @@ def test_beside_an_open_proposal_it_is_asked_which() -> None:
     assert Proposal.objects.get().state == "proposed"
 
 
-def test_what_was_confirmed_is_put_back_by_a_line_that_is_told() -> None:
+def test_what_was_confirmed_as_an_offer_is_undone_and_told() -> None:
     config, number = company(), some_alert()
     *_, answer = say(config, f"A{number} 误报关了吧", "好", "撤销")
-    assert f"重新打开 A{number}" in answer
-    (done,) = say(config, f"重新打开 A{number}")
-    assert Alert.objects.get(pk=number).status == "open", done
+    assert f"撤销了「关闭（误报） A{number}」" in answer
+    assert Alert.objects.get(pk=number).status == "open"
+
+
+def test_a_silence_is_taken_back_by_a_line_that_is_told() -> None:
+    config, number = company(), some_alert()
+    *_, answer = say(config, f"A{number}静默一下 两小时", "好", "撤销")
+    assert f"取消静默 A{number}" in answer
+    (done,) = say(config, f"取消静默 A{number}")
+    assert not Silence.objects.filter(ends_at__gt=timezone.now()).exists(), done

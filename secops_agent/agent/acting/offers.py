@@ -28,7 +28,8 @@ from secops_agent.agent.turn.toolbox import refusal
 from secops_agent.llm.offline.expressions.normalization import normalize
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.types import Heard, Offer
-from secops_agent.llm.understanding.offers import MOST, MOST_ALERTS, missing_in, target
+from secops_agent.llm.understanding.objects import missing_in, target
+from secops_agent.llm.understanding.offers import MOST, MOST_ALERTS
 from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.models import Proposal
 from secops_agent.models.automation.proposal import Risk

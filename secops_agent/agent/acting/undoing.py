@@ -1,8 +1,8 @@
 """Undo in a chat (撤销 without an object): plain where the asker has done one kind of thing here; else asked back with taps."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from bifang.channels.ports import Reply, Suggestion, Turn, TurnResult
 from bifang.channels.text.outgoing import may_tap
@@ -19,9 +19,10 @@ from secops_agent.services.people.staff import Person
 
 _MOST: Final = 3
 _ASKED: Final = "要撤销哪一个？没有执行任何操作。"
-# What puts an alert back after an action that was confirmed here.
-_BACK: Final[dict[str, Callable[[int], Suggestion]]] = {
-    "acknowledge_alert": says.reopen, "close_alert": says.reopen, "assign_alert": says.hand_back,
+# What takes back an action that was confirmed here, from its arguments; what is done to alerts also has its batch.
+_BACK: Final[dict[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
+    "silence_alerts": lambda said: says.end_silence(said.get("scope") or str(said["alert_ids"]).partition(",")[0]),
+    "close_case": lambda said: says.reopen_case(said["case_id"]),
 }  # fmt: skip
 Undoable = tuple[datetime, str, Suggestion, str]
 
@@ -57,11 +58,10 @@ def _find(turn: Turn, person: Person) -> list[Undoable]:
 
 def _proposed(rows: list[Proposal], since: datetime) -> Iterator[Undoable]:
     for each in rows:
-        alert = each.arguments.get("alert_id")
         if each.state == ProposalState.PROPOSED and each.expires_at > since + UNDO_FOR:
             yield each.created_at, "proposed", says.withdraw(each.code), each.summary
-        elif each.state == ProposalState.CONFIRMED and each.tool in _BACK and alert and _at(each) > since:
-            yield _at(each), "done", _BACK[each.tool](alert), each.summary
+        elif each.state == ProposalState.CONFIRMED and each.tool in _BACK and _at(each) > since:
+            yield _at(each), "done", _BACK[each.tool](each.arguments), each.summary
 
 
 def _at(proposal: Proposal) -> datetime:

@@ -17,7 +17,8 @@ from secops_agent.agent.llms.budget import needed
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
 from secops_agent.llm.offline.lexicon import squeeze
 from secops_agent.llm.types import Offer, ToolSpec
-from secops_agent.llm.understanding.offers import MOST
+from secops_agent.llm.understanding.offers import LENGTHS, MOST
+from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.people.staff import Person
@@ -29,14 +30,14 @@ from secops_agent.tools.operations.mcp import McpTools
 
 Switch = Literal["off", "write", "all"]
 _RISKS: Final[Mapping[str, tuple[str, ...]]] = {"off": (), "write": ("write",), "all": ("write", "dangerous")}
-# What an action is done to, and what it tells: the names of arguments.
+# What an action is done to: the names of arguments, by the declarations of acts, and those of tools that no sentence orders.
 _OBJECTS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"), **dict.fromkeys(("asset", "scope"), "asset"), "ip": "ip",
-    **dict.fromkeys(("assignee", "to", "owner", "colleague"), "person"),
-    **dict.fromkeys(("schedule_id", "watch_id", "case_id", "into_id", "target"), ""),
+    **{act.argument: act.kinds[-1] if act.argument == "scope" else act.kinds[0] * (len(act.kinds) == 1) for act in ACTS.values()},
+    **dict.fromkeys(("assignee", "owner", "colleague"), "person"), **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"),
+    **dict.fromkeys(("watch_id", "into_id", "silence_id"), ""),
 }  # fmt: skip
-_FREE: Final = ("reason", "note", "title", "text")
-_LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
+_FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
+_TIMES: Final = (*LENGTHS, "start", "due")
 _TIME: Final = re.compile(
     r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
 )
@@ -44,9 +45,6 @@ _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of
     "asset": ("alert", "rule"), "all": ("alert", "asset", "ip", "rule"),
     **dict.fromkeys(("rule", "source", "tag"), ("alert", "asset", "ip")),
 }  # fmt: skip
-_LEVEL: Final = re.compile(
-    r"[高中低]危|严重(?=的?告警|级|以上|及|和|、)|信息级|\b(?:critical|high|medium|low)\b", re.IGNORECASE
-)
 _WIDE: Final = re.compile("[\u4e00-\u9fff]")
 _BETWEEN: Final = re.compile(r"[\W_]+")
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
@@ -172,7 +170,7 @@ class OfferingToolbox(ReadingToolbox):
         known = {name for name in kept if kept[name] == said_before.get(name)}
         if "verdict" in kept.keys() - known and str(kept["verdict"]) not in grounds.warrant.verdicts:
             raise InvalidInput(_NO_VERDICT)
-        for name in _LENGTHS:
+        for name in _TIMES:
             if name in kept.keys() - known and not self._is_length_said(kept[name]):
                 del kept[name]
         for name in _FREE:
@@ -202,9 +200,7 @@ class OfferingToolbox(ReadingToolbox):
         warrant = self._grounds.warrant
         if narrower is None or (warrant.points and word in ("资产", "asset")):
             return
-        levels = _LEVEL.findall(
-            warrant.typed.replace(value.rstrip(":").lower(), " ") if value else warrant.typed
-        )
+        levels = [one for one in warrant.named.get("level", ()) if one not in value]
         more = [name for kind in narrower for name in warrant.named.get(kind, ())] + levels
         if more:
             raise InvalidInput(_WIDER.format("、".join(more)[:80]))

@@ -55,6 +55,8 @@ def _arguments(said: Mapping[str, str], asker: str) -> dict[str, Any]:
                 found["verdict"] = name_of("cases.verdicts", value)
             case "together":
                 found["with_alerts"] = True
+            case "status":
+                found["status"] = name_of("cues.to_status", value)
             case "scope":
                 found["scope"] = name_of("cases.scopes", value)
             case "assignee":

@@ -8,12 +8,12 @@ from typing import Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
+from secops_agent.llm.offline.expressions.ends import read_until
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Understanding
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
-from secops_agent.llm.understanding.until import read_until
 from secops_agent.llm.understanding.verbs import WANTED, first_doubt
 
 _CARDS: Final = ("get_alert", "get_asset", "get_case", "lookup_indicator")

@@ -8,7 +8,8 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.offers import MOST, Parts, named_in, objects_of, rows_in, target
+from secops_agent.llm.understanding.objects import named_in, objects_of, rows_in, target
+from secops_agent.llm.understanding.offers import MOST, Parts
 from secops_agent.llm.understanding.reasons import EDGES, reasons_of, split_note
 from secops_agent.llm.understanding.verbs import ACTS
 

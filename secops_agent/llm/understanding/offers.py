@@ -8,21 +8,29 @@ names and nothing else; all else is only shown, with its exact effect, and done 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from secops_agent import says
-from secops_agent.llm.offline.expressions.numerals import read_integer
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton
+from secops_agent.llm.offline.expressions.ends import find_window, read_until
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
-from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
-from secops_agent.llm.understanding.focus import Focus, meant_by
-from secops_agent.llm.understanding.reasons import EDGES, reasons_of, rest_of, split_note
-from secops_agent.llm.understanding.until import read_until
+from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.objects import missing_in, objects_of, target
+from secops_agent.llm.understanding.reasons import (
+    EDGES,
+    read_dictated,
+    reasons_of,
+    rest_of,
+    split_note,
+    timed,
+)
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
+    DICTATED,
     OUTSIDE,
     PAGES,
     PIECE,
@@ -41,13 +49,18 @@ MOST_ALERTS: Final = 50  # of one action
 _LOGGED: Final = re.compile(
     r"^(?P<log>.*(?<![\s:：=,，(（\[「“]))(?:\s+|\s*→\s*)(?P<said>[一-鿿][^A-Za-z\"'“”=:{}<>]*)$"
 )
+_CORRECTED: Final = re.compile(
+    "|".join(
+        rf"(?P<wrong{kind}>{mark(kind)})(?P<between{kind}>[^{ANY_MARK.pattern[1:-1]},，]{{0,6}}?)[,，\s]*(?:[哦噢喔啊呃唉欸]\s*)?(?:不对|(?:说|打|写|搞|弄)错了?|口误)[,，\s]*(?:应该|改)?(?:是|给|成|派)?\s*(?P<right{kind}>{mark(kind)})"
+        for kind in (Kind.PERSON, Kind.ALERT, Kind.IP, Kind.ASSET, Kind.DURATION, Kind.VERDICT)
+    )
+)  # 给张三吧 哦不对 给李四
 _NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
+_ALERTS_BEHIND: Final = re.compile(mark(Kind.ALERT, Kind.ALERTS, Kind.NUMBER))
 _BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\s*(?P<log>.+)$")
-_ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
 LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 _OBJECTS: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
-_ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +80,35 @@ class Ordered:
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Ordered | None:
     """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason."""
+    sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
-    whole = _without_spared(whole)
+    whole, together = _with_alerts(_without_spared(whole))
+    if said := read_dictated(whole, sentence, focus):
+        return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
     verbs = verbs_in(skeleton)
     if not verbs:
-        noted = note and pattern("cues.act.note").search(whole.text) and has_object("note", whole)
-        return Ordered((), doubt="note", has_object=True) if noted else None
-    if verbs[0].tool == "send_message":
-        return _message(whole, next(verb for verb in verbs_in(whole) if verb.tool == "send_message"))
+        return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
-    known = [verb for verb in verbs if verb.tool in ACTS and verb.tool != "send_message"]
+    known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
     doubt = find_doubt(skeleton, verbs, note)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
-    some = any("alert" in ACTS[verb.tool].kinds for verb in known) and not whole.first(*WANTED["alert"])
-    described = sentence.keyword.replace(" ", "").lower() if some else ""
     reason = note or (rest_of(skeleton, verbs) if command else "")
+    kept: dict[str, dict[str, Any]] = {
+        "silence_alerts": {"start": start}, "close_case": {"with_alerts": together},
+    }  # fmt: skip
+    parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
+    described = parts.described(known)
     reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
-    parts = Parts(skeleton, whole, sentence, focus, dict(zip(verbs, reasons, strict=True)))
-    found = _settle([action for verb in known for action in parts.act(verb)], sentence.asker)
+    parts = replace(parts, reasons=dict(zip(verbs, reasons, strict=True)))
+    found = _settle([action for verb in known for action in parts.act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
-    left += [f"备注「{note}」"] if note and not any(ACTS[one.tool].free for one in found) else []
     missing = missing_in(actions) or _open_end(actions, whole)
     told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
-    exact = not (doubt or missing or left or logged) and len(actions) == 1 and told
+    loose = doubt or missing or left or logged or start or parts.is_noted(found)
+    exact = told and not loose and len(actions) == 1
     return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
 
 
@@ -107,8 +123,8 @@ def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:
 def _of_others(tool: str, doubt: str, text: str) -> str:
     """Of a verb that no tool here does: that it is so, unless it is denied or reported; of a page also where it is asked how."""
     how = tool in PAGES and pattern("cues.said.where").search(text)
-    once = tool == "remind" and doubt in ("report", "plan")  # 明早8点提醒我
-    return tool if how or once or doubt in ("", "unclear") else doubt
+    tool = "unclear" if tool in DICTATED else tool
+    return tool if how or doubt in ("", "unclear") else doubt
 
 
 def _typed(sentence: Sentence) -> tuple[Skeleton, bool]:
@@ -117,9 +133,37 @@ def _typed(sentence: Sentence) -> tuple[Skeleton, bool]:
     whole = take_verdicts_and_numbers(sentence.order)
     logged = pattern("cues.said.logged").search(sentence.plain) is not None
     whole = _beside_log(whole) if logged else whole
+    if wrong := _CORRECTED.search(whole.text):
+        said = {
+            name.rstrip("0123456789"): value for name, value in wrong.groupdict().items() if value is not None
+        }
+        whole.text = (
+            f"{whole.text[: wrong.start()]}{said['right']}{said['between']}{whole.text[wrong.end() :]}"
+        )
+        logged = True  # no exact line any more
     if sentence.keyword:
         whole.text = re.sub(rf"[“「『\"]({re.escape(sentence.keyword)})[”」』\"]", r"\1", whole.text)
     return whole, logged
+
+
+def _windowed(sentence: Sentence) -> tuple[Sentence, str]:
+    """今晚12点到4点别报: the span as a length, and when it begins; "" where no silence is said to begin later."""
+    text = timed(sentence.order, sentence.order.text)
+    found = find_window(text, sentence.now) if pattern("cues.act.silence_alerts").search(text) else None
+    if found is None:
+        return sentence, ""
+    start, minutes, span = found
+    rest = pattern("times.ahead").sub("", text.replace(span, ""))
+    kept = {char: one for char, one in sentence.order.entities.items() if char in rest}
+    order = Skeleton(rest, kept)
+    order.put(MaskedName(Kind.DURATION, f"{minutes}分钟", minutes, exact=False))
+    return replace(sentence, order=order), f"{start:%Y-%m-%d %H:%M}"
+
+
+def _with_alerts(whole: Skeleton) -> tuple[Skeleton, bool]:
+    """E1结案，下面的告警一起关: without these words, and were they said of a case?"""
+    rest = pattern("cues.inside.with_alerts").sub("", whole.text) if whole.first(Kind.CASE) else whole.text
+    return Skeleton(rest, whole.entities), rest != whole.text
 
 
 def _without_spared(whole: Skeleton) -> Skeleton:
@@ -133,26 +177,6 @@ def _without_spared(whole: Skeleton) -> Skeleton:
 
 def _most(actions: Sequence[Intent]) -> int:
     return MOST if any(one.tool in OUTSIDE for one in actions) else MOST_ALERTS
-
-
-def _message(skeleton: Skeleton, verb: SpokenVerb) -> Ordered | None:
-    """转告李四：A291 赶紧看下: what stands behind the person is said and orders nothing; 通知李四了吗 says nothing."""
-    at = min(
-        skeleton.text.index(char)
-        for char in marks_of(skeleton, Kind.PERSON)
-        if char in skeleton.text[verb.end :]
-    )
-    text = (
-        pattern("cues.inside.saying").sub("", skeleton.expand(skeleton.text[at + 1 :]), count=1).strip(EDGES)
-    )
-    doubt = find_doubt(Skeleton(skeleton.text[: at + 1], skeleton.entities), [verb])
-    if doubt or pattern("cues.inside.was_said").match(text):
-        return Ordered((verb,), doubt=doubt or "question", has_object=True)
-    about = Skeleton(skeleton.text[: verb.start], skeleton.entities).found(Kind.ALERT, Kind.IP, Kind.ASSET)
-    text = " ".join([*(one.raw for one in about), text.removeprefix("的")]) if text else ""
-    said = {"to": str(skeleton.entities[skeleton.text[at]].value)} | ({"text": text} if text else {})
-    actions = (Intent("send_message", said),)
-    return Ordered((verb,), actions, missing=missing_in(actions), has_object=True)
 
 
 def _beside_log(skeleton: Skeleton) -> Skeleton:
@@ -220,6 +244,18 @@ class Parts:
     sentence: Sentence
     focus: Focus
     reasons: Mapping[SpokenVerb, str]
+    note: str = ""
+    more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, what was said of the whole
+
+    def described(self, known: Sequence[SpokenVerb]) -> str:
+        """The words by which alerts are meant that are not named."""
+        some = any("alert" in ACTS[verb.tool].kinds for verb in known)
+        named = self.whole.first(*WANTED["alert"])
+        return self.sentence.keyword.replace(" ", "").lower() if some and not named else ""
+
+    def is_noted(self, actions: Sequence[Intent]) -> bool:
+        """Do they carry a note that only a label makes one?"""
+        return any("note" in one.arguments and ACTS[one.tool].noted for one in actions)
 
     def act(self, verb: SpokenVerb) -> Iterator[Intent]:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
@@ -231,16 +267,43 @@ class Parts:
         for kind, value in found or [("", "")]:
             said = target(act, kind, value) | self.beside(act, verb, places[:3])
             reason = self.reasons.get(verb, "")
-            reason = _NAMED.sub("", reason) if act.free == "title" else reason
-            yield Intent(act.tool, said | ({act.free: reason} if act.free and reason else {}))
+            reason = self._words(act, verb) or reason
+            said |= {act.free: reason} if act.free and reason else {}
+            said |= {"note": self.note} if act.noted and self.note else {}
+            yield Intent(
+                act.tool, said | {key: one for key, one in self.more.get(act.tool, {}).items() if one}
+            )
+
+    def _words(self, act: Act, verb: SpokenVerb) -> str:
+        """The title of a case, the words of its task: what stands beside the verb, with the names in it."""
+        if act.free == "title":
+            behind = _ALERTS_BEHIND.split(self.skeleton.text[verb.end :])[0]
+            named = Skeleton(behind, self.skeleton.entities).first(*WANTED["asset"], *WANTED["ip"])
+            own = named and not pattern("cues.inside.entitled").search(behind)
+            said = self.skeleton.expand(behind) if own else self.reasons.get(verb, "")
+            return _NAMED.sub("", said.strip(EDGES))
+        if act.free == "task":
+            text = f"{self.skeleton.text[: verb.start]} {self.skeleton.text[verb.end :]}"
+            return self.skeleton.expand(re.sub(mark(Kind.CASE), "", text)).strip(EDGES)
+        if (
+            act.kinds == ("case",) and self.reasons.get(verb) and not self.note
+        ):  # the names in it are no objects
+            pieces = re.split(
+                r"[\s,，。;；]+", f"{self.skeleton.text[: verb.start]} {VERB}{self.skeleton.text[verb.end :]}"
+            )
+            mine = [
+                one
+                for one in pieces
+                if not re.search(f"{mark(Kind.CASE, Kind.VERDICT, Kind.PERSON)}|{VERB}", one)
+            ]
+            return "，".join(filter(None, map(self.skeleton.expand, mine)))
+        return ""
 
     def _rule(self, act: Act) -> list[tuple[str, str]]:
         """端口扫描 静默: the one rule that is named so, if it is not narrowed to a host."""
         rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
         narrowed = self.whole.first(*WANTED["asset"]) or self.sentence.narrowing
-        return (
-            [("rule", rules[0])] if act.tool == "silence_alerts" and len(rules) == 1 and not narrowed else []
-        )
+        return [("rule", rules[0])] if act.argument == "scope" and len(rules) == 1 and not narrowed else []
 
     def _is_described(self, act: Act, verb: SpokenVerb, places: Sequence[Skeleton]) -> bool:
         """静默 web-01 的 CC 告警, 把我的都给他: not what was spoken of before, but alerts that are described."""
@@ -250,7 +313,7 @@ class Parts:
             return True
         rule = self.sentence.keyword.replace(" ", "").lower()
         near = "".join(place.text for place in places[:2]).replace(" ", "").lower()
-        return act.tool == "silence_alerts" and bool(rule) and rule in near
+        return act.argument == "scope" and bool(rule) and rule in near
 
     def _is_narrowed(self, act: Act) -> bool:
         """What a silence cannot be narrowed by; 低危的那几条, of a list that was not asked for by that."""
@@ -268,7 +331,9 @@ class Parts:
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
-        return [*_told(actions[_most(actions) :]), *others, *whole]
+        noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
+        note = [f"备注「{self.note}」"] if self.note and not noted else []
+        return [*_told(actions[_most(actions) :]), *others, *whole, *note]
 
     def said(self, verb: SpokenVerb) -> str:
         """The verb with what stands around it, as it was typed."""
@@ -303,13 +368,17 @@ class Parts:
                 said = name_of("cues.level", behind) or (level and level.value in says.LEVELS and level.value)
             case "case_id":
                 said = last(Kind.CASE)
+            case "status":
+                said = name_of("cues.to_status", self.skeleton.text)
             case "minutes" | "duration_minutes" | "until_hours":
-                said = last(Kind.DURATION)
-                if said is None:
-                    said = read_until(self.skeleton.expand(self.skeleton.text), self.sentence.now)
-                if act.beside == "until_hours" and said:
-                    said = max(1, round(said / 60))
+                said = self._length(last(Kind.DURATION), hours=act.beside == "until_hours")
         return {act.beside: said} if said or (said == 0 and act.beside == "duration_minutes") else {}
+
+    def _length(self, said: Any, *, hours: bool) -> Any:
+        """Minutes that were said, or until the end that was; in whole hours if so wanted."""
+        until = self.skeleton.expand(self.skeleton.text)
+        minutes = said if said is not None else read_until(until, self.sentence.now)
+        return max(1, round(minutes / 60)) if hours and minutes else minutes
 
     def _ends(self, word: str) -> bool:
         return self.skeleton.text.rstrip(EDGES).endswith(word)
@@ -354,65 +423,11 @@ def _verdict(skeleton: Skeleton) -> str:
     )
 
 
-def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[tuple[str, str]]:
-    """What the verb is done to: named in the first of these places that names one, else referred to; nothing else."""
-    for said in places:
-        for kind in act.kinds:
-            if found := named_in(kind, said):
-                yield from ((kind, value) for value in found)
-                return
-    last, reference = places[-1], None
-    if rows := rows_in(last):
-        kind, values = focus.rows(rows)
-    else:
-        reference = last.first(Kind.REF)
-        if reference is None and pattern("cues.said.entire").match(last.text):
-            reference = _ALL
-        others = last.first(Kind.IP, Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.DOMAIN, Kind.CVE, Kind.ALERT)
-        kind, values = (
-            ("", ())
-            if others and not reference
-            else meant_by(str(reference.value) if reference else "it", focus, act.kinds)
-        )
-    one = len(values) < 2 or rows or not reference or reference.value in ("all", "person")
-    if kind in act.kinds and one:  # 那条 of several is nobody's
-        yield from ((kind, value) for value in values)
-
-
-def rows_in(said: Skeleton) -> tuple[int, ...]:
-    """Places in the last list: 第二条, 前三条, the first one."""
-    if row := said.first(Kind.ROW):
-        return tuple(row.value)
-    if some := pattern("cues.said.first_rows").search(said.text):
-        return tuple(range(read_integer(some["n"]) or 0))
-    found = pattern("cues.said.ordinal").search(said.text)
-    return (_ORDINALS[str(found.lastgroup)],) if found else ()
-
-
-def named_in(kind: str, said: Skeleton) -> list[str]:
-    if kind == "alert":
-        return [str(number) for number in numbers_of(said)]
-    found = said.found(*WANTED[kind])
-    return list(
-        dict.fromkeys(
-            one.raw if kind == "ip" and one.kind is Kind.ASSET_IP else str(one.value) for one in found
-        )
-    )
-
-
-def target(act: Act, kind: str, value: str) -> dict[str, Any]:
-    """The object as the tool takes it."""
-    if not value:
-        return {}
-    if act.argument == "scope":
-        return {
-            "scope": f"A{value}" if kind == "alert" else f"{'规则' if kind == 'rule' else '资产'}:{value}"
-        }
-    return {act.argument: int(value) if act.argument.endswith("_id") else value}
-
-
-def _settle(actions: Sequence[Intent], asker: str) -> list[Intent]:
-    """Each once, and what is whole before what lacks its object; who closes an alert or takes it does not confirm it too."""
+def _settle(actions: Sequence[Intent], parts: Parts) -> list[Intent]:
+    """Each once, and what is whole before what lacks its object; who closes an alert, or takes it (我来), does not confirm it too,
+    unless that was said."""
+    said = pattern("cues.said.confirms").search(parts.whole.text)
+    mine = "" if said else parts.sentence.asker
     unique: dict[tuple[str, Any], Intent] = {}
     for action in actions:
         unique.setdefault((action.tool, action.arguments.get(ACTS[action.tool].argument)), action)
@@ -421,22 +436,9 @@ def _settle(actions: Sequence[Intent], asker: str) -> list[Intent]:
         one.arguments["alert_id"]
         for one in whole
         if one.tool == "close_alert"
-        or (one.tool == "assign_alert" and one.arguments.get("assignee") == asker)
+        or (one.tool == "assign_alert" and mine and one.arguments.get("assignee") == mine)
     }
     kept = [
         one for one in whole if not (one.tool == "acknowledge_alert" and one.arguments["alert_id"] in done)
     ]
     return kept or list(unique.values())[:1]
-
-
-def missing_in(actions: Sequence[Intent]) -> str:
-    """What has to be said before it can be shown: object, assignee, verdict; "" for nothing."""
-    for action in actions:
-        act = ACTS[action.tool]
-        if act.argument not in action.arguments:
-            return "object"
-        if act.demands and not action.arguments.get(act.beside):
-            return act.beside
-        if act.tool == "send_message" and not action.arguments.get("text"):
-            return "text"
-    return ""

@@ -1,7 +1,7 @@
 """What is said to an order: one offer, a question back for what it lacks, or why nothing is done."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,14 +15,8 @@ from secops_agent.llm.understanding.completions import complete, named_among, op
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
-from secops_agent.llm.understanding.offers import (
-    LENGTHS,
-    MOST_ALERTS,
-    Ordered,
-    missing_in,
-    read_order,
-    target,
-)
+from secops_agent.llm.understanding.objects import missing_in, target
+from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
@@ -46,10 +40,8 @@ _USUAL: Final = {
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
     "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
+    "note": "{what} 的备注写什么？", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
-}  # fmt: skip
-_AS_IT_WAS: Final[Mapping[str, Callable[[int], Suggestion]]] = {
-    "reopen_alert": says.reopen, "hand_back": says.hand_back, "end_silence": says.end_silence,
 }  # fmt: skip
 _SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
 _MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
@@ -209,9 +201,9 @@ class OrderHearing(Hearing):
     def _completions(self, order: Intent, missing: str, values: Sequence[str]) -> tuple[Suggestion, ...]:
         """The lines that say what lacks."""
         if order.tool == "close_alert":
-            numbers = [int(one) for one in values]
+            numbers, note = [int(one) for one in values], str(order.arguments.get("note") or "")
             return (
-                says.closings(numbers[0]) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
+                says.closings(numbers[0], note) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
             )  # fmt: skip
         names = list(dict.fromkeys(self.lexicon.surnames.values()))[:2]
         said: Mapping[str, Sequence[Any]] = {
@@ -352,17 +344,15 @@ class OrderHearing(Hearing):
         """Why nothing is done; None: it does not speak of a thing that could have been meant."""
         named = ordered.has_object
         doubt = ordered.doubt
-        shown = map(int, self.focus.of("alert")) if sentence.first(Kind.REF) else ()
-        if doubt in _AS_IT_WAS and (numbers := sentence.numbers or list(shown)):
-            taps = tuple(map(_AS_IT_WAS[doubt], numbers[:3]))
-            return Understanding(question="没有执行任何操作。要这样做吗？", suggestions=taps)
         if doubt in LIKE:
-            named = named or doubt == "end_silence"
             return Understanding(hint=hint(doubt), suggestions=self.taps(sentence)) if named else None
         if (
             doubt == "unclear"
             and ordered.actions
-            and not ordered.missing
+            and (
+                not ordered.missing
+                or (ordered.missing != "object" and pattern("cues.said.may").search(sentence.order.text))
+            )
             and ordered.actions[0].tool in says.ORDERED
         ):
             return self._unclear(sentence, ordered.actions[0])
@@ -419,6 +409,13 @@ class OrderHearing(Hearing):
             first = replace(
                 first, arguments={name: said for name, said in first.arguments.items() if name != free}
             )
-        taps = (self.line_of(first), *self.taps(sentence))
+        act = ACTS[first.tool]
+        lacks = missing_in([first])
+        lines = (
+            self._completions(first, lacks, [str(first.arguments[act.argument])])
+            if lacks
+            else (self.line_of(first),)
+        )
+        taps = (*lines[:3], *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])

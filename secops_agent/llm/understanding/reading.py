@@ -38,7 +38,14 @@ from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
-from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, against_asked, verbs_in
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    CLAUSE,
+    DICTATED,
+    against_asked,
+    is_called_off,
+    verbs_in,
+)
 
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
@@ -177,9 +184,7 @@ class _Reader(OrderHearing, QuestionHearing):
         return Understanding(offers=(wish.intent,), order=wish.intent, suggestions=(line,))
 
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
-        if self.focus.order and any(
-            pattern("cues.said.undo").search(each) for each in (sentence.plain, *_called_off(sentence.plain))
-        ):
+        if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
         if self.focus.order and not request.asking and (found := self.completed(sentence)):
             return found
@@ -238,15 +243,9 @@ class _Reader(OrderHearing, QuestionHearing):
         ]
         asked = [self.task(sentence.order.expand(one).strip()) for one in pieces]
         intent = next((one for one in asked if one), None)
-        if intent is None or found.intent or not found.order or found.order.tool == "send_message":
+        if intent is None or found.intent or not found.order or found.order.tool in DICTATED:
             return found
         return replace(found, intent=intent, hint=found.question, question="")
-
-
-def _called_off(plain: str) -> list[str]:
-    """The pieces that take an order back and nothing else: 先撤了, 活动还在跑."""
-    pieces = (piece.strip().removeprefix("先") for piece in re.split(r"[\s,，。;；!！]+", plain))
-    return [piece for piece in pieces if piece.startswith("撤")]
 
 
 def _find_rights(sentence: Sentence) -> Understanding | None:

@@ -1,13 +1,36 @@
-"""Why something is ordered, in the words of who orders it: a labelled note, else the pieces of a sentence that tell something."""
+"""What is kept in the words of who orders: why (a labelled note, else the pieces of a sentence that tell something), and what is
+dictated: a message, a note, a task, the title of a case, a reminder. What is dictated orders nothing and takes nothing back.
+"""
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Skeleton
-from secops_agent.llm.offline.words import pattern
-from secops_agent.llm.understanding.verbs import ACTS, NAMES, PIECE, VERB, SpokenVerb, is_aside, verbs_in
+from secops_agent.llm.offline.expressions.ends import find_ahead, moment_in, read_until
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.words import name_of, pattern
+from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.objects import objects_of, target
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    CLAUSE,
+    NAMES,
+    NOTES,
+    PIECE,
+    VERB,
+    WANTED,
+    SpokenVerb,
+    find_doubt,
+    is_aside,
+    marks_of,
+    verbs_in,
+)
 
+_TITLE: Final = 4  # characters that name a case
 EDGES: Final = " ,，。.:：;；~!！"
 _AROUND: Final = re.compile(rf"^(?:{NAMES.pattern}|\s)+")
 _CUTS: Final = re.compile(f"{ANY_MARK.pattern}|{VERB}")
@@ -84,3 +107,179 @@ def _tells(piece: str) -> bool:
         bare = pattern(f"cues.{name}").sub("", bare)
     left = pattern("cues.unread.filler").sub("", bare)
     return len(left) > 1 or (len(bare) > 2 and pattern("doubts.evidence").search(bare) is not None)
+
+
+# What is dictated
+
+
+@dataclass(frozen=True, slots=True)
+class Dictated:
+    """One order with its text as it was typed; ``doubt``: why it is none; ``left``: what behind the text orders something else."""
+
+    verb: SpokenVerb
+    actions: tuple[Intent, ...] = ()
+    doubt: str = ""
+    left: tuple[str, ...] = ()
+
+
+def read_dictated(whole: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | None:
+    """None where the first verb is another one."""
+    if opened := _opened(whole, sentence):
+        return opened
+    verbs = verbs_in(whole)
+    match verbs[0].tool if verbs else "":
+        case "send_message":
+            return _message(whole, verbs[0])
+        case "remind":
+            return _reminder(whole, verbs[0], sentence)
+        case "comment_alert" | "comment_case" | "add_case_task":
+            return _noted(whole, verbs[0], sentence, focus)
+    return None
+
+
+def _message(whole: Skeleton, verb: SpokenVerb) -> Dictated:
+    """转告李四：A291 赶紧看下: what stands behind the person; 通知李四了吗 says nothing."""
+    behind = [char for char in marks_of(whole, Kind.PERSON) if char in whole.text[verb.end :]]
+    at = min((whole.text.index(char) for char in behind), default=verb.end - 1)
+    text = pattern("cues.inside.saying").sub("", whole.expand(whole.text[at + 1 :]), count=1).strip(EDGES)
+    doubt = find_doubt(Skeleton(whole.text[: at + 1], whole.entities), [verb])
+    if doubt or pattern("cues.inside.was_said").match(text):
+        return Dictated(verb, doubt=doubt or "question")
+    about = Skeleton(whole.text[: verb.start], whole.entities).found(Kind.ALERT, Kind.IP, Kind.ASSET)
+    text = " ".join([*(one.raw for one in about), text.removeprefix("的")]) if text else ""
+    to = str(whole.entities[whole.text[at]].value) if behind else "值班"
+    return Dictated(verb, (Intent("send_message", {"to": to} | ({"text": text} if text else {})),))
+
+
+_HEAD: Final = re.compile(
+    rf"\s*(?:给|到|在|进)?\s*(?P<named>(?:{mark(*WANTED['alert'], *WANTED['case'])}\s*)+)(?:里|中|上)?\s*[:：,，]?"
+)
+
+
+def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) -> Dictated | None:
+    """A278 备注：…, 给E2记一笔 …, E1加个任务，查 …，王五做，明天12点前: of what is named before it, else right behind it."""
+    before, tail = Skeleton(whole.text[: verb.start], whole.entities), whole.text[verb.end :]
+    if not before.first(*WANTED["alert"], *WANTED["case"], Kind.REF, Kind.ROW) and (
+        named := _HEAD.match(tail)
+    ):
+        before, tail = Skeleton(f"{before.text}{named['named']}", whole.entities), tail[named.end() :]
+    tool = verb.tool
+    if tool in NOTES:
+        tool = "comment_case" if before.first(Kind.CASE) and not before.first(Kind.ALERT) else "comment_alert"
+    said = f"{before.text}{VERB if tool not in NOTES else ''}"
+    doubt = find_doubt(Skeleton(said, whole.entities), [])
+    called = pattern("cues.inside.called").match(tail)
+    text = tail[called.end() :] if called else tail
+    asked = not (called and called["colon"]) and (
+        pattern("cues.nothing.question").search(text) or pattern("cues.inside.was_said").match(text)
+    )
+    if doubt or asked or pattern("cues.inside.was_noted").match(tail):
+        return Dictated(verb, doubt=doubt or "question")
+    text, left, bare = _ended(Skeleton(text, whole.entities))
+    objects = [target(ACTS[tool], *one) for one in objects_of(ACTS[tool], (before,), focus)]
+    if tool in NOTES and (bare or (left and not objects)):
+        return None  # a note beside another order
+    more = _task(Skeleton(text, whole.entities), sentence) if tool == "add_case_task" else {}
+    kept = _as_typed(whole.expand(text).strip(EDGES)[:500], sentence.plain)
+    more = more or ({ACTS[tool].free: kept} if kept else {})
+    return Dictated(verb, tuple(Intent(tool, one | more) for one in objects or [{}]), left=left)
+
+
+def _as_typed(text: str, plain: str) -> str:
+    """With the commas between names that reading them took away."""
+    spread = re.compile(r"[\s,，、/&和与跟及]*".join(map(re.escape, "".join(text.split()))))
+    found = spread.search(plain)
+    return found[0] if found else text
+
+
+def _ended(said: Skeleton) -> tuple[str, tuple[str, ...], bool]:
+    """The text up to a clause that orders something else, that clause, and is it an order of the same thing: …，然后关了."""
+    for border in CLAUSE.finditer(said.text):
+        rest = Skeleton(said.text[border.end() :], said.entities)
+        verbs = verbs_in(rest)
+        if not any(verb.tool in ACTS for verb in verbs) or find_doubt(rest, verbs):
+            continue
+        own = rest.first(Kind.ALERT, Kind.CASE) is not None
+        if own or pattern("cues.inside.then").match(border[0]) or not any(reasons_of(rest, verbs)):
+            return said.text[: border.start()], (f"「{said.expand(rest.text).strip(EDGES)}」",), not own
+    return said.text, (), False
+
+
+def _task(said: Skeleton, sentence: Sentence) -> dict[str, Any]:
+    """Its text without who does it and until when, where these are pieces of their own or begin it."""
+    found: dict[str, Any] = {}
+    kept: list[str] = []
+    for piece in pattern("cues.inside.pieces").split(said.text):
+        if who := pattern("cues.inside.doer").fullmatch(piece.strip()):
+            named = next((said.entities[char] for char in who[0] if char in said.entities), None)
+            found["assignee"] = str(named.value) if named else sentence.asker
+        elif due := _due(said.expand(piece.strip()), sentence.now):
+            found["due"], rest = due
+            kept += [rest] if rest else []
+        elif piece.strip():
+            kept.append(said.expand(piece.strip()))
+    text = "，".join(kept).strip(EDGES)
+    return {"text": text, **found} if text else {}
+
+
+def _due(piece: str, now: datetime) -> tuple[str, str] | None:
+    """周三前核对 binlog: the moment, and what is to be done until then."""
+    if match := pattern("cues.inside.due").match(piece):
+        minutes = read_until(f"到{match['end']}", now)
+        if minutes:
+            return f"{moment_in(minutes, now):%Y-%m-%d %H:%M}", piece[match.end() :].strip(EDGES)
+    return None
+
+
+def _opened(whole: Skeleton, sentence: Sentence) -> Dictated | None:
+    """建个事件：支付网关错误率飙高 高危 归我: a case without alerts, by its title."""
+    match = pattern("cues.inside.opens").search(whole.text)
+    if match is None or whole.first(Kind.ALERT, Kind.ALERTS, Kind.REF, Kind.ROW, Kind.CASE):
+        return None
+    found: dict[str, Any] = {}
+    kept: list[str] = []
+    for piece in re.split(r"[\s,，。;；]+", whole.text[match.end() :]):
+        if level := pattern("cues.inside.of_level").fullmatch(piece):
+            found["severity"] = name_of("cues.level", level["level"])
+        elif who := pattern("cues.inside.owner").fullmatch(piece):
+            named = next((whole.entities[char] for char in who[0] if char in whole.entities), None)
+            found["owner"] = str(named.value) if named else sentence.asker
+        elif piece:
+            kept.append(whole.expand(piece))
+    title = " ".join(kept).strip(EDGES)
+    if len(title) < _TITLE:
+        return None
+    verb = SpokenVerb("create_case", match.start(), match.end(), "create_case")
+    doubt = find_doubt(Skeleton(whole.text[: match.end()], whole.entities), [verb])
+    doubt = doubt or ("question" if pattern("cues.nothing.question").search(title[-2:]) else "")
+    return Dictated(verb, (Intent("create_case", {"title": title[:200], **found}),), doubt)
+
+
+def _reminder(whole: Skeleton, verb: SpokenVerb, sentence: Sentence) -> Dictated:
+    """明早6点提醒我交班, 2小时后提醒我看A12: once, as a task of the calendar; without a moment it is told that one lacks."""
+    head, tail = (timed(whole, part) for part in (whole.text[: verb.start], whole.text[verb.end :]))
+    found = _after(whole, head) or find_ahead(head, sentence.now)
+    at, before, text = (found[0], found[1], tail) if found else (sentence.now, head, "")
+    if not found and (ahead := find_ahead(tail, sentence.now)):
+        at, before, text = ahead[0], f"{head}{ahead[1]}", ahead[2]
+    at = moment_in(at, sentence.now) if isinstance(at, int) else at
+    text = whole.expand(text).strip(EDGES)
+    doubt = find_doubt(Skeleton(f"{before}{VERB}", whole.entities), [])
+    again = pattern("times.recurring").search(whole.text)
+    if doubt or again or not text or pattern("cues.inside.was_said").match(text):
+        return Dictated(verb, doubt=doubt or "remind")
+    cron = f"{at.minute} {at.hour} {at.day} {at.month} *"
+    return Dictated(verb, (Intent("create_schedule", {"task": f"提醒：{text[:190]}", "cron": cron}),))
+
+
+def timed(whole: Skeleton, part: str) -> str:
+    """With the times as they were typed: what is ahead is no range of the past."""
+    return "".join(whole.entities[char].raw if char in marks_of(whole, Kind.TIME) else char for char in part)
+
+
+def _after(whole: Skeleton, head: str) -> tuple[int, str, str] | None:
+    """2小时后: so many minutes, and what stands around it."""
+    match = re.search(rf"(?:过)?({mark(Kind.DURATION)})\s*(?:之|以)?后?", head)
+    return (
+        (int(whole.entities[match[1]].value), head[: match.start()], head[match.end() :]) if match else None
+    )

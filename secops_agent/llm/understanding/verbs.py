@@ -16,8 +16,8 @@ from secops_agent.llm.offline.words import load, name_of, pattern
 @dataclass(frozen=True, slots=True)
 class Act:
     """What can be ordered: the kinds that it is done to, as a focus names them; the argument that names the object, the one for
-    free text, and ``beside`` what else is said, which it ``demands`` or not; what is asked when there is no object; the verb of
-    its exact line."""
+    free text, and ``beside`` what else is said; which of these it ``demands``; what is asked when there is no object; the verb
+    of its exact line; ``noted``: it takes a note that is called so."""
 
     tool: str
     kinds: tuple[str, ...]
@@ -26,7 +26,8 @@ class Act:
     verb: str
     free: str = ""
     beside: str = ""
-    demands: bool = False
+    demands: str = ""
+    noted: bool = False
 
 
 ACTS: Final[Mapping[str, Act]] = {
@@ -36,29 +37,41 @@ ACTS: Final[Mapping[str, Act]] = {
         Act("isolate_host", ("asset",), "asset", "哪台主机", "隔离", "reason"),
         Act("unblock_ip", ("ip",), "ip", "哪个 IP", "解封", "reason"),
         Act("release_host", ("asset",), "asset", "哪台主机", "解除隔离", "reason"),
-        Act("close_alert", ("alert",), "alert_id", "哪条告警", "关闭", "note", "verdict", True),
+        Act("close_alert", ("alert",), "alert_id", "哪条告警", "关闭", "note", "verdict", "verdict"),
         Act("acknowledge_alert", ("alert",), "alert_id", "哪条告警", "确认", "note"),
-        Act("assign_alert", ("alert",), "alert_id", "哪条告警", "指派", "", "assignee", True),
+        Act("assign_alert", ("alert",), "alert_id", "哪条告警", "指派", "", "assignee", "assignee", True),
+        Act("unassign_alert", ("alert",), "alert_id", "哪条告警", "取消指派", "note"),
+        Act("reopen_alert", ("alert",), "alert_id", "哪条告警", "重新打开", "note"),
+        Act("comment_alert", ("alert",), "alert_id", "哪条告警", "备注", "note", "", "note"),
         Act("silence_alerts", ("alert", "asset"), "scope", "哪条告警或哪台资产", "静默", "reason", "minutes"),
-        Act("set_severity", ("alert",), "alert_id", "哪条告警", "改级别", "", "severity", True),
-        Act("set_owner", ("asset",), "asset", "哪个资产", "改负责人", "", "owner", True),
+        Act("end_silence", ("alert", "asset"), "scope", "哪条告警、哪台资产或哪条规则", "取消静默"),
+        Act("set_severity", ("alert",), "alert_id", "哪条告警", "改级别", "", "severity", "severity", True),
+        Act("set_owner", ("asset",), "asset", "哪个资产", "改负责人", "", "owner", "owner"),
         Act("watch", ("asset", "ip"), "target", "哪台资产或哪个地址", "盯着", "", "until_hours"),
         Act("delete_schedule", ("schedule",), "schedule_id", "哪个定时任务（写编号）", "删除定时任务"),
-        Act("close_case", ("case",), "case_id", "哪个事件", "关闭事件", "note", "verdict", True),
-        Act("assign_case", ("case",), "case_id", "哪个事件", "转交事件", "", "assignee", True),
+        Act("close_case", ("case",), "case_id", "哪个事件", "关闭事件", "note", "verdict", "verdict"),
+        Act("assign_case", ("case",), "case_id", "哪个事件", "转交事件", "", "assignee", "assignee"),
+        Act("reopen_case", ("case",), "case_id", "哪个事件", "重新打开事件", "note"),
+        Act("comment_case", ("case",), "case_id", "哪个事件", "备注", "note", "", "note"),
+        Act("set_case_status", ("case",), "case_id", "哪个事件", "改状态", "note", "status", "status"),
+        Act("add_case_task", ("case",), "case_id", "哪个事件", "加任务", "text", "", "text"),
+        Act("finish_case_task", ("case",), "case_id", "哪个事件", "完成任务", "task"),
         Act("create_case", ("alert",), "alerts", "哪几条告警", "建事件", "title"),
-        Act("add_case_alerts", ("alert",), "alerts", "哪几条告警", "归入事件", "", "case_id", True),
-        Act("send_message", ("person",), "to", "谁", "转告", "text"),
+        Act("add_case_alerts", ("alert",), "alerts", "哪几条告警", "归入事件", "", "case_id", "case_id"),
+        Act("send_message", ("person",), "to", "谁", "转告", "text", "", "text"),
     )
 }
+NOTES: Final = ("comment_alert", "comment_case")
+DICTATED: Final = (*NOTES, "send_message", "add_case_task")  # what stands behind these is text
 OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
 # Of a case what is of an alert where no alert is named.
-_OF_CASE: Final = {"close_alert": "close_case", "assign_alert": "assign_case"}
-# What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
-PAGES: Final = ("allow", "export", "accept_risk", "remind", "finish_task", "case_state", "decide")
-LIKE: Final[Mapping[str, tuple[str, ...]]] = {
-    "other": ("asset",), **dict.fromkeys(("reopen_alert", "hand_back", "end_silence", "note"), ("alert",)), **dict.fromkeys(PAGES, ()),
+_OF_CASE: Final = {
+    "close_alert": "close_case", "assign_alert": "assign_case", "reopen_alert": "reopen_case", "comment_alert": "comment_case",
 }  # fmt: skip
+_OF_CASE_ONLY: Final = ("set_case_status", "add_case_task", "finish_case_task")
+# What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
+PAGES: Final = ("allow", "accept_risk", "decide", "export")
+LIKE: Final[Mapping[str, tuple[str, ...]]] = {"other": ("asset",), **dict.fromkeys((*PAGES, "remind"), ())}
 WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
     "ip": (Kind.IP, Kind.ASSET_IP),
     "asset": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST),
@@ -70,7 +83,7 @@ WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
 # …，A1再静默: A1 is in the clause of its verb.
 _OBJECTS: Final = (Kind.ALERT, Kind.NUMBER, Kind.IP, Kind.ASSET)
 CLAUSE: Final = re.compile(
-    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+and\s+|\s{{2,}}"
+    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+(?:and|ranhou)\s+|\s{{2,}}"
 )
 _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
 PIECE: Final = re.compile(
@@ -143,9 +156,12 @@ def _is_possible(tool: str, skeleton: Skeleton) -> bool:
         return skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW) is not None
     if tool == "set_owner":
         return skeleton.first(*WANTED["asset"]) is not None and skeleton.first(*WANTED["alert"]) is None
-    if tool in ("create_case", "note", "hand_back"):
-        spoken = tool != "hand_back" and (skeleton.first(Kind.REF) or len(skeleton.text) <= _BRIEF)
-        return bool(spoken) or skeleton.first(*WANTED["alert"]) is not None
+    if tool in _OF_CASE_ONLY:
+        return skeleton.first(Kind.CASE) is not None
+    if tool in ("create_case", "comment_alert", "unassign_alert"):
+        spoken = tool != "unassign_alert" and (skeleton.first(Kind.REF) or len(skeleton.text) <= _BRIEF)
+        kinds = (*WANTED["alert"], *WANTED["case"]) if tool == "comment_alert" else WANTED["alert"]
+        return bool(spoken) or skeleton.first(*kinds) is not None
     return not (tool == "close_alert" and skeleton.first(Kind.SCHEDULE))
 
 
@@ -205,12 +221,25 @@ def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     if pattern("cues.nothing.exception").search(text):
         return "exception"
     typed = skeleton.expand(text)
+    if (pieces := PIECE.split(skeleton.text, maxsplit=1))[1:] and is_taken_back(pieces[0]):
+        return "takes_back"
     if pattern("cues.said.broken_number").search(typed):
         return "exception"
     if pattern("cues.nothing.later").search(typed):
         return "later"
     endless = pattern("times.permanent").search(typed) or pattern("cues.said.endless").search(text)
     return "allow" if endless and any(verb.tool == "silence_alerts" for verb in verbs) else ""
+
+
+def is_taken_back(said: str) -> bool:
+    """Do these words take back what was ordered, and say nothing else: 先撤了, 算了?"""
+    return pattern("cues.said.undo").search(said.strip().removeprefix("先")) is not None
+
+
+def is_called_off(plain: str) -> bool:
+    """Does a sentence take an order back, as a whole or by 撤 in a piece of its own: 先撤了, 活动还在跑?"""
+    pieces = re.split(r"[\s,，。;；!！]+", plain)
+    return is_taken_back(plain) or any("撤" in one[:2] and is_taken_back(one) for one in pieces)
 
 
 def against_asked(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
@@ -230,7 +259,7 @@ def is_doubtful(note: str) -> bool:
 def _without_verbs(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     text = skeleton.text
     for verb in sorted(verbs, key=lambda one: -one.start):
-        if verb.tool != "note":
+        if verb.tool not in NOTES:
             text = f"{text[: verb.start]}{VERB}{text[verb.end :]}"
     for char in marks_of(skeleton, Kind.TIME):  # 今晚 makes no report
         text = text.replace(char, "") if skeleton.entities[char].raw.startswith(("今", "本", "现")) else text

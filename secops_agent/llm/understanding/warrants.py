@@ -13,7 +13,7 @@ from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, names_in
-from secops_agent.llm.understanding.offers import objects_of
+from secops_agent.llm.understanding.objects import objects_of
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
 from secops_agent.llm.understanding.verbs import ACTS, SpokenVerb, find_doubt, verbs_in
@@ -60,6 +60,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
     rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
+    levels = tuple(one.raw for one in sentence.question.found(Kind.SEVERITY))
     ordered = {verb.tool for verb in verbs} | _found("offered", whole.text)
     if changes and focus.order:
         ordered.add(focus.order.tool)
@@ -67,7 +68,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
-        names_in(sentence.order, sentence.numbers) | rule,
+        names_in(sentence.order, sentence.numbers) | rule | ({"level": levels} if levels else {}),
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
         meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
         reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),

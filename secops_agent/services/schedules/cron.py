@@ -98,7 +98,7 @@ def _interval(minute: str, hour: str) -> str:
 
 def _spoken_days(day: str, month: str, weekday: str) -> str:
     if month != "*":
-        return ""
+        return f"每年 {month} 月 {day} 日" if (month + day).isdigit() and weekday == "*" else ""
     if weekday == WORKING:
         return "工作日"
     if (day, weekday) == ("*", "*"):

@@ -16,6 +16,7 @@ from secops_agent.services.people.staff import Person
 LONGEST_QUESTION: Final = 200
 REPORTS: Final = {"daily": "日报", "weekly": "周报", "monthly": "月报"}
 QUESTION: Final = "question"
+REMINDER: Final = "reminder"
 ATTACHMENTS: Final = {"": "不附文件", "pdf": "PDF", "markdown": "Markdown", "csv": "CSV"}
 
 
@@ -53,13 +54,15 @@ class TaskWork(Protocol):
 
 @dataclass(frozen=True)
 class TaskKind:
-    """``words`` matches the texts that mean it. ``told``: without a destination it would be for nothing."""
+    """``words`` matches the texts that mean it. ``told``: without a destination it would be for nothing. ``once``: it is over after
+    one run."""
 
     name: str
     title: str
     words: str
     place: str
     told: bool = True
+    once: bool = False
 
     @cached_property
     def work(self) -> TaskWork:
@@ -77,6 +80,9 @@ TASKS: Final[tuple[TaskKind, ...]] = (
     TaskKind(
         "match", "重新比对组件与漏洞", "(?:重新)?(?:比对|匹配)(?:组件与漏洞|组件|SBOM)?|SBOM ?(?:重新)?(?:比对|匹配)",
         "secops_agent.tasks.matching.MATCH", told=False,
+    ),
+    TaskKind(
+        REMINDER, "提醒", "提醒[:：].+", "secops_agent.tasks.questions.REMINDER", once=True
     ),
     TaskKind(QUESTION, "查询", "", "secops_agent.tasks.questions.QUESTION"),
 )  # fmt: skip
@@ -102,7 +108,7 @@ def read_task(text: str) -> tuple[TaskKind, dict[str, str]]:
 def _arguments(kind: TaskKind, plain: str) -> dict[str, str]:
     if kind.name == "report":
         return {"period": next(name for name, word in REPORTS.items() if word in plain)}
-    return {"text": plain} if kind.name == QUESTION else {}
+    return {"text": plain} if kind.name in (QUESTION, REMINDER) else {}
 
 
 def title_of(task: str, arguments: Mapping[str, Any]) -> str:

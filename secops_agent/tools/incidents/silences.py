@@ -1,20 +1,24 @@
-"""silence_alerts: messages about what it covers are held back for a while; alerts stay in every list."""
+"""silence_alerts, end_silence: messages about what it covers are held back for a while; alerts stay in every list."""
 
 import re
 from typing import Final
 
+from django.utils import timezone
+
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
+from secops_agent.models import Silence
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.coverage import coverage
+from secops_agent.services.notifications.coverage import coverage, known_value
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
 from secops_agent.tools.incidents.triage import MOST, numbers
-from secops_agent.tools.markdown import duration, moment
+from secops_agent.tools.markdown import duration, moment, read_moment
 
 SCOPES: Final = {"资产": "asset", "标签": "tag", "来源": "source", "规则": "rule", "全部": "all"}
 _ALERT: Final = re.compile(r"#?A?(\d{1,18})", re.IGNORECASE)
@@ -32,7 +36,15 @@ class SilenceAlerts(Arguments):
         max_length=1100,
     )
     minutes: int = argument("多少分钟", default=60, minimum=1, maximum=30 * 24 * 60)
+    start: str = argument("开始时间，北京时间 YYYY-MM-DD HH:MM；不填从现在起", default="", max_length=40)
     reason: str = argument("原因", default="", max_length=200)
+
+
+class EndSilence(Arguments):
+    """Arguments of end_silence."""
+
+    scope: str = argument(_SHAPE, default="", max_length=300)
+    silence_id: int | None = argument("静默的编号", default=None, minimum=1, maximum=2**62)
 
 
 def read_scope(text: str) -> tuple[str, str]:
@@ -52,7 +64,8 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
         return _check_several(given, person)
     scope, value = read_scope(given.scope)
     actor = Actor.person(person, "agent") if person else NOBODY  # nothing is done yet, and nothing recorded
-    planned = silences.plan(scope, value, given.minutes, actor)
+    start = read_moment(given.start)
+    planned = silences.plan(scope, value, given.minutes, actor, start=start)
     word = next(key for key, name in SCOPES.items() if name == scope) if scope != "alert" else ""
     named = (
         f"告警 A{value}"
@@ -62,9 +75,8 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
     why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
     covered = coverage(scope, planned.value)
     covers = plain(str(covered), 300)
-    summary = (
-        f"静默{named} {duration(given.minutes)}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
-    )
+    begins = f"，从 {moment(start)} 起" if start else ""
+    summary = f"静默{named} {duration(given.minutes)}{begins}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
     stored = given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}
     return ValidatedAction(stored, summary, covered.assets)
 
@@ -103,9 +115,49 @@ def silence(given: SilenceAlerts, actor: Actor) -> str:
             f"已静默 {len(rows)} 条到 {moment(rows[0].ends_at)}，结束时汇总期间的告警。提前结束请发送{ends}。"
         )
     scope, value = read_scope(given.scope)
-    row = silences.silence(scope, value, given.minutes, actor, given.reason)
+    row = silences.silence(scope, value, given.minutes, actor, given.reason, start=read_moment(given.start))
     covers = plain(str(coverage(scope, row.value)), 300)
-    return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警。{covers}。可以在「静默」页面提前结束。"
+    return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警。{covers}。提前结束请发送「{says.end_silence(given.scope)}」。"
+
+
+def _in_force(given: EndSilence) -> list[Silence]:
+    """Those that are meant, begun or not. Raises InvalidInput, NotFound, Conflict."""
+    rows = Silence.objects.filter(ends_at__gt=timezone.now()).order_by("pk")
+    if given.silence_id:
+        found, named = list(rows.filter(pk=given.silence_id)), f"编号为 {given.silence_id} 的静默"
+    else:
+        scope, value = read_scope(given.scope)
+        known = known_value(scope, value)
+        found, named = list(rows.filter(scope=scope, value=known)), f"「{plain(given.scope, 100)}」的静默"
+    if not found:
+        others = "".join(f"「{says.end_silence(_scope_of(row))}」" for row in rows[:3])
+        known = f"正在静默的可以取消：{others}。" if others else ""
+        raise Conflict(f"现在没有{named}，不用取消。{known}没有执行任何操作。")
+    return found
+
+
+def _scope_of(row: Silence) -> str:
+    """As `read_scope` reads it."""
+    words = {name: word for word, name in SCOPES.items()}
+    return says.code(row.value) if row.scope == "alert" else f"{words[row.scope]}:{row.value}"
+
+
+def check_end(given: EndSilence, person: Person | None) -> ValidatedAction:
+    """Says which end, and until when they would have lasted."""
+    found = _in_force(given)
+    told = "、".join(
+        f"{plain(str(row), 100)}（到 {moment(row.ends_at)}，{plain(row.made_by, 40)}）" for row in found
+    )
+    stored = {"silence_id": given.silence_id} if given.silence_id else {"scope": given.scope}
+    return ValidatedAction(stored, f"取消静默：{told}；期间没有发送的马上汇总")
+
+
+def end(given: EndSilence, actor: Actor) -> str:
+    """Done for a confirmed proposal."""
+    found = _in_force(given)
+    for row in found:
+        silences.end(row.pk, actor)
+    return f"已取消静默：{'、'.join(plain(str(row), 100) for row in found)}。"
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
@@ -118,4 +170,8 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         check_silence,
         silence,
     ),
-)
+    action(
+        "end_silence", "取消静默", "提前结束一条告警、一台资产、一条规则等的静默。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "write", EndSilence, check_end, end,
+    ),
+)  # fmt: skip

@@ -1,7 +1,8 @@
-"""Working on alerts, one or up to fifty: acknowledge_alert, assign_alert, close_alert, set_severity. They propose; a person's confirmation does it."""
+"""Working on alerts, one or up to fifty: acknowledge, hand back, reopen, note, assign, close, set the level. They propose; a person's confirmation does it."""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bifang.channels.text.markup import plain
@@ -40,28 +41,33 @@ class OfAlerts(Arguments):
     )
 
 
-class AcknowledgeAlert(OfAlerts):
-    """Arguments of acknowledge_alert."""
+class NotedAlerts(OfAlerts):
+    """The same, with why: arguments of acknowledge_alert, unassign_alert and reopen_alert."""
 
     note: str = argument("备注", default="", max_length=_NOTE)
 
 
-class AssignAlert(OfAlerts):
+class CommentAlert(OfAlerts):
+    """Arguments of comment_alert."""
+
+    note: str = argument("备注，用提问者自己的话", max_length=_NOTE)
+
+
+class AssignAlert(NotedAlerts):
     """Arguments of assign_alert."""
 
     assignee: str = argument("交给谁：姓名或员工 ID；「我」表示提问者", max_length=100)
 
 
-class CloseAlert(OfAlerts):
+class CloseAlert(NotedAlerts):
     """Arguments of close_alert."""
 
     verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
         "结论，必须由提问者明确说出：没有说就先问他，不要调用", labels=VERDICT, default=None
     )
-    note: str = argument("备注", default="", max_length=_NOTE)
 
 
-class SetSeverity(OfAlerts):
+class SetSeverity(NotedAlerts):
     """Arguments of set_severity."""
 
     severity: Literal["critical", "high", "medium", "low", "info"] | None = argument(
@@ -135,32 +141,67 @@ def _carry_out(given: OfAlerts, act: TriageAct, actor: Actor, said: str) -> str:
     return f"{said.format(named=_named(rows))}。{left}{undo}"
 
 
-def check_acknowledge(given: AcknowledgeAlert, person: Person | None) -> ValidatedAction:
-    """Only an open alert can be taken on."""
-    found, left = _chosen(given, AlertStatus.OPEN)
-    return _planned(given, found, left, f"确认{_named(found)}{_noted(given.note)}", note=given.note)
+@dataclass(frozen=True, slots=True)
+class PlainAct:
+    """An act that takes nothing but alerts and a note. ``act``: of `batches`; ``allowed``: how the alerts may stand; ``told``: what it
+    would do, ``done``: what it did, each around ``{named}``."""
+
+    act: str
+    allowed: tuple[AlertStatus, ...]
+    told: str
+    done: str
+
+    def check(self, given: NotedAlerts, person: Person | None) -> ValidatedAction:
+        """To which of them it can be done. Raises NotFound, Conflict."""
+        found, left = _chosen(given, *self.allowed)
+        summary = f"{self.told.format(named=_named(found))}{_noted(given.note)}"
+        return _planned(given, found, left, summary, note=given.note)
+
+    def carry_out(self, given: NotedAlerts, actor: Actor) -> str:
+        """Done for a confirmed proposal."""
+        return _carry_out(given, TriageAct(self.act, given.note), actor, self.done)
 
 
-def acknowledge(given: AcknowledgeAlert, actor: Actor) -> str:
+ACKNOWLEDGE: Final = PlainAct(
+    "acknowledge",
+    (AlertStatus.OPEN,),
+    "确认{named}",
+    f"已确认{{named}}，状态：{STATUS[AlertStatus.ACKNOWLEDGED]}",
+)
+UNASSIGN: Final = PlainAct("unassign", _GOING_ON, "取消{named}的指派", "已取消{named}的指派")
+REOPEN: Final = PlainAct(
+    "reopen", (AlertStatus.CLOSED, AlertStatus.ACKNOWLEDGED), f"重新打开{{named}}：恢复为「{STATUS[AlertStatus.OPEN]}」，去掉结论",
+    f"已把{{named}}恢复为「{STATUS[AlertStatus.OPEN]}」",
+)  # fmt: skip
+
+
+def check_comment(given: CommentAlert, person: Person | None) -> ValidatedAction:
+    """A closed alert takes notes, too."""
+    found, left = _chosen(given, *AlertStatus)
+    return _planned(
+        given, found, left, f"给{_named(found)}写备注：{plain(given.note, _NOTE)}", note=given.note
+    )
+
+
+def comment(given: CommentAlert, actor: Actor) -> str:
     """Done for a confirmed proposal."""
-    said = f"已确认{{named}}，状态：{STATUS[AlertStatus.ACKNOWLEDGED]}"
-    return _carry_out(given, TriageAct("acknowledge", given.note), actor, said)
+    rows = [triage.comment(pk, actor, given.note) for pk in numbers(given.alert_id, given.alert_ids)]
+    return f"已给{_named(rows)}写备注。"
 
 
 def check_assign(given: AssignAlert, person: Person | None) -> ValidatedAction:
     """The colleague must be one person of the staff."""
     found, left = _chosen(given, *_GOING_ON)
     staff = colleague(given.assignee, person)
-    summary = f"把{_named(found)}指派给 {plain(staff.name, 40)}"
-    return _planned(given, found, left, summary, assignee=staff.staff_id)
+    summary = f"把{_named(found)}指派给 {plain(staff.name, 40)}{_noted(given.note)}"
+    return _planned(given, found, left, summary, assignee=staff.staff_id, note=given.note)
 
 
 def assign(given: AssignAlert, actor: Actor) -> str:
     """Done for a confirmed proposal."""
     staff = colleague(given.assignee, actor)
-    return _carry_out(
-        given, TriageAct("assign", person=staff), actor, f"已把{{named}}指派给 {plain(staff.name, 40)}"
-    )
+    act = TriageAct("assign", given.note, person=staff)
+    return _carry_out(given, act, actor, f"已把{{named}}指派给 {plain(staff.name, 40)}")
 
 
 def check_close(given: CloseAlert, person: Person | None) -> ValidatedAction:
@@ -193,29 +234,30 @@ def check_severity(given: SetSeverity, person: Person | None) -> ValidatedAction
     if all(each.severity == given.severity for each in found):
         raise Conflict(f"{_named(found).strip()}的级别已经是「{SEVERITY[given.severity]}」。{_UNTOUCHED}")
     was = "、".join(dict.fromkeys(SEVERITY[each.severity] for each in found))
-    summary = (
-        f"把{_named(found)}的级别从{was}改为{SEVERITY[given.severity]}；处理时限跟着改，来源重复上报不会改回"
-    )
-    return _planned(given, found, left, summary, severity=given.severity)
+    summary = f"把{_named(found)}的级别从{was}改为{SEVERITY[given.severity]}{_noted(given.note)}；处理时限跟着改，来源重复上报不会改回"
+    return _planned(given, found, left, summary, severity=given.severity, note=given.note)
 
 
 def set_severity(given: SetSeverity, actor: Actor) -> str:
     """Done for a confirmed proposal."""
     level = given.severity or ""
-    act = TriageAct("severity", severity=level)
+    act = TriageAct("severity", given.note, severity=level)
     return _carry_out(given, act, actor, f"已把{{named}}的级别改为{SEVERITY.get(level, '')}")
 
 
 _PROPOSES: Final = "可以几条一起。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。"
+
+
+def _tool(name: str, title: str, told: str, *what: Any) -> ToolDefinition:
+    return action(name, title, f"{told}{_PROPOSES}", "write", *what)
+
+
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
-    action(
-        "acknowledge_alert", "确认告警", f"确认未处理的告警：提问者来处理它。{_PROPOSES}", "write", AcknowledgeAlert, check_acknowledge, acknowledge
-    ),
-    action("assign_alert", "指派告警", f"把告警指派给一位同事。{_PROPOSES}", "write", AssignAlert, check_assign, assign),
-    action(
-        "close_alert", "关闭告警", f"关闭告警并给出结论；结论由提问者说出。{_PROPOSES}", "write", CloseAlert, check_close, close
-    ),
-    action(
-        "set_severity", "改告警级别", f"改告警的级别；级别由提问者说出。{_PROPOSES}", "write", SetSeverity, check_severity, set_severity
-    ),
+    _tool("acknowledge_alert", "确认告警", "确认未处理的告警：提问者来处理它。", NotedAlerts, ACKNOWLEDGE.check, ACKNOWLEDGE.carry_out),
+    _tool("assign_alert", "指派告警", "把告警指派给一位同事。", AssignAlert, check_assign, assign),
+    _tool("unassign_alert", "取消指派", "取消告警的处理人。", NotedAlerts, UNASSIGN.check, UNASSIGN.carry_out),
+    _tool("close_alert", "关闭告警", "关闭告警并给出结论；结论由提问者说出。", CloseAlert, check_close, close),
+    _tool("reopen_alert", "重新打开告警", "撤回结论或确认，告警回到未处理。", NotedAlerts, REOPEN.check, REOPEN.carry_out),
+    _tool("comment_alert", "写告警备注", "在告警的变更历史里写备注，不改变状态。", CommentAlert, check_comment, comment),
+    _tool("set_severity", "改告警级别", "改告警的级别；级别由提问者说出。", SetSeverity, check_severity, set_severity),
 )  # fmt: skip

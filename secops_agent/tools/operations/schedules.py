@@ -34,7 +34,7 @@ class CreateSchedule(Arguments):
     """Arguments of create_schedule."""
 
     task: str = argument(
-        "做什么：日报、周报、月报、更新漏洞情报、重新比对，或一句查询，例如 未处理的高危告警"
+        "做什么：日报、周报、月报、更新漏洞情报、重新比对，或一句查询，例如 未处理的高危告警；只提醒一次的写「提醒：…」"
     )
     cron: str = argument(f"什么时候：{HELP}")
 
@@ -102,6 +102,8 @@ def check_creation(given: CreateSchedule, person: Person | None) -> ValidatedAct
     following = "、".join(_spoken(each) for each in next_runs(cron, now))
     cost = f"；每月约 {monthly(cron, now)} 条消息" if kind.told else ""
     summary = f"{describe(cron)}：{plain(task, 100)}，结果发到这个会话。接下来是 {following}{cost}。"
+    if kind.once:
+        summary = f"{describe(cron).removeprefix('每年 ')} 在这个会话里提醒一次：{plain(task.partition('：')[2], 100)}"
     return ValidatedAction({"task": task, "cron": cron}, summary)
 
 

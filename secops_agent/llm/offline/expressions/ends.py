@@ -1,11 +1,12 @@
-"""An end that was said, in minutes from now: 到明天早上, 到周五, 到12月31日, 到下班, 到18点."""
+"""A moment ahead, as an end or a beginning: 到明天早上, 到周五, 到12月31日, 到下班, 明早6点, 周三前."""
 
 import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.words import pattern
+
+from .numerals import read_integer
 
 _HOURS: Final = dict(zip("凌早上中下晚夜", (6, 9, 12, 12, 18, 20, 23), strict=True))
 _DAYS: Final = {"今": 0, "明": 1, "后": 2, "大": 3}
@@ -24,6 +25,42 @@ def read_until(text: str, now: datetime) -> int | None:
         end += timedelta(days=7 if found["week"] else 1)
     minutes = int((end - now).total_seconds() // 60)
     return minutes if minutes > 0 else None
+
+
+def moment_in(minutes: int, now: datetime) -> datetime:
+    """The whole minute that these minutes, which were rounded down, reach."""
+    return (now + timedelta(minutes=minutes, seconds=59)).replace(second=0, microsecond=0)
+
+
+def find_ahead(text: str, now: datetime) -> tuple[datetime, str, str] | None:
+    """The first moment ahead that the text tells by a clock or a part of a day, with what stands before and behind it."""
+    for at in range(len(text)):
+        found = pattern("times.until").match(f"到{text[at:]}")
+        clear = found and (found["hour"] or found["part"] or found["late"])
+        if found and clear and (minutes := read_until(found[0], now)):
+            return moment_in(minutes, now), text[:at], text[at + found.end() - 1 :]
+    return None
+
+
+def find_window(text: str, now: datetime) -> tuple[datetime, int, str] | None:
+    """今晚12点到4点, 14点到16点: when a span ahead begins, how many minutes it lasts, and its words."""
+    found = pattern("times.window").search(text)
+    first, last = (read_integer(found[name]) if found else None for name in ("first", "last"))
+    if found is None or first is None or last is None or max(first, last) > 24:
+        return None
+    night = re.search("晚|夜|凌晨", text[: found.end()]) is not None
+    late = first < 12 and ((night and first >= 6) or "下午" in text)
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead = next((days for word, days in _DAYS.items() if re.search(f"{word}[天早晚夜]", text)), 0)
+    start = day + timedelta(
+        days=ahead,
+        hours=first + 12 * late + (24 if night and first < 6 else 12 if night and first == 12 else 0),
+    )
+    start += timedelta(days=start <= now)
+    end = start.replace(hour=0) + timedelta(hours=last)
+    end += timedelta(hours=12 * (end <= start and last < 12 and late and not found["next"]))
+    end += timedelta(days=end <= start)
+    return start, int((end - start).total_seconds() // 60), found[0]
 
 
 def _hour(found: re.Match[str]) -> int:

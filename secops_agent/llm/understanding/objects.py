@@ -1,0 +1,88 @@
+"""What an order is done to: what its clause or its sentence names, what it refers to, and how its tool takes it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from secops_agent.llm.offline.expressions.numerals import read_integer
+from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.understanding.entities import numbers_of
+from secops_agent.llm.understanding.focus import Focus, meant_by
+from secops_agent.llm.understanding.verbs import ACTS, WANTED, Act
+
+_ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
+_ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
+
+
+def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[tuple[str, str]]:
+    """What the verb is done to: named in the first of these places that names one, else referred to; nothing else."""
+    for said in places:
+        for kind in act.kinds:
+            if found := named_in(kind, said):
+                yield from ((kind, value) for value in found)
+                return
+    last, reference = places[-1], None
+    if rows := rows_in(last):
+        kind, values = focus.rows(rows)
+    else:
+        reference = last.first(Kind.REF)
+        if reference is None and pattern("cues.said.entire").match(last.text):
+            reference = _ALL
+        others = last.first(Kind.IP, Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.DOMAIN, Kind.CVE, Kind.ALERT)
+        kind, values = (
+            ("", ())
+            if others and not reference
+            else meant_by(str(reference.value) if reference else "it", focus, act.kinds)
+        )
+    one = len(values) < 2 or rows or not reference or reference.value in ("all", "person")
+    if kind in act.kinds and one:  # 那条 of several is nobody's
+        yield from ((kind, value) for value in values)
+
+
+def rows_in(said: Skeleton) -> tuple[int, ...]:
+    """Places in the last list: 第二条, 前三条, the first one."""
+    if row := said.first(Kind.ROW):
+        return tuple(row.value)
+    if some := pattern("cues.said.first_rows").search(said.text):
+        return tuple(range(read_integer(some["n"]) or 0))
+    found = pattern("cues.said.ordinal").search(said.text)
+    return (_ORDINALS[str(found.lastgroup)],) if found else ()
+
+
+def named_in(kind: str, said: Skeleton) -> list[str]:
+    if kind == "alert":
+        return [str(number) for number in numbers_of(said)]
+    found = said.found(*WANTED[kind])
+    return list(
+        dict.fromkeys(
+            one.raw if kind == "ip" and one.kind is Kind.ASSET_IP else str(one.value) for one in found
+        )
+    )
+
+
+def target(act: Act, kind: str, value: str) -> dict[str, Any]:
+    """The object as the tool takes it."""
+    if not value:
+        return {}
+    if act.argument == "scope":
+        return {
+            "scope": f"A{value}" if kind == "alert" else f"{'规则' if kind == 'rule' else '资产'}:{value}"
+        }
+    return {act.argument: int(value) if act.argument.endswith("_id") else value}
+
+
+def missing_in(actions: Sequence[Intent]) -> str:
+    """What has to be said before it can be shown: object, assignee, verdict; "" for nothing."""
+    for action in actions:
+        act = ACTS.get(action.tool)
+        if act and act.argument not in action.arguments and not _stands_alone(action):
+            return "object"
+        if act and act.demands and not action.arguments.get(act.demands):
+            return act.demands
+    return ""
+
+
+def _stands_alone(action: Intent) -> bool:
+    """A case without alerts has a title."""
+    return action.tool == "create_case" and "title" in action.arguments

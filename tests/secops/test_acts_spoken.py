@@ -1,0 +1,111 @@
+"""What the pages do, ordered in a sentence: offers with every part of it, and nothing for what is denied, asked, reported or supposed."""
+
+import pytest
+
+from secops_agent.llm.offline import Intent
+from secops_agent.llm.understanding.focus import Focus
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
+
+
+def offered(said: str, focus: Focus | None = None) -> list[tuple[str, dict[str, object]]]:
+    found = understand(said, LEXICON, NOW, asker=ASKER, focus=focus or Focus())
+    assert found.intent is None or not found.offers or found.intent.tool.startswith(("get_", "list_"))
+    return [(one.tool, dict(one.arguments)) for one in found.offers]
+
+
+@pytest.mark.parametrize(
+    ("said", "tool", "arguments"),
+    [
+        ("A56重开，早先关错了", "reopen_alert", {"alert_id": 56, "note": "早先关错了"}),
+        ("A264重开 我看着不像误报", "reopen_alert", {"alert_id": 264, "note": "我看着不像误报"}),
+        ("A143 reopen一下 结论给错了", "reopen_alert", {"alert_id": 143}),
+        ("A12的指派取消掉", "unassign_alert", {"alert_id": 12}),
+        ("web-01那个静默撤了罢", "end_silence", {"scope": "资产:web-01"}),
+        ("A223别静了", "end_silence", {"scope": "A223"}),
+        ("A278记一笔：扫描时段外 让网络组查下来源", "comment_alert", {"alert_id": 278, "note": "扫描时段外 让网络组查下来源"}),
+        ("A300 备注：203.0.113.9、203.0.113.5 运维说不是他们的", "comment_alert", {"alert_id": 300, "note": "203.0.113.9、203.0.113.5 运维说不是他们的"}),
+        ("A300 备注：等他看日志，先不要关", "comment_alert", {"alert_id": 300, "note": "等他看日志，先不要关"}),
+        ("给E2记一笔：备份恢复到60%了，预计5点完", "comment_case", {"case_id": 2, "note": "备份恢复到60%了，预计5点完"}),
+        ("E1加个任务，查192.0.2.44登web-01的记录，王五做，明天中午12点前", "add_case_task",
+         {"case_id": 1, "text": "查192.0.2.44登web-01的记录", "assignee": "王五", "due": "2026-11-25 12:00"}),
+        ("E1加个task给王五：周三前核对db-01的binlog", "add_case_task",
+         {"case_id": 1, "text": "核对db-01的binlog", "assignee": "王五", "due": "2026-11-25 18:00"}),
+        ("E1 重置deploy密码那条任务 弄完了 勾上", "finish_case_task", {"case_id": 1, "task": "重置deploy密码那条任务 弄完了"}),
+        ("E2改回处理中 又开始加密了", "set_case_status", {"case_id": 2, "status": "working", "note": "又开始加密了"}),
+        ("E3重新打开", "reopen_case", {"case_id": 3}),
+        ("E1转我来负责", "assign_case", {"case_id": 1, "assignee": ASKER}),
+        ("E2结案 真实攻击，里头3条告警一块关", "close_case", {"case_id": 2, "verdict": "true_positive", "with_alerts": True}),
+        ("建个事件：支付网关错误率飙高 高危 归我", "create_case", {"title": "支付网关错误率飙高", "severity": "high", "owner": ASKER}),
+        ("建个新case web-01挖矿 A30 A181 塞进去", "create_case", {"alerts": "30,181", "title": "web-01挖矿"}),
+        ("明早6点提醒我交班", "create_schedule", {"task": "提醒：交班", "cron": "0 6 25 11 *"}),
+        ("2小时后提醒我看A12", "create_schedule", {"task": "提醒：看A12", "cron": "30 12 24 11 *"}),
+        ("web-01今晚割接，12点到4点别报了", "silence_alerts",
+         {"scope": "资产:web-01", "minutes": 240, "start": "2026-11-25 00:00", "reason": "割接"}),
+        ("A156转王五 备注一下 让他先把网线拔了", "assign_alert", {"alert_id": 156, "assignee": "王五", "note": "让他先把网线拔了"}),
+        ("A140给俺 李四占太久了 再备注句 已重启过网关", "assign_alert", {"alert_id": 140, "assignee": ASKER, "note": "已重启过网关"}),
+        ("A299给李四吧 哦不对 给王五", "assign_alert", {"alert_id": 299, "assignee": "王五"}),
+        ("A12 误报 不对 真实攻击 关了", "close_alert", {"alert_id": 12, "verdict": "true_positive"}),
+    ],
+)  # fmt: skip
+def test_an_act_of_a_page_is_one_offer_with_all_that_was_said(
+    said: str, tool: str, arguments: dict[str, object]
+) -> None:
+    assert offered(said) == [(tool, arguments)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "A56别重开", "A56要不要重开", "A56重开了吗", "李四说A56重开", "昨天A56重开过", "要是A56重开会怎样", "A56重开之前问我", "谁重开了A56",
+        "别取消web-01的静默", "web-01的静默取消了吗", "李四把web-01的静默取消了", "如果备份完了就取消web-01的静默",
+        "A300备注了吗", "A300的备注是什么", "谁给A300写的备注", "A300备注里写的啥", "李四说给A300备注一下", "别给A300加备注",
+        "E1的任务勾了吗", "E1的任务先别勾", "李四说E1那个任务勾上了", "要是E1任务勾上会怎样", "E1加个任务行吗？", "E1要不要加个任务，查日志",
+        "E1别加任务", "E2为什么改成处理中了", "E2先别改成已控制", "李四把E2改成已控制了", "E3要不要重新打开", "要不要建个事件：网关飙高",
+        "昨天建个事件叫网关飙高的是谁", "别建事件：网关错误率飙高", "别提醒我交班", "明早6点提醒我了吗", "李四让我明早6点提醒他", "取消A12的指派了吗",
+        "先撤了，A12关掉误报", "算了 A12别管了", "[转发] A56重开", "“A300 备注：误报”", "同事：E1加个任务，查日志",
+    ],
+)  # fmt: skip
+def test_what_is_denied_asked_reported_or_supposed_offers_none_of_them(said: str) -> None:
+    assert offered(said) == []
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert found.intent is None or found.intent.tool.startswith(
+        ("get_", "list_", "alert_", "search_", "who_")
+    )
+
+
+def test_to_open_again_never_comes_to_confirming() -> None:
+    for said in ("A264重开 我看着不像误报", "重开A264", "A264 重新打开下，误报给错了", "A264重开？"):
+        found = understand(said, LEXICON, NOW, asker=ASKER)
+        lines = [str(tap) for tap in found.suggestions] + [one.tool for one in found.offers]
+        assert not [one for one in lines if one.startswith(("确认", "acknowledge"))], said
+
+
+def test_what_a_note_does_not_take_is_named() -> None:
+    found = understand("A300 备注：已通知，然后A301关掉 误报", LEXICON, NOW, asker=ASKER)
+    assert [(one.tool, dict(one.arguments)) for one in found.offers] == [
+        ("comment_alert", {"alert_id": 300, "note": "已通知"})
+    ]
+    assert "A301" in "".join(found.unused)
+
+
+@pytest.mark.parametrize(
+    ("said", "tools"),
+    [
+        ("A301先确认 再派给李四 备注写等他看日志", ["acknowledge_alert", "assign_alert"]),
+        ("A13 A210转李四，备注写一句 先留样本再删", ["assign_alert", "assign_alert"]),
+        ("A278和A1一个攻击者 都给我，A1再静音1小时", ["assign_alert", "assign_alert", "silence_alerts"]),
+    ],
+)
+def test_several_acts_of_a_sentence_are_one_offer(said: str, tools: list[str]) -> None:
+    assert [tool for tool, _ in offered(said)] == tools
+
+
+@pytest.mark.parametrize("tool", ["reopen_alert", "assign_alert", "block_ip", "close_case", "silence_alerts"])
+def test_taken_back_beside_a_reason_any_offer_goes(tool: str) -> None:
+    objects = {
+        "block_ip": {"ip": "203.0.113.5"},
+        "close_case": {"case_id": 1, "verdict": "benign"},
+        "silence_alerts": {"scope": "A12"},
+    }
+    waiting = Focus().after_words({}, Intent(tool, objects.get(tool, {"alert_id": 12, "assignee": "李四"})))
+    assert understand("先撤了 活动还在跑", LEXICON, NOW, asker=ASKER, focus=waiting).drops
