@@ -189,7 +189,7 @@ SAID = [
     ("可能对外的资产上的高危漏洞", "list_vulnerabilities", {"severity": "high", "exposed": True}),
     ("生产环境的KEV漏洞按负责人分", "list_vulnerabilities", {"kev_only": True, "environment": "生产", "group_by": "owner"}),
     ("没有补丁的漏洞，影响资产最多的是哪个", "list_vulnerabilities", {"fix_available": False, "widest": True}),
-    ("未分配的高危告警，最早的排前面", "list_alerts", {"severity": "high", "unassigned": True, "order": "oldest"}),
+    ("没人认的高危告警，最早的排前面", "list_alerts", {"severity": "high", "unassigned": True, "order": "oldest"}),
 ]  # fmt: skip
 
 

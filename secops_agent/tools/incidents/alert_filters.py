@@ -46,7 +46,7 @@ class AlertConditions(Arguments):
 
     severity: str = severity_argument()
     status: Literal["open", "acknowledged", "closed", "unclosed", "all"] | None = argument(
-        "状态", labels=_SAID, default=None
+        "状态；unclosed 是未关闭，all 不限", default=None
     )
     since_hours: int | None = since_argument()
     keyword: str = argument(
@@ -64,10 +64,10 @@ class AlertConditions(Arguments):
     since: str = argument("从几点起：20:00（最近一个）或 11-29 20:00", default="", max_length=20)
     until: str = argument("到几点为止，写法同上", default="", max_length=20)
     time_of: Literal["seen", "new", "acknowledged", "closed"] | None = argument(
-        "时间指什么", labels=CLOCKS, default=None
+        "时间指发生、新增、确认还是关闭", default=None
     )
     verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
-        "结论", labels=VERDICT, default=None
+        "结论", default=None
     )
     due: Literal["overdue", "soon"] | None = argument("处理时限", labels=_DUE, default=None)
     unassigned: bool | None = argument("只看没有处理人的", default=None)
