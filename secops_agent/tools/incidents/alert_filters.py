@@ -57,7 +57,7 @@ class AlertConditions(Arguments):
     until_hours: int | None = until_argument()
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
         argument(
-            "自然日、周、月，从零点算起；填了它，since_hours 和 until_hours 就不算",
+            "自然日、周、月，代替前两项",
             default=None,
         )
     )
@@ -69,7 +69,7 @@ class AlertConditions(Arguments):
     verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
         "结论", default=None
     )
-    due: Literal["overdue", "soon"] | None = argument("处理时限", labels=_DUE, default=None)
+    due: Literal["overdue", "soon"] | None = argument("已超时或快超时", default=None)
     unassigned: bool | None = argument("只看没有处理人的", default=None)
     listed: bool | None = argument("只看命中情报清单的", default=None)
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")
