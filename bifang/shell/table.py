@@ -5,12 +5,13 @@ One table; who may see a page is whoever may see the records it shows.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from bifang.channels.admin.figures import inbox_state, outbox_state
 from bifang.core.admin.dashboard import connection_state, switch_state
@@ -137,8 +138,13 @@ def trail(path: str) -> tuple[MenuPage, ...]:
     """Where in the table an address belongs: the page that it is, or is below, and the pages above that one."""
     found: tuple[MenuPage, ...] = ()
     longest = 1  # every address begins with that of the first page
-    for way in walk():
-        for place in (way[-1].address, way[-1].records):
-            if path == place or (path.startswith(place) and len(place) > longest):
-                found, longest = way, len(place)
+    for place, way in _places(get_script_prefix()):
+        if path == place or (path.startswith(place) and len(place) > longest):
+            found, longest = way, len(place)
     return found
+
+
+@lru_cache(maxsize=4)
+def _places(prefix: str) -> tuple[tuple[str, tuple[MenuPage, ...]], ...]:
+    """Every address, below the prefix of the application, with its way through the table; found once."""
+    return tuple((place, way) for way in walk() for place in {way[-1].address, way[-1].records} if place)

@@ -228,7 +228,7 @@ def test_a_screen_leads_back_to_the_pages_above_it() -> None:
     ("label", "most"),
     [
         ("channels.inboxrow", 20), ("secops_agent.notificationrule", 30), ("secops_agent.silence", 20), ("secops_agent.runbook", 20),
-        ("secops_agent.oncallschedule", 21), ("core.systemconfig", 20),
+        ("secops_agent.oncallschedule", 21), ("core.systemconfig", 21),
     ],
 )  # fmt: skip
 def test_a_form_costs_little_with_many_robots(

@@ -39,7 +39,11 @@ def _shown(box: Any) -> str:
     value = box.value()
     if isinstance(value, bool):
         return "开启" if value else "关闭"
-    several = value if isinstance(value, list | tuple) else [value]
+    several = [
+        each for each in (value if isinstance(value, list | tuple) else [value]) if each not in (None, "")
+    ]
+    if not several:
+        return ""  # its choices may cost a query
     flat: dict[str, Any] = {}
     for key, label in getattr(box.field, "choices", ()):
         flat |= (
@@ -47,7 +51,7 @@ def _shown(box: Any) -> str:
             if isinstance(label, list | tuple)
             else {str(key): label}
         )
-    return "、".join(str(flat.get(str(each), each)) for each in several if each not in (None, ""))[:60]
+    return "、".join(str(flat.get(str(each), each)) for each in several)[:60]
 
 
 @register.filter
