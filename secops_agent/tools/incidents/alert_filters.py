@@ -50,7 +50,7 @@ class AlertConditions(Arguments):
     )
     since_hours: int | None = since_argument()
     keyword: str = argument(
-        "标题、规则、来源里的词，或一个 IP、域名、哈希",
+        "标题、规则、来源里的词，或 IP、域名、哈希",
         default="",
     )
     asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
@@ -73,7 +73,7 @@ class AlertConditions(Arguments):
     unassigned: bool | None = argument("只看没有处理人的", default=None)
     listed: bool | None = argument("只看命中情报清单的", default=None)
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")
-    technique: str = argument("ATT&CK 技术编号，含子技术", default="", max_length=20)
+    technique: str = argument("ATT&CK 技术编号", default="", max_length=20)
     address: str = argument("来源 IP、资产 IP 或网段（10.0.0.0/24）", default="", max_length=50)
     owner: str = argument("资产负责人", default="")
     environment: str = environment_argument()
