@@ -61,7 +61,7 @@ class AlertConditions(Arguments):
             default=None,
         )
     )
-    since: str = argument("从几点起：20:00（最近一个）或 11-29 20:00", default="", max_length=20)
+    since: str = argument("从几点起：20:00 或 11-29 20:00", default="", max_length=20)
     until: str = argument("到几点为止，写法同上", default="", max_length=20)
     time_of: Literal["seen", "new", "acknowledged", "closed"] | None = argument(
         "时间指发生、新增、确认还是关闭", default=None
@@ -71,10 +71,10 @@ class AlertConditions(Arguments):
     )
     due: Literal["overdue", "soon"] | None = argument("已超时或快超时", default=None)
     unassigned: bool | None = argument("只看没有处理人的", default=None)
-    listed: bool | None = argument("只看命中情报清单的", default=None)
+    listed: bool | None = argument("只看命中情报的", default=None)
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")
     technique: str = argument("ATT&CK 技术编号", default="", max_length=20)
-    address: str = argument("来源 IP、资产 IP 或网段（10.0.0.0/24）", default="", max_length=50)
+    address: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
     owner: str = argument("资产负责人", default="")
     environment: str = environment_argument()
     importance: Literal["critical", "high"] | None = importance_argument()
