@@ -15,6 +15,7 @@ from secops_agent.tools.incidents import (
     cases,
     comparisons,
     events,
+    exports,
     investigations,
     silences,
     triage,
@@ -39,6 +40,7 @@ from secops_agent.tools.operations import (
 _OURS: Final[tuple[ToolDefinition, ...]] = (
     *alert_lists.TOOLS,
     *alerts.TOOLS,
+    *exports.TOOLS,
     *alert_statistics.TOOLS,
     *investigations.TOOLS,
     *triage.TOOLS,

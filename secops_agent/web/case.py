@@ -18,8 +18,9 @@ from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Alert, Case, CaseStatus, Staff
-from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.models.choices import Severity, Verdict
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts.table import HEADS, rows_of
 from secops_agent.services.alerts.views import summaries
 from secops_agent.services.cases import membership, merging, orders, related, tasks, timeline, views
 from secops_agent.services.cases.membership import Collected
@@ -27,7 +28,6 @@ from secops_agent.services.cases.orders import STEPS
 from secops_agent.services.cases.related import related_to_alert
 from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
-from secops_agent.services.clock import exact
 from secops_agent.services.faults import NotFound
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.reports import pdf
@@ -231,30 +231,8 @@ def case_alerts(request: HttpRequest, pk: int) -> HttpResponse:
     except NotFound as error:
         raise Http404(error.message) from None
     rows = Alert.objects.select_related("assignee").filter(case_id=pk).order_by("first_seen", "pk")
-    heads = (
-        "编号",
-        "标题",
-        "级别",
-        "状态",
-        "结论",
-        "来源",
-        "规则",
-        "资产",
-        "处理人",
-        "首次发生",
-        "最近发生",
-        "次数",
-    )
-    table = (
-        (
-            f"A{each.id}", each.title, Severity(each.severity).label, AlertStatus(each.status).label,
-            Verdict(each.verdict).label if each.verdict else "", each.source, each.rule_name,
-            "、".join(asset.name for asset in each.assets), each.assignee, exact(each.first_seen),
-            exact(each.last_seen), each.count,
-        )
-        for each in summaries(list(rows[:_MOST_ROWS]))
-    )  # fmt: skip
-    return csv_file(f"case-{pk}-alerts", heads, table)
+    table = rows_of(summaries(list(rows[:_MOST_ROWS])))
+    return csv_file(f"case-{pk}-alerts", HEADS, table)
 
 
 _MOST_CHOICES = 100

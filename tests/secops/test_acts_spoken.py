@@ -109,3 +109,32 @@ def test_taken_back_beside_a_reason_any_offer_goes(tool: str) -> None:
     }
     waiting = Focus().after_words({}, Intent(tool, objects.get(tool, {"alert_id": 12, "assignee": "李四"})))
     assert understand("先撤了 活动还在跑", LEXICON, NOW, asker=ASKER, focus=waiting).drops
+
+
+@pytest.mark.parametrize(
+    ("said", "tool", "arguments"),
+    [
+        ("没关的严重+高危 导个表给我", "export_alerts", {"severity": "critical,high", "status": "unclosed"}),
+        ("E2报告出一份发我", "export_case", {"case_id": 2}),
+    ],
+)
+def test_a_list_and_a_case_are_taken_away_as_a_file(
+    said: str, tool: str, arguments: dict[str, object]
+) -> None:
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert found.intent == Intent(tool, arguments)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["怎么导出告警", "别导出", "E2报告出了吗", "李四说E2报告出一份", "昨天导出的告警", "导出web-01的漏洞"],
+)
+def test_what_asks_or_denies_takes_nothing_away(said: str) -> None:
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert found.intent is None or not found.intent.tool.startswith("export")
+
+
+def test_what_may_be_closed_gets_the_lines_with_its_reason() -> None:
+    found = understand("A287可以关了 密码已经重置了", LEXICON, NOW, asker=ASKER)
+    assert not found.offers
+    assert str(found.suggestions[0]) == "误报 A287 备注：密码已经重置了"

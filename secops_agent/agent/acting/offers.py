@@ -33,6 +33,7 @@ from secops_agent.llm.understanding.offers import MOST, MOST_ALERTS
 from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.models import Proposal
 from secops_agent.models.automation.proposal import Risk
+from secops_agent.services.alerts import triage
 from secops_agent.services.decisions import approvals, pending
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.decisions.proposals import Proposals, new_code
@@ -185,6 +186,9 @@ async def tell(
         offer = replace(told.offer, by_model=by_model) if told.offer else None
         words = outcome.text if outcome.tool_runs or not outcome.offline else ""
         return replace(outcome, text="\n\n".join(filter(None, (words, told.text))), offer=offer, heard=heard)
+    if outcome.offline and heard and heard.asks and heard.order and not outcome.tool_runs:
+        absent = await db.call(_absent, heard.order)
+        return replace(outcome, text=absent, heard=replace(heard, taps=(), order=None)) if absent else outcome
     if outcome.offline and heard and heard.drops and not outcome.tool_runs:
         rows = await db.call(_waiting, person, ACTS)
         still = "\n\n".join(map(_still, rows))
@@ -192,6 +196,13 @@ async def tell(
     if outcome.offline and heard and heard.rights is not None:
         return replace(outcome, text=await db.call(rights.tell, person, heard.rights))
     return outcome
+
+
+def _absent(order: Offer) -> str:
+    """That there is no such alert, before anything else is asked; "" if there is."""
+    number = order.arguments.get("alert_id")
+    there = number is None or triage.several([int(number)])[int(number)] is not None
+    return "" if there else f"没有编号为 {number} 的告警，没有执行任何操作。请核对编号。"
 
 
 def _each(order: Offer, outcome: TurnOutcome, which: str) -> dict[str, Any]:

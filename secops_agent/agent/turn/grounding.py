@@ -19,8 +19,10 @@ HEARSAY: Final = "（资料中的内容，未核实）"  # in advice: only some 
 NOT_LOOKED: Final = "（这段没有查询数据。）"
 _FENCE: Final = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _PART: Final = re.compile(r"[^。！!？?；;\n]+")
-_TARGET: Final = re.compile(r"[a-z][\w.]*[-_][\w.-]{0,60}\w", re.IGNORECASE | re.ASCII)
-_CODE: Final = re.compile(r"[A-Z][A-Z0-9]{4,11}(?!\w)", re.ASCII)
+_AIMED: Final = (
+    ("aimed", re.compile(r"[a-z][\w.]*[-_][\w.-]{0,60}\w", re.IGNORECASE | re.ASCII)),
+    ("coded", re.compile(r"[A-Z][A-Z0-9]{4,11}(?!\w)", re.ASCII)),
+)
 _PLAIN: Final = {"[.]": ".", "(.)": ".", "［.］": ".", "[:]": ":", "hxxp": "http"}
 _TAIL: Final = ".,;:!?)]}*_~"
 
@@ -33,9 +35,7 @@ def _said(name: str) -> "re.Pattern[str]":
 @dataclass(frozen=True)
 class Sources:
     """``typed`` here by people; ``found`` by look-ups, as texts; ``fields``: single values of our own data that were shown here.
-
-    They are read when an answer names something, not before.
-    """
+    They are read when an answer names something, not before."""
 
     typed: tuple[str, ...]
     found: tuple[str, ...] = ()
@@ -55,6 +55,10 @@ class Sources:
     def told(self) -> dict[str, str]:
         """By kind, where it may stand without its sign. People write bare numbers; 7 小时 of a result is no alert."""
         return {"host": "\n".join((*self.typed, *self.found)).lower(), "alert": "\n".join(self.typed)}
+
+
+def _is_fenced(words: str, place: int) -> bool:
+    return any(fence.start() <= place < fence.end() for fence in _FENCE.finditer(words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +116,17 @@ def mark_beyond(text: str, known_now: Callable[[], set[str]]) -> str:
 
 def check(words: str, sources: Sources) -> str:
     """The words with marks behind what no source bears out."""
-    marks = [*_unknown(words, sources), *_wrong_figures(words, sources), *_wrong_states(words, sources)]
-    return _with_marks(words, [*_hearsay(words, sources), *marks])
-
-
-def _unknown(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
+    counts = [match for match in _said("count").finditer(words) if not _is_fenced(words, match.start())]
+    derived = _figures((*sources.typed, *sources.found)) if counts else set()
+    marks = [(one.end(), MARK) for one in counts if int(one["count"].replace(",", "")) not in derived]
+    closed = [line for text in sources.found for line in text.splitlines() if re.search("(?<!未)关闭", line)]
+    for match in _said("closed").finditer(words):  # that an alert is closed must stand in a line about it
+        told = any(re.search(rf"[#A警]\s?#?{match['alert']}(?!\d)", line) for line in closed)
+        marks += [] if told else [(match.end(), MARK)]
     for one in find_entities(words):
         seen = one.value in sources.known or _stands_in(one.value, sources.told.get(one.kind, ""))
-        if not seen and not _is_no_data(one, words):
-            yield one.end, MARK
+        marks += [] if seen or _is_no_data(one, words) else [(one.end, MARK)]
+    return _with_marks(words, [*_hearsay(words, sources), *marks])
 
 
 def _is_no_data(one: Entity, words: str) -> bool:
@@ -132,10 +138,6 @@ def _is_no_data(one: Entity, words: str) -> bool:
     return bool(example) or (one.kind == "flaw" and bool(named)) or _is_fenced(words, one.start)
 
 
-def _is_fenced(words: str, place: int) -> bool:
-    return any(fence.start() <= place < fence.end() for fence in _FENCE.finditer(words))
-
-
 def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
     """Advice whose target stands only in some text: whoever wrote an alert's title may want our address blocked."""
     typed, found = "\n".join(sources.typed), "\n".join(sources.found)
@@ -145,7 +147,11 @@ def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
         states = not _said("advice").search(_said("done").sub("", part[0]))  # A9 赵六已接手: no advice on A9
         none = ("flaw", "alert") if states else ("flaw",)
         targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind not in none]
-        targets += [(one[0].lower(), one.end()) for one in _aimed_at(part[0])]
+        behind = ((shape, at.end()) for name, shape in _AIMED for at in _said(name).finditer(part[0]))
+        aimed = (
+            shape.match(part[0], at) for shape, at in behind
+        )  # a machine by any name, a code that approves
+        targets += [(one[0].lower(), one.end()) for one in aimed if one]
         for value, end in targets:
             ours = value in sources.vouched or _stands_in(value, typed)
             example = _said("example").search(value) or _said("for_example").search(part[0])
@@ -154,39 +160,17 @@ def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
                 yield part.start() + end, HEARSAY
 
 
-def _aimed_at(part: str) -> Iterator[re.Match[str]]:
-    """A machine by any name, or a code that approves, behind the verb."""
-    for verb, shape in (("aimed", _TARGET), ("coded", _CODE)):
-        found = (shape.match(part, match.end()) for match in _said(verb).finditer(part))
-        yield from (match for match in found if match)
-
-
-def _wrong_states(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
-    """That an alert is closed must stand in a line about it."""
-    closed = [line for text in sources.found for line in text.splitlines() if re.search("(?<!未)关闭", line)]
-    for match in _said("closed").finditer(words):
-        if not any(re.search(rf"[#A警]\s?#?{match['alert']}(?!\d)", line) for line in closed):
-            yield match.end(), MARK
-
-
 def _stands_in(value: str, text: str) -> bool:
     written = rf"(?<![\w.-]){'A?' if value.isdigit() else ''}{re.escape(value)}(?![\w-]|\.\d)"
     return re.search(written, text, re.IGNORECASE | re.ASCII) is not None
-
-
-def _wrong_figures(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
-    found = [match for match in _said("count").finditer(words) if not _is_fenced(words, match.start())]
-    derived = _figures((*sources.typed, *sources.found)) if found else set()
-    yield from ((one.end(), MARK) for one in found if int(one["count"].replace(",", "")) not in derived)
 
 
 def _figures(texts: Iterable[str]) -> set[int]:
     """The figures of the texts, and those that follow: sums, differences, runs, parts of a list."""
     counts, derived = set[int](), {0}
     for text in texts:
-        own = [int(one.replace(",", "")) for one in _said("number").findall(_said("moments").sub(" ", text))][
-            :200
-        ]
+        numbers = _said("number").findall(_said("moments").sub(" ", text))[:200]
+        own = [int(one.replace(",", "")) for one in numbers]
         counts.update(own)
         derived.update(range(1, len(_said("row").findall(text)) + 1))
         derived.update(sum(own[at : at + size]) for at in range(len(own)) for size in range(3, 13))

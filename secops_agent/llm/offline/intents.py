@@ -15,7 +15,7 @@ READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
     "list_vulnerabilities", "lookup_indicator", "search_runbook", "security_report", "list_schedules", "who_is_on_call",
     "list_proposals", "service_status", "investigate_alert", "noisy_rules", "list_cases", "get_case", "list_blocks", "list_findings",
-    "compare_periods", "search_events", "compute",
+    "compare_periods", "search_events", "compute", "export_alerts", "export_case",
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
     "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host", "unblock_ip", "release_host", "set_severity", "set_owner", "send_message", "watch",

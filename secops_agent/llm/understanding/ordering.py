@@ -201,9 +201,9 @@ class OrderHearing(Hearing):
     def _completions(self, order: Intent, missing: str, values: Sequence[str]) -> tuple[Suggestion, ...]:
         """The lines that say what lacks."""
         if order.tool == "close_alert":
-            numbers, note = [int(one) for one in values], str(order.arguments.get("note") or "")
+            numbers = [int(one) for one in values]
             return (
-                says.closings(numbers[0], note) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
+                says.closings(numbers[0]) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
             )  # fmt: skip
         names = list(dict.fromkeys(self.lexicon.surnames.values()))[:2]
         said: Mapping[str, Sequence[Any]] = {
@@ -229,16 +229,8 @@ class OrderHearing(Hearing):
     def _which(self, sentence: Sentence, order: Intent) -> Understanding:
         """The order has no object: the list it may be in, or a question back; never somebody's target."""
         act = ACTS[order.tool]
-        if order.tool == "silence_alerts" and (lines := self._silences(sentence, order)):
-            part = "、".join(f"「{one}」" for one in sentence.narrowing)
-            told = (
-                f"静默不能只限{part}的告警，只能整个静默"
-                if part
-                else "静默一次只能按一条规则或一台资产，不能两样都限定"
-            )
-            return Understanding(
-                question=f"{told}。要哪一个？没有执行任何操作。", suggestions=lines, order=order
-            )
+        if order.tool == "silence_alerts" and (found := self._by_one(sentence, order)):
+            return found
         if {"alert"} <= set(act.kinds) and (listed := self._listed(sentence, order)):
             return listed
         if order.tool == "delete_schedule":
@@ -258,6 +250,22 @@ class OrderHearing(Hearing):
             question=f"要{act.verb}{act.which}？没有执行任何操作。",
             suggestions=tuple(self._line(order, *one) for one in values if order.tool in says.ORDERED), order=order,
         )  # fmt: skip
+
+    def _by_one(self, sentence: Sentence, order: Intent) -> Understanding | None:
+        """What is to be silenced is named by a rule and a host: the alerts themselves, else one of the two."""
+        lines = self._silences(sentence, order)
+        if not lines:
+            return None
+        part = "、".join(f"「{one}」" for one in sentence.narrowing)
+        if not part and "minutes" in order.arguments and (said := self._described(sentence)):
+            look = Intent("list_alerts", {**said, "limit": MOST_ALERTS})
+            return Understanding(look, suggestions=lines, order=order, each="all")
+        told = (
+            f"静默不能只限{part}的告警，只能整个静默"
+            if part
+            else "静默一次只能按一条规则或一台资产，不能两样都限定"
+        )
+        return Understanding(question=f"{told}。要哪一个？没有执行任何操作。", suggestions=lines, order=order)
 
     def _silences(self, sentence: Sentence, order: Intent) -> tuple[Suggestion, ...]:
         """The lines that silence a rule or an asset that is named; none where it has to be an alert."""
@@ -344,6 +352,8 @@ class OrderHearing(Hearing):
         """Why nothing is done; None: it does not speak of a thing that could have been meant."""
         named = ordered.has_object
         doubt = ordered.doubt
+        if doubt == "export" and (exported := self._exported(sentence)):
+            return Understanding(exported)
         if doubt in LIKE:
             return Understanding(hint=hint(doubt), suggestions=self.taps(sentence)) if named else None
         if (
@@ -365,6 +375,17 @@ class OrderHearing(Hearing):
         ):
             return None
         return self._why(sentence, ordered)
+
+    def _exported(self, sentence: Sentence) -> Intent | None:
+        """The report of a case, the alerts that are described; of other lists a page has the table, as is told to who asks how."""
+        others = any(
+            pattern(f"cues.noun.{name}").search(sentence.plain) for name in ("vuln", "asset", "finding")
+        )
+        if pattern("cues.said.where").search(sentence.plain) or others:
+            return None
+        if case := sentence.first(Kind.CASE):
+            return Intent("export_case", {"case_id": case.value})
+        return Intent("export_alerts", self._described(sentence))
 
     def _why(self, sentence: Sentence, ordered: Ordered) -> Understanding:
         """Why nothing is done; with how the thing stands of which something was reported, or the line of what may be meant."""
@@ -409,13 +430,11 @@ class OrderHearing(Hearing):
             first = replace(
                 first, arguments={name: said for name, said in first.arguments.items() if name != free}
             )
-        act = ACTS[first.tool]
-        lacks = missing_in([first])
-        lines = (
-            self._completions(first, lacks, [str(first.arguments[act.argument])])
-            if lacks
-            else (self.line_of(first),)
-        )
+        act, lacks = ACTS[first.tool], missing_in([first])
+        number, note = first.arguments.get(act.argument), str(first.arguments.get("note") or "")
+        lines: Sequence[Suggestion] = () if lacks else (self.line_of(first),)
+        if lacks == "verdict" and first.tool == "close_alert":
+            lines = says.closings(int(str(number)), note)
         taps = (*lines[:3], *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])

@@ -44,7 +44,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     order = "gravest" if given.urgent else given.order or usual
     wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
     query = asked.query(排序="紧急的在前" if given.urgent else _ORDERS.get(order, ""))
-    wanted = _with_asset(wanted)
+    wanted = with_asset(wanted)
     found = triage.search(wanted)
     shown = found.items[given.offset :]
     if not shown:
@@ -126,7 +126,7 @@ def _wider(wanted: AlertFilter) -> Iterator[tuple[str, AlertFilter]]:
         yield "不限时限和处理人", replace(wanted, overdue=False, at_risk=False, unassigned=False)
 
 
-def _with_asset(wanted: AlertFilter) -> AlertFilter:
+def with_asset(wanted: AlertFilter) -> AlertFilter:
     """The asset found once for all that is asked; an address that no asset has may still be in alerts. Raises NotFound."""
     if not wanted.asset.strip():
         return wanted
