@@ -71,7 +71,7 @@ def fill_in(page: Page, app: dict[str, str]) -> None:
     page.get_by_label("钉钉App ID").fill(app["App ID"])
     page.get_by_label("钉钉Client ID").fill(app["Client ID"])
     page.get_by_label("钉钉Client Secret").fill(app["Client Secret"])
-    page.get_by_role("heading", name="高级设置").click()
+    page.locator("summary").filter(has_text="高级设置").press("Enter")
     page.get_by_label("接入地址").fill(app["接入地址"])
 
 

@@ -11,20 +11,16 @@ from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
-from secops_agent.llm.understanding.frames import PARTS, strange
+from secops_agent.llm.understanding.frames import strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
 
 _LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
-_STRONG: Final = (
-    "noun.runbook", "noun.case", "noun.alert", "noun.vuln", "noun.report", "noun.oncall", "noun.schedule", "noun.proposal", "noun.service", "said.status", "ask.noisy",
-)  # fmt: skip
-_ABOUT_ASSETS: Final = ("ask.list", "ask.count", "ask.who", "ask.owner", "ask.see", "ask.installed")
-_TAUGHT: Final = {"ask.how", "ask.why"}  # what no list tells
 _OF_AN_ALERT: Final = {
     "ask.judge",
     "ask.what",
@@ -34,11 +30,11 @@ _OF_AN_ALERT: Final = {
     "ask.see",
     "ask.who",
 }
+_NOT_OURS: Final = ("chatter", "knowledge")
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
-_CLEAR: Final = 0.75  # so far ahead of all else that no model need be asked what was meant
-_SURE: Final = 3.5
+_CLEAR: Final = 0.9  # so probable that no model need be asked what was meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +60,13 @@ class QuestionHearing(Hearing):
     def _absent(self, sentence: Sentence) -> Understanding | None:
         """Ports, telephone numbers: what no source of ours tells is said so, beside the rest of the question or with what is nearest."""
         text = sentence.question.text
-        what = name_of("talk.absent", text)
-        cues = questions.cues_of(sentence) if what else {}
-        if (
-            not what
-            or "ask.howto" in cues
-            or any(cue.startswith("noun.") and cue not in PARTS for cue in cues)
-        ):
+        what, weighed = name_of("talk.absent", text), self.weighed(sentence)
+        meant = weighed.ranks.get("absent", 0.0)
+        if meant < (questions.WORTH if what else questions.SURE):
             return None
-        told = hint("absent").format(what=load("talk")["absent_named"][what])
-        rest = self.heard(
-            sentence.question.expand(pattern(f"talk.absent.{what}").sub(" ", text)).strip(" ,，")
-        )
+        told = hint("absent").format(what=load("talk")["absent_named"][what or "else"])
+        said = pattern(f"talk.absent.{what}").sub(" ", text) if what else ""
+        rest = self.heard(sentence.question.expand(said).strip(" ,，"))
         asks = any(cue.startswith("ask.") for cue in questions.cues_of(rest))
         if asks and (intent := self._clearly(rest)):
             return Understanding(intent=intent, hint=told, guessed=True)
@@ -119,7 +110,14 @@ class QuestionHearing(Hearing):
             return None
         weighed = self.weighed(sentence)
         beside = pattern("cues.said.beside").search(sentence.plain) is not None
-        if (weighed.whole and not beside) or questions.is_knowledge(sentence, weighed.cues):
+        tools = {
+            best.frame.tool for part in parts if (best := self.weighed(part).best) and questions.tells(part)
+        }
+        if (
+            len(tools - {weighed.best.frame.tool if weighed.best else ""}) == 0
+            and weighed.whole
+            and not beside
+        ):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
@@ -158,7 +156,7 @@ class QuestionHearing(Hearing):
 
     def _needs_more(self, meant: Sentence, weighed: Weighed) -> bool:
         """Is it a few words about nothing, which after another question are hardly a new one?"""
-        weak = weighed.best is None or weighed.best.score < questions.ENOUGH
+        weak = weighed.best is None
         named = meant.order.found(*OWN) or meant.keyword or questions.stands_alone(weighed.cues)
         return bool(
             self.focus.last
@@ -202,7 +200,7 @@ class QuestionHearing(Hearing):
         asks_anew = questions.stands_alone(cues) or (sentence.keyword and "said.exists" in cues)
         alone = asks_anew or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)
-        if not bare or not (marked or (cues and not alone)) or questions.is_knowledge(sentence, cues):
+        if not bare or not (marked or (cues and not alone)):
             return None
         whole = self.heard(f"{noun} {bare}".strip())
         weighed = self.weighed(whole)
@@ -265,20 +263,13 @@ class QuestionHearing(Hearing):
     def _chosen(self, sentence: Sentence, weighed: Weighed) -> Understanding | None:
         """The question of the frame that takes everything; None: nothing fits, or two do."""
         best = weighed.best
-        if questions.is_knowledge(sentence, weighed.cues):
+        if weighed.is_one_of(*_NOT_OURS):
             return self._not_ours(sentence, weighed)
-        if best is None or not best.answers or weighed.doubled:
-            return None
-        taught = _TAUGHT & weighed.cues.keys() - best.frame.words.keys()
-        if taught and best.frame.tool in questions.LISTS:
-            return self._not_ours(sentence, weighed)
-        intents = questions.ask_each(best.frame, sentence)
-        if not intents:
+        intents = questions.ask_each(best.frame, sentence) if best else []
+        if best is None or not intents:
             return None
         intent, *beside = intents
         left = questions.unused(sentence, intent, weighed.unread, best.frame)
-        if not _is_ours(sentence, weighed, left if intent.tool in questions.LISTS else weighed.unread):
-            return None
         if central := questions.matters(sentence, left) or _other_period(sentence, intent):
             return self._without(sentence, central, weighed)
         missed = [
@@ -286,18 +277,17 @@ class QuestionHearing(Hearing):
             for one in coverage.unanswered(sentence, intent, best.frame)
             if not any(one in each or each in one for each in left)
         ]
-        near = len(weighed.fits) > 1 and weighed.fits[0].score - weighed.fits[1].score < _CLEAR
         return Understanding(
-            intent=intent,
-            beside=tuple(beside),
-            unused=(*left, *missed),
-            guessed=near or (best.score < _SURE and not sentence.order.found(*OWN)),
+            intent=intent, beside=tuple(beside), unused=(*left, *missed), guessed=best.score < _CLEAR
         )
 
     def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""
-        named = sentence.keyword or weighed.cues.keys() & {"ask.how", "ask.howto"}
-        if named and "word.runbook" in weighed.cues and "ask.differ" not in weighed.cues:
+        named = terms(sentence.keyword or sentence.question.text)
+        if (
+            not self.lexicon.runbooks.isdisjoint(named)
+            and weighed.ranks.get("search_runbook", 0.0) >= questions.WORTH
+        ):
             return Understanding(intent=questions.ask("search_runbook", sentence), guessed=True)
         taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
         return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)
@@ -362,14 +352,3 @@ def _other_period(sentence: Sentence, intent: Intent) -> tuple[str, ...]:
 def _is_part(one: Intent, other: Intent) -> bool:
     """Is it the same question, or with fewer conditions?"""
     return one.tool == other.tool and one.arguments.items() <= other.arguments.items()
-
-
-def _is_ours(sentence: Sentence, weighed: Weighed, left: Sequence[str]) -> bool:
-    """Is it about security data at all? A name, a noun of ours, or a sentence that was read whole; else mostly not."""
-    cues = weighed.cues.keys()
-    if sentence.order.found(*OWN) or cues & set(_STRONG) or sentence.keyword:
-        return True
-    if "noun.asset" in cues and cues & set(_ABOUT_ASSETS):
-        return True
-    strange = sum(map(len, left))
-    return strange <= 2 or strange * 3 <= len(sentence.plain)

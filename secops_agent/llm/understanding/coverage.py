@@ -47,7 +47,7 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 @cache
 def _words_of(frame: ToolFrame, taken: frozenset[str]) -> tuple["re.Pattern[str]", ...]:
     """What the answer of this tool, with these arguments, tells of; and what tells nothing at all."""
-    told = {cue for cue, weight in frame.words.items() if weight >= 0}
+    told = frame.tells
     names = [f"filters.{name}" for name in load("cues")["unread"]["of_anything"]]
     names += [
         PATTERNS.get(cue) or f"cues.{cue}"

@@ -216,6 +216,8 @@ def _take_nicknames(skeleton: Skeleton, lexicon: Lexicon) -> None:
 
     def nickname(match: re.Match[str]) -> str | None:
         word = match["word"].lower()
+        if match.string[: match.start()].rstrip().endswith(("叫", "~")):  # 叫 node 的服务器: a part of names
+            return None
         if not match["that"] and (
             word in words or any(pattern(f"cues.{cue}").search(skeleton.text) for cue in _SOFTWARE)
         ):

@@ -56,7 +56,7 @@ class Hearing:
             return Intent("noisy_rules")
         sentence = self.heard(said)
         weighed = self.weighed(sentence)
-        return questions.ask(weighed.best.frame.tool, sentence) if weighed.best else None
+        return questions.ask(weighed.likely.frame.tool, sentence) if weighed.likely else None
 
     def taps(self, sentence: Sentence, weighed: Weighed | None = None) -> tuple[Suggestion, ...]:
         """Full sentences about what was named, by how well their frames fit; no action that was not spoken of, and nobody
@@ -64,12 +64,31 @@ class Hearing:
         weighed = weighed or self.weighed(sentence)
         names = {one.kind.name: str(one.value) for one in reversed(sentence.order.found(*OWN))}
         taps: list[Suggestion] = []
-        for frame, score in ((fit.frame, fit.score) for fit in weighed.fits):
-            if frame.example and score >= questions.PLAIN:
-                taps.append(frame.example)
-            named = [names[kind] for kind in frame.needs or tuple(frame.takes) if kind in names]
-            taps += [frame.tap(name) for name in named[:1] if frame.tap]
+        for fit in weighed.fits:
+            named = [names[kind] for kind in (*fit.frame.needs, *sorted(fit.frame.takes)) if kind in names]
+            whole = self._said_whole(sentence, fit.frame) if fit.score >= questions.WORTH else None
+            if whole or (fit.frame.example and fit.score >= questions.WORTH and not named):
+                taps += filter(None, [whole or fit.frame.example])
+            elif fit.frame.tap:
+                taps += [fit.frame.tap(name) for name in named[:1]]
         if "PERSON" in names:
             taps.append(says.alerts_of(names["PERSON"]))
         taps += map(says.show, sentence.numbers)
         return tuple(dict.fromkeys(taps))[:3]
+
+    def _said_whole(self, sentence: Sentence, frame: ToolFrame) -> Suggestion | None:
+        """The question to this tool with every condition that was read, if it is read so again."""
+        intent = questions.ask(frame.tool, sentence)
+        noun = load("talk")["asked_of"].get(frame.tool, "")
+        if not noun or intent is None:
+            return None
+        marks = (one for one in sentence.question.text if one in sentence.question.entities)
+        said = [sentence.question.expand(one).strip() for one in dict.fromkeys(marks)]
+        said += [sentence.keyword] if sentence.keyword else []
+        again = self.heard(" ".join([*said, noun]))
+        best = self.weighed(again).best
+        read = questions.ask(frame.tool, again) if best and best.frame is frame else None
+        if read is None or read.arguments != intent.arguments:
+            return None
+        taken = not questions.unused(again, read, (), frame)
+        return Suggestion("", rest=again.plain) if said and taken else None

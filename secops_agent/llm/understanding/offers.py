@@ -78,15 +78,16 @@ class Ordered:
     exact: bool = False
 
 
-def read_order(sentence: Sentence, focus: Focus, *, command: bool = False) -> Ordered | None:
-    """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason."""
+def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
+    """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason;
+    ``act``: what it orders in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
     whole, together = _with_alerts(_without_spared(whole))
     if said := read_dictated(whole, sentence, focus):
         return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
-    verbs = verbs_in(skeleton)
+    verbs = verbs_in(skeleton) or [SpokenVerb(act, 0, 0, act)] * bool(act)
     if not verbs:
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None

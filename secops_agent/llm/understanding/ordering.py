@@ -82,7 +82,7 @@ class OrderHearing(Hearing):
             and not sentence.question.found(Kind.STATUS)
         )
         best = questions.weigh_sentence(sentence, self.frames).best
-        return best is not None and best.score >= 2.4 and not described
+        return best is not None and not described
 
     @staticmethod
     def _means_each(sentence: Sentence) -> bool:

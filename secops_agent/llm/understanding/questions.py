@@ -8,24 +8,20 @@ from typing import Any, Final
 
 from secops_agent.llm.offline.arguments import Asked, build, read_exact
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind
-from secops_agent.llm.offline.filters import group_of
-from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.keywords import count_products, find_known
+from secops_agent.llm.offline.intents import READ_TOOLS, Intent
+from secops_agent.llm.offline.keywords import count_products
 from secops_agent.llm.offline.words import load, pattern, wordset
-from secops_agent.llm.terms import terms
-from secops_agent.llm.understanding.entities import HOSTS, NAMED, Sentence, is_marked
-from secops_agent.llm.understanding.frames import (
-    BACKGROUND,
-    PARTS,
-    Fit,
-    ToolFrame,
-    find_cues,
-    weigh,
-)
+from secops_agent.llm.understanding.entities import HOSTS, Sentence, is_marked
+from secops_agent.llm.understanding.frames import PARTS, Fit, ToolFrame, find_cues, fits
+from secops_agent.llm.understanding.ranker import rank
 
-ENOUGH: Final = 1.9  # less does not say what is asked
-PLAIN: Final = 1.0  # enough where every word was read
-NEAR: Final = 0.35  # two frames so near each other are a question
+SURE: Final = 0.7  # share of what is possible: so much is right in 95 of 100 (held-out writers)
+LIKELY: Final = 0.4
+ELSE: Final = 0.5
+VETO: Final = 0.8  # so sure that nothing is ordered that nothing is offered
+WORTH: Final = 0.05  # a tap
+NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup")
+ORDERS: Final = 0.95  # an offer for words that are no verb
 _KINDS = {"severity": (Kind.SEVERITY,), "status": (Kind.STATUS,), "time": (Kind.TIME, Kind.DURATION), "limit": (Kind.LIMIT,)}  # fmt: skip
 PATTERNS: Final[Mapping[str, str]] = {
     "said.mine": "filters.mine", "said.urgent": "filters.urgent", "said.unowned": "filters.unowned", "said.listed": "filters.in_lists", "said.nofix": "filters.no_fix",
@@ -33,16 +29,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     "said.ours": "cues.said.ours", "said.exists": "cues.said.exists", "said.version": "cues.said.version", "said.held": "cues.said.held", "said.verdict": "cues.verdict",
 }  # fmt: skip
 _ALONE: Final = ("said.urgent", "said.mine", "said.held", "ask.attacked", "ask.happened")
-_OURS: Final = {
-    "ask.how",
-    "said.urgent",
-    "said.topgroup",
-    "said.time",
-    "said.status",
-    "ask.attacked",
-    "said.held",
-}
-_HAVE_HOW_MANY: Final = ("list_alerts", "alert_statistics")  # both tell it
+_HAVE_HOW_MANY: Final = frozenset({"list_alerts", "alert_statistics"})  # both tell it
 # What else is told by a tool or an argument; only open flaws are listed.
 IMPLIED: Final = (
     ("list_vulnerabilities", "status"),
@@ -76,135 +63,82 @@ _MOST_ASKED: Final = 8  # look-ups of one sentence
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What a sentence can ask: the frames by their fit, and the words that nothing explains."""
+    """What a sentence can ask: the tools that take what it names, by how probable they are; ``ranks`` of all that it can be;
+    ``unread``: the words that nothing explains."""
 
     fits: tuple[Fit, ...]
+    ranks: Mapping[str, float]
     cues: Mapping[str, str]
     unread: tuple[str, ...]
 
     @property
     def best(self) -> Fit | None:
-        """The frame that certainly fits; None: nothing does, or two do."""
-        enough = PLAIN if not self.unread else ENOUGH
-        return self.fits[0] if self.fits and self.fits[0].score >= enough else None
+        """The tool that is certainly asked for, and takes every name; None: only the asker can tell."""
+        return self._at_least(SURE)
+
+    @property
+    def likely(self) -> Fit | None:
+        """The tool that is asked for if anything is: enough where what is said before speaks for it too."""
+        return self._at_least(LIKELY)
+
+    def _at_least(self, sure: float) -> Fit | None:
+        taking = [fit for fit in self.fits if not fit.untaken]
+        left = sum(fit.score for fit in self.fits if fit.untaken)
+        if not taking or self.fits[0].untaken:
+            return None
+        alike = [fit.score for fit in taking if {fit.frame.tool, taking[0].frame.tool} <= _HAVE_HOW_MANY]
+        possible = sum(fit.score for fit in taking) + sum(self.ranks.get(one, 0.0) for one in self.others)
+        share = (sum(alike) or taking[0].score) / max(possible, 1e-9)
+        return taking[0] if share >= sure and left < 1 - LIKELY else None
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The labels that are no question to a tool. Where nothing is ordered, only the state of things can be told."""
+        if self.is_one_of("nothing"):
+            return ()
+        return tuple(one for one in self.ranks if one not in READ_TOOLS)
 
     @property
     def whole(self) -> bool:
         """Does one tool take all of it?"""
-        return self.best is not None and self.best.whole
+        return self.likely is not None and self.likely.whole
 
     @property
-    def doubled(self) -> bool:
-        """Are two frames so near each other that only the asker can tell?"""
-        scores = [fit.score for fit in self.fits[:2]]
-        alike = all(fit.frame.tool in _HAVE_HOW_MANY for fit in self.fits[:2])
-        return len(scores) == 2 and not alike and scores[0] - scores[1] < NEAR and scores[0] < 2 * ENOUGH
+    def asked(self) -> float:
+        """How probable it is that it asks for anything."""
+        return sum(share for label, share in self.ranks.items() if label in READ_TOOLS)
+
+    def is_one_of(self, *labels: str) -> bool:
+        """Is it something else than a question to a tool?"""
+        return sum(self.ranks.get(label, 0.0) for label in labels) >= ELSE
+
+    @property
+    def act(self) -> str:
+        """The action that it certainly orders, in whatever words; "" for none."""
+        label, share = next(iter(self.ranks.items()))
+        return label if label not in {*READ_TOOLS, *NO_ACTS} and share >= ORDERS else ""
 
 
 @lru_cache(maxsize=64)
 def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...]) -> Weighed:
-    """The frames against the sentence."""
-    cues = cues_of(sentence)
+    """The tools against the sentence."""
+    cues, ranks = cues_of(sentence), rank(sentence)
     kinds = list(dict.fromkeys(one.kind.name for one in sentence.question.found(*Kind)))
-    fits = weigh(frames, {**cues, **{f"kind.{kind}": "" for kind in kinds}}, kinds)
-    return Weighed(tuple(fits), cues, tuple(unread(sentence)))
+    return Weighed(tuple(fits(frames, ranks, cues, kinds)), ranks, cues, tuple(unread(sentence)))
 
 
 @lru_cache(maxsize=64)
 def cues_of(sentence: Sentence) -> Mapping[str, str]:
-    """Everything that the words tell: nouns, questions, filters."""
+    """What the words tell: nouns, questions, filters."""
     skeleton = sentence.question
-    text = _without_asides(skeleton.text)
-    cues = _asked_about(text)
-    if text != skeleton.text and not any(cue.startswith("noun.") for cue in cues):
-        text = skeleton.text  # 老板要看月报，赶紧生成一个
-        cues = _asked_about(text)
+    cues = find_cues(skeleton.text)
     cues |= {f"said.{name}": "" for name, kinds in _KINDS.items() if skeleton.first(*kinds)}
-    cues |= {cue: match.group() for cue, name in PATTERNS.items() if (match := pattern(name).search(text))}
-    if skeleton.first(Kind.PERSON) and pattern("filters.keeps").search(text):
-        cues["said.people"] = ""
-    if "noun.asset" in cues and "noun.alert" not in cues:
-        cues.pop("said.held", None)  # 赵六手里有多少资产
-    if "ask.count" in cues and "ask.list" not in cues:
-        cues["said.countonly"] = ""
-    cues |= _looked_up(sentence, cues)
-    return cues | _compared(sentence, cues)
-
-
-def _asked_about(text: str) -> dict[str, str]:
-    """The nouns and questions; a clause that asks nothing (明天要汇报, 值班交接) brings no noun where another one asks of its own."""
-    found = find_cues(text)
-    background = [cue for cue in BACKGROUND if cue in found]
-    if not background or len([cue for cue in found if cue.startswith("noun.")]) < 2:
-        return found
-    asking = [each for each in _CLAUSE.findall(text) if pattern("cues.said.asks").search(each)]
-    aside = [cue for cue in background if not any(pattern(f"cues.{cue}").search(each) for each in asking)]
-    kept = {cue: said for cue, said in found.items() if cue not in aside}
-    return kept if any(cue.startswith("noun.") for cue in kept) else found
-
-
-def _looked_up(sentence: Sentence, cues: Mapping[str, str]) -> dict[str, str]:
-    """What the words of the company tell: its rules and attacks, its runbooks, names of software."""
-    text, word = sentence.question.text, sentence.keyword
-    is_asset = word.isascii() and "noun.asset" in cues
-    is_asset = is_asset or find_known(word, frozenset(), "asset_words") == word
-    handled = "ask.how" in cues and (sentence.first(Kind.ALERT) or not sentence.lexicon.runbooks)
-    named = not sentence.lexicon.runbooks.isdisjoint(terms(word or text))
-    told = {
-        "word.asset": find_known(text, frozenset(), "asset_words"),
-        "said.software": software_of(text),
-        "word.attack": word if cues.keys() & {"noun.alert", "said.time"} or not is_asset else "",
-        "ask.patched": "noun.alert" not in cues and pattern("cues.ask.patched").search(sentence.plain),
-        "noun.oncall": pattern("cues.noun.oncall").search(sentence.plain),
-        "word.runbook": named,
-        "said.handled": handled or ("ask.how" in cues and named),
-        "noun.service": pattern("cues.noun.service").search(sentence.said),
-        "noun.proposal": pattern("cues.noun.proposal").search(sentence.order.text),
-        "said.reporttime": "noun.report" in cues and pattern("cues.said.posting").search(text),
+    cues |= {
+        cue: match.group() for cue, name in PATTERNS.items() if (match := pattern(name).search(skeleton.text))
     }
-    return {cue: found if isinstance(found, str) else "" for cue, found in told.items() if found}
-
-
-def _compared(sentence: Sentence, cues: Mapping[str, str]) -> dict[str, str]:
-    """Groups, and two spans of time against each other."""
-    skeleton, found = sentence.question, dict[str, str]()
-    text, most = skeleton.text, "ask.statistics" in cues or pattern("cues.said.top").search(sentence.plain)
-    grouped = most or cues.keys() & {"noun.alert", "ask.trend", "word.attack"}
-    plain = pattern("filters.alert_noun").sub(" ", text)
-    plain = (
-        pattern("filters.grown").sub(" ", plain) if "ask.compare" in cues else plain
-    )  # 哪类涨最多 is by rule
-    group = group_of(plain).get("group_by", "")
-    named = {"severity": (Kind.SEVERITY,), "asset": HOSTS}.get(group, ())
-    if grouped and group and len(skeleton.found(*named)) != 1:
-        named_by = pattern(f"filters.group_by.{group}").search(text)
-        found["said.group"] = named_by.group() if named_by else ""
-        if most:
-            found["said.topgroup"] = ""
-    elif "ask.count" in cues and len({one.value for one in skeleton.found(Kind.PERSON)}) > 1:
-        found |= {"said.group": "", "said.topgroup": ""}
-    elif "ask.statistics" in cues and count_products(text, frozenset()) > 1:
-        found["said.topgroup"] = ""
-    times = skeleton.found(Kind.TIME)
-    against = "ask.compare" in cues or (len(times) > 1 and pattern("cues.said.against").search(text))
-    if against and (times or "noun.alert" in cues):
-        found["said.compared"] = ""
-        if len(times) > 1 and "noun.alert" not in cues and not pattern("cues.said.more_or_less").search(text):
-            found["said.periods"] = ""
-    return found
-
-
-def is_knowledge(sentence: Sentence, cues: Mapping[str, str]) -> bool:
-    """Is it about the world, not about what is ours? 什么是…, …和…区别, 怎么检测…, without anything of ours named."""
-    ours = sentence.order.found(*(kind for kind in NAMED if kind is not Kind.TECHNIQUE))
-    if ours or "said.ours" in cues or (sentence.first(Kind.REF) and not sentence.keyword):
-        return False
-    if "ask.differ" in cues and "ask.howlong" not in cues:
-        return True
-    asks = cues.keys() & {"ask.define", "ask.howto"}
-    loose = ("noun.vuln", *PARTS[1:]) if "ask.define" in cues else PARTS[1:]
-    nouns = (text for cue, text in cues.items() if cue.startswith("noun.") and cue not in loose)
-    return bool(asks) and all(map(pattern("cues.unread.jargon").fullmatch, nouns)) and not cues.keys() & _OURS
+    if software := software_of(skeleton.text):
+        cues["said.software"] = software
+    return cues
 
 
 def tells(sentence: Sentence) -> bool:
@@ -340,7 +274,7 @@ def _conditions_of(sentence: Sentence, frame: ToolFrame, arguments: Mapping[str,
             Kind.SEVERITY: "said.severity",
             Kind.STATUS: "said.status",
         }
-        told = frame.words.get(said.get(one.kind, ""), -1) >= 0
+        told = said.get(one.kind, "") in frame.tells
         if one.kind is Kind.TIME and "period" in arguments:
             told = bool(one.value.period)
         if not told and arguments.keys().isdisjoint(_CARRIERS[one.kind]):

@@ -38,10 +38,12 @@ from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
+from secops_agent.llm.understanding.questions import Weighed
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
+    OUTSIDE,
     against_asked,
     is_called_off,
     verbs_in,
@@ -195,9 +197,9 @@ class _Reader(OrderHearing, QuestionHearing):
         if pattern("cues.said.decides").search(sentence.order.text):
             lines = {"approve": says.approve(says.CODE), "reject": says.reject(says.CODE, says.REASON)}
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
-        if rights := _find_rights(sentence):
+        if rights := self._rights(sentence):
             return rights
-        ordered = None if request.asking else read_order(sentence, self.focus)
+        ordered = None if request.asking else self._ordered(sentence, self.weighed(sentence))
         if ordered and ordered.exact:
             return Understanding(intent=ordered.actions[0], order=ordered.actions[0])
         asked = ordered and ordered.missing == "object" and self.is_asked(sentence, ordered)
@@ -208,6 +210,35 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
             return told
         return self._asked(sentence, ordered)
+
+    def _rights(self, sentence: Sentence) -> Understanding | None:
+        """What Bifang can do, and who may do what."""
+        found = _find_rights(sentence)
+        if found or sentence.found(*OWN) or not self.weighed(sentence).is_one_of("self"):
+            return found
+        tool = _verb_in(sentence)
+        return Understanding(category="rights" if tool else "help", hint=tool)
+
+    def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
+        """What it orders. An exact line is one whatever the ranker says; where it says that nothing is ordered, or another thing,
+        nothing dangerous is offered, and where it says that something is asked, the verb without an object is a word of the question."""
+        ordered = read_order(sentence, self.focus)
+        if ordered is None or not ordered.actions:
+            act = (
+                weighed.act if weighed.act in ACTS and ordered is None and weighed.act not in DICTATED else ""
+            )
+            found = read_order(sentence, self.focus, act=act) if act and sentence.found(*OWN) else None
+            return found if found and not found.doubt else ordered
+        if ordered.exact or ordered.doubt:
+            return ordered
+        other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
+        if ordered.actions[0].tool in OUTSIDE and (
+            other or weighed.ranks.get("nothing", 0.0) >= questions.VETO
+        ):
+            return replace(ordered, doubt="unclear")
+        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
+        asks = ordered.missing == "object" and not leads and weighed.asked >= questions.SURE
+        return None if asks else ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""
