@@ -21,8 +21,8 @@ from bifang.core.outbound.addresses import webhook_refusal
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
-from dingtalk_integration.openapi.media import MAX_FILE
-from dingtalk_integration.openapi.replies import RobotMessage, file_message, markdown_message
+from dingtalk_integration.openapi.media import MAX_FILE, MediaKind
+from dingtalk_integration.openapi.replies import PICTURE, RobotMessage, file_message, markdown_message
 from dingtalk_integration.openapi.robots import Robot
 from dingtalk_integration.quotas.api_usage import purpose_of, spending
 from secops_agent.services.notifications.robots import open_robot
@@ -163,7 +163,8 @@ class DingTalkChannel:
                 f"文件「{file.name}」超过钉钉 {MAX_FILE >> 20} MB 的上限，没有发送。", permanent=True
             )
         await self._calls.enter((part.config_id, "media/upload"))
-        media_id = await client.media.upload(file.content, file.name, "file")
+        kind: MediaKind = "image" if file.name.endswith(PICTURE) else "file"
+        media_id = await client.media.upload(file.content, file.name, kind)
         return await self._send(client, part, file_message(media_id, file.name))
 
     async def _send(self, client: ApplicationClient, part: Part, message: RobotMessage) -> Delivered:

@@ -280,6 +280,16 @@ def flaws_of(asset_name: str) -> Suggestion:
     return Suggestion("", rest=f"{asset_name} 有哪些漏洞")
 
 
+def claim_finding(finding_id: int) -> Suggestion:
+    """Whoever sends it works on it."""
+    return Suggestion("", rest=f"认领 F{finding_id}")
+
+
+def give_findings(codes: str, person: str) -> Suggestion:
+    """Who works on them; ``codes``: F12,F13."""
+    return Suggestion("", rest=f"把发现 {codes} 交给 {person}")
+
+
 # Cases
 
 
@@ -376,6 +386,7 @@ _ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
     "close_case": lambda said: close_case(
         said["case_id"], VERDICTS[said["verdict"]], with_alerts=bool(said.get("with_alerts"))
     ),
+    "assign_finding": lambda said: give_findings(said["finding_ids"], said["assignee"]),
     "set_owner": lambda said: set_owner(said["asset"], said["owner"]),
     "send_message": lambda said: send(said["to"], said["text"]),
     "watch": lambda said: watch(said["target"], said.get("until_hours") or 0),

@@ -16,6 +16,8 @@ from typing import IO
 
 from bifang import env
 from bifang.core.errors import ConfigError
+from deploy.local import components
+from deploy.local.components import Installation
 from deploy.local.console import last_lines, say
 from deploy.local.ports import HOST, Ports, read_ports, require_free
 from deploy.local.supervision import Place, Supervisord, start
@@ -105,7 +107,11 @@ def _run(place: Place, stop: Stop) -> int:
             return 1
         if not stop.wait(0):
             say(_welcome(place, _wait_until_connected(place, stop)))
-        return _watch(supervisord, stop)
+        mark, log = place.data_dir / "installing-reports", place.data_dir / "installing-reports.log"
+        with Installation(place.project / components.LOCK, mark, log) as installation:
+            if components.are_wanted():
+                installation.start()
+            return _watch(supervisord, stop, installation)
     finally:
         say("正在停止……")
         supervisord.stop()
@@ -224,10 +230,11 @@ def _short(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _watch(supervisord: Supervisord, stop: Stop) -> int:
+def _watch(supervisord: Supervisord, stop: Stop, installation: Installation) -> int:
     """Until told to stop. A program that supervisord gave up is reported once; the others go on."""
     reported: set[str] = set()
     while not stop.wait(1):
+        installation.poll()
         if supervisord.process.poll() is not None:
             say("supervisord 意外退出。")
             return 1

@@ -10,6 +10,7 @@ from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.errors import QPS_RETRY_S, check_legacy, not_twice
 
 MAX_PEOPLE: Final = 20
+PICTURE: Final = ".png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ def markdown_message(title: str, text: str) -> RobotMessage:
 
 
 def file_message(media_id: str, name: str) -> RobotMessage:
-    """A file that was uploaded; its type is its extension."""
+    """A file that was uploaded; its type is its extension. A picture is seen in the conversation at once."""
+    if name.endswith(PICTURE):
+        return RobotMessage("sampleImageMsg", {"photoURL": media_id})
     extension = name.rpartition(".")[2].lower() if "." in name else "txt"
     return RobotMessage("sampleFile", {"mediaId": media_id, "fileName": name, "fileType": extension})
 

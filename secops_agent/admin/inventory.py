@@ -19,7 +19,7 @@ SEVERITY_TONES = {"critical": "bad", "high": "bad", "medium": "warn", "low": "in
 SHOWN = 50
 DOORS = {
     "admin": "管理后台", "api": "API", "dingtalk": "钉钉", "dingtalk_http": "钉钉（HTTP）", "feishu": "飞书", "dingtalk_events": "钉钉事件", "feishu_events": "飞书事件", "card": "卡片", "agent": "智能体", "connector": "连接器",
-    "apply_configs": "配置文件", "load_demo": "演示数据", "expiry": "到期", "retention": "保留期", "sweep": "清理",
+    "apply_configs": "配置文件", "load_demo": "演示数据", "expiry": "到期", "exposed": "漏洞提醒", "retention": "保留期", "sweep": "清理",
     "program": "程序", "mcp": "MCP", "skills": "手册文件夹", "import_data": "命令行导入", "web": "网页聊天", "login": "登录", "intelligence": "情报比对",
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ class ScheduleOut(Output):
         "cron": "cron 表达式，北京时间；1-5 表示工作日",
         "when": "时间，中文",
         "target": "发到哪里",
-        "attachment": "报告同时作为文件发送：pdf、markdown、csv；空：不附",
+        "attachment": "报告同时作为文件发送：pdf、png（概要图片）、markdown、csv；空：不附",
         "owner": "按谁的权限查询：员工 ID；空：查看权限",
         "made_by": "创建人",
         "next_runs": "接下来三次",
@@ -66,7 +66,7 @@ class ScheduleIn(Form):
     enabled = Truth(default=True, help_text="启用")
     target = ScheduleTargetIn(default=None, allow_null=True, help_text="发到哪里；情报和比对可以没有")
     attachment = serializers.ChoiceField(
-        choices=("pdf", "markdown", "csv"),
+        choices=("pdf", "png", "markdown", "csv"),
         default="",
         allow_blank=True,
         help_text="日报、周报、月报同时作为文件发送",

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
-from secops_agent.services.reports import archive, wording
-from secops_agent.services.reports.wording import report_file
+from secops_agent.services.reports import archive
+from secops_agent.services.reports.files import report_file, text
+from secops_agent.services.reports.outline import document
 from secops_agent.services.schedules.tasks import REPORTS, TaskOrder, TaskResult
 
 
@@ -21,8 +22,9 @@ class ReportWork:
     def run(self, order: TaskOrder) -> TaskResult:
         """The report stays on its page with the same numbers."""
         report = archive.make(period_at(str(order.arguments["period"]), order.now), order.now)
-        file = report_file(report, order.attachment) if order.attachment else None
-        return TaskResult(wording.text(report)[1], report.period.title, file)
+        shown = document(report)
+        file = report_file(shown, order.attachment) if order.attachment else None
+        return TaskResult(text(shown)[1], report.period.title, file)
 
 
 def period_at(kind: str, now: datetime) -> str:

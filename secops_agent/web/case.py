@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.spreadsheets import csv_file
+from secops_agent.admin.automation.reports import send, show
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Alert, Case, CaseStatus, Staff
 from secops_agent.models.choices import Severity, Verdict
@@ -30,8 +31,8 @@ from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
 from secops_agent.services.faults import NotFound
 from secops_agent.services.privacy import login_may_read
-from secops_agent.services.reports import pdf
-from secops_agent.services.reports.incidents import IncidentReport, as_markdown, incident_report
+from secops_agent.services.reports.documents import Document
+from secops_agent.services.reports.incidents import incident_report
 from secops_agent.services.runbooks.search import search_for
 from secops_agent.services.runbooks.visibility import reader_at_page
 from secops_agent.web.access import page
@@ -175,52 +176,33 @@ ACTS: Final[Mapping[str, Act]] = {
 }  # fmt: skip
 
 
-# The report of a case: a page to print, a Markdown file, a PDF; and its alerts as a table.
+# The report of a case: a page to print, and files; and its alerts as a table.
 
 _MOST_ROWS = 5000
 
 
-def _report(pk: int) -> IncidentReport:
+def _report(pk: int) -> Document:
     try:
         return incident_report(pk)
     except NotFound as error:
         raise Http404(error.message) from None
 
 
-def _file(content: bytes | str, kind: str, name: str) -> HttpResponse:
-    disposition = f'attachment; filename="{name}"'
-    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": disposition})
-
-
 @page(VIEW)
 def case_report(request: HttpRequest, pk: int) -> HttpResponse:
     """To read and to print."""
-    report = _report(pk)
-    context = {
-        "title": report.title,
-        "report": report,
-        "pk": pk,
-        "pdf_missing": "" if pdf.is_available() else pdf.MISSING,
-    }
-    return render(request, "pages/case_report.html", context)
+    return show(
+        request,
+        _report(pk),
+        lambda form: reverse("web:case_file", args=[pk, form]),
+        reverse("web:case", args=[pk]),
+    )
 
 
 @page(VIEW)
-def case_markdown(request: HttpRequest, pk: int) -> HttpResponse:
-    """To keep or to send on."""
-    return _file(as_markdown(_report(pk)), "text/markdown; charset=utf-8", f"case-{pk}.md")
-
-
-@page(VIEW)
-def case_pdf(request: HttpRequest, pk: int) -> HttpResponse:
-    """The same, set."""
-    report = _report(pk)
-    try:
-        content = pdf.render_incident(report)
-    except BifangError as error:
-        messages.error(request, error.message)
-        return redirect("web:case_report", pk)
-    return _file(content, "application/pdf", f"case-{pk}.pdf")
+def case_file(request: HttpRequest, pk: int, form: str) -> HttpResponse:
+    """To keep, to edit or to send on."""
+    return send(request, _report(pk), form, reverse("web:case_report", args=[pk]))
 
 
 @page(VIEW)

@@ -125,6 +125,11 @@ class ListQuery:
         kept = [pair for pair in self.pairs if pair[0] not in values]
         return "?" + urlencode([*kept, *((name, value) for name, value in values.items() if value)])
 
+    def within(self, other: "ListQuery") -> "ListQuery":
+        """The same list with the conditions of another one instead."""
+        named = {name for name, _ in other.pairs}
+        return ListQuery((*(pair for pair in self.pairs if pair[0] not in named), *other.pairs))
+
     def toggled(self, name: str, value: str) -> str:
         """The link to the same list with one more value of a parameter, or without it."""
         rest = [pair for pair in self.pairs if pair != (name, value)]

@@ -6,6 +6,7 @@ from secops_agent.web import approvals, audit_check, case, cases, me, on_call_ac
 from secops_agent.web.estate import asset, assets, finding, findings, vulnerabilities
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
+from secops_agent.web.search import search
 from secops_agent.web.talk import chat, conversations
 from secops_agent.web.triage import alert, alert_acts, alerts
 
@@ -35,6 +36,7 @@ urlpatterns = [
     path("findings/decide/", finding.decide, name="finding_decide"),
     path("findings/<int:pk>/", finding.finding, name="finding"),
     path("findings/<int:pk>/comment/", finding.comment, name="finding_comment"),
+    path("search/", search, name="search"),
     path("on-call/", on_call, name="on_call"),
     path("on-call/swaps/", on_call_acts.ask, name="on_call_swap"),
     path("on-call/swaps/<str:code>/", on_call_acts.answer, name="on_call_answer"),
@@ -62,7 +64,6 @@ urlpatterns = [
     path("cases/<int:pk>/known/", case.case_known, name="case_known"),
     path("cases/<int:pk>/act/", case.case_act, name="case_act"),
     path("cases/<int:pk>/report/", case.case_report, name="case_report"),
-    path("cases/<int:pk>/report.md", case.case_markdown, name="case_markdown"),
-    path("cases/<int:pk>/report.pdf", case.case_pdf, name="case_pdf"),
+    path("cases/<int:pk>/report/<slug:form>/", case.case_file, name="case_file"),
     path("cases/<int:pk>/alerts.csv", case.case_alerts, name="case_alerts"),
 ]

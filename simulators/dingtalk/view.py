@@ -121,6 +121,8 @@ def render_entry(world: World, entry: Entry) -> str:
     """The bubble's content as safe HTML; people write plain text."""
     if entry.msgtype == "file":
         return _render_file(entry)
+    if entry.msgtype == "picture" and entry.route:
+        return f'<img src="/sim/files/{quote(entry.text, safe="")}" alt="图片" style="max-width: 100%">'
     mentions = {user: world.people.name_of(user) for user in entry.at_user_ids if entry.route}
     if not entry.route or entry.msgtype in RENDERED_AS_TEXT:
         return render_text(entry.text, mentions)

@@ -148,3 +148,8 @@ def test_a_report_comes_as_a_file_when_asked_and_on_schedule(
     _, scheduled = files(stage, 2, conversation_id=GROUP)
     assert scheduled["text"].endswith(".csv")
     assert "新增" in stage.file_of(scheduled).decode("utf-8-sig")
+    stage.say("把周报发成图片", GROUP, group=True)
+    (picture,) = wait_until(
+        lambda: [each for each in stage.replies(conversation_id=GROUP) if each["msgtype"] == "picture"]
+    )
+    assert bytes(stage.sim.http.get(f"/sim/files/{picture['text']}").content).startswith(b"\x89PNG")

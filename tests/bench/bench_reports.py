@@ -70,7 +70,8 @@ def main() -> None:
     with stage(vendor) as (_, open_database):
         open_database()
         fill()
-        from secops_agent.services.reports import archive, pdf, wording
+        from secops_agent.services.reports import archive, files, typesetting
+        from secops_agent.services.reports.outline import document
         from secops_agent.services.reports.periods import PERIODS
         from tests.secops.reports.estate import NOW
 
@@ -79,11 +80,12 @@ def main() -> None:
         for name, label in PERIODS.items():
             seconds = timed(lambda name=name: archive.make(name, NOW))
             row(f"{label}的报告，生成并保存", seconds, 1, f"{archive.look(name, NOW).period.title}")
-        report = archive.look("last_month", NOW)
-        row("钉钉消息", timed(lambda: wording.text(report)), 1, f"{len(wording.text(report)[1])} 字")
+        report = document(archive.look("last_month", NOW))
+        row("钉钉消息", timed(lambda: files.text(report)), 1, f"{len(files.text(report)[1])} 字")
         print(f"\n内存最高 {peak():.0f} MB，比开始时多 {peak() - before:.0f} MB")
         for turn in ("PDF，第一次", "PDF，再次"):
-            row(turn, timed(lambda: pdf.render(report)), 1)
+            row(turn, timed(lambda: typesetting.render(report)), 1)
+        row("图片", timed(lambda: typesetting.render(report, "png")), 1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from secops_agent.services.cases import membership, merging, orders, related, se
 from secops_agent.services.cases.search import CaseFilter
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.records import Indicator
-from secops_agent.services.reports.incidents import as_markdown, incident_report
+from secops_agent.services.reports.files import as_markdown
+from secops_agent.services.reports.incidents import incident_report
 from tests.secops.inventory_aid import NOW, alert, host, person, store
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases]

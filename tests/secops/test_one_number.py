@@ -164,8 +164,8 @@ ASKED: dict[str, tuple[int, dict[str, Callable[[Doors], int]]]] = {
         "tool": lambda doors: _told(doors.tool("list_vulnerabilities", overdue=True).text, "超过修复时限的发现"),
         "report": lambda doors: total(doors.report.flaws.overdue),
         "api": _api("findings", overdue=True),
-        "page": lambda doors: _page(doors, "web:findings", tab="overdue"),
-        "home": lambda doors: doors.page.get("/", {"part": "risks"}).context["late"],
+        "page": lambda doors: _page(doors, "web:findings", tab="overdue", by="each"),
+        "home": lambda doors: int(doors.page.get("/", {"part": "risks"}).context["limits"][0].value),
         "metrics": lambda doors: int(doors.metric("bifang_findings_overdue")),
     }),
 }  # fmt: skip

@@ -23,6 +23,7 @@ from secops_agent.admin.sources.assets import TagsField
 from secops_agent.models import NotificationRule, NotificationTarget
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.models.people.on_call import Days
+from secops_agent.services.intake.exposed import RULE as EXPLOITED
 from secops_agent.services.notifications import choices, targets
 from secops_agent.services.notifications.conditions import CHANGES, Conditions, Grouping, Hours
 from secops_agent.services.notifications.preview import preview_of
@@ -55,6 +56,7 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
     "critical": ("严重的进值班群", {"severities": ["critical"]}, "group"),
     "on_call": ("先给值班人", {"severities": ["critical", "high"], "after_0": 15}, "on_call"),
     "night": ("晚上只叫醒严重", {"severities": ["critical", "high"], "quiet_from": "22:00", "quiet_until": "08:00"}, "on_call"),
+    "exploited": ("已被利用的漏洞进值班群", {"severities": ["critical", "high"], "rules": [EXPLOITED]}, "group"),
 }  # fmt: skip
 
 

@@ -1,27 +1,58 @@
-"""安全报告: what was reported, with the numbers of then, as a page and as PDF."""
+"""安全报告: what was reported, with the numbers of then, as a page and as files; cases are shown and sent the same way."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, author_of
+from bifang.core.admin.base import RecordScreen, ago, author_of
 from bifang.core.changes import Change, record
 from bifang.core.errors import BifangError
 from secops_agent.models import SecurityReport
 from secops_agent.services.faults import NotFound
-from secops_agent.services.reports import archive, pdf
-from secops_agent.services.reports.charts import charts
+from secops_agent.services.reports import archive, typesetting
+from secops_agent.services.reports.charts import sparkline
+from secops_agent.services.reports.documents import Document
 from secops_agent.services.reports.figures import PeriodReport
-from secops_agent.services.reports.outline import headline, notes, sections
+from secops_agent.services.reports.files import FORMATS, report_file
+from secops_agent.services.reports.outline import document, headline
 from secops_agent.services.reports.periods import PERIODS
+
+
+def show(request: HttpRequest, shown: Document, address: Callable[[str], str], back: str) -> HttpResponse:
+    """A document as a page. ``address``: of its file in a format; ``back``: of the page where it is kept."""
+    missing = typesetting.missing()
+    files = [(each.label, address(name)) for name, each in FORMATS.items() if not (each.typeset and missing)]
+    drawn = [(line, mark_safe(sparkline(line.course))) for line in shown.headline]  # noqa: S308 - drawn from numbers
+    charts = [(chart.title, mark_safe(chart.svg)) for chart in shown.charts]  # noqa: S308 - drawn from numbers
+    page = {
+        "title": shown.title, "document": shown, "files": files, "missing": missing, "back": back, "headline": drawn,
+        "charts": charts,
+    }  # fmt: skip
+    return render(request, "pages/report.html", page)
+
+
+def send(request: HttpRequest, shown: Document, name: str, back: str) -> HttpResponse:
+    """A document as a file; ``back``: where to tell why there is none. Raises Http404 for an unknown format."""
+    if name not in FORMATS:
+        raise Http404
+    try:
+        file = report_file(shown, name)
+    except BifangError as error:
+        messages.error(request, error.message)
+        return redirect(back)
+    disposition = (
+        f"attachment; filename=\"report.{FORMATS[name].extension}\"; filename*=UTF-8''{quote(file.name)}"
+    )
+    headers = {"Content-Disposition": disposition}
+    return HttpResponse(file.content, content_type=FORMATS[name].content_type, headers=headers)
 
 
 @admin.register(SecurityReport)
@@ -37,11 +68,11 @@ class ReportScreen(RecordScreen):
     list_before_template = "admin/secops_agent/reports.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """With making one, and the PDF of one."""
-        make, download = (self.admin_site.admin_view(view) for view in (self.make_view, self.pdf_view))
+        """With making one, and the files of one."""
+        make, download = (self.admin_site.admin_view(view) for view in (self.make_view, self.file_view))
         return [
             path("make/", make, name="secops_agent_securityreport_make"),
-            path("<int:pk>/pdf/", download, name="secops_agent_securityreport_pdf"),
+            path("<int:pk>/file/<slug:form>/", download, name="secops_agent_securityreport_file"),
             *super().get_urls(),
         ]
 
@@ -78,28 +109,14 @@ class ReportScreen(RecordScreen):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The report itself."""
-        report = self._read(request, object_id)
-        shown = [(chart.title, mark_safe(chart.svg)) for chart in charts(report)]  # noqa: S308 - drawn from numbers
-        page = {
-            **self.admin_site.each_context(request), "opts": self.opts, "title": f"安全{report.period.title}",
-            "report": report, "headline": headline(report), "charts": shown, "sections": sections(report),
-            "notes": notes(report), "pdf_missing": "" if pdf.is_available() else pdf.MISSING,
-        }  # fmt: skip
-        return TemplateResponse(request, "admin/secops_agent/report.html", page)
+        shown = document(self._read(request, object_id))
+        back = reverse("admin:secops_agent_securityreport_changelist")
+        return show(request, shown, lambda form: _address(int(object_id), form), back)
 
-    def pdf_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def file_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponse:
         """The same as a file."""
-        report = self._read(request, str(pk))
-        try:
-            content = pdf.render(report)
-        except BifangError as error:
-            messages.error(request, error.message)
-            return redirect("admin:secops_agent_securityreport_change", pk)
-        name = quote(f"安全{report.period.title}.pdf")
-        disposition = f"attachment; filename=\"report-{pk}.pdf\"; filename*=UTF-8''{name}"
-        return HttpResponse(
-            content, content_type="application/pdf", headers={"Content-Disposition": disposition}
-        )
+        page = reverse("admin:secops_agent_securityreport_change", args=[pk])
+        return send(request, document(self._read(request, str(pk))), form, page)
 
     def _read(self, request: HttpRequest, pk: str) -> PeriodReport:
         if not self.has_view_permission(request):
@@ -126,6 +143,15 @@ class ReportScreen(RecordScreen):
 
     @admin.display(description="下载")
     def files(self, row: SecurityReport) -> SafeString | str:
-        """As PDF, in one step."""
-        page = reverse("admin:secops_agent_securityreport_pdf", args=[row.pk])
-        return format_html('<a class="bf-link" href="{}">PDF</a>', page) if pdf.is_available() else NOTHING
+        """As a file, in one step."""
+        missing = typesetting.missing()
+        made = [
+            (_address(row.pk, name), each.label)
+            for name, each in FORMATS.items()
+            if not (each.typeset and missing)
+        ]
+        return format_html_join(" ", '<a class="bf-link" href="{}">{}</a>', made)
+
+
+def _address(pk: int, form: str) -> str:
+    return reverse("admin:secops_agent_securityreport_file", args=[pk, form])

@@ -49,8 +49,9 @@ def _arguments(said: Mapping[str, str], asker: str) -> dict[str, Any]:
                 found["text"] = value
             case "case_id" | "into_id" | "alert_id" | "watch_id" as key:
                 found[key] = int(value)
-            case "alerts":
-                found["alerts"] = ",".join(dict.fromkeys(_NUMBER.findall(value)))
+            case "alerts" | "findings" as key:
+                field, mark = ("alerts", "") if key == "alerts" else ("finding_ids", "F")
+                found[field] = ",".join(f"{mark}{each}" for each in dict.fromkeys(_NUMBER.findall(value)))
             case "verdict":
                 found["verdict"] = name_of("cases.verdicts", value)
             case "together":

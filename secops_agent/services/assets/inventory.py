@@ -290,11 +290,18 @@ def require(text: str) -> AssetSummary:
 
 def require_record(text: str) -> AssetRecord:
     """A known asset in the form that importers take, so that findings without an asset get this one."""
-    found = require(text)
-    rows = _names().filter(asset_id=found.id, identity__isnull=False).order_by("id")
-    keys = tuple(Key(row.kind, row.value) for row in rows)  # type: ignore[arg-type]
-    addresses = tuple(Key("ip", ip) for ip in found.ips)
-    return AssetRecord(found.asset_type, found.name, keys or addresses, ips=found.ips)  # type: ignore[arg-type]
+    return record_of(require(text).id)
+
+
+def record_of(asset_id: int) -> AssetRecord:
+    """An asset in the form that importers take. Raises NotFound."""
+    row = Asset.objects.filter(pk=asset_id).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {asset_id} 的资产。")
+    names = _names().filter(asset_id=asset_id, identity__isnull=False).order_by("id")
+    keys = tuple(Key(each.kind, each.value) for each in names)  # type: ignore[arg-type]
+    addresses = tuple(Key("ip", ip) for ip in row.ips)
+    return AssetRecord(row.asset_type, row.name, keys or addresses, ips=tuple(row.ips))  # type: ignore[arg-type]
 
 
 def get(asset_id: int) -> AssetDetail:

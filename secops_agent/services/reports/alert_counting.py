@@ -21,14 +21,18 @@ from secops_agent.services.reports.figures import (
     AlertFigures,
     BusyAsset,
     Counts,
+    Missed,
     NoisyRule,
     Tick,
 )
 from secops_agent.services.reports.periods import Period
 
 TOP: Final = 5
+MOST_OWNERS: Final = 10
 GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 _UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+_RECOVERED: Final = Count("pk", filter=Q(closed_by_source=True))
+_KEPT: Final = Count("pk", filter=Q(closed_at__lte=F("due_at")))
 _DISMISSED: Final = (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
 
 
@@ -36,15 +40,11 @@ def count_alerts(period: Period) -> AlertFigures:
     """All numbers about alerts."""
     new, closed = _new(period), _closed(period)
     levels, sources, _ = _by_two(new, "source")
-    closed_levels, verdicts, (recovered, kept) = _by_two(
-        closed,
-        "verdict",
-        Count("pk", filter=Q(closed_by_source=True)),
-        Count("pk", filter=Q(closed_at__lte=F("due_at"))),
-    )
+    closed_levels, verdicts, (recovered, kept) = _by_two(closed, "verdict", _RECOVERED, _KEPT)
     verdicts.pop("", None)
-    suppressed, broken, course = _counted_apart(period)
-    left, overdue = _open(period.end)
+    rules, mistaken = _rules(new)
+    suppressed, missed = _suppressed(period), _missed(period)
+    left, overdue = standing(period.end)
     return AlertFigures(
         new=ordered(levels),
         closed=ordered(closed_levels),
@@ -53,14 +53,17 @@ def count_alerts(period: Period) -> AlertFigures:
         sources=_most(sources),
         verdicts=_most(verdicts),
         recovered=recovered,
-        suppressed=suppressed,
+        suppressed=suppressed.total(),
+        suppressions=_most(suppressed),
         acknowledging=time_taken(_within(period, "acknowledged_at"), "acknowledged"),
         closing=time_taken(closed, "closed"),
         kept=kept,
-        broken=broken,
-        rules=_noisy_rules(new),
+        broken=sum(each.alerts for each in missed),
+        missed=missed[:MOST_OWNERS],
+        rules=rules,
+        mistaken=mistaken,
         assets=_busy_assets(period),
-        course=course,
+        course=_course(period),
     )
 
 
@@ -100,7 +103,7 @@ def ordered(counts: dict[str, int]) -> Counts:
     return tuple((severity, counts[severity]) for severity in SEVERITIES if counts.get(severity))
 
 
-def _open(at: datetime) -> tuple[Counts, Counts]:
+def standing(at: datetime) -> tuple[Counts, Counts]:
     """All, and those overdue. Two questions in one, each with an index: what is open still, and what was closed since."""
     begun = Alert.objects.filter(first_seen__lt=at)
     still, since = begun.filter(status__in=_UNCLOSED), begun.filter(within("closed", at, None))
@@ -121,11 +124,17 @@ def _most(counts: Counter[str]) -> Counts:
     return tuple((public_name(value), number) for value, number in found)
 
 
-def _noisy_rules(new: QuerySet[Alert]) -> tuple[NoisyRule, ...]:
+def _rules(new: QuerySet[Alert]) -> tuple[tuple[NoisyRule, ...], tuple[NoisyRule, ...]]:
+    """Those with most alerts, and those with most that were none."""
     dismissed = Count("pk", filter=Q(verdict__in=_DISMISSED))
     rows = new.annotate(rule=RULE).order_by().values_list("rule")
-    counted = rows.annotate(number=Count("pk"), dismissed=dismissed).order_by("-number", "rule")
-    return tuple(NoisyRule(public_name(rule), number, gone) for rule, number, gone in counted[:TOP])
+    counted = list(rows.annotate(Count("pk"), dismissed=dismissed).order_by("rule"))
+    noisy = sorted(counted, key=lambda each: -each[1])[:TOP]
+    wrong = sorted((each for each in counted if each[2]), key=lambda each: -each[2])[:TOP]
+    loud, mistaken = (
+        tuple(NoisyRule(public_name(rule), *counts) for rule, *counts in each) for each in (noisy, wrong)
+    )
+    return loud, mistaken
 
 
 def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
@@ -142,20 +151,29 @@ def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
     )
 
 
-def _counted_apart(period: Period) -> tuple[int, int, tuple[Tick, ...]]:
-    """What a rule closed, what missed its limit (what is open still, and what was closed too late, each with an index), and
-    the course; one statement."""
-    suppressed, due = _within(period, "closed_at").filter(SUPPRESSED), _within(period, "due_at")
-    open_still = due.filter(status__in=_UNCLOSED)
-    closed_late = due.filter(within("closed", period.start, None), closed_at__gt=F("due_at"))
+def _suppressed(period: Period) -> Counter[str]:
+    """What rules closed, by the rule."""
+    rows = _within(period, "closed_at").filter(SUPPRESSED).order_by()
+    return Counter(dict(rows.values_list("suppressed_by__name").annotate(Count("pk"))))
+
+
+def _missed(period: Period) -> tuple[Missed, ...]:
+    """What missed its limit, by who has it: what is open still, and what was closed too late, each with an index."""
+    due = _within(period, "due_at").order_by()
+    late = due.filter(within("closed", period.start, None), closed_at__gt=F("due_at"))
+    left, closed = (
+        Counter(dict(rows.values_list("assignee__name").annotate(Count("pk"))))
+        for rows in (due.filter(status__in=_UNCLOSED), late)
+    )
+    names = sorted(left | closed, key=lambda name: (-left[name] - closed[name], name or ""))
+    return tuple(Missed(public_name(name or ""), left[name] + closed[name], left[name]) for name in names)
+
+
+def _course(period: Period) -> tuple[Tick, ...]:
+    """What began and what ended in each tick; one statement."""
     parts = dict(_ticks(period))
-    begun = [_new(part) for part in parts.values()]
-    ended = [_closed(part) for part in parts.values()]
-    first, second, third, *rest = count_each([
-        rows.values("pk") for rows in (suppressed, open_still, closed_late, *begun, *ended)
-    ])  # fmt: skip
-    course = zip(parts, rest[: len(parts)], rest[len(parts) :], strict=True)
-    return first, second + third, tuple(Tick(*each) for each in course)
+    counts = count_each([rows.values("pk") for each in (_new, _closed) for rows in map(each, parts.values())])
+    return tuple(map(Tick, parts, counts, counts[len(parts) :]))
 
 
 def _ticks(period: Period) -> Iterator[tuple[str, Period]]:

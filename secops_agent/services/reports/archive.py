@@ -1,5 +1,6 @@
 """Reports: made once, kept, and shown with the same numbers for ever."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +12,14 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.reports.alert_counting import count_alerts
 from secops_agent.services.reports.figures import Figures, PeriodReport
 from secops_agent.services.reports.periods import Period, period_of
-from secops_agent.services.reports.work_counting import count_flaws, count_work, rota_of
+from secops_agent.services.reports.work_counting import (
+    MOST_TOLD,
+    cases_of,
+    count_flaws,
+    count_work,
+    course_of,
+    rota_of,
+)
 
 _JSON: Final = TypeAdapter(Figures)
 
@@ -57,9 +65,12 @@ def count(period: Period) -> Figures:
 
 
 def _count_each(*periods: Period) -> list[Figures]:
-    """`count` of several."""
-    rota = rota_of(*periods)
-    return [Figures(count_alerts(each), count_flaws(each), count_work(each, rota)) for each in periods]
+    """`count` of several; the first is not only compared with."""
+    rota, first = rota_of(*periods), periods[0]
+    counted = [Figures(count_alerts(each), count_flaws(each), count_work(each, rota)) for each in periods]
+    cases, course = cases_of(first), course_of(first)
+    told = replace(counted[0], course=course, cases=cases[:MOST_TOLD], all_cases=len(cases))
+    return [told, *counted[1:]]
 
 
 def _row(period: Period) -> SecurityReport | None:

@@ -1,14 +1,14 @@
-"""Charts of a report as SVG: inline on the page, images in the PDF.
+"""Charts and sparklines of a report as SVG: inline on the page, images in the PDF.
 
 Only presentation attributes, no style sheet and no script: the page's content policy needs no exception.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
 from secops_agent.models.choices import Severity
+from secops_agent.services.reports.documents import Chart
 from secops_agent.services.reports.figures import AlertFigures, PeriodReport
 
 _WIDTH: Final = 440
@@ -19,16 +19,11 @@ _SEVERITY: Final = {
     "critical": "#dc2626", "high": "#f97316", "medium": "#eab308", "low": "#3b82f6", "info": "#94a3b8",
 }  # fmt: skip
 _NEW, _CLOSED = "#f97316", "#10b981"
+_SPARK: Final = (120, 28)  # width and height of a sparkline
+_POINTS: Final = 2  # that make a line
 _TICKS: Final = 7  # labels under the columns, at most
+_WIDEST: Final = 60  # of the columns of one moment
 _FONT: Final = 'font-family="Noto Sans SC, PingFang SC, Microsoft YaHei, sans-serif" font-size="13"'
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A picture and what it is called."""
-
-    title: str
-    svg: str
 
 
 def charts(report: PeriodReport) -> tuple[Chart, ...]:
@@ -41,11 +36,27 @@ def charts(report: PeriodReport) -> tuple[Chart, ...]:
     )
 
 
+def sparkline(course: Sequence[int]) -> str:
+    """A line without words, its last point marked; "" for what has no course, or was nothing all along."""
+    if len(course) < _POINTS or not any(course):
+        return ""
+    lowest, step = min(course), (_SPARK[0] - 8) / (len(course) - 1)
+    tall = (_SPARK[1] - 8) / (max(course) - lowest or 1)
+    points = [(4 + place * step, _SPARK[1] - 4 - (each - lowest) * tall) for place, each in enumerate(course)]
+    told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[-1]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SPARK[0]} {_SPARK[1]}" role="img" aria-label="走势">'
+        f'<polyline points="{told}" fill="none" stroke="{_NEW}" stroke-width="2"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_NEW}"/></svg>'
+    )
+
+
 def _columns(alerts: AlertFigures) -> str:
     left, top, height = _PLOT
     course = alerts.course
     most = max((max(tick.new, tick.closed) for tick in course), default=0) or 1
-    slot = (_WIDTH - 2 * left) / max(len(course), 1)
+    slot = min((_WIDTH - 2 * left) / max(len(course), 1), _WIDEST)
     every = -(-len(course) // _TICKS) or 1
     parts = [_legend(((_NEW, "新增"), (_CLOSED, "关闭"))), _line(left, top + height)]
     for place, tick in enumerate(course):

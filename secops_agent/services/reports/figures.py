@@ -56,6 +56,61 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenWork:
+    """What there was at a moment of the period: open alerts, overdue ones, and open findings of the KEV catalogue."""
+
+    open: int
+    overdue: int
+    kev: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A person's alerts whose limit passed in the period, and how many of these are open still; owner "": nobody's."""
+
+    owner: str
+    alerts: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class LateFlaw:
+    """A vulnerability past its limit: on how many assets, since how many days at most, and who has most of these assets."""
+
+    name: str
+    severity: str
+    kev: bool
+    assets: int
+    days: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTold:
+    """A case that went on in the period, as it stood when the report was made."""
+
+    code: str
+    title: str
+    severity: str
+    status: str
+    verdict: str
+    owner: str
+    alerts: int
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTold:
+    """Something that was carried out; ``at``: 11-26 05:20; ``state``: `ActionState`."""
+
+    at: str
+    summary: str
+    state: str
+    asker: str
+    approver: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertFigures:
     """Alerts of [start, end); counts by severity unless the name says otherwise.
 
@@ -63,7 +118,8 @@ class AlertFigures:
     ``suppressed``: closed in it by a rule; neither ``closed`` nor of any figure about people's work.
     ``open``, ``overdue``: at its end, as far as later reopening leaves it to be known.
     ``acknowledging``: of those acknowledged in it, from their arrival. ``closing``: of those that people closed in it.
-    ``kept``: closed in it within their limit; ``broken``: their limit passed in it without that.
+    ``kept``: closed in it within their limit; ``broken``: their limit passed in it without that, ``missed`` by whom.
+    ``mistaken``: the rules with most dismissed alerts. ``suppressions``: of the suppressed ones, how many by which rule.
     """
 
     new: Counts
@@ -81,6 +137,9 @@ class AlertFigures:
     assets: tuple[BusyAsset, ...]
     course: tuple[Tick, ...]
     suppressed: int = 0  # reports that were kept before there were rules have none
+    suppressions: Counts = ()
+    mistaken: tuple[NoisyRule, ...] = ()
+    missed: tuple[Missed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +148,8 @@ class FlawFigures:
 
     ``gone``: scans no longer see them. ``open``: at its end, without what people accepted or called 误报.
     ``kev_*``: of the open ones, those of vulnerabilities in the KEV catalogue, the assets that have one, and how many of
-    these are important (核心, 高); ``exploited``: the vulnerabilities that most important assets have.
+    these are important (核心, 高); ``exploited``: the vulnerabilities that most important assets have. ``late``: the
+    gravest of those past their limit.
     """
 
     new: Counts
@@ -101,6 +161,7 @@ class FlawFigures:
     kev_important: int
     exploited: tuple[ExploitedFlaw, ...]
     new_assets: int
+    late: tuple[LateFlaw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +171,7 @@ class WorkFigures:
     ``approved``, ``rejected``, ``expired``: dangerous operations by their decision. ``actions``: by what became of those
     approved. ``silences``: in force at some time, ``held``: messages that these held back so far.
     ``escalations``: messages to the next one because nobody took an alert in hand. ``duty``: of all rotas, by hours.
+    ``investigations``: alerts that Bifang looked into. ``told``: the newest actions.
     """
 
     approved: int
@@ -120,15 +182,21 @@ class WorkFigures:
     held: int
     escalations: int
     duty: tuple[DutyLoad, ...]
+    investigations: int = 0
+    told: tuple[ActionTold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of it."""
+    """All of it. Of what is only compared with, there are neither ``course``, at the ends of equal parts of the period, nor
+    ``cases``, the gravest of ``all_cases`` that went on."""
 
     alerts: AlertFigures
     flaws: FlawFigures
     work: WorkFigures
+    course: tuple[OpenWork, ...] = ()
+    cases: tuple[CaseTold, ...] = ()
+    all_cases: int = 0
 
 
 @dataclass(frozen=True, slots=True)

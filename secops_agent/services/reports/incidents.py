@@ -1,68 +1,88 @@
 """Incident reports: one case for people outside of it, without accounts, addresses and numbers of people."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Final
 
 from django.utils import timezone
 
-from bifang.channels.text.markup import literal
 from secops_agent.models import Action, CaseStatus
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 from secops_agent.services.cases import timeline, views
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail
-from secops_agent.services.clock import exact
+from secops_agent.services.clock import clock, exact
 from secops_agent.services.privacy import mask, public
-from secops_agent.services.reports.outline import ReportLine, ReportSection
+from secops_agent.services.reports.documents import Document, ReportLine, ReportSection
 
 MOST_ACTIONS: Final = 500  # that are looked through for those about this case
 _NONE: Final = "—"
+_HIDDEN: Final = "〔个人信息〕"
+_NAMED: Final = 3  # assets in its conclusion
 _NOTE: Final = "账号、邮箱等个人信息不写进报告。"
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentReport:
-    """Plain text: who shows it escapes it. Sections without lines are left out."""
-
-    title: str
-    made_at: datetime
-    text: str
-    headline: tuple[ReportLine, ...]
-    sections: tuple[ReportSection, ...]
-    notes: str = _NOTE
-
-
-def incident_report(case_id: int) -> IncidentReport:
+def incident_report(case_id: int) -> Document:
     """As the case stands. Raises NotFound."""
     detail = views.get(case_id, private=True)
     hidden = views.private_values([case_id])
     shown, moments = public(detail), timeline.moments(detail, private=True)
+    actions = tuple(_action_lines(shown))
     sections = (
+        ReportSection("小结", (ReportLine("小结", shown.text),) if shown.text else ()),
         ReportSection("影响的资产", tuple(_asset_lines(shown))),
         ReportSection("告警", tuple(_alert_lines(shown))),
         ReportSection("经过", tuple(_moment_line(each) for each in reversed(moments))),
         ReportSection("结论与决定", tuple(_decision_lines(shown, moments))),
-        ReportSection("处置动作", tuple(_action_lines(shown))),
+        ReportSection("处置动作和批准人", actions),
         ReportSection(
             "指标",
             tuple(ReportLine(str(IndicatorKind(each.kind).label), each.value) for each in shown.indicators),
         ),
         ReportSection("未完成的任务", tuple(_task_lines(shown))),
     )
-    return IncidentReport(
-        title=mask(f"事件 {shown.summary.code} {shown.summary.title}", hidden),
+    return Document(
+        title=mask(f"事件 {shown.summary.code} {shown.summary.title}", hidden, _HIDDEN),
+        span=_span(shown),
         made_at=timezone.now(),
-        text=mask(shown.text, hidden),
+        conclusion=tuple(mask(each, hidden, _HIDDEN) for each in _conclude(shown, len(actions))),
         headline=_headline(shown),
         sections=tuple(_masked(section, hidden) for section in sections if section.lines),
+        notes=(_NOTE,),
     )
+
+
+def _span(detail: CaseDetail) -> str:
+    """From its first alert to its end, or until now."""
+    first = min((each.first_seen for each in detail.alerts), default=detail.summary.created_at)
+    return f"{clock(first)} 至{f' {clock(detail.summary.closed_at)}' if detail.summary.closed_at else '今'}"
+
+
+def _conclude(detail: CaseDetail, actions: int) -> Iterable[str]:
+    """What it is, how it stands, and what is still to be done."""
+    case, tasks = detail.summary, [each for each in detail.tasks if each.done_at is None]
+    names = "、".join(each.name for each in detail.assets[:_NAMED])
+    where = (
+        f"，影响 {len(detail.assets)} 台资产（{names}{'等' if len(detail.assets) > _NAMED else ''}）"
+        if names
+        else ""
+    )
+    verdict = f"，结论是{Verdict(case.verdict).label}" if case.verdict else ""
+    late = sum(each.is_late for each in tasks)
+    yield f"{Severity(case.severity).label if case.severity else '未定'}级别的事件，{_span(detail)}，{case.alerts} 条告警{where}。"
+    yield (
+        f"现在{CaseStatus(case.status).label}{verdict}，{f'负责人 {case.owner}' if case.owner else '没有负责人'}；"
+        f"{case.open_alerts} 条告警没有关闭，执行过 {actions} 项处置动作。"
+    )
+    undone = f"{len(tasks)} 项任务没有完成" + (f"（{late} 项过了期限）" if late else "")
+    wanted = [undone] if tasks else []
+    wanted += [] if case.owner or case.is_closed else ["事件交给谁"]
+    yield f"需要决定：{'；'.join(wanted)}。" if wanted else "没有等待决定的事，任务都已完成。"
 
 
 def _masked(section: ReportSection, hidden: tuple[str, ...]) -> ReportSection:
     lines = (
-        replace(each, label=mask(each.label, hidden), value=mask(each.value, hidden))
+        replace(each, label=mask(each.label, hidden, _HIDDEN), value=mask(each.value, hidden, _HIDDEN))
         for each in section.lines
     )
     return replace(section, lines=tuple(lines))
@@ -141,22 +161,3 @@ def _task_lines(detail: CaseDetail) -> Iterable[ReportLine]:
             yield ReportLine(
                 each.text, "，".join(fact for fact in (each.assignee or "没有执行人", due) if fact)
             )
-
-
-def as_markdown(report: IncidentReport) -> str:
-    """The same as a file to keep or to send on."""
-    parts = [f"# {literal(report.title)}", f"生成于 {exact(report.made_at)}。{report.notes}"]
-    facts = (
-        f"{each.label}：{each.value}" + (f"（{each.change}）" if each.change else "")
-        for each in report.headline
-    )
-    parts.append("；".join(literal(fact) for fact in facts))
-    parts += (
-        ["## 小结", "\n\n".join(literal(line) for line in report.text.splitlines() if line.strip())]
-        if report.text
-        else []
-    )
-    for section in report.sections:
-        lines = (f"- {literal(each.label)}：{literal(each.value)}" for each in section.lines)
-        parts += [f"## {section.title}", "\n".join(lines)]
-    return "\n\n".join(parts) + "\n"

@@ -1,15 +1,23 @@
-"""Outline of a report: the same lines in DingTalk, on the page and in the PDF. Plain text: who shows it escapes it."""
+"""Outline of a report on a period: its figures, lines and words as a document."""
 
-from dataclasses import dataclass
 from typing import Final
 
-from secops_agent.models import ActionState
+from secops_agent.models import ActionState, CaseStatus
 from secops_agent.models.choices import Importance, Severity, Verdict
+from secops_agent.services import links
 from secops_agent.services.alerts.timing import TimeTaken
+from secops_agent.services.clock import clock
+from secops_agent.services.reports.charts import charts
+from secops_agent.services.reports.conclusions import conclude, days_told
+from secops_agent.services.reports.documents import Document, ReportLine, ReportSection, filled
 from secops_agent.services.reports.figures import (
+    ActionTold,
     AlertFigures,
+    CaseTold,
     Counts,
     FlawFigures,
+    LateFlaw,
+    NoisyRule,
     PeriodReport,
     WorkFigures,
     total,
@@ -18,77 +26,120 @@ from secops_agent.services.reports.figures import (
 _SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
 _VERDICT: Final = {value: str(label) for value, label in Verdict.choices}
 _ACTION: Final = {value: str(label) for value, label in ActionState.choices}
+_STATUS: Final = {value: str(label) for value, label in CaseStatus.choices}
 _IMPORTANCE: Final = {value: str(label) for value, label in Importance.choices}
 _NONE: Final = "没有数据"
 _LONGEST_NAME: Final = 40
+_COUNTED: Final = (
+    "新增按首次发生时间；关闭按关闭时间，含来源恢复的；未关闭、已超时为期末。用时从入库算起，关闭用时不含来源恢复的。"
+    "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，重要资产为核心和高。"
+    "值班告警为当班时段首次发生的严重和高危告警。"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class ReportLine:
-    """``change`` against the period before: ▲3, ▼3, ＝, or "" where there is nothing to compare."""
-
-    label: str
-    value: str
-    change: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportSection:
-    """Lines under a heading."""
-
-    title: str
-    lines: tuple[ReportLine, ...]
+def document(report: PeriodReport) -> Document:
+    """What is read of it."""
+    every = sections(report)
+    absent = "、".join(each.title for each in every if not each.lines and each.listed)
+    return Document(
+        title=f"安全{report.period.title}",
+        span=f"{clock(report.period.start)} 至 {clock(report.period.end)}",
+        made_at=report.made_at,
+        conclusion=conclude(report),
+        headline=headline(report),
+        sections=every,
+        notes=(
+            f"▲▼ 与上一期（{report.period.before.title}）相比。",
+            f"没有：{absent}。" if absent else "",
+            _COUNTED,
+        ),
+        charts=charts(report) if report.figures.alerts.new else (),
+        link=links.record("securityreport", report.pk) if report.pk else "",
+    )
 
 
 def headline(report: PeriodReport) -> tuple[ReportLine, ...]:
     """What everybody wants to know first."""
-    now, before = report.figures.alerts, report.earlier.alerts
+    now, before, course = report.figures, report.earlier, report.figures.course
+    ticks = now.alerts.course
     return (
-        _number("新增告警", total(now.new), total(before.new), "条"),
-        _number("已关闭", total(now.closed), total(before.closed), "条"),
-        _number("未关闭", total(now.open), total(before.open), "条"),
-        _number("已超时", total(now.overdue), total(before.overdue), "条"),
-    )
+        _number("新增告警", total(now.alerts.new), total(before.alerts.new), "条", *(each.new for each in ticks)),
+        _number("已关闭", total(now.alerts.closed), total(before.alerts.closed), "条", *(each.closed for each in ticks)),
+        _number("未关闭", total(now.alerts.open), total(before.alerts.open), "条", *(each.open for each in course)),
+        _number("已超时", total(now.alerts.overdue), total(before.alerts.overdue), "条", *(each.overdue for each in course)),
+        _number("已被利用的漏洞", now.flaws.kev_findings, before.flaws.kev_findings, "个", *(each.kev for each in course)),
+    )  # fmt: skip
 
 
 def sections(report: PeriodReport) -> tuple[ReportSection, ...]:
-    """Everything else."""
+    """Everything else; those about which there is nothing to say have no lines."""
     now, before = report.figures, report.earlier
+    more = now.all_cases - len(now.cases)
     return (
-        ReportSection("告警", _alert_lines(now.alerts, before.alerts)),
-        ReportSection("最吵的规则", tuple(
-            ReportLine(_short(each.name), f"{each.alerts} 条，其中误报或正常 {each.dismissed} 条") for each in now.alerts.rules
-        )),
+        ReportSection("事件", (
+            *map(_case, now.cases), *([ReportLine("另有", f"{more} 个")] if more else []),
+        ), listed=True),
+        ReportSection("超过处理时限的告警", tuple(
+            ReportLine(each.owner or "没有处理人", f"{each.alerts} 条，其中 {each.open} 条还没有关闭") for each in now.alerts.missed
+        ), listed=True),
+        ReportSection("超过修复时限的漏洞", tuple(map(_late, now.flaws.late)), listed=True),
+        ReportSection("处置动作和批准人", tuple(map(_action, now.work.told)), listed=True),
+        ReportSection("误报最多的规则", tuple(map(_mistaken, now.alerts.mistaken)), listed=True),
         ReportSection("告警最多的资产", tuple(
             ReportLine(
                 _short(each.name) + (f"（重要性{_IMPORTANCE[each.importance]}）" if each.importance else ""),
                 f"{each.alerts} 条，其中严重和高危 {each.grave} 条",
             )
             for each in now.alerts.assets
-        )),
-        ReportSection("漏洞与资产", _flaw_lines(now.flaws, before.flaws)),
-        ReportSection("处置与值班", _work_lines(now.work, before.work)),
+        ), listed=True),
+        ReportSection("告警", filled(_alert_lines(now.alerts, before.alerts))),
+        ReportSection("漏洞与资产", filled(_flaw_lines(now.flaws, before.flaws))),
+        ReportSection("处置与值班", filled(_work_lines(now.work, before.work))),
     )  # fmt: skip
 
 
-def notes(report: PeriodReport) -> str:
-    """How the numbers are counted, said once."""
-    return (
-        f"▲▼ 与上一期（{report.period.before.title}）相比。新增按首次发生时间；关闭按关闭时间，含来源恢复的；"
-        "未关闭、已超时为期末。用时从入库算起，关闭用时不含来源恢复的。"
-        "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，重要资产为核心和高。"
-        "值班告警为当班时段首次发生的严重和高危告警。"
+def _case(each: CaseTold) -> ReportLine:
+    owner = f"负责人 {each.owner}" if each.owner else "没有负责人"
+    told = (
+        _SEVERITY.get(each.severity),
+        _STATUS[each.status],
+        _VERDICT.get(each.verdict),
+        owner,
+        f"{each.alerts} 条告警",
+    )
+    return ReportLine(f"{each.code} {_short(each.title)}", "，".join(filter(None, told)))
+
+
+def _late(each: LateFlaw) -> ReportLine:
+    told = (
+        _SEVERITY[each.severity], "已被利用（KEV）" if each.kev else "", f"{each.assets} 台资产", f"超时最久{days_told(each.days)}",
+        f"负责人 {each.owner}" if each.owner else "没有负责人",
+    )  # fmt: skip
+    return ReportLine(_short(each.name), "，".join(filter(None, told)))
+
+
+def _action(each: ActionTold) -> ReportLine:
+    people = f"{each.asker} 提出，{each.approver} 批准"
+    return ReportLine(
+        each.at, f"{_short(each.summary, 2 * _LONGEST_NAME)}（{_ACTION[each.state]}；{people}）"
     )
 
 
+def _mistaken(each: NoisyRule) -> ReportLine:
+    share = f"{each.dismissed / each.alerts:.0%}"
+    return ReportLine(_short(each.name), f"{each.alerts} 条里 {each.dismissed} 条是误报或正常行为（{share}）")
+
+
 def _alert_lines(now: AlertFigures, before: AlertFigures) -> tuple[ReportLine, ...]:
-    by_source = (f"来源恢复 {now.recovered}",) if now.recovered else ()
-    closed = (*by_source, *((f"规则抑制 {now.suppressed}（不算已关闭）",) if now.suppressed else ()))
+    by_source = f"来源恢复 {now.recovered}" if now.recovered else ""
+    by_rule = f"（{_listed(now.suppressions)}）" if now.suppressions else ""
     return (
         _counted("新增", now.new, before.new, "条"),
         ReportLine("来源", _listed(now.sources)),
+        ReportLine("最吵的规则", _listed(tuple((each.name, each.alerts) for each in now.rules))),
         _counted("已关闭", now.closed, before.closed, "条"),
-        ReportLine("结论", "、".join((*filter(None, (_listed(now.verdicts, _VERDICT, empty=""),)), *closed)) or "无"),
+        ReportLine("结论", "、".join(filter(None, (_listed(now.verdicts, _VERDICT, empty=""), by_source)))),
+        ReportLine("规则抑制", f"{now.suppressed} 条{by_rule}，不算已关闭" if now.suppressed else ""),
         _counted("未关闭", now.open, before.open, "条"),
         _counted("已超时", now.overdue, before.overdue, "条"),
         _taken("确认用时（MTTA）", now.acknowledging, before.acknowledging),
@@ -117,22 +168,20 @@ def _flaw_lines(now: FlawFigures, before: FlawFigures) -> tuple[ReportLine, ...]
 
 
 def _work_lines(now: WorkFigures, before: WorkFigures) -> tuple[ReportLine, ...]:
-    """Only what there was, now or before."""
     decided, earlier = (each.approved + each.rejected + each.expired for each in (now, before))
     acted, acted_before = total(now.actions), total(before.actions)
     duty = "、".join(f"{each.name} {each.hours:g} 小时 {each.alerts} 条" for each in now.duty)
     verdicts = f"{decided} 项（批准 {now.approved}、拒绝 {now.rejected}、过期 {now.expired}）"
-    lines = (
-        (decided or earlier, ReportLine("处置审批", verdicts, change(decided, earlier))),
-        (acted or acted_before, ReportLine("处置动作", _listed(now.actions, _ACTION), change(acted, acted_before))),
-        (
-            now.silences or before.silences,
-            ReportLine("静默", f"{now.silences} 项，留存消息 {now.held} 条", change(now.silences, before.silences)),
+    return (
+        ReportLine("处置审批", verdicts if decided or earlier else "", change(decided, earlier)),
+        ReportLine("处置动作", _listed(now.actions, _ACTION), change(acted, acted_before)),
+        _number("毕方调查告警", now.investigations, before.investigations, "条"),
+        ReportLine(
+            "静默", f"{now.silences} 项，留存消息 {now.held} 条", change(now.silences, before.silences)
         ),
-        (now.escalations or before.escalations, _number("无人处理而升级", now.escalations, before.escalations, "次")),
-        (duty, ReportLine("值班", duty)),
-    )  # fmt: skip
-    return tuple(line for some, line in lines if some)
+        _number("无人处理而升级", now.escalations, before.escalations, "次"),
+        ReportLine("值班", duty),
+    )
 
 
 def change(now: float, before: float, unit: str = "") -> str:
@@ -141,8 +190,8 @@ def change(now: float, before: float, unit: str = "") -> str:
     return f"{'▲' if step > 0 else '▼'}{abs(step):g}{unit}" if step else "＝"
 
 
-def _number(label: str, now: int, before: int, unit: str) -> ReportLine:
-    return ReportLine(label, f"{now} {unit}", change(now, before))
+def _number(label: str, now: int, before: int, unit: str, *course: int) -> ReportLine:
+    return ReportLine(label, f"{now} {unit}", change(now, before), course)
 
 
 def _counted(label: str, now: Counts, before: Counts, unit: str) -> ReportLine:
@@ -155,9 +204,9 @@ def _listed(counts: Counts, labels: dict[str, str] | None = None, *, empty: str 
     return "、".join(f"{known.get(key) or _short(key) or '其他'} {number}" for key, number in counts) or empty
 
 
-def _short(name: str) -> str:
+def _short(name: str, most: int = _LONGEST_NAME) -> str:
     line = " ".join(name.split())
-    return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _taken(label: str, now: TimeTaken | None, before: TimeTaken | None) -> ReportLine:

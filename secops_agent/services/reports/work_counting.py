@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from bifang.core.database.rows import count_each
 from secops_agent.models import (
@@ -14,7 +15,10 @@ from secops_agent.models import (
     Alert,
     AlertMessage,
     Asset,
+    Case,
     Finding,
+    Investigation,
+    InvestigationState,
     Proposal,
     ProposalState,
     Risk,
@@ -22,13 +26,30 @@ from secops_agent.models import (
 )
 from secops_agent.models.choices import FindingState, Importance
 from secops_agent.services.alerts.queries import clocks
+from secops_agent.services.cases.views import private_values, summaries
+from secops_agent.services.clock import clock
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import Shift, shifts_of, within
-from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, public_name
-from secops_agent.services.reports.figures import DutyLoad, ExploitedFlaw, FlawFigures, WorkFigures
+from secops_agent.services.privacy import mask
+from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, public_name, standing
+from secops_agent.services.reports.figures import (
+    ActionTold,
+    CaseTold,
+    DutyLoad,
+    ExploitedFlaw,
+    FlawFigures,
+    LateFlaw,
+    OpenWork,
+    WorkFigures,
+    total,
+)
 from secops_agent.services.reports.periods import Period
+from secops_agent.services.vulnerabilities.priority import graver, rank
 from secops_agent.services.vulnerabilities.states import SETTLED
 
+MOST_TOLD: Final = 10  # actions and cases that are named
+MOST_CASES: Final = 500  # that are looked through, the newest
+MOMENTS: Final = 8  # of a course
 _DECIDED: Final = (ProposalState.APPROVED, ProposalState.REJECTED, ProposalState.EXPIRED)
 
 
@@ -42,8 +63,11 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
     )
     begun = Action.objects.filter(created_at__gte=period.start, created_at__lt=period.end)
     actions = [begun.filter(state=state) for state in sorted(ActionState.values)]
-    asked = [*(_decided(period, state) for state in _DECIDED), quiet, raised, *actions]
-    approved, rejected, expired, silences, escalations, *done = count_each(
+    looked = Investigation.objects.filter(
+        state=InvestigationState.DONE, requested_at__gte=period.start, requested_at__lt=period.end
+    )
+    asked = [*(_decided(period, state) for state in _DECIDED), quiet, raised, looked, *actions]
+    approved, rejected, expired, silences, escalations, investigations, *done = count_each(
         [rows.values("pk") for rows in asked]
     )
     return WorkFigures(
@@ -57,7 +81,27 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
         held=quiet.aggregate(held=Sum("held"))["held"] or 0,
         escalations=escalations,
         duty=_duty(zip(duty, _begun(period, duty), strict=True)),
+        investigations=investigations,
+        told=tuple(_told(each) for each in begun.order_by("-created_at", "-pk")[:MOST_TOLD]),
     )
+
+
+def _told(row: Action) -> ActionTold:
+    return ActionTold(clock(row.created_at), public_name(row.summary), row.state, row.asker, row.approver)
+
+
+def cases_of(period: Period) -> tuple[CaseTold, ...]:
+    """Those that went on in the period, what is open and grave first."""
+    rows = Case.objects.select_related("owner").filter(merged_into=None, created_at__lt=period.end)
+    found = summaries(list(rows.filter(Q(closed_at=None) | Q(closed_at__gte=period.start))[:MOST_CASES]))
+    hidden = private_values(each.id for each in found)
+    return tuple(
+        CaseTold(
+            each.code, mask(each.title, hidden, "〔个人信息〕"), each.severity, each.status, each.verdict, each.owner,
+            each.alerts, not each.is_closed,
+        )
+        for each in sorted(found, key=lambda each: (each.is_closed, -rank(each.severity), -each.id))
+    )  # fmt: skip
 
 
 def _decided(period: Period, state: ProposalState) -> QuerySet[Proposal]:
@@ -117,7 +161,7 @@ def count_flaws(period: Period) -> FlawFigures:
             late=Count("pk", filter=left & Q(due_at__lte=period.end)),
         )
     )  # fmt: skip
-    exploited = Finding.objects.filter(left, first_seen__lt=period.end, vulnerability__kev=True)
+    exploited = _exploited(period.end)
     important = exploited.filter(asset__importance__in=_IMPORTANT)
     gone = Finding.objects.filter(state=FindingState.GONE, gone_at__gte=period.start, gone_at__lt=period.end)
     hosts = [each.values("asset_id").distinct() for each in (exploited, important)]
@@ -134,6 +178,9 @@ def count_flaws(period: Period) -> FlawFigures:
         kev_important=counted[4],
         exploited=_most_exploited(important),
         new_assets=counted[2],
+        late=_late(
+            Finding.objects.filter(left, first_seen__lt=period.end, due_at__lte=period.end), period.end
+        ),
     )
 
 
@@ -141,6 +188,49 @@ def _open(at: datetime) -> Q:
     """What was open then, of findings that had begun."""
     since_gone = Q(state=FindingState.GONE, gone_at__gte=at, suppressed=False) & ~Q(decision__in=SETTLED)
     return Q(active=True) | since_gone
+
+
+def _exploited(at: datetime) -> QuerySet[Finding]:
+    return Finding.objects.filter(_open(at), first_seen__lt=at, vulnerability__kev=True)
+
+
+def _late(rows: QuerySet[Finding], at: datetime) -> tuple[LateFlaw, ...]:
+    """By vulnerability; of what is none, by its title."""
+    named = rows.annotate(
+        name=Coalesce("vulnerability__vuln_id", "title"), kev=Coalesce("vulnerability__kev", False)
+    ).order_by()
+    counted = named.values_list("name", "kev").annotate(
+        most=Max("priority"), number=Count("asset_id", distinct=True), oldest=Min("due_at")
+    )
+    found = list(counted.order_by("-kev", "-most", "oldest", "name")[:TOP])
+    names = [name for name, *_ in found]
+    levels, owners = dict[str, str](), dict[str, Counter[str]]()
+    each = named.filter(name__in=names).values_list("name", "severity", "asset__owner__name")
+    for name, severity, owner, number in each.annotate(Count("asset_id", distinct=True)):
+        levels[name] = graver(severity, levels.get(name, severity))
+        owners.setdefault(name, Counter())[owner or ""] += number
+    return tuple(
+        LateFlaw(
+            public_name(name),
+            levels[name],
+            kev,
+            number,
+            (at - oldest).days,
+            owners[name].most_common(1)[0][0],
+        )
+        for name, kev, _, number, oldest in found
+    )
+
+
+def course_of(period: Period) -> tuple[OpenWork, ...]:
+    """What there was at the end of each of `MOMENTS` equal parts of the period."""
+    step = (period.end - period.start) / MOMENTS
+    moments = [period.start + step * place for place in range(1, MOMENTS + 1)]
+    exploited = count_each([_exploited(at).values("pk") for at in moments])
+    alerts = [standing(at) for at in moments]
+    return tuple(
+        OpenWork(total(left), total(late), kev) for (left, late), kev in zip(alerts, exploited, strict=True)
+    )
 
 
 def _most_exploited(rows: QuerySet[Finding]) -> tuple[ExploitedFlaw, ...]:

@@ -33,7 +33,7 @@ class TaskEntry(Entry):
     cron: str = Field(min_length=1, max_length=200)
     enabled: bool = True
     target: TargetEntry | None = None
-    attachment: Literal["", "pdf", "markdown", "csv"] = ""
+    attachment: Literal["", "pdf", "png", "markdown", "csv"] = ""
 
 
 def get_task(task_id: int) -> ScheduledTask:

@@ -17,7 +17,13 @@ LONGEST_QUESTION: Final = 200
 REPORTS: Final = {"daily": "日报", "weekly": "周报", "monthly": "月报"}
 QUESTION: Final = "question"
 REMINDER: Final = "reminder"
-ATTACHMENTS: Final = {"": "不附文件", "pdf": "PDF", "markdown": "Markdown", "csv": "CSV"}
+ATTACHMENTS: Final = {
+    "": "不附文件",
+    "pdf": "PDF",
+    "png": "图片（概要）",
+    "markdown": "Markdown",
+    "csv": "CSV",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.privacy import public
 from secops_agent.services.sla import findings_overdue
+from secops_agent.services.vulnerabilities import groups
 from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, settle
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, finding_summaries
@@ -38,7 +39,11 @@ _WITH = ("asset", "component", "vulnerability")
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Empty values do not filter, except that without ``states`` and ``decision`` only open ones are shown."""
+    """Empty values do not filter, except that without ``states`` and ``decision`` only open ones are shown.
+
+    ``owner_id``: of who works on it, else of who looks after its asset; 0: nobody. ``rule``, ``component`` with ``fixed``:
+    as `groups` tells a group.
+    """
 
     kinds: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
@@ -47,6 +52,9 @@ class FindingFilter:
     asset_id: int | None = None
     owner_id: int | None = None
     vulnerability: str = ""
+    rule: str = ""
+    component: str = ""
+    fixed: str = ""
     kev_only: bool = False
     fix_available: bool | None = None
     decision: str | None = None
@@ -74,7 +82,7 @@ def matching(wanted: FindingFilter) -> QuerySet[Finding]:
         "severity__in": wanted.severities,
         "state__in": wanted.states,
         "source": wanted.source,
-        "asset__owner_id": wanted.owner_id,
+        "component__name": wanted.component,
         "vulnerability__kev": wanted.kev_only,
     }
     rows = Finding.objects.filter(**{name: value for name, value in conditions.items() if value})
@@ -96,6 +104,14 @@ def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
     if wanted.vulnerability:
         names = VulnerabilityAlias.objects.filter(alias=wanted.vulnerability.strip().upper())
         rows = rows.filter(vulnerability_id__in=names.values("vulnerability_id"))
+    if wanted.owner_id is not None:
+        rows = rows.alias(responsible=groups.RESPONSIBLE).filter(responsible=wanted.owner_id)
+    if wanted.rule:
+        rows = rows.alias(about=groups.RULE).filter(vulnerability=None, about=wanted.rule)
+    if wanted.fixed:
+        rows = rows.filter(
+            ~groups.MENDED if wanted.fixed == groups.NO_UPDATE else Q(fixed_version=wanted.fixed)
+        )
     keyword = wanted.keyword.strip()
     if keyword:
         named = Q(title__icontains=keyword) | Q(rule_id__icontains=keyword) | Q(location__icontains=keyword)

@@ -1,7 +1,7 @@
-"""Resolutions of findings: what people decide, for one or many, until when, and what ends by itself."""
+"""Resolutions of findings: what people decide, for one or many, until when, who works on them, and what ends by itself."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.models import Finding, History
+from secops_agent.models import Finding, History, Staff
 from secops_agent.models.choices import FindingDecision, FindingState, VexJustification
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
@@ -72,12 +72,31 @@ def settle(finding_id: int, wanted: Resolution, actor: Actor) -> None:
     refuse_when_read_only()
     check(wanted)
     with transaction.atomic():
-        row = Finding.objects.select_for_update().filter(pk=finding_id).first()
-        if row is None:
-            raise NotFound(f"没有编号为 {finding_id} 的发现。")
+        row = _lock(finding_id)
         if _same(row, wanted):
             raise Conflict(f"发现 {finding_id} 已经是这个决定。")
         _write(row, wanted, actor, "decide")
+
+
+def _lock(finding_id: int) -> Finding:
+    row = Finding.objects.select_for_update().filter(pk=finding_id).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {finding_id} 的发现。")
+    return row
+
+
+def assign(finding_id: int, person: Staff, actor: Actor) -> None:
+    """Give one to somebody. Raises NotFound, Conflict for what is theirs or needs nobody, ReadOnly."""
+    refuse_when_read_only()
+    with transaction.atomic():
+        row = _lock(finding_id)
+        if not row.active:
+            raise Conflict(f"发现 {finding_id} 已经不需要处理。")
+        if row.assignee_id == person.pk:
+            raise Conflict(f"发现 {finding_id} 已经由 {person.name} 处理。")
+        before = row.assignee.name if row.assignee else ""
+        Finding.objects.filter(pk=finding_id).update(assignee=person)
+        history.record("finding", finding_id, actor, "assign", {"assignee": (before, person.name)})
 
 
 def _same(row: Finding, wanted: Resolution) -> bool:
@@ -118,14 +137,23 @@ def adopt(row: Finding, wanted: Resolution, actor: Actor) -> bool:
 
 def settle_many(ids: Sequence[int], wanted: Resolution, actor: Actor) -> Resolved:
     """Decide each in a transaction of its own; at most `MOST`. Raises InvalidInput, ReadOnly if none can be."""
-    refuse_when_read_only()
     check(wanted)
+    return _each(ids, lambda pk: settle(pk, wanted, actor))
+
+
+def assign_many(ids: Sequence[int], person: Staff, actor: Actor) -> Resolved:
+    """As `settle_many`, of whom they are given to."""
+    return _each(ids, lambda pk: assign(pk, person, actor))
+
+
+def _each(ids: Sequence[int], act: Callable[[int], None]) -> Resolved:
+    refuse_when_read_only()
     if len(ids) > MOST:
-        raise InvalidInput(f"一次最多决定 {MOST} 条：请先缩小范围。")
+        raise InvalidInput(f"一次最多 {MOST} 条：请先缩小范围。")
     done, refused = 0, Counter[str]()
     for pk in dict.fromkeys(ids):
         try:
-            settle(pk, wanted, actor)
+            act(pk)
             done += 1
         except BifangError as error:
             refused[error.message.replace(f"发现 {pk} ", "").replace(f"编号为 {pk} 的", "这个编号的")] += 1

@@ -3,46 +3,38 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import BooleanField, Case, Count, Q, QuerySet, Value, When
 
 from secops_agent.models import Finding
-from secops_agent.models.choices import Importance
+from secops_agent.models.choices import FindingDecision, FindingState, Importance
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import findings_overdue
-from secops_agent.services.vulnerabilities.priority import priority
+from secops_agent.services.vulnerabilities.groups import KEV
 
 # facet → the column; exploited ones are told by their priority, which needs no look at the vulnerability.
 COLUMNS: Final[Mapping[str, str]] = {
     "severity": "severity", "kind": "kind", "state": "state", "decision": "decision", "source": "source", "kev": "exploited",
 }  # fmt: skip
-_KEV: Final = priority("info", kev=True)
 Chosen = Mapping[str, Collection[str]]
 
 
 def narrowed(rows: "QuerySet[Finding]", chosen: Chosen) -> "QuerySet[Finding]":
     """The rows that have one of the chosen values of every facet; ``kev``: "1" or "0"."""
     for name, values in chosen.items():
-        if name == "kev" and values:
-            yes, no = "1" in values, "0" in values
-            rows = (
-                rows
-                if yes and no
-                else rows.filter(priority__gte=_KEV)
-                if yes
-                else rows.filter(priority__lt=_KEV)
-            )
-        elif values:
+        if name == "kev" and len(values) == 1:
+            rows = rows.filter(priority__gte=KEV) if "1" in values else rows.filter(priority__lt=KEV)
+        elif name != "kev" and values:
             rows = rows.filter(**{f"{COLUMNS[name]}__in": values})
-    return rows  # fmt: skip
+    return rows
 
 
 def tally(rows: "QuerySet[Finding]", chosen: Chosen) -> dict[str, Counter[str]]:
     """facet → value → how many there are, with what is chosen of the other facets. One query."""
     exploited = Case(
-        When(Q(priority__gte=_KEV), then=Value(True)), default=Value(False), output_field=BooleanField()
+        When(Q(priority__gte=KEV), then=Value(True)), default=Value(False), output_field=BooleanField()
     )
     cells = rows.order_by().annotate(exploited=exploited).values_list(*COLUMNS.values())
     found: dict[str, Counter[str]] = {name: Counter() for name in COLUMNS}
@@ -63,16 +55,20 @@ def _counting(values: Sequence[str], chosen: Chosen) -> Sequence[str]:
     return list(COLUMNS) if not missed else missed if len(missed) == 1 else ()
 
 
+SOON: Final = timedelta(days=7)
 _IMPORTANT = (Importance.CRITICAL, Importance.HIGH)
 
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
-    """Open findings: by severity from the gravest down, of vulnerabilities in KEV, and over their time limit."""
+    """Open findings: by severity from the gravest down, of vulnerabilities in KEV, over their time limit, due `SOON`; and
+    accepted risks that end `SOON`."""
 
     levels: tuple[tuple[str, int], ...]
     kev: int
     late: int
+    due: int
+    ending: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +86,24 @@ def _open() -> "QuerySet[Finding]":
 
 
 def worklist(now: datetime) -> Worklist:
-    """Three queries, by indexes."""
+    """Five queries, by indexes."""
     found: dict[str, int] = dict(_open().values_list("severity").annotate(number=Count("pk")))
     kev = _open().filter(vulnerability__kev=True).count()
     late = Finding.objects.filter(findings_overdue(now)).count()
-    return Worklist(tuple((each, found.get(each, 0)) for each in SEVERITIES), kev, late)
+    due, ending = (Finding.objects.filter(each(now)).count() for each in (due_soon, ending_soon))
+    return Worklist(tuple((each, found.get(each, 0)) for each in SEVERITIES), kev, late, due, ending)
+
+
+def due_soon(now: datetime) -> Q:
+    """The findings whose time limit comes within `SOON`."""
+    return Q(active=True, due_at__gt=now, due_at__lte=now + SOON)
+
+
+def ending_soon(now: datetime) -> Q:
+    """The accepted risks that are open again within `SOON`, unless somebody decides."""
+    return Q(decision=FindingDecision.ACCEPTED, until__isnull=False, until__lte=now + SOON) & ~Q(
+        state=FindingState.GONE
+    )
 
 
 def attacked_assets(most: int) -> tuple[int, list[AttackedAsset]]:

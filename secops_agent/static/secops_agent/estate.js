@@ -8,7 +8,9 @@
 
   function count() {
     const all = form.querySelector("input[data-all]:checked");
-    return all ? Number(all.dataset.all) : form.querySelectorAll("input[name=ids]:checked").length;
+    if (all) return Number(all.dataset.all);
+    const ticked = [...form.querySelectorAll("input[name=ids]:checked, input[name=groups]:checked")];
+    return ticked.reduce((sum, box) => sum + Number(box.dataset.counts || 1), 0);
   }
 
   function show() {

@@ -10,7 +10,8 @@ from secops_agent.services.alerts.table import HEADS, rows_of
 from secops_agent.services.links import named
 from secops_agent.services.pages import LIMIT
 from secops_agent.services.privacy import mask
-from secops_agent.services.reports.incidents import as_markdown, incident_report
+from secops_agent.services.reports.files import as_markdown
+from secops_agent.services.reports.incidents import incident_report
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading

@@ -4,16 +4,17 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
-from secops_agent.services.reports import archive, wording
+from secops_agent.services.reports import archive
 from secops_agent.services.reports.figures import Figures
+from secops_agent.services.reports.files import FORMATS, report_file, text
+from secops_agent.services.reports.outline import document
 from secops_agent.services.reports.periods import PERIODS
-from secops_agent.services.reports.wording import FORMATS, report_file
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import moment
 
-FILES: Final = {"": "不要文件", "any": "任意格式", **FORMATS}
+FILES: Final = {"": "不要文件", "any": "任意格式", **{name: each.label for name, each in FORMATS.items()}}
 _JSON: Final = TypeAdapter(Figures)
 
 
@@ -23,7 +24,7 @@ class ReportPeriod(Arguments):
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] = argument(
         "哪一段时间", labels=PERIODS, default="today"
     )
-    file: Literal["", "any", "pdf", "markdown", "csv"] = argument(
+    file: Literal["", "any", "pdf", "png", "markdown", "csv"] = argument(
         "同时作为文件发送，只在提问者要文件时填写", labels=FILES, default=""
     )
 
@@ -32,13 +33,14 @@ def security_report(asker: Asker, given: ReportPeriod) -> ToolResult:
     """The numbers of one period; "ok" even when nothing happened, for that is the news."""
     report = archive.look(given.period, asker.now)
     start, end = moment(report.period.start), moment(report.period.end)
-    file = report_file(report, given.file) if given.file else None
+    shown = document(report)
+    file = report_file(shown, given.file) if given.file else None
     data: dict[str, Any] = _JSON.dump_python(report.figures, mode="json")
     said = f"文件「{file.name}」随后发出。\n\n" if file else ""
     return ToolResult(
         "ok",
         f"时间={PERIODS[given.period]}（{start} 至 {end}）",
-        said + wording.text(report)[1],
+        said + text(shown)[1],
         data,
         file=file,
     )

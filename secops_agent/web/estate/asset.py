@@ -95,7 +95,7 @@ def _alerts(request: HttpRequest, row: Asset) -> dict[str, Any]:
 
 
 def _findings(request: HttpRequest, row: Asset) -> dict[str, Any]:
-    rows = Finding.objects.select_related("asset", "component", "vulnerability").filter(asset=row)
+    rows = Finding.objects.select_related("asset", "assignee", "component", "vulnerability").filter(asset=row)
     now = timezone.now()
     return {
         "findings": [
@@ -116,7 +116,9 @@ def _components(request: HttpRequest, row: Asset) -> dict[str, Any]:
 def _exposure(request: HttpRequest, row: Asset) -> dict[str, Any]:
     ports = Component.objects.filter(asset=row, active=True, component_type="service")
     wrong = Finding.objects.filter(asset=row, active=True, kind=FindingKind.MISCONFIGURATION)
-    found = wrong.select_related("asset", "component", "vulnerability").order_by("-priority", "-id")
+    found = wrong.select_related("asset", "assignee", "component", "vulnerability").order_by(
+        "-priority", "-id"
+    )
     near, now = neighbours.around(row), timezone.now()
     keys = row.keys.exclude(kind=FORMER).order_by("id")[:SHOWN]
     return {

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import Finding
+from secops_agent.models import Finding, Role, Staff
 from secops_agent.models.choices import FindingDecision
 from secops_agent.services import links
 from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.people.eligibility import able, demand_account
 from secops_agent.services.privacy import NEEDS_ROLE, login_may_read
 from secops_agent.services.vulnerabilities import findings as findings_service
 from secops_agent.services.vulnerabilities import resolutions
@@ -30,28 +31,45 @@ from secops_agent.web.changes import changes_of
 from secops_agent.web.estate.findings import ACT, SEE, SHAPE, deciding, narrowed
 from secops_agent.web.estate.flaw_rows import advice_of, exploit_line, line, said_lines, web_links
 from secops_agent.web.estate.risk import Urgency, risk_of
+from secops_agent.web.listing import PER_PAGE
 from secops_agent.web.triage.alert_rows import plain_line
 
 # What people decide on the pages of findings: the list and the page of one post here.
 
 LONGEST_NOTE: Final = 2000
+_LONGEST_QUERY: Final = 10_000
 
 
 @require_POST
 @page(SEE, ACT)
 def decide(request: HttpRequest) -> HttpResponse:
-    """POST ``decision``, ``note``, ``until`` (a day, included), ``justification``; ``ids``, or ``all`` with ``list``
-    (a query of the list) and ``mark`` (the newest finding when it was drawn); ``one``: back to the page of that one."""
-    back = _back(request)
+    """POST ``decision``, ``note``, ``until`` (a day, included), ``justification``; or ``give``: "me", or "person" with
+    ``person``, a number of 人员. ``ids``, ``groups`` (their conditions), or ``all``, the last two with ``list`` (a query of the list) and
+    ``mark`` (the newest finding when it was drawn); ``one``: back to the page of that one."""
+    back, actor = _back(request), actor_of(request)
     try:
-        wanted = _wanted(request.POST)
-        ids = _ids(request)
-        done = resolutions.settle_many(ids, wanted, actor_of(request))
+        if request.POST.get("give"):
+            person = _person(request)
+            what, done = f"交给 {person.name}", resolutions.assign_many(_ids(request), person, actor)
+        else:
+            wanted = _wanted(request.POST)
+            what, done = wanted.label, resolutions.settle_many(_ids(request), wanted, actor)
     except BifangError as error:
         messages.error(request, error.message)
         return redirect(back)
-    _tell(request, wanted, done)
+    _tell(request, what, done)
     return redirect(back)
+
+
+def _person(request: HttpRequest) -> Staff:
+    """Raises InvalidInput for nobody, and for a login that is nobody's."""
+    given = request.POST.get("person", "")
+    if request.POST.get("give") == "me":
+        return demand_account(request.user.pk)
+    person = able(Role.VIEWER).filter(pk=int(given)).first() if _is_number(given) else None
+    if person is None:
+        raise InvalidInput("请选择交给谁。")
+    return person
 
 
 def _back(request: HttpRequest) -> str:
@@ -62,7 +80,7 @@ def _back(request: HttpRequest) -> str:
 
 
 def _query(request: HttpRequest) -> listing.ListQuery:
-    return listing.read(QueryDict(request.POST.get("list", "")[:2000]), SHAPE)
+    return listing.read(QueryDict(request.POST.get("list", "")[:_LONGEST_QUERY]), SHAPE)
 
 
 def _wanted(posted: QueryDict) -> Resolution:
@@ -92,11 +110,17 @@ def _until(text: str) -> datetime:
 
 def _ids(request: HttpRequest) -> list[int]:
     """Raises InvalidInput for nothing, and for too many."""
-    if request.POST.get("all"):
-        mark = request.POST.get("mark", "")
-        rows = narrowed(_query(request), request.user, timezone.now())
-        rows = rows.filter(pk__lte=int(mark) if _is_number(mark) else 0).order_by("pk")
-        ids = list(rows.values_list("pk", flat=True)[: resolutions.MOST + 1])
+    chosen = list(filter(None, request.POST.getlist("groups")[:PER_PAGE]))
+    if request.POST.get("all") or chosen:
+        query, mark, now = _query(request), request.POST.get("mark", ""), timezone.now()
+        within = [""] if request.POST.get("all") else chosen
+        found = [
+            narrowed(query.within(listing.read(QueryDict(each[:_LONGEST_QUERY]), SHAPE)), request.user, now)
+            for each in within
+        ]
+        newest = int(mark) if _is_number(mark) else 0
+        few = [rows.filter(pk__lte=newest).order_by("pk").values_list("pk", flat=True) for rows in found]
+        ids = [pk for each in few for pk in each[: resolutions.MOST + 1]]
     else:
         ids = [int(each) for each in request.POST.getlist("ids") if _is_number(each)]
     if not ids:
@@ -108,9 +132,9 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def _tell(request: HttpRequest, wanted: Resolution, done: Resolved) -> None:
+def _tell(request: HttpRequest, what: str, done: Resolved) -> None:
     if done.done:
-        messages.success(request, f"{done.done} 条发现：{wanted.label}。")
+        messages.success(request, f"{done.done} 条发现：{what}。")
     for reason, number in done.refused.items():
         messages.warning(request, f"{number} 条没有变化：{reason}")
 
@@ -128,7 +152,7 @@ def comment(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("web:finding", pk)
 
 
-_WITH: Final = ("asset__owner", "component", "vulnerability")
+_WITH: Final = ("asset__owner", "assignee", "component", "vulnerability")
 
 
 @require_safe
@@ -147,7 +171,7 @@ def finding(request: HttpRequest, pk: int) -> HttpResponse:
         "about": visible(row.description), "place": visible(row.location), "remedy": visible(row.remediation),
         "evidence": (visible(row.evidence) if private else NEEDS_ROLE) if row.evidence else "",
         "references": web_links(row.references[:30]), "changes": changes_of("finding", pk), "said": said_lines(statements.about_finding(row)), "exploit": exploit_line(row.vulnerability),
-        "owner": visible(row.asset.owner.name if row.asset.owner else row.asset.owner_text), "may_act": may_act, **deciding(now),
+        "owner": visible(row.asset.owner.name if row.asset.owner else row.asset.owner_text), "may_act": may_act, **(deciding(request.user, now) if may_act else {}),
     }  # fmt: skip
     return render(request, "pages/finding.html", context)
 

@@ -1,89 +1,153 @@
-"""发现: what is wrong on our assets, the most urgent first; deciding about many at once."""
+"""发现: what is wrong on our assets, in groups or one by one, the most urgent first; deciding about many at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.core.paginator import Page
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible
 from bifang.core.spreadsheets import csv_file
-from secops_agent.models import Asset, Finding
+from secops_agent.admin.inventory import severity_badge
+from secops_agent.models import Asset, Finding, Role, Staff
 from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification
-from secops_agent.services.pages import count_of
+from secops_agent.services.pages import count_of, counts_of
+from secops_agent.services.people.eligibility import able, account_of
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.sla import findings_overdue
-from secops_agent.services.vulnerabilities import findings, resolutions, tallies
+from secops_agent.services.vulnerabilities import findings, groups, resolutions, tallies
 from secops_agent.services.vulnerabilities.findings import FindingFilter
 from secops_agent.web import listing
 from secops_agent.web.access import page
-from secops_agent.web.estate.flaw_rows import advice_of, line
+from secops_agent.web.estate.flaw_rows import FindingLine, advice_of, line, time_left
 from secops_agent.web.listing import MOST_EXPORTED, Facet, ListLink, ListQuery, ListShape
+from secops_agent.web.triage.alert_rows import plain_line
 
 SEE: Final = "secops_agent.view_finding"
 ACT: Final = "secops_agent.change_finding"
 TABS: Final[Mapping[str, str]] = {
-    "open": "待处理", "overdue": "已超期", "mine": "我负责的", "decided": "已决定", "all": "全部",
+    "open": "待处理", "overdue": "已超期", "due": "7 天内到期", "ending": "接受快到期", "mine": "我负责的", "decided": "已决定", "all": "全部",
 }  # fmt: skip
-ORDERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "urgent": ("最该处理的优先", ("-priority", "-id")), "due": ("时限最近的优先", ("due_at", "id")),
+EACH: Final = "each"
+BY: Final[Mapping[str, str]] = {**{way: each.label for way, each in groups.WAYS.items()}, EACH: "逐条"}
+ORDERS: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
+    "urgent": ("最该处理的优先", ("-priority", "-id")), "due": ("时限最近的优先", (F("due_at").asc(nulls_last=True), "id")),
     "newest": ("最近发现的优先", ("-last_seen", "-id")),
 }  # fmt: skip
+_OF_GROUPS: Final = {"due": (F("due").asc(nulls_last=True), "-peak"), "newest": ("-newest", "-peak")}
 KEV: Final = {"1": "已被利用", "0": "没有收录"}
 DECISIONS: Final = {"none": "没有决定", **dict(FindingDecision.choices)}
+_TIMES: Final = {"overdue": findings_overdue, "due": tallies.due_soon, "ending": tallies.ending_soon}
 FACETS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "severity": ("级别", dict(Severity.choices)), "kev": ("KEV", KEV), "kind": ("种类", dict(FindingKind.choices)),
     "state": ("状态", dict(FindingState.choices)), "decision": ("决定", DECISIONS), "source": ("来源", {}),
 }  # fmt: skip
 SHAPE: Final = ListShape(
-    choices={"tab": TABS, "sort": ORDERS, **{name: words for name, (_, words) in FACETS.items() if words}},
-    texts=("q", "source", "cve"), numbers=("asset",), several=tuple(FACETS),
+    choices={"tab": TABS, "by": BY, "sort": ORDERS, **{name: words for name, (_, words) in FACETS.items() if words}},
+    texts=("q", "source", "cve", "rule", "component", "fixed"), numbers=("asset", "owner"), several=tuple(FACETS),
+    longest=dict.fromkeys(("rule", "component", "fixed"), 500),
 )  # fmt: skip
 TITLES: Final = {
     "q": "搜索",
     "cve": "漏洞",
+    "rule": "规则",
+    "component": "组件",
+    "fixed": "修复版本",
     "asset": "资产",
+    "owner": "负责人",
     **{name: title for name, (title, _) in FACETS.items()},
 }
-_WITH: Final = ("asset", "component", "vulnerability")
+_WITH: Final = ("asset", "component", "vulnerability", "assignee")
 _COLUMNS: Final = (
     "编号", "级别", "标题", "种类", "漏洞", "KEV", "EPSS", "建议", "资产", "资产重要性", "组件", "位置", "修复版本", "状态", "决定", "接受到",
-    "修复时限", "首次发现", "最近发现", "来源",
+    "修复时限", "首次发现", "最近发现", "来源", "处理人",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """A group, ready to be shown; ``value``: its conditions, as its box sends them."""
+
+    value: str
+    url: str
+    title: str
+    about: str
+    severity: str
+    level: SafeString | str
+    kev: int
+    findings: int
+    assets: int
+    due: SafeString | str
 
 
 @require_safe
 @page(SEE)
 def list_findings(request: HttpRequest) -> HttpResponse:
-    """The list. Without a word in the address: what still needs someone."""
+    """The list. Without a word in the address: what still needs someone, by vulnerability."""
     query = listing.read(request.GET, SHAPE)
-    now = timezone.now()
-    rows = tallies.narrowed(chosen_rows(query, request.user, now), _chosen(query))
-    ordered = rows.order_by(*ORDERS[query.get("sort") or "urgent"][1])
+    now, by, sort = timezone.now(), way_of(query), query.get("sort") or "urgent"
+    rows = narrowed(query, request.user, now)
     if request.GET.get("export") == "csv":
-        return csv_file("findings", _COLUMNS, _cells(ordered.select_related(*_WITH)[:MOST_EXPORTED]))
-    pages = listing.page_of(ordered, request.GET)
-    shown = {row.pk: row for row in Finding.objects.select_related(*_WITH).filter(pk__in=_ids(pages))}
+        ordered = rows.order_by(*ORDERS[sort][1]).select_related(*_WITH)
+        return csv_file("findings", _COLUMNS, _cells(ordered[:MOST_EXPORTED]))
+    pages, lines = _each(request, rows, sort, now) if by == EACH else _groups(request, query, rows, by, now)
     may_act = request.user.has_perm(ACT)
     context = {
         "title": "发现", "query": query, "query_words": query.get("q"), "pages": pages, "total": listing.counted(pages), "count": pages.paginator.count,
-        "lines": [line(shown[pk], now) for pk in _ids(pages) if pk in shown], "tabs": _tabs(query, request.user, now),
+        "lines": lines, "tabs": _tabs(query, request.user, now), "by": by, "noun": "条" if by == EACH else f"组，{count_of(rows).text} 条发现",
+        "ways": [ListLink(label, query.with_(by=name), name == by) for name, label in BY.items()],
         "facets": _facets(query, request.user, now), "chips": listing.chips(query, TITLES, _words(query)),
-        "orders": [ListLink(label, name, name == (query.get("sort") or "urgent")) for name, (label, _) in ORDERS.items()],
+        "orders": [ListLink(label, name, name == sort) for name, (label, _) in ORDERS.items()],
         "export_url": query.with_(export="csv"), "most_exported": MOST_EXPORTED, "may_act": may_act, "most": resolutions.MOST,
-        "mark": _newest() if may_act else 0, **deciding(now),
+        "mark": _newest() if may_act else 0, **(deciding(request.user, now) if may_act else {}),
     }  # fmt: skip
     return render(request, "pages/findings.html", context)
+
+
+def way_of(query: ListQuery) -> str:
+    """How the list is grouped: as asked, else one by one where it shows one group only, else by vulnerability."""
+    one = any(query.get(name) for name in ("cve", "rule", "fixed", "asset"))
+    return query.get("by") or (EACH if one else "flaw")
+
+
+def _each(
+    request: HttpRequest, rows: "QuerySet[Finding]", sort: str, now: datetime
+) -> tuple[Page[Any], list[FindingLine]]:
+    pages = listing.page_of(rows.order_by(*ORDERS[sort][1]), request.GET)
+    ids = [row.pk for row in pages.object_list]
+    shown = Finding.objects.select_related(*_WITH).in_bulk(ids)
+    return pages, [line(shown[pk], now) for pk in ids if pk in shown]
+
+
+def _groups(
+    request: HttpRequest, query: ListQuery, rows: "QuerySet[Finding]", by: str, now: datetime
+) -> tuple[Page[Any], list[GroupLine]]:
+    order = _OF_GROUPS.get(query.get("sort"), groups.WAYS[by].order)
+    every: QuerySet[Any] = groups.grouped(rows, by)
+    pages = listing.page_of(every.order_by(*order, *groups.WAYS[by].columns), request.GET)
+    found = groups.views(by, list(pages.object_list))
+    return pages, [
+        GroupLine(
+            urlencode(each.within), query.with_(by=EACH, **each.within), plain_line(each.title), plain_line(each.about), each.severity,
+            severity_badge(each.severity), each.kev, each.findings, each.assets, time_left(each.due_at, now),
+        )
+        for each in found
+    ]  # fmt: skip
 
 
 def chosen_rows(query: ListQuery, user: Any, now: datetime) -> "QuerySet[Finding]":
     """What the tab and the search leave, before the facets."""
     wanted = FindingFilter(
         states=tuple(FindingState.values), asset_id=query.number("asset"), vulnerability=query.get("cve"), keyword=query.get("q"),
+        owner_id=query.number("owner"), rule=query.get("rule"), component=query.get("component"), fixed=query.get("fixed"),
     )  # fmt: skip
     return _of_tab(findings.matching(wanted), query.get("tab") or "open", user, now)
 
@@ -93,10 +157,14 @@ def _of_tab(rows: "QuerySet[Finding]", tab: str, user: Any, now: datetime) -> "Q
         return rows
     if tab == "decided":
         return rows.exclude(decision="")
-    if tab == "overdue":
-        return rows.filter(findings_overdue(now))
+    if tab in _TIMES:
+        return rows.filter(_TIMES[tab](now))
     rows = rows.filter(active=True)
-    return rows.filter(asset__owner__in=[row.pk for row in accounts(user)]) if tab == "mine" else rows
+    if tab == "mine":
+        return rows.alias(responsible=groups.RESPONSIBLE).filter(
+            responsible__in=[row.pk for row in accounts(user)]
+        )
+    return rows
 
 
 def _chosen(query: ListQuery) -> dict[str, list[str]]:
@@ -109,18 +177,14 @@ def narrowed(query: ListQuery, user: Any, now: datetime) -> "QuerySet[Finding]":
     return tallies.narrowed(chosen_rows(query, user, now), _chosen(query))
 
 
-def deciding(now: datetime) -> dict[str, Any]:
-    """What the dialog of a decision needs."""
+def deciding(user: Any, now: datetime) -> dict[str, Any]:
+    """What the dialogs of a decision and of giving it to somebody need."""
     today = timezone.localdate(now)
     return {
         "choices": FindingDecision.choices, "justifications": VexJustification.choices,
         "first_day": today + resolutions.DAY, "usual_day": today + 90 * resolutions.DAY,
-        "last_day": today + resolutions.LONGEST - resolutions.DAY,
+        "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(user.pk), "people": list(able(Role.VIEWER).order_by("name")[:500]),
     }  # fmt: skip
-
-
-def _ids(pages: Any) -> list[int]:
-    return [row.pk for row in pages.object_list]
 
 
 def _newest() -> int:
@@ -129,11 +193,11 @@ def _newest() -> int:
 
 def _tabs(query: ListQuery, user: Any, now: datetime) -> list[ListLink]:
     """How many there are in each, whatever else is chosen."""
-    counts = {tab: count_of(_of_tab(Finding.objects.all(), tab, user, now)) for tab in TABS}
+    counts = counts_of([_of_tab(Finding.objects.all(), tab, user, now) for tab in TABS])
     chosen = query.get("tab") or "open"
     return [
-        ListLink(label, query.with_(tab=tab), tab == chosen, f"{counts[tab].count}{'+' * counts[tab].capped}")
-        for tab, label in TABS.items()
+        ListLink(label, query.with_(tab=tab), tab == chosen, total.text)
+        for (tab, label), total in zip(TABS.items(), counts, strict=True)
     ]
 
 
@@ -149,10 +213,11 @@ def _facets(query: ListQuery, user: Any, now: datetime) -> Sequence[Facet]:
 
 def _words(query: ListQuery) -> dict[tuple[str, str], str]:
     words = {(name, value): label for name, (_, labels) in FACETS.items() for value, label in labels.items()}
-    asset = query.number("asset")
-    if asset is not None:
-        name = Asset.objects.filter(pk=asset).values_list("name", flat=True).first()
-        words["asset", str(asset)] = visible(name) if name else f"编号 {asset}（已不存在）"
+    words |= {("owner", "0"): "没有", ("fixed", groups.NO_UPDATE): "没有"}
+    for named, model in (("asset", Asset), ("owner", Staff)):
+        if number := query.number(named):
+            row = model._default_manager.filter(pk=number).first()
+            words[named, str(number)] = visible(row.name) if row else f"编号 {number}（已不存在）"
     return words
 
 
@@ -165,5 +230,5 @@ def _cells(rows: "QuerySet[Finding]") -> Iterator[tuple[Any, ...]]:
             "是" if flaw and flaw.kev else "", flaw.epss if flaw else None, advice, row.asset.name,
             row.asset.get_importance_display() if row.asset.importance else "", row.component, row.location, row.fixed_version,
             row.get_state_display(), row.get_decision_display() if row.decision else "", row.until, row.due_at, row.first_seen,
-            row.last_seen, row.source,
+            row.last_seen, row.source, row.assignee.name if row.assignee else "",
         )  # fmt: skip

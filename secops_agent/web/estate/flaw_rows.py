@@ -53,6 +53,7 @@ class FindingLine:
     decision: SafeString | str
     fix: str
     due: SafeString | str
+    assignee: str
 
 
 VEX_TONES: Final = {"affected": "bad", "under_investigation": "info", "fixed": "ok", "not_affected": "ok"}
@@ -94,6 +95,7 @@ def line(row: Finding, now: datetime) -> FindingLine:
         decision=decision_badge(row),
         fix=visible(row.fixed_version),
         due=due_badge(row, now),
+        assignee=visible(row.assignee.name) if row.assignee else "",
     )
 
 
@@ -131,10 +133,15 @@ def decision_badge(row: Finding) -> SafeString | str:
 
 def due_badge(row: Finding, now: datetime) -> SafeString | str:
     """How long there is left to mend it, or since when it is too late; nothing for what is settled."""
-    if not row.active or row.due_at is None:
+    return time_left(row.due_at if row.active else None, now)
+
+
+def time_left(due_at: datetime | None, now: datetime) -> SafeString | str:
+    """Until a moment, or since it; nothing without one."""
+    if due_at is None:
         return NOTHING
-    seconds = (row.due_at - now).total_seconds()
-    exact = f"修复时限 {timezone.localtime(row.due_at):%Y-%m-%d %H:%M}"
+    seconds = (due_at - now).total_seconds()
+    exact = f"修复时限 {timezone.localtime(due_at):%Y-%m-%d %H:%M}"
     if seconds < 0:
         return badge(f"超期 {length(-seconds)}", "bad", exact)
     return badge(f"剩 {length(seconds)}", "warn" if seconds < _SOON_S else "idle", exact)

@@ -188,7 +188,7 @@ def vulnerability(request: HttpRequest, pk: int) -> HttpResponse:
     row, now = _find(pk), timezone.now()
     known = catalogue.detail(row)
     may_see_findings = request.user.has_perm("secops_agent.view_finding")
-    rows = Finding.objects.select_related("asset__owner", "component", "vulnerability").filter(
+    rows = Finding.objects.select_related("asset__owner", "assignee", "component", "vulnerability").filter(
         vulnerability=row, active=True
     )
     weighed = rows.order_by(gravity("asset__importance").desc(), "asset__name", "id")

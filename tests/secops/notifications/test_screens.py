@@ -149,7 +149,8 @@ def test_what_is_seldom_changed_is_folded_and_its_line_tells_the_value() -> None
 
 
 @pytest.mark.parametrize(
-    ("like", "place"), [("critical", "group"), ("on_call", "on_call"), ("night", "on_call")]
+    ("like", "place"),
+    [("critical", "group"), ("on_call", "on_call"), ("night", "on_call"), ("exploited", "group")],
 )
 def test_a_new_rule_begins_with_a_usual_one_and_can_be_saved(like: str, place: str) -> None:
     rule("已有的")  # its group and its rota are there to be told

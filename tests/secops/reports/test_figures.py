@@ -8,8 +8,9 @@ import pytest
 from bifang.channels.text.markup import safe_markdown
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, SecurityReport
-from secops_agent.services.reports import archive, wording
+from secops_agent.services.reports import archive, files
 from secops_agent.services.reports.figures import total
+from secops_agent.services.reports.outline import document
 from secops_agent.services.reports.periods import PERIODS, Period, period_of
 from tests.secops.reports.estate import NOW, ZONE, random_rows, reckon, row
 
@@ -94,8 +95,11 @@ def test_the_message_is_one_whatever_the_names_and_shows_no_personal_data(databa
         row(number, at("2026-11-25T09:00"), rule_name=f"{number % 7}{hostile}", source=f"{number}{hostile}"[:60])
         for number in range(40)
     )  # fmt: skip
-    title, text = wording.text(archive.look("yesterday", NOW))
-    assert text.splitlines()[0].startswith("**安全日报 2026-11-25（周三）**：新增告警 **40 条** ▲40")
+    title, text = files.text(document(archive.look("yesterday", NOW)))
+    assert text.splitlines()[0].startswith(
+        "**安全日报 2026-11-25（周三）**：新增告警 40 条，比前一天多 40 条"
+    )
+    assert "新增告警 **40 条** ▲40" in text
     assert len(text) < 3000
     assert "新增告警 40 条" in title
     assert not any(each in text for each in ("](", "zhang.san", "13812345678"))
@@ -105,12 +109,12 @@ def test_the_message_is_one_whatever_the_names_and_shows_no_personal_data(databa
 @pytest.mark.slow
 def test_the_message_leads_to_the_page_where_the_address_of_the_site_is_known(database, settings):
     made = archive.make("yesterday", NOW)
-    assert "](" not in wording.text(made)[1]
+    assert "](" not in files.text(document(made))[1]
     settings.PUBLIC_URL = "https://bifang.example.com"
-    link = f"[图表与 PDF](https://bifang.example.com/admin/secops_agent/securityreport/{made.pk}/change/)"
-    assert link in wording.text(made)[1]
-    assert link in safe_markdown(wording.text(made)[1]), "the door for outgoing text lets it through"
-    assert "](" not in wording.text(archive.look("today", NOW))[1]
+    link = f"[图表与文件](https://bifang.example.com/admin/secops_agent/securityreport/{made.pk}/change/)"
+    assert link in files.text(document(made))[1]
+    assert link in safe_markdown(files.text(document(made))[1]), "the door for outgoing text lets it through"
+    assert "](" not in files.text(document(archive.look("today", NOW)))[1]
 
 
 def test_periods_of_other_days_have_their_names():

@@ -11,17 +11,29 @@ from secops_agent.models import (
     AlertAsset,
     AlertMessage,
     Asset,
+    Case,
     Finding,
     NotificationRule,
     NotificationTarget,
     Proposal,
+    SecurityReport,
     Silence,
     Staff,
+    SuppressionRule,
     Vulnerability,
 )
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.reports import archive, outline
-from secops_agent.services.reports.figures import BusyAsset, DutyLoad, ExploitedFlaw, NoisyRule
+from secops_agent.services.reports.conclusions import conclude
+from secops_agent.services.reports.figures import (
+    BusyAsset,
+    DutyLoad,
+    ExploitedFlaw,
+    LateFlaw,
+    Missed,
+    NoisyRule,
+    OpenWork,
+)
 from secops_agent.services.reports.periods import period_of
 from tests.secops.reports.estate import NOW, row
 
@@ -71,6 +83,7 @@ def test_findings_at_the_end_of_a_period_and_those_of_the_kev_catalogue(database
     assert (found.open, found.overdue) == ((("critical", 1), ("high", 2)), (("high", 1),))
     assert (found.kev_findings, found.kev_assets, found.kev_important) == (3, 2, 1)
     assert found.exploited == (ExploitedFlaw("CVE-1", 1, True),)
+    assert found.late == (LateFlaw("CVE-1", "high", True, 1, 0, ""),)
 
 
 def test_noisy_rules_and_busy_assets_without_accounts(database):
@@ -135,7 +148,88 @@ def test_decisions_actions_silences_escalations_and_duty(database):
     assert (found.approved, found.rejected, found.expired) == (1, 1, 1)
     assert (found.actions, found.silences, found.held, found.escalations) == ((("done", 1),), 1, 7, 1)
     assert found.duty == (DutyLoad("lisi", 15.0, 1), DutyLoad("zhangsan", 9.0, 1))
-    told = {line.label: line.value for line in outline.sections(archive.look("yesterday", NOW))[-1].lines}
+    shown = {section.title: section.lines for section in outline.sections(archive.look("yesterday", NOW))}
+    told = {line.label: line.value for line in shown["处置与值班"]}
+    assert [line.value for line in shown["处置动作和批准人"]] == ["x（已执行；赵六 提出，王五 批准）"]
     assert told["处置审批"] == "3 项（批准 1、拒绝 1、过期 1）"
     assert told["处置动作"] == "已执行 1"
     assert told["值班"] == "lisi 15 小时 1 条、zhangsan 9 小时 1 条"
+
+
+def test_limits_missed_by_owner_and_what_rules_hid_or_called_wrongly(database):
+    li = Staff.objects.create(staff_id="lisi", name="李四")
+    rule = SuppressionRule.objects.create(name="扫描器", reason="自己的")
+    late = {"due_at": INSIDE, "assignee": li}
+    closed = {"closed_at": INSIDE + timedelta(hours=1)}
+    Alert.objects.bulk_create([
+        row(1, BEFORE, **late), row(2, BEFORE, **late, **closed, verdict="false_positive"), row(3, BEFORE, due_at=INSIDE),
+        row(4, INSIDE, **closed, verdict="benign"), row(5, INSIDE, **closed, suppressed_by=rule),
+        row(6, INSIDE, closed_at=INSIDE, due_at=AFTER),
+    ])  # fmt: skip
+    found = archive.count(DAY).alerts
+    assert found.missed == (Missed("李四", 2, 1), Missed("", 1, 1))
+    assert (found.broken, found.suppressed, found.suppressions) == (3, 1, (("扫描器", 1),))
+    assert found.mistaken == (NoisyRule("规则", 3, 1),)
+
+
+def test_the_course_is_what_there_was_at_each_moment(database):
+    flaw = Vulnerability.objects.create(vuln_id="CVE-1", kev=True, created_at=NOW, updated_at=NOW)
+    finding(1, asset("web"), flaw, first_seen=INSIDE)
+    Alert.objects.bulk_create(
+        [row(1, BEFORE, due_at=DAY.start + timedelta(hours=4)), row(2, BEFORE, closed_at=INSIDE)]
+    )
+    course = archive.count(DAY).course
+    assert course == (OpenWork(2, 0, 0), *[OpenWork(1, 1, 1)] * 7), "every three hours"
+
+
+def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided(database):
+    report = archive.look("yesterday", NOW)
+    assert conclude(report) == (
+        "没有新增告警，也没有未关闭的（前一天新增 0 条）。",
+        "没有特别要紧的：没有未关闭的严重、高危事件，没有超时的告警和漏洞。",
+        "没有需要决定的事。",
+    )
+    absent = outline.document(report)
+    assert not any(section.lines for section in absent.sections)
+    assert "没有：事件、超过处理时限的告警" in "".join(absent.notes)
+    kev = Vulnerability.objects.create(
+        vuln_id="CVE-1", kev=True, ransomware=True, created_at=NOW, updated_at=NOW
+    )
+    finding(1, asset("core", "critical"), kev, due_at=DAY.start - timedelta(days=2))
+    case = Case.objects.create(title="联系 zhang@corp.example", severity="critical", created_at=INSIDE)
+    Case.objects.create(
+        title="昨天以前", severity="critical", created_at=BEFORE, status="closed", closed_at=BEFORE
+    )
+    Alert.objects.bulk_create(
+        [row(n, INSIDE, verdict="benign", closed_at=INSIDE) for n in range(4)]
+        + [row(9, INSIDE, case=case, due_at=INSIDE)]
+    )
+    report = archive.look("yesterday", NOW)
+    changed, worst, decide = conclude(report)
+    assert changed == (
+        "新增告警 5 条，比前一天多 5 条，其中严重和高危 5 条；关闭 4 条，还有 1 条没有关闭，比前一天多 1 条。"
+    )
+    assert worst == (
+        f"最要紧：事件 E{case.pk}「联系 〔个人信息〕」（严重，新建，没有负责人，1 条告警）；其次，"
+        "已被利用的 CVE-1：1 台重要资产上没有修复，有勒索软件在用。"
+    )
+    assert decide == (
+        f"需要决定：1 个漏洞超过修复时限（其中最久 3 天），限期修复还是接受风险；1 条超时告警由谁处理完；事件 E{case.pk} 交给谁。"
+    )
+    assert [line.label for line in outline.sections(report)[0].lines] == [f"E{case.pk} 联系 〔个人信息〕"]
+
+
+def test_a_report_that_was_kept_before_there_were_conclusions_is_read(database):
+    made = archive.make("yesterday", NOW)
+    stored = SecurityReport.objects.get(pk=made.pk)
+    for figures in (stored.figures, stored.earlier):
+        del figures["course"], figures["cases"], figures["alerts"]["missed"], figures["flaws"]["late"]
+    stored.save()
+    assert outline.document(archive.get(made.pk)).conclusion[2] == "没有需要决定的事。"
+
+
+def test_a_period_that_still_runs_is_compared_with_the_same_part_of_the_one_before(database):
+    Alert.objects.bulk_create([row(1, NOW - timedelta(hours=1))])
+    assert conclude(archive.look("today", NOW))[0] == (
+        "新增告警 1 条，比前一天同一时段多 1 条，其中严重和高危 1 条；关闭 0 条，还有 1 条没有关闭，比前一天同一时段多 1 条。"
+    )

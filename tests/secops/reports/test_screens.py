@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from bifang.core.requests.headers import POLICY
 from secops_agent.models import Alert, AuditRecord, Role, SecurityReport
-from secops_agent.services.reports import archive, pdf
+from secops_agent.services.reports import archive, typesetting
+from secops_agent.services.reports.outline import document
 from tests.admin_pages import messages_of, serve_plain_static, text_of, with_role
 from tests.secops.reports.estate import row
 
@@ -42,18 +43,43 @@ def test_a_viewer_reads_the_page_and_takes_the_pdf(report):
     shown = viewer.get(page("change", report.pk))
     assert "▲3" in text_of(shown)
     assert report.period.title in text_of(shown)
-    taken = viewer.get(page("pdf", report.pk))
+    taken = viewer.get(page("file", report.pk, "pdf"))
     assert (taken.status_code, taken["Content-Type"]) == (200, "application/pdf")
     assert taken.content.startswith(b"%PDF-")
     assert "attachment" in taken["Content-Disposition"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["change", "pdf"])
-def test_nobody_else_reads_them(report, name):
-    assert Client().get(page(name, report.pk)).status_code == 302
-    assert with_role(Role.NONE).get(page(name, report.pk)).status_code in (302, 403)
-    assert with_role(Role.VIEWER).get(page(name, 999_999)).status_code == 404
+@pytest.mark.parametrize(("name", "more"), [("change", ()), ("file", ("markdown",))])
+def test_nobody_else_reads_them(report, name, more):
+    assert Client().get(page(name, report.pk, *more)).status_code == 302
+    assert with_role(Role.NONE).get(page(name, report.pk, *more)).status_code in (302, 403)
+    assert with_role(Role.VIEWER).get(page(name, 999_999, *more)).status_code == 404
+
+
+def test_every_format_can_be_taken_and_no_other(report, settings):
+    settings.REPORT_COMPANY, settings.REPORT_SECRECY = "星河公司", "机密"
+    viewer = with_role(Role.VIEWER)
+    begins = {
+        "pdf": b"%PDF-",
+        "png": b"\x89PNG",
+        "markdown": "# 安全日报".encode(),
+        "csv": "\ufeff部分".encode(),
+    }
+    taken = {name: viewer.get(page("file", report.pk, name)) for name in begins}
+    assert all(taken[name].content.startswith(begin) for name, begin in begins.items())
+    assert viewer.get(page("file", report.pk, "exe")).status_code == 404
+    told = taken["markdown"].content.decode()
+    for words in (
+        "单位：星河公司",
+        "密级：机密",
+        "分发：安全负责人",
+        "1. 新增告警 3 条",
+        "| 新增告警 | 3 条 | ▲3 |",
+    ):
+        assert words in told
+    shown = text_of(viewer.get(page("change", report.pk)))
+    assert all(each in shown for each in ("星河公司", "机密", "新增告警 3 条，比前一天多 3 条"))
 
 
 @pytest.mark.slow
@@ -73,7 +99,7 @@ def test_the_page_keeps_names_as_names_and_needs_no_exception_of_the_policy(repo
     body = shown.content.decode()
     assert "<script>alert" not in body
     drawn = re.findall(r"<svg.*?</svg>", body, re.DOTALL)
-    assert len(drawn) == 2
+    assert len(drawn) == 2 + 2, "charts, and sparklines of what was not nothing all along"
     assert not any(re.search(r"\bstyle=|<style|<script|href=|\bon\w+=", each) for each in drawn)
     assert "'self'" in shown[POLICY]
 
@@ -81,12 +107,16 @@ def test_the_page_keeps_names_as_names_and_needs_no_exception_of_the_policy(repo
 def test_a_name_is_no_command_of_the_typesetter(report):
     """Read as markup, it would panic, read a file, or not even parse: there would be no PDF."""
     assert HOSTILE.startswith(report.figures.alerts.rules[0].name[:20])
-    assert pdf.render(report).startswith(b"%PDF-")
+    assert typesetting.render(document(report)).startswith(b"%PDF-")
 
 
-def test_without_the_components_the_page_says_what_to_install(report, monkeypatch):
-    monkeypatch.setattr(pdf, "_PACKAGES", ("no_such_package",))
+def test_without_the_components_the_page_says_what_to_install(report, monkeypatch, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(typesetting, "_PACKAGES", ("no_such_package",))
     viewer = with_role(Role.VIEWER)
     assert "requirements-reports.lock" in text_of(viewer.get(page("change", report.pk)))
-    refused = viewer.get(page("pdf", report.pk), follow=True)
+    refused = viewer.get(page("file", report.pk, "pdf"), follow=True)
     assert "requirements-reports.lock" in messages_of(refused)
+    (tmp_path / "installing-reports").touch()
+    assert "正在后台安装" in text_of(viewer.get(page("change", report.pk)))
+    assert viewer.get(page("file", report.pk, "markdown")).status_code == 200

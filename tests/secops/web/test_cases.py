@@ -155,7 +155,7 @@ def test_numbers_of_others_are_not_found(li: Client) -> None:
     assert "不在" in messages_of(act(li, first, "part", alerts=[two]))
     assert "没有并入" in messages_of(act(li, first, "separate", case=second))
     assert CaseTask.objects.filter(pk=task).exists()
-    for name in ("case", "case_known", "case_report", "case_markdown", "case_pdf", "case_alerts"):
+    for name in ("case", "case_known", "case_report", "case_alerts"):
         for number in (99999, 10**17):
             assert li.get(reverse(f"web:{name}", args=[number])).status_code == 404, name
     assert li.post(reverse("web:case_act", args=[99999]), {"act": "note"}).status_code == 404
@@ -225,8 +225,8 @@ def test_a_report_can_be_kept_and_its_table_computes_nothing(li: Client) -> None
     pk = made(sorted(made_.created_ids["alert"]))
     orders.close(pk, "true_positive", Actor.system("test"))
     assert "影响的资产" in text_of(li.get(reverse("web:case_report", args=[pk])))
-    text = li.get(reverse("web:case_markdown", args=[pk]))
-    assert text["Content-Disposition"] == f'attachment; filename="case-{pk}.md"'
+    text = li.get(reverse("web:case_file", args=[pk, "markdown"]))
+    assert text["Content-Disposition"].startswith('attachment; filename="report.md"')
     assert "## 经过" in text.content.decode()
     table = li.get(reverse("web:case_alerts", args=[pk])).content.decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(table)))
@@ -235,7 +235,7 @@ def test_a_report_can_be_kept_and_its_table_computes_nothing(li: Client) -> None
 
 def test_a_report_becomes_a_pdf(li: Client) -> None:
     pk = made(alerts(2))
-    file = li.get(reverse("web:case_pdf", args=[pk]))
+    file = li.get(reverse("web:case_file", args=[pk, "pdf"]))
     assert file.content.startswith(b"%PDF-")
 
 

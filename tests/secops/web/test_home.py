@@ -22,6 +22,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.on_call.shifts import ZONE
+from secops_agent.services.vulnerabilities import findings
 from tests.admin_pages import connected, dingtalk, member, received, serve_plain_static, superuser, text_of
 from tests.secops.api.callers import estate
 from tests.secops.decisions_aid import company, propose
@@ -138,7 +139,21 @@ def test_exposure_is_what_the_lists_of_findings_show() -> None:
         assert str(client.get(link).context["count"]) == value, title
     assert tiles(answer, "exposure")["KEV"][0] == "1"
     assert [each.name for each, _ in answer.context["attacked"]] == ["web-00"]
-    assert answer.context["late"] == Finding.objects.filter(active=True, due_at__lt=timezone.now()).count()
+    for title, (value, link) in tiles(answer, "limits").items():
+        assert str(client.get(f"{link}&by=each").context["count"]) == value, title
+    assert tiles(answer, "limits")["已超期"][0] == str(
+        Finding.objects.filter(active=True, due_at__lt=timezone.now()).count()
+    )
+    Finding.objects.filter(active=True).update(due_at=timezone.now() + timedelta(days=3))
+    row = Finding.objects.filter(active=True).first()
+    until = timezone.now() + timedelta(days=5)
+    findings.decide(row.pk, "accepted", Actor.system("test"), "内网", until=until)
+    soon = {title: value for title, (value, _) in tiles(part(client, "risks"), "limits").items()}
+    assert soon == {
+        "已超期": "0",
+        "7 天内到期": str(Finding.objects.filter(active=True).count()),
+        "接受快到期": "1",
+    }
 
 
 def test_assets_with_the_gravest_alerts_come_first() -> None:

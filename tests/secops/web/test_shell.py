@@ -32,9 +32,9 @@ def test_search_finds_pages_settings_alerts_assets_and_people() -> None:
     row, client = Alert.objects.get(), superuser()
     assert "通知规则 ¦ 设置 / 通知规则" in found(client, "通知规则")
     assert "系统配置 ¦ 设置 / 系统配置" in found(client, "大模型")
-    assert f"A{row.pk} WebShell 后门文件 ¦ 告警" in found(client, "webshell")
-    assert f"A{row.pk} WebShell 后门文件 ¦ 告警" in found(client, f"a{row.pk}")
-    assert "web-01 ¦ 资产" in found(client, "web-01")
+    assert f"A{row.pk} WebShell 后门文件 ¦ 高危" in found(client, "webshell")
+    assert f"A{row.pk} WebShell 后门文件 ¦ 高危" in found(client, f"a{row.pk}")
+    assert "web-01 ¦ 主机" in found(client, "web-01")
     assert "李四 ¦ 分析" in found(client, "李四")
     assert "没有找到「不存在的东西」" in found(client, "不存在的东西")
 

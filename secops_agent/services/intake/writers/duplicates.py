@@ -17,7 +17,7 @@ _SCANNED = (
     "references", "suppressed", "priority", "gone_at",
 )  # fmt: skip
 _FINDING_WRITTEN = (
-    *_SCANNED, "identity", "asset_id", "component_id", *DECIDED, "state", "active", "first_seen", "last_seen", "due_at",
+    *_SCANNED, "identity", "asset_id", "component_id", *DECIDED, "assignee_id", "state", "active", "first_seen", "last_seen", "due_at",
 )  # fmt: skip
 Likeness = tuple[str, str, str, int | None, int | None, str, str]
 
@@ -50,7 +50,9 @@ def absorb_finding(session: Session, row: Finding, twin: Finding) -> Finding:
     """Make one finding of two, in the caller's transaction: the older row, where `row` is. Decisions of people stay."""
     current = {each.pk: each for each in rows_by(Finding, "id", {row.pk, twin.pk}, lock=True)}
     for each in (row, twin):
-        _take_decision(each, current.get(each.pk, each))  # a person may have decided since it was read
+        now = current.get(each.pk, each)  # a person may have decided since it was read
+        _take_decision(each, now)
+        each.assignee_id = now.assignee_id
     kept, gone = (row, twin) if row.pk < twin.pk else (twin, row)
     changes, note = _settle(kept, gone)
     _follow_scans(kept, gone)
@@ -68,6 +70,7 @@ def absorb_finding(session: Session, row: Finding, twin: Finding) -> Finding:
 def _settle(kept: Finding, gone: Finding) -> tuple[dict[str, tuple[str, str]], str]:
     """The decision of both. Returns the change, and what to say."""
     old, other = kept.decision, gone.decision
+    kept.assignee_id = kept.assignee_id or gone.assignee_id
     if not old:
         _take_decision(kept, gone)
     note = f"发现 {gone.pk} 与本发现相同，资产合并时已并入。"

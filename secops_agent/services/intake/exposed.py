@@ -1,0 +1,65 @@
+"""Exploited vulnerabilities on core assets that can be reached from outside: each is an alert, told and limited as alerts are.
+
+A job compares, so that it does not matter what made one so: a scan, the KEV feed, an address, a person who set the importance.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from django.utils import timezone
+
+from secops_agent.models import Alert, Finding
+from secops_agent.models.choices import AlertStatus, Importance
+from secops_agent.services.actors import Actor
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.intake import ingest
+from secops_agent.services.records import AlertRecord
+from secops_agent.services.records.identity import alert_identity
+from secops_agent.services.vulnerabilities.groups import KEV
+from secops_agent.services.vulnerabilities.priority import graver
+
+JOB: Final = f"{__name__}.tell"
+SOURCE: Final = "bifang"
+RULE: Final = "对外的核心资产有已被利用的漏洞"
+
+
+def tell() -> int:
+    """Alert of each that is new or back, and close the alerts of those that are over, as a source does. Returns how many."""
+    now = timezone.now()
+    there = {alert_identity(each): each for each in _records(now)}
+    known = {row.identity: row for row in Alert.objects.filter(source=SOURCE, rule_name=RULE)}
+    fresh = [
+        each for identity, each in there.items() if identity not in known or known[identity].closed_by_source
+    ]
+    over = [
+        row for identity, row in known.items() if identity not in there and row.status == AlertStatus.OPEN
+    ]
+    news = [*fresh, *(_ended(row, now) for row in over)]
+    if news:
+        ingest.store(news, Actor.system("exposed"))
+    return len(news)
+
+
+def _records(now: datetime) -> Iterator[AlertRecord]:
+    rows = Finding.objects.filter(active=True, priority__gte=KEV, asset__importance=Importance.CRITICAL)
+    for row in rows.select_related("asset", "vulnerability").order_by("pk"):
+        if row.vulnerability and (why := exposure_of(row.asset)):
+            flaw, place = row.vulnerability.vuln_id, row.asset.name
+            yield AlertRecord(
+                SOURCE, (RULE, f"{row.pk}"), f"{flaw} 已被利用：核心资产 {place} {why}",
+                graver(row.severity, "high"),  # type: ignore[arg-type]
+                rule_id=f"{SOURCE}.{flaw}", rule_name=RULE, assets=(inventory.record_of(row.asset_id),), occurred_at=now,
+                description=f"发现 F{row.pk}：{row.title}。修复版本：{row.fixed_version or '还没有'}。修好、有了决定或扫描不再报告以后，没有人接手的这条告警自己关闭。",
+                event_id=f"{row.pk}:{now.isoformat()}", raw={"finding": row.pk},
+            )  # fmt: skip
+
+
+def _ended(row: Alert, now: datetime) -> AlertRecord:
+    pk = row.payload.raw["finding"]
+    return AlertRecord(
+        SOURCE, (RULE, f"{pk}"), row.title, row.severity,  # type: ignore[arg-type]
+        rule_id=row.rule_id, rule_name=RULE, occurred_at=now,
+        event_id=f"{pk}:{now.isoformat()}", status_hint="closed", raw={"finding": pk},
+    )  # fmt: skip

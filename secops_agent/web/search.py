@@ -1,0 +1,205 @@
+"""搜索 (`/search/`): one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people and proposals, by the rights of who asks."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.core.exceptions import BadRequest
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from bifang.channels.text.visible import visible
+from bifang.core.errors import InvalidInput
+from secops_agent import says
+from secops_agent.models import Alert, Case, Finding, Proposal, Staff
+from secops_agent.models.choices import FindingState
+from secops_agent.services import links
+from secops_agent.services.alerts.queries import search as alert_search
+from secops_agent.services.alerts.queries.filters import CURSOR_ORDERS
+from secops_agent.services.alerts.queries.words import Keyword
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.inventory import AssetFilter
+from secops_agent.services.cases import search as case_search
+from secops_agent.services.cases.search import CaseFilter
+from secops_agent.services.clock import clock
+from secops_agent.services.privacy import login_may_read
+from secops_agent.services.runbooks.search import search as search_runbooks
+from secops_agent.services.runbooks.visibility import reader_at_page
+from secops_agent.services.vulnerabilities import catalogue, findings
+from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.findings import FindingFilter
+from secops_agent.web.access import page
+from secops_agent.web.triage.alert_rows import plain_line
+
+SHOWN: Final = 5
+LONGEST: Final = 200
+_CODE: Final = re.compile(r"(?:告警|事件|发现)?\s*(?P<letter>[AEF#]?)(?P<number>\d{1,18})", re.IGNORECASE)
+_LETTERS: Final = {"": "AEF", "#": "AEF"}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundItem:
+    """One thing."""
+
+    title: str
+    note: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundGroup:
+    """Things of one kind; ``all``: the list of all of them, "" where these are all."""
+
+    title: str
+    all: str
+    items: tuple[FoundItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for, and by whom."""
+
+    text: str
+    user: Any
+    private: bool
+
+    def number(self, letter: str) -> int:
+        """The number that a code of this letter names, or that may be one; 0 for none."""
+        code = _CODE.fullmatch(self.text)
+        if code is None or letter not in _LETTERS.get(code["letter"], code["letter"].upper()):
+            return 0
+        return int(code["number"])
+
+
+@require_safe
+@page()
+def search(request: HttpRequest) -> HttpResponse:
+    """The page; without a word, only its box."""
+    text = request.GET.get("q", "").strip()
+    if len(text) > LONGEST:
+        raise BadRequest("nothing is that long")
+    context = {"title": "搜索", "text": text, "groups": look(request.user, text)}
+    return render(request, "pages/search.html", context)
+
+
+def look(user: Any, text: str) -> list[FoundGroup]:
+    """What is found, of each kind that this user may see."""
+    sought = Sought(" ".join(visible(text).split()), user, login_may_read(user))
+    seen = (each for each in KINDS if sought.text and user.has_perm(f"secops_agent.view_{each[1]}"))
+    found = ((title, every, tuple(find(sought))) for title, _, every, find in seen)
+    return [
+        FoundGroup(title, every(sought) if len(items) > SHOWN else "", items[:SHOWN])
+        for title, every, items in found
+        if items
+    ]
+
+
+def _named_first(rows: "QuerySet[Any]", number: int, found: Iterable[Any]) -> list[Any]:
+    """What a code names stands before what only has the word."""
+    named = rows.filter(pk=number).first() if number else None
+    return [each for each in (named, *(row for row in found if row != named)) if each is not None]
+
+
+def _alerts(sought: Sought) -> Iterator[FoundItem]:
+    keyword, order = Keyword(sought.text, sought.private), CURSOR_ORDERS["-last_seen"]
+    hits = alert_search.find(Alert.objects.all(), order, SHOWN, "", keyword)
+    for row in _named_first(Alert.objects.all(), sought.number("A"), hits.rows.order_by(*order)[: SHOWN + 1]):
+        note = f"{row.get_severity_display()} · {row.get_status_display()} · {clock(row.last_seen)}"
+        yield FoundItem(f"{says.code(row.pk)} {plain_line(row.title)}", note, links.alert(row.pk))
+
+
+def _assets(sought: Sought) -> Iterator[FoundItem]:
+    rows = inventory.matching(AssetFilter(keyword=sought.text)).select_related("owner").order_by("name", "pk")
+    for row in rows[: SHOWN + 1]:
+        owner = row.owner.name if row.owner else row.owner_text
+        about = (
+            row.get_asset_type_display(),
+            row.get_importance_display(),
+            "、".join(map(str, row.ips[:2])),
+            owner,
+        )
+        yield FoundItem(
+            plain_line(row.name), visible(" · ".join(filter(None, map(str, about)))), links.asset(row.pk)
+        )
+
+
+def _flaws(sought: Sought) -> Iterator[FoundItem]:
+    rows = catalogue.matching(VulnerabilityFilter(keyword=sought.text, present_only=False)).order_by(
+        "-priority", "-id"
+    )
+    for row in rows[: SHOWN + 1]:
+        note = f"{row.get_severity_display()}{' · KEV' * row.kev} · {plain_line(row.title)}"
+        yield FoundItem(visible(row.vuln_id), note, links.record("vulnerability", row.pk))
+
+
+def _findings(sought: Sought) -> Iterator[FoundItem]:
+    wanted = FindingFilter(states=tuple(FindingState.values), keyword=sought.text)
+    rows = Finding.objects.select_related("asset")
+    ids = findings.matching(wanted).order_by("-active", "-priority", "-id").values("pk")[: SHOWN + 1]
+    found = rows.filter(pk__in=list(ids.values_list("pk", flat=True))).order_by("-active", "-priority", "-id")
+    for row in _named_first(rows, sought.number("F"), found):
+        about = (
+            row.get_severity_display(),
+            row.asset.name,
+            row.get_decision_display() or row.get_state_display(),
+        )
+        yield FoundItem(
+            f"F{row.pk} {plain_line(row.title)}", visible(" · ".join(about)), links.record("finding", row.pk)
+        )
+
+
+def _cases(sought: Sought) -> Iterator[FoundItem]:
+    rows = case_search.matching(CaseFilter(keyword=sought.text, private=sought.private)).order_by("-id")
+    for row in _named_first(Case.objects.all(), sought.number("E"), rows[: SHOWN + 1]):
+        yield FoundItem(
+            f"E{row.pk} {plain_line(row.title)}",
+            str(row.get_status_display()),
+            reverse("web:case", args=[row.pk]),
+        )
+
+
+def _runbooks(sought: Sought) -> Iterator[FoundItem]:
+    try:
+        hits = search_runbooks(sought.text, SHOWN + 1, reader_at_page(sought.user))
+    except InvalidInput:  # no word in it
+        return
+    for hit in hits:
+        yield FoundItem(plain_line(hit.title), plain_line(hit.when), links.record("runbook", hit.id))
+
+
+def _people(sought: Sought) -> Iterator[FoundItem]:
+    named = Q(name__icontains=sought.text) | Q(staff_id__icontains=sought.text)
+    for row in Staff.objects.filter(named, active=True).order_by("name", "pk")[: SHOWN + 1]:
+        yield FoundItem(
+            visible(row.name or row.staff_id), str(row.get_role_display()), links.record("staff", row.pk)
+        )
+
+
+def _proposals(sought: Sought) -> Iterator[FoundItem]:
+    about = Q(code__iexact=sought.text) | Q(summary__icontains=sought.text)
+    for row in Proposal.objects.filter(about).order_by("-id")[: SHOWN + 1]:
+        note = f"{row.get_state_display()} · {visible(row.asker_name)} · {clock(row.created_at)}"
+        yield FoundItem(f"{row.code} {plain_line(row.summary)}", note, links.record("proposal", row.pk))
+
+
+def _list(name: str, **more: str) -> Callable[[Sought], str]:
+    """The list of everything that has the word."""
+    return lambda sought: f"{reverse(name)}?{urlencode({'q': sought.text, **more})}"
+
+
+# What is searched: title, whose right to see it, the list of all that is found, and how.
+KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], Iterator[FoundItem]]], ...]] = (
+    ("告警", "alert", _list("web:alerts", tab="all"), _alerts),
+    ("事件", "case", _list("web:cases", tab="all"), _cases),
+    ("资产", "asset", _list("web:assets"), _assets),
+    ("漏洞", "vulnerability", _list("web:vulnerabilities", tab="all"), _flaws),
+    ("发现", "finding", _list("web:findings", tab="all", by="each"), _findings),
+    ("手册", "runbook", _list("admin:secops_agent_runbook_changelist"), _runbooks),
+    ("人员", "staff", _list("admin:secops_agent_staff_changelist"), _people),
+    ("审批", "proposal", lambda sought: reverse("web:approvals"), _proposals),
+)  # fmt: skip

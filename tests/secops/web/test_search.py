@@ -1,0 +1,109 @@
+"""搜索: one word in everything, by rights; codes; what it costs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from secops_agent.models import Alert, Asset, Case, Finding, Proposal, Role, Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.cases import orders
+from secops_agent.services.runbooks.store import save
+from tests.admin_pages import serve_plain_static
+from tests.secops.inventory_aid import finding, flaw, host, queries, store
+
+from .desk import arrived, at_desk
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def groups_of(client: Client, text: str) -> list[Any]:
+    return client.get(reverse("web:search"), {"q": text}).context["groups"]
+
+
+def found(client: Client, text: str) -> dict[str, list[str]]:
+    return {each.title: [item.title for item in each.items] for each in groups_of(client, text)}
+
+
+def fill() -> None:
+    """Something of every kind that has to do with web-01."""
+    asset = host("web-01", "10.0.0.1")
+    rows = arrived("a", title="web-01 连接矿池", description="下载自 hxxp://45.83.64[.]1/x")
+    store(flaw(title="web-01 上的漏洞"), finding(asset, "web-01-R"))
+    orders.create([rows[0].pk], Actor.system("test"), "web-01 被挖矿")
+    Staff.objects.create(staff_id="web-01-admin", name="王小五", role=Role.ANALYST)
+
+
+@pytest.mark.both_databases
+def test_a_word_is_found_in_everything() -> None:
+    client = at_desk(Role.ADMIN)
+    fill()
+    seen = found(client, "web-01")
+    assert set(seen) == {"告警", "事件", "资产", "漏洞", "发现", "人员"}
+    assert found(client, "CVE-2021-44228")["漏洞"] == ["CVE-2021-44228"]
+    assert found(client, "王小五") == {"人员": ["王小五"]}
+    assert found(client, "45.83.64.1")["告警"], "an address in a text, defanged there"
+    assert found(client, "没有这个词") == {}
+    page = client.get(reverse("web:search"), {"q": "web-01"}).content.decode()
+    for each in groups_of(client, "web-01"):
+        for item in each.items:
+            assert client.get(item.url).status_code == 200
+            assert item.url in page
+
+
+@pytest.mark.both_databases
+def test_a_code_stands_before_what_only_has_the_word() -> None:
+    client = at_desk(Role.ANALYST)
+    fill()
+    alert, case, row = Alert.objects.get(), Case.objects.get(), Finding.objects.get()
+    for text, kind, code in (
+        (f"A{alert.pk}", "告警", f"A{alert.pk}"), (f"#{alert.pk}", "告警", f"A{alert.pk}"), (f"告警 {alert.pk}", "告警", f"A{alert.pk}"),
+        (f"e{case.pk}", "事件", f"E{case.pk}"), (f"F{row.pk}", "发现", f"F{row.pk}"),
+    ):  # fmt: skip
+        assert found(client, text)[kind][0].startswith(f"{code} "), text
+    assert "告警" not in found(client, f"E{case.pk}")
+
+
+def test_nothing_is_found_that_one_may_not_see() -> None:
+    fill()
+    Alert.objects.update(description="联系 zhangsan@corp.example")
+    save("web-01 手册", "挖矿的处置。\n先断网。", (), (), Actor.system("test"), role=Role.ADMIN)
+    viewer, nobody = at_desk(Role.VIEWER), at_desk(Role.NONE, "zhao")
+    seen = found(viewer, "web-01")
+    assert "审批" not in seen
+    assert "手册" not in seen
+    assert found(viewer, "zhangsan@corp.example") == {}
+    assert found(at_desk(Role.ANALYST, "wang"), "zhangsan@corp.example")["告警"]
+    assert nobody.get(reverse("web:search"), {"q": "web-01"}).status_code in (302, 403)
+    assert Client().get(reverse("web:search")).url.startswith("/admin/login/")
+    assert found(viewer, "王小五") == {}
+
+
+def test_strange_words_do_no_harm_and_long_ones_are_refused() -> None:
+    client = at_desk(Role.ADMIN)
+    fill()
+    for text in ("%", "_", "'", '"', "\\", "a" * 200, "9" * 30, "A99999999999999999999", "  ", "的", "((("):
+        assert client.get(reverse("web:search"), {"q": text}).status_code == 200, text
+    assert client.get(reverse("web:search"), {"q": "a" * 201}).status_code == 400
+    assert Asset.objects.exists()
+    assert not Proposal.objects.exists()
+
+
+def test_a_search_takes_few_queries_however_much_is_found() -> None:
+    client = at_desk(Role.ADMIN)
+    fill()
+    with queries() as few:
+        found(client, "web-01")
+    arrived(*(f"k{n}" for n in range(30)), title="web-01 又一条")
+    store(*(finding(host("web-01", "10.0.0.1"), f"web-01-{n}") for n in range(30)))
+    with queries() as many:
+        found(client, "web-01")
+    assert len(many) <= 20, len(many)
+    assert len(many) <= len(few) + 2
