@@ -21,7 +21,7 @@ _CORE: Final = (
     "affected_assets",
 )
 _LIKELY: Final = 4
-_TOOLS: Final = 2830  # tokens
+_TOOLS: Final = 3100  # tokens
 _EACH: Final = 8  # tokens around a message
 _SHORTEST: Final = 120  # characters that are left of a result
 _Argument = tuple[str, str]  # its name and what explains it

@@ -46,35 +46,35 @@ class AlertConditions(Arguments):
 
     severity: str = severity_argument()
     status: Literal["open", "acknowledged", "closed", "unclosed", "all"] | None = argument(
-        "状态", labels=_SAID, default=None
+        "状态；unclosed 是未关闭，all 不限", default=None
     )
     since_hours: int | None = since_argument()
     keyword: str = argument(
-        "标题、规则、来源里的词，或一个 IP、域名、哈希",
+        "标题、规则、来源里的词，或 IP、域名、哈希",
         default="",
     )
     asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
     until_hours: int | None = until_argument()
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
         argument(
-            "自然日、周、月，从零点算起；填了它，since_hours 和 until_hours 就不算",
+            "自然日、周、月，代替前两项",
             default=None,
         )
     )
-    since: str = argument("从几点起：20:00（最近一个）或 11-29 20:00", default="", max_length=20)
+    since: str = argument("从几点起：20:00 或 11-29 20:00", default="", max_length=20)
     until: str = argument("到几点为止，写法同上", default="", max_length=20)
     time_of: Literal["seen", "new", "acknowledged", "closed"] | None = argument(
-        "时间指什么", labels=CLOCKS, default=None
+        "时间指发生、新增、确认还是关闭", default=None
     )
     verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
-        "结论", labels=VERDICT, default=None
+        "结论", default=None
     )
-    due: Literal["overdue", "soon"] | None = argument("处理时限", labels=_DUE, default=None)
+    due: Literal["overdue", "soon"] | None = argument("已超时或快超时", default=None)
     unassigned: bool | None = argument("只看没有处理人的", default=None)
-    listed: bool | None = argument("只看命中情报清单的", default=None)
+    listed: bool | None = argument("只看命中情报的", default=None)
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")
-    technique: str = argument("ATT&CK 技术编号，含子技术", default="", max_length=20)
-    address: str = argument("来源 IP、资产 IP 或网段（10.0.0.0/24）", default="", max_length=50)
+    technique: str = argument("ATT&CK 技术编号", default="", max_length=20)
+    address: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
     owner: str = argument("资产负责人", default="")
     environment: str = environment_argument()
     importance: Literal["critical", "high"] | None = importance_argument()

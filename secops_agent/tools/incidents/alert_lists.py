@@ -32,8 +32,8 @@ class ListAlerts(AlertConditions):
     """Arguments of list_alerts: without ``status`` only what is not closed."""
 
     limit: int = limit_argument()
-    urgent: bool | None = argument("按紧急程度排：级别高的在前，再看时限", default=None)
-    order: Literal["oldest", "due"] | None = argument("其他排序", labels=_ORDERS, default=None)
+    urgent: bool | None = argument("按紧急程度排", default=None)
+    order: Literal["oldest", "due"] | None = argument("最早的在前，或时限近的在前", default=None)
     offset: int = offset_argument()
 
 

@@ -48,7 +48,7 @@ class AlertStatistics(AlertConditions):
         "address",
         "indicator",
         "technique",
-    ] = argument("按什么分组", labels=GROUPINGS, default="severity")
+    ] = argument("按什么分组", default="severity")
     limit: int | None = argument("最多列出几组", default=None, minimum=1, maximum=_MOST)
 
 
