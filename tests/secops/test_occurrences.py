@@ -8,7 +8,7 @@ from django.utils import timezone
 from bifang.core.database import retention as erasing
 from secops_agent.models import Alert, AlertEvent
 from secops_agent.services.alerts.queries import mentioned, words
-from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
+from secops_agent.services.intake import comparisons, exposed, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.operations import retention
 from secops_agent.services.schedules import runs
@@ -73,6 +73,7 @@ def test_what_runs_by_itself_is_scheduled_once(database):
             words.JOB,
             mentioned.JOB,
             comparisons.JOB,
+            exposed.JOB,
             jobs.RECOVERY,
             jobs.SWEEP,
             receipts.JOB,

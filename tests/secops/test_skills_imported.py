@@ -268,7 +268,7 @@ GOOD = ("a/SKILL.md", FOREIGN.encode())
         ([("a/SKILL.md", b"\xff\xfe")], "UTF-8"),
         ([GOOD, ("a/assets/bomb", bytes(trees.LARGEST_BESIDE + 1))], "文件太大"),
         ([GOOD, *((f"a/assets/{n}", b"") for n in range(trees.MOST_FILES + 1))], "文件太多"),
-        ([("README.md", b"x")], "没有找到技能"),
+        ([("README.md", b"x")], "没有找到手册"),
     ],
 )  # fmt: skip
 def test_hostile_zips_are_refused(entries: list[tuple[str, bytes]], said: str) -> None:
