@@ -17,7 +17,7 @@ from secops_agent.services.operations.asset_standing import AssetStanding, stand
 from secops_agent.services.vulnerabilities.catalogue import software_named
 from secops_agent.services.vulnerabilities.repairs import Repair, Repairs, repairs_of
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.incidents.alerts import alert_lines, fields_of
+from secops_agent.tools.incidents.alerts import alert_lines
 from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, SEVERITY, ago, counts, joined, moment
 from secops_agent.tools.operations.blocks import block_line
 
@@ -42,7 +42,7 @@ class AssetAnswer:
 def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, software: str) -> AssetAnswer:
     """What was asked ``about`` (`ASPECTS`) comes first; of ``software`` the version and what to upgrade to. Twelve queries."""
     standing, keys = standing_of(asset.id, asset.name, asker.now), inventory.names_of(asset.id)
-    lines, people = alert_lines(standing.newest, asker)
+    lines, people, pointed = alert_lines(standing.newest, asker)
     repairs = repairs_of(asset.id, software)
     parts = {
         "network": list(_network(standing, asker)),
@@ -58,7 +58,7 @@ def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, 
     text = "\n".join([_heading(asset), "", *first, *(line for name in order for line in parts[name])])
     hidden = (*people, *private_values(case.id for case in standing.cases)) if asker.hides_private else ()
     values = tuple(each.value for each in keys)
-    fields = (*values, *filter(None, [asset.owner]), *fields_of(standing.newest))
+    fields = (*values, *filter(None, [asset.owner]), *pointed)
     return AssetAnswer(text, values, fields, hidden)
 
 

@@ -79,7 +79,7 @@ def _sightings(found: Sightings, asker: Asker) -> tuple[str, tuple[str, ...]]:
         lines += ["这是我们自己的资产：", "", *(asset_line(asset) for asset in found.assets), ""]
     if found.spread:
         lines += [*_spread(found, found.spread), *_blocked(found, asker)]
-        newest, people = alert_lines(found.alerts.items[:_LINES], asker)
+        newest, people, _ = alert_lines(found.alerts.items[:_LINES], asker)
         people += found.spread.accounts
         lines += [f"- 最近的 {len(newest)} 条：" if found.alerts.total > len(newest) else "- 告警："]
         lines += [f"  {line}" for line in newest]

@@ -19,7 +19,7 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import beyond, limit_argument, more, offset_argument, window
 from secops_agent.tools.incidents.alert_filters import STATES, AlertConditions, read
-from secops_agent.tools.incidents.alerts import alert_lines, fields_of
+from secops_agent.tools.incidents.alerts import alert_lines
 from secops_agent.tools.markdown import SEVERITY, counts, foot, page
 from secops_agent.tools.masking import for_reader
 
@@ -50,7 +50,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     if not shown:
         text = beyond("告警", found) if found.items else _none(wanted, query)
         return ToolResult("no_data", query, text, [])
-    lines, people = alert_lines(shown, asker)
+    lines, people, fields = alert_lines(shown, asker)
     summary = "" if found.capped or given.offset or found.total <= _TOLD_APART else _shares(wanted)
     text = page(
         "告警",
@@ -63,9 +63,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
         summary=summary,
     )
     steps = (*more(found, given.offset + len(shown)), says.show(shown[0].id))
-    result = ToolResult(
-        "ok", query, text, [alert.id for alert in shown], steps=steps, fields=fields_of(shown)
-    )
+    result = ToolResult("ok", query, text, [alert.id for alert in shown], steps=steps, fields=fields)
     return for_reader(result, asker, people) if asker.hides_private else result
 
 

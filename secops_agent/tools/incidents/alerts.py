@@ -109,12 +109,16 @@ def from_where(origin: AlertOrigin) -> str:
     return joined(["、".join(addresses), "、".join(accounts)])
 
 
-def alert_lines(found: Sequence[AlertSummary], asker: Asker) -> tuple[list[str], tuple[str, ...]]:
-    """A line for each with where it came from, and the people's accounts in them."""
+def alert_lines(
+    found: Sequence[AlertSummary], asker: Asker
+) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
+    """A line for each with where it came from; the people's accounts in them; what may be pointed at."""
     origins = origins_of([alert.id for alert in found])
+    addresses = [address for origin in origins.values() for address in origin.addresses]
     people = [name for origin in origins.values() for name in origin.accounts]
     lines = [alert_line(alert, asker, origins.get(alert.id, _NOWHERE)) for alert in found]
-    return lines, (*people, *accounts_of(found)) if asker.hides_private else ()
+    private = (*people, *accounts_of(found)) if asker.hides_private else ()
+    return lines, private, (*fields_of(found), *addresses)
 
 
 def codes(ids: Sequence[int]) -> str:
@@ -174,7 +178,7 @@ def _compared(asker: Asker, ids: Sequence[int]) -> ToolResult:
     query, origins = f"告警编号={'、'.join(map(str, ids))}", origins_of(ids)
     if not found:
         return ToolResult("no_data", query, f"没有编号为 {'、'.join(map(str, ids))} 的告警。", [])
-    lines, people = alert_lines(found, asker)
+    lines, people, fields = alert_lines(found, asker)
     lines += [f"- 没有编号为 {pk} 的告警" for pk, row in rows.items() if row is None]
     parts: dict[str, list[set[str]]] = {
         "资产": [{plain(each.name, 60) for each in row.assets} for row in found],
@@ -196,7 +200,7 @@ def _compared(asker: Asker, ids: Sequence[int]) -> ToolResult:
     if same["地址"] and len(found) > 1:
         lines.append("- 地址相同，可能有关；是不是同一个人，只凭告警不能断定")
     text = "\n".join([f"**{'、'.join(f'A{row.id}' for row in found)}：{len(found)} 条告警**", "", *lines])
-    result = ToolResult("ok", query, text, [row.id for row in found], fields=fields_of(found))
+    result = ToolResult("ok", query, text, [row.id for row in found], fields=fields)
     return for_reader(result, asker, people) if asker.hides_private else result
 
 
