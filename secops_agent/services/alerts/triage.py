@@ -174,12 +174,17 @@ def acknowledge(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
 
 
 def assign(alert_id: int, assignee: Staff | str, actor: Actor, note: str = "") -> AlertSummary:
-    """Give it to someone (a Staff, a name or a staffId). Raises NotFound, Conflict for a closed alert."""
-    person = named_by(actor, assignee)
+    """Give it to someone (a Staff, a name or a staffId); who takes it looks after it, and is not asked again.
+
+    Raises NotFound, Conflict for a closed alert.
+    """
+    person, own = named_by(actor, assignee), staff_of(actor)
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
-        return {"assignee": person}
+        begun = row.status == AlertStatus.OPEN and person == own
+        looked_after = {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now} if begun else {}
+        return {"assignee": person, **looked_after}
 
     return _change(alert_id, actor, "assign", act, note)
 
