@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from bifang.channels.workers.consumer import Silent
 from secops_agent.agent.conversation import memory
-from secops_agent.models import AlertIndicator, ConversationMessage
+from secops_agent.models import AlertIndicator, Asset, ConversationMessage
 from tests.scripted_model import Scripted, call
 from tests.secops.demo_aid import agent, asking, demo
 
@@ -75,8 +75,10 @@ def test_group_gets_the_public_part_and_the_asker_the_rest(demo):
 
 
 def test_nothing_is_promised_when_nothing_is_held_back(demo):
-    result = answer(asking("web-01 的信息", group=True))
+    quiet = Asset.objects.filter(asset_type="host", alert_links__isnull=True).order_by("pk").first()
+    result = answer(asking(f"{quiet.name} 的信息", group=True))
     assert len(result.replies) == 1
+    assert quiet.name in result.replies[0].text
     assert "已私聊发送" not in result.replies[0].text
 
 

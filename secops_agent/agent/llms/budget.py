@@ -13,6 +13,7 @@ from secops_agent.llm.types import Message, ToolSpec
 _WORDS = re.compile(r"\b[A-Za-z_]+\b| +", re.ASCII)  # what has digits in it is read letter by letter
 # A turn's tools that read: whatever is asked, and as many of the nearest as fit.
 _CORE: Final = (
+    "list_alerts",
     "get_alert",
     "get_asset",
     "lookup_indicator",

@@ -34,7 +34,7 @@ _RISKS: Final[Mapping[str, tuple[str, ...]]] = {"off": (), "write": ("write",), 
 _OBJECTS: Final[Mapping[str, str]] = {
     **{act.argument: act.kinds[-1] if act.argument == "scope" else act.kinds[0] * (len(act.kinds) == 1) for act in ACTS.values()},
     **dict.fromkeys(("assignee", "owner", "colleague"), "person"), **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"),
-    **dict.fromkeys(("watch_id", "into_id", "silence_id"), ""),
+    **dict.fromkeys(("watch_id", "into_id", "silence_id", "finding_ids", "cve"), ""),
 }  # fmt: skip
 _FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
 _TIMES: Final = (*LENGTHS, "start", "due")
@@ -240,13 +240,13 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, kind in _OBJECTS.items():
         value = said.get(name)
         several = value if isinstance(value, list | tuple) else [value]
-        if name in ("alerts", "alert_ids") and isinstance(value, str):
+        if name in ("alerts", "alert_ids", "finding_ids") and isinstance(value, str):
             several = re.split(r"[,，、\s]+", value)
         for each in several:
             told = str(each or "").strip()
             plain = re.sub(r"^(?:资产|来源|规则|告警)[:：]", "", told)
             if plain:
-                yield "rule" if told.startswith("规则") else kind, re.sub(r"^[AEae#](?=\d+$)", "", plain)
+                yield "rule" if told.startswith("规则") else kind, re.sub(r"^[AEFaef#](?=\d+$)", "", plain)
 
 
 def _is_self(value: str, person: Person) -> bool:
