@@ -239,8 +239,8 @@ class _Reader(OrderHearing, QuestionHearing):
         ):
             return replace(ordered, doubt="unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
-        leads = leads or pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
-        asks = ordered.missing == "object" and not leads and weighed.asked >= questions.SURE
+        handed = pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
+        asks = ordered.missing == "object" and not (leads or handed) and weighed.asked >= questions.SURE
         return None if asks else ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
