@@ -326,11 +326,8 @@ class OrderHearing(Hearing):
 
     def _spoken_of(self, sentence: Sentence) -> str:
         """The host that was spoken of just before, and that the sentence neither names nor widens: perhaps only its alerts are meant."""
-        if sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain):
-            return ""
-        last = self.focus.last
-        asked = str({**last.about, **last.arguments}.get("asset", "")) if last else ""
-        return asked or (self.focus.of("asset")[-1] if self.focus.newest == "asset" else "")
+        wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
+        return "" if wide else self.focus.host
 
     def shared(self, sentence: Sentence) -> Understanding:
         """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
@@ -340,9 +337,8 @@ class OrderHearing(Hearing):
     def _listed(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """The alerts that may be meant: all of them as one offer, or to be told apart by their numbers; None: nothing describes any."""
         said = self._described(sentence)
-        shown = (
-            sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
-        )  # 那几条: of the list, nobody knows which
+        # 那几条: of the list, nobody knows which
+        shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
         each = self._means_each(sentence) and not shown
         named = (
             sentence.keyword
