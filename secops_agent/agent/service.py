@@ -12,7 +12,7 @@ from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.database import db
 from secops_agent.agent.acting.attachments import Attachment, Received, receive
 from secops_agent.agent.acting.controls import read_control
-from secops_agent.agent.acting.offers import tell, with_heard
+from secops_agent.agent.acting.offers import tell, untaken, with_heard
 from secops_agent.agent.acting.orders import read_order
 from secops_agent.agent.acting.steps import with_steps
 from secops_agent.agent.conversation import memory
@@ -286,6 +286,7 @@ async def _told(
     heard = with_heard(outcome, opening.heard, offering.offers, changes=changes)
     finished = heard if heard.offline else _finished(talk, heard, opening)
     told = await tell(talk.person, finished, is_group=talk.is_group, by_model=bool(offering.offers))
+    told = untaken(told, talk.text, talk.recall.offers)
     return _finished(talk, told, opening) if heard.offline else told
 
 

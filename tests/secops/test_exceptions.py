@@ -54,6 +54,92 @@ def test_an_exception_offers_nothing_and_asks_for_the_names(said: str) -> None:
     assert "请只写要操作的那些" in found.hint
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "莫隔离web-01哈 备份还在跑", "莫封203.0.113.5", "203.0.113.5莫封哈", "A12莫关 误报", "唔好隔离web-01", "咪封203.0.113.5",
+        "web-01休要隔离", "web-01下线了 A12误报关了", "web-01下线了",
+    ],
+)  # fmt: skip
+def test_a_dialect_denies_too_and_a_state_is_no_order(said: str) -> None:
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert {one.tool for one in found.offers} <= {"close_alert"}
+    assert not found.offers or "下线" in said
+
+
+def test_each_piece_keeps_its_own_row_and_person() -> None:
+    found = understand("第三条给我 第一条给张三", LEXICON, NOW, asker=ASKER, focus=LIST)
+    assert [one.arguments for one in found.offers] == [
+        {"alert_id": 23, "assignee": ASKER},
+        {"alert_id": 21, "assignee": "张三"},
+    ]
+
+
+def test_the_host_that_was_spoken_of_narrows_what_is_described() -> None:
+    before = Focus().after_look_up(Intent("get_asset", {"asset": "k8s-node-7"}))
+    found = understand("webshell的都关 正常行为", LEXICON, NOW, asker=ASKER, focus=before)
+    assert found.intent is not None
+    assert found.intent.arguments["asset"] == "k8s-node-7"
+    assert not found.each
+    assert "k8s-node-7" in found.hint
+    wide = understand("所有主机的webshell都关 正常行为", LEXICON, NOW, asker=ASKER, focus=before)
+    assert wide.each == "all"
+
+
+def test_what_was_nearly_done_is_told_without_a_line_that_does_it() -> None:
+    found = understand("刚差点手滑把A12关了", LEXICON, NOW, asker=ASKER)
+    assert found.intent is not None
+    assert found.suggestions
+    assert not any("误报" in f"{one.verb}{one.rest}" for one in found.suggestions)
+
+
+@pytest.mark.parametrize(("said", "left"), [("后面那个先不 是扫描器", 5), ("前一个先不封", 6)])
+def test_one_of_two_is_taken_out_of_the_offer(said: str, left: int) -> None:
+    both = [Intent("block_ip", {"ip": f"203.0.113.{end}"}) for end in (5, 6)]
+    found = understand(said, LEXICON, NOW, asker=ASKER, focus=Focus().after_words({}, *both))
+    assert [one.arguments["ip"] for one in found.offers] == [f"203.0.113.{left}"]
+    assert found.drops
+
+
+@pytest.mark.parametrize(
+    ("said", "given"),
+    [
+        ("我手上中危的全转李四", {"severity": "medium", "assignee": ASKER}),
+        ("严重没人接的全丢王五", {"severity": "critical", "status": "open"}),
+        ("未分配的高危都甩张三", {"severity": "high", "status": "open"}),
+    ],
+)
+def test_who_is_handed_what_is_listed_narrows_nothing(said: str, given: dict[str, object]) -> None:
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert found.intent is not None
+    assert found.intent.arguments.items() >= given.items()
+    assert "keyword" not in found.intent.arguments
+    assert found.order is not None
+    assert found.order.arguments["assignee"] in said
+    assert found.each == "all"
+
+
+@pytest.mark.parametrize("said", ["快超时的 我跟李四分一下", "那我超时的高危匀一半给王五"])
+def test_what_is_to_be_shared_out_is_asked_back(said: str) -> None:
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert found.intent is not None
+    assert not {"keyword", "assignee"} & found.intent.arguments.keys()
+    assert not found.offers
+    assert "怎么分由您定" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("log4j那个洞 影响我们哪些机子", "log4j"), ("46604有补丁没 要升到几", "46604"), ("6387那个openssh的洞 影响几台", "6387"),
+        ("mysql connector那个 有修复版本吗 影响好多台", "connector"), ("fastjson影响几个 升到多少", "fastjson"),
+    ],
+)  # fmt: skip
+def test_a_product_or_the_end_of_an_id_narrows_the_flaws(said: str, word: str) -> None:
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert found.intent == Intent("list_vulnerabilities", {"keyword": word})
+
+
 @pytest.mark.parametrize("said", ["294不要动", "A294 先别动", "a294 就别处理了", "294不用管"])
 def test_what_is_to_be_left_alone_completes_no_order(said: str) -> None:
     waiting = Focus().after_words({}, Intent("acknowledge_alert", {"alert_id": 293}))

@@ -104,6 +104,15 @@ def test_a_yes_is_about_the_last_thing_that_was_shown(between: str) -> None:
     assert Alert.objects.get(pk=number).status == "open"
 
 
+@pytest.mark.parametrize("yes", ["好的", "对 就这样"])
+def test_a_yes_that_took_nothing_says_so_while_an_offer_is_open(yes: str) -> None:
+    config, number = company(), some_alert()
+    shown, _, told = say(config, "li", f"A{number} 误报关了吧", "今天谁值班", yes)
+    assert "什么也没有提交" in told
+    assert f"「提交 {code_in(shown)}」" in told
+    assert Alert.objects.get(pk=number).status == "open"
+
+
 def test_a_yes_takes_nothing_after_a_message_that_nobody_asked_for() -> None:
     config, number = company(), some_alert()
     say(config, "li", f"A{number} 误报关了吧")

@@ -47,7 +47,7 @@ _MOST_TOLD: Final = 2
 LONGEST: Final = 40  # characters; a longer message takes no offer
 _TAKE: Final = re.compile(r"提交\s*[:：]?\s*「?(?P<code>[A-Z][A-Z0-9]{5})」?[.。!！\s]*", re.IGNORECASE)
 _YES: Final = re.compile(
-    r"(?:好|好的|好吧|好嘞|行|行吧|可以|对|对的|是|是的|嗯+|要|确认(?:执行)?|就这样|就这么办|没错|确定|(?:对|嗯)[,，\s]*就(?:是|它|这)[它这那]?个?|嗯[,，\s]*就这样|(?:好|行|可以)[,，\s]*(?:就这样|批了|办吧|做吧|执行)|搞吧|弄吧|办吧|ok|okay|yes|执行|提交)[吧啊呀的了.。!！~\s]*",
+    r"(?:好|好的|好吧|好嘞|行|行吧|可以|对|对的|是|是的|嗯+|要|确认(?:执行)?|就这样|就这么办|没错|确定|(?:对|嗯)[,，\s]*就(?:是|它|这)[它这那]?个?|[嗯对][,，\s]*就这样|(?:好|行|可以)[,，\s]*(?:就这样|批了|办吧|做吧|执行)|搞吧|弄吧|办吧|ok|okay|yes|执行|提交)[吧啊呀的了.。!！~\s]*",
     re.IGNORECASE,
 )
 _ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
@@ -59,6 +59,7 @@ GONE: Final = (
 )
 CHOSEN: Final = "（对象由模型从数据中选出，请核对）"
 QUOTED: Final = "「好」只提交所引用的那一项，引用里没有最后显示的选项。没有执行任何操作。要这样做：{effects}，请写「{line}」。"
+UNTAKEN: Final = "什么也没有提交，没有执行任何操作。还开着的选项：{effects}。要这样做请写「{line}」。"
 BY_CODE: Final = "危险操作在群里不能用「{said}」提交，请写「{line}」。没有执行任何操作。"
 
 
@@ -196,6 +197,15 @@ async def tell(
     if outcome.offline and heard and heard.rights is not None:
         return replace(outcome, text=await db.call(rights.tell, person, heard.rights))
     return outcome
+
+
+def untaken(outcome: TurnOutcome, text: str, offers: Sequence[OpenOffer]) -> TurnOutcome:
+    """That 好 took nothing, while one of these ``offers`` is open."""
+    last = next((one for one in reversed(offers) if one.is_open(timezone.now())), None)
+    if last is None or outcome.offer or outcome.tool_runs or read_taking(text) != "":
+        return outcome
+    told = UNTAKEN.format(effects="；".join(last.effects), line=says.submit(last.code))
+    return replace(outcome, text=told if outcome.offline else f"{outcome.text}\n\n{told}")
 
 
 def _absent(order: Offer) -> str:

@@ -245,9 +245,15 @@ def _asset_keyword(asked: Asked) -> str:
 
 def _software(asked: Asked) -> dict[str, str]:
     """openssl 有漏洞吗: an English word that is no other of ours."""
-    found: list[str] = pattern("filters.software_word").findall(asked.text)
-    named = [word for word in found if word.lower() not in wordset("keywords.common_english")]
-    return {"keyword": named[0]} if len(named) == 1 and len(found) == 1 else {}
+    named = products_of(asked.text)
+    return {"keyword": named[0]} if len(named) == 1 else {}
+
+
+def products_of(text: str) -> list[str]:
+    """Its English words, if each can be the name of a product."""
+    found: list[str] = pattern("filters.software_word").findall(text)
+    usual = wordset("keywords.common_english")
+    return [] if any(word.lower() in usual for word in found) else found
 
 
 def _left(asked: Asked, nouns: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline import followups
+from secops_agent.llm.offline.arguments import products_of
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, name_of, pattern
@@ -34,6 +35,10 @@ _NOT_OURS: Final = ("chatter", "knowledge")
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
+_FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities")
+_END_OF_ID: Final = re.compile(
+    r"(?<![\w.:/-])(?!20\d\d(?!\d))\d{4,7}(?![\w.:/%-])(?!\s*[个条台次年])", re.ASCII
+)
 _CLEAR: Final = 0.9  # so probable that no model need be asked what was meant
 
 
@@ -55,6 +60,7 @@ class QuestionHearing(Hearing):
             return found
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
+        found = self._of_product(sentence, found) or found
         return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
 
     def _absent(self, sentence: Sentence) -> Understanding | None:
@@ -72,6 +78,19 @@ class QuestionHearing(Hearing):
             return Understanding(intent=intent, hint=told, guessed=True)
         taps = (says.ON_CALL,) if what in _OF_PEOPLE else self.taps(sentence) or DEFAULT
         return Understanding(question=told, suggestions=taps, guessed=True)
+
+    def _of_product(self, sentence: Sentence, found: Understanding) -> Understanding | None:
+        """log4j影响哪些, 46604有补丁没: the flaws of a product, or of the end of an id, where no answer is narrowed to them."""
+        about = found.intent
+        flaws = sum(self.weighed(sentence).ranks.get(tool, 0.0) for tool in _FLAWS)
+        if flaws < questions.ELSE or (about and (about.tool not in _FLAWS or about.arguments)):
+            return None
+        ends, words = _END_OF_ID.findall(sentence.plain), products_of(sentence.question.text)
+        named = [one.raw for one in sentence.found(*OWN) if one.kind is not Kind.ALERT]
+        word = ends[0] if len(ends) == 1 else "" if ends or not words else words[-1]  # mysql connector
+        if not word or named or (sentence.numbers and [*map(str, sentence.numbers)] != ends):
+            return None
+        return Understanding(Intent("list_vulnerabilities", {"keyword": word}), guessed=True)
 
     @staticmethod
     def _pasted_log(sentence: Sentence) -> Understanding | None:

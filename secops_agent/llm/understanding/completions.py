@@ -33,6 +33,9 @@ def named_among(orders: Sequence[Intent], said: Skeleton) -> tuple[Intent, ...]:
     if places := rows_in(said):
         return tuple(orders[i] for i in places if -len(orders) <= i < len(orders))
 
+    if len(orders) == 2 and (side := pattern("cues.said.of_two").search(said.text)):
+        return (orders[-1 if side["last"] else 0],)
+
     def is_named(order: Intent) -> bool:
         act = ACTS[order.tool]
         objects = [target(act, kind, value) for kind in act.kinds for value in named_in(kind, said)]

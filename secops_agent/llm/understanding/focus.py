@@ -51,6 +51,12 @@ class Focus:
         """The kind that was spoken of last; "" for nothing."""
         return next(reversed(list(self.named)), "")
 
+    @property
+    def host(self) -> str:
+        """The host that the last look-up was about, or that was named last; "" for none."""
+        asked = str({**self.last.about, **self.last.arguments}.get("asset", "")) if self.last else ""
+        return asked or (self.of("asset")[-1] if self.newest == "asset" else "")
+
     def rows(self, places: Iterable[int]) -> tuple[str, tuple[str, ...]]:
         """The kind and the things at these places of the last list; ("", ()) without it."""
         listed = last_list(self.last)

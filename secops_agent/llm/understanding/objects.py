@@ -23,7 +23,7 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
                 yield from ((kind, value) for value in found)
                 return
     last, reference = places[-1], None
-    if rows := rows_in(last):
+    if rows := next(filter(None, map(rows_in, places)), ()):
         kind, values = focus.rows(rows)
     else:
         reference = last.first(Kind.REF)

@@ -47,7 +47,7 @@ from secops_agent.llm.understanding.verbs import (
 MOST: Final = 5  # actions of one offer
 MOST_ALERTS: Final = 50  # of one action
 _LOGGED: Final = re.compile(
-    r"^(?P<log>.*(?<![\s:：=,，(（\[「“]))(?:\s+|\s*→\s*)(?P<said>[一-鿿][^A-Za-z\"'“”=:{}<>]*)$"
+    rf"^(?P<log>.*(?<![\s:：=,，(（\[「“]))(?:\s+|\s*→\s*)(?P<said>(?:[一-鿿]|{mark(Kind.REF)})[^A-Za-z\"'“”=:{{}}<>]*)$"
 )
 _CORRECTED: Final = re.compile(
     "|".join(

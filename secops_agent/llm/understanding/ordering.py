@@ -324,12 +324,21 @@ class OrderHearing(Hearing):
             del said["keyword"]
         return said
 
+    def _spoken_of(self, sentence: Sentence) -> str:
+        """The host that was spoken of just before, and that the sentence neither names nor widens: perhaps only its alerts are meant."""
+        wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
+        return "" if wide else self.focus.host
+
+    def shared(self, sentence: Sentence) -> Understanding:
+        """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
+        said = {name: one for name, one in self._described(sentence).items() if name != "assignee"}
+        return Understanding(intent=Intent("list_alerts", said), hint=hint("shares"))
+
     def _listed(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """The alerts that may be meant: all of them as one offer, or to be told apart by their numbers; None: nothing describes any."""
         said = self._described(sentence)
-        shown = (
-            sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
-        )  # 那几条: of the list, nobody knows which
+        # 那几条: of the list, nobody knows which
+        shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
         each = self._means_each(sentence) and not shown
         named = (
             sentence.keyword
@@ -341,6 +350,9 @@ class OrderHearing(Hearing):
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
             told = f"不能按{'、'.join(f'「{one}」' for one in lost)}筛选，没有列为选项。要{ACTS[order.tool].verb}哪几条？写编号，或第几条。"
             return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
+        if each and (host := self._spoken_of(sentence)):
+            told = hint("of_host").format(host=host, verb=ACTS[order.tool].verb)
+            return Understanding(intent=Intent("list_alerts", said | {"asset": host}), hint=told, order=order)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
         meant: Each = "all" if each else "" if shown else "one"
@@ -392,7 +404,7 @@ class OrderHearing(Hearing):
         doubt = ordered.doubt
         meant = doubt in _MAY_MEAN or pattern("cues.said.asked_of_me").search(sentence.plain)
         if not meant and doubt in _TELLS and (state := self._state(sentence, ordered)):
-            return Understanding(intent=state, hint=hint(doubt))
+            return Understanding(intent=state, hint=hint(doubt), suggestions=self.taps(sentence))
         lines = self.lines_of(ordered) if meant else ()
         return Understanding(
             hint=hint(doubt), suggestions=tuple(dict.fromkeys([*lines, *self.taps(sentence)]))[:3]

@@ -212,7 +212,9 @@ class _Reader(OrderHearing, QuestionHearing):
         return self._asked(sentence, ordered)
 
     def _rights(self, sentence: Sentence) -> Understanding | None:
-        """What Bifang can do, and who may do what."""
+        """What Bifang can do, who may do what, and that it shares nothing out by itself."""
+        if pattern("cues.said.shares").search(sentence.order.text):
+            return self.shared(sentence)
         found = _find_rights(sentence)
         if found or sentence.found(*OWN) or not self.weighed(sentence).is_one_of("self"):
             return found
@@ -237,7 +239,8 @@ class _Reader(OrderHearing, QuestionHearing):
         ):
             return replace(ordered, doubt="unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
-        asks = ordered.missing == "object" and not leads and weighed.asked >= questions.SURE
+        handed = pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
+        asks = ordered.missing == "object" and not (leads or handed) and weighed.asked >= questions.SURE
         return None if asks else ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:

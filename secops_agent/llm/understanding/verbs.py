@@ -87,7 +87,7 @@ CLAUSE: Final = re.compile(
 )
 _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
 PIECE: Final = re.compile(
-    rf"{CLAUSE.pattern}|\s+(?![{_JOINS}])|(?<![{_JOINS}])\s+|(?<={mark(Kind.PERSON, Kind.VERDICT, Kind.DURATION)})\s+(?={mark(Kind.ALERT, Kind.IP, Kind.ASSET)})"
+    rf"{CLAUSE.pattern}|\s+(?![{_JOINS}])|(?<![{_JOINS}])\s+|(?<={mark(Kind.PERSON, Kind.VERDICT, Kind.DURATION)})\s+(?={mark(Kind.ALERT, Kind.IP, Kind.ASSET, Kind.ROW)})"
 )  # A12派李四 A13派王五 are two
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件

@@ -28,8 +28,7 @@ MOST_WEEKS: Final = 26
 SCOPES: Final = ("alert", "asset", "tag", "source", "rule", "all")
 GRAVE_FOR: Final = timedelta(hours=24)  # 严重 for longer needs an approver
 NEEDS_APPROVER: Final = (
-    "静默全部，或对同一对象合计超过 24 小时（其中会有严重告警），需要「审批」角色："
-    "请由审批人在「静默」页面设置，或缩小范围、缩短时间。没有执行任何操作。"
+    "{what}需要「审批」角色：请由审批人在「静默」页面设置，或{instead}。没有执行任何操作。"
 )
 Span = tuple[datetime, datetime]
 
@@ -102,7 +101,10 @@ def plan(
         (begin + timedelta(weeks=week), begin + timedelta(weeks=week) + length) for week in range(weeks)
     )
     if _needs_approver(scope, known, spans) and not allows(authority_of(actor), Role.APPROVER):
-        raise Forbidden(NEEDS_APPROVER)
+        named = f"A{known}" if scope == "alert" else known
+        grave = f"对「{named}」的静默合计超过 24 小时（其中会有严重告警），"
+        what = ("静默全部", "只静默一条规则或一台资产") if scope == "all" else (grave, "缩短时间")
+        raise Forbidden(NEEDS_APPROVER.format(what=what[0], instead=what[1]))
     return SilencePlan(scope, known, spans)
 
 
