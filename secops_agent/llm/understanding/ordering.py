@@ -31,11 +31,8 @@ from secops_agent.llm.understanding.verbs import (
 _OF_ORDER: Final = ("assignee", "verdict", "limit", "offset")  # said of what is to be done
 _SAID_NOT: Final = ("exception", "withdrawn", "takes_back", "condition", "hearsay", "quotation")
 _TIMES: Final = ("since_hours", "until_hours", "period")
-_USUAL: Final = {
-    "verdict": "false_positive",
-    "assignee": "我",
-    "severity": "high",
-}  # of a line that is only an example
+# Of a line that is only an example.
+_USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "high"}
 # What is asked where something beside the object lacks.
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
