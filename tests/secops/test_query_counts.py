@@ -16,7 +16,7 @@ from secops_agent.tools.registry import DEFINITIONS
 from tests.secops.demo_aid import Proposals, demo, person
 
 __all__ = ["demo"]
-TOOL, REPORT = 12, 40
+TOOL, REPORT = 12, 60
 # Two of one keyword's counts for two periods, and a runbook for an alert, which is read whole first: still to be made fewer.
 # Cards that answer the usual questions beside one thing; in a group the names of people are looked up to be masked.
 DEARER = {
@@ -26,6 +26,9 @@ DEARER = {
     "get_alert": 15,
     "lookup_indicator": 15,
     "affected_assets": 13,
+    "list_alerts": 17,  # by a keyword: the page, and its counts by level, limit and handler
+    "finish_case_task": 36,  # these two check the whole case, and what it says is told again
+    "set_case_status": 36,
 }
 _TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 # What to say for an argument, by its name: for one that a tool must have, and for every condition on a list.
@@ -33,7 +36,7 @@ EXAMPLES: dict[str, Any] = {
     "address": "10.0.0.0/20", "alert_id": 1, "alert_ids": "1,2,3", "alerts": "2 3", "asset": "web-01", "assignee": "王五", "case_id": 1, "colleague": "王五", "cron": "0 9 * * *",
     "cve_id": "CVE-2021-44228", "duration_minutes": 60, "into_id": 2, "ip": "203.0.113.5", "keyword": "暴力破解", "limit": 50,
     "due_within": 7, "environment": "生产", "epss": 50, "software": "log4j", "expression": "1+1", "network": "10.0.0.0/20", "note": "蓝军", "offset": 5, "owner": "王五",
-    "person": "王五", "query": "挖矿", "reason": "扫描源", "schedule_id": 1, "scope": "规则:端口扫描", "severity": "high",
+    "person": "王五", "query": "挖矿", "reason": "扫描源", "schedule_id": 1, "scope": "规则:端口扫描", "severity": "high", "status": "contained",
     "since": "08:00", "since_hours": 48, "target": "203.0.113.5", "task": "今天的安全日报", "text": "看日志", "title": "一次攻击", "to": "王五", "until": "09:00", "until_hours": 24,
     "technique": "T1110", "value": "203.0.113.5",
 }  # fmt: skip
