@@ -282,7 +282,7 @@ def flaws_of(asset_name: str) -> Suggestion:
 
 def claim_finding(finding_id: int) -> Suggestion:
     """Whoever sends it works on it."""
-    return Suggestion("", rest=f"认领 F{finding_id}")
+    return Suggestion("", rest=f"F{finding_id} 指派给我")
 
 
 def give_findings(codes: str, person: str) -> Suggestion:

@@ -51,7 +51,7 @@ def test_source_does_not_close_what_someone_was_given(database):
     store(alert("a", 1))
     triage.assign(Alert.objects.get().pk, someone, Actor.person(someone, "dingtalk"))
     store(alert("a", 2, at=later(hours=1), status_hint="closed"))
-    assert status() == "open"
+    assert status() == "acknowledged"
 
 
 def test_end_that_arrives_late_closes_nothing(database):

@@ -51,7 +51,7 @@ def _records(now: datetime) -> Iterator[AlertRecord]:
                 SOURCE, (RULE, f"{row.pk}"), f"{flaw} 已被利用：核心资产 {place} {why}",
                 graver(row.severity, "high"),  # type: ignore[arg-type]
                 rule_id=f"{SOURCE}.{flaw}", rule_name=RULE, assets=(inventory.record_of(row.asset_id),), occurred_at=now,
-                description=f"发现 F{row.pk}：{row.title}。修复版本：{row.fixed_version or '还没有'}。修好、有了决定或扫描不再报告以后，没有人接手的这条告警自己关闭。",
+                description=f"发现 F{row.pk}：{row.title}。修复版本：{row.fixed_version or '还没有'}。修好、有了决定或扫描不再报告以后，没有人处理的这条告警自己关闭。",
                 event_id=f"{row.pk}:{now.isoformat()}", raw={"finding": row.pk},
             )  # fmt: skip
 

@@ -153,7 +153,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         "assign_finding",
         "指派发现",
-        "把发现（漏洞、错误配置……）交给一位同事，或由提问者认领。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "把发现（漏洞、错误配置……）交给一位同事，或由提问者自己处理。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
         "write",
         AssignFinding,
         check_assign,

@@ -21,7 +21,7 @@ from tests.every_page import admin_pages, fill, own_pages
 from tests.secops.demo_aid import demo  # noqa: F401
 
 pytestmark = pytest.mark.slow
-MOST = 20
+MOST = 21
 
 
 @pytest.fixture(scope="module")
