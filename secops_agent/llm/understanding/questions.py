@@ -21,7 +21,7 @@ ELSE: Final = 0.5
 VETO: Final = 0.8  # so sure that nothing is ordered that nothing is offered
 WORTH: Final = 0.05  # a tap
 NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup")
-ORDERS: Final = 0.95  # an offer for words that are no verb
+ORDERS: Final = 0.995  # an offer for words that are no verb
 _KINDS = {"severity": (Kind.SEVERITY,), "status": (Kind.STATUS,), "time": (Kind.TIME, Kind.DURATION), "limit": (Kind.LIMIT,)}  # fmt: skip
 PATTERNS: Final[Mapping[str, str]] = {
     "said.mine": "filters.mine", "said.urgent": "filters.urgent", "said.unowned": "filters.unowned", "said.listed": "filters.in_lists", "said.nofix": "filters.no_fix",
