@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from secops_agent.models import Alert, Case
+from secops_agent.models import Alert, AlertIndicator, Asset, Case
 from secops_agent.tools.incidents.exports import HEADS
 from tests.secops.demo_aid import demo, use
 
@@ -32,10 +32,16 @@ def test_nothing_found_is_no_file(demo: Any) -> None:
 
 
 def test_a_group_reads_no_accounts_in_it(demo: Any) -> None:
-    private, group = use("export_alerts"), use("export_alerts", group=True)
-    assert private.file is not None
-    assert group.file is not None
-    assert "svc-deploy" not in group.file.content.decode()
+    row = Alert.objects.exclude(status="closed").order_by("pk").first()
+    assert row is not None
+    row.assets.add(Asset.objects.get(name="svc-deploy"))
+    AlertIndicator.objects.create(alert=row, kind="account", value="ljq-admin")
+    Alert.objects.filter(pk=row.pk).update(title="ljq-admin 在 web-01 登录", severity="critical")
+    for group in (False, True):
+        found = use("export_alerts", group=group)
+        assert found.file is not None
+        told = found.file.content.decode()
+        assert [name in told for name in ("svc-deploy", "ljq-admin")] == [not group] * 2
 
 
 def test_the_report_of_a_case_is_a_file(demo: Any) -> None:

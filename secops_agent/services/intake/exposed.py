@@ -29,14 +29,15 @@ def tell() -> int:
     """Alert of each that is new or back, and close the alerts of those that are over, as a source does. Returns how many."""
     now = timezone.now()
     there = {alert_identity(each): each for each in _records(now)}
-    known = {row.identity: row for row in Alert.objects.filter(source=SOURCE, rule_name=RULE)}
+    rows = Alert.objects.filter(source=SOURCE, rule_name=RULE).select_related("payload")
+    known = {row.identity: row for row in rows}
     fresh = [
         each for identity, each in there.items() if identity not in known or known[identity].closed_by_source
     ]
     over = [
         row for identity, row in known.items() if identity not in there and row.status == AlertStatus.OPEN
     ]
-    news = [*fresh, *(_ended(row, now) for row in over)]
+    news = [*fresh, *filter(None, (_ended(row, now) for row in over))]
     if news:
         ingest.store(news, Actor.system("exposed"))
     return len(news)
@@ -56,10 +57,13 @@ def _records(now: datetime) -> Iterator[AlertRecord]:
             )  # fmt: skip
 
 
-def _ended(row: Alert, now: datetime) -> AlertRecord:
-    pk = row.payload.raw["finding"]
-    return AlertRecord(
+def _ended(row: Alert, now: datetime) -> AlertRecord | None:
+    """None for an alert that is not of this job: anybody may send one of this rule, and what it came with may be gone."""
+    payload = getattr(row, "payload", None)
+    pk = payload.raw.get("finding") if payload and isinstance(payload.raw, dict) else None
+    ended = AlertRecord(
         SOURCE, (RULE, f"{pk}"), row.title, row.severity,  # type: ignore[arg-type]
         rule_id=row.rule_id, rule_name=RULE, occurred_at=now,
         event_id=f"{pk}:{now.isoformat()}", status_hint="closed", raw={"finding": pk},
     )  # fmt: skip
+    return ended if alert_identity(ended) == row.identity else None

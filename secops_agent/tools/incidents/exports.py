@@ -9,7 +9,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.table import HEADS, rows_of
 from secops_agent.services.links import named
 from secops_agent.services.pages import LIMIT
-from secops_agent.services.privacy import mask
+from secops_agent.services.privacy import mask_alerts
 from secops_agent.services.reports.files import as_markdown
 from secops_agent.services.reports.incidents import incident_report
 from secops_agent.tools.arguments import Arguments, argument
@@ -17,7 +17,6 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.incidents.alert_filters import AlertConditions, read
 from secops_agent.tools.incidents.alert_lists import with_asset
-from secops_agent.tools.incidents.alerts import accounts_of
 from secops_agent.tools.markdown import foot
 
 MOST: Final = LIMIT
@@ -42,11 +41,12 @@ def export_alerts(asker: Asker, given: ExportAlerts) -> ToolResult:
         return ToolResult(
             "no_data", query, "\n".join(["没有符合全部条件的告警，没有导出文件。", *foot(query)])
         )
-    hidden = accounts_of(found.items) if asker.hides_private else ()
-    shown = [replace(one, title=mask(one.title, hidden)) for one in found.items] if hidden else found.items
-    file = FileToSend(f"告警 {asker.now:%m-%d %H%M}.csv", csv_text(HEADS, rows_of(shown)).encode())
-    told = f"{len(shown)} 条告警的表「{file.name}」随后发出" + (
-        f"（共 {found.total_text} 条，只导出前 {MOST} 条）" if len(shown) == MOST else ""
+    table = csv_text(HEADS, rows_of(found.items))
+    if asker.hides_private:
+        table = mask_alerts(table, [each.id for each in found.items])
+    file = FileToSend(f"告警 {asker.now:%m-%d %H%M}.csv", table.encode())
+    told = f"{len(found.items)} 条告警的表「{file.name}」随后发出" + (
+        f"（共 {found.total_text} 条，只导出前 {MOST} 条）" if len(found.items) == MOST else ""
     )
     return ToolResult("ok", query, "\n".join([f"**{told}**", *foot(query)]), file=file)
 

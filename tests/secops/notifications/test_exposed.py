@@ -3,13 +3,13 @@
 import pytest
 from django.utils import timezone
 
-from secops_agent.models import Alert, Asset, Finding
+from secops_agent.models import Alert, AlertPayload, Asset, Finding
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import exposed
 from secops_agent.services.operations.periodic import OWN_JOBS
 from secops_agent.services.records import Kev
 from secops_agent.services.vulnerabilities import findings
-from tests.secops.inventory_aid import finding, flaw, host, store
+from tests.secops.inventory_aid import alert, finding, flaw, host, store
 
 from .stage import announce, configure, rule, told
 from .test_bursts import pass_by
@@ -62,6 +62,16 @@ def test_many_of_one_vulnerability_are_one_message() -> None:
     assert Alert.objects.count() == 12
     (text,) = told()
     assert "×12" in text, "the flood limits are those of alerts"
+
+
+def test_an_alert_that_somebody_sent_under_this_rule_stops_nothing() -> None:
+    store(alert("forged", rule_name=exposed.RULE, source=exposed.SOURCE, raw={"finding": "x"}))
+    store(alert("purged", rule_name=exposed.RULE, source=exposed.SOURCE))
+    AlertPayload.objects.filter(alert__title__contains="purged").delete()
+    assert Alert.objects.filter(source=exposed.SOURCE, rule_name=exposed.RULE).count() == 2
+    exploited("pay-01")
+    assert exposed.tell() == 1
+    assert not Alert.objects.filter(status="closed").exists()
 
 
 def test_it_ends_with_the_finding_and_comes_back_with_it() -> None:
