@@ -8,7 +8,8 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, Escalation, MessageState
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import triage
+from secops_agent.services.alerts import batches, triage
+from secops_agent.services.alerts.batches import Doer, TriageAct
 from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.notifications.views import told_of
 from secops_agent.services.on_call.shifts import on_call_at
@@ -94,6 +95,31 @@ def _closed(row: Alert) -> int:
 
 
 @pytest.mark.slow
+def test_who_takes_it_ends_the_chain_and_undo_begins_it_again(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [ROLE]}])
+    store(alert())
+    stage.announce()
+    pk, lisi = Alert.objects.get().pk, Actor.person(people["lisi"], "dingtalk")
+    doer = Doer(staff_id=people["lisi"].pk)
+    done = batches.carry_out(TriageAct("assign", person=people["lisi"]), [pk], lisi, doer)
+    next_step()
+    assert Escalation.objects.get().ended == Escalation.TAKEN
+    assert done.batch
+    batches.undo(done.batch.pk, lisi, doer)
+    row = Alert.objects.get()
+    assert (row.status, row.assignee, row.acknowledged_at) == ("open", None, None)
+
+
+def test_who_is_given_it_by_another_is_still_told(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}])
+    store(alert())
+    stage.announce()
+    triage.assign(Alert.objects.get().pk, people["lisi"], Actor.person(people["wangwu"], "dingtalk"))
+    assert Alert.objects.get().status == "open"
+    next_step()
+    assert Escalation.objects.get().ended != Escalation.TAKEN
+
+
 def test_step_without_targets_tells_administrators_and_follows_up(people):
     stage.staff("boss", "boss", role="admin")
     stage.rule(escalate=[{"after_minutes": 5}])
