@@ -58,6 +58,11 @@ DAILY_EVERY_DAY: Final = Suggestion("", rest="每天早上9点发日报")
 SWAPS: Final = (Suggestion("", rest="我和<人员>换周三"), Suggestion("", rest="和<人员>换班 11月28日"))
 
 
+def plainly(sentence: str) -> Suggestion:
+    """What was asked, with every condition that was read, in plain words; it has been read so again."""
+    return Suggestion("", rest=sentence)
+
+
 def code(alert_id: int | str) -> str:
     """A12, A<编号>; what is no number stays what it is."""
     return f"A{alert_id}" if str(alert_id).isdecimal() or alert_id == NUMBER else str(alert_id)

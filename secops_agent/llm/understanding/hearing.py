@@ -91,4 +91,4 @@ class Hearing:
         if read is None or read.arguments != intent.arguments:
             return None
         taken = not questions.unused(again, read, (), frame)
-        return Suggestion("", rest=again.plain) if said and taken else None
+        return says.plainly(again.plain) if said and taken else None
