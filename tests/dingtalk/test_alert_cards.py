@@ -163,12 +163,14 @@ def test_press_is_carried_out_before_the_ack_which_shows_how_the_card_stands(sta
 def test_every_button_does_what_it_says(stage: CardStage) -> None:
     card = begin(stage)
     press(stage, card, "take")
-    assert Alert.objects.get().assignee == Staff.objects.get(staff_id="lisi")
+    assert (Alert.objects.get().assignee, Alert.objects.get().status) == (
+        Staff.objects.get(staff_id="lisi"),
+        "acknowledged",
+    )
     press(stage, card, "silence")
     assert Silence.objects.get().made_by == "李四"
     again = press(stage, card, "silence", nonce=2)["cardData"]["cardParamMap"]
     assert "- 静默：到 " in again["content"]
-    triage.acknowledge(Alert.objects.get().pk, lisi())
     tell(stage)
     assert "处理中" in stage.wait_card()["params"]["content"], "a silence holds messages back, not the card"
     shown = press(stage, card, "false_positive")["cardData"]["cardParamMap"]

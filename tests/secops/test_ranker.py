@@ -7,7 +7,7 @@ import pytest
 from secops_agent.llm.offline import ACTION_TOOLS, READ_TOOLS
 from secops_agent.llm.understanding import ranker
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
-from tests.secops.ranker import Labelled, digest, heard, read
+from tests.secops.ranker import OWN, Labelled, digest, heard, read
 
 NO_TOOLS = {"nothing", "chatter", "knowledge", "absent", "self", "followup"}
 
@@ -51,6 +51,14 @@ def test_a_sentence_is_ranked_in_less_than_a_millisecond() -> None:
 def test_a_very_long_sentence_is_ranked() -> None:
     ranks = ranker.rank(heard(Labelled("", "告警" * 2000, ("list_alerts",))))
     assert sum(ranks.values()) == pytest.approx(1)
+
+
+def test_what_people_are_told_to_say_is_certain() -> None:
+    told = [one for one in read() if one.writer == OWN]
+    assert len(told) > 50
+    found = {one.text: understand(one.text, LEXICON, NOW, asker=ASKER) for one in told}
+    read_as = {text: (each.intent or each.order) for text, each in found.items()}
+    assert [one.text for one in told if getattr(read_as[one.text], "tool", "") not in one.labels] == []
 
 
 @pytest.mark.parametrize(

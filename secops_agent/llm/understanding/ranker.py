@@ -37,7 +37,7 @@ def features(sentence: Sentence) -> set[str]:
         kind = _LIKE.get(one.kind, one.kind) if one else None
         text += chr(0xF000 + kind) if kind is not None else char
         kinds += [kind] if kind is not None else []
-    text = text.lower()
+    text = text.lower().removeprefix("请")
     found = {f"#{kind.name}" for kind in kinds} | {
         f"#2{kind.name}" for kind in kinds if kinds.count(kind) > 1
     }

@@ -1,6 +1,6 @@
 """What the ranker of sentences is trained on: sentences of writers who have seen no code, each with the label of what it asks for.
 
-A file of ``data/`` is one writer's: a line is a label (or several, joined by ``+``), a tab and a sentence, in which ``\\n`` stands
+A file of ``data/`` is one writer's, but `OWN`, which holds what Bifang tells people to say: a line is a label (or several, joined by ``+``), a tab and a sentence, in which ``\\n`` stands
 for a new line. ``world.json`` holds the names that they were given. Labels are names of tools that read or act, and
 ``nothing`` (no order, though it speaks of one), ``chatter``, ``knowledge`` (not of the company), ``absent`` (no source of ours
 tells it), ``self`` (what Bifang can do, who may), ``followup`` (part of something said before).
@@ -27,6 +27,7 @@ FILES = tuple(sorted(DATA.glob("*.tsv")))
 NOW = datetime(2026, 11, 29, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 ASKER = "zhaoliu"
 LITTLE = 0.05
+OWN, MUCH = "own", 2.0  # what people are told to say is certain
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def read() -> Iterator[Labelled]:
     for path in FILES:
         for line in path.read_text(encoding="utf-8").splitlines():
             label, text = line.split("\t")
-            yield Labelled(path.stem, text.replace("\\n", "\n"), tuple(label.split("+")))
+            counts = MUCH if path.stem == OWN else 1.0
+            yield Labelled(path.stem, text.replace("\\n", "\n"), tuple(label.split("+")), counts)
 
 
 def plain() -> Iterator[Labelled]:
