@@ -81,7 +81,8 @@ def test_courtesies_around_a_question_change_nothing(frame: str, start: int) -> 
 
 
 TARGET = re.compile(
-    r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}|[a-z][a-z0-9]*(?:-[a-z]+)*-\d+|A\d+|CVE-\d+-\d+)(?![\w.])", re.IGNORECASE
+    r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}|[a-z][a-z0-9]*(?:-[a-z]+)*-\d+|A\d+|CVE-\d+-\d+)(?![\w.])",
+    re.IGNORECASE,
 )
 
 
