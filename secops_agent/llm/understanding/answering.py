@@ -113,14 +113,17 @@ class QuestionHearing(Hearing):
 
     def _with_rest(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With the parts whose question the look-up does not take."""
-        tool = found.intent.tool if found.intent else ""
-        frame = next((frame for frame in self.frames if frame.tool == tool), None)
-        parts = self._parts(sentence) if frame and not found.beside else []
+        parts = self._parts(sentence) if found.intent and not found.beside else []
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        left = [part.plain for part in asked if frame and strange(frame, questions.cues_of(part))]
+        left = [part.plain for part in asked if found.intent and not self._tells_of(found.intent, part)]
         return (
             replace(found, hint=_left_out(left)) if 0 < len(left) < len(parts) and not found.hint else found
         )
+
+    def _tells_of(self, intent: Intent, part: Sentence) -> bool:
+        """Is the answer of its tool one to what the part asks?"""
+        frame = next((frame for frame in self.frames if frame.tool == intent.tool), None)
+        return frame is None or not strange(frame, questions.cues_of(part))
 
     def _several(self, sentence: Sentence) -> Understanding | None:
         """今天几条高危，A283谁在弄，明天谁值班: each part, where no one tool takes all; a part may go on with the one before it."""
@@ -147,7 +150,7 @@ class QuestionHearing(Hearing):
             elif intent := reader._clearly(part):
                 found.append(intent)
                 reader = replace(reader, focus=reader.focus.after_look_up(intent))
-            elif not counts or questions.tells(part):
+            elif (not counts or questions.tells(part)) and not (found and self._tells_of(found[-1], part)):
                 left.append(part.plain)
         apart = counts or re.search("[?？;；].", sentence.said) is not None
         return _each(found, left, apart=apart, counts=counts, beside=beside)
@@ -157,7 +160,8 @@ class QuestionHearing(Hearing):
         found = self._follow_up(sentence)
         if exact := None if found else questions.exact(sentence):
             return exact
-        found = found or self._chosen(sentence, self.weighed(sentence))
+        weighed = self.weighed(sentence)
+        found = found or (self._chosen(sentence, weighed) if weighed.whole else None)
         return found.intent if found and not found.beside and not found.unused else None
 
     def _meant_by(self, meant: Sentence) -> Understanding | None:
