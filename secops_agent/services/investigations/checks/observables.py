@@ -78,8 +78,9 @@ def look(subject: Examined) -> ObservableFacts:
     seen = []
     for each, found in elsewhere.items():
         ours = own.get(each[1].lower())
-        told = {"own": ours, "struck": ours is not None and ours.id in struck, "listed": listed.get(each, ())}
-        seen.append(replace(_sighted(subject, each, found, assets), **told))
+        is_struck = ours is not None and ours.id in struck
+        sighted = _sighted(subject, each, found, assets)
+        seen.append(replace(sighted, own=ours, struck=is_struck, listed=listed.get(each, ())))
     return ObservableFacts(subject.alert.pk, tuple(seen))
 
 
