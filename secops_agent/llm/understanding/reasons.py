@@ -33,7 +33,7 @@ from secops_agent.llm.understanding.verbs import (
 _TITLE: Final = 4  # characters that name a case
 EDGES: Final = " ,，。.:：;；~!！"
 _AROUND: Final = re.compile(rf"^(?:{NAMES.pattern}|\s)+")
-_CUTS: Final = re.compile(f"{ANY_MARK.pattern}|{VERB}")
+_CUTS: Final = re.compile(f"(?:(?!{ANY_MARK.pattern}).)*的(?={VERB})|{ANY_MARK.pattern}|{VERB}")  # 挖矿的✱: which one it is
 
 
 def split_note(skeleton: Skeleton) -> tuple[Skeleton, str]:
