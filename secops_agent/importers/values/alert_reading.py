@@ -143,7 +143,8 @@ def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRe
         )
     ]
     found += [address_asset(ip, tool) for ip in reader.all("内网 IP", places.inside) if is_inside(ip)]
-    found += [address_asset(ip, tool) for ip in _ends(reader, table)[0]]
+    known = found[0].ips if found[0] else ()
+    found += [address_asset(ip, tool) for ip in _ends(reader, table)[0] if ip not in known]
     found += [website_asset(url, tool) for url in reader.all("网站", table.site)[:1]]
     found.append(image_asset(reader.all("镜像", table.images), (), tool))
     return tuple(dict.fromkeys(asset for asset in found if asset))

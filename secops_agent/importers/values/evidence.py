@@ -26,19 +26,23 @@ _KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _HEADER: Final = re.compile(
-    r"((?:^|[\r\n\"'{,;]|\\n)\s*(?:HTTP_)?(?:(?:set-)?cookie2?|(?:proxy-)?authorization|x-[\w-]{0,30}(?:key|token))"
+    r"((?:^|[\r\n\"'{,;]|\\n)[ \t]{0,8}(?:HTTP_)?(?:(?:set-)?cookie2?|(?:proxy-)?authorization|x-[\w-]{0,30}(?:key|token))"
     r"\\?[\"']?\s*[:=]\s*\\?[\"']?)((?:(?!\\[rn\"]|;HTTP_|[\r\n\"]).)+)",
     re.IGNORECASE,
 )
 _PARAMETER: Final = re.compile(
-    rf"((?:^|[^\w.%$-])(?:[\w.%\[\]$-]{{0,40}}?{_WORDS}|pass)(?:\\?[\"'\]]|%5D){{0,2}}\s*[=:]\s*)"
+    rf"((?:^|[^\w.%$-])(?:[\w.%$-]{{0,40}}?{_WORDS}|pass)(?:\\?[\"'\]]|%5D){{0,2}}\s*[=:]\s*)"
     r"(\\\"(?:(?!\\\").)*|\"(?:[^\"\\]|\\.)*|'[^']*|[^&;\s\"',}<)]+)",
     re.IGNORECASE,
 )
 _PART: Final = re.compile(
-    rf"(name=\\?\"[^\"]{{0,60}}{_WORDS}[^\"]{{0,40}}\"(?:\s|\\[rn])+)((?:(?!\\[rn]|[\r\n]).)+)", re.IGNORECASE
+    rf"(name=\\?\"[^\"]{{0,60}}{_WORDS}[^\"]{{0,40}}\"(?:\s|\\[rn]){{1,8}})((?:(?!\\[rn]|[\r\n]).)+)",
+    re.IGNORECASE,
 )
 _ELEMENT: Final = re.compile(rf"(<[\w:]{{0,40}}{_WORDS}[^<>]{{0,40}}>)([^<]+)", re.IGNORECASE)
+_OPTION: Final = re.compile(
+    rf"((?:^|[\s\"'])--?[\w-]{{0,30}}?{_WORDS}[ \t]{{1,8}})([^\s-]\S*)", re.IGNORECASE
+)
 _SUSPICIOUS: Final = ("pass", "pwd", "secret", "token", "key", "cookie", "authorization", "sess")
 
 
@@ -65,7 +69,7 @@ def masked(text: str) -> str:
     text = redact(text)
     lower = text.lower()
     if any(word in lower for word in _SUSPICIOUS):
-        for pattern in (_HEADER, _PART, _ELEMENT, _PARAMETER):
+        for pattern in (_HEADER, _PART, _ELEMENT, _PARAMETER, _OPTION):
             text = pattern.sub(_hide, text)
     return text
 
