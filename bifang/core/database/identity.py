@@ -63,13 +63,22 @@ def write_identity(using: str, **_: Any) -> None:
 
 
 def require_own_key() -> None:
-    """Raises SecretError if what is sealed in the database was sealed with another key; the first to ask leaves a proof."""
+    """As `check_key`; the first start leaves a proof for the next. Raises SecretError."""
+    check_key()
     row = Installation.objects.first() or Installation.objects.create()
+    if row.proof is None:
+        proof = Sealed.of(_KEY, place_of(Installation, "proof", row))
+        Installation.objects.filter(pk=row.pk, proof=None).update(proof=proof)
+
+
+def check_key() -> None:
+    """Raises SecretError if what is sealed in the database was sealed with another key. Only reads."""
+    row = Installation.objects.first()
     try:
-        if row.proof is not None:
+        if row is not None and row.proof is not None:
             row.proof.open(place_of(Installation, "proof", row))
-            return
-        _open_any_configuration()
+        else:
+            _open_any_configuration()
     except SecretError:
         where = "BIFANG_ENCRYPTION_KEY" if settings.ENCRYPTION_KEYS else f"{settings.ENCRYPTION_KEY_FILE}"
         raise SecretError(
@@ -77,9 +86,6 @@ def require_own_key() -> None:
             "新生成了一个。请放回原来的 encryption.key，或在 /etc/bifang/env 里设置原来的 BIFANG_ENCRYPTION_KEY。"
             "确实找不回来的：python manage.py rotate_encryption_key --lost，再到「系统配置」里重新填写密钥。"
         ) from None
-    Installation.objects.filter(pk=row.pk, proof=None).update(
-        proof=Sealed.of(_KEY, place_of(Installation, "proof", row))
-    )
 
 
 def _open_any_configuration() -> None:
