@@ -12,7 +12,6 @@ from django.views.decorators.http import require_safe
 
 from secops_agent.models import (
     CalendarDay,
-    OnCallMember,
     OnCallOverride,
     Role,
     ShiftSwap,
@@ -20,6 +19,7 @@ from secops_agent.models import (
     SwapState,
     allows,
 )
+from secops_agent.services.on_call import schedules
 from secops_agent.services.on_call.duties import Duty, duties
 from secops_agent.services.on_call.shifts import ZONE, Shift
 from secops_agent.services.people.logins import accounts
@@ -33,7 +33,7 @@ WEEKDAYS: Final = "一二三四五六日"
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """Somebody's part of a day; ``tone`` is theirs in the whole rota, "gap" for nobody. ``since``: "" from midnight."""
+    """Somebody's part of a day; ``tone`` is theirs in the whole rota, "gap" or "off" for nobody. ``since``: "" from midnight."""
 
     name: str
     since: str
@@ -83,7 +83,7 @@ def _day(
 def _spell(shift: Shift, start: datetime, tones: Mapping[int, str]) -> Spell:
     since = f"{shift.start.astimezone(ZONE):%H:%M}" if shift.start > start else ""
     if shift.staff is None:
-        return Spell("无人", since, "gap", shift.origin)
+        return Spell(shift.who, since, shift.origin, shift.origin)
     return Spell(shift.staff.name, since, tones[shift.staff.pk], shift.origin)
 
 
@@ -91,7 +91,6 @@ SEE: Final = "secops_agent.view_oncallschedule"
 SPANS: Final = (14, 28)
 MOST_MINE: Final = 6
 MOST_SWAPS: Final = 50
-MOST_PEOPLE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +174,7 @@ def _pieces(row: ShiftSwap) -> list[tuple[datetime, datetime, str]]:
     ]
 
 
-def _people(request: HttpRequest) -> list[Staff]:
-    """Who takes turns: what a form suggests."""
-    if not (may_swap(request) or request.user.has_perm("secops_agent.add_oncalloverride")):
-        return []
-    turns = OnCallMember.objects.filter(layer__schedule__enabled=True).values("staff")
-    return list(Staff.objects.filter(active=True, pk__in=turns).order_by("name")[:MOST_PEOPLE])
+def _people(request: HttpRequest) -> list[tuple[str, str]]:
+    """Whom a form suggests."""
+    everybody = request.user.has_perm("secops_agent.add_oncalloverride")
+    return schedules.suggested(everybody=everybody) if everybody or may_swap(request) else []

@@ -1,12 +1,14 @@
 """Forms of notification and suppression rules: YAML as fields, a rule in words, and what it would do while it is filled in."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from django import forms
 from django.http import HttpRequest, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -20,7 +22,7 @@ from bifang.core.configuration.entries import EntryFaults
 from bifang.core.configuration.fields import SecretField, TextField
 from bifang.core.errors import BifangError
 from secops_agent.admin.sources.assets import TagsField
-from secops_agent.models import NotificationRule, NotificationTarget
+from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.models.people.on_call import Days
 from secops_agent.services.intake.exposed import RULE as EXPLOITED
@@ -29,6 +31,7 @@ from secops_agent.services.notifications.conditions import CHANGES, Conditions, 
 from secops_agent.services.notifications.preview import preview_of
 from secops_agent.services.notifications.robots import Grant, demand
 from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, Rule, RuleEntry, read_rule
+from secops_agent.services.on_call.shifts import unmanned
 
 LISTS: Final = (
     "severities",
@@ -171,8 +174,19 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             self.initial.setdefault(name, []).append(choices.choice_of(each).key)
         if self.like in MODELS:
             name, fields, place = MODELS[self.like]
-            first = [key for key, each in self._known.items() if each.entry["kind"] == place][:1]
-            self.initial.update(fields, name=name, targets=first)
+            self.initial.update(fields, name=name, targets=self._first(place))
+
+    def _first(self, kind: str) -> list[str]:
+        """Of the places of a kind the first; of the rotas that with the least time when nobody is there."""
+        found = [each for each in self._known.values() if each.entry["kind"] == kind]
+        if kind == "on_call":
+            rotas, now = OnCallSchedule.objects.in_bulk(field_name="name"), timezone.now()
+            idle = {
+                name: sum((each.end - each.start for each in unmanned([row], now)), timedelta(0))
+                for name, row in rotas.items()
+            }
+            found.sort(key=lambda each: idle[each.entry["schedule"]])
+        return [each.key for each in found[:1]]
 
     def given(self) -> dict[str, Any]:
         """As the one door takes it."""
@@ -300,7 +314,7 @@ def _lines(entry: RuleEntry, rows: list[NotificationTarget]) -> list[str]:
     rule = Rule(0, entry.name, entry.conditions, entry.hours, tuple(first), steps, entry.group)
     return [
         f"{about} → {told}", *chain, f"{entry.group}", f"{preview_of(rule)}。",
-        *filter(None, map(targets.doubt, rows)),
+        *filter(None, dict.fromkeys((targets.unwoken(first), *map(targets.doubt, rows)))),
     ]  # fmt: skip
 
 

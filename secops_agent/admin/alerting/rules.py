@@ -137,7 +137,7 @@ class RuleScreen(PreviewedScreen):
         if not rule.targets.all():
             return badge("没有目标", "warn")
         doubts = [doubt for each in rule.targets.all() if (doubt := targets.doubt(each))]
-        return badge("群未确认", "warn", " ".join(doubts)) if doubts else badge("启用", "ok")
+        return badge("目标有问题", "warn", " ".join(doubts)) if doubts else badge("启用", "ok")
 
     @admin.display(description="哪些告警")
     def about(self, rule: NotificationRule) -> str:

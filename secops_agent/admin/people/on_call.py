@@ -6,7 +6,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -20,10 +20,9 @@ from secops_agent.admin.sources.assets import TagsField
 from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.services.notifications.choices import choices
 from secops_agent.services.on_call import schedules
-from secops_agent.services.on_call.shifts import Shift, around, shift_at, within
+from secops_agent.services.on_call.shifts import Shift, around, gaps, shift_at, within
 
 AHEAD: Final = timedelta(days=28)
-GAPS: Final = timedelta(days=14)
 MOST_SHOWN: Final = 8
 BOTH: Final = "「每天从」和「每天到」要一起填写，而且不同；整天值班请都留空。"
 
@@ -31,7 +30,7 @@ BOTH: Final = "「每天从」和「每天到」要一起填写，而且不同�
 class PeopleField(TagsField):
     """People in their order, by name or staff id."""
 
-    widget = UnfoldAdminTextInputWidget
+    widget = UnfoldAdminTextInputWidget(attrs={"list": "rota-people", "data-adds": "，"})
 
     def clean(self, value: Any) -> list[Staff]:
         """Raises ValidationError for somebody unknown or ambiguous."""
@@ -54,7 +53,7 @@ class LayerForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
     """One layer; the order of its people is the order of their turns."""
 
     people = PeopleField(
-        label="轮换的人", help_text="按轮换次序写姓名或员工 ID，用逗号分隔，例如：李四，王五。可以重复。"
+        label="轮换的人", help_text="按轮换次序选人，逗号以后接着选下一位；也可以写姓名或员工 ID。可以重复。"
     )
 
     class Meta:
@@ -195,17 +194,18 @@ class RotaScreen(CalendarFiles):
         kwargs["fields"] = RotaForm.Meta.fields
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def change_view(
+    def changeform_view(
         self,
         request: HttpRequest,
-        object_id: str,
+        object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """With the files."""
-        row = self.get_object(request, object_id)
+    ) -> Any:
+        """With the files of a rota, and with whom the boxes suggest."""
+        row = self.get_object(request, object_id) if object_id else None
         context = {"bf_rota": row, "bf_may_import": row and self.has_change_permission(request, row)}
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        context["people"] = schedules.suggested(everybody=True)
+        return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Remembers what it was."""
@@ -282,12 +282,10 @@ def _around(schedule: Any) -> list[Shift]:
 
 
 def _gaps(schedule: OnCallSchedule) -> list[Shift]:
-    now = timezone.now()
-    return [each for each in within(_around(schedule), now, now + GAPS) if each.staff is None]
+    return gaps(_around(schedule), timezone.now())
 
 
 def _told(shift: Shift) -> str:
     start, end = (timezone.localtime(each) for each in (shift.start, shift.end))
-    who = shift.staff.name if shift.staff else "无人值班"
     mark = "（临时换人）" if shift.origin == "override" else ""
-    return f"{who}{mark}　{start:%m-%d %H:%M} — {end:%m-%d %H:%M}"
+    return f"{shift.who}{mark}　{start:%m-%d %H:%M} — {end:%m-%d %H:%M}"

@@ -64,11 +64,11 @@ class ShiftOut(Output):
 
     view = ShiftView
     told = {
-        "staff_id": "员工 ID；空：无人值班",
+        "staff_id": "员工 ID；空：没有人",
         "name": "姓名",
         "starts_at": "开始",
         "ends_at": "结束",
-        "origin": "layer 轮班、override 临时换人、gap 无人",
+        "origin": "layer 轮班、override 临时换人、gap 无人、off 不排班",
     }
 
 
@@ -78,7 +78,7 @@ class RotaOut(Form):
     name = serializers.CharField(help_text="名称")
     enabled = serializers.BooleanField(help_text="启用")
     shifts = ShiftOut(many=True, help_text="从现在的班次起，四周以内")
-    gaps = ShiftOut(many=True, help_text="两周内无人值班的时段")
+    gaps = ShiftOut(many=True, help_text="两周内无人值班的时段（不排班的不算）")
 
 
 class RotasOut(Form):

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from bifang.channels.allowance import Means
 from bifang.channels.models import GroupState, KnownGroup
@@ -24,10 +25,11 @@ from secops_agent.models import (
 )
 from secops_agent.models.people.staff import RANK, Role
 from secops_agent.services.chats import find_chat, label_of, speaks
+from secops_agent.services.clock import clock
 from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.notifications.robots import Grant
-from secops_agent.services.on_call.shifts import next_on_call, on_call_at
+from secops_agent.services.on_call.shifts import SOON, next_on_call, on_call_at, unmanned
 from secops_agent.services.people.applications import reached_by, why_not
 from secops_agent.services.privacy import may_read
 
@@ -92,7 +94,10 @@ def _conversation(config: SystemConfig | None, conversation_id: str) -> str:
 
 
 def doubt(target: NotificationTarget) -> str:
-    """What is not known of a place that a file named; "" if it is known, or something has arrived there."""
+    """What is not known of a place that a file named, or that nobody is there; "" if it is known, or something has
+    arrived there."""
+    if target.schedule is not None:
+        return unwoken([target], least=SOON)
     if target.kind != TargetKind.GROUP:
         return ""
     known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
@@ -100,6 +105,19 @@ def doubt(target: NotificationTarget) -> str:
     if known.exists() or told.exclude(state=MessageState.UNDELIVERABLE).exists():
         return ""
     return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
+
+
+def unwoken(rows: Sequence[NotificationTarget], least: timedelta = timedelta(0)) -> str:
+    """When these, all of them rotas, lead to nobody in the next two weeks, if it is for so long together; else ""."""
+    rotas = [each.schedule for each in rows if each.schedule is not None]
+    found = unmanned(rotas, timezone.now()) if rotas and len(rotas) == len(rows) else []
+    if not found or sum((each.end - each.start for each in found), timedelta(0)) < least:
+        return ""
+    names = "、".join(f"「{each.name}」" for each in rotas)
+    if found[0].end - found[0].start >= SOON:
+        return f"值班表{names}两周内没有人值班，叫不醒任何人：请补上班次，或换一个目标。"
+    first = f"{clock(found[0].start)} — {clock(found[0].end)}"
+    return f"值班表{names}两周内有 {len(found)} 段时间没有人，那时叫不醒任何人，最近一段 {first}：请补上班次，或加一个目标。"
 
 
 def _role(role: str, step: int | None) -> str:

@@ -11,7 +11,6 @@ from secops_agent.models import OnCallSchedule, Staff
 from secops_agent.services.on_call.shifts import Shift, gaps, shifts, shifts_of
 
 AROUND: Final = timedelta(days=31)
-SOON: Final = timedelta(days=14)
 MOST: Final = 20  # rotas
 
 
@@ -41,8 +40,8 @@ class Duty:
 
     @property
     def gaps(self) -> list[Shift]:
-        """When nobody is on call in the two weeks to come."""
-        return [each for each in self.ahead if each.staff is None and each.start < self.at + SOON]
+        """When nobody is on call in the two weeks to come, though somebody should be."""
+        return gaps(self.shifts, self.at)
 
     def of(self, people: Collection[Staff]) -> list[Shift]:
         """The shifts of these people, the present one too."""
@@ -63,7 +62,7 @@ MOST_SHIFTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ShiftView:
-    """``staff_id`` "" is a gap; ``origin``: layer, override or gap."""
+    """``staff_id`` "" is a gap; ``origin``: layer, override, gap or off."""
 
     staff_id: str
     name: str
@@ -89,10 +88,9 @@ def rotas() -> tuple[RotaView, ...]:
 
 def _rota(schedule: OnCallSchedule) -> RotaView:
     now = timezone.now()
-    ahead = tuple(_view(each) for each in shifts(schedule, now, now + AHEAD)[:MOST_SHIFTS])
-    return RotaView(
-        schedule.name, schedule.enabled, ahead, tuple(_view(each) for each in gaps(schedule)[:MOST_SHIFTS])
-    )
+    found = shifts(schedule, now, now + AHEAD)
+    ahead, lacking = (tuple(map(_view, each[:MOST_SHIFTS])) for each in (found, gaps(found, now)))
+    return RotaView(schedule.name, schedule.enabled, ahead, lacking)
 
 
 def _view(shift: Shift) -> ShiftView:

@@ -1,5 +1,6 @@
 """Rotas: found, read from the file of apply_configs, changed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, Literal
@@ -87,6 +88,21 @@ class ScheduleEntry(Entry):
 
 # What people say of one; who holds it now is the workers' to write.
 TOLD: Final = ("name", "enabled", "handover_message", "handover_config", "handover_group")
+
+
+MOST_SUGGESTED: Final = 500
+
+
+def suggested(*, everybody: bool) -> list[tuple[str, str]]:
+    """Whom a box offers, else only who takes turns, as ``(what it takes, a remark)``: by name, or by staff id where two
+    have one name."""
+    turns = OnCallMember.objects.filter(layer__schedule__enabled=True).values("staff")
+    rows = Staff.objects.filter(active=True, **({} if everybody else {"pk__in": turns}))
+    people = list(rows.order_by("name")[:MOST_SUGGESTED])
+    names = Counter(each.name for each in people)
+    return [
+        (each.name, each.staff_id) if names[each.name] == 1 else (each.staff_id, each.name) for each in people
+    ]
 
 
 def enabled_schedules() -> list[OnCallSchedule]:

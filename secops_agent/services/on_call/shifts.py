@@ -7,7 +7,6 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch
-from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
@@ -16,17 +15,23 @@ from secops_agent.services.on_call.working_days import WorkingDays
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 LONGEST: Final = timedelta(days=400)
-Origin = Literal["layer", "override", "gap"]
+SOON: Final = timedelta(days=14)  # how far ahead gaps are looked for
+Origin = Literal["layer", "override", "gap", "off"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """[start, end) of one person; nobody for a gap. Times are aware."""
+    """[start, end) of one person; nobody for a gap, and where the rota has no hours ("off"). Times are aware."""
 
     start: datetime
     end: datetime
     staff: Staff | None
     origin: Origin
+
+    @property
+    def who(self) -> str:
+        """The name, or why there is none."""
+        return self.staff.name if self.staff else "不排班" if self.origin == "off" else "无人值班"
 
 
 def on_call_at(schedule: OnCallSchedule, at: datetime) -> Shift:
@@ -53,6 +58,19 @@ def within(found: Iterable[Shift], start: datetime, end: datetime) -> list[Shift
     ]
 
 
+def gaps(found: Iterable[Shift], now: datetime) -> list[Shift]:
+    """When somebody should be on call and nobody is, from now on for two weeks."""
+    return [each for each in within(found, now, now + SOON) if each.origin == "gap"]
+
+
+def unmanned(schedules: Sequence[OnCallSchedule], now: datetime) -> list[Shift]:
+    """When nobody is on call in any of them, for two weeks, hours that no rota has included."""
+    pieces = [Shift(now, now + SOON, None, "gap")]
+    for found in shifts_of(schedules, now, now + SOON).values():
+        pieces = _cover(pieces, iter(found))
+    return [each for each in _joined(pieces) if each.staff is None]
+
+
 def next_on_call(schedule: OnCallSchedule, at: datetime) -> Staff | None:
     """Who comes after the one on call at that moment, within 31 days; None if nobody does."""
     first, *rest = shifts(schedule, at, at + timedelta(days=31))
@@ -70,13 +88,29 @@ def shifts_of(schedules: Sequence[OnCallSchedule], start: datetime, end: datetim
         raise InvalidInput(f"时间范围应在 {LONGEST.days} 天以内，且结束晚于开始。")
     start, end = start.astimezone(ZONE), end.astimezone(ZONE)
     days = WorkingDays.between(start.date() - timedelta(days=1), end.date() + timedelta(days=1))
-    pieces = {each.pk: [Shift(start, end, None, "gap")] for each in schedules}
-    for layer in _layers(pieces):
+    layers = list(_layers([each.pk for each in schedules]))
+    pieces = {
+        each.pk: _hours([layer for layer in layers if layer.schedule_id == each.pk], start, end, days)
+        for each in schedules
+    }
+    for layer in layers:
         pieces[layer.schedule_id] = _cover(pieces[layer.schedule_id], _layer_shifts(layer, start, end, days))
     overrides = OnCallOverride.objects.filter(schedule__in=pieces, starts_at__lt=end, ends_at__gt=start)
     for each in overrides.select_related("staff").order_by("pk"):
         pieces[each.schedule_id] = _cover(pieces[each.schedule_id], iter([_override_shift(each)]))
     return {pk: _joined(found) for pk, found in pieces.items()}
+
+
+def _hours(layers: Sequence[OnCallLayer], start: datetime, end: datetime, days: WorkingDays) -> list[Shift]:
+    """What there is to be covered: all the time, unless every layer has its days or hours."""
+    if not layers or any(each.days == Days.ALL and each.hours_from is None for each in layers):
+        return [Shift(start, end, None, "gap")]
+    pieces = [Shift(start, end, None, "off")]
+    for layer in layers:
+        for opens, closes in _windows(layer, start, end, days):
+            top = Shift(opens, closes, None, "gap")
+            pieces = [part for piece in pieces for part in _without(piece, top)]
+    return sorted(pieces, key=lambda piece: piece.start)
 
 
 def _layers(schedule_ids: Iterable[int]) -> Iterable[OnCallLayer]:
@@ -172,9 +206,3 @@ def _windows(
 def _window(day: date, opens: time, closes: time) -> tuple[datetime, datetime]:
     last = day if opens < closes else day + timedelta(days=1)
     return datetime.combine(day, opens, ZONE), datetime.combine(last, closes, ZONE)
-
-
-def gaps(schedule: OnCallSchedule, days: int = 14) -> list[Shift]:
-    """When nobody is on call in the days to come."""
-    now = timezone.now()
-    return [each for each in shifts(schedule, now, now + timedelta(days=days)) if each.staff is None]

@@ -29,7 +29,7 @@ from secops_agent.services.alerts.queries.clocks import within
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery.wording import MARKS
 from secops_agent.services.notifications.targets import Unreachable, resolve
-from secops_agent.services.on_call.shifts import ZONE, on_call_at
+from secops_agent.services.on_call.shifts import ZONE, Shift, on_call_at
 from secops_agent.services.people.messages import config_of
 from secops_agent.services.sla import is_overdue, overdue
 
@@ -47,12 +47,13 @@ def step() -> int:
 
 
 def _look(row: OnCallSchedule, now: datetime) -> bool:
-    incoming = on_call_at(row, now).staff
+    shift = on_call_at(row, now)
+    incoming = shift.staff
     if row.held_since is not None and row.holder_id == (incoming.pk if incoming else None):
         return False
     first = row.held_since is None
     told = row.handover_message and not first
-    text = handover_text(row, incoming, row.held_since or now, now) if told else ""
+    text = handover_text(row, shift, row.held_since or now, now) if told else ""
     places = list(_places(row, incoming, now)) if told else []
     with transaction.atomic():
         mine = OnCallSchedule.objects.filter(pk=row.pk, holder=row.holder, held_since=row.held_since)
@@ -89,9 +90,9 @@ def _tell(row: OnCallSchedule, place: _Place, text: str, now: datetime) -> None:
     outbox.notify(config_id, target, text, key=key[:100], title=f"值班交接 {row.name}")
 
 
-def handover_text(row: OnCallSchedule, incoming: Staff | None, since: datetime, now: datetime) -> str:
+def handover_text(row: OnCallSchedule, shift: Shift, since: datetime, now: datetime) -> str:
     """What both have to know, as numbers; the first line says who it is now."""
-    names = [plain(each.name, 40) if each else NOBODY for each in (row.holder, incoming)]
+    names = [plain(each, 40) for each in (row.holder.name if row.holder else NOBODY, shift.who)]
     alerts = Alert.objects.exclude(status=AlertStatus.CLOSED)
     late, soon = (
         alerts.filter(overdue(now)).count(),

@@ -109,9 +109,8 @@ def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
     if wanted.rule:
         rows = rows.alias(about=groups.RULE).filter(vulnerability=None, about=wanted.rule)
     if wanted.fixed:
-        rows = rows.filter(
-            ~groups.MENDED if wanted.fixed == groups.NO_UPDATE else Q(fixed_version=wanted.fixed)
-        )
+        known = {groups.NO_UPDATE: ~groups.MENDED, groups.ANY_UPDATE: groups.MENDED}
+        rows = rows.filter(known.get(wanted.fixed, Q(fixed_version=wanted.fixed)))
     keyword = wanted.keyword.strip()
     if keyword:
         named = Q(title__icontains=keyword) | Q(rule_id__icontains=keyword) | Q(location__icontains=keyword)

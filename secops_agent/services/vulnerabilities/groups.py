@@ -1,4 +1,4 @@
-"""Groups of findings: by vulnerability, by the update that mends them, by asset, by whoever is responsible.
+"""Groups of findings: by vulnerability, by the component whose update mends them, by asset, by whoever is responsible.
 
 A group is told by conditions of the list (`FindingFilter`), so that it opens to exactly its findings.
 """
@@ -13,21 +13,22 @@ from django.db.models.functions import Coalesce, NullIf
 
 from secops_agent.models import Asset, Finding, Staff, Vulnerability
 from secops_agent.services.records import SEVERITIES
+from secops_agent.services.vulnerabilities.comparison.versions import highest
 from secops_agent.services.vulnerabilities.priority import priority
 
 KEV: Final = priority("info", kev=True)
 RANK: Final = priority("low")
 NOBODY: Final = 0
-NO_UPDATE: Final = "none"  # as ``fixed``: nothing that could be updated, or no version that mends it
+NO_UPDATE: Final = "none"  # as ``fixed``: nothing that could be updated, or no version that mends it …
+ANY_UPDATE: Final = "any"  # … and all else
 RESPONSIBLE: Final = Coalesce("assignee", "asset__owner", Value(NOBODY))
 RULE: Final = Case(  # what a finding of no known vulnerability is about
     When(vulnerability__isnull=False, then=Value("")), default=Coalesce(NullIf("rule_id", Value("")), "title")
 )
 MENDED: Final = Q(component__isnull=False) & ~Q(fixed_version="")
 _UPDATED: Final = Case(When(MENDED, then=F("component__name")), default=Value(""))
-_FIXED: Final = Case(When(MENDED, then=F("fixed_version")), default=Value(NO_UPDATE))
-
-_LAST: Final = Case(When(fixed=NO_UPDATE, then=Value(1)), default=Value(0))
+_LAST: Final = Case(When(updated="", then=Value(1)), default=Value(0))
+_MOST_VERSIONS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class GroupWay:
 
 WAYS: Final[Mapping[str, GroupWay]] = {
     "flaw": GroupWay("按漏洞", {"flaw": F("vulnerability"), "rule": RULE}),
-    "fix": GroupWay("按修复", {"updated": _UPDATED, "fixed": _FIXED}, (_LAST, "-kev", "-findings")),
+    "fix": GroupWay("按修复", {"updated": _UPDATED}, (_LAST, "-kev", "-findings")),
     "asset": GroupWay("按资产", {"place": F("asset")}),
     "owner": GroupWay("按负责人", {"responsible": RESPONSIBLE}),
 }
@@ -78,9 +79,9 @@ def grouped(rows: "QuerySet[Finding]", way: str) -> "QuerySet[Finding, dict[str,
     return found
 
 
-def views(way: str, cells: Sequence[Mapping[str, Any]]) -> Iterator[FindingGroup]:
-    """Of rows of `grouped`; at most one query more."""
-    known = _named(way, cells)
+def views(way: str, cells: Sequence[Mapping[str, Any]], rows: "QuerySet[Finding]") -> Iterator[FindingGroup]:
+    """Of rows of `grouped`, which were made of these findings; at most one query more."""
+    known = _updates(cells, rows) if way == "fix" else _named(way, cells)
     for cell in cells:
         within, title, about = _told(way, cell, known)
         severity = SEVERITIES[-1 - cell["worst"] // RANK]
@@ -94,19 +95,35 @@ _MODELS: Final[Mapping[str, tuple[type[Model], str]]] = {
 }  # fmt: skip
 
 
+def _updates(cells: Sequence[Mapping[str, Any]], rows: "QuerySet[Finding]") -> Mapping[str, str]:
+    """By component, the versions that mend all of its findings: the last of each system and line of versions."""
+    names = [cell["updated"] for cell in cells if cell["updated"]]
+    found = rows.order_by().filter(MENDED, component__name__in=names)
+    said = ("component__name", "component__ecosystem", "component__distro", "fixed_version")
+    lines: dict[tuple[str, ...], list[str]] = {}
+    for *where, version in found.values_list(*said).distinct():
+        lines.setdefault((*where, version.partition(".")[0]), []).append(version)
+    targets: dict[str, dict[str, None]] = {name: {} for name in names}
+    for (name, scheme, *_), versions in sorted(lines.items()):
+        targets[name] |= dict.fromkeys([last] if (last := highest(scheme, versions)) else sorted(versions))
+    return {name: _listed(list(each)) for name, each in targets.items()}
+
+
+def _listed(versions: Sequence[str]) -> str:
+    more = len(versions) - _MOST_VERSIONS
+    return "、".join(versions[:_MOST_VERSIONS]) + (f" 等 {len(versions)} 个版本" if more > 0 else "")
+
+
 def _named(way: str, cells: Sequence[Mapping[str, Any]]) -> Mapping[int, Any]:
-    if way not in _MODELS:
-        return {}
     model, column = _MODELS[way]
     return model._default_manager.in_bulk({cell[column] for cell in cells if cell[column]})
 
 
-def _told(way: str, cell: Mapping[str, Any], known: Mapping[int, Any]) -> tuple[dict[str, str], str, str]:
+def _told(way: str, cell: Mapping[str, Any], known: Mapping[Any, Any]) -> tuple[dict[str, str], str, str]:
     if way == "fix":
-        if cell["fixed"] == NO_UPDATE:
+        if not (name := cell["updated"]):
             return {"fixed": NO_UPDATE}, "还没有能更新到的版本", "没有修复版本，或者不知道是哪个组件"
-        within = {"component": cell["updated"], "fixed": cell["fixed"]}
-        return within, f"{cell['updated']} → {cell['fixed']}", ""
+        return {"component": name, "fixed": ANY_UPDATE}, f"{name} → {known[name]}", ""
     if way == "flaw":
         if (flaw := known.get(cell["flaw"])) is None:
             return (

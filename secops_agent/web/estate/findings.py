@@ -133,10 +133,10 @@ def _groups(
     order = _OF_GROUPS.get(query.get("sort"), groups.WAYS[by].order)
     every: QuerySet[Any] = groups.grouped(rows, by)
     pages = listing.page_of(every.order_by(*order, *groups.WAYS[by].columns), request.GET)
-    found = groups.views(by, list(pages.object_list))
+    found = groups.views(by, list(pages.object_list), rows)
     return pages, [
         GroupLine(
-            urlencode(each.within), query.with_(by=EACH, **each.within), plain_line(each.title), plain_line(each.about), each.severity,
+            urlencode(each.within), query.with_(by=EACH, **each.within), plain_line(each.title), plain_line(each.about) if each.about else "", each.severity,
             severity_badge(each.severity), each.kev, each.findings, each.assets, time_left(each.due_at, now),
         )
         for each in found
@@ -213,7 +213,7 @@ def _facets(query: ListQuery, user: Any, now: datetime) -> Sequence[Facet]:
 
 def _words(query: ListQuery) -> dict[tuple[str, str], str]:
     words = {(name, value): label for name, (_, labels) in FACETS.items() for value, label in labels.items()}
-    words |= {("owner", "0"): "没有", ("fixed", groups.NO_UPDATE): "没有"}
+    words |= {("owner", "0"): "没有", ("fixed", groups.NO_UPDATE): "没有", ("fixed", groups.ANY_UPDATE): "有"}
     for named, model in (("asset", Asset), ("owner", Staff)):
         if number := query.number(named):
             row = model._default_manager.filter(pk=number).first()

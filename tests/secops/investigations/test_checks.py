@@ -6,15 +6,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from secops_agent.models import Alert, Asset, Finding, Investigation, Runbook
+from secops_agent.models import Alert, Asset, Finding, History, Investigation, Runbook
 from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
+from secops_agent.services.intake import ingest
 from secops_agent.services.investigations import dossiers
 from secops_agent.services.investigations.dossiers import compile_dossier, load_dossier
 from secops_agent.services.notifications import silences
 from secops_agent.services.records import Indicator
-from tests.secops.inventory_aid import ACTOR, component, flaw, host, log4j_range, queries, store
+from tests.secops.inventory_aid import ACTOR, alert, component, flaw, host, log4j_range, queries, store
 from tests.secops.notifications import stage
 
 from .cases import STRANGER, WEB, arrive, judge, past, reasons, risen, words
@@ -49,6 +50,22 @@ def test_vulnerability_that_the_alert_is_about_speaks_for_an_attack():
     other = compile_dossier(arrive("other", title="SSH 暴力破解", rule_name="SSH").pk)
     assert "没有和告警对得上的" in words(other)
     assert other.assessment.verdict == ""
+
+
+def test_the_import_of_an_alert_is_no_reason_against_it():
+    store(WEB, host("scanner", "10.0.0.9"))
+    lisi = Actor.person(stage.staff("lisi", "李四"), "web")
+    came = alert(
+        "now", assets=(host("web-01", "10.0.0.5", "10.0.0.6"),), indicators=(Indicator("ip", "10.0.0.5"),)
+    )
+    (pk,) = ingest.store(iter([came]), lisi).created_ids["alert"]
+    assert History.objects.filter(entity="asset", action="import", actor_kind="person").exists()
+    found = compile_dossier(pk)
+    assert found.assessment.signals == ()
+    assert "没有人改过" in words(found)
+    assert "是我们自己的资产 web-01" in words(found)
+    other = arrive("other", indicators=(Indicator("ip", "10.0.0.9"),))
+    assert "own_indicator" in reasons(compile_dossier(other.pk))
 
 
 def test_what_sources_write_never_speaks_against_an_attack():

@@ -18,6 +18,7 @@ from secops_agent.models import (
     CalendarDay,
     NotificationRule,
     NotificationTarget,
+    OnCallLayer,
     OnCallSchedule,
     Role,
     Silence,
@@ -237,7 +238,7 @@ def test_group_that_nobody_confirmed_is_marked_on_its_rule() -> None:
     made = rule("夜间告警")
     KnownGroup.objects.all().delete()
     client = superuser()
-    assert "群未确认" in text_of(client.get(reverse("admin:secops_agent_notificationrule_changelist")))
+    assert "目标有问题" in text_of(client.get(reverse("admin:secops_agent_notificationrule_changelist")))
     page = client.get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk]))
     assert "还没有人 @ 过机器人" in text_of(page)
 
@@ -379,6 +380,25 @@ def test_rule_is_told_in_words_while_it_is_filled_in_and_nothing_is_saved() -> N
     assert lines[3] == "同一条检测规则 60 秒内从第 10 条起归并为一条消息"
     assert lines[4] == "按最近 7 天的告警，这条规则会发送 1 次（1 条告警符合条件）。"
     assert NotificationRule.objects.count() == drafts
+
+
+def test_a_new_rule_picks_the_rota_with_people_and_says_when_nobody_would_be_woken() -> None:
+    made = rule("已有的")
+    (layer,) = OnCallLayer.objects.all()
+    OnCallLayer.objects.update(days="all")
+    OnCallLayer.objects.update(start="2020-01-06")
+    config, manned = made.targets.first().config, layer.schedule
+    empty = OnCallSchedule.objects.create(name="0 空的")
+    client = superuser()
+    form = client.get(f"{reverse(ADD)}?like=night").context["adminform"].form
+    keys = [f"on_call:{config.pk}:{each.pk}" for each in (manned, empty)]
+    assert form["targets"].value() == keys[:1]
+    told = [asked_of_rule(client, None, targets=each).json()["text"] for each in (keys[1:], keys[:1], keys)]
+    nobody = "值班表「0 空的」两周内没有人值班，叫不醒任何人"
+    assert [each.count(nobody) for each in told] == [1, 0, 1]
+    OnCallLayer.objects.update(hours_from="22:00", hours_until="06:00")
+    told = [asked_of_rule(client, None, targets=each).json()["text"] for each in (keys[:1], keys)]
+    assert all(re.search("两周内有 1[45] 段时间没有人，那时叫不醒任何人", each) for each in told)
 
 
 def test_what_a_rule_lacks_is_said_with_its_field() -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secops_agent.models import OnCallSchedule
-from secops_agent.services.on_call.shifts import Shift, gaps, on_call_at, shifts
+from secops_agent.models import OnCallSchedule, Staff
+from secops_agent.services.on_call.duties import duties
+from secops_agent.services.on_call.shifts import SOON, Shift, gaps, on_call_at, shifts, unmanned
 
 from .rota_aid import at, people, rota
 
@@ -95,11 +96,23 @@ def test_person_who_left_leaves_a_gap(staff):
     assert names(found) == ["", "王五"]
 
 
-def test_gaps_of_the_days_to_come_are_told():
-    schedule = rota(start="2020-01-06", rotation="daily", staff=["lisi"], hours="09:00-18:00")
-    found = gaps(schedule, days=3)
-    assert found
-    assert all(each.staff is None for each in found)
+def test_hours_without_a_layer_are_no_gap_and_a_missing_person_is_one(staff):
+    night = rota(start="2020-01-06", rotation="daily", staff=["lisi"], hours="22:00-06:00")
+    now = at("2026-11-23 12:00")
+    assert on_call_at(night, now).who == "不排班"
+    assert gaps(shifts(night, now, now + SOON), now) == []
+    assert len(unmanned([night], now)) == 15
+    assert unmanned([night, rota(name="全天", start="2020-01-06")], now) == []
+    Staff.objects.filter(pk=staff["lisi"].pk).update(active=False)
+    found = gaps(shifts(night, now, now + SOON), now)
+    assert [len(found), found[0].start, found[0].who] == [14, at("2026-11-23 22:00"), "无人值班"]
+    assert [each.end - each.start for each in unmanned([night], now)] == [SOON]
+
+
+def test_gaps_begin_now():
+    rota(start="2026-12-20")
+    now = at("2026-11-23 12:00")
+    assert [each.start for each in duties(now)[0].gaps] == [now]
 
 
 _LAYER = st.fixed_dictionaries(

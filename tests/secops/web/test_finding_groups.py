@@ -32,7 +32,8 @@ def estate() -> None:
     for n in range(3):
         asset = host(f"web-{n}")
         part = component(asset)
-        more = {"kind": "vulnerability", "component": part, "severity": "critical", "fixed_version": "2.17.1"}
+        fixed = "2.17.1" if n else "2.9.0"
+        more = {"kind": "vulnerability", "component": part, "severity": "critical", "fixed_version": fixed}
         store(part, finding(asset, "log4j", vulnerability=LOG4J, **more))
     store(finding(host("web-0"), "spring", kind="vulnerability", vulnerability=SPRING))
     store(finding(host("web-1"), "R1", severity="low"), finding(host("web-2"), "R1", severity="low"))
@@ -58,6 +59,7 @@ def test_findings_of_one_vulnerability_owner_asset_or_fix_are_one_line_that_open
     assert [(each.title, each.findings) for each in lines(client, by="fix")] == [
         ("log4j-core → 2.17.1", 3), ("还没有能更新到的版本", 3),
     ]  # fmt: skip
+    assert [each.about for way in ("fix", "owner") for each in lines(client, by=way)][::2] == ["", ""]
     assert {each.title: each.findings for each in lines(client, by="asset")} == dict.fromkeys(
         ("web-0", "web-1", "web-2"), 2
     )

@@ -3,6 +3,7 @@
 //   data-opens="id"         a button that opens <dialog id>; data-closes inside it closes it
 //   data-submits            a field that submits its form when it changes
 //   data-hits               the form of the search: its list of links is walked by the arrows, Enter opens the first
+//   data-adds="，"          a field of several, with a list: what it offers comes after those that stand there
 //   data-more="id"          a checkbox that ticks all checkboxes inside #id
 //   data-parts              an element that htmx asks for again: of the answer, only each <… data-part id> that has
 //                           changed replaces its own; its trigger "bf:seen" fires when the page is looked at again
@@ -42,6 +43,14 @@
     }
   });
 
+  document.addEventListener("input", function (event) {
+    if (!event.target.matches("[data-adds]")) return;
+    const { value, list, dataset } = event.target, kept = value.slice(0, value.search(/[^，,、]*$/));
+    Array.from(list.options, function (each) {
+      each.dataset.value ||= each.value;
+      each.value = kept.replace(/[,、]/g, dataset.adds) + each.dataset.value;
+    });
+  });
   document.addEventListener("keydown", function (event) {
     if (event.key === "Escape") toggleMenu(false);
     if (event.key === "k" && (event.metaKey || event.ctrlKey)) {

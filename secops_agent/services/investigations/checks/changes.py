@@ -25,6 +25,7 @@ from secops_agent.services.notifications.matching import facts_of
 
 _WINDOW: Final = timedelta(days=7)
 _SHOWN: Final = 4
+_BY_IMPORTS: Final = ("import", "merge", "hit")  # whoever brought the file, it is no work on the asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def look(subject: Examined) -> ChangeFacts:
     since, at = subject.at - _WINDOW, subject.at
     assets = {each.pk: Evidence("asset", each.pk, each.name) for each in subject.assets}
     about = Q(entity="alert", entity_id=subject.alert.pk) | Q(entity="asset", entity_id__in=list(assets))
-    rows = History.objects.filter(about, at__gt=since, at__lte=at).exclude(actor_kind=ActorKind.SYSTEM)
+    rows = History.objects.filter(about, at__gt=since, at__lte=at).exclude(action__in=_BY_IMPORTS)
+    rows = rows.exclude(actor_kind=ActorKind.SYSTEM)
     mine = alert_evidence(subject.alert.pk)
     notes = tuple(
         ChangeNote(

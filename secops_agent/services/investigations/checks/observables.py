@@ -37,8 +37,8 @@ TELLING: Final = frozenset(["ip", "domain", "url", "hash"])
 
 @dataclass(frozen=True, slots=True)
 class Sighted:
-    """``alerts`` and ``assets`` count elsewhere, in 30 days; ``lately``: assets within 7 days before; ``own``: it is ours;
-    ``listed``: the lists of indicators that name it, each with its note."""
+    """``alerts`` and ``assets`` count elsewhere, in 30 days; ``lately``: assets within 7 days before; ``own``: it is ours,
+    ``struck``: and is what the alert happened to, as it does in every attack; ``listed``: the lists of indicators that name it, each with its note."""
 
     kind: str
     value: str
@@ -50,6 +50,7 @@ class Sighted:
     some: tuple[int, ...]
     own: Evidence | None = None
     listed: tuple[str, ...] = ()
+    struck: bool = False
 
     @property
     def is_private(self) -> bool:
@@ -68,18 +69,19 @@ class ObservableFacts:
 def look(subject: Examined) -> ObservableFacts:
     """Indicators keep no time of their own: those of later occurrences count too."""
     own, listed = _own(subject.indicators), _listed(subject)
+    struck = {each.pk for each in subject.assets}
     elsewhere = {each: _elsewhere(subject, each[1]) for each in subject.indicators}
     among = {pk for found in elsewhere.values() for pk in found}
     assets: dict[int, set[int]] = {}
     for pk, asset in values_by(AlertAsset, ["alert_id", "asset_id"], alert_id=among):
         assets.setdefault(pk, set()).add(asset)
-    seen = tuple(
-        replace(
-            _sighted(subject, each, found, assets), own=own.get(each[1].lower()), listed=listed.get(each, ())
-        )
-        for each, found in elsewhere.items()
-    )
-    return ObservableFacts(subject.alert.pk, seen)
+    seen = []
+    for each, found in elsewhere.items():
+        ours = own.get(each[1].lower())
+        is_struck = ours is not None and ours.id in struck
+        sighted = _sighted(subject, each, found, assets)
+        seen.append(replace(sighted, own=ours, struck=is_struck, listed=listed.get(each, ())))
+    return ObservableFacts(subject.alert.pk, tuple(seen))
 
 
 def _listed(subject: Examined) -> dict[Observed, tuple[str, ...]]:
@@ -183,9 +185,9 @@ def weigh(facts: ObservableFacts) -> Sequence[Signal]:
         if seen.listed:
             detail = f"{_short(seen)} 在 {len(seen.listed)} 份清单里"
             found.append(Signal("listed_indicator", detail, (alert_evidence(facts.alert_id),)))
-        if seen.own is not None:
+        if seen.own is not None and not seen.struck:
             found.append(Signal("own_indicator", f"{_short(seen)} 是 {seen.own.name}", (seen.own,)))
-        elif seen.lately >= _WIDE:
+        elif seen.own is None and seen.lately >= _WIDE:
             found.append(Signal("wide_indicator", f"{_short(seen)}：另外 {seen.lately} 个资产", cited))
     return list({each.reason: each for each in reversed(found)}.values())
 
