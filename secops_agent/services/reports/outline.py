@@ -32,7 +32,7 @@ _NONE: Final = "没有数据"
 _LONGEST_NAME: Final = 40
 _COUNTED: Final = (
     "新增按首次发生时间；关闭按关闭时间，含来源恢复的；未关闭、已超时为期末。用时从入库算起，关闭用时不含来源恢复的。"
-    "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，重要资产为核心和高。"
+    "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，数期末还没有修复的发现，期末以后才发现的不算（工作台数现在的）；重要资产为核心和高。"
     "值班告警为当班时段首次发生的严重和高危告警。"
 )
 
@@ -159,7 +159,7 @@ def _flaw_lines(now: FlawFigures, before: FlawFigures) -> tuple[ReportLine, ...]
         _counted("已超时", now.overdue, before.overdue, "个"),
         ReportLine(
             "已被利用（KEV）",
-            f"{now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
+            f"期末 {now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
             change(now.kev_findings, before.kev_findings),
         ),
         *([ReportLine("重要资产上的已被利用", exploited)] if exploited else []),

@@ -1,5 +1,6 @@
 """The shell's own pages: the search finds what one may see, 我的 shows what is one's own."""
 
+import re
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from secops_agent.models import Alert, NotificationPreference, Role, Staff
+from secops_agent.models import Alert, NotificationPreference, OnCallOverride, Role, Staff
 from secops_agent.services.people import tokens
-from tests.admin_pages import SYSTEM, member, serve_plain_static, superuser, text_of, with_role
+from tests.admin_pages import SYSTEM, member, rule, serve_plain_static, superuser, text_of, with_role
 from tests.secops.inventory_aid import alert, host, store
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,24 @@ def test_my_page_shows_what_is_mine(django_assert_max_num_queries: Any) -> None:
     assert "两步验证：还没有设置" in text.replace(" ¦ ", "")
 
 
+def test_my_page_says_which_rule_wakes_me_and_when() -> None:
+    client = with_role(Role.ADMIN, "lisi")
+    made = rule("夜间严重", severities=["critical"])
+    me = Staff.objects.get(staff_id="lisi")
+    made.targets.filter(step=None).update(kind="person", staff=me)
+    rule("与我无关", escalate=[])
+    text = text_of(client.get("/me/"))
+    assert re.search("夜间严重 ¦ 严重；新告警、级别升高 ¦ 马上；14 分钟没有人处理，叫每位管理员", text)
+    assert "与我无关" not in text
+    OnCallOverride.objects.create(
+        schedule=made.targets.get(step=0).schedule,
+        staff=me,
+        starts_at=timezone.now(),
+        ends_at=timezone.now() + timedelta(1),
+    )
+    assert re.search("5 分钟没有人处理，「值班.*」您值班时", text_of(client.get("/me/")))
+
+
 def test_my_page_leaves_out_what_one_may_not_see() -> None:
     text = text_of(member(Role.VIEWER).get("/me/"))
     assert "等我决定" not in text
@@ -84,7 +103,6 @@ def test_other_sessions_of_mine_end_and_nobody_elses() -> None:
     user = Staff.objects.get(staff_id="lisi").user
     second = Client()
     second.force_login(user)
-    assert "别处的登录：1 处" in text_of(client.get("/me/"))
     assert "已退出另外 1 处登录" in text_of(client.post("/me/sessions/", follow=True))
     assert second.get("/me/").status_code == 302
     assert stranger.get("/me/").status_code == client.get("/me/").status_code == 200
