@@ -33,6 +33,15 @@ def test_search_finds_pages_settings_alerts_assets_and_people() -> None:
     row, client = Alert.objects.get(), superuser()
     assert "通知规则 ¦ 设置 / 通知规则" in found(client, "通知规则")
     assert "系统配置 ¦ 设置 / 系统配置" in found(client, "大模型")
+    for said, title in (
+        ("值班表", "值班"),
+        ("SLA", "处理时限"),
+        ("空档", "值班"),
+        ("黑名单", "情报清单"),
+        ("排班 换班", "值班"),
+        ("runbook", "手册"),
+    ):
+        assert f"页面 ¦ {title} ¦" in found(client, said), said
     assert f"A{row.pk} WebShell 后门文件 ¦ 高危" in found(client, "webshell")
     assert f"A{row.pk} WebShell 后门文件 ¦ 高危" in found(client, f"a{row.pk}")
     assert "web-01 ¦ 主机" in found(client, "web-01")
