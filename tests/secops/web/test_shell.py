@@ -90,7 +90,7 @@ def test_my_page_says_which_rule_wakes_me_and_when() -> None:
     made.targets.filter(step=None).update(kind="person", staff=me)
     rule("与我无关", escalate=[])
     text = text_of(client.get("/me/"))
-    assert re.search("夜间严重 ¦ 严重；新告警、级别升高 ¦ 马上；14 分钟没有人处理，叫每位管理员", text)
+    assert re.search("夜间严重 ¦ 严重 ¦ 马上；14 分钟没有人处理，叫每位管理员", text)
     assert "与我无关" not in text
     OnCallOverride.objects.create(
         schedule=made.targets.get(step=0).schedule,
