@@ -42,10 +42,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django_q",
     "axes",
     "bifang.core",
     "bifang.channels",
+    "django_q",  # after channels, whose qcluster is used
     "secops_agent",
     "dingtalk_integration",
     "feishu_integration",

@@ -52,6 +52,7 @@ class SecopsAgentConfig(AppConfig):
 
     @staticmethod
     def _register_syslog() -> None:
+        from bifang.channels.workers.programs import PROGRAMS
         from bifang.core.configuration.sections import SECTIONS, FileSection
         from bifang.core.database.retention import KEEPINGS, Keeping
         from bifang.core.monitoring.health import CHECKS, HealthCheck
@@ -61,6 +62,7 @@ class SecopsAgentConfig(AppConfig):
 
         SECTIONS.add(FileSection("syslog_sources", apply_source_entries))
         METRICS.add(standing.collect_syslog)
+        PROGRAMS.add(standing.PROGRAM)
         KEEPINGS.add(Keeping("Syslog 拒收", "RETENTION_DAYS", standing.old_rejections, "at"))
         remedy = (
             f"有启用的 Syslog 来源，但没有正在运行的接收进程：请启动 {standing.COMMAND}，或查看它的日志。"
@@ -71,18 +73,22 @@ class SecopsAgentConfig(AppConfig):
 
     @staticmethod
     def _register_schedules() -> None:
+        from bifang.channels.workers.programs import PROGRAMS
         from bifang.core.configuration import configs
         from bifang.core.configuration.sections import SECTIONS, FileSection
         from bifang.core.monitoring.metrics import METRICS
         from secops_agent.services.operations.metrics import collect_alerts, collect_tasks
+        from secops_agent.services.operations.periodic import TASK_PROGRAM
         from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
 
         SECTIONS.add(FileSection("schedules", apply_task_entries))
         configs.USES.add(sent_through)
         METRICS.add(collect_tasks, collect_alerts)
+        PROGRAMS.add(TASK_PROGRAM)
 
     @staticmethod
     def _register_brokers() -> None:
+        from bifang.channels.workers.programs import PROGRAMS
         from bifang.core.configuration.kinds import KINDS
         from bifang.core.monitoring.health import CHECKS, HealthCheck
         from bifang.core.monitoring.metrics import METRICS
@@ -92,6 +98,7 @@ class SecopsAgentConfig(AppConfig):
         KINDS.add(StreamKind)
         CHECKS.add(HealthCheck("consumers", "消息流", health.check_consumers, health.REMEDY, ("migrations",)))
         METRICS.add(health.collect_consumers)
+        PROGRAMS.add(health.PROGRAM)
 
     def _read_sections(self) -> None:
         from bifang.core.configuration.sections import SECTIONS, FileSection

@@ -46,6 +46,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("vendor", vendors, indirect=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with many cases the second pass takes one: its cases differ in data, hardly in what is asked of a database."""
+    seen, kept, left = set[str](), list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        asked = getattr(item, "callspec", None)
+        second = (
+            asked and asked.params.get("vendor") == "postgresql" and item.get_closest_marker("both_databases")
+        )
+        name = item.nodeid.partition("[")[0]
+        (left if second and name in seen else kept).append(item)
+        if second:
+            seen.add(name)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """`outside("npm")`: without the program it fails, and says what to install."""
     for program in [name for marker in item.iter_markers("outside") for name in marker.args]:

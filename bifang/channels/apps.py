@@ -18,9 +18,14 @@ class ChannelsConfig(AppConfig):
         from bifang.channels.cards.repository import KEEPING
         from bifang.channels.metrics import collect_boxes, collect_workers
         from bifang.channels.queues import retention
+        from bifang.channels.workers import programs
         from bifang.channels.workers.connection_health import collect_connections
         from bifang.core.database.retention import KEEPINGS
+        from bifang.core.monitoring.health import CHECKS
         from bifang.core.monitoring.metrics import METRICS
+        from bifang.core.monitoring.probes import PARTS
 
-        METRICS.add(collect_boxes, collect_workers, collect_connections)
+        CHECKS.add(programs.CHECK)
+        PARTS.add(programs.as_json)
+        METRICS.add(collect_boxes, collect_workers, collect_connections, programs.collect_programs)
         KEEPINGS.add(*retention.KEEPINGS, KEEPING)

@@ -71,7 +71,9 @@ def _oldest() -> Metric:
 def collect_workers() -> Iterable[Metric]:
     """Worker processes with a fresh heartbeat, and the turns they run."""
     running = list(
-        Worker.objects.filter(heartbeat_at__gte=database_now() - ALIVE).values_list("running", flat=True)
+        Worker.objects.chats()
+        .filter(heartbeat_at__gte=database_now() - ALIVE)
+        .values_list("running", flat=True)
     )
     yield GaugeMetricFamily(
         "bifang_workers_alive",

@@ -192,10 +192,23 @@ class KnownGroup(models.Model):
         return self.title or nameless_group(self.conversation_id)
 
 
-class Worker(models.Model):
-    """A running worker process, alive while its heartbeat is fresh.
+# What the `kind` of a process is that serves no chats.
+WEB, TASKS, SYSLOG, CONSUME = NOT_CHATS = ("web", "tasks", "syslog", "consume")
 
-    It works for configurations of a ``kind`` ("": of any), ``scope`` is the one that it is restricted to.
+
+class WorkerSet(models.QuerySet["Worker"]):
+    """Rows of processes."""
+
+    def chats(self) -> "WorkerSet":
+        """Those that take and answer messages."""
+        return self.exclude(kind__in=NOT_CHATS)
+
+
+class Worker(models.Model):
+    """A running process, alive while its heartbeat is fresh.
+
+    It works for chat configurations of a ``kind`` ("": of any), ``scope`` is the one that it is restricted to; or it is
+    one of `NOT_CHATS`.
     """
 
     owner = models.CharField("进程", max_length=80, primary_key=True)
@@ -207,6 +220,8 @@ class Worker(models.Model):
     heartbeat_at = models.DateTimeField("心跳")
     running = models.PositiveIntegerField("进行中", default=0)
     waiting = models.PositiveIntegerField("排队", default=0)
+
+    objects = WorkerSet.as_manager()
 
     class Meta:
         verbose_name = verbose_name_plural = "工作进程"

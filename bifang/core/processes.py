@@ -1,13 +1,40 @@
 """Processes by name: who holds a row, and whether they can still be working on it."""
 
+import ctypes
 import os
+import signal
 import socket
+import sys
 from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def process_name() -> str:
     """ "host:pid" of this process."""
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def end_forks_with_parent() -> None:
+    """From now on the kernel kills what this process forks, and what that forks, when its parent is gone.
+
+    However the parent ended: nobody works on with old code beside the successor. Linux only; it is the thread that forks
+    which counts as the parent. What is started by subprocess is not forked here (`connectors.mcp.process_guard`).
+    """
+    if sys.platform != "linux":
+        return
+    prctl, parents = ctypes.CDLL(None).prctl, [os.getpid()]
+
+    def before() -> None:
+        parents[0] = os.getpid()
+
+    def in_child() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parents[0]:  # it was gone before we asked
+            os._exit(1)
+
+    os.register_at_fork(before=before, after_in_child=in_child)
 
 
 def is_gone(name: str) -> bool:

@@ -244,18 +244,22 @@ class BufferingWorker(Worker):
 
     def run(self) -> None:
         """Until gunicorn, or the number of requests, says that it is over."""
+        from bifang.channels.models import WEB  # gunicorn has set Django up by now
+        from bifang.channels.workers.programs import Heart
+
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for every request that waits
         channels: dict[int, Any] = {}
         self.threads = ThreadedTaskDispatcher()
         self.threads.set_thread_count(self.cfg.threads)
         servers = [self._serve(listener.sock, channels) for listener in self.sockets]
-        while self.alive:
-            self.notify()
-            wasyncore.poll2(_STEP_S, channels)
-            if self.ppid != os.getppid():
-                self.log.info("Parent changed, shutting down: %s", self)
-                self.alive = False
-        self._finish(servers, channels)
+        with Heart(WEB):
+            while self.alive:
+                self.notify()
+                wasyncore.poll2(_STEP_S, channels)
+                if self.ppid != os.getppid():
+                    self.log.info("Parent changed, shutting down: %s", self)
+                    self.alive = False
+            self._finish(servers, channels)
 
     def _serve(self, sock: socket.socket, channels: dict[int, Any]) -> BufferingServer:
         adjustments = Adjustments(

@@ -7,6 +7,8 @@ from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from bifang.channels.models import CONSUME
+from bifang.channels.workers.programs import Program
 from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
@@ -16,6 +18,10 @@ from secops_agent.models import BrokerConsumer, BrokerLetter, ConsumerStatus, Le
 
 COMMAND: Final = "python manage.py consume_alerts"
 REMEDY: Final = f"有启用的消息流，但没有取到消息：请启动 {COMMAND}，或在「系统配置」里看它的状态。"
+
+PROGRAM: Final = Program(
+    CONSUME, CONSUME, "取告警", COMMAND, lambda: SystemConfig.objects.enabled(KIND).exists(), checked=True
+)
 
 
 def check_consumers() -> str:

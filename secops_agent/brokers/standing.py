@@ -8,6 +8,8 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
+from bifang.channels.models import CONSUME
+from bifang.channels.workers import processes
 from bifang.core.configuration.configs import report_error
 from bifang.core.database.db import database_now
 from bifang.core.secrets.redaction import redact
@@ -55,6 +57,7 @@ def publish(owner: str, states: Mapping[int, ConsumerState]) -> None:
     now = database_now()
     rows = [_row(owner, config_id, state, now) for config_id, state in states.items()]
     with transaction.atomic():
+        processes.beat_as(CONSUME)
         BrokerConsumer.objects.filter(owner=owner).exclude(config_id__in=list(states)).delete()
         BrokerConsumer.objects.filter(updated_at__lt=now - FORGET).delete()
         BrokerConsumer.objects.bulk_create(
@@ -75,6 +78,7 @@ def _row(owner: str, config_id: int, state: ConsumerState, now: datetime) -> Bro
 def withdraw(owner: str) -> None:
     """This process ends."""
     BrokerConsumer.objects.filter(owner=owner).delete()
+    processes.withdraw()
 
 
 def live_consumers(config_ids: Iterable[int]) -> dict[int, Sequence[BrokerConsumer]]:

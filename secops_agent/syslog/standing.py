@@ -10,6 +10,9 @@ from django.db.models import F
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from bifang.channels.models import SYSLOG
+from bifang.channels.workers import processes
+from bifang.channels.workers.programs import Program
 from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.processes import is_gone
@@ -19,6 +22,9 @@ from secops_agent.syslog.tallies import SourceTally
 
 FRESH: Final = timedelta(seconds=20)  # heartbeats are written every 5 s
 COMMAND: Final = "python manage.py listen_syslog"
+PROGRAM: Final = Program(
+    SYSLOG, SYSLOG, "Syslog 接收", COMMAND, lambda: bool(enabled_sources()), checked=True
+)
 _FORGET: Final = timedelta(days=1)
 _DROPPED: Final = ("over_rate", "queue_full", "rejected")
 
@@ -62,6 +68,7 @@ def beat(pulse: SyslogPulse, tallies: Mapping[int, SourceTally]) -> list[SourceS
         "kernel_drops": pulse.kernel_drops,
     }  # fmt: skip
     with transaction.atomic():
+        processes.beat_as(SYSLOG)
         if not SyslogListener.objects.filter(pk=pulse.owner).update(**told):
             SyslogListener.objects.create(owner=pulse.owner, started_at=now, **told)
         _add(tallies, now)
@@ -83,6 +90,7 @@ def _add(tallies: Mapping[int, SourceTally], now: datetime) -> None:
 def withdraw(owner: str) -> None:
     """The process ends in good order."""
     SyslogListener.objects.filter(pk=owner).delete()
+    processes.withdraw()
 
 
 def forget_dead() -> None:

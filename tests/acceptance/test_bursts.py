@@ -129,7 +129,7 @@ def scene(
         yield Scene(stage, kind)
 
 
-@pytest.mark.parametrize("scene", ["text", "feishu"], indirect=True)
+@pytest.mark.parametrize("scene", ["feishu"], indirect=True)
 def test_one_request_of_40_is_at_most_three_messages_with_news_and_escalation(scene: Scene) -> None:
     scene.stage.start()
     scene.know_group()

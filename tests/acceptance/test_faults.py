@@ -12,7 +12,7 @@ import pytest
 
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.queues import outbox
-from tests.acceptance.doors import DOORS, FEISHU, POSTGRES, STREAM, open_door, working_stage
+from tests.acceptance.doors import DOORS, FEISHU, POSTGRES, open_door, working_stage
 from tests.acceptance.traffic import assert_each_answered_once, talk
 from tests.acceptance.worker import Stage, kill, place
 from tests.databases import Database, Templates
@@ -171,7 +171,7 @@ def rest_in_flight(stage: Stage) -> None:
         wait(0.5)
 
 
-@pytest.mark.parametrize(("vendor", "door"), [STREAM, POSTGRES, FEISHU], indirect=["vendor"])
+@pytest.mark.parametrize(("vendor", "door"), [POSTGRES, FEISHU], indirect=["vendor"])
 def test_kill_in_the_middle_loses_nothing(database: Database, door: str) -> None:
     with open_door(database, door) as stage:
         stage.apply(stage.robot(default_role="viewer"))
@@ -199,7 +199,7 @@ def test_kill_in_the_middle_loses_nothing(database: Database, door: str) -> None
         assert len(repeated) <= 20, "at most one call is in flight in a conversation"
 
 
-@pytest.mark.parametrize(("vendor", "door"), [STREAM, POSTGRES], indirect=["vendor"])
+@pytest.mark.parametrize(("vendor", "door"), [POSTGRES], indirect=["vendor"])
 def test_kill_in_a_burst_repeats_few_answers(database: Database, door: str) -> None:
     with open_door(database, door) as stage:
         robot = stage.robot(default_role="viewer")

@@ -24,7 +24,7 @@ from tests.secops.test_comparisons import AFFECTED
 
 from .inventory_aid import ACTOR, store
 
-pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
+pytestmark = [pytest.mark.slow, pytest.mark.only_postgresql]
 CUT_SHORT = (sys.executable, "-m", "tests.secops.cut_short")
 
 

@@ -1,7 +1,6 @@
 """The offline mode on all labelled sentences there are: the regression of every change to its words and rules."""
 
 import re
-from functools import cache
 
 import pytest
 
@@ -11,51 +10,27 @@ from tests.secops.offline_corpus import FILES, Line, read
 from tests.secops.offline_corpus.scoring import Score, find, proposed, score
 from tests.secops.offline_lexicon import LEXICON, NOW
 
-# `make test` reads every fourth sentence, `make test-all` all of them.
-ALL = pytest.param(1, marks=pytest.mark.slow, id="all")
-EVERY = pytest.mark.parametrize("every", [ALL, pytest.param(4, id="some")])
+# `make test` reads every eighth sentence, `make test-all` every second.
+HALF = pytest.param(2, marks=pytest.mark.slow, id="half")
+EVERY = pytest.mark.parametrize("every", [HALF, pytest.param(8, id="some")])
 
 
-@cache
-def scores(every: int = 1) -> dict[str, Score]:
-    return {path.stem: score(path, every) for path in FILES}
-
-
-@pytest.mark.slow
-def test_questions_are_read_as_labelled() -> None:
-    found = sum(scores().values(), Score())
+@EVERY
+def test_sentences_are_read_as_labelled(every: int) -> None:
+    """One test, for all is read once. Only a canonical order is done as it stands; all else is one offer, or asked back. An offer
+    starts nothing: many lines of `never` say 封了 X or name two things, which people write when they order. Orders below 0.90:
+    closing without a verdict, and what takes back half of itself, is asked back instead."""
+    scores = {path.stem: score(path, every) for path in FILES}
+    assert [fault for each in scores.values() for fault in each.faults if "WRONG" in fault] == []
+    assert sum(each.wrong for each in scores.values()) == 0
+    found, never = sum(scores.values(), Score()), scores["never"]
     assert found.questions_right / found.questions >= 0.97, found.faults  # asked back counts as wrong here
-
-
-@EVERY
-def test_orders_are_proposed_or_offered_as_labelled(every: int) -> None:
-    """Only a canonical line is done as it stands; all else is one offer, or asked back."""
-    found = sum(scores(every).values(), Score())
     assert found.orders_right / found.orders >= 0.90, found.faults
-
-
-@EVERY
-def test_no_sentence_starts_a_wrong_action(every: int) -> None:
-    found = scores(every).values()
-    assert [fault for each in found for fault in each.faults if "WRONG" in fault] == []
-    assert sum(each.wrong for each in found) == 0
-
-
-@EVERY
-def test_what_is_no_order_is_rarely_offered_as_one(every: int) -> None:
-    """An offer starts nothing. Many of these lines say 封了 X or name two things, which people write when they order."""
-    found = scores(every)["never"]
-    assert found.offers_to_none / found.none <= 0.18, found.faults
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_no_part_of_the_corpora_is_left_behind(path: object) -> None:
-    """Orders below 0.90: closing without a verdict, and what takes back half of itself, is asked back instead."""
-    found = next(score for name, score in scores().items() if str(path).endswith(f"/{name}.tsv"))
-    right = found.questions_right + found.orders_right + found.none - found.offers_to_none
-    least = 0.82 if str(path).endswith("/never.tsv") else 0.88
-    assert right / found.lines >= least, found.faults
+    assert never.offers_to_none / never.none <= 0.18, never.faults
+    for name, each in scores.items():
+        right = each.questions_right + each.orders_right + each.none - each.offers_to_none
+        least = 0.82 if name == "never" else 0.88
+        assert every > 2 or right / each.lines >= least, (name, each.faults)
 
 
 BEFORE = ("请问", "麻烦", "老师，", "急急急,", "@毕方 ", "你好，", "我想知道")
@@ -63,9 +38,9 @@ AFTER = ("谢谢", "呀", "。", "，急", "🙏", "[抱拳]")
 
 
 def some_questions(start: int) -> list[Line]:
-    """Every fourth one, others for another courtesy."""
+    """Every eighth one, others for another courtesy."""
     lines = [line for line in read("questions") if line.tool not in ("", "!") and line.text[0] not in "/／@"]
-    return lines[start % 4 :: 4]
+    return lines[start % 8 :: 8]
 
 
 @pytest.mark.slow

@@ -120,7 +120,7 @@ def test_one_clause_against_it_anywhere_starts_nothing(
         for i, order in enumerate(permutations(parts))
         for at in range(len(order) + 1)
         for j, word in enumerate(AGAINST)
-        if (i + at + j) % 8 == 0
+        if (i + at + j) % 20 == 0
     )
     assert [text for text in texts if starts_action(text)] == []
 
@@ -132,5 +132,5 @@ def test_one_word_against_it_at_the_verb_starts_nothing(
 ) -> None:
     object_, verb, *rest = parts
     spoilt = [f"{word}{verb}" for word in BEFORE] + [f"{verb}{word}" for word in AFTER]
-    texts = (text for said in spoilt for text in list(spell((object_, said, *rest)))[:: len(rest) + 1])
+    texts = (text for said in spoilt for text in list(spell((object_, said, *rest)))[:: 2 * len(rest) + 1])
     assert [text for text in texts if starts_action(text)] == []

@@ -239,10 +239,10 @@ def rotate(words: Sequence[str], start: int, every: int) -> Iterator[tuple[Line,
         yield from ((line, word) for j, word in enumerate(words) if (i + j) % every == start)
 
 
-@pytest.mark.parametrize(("gap", "start"), [("", 0), (" ", EVERY // 2)])
-def test_negated_asked_or_reported_commands_start_nothing(gap: str, start: int) -> None:
-    sentences = [f"{word}{gap}{line.text}" for line, word in rotate(BEFORE, start, EVERY)]
-    sentences += [f"{line.text}{gap}{word}" for line, word in rotate(AFTER, start, EVERY)]
+def test_negated_asked_or_reported_commands_start_nothing() -> None:
+    gaps = ("", " ")
+    sentences = [f"{word}{gaps[i % 2]}{line.text}" for i, (line, word) in enumerate(rotate(BEFORE, 0, EVERY))]
+    sentences += [f"{line.text}{gaps[i % 2]}{word}" for i, (line, word) in enumerate(rotate(AFTER, 0, EVERY))]
     assert [text for text in sentences if starts_action(text)] == []
     assert len([text for text in sentences if is_offered(text)]) <= 0.02 * len(sentences)
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from bifang.channels.admin.workers import ALIVE
 from bifang.channels.models import OPEN, BoxRow, InboxRow, OutboxRow, State, Worker
+from bifang.channels.workers.programs import troubles
 from bifang.core.admin.panels import CARDS, Panel
 
 MOST_COUNTED = 1000
@@ -75,6 +76,10 @@ def message_cards(request: HttpRequest) -> list[Panel]:
         *_day_cards(inbox_page, outbox_page),
         _dead_card(request, inbox_page, outbox_page),
         _worker_card(),
+        *(
+            Panel(each.program.label, "未运行" if not each.alive else "落后", each.trouble, "bad", "memory")
+            for each in troubles()
+        ),
     ]
 
 
@@ -108,7 +113,7 @@ def _dead_card(request: HttpRequest, inbox_page: str, outbox_page: str) -> Panel
 
 
 def _worker_card() -> Panel:
-    alive = Worker.objects.filter(heartbeat_at__gte=timezone.now() - ALIVE).count()
+    alive = Worker.objects.chats().filter(heartbeat_at__gte=timezone.now() - ALIVE).count()
     note = "心跳正常" if alive else "没有工作进程，消息不会被处理"
     page = reverse("admin:channels_worker_changelist")
     return Panel("工作进程", f"{alive}", note, "ok" if alive else "bad", "memory", page)

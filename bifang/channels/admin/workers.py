@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.channels.models import Worker
+from bifang.channels.workers.programs import PROGRAMS
 from bifang.core.admin.base import RecordScreen, ago, badge
 
 ALIVE = timedelta(seconds=30)
@@ -16,9 +17,7 @@ ALIVE = timedelta(seconds=30)
 class WorkerScreen(RecordScreen):
     """Who works right now."""
 
-    purpose = (
-        "收发消息、执行任务的进程。至少要有一个「运行中」；失联的进程领走的消息，一分钟内由别的进程接手。"
-    )
+    purpose = "网页、后台任务、收发消息、接收告警的进程。收发消息的至少要有一个「运行中」；失联的进程领走的消息，一分钟内由别的进程接手。"
     when_empty = (
         "还没有启动过。在服务器上执行 python manage.py start_dingtalk_stream（飞书：start_feishu_stream），"
         "它会一直运行并出现在这里。"
@@ -51,6 +50,9 @@ class WorkerScreen(RecordScreen):
     @admin.display(description="范围")
     def scope_label(self, worker: Worker) -> str:
         """What it serves."""
+        program = next((each for each in PROGRAMS if each.kind == worker.kind), None)
+        if program is not None:
+            return program.label
         return f"配置 {worker.scope}" if worker.scope.isdecimal() else worker.scope or "全部配置"
 
     @admin.display(description="启动时间", ordering="started_at")

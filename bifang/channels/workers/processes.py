@@ -11,24 +11,26 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
-from bifang.channels.models import InboxRow, OutboxRow, State, Worker
+from bifang.channels.models import NOT_CHATS, InboxRow, OutboxRow, State, Worker
 from bifang.channels.queues import claims
 from bifang.channels.queues.claims import EVERYTHING, HOLD, Remit
 from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
+from bifang.core.processes import is_gone, process_name
 from bifang.env import unreadable
 
 FORGET_AFTER: Final = timedelta(minutes=10)
+REMEMBER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,35 @@ def beat(owner: Owner, *, running: int, waiting: int) -> int:
 
     Returns how many processes live, this one included, that work for some of the same configurations.
     """
-    now = database_now()
-    fresh = {"heartbeat_at": now, "running": running, "waiting": waiting}
-    if not Worker.objects.filter(owner=owner.name).update(**fresh):
-        born = {"host": socket.gethostname(), "pid": os.getpid(), "started_at": now}
-        born |= {"kind": owner.scope.kind, "scope": owner.scope.label}
-        Worker.objects.create(owner=owner.name, **born, **fresh)
-    alive, scope = Worker.objects.filter(heartbeat_at__gt=now - HOLD), owner.scope
+    now, scope = database_now(), owner.scope
+    _write(owner.name, now, scope.kind, scope=scope.label, running=running, waiting=waiting)
+    alive = Worker.objects.chats().filter(heartbeat_at__gt=now - HOLD)
     if scope.kind:
         alive = alive.filter(kind__in=("", scope.kind))
     return (alive.filter(scope__in=("", scope.label)) if scope.label else alive).count()
+
+
+def beat_as(kind: str) -> None:
+    """Heartbeat of a process that claims no rows: one of `NOT_CHATS`."""
+    if _write(process_name(), database_now(), kind):
+        gone = [
+            name for name in Worker.objects.filter(kind=kind).values_list("pk", flat=True) if is_gone(name)
+        ]
+        Worker.objects.filter(pk__in=gone).delete()
+
+
+def withdraw() -> None:
+    """A process that was `beat_as` ends in good order."""
+    Worker.objects.filter(pk=process_name()).delete()
+
+
+def _write(owner: str, now: datetime, kind: str, **told: object) -> bool:
+    """The heartbeat; is it the first?"""
+    fresh = {"heartbeat_at": now, "kind": kind, **told}
+    if Worker.objects.filter(pk=owner).update(**fresh):
+        return False
+    Worker.objects.create(owner=owner, host=socket.gethostname(), pid=os.getpid(), started_at=now, **fresh)
+    return True
 
 
 def is_served(config_id: int) -> bool:
@@ -125,5 +146,7 @@ def is_served(config_id: int) -> bool:
 
 
 def forget_dead() -> None:
-    """Workers of other machines that have not been heard of for long."""
-    Worker.objects.filter(heartbeat_at__lt=database_now() - FORGET_AFTER).delete()
+    """Processes of other machines that have not been heard of for long; who should mend it is told of some for a day."""
+    now = database_now()
+    old = Worker.objects.filter(heartbeat_at__lt=now - FORGET_AFTER)
+    old.filter(~Q(kind__in=NOT_CHATS) | Q(heartbeat_at__lt=now - REMEMBER)).delete()

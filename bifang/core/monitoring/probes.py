@@ -3,6 +3,7 @@
 import hmac
 import logging
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -13,8 +14,10 @@ from bifang.core.monitoring.health import HealthReport, check_health
 from bifang.core.monitoring.metrics import render_metrics
 from bifang.core.monitoring.recent import Recent
 from bifang.core.outbound.addresses import is_loopback
+from bifang.core.registry import Registry
 
 log = logging.getLogger(__name__)
+PARTS: Final = Registry[Callable[[], Mapping[str, object]]]()  # what ``/readyz?full=1`` adds
 readiness: Recent[HealthReport] = Recent(check_health)
 figures: Recent[bytes] = Recent(render_metrics)
 # A reverse proxy on this machine also connects from loopback; it tells for whom.
@@ -53,12 +56,23 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 if every health check is passed but those that only advise, else 503; with the reasons, no older than a second."""
+    """200 if every health check is passed but those that only advise, else 503; with the reasons, no older than a second.
+
+    ``?full=1`` adds `PARTS`: each program by its name.
+    """
     try:
         report = readiness.get()
+        more = parts.get() if report.ready and request.GET.get("full") == "1" else {}
     except TimeoutError:
         return _json({"status": "failed", "checks": [], "message": BUSY}, 503)
-    return _json(report.as_json(details=False), 200 if report.ready else 503)
+    return _json({**more, **report.as_json(details=False)}, 200 if report.ready else 503)
+
+
+def _read_parts() -> dict[str, object]:
+    return {name: told for part in PARTS for name, told in part().items()}
+
+
+parts: Recent[dict[str, object]] = Recent(_read_parts)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -34,6 +34,7 @@ SELDOM: Final[tuple[Callable[[], int], ...]] = (
     handover.step,
     reminders.step,
     outages.step,
+    outages.tell_programs,
 )  # nobody waits for a second here
 SELDOM_ROUNDS: Final = 20
 

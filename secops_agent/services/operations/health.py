@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
 from bifang.channels.workers.connection_health import missing_services
+from bifang.channels.workers.programs import troubles
 from bifang.core.database.retention import retention_state
 from bifang.core.database.rows import count_each
 from bifang.core.models import SystemConfig
@@ -32,7 +33,7 @@ class Trouble:
 class Health:
     """``dead`` and ``unsent`` count what failed within the last day; ``late`` names what the retention left behind.
 
-    ``missing`` names the services that enabled configurations wait for.
+    ``missing`` names the services that enabled configurations wait for, ``stuck`` tells of other programs dead or behind.
     """
 
     workers: int
@@ -47,11 +48,12 @@ class Health:
     feeds: tuple[FeedStatus, ...] = ()
     late: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
         """Nothing that a person must look at."""
-        failing = self.dead or self.unsent or self.faults or self.late or self.missing
+        failing = self.dead or self.unsent or self.faults or self.late or self.missing or self.stuck
         return bool(self.workers) and not failing
 
 
@@ -60,7 +62,7 @@ def read_health(now: datetime) -> Health:
     failed = {"state": State.DEAD, "last_error_at__gte": now - _RECENT}
     faulty = SystemConfig.objects.current().filter(enabled=True).exclude(last_error="").order_by("id")
     counted: list[QuerySet[Any]] = [
-        Worker.objects.filter(heartbeat_at__gte=now - _ALIVE),
+        Worker.objects.chats().filter(heartbeat_at__gte=now - _ALIVE),
         InboxRow.objects.filter(state__in=OPEN),
         InboxRow.objects.filter(**failed),
         OutboxRow.objects.filter(state__in=OPEN),
@@ -82,4 +84,5 @@ def read_health(now: datetime) -> Health:
         feeds=tuple(feed_statuses()),
         late=tuple(each.label for each in retention_state() if each.late_since),
         missing=tuple(f"{service.name}（{service.program}）" for service in missing_services()),
+        stuck=tuple(each.trouble for each in troubles()),
     )

@@ -1,12 +1,16 @@
 """Periodic jobs: what the task processes do by themselves, and every how many minutes."""
 
 import logging
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils import timezone
+from django_q.models import OrmQ, Schedule
 
+from bifang.channels.models import TASKS
+from bifang.channels.workers.programs import Program
 from bifang.core.database import retention
 from secops_agent.services.alerts.queries import mentioned, words
 from secops_agent.services.intake import comparisons, exposed, jobs, pulls, receipts, retrospect
@@ -39,7 +43,6 @@ OWN_JOBS = (
 def ensure_schedules(using: str = "default", **_: Any) -> None:
     """Receiver of ``post_migrate``: what runs by itself has its row, once."""
     from django.db import connections
-    from django_q.models import Schedule  # its table may come with a later migration
 
     if Schedule._meta.db_table not in connections[using].introspection.table_names():
         return
@@ -54,6 +57,20 @@ def ensure_schedules(using: str = "default", **_: Any) -> None:
                 name=name, func=function, schedule_type=Schedule.MINUTES, minutes=minutes, repeats=-1,
                 kwargs="{'q_options': {'save': False}}", next_run=timezone.now(),
             )  # fmt: skip
+
+
+def behind() -> float | None:
+    """Seconds since the oldest periodic job was due, or the oldest task queued, that nobody has begun."""
+    now = timezone.now()
+    due = Schedule.objects.exclude(repeats=0).filter(next_run__lt=now).order_by().values_list("next_run")
+    queued = (
+        OrmQ.objects.filter(lock__lt=now).order_by().values("key").annotate(at=Min("lock")).values_list("at")
+    )
+    oldest: datetime = min((at for (at,) in due.union(queued, all=True)), default=now)
+    return (now - oldest).total_seconds()
+
+
+TASK_PROGRAM: Final = Program(TASKS, TASKS, "后台任务", "python manage.py qcluster", behind=behind)
 
 
 def recover_at_start(**_: Any) -> None:

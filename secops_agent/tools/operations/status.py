@@ -47,6 +47,7 @@ def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
         for fault in health.faults
         if fault.kind not in MODEL_KINDS
     ]
+    lines += [f"- 进程：{each}" for each in health.stuck]
     if health.late:
         lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
     return "\n".join(lines)

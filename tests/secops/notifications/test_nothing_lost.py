@@ -17,7 +17,7 @@ from secops_agent.services.notifications.matching import WINDOW
 from .play import Play
 
 FEW = 9  # messages of a crowd, so that there are many
-SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 18))]
+SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 9))]
 
 
 @pytest.fixture

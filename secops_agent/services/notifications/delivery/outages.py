@@ -1,6 +1,6 @@
-"""Outages of robots: administrators hear another way of a connection that is down for long.
+"""Outages: administrators hear of a robot that is not connected for long, and of a program that does not run.
 
-Once when it is down, once when it is there again; through the other configurations that work, else a custom robot.
+Of a robot once when it is down, once when it is there again; through the configurations that work, else a custom robot.
 """
 
 import logging
@@ -17,6 +17,7 @@ from bifang.channels.queues import outbox
 from bifang.channels.text.markup import plain
 from bifang.channels.workers.connection_health import RobotConnection, robot_connections
 from bifang.channels.workers.processes import is_served
+from bifang.channels.workers.programs import troubles
 from bifang.core.database.db import database_now
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
@@ -43,6 +44,27 @@ class Notice:
     key: str
     title: str
     text: str
+
+
+def tell_programs() -> int:
+    """Tell of programs that are dead or behind, each once a day; how many messages. Raises DatabaseError."""
+    now, count = database_now(), 0
+    found = [
+        each
+        for each in troubles(checked=True)
+        if not each.last_seen or now - each.last_seen > GRACE or each.alive
+    ]
+    ways = _ways(robot_connections()) if found else set()
+    for each in found:
+        head = f"毕方的{each.program.label}进程{'落后' if each.alive else '没有运行'}"
+        notice = Notice(f"program:{each.program.name}:{now:%Y%m%d}", head, f"**{head}**\n\n{each.trouble}。")
+        if not OutboxRow.objects.filter(key__startswith=f"note:{notice.key}:").exists():
+            log.error("%s", each.trouble)
+            with transaction.atomic():
+                count += administrators.tell_through(ways, head, notice.text, key=notice.key) or _tell_robot(
+                    notice
+                )
+    return count
 
 
 def step() -> int:
