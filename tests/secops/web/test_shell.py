@@ -116,3 +116,10 @@ def test_other_sessions_of_mine_end_and_nobody_elses() -> None:
     assert second.get("/me/").status_code == 302
     assert stranger.get("/me/").status_code == client.get("/me/").status_code == 200
     assert Session.objects.filter(expire_date__gt=timezone.now() - timedelta(1)).count() == 2
+
+
+def test_a_page_is_drawn_when_all_of_it_was_read() -> None:
+    """A table that is drawn half read moves by a twentieth of the window (CLS 0.054 on 组件 at a sixth of the speed)."""
+    html = superuser().get("/me/").content.decode()
+    assert '<link rel="expect" href="#parsed" blocking="render">' in html.partition("</head>")[0]
+    assert re.search(r'id="parsed" hidden></span>\s*</body>', html)
