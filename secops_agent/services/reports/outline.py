@@ -159,7 +159,7 @@ def _flaw_lines(now: FlawFigures, before: FlawFigures) -> tuple[ReportLine, ...]
         _counted("已超时", now.overdue, before.overdue, "个"),
         ReportLine(
             "已被利用（KEV）",
-            f"期末 {now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
+            f"{now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
             change(now.kev_findings, before.kev_findings),
         ),
         *([ReportLine("重要资产上的已被利用", exploited)] if exploited else []),
