@@ -149,9 +149,11 @@ class RotaScreen(CalendarFiles):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """With the files of a rota, and with whom the boxes suggest."""
-        context = {"bf_rota": object_id, "bf_may_import": self.has_change_permission(request)}
-        people = {"people": schedules.suggested(everybody=True)}
-        return super().changeform_view(request, object_id, form_url, context | people | (extra_context or {}))
+        may = self.has_change_permission(request)
+        context = {
+            "bf_rota": object_id, "bf_may_import": may, "people": schedules.suggested(everybody=True) if may else (),
+        }  # fmt: skip
+        return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Remembers what it was."""

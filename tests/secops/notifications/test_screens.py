@@ -284,6 +284,8 @@ def test_schedule_is_made_of_people_who_are_offered() -> None:
     assert [each.staff.name for each in made.layers.get().members.all()] == ["李四", "王五"]
     page = client.get(reverse("admin:secops_agent_oncallschedule_change", args=[made.pk])).content.decode()
     assert '<option value="王五">wangwu</option>' in page
+    looked_at = member(Role.VIEWER).get(reverse("admin:secops_agent_oncallschedule_change", args=[made.pk]))
+    assert "wangwu" not in looked_at.content.decode(), "the list of people is not theirs to read"
     assert AuditRecord.objects.filter(subject=f"on_call:{made.pk}").count() == 1
 
 
