@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from secops_agent.importers.formats.alerts.events import Events
 from secops_agent.importers.values.alert_fields import Understood
 from secops_agent.importers.values.fields import shortened
 from secops_agent.importers.values.table_importer import TableImporter
@@ -31,7 +32,7 @@ def check(name: str, source: Source, options: Options | None = None) -> Iterator
     importer = registry.get(name)
     yield f"{source.name}：{name}（{importer.title}）"
     table = registry.unguarded(importer)
-    found = _by_table(table, source, options) if isinstance(table, TableImporter) else None
+    found = _by_table(table, source, options) if isinstance(table, TableImporter | Events) else None
     counts: dict[str, int] = {}
     for kind, lines in found or _by_records(name, source, options):
         counts[kind] = counts.get(kind, 0) + 1
@@ -39,7 +40,9 @@ def check(name: str, source: Source, options: Options | None = None) -> Iterator
     yield "共 " + ("，".join(f"{kind} {count} 条" for kind, count in counts.items()) or "0 条")
 
 
-def _by_table(importer: TableImporter, source: Source, options: Options) -> Iterator[tuple[str, list[str]]]:
+def _by_table(
+    importer: TableImporter | Events, source: Source, options: Options
+) -> Iterator[tuple[str, list[str]]]:
     if not importer.sniff(source.head(options.limits)):
         yield "提示", ["  注意：自动识别认不出这个文件，下面按您写的格式逐条读。"]
     for position, value in importer.entries(source, options):

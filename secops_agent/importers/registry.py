@@ -21,10 +21,11 @@ FORMATS: Final = (
     "alerts.grafana", "alerts.elastic", "alerts.zabbix", "alerts.splunk", "china.aliyun_sas", "intelligence.kev", "intelligence.epss",
     "intelligence.cnvd", "tables.assets_csv", "tables.indicators_csv", "tables.findings_csv", "tables.alerts_csv", "china.tencent_cwp",
     "china.huawei_hss", "china.huawei_secmaster", "china.safeline", "china.skyeye", "china.tdp", "china.sangfor_xdr", "china.sangfor_sip",
-    "china.qingteng",
+    "china.qingteng", "china.cn_alerts", "alerts.events",
 )  # fmt: skip
 _OURS: Final = tuple(place.rpartition(".")[2] for place in FORMATS)
 log = logging.getLogger(__name__)
+ANYBODY: Final = "events"  # looks only where nobody else claims a file
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format
 _SURE = 0.7  # enough when nobody has
@@ -111,9 +112,16 @@ def detect_or_ask(source: Source, ask: str) -> str:
     likely = candidates(source)
     if not likely:
         demand_known(source)
-        raise InvalidInput(f"{source.name}：认不出格式，{ask}。")
+        raise InvalidInput(f"{source.name}：认不出格式{doubt(source)}，{ask}。")
     shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
     raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
+
+
+def doubt(source: Source) -> str:
+    """ "（不像安全事件：没有级别、时间）": why the last reader does not take a JSON text; "" for what is none."""
+    events = cast("Any", get(ANYBODY))
+    why: str = events.doubt(source.head())
+    return f"（{why}）" if why else ""
 
 
 def candidates(source: Source) -> list[str]:
@@ -123,7 +131,13 @@ def candidates(source: Source) -> list[str]:
 
 def _guesses(source: Source, options: Options | None) -> list[tuple[float, str]]:
     head = source.head((options or Options()).limits)
-    return sorted(((importer.sniff(head), name) for name, importer in importers().items()), reverse=True)
+    others = ((importer.sniff(head), name) for name, importer in importers().items() if name != ANYBODY)
+    guesses = sorted(others, reverse=True)
+    best = guesses[0][0]
+    if best < _SURE:
+        score = get(ANYBODY).sniff(head)
+        guesses = sorted([*guesses, (min(score, _CLAIM) if best >= _CLAIM else score, ANYBODY)], reverse=True)
+    return guesses
 
 
 def parse(name: str, source: Source, options: Options | None = None) -> Iterator[Item]:
@@ -206,7 +220,7 @@ def _check(importer: Importer, source: Source, options: Options) -> None:
     if importer.sniff(source.head(options.limits)) >= _CLAIM:
         return
     other = detect(source, options)
-    if other:
+    if other and other != ANYBODY:
         raise InvalidInput(f"这个文件像是 {other}，不是 {importer.name}：请按 {other} 格式导入。")
     demand_known(source, options)
     raise InvalidInput(f"这个文件不像是 {importer.name}：{importer.title}。请检查导出的格式和内容是否完整。")

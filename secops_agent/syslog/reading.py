@@ -59,8 +59,11 @@ class LineOrigin:
     size: int = 0
 
 
-def plain_alert(message: SyslogMessage, origin: LineOrigin) -> AlertRecord:
-    """A line of text: lines that differ in numbers, addresses and quoted words only are one alert."""
+def plain_alert(message: SyslogMessage, origin: LineOrigin, doubt: str = "") -> AlertRecord:
+    """A line of text: lines that differ in numbers, addresses and quoted words only are one alert.
+
+    ``doubt``: why a line of JSON is nothing but a line.
+    """
     text = visible(message.text)
     asset = _device(message, origin)
     title = shortened(" ".join(text.split()), _TITLE) or "（空行）"
@@ -73,7 +76,7 @@ def plain_alert(message: SyslogMessage, origin: LineOrigin) -> AlertRecord:
         severity=_SEVERITIES[message.severity],
         rule_id=rule[:200],
         rule_name=rule,
-        description=_description(message, origin, text),
+        description=_description(message, origin, text + doubt),
         assets=(asset,) if asset else (),
         indicators=observed(sighted_in(text)),
         techniques=techniques_in(text[:4096]),
@@ -270,10 +273,23 @@ def _read(line: Line) -> LineReading:
         return LineReading((event_alert(event, message, origin),))
     format_name = _detected(message.text)
     if format_name:
-        return _imported(format_name, message, line, origin)
+        reading = _imported(format_name, message, line, origin)
+        return reading if format_name != registry.ANYBODY else _grave_enough(reading, message, line)
     if message.severity > line.source.plain_level:
         return LineReading()
-    return LineReading((plain_alert(message, origin),))
+    document = _document(message.text)
+    return LineReading((plain_alert(message, origin, registry.doubt(_source(document)) if document else ""),))
+
+
+def _grave_enough(reading: LineReading, message: SyslogMessage, line: Line) -> LineReading:
+    """An event of any product is told of like a line of text: where its own level or the line's is grave enough."""
+    level = line.source.plain_level
+    told = (
+        each
+        for each in reading.alerts
+        if message.severity <= level or each.severity in _SEVERITIES[: level + 1]
+    )
+    return replace(reading, alerts=tuple(told))
 
 
 def _decoded(line: Line) -> str | None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from secops_agent.llm.offline import Intent
 from secops_agent.llm.offline.model import _remark
 from tests.secops.offline_lexicon import understand
 
@@ -62,3 +63,46 @@ def test_no_sentence_with_words_cut_out_is_a_tap() -> None:
     found = understand("有哪些告警发生超过300次还没人理")
     assert found.question
     assert all("有哪些告警发生" not in one.rest for one in found.suggestions)
+
+
+@pytest.mark.parametrize(
+    ("said", "wide", "narrow"),
+    [
+        ("现在还剩多少没关 严重几个", {"status": "unclosed"}, {"status": "unclosed", "severity": "critical"}),
+        ("李四手上几条？几条超时", {"keyword": "李四"}, {"keyword": "李四", "due": "overdue"}),
+    ],
+)
+def test_a_number_of_a_part_is_told_beside_that_of_the_whole(
+    said: str, wide: dict[str, str], narrow: dict[str, str]
+) -> None:
+    found = understand(said)
+    assert [found.intent, *found.beside] == [Intent("list_alerts", wide), Intent("list_alerts", narrow)]
+
+
+@pytest.mark.parametrize(
+    ("said", "tool", "arguments"),
+    [
+        ("falco多少 谁在看", "list_alerts", {"keyword": "falco"}),
+        ("deploy这个账号最近在哪些告警里出现过", "list_alerts", {"keyword": "deploy"}),
+        ("报得最多的前5条", "list_alerts", {"limit": 5, "order": "most"}),
+        ("告警最多的机器top3", "alert_statistics", {"limit": 3, "group_by": "asset"}),
+        ("SLA 破了几条", "list_alerts", {"due": "overdue"}),
+    ],
+)
+def test_what_narrows_or_orders_is_no_word_beside(said: str, tool: str, arguments: dict[str, object]) -> None:
+    assert understand(said).intent == Intent(tool, arguments)
+
+
+def test_what_a_part_names_is_no_word_that_asks_nothing() -> None:
+    found = understand("挖矿的 现在几台中了")
+    assert found.intent is None or "挖矿" in str(found.intent.arguments)
+
+
+def test_where_nothing_is_ordered_nothing_else_is_asked() -> None:
+    assert understand("王五刚问db-02能不能静默 我说no").hint.startswith("好的，没有执行")
+
+
+def test_who_does_a_task_and_until_when_may_begin_it() -> None:
+    found = understand("E2加个任务 让李四明天中午前把备份恢复校验了")
+    said = dict(found.offers[0].arguments)
+    assert (said["text"], said["assignee"], said["due"][11:]) == ("把备份恢复校验了", "李四", "12:00")

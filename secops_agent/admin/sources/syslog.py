@@ -49,7 +49,7 @@ class SyslogSourceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
         help_texts = {
             "name": "成为告警的「来源」，例如「边界防火墙」。",
             "zone": "日志时间里没有写时区时用，例如 Asia/Shanghai、UTC。RFC 3164 的时间都没有时区。",
-            "plain_level": "这个级别和更严重的普通日志成为告警，其余只计数。CEF、LEEF、JSON 不受影响。",
+            "plain_level": "这个级别和更严重的普通日志成为告警，其余只计数。CEF、LEEF 和认得的格式不受影响，其他产品的 JSON 事件受影响。",
             "rate": "超过时 UDP 的行丢弃并计数，TCP 和 TLS 的发送方等待；0 表示不限。",
         }
 

@@ -15,18 +15,24 @@ from .fields import Table, text
 
 Paths = tuple[str, ...]
 SightingKind = Literal["ip", "domain", "url", "hash", "account", "email", "file", "process", "text"]
-_NOTHING = frozenset({"", "-", "--", "null", "n/a", "none", "unknown"})
+_NOTHING = frozenset({"", "-", "--", "null", "n/a", "none", "unknown", "无"})
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where the machine stands. ``inside``: addresses that are only ours when they are private."""
+    """Where the machine stands. ``inside``: addresses that are only ours when they are private.
+
+    ``victim`` and ``attacker``: the two ends. A private end is ours; so is any victim of an attacker who is none of ours.
+    The other ends are indicators.
+    """
 
     name: Paths = ()
     ips: Paths = ()
     cloud_id: Paths = ()
     agent_id: Paths = ()
     inside: Paths = ()
+    victim: Paths = ()
+    attacker: Paths = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,9 @@ class AlertTable:
     ``marks``: paths that all its records have, and no other tool's. ``key``: what makes two events one alert, each
     part by its own paths, the first part required; ``kind`` keeps the keys of a source's tables apart. ``event``: what names this single event. ``levels``: the source's
     words in lower case; ``other``: the severity of any other word, without it such a record is refused; ``bands``: or
-    least numbers, highest first; ``unrated``: the severity without a word.
-    ``states``: its words for open and closed. ``text`` and ``details`` (label: paths) make the description.
+    least numbers, highest first; ``unrated``: the severity without a word. ``count``: of the events that it stands for.
+    ``states``: its words for open and closed. ``text`` and ``details`` (label: paths) make the description; ``words``: what the
+    source's codes under a label mean.
     ``sightings``: observables by kind; "text" is searched for them. ``refused``: by path, the words that are no alert and why.
     """
 
@@ -57,6 +64,8 @@ class AlertTable:
     rule: Paths = ()
     text: Paths = ()
     details: Mapping[str, Paths] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    count: Paths = ()
     confidence: Paths = ()
     state: Paths = ()
     states: Mapping[str, StatusHint] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """Reader of alerts: one JSON object to an alert, by its table of fields."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from secops_agent.importers.base import BrokenRecord, Options
@@ -8,7 +9,8 @@ from secops_agent.services.records import AlertRecord, AssetRecord, Severity, St
 
 from .alert_fields import HOST_NAME, AlertTable, ObjectReader, Paths
 from .assets import host_asset, image_asset, website_asset
-from .fields import distinct, from_epoch, number, parse_moment, shortened
+from .cells import SEPARATORS
+from .fields import canonical_ip, distinct, from_epoch, number, parse_moment, shortened
 from .observables import Sighting, address_asset, is_inside, observed, sighted_in, techniques_in
 
 # "2026-11-20T23:00:00Z+0800", as Huawei writes it: the offset is what counts.
@@ -46,6 +48,7 @@ def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options
         occurred_at=last or first or options.received_at,
         first_seen=first or last,
         last_seen=last or first,
+        count=_count(reader, table.count),
         event_id="|".join([*named, hint]) if any(named) else "",
         status_hint=hint,
         techniques=techniques_in(*reader.all("ATT&CK", table.techniques)),
@@ -74,7 +77,7 @@ def _severity(reader: ObjectReader, table: AlertTable) -> Severity:
     if not word:
         return table.unrated
     path = reader.taken[-1].path
-    if table.bands:
+    if table.bands and word.lower() not in table.levels:
         value = number({path: word}, path) or 0
         return next((severity for least, severity in table.bands if value >= least), "info")
     if table.other:
@@ -108,10 +111,17 @@ def _confidence(reader: ObjectReader, paths: Paths) -> int | None:
     return int(value) if value is not None and 0 <= value <= 100 else None
 
 
+def _count(reader: ObjectReader, paths: Paths) -> int:
+    """At least one; what is no whole number of a reasonable size is one."""
+    word = reader.first("次数", paths)
+    return int(word) if word.isascii() and word.isdecimal() and len(word) < 9 and int(word) else 1
+
+
 def _description(reader: ObjectReader, table: AlertTable) -> str:
     lines = list(reader.all("说明", table.text))
     for label, paths in table.details.items():
-        if found := reader.all("说明", paths):
+        words = table.words.get(label, {})
+        if found := [words.get(each, each) for each in reader.all("说明", paths)]:
             lines.append(f"{label}：{shortened('、'.join(found), 500)}")
     return shortened("\n".join(lines), 8000)
 
@@ -133,13 +143,28 @@ def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRe
         )
     ]
     found += [address_asset(ip, tool) for ip in reader.all("内网 IP", places.inside) if is_inside(ip)]
+    known = found[0].ips if found[0] else ()
+    found += [address_asset(ip, tool) for ip in _ends(reader, table)[0] if ip not in known]
     found += [website_asset(url, tool) for url in reader.all("网站", table.site)[:1]]
     found.append(image_asset(reader.all("镜像", table.images), (), tool))
     return tuple(dict.fromkeys(asset for asset in found if asset))
 
 
+def _ends(reader: ObjectReader, table: AlertTable) -> tuple[list[str], list[str]]:
+    """The addresses of the two ends: those that are ours, and the others. What is no address (XXX.XXX.7.82) is neither."""
+    attackers = _addresses(reader.all("攻击者", table.host.attacker))
+    victims = _addresses(reader.all("受害者", table.host.victim))
+    attacked = not any(map(is_inside, attackers))
+    ours = [ip for ip in victims if attacked or is_inside(ip)] + list(filter(is_inside, attackers))
+    return ours, [ip for ip in (*attackers, *victims) if ip not in ours]
+
+
+def _addresses(values: Iterable[str]) -> list[str]:
+    return [ip for value in values for part in SEPARATORS.split(value) if (ip := canonical_ip(part))]
+
+
 def _sightings(reader: ObjectReader, table: AlertTable) -> list[Sighting]:
-    found: list[Sighting] = []
+    found: list[Sighting] = [("ip", ip) for ip in _ends(reader, table)[1]]
     for kind, paths in table.sightings.items():
         for value in distinct(reader.all("指标", paths)):
             if kind == "text":

@@ -21,6 +21,7 @@ from secops_agent.services.records import AlertRecord, Item, Record
 
 from .alert_fields import AlertTable, ObjectReader, Understood, reaches
 from .alert_reading import read_alert
+from .evidence import disclosed
 from .fields import Table, table_of
 
 _LINES_LOOKED_AT = 20
@@ -79,7 +80,7 @@ class TableImporter:
     def _read(self, value: Any, options: Options) -> tuple[AlertRecord, ObjectReader]:
         data = table_of(value)
         inner = data.get(self.inner)
-        reader = ObjectReader(table_of(inner) if isinstance(inner, dict) else data)
+        reader = ObjectReader(disclosed(table_of(inner) if isinstance(inner, dict) else data))
         return read_alert(reader, self._table(reader.data), options.source or self.name, options), reader
 
     def _records(self, value: Any, *, options: Options) -> Iterator[Record]:

@@ -15,6 +15,7 @@ from .words import load, name_of, pattern
 _LEVELS = ("critical", "high", "medium", "low", "info")
 HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
 _FIXED = {"no_fix": False, "fix": True}
+_ORDERS = {"most": "most_often", "oldest": "oldest", "due": "by_due"}
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
 _RUNNING = ("today", "this_week", "this_month")
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
@@ -170,7 +171,7 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
     **{name: partial(_says, name) for name in ("unassigned", "urgent", "kev_only", "widest", "riskiest")},
     "overdue": partial(_says, "late"),
-    "order": lambda said, _: "oldest" if _says("oldest", said) else "due" if _says("by_due", said) else "",
+    "order": lambda said, _: next((name for name, words in _ORDERS.items() if _says(words, said)), ""),
     "exposed": partial(_says, "exposed_words"),
     "due_within": lambda said, now: _due_within(said, now),
     "listed": lambda said, _: _says("in_lists", said),

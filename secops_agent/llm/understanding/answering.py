@@ -16,7 +16,7 @@ from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
-from secops_agent.llm.understanding.frames import strange
+from secops_agent.llm.understanding.frames import ToolFrame, strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
@@ -113,14 +113,17 @@ class QuestionHearing(Hearing):
 
     def _with_rest(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With the parts whose question the look-up does not take."""
-        tool = found.intent.tool if found.intent else ""
-        frame = next((frame for frame in self.frames if frame.tool == tool), None)
-        parts = self._parts(sentence) if frame and not found.beside else []
+        parts = self._parts(sentence) if found.intent and not found.beside else []
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        left = [part.plain for part in asked if frame and strange(frame, questions.cues_of(part))]
+        left = [part.plain for part in asked if found.intent and not self._tells_of(found.intent, part)]
         return (
             replace(found, hint=_left_out(left)) if 0 < len(left) < len(parts) and not found.hint else found
         )
+
+    def _tells_of(self, intent: Intent, part: Sentence) -> bool:
+        """Is the answer of its tool one to what the part asks?"""
+        frame = next((frame for frame in self.frames if frame.tool == intent.tool), None)
+        return frame is None or not strange(frame, questions.cues_of(part))
 
     def _several(self, sentence: Sentence) -> Understanding | None:
         """今天几条高危，A283谁在弄，明天谁值班: each part, where no one tool takes all; a part may go on with the one before it."""
@@ -129,34 +132,37 @@ class QuestionHearing(Hearing):
             return None
         weighed = self.weighed(sentence)
         beside = pattern("cues.said.beside").search(sentence.plain) is not None
+        asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
+        counts = len(asked) > 1 and "ask.count" in questions.cues_of(asked[0])
         tools = {
             best.frame.tool for part in parts if (best := self.weighed(part).best) and questions.tells(part)
         }
         if (
-            len(tools - {weighed.best.frame.tool if weighed.best else ""}) == 0
+            not (tools - {weighed.best.frame.tool if weighed.best else ""} or beside or counts)
             and weighed.whole
-            and not beside
         ):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
-            if not pattern("cues.said.asks").search(part.plain):
+            if part not in asked:
                 if questions.tells(part):
                     return None
             elif intent := reader._clearly(part):
                 found.append(intent)
-                reader = replace(reader, focus=reader.focus.after_look_up(intent))
-            else:
+                if not counts or len(found) == 1:  # each number is one of the whole
+                    reader = replace(reader, focus=reader.focus.after_look_up(intent))
+            elif questions.tells(part) if counts else not (found and self._tells_of(found[-1], part)):
                 left.append(part.plain)
-        apart = re.search("[?？;；].", sentence.said) is not None
-        return _each(found, left, apart=apart, beside=beside)
+        apart = counts or re.search("[?？;；].", sentence.said) is not None
+        return _each(found, left, apart=apart, counts=counts, beside=beside)
 
     def _clearly(self, sentence: Sentence) -> Intent | None:
         """What a part asks, if nothing of it is left over."""
         found = self._follow_up(sentence)
         if exact := None if found else questions.exact(sentence):
             return exact
-        found = found or self._chosen(sentence, self.weighed(sentence))
+        weighed = self.weighed(sentence)
+        found = found or (self._chosen(sentence, weighed) if weighed.whole else None)
         return found.intent if found and not found.beside and not found.unused else None
 
     def _meant_by(self, meant: Sentence) -> Understanding | None:
@@ -230,6 +236,8 @@ class QuestionHearing(Hearing):
         stays = last.tool in same and "ask.list" not in weighed.cues
         intent = questions.ask(last.tool if stays else same[0], whole)
         found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
+        if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
+            found = followups.closed(found)
         frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
         return None if found is None or questions.unused(whole, found, (), frame) else found
 
@@ -284,21 +292,34 @@ class QuestionHearing(Hearing):
         best = weighed.best
         if weighed.is_one_of(*_NOT_OURS):
             return self._not_ours(sentence, weighed)
-        intents = questions.ask_each(best.frame, sentence) if best else []
-        if best is None or not intents:
+        frame = self._telling(best.frame, sentence, weighed) if best else None
+        intents = questions.ask_each(frame, sentence) if frame else []
+        if best is None or frame is None or not intents:
             return None
         intent, *beside = intents
-        left = questions.unused(sentence, intent, weighed.unread, best.frame)
+        left = questions.unused(sentence, intent, weighed.unread, frame)
         if central := questions.matters(sentence, left) or _other_period(sentence, intent):
             return self._without(sentence, central, weighed)
         missed = [
             one
-            for one in coverage.unanswered(sentence, intent, best.frame)
+            for one in coverage.unanswered(sentence, intent, frame)
             if not any(one in each or each in one for each in left)
         ]
         return Understanding(
             intent=intent, beside=tuple(beside), unused=(*left, *missed), guessed=best.score < _CLEAR
         )
+
+    def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
+        """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
+        asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
+        asked = asked if "ask.statistics" not in weighed.cues else set()
+        if frame.tool != "alert_statistics" or not (
+            asked or pattern("filters.most_often").search(sentence.plain)
+        ):
+            return frame
+        intent = questions.ask(frame.tool, sentence)
+        grouped = intent is None or not intent.arguments.keys().isdisjoint(("group_by", "time_of"))
+        return frame if grouped else next(one for one in self.frames if one.tool == "list_alerts")
 
     def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""
@@ -319,6 +340,8 @@ class QuestionHearing(Hearing):
 
     def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """What can be asked of what was named; or one line, what is our subject."""
+        if weighed.ranks.get("nothing", 0.0) >= questions.VETO and not sentence.question.text.endswith("?"):
+            return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
         if not taps and self.focus.last and sentence.plain.rstrip("?？").endswith("呢"):
             told = hint("not_taken").format(
@@ -348,12 +371,19 @@ class QuestionHearing(Hearing):
         return tuple(says.show(int(row)) if kind == "alert" else says.look_up(row) for row in rows[:3])
 
 
-def _each(found: list[Intent], left: list[str], *, apart: bool, beside: bool) -> Understanding | None:
-    """What the parts of a sentence ask, and which of them is not answered. Parts about one thing are one question, unless a mark cuts it."""
+def _each(
+    found: list[Intent], left: list[str], *, apart: bool, counts: bool, beside: bool
+) -> Understanding | None:
+    """What the parts of a sentence ask, and which of them is not answered. Parts about one thing are one question, unless a mark cuts
+    it, or the first asks for a number of its own: 几条没关 严重的几条."""
     alike = len(found) > 1 and len({followups.NOUNS.get(one.tool, one.tool) for one in found}) == 1
     if not found or (left and len(found) < 2 and not beside) or (alike and not apart):
         return None
-    each = [one for i, one in enumerate(found) if not any(_is_part(one, other) for other in found[i + 1 :])]
+    each = [
+        one
+        for i, one in enumerate(found)
+        if not any(one == other or (_is_part(one, other) and not counts) for other in found[i + 1 :])
+    ]
     told = _left_out(left) if left else ""
     return Understanding(intent=each[0], beside=tuple(each[1:]), guessed=True, hint=told)
 

@@ -13,7 +13,7 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.frames import PARTS, ToolFrame
-from secops_agent.llm.understanding.questions import IMPLIED, LISTS, PATTERNS, carried, unread
+from secops_agent.llm.understanding.questions import IMPLIED, LISTS, PATTERNS, carried, cues_of, unread
 
 _PIECE: Final = re.compile(rf"(?:(?!{ANY_MARK.pattern})[^,，、。;；!！?？\s])+")
 # A condition's words are answered by a list that got one of these arguments, and by a card that tells of the cue.
@@ -42,6 +42,8 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.duewithin": (("due_word",), ("due_within",)),
     "said.haskev": (("kev_only",), ("kev",)),
 }  # fmt: skip
+# Of these a list that takes no such argument keeps too much.
+_NARROWING: Final = ("said.mine", "said.unowned", "said.listed", "said.verdict", "ask.kev", "ask.due")
 
 
 @cache
@@ -51,7 +53,7 @@ def _words_of(frame: ToolFrame, taken: frozenset[str]) -> tuple["re.Pattern[str]
     names = [f"filters.{name}" for name in load("cues")["unread"]["of_anything"]]
     names += [
         PATTERNS.get(cue) or f"cues.{cue}"
-        for cue in (*told, *PARTS, "ask.see", "ask.list", "said.exists", "said.ours")
+        for cue in (*told, *PARTS, "ask.see", "ask.list", "said.ours")
         if cue not in _CONDITIONS and (cue in PATTERNS or not cue.startswith(("said.", "word.")))
     ]
     for cue, (words, arguments) in _CONDITIONS.items():
@@ -80,6 +82,9 @@ def unanswered(sentence: Sentence, intent: Intent, frame: ToolFrame) -> list[str
         for one in unread(sentence, _words_of(frame, frozenset(taken)))
         if not (len(one) > 1 and carried(one, values))
     ]
+    if intent.tool in LISTS:
+        said = [(word, _CONDITIONS[cue][1]) for cue, word in cues_of(sentence).items() if cue in _NARROWING]
+        return [*left, *(one for one, takers in said if taken.isdisjoint(takers) and one not in left)]
     if intent.tool not in load("talk")["cards"]:
         return left
     clauses = map(str.strip, _PIECE.findall(sentence.question.text))

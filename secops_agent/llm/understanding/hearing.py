@@ -46,8 +46,10 @@ class Hearing:
         return read_sentence(plain, self.lexicon, self.now, self.asker, said)
 
     def weighed(self, sentence: Sentence) -> Weighed:
-        """What a sentence can ask."""
-        return questions.weigh_sentence(sentence, self.frames)
+        """What a sentence can ask; where nothing was said before it goes on with nothing."""
+        return questions.weigh_sentence(
+            sentence, self.frames, self.focus.last is None and self.focus.order is None
+        )
 
     def task(self, said: str) -> Intent | None:
         """What a whole sentence asks for: a question only, never an action, never a follow-up."""

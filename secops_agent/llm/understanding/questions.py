@@ -46,6 +46,15 @@ IMPLIED: Final = (
     ("riskiest", "urgent"),
 )
 _CLAUSE: Final = re.compile(r"(?:[^,，。;；!！?？\n\s]|(?<![一-鿿])\s|\s(?![一-鿿]))+")
+# These are narrowed by no rule, attack or product.
+_OF_EVERYTHING: Final = (
+    "list_blocks",
+    "list_proposals",
+    "noisy_rules",
+    "security_report",
+    "service_status",
+    "who_is_on_call",
+)
 LISTS: Final = ("list_alerts", "list_assets", "list_vulnerabilities", "alert_statistics", "compare_periods")
 # The arguments that carry a condition.
 _CARRIERS: Final = {
@@ -120,9 +129,12 @@ class Weighed:
 
 
 @lru_cache(maxsize=64)
-def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...]) -> Weighed:
-    """The tools against the sentence."""
+def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...], first: bool = False) -> Weighed:
+    """The tools against the sentence; ``first``: nothing was said before it, so that what only may go on does not."""
     cues, ranks = cues_of(sentence), rank(sentence)
+    if first and (others := ranks.get("followup", 0.0)) < ELSE:
+        possible = 1 - others
+        ranks = {one: share / possible for one, share in ranks.items() if one != "followup"}
     kinds = list(dict.fromkeys(one.kind.name for one in sentence.question.found(*Kind)))
     return Weighed(tuple(fits(frames, ranks, cues, kinds)), ranks, cues, tuple(unread(sentence)))
 
@@ -143,7 +155,8 @@ def cues_of(sentence: Sentence) -> Mapping[str, str]:
 
 def tells(sentence: Sentence) -> bool:
     """Does a part that asks nothing tell what the others ask about: a name, a condition, a thing?"""
-    return bool(cues_of(sentence)) or is_marked(sentence.question.text) or names_something(sentence.plain)
+    named = sentence.keyword or is_marked(sentence.question.text) or names_something(sentence.plain)
+    return bool(named or cues_of(sentence))
 
 
 def stands_alone(cues: Mapping[str, str]) -> bool:
@@ -191,7 +204,10 @@ def exact(sentence: Sentence) -> Intent | None:
 def _known_words() -> tuple["re.Pattern[str]", ...]:
     """Whatever some list explains."""
     cues = load("cues")
-    names = [f"cues.{table}.{name}" for table in ("noun", "ask", "said") for name in cues[table]]
+    tables = [(table, name) for table in ("noun", "ask", "said") for name in cues[table]]
+    names = [
+        f"cues.{table}.{name}" for table, name in tables if name != "exists"
+    ]  # 有结论没: what there is is a word
     names += [f"filters.{name}" for name in cues["unread"]["explained"]]
     names += ["courtesies.neutral", "courtesies.asking", "courtesies.thanks", "cues.unread.asides"]
     return tuple(pattern(name) for name in names)
@@ -248,6 +264,8 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     arguments = {name: str(value).lower() for name, value in intent.arguments.items()}
     if intent.tool not in LISTS:
         yield from _conditions_of(sentence, frame, arguments) if frame else ()
+        if intent.tool in _OF_EVERYTHING and sentence.keyword:
+            yield sentence.keyword
         return
     arguments |= {known: "" for name, known in IMPLIED if name in {intent.tool, *arguments}}
     if (by := arguments.get("group_by")) == "assignee":
@@ -258,6 +276,8 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     words = [word for word in words if not (judged and pattern("cues.verdict").search(word))]
     if "keyword" in arguments:
         arguments.setdefault("asset", "")  # 它 may be what is looked for
+    if sentence.keyword and not carried(sentence.keyword, arguments):
+        yield sentence.keyword
     yield from _names(sentence, arguments)
     yield from _conditions(sentence.question.text, arguments)
     yield from (word for word in words if not carried(word, arguments))
@@ -288,7 +308,7 @@ def matters(sentence: Sentence, left: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         one
         for one in left
-        if (names_something(one) or _narrows(one, text))
+        if (one == sentence.keyword or names_something(one) or _narrows(one, text))
         and not re.search(rf"{re.escape(one)}\s*{beside}|{beside}\s*{re.escape(one)}", text, re.IGNORECASE)
     )
 

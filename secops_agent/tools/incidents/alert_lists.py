@@ -23,7 +23,7 @@ from secops_agent.tools.incidents.alerts import alert_lines
 from secops_agent.tools.markdown import SEVERITY, counts, foot, page
 from secops_agent.tools.masking import for_reader
 
-_ORDERS: Final = {"oldest": "最早发生的在前", "due": "时限最近的在前"}
+_ORDERS: Final = {"most": "次数多的在前", "oldest": "最早发生的在前", "due": "时限最近的在前"}
 _PEOPLE: Final = 4
 _TOLD_APART: Final = 3  # alerts that need no counts
 
@@ -33,7 +33,7 @@ class ListAlerts(AlertConditions):
 
     limit: int = limit_argument()
     urgent: bool | None = argument("按紧急程度排", default=None)
-    order: Literal["oldest", "due"] | None = argument("最早的在前，或时限近的在前", default=None)
+    order: Literal["most", "oldest", "due"] | None = argument("次数多的、最早的或时限近的在前", default=None)
     offset: int = offset_argument()
 
 

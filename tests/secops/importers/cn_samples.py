@@ -1,5 +1,7 @@
 """One record of each Chinese source, in the shape of its public documentation; every value is invented."""
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -104,6 +106,39 @@ SKYEYE: dict[str, Any] = {
     "file_name": "a.bat", "file_md5": "ab" * 16, "sip": "10.0.3.15", "dip": "203.0.113.66", "confidence": "高",
     "skyeye_type": "webids-webattack_dolog", "x_forwarded_for": "",
 }  # fmt: skip
+_REQUEST = "POST /login.php?token=Zx81 HTTP/1.1\r\nHost: shop.example.com\r\nCookie: PHPSESSID=s3cr3t-cookie; a=b\r\nAuthorization: Basic czNjcjN0OmE=\r\n"
+SENSOR: dict[str, Any] = {
+    "log_type": "webids-webattack_dolog", "rule_name": "SQL 注入攻击", "vuln_name": "SQL 注入攻击", "rule_id": 268567297,
+    "attack_type": "SQL注入", "vuln_type": "SQL注入", "attack_type_all": "攻击利用:16000000|SQL注入:16010000",
+    "detail_info": "发现 SQL 注入", "vuln_desc": "参数里有 SQL", "vuln_harm": "泄露数据", "solution": "参数化查询",
+    "sip": "203.0.113.66", "sport": 51002, "dip": "10.0.3.20", "dport": 80, "attacker": "203.0.113.66", "victim": "10.0.3.20",
+    "victim_type": "server", "host": "shop.example.com", "uri": "/login.php", "method": "POST",
+    "parameter": "user=admin' or 1=1--&password=s3cr3t-form", "agent": "sqlmap/1.7", "referer": "", "xff": "198.51.100.9",
+    "cookie": "PHPSESSID=s3cr3t-cookie", "proto": "http", "req_header": _REQUEST, "req_body": '{"passwd": "s3cr3t \\" body", "b": 1}',
+    "rsp_status": 200, "rsp_header": "HTTP/1.1 200 OK\r\nSet-Cookie: sid=s3cr3t-set\r\n",
+    "rsp_body": base64.b64encode(gzip.compress(b"You have an error in your SQL syntax", mtime=0)).decode(),
+    "severity": 6, "confidence": 80, "attack_result": "1", "attack_flag": "true", "kill_chain": "0x02020000",
+    "kill_chain_all": "入侵:0x02000000|漏洞利用:0x02020000", "att_ck_all": "初始访问:TA0001|利用面向公众的应用程序:T1190",
+    "serial_num": "QbJK-example", "device_ip": "10.0.9.9", "log_from": "sensor", "uuid": "same-in-every-row",
+    "@timestamp": "2026-11-20 08:30:00", "write_date": 1795134600, "dolog_count": 1,
+}  # fmt: skip
+IDS: dict[str, Any] = {  # of the network, without log_type; a host of ours calls out
+    "rule_name": "木马外联", "attack_type": "远控木马", "attack_method": "远程", "sip": "10.0.3.15", "dip": "203.0.113.9", "victim": "203.0.113.9",
+    "attacker": "10.0.3.15", "serial_num": "QbJK-example", "severity": 8, "attack_result": "2", "att_ck_all": None, "appid": 1, "packet_size": 60,
+    "@timestamp": "2026-11-20 08:30:00",
+}  # fmt: skip
+THREAT: dict[str, Any] = {
+    "threat_name": "Struts2 远程代码执行", "primary_alert_type": "Web 攻击", "secondary_alert_type": "代码执行", "threat_severity": "危急",
+    "attack_result": "失败", "attack_stage": "漏洞利用", "attacker_ip": "203.0.113.66", "victim_ip": "XXX.XXX.7.82", "count": 3,
+    "last_seen_time": "2026-11-20 08:30:00", "payload_content": None, "response_header": None, "response_body": None,
+    "request_header": json.dumps(_REQUEST), "request_body": json.dumps('{"password":"s3cr3t-json"}'),
+}  # fmt: skip
+GATEWAY: dict[str, Any] = {
+    "event_name": "跨站脚本攻击", "security_type": "XSS", "event_severity": "中级", "source_ip": "203.0.113.66", "source_port": "51002",
+    "destination_ip": "10.0.3.20", "destination_port": "443", "action": "丢弃", "event_time": "2026-11-20 08:30:00", "host": "shop.example.com",
+    "url": "/s?q=<script>", "referer": "无", "return_info": "HTTP_Host=shop.example.com;HTTP_Cookie=sid=s3cr3t-gate;HTTP_Url=/s;",
+    "info": "[规则(6041--x)] FORM::{password=s3cr3t-form};HOST=shop.example.com;URL=/s;REF=;", "log_level": "无",
+}  # fmt: skip
 TDP: dict[str, Any] = {
     "time": 1795134600, "timeStr": "2026-11-20T08:30:00+08:00", "direction": "in", "machine": "10.0.3.15",
     "machine_port": 9443, "external_ip": "203.0.113.66", "external_port": 53354, "attacker": "203.0.113.66",
@@ -163,6 +198,10 @@ FILES: dict[str, tuple[str, Any]] = {
         line("<30>1 2026-11-20T08:30:01+08:00 waf-1 /matio/mario 1 safeline_event - ", SAFELINE),
     ),
     "skyeye": ("skyeye", line("<12>Nov 20 08:30:01 skyeye: 2026-11-20|!10.0.9.9|!alarm|!", SKYEYE)),
+    "sensor": ("skyeye", [SENSOR]),
+    "sensor ids": ("skyeye", [IDS]),
+    "threat": ("cn_alerts", [THREAT]),
+    "gateway": ("cn_alerts", [GATEWAY]),
     "tdp": ("tdp", line("<1>2026-11-20T08:30:01+08:00 tdp-1 Threatbook[366830]: ", TDP)),
     "sangfor alert": ("sangfor_xdr", xdr(XDR_ALERT)),
     "sangfor incident": ("sangfor_xdr", xdr(XDR_INCIDENT)),

@@ -21,7 +21,7 @@ from .test_guards import spoilt
 FILES = samples.FILES
 AGENT = Key("agent_id", "qingteng:979f3c4d44b2e765")
 # title, severity, state, first, last ("" where the source does not say), asset's first key, an observable
-EXPECTED: dict[str, tuple[str, str, str, str, str, Key, Indicator | None]] = {
+EXPECTED: dict[str, tuple[str, str, str, str, str, Key | None, Indicator | None]] = {
     "tencent malware": ("恶意文件：Linux.Trojan.Miner", "high", "open", "00:30", "01:30",
                         Key("cloud_id", "ins-example1"), Indicator("hash", "ab" * 16)),
     "tencent brute": ("暴力破解：破解成功", "high", "open", "00:30", "00:40",
@@ -44,6 +44,10 @@ EXPECTED: dict[str, tuple[str, str, str, str, str, Key, Indicator | None]] = {
                  Key("ip", "10.0.3.20"), Indicator("ip", "203.0.113.66")),
     "skyeye": ("疑似下载脚本文件", "medium", "", "00:30", "01:30",
                Key("ip", "10.0.3.15"), Indicator("domain", "dl.example.com")),
+    "sensor": ("SQL 注入攻击", "high", "", "00:30", "00:30", Key("ip", "10.0.3.20"), Indicator("ip", "203.0.113.66")),
+    "sensor ids": ("木马外联", "critical", "", "00:30", "00:30", Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.9")),
+    "threat": ("Struts2 远程代码执行", "critical", "", "00:30", "00:30", None, Indicator("ip", "203.0.113.66")),
+    "gateway": ("跨站脚本攻击", "medium", "", "00:30", "00:30", Key("ip", "10.0.3.20"), Indicator("ip", "203.0.113.66")),
     "tdp": ("爆破敏感文件", "low", "", "00:30", "00:30", Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.66")),
     "sangfor alert": ("通用 SQL 注入攻击", "high", "", "00:30", "01:30",
                       Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.66")),
@@ -81,7 +85,7 @@ def test_sample_gives_its_alert(shape: str) -> None:
     assert (alert.title, alert.severity, alert.status_hint) == (title, severity, state)
     for moment, clock in ((alert.first_seen, first), (alert.last_seen, last)):
         assert (moment.isoformat() if moment else "") == (f"2026-11-20T{clock}:00+00:00" if clock else "")
-    assert alert.assets[0].keys[0] == key
+    assert [each.keys[0] for each in alert.assets][:1] == [key][: key is not None]
     assert seen in (*alert.indicators, None)
     assert alert.dedup_key[0]
     assert alert.event_id

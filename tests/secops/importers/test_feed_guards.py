@@ -32,11 +32,16 @@ from .test_suricata import EVENT as EVE
 from .test_wazuh import ALERT, STATE
 from .test_zabbix import PROBLEM
 
+EVENT = {
+    "id": "det-1", "createdAt": "2026-11-20T00:30:00Z", "severity": "high", "rule": {"id": "r-77", "name": "Credential dumping"},
+    "device": {"hostname": "web-01", "ip": "10.0.3.20"}, "network": {"src_ip": "203.0.113.66"}, "user": {"name": "zhangsan"},
+}  # fmt: skip
 SHAPES: dict[str, tuple[str, Any]] = {
     "wazuh alert": ("wazuh", ALERT), "wazuh state": ("wazuh", STATE), "suricata": ("suricata", EVE),
     "falco": ("falco", FALCO), "alertmanager": ("alertmanager", WEBHOOK), "aliyun_sas": ("aliyun_sas", RESPONSE),
     "kev": ("kev", CATALOGUE), "grafana": ("grafana", GRAFANA), "kibana": ("elastic", HISTORY),
     "detection": ("elastic", DETECTION), "zabbix": ("zabbix", PROBLEM), "hec": ("splunk", ENVELOPE), "splunk": ("splunk", ACTION),
+    "events": ("events", EVENT),
 }  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
     "epss": ("epss", HEAD + ROWS), "cnvd": ("cnvd", document(ADVISORY)), "chinese": ("assets_csv", CHINESE),
@@ -126,5 +131,6 @@ def test_random_json_is_never_an_event(wrap: Callable[[Any], Any], value: Any) -
         "elastic",
         "zabbix",
         "splunk",
+        "events",
     ):
         check(name, json.dumps(wrap(value)))

@@ -174,12 +174,14 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
 
 
 def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":
-    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "due": by time limit; "gravest": by severity, then by what is
+    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "gravest": by severity, then by what is
     due first; "urgent": before that, what is over its time limit or close to it."""
     if order in CURSOR_ORDERS:
         return rows.order_by(*CURSOR_ORDERS[order])
     if order == "oldest":
         return rows.order_by("first_seen", "id")
+    if order == "most":
+        return rows.order_by("-count", "-last_seen", "-id")
     if order == "due":
         return rows.order_by(F("due_at").asc(nulls_last=True), "-last_seen", "-id")
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
