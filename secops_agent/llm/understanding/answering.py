@@ -176,18 +176,8 @@ class QuestionHearing(Hearing):
 
     def _looked_up(self, meant: Sentence) -> Understanding:
         weighed = self.weighed(meant)
-        found = None if self._needs_more(meant, weighed) else self._chosen(meant, weighed)
-        return found or self._asked_back(meant, weighed)
-
-    def _needs_more(self, meant: Sentence, weighed: Weighed) -> bool:
-        """Is it a few words about nothing, which after another question are hardly a new one?"""
-        weak = weighed.best is None
-        named = meant.order.found(*OWN) or meant.keyword or questions.stands_alone(weighed.cues)
-        return bool(
-            self.focus.last
-            and not named
-            and (weak or followups.is_marked_as_one(meant.plain) or not weighed.whole)
-        )
+        anew = weighed.whole or meant.order.found(*OWN) or not self.focus.last  # 在别的机器上出现过没 is none
+        return (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
 
     @staticmethod
     def _with_doubt(found: Understanding, ordered: Ordered) -> Understanding:

@@ -59,27 +59,7 @@ class OrderHearing(Hearing):
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
         """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多?"""
-        tools = {verb.tool for verb in ordered.verbs}
-        if "assignee" in ordered.actions[0].arguments and not pattern("cues.said.asks").search(
-            sentence.plain.replace("给", "")
-        ):
-            return False  # 未分配的中危给李四
-        if (
-            "delete_schedule" in tools
-            or sentence.first(Kind.REF, Kind.ROW)
-            or self._within(sentence, ordered.actions[0])
-        ):
-            return False
-        explicit = bool(tools & _SPOKEN)
-        if explicit and self._means_each(sentence):
-            return False
-        described = (
-            explicit
-            and (sentence.keyword or sentence.order.found(Kind.ASSET, Kind.ASSET_IP))
-            and not sentence.question.found(Kind.STATUS)
-        )
-        best = questions.weigh_sentence(sentence, self.frames).best
-        return best is not None and not described
+        return self.weighed(sentence).asked >= questions.SURE and not self._within(sentence, ordered.actions[0])
 
     @staticmethod
     def _means_each(sentence: Sentence) -> bool:

@@ -215,7 +215,7 @@ def _known_words() -> tuple["re.Pattern[str]", ...]:
 
 def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Iterator[str]:
     """Words that no list explains, or none of what is known; as they were typed."""
-    text = _without_asides(sentence.question.text)
+    text = sentence.question.text
     for word, written in load("keywords")["synonyms"].items():
         text = text.replace(word, written) if written in sentence.keyword.replace(" ", "").lower() else text
     squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", "")))
@@ -225,13 +225,6 @@ def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Ite
     left = _uncovered(text, known or _known_words())
     yield from _strange(left)
     yield from pattern("cues.unread.alone").findall(left) if known else ()
-
-
-def _without_asides(text: str) -> str:
-    """Without clauses that say why it is asked, if they name nothing: 我要在核心交换上做acl, 老板在催."""
-    clauses = _CLAUSE.findall(text)
-    kept = [one for one in clauses if is_marked(one) or not pattern("cues.unread.aside").match(one)]
-    return "，".join(kept) if kept else text
 
 
 def _uncovered(text: str, known: tuple["re.Pattern[str]", ...]) -> str:
