@@ -10,7 +10,7 @@ from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
@@ -59,7 +59,9 @@ class OrderHearing(Hearing):
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
         """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多?"""
-        return self.weighed(sentence).asked >= questions.SURE and not self._within(sentence, ordered.actions[0])
+        return self.weighed(sentence).asked >= questions.SURE and not self._within(
+            sentence, ordered.actions[0]
+        )
 
     @staticmethod
     def _means_each(sentence: Sentence) -> bool:
@@ -271,7 +273,7 @@ class OrderHearing(Hearing):
         people = {one.raw for one in sentence.found(Kind.PERSON)}
         return [
             one
-            for one in questions.unused(sentence, intent, questions.unread(sentence))
+            for one in coverage.unused(sentence, intent, coverage.unread(sentence))
             if one in head and one not in people
         ]
 
