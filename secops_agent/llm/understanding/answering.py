@@ -22,15 +22,7 @@ from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
 
 _LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
-_OF_AN_ALERT: Final = {
-    "ask.judge",
-    "ask.what",
-    "ask.handler",
-    "ask.investigate",
-    "ask.why",
-    "ask.see",
-    "ask.who",
-}
+_OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
 _NOT_OURS: Final = ("chatter", "knowledge")
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
@@ -326,11 +318,6 @@ class QuestionHearing(Hearing):
         if weighed.ranks.get("nothing", 0.0) >= questions.VETO and not sentence.question.text.endswith("?"):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
-        if not taps and self.focus.last and sentence.plain.rstrip("?？").endswith("呢"):
-            told = hint("not_taken").format(
-                words=f"「{followups.without_lead(sentence.plain).rstrip('呢?？')}」"
-            )
-            return Understanding(question=told, suggestions=DEFAULT, guessed=True)
         if not taps:
             return Understanding(suggestions=DEFAULT, hint=hint("not_ours"), guessed=True)
         named = sentence.order.found(*OWN)

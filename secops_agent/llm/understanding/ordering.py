@@ -40,7 +40,6 @@ _ASKED: Final = {
     "note": "{what} 的备注写什么？", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
-_SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
 _MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
 _TELLS: Final = ("report", "hearsay")
 _LEAVES: Final = (
