@@ -24,7 +24,7 @@ _DOWN: Final = re.compile(r"priority|urgency")
 _ID: Final = re.compile(r"severity_?id$")
 _WORD: Final = re.compile(r"[a-z]+|[\u4e00-\u9fff]+")
 _FILLING: Final = re.compile(r"(?:风险|级别|等级|级)+$")
-_MORE: Final[dict[str, Severity]] = {"advisory": "low", "notable": "medium", "elevated": "high", "极高": "critical"}  # fmt: skip
+_MORE: Final[dict[str, Severity]] = {"advisory": "low", "med": "medium", "notable": "medium", "elevated": "high", "极高": "critical"}  # fmt: skip
 _NOTHING_GRAVE: Final = frozenset(
     ("info", "informational", "information", "informative", "debug", "verbose", "none", "信息", "提示")
 )

@@ -116,7 +116,7 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
         rule=rule,
         text=_paths(leaves, "words")[:3],
         details={"结果": _paths(leaves, "outcome")[:3], "命令行": _paths(leaves, "command")[:2], "链接": _pages(leaves, ours=True)[:3]},
-        state=_paths(leaves, "state")[:1],
+        state=_paths(leaves, "state")[:1] if named else (),  # of a connection it is not the alert's
         states=_STATES,
         host=host,
         sightings=sightings,
@@ -192,7 +192,7 @@ def _end(leaf: Leaf, inner: bool) -> str:
     if leaf.means("victim"):
         return "victim"
     if leaf.means("machine") and not leaf.means("source", "attacker"):
-        return "machine"
+        return "" if leaf.means("outside") else "machine"  # one public address stands for many machines
     if leaf.means("source", "attacker", "outside"):
         return "attacker"
     return "victim" if leaf.means("target") and (inner or is_inside(leaf.address)) else "other"

@@ -73,6 +73,19 @@ def test_an_event_is_read_by_what_its_keys_mean(
     assert found.event_id
 
 
+def test_a_closed_connection_and_a_shared_address_say_nothing_of_the_alert() -> None:
+    flow = only(
+        {
+            **AUDIT,
+            "state": "closed",
+            "device": {"external_ip": "198.51.100.7", "ip": "10.0.3.20", "hostname": "web-01"},
+        }
+    )
+    assert flow.status_hint == ""
+    assert "198.51.100.7" not in {*(each.value for each in flow.indicators), *flow.assets[0].ips}
+    assert only({**NESTED, "status": "resolved"}).status_hint == "closed"
+
+
 def test_ocsf_and_an_alert_of_ecs_are_sure() -> None:
     assert [("（把握 100）" in only(each).description) for each in (OCSF, ECS, NESTED, AUDIT)] == [
         True,
