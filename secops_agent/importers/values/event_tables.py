@@ -247,7 +247,7 @@ def _spellings(written: str, options: Options) -> Iterator[datetime | None]:
             yield from_epoch(float(written))
         return
     with suppress(BrokenRecord):
-        yield parse_moment(re.sub(r" (?=[+-]\d{4}$)| UTC$", "", written), options.zone)
+        yield parse_moment(re.sub(r" (?=[+-]\d\d:?\d\d$)| UTC$", "", written), options.zone)
     for pattern in _FORMATS:
         with suppress(ValueError):
             at = datetime.strptime(written, pattern)  # noqa: DTZ007 - the zone follows
