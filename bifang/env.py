@@ -16,6 +16,28 @@ from bifang.core.errors import ConfigError
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
+def read_file() -> None:
+    """Take the variables of /etc/bifang/env (BIFANG_ENV_FILE names another, "" none) that are not set: the same for every
+    program, whatever starts it, and for who migrates. As systemd's EnvironmentFile. Raises ConfigError."""
+    name = os.environ.get("BIFANG_ENV_FILE", "/etc/bifang/env")
+    path = Path(name)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if name and path.is_file() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"环境变量的文件 {path} 读不到（{error}）：请用运行服务的用户执行，例如 sudo -u www-data …，或检查它的权限。"
+        ) from None
+    for number, line in enumerate(lines, 1):
+        if not (line := line.strip()) or line[0] in "#;":
+            continue
+        key, sign, value = line.partition("=")
+        if not sign or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key.strip()):
+            raise ConfigError(f"{path} 第 {number} 行不是 名称=值。")
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        os.environ.setdefault(key.strip(), value[1:-1] if quoted else value)
+
+
 def text(name: str, default: str = "") -> str:
     """The value of NAME, else the content of the file NAME_FILE, else `default`."""
     value = os.environ.get(name)

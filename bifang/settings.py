@@ -8,6 +8,7 @@ from bifang import env
 from bifang.core.monitoring import logs
 from bifang.core.secrets.crypto import generate_key
 
+env.read_file()
 BASE_DIR = env.BASE_DIR
 DATA_DIR: Path = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
 LOG_DIR: Path = env.directory("BIFANG_LOG_DIR", "logs")

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -33,6 +34,12 @@ try:
     from django.core.wsgi import get_wsgi_application
 
     application = without_body(get_wsgi_application())
+    from bifang.core.monitoring.recent import Recent
+    from bifang.core.monitoring.startup import announce, require_own
+
+    announce("网页")
+    with suppress(TimeoutError):
+        Recent(require_own).get()
     import_module(settings.ROOT_URLCONF)  # else the first caller waits for it, and DingTalk waits 2.5 s
 except Exception as error:
     line = explain(error)

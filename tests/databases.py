@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,12 +102,16 @@ def _parameters(url: str) -> dict[str, Any]:
 
 
 def _migrate_sqlite(file: Path) -> None:
-    with _default({**_original(), "NAME": file}):
+    with (
+        _default({**_original(), "NAME": file}),
+        tempfile.TemporaryDirectory() as place,
+        _settings(Path(place)),
+    ):
         _migrate()
 
 
 def _migrate_postgres(url: str) -> None:
-    with _default(_parameters(url)):
+    with _default(_parameters(url)), tempfile.TemporaryDirectory() as place, _settings(Path(place)):
         _migrate()
 
 

@@ -21,6 +21,7 @@ os.environ |= {
     "DJANGO_SETTINGS_MODULE": "bifang.settings",
     "BIFANG_DATA_DIR": f"{_home}/var",
     "BIFANG_LOG_DIR": f"{_home}/logs",
+    "BIFANG_ENV_FILE": "",
     "BIFANG_SIMULATOR": "1",
     "BIFANG_RATE_LIMITS": "off",
     "NO_PROXY": "127.0.0.1,localhost",

@@ -16,6 +16,7 @@ class CoreConfig(AppConfig):
         from django.db.models.signals import post_migrate, pre_migrate
 
         from bifang.core.configuration.sections import SECTIONS, FileSection, apply_config_entries
+        from bifang.core.database import identity
         from bifang.core.database.schema import refuse_other_version
         from bifang.core.logins.lockout import tell_lockout
         from bifang.core.monitoring.checks import register_checks
@@ -30,3 +31,9 @@ class CoreConfig(AppConfig):
         pre_migrate.connect(refuse_other_version, sender=self, dispatch_uid="bifang.core.database.schema")
         # Connected after django.contrib.auth's own receiver, which makes the permissions.
         post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.rights")
+        pre_migrate.connect(
+            identity.refuse_other_database, sender=self, dispatch_uid="bifang.core.database.identity"
+        )
+        post_migrate.connect(
+            identity.write_identity, sender=self, dispatch_uid="bifang.core.database.identity"
+        )

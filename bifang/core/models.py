@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from axes.models import AccessAttempt
 from django.conf import settings
@@ -106,6 +107,20 @@ class Switch(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Installation(models.Model):
+    """What identifies this database; one row. ``proof``: sealed with the key of whatever else is sealed in here."""
+
+    id = models.UUIDField("编号", primary_key=True, default=uuid4)
+    proof = SealedField(null=True, bound_to=("id",), editable=False)
+    made_at = models.DateTimeField("建立时间", auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "安装"
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class LoginFailure(AccessAttempt):  # type: ignore[misc]  # the package has no types

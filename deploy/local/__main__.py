@@ -64,7 +64,7 @@ def main() -> int:
 def _place() -> Place:
     ports = read_ports()
     os.environ.update({name: str(port) for name, _, port in ports.named()})
-    os.environ.update(BIFANG_SIMULATOR="1", PYTHONUNBUFFERED="1")
+    os.environ.update(BIFANG_SIMULATOR="1", PYTHONUNBUFFERED="1", BIFANG_ENV_FILE="")  # not the server's
     os.environ.setdefault("BIFANG_PUBLIC_URL", f"http://{HOST}:{ports.web}")  # so that messages have links
     data_dir = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
     log_dir = env.directory("BIFANG_LOG_DIR", "logs")

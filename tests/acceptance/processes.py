@@ -47,7 +47,11 @@ def clean_environment(tmp_path: Path, **extra: str) -> dict[str, str]:
         "PIP_",
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith((*ours, "PORT"))}
-    places = {"BIFANG_DATA_DIR": str(tmp_path / "var"), "BIFANG_LOG_DIR": str(tmp_path / "logs")}
+    places = {
+        "BIFANG_ENV_FILE": "",
+        "BIFANG_DATA_DIR": str(tmp_path / "var"),
+        "BIFANG_LOG_DIR": str(tmp_path / "logs"),
+    }
     return {**kept, **places, **extra}
 
 

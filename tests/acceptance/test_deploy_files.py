@@ -32,6 +32,7 @@ def fill_in(text: str, tmp_path: Path) -> str:
     port, syslog_port = free_ports(2)
     text = text.replace("/path/to/project/logs", str(tmp_path / "logs"))
     text = text.replace("/path/to/logs", str(tmp_path / "logs"))
+    text = text.replace("startsecs=20", "startsecs=1")  # nobody waits here
     text = text.replace("/path/to/venv/bin/python", sys.executable)
     text = text.replace("/path/to/manage.py", str(PROJECT / "manage.py"))
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{port}").replace(":5514", f":{syslog_port}")

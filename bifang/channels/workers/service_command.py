@@ -24,8 +24,7 @@ from bifang.core.configuration import configs
 from bifang.core.database import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from bifang.core.monitoring.startup import await_database
-from bifang.core.secrets.keys import keyring
+from bifang.core.monitoring import startup
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +89,7 @@ class ServiceCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check what must be there, then run until a signal."""
         try:
-            keyring()
-            await_database()
+            startup.begin(self.trade.service.program)
             if options["config_id"] is not None:
                 _check_config(self.trade, options["config_id"])
             connections.close_all()

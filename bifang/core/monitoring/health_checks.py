@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count, Max
 
+from bifang.core.database.identity import check_key, name_of, require_own_database
 from bifang.core.database.schema import pending_migrations
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
@@ -27,7 +28,8 @@ def check_database() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-    return f"{connection.display_name} 可以访问"
+    require_own_database()
+    return f"{name_of()} 可以访问"
 
 
 class _Migrations:
@@ -63,6 +65,7 @@ def check_migrations() -> str:
 
 def check_secrets() -> str:
     """What was sealed can still be opened; one configuration stands for all. Raises SecretError."""
+    check_key()
     row = SystemConfig.objects.current().exclude(secrets=None).order_by("-enabled", "id").first()
     if row is None:
         return "还没有保存过密钥"

@@ -5,14 +5,41 @@ import threading
 import time
 from typing import Final
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
 
+from bifang.core.database.identity import name_of, require_own_database, require_own_key
 from bifang.core.database.schema import pending_migrations
 from bifang.core.errors import ConfigError
+from bifang.core.extensions import VERSION
+from bifang.core.secrets.keys import keyring
 
 log = logging.getLogger(__name__)
 DATABASE_WAIT: Final = 60.0  # seconds for a database that starts together with us
+
+
+def begin(program: str) -> None:
+    """Say what is started, with what; raise ConfigError or SecretError for what a person must mend."""
+    announce(program)
+    keyring()
+    await_database()
+    require_own_key()
+    connections.close_all()
+
+
+def announce(program: str) -> None:
+    """The first line of a process: what an operator asks first, without passwords."""
+    log.info("%s 启动：毕方 %s，数据库 %s，数据目录 %s", program, VERSION, name_of(), settings.DATA_DIR)
+
+
+def require_own() -> None:
+    """For the web server, which starts without a database, too. Raises ConfigError or SecretError."""
+    try:
+        require_own_database()
+        require_own_key()
+    except DatabaseError:
+        pass  # /readyz tells
 
 
 def await_database() -> None:
@@ -20,6 +47,7 @@ def await_database() -> None:
     end = time.monotonic() + DATABASE_WAIT
     while True:
         try:
+            require_own_database()
             pending = pending_migrations()
             break
         except DatabaseError as error:
@@ -31,4 +59,7 @@ def await_database() -> None:
             log.warning("数据库暂时无法访问，等待中")
             threading.Event().wait(2)
     if pending:
-        raise ConfigError("数据库结构不是最新的，请先执行：python manage.py migrate")
+        raise ConfigError(
+            f"数据库结构不是最新的，请先执行：python manage.py migrate（现在打开的是 {name_of()}；不是它的话，"
+            "这个进程没有得到 DATABASE_URL，请写进 /etc/bifang/env）"
+        )

@@ -3,11 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
 from bifang.core.errors import BifangError
-from bifang.core.monitoring.startup import await_database
-from bifang.core.secrets.keys import keyring
+from bifang.core.monitoring.startup import begin
 from secops_agent.brokers import worker
 
 
@@ -20,9 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check what must be there, then run until a signal."""
         try:
-            keyring()
-            await_database()
-            connections.close_all()
+            begin("consume_alerts")
             worker.run()
         except BifangError as error:
             raise CommandError(error.message) from None

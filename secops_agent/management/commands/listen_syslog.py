@@ -10,8 +10,7 @@ from django.db import connections
 from bifang import env
 from bifang.core.database import db
 from bifang.core.errors import BifangError, ConfigError
-from bifang.core.monitoring.startup import await_database
-from bifang.core.secrets.keys import keyring
+from bifang.core.monitoring.startup import begin
 from secops_agent.syslog.listener import SyslogService, check_places
 from secops_agent.syslog.places import HOST, PORT, ListenPlace, TlsFiles, read_place
 from secops_agent.syslog.storing import DatabaseAway
@@ -43,8 +42,7 @@ class Command(BaseCommand):
         """Check what must be there, then run until a signal."""
         try:
             places, tls = _places(options), _tls(options)
-            keyring()
-            await_database()
+            begin("listen_syslog")
             check_places(places, tls)
             connections.close_all()
             asyncio.run(SyslogService(places, tls).run())

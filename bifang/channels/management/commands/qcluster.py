@@ -5,16 +5,14 @@ import threading
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import connections
 from django_q.cluster import Cluster
 from django_q.management.commands import qcluster
 
 from bifang.channels.models import TASKS
 from bifang.channels.workers.programs import Heart
 from bifang.core.errors import BifangError
-from bifang.core.monitoring.startup import await_database
+from bifang.core.monitoring.startup import begin
 from bifang.core.processes import end_forks_with_parent
-from bifang.core.secrets.keys import keyring
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +25,12 @@ class Command(qcluster.Command):  # type: ignore[misc]
     def handle(self, *args: Any, **options: Any) -> None:
         """Check what must be there, then run until a signal."""
         try:
-            keyring()
-            await_database()
+            begin("qcluster")
         except BifangError as error:
             raise CommandError(error.message) from None
         if options["run_once"] or options["cluster_name"]:
             super().handle(*args, **options)
             return
-        connections.close_all()
         end_forks_with_parent()
         cluster = Cluster()
         cluster.start()

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import models
 
 from bifang.core.errors import BifangError
@@ -12,6 +12,7 @@ from bifang.core.secrets import keys
 from bifang.core.secrets.sealed import Sealed, SealedField, place_of
 
 CHUNK = 500
+REFILL = "请到「系统配置」里重新填写各个密钥，并重启各进程；用两步验证的人要重新设置。"
 
 
 class Command(BaseCommand):
@@ -19,8 +20,19 @@ class Command(BaseCommand):
 
     help = "更换加密密钥：生成新密钥、重新加密所有密文、移除旧密钥（运行中的进程会自动改用新密钥）"
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to do with what no key opens."""
+        parser.add_argument(
+            "--lost", action="store_true", help="原来的密钥找不回来：清除用它加密的内容，不更换密钥"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate; safe to repeat after an interruption."""
+        if options["lost"]:
+            done, failed = reseal_all(lost=True)
+            left = f"{failed} 个留着（审计的封条、两步验证）。" if failed else ""
+            self.stdout.write(f"已清除 {done} 个打不开的密文。{left}{REFILL}")
+            return
         from_file = not settings.ENCRYPTION_KEYS
         try:
             if from_file:
@@ -55,14 +67,17 @@ def sealed_fields() -> list[tuple[type[models.Model], str]]:
     ]
 
 
-def reseal_all() -> tuple[int, int]:
+def reseal_all(*, lost: bool = False) -> tuple[int, int]:
     """Every sealed column; returns (rewritten, unreadable)."""
-    counts = [reseal(model, field) for model, field in sealed_fields()]
+    counts = [reseal(model, field, lost=lost) for model, field in sealed_fields()]
     return sum(done for done, _ in counts), sum(failed for _, failed in counts)
 
 
-def reseal(model: type[models.Model], name: str) -> tuple[int, int]:
-    """Rewrite one column with the current key; returns (rewritten, unreadable). Conditional on the old value."""
+def reseal(model: type[models.Model], name: str, *, lost: bool = False) -> tuple[int, int]:
+    """Rewrite one column with the current key; returns (rewritten, unreadable). Conditional on the old value.
+
+    ``lost``: what no key opens is erased where the column may be empty, and counts as rewritten.
+    """
     done = failed = last = 0
     ring, field = keys.keyring(), cast("SealedField", model._meta.get_field(name))
     rows = model._default_manager.exclude(**{name: None}).order_by("pk")
@@ -71,10 +86,12 @@ def reseal(model: type[models.Model], name: str) -> tuple[int, int]:
             last, sealed, place = row["pk"], row[name], place_of(model, name, row)
             if ring.is_current(sealed.token, place):
                 continue
+            fresh: Sealed | None = None
             try:
                 fresh = Sealed(ring.seal(ring.open(sealed.token, place), place))
             except BifangError:
-                failed += 1
-                continue
+                if not (lost and field.null):
+                    failed += 1
+                    continue
             done += model._default_manager.filter(pk=last, **{name: sealed}).update(**{name: fresh})
     return done, failed
