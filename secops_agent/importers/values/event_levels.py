@@ -16,7 +16,7 @@ _KEYS: Final = re.compile(
     r"|级别|等级|严重"
 )
 _NO_LEVEL: Final = re.compile(
-    r"integrity|confidence|scope|trust|hierarch|config|access_level|weight|z_score|enrich|reputation|certificate|cvss|epss|(?:^|[._])geo"
+    r"integrity|confidence|scope|trust|hierarch|config|access_level|weight|z_score|enrich|ui_|reputation|certificate|cvss|epss|(?:^|[._])geo"
 )
 _ORDER: Final = ("sev", "level", "risk", "critic", "priority", "urgency", "hazard", "importance", "impact", "score")  # fmt: skip
 _MOST: Final = 1000

@@ -1,7 +1,7 @@
 """The table of fields of a JSON event of any product, made from what its keys mean, and how sure that is (0..100).
 
 Points are given for a name (of a rule, threat or alert more than of an activity, a mere message least), a level, a time, who
-or where, and words of security; a finding of OCSF and an alert of ECS have them all. What is read stands in the copy of the
+or where, and words of security; without a level and a time it is never sure. A finding of OCSF and an alert of ECS have them all. What is read stands in the copy of the
 event that goes with the table, its time in ISO 8601.
 """
 
@@ -122,7 +122,8 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
         sightings=sightings,
         techniques=_paths(leaves, "technique"),
     )  # fmt: skip
-    confidence = 100 if _is_standard(event, leaves) else min(95, points + sum(told.values()) + 10 * secure)
+    points = min(95 if level or moment else SURE - 1, points + sum(told.values()) + 10 * secure)
+    confidence = 100 if _is_standard(event, leaves) else points
     return EventTable(
         table, fields, confidence, tuple(name for name, got in told.items() if not got), bool(level)
     )

@@ -147,6 +147,10 @@ def test_levels_have_a_scale_and_a_direction(event: dict[str, Any], severity: st
         ({"level": "info", "msg": "started", "time": "2026-11-20T00:30:00Z"}, "没有地址、主机、账号或哈希"),
         ({"name": "widget", "price": 5}, "没有级别、时间、地址、主机、账号或哈希"),
         ({"bytes": 5, "packets": 7}, "没有可以作标题的字段"),
+        (
+            {"title": "threat-actor", "description": "a schema", "$id": "http://a.example/s.json"},
+            "没有级别、时间",
+        ),
     ],
 )
 def test_what_is_doubtful_stays_a_line_and_says_why(event: dict[str, Any], why: str) -> None:

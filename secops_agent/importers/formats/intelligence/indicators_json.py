@@ -18,14 +18,11 @@ from secops_agent.services.records.indicators import Unusable, read
 
 _UNNAMED: Final = "导入的情报"
 _STIX: Final = "objects.item"
+_EVENTS: Final = ("", "Event.", "item.Event.", "response.item.Event.")
 _MISP: Final = tuple(
-    f"{top}Event.{place}"
-    for top in ("", "item.", "response.item.")
-    for place in ("Attribute.item", "Object.item.Attribute.item")
+    f"{top}{place}" for top in _EVENTS for place in ("Attribute.item", "Object.item.Attribute.item")
 )
-_HOLDERS: Final = {
-    **{f"{top}Event.Object.item": "" for top in ("", "item.", "response.item.")}, "response.item": "Event", "item": "Event",
-}  # fmt: skip
+_HOLDERS: Final = {**{f"{top}Object.item": "" for top in _EVENTS}, "response.item": "Event"}
 _COMPARISON: Final = re.compile(r"([a-z0-9-]+):([\w.'-]+)\s*=\s*'((?:[^'\\]|\\.){1,500})'")
 _PATTERN: Final = re.compile(rf"(?:[\[\]()\s]|OR\b|{_COMPARISON.pattern}){{1,500}}+")
 _OBJECTS: Final = {
