@@ -27,5 +27,7 @@ def find(request: HttpRequest) -> HttpResponse:
 def _pages(request: HttpRequest, wanted: str) -> Iterator[FoundItem]:
     fits = (way for way in walk() if way[-1].address and may_see(request, way[-1]))
     named = [(" / ".join(each.title for each in way), way[-1]) for way in fits]
-    hits = [(title, each) for title, each in named if wanted.lower() in f"{title} {each.words}".lower()]
+    words = wanted.lower().split()
+    hits = [(title, each) for title, each in named if all(word in each.known_as for word in words)]
+    hits.sort(key=lambda hit: wanted.lower() not in hit[1].title.lower())
     return (FoundItem(each.title, title, each.address) for title, each in hits[:MOST])

@@ -15,6 +15,8 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from bifang.channels.admin.figures import inbox_state, outbox_state
 from bifang.core.admin.dashboard import connection_state, switch_state
+from secops_agent.admin.alerting.alert_messages import message_state
+from secops_agent.admin.alerting.sla import limit_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class MenuPage:
     name: str = ""
     tabs: tuple["MenuPage", ...] = ()
     words: str = ""  # what it is for, where the admin's list does not say so
+    also: str = ""  # what else people call it, for the search
     # How it stands, and the tone; else its rows are counted.
     state: Callable[[HttpRequest], tuple[str, str]] | None = None
     thumb: bool = False  # stands at the bottom of a phone, too
@@ -52,43 +55,50 @@ class MenuPage:
         screen: Any = admin.site._registry.get(apps.get_model(self.model)) if self.model else None
         return self.words or f"{getattr(screen, 'purpose', '').partition('。')[0]}。"
 
+    @property
+    def known_as(self) -> str:
+        """Every word by which it is found: its title, what it is for, the names of its records, and what else it is called."""
+        meta = apps.get_model(self.model)._meta if self.model else None
+        names = f"{meta.verbose_name} {meta.object_name}" if meta else ""
+        return f"{self.title} {self.purpose()} {names} {self.also}".lower()
+
 
 MENU: Final = (
-    MenuPage("工作台", "dashboard", name="web:home", thumb=True),
-    MenuPage("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True),
-    MenuPage("事件", "folder_special", "secops_agent.case", "web:cases"),
-    MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True,
-         tabs=(MenuPage("处置动作", "bolt", "secops_agent.action"),)),
-    MenuPage("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call",
+    MenuPage("工作台", "dashboard", name="web:home", thumb=True, also="首页 总览 仪表盘 dashboard home"),
+    MenuPage("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True, also="alert 报警 待处理"),
+    MenuPage("事件", "folder_special", "secops_agent.case", "web:cases", also="案件 工单 incident"),
+    MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True, also="批准 同意 申请 封禁 隔离 解封",
+         tabs=(MenuPage("处置动作", "bolt", "secops_agent.action", also="封禁 隔离 执行结果"),)),
+    MenuPage("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call", also="排班 空档 轮值 轮班 班次 换班 交接 on call",
          tabs=(MenuPage("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
                MenuPage("节假日与调休", "event_busy", "secops_agent.calendarday"))),
-    MenuPage("问一问", "forum", "secops_agent.alert", "web:chat", thumb=True,
+    MenuPage("问一问", "forum", "secops_agent.alert", "web:chat", thumb=True, also="聊天 机器人 助手 chat",
          tabs=(MenuPage("会话", "chat", "secops_agent.alert", "web:conversations"),)),
-    MenuPage("资产", "dns", "secops_agent.asset", "web:assets"),
-    MenuPage("漏洞", "bug_report", "secops_agent.vulnerability", "web:vulnerabilities",
-         tabs=(MenuPage("发现", "troubleshoot", "secops_agent.finding", "web:findings"),
-               MenuPage("组件", "deployed_code", "secops_agent.component"))),
-    MenuPage("报告", "summarize", "secops_agent.securityreport",
+    MenuPage("资产", "dns", "secops_agent.asset", "web:assets", also="主机 服务器 CMDB"),
+    MenuPage("漏洞", "bug_report", "secops_agent.vulnerability", "web:vulnerabilities", also="CVE KEV 脆弱性",
+         tabs=(MenuPage("发现", "troubleshoot", "secops_agent.finding", "web:findings", also="修复 接受风险 配置错误"),
+               MenuPage("组件", "deployed_code", "secops_agent.component", also="软件 SBOM 软件包"))),
+    MenuPage("报告", "summarize", "secops_agent.securityreport", also="日报 周报 月报",
          tabs=(MenuPage("调查对照", "balance", "secops_agent.investigationreplay"),)),
-    MenuPage("手册", "menu_book", "secops_agent.runbook",
+    MenuPage("手册", "menu_book", "secops_agent.runbook", also="预案 SOP playbook skill",
          tabs=(MenuPage("改进建议", "thumb_down", "secops_agent.correction"),)),
     MenuPage("静默与抑制", "notifications_off", tabs=(
-        MenuPage("静默", "notifications_off", "secops_agent.silence"),
-        MenuPage("抑制规则", "filter_alt_off", "secops_agent.suppressionrule"))),
-    MenuPage("我的", "person", name="web:me"),
+        MenuPage("静默", "notifications_off", "secops_agent.silence", also="屏蔽 免打扰 mute"),
+        MenuPage("抑制规则", "filter_alt_off", "secops_agent.suppressionrule", also="白名单 过滤 降噪"))),
+    MenuPage("我的", "person", name="web:me", also="个人 密码 两步验证 MFA 班次 叫我"),
 )  # fmt: skip
 
 SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。"),
     MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, words="维护模式、只读、停用模型：出事时一键停下。"),
-    MenuPage("通知规则", "campaign", "secops_agent.notificationrule"),
-    MenuPage("处理时限", "timer", "secops_agent.slatarget"),
+    MenuPage("通知规则", "campaign", "secops_agent.notificationrule", also="告警规则 推送 升级 叫醒"),
+    MenuPage("处理时限", "timer", "secops_agent.slatarget", state=limit_state, also="SLA 超时"),
     MenuPage("定时任务", "event_repeat", "secops_agent.scheduledtask"),
     MenuPage("已知的群", "groups", "channels.knowngroup"),
-    MenuPage("通知偏好", "tune", "secops_agent.notificationpreference"),
+    MenuPage("通知偏好", "tune", "secops_agent.notificationpreference", also="免打扰 提醒"),
     MenuPage("导入任务", "upload_file", "secops_agent.importjob", words="上传扫描、资产和告警的文件，看每一次写入了什么。"),
     MenuPage("Syslog 来源", "input", "secops_agent.syslogsource"),
-    MenuPage("情报清单", "shield_question", "secops_agent.indicatorlist",
+    MenuPage("情报清单", "shield_question", "secops_agent.indicatorlist", also="IOC 黑名单 威胁情报",
          tabs=(MenuPage("情报条目", "fingerprint", "secops_agent.listedindicator"),)),
     MenuPage("漏洞情报", "rss_feed", "secops_agent.feed"),
     MenuPage("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
@@ -99,7 +109,7 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
 
 STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", tabs=(
     MenuPage("连接状态", "hub", "channels.clientstate", state=connection_state, tabs=(MenuPage("工作进程", "memory", "channels.worker"),)),
-    MenuPage("告警消息", "mark_chat_read", "secops_agent.alertmessage", words="每个地方收到了哪些告警，哪些没有送到、为什么。"),
+    MenuPage("告警消息", "mark_chat_read", "secops_agent.alertmessage", state=message_state, words="每个地方收到了哪些告警，哪些没有送到、为什么。"),
     MenuPage("收件箱", "inbox", "channels.inboxrow", state=inbox_state, words="钉钉、飞书里收到的每条消息，和它办到了哪一步。",
          tabs=(MenuPage("AI 卡片", "view_agenda", "channels.card"),)),
     MenuPage("发件箱", "outbox", "channels.outboxrow", state=outbox_state, words="要发出去的每条回复，送到了没有。"),

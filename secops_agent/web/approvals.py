@@ -1,7 +1,7 @@
 """审批: what people ask for, on what, on which grounds; deciding it, and what came of it."""
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -27,6 +27,7 @@ from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
 from secops_agent.services.decisions import actions, approvals, pending, undo
+from secops_agent.services.decisions.blocks import NOW, Block, find_blocks
 from secops_agent.services.decisions.carriers import UNDO
 from secops_agent.services.decisions.proposals import prospect_of
 from secops_agent.services.decisions.requests import Verdict
@@ -35,6 +36,7 @@ from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people.eligibility import demand_account, same_person
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.privacy import login_may_read
+from secops_agent.tools.operations.blocks import KIND, STATE, until_words
 from secops_agent.web.access import page
 
 # What a page shows of a proposal: the line of a list, what it is aimed at, and its course.
@@ -175,22 +177,35 @@ def _carried_out(action: Action) -> Iterator[CourseStep]:
 
 VIEW: Final = "secops_agent.view_proposal"
 DECIDE: Final = "secops_agent.change_proposal"
-TABS: Final = (("", "等我决定"), ("waiting", "等待中"), ("decided", "已决定"), ("all", "全部"))
+BLOCKS: Final = "blocks"
+TABS: Final = (
+    ("", "等我决定"), ("own", "我提出的"), ("waiting", "等待中"), ("decided", "已决定"), ("all", "全部"), (BLOCKS, "生效中的封禁和隔离"),
+)  # fmt: skip
 PER_PAGE: Final = 20
 LONGEST_SEARCH: Final = 100
 
 
 @page(VIEW)
 def proposals(request: HttpRequest) -> HttpResponse:
-    """The list. ``tab``: one of `TABS`; ``q``: a code, a person, a word of the summary."""
-    tab = request.GET.get("tab", "")
-    mine = _waiting_for(request)
-    rows = _searched(_of_tab(tab, mine), request.GET.get("q", "").strip()[:LONGEST_SEARCH])
+    """The list. ``tab``: one of `TABS`, by itself the first that has something for this person; ``q``: a code, a person, a
+    word of the summary."""
+    people = [account for account in accounts(request.user) if account.active]
+    waiting = pending.everything(people)
+    mine = [row.pk for row, decides in waiting if decides]
+    asked = any(row.asked_by in people for row, _ in waiting)
+    tab = request.GET.get("tab", "" if mine or not asked else "own")
+    if tab == BLOCKS:
+        return render(
+            request,
+            "pages/blocks.html",
+            {"title": "审批", "tabs": _tabs(mine), "tab": tab, "blocks": _standing()},
+        )
+    rows = _searched(_of_tab(tab, mine, people), request.GET.get("q", "").strip()[:LONGEST_SEARCH])
     pages: Paginator[Proposal] = CappedPaginator(rows.select_related("config", "action"), PER_PAGE)
     shown = pages.get_page(request.GET.get("page"))
     context = {
         "title": "审批",
-        "tabs": [(key, label, len(mine) if not key else None) for key, label in TABS],
+        "tabs": _tabs(mine),
         "tab": tab,
         "q": request.GET.get("q", ""),
         "pages": shown,
@@ -199,17 +214,27 @@ def proposals(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/approvals.html", context)
 
 
-def _waiting_for(request: HttpRequest) -> list[int]:
-    """Ids of what this person can decide now: their own writes, and what others ask an approver for."""
-    mine = [account for account in accounts(request.user) if account.active]
-    return [row.pk for row, decides in pending.everything(mine) if decides]
+def _tabs(mine: Sequence[int]) -> list[tuple[str, str, int | None]]:
+    """``mine``: ids of what this person can decide now: their own writes, and what others ask an approver for."""
+    return [(key, label, len(mine) if not key else None) for key, label in TABS]
 
 
-def _of_tab(tab: str, mine: list[int]) -> QuerySet[Proposal]:
+def _standing() -> list[tuple[Block, str, str]]:
+    """What Bifang blocks or isolates now, as the chat's list_blocks says it: what, and until when."""
+    return [
+        (each, f"{KIND[each.kind]}{STATE[each.state]}", until_words(each))
+        for each in find_blocks()
+        if each.state in NOW
+    ]
+
+
+def _of_tab(tab: str, mine: Sequence[int], people: Sequence[Staff]) -> QuerySet[Proposal]:
     rows = Proposal.objects.order_by("-id")
     still_open = Q(state=ProposalState.PROPOSED, expires_at__gt=database_now())
     if tab == "waiting":
         return rows.filter(still_open)
+    if tab == "own":
+        return rows.filter(asked_by__in=people)
     if tab == "decided":
         return rows.exclude(still_open)
     return rows if tab == "all" else rows.filter(pk__in=mine)

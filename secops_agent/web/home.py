@@ -86,7 +86,7 @@ def _exposure(now: datetime) -> dict[str, Any]:
     found = tallies.worklist(now)
     return {
         "exposure": [
-            Panel("KEV", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=finding_list(kev="1")),
+            Panel("KEV", f"{found.kev:,}", "现在未修复", "bad" if found.kev else "ok", link=finding_list(kev="1")),
             *(_risks_level(severity, count) for severity, count in found.levels if severity != Severity.INFO),
         ],
         "limits": [

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from bifang.core.logins import second_factor
+from secops_agent.admin.alerting.rule_form import conditions_line
 from secops_agent.models import ApiToken, Staff
 from secops_agent.services.alerts.backlog import unfinished
 from secops_agent.services.decisions import pending
@@ -34,7 +35,9 @@ def me(request: HttpRequest) -> HttpResponse:
     now, people = timezone.now(), [each for each in accounts(request.user) if each.active]
     context: dict[str, Any] = {
         "title": "我的", "people": people, "administrators": administrators(None),
-        "factor": second_factor.find(request.user.pk), "sessions": sum(1 for _ in _others(request)),
+        "factor": second_factor.find(request.user.pk), "wakes": [
+            {"rule": each.rule, "about": conditions_line(each.conditions), "when": each.when} for each in preferences.wakers(people)
+        ],
         "tokens": ApiToken.objects.filter(owner_id=request.user.pk, revoked_at=None)[:MOST],
         "wishes": [_wish(each) for each in people],
     }  # fmt: skip
@@ -59,7 +62,7 @@ def me(request: HttpRequest) -> HttpResponse:
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """Log this person out everywhere else."""
     count, _ = Session.objects.filter(pk__in=[each.pk for each in _others(request)]).delete()
-    messages.success(request, f"已退出另外 {count} 处登录。")
+    messages.success(request, f"已退出另外 {count} 处登录。" if count else "没有别处的登录。")
     return redirect("web:me")
 
 

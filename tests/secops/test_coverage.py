@@ -96,3 +96,13 @@ def test_what_narrows_or_orders_is_no_word_beside(said: str, tool: str, argument
 def test_what_a_part_names_is_no_word_that_asks_nothing() -> None:
     found = understand("挖矿的 现在几台中了")
     assert found.intent is None or "挖矿" in str(found.intent.arguments)
+
+
+def test_where_nothing_is_ordered_nothing_else_is_asked() -> None:
+    assert understand("王五刚问db-02能不能静默 我说no").hint.startswith("好的，没有执行")
+
+
+def test_who_does_a_task_and_until_when_may_begin_it() -> None:
+    found = understand("E2加个任务 让李四明天中午前把备份恢复校验了")
+    said = dict(found.offers[0].arguments)
+    assert (said["text"], said["assignee"], said["due"][11:]) == ("把备份恢复校验了", "李四", "12:00")

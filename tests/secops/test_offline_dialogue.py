@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from secops_agent.llm.offline import COMMANDS, Control, Intent, Understanding, render_help
+from secops_agent.llm.understanding.focus import Focus
 from secops_agent.says import PLACEHOLDERS
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
 
@@ -252,3 +253,29 @@ def test_suggestions_can_be_sent_as_they_are() -> None:
 
 def test_a_pasted_wall_of_text_is_not_taken_for_a_request() -> None:
     assert not is_understood(ask("封禁 203.0.113.5 原因：" + "日志" * 200))
+
+
+@pytest.mark.parametrize(
+    ("sentences", "tool", "arguments"),
+    [
+        (("203.0.113.5 什么情况", "现在封了哪些地址"), "list_blocks", {}),
+        (("A12 什么情况", "现在还有哪些告警没关"), "list_alerts", {"status": "unclosed"}),
+        (("A12跟A15是一回事不", "哪个急些"), "get_alert", {"alert_id": 12, "alert_ids": "15"}),
+        (("严重的告警有几条", "关了几条"), "list_alerts", {"severity": "critical", "status": "closed"}),
+    ],
+)
+def test_a_second_turn_is_about_all_or_about_everything_that_was_spoken_of(
+    sentences: tuple[str, ...], tool: str, arguments: dict[str, Any]
+) -> None:
+    assert talk(*sentences) == (tool, arguments)
+
+
+def test_a_question_instead_of_the_order_is_answered() -> None:
+    focus = Focus().after_words({"ip": ("203.0.113.5",)}, Intent("block_ip", {"ip": "203.0.113.5"}))
+    found = understand("等下 先看它还打过谁", LEXICON, NOW, asker=ASKER, focus=focus)
+    assert found.drops
+    assert found.intent == Intent("lookup_indicator", {"value": "203.0.113.5"})
+
+
+def test_how_long_is_asked_and_orders_nothing() -> None:
+    assert not ask("203.0.113.5 封几个小时合适").offers

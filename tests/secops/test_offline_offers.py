@@ -177,9 +177,8 @@ def test_a_line_of_a_batch_tells_an_offer_from_a_proposal() -> None:
 
 def test_closing_of_what_is_said_to_be_real_suggests_no_false_positive() -> None:
     found = ask("A245 那个挖矿的关了，是真的")
-    taps = [str(tap) for tap in found.suggestions]
-    assert taps[0].startswith("真实攻击 A245")
-    assert not any("误报" in tap for tap in taps)
+    assert found.offers == (Intent("close_alert", {"alert_id": 245, "verdict": "true_positive"}),)
+    assert not found.suggestions
     assert "误报" not in str(ask("A245 是真的假的").suggestions)
 
 

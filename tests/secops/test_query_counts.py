@@ -26,9 +26,7 @@ DEARER = {
     "get_alert": 15,
     "lookup_indicator": 15,
     "affected_assets": 13,
-    "list_alerts": 17,  # by a keyword: the page, and its counts by level, limit and handler
-    "finish_case_task": 36,  # these two check the whole case, and what it says is told again
-    "set_case_status": 36,
+    "list_alerts": 15,  # by a keyword: the page, and its counts by level, limit and handler
 }
 _TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 # What to say for an argument, by its name: for one that a tool must have, and for every condition on a list.

@@ -1,11 +1,13 @@
 """告警消息: what was told of alerts, what was held back and why, what could not be delivered."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -45,6 +47,19 @@ def reaching_cards(request: HttpRequest) -> list[Panel]:
 
 
 CARDS.add(reaching_cards, place=25)
+WEEK = timedelta(days=7)
+
+
+def message_state(request: HttpRequest) -> tuple[str, str]:
+    """For its card: how many could not be delivered in a week, why the last one, and the tone."""
+    kinds = [value for value, _ in AlertMessage._meta.get_field("kind").choices or ()]  # for the index
+    lost = AlertMessage.objects.filter(kind__in=kinds, state=MessageState.UNDELIVERABLE)
+    reasons = list(
+        lost.filter(opened_at__gt=timezone.now() - WEEK).values_list("reason", flat=True)[:MOST_COUNTED]
+    )
+    if not reasons:
+        return "一周内没有送不到的", "ok"
+    return f"一周内 {len(reasons)}{'+' * (len(reasons) == MOST_COUNTED)} 条送不到：{reasons[0]}"[:120], "bad"
 
 
 @admin.register(AlertMessage)

@@ -189,7 +189,7 @@ def _reached(target: NotificationTarget) -> SafeString:
         targets.resolve(target, timezone.now())
     except BifangError as error:
         return _trouble(target, error.message)
-    if trouble := target.last_error or targets.doubt(target):
+    if trouble := target.last_error or ("" if target.schedule else targets.doubt(target)):
         return _trouble(target, trouble)
     return format_html("{} {}", targets.describe(target), badge("可以送达", "ok"))
 

@@ -34,6 +34,13 @@ class SlaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable a
         return values
 
 
+def limit_state(request: HttpRequest) -> tuple[str, str]:
+    """For its card: the limits of the two gravest severities, and whether somebody set them; and the tone."""
+    limits, whose = sla.SlaLimits(), "" if SlaTarget.objects.exists() else "默认："
+    hours = [(each.label, limits.of(each)[0]) for each in (Severity.CRITICAL, Severity.HIGH)]
+    return whose + "，".join(f"{label} {f'{each} 小时' if each else '不限'}" for label, each in hours), "idle"
+
+
 def _way_to(severity: str, pk: str | None) -> str:
     """Where one sets the limits of a severity."""
     if pk is not None:

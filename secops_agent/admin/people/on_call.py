@@ -202,10 +202,9 @@ class RotaScreen(CalendarFiles):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """With the files of a rota, and with whom the boxes suggest."""
-        row = self.get_object(request, object_id) if object_id else None
-        context = {"bf_rota": row, "bf_may_import": row and self.has_change_permission(request, row)}
-        context["people"] = schedules.suggested(everybody=True)
-        return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
+        context = {"bf_rota": object_id, "bf_may_import": self.has_change_permission(request)}
+        people = {"people": schedules.suggested(everybody=True)}
+        return super().changeform_view(request, object_id, form_url, context | people | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Remembers what it was."""

@@ -56,11 +56,13 @@ def things_of(last: Intent, text: str) -> Iterator[str]:
     near = any(key in found for key in keys for found in (last.arguments, only))
     places = (last.arguments, only, *([last.about] if meant or not near else []))
     for key in keys:
-        yield from (_write(key, found[key]) for found in places if key in found)
+        yield from (_write(key, found[key], found) for found in places if key in found)
 
 
-def _write(name: str, value: Any) -> str:
-    return _WRITTEN.get(name, "{}").format(value)
+def _write(name: str, value: Any, beside: Mapping[str, Any] | None = None) -> str:
+    """``beside``: arguments among which are the other alerts that were asked for."""
+    others = str((beside or {}).get("alert_ids", "")).split(",") if name == "alert_id" else ()
+    return " A".join([_WRITTEN.get(name, "{}").format(value), *filter(None, others)])
 
 
 def is_marked_as_one(text: str) -> bool:
@@ -71,6 +73,13 @@ def is_marked_as_one(text: str) -> bool:
 def without_lead(text: str) -> str:
     """Without 那, 再, 换成, 我说的是."""
     return pattern("followups.lead").sub("", text).strip()
+
+
+def closed(intent: Intent) -> Intent:
+    """关了几条: what was closed in the time that is asked about, or at any time."""
+    timed = "since_hours" in intent.arguments
+    kept = {name: value for name, value in intent.arguments.items() if name != "status"}
+    return Intent(intent.tool, kept | ({"time_of": "closed"} if timed else {"status": "closed"}))
 
 
 def changed(intent: Intent, last: Intent, people: Collection[str]) -> Intent:

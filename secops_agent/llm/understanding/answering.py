@@ -149,8 +149,9 @@ class QuestionHearing(Hearing):
                     return None
             elif intent := reader._clearly(part):
                 found.append(intent)
-                reader = replace(reader, focus=reader.focus.after_look_up(intent))
-            elif (not counts or questions.tells(part)) and not (found and self._tells_of(found[-1], part)):
+                if not counts or len(found) == 1:  # each number is one of the whole
+                    reader = replace(reader, focus=reader.focus.after_look_up(intent))
+            elif questions.tells(part) if counts else not (found and self._tells_of(found[-1], part)):
                 left.append(part.plain)
         apart = counts or re.search("[?？;；].", sentence.said) is not None
         return _each(found, left, apart=apart, counts=counts, beside=beside)
@@ -235,6 +236,8 @@ class QuestionHearing(Hearing):
         stays = last.tool in same and "ask.list" not in weighed.cues
         intent = questions.ask(last.tool if stays else same[0], whole)
         found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
+        if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
+            found = followups.closed(found)
         frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
         return None if found is None or questions.unused(whole, found, (), frame) else found
 
@@ -337,6 +340,8 @@ class QuestionHearing(Hearing):
 
     def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """What can be asked of what was named; or one line, what is our subject."""
+        if weighed.ranks.get("nothing", 0.0) >= questions.VETO and not sentence.question.text.endswith("?"):
+            return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
         if not taps and self.focus.last and sentence.plain.rstrip("?？").endswith("呢"):
             told = hint("not_taken").format(

@@ -54,7 +54,7 @@ def complete(
     said = Parts(skeleton, skeleton, sentence, focus, {}).beside(act, None, (skeleton,))
     found = list(objects_of(act, (skeleton,), replace(focus, named={})))
     targets = [target(act, kind, value) for kind, value in found]
-    reason = note or ("" if said or targets or changes else reasons_of(skeleton, ())[0])
+    reason = note or ("" if targets or changes else reasons_of(skeleton, ())[0])
     said |= {act.free: reason} if act.free and reason else {}
     if not said and not targets:
         return ()

@@ -102,7 +102,11 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     }  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
     described = parts.described(known)
-    reasons = [reason] * len(verbs) if reason or command else reasons_of(skeleton, verbs, named, described)
+    reasons = (
+        [reason] * len(verbs)
+        if reason or command
+        else reasons_of(skeleton, verbs, named and not act, described)
+    )
     parts = replace(parts, reasons=dict(zip(verbs, reasons, strict=True)))
     found = _settle([action for verb in known for action in parts.act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)

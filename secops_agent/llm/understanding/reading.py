@@ -189,7 +189,7 @@ class _Reader(OrderHearing, QuestionHearing):
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
         if self.focus.order and not request.asking and (found := self.completed(sentence)):
-            return found
+            return self._asked_instead(sentence, found)
         if pattern("cues.said.undone").search(sentence.plain):
             return Understanding(
                 question="没有执行任何操作。要撤销您刚才的操作吗？", suggestions=(says.UNDO_LAST,)
@@ -210,6 +210,14 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
             return told
         return self._asked(sentence, ordered)
+
+    def _asked_instead(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """等下 先看它还打过谁: the order is dropped, and what is asked instead is answered."""
+        rest = pattern("cues.said.turns").sub("", sentence.plain)
+        if not found.drops or found.offers or not pattern("cues.said.asks").search(rest):
+            return found
+        asked = self.question(self.heard(rest), None)
+        return replace(found, intent=asked.intent, beside=asked.beside) if asked.intent else found
 
     def _rights(self, sentence: Sentence) -> Understanding | None:
         """What Bifang can do, who may do what, and that it shares nothing out by itself."""

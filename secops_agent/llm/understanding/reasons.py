@@ -33,7 +33,9 @@ from secops_agent.llm.understanding.verbs import (
 _TITLE: Final = 4  # characters that name a case
 EDGES: Final = " ,，。.:：;；~!！"
 _AROUND: Final = re.compile(rf"^(?:{NAMES.pattern}|\s)+")
-_CUTS: Final = re.compile(f"{ANY_MARK.pattern}|{VERB}")
+_CUTS: Final = re.compile(
+    f"(?:(?!{ANY_MARK.pattern}).)*的(?={VERB})|{ANY_MARK.pattern}|{VERB}"
+)  # 挖矿的✱: which one it is
 
 
 def split_note(skeleton: Skeleton) -> tuple[Skeleton, str]:
@@ -209,11 +211,13 @@ def _task(said: Skeleton, sentence: Sentence) -> dict[str, Any]:
     """Its text without who does it and until when, where these are pieces of their own or begin it."""
     found: dict[str, Any] = {}
     kept: list[str] = []
-    for piece in pattern("cues.inside.pieces").split(said.text):
-        if who := pattern("cues.inside.doer").fullmatch(piece.strip()):
+    for part in pattern("cues.inside.pieces").split(said.text):
+        first = pattern("cues.inside.doer_first").match(part)
+        if who := pattern("cues.inside.doer").fullmatch(part.strip()) or first:
             named = next((said.entities[char] for char in who[0] if char in said.entities), None)
             found["assignee"] = str(named.value) if named else sentence.asker
-        elif due := _due(said.expand(piece.strip()), sentence.now):
+        piece = part[first.end() :] if first else "" if who else part
+        if due := _due(said.expand(piece.strip()), sentence.now):
             found["due"], rest = due
             kept += [rest] if rest else []
         elif piece.strip():

@@ -4,6 +4,7 @@ A job compares, so that it does not matter what made one so: a scan, the KEV fee
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -28,11 +29,13 @@ RULE: Final = "对外的核心资产有已被利用的漏洞"
 def tell() -> int:
     """Alert of each that is new or back, and close the alerts of those that are over, as a source does. Returns how many."""
     now = timezone.now()
-    there = {alert_identity(each): each for each in _records(now)}
+    there = {alert_identity(each): (each, asset_id) for each, asset_id in _records(now)}
     rows = Alert.objects.filter(source=SOURCE, rule_name=RULE).select_related("payload")
     known = {row.identity: row for row in rows}
     fresh = [
-        each for identity, each in there.items() if identity not in known or known[identity].closed_by_source
+        replace(each, assets=(inventory.record_of(asset_id),))
+        for identity, (each, asset_id) in there.items()
+        if identity not in known or known[identity].closed_by_source
     ]
     over = [
         row for identity, row in known.items() if identity not in there and row.status == AlertStatus.OPEN
@@ -43,18 +46,20 @@ def tell() -> int:
     return len(news)
 
 
-def _records(now: datetime) -> Iterator[AlertRecord]:
+def _records(now: datetime) -> Iterator[tuple[AlertRecord, int]]:
+    """Each with the id of its asset, which is read of new ones only."""
     rows = Finding.objects.filter(active=True, priority__gte=KEV, asset__importance=Importance.CRITICAL)
     for row in rows.select_related("asset", "vulnerability").order_by("pk"):
         if row.vulnerability and (why := exposure_of(row.asset)):
             flaw, place = row.vulnerability.vuln_id, row.asset.name
-            yield AlertRecord(
+            record = AlertRecord(
                 SOURCE, (RULE, f"{row.pk}"), f"{flaw} 已被利用：核心资产 {place} {why}",
                 graver(row.severity, "high"),  # type: ignore[arg-type]
-                rule_id=f"{SOURCE}.{flaw}", rule_name=RULE, assets=(inventory.record_of(row.asset_id),), occurred_at=now,
+                rule_id=f"{SOURCE}.{flaw}", rule_name=RULE, occurred_at=now,
                 description=f"发现 F{row.pk}：{row.title}。修复版本：{row.fixed_version or '还没有'}。修好、有了决定或扫描不再报告以后，没有人处理的这条告警自己关闭。",
                 event_id=f"{row.pk}:{now.isoformat()}", raw={"finding": row.pk},
             )  # fmt: skip
+            yield record, row.asset_id
 
 
 def _ended(row: Alert, now: datetime) -> AlertRecord | None:

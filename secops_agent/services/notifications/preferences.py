@@ -1,10 +1,12 @@
 """Preferences of people: where they want to be told, and when not. 严重 and escalations are never held by quiet hours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from django.db import transaction
+from django.utils import timezone
 from pydantic import Field
 
 from bifang.core.configuration.entries import read_entry
@@ -13,7 +15,12 @@ from secops_agent.models import (
     AlertMessage,
     MessageState,
     NotificationPreference,
+    NotificationRule,
+    NotificationTarget,
+    OnCallMember,
+    OnCallOverride,
     Reached,
+    Role,
     Staff,
     TargetKind,
 )
@@ -32,6 +39,60 @@ class PreferenceEntry(QuietHours):
     usual: Literal["private", "group"] = "private"
     urgent: Literal["private", "group"] = "private"
     reminders: int = Field(3, ge=0, le=MOST_REMINDERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Waker:
+    """A rule that tells somebody in private: what it is about, and each occasion in words."""
+
+    rule: str
+    conditions: Mapping[str, Any]
+    when: tuple[str, ...]
+
+
+def wakers(people: Sequence[Staff]) -> list[Waker]:
+    """The rules in use that tell one of these accounts, of one person, by name, by a rota they are in, or by their role."""
+    mine = {each.pk for each in people}
+    rotas = set(OnCallMember.objects.filter(staff__in=people).values_list("layer__schedule", flat=True))
+    rotas |= set(
+        OnCallOverride.objects.filter(staff__in=people, ends_at__gt=timezone.now()).values_list(
+            "schedule", flat=True
+        )
+    )
+    rules = NotificationRule.objects.filter(enabled=True).prefetch_related(
+        "targets__schedule", "targets__config"
+    )
+    found = []
+    for rule in rules.order_by("name"):
+        when = tuple(_occasions(rule, people, mine, rotas))
+        if when:
+            found.append(Waker(rule.name, rule.conditions, when))
+    return found
+
+
+def _occasions(
+    rule: NotificationRule, people: Sequence[Staff], mine: set[int], rotas: set[int]
+) -> Iterator[str]:
+    """In the order in which they come."""
+    rows = list(rule.targets.all())
+    for step in (None, *range(len(rule.escalate))):
+        after = "" if step is None else f"{sum(rule.escalate[: step + 1])} 分钟没有人处理，"
+        here = [each for each in rows if each.step == step]
+        if any(each.staff_id in mine for each in here):
+            yield f"{after}叫您" if after else "马上"
+        for each in here:
+            if each.schedule is not None and each.schedule_id in rotas:
+                who = "您是下一位" if each.kind == TargetKind.NEXT else "您值班"
+                yield f"{after}「{each.schedule.name}」{who}时"
+            if each.role and any(_has_role(person, each) for person in people):
+                yield f"{after}叫每位{each.get_role_display()}"
+        if step is not None and not here and any(each.role == Role.ADMIN for each in people):
+            yield f"{after}叫每位管理员"
+
+
+def _has_role(person: Staff, target: NotificationTarget) -> bool:
+    own = target.config.corporation if target.config else ""
+    return person.role == target.role and (not own or person.corp_id in ("", own))
 
 
 def apply_preference_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:

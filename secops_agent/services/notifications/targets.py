@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db.models import F, QuerySet
@@ -29,6 +29,7 @@ from secops_agent.services.clock import clock
 from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.notifications.robots import Grant
+from secops_agent.services.on_call.schedules import has_people
 from secops_agent.services.on_call.shifts import SOON, next_on_call, on_call_at, unmanned
 from secops_agent.services.people.applications import reached_by, why_not
 from secops_agent.services.privacy import may_read
@@ -97,7 +98,7 @@ def doubt(target: NotificationTarget) -> str:
     """What is not known of a place that a file named, or that nobody is there; "" if it is known, or something has
     arrived there."""
     if target.schedule is not None:
-        return unwoken([target], least=SOON)
+        return "" if has_people(target.schedule) else _deserted(target.schedule.name)
     if target.kind != TargetKind.GROUP:
         return ""
     known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
@@ -107,17 +108,21 @@ def doubt(target: NotificationTarget) -> str:
     return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
 
 
-def unwoken(rows: Sequence[NotificationTarget], least: timedelta = timedelta(0)) -> str:
-    """When these, all of them rotas, lead to nobody in the next two weeks, if it is for so long together; else ""."""
+def _deserted(names: str) -> str:
+    return f"值班表「{names}」没有人值班，叫不醒任何人：请补上班次，或换一个目标。"
+
+
+def unwoken(rows: Sequence[NotificationTarget]) -> str:
+    """When these, all of them rotas, lead to nobody in the next two weeks; else ""."""
     rotas = [each.schedule for each in rows if each.schedule is not None]
     found = unmanned(rotas, timezone.now()) if rotas and len(rotas) == len(rows) else []
-    if not found or sum((each.end - each.start for each in found), timedelta(0)) < least:
+    if not found:
         return ""
-    names = "、".join(f"「{each.name}」" for each in rotas)
+    names = "」「".join(each.name for each in rotas)
     if found[0].end - found[0].start >= SOON:
-        return f"值班表{names}两周内没有人值班，叫不醒任何人：请补上班次，或换一个目标。"
+        return _deserted(names)
     first = f"{clock(found[0].start)} — {clock(found[0].end)}"
-    return f"值班表{names}两周内有 {len(found)} 段时间没有人，那时叫不醒任何人，最近一段 {first}：请补上班次，或加一个目标。"
+    return f"值班表「{names}」两周内有 {len(found)} 段时间没有人，那时叫不醒任何人，最近一段 {first}：请补上班次，或加一个目标。"
 
 
 def _role(role: str, step: int | None) -> str:

@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any, Final, Literal
 
 from django.db import transaction
+from django.utils import timezone
 from pydantic import Field, field_validator, model_validator
 
 from bifang.core.configuration.entries import Clock, Entry, read_entry
@@ -103,6 +104,13 @@ def suggested(*, everybody: bool) -> list[tuple[str, str]]:
     return [
         (each.name, each.staff_id) if names[each.name] == 1 else (each.staff_id, each.name) for each in people
     ]
+
+
+def has_people(schedule: OnCallSchedule) -> bool:
+    """Is anybody in it who is still here, in its layers or for a while?"""
+    members = OnCallMember.objects.filter(layer__schedule=schedule, staff__active=True)
+    later = OnCallOverride.objects.filter(schedule=schedule, staff__active=True, ends_at__gt=timezone.now())
+    return members.exists() or later.exists()
 
 
 def enabled_schedules() -> list[OnCallSchedule]:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Value
 from django.utils import timezone
 
 from bifang.core.database.rows import count_each
@@ -44,7 +44,7 @@ def count_alerts(period: Period) -> AlertFigures:
     verdicts.pop("", None)
     rules, mistaken = _rules(new)
     suppressed, missed = _suppressed(period), _missed(period)
-    left, overdue = standing(period.end)
+    ((left, overdue),) = standing(period.end)
     return AlertFigures(
         new=ordered(levels),
         closed=ordered(closed_levels),
@@ -103,20 +103,21 @@ def ordered(counts: dict[str, int]) -> Counts:
     return tuple((severity, counts[severity]) for severity in SEVERITIES if counts.get(severity))
 
 
-def standing(at: datetime) -> tuple[Counts, Counts]:
-    """All, and those overdue. Two questions in one, each with an index: what is open still, and what was closed since."""
-    begun = Alert.objects.filter(first_seen__lt=at)
-    still, since = begun.filter(status__in=_UNCLOSED), begun.filter(within("closed", at, None))
-    late = Count("pk", filter=Q(due_at__lte=at))
-    each = [
-        rows.order_by().values_list("severity").annotate(Count("pk"), late=late) for rows in (still, since)
-    ]
-    left: Counter[str] = Counter()
-    overdue: Counter[str] = Counter()
-    for severity, number, passed in each[0].union(each[1], all=True):
-        left[severity] += number
-        overdue[severity] += passed
-    return ordered(left), ordered(overdue)
+def standing(*moments: datetime) -> list[tuple[Counts, Counts]]:
+    """At each moment all, and those overdue. One query: what is open still, and what was closed since, each with an index."""
+    questions = [rows for place, at in enumerate(moments) for rows in _left(place, at)]
+    left, overdue = ([Counter[str]() for _ in moments] for _ in range(2))
+    for place, severity, number, late in questions[0].union(*questions[1:], all=True):
+        left[place][severity] += number
+        overdue[place][severity] += late
+    return [(ordered(every), ordered(late)) for every, late in zip(left, overdue, strict=True)]
+
+
+def _left(place: int, at: datetime) -> Iterator["QuerySet[Alert, Any]"]:
+    begun, late = Alert.objects.filter(first_seen__lt=at), Count("pk", filter=Q(due_at__lte=at))
+    for rows in (begun.filter(status__in=_UNCLOSED), begun.filter(within("closed", at, None))):
+        told = rows.order_by().annotate(place=Value(place)).values_list("place", "severity")
+        yield told.annotate(Count("pk"), late=late)
 
 
 def _most(counts: Counter[str]) -> Counts:

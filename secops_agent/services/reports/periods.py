@@ -51,7 +51,7 @@ class Period:
         start, last = timezone.localtime(self.start), timezone.localtime(self.end - timedelta(microseconds=1))
         day = f"{start:%Y-%m-%d}"
         told = {
-            "daily": f"{day}（周{_WEEKDAYS[start.weekday()]}）", "weekly": f"{day} 至 {last:%m-%d}", "monthly": f"{start:%Y-%m}",
+            "daily": f"{day}（周{_WEEKDAYS[start.weekday()]}）", "weekly": day + (f" 至 {last:%m-%d}" if last.date() > start.date() else ""), "monthly": f"{start:%Y-%m}",
         }[self.kind]  # fmt: skip
         until = "" if self.whole else f"（截至 {clock(self.end)}）"
         return f"{KINDS[self.kind]} {told}{until}"

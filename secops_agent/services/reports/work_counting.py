@@ -227,7 +227,7 @@ def course_of(period: Period) -> tuple[OpenWork, ...]:
     step = (period.end - period.start) / MOMENTS
     moments = [period.start + step * place for place in range(1, MOMENTS + 1)]
     exploited = count_each([_exploited(at).values("pk") for at in moments])
-    alerts = [standing(at) for at in moments]
+    alerts = standing(*moments)
     return tuple(
         OpenWork(total(left), total(late), kev) for (left, late), kev in zip(alerts, exploited, strict=True)
     )

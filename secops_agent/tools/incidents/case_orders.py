@@ -16,7 +16,7 @@ from secops_agent.services.cases.membership import alert_codes
 from secops_agent.services.cases.views import CaseSummary, CaseTaskView
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.people.staff import Person
-from secops_agent.services.privacy import HIDDEN
+from secops_agent.services.privacy import HIDDEN, NEEDS_ROLE, mask
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
 from secops_agent.tools.filters import colleague
@@ -310,7 +310,7 @@ def add_task(given: AddCaseTask, actor: Actor) -> str:
 def _task(case: CaseSummary, said: str, *, done: bool) -> CaseTaskView:
     """The one task that is meant: by number, by the most of its words, or the only one. Raises NotFound, InvalidInput."""
     state = "已完成" if done else "未完成"
-    found = [one for one in views.get(case.id, private=True).tasks if bool(one.done_at) == done]
+    found = [one for one in views.task_views(case.id) if bool(one.done_at) == done]
     if not found:
         raise NotFound(f"{case.code} 没有{state}的任务。没有执行任何操作。")
     if numbered := [one for one in found if str(one.id) == said.strip()]:
@@ -328,7 +328,7 @@ def _task(case: CaseSummary, said: str, *, done: bool) -> CaseTaskView:
 
 def _shown(case: CaseSummary, task: CaseTaskView) -> str:
     """Its text, without accounts and addresses of people: a group may read it."""
-    public = next((one.text for one in views.get(case.id).tasks if one.id == task.id), "")
+    public = mask(task.text, views.private_values([case.id]), NEEDS_ROLE)
     return plain(public.replace(HIDDEN, "…"), 300)
 
 

@@ -21,7 +21,7 @@ from secops_agent.tools.filters import MOST_ROWS, told
 from secops_agent.tools.markdown import duration, foot, joined, moment
 from secops_agent.tools.masking import for_reader
 
-_KIND: Final = {"block_ip": "封禁", "isolate_host": "隔离", "silence": "静默"}
+KIND: Final = {"block_ip": "封禁", "isolate_host": "隔离", "silence": "静默"}
 STATE: Final = {
     "active": "生效中", "lifting": "解除中，结果未定", "unknown": "结果未知", "running": "正在执行", "waiting": "等待审批",
     "expired": "已到期", "lifted": "已解除", "failed": "没有执行成功", "dry": "只做了演练",
@@ -92,8 +92,8 @@ def _of(target: str) -> list[Block]:
 def _answer(target: str, found: Sequence[Block]) -> str:
     standing = [each for each in found if each.state == "active"]
     if standing:
-        return f"**{target}：{'、'.join(dict.fromkeys(f'{_KIND[each.kind]}中' for each in standing))}**"
-    open_ones = [f"{_KIND[each.kind]}{STATE[each.state]}" for each in found if each.state in NOW]
+        return f"**{target}：{'、'.join(dict.fromkeys(f'{KIND[each.kind]}中' for each in standing))}**"
+    open_ones = [f"{KIND[each.kind]}{STATE[each.state]}" for each in found if each.state in NOW]
     return (
         f"**{target}：现在没有被封禁、隔离或静默，也没有等待审批的申请**"
         if not open_ones
@@ -106,8 +106,8 @@ def block_line(block: Block, reader: Person) -> str:
     ours = block.corp_id in ("", reader.corp_id)
     asked, approved = (plain(name, 30) if ours else _FOREIGN for name in (block.asked_by, block.approved_by))
     parts = (
-        f"**{plain(block.target, 60)}** {_KIND[block.kind]}{STATE[block.state]}",
-        _until(block),
+        f"**{plain(block.target, 60)}** {KIND[block.kind]}{STATE[block.state]}",
+        until_words(block),
         f"{moment(block.at)} {'设置' if block.kind == 'silence' else '提出' if block.state == 'waiting' else '执行'}",
         f"提出 {asked}" + (f"、批准 {approved}" if block.approved_by else ""),
         f"设备 {plain(block.device, 40)}" if block.device else "",
@@ -121,7 +121,8 @@ def block_line(block: Block, reader: Person) -> str:
     return joined(parts)
 
 
-def _until(block: Block) -> str:
+def until_words(block: Block) -> str:
+    """到 11-30 10:00, 永久, 时长按设备默认."""
     if block.until is not None:
         return f"到 {moment(block.until)}"
     if block.minutes:

@@ -39,10 +39,14 @@ def test_the_list_shows_each_person_what_waits_for_them() -> None:
     code = propose(company(), "zhao")
     asker, approver = as_staff("zhao"), as_staff("wang")
     assert code in seen(approver, "approvals")
-    assert code not in seen(asker, "approvals"), "nobody approves their own"
+    assert code in seen(asker, "approvals"), "what they asked for"
+    assert code not in seen(asker, "approvals", tab=""), "nobody approves their own"
+    assert code not in seen(approver, "approvals", tab="own")
     assert code in seen(asker, "approvals", tab="waiting")
     assert code not in seen(asker, "approvals", tab="decided")
     assert code in seen(asker, "approvals", tab="all", q=code.lower())
+    assert "203.0.113.5 ¦ " in seen(asker, "approvals", tab="blocks")
+    assert "封禁等待审批" in seen(asker, "approvals", tab="blocks")
     assert "没有符合" in seen(asker, "approvals", tab="all", q="没有这样的")
 
 

@@ -81,15 +81,16 @@ def _among_newest(rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keywor
 
 def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert]":
     """Those of `rows` that have the keyword, for a list that reads them in its own order."""
+    found = rare(rows, keyword)
+    return rows.filter(about(keyword)) if found is None else found
+
+
+def rare(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert] | None":
+    """`narrowed`; None where more than `COMMON` alerts may have the keyword."""
     ids = _first_candidates(keyword, COMMON + 1)
     if len(ids) <= FEW:
         return rows.filter(about(keyword), pk__in=ids)
-    return _many(rows, keyword) if len(ids) <= COMMON else rows.filter(about(keyword))
-
-
-def is_rare(keyword: Keyword) -> bool:
-    """May no more than `COMMON` alerts have it?"""
-    return len(_first_candidates(keyword, COMMON + 1)) <= COMMON
+    return _many(rows, keyword) if len(ids) <= COMMON else None
 
 
 def _few(keyword: Keyword) -> list[int] | None:
