@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -93,13 +93,13 @@ class FeedList(HouseList):
 
 @admin.register(CalendarFeed)
 class CalendarFeedScreen(RecordScreen):
-    """Made here, shown once, revoked here."""
+    """Made on the page 值班, where its address is shown once; revoked here."""
 
     records_itself = True
     purpose = (
         "把值班表订阅到手机或电脑的日历。地址只在新建时显示一次，谁有它谁就能看，所以泄露了要作废，再建一个。"
     )
-    when_empty = "还没有订阅地址。新增一个，选值班表和谁的班次，把得到的地址粘贴到日历的「添加订阅日历」。"
+    when_empty = "还没有订阅地址。在「值班」页点「订阅日历」，把得到的地址粘贴到日历的「添加订阅日历」。"
     way = ("secops_agent.oncallschedule", "值班表")
     list_display = ("schedule", "of_whom", "state", "made_by", "created")
     list_select_related = ("schedule", "staff")
@@ -110,37 +110,6 @@ class CalendarFeedScreen(RecordScreen):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """With which of them answer."""
         return FeedList
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Analysts."""
-        return request.user.has_perm("secops_agent.add_calendarfeed")
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """What is asked of a new one."""
-        return self.fields if obj else ("schedule", "staff")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """An old one is only looked at."""
-        return self.fields if obj else ()
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Through the service; the secret lives as long as this request."""
-        secret = feeds.make_feed(obj.schedule, obj.staff, actor_of(request), request.user.pk)
-        made = CalendarFeed.objects.latest("pk")
-        obj.pk, request.__dict__["bf_feed"] = made.pk, secret
-
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """The only time that the address is shown; not by a redirect, which would have to keep it somewhere."""
-        address = reverse("api:calendar", args=[request.__dict__.pop("bf_feed")])
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts, "title": "新的订阅地址", "feed": obj, "address": request.build_absolute_uri(address),
-        }  # fmt: skip
-        page = TemplateResponse(request, "admin/secops_agent/feed_made.html", context)
-        page["Cache-Control"] = "no-store"
-        return page
 
     @admin.action(description="作废", permissions=["operate"])
     @asked_once("用这些地址订阅的日历立即不再更新，不能恢复；需要时新建一个订阅。")

@@ -1,29 +1,20 @@
-"""值班表: layers of people who take turns, exceptions, the next shifts, and when nobody is on call."""
+"""值班表: layers of people who take turns; who is on call, and overrides, stand on the page 值班."""
 
-from datetime import timedelta
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
-from unfold.admin import StackedInline, TabularInline
+from unfold.admin import StackedInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from bifang.core.admin.base import NOTHING, HouseList, badge, once
 from secops_agent.admin.inventory import actor_of
 from secops_agent.admin.people.calendar_files import CalendarFiles
 from secops_agent.admin.sources.assets import TagsField
-from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
+from secops_agent.models import OnCallLayer, OnCallSchedule, Staff
 from secops_agent.services.notifications.choices import choices
 from secops_agent.services.on_call import schedules
-from secops_agent.services.on_call.shifts import Shift, around, gaps, shift_at, within
 
-AHEAD: Final = timedelta(days=28)
-MOST_SHOWN: Final = 8
 BOTH: Final = "「每天从」和「每天到」要一起填写，而且不同；整天值班请都留空。"
 
 
@@ -99,30 +90,6 @@ class LayerInline(StackedInline):  # type: ignore[misc]  # the package has no ty
         return 0 if obj else 1
 
 
-class OverrideForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Ends after it begins."""
-
-    class Meta:
-        model = OnCallOverride
-        fields = ("staff", "starts_at", "ends_at", "reason")
-
-    def clean(self) -> dict[str, Any]:
-        """In time."""
-        values: dict[str, Any] = super().clean() or {}
-        if values.get("starts_at") and values.get("ends_at") and values["ends_at"] <= values["starts_at"]:
-            self.add_error("ends_at", "结束应晚于开始。")
-        return values
-
-
-class OverrideInline(TabularInline):  # type: ignore[misc]  # the package has no types
-    """Exceptions cover all layers."""
-
-    model = OnCallOverride
-    form = OverrideForm
-    extra = 0
-    autocomplete_fields = ("staff",)
-
-
 class RotaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """With the group that hears of a handover, chosen among the known ones."""
 
@@ -152,42 +119,22 @@ class RotaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         return super().save(commit=commit)
 
 
-class RotaList(HouseList):
-    """Reads the shifts of a whole page in one go."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """As Django's, with ``around`` on every row."""
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
-        found = around(rows, timezone.now())
-        for row in rows:
-            row.around = found[row.pk]
-        self.result_list = rows
-
-
 @admin.register(OnCallSchedule)
 class RotaScreen(CalendarFiles):
-    """Who is on call now and next, and the gaps."""
+    """How a rota is made."""
 
     form = RotaForm
     change_form_outer_before_template = "admin/secops_agent/on_call_tools.html"
 
     records_itself = True
-    list_display = ("name", "enabled", "now_on_call", "gap_badge")
+    list_display = ("name", "enabled")
     search_fields = ("name",)
-    readonly_fields = ("next_shifts", "gap_lines")
-    inlines = (LayerInline, OverrideInline)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """The list that reads the shifts."""
-        return RotaList
+    fields = ("name", "enabled", "handover_message", "group")
+    inlines = (LayerInline,)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """What comes next, of one that is stored."""
-        asked = ("name", "enabled", "handover_message", "group")
-        if obj and not self.has_change_permission(request, obj):
-            return (*asked[:-1], "next_shifts", "gap_lines")
-        return (*asked, "next_shifts", "gap_lines") if obj else asked
+        """Without the group for who only looks: it is no column."""
+        return self.fields[:-1] if obj and not self.has_change_permission(request, obj) else self.fields
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The group is a field of the form, none of the model's."""
@@ -202,9 +149,11 @@ class RotaScreen(CalendarFiles):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """With the files of a rota, and with whom the boxes suggest."""
-        context = {"bf_rota": object_id, "bf_may_import": self.has_change_permission(request)}
-        people = {"people": schedules.suggested(everybody=True)}
-        return super().changeform_view(request, object_id, form_url, context | people | (extra_context or {}))
+        may = self.has_change_permission(request)
+        context = {
+            "bf_rota": object_id, "bf_may_import": may, "people": schedules.suggested(everybody=True) if may else (),
+        }  # fmt: skip
+        return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Remembers what it was."""
@@ -216,9 +165,6 @@ class RotaScreen(CalendarFiles):
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Layers are replaced as a whole, in the order of the page."""
-        if formset.model is not OnCallLayer:
-            formset.save()
-            return
         kept = [each for each in formset.forms if each.has_changed() or each.instance.pk]
         kept = [each for each in kept if not each.cleaned_data.get("DELETE")]
         for each in kept:
@@ -244,47 +190,3 @@ class RotaScreen(CalendarFiles):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
-
-    @admin.display(description="现在值班")
-    def now_on_call(self, schedule: OnCallSchedule) -> str:
-        """Who, until when."""
-        return _told(shift_at(_around(schedule), timezone.now()))
-
-    @admin.display(description="两周内无人值班")
-    def gap_badge(self, schedule: OnCallSchedule) -> SafeString:
-        """Whether."""
-        found = len(_gaps(schedule))
-        return badge(f"{found} 段", "bad") if found else badge("没有", "ok")
-
-    @admin.display(description="接下来的班次")
-    @once
-    def next_shifts(self, schedule: OnCallSchedule) -> SafeString | str:
-        """The first ones."""
-        now = timezone.now()
-        found = within(_around(schedule), now, now + AHEAD)[:MOST_SHOWN]
-        return format_html_join("", "<div>{}</div>", ((_told(each),) for each in found)) or NOTHING
-
-    @admin.display(description="两周内无人值班")
-    @once
-    def gap_lines(self, schedule: OnCallSchedule) -> SafeString | str:
-        """When; messages to it cannot be delivered then."""
-        told = ((_told(each),) for each in _gaps(schedule)[:MOST_SHOWN])
-        return format_html_join("", '<div class="bf-error">{}</div>', told) or "没有"
-
-
-def _around(schedule: Any) -> list[Shift]:
-    """The shifts around now, read once for a row of a page."""
-    if "around" not in schedule.__dict__:
-        schedule.around = around([schedule], timezone.now())[schedule.pk]
-    found: list[Shift] = schedule.around
-    return found
-
-
-def _gaps(schedule: OnCallSchedule) -> list[Shift]:
-    return gaps(_around(schedule), timezone.now())
-
-
-def _told(shift: Shift) -> str:
-    start, end = (timezone.localtime(each) for each in (shift.start, shift.end))
-    mark = "（临时换人）" if shift.origin == "override" else ""
-    return f"{shift.who}{mark}　{start:%m-%d %H:%M} — {end:%m-%d %H:%M}"
