@@ -13,6 +13,7 @@ import dj_database_url
 
 from bifang.core.errors import ConfigError
 
+ZONE = "Asia/Shanghai"  # unless TZ names another
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 

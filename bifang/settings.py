@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "bifang.core.monitoring.probes.ProbeMiddleware",
+    "bifang.core.requests.ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "bifang.core.requests.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -107,6 +108,9 @@ def _database() -> dict[str, Any]:
 
 DATABASES = {"default": _database()}
 DB_THREADS = int(env.number("BIFANG_DB_THREADS", 4, minimum=1))
+STATEMENT_TIMEOUT_S = env.number("BIFANG_STATEMENT_TIMEOUT_S", 30)
+# Below so much free space in the data directory nothing more is taken in.
+DISK_MIN_MB = int(env.number("BIFANG_DISK_MIN_MB", 512))
 RETENTION_DAYS = int(env.number("BIFANG_RETENTION_DAYS", 90))
 ALERT_EVENT_RETENTION_DAYS = int(env.number("BIFANG_ALERT_EVENT_RETENTION_DAYS", 90))
 # Where vulnerability intelligence comes from; "off": nowhere.
@@ -140,7 +144,7 @@ LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文")]
 FORMAT_MODULE_PATH = "bifang.formats"
 LOCALE_PATHS = [BASE_DIR / "bifang" / "locale"]
-TIME_ZONE = env.text("TZ", "Asia/Shanghai") or "Asia/Shanghai"
+TIME_ZONE = env.text("TZ") or env.ZONE
 USE_TZ = True
 
 STATIC_URL = "/static/"
@@ -241,6 +245,11 @@ Q_CLUSTER: dict[str, Any] = {
 }
 
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = logs.configure(LOG_DIR, env.text("BIFANG_LOG_LEVEL", "INFO").upper())
+LOGGING = logs.configure(
+    LOG_DIR,
+    env.text("BIFANG_LOG_LEVEL", "INFO").upper(),
+    env.text("BIFANG_LOG_FORMAT") or "text",
+    env.text("BIFANG_LOG_TO") or "both",
+)
 
 from bifang.unfold import UNFOLD as UNFOLD  # noqa: E402

@@ -34,10 +34,12 @@ try:
     from django.core.wsgi import get_wsgi_application
 
     application = without_body(get_wsgi_application())
+    from bifang.core.database.db import bound_statements
     from bifang.core.monitoring.recent import Recent
     from bifang.core.monitoring.startup import announce, require_own
 
     announce("网页")
+    bound_statements()
     with suppress(TimeoutError):
         Recent(require_own).get()
     import_module(settings.ROOT_URLCONF)  # else the first caller waits for it, and DingTalk waits 2.5 s

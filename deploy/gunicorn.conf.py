@@ -3,6 +3,7 @@
 What a connection may hold, and for how long, stands in `bifang.web_server`.
 """
 
+logger_class = "bifang.web_server.log.ServerLog"
 worker_class = "bifang.web_server.worker.BufferingWorker"
 threads = 4
 graceful_timeout = 8

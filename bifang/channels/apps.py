@@ -15,6 +15,8 @@ class ChannelsConfig(AppConfig):
     def ready(self) -> None:
         """Register what the boxes and workers tell Prometheus, and how long the boxes' rows are kept."""
         import_module("bifang.channels.rights")
+        from django_q.signals import pre_enqueue, pre_execute
+
         from bifang.channels.cards.repository import KEEPING
         from bifang.channels.metrics import collect_boxes, collect_workers
         from bifang.channels.queues import retention
@@ -24,7 +26,10 @@ class ChannelsConfig(AppConfig):
         from bifang.core.monitoring.health import CHECKS
         from bifang.core.monitoring.metrics import METRICS
         from bifang.core.monitoring.probes import PARTS
+        from bifang.core.requests import ids
 
+        pre_enqueue.connect(ids.carry, dispatch_uid="bifang.core.requests.ids")
+        pre_execute.connect(ids.take_up, dispatch_uid="bifang.core.requests.ids")
         CHECKS.add(programs.CHECK)
         PARTS.add(programs.as_json)
         METRICS.add(collect_boxes, collect_workers, collect_connections, programs.collect_programs)

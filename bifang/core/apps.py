@@ -19,14 +19,17 @@ class CoreConfig(AppConfig):
         from bifang.core.database import identity
         from bifang.core.database.schema import refuse_other_version
         from bifang.core.logins.lockout import tell_lockout
+        from bifang.core.monitoring import disk
         from bifang.core.monitoring.checks import register_checks
         from bifang.core.monitoring.health import CHECKS
         from bifang.core.monitoring.health_checks import CORE_CHECKS
+        from bifang.core.monitoring.metrics import METRICS
         from bifang.core.rights import ensure_groups
 
         user_locked_out.connect(tell_lockout, dispatch_uid="bifang.core.lockout")
         register_checks()
-        CHECKS.add(*CORE_CHECKS)
+        CHECKS.add(*CORE_CHECKS, disk.CHECK)
+        METRICS.add(disk.collect_disk)
         SECTIONS.add(FileSection("configs", apply_config_entries))
         pre_migrate.connect(refuse_other_version, sender=self, dispatch_uid="bifang.core.database.schema")
         # Connected after django.contrib.auth's own receiver, which makes the permissions.

@@ -14,12 +14,14 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from bifang.core.errors import BifangError, InvalidInput, RateLimited, RemoteError
+from bifang.core.monitoring.failures import DiskAlmostFull, explain
 from bifang.core.secrets.redaction import redact
 from secops_agent.services.faults import Conflict, Forbidden, NotFound
 from secops_agent.uploads.body import TooLarge, UnknownPacking
 
 log = logging.getLogger(__name__)
 BUSY_S = 5
+FULL_S = 60
 _OURS: tuple[tuple[type[BifangError], int, str], ...] = (
     (NotFound, 404, "not_found"),
     (Forbidden, 403, "forbidden"),
@@ -67,9 +69,12 @@ def _answer(error: Exception) -> Response:
     for kind, status, code, message in _OTHERS:
         if isinstance(error, kind):
             return _shaped(status, code, _own_words(error) or message)
+    if isinstance(error, DiskAlmostFull):
+        return _shaped(503, "unavailable", str(error), retry_after=FULL_S)
     if isinstance(error, OperationalError):
         log.warning("数据库暂时不可用：%s", error)
-        return _shaped(503, "unavailable", "数据库正忙，请稍后重试。", retry_after=BUSY_S)
+        slow = explain(error) if "timeout" in str(error) else ""
+        return _shaped(503, "unavailable", slow or "数据库正忙，请稍后重试。", retry_after=BUSY_S)
     log.error("API 内部错误", exc_info=error)
     return _shaped(500, "internal", "服务器内部错误，已写入日志；请把时间告诉管理员。")
 

@@ -14,6 +14,7 @@ from django.db.models import Field, Model
 
 from bifang.core.database.db import on_postgresql
 from bifang.core.database.rows import update_rows
+from bifang.core.monitoring.disk import require_room
 
 T = TypeVar("T")
 ROWS = 500
@@ -28,8 +29,9 @@ _LOCK = 0x42494641  # "BIFA": the advisory lock of imports on PostgreSQL
 def import_transaction() -> Iterator[None]:
     """One short transaction; imports take turns, so that two of them never create the same row.
 
-    SQLite's IMMEDIATE does that by itself, PostgreSQL by an advisory lock that ends with the transaction.
+    Raises DiskAlmostFull. SQLite's IMMEDIATE does that by itself, PostgreSQL by an advisory lock that ends with the transaction.
     """
+    require_room()
     with _no_collection(), transaction.atomic():
         if on_postgresql():
             with connection.cursor() as cursor:

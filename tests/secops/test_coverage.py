@@ -106,3 +106,11 @@ def test_who_does_a_task_and_until_when_may_begin_it() -> None:
     found = understand("E2加个任务 让李四明天中午前把备份恢复校验了")
     said = dict(found.offers[0].arguments)
     assert (said["text"], said["assignee"], said["due"][11:]) == ("把备份恢复校验了", "李四", "12:00")
+
+
+def test_each_of_two_hosts_is_looked_up_though_one_is_unknown() -> None:
+    found = understand("fin-pc-07跟web-01谁告警多")
+    assert [one.arguments["asset"] for one in (found.intent, *found.beside) if one] == [
+        "fin-pc-07",
+        "web-01",
+    ]

@@ -279,3 +279,18 @@ def test_a_question_instead_of_the_order_is_answered() -> None:
 
 def test_how_long_is_asked_and_orders_nothing() -> None:
     assert not ask("203.0.113.5 封几个小时合适").offers
+
+
+@pytest.mark.parametrize("said", ["先看它还打过谁", "看它还打过谁"])
+def test_a_question_behind_an_offer_is_no_reason_of_it(said: str) -> None:
+    focus = Focus().after_words({"ip": ("203.0.113.5",)}, Intent("block_ip", {"ip": "203.0.113.5"}))
+    found = understand(said, LEXICON, NOW, asker=ASKER, focus=focus)
+    assert not found.offers
+    assert found.intent == Intent("lookup_indicator", {"value": "203.0.113.5"})
+
+
+@pytest.mark.parametrize(("said", "note"), [("正常行为 压测搞的", "压测搞的"), ("误报 我看过了", None)])
+def test_what_stands_beside_the_verdict_is_the_note(said: str, note: str | None) -> None:
+    focus = Focus().after_words({"alert": ("12",)}, Intent("close_alert", {"alert_id": 12}))
+    (offer,) = understand(said, LEXICON, NOW, asker=ASKER, focus=focus).offers
+    assert offer.arguments.get("note") == note

@@ -15,6 +15,7 @@ from bifang.channels.workers.processes import Owner
 from bifang.core.database import db
 from bifang.core.database.batcher import Batcher
 from bifang.core.errors import BifangError
+from bifang.core.monitoring.logs import ids
 from bifang.core.outbound.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ class Consumer:
             log.error("处理消息的任务异常结束", exc_info=task.exception())
 
     async def _one(self, turn: Turn) -> None:
+        ids.set(_fields(turn))
         db.rank.set(0 if turn.urgent else turn.inbox_id)
         try:
             result = await self._handlers[turn.kind](turn, self._sink_of(turn))

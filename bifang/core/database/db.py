@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from datetime import datetime
 from functools import partial
 from queue import PriorityQueue
@@ -44,6 +44,22 @@ def database_now() -> datetime:
     return row[0]
 
 
+def bound_statements(factor: float = 1.0) -> None:
+    """From now on the connections of this process to PostgreSQL end a statement after `STATEMENT_TIMEOUT_S` × ``factor``,
+    and give a lock up after a third of that. Not through a pooler that hands sessions on: it refuses such options."""
+    seconds = settings.STATEMENT_TIMEOUT_S * factor
+    options = connections.settings[DEFAULT_DB_ALIAS].setdefault("OPTIONS", {})
+    pooled = options.get("prepare_threshold", 0) > _NEVER_PREPARED
+    if not seconds or not on_postgresql() or pooled or "options" in options:
+        return
+    limits = {"statement_timeout": seconds, "lock_timeout": seconds / 3}
+    connection.close()
+    connection.settings_dict["OPTIONS"]["options"] = options["options"] = " ".join(
+        f"-c {name}={value * 1000:.0f}" for name, value in limits.items()
+    )
+
+
+_NEVER_PREPARED = 1_000_000
 _turn = threading.Lock()
 
 
@@ -101,7 +117,7 @@ class DatabaseThreads:
     def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
         """Run soon on a database thread."""
         future: Future[T] = Future()
-        work = partial(_guarded, function, args, kwargs)
+        work = partial(copy_context().run, _guarded, function, args, kwargs)
         self._waiting.put((rank.get(), next(self._numbers), future, work))
         self._pool.submit(self._run_first)
         return future

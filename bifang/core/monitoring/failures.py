@@ -8,7 +8,15 @@ from django.db import DatabaseError, OperationalError, ProgrammingError
 from bifang import env
 from bifang.core.errors import BifangError
 
+
+class DiskAlmostFull(OperationalError):
+    """Too little is left to take more in. For every door it is a database that cannot be written now: tried again."""
+
+
 MIGRATE = "数据库还没有迁移到当前版本，请执行：python manage.py migrate"
+SLOW = (
+    "数据库没有在规定的时间（BIFANG_STATEMENT_TIMEOUT_S）里做完：请缩小范围（时间、级别、更长的关键字）再试。"
+)
 SQLITE = {
     "readonly": "数据库文件当前用户只能读不能写",
     "unable to open": "数据库文件打不开",
@@ -42,6 +50,10 @@ def explain(error: BaseException) -> str:
 
 def _explain_database(error: DatabaseError) -> str:
     text = str(error).lower()
+    if isinstance(error, DiskAlmostFull):
+        return str(error)
+    if "statement timeout" in text or "lock timeout" in text:
+        return SLOW
     if _is_missing_table(error, text):
         return MIGRATE
     if isinstance(error.__cause__, sqlite3.Error):

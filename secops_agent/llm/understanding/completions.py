@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from secops_agent.llm.offline.expressions.skeletons import Skeleton
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import named_in, objects_of, rows_in, target
@@ -54,7 +54,8 @@ def complete(
     said = Parts(skeleton, skeleton, sentence, focus, {}).beside(act, None, (skeleton,))
     found = list(objects_of(act, (skeleton,), replace(focus, named={})))
     targets = [target(act, kind, value) for kind, value in found]
-    reason = note or ("" if targets or changes else reasons_of(skeleton, ())[0])
+    told = [] if targets or changes else reasons_of(skeleton, ())[0].split("，")
+    reason = note or "，".join(one for one in told if not name_of("cues.answer", one))
     said |= {act.free: reason} if act.free and reason else {}
     if not said and not targets:
         return ()

@@ -233,7 +233,7 @@ def _take_nicknames(skeleton: Skeleton, lexicon: Lexicon) -> None:
 def _take_siblings(skeleton: Skeleton, lexicon: Lexicon) -> None:
     """web01 02 03: what follows a host and is the number of another one of the same name."""
     number = re.compile(
-        rf"(?P<one>{mark(Kind.ASSET)})(?P<more>(?:\s*[、,，/&和跟]\s*|\s+)(?P<n>\d{{1,3}}))(?![\w.:%])(?!\s*{expression('names', 'unit')})"
+        rf"(?P<one>{mark(Kind.ASSET)})(?P<more>(?:\s*[、,，/&和跟]\s*|\s+)(?P<n>\d{{1,3}}))(?![A-Za-z0-9_.:%])(?!\s*{expression('names', 'unit')})"
     )
     while found := number.search(skeleton.text):
         name = lexicon.sibling(str(skeleton.entities[found["one"]].value), found["n"])

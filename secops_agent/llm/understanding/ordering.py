@@ -130,7 +130,8 @@ class OrderHearing(Hearing):
         adds = same and not missing_in([order]) and pattern("cues.said.adds").search(rest.text) is not None
         adds = adds and not pattern("cues.ask.see").search(rest.text)
         own = new is not None and (new.has_object or not same)
-        if not (changes or adds) and (named or own or not short):
+        asks = pattern("cues.said.asks").search(rest.text) is not None
+        if not (changes or adds) and (named or own or asks or not short):
             return None  # an address alone is looked up
         actions = complete(sentence, rest, self.focus, changes=changes, adds=adds)
         if actions:

@@ -184,7 +184,7 @@ def ask_each(frame: ToolFrame, sentence: Sentence) -> list[Intent]:
     first = ask(frame.tool, sentence)
     if first is None:
         return []
-    name, values = "asset", [one.value for one in sentence.question.found(*HOSTS)]
+    name, values = "asset", [one.value for one in sentence.question.found(*HOSTS, Kind.HOST)]
     if "asset" not in first.arguments or frame.tool not in LISTS or len(set(values)) < 2:
         named = sentence.found(*(Kind[kind] for kind in frame.needs if kind != "ALERTS"))
         values = sentence.numbers if "ALERT" in frame.needs else [one.value for one in named]

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import CommandError
 from django_q.cluster import Cluster
@@ -10,11 +10,13 @@ from django_q.management.commands import qcluster
 
 from bifang.channels.models import TASKS
 from bifang.channels.workers.programs import Heart
+from bifang.core.database.db import bound_statements
 from bifang.core.errors import BifangError
 from bifang.core.monitoring.startup import begin
 from bifang.core.processes import end_forks_with_parent
 
 log = logging.getLogger(__name__)
+TASK_FACTOR: Final = 20  # a task may take so much longer than a page
 
 
 class Command(qcluster.Command):  # type: ignore[misc]
@@ -31,6 +33,7 @@ class Command(qcluster.Command):  # type: ignore[misc]
         if options["run_once"] or options["cluster_name"]:
             super().handle(*args, **options)
             return
+        bound_statements(TASK_FACTOR)
         end_forks_with_parent()
         cluster = Cluster()
         cluster.start()
