@@ -114,3 +114,18 @@ def test_each_of_two_hosts_is_looked_up_though_one_is_unknown() -> None:
         "fin-pc-07",
         "web-01",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("8.8.8.8 今天出现了几次 封了没", ["list_alerts", "list_blocks"]),
+        ("web-01现在几条严重 几条没人管", ["list_alerts", "list_alerts"]),
+        ("今天来了多少告警，严重几条，谁在处理", ["list_alerts", "list_alerts"]),
+    ],
+)
+def test_each_part_is_about_what_the_sentence_names(said: str, asked: list[str]) -> None:
+    found = understand(said)
+    calls = [one for one in (found.intent, *found.beside) if one]
+    assert [one.tool for one in calls] == asked
+    assert all("8.8.8.8" in one.arguments.values() for one in calls) == ("8.8.8.8" in said)

@@ -15,7 +15,13 @@ from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
-from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import (
+    HOSTS,
+    INDICATORS,
+    Sentence,
+    is_marked,
+    take_verdicts_and_numbers,
+)
 from secops_agent.llm.understanding.frames import ToolFrame, strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.offers import Ordered
@@ -125,7 +131,9 @@ class QuestionHearing(Hearing):
         weighed = self.weighed(sentence)
         beside = pattern("cues.said.beside").search(sentence.plain) is not None
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        counts = len(asked) > 1 and "ask.count" in questions.cues_of(asked[0])
+        counts = len(asked) > 1 and "ask.count" in questions.cues_of(
+            asked[0]
+        )  # each number is one of the whole
         tools = {
             best.frame.tool for part in parts if (best := self.weighed(part).best) and coverage.tells(part)
         }
@@ -136,17 +144,25 @@ class QuestionHearing(Hearing):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
-            if part not in asked:
-                if coverage.tells(part):
-                    return None
-            elif intent := reader._clearly(part):
+            if part not in asked and coverage.tells(part):
+                return None
+            if part not in asked or (counts and found and found[0].tool == "list_alerts" and _asks_who(part)):
+                continue  # the list tells it
+            if intent := reader._clearly(part):
                 found.append(intent)
-                if not counts or len(found) == 1:  # each number is one of the whole
-                    reader = replace(reader, focus=reader.focus.after_look_up(intent))
-            elif coverage.tells(part) if counts else not (found and self._tells_of(found[-1], part)):
+                reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
+            elif counts and "ask.count" not in questions.cues_of(part):
+                return None  # 都打的哪台: the whole tells it
+            elif counts or not (found and self._tells_of(found[-1], part)):
                 left.append(part.plain)
         apart = counts or re.search("[?？;；].", sentence.said) is not None
         return _each(found, left, apart=apart, counts=counts, beside=beside)
+
+    def _after(self, sentence: Sentence, intent: Intent) -> "QuestionHearing":
+        """The next part is read behind this one, and behind the indicator that it is narrowed by: 封了没."""
+        named = {one.value for one in sentence.found(*INDICATORS)} & {*intent.arguments.values()}
+        last = replace(intent, about={"value": min(named)}) if named else intent
+        return replace(self, focus=self.focus.after_look_up(last))
 
     def _clearly(self, sentence: Sentence) -> Intent | None:
         """What a part asks, if nothing of it is left over."""
@@ -356,6 +372,12 @@ def _each(
     ]
     told = _left_out(left) if left else ""
     return Understanding(intent=each[0], beside=tuple(each[1:]), guessed=True, hint=told)
+
+
+def _asks_who(part: Sentence) -> bool:
+    """谁在处理, and of no thing of its own."""
+    only = questions.cues_of(part).keys() <= {"ask.who", "ask.handler", "said.status"}
+    return only and not is_marked(part.order.text)
 
 
 def _left_out(parts: list[str]) -> str:

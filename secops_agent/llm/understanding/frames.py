@@ -43,6 +43,11 @@ class Fit:
     strange: tuple[str, ...] = ()
 
     @property
+    def narrowed(self) -> bool:
+        """Does it take every condition? What drops one is no rival of what takes it."""
+        return not any(cue.startswith("said.") for cue in self.strange)
+
+    @property
     def whole(self) -> bool:
         """Does it take every name, question and condition?"""
         return not self.untaken and not self.strange

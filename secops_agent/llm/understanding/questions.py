@@ -56,7 +56,8 @@ class Weighed:
         if not taking or self.fits[0].untaken:
             return None
         alike = [fit.score for fit in taking if {fit.frame.tool, taking[0].frame.tool} <= _HAVE_HOW_MANY]
-        possible = sum(fit.score for fit in taking) + sum(self.ranks.get(one, 0.0) for one in self.others)
+        rivals = [fit for fit in taking if fit.narrowed or not taking[0].narrowed]
+        possible = sum(fit.score for fit in rivals) + sum(self.ranks.get(one, 0.0) for one in self.others)
         share = (sum(alike) or taking[0].score) / max(possible, 1e-9)
         return taking[0] if share >= sure and left < 1 - LIKELY else None
 
