@@ -330,12 +330,12 @@ def finish_task(case_id: int | str, task: int | str) -> Suggestion:
 
 def make_case(alert_id: int, other: int) -> Suggestion:
     """Two alerts as one case."""
-    return Suggestion("", rest=f"把告警 {alert_id} 和 {other} 并成事件")
+    return Suggestion("", rest=f"把告警 {code(alert_id)} 和 {code(other)} 并成事件")
 
 
 def join_case(alert_id: int, case_id: int) -> Suggestion:
     """An alert into a case."""
-    return Suggestion("", rest=f"把告警 {alert_id} 加入事件 {case_id}")
+    return Suggestion("", rest=f"把告警 {code(alert_id)} 加入事件 {case_id}")
 
 
 # People and tasks

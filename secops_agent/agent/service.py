@@ -299,7 +299,7 @@ def _finished(talk: Talk, outcome: TurnOutcome, opening: TurnOpening) -> TurnOut
         return replace(outcome, text=f"{outcome.text}\n\n{NOTICE}") if said else outcome
     first = len(opening.calls.tool_calls) if opening.calls else 0
     more = any(run.result.useful and not run.result.proposed for run in outcome.tool_runs[first:])
-    remark = "" if more else opening.remark
+    remark = opening.remark if opening.shows and not more else ""
     runs = outcome.tool_runs[first:] if more else outcome.tool_runs
     return replace(outcome, text=_with_results(talk, outcome, runs, remark))
 

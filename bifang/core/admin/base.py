@@ -134,8 +134,8 @@ class CappedPaginator(_Pages):
 
     @cached_property
     def count(self) -> int:
-        """The number of rows, at most `cap`."""
-        return int(self.object_list[: self.cap].count())  # type: ignore[attr-defined]  # always a query set here
+        """The number of rows, at most `cap`; what is only counted is not sorted."""
+        return int(self.object_list.order_by()[: self.cap].count())  # type: ignore[attr-defined]  # always a query set here
 
 
 def _column(model: type[Model], name: str) -> Any:

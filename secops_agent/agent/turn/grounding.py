@@ -19,6 +19,7 @@ HEARSAY: Final = "（资料中的内容，未核实）"  # in advice: only some 
 NOT_LOOKED: Final = "（这段没有查询数据。）"
 _FENCE: Final = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _PART: Final = re.compile(r"[^。！!？?；;\n]+")
+_CLAUSE: Final = re.compile(r"[^，,]+")
 _AIMED: Final = (
     ("aimed", re.compile(r"[a-z][\w.]*[-_][\w.-]{0,60}\w", re.IGNORECASE | re.ASCII)),
     ("coded", re.compile(r"[A-Z][A-Z0-9]{4,11}(?!\w)", re.ASCII)),
@@ -125,6 +126,7 @@ def check(words: str, sources: Sources) -> str:
         marks += [] if told else [(match.end(), MARK)]
     for one in find_entities(words):
         seen = one.value in sources.known or _stands_in(one.value, sources.told.get(one.kind, ""))
+        seen = seen or any(name.endswith(f"-{one.value}") for name in sources.known)  # node-2 of k8s-node-2
         marks += [] if seen or _is_no_data(one, words) else [(one.end, MARK)]
     return _with_marks(words, [*_hearsay(words, sources), *marks])
 
@@ -141,9 +143,7 @@ def _is_no_data(one: Entity, words: str) -> bool:
 def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
     """Advice whose target stands only in some text: whoever wrote an alert's title may want our address blocked."""
     typed, found = "\n".join(sources.typed), "\n".join(sources.found)
-    for part in _PART.finditer(words):
-        if not _said("advice").search(part[0]):
-            continue
+    for part in _advised(words):
         states = not _said("advice").search(_said("done").sub("", part[0]))  # A9 赵六已接手: no advice on A9
         none = ("flaw", "alert") if states else ("flaw",)
         targets = [(one.value, one.end) for one in find_entities(part[0]) if one.kind not in none]
@@ -160,8 +160,22 @@ def _hearsay(words: str, sources: Sources) -> Iterator[tuple[int, str]]:
                 yield part.start() + end, HEARSAY
 
 
+def _advised(words: str) -> Iterator["re.Match[str]"]:
+    """Of each sentence the clauses from the one that advises on; those before it too where it urges and names nothing itself."""
+    for part in _PART.finditer(words):
+        for clause in _CLAUSE.finditer(words, part.start(), part.end()):
+            if not _said("advice").search(clause[0]):
+                continue
+            urges = _said("urged").search(clause[0]) and not any(find_entities(clause[0]))
+            start = part.start() if urges else clause.start()
+            if found := re.compile(r".+", re.DOTALL).match(words, start, part.end()):
+                yield found
+            break
+
+
 def _stands_in(value: str, text: str) -> bool:
-    written = rf"(?<![\w.-]){'A?' if value.isdigit() else ''}{re.escape(value)}(?![\w-]|\.\d)"
+    end = r"(?!\d|\.\d)" if value.isdigit() else r"(?![\w-]|\.\d)"
+    written = rf"(?<![\w.-]){'A?' if value.isdigit() else ''}{re.escape(value)}{end}"
     return re.search(written, text, re.IGNORECASE | re.ASCII) is not None
 
 

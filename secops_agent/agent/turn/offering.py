@@ -46,6 +46,8 @@ _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of
     **dict.fromkeys(("rule", "source", "tag"), ("alert", "asset", "ip")),
 }  # fmt: skip
 _WIDE: Final = re.compile("[\u4e00-\u9fff]")
+_POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
+_CLAUSE: Final = re.compile("[^，,。；;]+")
 _BETWEEN: Final = re.compile(r"[\W_]+")
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
@@ -81,6 +83,22 @@ class Grounds:
         """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
         wide = _WIDE.findall(value)
         return bool(wide) and 2 * sum(char in self.warrant.typed for char in wide) >= len(wide)
+
+    def in_their_words(self, note: str) -> str:
+        """The clauses of a note that say what was typed; else why it is ordered, if that is more than what it is done to."""
+        told = [one.strip() for one in _CLAUSE.findall(note) if self._says(one)]
+        reason = self.warrant.reason
+        names = [one for kind, values in self.warrant.named.items() if kind != "rule" for one in values]
+        is_object = _POINTED.search(reason) or any(_stands_in(one, reason) for one in names)
+        return "，".join(told) or ("" if is_object else reason)
+
+    def _says(self, clause: str) -> bool:
+        """Do two thirds of its characters, and all its names and figures, stand in what was typed?"""
+        wide, typed = _WIDE.findall(clause), self.warrant.typed
+        names = re.findall(r"[A-Za-z0-9][\w.:/-]*", clause, re.ASCII)
+        return 3 * sum(char in typed for char in wide) >= 2 * max(len(wide), 1) and all(
+            _stands_in(name, typed) for name in names
+        )
 
     def was_typed(self, value: str) -> bool:
         """Or before, in this conversation?"""
@@ -177,7 +195,7 @@ class OfferingToolbox(ReadingToolbox):
             if kept.get(name) and name not in known and not grounds.was_typed(str(kept[name])):
                 if definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
-                kept[name] = grounds.warrant.reason  # why, in the asker's own words
+                kept[name] = grounds.in_their_words(str(kept[name]))
         return {name: value for name, value in kept.items() if value != ""}
 
     def _require_object(self, kind: str, value: str, definition: ToolDefinition) -> None:
@@ -246,6 +264,7 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             told = str(each or "").strip()
             plain = re.sub(r"^(?:资产|来源|规则|告警)[:：]", "", told)
             if plain:
+                kind = "alert" if name == "scope" and re.fullmatch(r"[Aa#]?\d+", plain) else kind
                 yield "rule" if told.startswith("规则") else kind, re.sub(r"^[AEFaef#](?=\d+$)", "", plain)
 
 

@@ -32,12 +32,14 @@ _NAME: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TurnOpening:
-    """``by_code``: no model is asked. ``calls``: what is looked up first, ``remark`` what they do not carry. ``heard``: what code
-    made of the sentence; ``warrant``: the actions that its words let a model offer."""
+    """``by_code``: no model is asked. ``calls``: what is looked up first, ``remark`` what they do not carry, ``shows`` beneath the
+    answer too: a model that looks up by itself has read it. ``heard``: what code made of the sentence; ``warrant``: the actions
+    that its words let a model offer."""
 
     by_code: bool = False
     calls: Message | None = None
     remark: str = ""
+    shows: bool = False
     heard: Heard | None = None
     warrant: Warrant = NO_WARRANT
 
@@ -69,7 +71,7 @@ async def find_opening(
     looked_up = bool(called) and (heard.sure or not calls)
     message = read.message if looked_up else None
     remark = read.remark.replace(hint("not_done"), "").strip() if looked_up else ""  # a model claims no act
-    return TurnOpening(False, message, remark, heard, warrant)
+    return TurnOpening(False, message, remark, not calls, heard, warrant)
 
 
 def _is_for_code(read: Completion, heard: Heard) -> bool:

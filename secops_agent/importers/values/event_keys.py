@@ -13,12 +13,22 @@ from .fields import Table, canonical_ip
 _MOST_LEAVES: Final = 400
 _MOST_ITEMS: Final = 30  # of an array
 _LONGEST_PATH: Final = 300
+_LONGEST_NAME: Final = 40
 _TELLING: Final = 100  # characters at its end that say what it means
 _DEEPEST: Final = 12
 _LONGEST_TEXT: Final = 32_000  # of a text that holds an event itself
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ADDRESS: Final = re.compile(r"\s*[0-9A-Fa-f]{0,4}[.:][0-9A-Fa-f:.]{2,45}(?:%\w{1,20})?\s*")
+_NOWHERE: Final = frozenset(("0.0.0.0", "::", "127.0.0.1", "::1"))  # noqa: S104 - of no machine
 _OTHER: Final = re.compile(r"[^a-z0-9.\u4e00-\u9fff]+")
+_OBSERVABLES: Final = {
+    2: "ip",
+    4: "user",
+    6: "url",
+    7: "file_name",
+    8: "hash",
+    9: "process_name",
+}  # OCSF's types
 # What a key means, of its whole path spelled alike.
 _ROLES: Final[dict[str, re.Pattern[str]]] = {
     role: re.compile(pattern)
@@ -30,7 +40,7 @@ _ROLES: Final[dict[str, re.Pattern[str]]] = {
         "target": r"(?:^|[._])(?:dst|dest|destination|[cs]dip|target|server|internal|private|local|to)(?:[._]|ip|addr|host|$)",
         "machine": r"(?:^|[._])(?:host|device|agent|computer|machine|endpoint|asset|instance|workstation|主机)",
         "reporter": r"(?:^|[._])(?:observer|sensor|collector|manager|reporter|dvc|log_source|appliance|firewall|gateway|infrastructure)",
-        "host": r"(?:^|[._])(?:host_?names?|host|host_identifier|computer(?:_?name)?|(?:device|machine|endpoint|asset|agent|node|workstation|vm|instance)_?(?:host_?)?name"
+        "host": r"^(?!.*observables).*(?:^|[._])(?:host_?names?|host|host_identifier|computer(?:_?name)?|(?:device|machine|endpoint|asset|agent|node|workstation|vm|instance)_?(?:host_?)?name"
                 r"|(?:dest|src|source|target)_?host(?:_?name)?|主机名?|(?:host|device|computer|machine|endpoint|asset)\.(?:name|display_name|hostname|fqdn))$",
         "user": r"(?:^|[._])(?:[a-z_]*user_?(?:name)?|user_?id|account_?(?:name)?|login_?(?:name)?|logon_?name|principal(?:_?name|_id)?|upn|user_principal_name|identity|alternate_id"
                 r"|owner|[sd]user|用户名?|账号|(?:user|account|actor|principal|owner|user_info)\.(?:name|display_name|email(?:_address)?|login|uid))$",
@@ -65,7 +75,7 @@ _RANKED: Final[dict[str, tuple[re.Pattern[str], ...]]] = {
             r"(?:^|[._])(?:signature|rulelabel|headline|告警名称|威胁名称|事件名称|规则名称)$|(?:^|[._])(?:finding_info|control|model|policy|detect\w*|issue|template|problem)[._](?:title|name|display_name)$",
             rf"{_TOP}(?:title|alert_display_name|display_name|threat_?type|threat_?cat(?:egory)?|attack_?(?:type|family)|detect(?:ion)?_?(?:name|type|description)|policy_?name|告警|攻击类型)$",
             r"^(?:[a-z_]+\.)?(?:alert|threat|detection|attack|rule|vulnerability|breach|reason)$",
-            r"(?:^|\.)(?:event_?(?:type_?)?name|event_?title|event_?type(?:\._?tag)?|event_?action|event_?simple_?name|事件|名称)$",
+            r"(?:^|\.)(?:event_?(?:type_?)?name|event_?title|event_?type(?:\._?tag)?|event_?action|event_?simple_?name|事件|名称)$|^type_name$",
             r"^(?:(?:event|data|properties|detail|attributes|record)s?\.)*name$|(?:^|\.)(?:alert_?type|activity_?display_?name)$",
             r"(?:^|\.)(?:operation(?:_?name)?|activity(?:_?(?:name|type))?|method_?name|action_?(?:name|type)|event|message_?type)$",
             r"(?:^|\.)(?:action|type|_tag|sub_?type|record_?type|category|event_?category|reason|change_type|类型)$",
@@ -132,6 +142,8 @@ def _step(path: str, value: Any, found: list[Leaf]) -> Iterator[tuple[str, Any]]
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
     if isinstance(value, dict):
+        if named := _named(value):
+            yield f"{path}.{named}", value["value"]
         for key, inner in value.items():
             if len(path) + len(key) < _LONGEST_PATH:
                 yield (f"{path}.{key}" if path else key), inner
@@ -140,7 +152,19 @@ def _step(path: str, value: Any, found: list[Leaf]) -> Iterator[tuple[str, Any]]
     elif value is not None and not isinstance(value, bool) and value != "" and path:
         whole = spelled(path)
         address = canonical_ip(value) if isinstance(value, str) and _ADDRESS.fullmatch(value) else ""
+        address = "" if address in _NOWHERE else address
         found.append(Leaf(path, whole, _roles(whole[-_TELLING:]), value, address))
+
+
+def _named(value: Table) -> str:
+    """What the value of {"name": "src_ip", "value": "…"} or of {"type": "sha256", "value": "…"} is; "" where nothing says so."""
+    if isinstance(value.get("value"), str):
+        number = value.get("type_id")
+        if isinstance(number, int):
+            return _OBSERVABLES.get(number, "")
+        said = (value.get(key) for key in ("name", "key", "type"))
+        return next((each for each in said if isinstance(each, str) and 0 < len(each) <= _LONGEST_NAME), "")
+    return ""
 
 
 @lru_cache(maxsize=8192)

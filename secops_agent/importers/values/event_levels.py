@@ -1,7 +1,8 @@
 """Levels of a JSON event of any product: which key says it, in which scale and direction."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from secops_agent.services.records import Severity, severity_of, severity_of_score
@@ -15,76 +16,47 @@ _KEYS: Final = re.compile(
     r"|级别|等级|严重"
 )
 _NO_LEVEL: Final = re.compile(
-    r"integrity|confidence|scope|trust|hierarch|config|access_level|weight|z_score|enrich|reputation|certificate|cvss|epss|(?:^|[._])geo"
+    r"integrity|confidence|scope|trust|hierarch|config|access_level|weight|z_score|enrich|ui_|reputation|certificate|cvss|epss|(?:^|[._])geo"
 )
-_ORDER: Final = (
-    "sev",
-    "level",
-    "risk",
-    "critic",
-    "priority",
-    "urgency",
-    "hazard",
-    "importance",
-    "impact",
-    "score",
-)
+_ORDER: Final = ("sev", "level", "risk", "critic", "priority", "urgency", "hazard", "importance", "impact", "score")  # fmt: skip
+_MOST: Final = 1000
 _DOWN: Final = re.compile(r"priority|urgency")
 _ID: Final = re.compile(r"severity_?id$")
 _WORD: Final = re.compile(r"[a-z]+|[\u4e00-\u9fff]+")
 _FILLING: Final = re.compile(r"(?:风险|级别|等级|级)+$")
-_MORE: Final[dict[str, Severity]] = {
-    "advisory": "low",
-    "notable": "medium",
-    "elevated": "high",
-    "极高": "critical",
-}
+_MORE: Final[dict[str, Severity]] = {"advisory": "low", "med": "medium", "notable": "medium", "elevated": "high", "极高": "critical"}  # fmt: skip
 _NOTHING_GRAVE: Final = frozenset(
     ("info", "informational", "information", "informative", "debug", "verbose", "none", "信息", "提示")
 )
 _BY_RANK: Final[tuple[Severity, ...]] = ("high", "high", "medium", "low", "low", "info")  # 1 is the gravest
-_BY_ID: Final[tuple[Severity, ...]] = (
-    "info",
-    "info",
-    "low",
-    "medium",
-    "high",
-    "critical",
-    "critical",
-)  # OCSF
+_BY_ID: Final[dict[int, Severity]] = {1: "info", 2: "low", 3: "medium", 4: "high", 5: "critical", 6: "critical"}  # fmt: skip  # OCSF
 _WINDOWS: Final[tuple[Severity, ...]] = ("info", "critical", "high", "medium", "low", "info")
 _MICROSOFT: Final = frozenset(("operation_name", "provider_guid", "event_record_id", "channel"))
 
 
-def level_of(leaves: Iterable[Leaf]) -> tuple[Leaf, Severity] | None:
+def level_of(leaves: list[Leaf]) -> tuple[Leaf, Severity] | None:
     """The best key and what it says: severity before priority, shallow before deep, a word before a number."""
-    leaves = list(leaves)
     names = {leaf.name for leaf in leaves}
-    found = [
-        (rank, leaf, severity)
-        for leaf in leaves
-        if _KEYS.search(leaf.name) and not _NO_LEVEL.search(leaf.whole)
-        for rank, severity in _read(leaf, names)
-    ]
-    if not found:
-        return None
-    _, leaf, severity = min(found, key=lambda each: each[0])
-    return leaf, severity
+    named = (leaf for leaf in leaves if _KEYS.search(leaf.name) and not _NO_LEVEL.search(leaf.whole))
+    read = [(leaf, severity, is_word) for leaf in named for severity, is_word in _read(leaf, names)]
+    best = min(read, key=lambda each: _rank(each[0], is_word=each[2]), default=None)
+    return best[:2] if best else None
 
 
-def _read(leaf: Leaf, names: set[str]) -> list[tuple[tuple[int, ...], Severity]]:
-    log = leaf.whole.endswith("log.level")
+def _rank(leaf: Leaf, *, is_word: bool) -> tuple[bool, int, int, bool]:
     order = next((place for place, word in enumerate(_ORDER) if word in leaf.name), len(_ORDER))
+    return leaf.whole.endswith("log.level"), order, leaf.depth, not is_word
+
+
+def _read(leaf: Leaf, names: set[str]) -> Iterator[tuple[Severity, bool]]:
+    """The severity, if it says one, and whether by a word."""
     written = str(leaf.value).strip()
     if (severity := _word(written)) is not None:
-        return [((log, order, leaf.depth, 0), severity)]
-    try:
-        value = float(written)
-    except ValueError:
-        return []
-    if not 0 <= value <= 1000:
-        return []
-    return [((log, order, leaf.depth, 1), _number(leaf, value, names))]
+        yield severity, True
+        return
+    with suppress(ValueError):
+        if 0 <= (value := float(written)) <= _MOST:
+            yield _number(leaf, value, names), False
 
 
 def _word(written: str) -> Severity | None:
@@ -100,13 +72,10 @@ def _word(written: str) -> Severity | None:
 
 def _number(leaf: Leaf, value: float, names: set[str]) -> Severity:
     whole = value == int(value)
-    if _ID.search(leaf.name) and value <= 6:
-        return _BY_ID[int(value)]
-    if (
-        whole
-        and value <= 5
-        and (_DOWN.search(leaf.name) or (leaf.whole.endswith("alert.severity") and "signature" in names))
-    ):
+    if _ID.search(leaf.name):
+        return _BY_ID.get(int(value), "medium")
+    ranked = _DOWN.search(leaf.name) or (leaf.whole.endswith("alert.severity") and "signature" in names)
+    if whole and value <= 5 and ranked:
         return _BY_RANK[int(value)]
     if whole and value <= 5 and leaf.name == "level" and names & _MICROSOFT:
         return _WINDOWS[int(value)]

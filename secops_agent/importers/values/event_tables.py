@@ -1,14 +1,14 @@
 """The table of fields of a JSON event of any product, made from what its keys mean, and how sure that is (0..100).
 
 Points are given for a name (of a rule, threat or alert more than of an activity, a mere message least), a level, a time, who
-or where, and words of security; an alert of ECS has them all. OCSF has a table of its own. What is read stands in the copy of
-the event that goes with the table, its time in ISO 8601.
+or where, and words of security; without a level and a time it is never sure. A finding of OCSF and an alert of ECS have them all. What is read stands in the copy of the
+event that goes with the table, its time in ISO 8601.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -21,7 +21,6 @@ from .event_keys import Leaf, leaves_of
 from .event_levels import level_of
 from .fields import LATEST, Table, from_epoch, parse_moment
 from .observables import is_inside
-from .ocsf import OBSERVABLES, OCSF
 
 SURE: Final = 60  # enough when nobody has named the format
 CLAIM: Final = 45  # enough when a person has
@@ -74,8 +73,6 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
     fields: dict[str, Any] = {}
     for leaf in leaves:
         fields.setdefault(leaf.path, []).append(leaf.value)
-    if "class_uid" in event and isinstance(event.get("metadata"), dict):
-        return _ocsf(event, fields)
     title = min(filter(_is_title, leaves), key=lambda leaf: leaf.rank("title"), default=None)
     if title is None:
         return None
@@ -119,19 +116,28 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
         rule=rule,
         text=_paths(leaves, "words")[:3],
         details={"结果": _paths(leaves, "outcome")[:3], "命令行": _paths(leaves, "command")[:2], "链接": _pages(leaves, ours=True)[:3]},
-        state=_paths(leaves, "state")[:1],
+        state=_paths(leaves, "state")[:1] if named else (),  # of a connection it is not the alert's
         states=_STATES,
         host=host,
         sightings=sightings,
         techniques=_paths(leaves, "technique"),
     )  # fmt: skip
-    ecs = "@timestamp" in event and any(
-        leaf.whole == "event.kind" and leaf.value in ("alert", "signal") for leaf in leaves
-    )
-    confidence = 100 if ecs else min(95, points + sum(told.values()) + 10 * secure)
+    points = min(95 if level or moment else SURE - 1, points + sum(told.values()) + 10 * secure)
+    confidence = 100 if _is_standard(event, leaves) else points
     return EventTable(
         table, fields, confidence, tuple(name for name, got in told.items() if not got), bool(level)
     )
+
+
+def _is_standard(event: Table, leaves: list[Leaf]) -> bool:
+    """A finding of OCSF (classes 2001 to 2007), or an alert of ECS."""
+    finding = (
+        "severity_id" in event
+        and isinstance(event.get("metadata"), dict)
+        and str(event.get("class_uid")).startswith("2")
+    )
+    kind = any(leaf.whole == "event.kind" and leaf.value in ("alert", "signal") for leaf in leaves)
+    return finding or (kind and "@timestamp" in event)
 
 
 def _is_title(leaf: Leaf) -> bool:
@@ -187,7 +193,7 @@ def _end(leaf: Leaf, inner: bool) -> str:
     if leaf.means("victim"):
         return "victim"
     if leaf.means("machine") and not leaf.means("source", "attacker"):
-        return "machine"
+        return "" if leaf.means("outside") else "machine"  # one public address stands for many machines
     if leaf.means("source", "attacker", "outside"):
         return "attacker"
     return "victim" if leaf.means("target") and (inner or is_inside(leaf.address)) else "other"
@@ -242,21 +248,9 @@ def _spellings(written: str, options: Options) -> Iterator[datetime | None]:
             yield from_epoch(float(written))
         return
     with suppress(BrokenRecord):
-        yield parse_moment(re.sub(r" (?=[+-]\d{4}$)| UTC$", "", written), options.zone)
+        yield parse_moment(re.sub(r" (?=[+-]\d\d:?\d\d$)| UTC$", "", written), options.zone)
     for pattern in _FORMATS:
         with suppress(ValueError):
             at = datetime.strptime(written, pattern)  # noqa: DTZ007 - the zone follows
             yield at if at.tzinfo else at.replace(tzinfo=options.zone)
     yield parsedate_to_datetime(written).astimezone(UTC)
-
-
-def _ocsf(event: Table, fields: dict[str, Any]) -> EventTable:
-    """Of category 2 (findings, 2001 to 2007) an alert; of another an event of activity, less sure, whose status is no state."""
-    observables = event.get("observables")
-    for each in observables[:200] if isinstance(observables, list) else []:
-        number = each.get("type_id") if isinstance(each, dict) else None
-        if isinstance(number, int) and number in OBSERVABLES and isinstance(each.get("value"), str):
-            fields.setdefault(f"observables.{OBSERVABLES[number]}", []).append(each["value"])
-    is_finding = str(event["class_uid"]).startswith("2")
-    table = OCSF if is_finding else replace(OCSF, state=())
-    return EventTable(table, fields, 100 if is_finding else 70, (), "severity_id" in event)

@@ -29,6 +29,7 @@ MENDED: Final = Q(component__isnull=False) & ~Q(fixed_version="")
 _UPDATED: Final = Case(When(MENDED, then=F("component__name")), default=Value(""))
 _LAST: Final = Case(When(updated="", then=Value(1)), default=Value(0))
 _MOST_VERSIONS: Final = 4
+_COMPARED: Final = 50  # of one component and line: scanners that name more are not understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ def _updates(cells: Sequence[Mapping[str, Any]], rows: "QuerySet[Finding]") -> M
         lines.setdefault((*where, version.partition(".")[0]), []).append(version)
     targets: dict[str, dict[str, None]] = {name: {} for name in names}
     for (name, scheme, *_), versions in sorted(lines.items()):
-        targets[name] |= dict.fromkeys([last] if (last := highest(scheme, versions)) else sorted(versions))
+        last = highest(scheme, versions) if len(versions) <= _COMPARED else ""
+        targets[name] |= dict.fromkeys([last] if last else sorted(versions))
     return {name: _listed(list(each)) for name, each in targets.items()}
 
 

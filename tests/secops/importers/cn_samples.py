@@ -139,6 +139,11 @@ GATEWAY: dict[str, Any] = {
     "url": "/s?q=<script>", "referer": "无", "return_info": "HTTP_Host=shop.example.com;HTTP_Cookie=sid=s3cr3t-gate;HTTP_Url=/s;",
     "info": "[规则(6041--x)] FORM::{password=s3cr3t-form};HOST=shop.example.com;URL=/s;REF=;", "log_level": "无",
 }  # fmt: skip
+ZEEK: dict[str, Any] = {
+    "ts": 1795134600.0, "uid": "CHhAvVGS1DHFjwGM9", "id.orig_h": "203.0.113.66", "id.orig_p": 51002, "id.resp_h": "10.0.3.20", "id.resp_p": 22,
+    "proto": "tcp", "note": "SSH::Password_Guessing", "msg": "203.0.113.66 appears to be guessing SSH passwords", "sub": "Sampled servers: 10.0.3.20",
+    "src": "203.0.113.66", "peer_descr": "sensor-1", "actions": ["Notice::ACTION_LOG"], "suppress_for": 3600.0,
+}  # fmt: skip
 TDP: dict[str, Any] = {
     "time": 1795134600, "timeStr": "2026-11-20T08:30:00+08:00", "direction": "in", "machine": "10.0.3.15",
     "machine_port": 9443, "external_ip": "203.0.113.66", "external_port": 53354, "attacker": "203.0.113.66",
@@ -202,6 +207,7 @@ FILES: dict[str, tuple[str, Any]] = {
     "sensor ids": ("skyeye", [IDS]),
     "threat": ("cn_alerts", [THREAT]),
     "gateway": ("cn_alerts", [GATEWAY]),
+    "zeek": ("zeek", json.dumps(ZEEK)),
     "tdp": ("tdp", line("<1>2026-11-20T08:30:01+08:00 tdp-1 Threatbook[366830]: ", TDP)),
     "sangfor alert": ("sangfor_xdr", xdr(XDR_ALERT)),
     "sangfor incident": ("sangfor_xdr", xdr(XDR_INCIDENT)),

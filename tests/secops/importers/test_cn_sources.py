@@ -48,6 +48,7 @@ EXPECTED: dict[str, tuple[str, str, str, str, str, Key | None, Indicator | None]
     "sensor ids": ("木马外联", "critical", "", "00:30", "00:30", Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.9")),
     "threat": ("Struts2 远程代码执行", "critical", "", "00:30", "00:30", None, Indicator("ip", "203.0.113.66")),
     "gateway": ("跨站脚本攻击", "medium", "", "00:30", "00:30", Key("ip", "10.0.3.20"), Indicator("ip", "203.0.113.66")),
+    "zeek": ("Zeek：SSH::Password_Guessing", "medium", "", "00:30", "00:30", Key("ip", "10.0.3.20"), Indicator("ip", "203.0.113.66")),
     "tdp": ("爆破敏感文件", "low", "", "00:30", "00:30", Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.66")),
     "sangfor alert": ("通用 SQL 注入攻击", "high", "", "00:30", "01:30",
                       Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.66")),

@@ -35,6 +35,15 @@ ECS: dict[str, Any] = {
     "source": {"ip": "203.0.113.66"}, "destination": {"ip": "10.0.3.20"}, "host": {"name": "web-01"}, "user": {"name": "zhangsan"},
     "threat": {"technique": {"id": ["T1046"]}}, "ecs": {"version": "8.11"},
 }  # fmt: skip
+HAYABUSA: dict[str, Any] = {
+    "Timestamp": "2026-11-20 08:30:00.000 +08:00", "RuleTitle": "Suspicious Service Path", "Level": "med", "Computer": "web-01", "Channel": "Sys",
+    "EventID": 7045, "MitreTags": ["T1543.003"], "RecordID": 17, "Details": {"Svc": "x", "Path": "C:\\a.exe", "SrcIP": "203.0.113.66"}, "RuleID": "r-1",
+}  # fmt: skip
+CHAINSAW: dict[str, Any] = {
+    "group": "Sigma", "kind": "individual", "name": "Suspicious Service Path", "timestamp": "2026-11-20T00:30:00Z", "level": "high", "status": "stable",
+    "tags": ["attack.persistence", "attack.t1543.003"], "id": "r-1", "logsource": {"product": "windows"},
+    "document": {"kind": "evtx", "path": "a.evtx", "data": {"Event": {"EventData": {"IpAddress": "203.0.113.66"}, "System": {"Computer": "web-01", "EventID": 7045}}}},
+}  # fmt: skip
 AUDIT = {
     "eventName": "ConsoleLogin", "eventTime": "2026-11-20T00:30:00Z", "sourceIPAddress": "203.0.113.66",
     "userIdentity": {"userName": "zhangsan"}, "eventID": "a-1", "outcome": "Failure",
@@ -54,8 +63,10 @@ def only(event: Any) -> AlertRecord:
         (OCSF, "Ransomware behaviour", "critical", "203.0.113.66", "web-01", "T1486"),
         (ECS, "Port scan", "high", "203.0.113.66", "web-01", "T1046"),
         (AUDIT, "ConsoleLogin", "low", "203.0.113.66", "", ""),
+        (HAYABUSA, "Suspicious Service Path", "medium", "203.0.113.66", "web-01", "T1543.003"),
+        (CHAINSAW, "Suspicious Service Path", "high", "203.0.113.66", "web-01", "T1543.003"),
     ],
-    ids=["nested", "OCSF", "ECS", "audit"],
+    ids=["nested", "OCSF", "ECS", "audit", "hayabusa", "chainsaw"],
 )
 def test_an_event_is_read_by_what_its_keys_mean(
     event: dict[str, Any], title: str, severity: str, attacker: str, host: str, technique: str
@@ -71,6 +82,19 @@ def test_an_event_is_read_by_what_its_keys_mean(
     assert "按字段的含义读出（把握" in found.description
     assert "s3cr3t" not in repr(found)
     assert found.event_id
+
+
+def test_a_closed_connection_and_a_shared_address_say_nothing_of_the_alert() -> None:
+    flow = only(
+        {
+            **AUDIT,
+            "state": "closed",
+            "device": {"external_ip": "198.51.100.7", "ip": "10.0.3.20", "hostname": "web-01"},
+        }
+    )
+    assert flow.status_hint == ""
+    assert "198.51.100.7" not in {*(each.value for each in flow.indicators), *flow.assets[0].ips}
+    assert only({**NESTED, "status": "resolved"}).status_hint == "closed"
 
 
 def test_ocsf_and_an_alert_of_ecs_are_sure() -> None:
@@ -123,6 +147,10 @@ def test_levels_have_a_scale_and_a_direction(event: dict[str, Any], severity: st
         ({"level": "info", "msg": "started", "time": "2026-11-20T00:30:00Z"}, "没有地址、主机、账号或哈希"),
         ({"name": "widget", "price": 5}, "没有级别、时间、地址、主机、账号或哈希"),
         ({"bytes": 5, "packets": 7}, "没有可以作标题的字段"),
+        (
+            {"title": "threat-actor", "description": "a schema", "$id": "http://a.example/s.json"},
+            "没有级别、时间",
+        ),
     ],
 )
 def test_what_is_doubtful_stays_a_line_and_says_why(event: dict[str, Any], why: str) -> None:

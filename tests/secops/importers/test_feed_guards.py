@@ -36,12 +36,23 @@ EVENT = {
     "id": "det-1", "createdAt": "2026-11-20T00:30:00Z", "severity": "high", "rule": {"id": "r-77", "name": "Credential dumping"},
     "device": {"hostname": "web-01", "ip": "10.0.3.20"}, "network": {"src_ip": "203.0.113.66"}, "user": {"name": "zhangsan"},
 }  # fmt: skip
+STIX: dict[str, Any] = {
+    "type": "bundle", "id": "bundle--1", "objects": [
+        {"type": "indicator", "spec_version": "2.1", "id": "indicator--1", "pattern_type": "stix", "name": "C2", "valid_until": "2027-01-01T00:00:00Z",
+         "pattern": "[ipv4-addr:value = '203.0.113.66'] OR [domain-name:value = 'c2.example.net']"},
+        {"type": "indicator", "spec_version": "2.1", "id": "indicator--2", "pattern_type": "stix", "pattern": "[file:hashes.'SHA-256' = '" + "ab" * 32 + "']"},
+    ],
+}  # fmt: skip
+MISP: dict[str, Any] = {
+    "Event": {"info": "Campaign", "uuid": "u", "Attribute": [{"type": "ip-dst|port", "value": "203.0.113.66|443", "to_ids": True, "category": "Network activity"}],
+              "Object": [{"name": "file", "Attribute": [{"type": "filename|md5", "value": "a.exe|" + "cd" * 16, "to_ids": True}]}]},
+}  # fmt: skip
 SHAPES: dict[str, tuple[str, Any]] = {
     "wazuh alert": ("wazuh", ALERT), "wazuh state": ("wazuh", STATE), "suricata": ("suricata", EVE),
     "falco": ("falco", FALCO), "alertmanager": ("alertmanager", WEBHOOK), "aliyun_sas": ("aliyun_sas", RESPONSE),
     "kev": ("kev", CATALOGUE), "grafana": ("grafana", GRAFANA), "kibana": ("elastic", HISTORY),
     "detection": ("elastic", DETECTION), "zabbix": ("zabbix", PROBLEM), "hec": ("splunk", ENVELOPE), "splunk": ("splunk", ACTION),
-    "events": ("events", EVENT),
+    "events": ("events", EVENT), "misp": ("indicators_json", MISP), "stix": ("indicators_json", STIX),
 }  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
     "epss": ("epss", HEAD + ROWS), "cnvd": ("cnvd", document(ADVISORY)), "chinese": ("assets_csv", CHINESE),
