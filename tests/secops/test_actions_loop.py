@@ -73,11 +73,6 @@ def _pages(settings: Any, tmp_path: Path) -> None:
     serve_plain_static(settings, tmp_path)
 
 
-def act(client: Client, page: str, action: str, pk: int) -> str:
-    url = reverse(f"admin:secops_agent_{page}_changelist")
-    return messages_of(client.post(url, {"action": action, "_selected_action": [pk]}, follow=True))
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("_pages")
 def test_approver_decides_in_the_admin_by_the_same_rules() -> None:
@@ -141,17 +136,6 @@ def test_the_asker_withdraws_on_the_page() -> None:
     assert "ask-approve" not in body
     assert "已撤回" in press(client, code, "reject")
     assert the(code).state == "cancelled"
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_pages")
-def test_unknown_result_is_settled_in_the_admin() -> None:
-    row, client = ROWS["secops_agent.action"](), superuser()
-    assert "未执行" in act(client, "action", "settle_not_executed", row.pk)
-    assert "不需要核实" in act(client, "action", "settle_executed", row.pk)
-    assert "没有对应的「人员」" in act(client, "action", "undo", row.pk)
-    Staff.objects.create(staff_id="me", name="我", role="admin", user=User.objects.get(username="root"))
-    assert "不能撤销" in act(client, "action", "undo", row.pk)
 
 
 @pytest.mark.usefixtures("_pages")

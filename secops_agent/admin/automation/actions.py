@@ -1,21 +1,13 @@
 """处置动作: what was carried out, and what came back."""
 
-from typing import Any
-
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import link
 from bifang.core.admin.base import NOTHING, RecordScreen, as_json, badge, moment, preformatted, shortened
-from bifang.core.errors import BifangError
-from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Action, ActionState
-from secops_agent.services.decisions import actions, undo
-from secops_agent.services.people.eligibility import demand_account
 
 ACTION_TONES = {
     ActionState.PENDING: "info", ActionState.CLAIMED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
@@ -25,7 +17,7 @@ ACTION_TONES = {
 
 @admin.register(Action)
 class ActionScreen(RecordScreen):
-    """What was carried out, and what came back."""
+    """What was carried out, and what came back; it is checked and taken back on the page of its proposal."""
 
     list_display = (
         "id",
@@ -42,7 +34,6 @@ class ActionScreen(RecordScreen):
     search_fields = ("=id", "=proposal__code", "asker", "approver")
     search_help_text = "按编号、审批代码、提出人或批准人搜索"
     list_select_related = ("proposal",)
-    actions = ("settle_executed", "settle_not_executed", "undo")
     fields = (
         "id", "state_badge", "title", "tool", "whole_summary", "values", "asker", "approver", "approval", "undoing", "through",
         "came_back_whole", "answer", "may_undo", "settled_by", "created", "started", "finished", "key", "owner",
@@ -122,43 +113,3 @@ class ActionScreen(RecordScreen):
     def finished(self, row: Action) -> SafeString | str:
         """When the result was stored."""
         return moment(row.finished_at)
-
-    def has_settle_permission(self, request: HttpRequest) -> bool:
-        """May this person say what became of an unknown result?"""
-        return request.user.has_perm("secops_agent.settle_action")
-
-    @admin.action(description="核实：对方已经执行", permissions=["settle"])
-    def settle_executed(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
-        """An unknown result is known now."""
-        _each(request, queryset, lambda pk, actor: actions.settle(pk, actor, executed=True))
-
-    @admin.action(description="核实：对方没有执行", permissions=["settle"])
-    def settle_not_executed(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
-        """An unknown result is known now."""
-        _each(request, queryset, lambda pk, actor: actions.settle(pk, actor, executed=False))
-
-    @admin.action(description="申请撤销（须另一位审批人同意）", permissions=["operate"])
-    def undo(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
-        """Propose to take it back through the connector."""
-        for row in queryset.select_related("proposal").order_by("pk"):
-            try:
-                asker = demand_account(request.user.pk, row.proposal.corp_id if row.proposal else "")
-                proposal = undo.request(row.pk, asker, "admin")
-            except BifangError as error:
-                messages.error(request, error.message)
-            else:
-                messages.success(
-                    request, f"已提出「{proposal.title}」（{proposal.code}），等待另一位审批人同意。"
-                )
-
-
-def _each(request: HttpRequest, rows: QuerySet[Action], act: Any) -> None:
-    """Do it to each, telling what was refused."""
-    actor = actor_of(request)
-    for pk in rows.order_by("pk").values_list("pk", flat=True):
-        try:
-            done = act(pk, actor)
-        except BifangError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, f"#{done.pk} {done.title}：{ActionState(done.state).label}。")

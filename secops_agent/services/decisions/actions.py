@@ -27,7 +27,7 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
 
 HOLD: Final = timedelta(seconds=90)  # longer than any connector may take
-LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在「处置动作」里登记结果；系统不会自动重试。"
+LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在它的审批页登记结果；系统不会自动重试。"
 Result = Literal["done", "dry", "failed", "unknown"]
 
 

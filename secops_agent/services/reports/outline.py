@@ -67,7 +67,7 @@ def headline(report: PeriodReport) -> tuple[ReportLine, ...]:
         _number("已关闭", total(now.alerts.closed), total(before.alerts.closed), "条", *(each.closed for each in ticks)),
         _number("未关闭", total(now.alerts.open), total(before.alerts.open), "条", *(each.open for each in course)),
         _number("已超时", total(now.alerts.overdue), total(before.alerts.overdue), "条", *(each.overdue for each in course)),
-        _number("已被利用的漏洞", now.flaws.kev_findings, before.flaws.kev_findings, "个", *(each.kev for each in course)),
+        _number("已被利用的发现", now.flaws.kev_findings, before.flaws.kev_findings, "个", *(each.kev for each in course)),
     )  # fmt: skip
 
 
