@@ -22,15 +22,7 @@ from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
 
 _LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
-_OF_AN_ALERT: Final = {
-    "ask.judge",
-    "ask.what",
-    "ask.handler",
-    "ask.investigate",
-    "ask.why",
-    "ask.see",
-    "ask.who",
-}
+_OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
 _NOT_OURS: Final = ("chatter", "knowledge")
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
@@ -135,7 +127,7 @@ class QuestionHearing(Hearing):
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
         counts = len(asked) > 1 and "ask.count" in questions.cues_of(asked[0])
         tools = {
-            best.frame.tool for part in parts if (best := self.weighed(part).best) and questions.tells(part)
+            best.frame.tool for part in parts if (best := self.weighed(part).best) and coverage.tells(part)
         }
         if (
             not (tools - {weighed.best.frame.tool if weighed.best else ""} or beside or counts)
@@ -145,13 +137,13 @@ class QuestionHearing(Hearing):
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
             if part not in asked:
-                if questions.tells(part):
+                if coverage.tells(part):
                     return None
             elif intent := reader._clearly(part):
                 found.append(intent)
                 if not counts or len(found) == 1:  # each number is one of the whole
                     reader = replace(reader, focus=reader.focus.after_look_up(intent))
-            elif questions.tells(part) if counts else not (found and self._tells_of(found[-1], part)):
+            elif coverage.tells(part) if counts else not (found and self._tells_of(found[-1], part)):
                 left.append(part.plain)
         apart = counts or re.search("[?？;；].", sentence.said) is not None
         return _each(found, left, apart=apart, counts=counts, beside=beside)
@@ -176,18 +168,8 @@ class QuestionHearing(Hearing):
 
     def _looked_up(self, meant: Sentence) -> Understanding:
         weighed = self.weighed(meant)
-        found = None if self._needs_more(meant, weighed) else self._chosen(meant, weighed)
-        return found or self._asked_back(meant, weighed)
-
-    def _needs_more(self, meant: Sentence, weighed: Weighed) -> bool:
-        """Is it a few words about nothing, which after another question are hardly a new one?"""
-        weak = weighed.best is None
-        named = meant.order.found(*OWN) or meant.keyword or questions.stands_alone(weighed.cues)
-        return bool(
-            self.focus.last
-            and not named
-            and (weak or followups.is_marked_as_one(meant.plain) or not weighed.whole)
-        )
+        anew = weighed.whole or meant.order.found(*OWN) or not self.focus.last  # 在别的机器上出现过没 is none
+        return (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
 
     @staticmethod
     def _with_doubt(found: Understanding, ordered: Ordered) -> Understanding:
@@ -231,7 +213,7 @@ class QuestionHearing(Hearing):
         weighed = self.weighed(whole)
         tools = [fit.frame.tool for fit in weighed.fits if fit.whole]
         same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
-        if not same or weighed.unread:
+        if not same or any(coverage.unread(whole)):
             return None
         stays = last.tool in same and "ask.list" not in weighed.cues
         intent = questions.ask(last.tool if stays else same[0], whole)
@@ -239,7 +221,7 @@ class QuestionHearing(Hearing):
         if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
             found = followups.closed(found)
         frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
-        return None if found is None or questions.unused(whole, found, (), frame) else found
+        return None if found is None or coverage.unused(whole, found, (), frame) else found
 
     def _of_the_same(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The sentence with the thing that was spoken of in front of it."""
@@ -252,7 +234,7 @@ class QuestionHearing(Hearing):
     def _about(self, whole: Sentence) -> Intent | None:
         """What a whole sentence asks, if one tool takes all of it."""
         weighed = self.weighed(whole)
-        found = self._chosen(whole, weighed) if weighed.whole and not weighed.unread else None
+        found = self._chosen(whole, weighed) if weighed.whole and not any(coverage.unread(whole)) else None
         return found.intent if found else None
 
     def _referred(self, sentence: Sentence) -> Sentence:
@@ -297,17 +279,10 @@ class QuestionHearing(Hearing):
         if best is None or frame is None or not intents:
             return None
         intent, *beside = intents
-        left = questions.unused(sentence, intent, weighed.unread, frame)
-        if central := questions.matters(sentence, left) or _other_period(sentence, intent):
+        told, central = coverage.left_over(sentence, intent, frame)
+        if central:
             return self._without(sentence, central, weighed)
-        missed = [
-            one
-            for one in coverage.unanswered(sentence, intent, frame)
-            if not any(one in each or each in one for each in left)
-        ]
-        return Understanding(
-            intent=intent, beside=tuple(beside), unused=(*left, *missed), guessed=best.score < _CLEAR
-        )
+        return Understanding(intent=intent, beside=tuple(beside), unused=told, guessed=best.score < _CLEAR)
 
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
@@ -343,11 +318,6 @@ class QuestionHearing(Hearing):
         if weighed.ranks.get("nothing", 0.0) >= questions.VETO and not sentence.question.text.endswith("?"):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
-        if not taps and self.focus.last and sentence.plain.rstrip("?？").endswith("呢"):
-            told = hint("not_taken").format(
-                words=f"「{followups.without_lead(sentence.plain).rstrip('呢?？')}」"
-            )
-            return Understanding(question=told, suggestions=DEFAULT, guessed=True)
         if not taps:
             return Understanding(suggestions=DEFAULT, hint=hint("not_ours"), guessed=True)
         named = sentence.order.found(*OWN)
@@ -390,12 +360,6 @@ def _each(
 
 def _left_out(parts: list[str]) -> str:
     return hint("not_answered").format(words="、".join(f"「{one}」" for one in parts))
-
-
-def _other_period(sentence: Sentence, intent: Intent) -> tuple[str, ...]:
-    """前天的日报 is no other day's: the times, if a report has none of them."""
-    times = sentence.question.found(Kind.TIME) if intent.tool == "security_report" else []
-    return () if any(one.value.period for one in times) else tuple(one.raw.strip() for one in times)
 
 
 def _is_part(one: Intent, other: Intent) -> bool:

@@ -12,7 +12,7 @@ from secops_agent.llm.offline.expressions.ends import read_until
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Understanding
 from secops_agent.llm.offline.words import pattern
-from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.verbs import WANTED, first_doubt
 
@@ -28,7 +28,7 @@ def is_unknown(sentence: Sentence, found: Understanding) -> bool:
     if first_doubt(sentence.order.text) == "report":
         return False
     cues = questions.cues_of(sentence)
-    return not any(cue.startswith("ask.") for cue in cues) and any(questions.unread(sentence))
+    return not any(cue.startswith("ask.") for cue in cues) and any(coverage.unread(sentence))
 
 
 def lines_about(sentence: Sentence) -> Iterator[Suggestion]:

@@ -1,19 +1,20 @@
 """Coverage of a sentence by its answer: what was said and the chosen tool, with these arguments, neither takes nor tells of.
 
-A word that another tool knows is no less unanswered: 按级别 beside a list, 断网了没 beside the card of an asset.
+The one place that decides it. A word that another tool knows is no less left over: 按级别 beside a list, 断网了没 beside the card of an asset.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.words import load, pattern
-from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.offline.keywords import count_products
+from secops_agent.llm.offline.words import load, pattern, wordset
+from secops_agent.llm.understanding.entities import HOSTS, Sentence, is_marked
 from secops_agent.llm.understanding.frames import PARTS, ToolFrame
-from secops_agent.llm.understanding.questions import IMPLIED, LISTS, PATTERNS, carried, cues_of, unread
+from secops_agent.llm.understanding.questions import LISTS, PATTERNS, cues_of
 
 _PIECE: Final = re.compile(rf"(?:(?!{ANY_MARK.pattern})[^,，、。;；!！?？\s])+")
 # A condition's words are answered by a list that got one of these arguments, and by a card that tells of the cue.
@@ -44,6 +45,178 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }  # fmt: skip
 # Of these a list that takes no such argument keeps too much.
 _NARROWING: Final = ("said.mine", "said.unowned", "said.listed", "said.verdict", "ask.kev", "ask.due")
+# What else is told by a tool or an argument; only open flaws are listed.
+_IMPLIED: Final[Mapping[str, str]] = {
+    "list_vulnerabilities": "status", "compare_periods": "compare", "overdue": "due", "group_by": "compare", "keyword": "mine",
+    "person": "mine", "owner": "mine", "urgent": "order", "not_kev": "kev_only", "kev": "kev_only", "widest": "group_by",
+    "riskiest": "urgent",
+}  # fmt: skip
+# These are narrowed by no rule, attack or product.
+_OF_EVERYTHING: Final = ("list_blocks", "list_proposals", "noisy_rules", "security_report", "service_status", "who_is_on_call")  # fmt: skip
+# The arguments that carry a condition, and the cue that tells of it.
+_CARRIERS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.TIME: ("since_hours", "at", "due_within"), Kind.DURATION: ("since_hours", "minutes", "due_within"), Kind.SEVERITY: ("severity",),
+    Kind.STATUS: ("status", "time_of", "metric", "due", "unassigned"), Kind.LIMIT: ("limit",), Kind.ENVIRONMENT: ("environment", "keyword"),
+}  # fmt: skip
+_TOLD: Final = {Kind.TIME: "said.time", Kind.DURATION: "said.time", Kind.SEVERITY: "said.severity", Kind.STATUS: "said.status"}  # fmt: skip
+_GROUPED: Final = {Kind.SEVERITY: "severity", Kind.STATUS: "status"}
+_MOST: Final = 3
+
+
+def left_over(
+    sentence: Sentence, intent: Intent, frame: ToolFrame
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is said not to be answered, and of that without which the answer is another one: names, numbers, conditions, what stands
+    before a noun, another day's report."""
+    left = unused(sentence, intent, unread(sentence), frame)
+    missed = [
+        one
+        for one in _untold(sentence, intent, frame)
+        if not any(one in each or each in one for each in left)
+    ]
+    text = sentence.question.expand(sentence.question.text)
+    beside = re.escape(sentence.keyword) or "$^"
+    days = sentence.question.found(Kind.TIME) if intent.tool == "security_report" else []
+    of_period = any(one.value.period for one in days)
+    narrows = {sentence.keyword, *(one.raw.strip() for one in days if not of_period)}
+    central = [one for one in left if one in narrows or _names_something(one) or _narrows(one, text)]
+    around = (rf"{re.escape(one)}\s*{beside}|{beside}\s*{re.escape(one)}" for one in central)
+    apart = [not re.search(each, text, re.IGNORECASE) for each in around]
+    return (*left, *missed), tuple(one for one, is_apart in zip(central, apart, strict=True) if is_apart)
+
+
+def unused(
+    sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolFrame | None = None
+) -> tuple[str, ...]:
+    """What was said and the answer is not narrowed by; ``words``: those of it that are no condition."""
+    told = list(
+        dict.fromkeys(sentence.question.expand(one).strip() for one in _left(sentence, intent, words, frame))
+    )
+    return tuple(one for one in told if not any(one != other and one in other for other in told))[:_MOST]
+
+
+def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolFrame | None) -> Iterator[str]:
+    arguments, lists = _taken(intent), intent.tool in LISTS
+    if (by := arguments.get("group_by")) == "assignee":
+        arguments["person"] = " ".join(str(one.value) for one in sentence.order.found(Kind.PERSON)).lower()
+    if "keyword" in arguments:
+        arguments.setdefault("asset", "")  # 它 may be what is looked for
+    if (lists or intent.tool in _OF_EVERYTHING) and not _carried(sentence.keyword, arguments):
+        yield from filter(None, [sentence.keyword])
+    if lists or frame:
+        yield from _names(sentence, arguments, None if lists or not frame else frame.tells)
+    if lists:
+        judged = "verdict" in arguments or by == "verdict"
+        yield from _conditions(sentence.question.text, arguments)
+        for word in words:
+            counted = by == "source" and count_products(word, sentence.lexicon.keywords)
+            if not (
+                counted or (judged and pattern("cues.verdict").search(word)) or _carried(word, arguments)
+            ):
+                yield word
+
+
+def _taken(intent: Intent) -> dict[str, str]:
+    """The arguments, with what they and the tool imply."""
+    found = {name: str(value).lower() for name, value in intent.arguments.items()}
+    return found | {
+        _IMPLIED[name]: ""
+        for name in (intent.tool, *found)
+        if name in _IMPLIED and _IMPLIED[name] not in found
+    }
+
+
+def _names(sentence: Sentence, arguments: Mapping[str, str], tells: Collection[str] | None) -> Iterator[str]:
+    """Names and conditions that no argument carries; ``tells``: what the answer of a tool that is no list tells of, which takes its names by
+    its frame, and a report only its own periods."""
+    values = " ".join(arguments.values())
+    hosts = HOSTS if "asset" in arguments else ()  # several are looked up one by one
+    for char, one in sentence.question.entities.items():
+        if char not in sentence.question.text:
+            continue
+        if one.kind not in _CARRIERS:
+            taken = tells is not None or one.kind in (Kind.REF, Kind.ROW, *hosts)
+            taken = taken or str(one.value).lower() in values or one.raw.lower() in values
+        elif tells is None:
+            taken = "compare" in arguments or arguments.get("group_by") == _GROUPED.get(one.kind, "compare")
+        else:
+            of_period = one.kind is Kind.TIME and "period" in arguments
+            taken = bool(one.value.period) if of_period else _TOLD.get(one.kind, "") in tells
+        if not taken and arguments.keys().isdisjoint(_CARRIERS.get(one.kind, ())):
+            yield one.raw
+
+
+def _conditions(text: str, arguments: Mapping[str, str]) -> Iterator[str]:
+    """What only other lists can be narrowed by, and what none can."""
+    for argument in load("filters")["conditions"]:
+        match = pattern(f"filters.conditions.{argument}").search(text)
+        if match and argument not in arguments and not _carried(match.group(), arguments):
+            yield match.group()
+
+
+def tells(sentence: Sentence) -> bool:
+    """Does a part that asks nothing tell what the others ask about: a name, a condition, a thing?"""
+    named = sentence.keyword or is_marked(sentence.question.text) or _names_something(sentence.plain)
+    return bool(named or cues_of(sentence))
+
+
+@cache
+def _known_words() -> tuple["re.Pattern[str]", ...]:
+    """Whatever some list explains."""
+    cues = load("cues")
+    tables = [(table, name) for table in ("noun", "ask", "said") for name in cues[table]]
+    names = [
+        f"cues.{table}.{name}" for table, name in tables if name != "exists"
+    ]  # 有结论没: what there is is a word
+    names += [f"filters.{name}" for name in cues["unread"]["explained"]]
+    names += ["courtesies.neutral", "courtesies.asking", "courtesies.thanks", "cues.unread.asides"]
+    return tuple(pattern(name) for name in names)
+
+
+def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Iterator[str]:
+    """Words that no list explains, or none of what is known; as they were typed."""
+    text = sentence.question.text
+    for word, written in load("keywords")["synonyms"].items():
+        text = text.replace(word, written) if written in sentence.keyword.replace(" ", "").lower() else text
+    squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", "")))
+    more = pattern("keywords.suffix").pattern
+    text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
+    text = ANY_MARK.sub(" ", text)
+    left = _uncovered(text, known or _known_words())
+    yield from _strange(left)
+    yield from pattern("cues.unread.alone").findall(left) if known else ()
+
+
+def _uncovered(text: str, known: tuple["re.Pattern[str]", ...]) -> str:
+    """Without everything that is known, however the words overlap."""
+    left = list(text)
+    for each in known:
+        for match in each.finditer(text):
+            left[match.start() : match.end()] = " " * (match.end() - match.start())
+    return "".join(left)
+
+
+def _strange(text: str) -> Iterator[str]:
+    for word in re.findall(r"[一-鿿]+|[A-Za-z][A-Za-z0-9_.+-]+", text):
+        bare = pattern("cues.unread.edges").sub("", word)
+        if len(bare) > 1 and bare.lower() not in wordset("keywords.common_english"):
+            yield bare
+
+
+def _names_something(word: str) -> bool:
+    conditions = (pattern(f"filters.conditions.{each}") for each in load("filters")["conditions"])
+    return re.search(
+        r"[A-Za-z0-9]|[一二两三四五六七八九十几半]+(?:天|周|个月|个?小时|分钟)", word
+    ) is not None or any(each.search(word) for each in conditions)
+
+
+def _narrows(word: str, text: str) -> bool:
+    """打印机的告警, 孙七手上: it stands before what is listed."""
+    return re.search(re.escape(word) + f"(?:{pattern('cues.unread.before').pattern})", text) is not None
+
+
+def _carried(word: str, arguments: Mapping[str, str]) -> bool:
+    return any(value and (word.lower() in value or value in word.lower()) for value in arguments.values())
 
 
 @cache
@@ -67,21 +240,14 @@ def _words_of(frame: ToolFrame, taken: frozenset[str]) -> tuple["re.Pattern[str]
     return tuple(pattern(name) for name in names)
 
 
-def unanswered(sentence: Sentence, intent: Intent, frame: ToolFrame) -> list[str]:
+def _untold(sentence: Sentence, intent: Intent, frame: ToolFrame) -> list[str]:
     """Words that are neither an argument of the intent nor what its tool tells of, though another tool may know them."""
     if "query" in intent.arguments:  # the sentence itself is searched for
         return []
-    taken = {
-        intent.tool,
-        *intent.arguments,
-        *(known for name, known in IMPLIED if name in {intent.tool, *intent.arguments}),
-    }
-    values = {name: str(value).lower() for name, value in intent.arguments.items()}
-    left = [
-        one
-        for one in unread(sentence, _words_of(frame, frozenset(taken)))
-        if not (len(one) > 1 and carried(one, values))
-    ]
+    values = _taken(intent)
+    taken = {intent.tool, *values}
+    words = unread(sentence, _words_of(frame, frozenset(taken)))
+    left = [one for one in words if not (len(one) > 1 and _carried(one, values))]
     if intent.tool in LISTS:
         said = [(word, _CONDITIONS[cue][1]) for cue, word in cues_of(sentence).items() if cue in _NARROWING]
         return [*left, *(one for one, takers in said if taken.isdisjoint(takers) and one not in left)]

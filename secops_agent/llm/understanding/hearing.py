@@ -11,7 +11,7 @@ from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load
-from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.frames import ToolFrame
@@ -92,5 +92,5 @@ class Hearing:
         read = questions.ask(frame.tool, again) if best and best.frame is frame else None
         if read is None or read.arguments != intent.arguments:
             return None
-        taken = not questions.unused(again, read, (), frame)
+        taken = not coverage.unused(again, read, (), frame)
         return says.plainly(again.plain) if said and taken else None

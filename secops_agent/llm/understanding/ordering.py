@@ -10,7 +10,7 @@ from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding import questions
+from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
@@ -40,7 +40,6 @@ _ASKED: Final = {
     "note": "{what} 的备注写什么？", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
-_SPOKEN: Final = frozenset({"close_alert", "acknowledge_alert", "assign_alert", "silence_alerts"})
 _MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
 _TELLS: Final = ("report", "hearsay")
 _LEAVES: Final = (
@@ -59,27 +58,9 @@ class OrderHearing(Hearing):
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
         """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多?"""
-        tools = {verb.tool for verb in ordered.verbs}
-        if "assignee" in ordered.actions[0].arguments and not pattern("cues.said.asks").search(
-            sentence.plain.replace("给", "")
-        ):
-            return False  # 未分配的中危给李四
-        if (
-            "delete_schedule" in tools
-            or sentence.first(Kind.REF, Kind.ROW)
-            or self._within(sentence, ordered.actions[0])
-        ):
-            return False
-        explicit = bool(tools & _SPOKEN)
-        if explicit and self._means_each(sentence):
-            return False
-        described = (
-            explicit
-            and (sentence.keyword or sentence.order.found(Kind.ASSET, Kind.ASSET_IP))
-            and not sentence.question.found(Kind.STATUS)
+        return self.weighed(sentence).asked >= questions.SURE and not self._within(
+            sentence, ordered.actions[0]
         )
-        best = questions.weigh_sentence(sentence, self.frames).best
-        return best is not None and not described
 
     @staticmethod
     def _means_each(sentence: Sentence) -> bool:
@@ -291,7 +272,7 @@ class OrderHearing(Hearing):
         people = {one.raw for one in sentence.found(Kind.PERSON)}
         return [
             one
-            for one in questions.unused(sentence, intent, questions.unread(sentence))
+            for one in coverage.unused(sentence, intent, coverage.unread(sentence))
             if one in head and one not in people
         ]
 
