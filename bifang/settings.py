@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "bifang.core.logins.entry.SecondStepMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "bifang.core.requests.slow.SlowMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "bifang.urls"

@@ -77,13 +77,13 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.configuration import configs
         from bifang.core.configuration.sections import SECTIONS, FileSection
         from bifang.core.monitoring.metrics import METRICS
-        from secops_agent.services.operations.metrics import collect_alerts, collect_tasks
+        from secops_agent.services.operations.metrics import collect_alerts, collect_index, collect_tasks
         from secops_agent.services.operations.periodic import TASK_PROGRAM
         from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
 
         SECTIONS.add(FileSection("schedules", apply_task_entries))
         configs.USES.add(sent_through)
-        METRICS.add(collect_tasks, collect_alerts)
+        METRICS.add(collect_tasks, collect_alerts, collect_index)
         PROGRAMS.add(TASK_PROGRAM)
 
     @staticmethod

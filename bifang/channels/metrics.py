@@ -48,12 +48,12 @@ def _first(box: type[BoxRow], state: State, column: str) -> list[object]:
 def _lately() -> Iterable[Metric]:
     since = database_now() - LATELY
     yield GaugeMetricFamily(
-        "bifang_inbox_handled_last_5_minutes",
+        "bifang_inbox_handled_recently",
         "Received rows whose handling ended within the last 5 minutes.",
         value=InboxRow.objects.filter(handled_at__gte=since).count(),
     )
     yield GaugeMetricFamily(
-        "bifang_outbox_sent_last_5_minutes",
+        "bifang_outbox_sent_recently",
         "Messages delivered within the last 5 minutes.",
         value=OutboxRow.objects.filter(sent_at__gte=since).count(),
     )

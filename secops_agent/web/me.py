@@ -33,12 +33,10 @@ MOST_SESSIONS: Final = 2000  # looked through for a person's own
 def me(request: HttpRequest) -> HttpResponse:
     """The page; what somebody may not see is left out."""
     people = [each for each in accounts(request.user) if each.active]
-    shifts = [(duty.schedule, shift) for duty in duties(timezone.now()) for shift in duty.of(people)[:MOST]]
-    rotas = {schedule.pk for schedule, _ in shifts}
     context: dict[str, Any] = {
         "title": "我的", "people": people, "administrators": administrators(None),
         "factor": second_factor.find(request.user.pk), "wakes": [
-            {"rule": each.rule, "about": conditions_line(each.conditions), "when": each.when} for each in preferences.wakers(people, rotas)
+            {"rule": each.rule, "about": conditions_line(each.conditions), "when": each.when} for each in preferences.wakers(people)
         ],
         "tokens": ApiToken.objects.filter(owner_id=request.user.pk, revoked_at=None)[:MOST],
         "wishes": [_wish(each) for each in people],
@@ -53,7 +51,9 @@ def me(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm("secops_agent.view_proposal"):
         context["waiting"] = [row for row, decides in pending.everything(people) if decides][:MOST]
     if request.user.has_perm("secops_agent.view_oncallschedule"):
-        context["shifts"] = shifts
+        context["shifts"] = [
+            (duty.schedule, shift) for duty in duties(timezone.now()) for shift in duty.of(people)[:MOST]
+        ]
     return render(request, "pages/me.html", context)
 
 

@@ -4,13 +4,16 @@ from collections import namedtuple
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
+from django.http import HttpResponse
+from django.test import RequestFactory
 
 from bifang.core.database import db
 from bifang.core.monitoring import disk
 from bifang.core.monitoring.failures import explain
 from bifang.core.monitoring.health import check_health
 from bifang.core.monitoring.metrics import render_metrics
+from bifang.core.requests.slow import SlowMiddleware
 from secops_agent.api.errors import handle
 from secops_agent.services.writing import import_transaction
 
@@ -50,3 +53,13 @@ def test_statements_end_in_time_and_say_what_to_do(settings: Any) -> None:
     with pytest.raises(DatabaseError) as ended, connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(5)")
     assert "缩小范围" in explain(ended.value)
+
+
+def test_a_page_that_takes_too_long_says_what_to_do() -> None:
+    found = SlowMiddleware(lambda request: HttpResponse())
+    slow = OperationalError("canceling statement due to statement timeout")
+    answer = found.process_exception(RequestFactory().get("/alerts/"), slow)
+    assert answer
+    assert answer.status_code == 503
+    assert "缩小范围" in answer.content.decode()
+    assert found.process_exception(RequestFactory().get("/"), ValueError("ours")) is None

@@ -62,7 +62,7 @@ def test_metrics_tell_boxes_workers_and_connections() -> None:
     assert told["bifang_inbox_rows", ("chat", "dead")] == 1
     assert told["bifang_inbox_rows", ("event", "claimed")] == 0
     assert told["bifang_outbox_rows", ("dead",)] == 1
-    assert told["bifang_inbox_handled_last_5_minutes", ()] == 1
+    assert told["bifang_inbox_handled_recently", ()] == 1
     assert 85 < told["bifang_oldest_waiting_seconds", ()] < 150
     assert (told["bifang_workers_alive", ()], told["bifang_turns_running", ()]) == (1, 7)
     assert told["bifang_stream_connected", (str(config.pk),)] == 1

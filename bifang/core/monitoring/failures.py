@@ -17,6 +17,7 @@ MIGRATE = "数据库还没有迁移到当前版本，请执行：python manage.p
 SLOW = (
     "数据库没有在规定的时间（BIFANG_STATEMENT_TIMEOUT_S）里做完：请缩小范围（时间、级别、更长的关键字）再试。"
 )
+LOCKED = "别的写入占着要改的数据太久（BIFANG_STATEMENT_TIMEOUT_S 的三分之一）：请稍后再试。"
 SQLITE = {
     "readonly": "数据库文件当前用户只能读不能写",
     "unable to open": "数据库文件打不开",
@@ -52,8 +53,8 @@ def _explain_database(error: DatabaseError) -> str:
     text = str(error).lower()
     if isinstance(error, DiskAlmostFull):
         return str(error)
-    if "statement timeout" in text or "lock timeout" in text:
-        return SLOW
+    if "lock timeout" in text or "statement timeout" in text:
+        return LOCKED if "lock timeout" in text else SLOW
     if _is_missing_table(error, text):
         return MIGRATE
     if isinstance(error.__cause__, sqlite3.Error):

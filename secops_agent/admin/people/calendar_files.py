@@ -60,7 +60,7 @@ class CalendarFiles(Screen):
             raise PermissionDenied
         form = CalendarForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
         if form.is_valid() and self._import(request, schedule, form):
-            return redirect("admin:secops_agent_oncallschedule_change", pk)
+            return redirect("web:on_call")
         title = f"导入日历到「{schedule.name}」"
         page = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
         return TemplateResponse(request, "admin/secops_agent/import.html", page)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
+from django.utils import timezone
 from pydantic import Field
 
 from bifang.core.configuration.entries import read_entry
@@ -17,6 +18,7 @@ from secops_agent.models import (
     NotificationPreference,
     NotificationRule,
     NotificationTarget,
+    OnCallSchedule,
     Reached,
     Role,
     Staff,
@@ -48,10 +50,13 @@ class Waker:
     when: tuple[str, ...]
 
 
-def wakers(people: Sequence[Staff], rotas: Collection[int]) -> list[Waker]:
-    """The rules in use that tell one of these accounts, of one person, by name, by one of these rotas, or by their role; two
+def wakers(people: Sequence[Staff]) -> list[Waker]:
+    """The rules in use that tell one of these accounts, of one person, by name, by a rota they are in, or by their role; three
     queries."""
     mine = {each.pk for each in people}
+    later = Q(overrides__staff__in=people, overrides__ends_at__gt=timezone.now())
+    theirs = OnCallSchedule.objects.filter(later | Q(layers__members__staff__in=people))
+    rotas = set(theirs.values_list("pk", flat=True))
     targets = Prefetch("targets", NotificationTarget.objects.select_related("schedule", "config"))
     rules = NotificationRule.objects.filter(enabled=True).prefetch_related(targets)
     found = []

@@ -1,6 +1,7 @@
 """Metrics: figures about alerts, findings, scheduled tasks and feeds for Prometheus, the same as page and chat show."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
@@ -8,8 +9,11 @@ from prometheus_client.metrics_core import Metric
 
 from secops_agent.models import Alert, Finding, ScheduledTask
 from secops_agent.services.alerts import backlog
+from secops_agent.services.alerts.queries import words
 from secops_agent.services.schedules.feeds import feed_statuses
 from secops_agent.services.sla import SlaLimits, findings_overdue, overdue
+
+MOST_COUNTED: Final = 10_000
 
 
 def collect_alerts() -> Iterable[Metric]:
@@ -26,6 +30,15 @@ def collect_alerts() -> Iterable[Metric]:
         GaugeMetricFamily("bifang_alerts_at_risk", "Unclosed alerts with an eighth of their limit left.", value=soon.count()),
         GaugeMetricFamily("bifang_findings_overdue", "Open findings over their time limit.", value=findings.count()),
     )  # fmt: skip
+
+
+def collect_index() -> Iterable[Metric]:
+    """How far the keyword index is behind."""
+    yield GaugeMetricFamily(
+        "bifang_keyword_index_behind_alerts",
+        f"Alerts that are not in the keyword index yet, counted up to {MOST_COUNTED}.",
+        value=words.unindexed(MOST_COUNTED),
+    )
 
 
 def collect_tasks() -> Iterable[Metric]:

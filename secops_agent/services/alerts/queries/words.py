@@ -141,6 +141,11 @@ def _mark() -> int:
     return int(row[0]) if row else 0
 
 
+def unindexed(most: int) -> int:
+    """How many alerts `index` has not reached, counted up to ``most``."""
+    return Alert.objects.filter(pk__gt=_mark()).order_by()[:most].count()
+
+
 def index(seconds: float = 40.0) -> int:
     """Index the alerts that are new, in transactions of a few milliseconds. Returns how many."""
     if not _can_index():
