@@ -22,8 +22,9 @@ from secops_agent.importers.values.alert_reading import read_alert
 from secops_agent.importers.values.event_tables import CLAIM, SURE, EventTable, table_of_event
 from secops_agent.importers.values.evidence import disclosed
 from secops_agent.importers.values.fields import shortened, table_of
-from secops_agent.services.records import Item, Record
+from secops_agent.services.records import AlertRecord, Item, Record
 
+_LONGEST: Final = 7000  # of the event's own words in a description
 _LOOKED_AT: Final = 3  # events of a head
 
 
@@ -67,6 +68,10 @@ class Events:
 
     def explain(self, value: Any, options: Options) -> Understood:
         """One event, and what was taken from where."""
+        record, reader = self._read(value, options)
+        return Understood(record, tuple(reader.taken), reader.unused())
+
+    def _read(self, value: Any, options: Options) -> tuple[AlertRecord, ObjectReader]:
         event = disclosed(table_of(value))
         table = table_of_event(event, options)
         if table is None or table.confidence < CLAIM:
@@ -74,12 +79,11 @@ class Events:
         reader = ObjectReader(table.fields)
         record = read_alert(reader, table.table, options.source or self.name, options)
         title = shortened(" ".join(record.title.split()), 200)
-        told = shortened("\n".join(filter(None, (record.description, _told(table, reader)))), 8000)
-        record = replace(record, title=title, rule_name=title, description=told, raw=event)
-        return Understood(record, tuple(reader.taken), reader.unused())
+        told = "\n".join(filter(None, (shortened(record.description, _LONGEST), _told(table, reader))))
+        return replace(record, title=title, rule_name=title, description=told, raw=event), reader
 
     def _records(self, value: Any, options: Options) -> Iterator[Record]:
-        yield self.explain(value, options).record
+        yield self._read(value, options)[0]
 
 
 def _short_of(table: EventTable | None, needed: int) -> str:
