@@ -6,8 +6,10 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
+from django.apps import apps
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -237,6 +239,16 @@ IN_MEMORY: Final = 64 * 1024  # bytes of a body or an answer; the rest is on the
 _STEP_S: Final = 1.0
 
 
+def _heart() -> AbstractContextManager[object]:
+    """The heartbeat of the process, where the application is ours: gunicorn has loaded it by now."""
+    if not apps.ready:
+        return nullcontext()
+    from bifang.channels.models import WEB
+    from bifang.channels.workers.programs import Heart
+
+    return Heart(WEB)
+
+
 class BufferingWorker(Worker):
     """A process of gunicorn's with waitress in it."""
 
@@ -244,15 +256,12 @@ class BufferingWorker(Worker):
 
     def run(self) -> None:
         """Until gunicorn, or the number of requests, says that it is over."""
-        from bifang.channels.models import WEB  # gunicorn has set Django up by now
-        from bifang.channels.workers.programs import Heart
-
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for every request that waits
         channels: dict[int, Any] = {}
         self.threads = ThreadedTaskDispatcher()
         self.threads.set_thread_count(self.cfg.threads)
         servers = [self._serve(listener.sock, channels) for listener in self.sockets]
-        with Heart(WEB):
+        with _heart():
             while self.alive:
                 self.notify()
                 wasyncore.poll2(_STEP_S, channels)
