@@ -75,7 +75,7 @@ def quota_cards(request: HttpRequest) -> Iterable[Panel]:
     one = max(found, key=lambda each: (each.percent, each.total))
     page = reverse("admin:dingtalk_integration_apiusage_changelist")
     value = f"{one.percent}%" if one.limit or one.refused_at else f"{one.total:,}"
-    held = digests.waiting()
+    held = digests.waiting() if one.step != "full" else 0
     note = one.describe() + (f"。有 {held} 条告警消息留到下一次汇总" if held else "")
     return [Panel("钉钉额度", value, note, _tone(one), "data_usage", page)]
 

@@ -9,9 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.admin.workers import ALIVE
-from bifang.channels.models import OPEN, BoxRow, InboxRow, OutboxRow, State, Worker
-from bifang.channels.workers.programs import troubles
+from bifang.channels.models import NOT_CHATS, OPEN, BoxRow, InboxRow, OutboxRow, State
+from bifang.channels.workers.programs import heartbeats, troubles
 from bifang.core.admin.panels import CARDS, Panel
 
 MOST_COUNTED = 1000
@@ -72,13 +71,14 @@ def message_cards(request: HttpRequest) -> list[Panel]:
     inbox_page, outbox_page = (
         reverse(f"admin:channels_{name}_changelist") for name in ("inboxrow", "outboxrow")
     )
+    seen = heartbeats()
     return [
         *_day_cards(inbox_page, outbox_page),
         _dead_card(request, inbox_page, outbox_page),
-        _worker_card(),
+        _worker_card(sum(alive for kind, (alive, _) in seen.items() if kind not in NOT_CHATS)),
         *(
             Panel(each.program.label, "未运行" if not each.alive else "落后", each.trouble, "bad", "memory")
-            for each in troubles()
+            for each in troubles(seen=seen)
         ),
     ]
 
@@ -112,8 +112,7 @@ def _dead_card(request: HttpRequest, inbox_page: str, outbox_page: str) -> Panel
     return Panel("死信", _figure(received + unsent), note, tone, "report", f"{page}?state__exact=dead")
 
 
-def _worker_card() -> Panel:
-    alive = Worker.objects.chats().filter(heartbeat_at__gte=timezone.now() - ALIVE).count()
+def _worker_card(alive: int) -> Panel:
     note = "心跳正常" if alive else "没有工作进程，消息不会被处理"
     page = reverse("admin:channels_worker_changelist")
     return Panel("工作进程", f"{alive}", note, "ok" if alive else "bad", "memory", page)

@@ -82,21 +82,30 @@ def standings() -> list[ProgramStanding]:
     return _standings([*map(_serving, SERVICES), *PROGRAMS])
 
 
-def _standings(programs: Sequence[Program]) -> list[ProgramStanding]:
-    now = database_now()
-    fresh = Count("pk", filter=Q(heartbeat_at__gte=now - FRESH))
+def heartbeats() -> Mapping[str, tuple[int, datetime | None]]:
+    """By kind of process: how many have a fresh heartbeat, and when the last one was."""
+    fresh = Count("pk", filter=Q(heartbeat_at__gte=database_now() - FRESH))
     rows = Worker.objects.order_by().values_list("kind").annotate(fresh=fresh, last=Max("heartbeat_at"))
-    seen = {kind: (alive, last) for kind, alive, last in rows}
+    return {kind: (alive, last) for kind, alive, last in rows}
+
+
+def _standings(
+    programs: Sequence[Program], seen: Mapping[str, tuple[int, datetime | None]] | None = None
+) -> list[ProgramStanding]:
+    seen = heartbeats() if seen is None else seen
     return [
         ProgramStanding(each, each.wanted(), *seen.get(each.kind, (0, None)), each.behind())
         for each in programs
     ]
 
 
-def troubles(*, checked: bool = False) -> list[ProgramStanding]:
-    """The programs that are dead or behind: those without a check of their own, or all but what serves chats."""
+def troubles(
+    *, checked: bool = False, seen: Mapping[str, tuple[int, datetime | None]] | None = None
+) -> list[ProgramStanding]:
+    """The programs that are dead or behind: those without a check of their own, or all but what serves chats. ``seen``: the
+    `heartbeats`, where they are known already."""
     found = [each for each in PROGRAMS if checked or not each.checked]
-    return [each for each in _standings(found) if each.trouble]
+    return [each for each in _standings(found, seen) if each.trouble]
 
 
 def _serving(service: WorkerService) -> Program:
