@@ -83,7 +83,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     ``act``: what it orders in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
-    whole, together = _with_alerts(_without_spared(whole))
+    whole, together = _with_alerts(_without_first(_without_spared(whole)))
     if said := read_dictated(whole, sentence, focus):
         return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
@@ -178,6 +178,12 @@ def _without_spared(whole: Skeleton) -> Skeleton:
     others = kept.found(*_OBJECTS)
     spared = [one.value for char, one in whole.entities.items() if char in whole.text and char not in rest]
     return kept if spared and others and not {one.value for one in others} & set(spared) else whole
+
+
+def _without_first(whole: Skeleton) -> Skeleton:
+    """A199跟A297一个东西，重复，关: without the alert that the other repeats."""
+    repeats = any(one.value == "duplicate" for one in whole.found(Kind.VERDICT))
+    return Skeleton(pattern("cues.inside.same").sub(" ", whole.text), whole.entities) if repeats else whole
 
 
 def _most(actions: Sequence[Intent]) -> int:
@@ -316,9 +322,8 @@ class Parts:
             return False
         if pattern("cues.inside.held").search(self.skeleton.text) or self._is_narrowed(act):
             return True
-        rule = self.sentence.keyword.replace(" ", "").lower()
-        near = "".join(place.text for place in places[:2]).replace(" ", "").lower()
-        return act.argument == "scope" and bool(rule) and rule in near
+        rule = act.argument == "scope" and self.sentence.keyword
+        return bool(rule) and any(replace(self.sentence, order=one).keyword == rule for one in places[:2])
 
     def _is_narrowed(self, act: Act) -> bool:
         """What a silence cannot be narrowed by; 低危的那几条, of a list that was not asked for by that."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.followups import changed, last_list
 from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import coverage, questions
@@ -49,6 +50,7 @@ _LEAVES: Final = (
     "takes_back",
 )  # speak against what is named, or the whole order
 _NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
+_SEVERAL: Final = 2
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
 
 
@@ -153,6 +155,8 @@ class OrderHearing(Hearing):
                 hint=f"资产库里没有「{host.raw}」，不能{ACTS[first.tool].verb}。",
                 suggestions=self.taps(sentence),
             )
+        if found := self._narrowed(sentence, ordered):
+            return found
         if not ordered.missing:
             return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
         if ordered.missing == "object":
@@ -237,6 +241,8 @@ class OrderHearing(Hearing):
             return None
         part = "、".join(f"「{one}」" for one in sentence.narrowing)
         if not part and "minutes" in order.arguments and (said := self._described(sentence)):
+            if not pattern("cues.inside.of_time").search(sentence.order.text):  # 今天约了渗透测试 is why
+                said = {name: value for name, value in said.items() if name not in _TIMES}
             look = Intent("list_alerts", {**said, "limit": MOST_ALERTS})
             return Understanding(look, suggestions=lines, order=order, each="all")
         told = (
@@ -327,17 +333,59 @@ class OrderHearing(Hearing):
         if not said or not (named or each):
             return None
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
-            told = f"不能按{'、'.join(f'「{one}」' for one in lost)}筛选，没有列为选项。要{ACTS[order.tool].verb}哪几条？写编号，或第几条。"
-            return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
+            return self._unlisted(order, said, lost)
         if each and (host := self._spoken_of(sentence)):
-            told = hint("of_host").format(host=host, verb=ACTS[order.tool].verb)
-            return Understanding(intent=Intent("list_alerts", said | {"asset": host}), hint=told, order=order)
+            return self._of_host(order, said, host)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
         meant: Each = "all" if each else "" if shown else "one"
         return Understanding(
             intent=Intent("list_alerts", said | some), hint=told if shown else "", order=order, each=meant
         )
+
+    def _narrowed(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
+        """超时的都转给我, of a list: those of the whole list that meet it, never just the rows that it showed; None: nothing narrows it."""
+        first, listed = ordered.actions[0], last_list(self.focus.last)
+        act, (kind, rows) = ACTS[first.tool], self.focus.all_rows()
+        taken = {
+            str(value).removeprefix("A")
+            for one in ordered.actions
+            if one.tool == first.tool
+            for value in str(one.arguments.get(act.argument, "")).split(",")
+        }
+        if kind != "alert" or not listed or len(rows) < _SEVERAL or taken != set(rows) or sentence.numbers:
+            return None
+        each = pattern("cues.inside.each_such").search(sentence.order.text)
+        own = {
+            name: value
+            for name, value in self._described(sentence).items()
+            if name != act.beside and (each or name not in _TIMES) and listed.arguments.get(name) != value
+        }
+        people = (*(str(one.value) for one in sentence.found(Kind.PERSON)), *self.lexicon.surnames.values())
+        said = dict(changed(Intent("list_alerts", own), listed, people).arguments)
+        lost = self._lost(sentence, Intent("list_alerts", said)) if each else []
+        if not (own or lost) or sentence.first(Kind.ROW):
+            return None
+        order = Intent(
+            first.tool, {name: one for name, one in first.arguments.items() if name != act.argument}
+        )
+        if lost:
+            return self._unlisted(order, said, lost)
+        if (host := self._spoken_of(sentence)) and "asset" not in said:
+            return self._of_host(order, said, host)
+        return Understanding(Intent("list_alerts", said | {"limit": MOST_ALERTS}), order=order, each="all")
+
+    @staticmethod
+    def _unlisted(order: Intent, said: Mapping[str, Any], lost: Sequence[str]) -> Understanding:
+        """Which are meant is asked, where the list cannot be narrowed to them."""
+        told = f"不能按{'、'.join(f'「{one}」' for one in lost)}筛选，没有列为选项。要{ACTS[order.tool].verb}哪几条？写编号，或第几条。"
+        return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
+
+    @staticmethod
+    def _of_host(order: Intent, said: Mapping[str, Any], host: str) -> Understanding:
+        """Which are meant is asked, with those of the host that was spoken of."""
+        told = hint("of_host").format(host=host, verb=ACTS[order.tool].verb)
+        return Understanding(intent=Intent("list_alerts", {**said, "asset": host}), hint=told, order=order)
 
     def nothing(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """Why nothing is done; None: it does not speak of a thing that could have been meant."""
