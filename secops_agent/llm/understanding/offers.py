@@ -18,7 +18,7 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.objects import missing_in, objects_of, target
+from secops_agent.llm.understanding.objects import missing_in, objects_of, target, without_repeated
 from secops_agent.llm.understanding.reasons import (
     EDGES,
     read_dictated,
@@ -83,7 +83,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     ``act``: what it orders in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
-    whole, together = _with_alerts(_without_first(_without_spared(whole)))
+    whole, together = _with_alerts(without_repeated(_without_spared(whole)))
     if said := read_dictated(whole, sentence, focus):
         return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
@@ -178,12 +178,6 @@ def _without_spared(whole: Skeleton) -> Skeleton:
     others = kept.found(*_OBJECTS)
     spared = [one.value for char, one in whole.entities.items() if char in whole.text and char not in rest]
     return kept if spared and others and not {one.value for one in others} & set(spared) else whole
-
-
-def _without_first(whole: Skeleton) -> Skeleton:
-    """A199跟A297一个东西，重复，关: without the alert that the other repeats."""
-    repeats = any(one.value == "duplicate" for one in whole.found(Kind.VERDICT))
-    return Skeleton(pattern("cues.inside.same").sub(" ", whole.text), whole.entities) if repeats else whole
 
 
 def _most(actions: Sequence[Intent]) -> int:
