@@ -35,12 +35,13 @@ _MOST: Final = 20
 @dataclass(frozen=True, slots=True)
 class Focus:
     """``named``: the last things of a kind, the newest kind last; ``order``: what was ordered and not done, perhaps incomplete;
-    ``beside``: the other actions of that offer."""
+    ``beside``: the other actions of that offer; ``missed``: the last sentence was not understood, nobody knows what 全 is of."""
 
     last: Intent | None = None
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order: Intent | None = None
     beside: tuple[Intent, ...] = ()
+    missed: bool = False
 
     def of(self, kind: str) -> tuple[str, ...]:
         """What a reference to this kind means."""
@@ -86,7 +87,7 @@ class Focus:
             for name, value in {**last.about, **last.arguments}.items()
             if name in _ARGUMENTS and _ARGUMENTS[name] not in named
         }
-        return replace(self, last=last, named=self._with(shown))
+        return replace(self, last=last, named=self._with(shown), missed=False)
 
     def _with(self, named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         kept = {kind: values for kind, values in self.named.items() if kind not in named}
@@ -107,6 +108,8 @@ def meant_by(reference: str, focus: Focus, wanted: Iterable[str] = ()) -> tuple[
     """The kind and the things that 它 or 那台 stands for; ``wanted``: the kinds that the verb takes, the nearest first."""
     kinds = [kind for kind in wanted if focus.of(kind)]
     if reference == "all":
+        if focus.missed:
+            return "", ()
         kind, rows = focus.all_rows()
         return (kind, rows) if rows else _first(kinds, focus)
     if reference in KINDS:

@@ -40,6 +40,13 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
         yield from ((kind, value) for value in values)
 
 
+def without_repeated(whole: Skeleton) -> Skeleton:
+    """A199跟A297一个东西，重复，关: without the alert that the other repeats."""
+    repeats = any(one.value == "duplicate" for one in whole.found(Kind.VERDICT))
+    rest = pattern("cues.inside.same").sub(" ", whole.text) if repeats else whole.text
+    return Skeleton(rest, whole.entities)
+
+
 def rows_in(said: Skeleton) -> tuple[int, ...]:
     """Places in the last list: 第二条, 前三条, the first one."""
     if row := said.first(Kind.ROW):

@@ -18,7 +18,7 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.objects import missing_in, objects_of, target
+from secops_agent.llm.understanding.objects import missing_in, objects_of, target, without_repeated
 from secops_agent.llm.understanding.reasons import (
     EDGES,
     read_dictated,
@@ -83,7 +83,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     ``act``: what it orders in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
-    whole, together = _with_alerts(_without_spared(whole))
+    whole, together = _with_alerts(without_repeated(_without_spared(whole)))
     if said := read_dictated(whole, sentence, focus):
         return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
@@ -316,9 +316,8 @@ class Parts:
             return False
         if pattern("cues.inside.held").search(self.skeleton.text) or self._is_narrowed(act):
             return True
-        rule = self.sentence.keyword.replace(" ", "").lower()
-        near = "".join(place.text for place in places[:2]).replace(" ", "").lower()
-        return act.argument == "scope" and bool(rule) and rule in near
+        rule = act.argument == "scope" and self.sentence.keyword
+        return bool(rule) and any(replace(self.sentence, order=one).keyword == rule for one in places[:2])
 
     def _is_narrowed(self, act: Act) -> bool:
         """What a silence cannot be narrowed by; 低危的那几条, of a list that was not asked for by that."""

@@ -10,11 +10,12 @@ from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding import coverage, questions
+from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
-from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
+from secops_agent.llm.understanding.hearing import OWN, hint
+from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
 from secops_agent.llm.understanding.objects import missing_in, target
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.verbs import (
@@ -28,9 +29,7 @@ from secops_agent.llm.understanding.verbs import (
     verbs_in,
 )
 
-_OF_ORDER: Final = ("assignee", "verdict", "limit", "offset")  # said of what is to be done
 _SAID_NOT: Final = ("exception", "withdrawn", "takes_back", "condition", "hearsay", "quotation")
-_TIMES: Final = ("since_hours", "until_hours", "period")
 # Of a line that is only an example.
 _USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "high"}
 # What is asked where something beside the object lacks.
@@ -53,7 +52,7 @@ _SHORT: Final = 10  # characters that say something, of an answer to what was as
 
 
 @dataclass(frozen=True, slots=True)
-class OrderHearing(Hearing):
+class OrderHearing(ListHearing):
     """The part that hears orders."""
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
@@ -153,6 +152,8 @@ class OrderHearing(Hearing):
                 hint=f"资产库里没有「{host.raw}」，不能{ACTS[first.tool].verb}。",
                 suggestions=self.taps(sentence),
             )
+        if found := self._narrowed(sentence, ordered):
+            return found
         if not ordered.missing:
             return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
         if ordered.missing == "object":
@@ -237,6 +238,8 @@ class OrderHearing(Hearing):
             return None
         part = "、".join(f"「{one}」" for one in sentence.narrowing)
         if not part and "minutes" in order.arguments and (said := self._described(sentence)):
+            if not pattern("cues.inside.of_time").search(sentence.order.text):  # 今天约了渗透测试 is why
+                said = {name: value for name, value in said.items() if name not in TIMES}
             look = Intent("list_alerts", {**said, "limit": MOST_ALERTS})
             return Understanding(look, suggestions=lines, order=order, each="all")
         told = (
@@ -264,50 +267,6 @@ class OrderHearing(Hearing):
         names = sorted(set(self.lexicon.assets.values())) if words else []
         return [name for name in names if any(name.lower().startswith(word) for word in words)][:3]
 
-    @staticmethod
-    def _lost(sentence: Sentence, intent: Intent) -> list[str]:
-        """What tells, before 都 or 全, which are meant, and the list is not narrowed by: those would be others."""
-        ends = [match.end() for match in pattern("cues.said.each").finditer(sentence.plain)]
-        head = sentence.plain[: max(ends, default=0)]
-        people = {one.raw for one in sentence.found(Kind.PERSON)}
-        return [
-            one
-            for one in coverage.unused(sentence, intent, coverage.unread(sentence))
-            if one in head and one not in people
-        ]
-
-    def _described(self, sentence: Sentence) -> dict[str, Any]:
-        """The conditions of the alerts that are meant."""
-        intent = questions.ask("list_alerts", sentence)
-        said = {
-            name: value
-            for name, value in (intent.arguments if intent else {}).items()
-            if name not in _OF_ORDER
-        }
-        if sentence.first(Kind.DURATION) and not sentence.first(Kind.TIME):
-            said.pop("since_hours", None)
-        if said.get("status") == "closed":  # the verb itself
-            del said["status"]
-        if pattern("cues.inside.besides").search(
-            sentence.plain
-        ):  # 顺便告诉我今晚谁值班: its time is another's
-            said = {name: value for name, value in said.items() if name not in _TIMES}
-        held = pattern("cues.inside.theirs").search(sentence.order.text)
-        people = [str(one.value) for one in sentence.found(Kind.PERSON)]
-        whose = next(iter([*people, *self.focus.of("person")]), "")
-        if held and whose:
-            said |= {"assignee": whose}
-        elif pattern("cues.inside.held").search(sentence.order.text):
-            said |= {"assignee": self.asker}
-        if said.get("keyword") in {*people, self.asker} and not sentence.keyword:
-            del said["keyword"]
-        return said
-
-    def _spoken_of(self, sentence: Sentence) -> str:
-        """The host that was spoken of just before, and that the sentence neither names nor widens: perhaps only its alerts are meant."""
-        wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
-        return "" if wide else self.focus.host
-
     def shared(self, sentence: Sentence) -> Understanding:
         """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
         said = {name: one for name, one in self._described(sentence).items() if name != "assignee"}
@@ -327,11 +286,9 @@ class OrderHearing(Hearing):
         if not said or not (named or each):
             return None
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
-            told = f"不能按{'、'.join(f'「{one}」' for one in lost)}筛选，没有列为选项。要{ACTS[order.tool].verb}哪几条？写编号，或第几条。"
-            return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
+            return self._unlisted(order, said, lost)
         if each and (host := self._spoken_of(sentence)):
-            told = hint("of_host").format(host=host, verb=ACTS[order.tool].verb)
-            return Understanding(intent=Intent("list_alerts", said | {"asset": host}), hint=told, order=order)
+            return self._of_host(order, said, host)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
         meant: Each = "all" if each else "" if shown else "one"

@@ -194,7 +194,7 @@ class _Reader(OrderHearing, QuestionHearing):
             return Understanding(
                 question="没有执行任何操作。要撤销您刚才的操作吗？", suggestions=(says.UNDO_LAST,)
             )
-        if pattern("cues.said.decides").search(sentence.order.text):
+        if _decides(sentence):
             lines = {"approve": says.approve(says.CODE), "reject": says.reject(says.CODE, says.REASON)}
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
         if rights := self._rights(sentence):
@@ -316,6 +316,12 @@ def _find_rights(sentence: Sentence) -> Understanding | None:
         if tool not in ("", "isolate_host"):  # for this there is a runbook
             return Understanding(category="rights", hint=tool)
     return Understanding(category="help") if pattern("cues.self.capability").search(text) else None
+
+
+def _decides(sentence: Sentence) -> bool:
+    """同意那个隔离, 隔离 web-01 那个我同意: is it about a request that waits?"""
+    told = pattern("cues.said.decides").search(sentence.order.text)
+    return bool(told or pattern("cues.said.decides_on").search(sentence.plain))
 
 
 def _verb_in(sentence: Sentence) -> str:

@@ -11,6 +11,7 @@ from .numerals import read_integer
 _HOURS: Final = dict(zip("凌早上中下晚夜", (6, 9, 12, 12, 18, 20, 23), strict=True))
 _DAYS: Final = {"今": 0, "明": 1, "后": 2, "大": 3}
 _WEEK: Final = "一二三四五六日"
+_EARLY: Final = 5  # 今晚2点 is before this hour of the next day
 _MORNING, _EVENING = 9, 18  # the hours of a day that is only named: 到明天, 到周五
 
 
@@ -20,7 +21,8 @@ def read_until(text: str, now: datetime) -> int | None:
     day = _day(found, now) if found else None
     if found is None or day is None:
         return None
-    end = day.replace(hour=_hour(found), minute=30 if found["half"] else 0, second=0, microsecond=0)
+    end = day.replace(hour=0, minute=30 if found["half"] else 0, second=0, microsecond=0)
+    end += timedelta(hours=_hour(found))
     if end <= now and not (found["day"] or found["month"]):
         end += timedelta(days=7 if found["week"] else 1)
     minutes = int((end - now).total_seconds() // 60)
@@ -64,11 +66,16 @@ def find_window(text: str, now: datetime) -> tuple[datetime, int, str] | None:
 
 
 def _hour(found: re.Match[str]) -> int:
+    """The hours from the beginning of the day: 24 and more for 今晚12点 and 今晚2点."""
     part = (found["part"] or (found["day"] or "")[1:].strip("天后") or found["late"] or "")[:1]  # 今晚10点
     said = read_integer(found["hour"] or "")
     if said is None:
         return _HOURS.get(part, _MORNING if found["day"] else _EVENING)
-    return min(said + 12 * (said < 12 and part in ("下", "晚", "夜")), 23)
+    if part in ("晚", "夜") and (said == 12 or said < _EARLY):
+        return 24 + said % 12
+    if part == "凌":
+        return said % 12
+    return min(said + 12 * (said < 12 and part in ("下", "晚", "夜")), 24)
 
 
 def _day(found: re.Match[str], now: datetime) -> datetime | None:

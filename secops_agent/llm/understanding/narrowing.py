@@ -1,0 +1,112 @@
+"""Which alerts an order describes: by conditions of its own, over the whole of the last list."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from secops_agent.llm.offline.expressions.skeletons import Kind
+from secops_agent.llm.offline.followups import changed, last_list
+from secops_agent.llm.offline.intents import Intent, Understanding
+from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.understanding import coverage, questions
+from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
+from secops_agent.llm.understanding.offers import MOST_ALERTS, Ordered
+from secops_agent.llm.understanding.verbs import ACTS
+
+_OF_ORDER: Final = ("assignee", "verdict", "limit", "offset")  # said of what is to be done
+TIMES: Final = ("since_hours", "until_hours", "period")
+_SEVERAL: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ListHearing(Hearing):
+    """The part that hears which alerts of a list are meant."""
+
+    @staticmethod
+    def _lost(sentence: Sentence, intent: Intent) -> list[str]:
+        """What tells, before 都 or 全, which are meant, and the list is not narrowed by: those would be others."""
+        ends = [match.end() for match in pattern("cues.said.each").finditer(sentence.plain)]
+        head = sentence.plain[: max(ends, default=0)]
+        people = {one.raw for one in sentence.found(Kind.PERSON)}
+        return [
+            one
+            for one in coverage.unused(sentence, intent, coverage.unread(sentence))
+            if one in head and one not in people
+        ]
+
+    def _described(self, sentence: Sentence) -> dict[str, Any]:
+        """The conditions of the alerts that are meant."""
+        intent = questions.ask("list_alerts", sentence)
+        said = {
+            name: value
+            for name, value in (intent.arguments if intent else {}).items()
+            if name not in _OF_ORDER
+        }
+        if sentence.first(Kind.DURATION) and not sentence.first(Kind.TIME):
+            said.pop("since_hours", None)
+        if said.get("status") == "closed":  # the verb itself
+            del said["status"]
+        if pattern("cues.inside.besides").search(
+            sentence.plain
+        ):  # 顺便告诉我今晚谁值班: its time is another's
+            said = {name: value for name, value in said.items() if name not in TIMES}
+        held = pattern("cues.inside.theirs").search(sentence.order.text)
+        people = [str(one.value) for one in sentence.found(Kind.PERSON)]
+        whose = next(iter([*people, *self.focus.of("person")]), "")
+        if held and whose:
+            said |= {"assignee": whose}
+        elif pattern("cues.inside.held").search(sentence.order.text):
+            said |= {"assignee": self.asker}
+        if said.get("keyword") in {*people, self.asker} and not sentence.keyword:
+            del said["keyword"]
+        return said
+
+    def _spoken_of(self, sentence: Sentence) -> str:
+        """The host that was spoken of just before, and that the sentence neither names nor widens: perhaps only its alerts are meant."""
+        wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
+        return "" if wide else self.focus.host
+
+    def _narrowed(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
+        """超时的都转给我, of a list: those of the whole list that meet it, never just the rows that it showed; None: nothing narrows it."""
+        first, listed = ordered.actions[0], last_list(self.focus.last)
+        act, (kind, rows) = ACTS[first.tool], self.focus.all_rows()
+        taken = {
+            str(value).removeprefix("A")
+            for one in ordered.actions
+            if one.tool == first.tool
+            for value in str(one.arguments.get(act.argument, "")).split(",")
+        }
+        if kind != "alert" or not listed or len(rows) < _SEVERAL or taken != set(rows) or sentence.numbers:
+            return None
+        each = pattern("cues.inside.each_such").search(sentence.order.text)
+        own = {
+            name: value
+            for name, value in self._described(sentence).items()
+            if name != act.beside and (each or name not in TIMES) and listed.arguments.get(name) != value
+        }
+        people = (*(str(one.value) for one in sentence.found(Kind.PERSON)), *self.lexicon.surnames.values())
+        said = dict(changed(Intent("list_alerts", own), listed, people).arguments)
+        lost = self._lost(sentence, Intent("list_alerts", said)) if each else []
+        if not (own or lost) or sentence.first(Kind.ROW):
+            return None
+        order = Intent(
+            first.tool, {name: one for name, one in first.arguments.items() if name != act.argument}
+        )
+        if lost:
+            return self._unlisted(order, said, lost)
+        if (host := self._spoken_of(sentence)) and "asset" not in said:
+            return self._of_host(order, said, host)
+        return Understanding(Intent("list_alerts", said | {"limit": MOST_ALERTS}), order=order, each="all")
+
+    @staticmethod
+    def _unlisted(order: Intent, said: Mapping[str, Any], lost: Sequence[str]) -> Understanding:
+        """Which are meant is asked, where the list cannot be narrowed to them."""
+        told = f"不能按{'、'.join(f'「{one}」' for one in lost)}筛选，没有列为选项。要{ACTS[order.tool].verb}哪几条？写编号，或第几条。"
+        return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
+
+    @staticmethod
+    def _of_host(order: Intent, said: Mapping[str, Any], host: str) -> Understanding:
+        """Which are meant is asked, with those of the host that was spoken of."""
+        told = hint("of_host").format(host=host, verb=ACTS[order.tool].verb)
+        return Understanding(intent=Intent("list_alerts", {**said, "asset": host}), hint=told, order=order)
