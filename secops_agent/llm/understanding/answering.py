@@ -334,6 +334,9 @@ class QuestionHearing(Hearing):
         if weighed.ranks.get("nothing", 0.0) >= questions.VETO and not sentence.question.text.endswith("?"):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
+        if not taps and weighed.is_one_of("followup"):
+            told = _WHICH.format(said=sentence.plain.strip(" 。?？")[:SHORT])
+            return Understanding(question=told, suggestions=DEFAULT, guessed=True)
         if not taps:
             return Understanding(suggestions=DEFAULT, hint=hint("not_ours"), guessed=True)
         named = sentence.order.found(*OWN)

@@ -56,7 +56,9 @@ class OrderHearing(ListHearing):
     """The part that hears orders."""
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
-        """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多?"""
+        """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多? Not behind 把."""
+        if pattern("cues.said.handed").search(sentence.order.text):
+            return False
         return self.weighed(sentence).asked >= questions.SURE and not self._within(
             sentence, ordered.actions[0]
         )
