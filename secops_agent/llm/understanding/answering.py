@@ -184,7 +184,10 @@ class QuestionHearing(Hearing):
 
     def _looked_up(self, meant: Sentence) -> Understanding:
         weighed = self.weighed(meant)
-        anew = weighed.whole or meant.order.found(*OWN) or not self.focus.last  # 在别的机器上出现过没 is none
+        alone = meant.keyword and questions.stands_alone(weighed.cues)
+        anew = (
+            weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
+        )  # 在别的机器上出现过没 is none
         return (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
 
     @staticmethod
