@@ -126,15 +126,15 @@ def test_heart_beats_and_withdraws() -> None:
 
 
 FAMILY = """
-import os, sys, time
+import os, signal, sys
 sys.path.insert(0, {project!r})
 from bifang.core.processes import end_forks_with_parent
 end_forks_with_parent()
 if os.fork() == 0:
     if os.fork() == 0:
         print(os.getpid(), flush=True)
-    time.sleep(60)
-time.sleep(60)
+    signal.pause()
+signal.pause()
 """
 
 

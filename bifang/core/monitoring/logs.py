@@ -216,6 +216,15 @@ class GatheringHandler(logging.Handler):
             self.flush()
 
 
+_ROTATED: Final[dict[str, Any]] = {
+    "maxBytes": 50 * 1024 * 1024,
+    "backupCount": 10,
+    "encoding": "utf-8",
+    "keep_file_open": True,
+    "chmod": 0o640,
+}
+
+
 def configure(directory: Path, level: str, form: str = "text", where: str = "both") -> dict[str, Any]:
     """The LOGGING setting. ``form``: text or json; ``where``: both, file or console. Raises ConfigError.
 
@@ -226,15 +235,7 @@ def configure(directory: Path, level: str, form: str = "text", where: str = "bot
         raise ConfigError("BIFANG_LOG_FORMAT 是 text 或 json，BIFANG_LOG_TO 是 both、file 或 console。")
     handler: dict[str, Any] = {"()": "bifang.core.monitoring.logs.GatheringHandler", "formatter": form}
     if where != "console" and writable(directory) is None:
-        handler |= {
-            "path": str(directory / "bifang.log"),
-            "console": where == "both",
-            "maxBytes": 50 * 1024 * 1024,
-            "backupCount": 10,
-            "encoding": "utf-8",
-            "keep_file_open": True,
-            "chmod": 0o640,
-        }
+        handler |= {"path": str(directory / "bifang.log"), "console": where == "both", **_ROTATED}
     return {
         "version": 1,
         "disable_existing_loggers": False,

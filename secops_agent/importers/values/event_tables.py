@@ -76,33 +76,43 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
     title = min(filter(_is_title, leaves), key=lambda leaf: leaf.rank("title"), default=None)
     if title is None:
         return None
-    level, moment, (host, sightings) = level_of(leaves), _moment_of(leaves, options), _places(leaves)
-    found = sum(
-        map(
-            bool,
-            (
-                host.name,
-                sightings["account"],
-                sightings["hash"],
-                sightings["url"],
-                any(leaf.address for leaf in leaves),
-            ),
-        )
-    )
+    level, moment, places = level_of(leaves), _moment_of(leaves, options), _places(leaves)
     told = {
         "级别": 25 * bool(level),
         "时间": 15 * bool(moment),
-        "地址、主机、账号或哈希": min(20, 10 + 5 * found) if found else 0,
+        "地址、主机、账号或哈希": _points_of(leaves, *places),
     }
     secure, points = any(leaf.means("security") for leaf in leaves), _POINTS[title.rank("title")]
-    named = (
-        points == max(_POINTS) and secure
-    )  # what is called an alert, and does not say how grave, is of the usual level
-    at = (moment[0].path,) if moment else ()
+    named = points == max(_POINTS) and secure
     fields |= {moment[0].path: [moment[1].isoformat()]} if moment else {}
     fields["@kind"] = [_NUMBER.sub("#", str(title.value)[:200])]
-    rule = _paths(leaves, "rule")
-    table = AlertTable(
+    at = (moment[0].path,) if moment else ()
+    table = _alert_table(leaves, title, level, at, places, named=named)
+    points = min(95 if level or moment else SURE - 1, points + sum(told.values()) + 10 * secure)
+    confidence = 100 if _is_standard(event, leaves) else points
+    missing = tuple(name for name, got in told.items() if not got)
+    return EventTable(table, fields, confidence, missing, bool(level))
+
+
+def _points_of(leaves: list[Leaf], host: Host, sightings: dict[SightingKind, Paths]) -> int:
+    """For who and where: at most 20."""
+    named = (host.name, *(sightings[kind] for kind in ("account", "hash", "url")))
+    found = sum(map(bool, named)) + any(leaf.address for leaf in leaves)
+    return min(20, 10 + 5 * found) if found else 0
+
+
+def _alert_table(
+    leaves: list[Leaf],
+    title: Leaf,
+    level: tuple[Leaf, Any] | None,
+    at: Paths,
+    places: tuple[Host, dict[SightingKind, Paths]],
+    *,
+    named: bool,
+) -> AlertTable:
+    """``named``: what is called an alert, and does not say how grave, is of the usual level."""
+    (host, sightings), rule = places, _paths(leaves, "rule")
+    return AlertTable(
         marks=(title.path,),
         kind=next((str(leaf.value)[:60] for leaf in leaves if leaf.means("product")), ""),
         title=(title.path,),
@@ -122,11 +132,6 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
         sightings=sightings,
         techniques=_paths(leaves, "technique"),
     )  # fmt: skip
-    points = min(95 if level or moment else SURE - 1, points + sum(told.values()) + 10 * secure)
-    confidence = 100 if _is_standard(event, leaves) else points
-    return EventTable(
-        table, fields, confidence, tuple(name for name, got in told.items() if not got), bool(level)
-    )
 
 
 def _is_standard(event: Table, leaves: list[Leaf]) -> bool:

@@ -128,19 +128,12 @@ class QuestionHearing(Hearing):
         parts = self._parts(sentence)
         if not 1 < len(parts) <= _MOST_PARTS:
             return None
-        weighed = self.weighed(sentence)
         beside = pattern("cues.said.beside").search(sentence.plain) is not None
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
         counts = len(asked) > 1 and "ask.count" in questions.cues_of(
             asked[0]
         )  # each number is one of the whole
-        tools = {
-            best.frame.tool for part in parts if (best := self.weighed(part).best) and coverage.tells(part)
-        }
-        if (
-            not (tools - {weighed.best.frame.tool if weighed.best else ""} or beside or counts)
-            and weighed.whole
-        ):
+        if not (beside or counts) and self._is_one(sentence, parts):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
@@ -157,6 +150,13 @@ class QuestionHearing(Hearing):
                 left.append(part.plain)
         apart = counts or re.search("[?？;；].", sentence.said) is not None
         return _each(found, left, apart=apart, counts=counts, beside=beside)
+
+    def _is_one(self, sentence: Sentence, parts: Sequence[Sentence]) -> bool:
+        """Does one tool take all of it, and no part ask for another?"""
+        weighed = self.weighed(sentence)
+        bests = (self.weighed(part).best for part in parts if coverage.tells(part))
+        tools = {best.frame.tool for best in bests if best}
+        return weighed.whole and not tools - {weighed.best.frame.tool if weighed.best else ""}
 
     def _after(self, sentence: Sentence, intent: Intent) -> "QuestionHearing":
         """The next part is read behind this one, and behind the indicator that it is narrowed by: 封了没."""

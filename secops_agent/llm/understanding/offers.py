@@ -101,13 +101,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
         "silence_alerts": {"start": start}, "close_case": {"with_alerts": together},
     }  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
-    described = parts.described(known)
-    reasons = (
-        [reason] * len(verbs)
-        if reason or command
-        else reasons_of(skeleton, verbs, named and not act, described)
-    )
-    parts = replace(parts, reasons=dict(zip(verbs, reasons, strict=True)))
+    own = not (reason or command) and reasons_of(skeleton, verbs, named and not act, parts.described(known))
+    parts = replace(parts, reasons=dict(zip(verbs, own or [reason] * len(verbs), strict=True)))
     found = _settle([action for verb in known for action in parts.act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)

@@ -160,19 +160,15 @@ class OrderHearing(ListHearing):
             return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
         if ordered.missing == "object":
             return self._within(sentence, first) or self._which(sentence, first)
-        on_duty = (
-            pattern("cues.on_duty").search(sentence.order.text) if ordered.missing == "assignee" else None
-        )
-        if on_duty and (
-            look_up := questions.ask("who_is_on_call", self.heard(sentence.order.expand(on_duty[0])))
-        ):
+        person = ordered.missing == "assignee"
+        on_duty = person and pattern("cues.on_duty").search(sentence.order.text)
+        asked_for = self.heard(sentence.order.expand(on_duty[0])) if on_duty else None
+        if asked_for and (look_up := questions.ask("who_is_on_call", asked_for)):
             return Understanding(look_up, order=first, each="one")
         act = ACTS[first.tool]
         values = [str(one.arguments[act.argument]) for one in ordered.actions if one.tool == first.tool]
         what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
-        unknown = (
-            pattern("cues.inside.nobody").search(sentence.plain) if ordered.missing == "assignee" else None
-        )
+        unknown = person and pattern("cues.inside.nobody").search(sentence.plain)
         asked = (f"人员里没有「{unknown['name']}」。" if unknown else "") + _ASKED[ordered.missing].format(
             what=what
         )
