@@ -4,11 +4,13 @@ How sure the reading is (0..100) stands in the description; below `CLAIM` an eve
 missing. OCSF and ECS are read exactly.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
+from itertools import accumulate
 from typing import Any, Final
 
 import ijson
@@ -26,6 +28,8 @@ from secops_agent.services.records import AlertRecord, Item, Record
 
 _LONGEST: Final = 7000  # of the event's own words in a description
 _LOOKED_AT: Final = 3  # events of a head
+_DEEPEST: Final = 60
+_BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
 
 class Events:
@@ -143,7 +147,7 @@ def _sureness(head: bytes) -> int:
 
 def _beginning(head: bytes) -> tuple[Any, ...]:
     """The first events of the head, as far as they are whole."""
-    if not head.lstrip().startswith((b"{", b"[")) or LONG_NUMBER.search(head):
+    if not head.lstrip().startswith((b"{", b"[")) or LONG_NUMBER.search(head) or _is_deep(head):
         return ()
     found: list[Any] = []
     for path in _ways(head):
@@ -155,6 +159,12 @@ def _beginning(head: bytes) -> tuple[Any, ...]:
         if found:
             break
     return tuple(found[:_LOOKED_AT])
+
+
+def _is_deep(head: bytes) -> bool:
+    """Nested deeper than any event: the path of a value grows with its depth, and all of them are kept."""
+    steps = (1 if bracket in b"[{" else -1 for bracket in _BRACKETS.findall(head))
+    return any(depth > _DEEPEST for depth in accumulate(steps))
 
 
 def _ways(head: bytes) -> Iterator[str]:
