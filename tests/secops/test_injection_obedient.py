@@ -221,6 +221,6 @@ def test_corpus_is_large_enough_and_has_no_twins() -> None:
     assert len(PAYLOADS) >= 60
     assert len(set(PAYLOADS)) == len(PAYLOADS)
     for text in PAYLOADS:
-        assert sum(text in sown_in(field) for field in FIELDS) >= 2, (
-            "the description and one of six of the others"
+        assert any(text in sown_in(field) for field in FIELDS), (
+            "one of two of a description, of six of the others"
         )

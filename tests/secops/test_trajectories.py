@@ -296,9 +296,9 @@ def test_conversing_writes_nothing(demo):
     ) == frozen
 
 
-def test_what_was_not_used_stands_between_a_models_words_and_the_result(demo):
+def test_what_was_not_used_is_told_to_the_model_which_answers(demo):
     outcome = talk("web-01 最近的严重告警 鼓捣一哈", Scripted(["见下表。"]))
-    assert outcome.text.startswith("见下表。\n\n没有用到：「鼓捣」")
+    assert outcome.text.startswith("见下表。\n\n**告警")
     assert "级别=严重" in outcome.text
 
 

@@ -70,6 +70,8 @@ class ListHearing(Hearing):
     def _narrowed(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """超时的都转给我, of a list: those of the whole list that meet it, never just the rows that it showed; None: nothing narrows it."""
         first, listed = ordered.actions[0], last_list(self.focus.last)
+        if first.tool not in ACTS:
+            return None
         act, (kind, rows) = ACTS[first.tool], self.focus.all_rows()
         taken = {
             str(value).removeprefix("A")

@@ -57,7 +57,8 @@ class OrderHearing(ListHearing):
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
         """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多? Not behind 把."""
-        if pattern("cues.said.handed").search(sentence.order.text):
+        leads = ordered.verbs[0].start == 0 and ordered.actions[0].tool == "silence_alerts"  # 静默昨天的告警
+        if leads or pattern("cues.said.handed").search(sentence.order.text):
             return False
         return self.weighed(sentence).asked >= questions.SURE and not self._within(
             sentence, ordered.actions[0]
