@@ -92,9 +92,8 @@ class ListHearing(Hearing):
         lost = self._lost(sentence, Intent("list_alerts", said)) if each else []
         if not (own or lost) or sentence.first(Kind.ROW):
             return None
-        order = Intent(
-            first.tool, {name: one for name, one in first.arguments.items() if name != act.argument}
-        )
+        kept = {name: one for name, one in first.arguments.items() if name != act.argument}
+        order = Intent(first.tool, kept)
         if lost:
             return self._unlisted(order, said, lost)
         if (host := self._spoken_of(sentence)) and "asset" not in said:
