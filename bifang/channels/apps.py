@@ -15,6 +15,7 @@ class ChannelsConfig(AppConfig):
     def ready(self) -> None:
         """Register what the boxes and workers tell Prometheus, and how long the boxes' rows are kept."""
         import_module("bifang.channels.rights")
+        from django.core.signals import request_finished
         from django_q.signals import pre_enqueue, pre_execute
 
         from bifang.channels.cards.repository import KEEPING
@@ -30,6 +31,7 @@ class ChannelsConfig(AppConfig):
 
         pre_enqueue.connect(ids.carry, dispatch_uid="bifang.core.requests.ids")
         pre_execute.connect(ids.take_up, dispatch_uid="bifang.core.requests.ids")
+        request_finished.connect(ids.forget, dispatch_uid="bifang.core.requests.ids")
         CHECKS.add(programs.CHECK)
         PARTS.add(programs.as_json)
         METRICS.add(collect_boxes, collect_workers, collect_connections, programs.collect_programs)

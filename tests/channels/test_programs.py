@@ -138,7 +138,6 @@ signal.pause()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children")
 def test_grandchildren_end_when_the_parent_is_killed() -> None:
     code = FAMILY.format(project=str(programs.__file__).partition("/bifang/channels")[0])
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
