@@ -4,10 +4,12 @@ from django.conf import settings
 
 from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.ports import Handler
+from bifang.channels.queues.claims import Remit
 from bifang.channels.workers.processes import Owner
 from bifang.channels.workers.worker import WorkerLoop
 from bifang.core.configuration.config_cache import ConfigCache
 from dingtalk_integration.applications import ApplicationClients
+from dingtalk_integration.calls import DingPhone
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.handlers import events
@@ -16,6 +18,7 @@ from dingtalk_integration.quotas.api_usage import CallCounter
 from dingtalk_integration.quotas.metering import metered
 from dingtalk_integration.worker.missed import MissedCallbacks
 from secops_agent.agent.acting import clicks
+from secops_agent.agent.background.caller import Caller
 from secops_agent.agent.background.jobs import own_jobs
 from secops_agent.agent.service import Agent
 from secops_agent.services.decisions.settled_cards import outdated
@@ -44,7 +47,8 @@ def build_loop(owner: Owner) -> WorkerLoop:
         "card": metered(clicks.handle, clients),
     }
     reaper = CardReaper(cards, outdated, config_id)
-    jobs = (*own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only))
+    caller = Caller(Remit("dingtalk", config_id), DingPhone(clients))
+    jobs = (*own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only), caller)
     return WorkerLoop(
         owner,
         handlers,

@@ -10,6 +10,7 @@ from secops_agent.models.alerting.alert import (
     AlertPayload,
     MentionBacklog,
 )
+from secops_agent.models.alerting.call import CALL_COUNTED, CALL_OPEN, CallState, WakeCall
 from secops_agent.models.alerting.case import Case, CaseStatus, CaseTask
 from secops_agent.models.alerting.correction import Correction, CorrectionState
 from secops_agent.models.alerting.investigation import (
@@ -23,6 +24,7 @@ from secops_agent.models.alerting.notification import (
     AlertMessage,
     AlertMessageItem,
     Burst,
+    CallMeans,
     Escalation,
     MessageState,
     NotificationRule,
@@ -30,7 +32,7 @@ from secops_agent.models.alerting.notification import (
     Silence,
     TargetKind,
 )
-from secops_agent.models.alerting.preference import NotificationPreference, Reached
+from secops_agent.models.alerting.preference import LoudestCall, NotificationPreference, Reached
 from secops_agent.models.alerting.suppression import SuppressionRule
 from secops_agent.models.alerting.triage import SavedView, TriageBatch
 from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
@@ -88,6 +90,8 @@ from secops_agent.models.sources.syslog import (
 
 __all__ = [
     "ACTION_OPEN",
+    "CALL_COUNTED",
+    "CALL_OPEN",
     "SUPPRESSED",
     "Action",
     "ActionState",
@@ -112,6 +116,8 @@ __all__ = [
     "Burst",
     "CalendarDay",
     "CalendarFeed",
+    "CallMeans",
+    "CallState",
     "Case",
     "CaseStatus",
     "CaseTask",
@@ -143,6 +149,7 @@ __all__ = [
     "LineKind",
     "ListedIndicator",
     "ListedKind",
+    "LoudestCall",
     "McpCatalogue",
     "MentionBacklog",
     "MessageState",
@@ -191,6 +198,7 @@ __all__ = [
     "Uncompared",
     "Vulnerability",
     "VulnerabilityAlias",
+    "WakeCall",
     "WebLine",
     "allows",
 ]
