@@ -35,6 +35,7 @@ _TOLD = (
     "silence",
     "suppressionrule",
     "alertmessage",
+    "wakecall",
     "calendarday",
     "calendarfeed",
     "shiftswap",

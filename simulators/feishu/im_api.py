@@ -87,11 +87,11 @@ class ImApi:
         here = {chat.open_id} if chat and chat.open_id else self.world.users.get(app_id, set())
         invalid = [each for each in people if gone or each not in here]
         by = URGENT[call.request.path.rpartition("_")[2]]
-        names = {each.open_id: each.name for each in DEMO_PEOPLE}
-        for each in people:
-            if each not in invalid:
-                ring = Ring(app_id, by, each, names.get(each, each), entry.text, entry.id)
-                self.world.telephones.rung.append(ring)
+        names = {one.open_id: one.name for one in DEMO_PEOPLE}
+        for each in (str(one) for one in people if one not in invalid):
+            self.world.telephones.rung.append(
+                Ring(app_id, by, each, names.get(each, each), entry.text, entry.id)
+            )
         self.world.history.publish(app_id, "connection", None)
         return {"invalid_user_id_list": invalid}
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
+from django.utils import timezone
 
+from bifang.channels.checks.configuration import ChannelTrial
+from bifang.core.configuration.trials import CheckStep, Failure, Skip, in_thread
 from bifang.core.models import SystemConfig
 from secops_agent.chat_config import call_limits
 from secops_agent.models import (
@@ -73,19 +76,13 @@ def usage(config: SystemConfig, now: datetime) -> list[Used]:
     """Every kind that the configuration can call by. One query."""
     day = now.astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     rows = WakeCall.objects.filter(config=config, state__in=CALL_COUNTED, called_at__gte=day.replace(day=1))
-    counted = {
-        means: (today, month)
-        for means, today, month in rows.order_by()
-        .values_list("means")
-        .annotate(today=Count("pk", filter=Q(called_at__gte=day)), month=Count("pk"))
-    }
-    limits = call_limits(config.params)
-    return [
-        Used(each, today, limits[loud][0], month, limits[loud][1])
-        for each in means_of_platform(config.kind)
-        for loud in (each.partition("_")[2],)
-        for today, month in (counted.get(each.value, (0, 0)),)
-    ]
+    called = list(rows.values_list("means", "called_at"))
+    limits, found = call_limits(config.params), []
+    for means in means_of_platform(config.kind):
+        times = [at for each, at in called if each == means]
+        a_day, a_month = limits[means.partition("_")[2]]
+        found.append(Used(means, sum(at >= day for at in times), a_day, len(times), a_month))
+    return found
 
 
 def refusal(config: SystemConfig, means: str, now: datetime) -> str:
@@ -102,30 +99,39 @@ def words_of(call: WakeCall) -> str:
     return f"{clock(at)} 用 {call.get_means_display()}叫 {call.staff.name}：{call.get_state_display()}{why}"
 
 
-def failures(since: datetime, **only: object) -> "QuerySet[WakeCall]":
-    """Calls that came to nothing, the newest first."""
-    rows = WakeCall.objects.filter(state__in=FAILED, created_at__gt=since, **only)
-    return rows.select_related("staff", "config").order_by("-pk")
-
-
 def problems_of(target: NotificationTarget, now: datetime) -> Iterator[str]:
     """What came of the last calls of a target, while the last one of each kind did not come through."""
-    rows = WakeCall.objects.filter(message__target=target, created_at__gt=now - LATELY).select_related(
-        "staff"
-    )
-    last = {
-        row.means: row for row in rows.exclude(state__in=(CallState.STOPPED, CallState.JOINED)).order_by("pk")
-    }
+    return _failed(WakeCall.objects.filter(message__target=target), now)
+
+
+def _failed(rows: "QuerySet[WakeCall]", now: datetime) -> Iterator[str]:
+    rows = rows.filter(created_at__gt=now - LATELY).exclude(state__in=(CallState.STOPPED, CallState.JOINED))
+    last = {row.means: row for row in rows.select_related("staff").order_by("pk")}
     return (words_of(row) for row in last.values() if row.state in FAILED)
 
 
-def standing(config: SystemConfig, now: datetime) -> tuple[bool, str]:
-    """For the check command: is the last call of every kind well, and a line about them."""
-    used = "；".join(map(str, usage(config, now)))
-    rows = WakeCall.objects.filter(config=config, created_at__gt=now - LATELY).select_related("staff")
-    last = {row.means: row for row in rows.exclude(state=CallState.STOPPED).order_by("pk")}
-    broken = [words_of(row) for row in last.values() if row.state in FAILED]
-    return not broken, "；".join(broken) or used
+async def check_calls(subject: ChannelTrial) -> str:
+    """Did the last call of each kind come through, and how many are left?"""
+    config = subject.row
+    used, broken = await in_thread(lambda: _standing(config))
+    if broken:
+        raise Failure("；".join(broken))
+    if not used:
+        raise Skip("没有通知规则用它叫人")
+    return used
+
+
+def _standing(config: SystemConfig) -> tuple[str, list[str]]:
+    if not config.pk or not NotificationTarget.objects.filter(config=config).exclude(by="").exists():
+        return "", []
+    now = timezone.now()
+    return "；".join(map(str, usage(config, now))), list(_failed(WakeCall.objects.filter(config=config), now))
+
+
+CALLS_STEP: Final = CheckStep[Any](
+    "calls", "叫人（DING、加急）", check_calls,
+    "按写明的原因处理：版本、权限、增购包、上限（系统配置的高级设置）；再到「我的」页试拨一次。",
+)  # fmt: skip
 
 
 def fits(config: SystemConfig | None, means: str) -> str:
