@@ -77,7 +77,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 def call_me(request: HttpRequest) -> HttpResponse:
     """A call to oneself, to see that it works; a superuser may call anybody."""
     pk = request.POST.get("staff", "")
-    people = Staff.objects.filter(active=True, pk=pk if pk.isdigit() else None)
+    people = Staff.objects.filter(active=True, pk=int(pk) if pk.isascii() and pk.isdigit() else 0)
     person = (people if request.user.is_superuser else people.filter(user=request.user.pk)).first()
     means = request.POST.get("by", "")
     try:

@@ -79,7 +79,7 @@ def usage(config: SystemConfig, now: datetime) -> list[Used]:
     called = list(rows.values_list("means", "called_at"))
     limits, found = call_limits(config.params), []
     for means in means_of_platform(config.kind):
-        times = [at for each, at in called if each == means]
+        times = [at for each, at in called if each == means and at is not None]
         a_day, a_month = limits[means.partition("_")[2]]
         found.append(Used(means, sum(at >= day for at in times), a_day, len(times), a_month))
     return found
