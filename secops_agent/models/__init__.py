@@ -76,6 +76,7 @@ from secops_agent.models.sources.broker import (
     LetterState,
 )
 from secops_agent.models.sources.chat_file import ChatFile, FileQuestion
+from secops_agent.models.sources.data_source import DataSource, SourceDoor, SourceHour, SourceTrouble
 from secops_agent.models.sources.job import ImportJob, JobPhase, JobState
 from secops_agent.models.sources.pull import Pull
 from secops_agent.models.sources.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
@@ -127,6 +128,7 @@ __all__ = [
     "ConversationMessage",
     "Correction",
     "CorrectionState",
+    "DataSource",
     "DemoObject",
     "EpssScore",
     "Escalation",
@@ -181,6 +183,9 @@ __all__ = [
     "ShiftSwap",
     "Silence",
     "SlaTarget",
+    "SourceDoor",
+    "SourceHour",
+    "SourceTrouble",
     "Staff",
     "SupplierStatement",
     "SuppressionRule",

@@ -14,7 +14,7 @@ from simulators.values import dump, mint, now_ms
 from .cardkit import CardKit, check_card, read_words
 from .events import extract_text
 from .openapi import BAD_PARAMETER, NOT_IN_CHAT, Call, OpenApi, Refusal, refuse_too_often
-from .people import DEMO_PEOPLE
+from .people import find_person
 from .world import Chat, World
 
 TOO_LONG, CARD_REFUSED, NOT_THE_SENDER = 230025, 230099, 230012
@@ -87,11 +87,9 @@ class ImApi:
         here = {chat.open_id} if chat and chat.open_id else self.world.users.get(app_id, set())
         invalid = [each for each in people if gone or each not in here]
         by = URGENT[call.request.path.rpartition("_")[2]]
-        names = {one.open_id: one.name for one in DEMO_PEOPLE}
         for each in (str(one) for one in people if one not in invalid):
-            self.world.telephones.rung.append(
-                Ring(app_id, by, each, names.get(each, each), entry.text, entry.id)
-            )
+            name = find_person(each).name
+            self.world.telephones.rung.append(Ring(app_id, by, each, name, entry.text, entry.id))
         self.world.history.publish(app_id, "connection", None)
         return {"invalid_user_id_list": invalid}
 

@@ -168,7 +168,7 @@ def test_person_is_called_no_louder_than_he_permits(people, loudest, means):
 def test_limit_of_the_day_starts_the_next_step_and_a_new_month_begins_anew(settings):
     settings.RATE_LIMITS = True
     SystemConfig.objects.update(
-        params={"notifications_enabled": True, "calls_call_day": 1, "calls_call_month": 2}
+        params={"notifications_enabled": True, "calls_call_day": 2, "calls_call_month": 2}
     )
     config, boss = SystemConfig.objects.get(), Staff.objects.get(staff_id="boss")
     late = datetime(2026, 11, 30, 15, 59, tzinfo=UTC)  # 23:59 in Beijing
@@ -177,8 +177,9 @@ def test_limit_of_the_day_starts_the_next_step_and_a_new_month_begins_anew(setti
             config=config, staff=boss, account="boss", means="ding_call", text="x", state=CallState.MADE,
             created_at=at, due_at=at, called_at=at,
         )  # fmt: skip
+    assert "本月的DING 电话已用 2 次" in calls.refusal(config, "ding_call", late)
+    config.params["calls_call_day"] = 1
     assert "今天的DING 电话已用 1 次" in calls.refusal(config, "ding_call", late)
-    assert "本月的DING 电话已用 2 次" in calls.refusal(config, "ding_call", late.replace(day=29))
     assert not calls.refusal(
         config, "ding_call", late + timedelta(minutes=1)
     )  # December in Beijing, not yet in UTC
