@@ -9,7 +9,7 @@ from bifang.channels.workers.processes import Owner
 from bifang.channels.workers.worker import WorkerLoop
 from bifang.core.configuration.config_cache import ConfigCache
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.calls import DingPhone
+from dingtalk_integration.calls import REMIND_TYPES, DingPhone
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.handlers import events
@@ -47,7 +47,7 @@ def build_loop(owner: Owner) -> WorkerLoop:
         "card": metered(clicks.handle, clients),
     }
     reaper = CardReaper(cards, outdated, config_id)
-    caller = Caller(Remit("dingtalk", config_id), DingPhone(clients))
+    caller = Caller(Remit("dingtalk", config_id), DingPhone(clients), REMIND_TYPES)
     jobs = (*own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only), caller)
     return WorkerLoop(
         owner,

@@ -10,7 +10,7 @@ from bifang.channels.workers.worker import WorkerLoop
 from bifang.core.configuration.config_cache import ConfigCache
 from feishu_integration.addresses import place_limiter
 from feishu_integration.applications import FeishuDoors
-from feishu_integration.calls import UrgentPhone
+from feishu_integration.calls import URGENT_BY, UrgentPhone
 from feishu_integration.cards.platform import card_service
 from feishu_integration.channel import FeishuChannel
 from feishu_integration.handlers import cards as clicks
@@ -32,7 +32,7 @@ def build_loop(owner: Owner) -> WorkerLoop:
     cards = card_service(doors, places)
     channel = FeishuChannel(doors, cards, places)
 
-    caller = Caller(Remit("feishu", config_id), UrgentPhone(doors))
+    caller = Caller(Remit("feishu", config_id), UrgentPhone(doors), URGENT_BY)
 
     async def close() -> None:
         await channel.close()

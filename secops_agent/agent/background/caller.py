@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -32,16 +33,16 @@ class Phone(Protocol):
 class Caller:
     """One per process. Each call is asked for once."""
 
-    def __init__(self, remit: Remit, phone: Phone) -> None:
-        self._remit, self._phone = remit, phone
+    def __init__(self, remit: Remit, phone: Phone, means: Collection[str]) -> None:
+        self._remit, self._phone, self._means = remit, phone, means
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; a database that does not answer is tried again at the next round."""
         while not stop.is_set():
             try:
-                orders = await db.call(calling.take, self._remit)
+                orders = await db.call(calling.take, self._remit, self._means)
                 await asyncio.gather(*map(self._ring, orders))
-                while (order := await db.call(calling.take_recall, self._remit)) is not None:
+                while (order := await db.call(calling.take_recall, self._remit, self._means)) is not None:
                     await self._recall(order)
             except Exception:
                 log.exception("呼叫出错，稍后重试")

@@ -67,6 +67,7 @@ class CallMeans(models.TextChoices):
     URGENT_APP = "urgent_app", "加急 应用内"
     URGENT_SMS = "urgent_sms", "加急 短信"
     URGENT_CALL = "urgent_call", "加急 电话"
+    GATEWAY = "gateway_call", "语音/短信网关"
 
 
 class NotificationTarget(models.Model):

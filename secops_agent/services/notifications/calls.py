@@ -1,6 +1,6 @@
 """Calls that wake people: which a person permits, what has been used of each kind and its limits, how they are told of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -26,14 +26,15 @@ from secops_agent.services.clock import clock
 from secops_agent.services.on_call.shifts import ZONE
 
 # The platform that each kind belongs to, by the first word of it.
-PLATFORMS: Final[Mapping[str, str]] = {"ding": "dingtalk", "urgent": "feishu"}
+PLATFORMS: Final[Mapping[str, str]] = {"ding": "dingtalk", "urgent": "feishu", "gateway": ""}
+GATEWAY_TOOL: Final = "wake_call"
 LOUDNESS: Final = tuple(LoudestCall.values)
 FAILED: Final = (CallState.REFUSED, CallState.UNKNOWN)
 LATELY: Final = timedelta(days=7)
 
 
 def platform_of(means: str) -> str:
-    """The kind of configuration that can call so."""
+    """The kind of configuration that can call so; "" for the company's own gateway, which is a carrier of `GATEWAY_TOOL`."""
     return PLATFORMS[means.partition("_")[0]]
 
 
@@ -45,8 +46,8 @@ def means_of_platform(kind: str) -> list[CallMeans]:
 def permitted(means: str, loudest: str) -> str:
     """The same, no louder than a person permits; "" for nothing."""
     platform, _, loud = means.partition("_")
-    allowed = min(LOUDNESS.index(loud), LOUDNESS.index(loudest))
-    return f"{platform}_{LOUDNESS[allowed]}" if allowed else ""
+    found = f"{platform}_{LOUDNESS[min(LOUDNESS.index(loud), LOUDNESS.index(loudest))]}"
+    return found if found in CallMeans.values else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,16 @@ class Used:
         return f"{self.means.label}今天 {self.today}/{self.day_limit}、本月 {self.month}/{self.month_limit}"
 
 
-def usage(config: SystemConfig, now: datetime) -> list[Used]:
-    """Every kind that the configuration can call by. One query."""
+def usage(config: SystemConfig, now: datetime, means: Sequence[CallMeans] = ()) -> list[Used]:
+    """Of these kinds of call, else of every kind that the configuration can call by. One query."""
     day = now.astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     rows = WakeCall.objects.filter(config=config, state__in=CALL_COUNTED, called_at__gte=day.replace(day=1))
     called = list(rows.values_list("means", "called_at"))
     limits, found = call_limits(config.params), []
-    for means in means_of_platform(config.kind):
-        times = [at for each, at in called if each == means and at is not None]
-        a_day, a_month = limits[means.partition("_")[2]]
-        found.append(Used(means, sum(at >= day for at in times), a_day, len(times), a_month))
+    for kind in means or means_of_platform(config.kind):
+        times = [at for each, at in called if each == kind and at is not None]
+        a_day, a_month = limits[kind.partition("_")[2]]
+        found.append(Used(kind, sum(at >= day for at in times), a_day, len(times), a_month))
     return found
 
 
@@ -89,7 +90,7 @@ def refusal(config: SystemConfig, means: str, now: datetime) -> str:
     """Why this configuration may not call so now; "" if it may."""
     if not settings.RATE_LIMITS:
         return ""
-    return next(each.refusal for each in usage(config, now) if each.means == means)
+    return usage(config, now, [CallMeans(means)])[0].refusal
 
 
 def words_of(call: WakeCall) -> str:
@@ -136,6 +137,6 @@ CALLS_STEP: Final[CheckStep[Any]] = CheckStep(
 
 def fits(config: SystemConfig | None, means: str) -> str:
     """Why a target of this configuration cannot be called so; "" if it can."""
-    if config is None or config.kind == platform_of(means):
+    if config is None or platform_of(means) in ("", config.kind):
         return ""
     return f"{CallMeans(means).label}不能由{label_of(config)}配置「{config.name}」呼叫"

@@ -160,7 +160,9 @@ class TargetEntry(Entry):
     uid: str = ""
 
 
-By = Literal["", "ding_app", "ding_sms", "ding_call", "urgent_app", "urgent_sms", "urgent_call"]
+By = Literal[
+    "", "ding_app", "ding_sms", "ding_call", "urgent_app", "urgent_sms", "urgent_call", "gateway_call"
+]
 CALLED: Final = ("person", "on_call", "next")  # who may be called: somebody by name, or on duty
 
 

@@ -36,7 +36,7 @@ CHAIN = [
     {"after_minutes": 5, "to": [ON_CALL], "by": "ding_call"},
     {"after_minutes": 5, "to": [BOSS], "by": "ding_sms"},
 ]
-DING = Remit("dingtalk")
+DING = (Remit("dingtalk"), tuple(each.value for each in calls.means_of_platform("dingtalk")))
 
 
 @pytest.fixture(autouse=True)
@@ -68,10 +68,10 @@ def begin(**changes):
 @pytest.mark.both_databases
 def test_call_is_stored_before_it_is_made_and_the_message_says_so():
     call = begin()
-    (order,) = calling.take(DING)
+    (order,) = calling.take(*DING)
     assert (order.means, order.account) == ("ding_call", call.staff.staff_id)
     assert WakeCall.objects.get().state == CallState.CALLING
-    assert not calling.take(DING)  # whoever asks beside it gets nothing
+    assert not calling.take(*DING)  # whoever asks beside it gets nothing
     text = OutboxRow.objects.get(target__staff_id=call.staff.staff_id).text
     assert f"用 DING 电话叫 {call.staff.name}" in text
 
@@ -79,9 +79,9 @@ def test_call_is_stored_before_it_is_made_and_the_message_says_so():
 @pytest.mark.both_databases
 def test_dead_workers_call_is_not_made_again_and_the_next_step_begins_at_once():
     begin()
-    calling.take(DING)
+    calling.take(*DING)
     WakeCall.objects.update(called_at=timezone.now() - calling.LOST - timedelta(seconds=1))
-    assert not calling.take(DING)
+    assert not calling.take(*DING)
     call = WakeCall.objects.get()
     assert (call.state, call.reason) == (CallState.UNKNOWN, calling.DIED)
     escalate(step=False)
@@ -90,7 +90,7 @@ def test_dead_workers_call_is_not_made_again_and_the_next_step_begins_at_once():
 
 def test_refused_call_is_shown_on_the_rule_and_the_next_step_begins_at_once():
     begin()
-    (order,) = calling.take(DING)
+    (order,) = calling.take(*DING)
     calling.settle(order, CallState.REFUSED, "DING 的权益或额度不足。")
     target = NotificationTarget.objects.get(by="ding_call")
     (problem,) = calls.problems_of(target, timezone.now())
@@ -103,7 +103,7 @@ def test_refused_call_is_shown_on_the_rule_and_the_next_step_begins_at_once():
 
 def test_made_call_lets_the_next_step_wait():
     begin()
-    (order,) = calling.take(DING)
+    (order,) = calling.take(*DING)
     calling.settle(order, CallState.MADE, receipt="ding-1")
     escalate(step=False)
     assert WakeCall.objects.count() == 1
@@ -112,14 +112,14 @@ def test_made_call_lets_the_next_step_wait():
 @pytest.mark.both_databases
 def test_acknowledged_alert_is_not_called_for_and_its_ding_is_recalled():
     call = begin()
-    (order,) = calling.take(DING)
+    (order,) = calling.take(*DING)
     calling.settle(order, CallState.MADE, receipt="ding-1")
-    assert calling.take_recall(DING) is None
+    assert calling.take_recall(*DING) is None
     triage.acknowledge(Alert.objects.get().pk, Actor.person(call.staff, "dingtalk"))
-    recall = calling.take_recall(DING)
+    recall = calling.take_recall(*DING)
     assert recall is not None
     assert recall.receipt == "ding-1"
-    assert calling.take_recall(DING) is None  # once
+    assert calling.take_recall(*DING) is None  # once
     escalate()
     assert WakeCall.objects.count() == 1
 
@@ -127,7 +127,7 @@ def test_acknowledged_alert_is_not_called_for_and_its_ding_is_recalled():
 def test_call_that_waits_stops_when_somebody_takes_it():
     call = begin()
     triage.acknowledge(Alert.objects.get().pk, Actor.person(call.staff, "dingtalk"))
-    assert not calling.take(DING)
+    assert not calling.take(*DING)
     assert WakeCall.objects.get().state == CallState.STOPPED
 
 
@@ -146,7 +146,7 @@ def test_many_groups_ring_one_telephone_once():
         )
     stage.announce()
     escalate()
-    rung = calling.take(DING)
+    rung = calling.take(*DING)
     assert len(rung) == 1
     states = set(WakeCall.objects.exclude(pk=rung[0].pk).values_list("state", flat=True))
     assert states <= {CallState.JOINED}
@@ -191,7 +191,7 @@ def test_call_over_the_limit_is_refused_with_the_reason(settings):
     settings.RATE_LIMITS = True
     SystemConfig.objects.update(params={"notifications_enabled": True, "calls_call_day": 0})
     begin()
-    assert not calling.take(DING)
+    assert not calling.take(*DING)
     assert "上限 0 次" in WakeCall.objects.get().reason
     escalate(step=False)
     assert WakeCall.objects.filter(means="ding_sms").exists()
@@ -200,14 +200,14 @@ def test_call_over_the_limit_is_refused_with_the_reason(settings):
 def test_who_has_left_is_not_called():
     call = begin()
     Staff.objects.filter(pk=call.staff_id).update(active=False)
-    assert not calling.take(DING)
+    assert not calling.take(*DING)
     assert "已离开" in WakeCall.objects.get().reason
 
 
 def test_busy_platform_is_asked_again_a_few_times():
     begin()
     for _ in range(calling.MOST_TRIES):
-        (order,) = calling.take(DING)
+        (order,) = calling.take(*DING)
         calling.put_off(order, 0, "太快")
     assert WakeCall.objects.get().state == CallState.REFUSED
 
@@ -261,9 +261,20 @@ def test_urgent_goes_with_the_message_once_it_has_arrived():
         created_at=now,
         due_at=now,
     )
-    assert not calling.take(Remit("feishu"))
+    assert not calling.take(Remit("feishu"), ["urgent_call"])
     OutboxRow.objects.filter(key="note:call:1").update(state=State.DONE, route="private", receipt="om_1")
     WakeCall.objects.update(due_at=now)
-    (order,) = calling.take(Remit("feishu"))
+    (order,) = calling.take(Remit("feishu"), ["urgent_call"])
     assert order.message_id == "om_1"
     assert AlertMessage.objects.count() == 0
+
+
+def test_gateway_is_called_only_where_the_telephone_is_permitted(people):
+    for person in people.values():
+        NotificationPreference.objects.create(staff=person, calls=LoudestCall.SMS)
+    stage.rule(escalate=[{"after_minutes": 5, "to": [ON_CALL], "by": "gateway_call"}])
+    store(alert())
+    stage.announce()
+    escalate()
+    assert not WakeCall.objects.exists()
+    assert calls.permitted("gateway_call", "call") == "gateway_call"

@@ -5,7 +5,7 @@ whose outcome is unknown, and that is not made again. What was not made, or nobo
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -55,6 +55,7 @@ class Order:
     text: str
     message_id: str = ""
     receipt: str = ""
+    name: str = ""
 
 
 def plan(row: AlertMessage, address: Address, key: str, alerts: tuple[Alert, ...], now: datetime) -> bool:
@@ -94,12 +95,10 @@ def try_out(staff: Staff, means: str, actor: Actor) -> WakeCall:
         return _add(speaker.pk, staff, account.staff_id, means, f"note:{key}", text, database_now(), None)
 
 
-def take(remit: Remit) -> list[Order]:
-    """What is to be called now, stored as being made; what is not to be called any more is settled. Raises DatabaseError."""
+def take(remit: Remit, means: Collection[str]) -> list[Order]:
+    """What is to be called now by these means, stored as being made; what is not to be called any more is settled. Raises DatabaseError."""
     now = database_now()
-    waiting = WakeCall.objects.filter(state=CallState.WAITING, due_at__lte=now, config__kind=remit.kind)
-    if remit.config_id is not None:
-        waiting = waiting.filter(config=remit.config_id)
+    waiting = _of(remit, WakeCall.objects.filter(state=CallState.WAITING, due_at__lte=now, means__in=means))
     lost = WakeCall.objects.filter(state=CallState.CALLING, called_at__lt=now - LOST)
     if not waiting.exists() and not lost.exists():  # asked every second: without SQLite's one write lock
         return []
@@ -108,6 +107,11 @@ def take(remit: Remit) -> list[Order]:
             _settle(row, CallState.UNKNOWN, DIED, now)
         rows = lock_idle(waiting.select_related("config", "staff", "message__target").order_by("pk"))[:ROOM]
         return [order for row in rows for order in _begin(row, now)]
+
+
+def _of(remit: Remit, rows: "QuerySet[WakeCall]") -> "QuerySet[WakeCall]":
+    rows = rows.filter(config__kind=remit.kind) if remit.kind else rows
+    return rows if remit.config_id is None else rows.filter(config=remit.config_id)
 
 
 def _begin(row: WakeCall, now: datetime) -> Iterator[Order]:
@@ -120,7 +124,7 @@ def _begin(row: WakeCall, now: datetime) -> Iterator[Order]:
         _settle(row, state, why, now)
     else:
         WakeCall.objects.filter(pk=row.pk).update(state=CallState.CALLING, called_at=now)
-        yield Order(row.pk, row.config_id, row.means, row.account, row.text, message_id)
+        yield Order(row.pk, row.config_id, row.means, row.account, row.text, message_id, name=row.staff.name)
 
 
 def _message_of(row: WakeCall, now: datetime) -> tuple[str, CallState | None, str]:
@@ -190,15 +194,11 @@ def _settle(row: WakeCall, state: CallState, reason: str, now: datetime, receipt
         follow_up(list(row.message.alerts.values_list("pk", flat=True)))
 
 
-def take_recall(remit: Remit) -> Order | None:
+def take_recall(remit: Remit, means: Collection[str]) -> Order | None:
     """A DING that nobody need answer any more, asked for once."""
     now = database_now()
-    rows: QuerySet[WakeCall] = WakeCall.objects.filter(
-        state=CallState.MADE, recalled_at=None, called_at__gt=now - RECALLED, means__startswith="ding_",
-        config__kind=remit.kind,
-    ).exclude(receipt="").exclude(message=None)  # fmt: skip
-    if remit.config_id is not None:
-        rows = rows.filter(config=remit.config_id)
+    made = WakeCall.objects.filter(state=CallState.MADE, recalled_at=None, called_at__gt=now - RECALLED)
+    rows = _of(remit, made.filter(means__in=means)).exclude(receipt="").exclude(message=None)
     row = rows.exclude(message__alerts__status=AlertStatus.OPEN).order_by("pk").first()
     if row is None or not WakeCall.objects.filter(pk=row.pk, recalled_at=None).update(recalled_at=now):
         return None
