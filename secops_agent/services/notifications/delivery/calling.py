@@ -34,6 +34,7 @@ from secops_agent.services.notifications.matching import follow_up
 from secops_agent.services.notifications.targets import Address
 from secops_agent.services.people.applications import reached_by
 from secops_agent.services.people.messages import speaker_for
+from secops_agent.services.privacy import mask_alerts
 
 ROOM: Final = 8  # calls at a time
 PAUSE: Final = timedelta(minutes=5)  # one person's telephone rings once for all that escalates meanwhile
@@ -66,6 +67,7 @@ def plan(row: AlertMessage, address: Address, key: str, alerts: tuple[Alert, ...
     means = calls.permitted(wanted, preferences.preference_of(staff).calls)
     if means:
         text = f"毕方：{wording.title_of(alerts)}，没有人处理。请回复「{says.acknowledge(alerts[0].pk)}」。"
+        text = mask_alerts(text, [each.pk for each in alerts]) if address.hides_private else text
         _add(address.config_id, staff, address.target.staff_id, means, f"note:{key}", text, now, row)
     return bool(means)
 
