@@ -60,11 +60,11 @@ class Rhythm:
         """On the average."""
         return sum(self.usual.values()) / 7
 
-    def expected(self, start: datetime, end: datetime, days: WorkingDays) -> float:
-        """In the whole hours of a span."""
-        first, count = -(-start.timestamp() // 3600), int(end.timestamp() // 3600)
-        hours = (datetime.fromtimestamp(each * 3600, ZONE) for each in range(int(first), count))
-        return sum(self.usual.get(slot(each, days), 0.0) for each in hours)
+    def expected(self, start: datetime, end: datetime, days: WorkingDays) -> list[float]:
+        """In each whole hour after that of the start in which anything is."""
+        first, last = int(start.timestamp() // 3600) + 1, int(end.timestamp() // 3600)
+        hours = (datetime.fromtimestamp(each * 3600, ZONE) for each in range(first, last))
+        return [usual for each in hours if (usual := self.usual.get(slot(each, days), 0.0))]
 
 
 def slot(at: datetime, days: WorkingDays) -> int:
@@ -109,7 +109,7 @@ def judge(
     share = unreadable / came if came else 0.0
     if came >= READ and share >= max(GARBLED, 2 * rhythm.unreadable):
         return Unlike(SourceTrouble.GARBLED, f"的格式变了：最近 24 小时的 {came:,} 条里 {share:.0%} 读不懂")
-    expected = rhythm.expected(now - DAY, now, days)
+    expected = sum(rhythm.expected(now - DAY, now, days))
     if expected >= ENOUGH and came < LITTLE * expected:
         words = f"最近 24 小时只有平时的 {came / expected:.0%}（{came:,} 条，平时约 {expected:,.0f} 条）"
         return Unlike(SourceTrouble.LOW, words)
@@ -119,7 +119,7 @@ def judge(
 def _silence(rhythm: Rhythm, last_seen: datetime, now: datetime, days: WorkingDays) -> Unlike | None:
     missed = rhythm.expected(last_seen, now, days)
     quiet = now - last_seen
-    regular = missed >= MISSED and quiet >= QUIET_HOURS * HOUR
+    regular = sum(missed) >= MISSED and len(missed) >= QUIET_HOURS  # one hour a week may come late
     if not regular and not (rhythm.pause and quiet > LONGER * rhythm.pause + QUIET_HOURS * HOUR):
         return None
     usual = f"平时每天约 {rhythm.a_day:,.0f} 条" if rhythm.a_day >= 1 else f"平时最多隔 {span(rhythm.pause)}"
