@@ -27,6 +27,7 @@ from secops_agent.services.notifications.delivery import troubles
 from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.operations import rhythms, source_tallies, source_watch
 from secops_agent.services.operations.rhythms import Tally
+from tests.admin_pages import serve_plain_static
 from tests.secops.notifications import stage
 
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)  # Thursday, 14:00 in Beijing
@@ -218,11 +219,14 @@ def test_receipts_of_a_token_are_counted_once_and_a_revoked_one_is_not_waited_fo
     assert (row.key, row.name, row.door) == ("token:7:generic", "WAF（generic）", "token")
     assert list(row.hours.values_list("taken", "unreadable")) == [(12, 3)]
     assert row.key.startswith(tuple(source_tallies.gone()) or ("-",)) is False
-    ApiToken.objects.create(pk=7, name="WAF", digest="x" * 64, scopes=["ingest"], revoked_at=now)
+    ApiToken.objects.create(
+        pk=7, name="WAF", digest="x" * 64, scopes=["ingest"], revoked_at=now, created_at=now
+    )
     assert row.key.startswith(tuple(source_tallies.gone()))
 
 
-def test_page_shows_a_line_for_each_source(database, admin_client):
+def test_page_shows_a_line_for_each_source(database, admin_client, settings, tmp_path):
+    serve_plain_static(settings, tmp_path)
     now = timezone.now()
     source("边界WAF", now=now, quiet_since=now - timedelta(days=3))
     source_watch.watch(now)

@@ -103,14 +103,15 @@ def judge(
     """What is unlike now; None for nothing."""
     if silence := _silence(rhythm, last_seen, now, days):
         return silence
-    day = [each for each in tallies if now - DAY <= each.at]
+    day = [each for each in tallies if now - DAY <= each.at and each.taken + each.unreadable]
     taken, unreadable = sum(each.taken for each in day), sum(each.unreadable for each in day)
     came = taken + unreadable
     share = unreadable / came if came else 0.0
     if came >= READ and share >= max(GARBLED, 2 * rhythm.unreadable):
         return Unlike(SourceTrouble.GARBLED, f"的格式变了：最近 24 小时的 {came:,} 条里 {share:.0%} 读不懂")
-    expected = sum(rhythm.expected(now - DAY, now, days))
-    if expected >= ENOUGH and came < LITTLE * expected:
+    usual = rhythm.expected(now - DAY - HOUR, now, days)
+    expected, trickles = sum(usual), 2 * len(day) >= len(usual)  # else it was away, and is back
+    if expected >= ENOUGH and came < LITTLE * expected and trickles:
         words = f"最近 24 小时只有平时的 {came / expected:.0%}（{came:,} 条，平时约 {expected:,.0f} 条）"
         return Unlike(SourceTrouble.LOW, words)
     return None
