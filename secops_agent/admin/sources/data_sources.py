@@ -57,7 +57,7 @@ class DataSourceScreen(Screen):
 
     purpose = "每个来源送来的数据：最近一条、一周的节律、读不懂的比例；安静了、少得多、读不懂时成为一条告警，恢复后自己关闭。"
     when_empty = "还没有数据进来过：接上接收器、syslog、消息流或定时拉取，几分钟内出现在这里；满一周后知道它平时的节律。"
-    way = ("secops_agent.alert", "告警")
+    way = ("secops_agent.syslogsource", "Syslog 来源")
     list_display = ("name", "door", "state", "last", "week", "usual", "unreadable")
     list_filter = ("trouble", "door", "watched")
     search_fields = ("name",)
