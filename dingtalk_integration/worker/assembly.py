@@ -18,8 +18,8 @@ from dingtalk_integration.quotas.api_usage import CallCounter
 from dingtalk_integration.quotas.metering import metered
 from dingtalk_integration.worker.missed import MissedCallbacks
 from secops_agent.agent.acting import clicks
-from secops_agent.agent.background.caller import Caller
 from secops_agent.agent.background.jobs import own_jobs
+from secops_agent.agent.background.ringer import Ringer
 from secops_agent.agent.service import Agent
 from secops_agent.services.decisions.settled_cards import outdated
 from secops_agent.web_chat.channel import WithWeb, sink_of
@@ -27,9 +27,7 @@ from secops_agent.web_chat.channel import WithWeb, sink_of
 
 def build_loop(owner: Owner) -> WorkerLoop:
     """A fresh turn loop for the rows of the owner's scope."""
-    config_id = owner.scope.config_id
-    configs = ConfigCache()
-    counter = CallCounter()
+    config_id, configs, counter = owner.scope.config_id, ConfigCache(), CallCounter()
     clients = ApplicationClients(configs, counter)
     cards = card_service(clients)
     channel = DingTalkChannel(clients, cards)
@@ -47,8 +45,8 @@ def build_loop(owner: Owner) -> WorkerLoop:
         "card": metered(clicks.handle, clients),
     }
     reaper = CardReaper(cards, outdated, config_id)
-    caller = Caller(Remit("dingtalk", config_id), DingPhone(clients), REMIND_TYPES)
-    jobs = (*own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only), caller)
+    ringer = Ringer(Remit("dingtalk", config_id), DingPhone(clients), REMIND_TYPES)
+    jobs = (*own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only), ringer)
     return WorkerLoop(
         owner,
         handlers,

@@ -16,8 +16,8 @@ from feishu_integration.channel import FeishuChannel
 from feishu_integration.handlers import cards as clicks
 from feishu_integration.handlers import organisation_events
 from feishu_integration.handlers.chat import FeishuTurns
-from secops_agent.agent.background.caller import Caller
 from secops_agent.agent.background.jobs import own_jobs
+from secops_agent.agent.background.ringer import Ringer
 from secops_agent.agent.service import Agent
 from secops_agent.services.decisions.settled_cards import outdated
 from secops_agent.web_chat.channel import WithWeb, sink_of
@@ -32,7 +32,7 @@ def build_loop(owner: Owner) -> WorkerLoop:
     cards = card_service(doors, places)
     channel = FeishuChannel(doors, cards, places)
 
-    caller = Caller(Remit("feishu", config_id), UrgentPhone(doors), URGENT_BY)
+    ringer = Ringer(Remit("feishu", config_id), UrgentPhone(doors), URGENT_BY)
 
     async def close() -> None:
         await channel.close()
@@ -49,6 +49,6 @@ def build_loop(owner: Owner) -> WorkerLoop:
         WithWeb(channel),
         capacity=settings.TURN_CAPACITY,
         sink=lambda turn: sink_of(turn, cards.sink),
-        jobs=(*own_jobs(agent, owner, configs), CardReaper(cards, outdated, config_id), caller),
+        jobs=(*own_jobs(agent, owner, configs), CardReaper(cards, outdated, config_id), ringer),
         on_close=close,
     )

@@ -10,7 +10,7 @@ from secops_agent.connectors.registry import builder_of
 from secops_agent.services.decisions.actions import Order
 from secops_agent.services.decisions.carriers import named_carrier
 from secops_agent.services.notifications.calls import GATEWAY_TOOL
-from secops_agent.services.notifications.delivery.calling import Order as CallOrder
+from secops_agent.services.notifications.delivery.calling import CallOrder
 
 NONE = f"没有语音/短信网关：新增一个处置连接器，「负责的操作」写 {GATEWAY_TOOL}。"
 

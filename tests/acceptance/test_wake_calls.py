@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from secops_agent.models import Alert, CallState, Escalation, WakeCall
+from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications import calls
 from secops_agent.services.notifications.delivery.calling import LOST
 from tests.acceptance.doors import open_feishu
@@ -92,10 +93,10 @@ def test_call_rings_once_the_message_says_who_and_taking_it_stops_the_chain(door
     wait_until(lambda: rungs(stage) == [(duty, "call")], within=60, what="a telephone that rings")
     (call,) = WakeCall.objects.all()
     wait_until(lambda: WakeCall.objects.get().state == CallState.MADE, within=60, what="written down")
-    said = [reply["text"] for reply in stage.heard() if "升级" in reply["text"]]
-    assert any(f"用 {call.get_means_display()}叫 李四" in text for text in said)
+    words = f"用 {call.get_means_display()}叫 李四"
+    wait_until(lambda: any(words in reply["text"] for reply in stage.heard()), within=60, what=words)
     stage.say(f"确认 A{Alert.objects.get().pk}", PEOPLE[kind]["group"], duty)
-    wait_until(lambda: Alert.objects.get().status == "in_progress", within=60, what="taken")
+    wait_until(lambda: Alert.objects.get().status == AlertStatus.ACKNOWLEDGED, within=60, what="taken")
     let_time_pass()
     wait_until(lambda: not Escalation.objects.filter(ended="").exists(), within=60, what="the end of it")
     assert rungs(stage) == [(duty, "call")]

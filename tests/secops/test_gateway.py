@@ -8,7 +8,7 @@ from aiohttp import web
 from django.utils import timezone
 
 from bifang.channels.queues.claims import EVERYTHING
-from secops_agent.agent.background.caller import Caller
+from secops_agent.agent.background.ringer import Ringer
 from secops_agent.connectors.gateway import NONE, GatewayPhone
 from secops_agent.models import CallMeans, CallState, WakeCall
 from tests.deadline import eventually
@@ -45,7 +45,7 @@ def call(status=200, tools="wake_call"):
         stop, phone = asyncio.Event(), Watched()
         async with side.serving() as url:
             await asyncio.to_thread(connect, f"{url}/voice", tools=tools)
-            loop = asyncio.create_task(Caller(EVERYTHING, phone, (CallMeans.GATEWAY,)).run(stop))
+            loop = asyncio.create_task(Ringer(EVERYTHING, phone, (CallMeans.GATEWAY,)).run(stop))
             await eventually(lambda: phone.rung, within=30, what="the call")
             stop.set()
             await loop

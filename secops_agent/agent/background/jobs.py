@@ -17,7 +17,7 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.journal import Journal
 from secops_agent.agent.background.announcer import Announcer
-from secops_agent.agent.background.caller import Caller
+from secops_agent.agent.background.ringer import Ringer
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.gateway import GatewayPhone
@@ -106,5 +106,5 @@ def _uses_model() -> bool:
 def own_jobs(agent: Agent, owner: Owner, configs: ConfigCache) -> tuple[Job, ...]:
     """The same in every worker, whichever channel it serves."""
     looks = SecondLooks(configs)
-    gateway = Caller(EVERYTHING, GatewayPhone(), (CallMeans.GATEWAY,))
+    gateway = Ringer(EVERYTHING, GatewayPhone(), (CallMeans.GATEWAY,))
     return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), gateway, McpWatcher(), AuditSealer()

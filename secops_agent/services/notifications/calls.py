@@ -130,7 +130,7 @@ def _standing(config: SystemConfig) -> tuple[str, list[str]]:
 
 
 CALLS_STEP: Final[CheckStep[Any]] = CheckStep(
-    "calls", "叫人（DING、加急）", check_calls,
+    "calls", "叫人", check_calls,
     "按写明的原因处理：版本、权限、增购包、上限（系统配置的高级设置）；再到「我的」页试拨一次。",
 )  # fmt: skip
 

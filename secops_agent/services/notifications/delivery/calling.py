@@ -46,7 +46,7 @@ DIED: Final = "工作进程在呼叫时中断，不知道叫到没有；为免�
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CallOrder:
     """A call to make. ``message_id``: the platform's id of the message that it goes with, where it needs one."""
 
     pk: int
@@ -97,7 +97,7 @@ def try_out(staff: Staff, means: str, actor: Actor) -> WakeCall:
         return _add(speaker.pk, staff, account.staff_id, means, f"note:{key}", text, database_now(), None)
 
 
-def take(remit: Remit, means: Collection[str]) -> list[Order]:
+def take(remit: Remit, means: Collection[str]) -> list[CallOrder]:
     """What is to be called now by these means, stored as being made; what is not to be called any more is settled. Raises DatabaseError."""
     now = database_now()
     waiting = _of(remit, WakeCall.objects.filter(state=CallState.WAITING, due_at__lte=now, means__in=means))
@@ -116,7 +116,7 @@ def _of(remit: Remit, rows: "QuerySet[WakeCall]") -> "QuerySet[WakeCall]":
     return rows if remit.config_id is None else rows.filter(config=remit.config_id)
 
 
-def _begin(row: WakeCall, now: datetime) -> Iterator[Order]:
+def _begin(row: WakeCall, now: datetime) -> Iterator[CallOrder]:
     message_id, state, why = _message_of(row, now)
     if state is None:
         state, why = _hindrance(row, now)
@@ -126,7 +126,9 @@ def _begin(row: WakeCall, now: datetime) -> Iterator[Order]:
         _settle(row, state, why, now)
     else:
         WakeCall.objects.filter(pk=row.pk).update(state=CallState.CALLING, called_at=now)
-        yield Order(row.pk, row.config_id, row.means, row.account, row.text, message_id, name=row.staff.name)
+        yield CallOrder(
+            row.pk, row.config_id, row.means, row.account, row.text, message_id, name=row.staff.name
+        )
 
 
 def _message_of(row: WakeCall, now: datetime) -> tuple[str, CallState | None, str]:
@@ -158,7 +160,7 @@ def _hindrance(row: WakeCall, now: datetime) -> tuple[CallState | None, str]:
     return (CallState.REFUSED, why) if why else (None, "")
 
 
-def put_off(order: Order, seconds: float, reason: str) -> None:
+def put_off(order: CallOrder, seconds: float, reason: str) -> None:
     """The platform is busy, and did not call: again in a moment, not for ever."""
     now, rows = database_now(), WakeCall.objects.filter(pk=order.pk, state=CallState.CALLING)
     row = rows.select_related("message__target").first()
@@ -175,7 +177,7 @@ def put_off(order: Order, seconds: float, reason: str) -> None:
         )
 
 
-def settle(order: Order, state: CallState, reason: str = "", receipt: str = "") -> None:
+def settle(order: CallOrder, state: CallState, reason: str = "", receipt: str = "") -> None:
     """What came of a call. Raises DatabaseError."""
     with transaction.atomic():
         row = (
@@ -196,7 +198,7 @@ def _settle(row: WakeCall, state: CallState, reason: str, now: datetime, receipt
         follow_up(list(row.message.alerts.values_list("pk", flat=True)))
 
 
-def take_recall(remit: Remit, means: Collection[str]) -> Order | None:
+def take_recall(remit: Remit, means: Collection[str]) -> CallOrder | None:
     """A DING that nobody need answer any more, asked for once."""
     now = database_now()
     made = WakeCall.objects.filter(state=CallState.MADE, recalled_at=None, called_at__gt=now - RECALLED)
@@ -204,4 +206,4 @@ def take_recall(remit: Remit, means: Collection[str]) -> Order | None:
     row = rows.exclude(message__alerts__status=AlertStatus.OPEN).order_by("pk").first()
     if row is None or not WakeCall.objects.filter(pk=row.pk, recalled_at=None).update(recalled_at=now):
         return None
-    return Order(row.pk, row.config_id, row.means, row.account, row.text, receipt=row.receipt)
+    return CallOrder(row.pk, row.config_id, row.means, row.account, row.text, receipt=row.receipt)

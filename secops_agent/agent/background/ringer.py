@@ -1,4 +1,4 @@
-"""Caller: the loop of a worker that makes the calls of its platform, and takes back those that nobody need answer."""
+"""Ringer: the loop of a worker that makes the calls of its platform, and takes back those that nobody need answer."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from bifang.core.database import db
 from bifang.core.errors import BifangError, OutcomeUnknown, RateLimited, RemoteError
 from secops_agent.models import CallState
 from secops_agent.services.notifications.delivery import calling
-from secops_agent.services.notifications.delivery.calling import Order
+from secops_agent.services.notifications.delivery.calling import CallOrder
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
@@ -21,16 +21,16 @@ LONGEST_PAUSE_S: Final = 60.0  # whoever asks for more leaves it to the next ste
 class Phone(Protocol):
     """What a platform calls with. Errors: RateLimited, OutcomeUnknown, else RemoteError."""
 
-    async def ring(self, order: Order) -> str:
+    async def ring(self, order: CallOrder) -> str:
         """Call one person; the platform's id of the call, "" where it gives none."""
         ...
 
-    async def recall(self, order: Order) -> None:
+    async def recall(self, order: CallOrder) -> None:
         """Take back what was called, by its receipt."""
         ...
 
 
-class Caller:
+class Ringer:
     """One per process. Each call is asked for once."""
 
     def __init__(self, remit: Remit, phone: Phone, means: Collection[str]) -> None:
@@ -49,7 +49,7 @@ class Caller:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY_S)
 
-    async def _ring(self, order: Order) -> None:
+    async def _ring(self, order: CallOrder) -> None:
         try:
             receipt = await self._phone.ring(order)
         except RateLimited as error:
@@ -65,7 +65,7 @@ class Caller:
         else:
             await db.call(calling.settle, order, CallState.MADE, "", receipt)
 
-    async def _recall(self, order: Order) -> None:
+    async def _recall(self, order: CallOrder) -> None:
         try:
             await self._phone.recall(order)
         except BifangError as error:
