@@ -17,7 +17,7 @@ from tests.databases import Database
 from tests.migration_rules import faults
 
 # The last ones of before the rule: no release has them apart.
-BEFORE = {"core": 4, "channels": 11, "dingtalk_integration": 9, "feishu_integration": 0, "secops_agent": 40}
+BEFORE = {"core": 4, "channels": 11, "dingtalk_integration": 9, "feishu_integration": 0, "secops_agent": 41}
 
 
 def number(name: str) -> int:

@@ -100,7 +100,7 @@ def test_damage_is_named(estate: Database, tmp_path: Path) -> None:
     made = backup(tmp_path)
     with (made / "database.sqlite3").open("r+b") as file:
         file.seek(5000)
-        file.write(b"\0" * 100)
+        file.write(b"\xff" * 100)
     (made / "data" / "ingest" / "waiting.json").unlink()
     with pytest.raises(ConfigError, match=r"data/ingest/waiting\.json、database\.sqlite3"):
         drill(made)
