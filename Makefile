@@ -69,8 +69,8 @@ bundle: install ## 做离线安装包 dist/bifang-版本-….tar.gz：程序、�
 arm64: install ## 锁定的每个包都有 arm64 的 wheel 吗（要连得上软件源）
 	@sh deploy/release/arm64.sh $(python)
 
-pin-images: install ## 把 deploy/docker 里基础镜像的摘要写进去（要连得上镜像仓库；IMAGE_REGISTRY=镜像站）
-	@exec $(python) -m deploy.release.images
+pin-images: install ## 把 deploy/docker 里基础镜像的摘要写进去（要连得上镜像仓库；REGISTRY=镜像站）
+	@exec $(python) -m deploy.release.images $(REGISTRY)
 
 chaos: install-dev ## 一边提问和送告警，一边随机弄坏各样东西，最后逐条核对（CHAOS_SECONDS=600）
 	@exec $(python) -m tests.chaos

@@ -50,9 +50,10 @@ def licence_of(name: str) -> str:
         said = metadata(name)
     except PackageNotFoundError:
         return UNKNOWN  # not for this machine
-    line = (said.get("License") or "").strip()
-    short = line if line and "\n" not in line and len(line) < 60 else ""
-    return said.get("License-Expression") or "；".join(_classified(said)) or short or UNKNOWN
+    (line,) = said.get_all("License") or [""]
+    short = line if "\n" not in line and len(line) < 60 else ""
+    (expression,) = said.get_all("License-Expression") or [""]
+    return expression or "；".join(_classified(said)) or short or UNKNOWN
 
 
 def _classified(said: PackageMetadata) -> list[str]:

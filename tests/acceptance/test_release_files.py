@@ -101,14 +101,14 @@ def test_digests_come_from_a_registry_or_not_at_all(tmp_path: Path, monkeypatch:
     ours.write_text("FROM python:3.11.14-slim-trixie\nRUN true\n", encoding="utf-8")
     other.write_text("services:\n  db:\n    image: postgres:17.6\n", encoding="utf-8")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-    monkeypatch.setenv("IMAGE_REGISTRY", f"http://127.0.0.1:{server.server_port}")
+    registry = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr(images, "DOCKER", tmp_path)
     with serving(server):
         for _ in range(2):  # again: the same
-            assert images.pin(ours) == [f"python:3.11.14-slim-trixie@{DIGEST}"]
+            assert images.pin(ours, registry) == [f"python:3.11.14-slim-trixie@{DIGEST}"]
         assert ours.read_text("utf-8") == f"FROM python:3.11.14-slim-trixie@{DIGEST}\nRUN true\n"
         with pytest.raises(SystemExit, match="没有写入"):
-            images.main()
+            images.main(registry)
     assert "sha256" not in other.read_text("utf-8")
 
 
