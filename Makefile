@@ -1,6 +1,6 @@
 # 毕方：make run 启动演示，make test 跑测试；只需要 Python ≥ 3.11（带 venv）和 make。
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-outside coverage lint bench eval importer-check screenshots clean lock sbom bundle arm64 pin-images chaos install install-dev
+.PHONY: help run test test-all test-outside coverage lint bench eval importer-check screenshots clean lock sbom bundle arm-wheels pin-images chaos install install-dev
 
 VENV ?= .venv
 python := $(VENV)/bin/python
@@ -66,8 +66,8 @@ sbom: install ## 写出 dist/ 里的软件物料清单（CycloneDX）和许可�
 bundle: install ## 做离线安装包 dist/bifang-版本-….tar.gz：程序、全部 wheel、校验和、许可证，安装不用网络
 	@sh deploy/release/bundle.sh $(python) dist
 
-arm64: install ## 锁定的每个包都有 arm64 的 wheel 吗（要连得上软件源）
-	@sh deploy/release/arm64.sh $(python)
+arm-wheels: install ## 锁定的每个包都有 arm64 的 wheel 吗（要连得上软件源）
+	@sh deploy/release/arm_wheels.sh $(python)
 
 pin-images: install ## 把 deploy/docker 里基础镜像的摘要写进去（要连得上镜像仓库；REGISTRY=镜像站）
 	@exec $(python) -m deploy.release.images $(REGISTRY)
