@@ -107,7 +107,9 @@ class NotificationTarget(models.Model):
     uid = models.CharField(max_length=32, default=_fresh_uid, editable=False, unique=True)
     url = SealedField("机器人地址", null=True, blank=True, bound_to=("uid",))
     secret = SealedField("加签密钥", null=True, blank=True, bound_to=("uid",))
-    by = models.CharField("怎么叫", max_length=12, choices=CallMeans.choices, blank=True, default="")
+    by = models.CharField(
+        "怎么叫", max_length=12, choices=CallMeans.choices, blank=True, default="", db_default=""
+    )
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
     next_try_at = models.DateTimeField("下次尝试", null=True, blank=True)

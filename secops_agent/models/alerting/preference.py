@@ -36,7 +36,7 @@ class NotificationPreference(models.Model):
     quiet_from = models.TimeField("免打扰从", null=True, blank=True)
     quiet_until = models.TimeField("免打扰到", null=True, blank=True)
     calls = models.CharField(
-        "升级时最多", max_length=4, choices=LoudestCall.choices, default=LoudestCall.CALL
+        "升级时最多", max_length=4, choices=LoudestCall.choices, default=LoudestCall.CALL, db_default="call"
     )
     reminders = models.PositiveSmallIntegerField(
         "每天最多提醒", default=3, validators=[MaxValueValidator(10)]
