@@ -86,7 +86,7 @@ def fitting(answer: FileAnswer, row: ChatFile) -> FileAnswer | None:
     names = {name.lower(): name for name in row.candidates}
     numbers = {str(number): name for number, name in enumerate(row.candidates, 1)}
     chosen = names.get(answer.word.lower()) or numbers.get(answer.word)
-    return FileAnswer(format=chosen) if chosen in registry.NAMES else None
+    return FileAnswer(format=chosen) if chosen and chosen in registry.importers() else None
 
 
 def open_question(turn: Turn, person: Person) -> ChatFile | None:
