@@ -15,9 +15,7 @@ from secops_agent.uploads.tables import adopt
 class Command(BaseCommand):
     """For a version control system, and for moving them from one installation to another."""
 
-    help = (
-        "把接入（字段表）导出成 TOML 文件，或从文件导入；导入的每份先按它自己的样例检查，加 --enable 才启用"
-    )
+    help = "把接入（字段表）导出成 TOML 文件，或从文件导入：先按自己的样例检查，加 --enable 才启用"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The direction and the place."""
