@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 from bifang.core.errors import InvalidInput
@@ -37,9 +38,10 @@ def check(name: str, source: Source, options: Options | None = None) -> Iterator
         yield from _counted(_by_records(name, source, options))
 
 
-def check_table(importer: TableImporter, source: Source) -> Iterator[str]:
-    """The same for a table that is no format yet."""
-    yield from _counted(_by_table(importer, source, Options()))
+def check_table(importer: TableImporter, source: Source, most: int) -> Iterator[str]:
+    """The same about the first records, for a table that is no format yet."""
+    for _, lines in islice(_by_table(importer, source, Options()), most):
+        yield from lines
 
 
 def _counted(found: Iterator[tuple[str, list[str]]]) -> Iterator[str]:

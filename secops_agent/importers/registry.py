@@ -44,6 +44,10 @@ def unfit(extension: Extension[Any]) -> str:
     return "" if same else "导入格式的 name 和 title 应当与扩展的名称、label 相同"
 
 
+class UnknownFormat(InvalidInput):
+    """A file that is none of any format; a table could be written from it."""
+
+
 class _Guarded:
     """A package's importer: where its code fails, no other format and no process suffers."""
 
@@ -89,7 +93,8 @@ TABLES: Final[list[Callable[[], tuple[tuple[str, str], ...]]]] = []
 
 def importers() -> Mapping[str, Importer]:
     """Every importer by name, in the order in which they are shown; those of packages and of people last."""
-    return _with_tables(_written())
+    written = _written()
+    return _with_tables(written) if written else _installed()
 
 
 @cache
@@ -112,7 +117,7 @@ def _written() -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=4)
 def _with_tables(written: tuple[tuple[str, str], ...]) -> dict[str, Importer]:
-    return _installed() | cast("dict[str, Importer]", _tables(written)) if written else _installed()
+    return _installed() | cast("dict[str, Importer]", _tables(written))
 
 
 @lru_cache(maxsize=4)
@@ -159,7 +164,7 @@ def detect_or_ask(source: Source, ask: str) -> str:
     likely = candidates(source)
     if not likely:
         demand_known(source)
-        raise InvalidInput(f"{source.name}：认不出格式{doubt(source)}，{ask}。")
+        raise UnknownFormat(f"{source.name}：认不出格式{doubt(source)}，{ask}。")
     shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
     raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
 
@@ -277,7 +282,7 @@ def demand_known(source: Source, options: Options | None = None) -> None:
     """Of a file that nothing claims: raises InvalidInput, saying what is wrong, for broken JSON and for a table."""
     head = source.head((options or Options()).limits)
     if table := describe_table(head):
-        raise InvalidInput(f"{source.name}：{table}")
+        raise UnknownFormat(f"{source.name}：{table}")
     where = find_break(head)
     if where:
         raise InvalidInput(f"{source.name} 的 JSON {where}。请检查生成它的程序，或重新导出。")
