@@ -81,6 +81,15 @@ def test_shipped_table_bears_its_examples_out(path: Path) -> None:
     assert (faults_of(table), table.importer.name) == ([], path.stem)
 
 
+def test_documented_table_is_right() -> None:
+    text = (Path(__file__).parents[3] / "docs/importers.md").read_text()
+    for written in re.findall(r"(?s)```toml\n(id = .*?)```", text):
+        assert faults_of(read_table(written)) == []
+        break
+    else:
+        pytest.fail("docs/importers.md 没有字段表的例子")
+
+
 def test_at_least_eight_formats_are_tables() -> None:
     assert len(FORMATS) >= 8
 
