@@ -37,6 +37,7 @@ from secops_agent.admin.sources import (
     pulls,
     syslog,
     syslog_processes,
+    tables,
 )
 
 __all__ = [
@@ -44,5 +45,5 @@ __all__ = [
     "data_sources",
     "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
-    "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tokens", "usage",
+    "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tables", "tokens", "usage",
 ]  # fmt: skip

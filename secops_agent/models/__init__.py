@@ -77,6 +77,7 @@ from secops_agent.models.sources.broker import (
 )
 from secops_agent.models.sources.chat_file import ChatFile, FileQuestion
 from secops_agent.models.sources.data_source import DataSource, SourceDoor, SourceHour, SourceTrouble
+from secops_agent.models.sources.format_table import FormatTable
 from secops_agent.models.sources.job import ImportJob, JobPhase, JobState
 from secops_agent.models.sources.pull import Pull
 from secops_agent.models.sources.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
@@ -135,6 +136,7 @@ __all__ = [
     "Feed",
     "FileQuestion",
     "Finding",
+    "FormatTable",
     "History",
     "ImportJob",
     "ImportRun",
