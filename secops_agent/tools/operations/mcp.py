@@ -1,4 +1,4 @@
-"""Tools of the company's MCP servers: models may read with them; what changes something, a person orders by an exact line."""
+"""Tools of the company's own services (MCP, HTTP): models may read with them; what changes something, a person orders by an exact line."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from secops_agent.tools.masking import for_group
 
 MOST_OFFERED: Final = 40  # reading tools that a model is shown: each costs room in every question
 _LONGEST: Final = 20_000
-_TITLE: Final = "执行 MCP 工具"
+_TITLE: Final = "执行外部工具"
 
 
 class GivenArguments(Arguments):
@@ -97,7 +97,7 @@ class McpTools:
     async def _read(self, order: McpOrder, asker: Asker) -> ToolResult:
         assert self._caller is not None
         answered = await self._caller.call(order.tool, order.arguments)
-        query = f"MCP 服务「{plain(order.tool.service, 60)}」{order.tool.name}：{order.said}"
+        query = f"{order.tool.kind}「{plain(order.tool.service, 60)}」{order.tool.name}：{order.said}"
         if answered.failed:
             return ToolResult(
                 "error", query, f"「{plain(order.tool.service, 60)}」没有成功：{answered.text[:1000]}"
@@ -116,7 +116,7 @@ class McpTools:
 
         async def run(given: OrderLine) -> ToolResult:
             if not given.line:
-                return ToolResult("ok", "可用的 MCP 工具", self._overview(asker.person))
+                return ToolResult("ok", "可用的外部工具", self._overview(asker.person))
             order = await db.call(read_line, given.line)
             if not asker.person.may(order.tool.role):
                 return ToolResult("error", text=_beyond(order.tool, asker.person))
@@ -131,7 +131,7 @@ class McpTools:
         word = {"read": "查询", "write": "需本人确认", "dangerous": "需他人审批"}
         lines = [f"- `{line_of(tool)}`（{word[tool.risk]}）" for tool in mine]
         head = f"写成 `{COMMAND} 服务 工具 名称=值`。您现在可以用："
-        return "\n".join([head, "", *lines]) if lines else "现在没有您可以用的 MCP 工具。"
+        return "\n".join([head, "", *lines]) if lines else "现在没有您可以用的外部工具。"
 
 
 def _spec(tool: ReadyTool) -> ToolSpec:
