@@ -132,14 +132,20 @@ class LoginField(YamlField):
         return str(value["request"]["path"]) if value else ""
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 class NamedSecretsField(SecretsField):
-    """Name → secret, for ``{secret.name}``. On a page JSON."""
+    """Name → secret, for ``{secret.name}``. On a page JSON, or the only one, named ``key``."""
 
     def to_python(self, value: Any) -> Any:
-        try:
-            given: Any = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
-        except (ValueError, RecursionError):
-            given = None
+        given = value or {}
+        if isinstance(value, str) and value.strip():
+            given = _json(value) if value.lstrip().startswith("{") else {"key": value.strip()}
         right = isinstance(given, Mapping) and len(given) <= 20
         if not right or not all(isinstance(one, str) and one for pair in given.items() for one in pair):
             raise ValidationError('应为映射，例如 {"key": "env:BIFANG_SECRET_名称"}。')
@@ -188,7 +194,7 @@ class HttpToolsKind(Kind):
     )  # fmt: skip
     secrets = NamedSecretsField(
         "密钥", account=True, advanced=True,
-        help_text='写在参数或请求体里的密钥，JSON：{"key": "env:BIFANG_SECRET_名称"}；在工具里写 {secret.key}。保存后不再显示。',
+        help_text='写在参数或请求体里的密钥，只有一个时写它本身（名为 key），几个写成 JSON：{"key": "env:BIFANG_SECRET_名称"}；在工具里写 {secret.key}。保存后不再显示。',
     )  # fmt: skip
     tools = HttpToolsField(
         "工具", help_text="YAML，写法见 docs/http-tools.md；现成的设备：python manage.py http_tools presets。"
