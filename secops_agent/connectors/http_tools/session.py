@@ -194,7 +194,8 @@ def _maybe_json(answer: Response) -> Any:
 
 
 def _failed(data: Any, success: Success) -> bool:
-    return any(extract(data, path) != wanted for path, wanted in success.fields.items())
+    wanted = ((path, one if isinstance(one, list) else [one]) for path, one in success.fields.items())
+    return any(extract(data, path) not in values for path, values in wanted)
 
 
 def _words(data: Any, success: Success) -> str:

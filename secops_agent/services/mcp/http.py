@@ -61,13 +61,14 @@ def _argument(value: Any) -> Any:
 
 class HttpRequest(Entry):
     """What is sent; ``{name}`` stands for an argument, ``{secret.name}`` for one of the configuration's secrets.
+    A mapping as a value of the query is sent as JSON.
 
     ``reads``: a person says that this POST changes nothing.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: str
-    query: dict[str, str | int | float | bool] = {}
+    query: dict[str, str | int | float | bool | dict[str, Any]] = {}
     body: Any = Field(default=None, alias="json")
     form: dict[str, str | int] = {}
     reads: bool = False
@@ -87,11 +88,14 @@ def _texts(value: Any) -> Iterator[str]:
         yield from chain.from_iterable(map(_texts, value))
 
 
+Scalar = str | int | bool | None
+
+
 class Success(Entry):
-    """How the answer says that it was done. ``status``: none named, any 2xx; ``json``: path → value; ``message``: path of its words."""
+    """How the answer says that it was done. ``status``: none named, any 2xx; ``json``: path → value, or a list of them; ``message``: path of its words."""
 
     status: tuple[int, ...] = ()
-    fields: dict[str, str | int | bool | None] = Field(default={}, alias="json")
+    fields: dict[str, Scalar | list[Scalar]] = Field(default={}, alias="json")
     message: str = ""
 
 

@@ -63,7 +63,8 @@ def fill(
     query |= dict(more or {})
     form = {name: text for name, one in request.form.items() if (text := _text(one, values)) is not _NOTHING}
     tail = f"?{urlencode(query, quote_via=quote, safe='*')}" if query else ""
-    body = None if request.body is None else _data(request.body, values, 0)
+    filled = None if request.body is None else _data(request.body, values, 0)
+    body = {} if filled is _NOTHING else filled
     return FilledRequest(
         request.method, f"{base}{_path(request.path, values)}{tail}", query, body, form or None
     )
@@ -97,6 +98,9 @@ def _word(value: Any) -> str:
 
 def _text(template: Any, values: Mapping[str, Any]) -> Any:
     """A text, or nothing where an argument that was not given stands in it."""
+    if isinstance(template, Mapping):
+        data = _data(template, values, 0)
+        return data if data is _NOTHING else json.dumps(data, ensure_ascii=False)
     if not isinstance(template, str):
         return _word(template)
     if any(_value(name, values) is _NOTHING for name in PLACE.findall(template)):
@@ -113,10 +117,16 @@ def _data(template: Any, values: Mapping[str, Any], depth: int) -> Any:
         return _value(whole[1], values) if whole else _text(template, values)
     if isinstance(template, Mapping):
         pairs = ((str(name), _data(one, values, depth + 1)) for name, one in template.items())
-        return {name: value for name, value in pairs if value is not _NOTHING}
+        return _unless_emptied({name: value for name, value in pairs if value is not _NOTHING}, template)
     if isinstance(template, list):
-        return [value for one in template if (value := _data(one, values, depth + 1)) is not _NOTHING]
+        kept = [value for one in template if (value := _data(one, values, depth + 1)) is not _NOTHING]
+        return _unless_emptied(kept, template)
     return template
+
+
+def _unless_emptied(kept: Any, template: Any) -> Any:
+    """What holds nothing but what was left out is left out itself."""
+    return kept if kept or not template else _NOTHING
 
 
 def extract(data: Any, path: str) -> Any:

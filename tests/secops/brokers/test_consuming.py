@@ -191,7 +191,9 @@ async def _take_and_die(config: Any) -> int:
         taken += len(await client.fetch(5, 0.3))
         if taken >= 5:
             break
-    if hasattr(client, "_consumer") and not hasattr(client, "_redis"):  # its library says that it lives until it is told to leave; a killed one: test_processes
+    if hasattr(client, "_consumer") and not hasattr(
+        client, "_redis"
+    ):  # its library says that it lives until it is told to leave; a killed one: test_processes
         await client.close()
         return taken
     close: Any = getattr(client, "_nats", None) or getattr(client, "_redis", None)
