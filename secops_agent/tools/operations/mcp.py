@@ -19,6 +19,8 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import Prepared, Tool, ToolResult
 from secops_agent.tools.definitions import HOW, Asker, ToolDefinition, ValidatedAction
 from secops_agent.tools.masking import for_group
+from secops_agent.tools.operations.logs import NOT_THERE, LogQuestion, arguments_for
+from secops_agent.tools.operations.logs import TOOL as LOGS
 
 MOST_OFFERED: Final = 40  # reading tools that a model is shown: each costs room in every question
 _LONGEST: Final = 20_000
@@ -125,6 +127,20 @@ class McpTools:
             return await db.call(_propose, order, asker)
 
         return Tool(CALL, _TITLE, _TITLE, "write", OrderLine, run)
+
+    def by_question(self, asker: Asker) -> Tool:
+        """What answers a question for logs: the first service that has them, of those that this person may ask."""
+
+        async def run(asked: LogQuestion) -> ToolResult:
+            mine = (one for one in self._tools.values() if one.name == LOGS and one.risk == "read")
+            tool = next((one for one in mine if asker.person.may(one.role)), None)
+            if tool is None:
+                return ToolResult("error", "查日志", NOT_THERE)
+            given = arguments_for(dict(tool.schema), asked)
+            check_arguments(tool.schema, given)
+            return await self._read(McpOrder(tool, given), asker)
+
+        return Tool(LOGS, "查日志", "查日志", "read", LogQuestion, run)
 
     def _overview(self, person: Person) -> str:
         mine = [tool for tool in self._tools.values() if person.may(tool.role)]
