@@ -21,8 +21,8 @@ from secops_agent.agent.background.ringer import Ringer
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.gateway import GatewayPhone
-from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
+from secops_agent.connectors.tool_checks import ToolWatcher
 from secops_agent.models import CallMeans
 from secops_agent.services.audit import chain, head
 from secops_agent.services.audit.head import Head
@@ -107,4 +107,4 @@ def own_jobs(agent: Agent, owner: Owner, configs: ConfigCache) -> tuple[Job, ...
     """The same in every worker, whichever channel it serves."""
     looks = SecondLooks(configs)
     gateway = Ringer(EVERYTHING, GatewayPhone(), (CallMeans.GATEWAY,))
-    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), gateway, McpWatcher(), AuditSealer()
+    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), gateway, ToolWatcher(), AuditSealer()
