@@ -10,6 +10,7 @@ from io import StringIO
 import psutil
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 
 from bifang.channels.models import OPEN, InboxRow, Outage, OutboxRow, State
 from bifang.core.monitoring.health import check_health
@@ -22,16 +23,20 @@ from tests.chaos.load import Asked, Load
 from tests.deadline import wait_until
 
 Line = tuple[str, str, bool]
+NOT_SHOWN = (MessageState.WAITING, MessageState.UNDELIVERABLE)
 
 
 def settled(house: House, load: Load) -> bool:
-    """Until nobody waits for anything; False if that does not come."""
+    """Until nobody waits for anything; False if that does not come.
+
+    What could not be delivered, the quota being used up, is tried again every five minutes: now."""
+    AlertMessage.objects.filter(state=MessageState.UNDELIVERABLE).update(due_at=timezone.now())
 
     def done() -> bool:
         return (
             not InboxRow.objects.filter(state__in=OPEN).exists()
             and not OutboxRow.objects.filter(state__in=OPEN).exists()
-            and not AlertMessage.objects.filter(state=MessageState.WAITING).exists()
+            and not AlertMessage.objects.filter(state__in=NOT_SHOWN).exists()
             and Alert.objects.count() >= len(load.titles)
             and all(missing(house, load, name) == [] for name in load.asked)
         )
@@ -118,12 +123,14 @@ def _alerts(load: Load) -> Iterator[Line]:
     touched = Alert.objects.exclude(status="open").count()
     yield "模型自作主张处理掉的", str(touched), not touched
     states = list(AlertMessage.objects.values_list("state", flat=True))
-    open_ones = sum(state in (MessageState.WAITING, MessageState.UNDELIVERABLE) for state in states)
+    open_ones = sum(state in NOT_SHOWN for state in states)
     yield "通知：没有送到的", f"{open_ones} / {len(states)}", not open_ones and bool(states)
 
 
 def _left(house: House) -> Iterator[Line]:
-    dead = [*InboxRow.objects.filter(state=State.DEAD), *OutboxRow.objects.filter(state=State.DEAD)]
+    # A message about an alert that was refused is written anew.
+    said = OutboxRow.objects.filter(state=State.DEAD).exclude(key__startswith="note:alert:")
+    dead = [*InboxRow.objects.filter(state=State.DEAD), *said]
     yield "死信", f"{len(dead)} {[str(row.last_error)[:60] for row in dead[:3]]}", not dead
     grown, measured = [], 0
     for each in house.kept:
