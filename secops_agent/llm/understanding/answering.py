@@ -203,8 +203,10 @@ class QuestionHearing(Hearing):
         """A row of the last list, the last question with other conditions, or a question about the one thing that was spoken of."""
         last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
         pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
-        if last is None or len(text) > 2 * SHORT or pointed:
+        if len(text) > 2 * SHORT or pointed:
             return None
+        if last is None:
+            return self._of_thing(sentence, followups.without_lead(text))
         number = pattern("followups.sibling").fullmatch(text)
         asset = str(last.arguments.get("asset", ""))
         if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
@@ -217,8 +219,8 @@ class QuestionHearing(Hearing):
         if row:
             return Understanding(intent=self._about(self.heard(row[0])) or row[1])
         bare = followups.without_lead(text)
-        found = self._changed(sentence, bare, last) or self._of_the_same(sentence, bare, last)
-        return Understanding(intent=found) if found else None
+        found = self._changed(sentence, bare, last)
+        return Understanding(intent=found) if found else self._of_thing(sentence, bare)
 
     def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
@@ -228,6 +230,7 @@ class QuestionHearing(Hearing):
         marked = followups.is_marked_as_one(sentence.plain)
         if not bare or not (marked or (cues and not alone)):
             return None
+        bare = pattern("followups.me").sub("我的", bare)
         whole = self.heard(f"{noun} {bare}".strip())
         weighed = self.weighed(whole)
         tools = [fit.frame.tool for fit in weighed.fits if fit.whole]
@@ -240,15 +243,24 @@ class QuestionHearing(Hearing):
         if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
             found = followups.closed(found)
         frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
-        return None if found is None or coverage.unused(whole, found, (), frame) else found
+        if found is None or (found.tool == last.tool and found.arguments == last.arguments):
+            return None  # what was not understood of it changes nothing
+        return None if coverage.unused(whole, found, (), frame) else found
 
-    def _of_the_same(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
-        """The sentence with the thing that was spoken of in front of it."""
-        everything = "cve_id" not in last.arguments and pattern("cues.said.everything").search(bare)
-        if sentence.order.found(*OWN) or everything or self._bare_number(sentence):
+    def _of_thing(self, sentence: Sentence, bare: str) -> Understanding | None:
+        """The sentence with the thing that was spoken of in front of it: which one is told, with a tap for the whole."""
+        last, thing = self.focus.last, self.focus.thing
+        of_flaw = last is not None and "cve_id" in last.arguments
+        everything = not of_flaw and pattern("cues.said.everything").search(bare)
+        if sentence.order.found(*OWN) or everything or not bare or self._bare_number(sentence):
             return None
-        wholes = (self.heard(f"{one} {bare}") for one in followups.things_of(last, bare))
-        return next(filter(None, map(self._about, wholes)), None)
+        things = dict.fromkeys([*([thing] if thing else []), *(followups.things_of(last, bare) if last else [])])
+        for one in things:
+            if found := self._about(self.heard(f"{one} {bare}")):
+                wide = found.tool in questions.LISTS and "asset" in found.arguments
+                taps = (says.plainly(f"全部 {bare}"),) if wide else ()
+                return Understanding(found, hint=hint("of_thing").format(thing=one) if wide else "", suggestions=taps)
+        return None
 
     def _about(self, whole: Sentence) -> Intent | None:
         """What a whole sentence asks, if one tool takes all of it."""

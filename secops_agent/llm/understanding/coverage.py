@@ -177,7 +177,7 @@ def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Ite
     """Words that no list explains, or none of what is known; as they were typed."""
     text = sentence.question.text
     for word, written in load("keywords")["synonyms"].items():
-        text = text.replace(word, written) if written in sentence.keyword.replace(" ", "").lower() else text
+        text = text.replace(word, written) if written.lower() in sentence.keyword.replace(" ", "").lower() else text
     squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", "")))
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text

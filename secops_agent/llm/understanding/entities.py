@@ -65,10 +65,7 @@ class Sentence:
         text = self.question.text
         for name in ("filters.in_lists", "filters.roles", "filters.kev_only", "keywords.purpose"):
             text = pattern(name).sub(" ", text)
-        usual = text
-        for word, written in load("keywords")["synonyms"].items():
-            usual = usual.replace(word, written)
-        rule, known = find_rule(usual, self.lexicon), find_known(text, self.lexicon.keywords)
+        rule, known = find_rule(usual(text), self.lexicon), find_known(text, self.lexicon.keywords)
         return rule if len(rule) > 2 or not known else known
 
     @property
@@ -93,6 +90,13 @@ class Sentence:
     def numbers(self) -> list[int]:
         """Of alerts, whether written as one or as a bare number."""
         return numbers_of(self.order)
+
+
+def usual(text: str) -> str:
+    """With the words that rules are written in: 爆破 is 暴力破解."""
+    for word, written in load("keywords")["synonyms"].items():
+        text = text.replace(word, written)
+    return text
 
 
 def numbers_of(skeleton: Skeleton) -> list[int]:

@@ -57,6 +57,13 @@ def rows_in(said: Skeleton) -> tuple[int, ...]:
     return (_ORDINALS[str(found.lastgroup)],) if found else ()
 
 
+def counted_in(text: str) -> str:
+    """How many are meant of what is described: 那两条; "" where no number is said."""
+    said = pattern("cues.inside.counted").search(text)
+    number = read_integer((said["n"] or said["m"]).replace("俩", "两").replace("仨", "三")) if said else 0
+    return str(number) if number else ""
+
+
 def named_in(kind: str, said: Skeleton) -> list[str]:
     if kind == "alert":
         return [str(number) for number in numbers_of(said)]

@@ -300,10 +300,12 @@ class Parts:
         return ""
 
     def _rule(self, act: Act) -> list[tuple[str, str]]:
-        """端口扫描 静默: the one rule that is named so, if it is not narrowed to a host."""
+        """端口扫描 静默: the one rule that is named so; web-01 的端口扫描 静默: on the one host that is named with it."""
         rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
-        narrowed = self.whole.first(*WANTED["asset"]) or self.sentence.narrowing
-        return [("rule", rules[0])] if act.argument == "scope" and len(rules) == 1 and not narrowed else []
+        hosts = self.whole.found(*WANTED["asset"])
+        if act.argument != "scope" or len(rules) != 1 or len(hosts) > 1 or self.sentence.narrowing:
+            return []
+        return [("rule", f"{rules[0]} @ {hosts[0].value}" if hosts else rules[0])]
 
     def _is_described(self, act: Act, verb: SpokenVerb, places: Sequence[Skeleton]) -> bool:
         """静默 web-01 的 CC 告警, 把我的都给他: not what was spoken of before, but alerts that are described."""
@@ -371,6 +373,8 @@ class Parts:
                 said = name_of("cues.to_status", self.skeleton.text)
             case "minutes" | "duration_minutes" | "until_hours":
                 said = self._length(last(Kind.DURATION), hours=act.beside == "until_hours")
+                if said is None and verb and act.beside == "minutes" and self._is_today(verb):
+                    said = read_until("到今天24点", self.sentence.now)
         return {act.beside: said} if said or (said == 0 and act.beside == "duration_minutes") else {}
 
     def _length(self, said: Any, *, hours: bool) -> Any:
@@ -379,19 +383,24 @@ class Parts:
         minutes = said if said is not None else read_until(until, self.sentence.now)
         return max(1, round(minutes / 60)) if hours and minutes else minutes
 
+    def _is_today(self, verb: SpokenVerb) -> bool:
+        """今天都别推了: the rest of the day."""
+        today = [char for char in marks_of(self.skeleton, Kind.TIME) if self.skeleton.entities[char].raw[0] == "今"]
+        days = "".join(char for char in today if self.skeleton.entities[char].value.period == "today")
+        return bool(days) and re.search(rf"[{days}]\s*(?:都|就|先|全天|一天|内)*$", self.skeleton.text[: verb.start]) is not None
+
     def _ends(self, word: str) -> bool:
         return self.skeleton.text.rstrip(EDGES).endswith(word)
 
     def _names_several(self) -> bool:
         """李四和王五: nobody can tell whose it is to be."""
         people = "".join(map(re.escape, marks_of(self.skeleton, Kind.PERSON)))
-        return bool(people) and bool(
-            re.search(rf"[{people}]\s*[和跟与及、/]?\s*[{people}]", self.skeleton.text)
-        )
+        both = rf"[{people}]\s*[和跟与及、/]\s*[{people}]|[{people}]\s*[{people}]\s*(?:$|[,，。])"
+        return bool(people) and re.search(both, self.skeleton.text) is not None
 
     def _assignee(self, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> Any:
         """Who stands right behind the verb, or 我; A140给我 李四… is mine."""
-        if verb and self.skeleton.text[verb.start : verb.end].endswith("我"):
+        if verb and self.skeleton.text[verb.start : verb.end].rstrip("的").endswith("我"):
             return self.sentence.asker
         behind = self.skeleton.text[verb.end :].lstrip()[:1] if verb else ""
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
-from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
+from secops_agent.llm.offline.followups import last_list
+from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
@@ -16,7 +17,7 @@ from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
-from secops_agent.llm.understanding.objects import missing_in, target
+from secops_agent.llm.understanding.objects import counted_in, missing_in, target
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -24,6 +25,7 @@ from secops_agent.llm.understanding.verbs import (
     NAMES,
     OUTSIDE,
     WANTED,
+    commands,
     find_doubt,
     is_doubtful,
     verbs_in,
@@ -58,7 +60,8 @@ class OrderHearing(ListHearing):
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
         """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多? Not behind 把."""
         leads = ordered.verbs[0].start == 0 and ordered.actions[0].tool == "silence_alerts"  # 静默昨天的告警
-        if leads or pattern("cues.said.handed").search(sentence.order.text):
+        told = commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
+        if leads or told or pattern("cues.said.handed").search(sentence.order.text):
             return False
         return self.weighed(sentence).asked >= questions.SURE and not self._within(
             sentence, ordered.actions[0]
@@ -276,6 +279,9 @@ class OrderHearing(ListHearing):
         said = self._described(sentence)
         # 那几条: of the list, nobody knows which
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
+        listed = last_list(self.focus.last) if shown and sentence.keyword else None
+        if listed and listed.tool == "list_alerts" and "asset" in listed.arguments and "asset" not in said:
+            said, shown = said | {"asset": listed.arguments["asset"]}, False  # 挖矿的都确认了: those of the host
         each = self._means_each(sentence) and not shown
         named = (
             sentence.keyword
@@ -286,11 +292,11 @@ class OrderHearing(ListHearing):
             return None
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
             return self._unlisted(order, said, lost)
-        if each and (host := self._spoken_of(sentence)):
+        if each and "asset" not in said and (host := self._spoken_of(sentence)):
             return self._of_host(order, said, host)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
-        meant: Each = "all" if each else "" if shown else "one"
+        meant = "all" if each else "" if shown else counted_in(sentence.plain) or "one"
         return Understanding(
             intent=Intent("list_alerts", said | some), hint=told if shown else "", order=order, each=meant
         )

@@ -32,7 +32,7 @@ from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
-from secops_agent.llm.understanding.entities import Sentence, read_sentence
+from secops_agent.llm.understanding.entities import Sentence, read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
@@ -45,6 +45,7 @@ from secops_agent.llm.understanding.verbs import (
     DICTATED,
     OUTSIDE,
     against_asked,
+    commands,
     is_called_off,
     verbs_in,
 )
@@ -168,7 +169,10 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With what the sentence named, for the focus."""
-        return replace(found, named=focuses.names_in(sentence.order, sentence.numbers))
+        numbers = sentence.numbers
+        if found.intent and "asset" in found.intent.arguments and not sentence.first(Kind.REF):
+            numbers = [] if not any(one.exact for one in sentence.found(Kind.ALERT)) else numbers  # 3号呢: a machine
+        return replace(found, named=focuses.names_in(sentence.order, numbers))
 
     def _formal(self, plain: str) -> Understanding | None:
         """A swap of shifts, what is done to cases, a scheduled task: read in forms of their own."""
@@ -247,6 +251,7 @@ class _Reader(OrderHearing, QuestionHearing):
         ):
             return replace(ordered, doubt="unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
+        leads = leads or commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
         handed = pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
         asks = ordered.missing == "object" and not (leads or handed) and weighed.asked >= questions.SURE
         return None if asks else ordered
