@@ -173,7 +173,7 @@ async def tell(
         order, act = heard.order, ACTS[heard.order.tool]
         heard = replace(heard, **_each(order, outcome, heard.each))
         outcome = replace(outcome, heard=heard)
-        if heard.taps and heard.each == "all":
+        if heard.taps and heard.each == "all" and not heard.offers:
             return replace(outcome, text=f"{outcome.text}\n\n{_WHAT_THEN}")
         if not heard.offers and (heard.each != "all" or act.kinds != ("alert",)):
             number = f"您说的是 {heard.each} 条，和列出的不一样。" if heard.each.isdecimal() else ""

@@ -57,6 +57,8 @@ def things_of(last: Intent, text: str) -> Iterator[str]:
     places = (last.arguments, only, *([last.about] if meant or not near else []))
     for key in keys:
         yield from (_write(key, found[key], found) for found in places if key in found)
+    if last.tool == "list_vulnerabilities" and "keyword" in last.arguments:  # which software has them
+        yield str(last.arguments["keyword"])
 
 
 def _write(name: str, value: Any, beside: Mapping[str, Any] | None = None) -> str:

@@ -22,7 +22,7 @@ from secops_agent.llm.understanding.entities import (
     is_marked,
     take_verdicts_and_numbers,
 )
-from secops_agent.llm.understanding.frames import ToolFrame, strange
+from secops_agent.llm.understanding.frames import Fit, ToolFrame, strange
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
@@ -34,6 +34,7 @@ _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地
 _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
 _FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities")
+_OF_ONE: Final = ("affected_assets", "get_case")  # asked of the thing that is spoken of
 _END_OF_ID: Final = re.compile(
     r"(?<![\w.:/-])(?!20\d\d(?!\d))\d{4,7}(?![\w.:/%-])(?!\s*[个条台次年])", re.ASCII
 )
@@ -58,7 +59,7 @@ class QuestionHearing(Hearing):
             return found
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
-        found = self._of_product(sentence, found) or found
+        found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
 
     def _absent(self, sentence: Sentence) -> Understanding | None:
@@ -89,6 +90,15 @@ class QuestionHearing(Hearing):
         if not word or named or (sentence.numbers and [*map(str, sentence.numbers)] != ends):
             return None
         return Understanding(Intent("list_vulnerabilities", {"keyword": word}), guessed=True)
+
+    def _of_that_period(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """出成周报, of last week's figures: the report of the week that was spoken of."""
+        spoken = str(self.focus.last.arguments.get("period", "")) if self.focus.last else ""
+        report = found.intent if found.intent and found.intent.tool == "security_report" else None
+        if not report or sentence.question.found(Kind.TIME) or spoken.partition("_")[0] != "last":
+            return found
+        alike = str(report.arguments["period"]).partition("_")[2] == spoken.partition("_")[2]
+        return replace(found, intent=replace(report, arguments={**report.arguments, "period": spoken})) if alike else found
 
     @staticmethod
     def _pasted_log(sentence: Sentence) -> Understanding | None:
@@ -207,6 +217,8 @@ class QuestionHearing(Hearing):
             return None
         if last is None:
             return self._of_thing(sentence, followups.without_lead(text))
+        if last.tool == "search_runbook" and pattern("followups.steps").search(text):
+            return Understanding(Intent(last.tool, {"query": last.arguments.get("query", "")}))
         number = pattern("followups.sibling").fullmatch(text)
         asset = str(last.arguments.get("asset", ""))
         if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
@@ -219,8 +231,9 @@ class QuestionHearing(Hearing):
         if row:
             return Understanding(intent=self._about(self.heard(row[0])) or row[1])
         bare = followups.without_lead(text)
-        found = self._changed(sentence, bare, last)
-        return Understanding(intent=found) if found else self._of_thing(sentence, bare)
+        of_flaw = "cve_id" in last.arguments and self._of_thing(sentence, bare)
+        found = None if of_flaw else self._changed(sentence, bare, last)
+        return of_flaw or (Understanding(intent=found) if found else self._of_thing(sentence, bare))
 
     def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
@@ -231,6 +244,9 @@ class QuestionHearing(Hearing):
         if not bare or not (marked or (cues and not alone)):
             return None
         bare = pattern("followups.me").sub("我的", bare)
+        if (period := last.arguments.get("period")) and pattern("followups.earlier").search(bare):
+            bare = f"{load('followups')['before'][period]}呢"
+        noun = "修了多少漏洞" if "mended" in last.arguments else noun
         whole = self.heard(f"{noun} {bare}".strip())
         weighed = self.weighed(whole)
         tools = [fit.frame.tool for fit in weighed.fits if fit.whole]
@@ -243,7 +259,7 @@ class QuestionHearing(Hearing):
         if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
             found = followups.closed(found)
         frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
-        if found is None or (found.tool == last.tool and found.arguments == last.arguments):
+        if found is None or (not cues and found.tool == last.tool and found.arguments == last.arguments):
             return None  # what was not understood of it changes nothing
         return None if coverage.unused(whole, found, (), frame) else found
 
@@ -252,11 +268,15 @@ class QuestionHearing(Hearing):
         last, thing = self.focus.last, self.focus.thing
         of_flaw = last is not None and "cve_id" in last.arguments
         everything = not of_flaw and pattern("cues.said.everything").search(bare)
-        if sentence.order.found(*OWN) or everything or not bare or self._bare_number(sentence):
+        among = of_flaw and not questions.stands_alone(questions.cues_of(sentence))  # of these: 支付的, 张三的
+        own = sentence.order.found(*(kind for kind in OWN if not among or kind not in (*HOSTS, Kind.PERSON)))
+        if own or everything or not bare or self._bare_number(sentence):
             return None
         things = dict.fromkeys([*([thing] if thing else []), *(followups.things_of(last, bare) if last else [])])
         for one in things:
             if found := self._about(self.heard(f"{one} {bare}")):
+                if last and found.tool == last.tool == "affected_assets":  # of these
+                    found = followups.changed(found, last, self.lexicon.people.values())
                 wide = found.tool in questions.LISTS and "asset" in found.arguments
                 taps = (says.plainly(f"全部 {bare}"),) if wide else ()
                 return Understanding(found, hint=hint("of_thing").format(thing=one) if wide else "", suggestions=taps)
@@ -265,7 +285,11 @@ class QuestionHearing(Hearing):
     def _about(self, whole: Sentence) -> Intent | None:
         """What a whole sentence asks, if one tool takes all of it."""
         weighed = self.weighed(whole)
-        found = self._chosen(whole, weighed) if weighed.whole and not any(coverage.unread(whole)) else None
+        if exact := questions.exact(whole):
+            return exact
+        certain = weighed.whole and not any(coverage.unread(whole))
+        likely = weighed.likely if certain and weighed.likely and weighed.likely.frame.tool in _OF_ONE else None
+        found = self._chosen(whole, weighed, likely) if certain else None
         return found.intent if found else None
 
     def _referred(self, sentence: Sentence) -> Sentence:
@@ -300,9 +324,9 @@ class QuestionHearing(Hearing):
         marked.put(focuses.mark_for("alert", str(numbers[0].value)), instead_of=char)
         return marked
 
-    def _chosen(self, sentence: Sentence, weighed: Weighed) -> Understanding | None:
-        """The question of the frame that takes everything; None: nothing fits, or two do."""
-        best = weighed.best
+    def _chosen(self, sentence: Sentence, weighed: Weighed, best: Fit | None = None) -> Understanding | None:
+        """The question of the frame that takes everything, or of ``best``; None: nothing fits, or two do."""
+        best = best or weighed.best
         if weighed.is_one_of(*_NOT_OURS):
             return self._not_ours(sentence, weighed)
         frame = self._telling(best.frame, sentence, weighed) if best else None
@@ -317,6 +341,11 @@ class QuestionHearing(Hearing):
 
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
+        each = pattern("filters.each").search(sentence.plain) and self._beside_card(sentence, weighed) == "list_assets"
+        if frame.tool == "list_alerts" and each:  # pay 那三台各几条
+            return next(one for one in self.frames if one.tool == "alert_statistics")
+        if frame.tool == "get_asset" and (other := self._beside_card(sentence, weighed)):
+            return next(one for one in self.frames if one.tool == other)
         asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
         asked = asked if "ask.statistics" not in weighed.cues else set()
         if frame.tool != "alert_statistics" or not (
@@ -326,6 +355,15 @@ class QuestionHearing(Hearing):
         intent = questions.ask(frame.tool, sentence)
         grouped = intent is None or not intent.arguments.keys().isdisjoint(("group_by", "time_of"))
         return frame if grouped else next(one for one in self.frames if one.tool == "list_alerts")
+
+    @staticmethod
+    def _beside_card(sentence: Sentence, weighed: Weighed) -> str:
+        """What a card does not tell: several machines, findings, alerts that are described; "" for nothing."""
+        if any("*" in str(one.value) for one in sentence.found(Kind.ASSET)):
+            return "list_assets"
+        if "noun.finding" in weighed.cues:
+            return "list_findings"
+        return "list_alerts" if sentence.lexicon.rules_named(sentence.keyword) else ""
 
     def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""

@@ -67,7 +67,7 @@ def counted_in(text: str) -> str:
 def named_in(kind: str, said: Skeleton) -> list[str]:
     if kind == "alert":
         return [str(number) for number in numbers_of(said)]
-    found = said.found(*WANTED[kind])
+    found = [one for one in said.found(*WANTED[kind]) if "*" not in str(one.value)]  # a family is nobody's target
     return list(
         dict.fromkeys(
             one.raw if kind == "ip" and one.kind is Kind.ASSET_IP else str(one.value) for one in found

@@ -303,7 +303,8 @@ class Parts:
         """端口扫描 静默: the one rule that is named so; web-01 的端口扫描 静默: on the one host that is named with it."""
         rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
         hosts = self.whole.found(*WANTED["asset"])
-        if act.argument != "scope" or len(rules) != 1 or len(hosts) > 1 or self.sentence.narrowing:
+        several = len(hosts) > 1 or any("*" in str(one.value) for one in hosts)
+        if act.argument != "scope" or len(rules) != 1 or several or self.sentence.narrowing:
             return []
         return [("rule", f"{rules[0]} @ {hosts[0].value}" if hosts else rules[0])]
 

@@ -13,11 +13,11 @@ from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
-from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
-from secops_agent.llm.understanding.objects import counted_in, missing_in, target
+from secops_agent.llm.understanding.objects import counted_in, missing_in, named_in, rows_in, target
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -105,6 +105,8 @@ class OrderHearing(ListHearing):
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
+        if rows_in(rest) and numbers_of(rest) and len(open_orders(self.focus)) > 1 + len(meant):
+            return Understanding(question=hint("which_of"), order=order, waits=self.focus.beside)
         if same and (only or against in _LEAVES):
             return self._left_out(rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
@@ -254,7 +256,7 @@ class OrderHearing(ListHearing):
     def _silences(self, sentence: Sentence, order: Intent) -> tuple[Suggestion, ...]:
         """The lines that silence a rule or an asset that is named; none where it has to be an alert."""
         rules = [("rule", one) for one in self.lexicon.rules_named(sentence.keyword)[:2]]
-        hosts = [("asset", str(one.value)) for one in sentence.found(Kind.ASSET, Kind.ASSET_IP)]
+        hosts = [("asset", one) for one in named_in("asset", sentence.order)]
         named = [*rules, *hosts] if rules or sentence.narrowing else []
         return tuple(self._line(order, kind, value) for kind, value in named)[:3]
 

@@ -32,10 +32,11 @@ from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
+from secops_agent.llm.understanding.completions import without_turns
 from secops_agent.llm.understanding.entities import Sentence, read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
-from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
+from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, hint
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
@@ -159,7 +160,9 @@ class _Reader(OrderHearing, QuestionHearing):
         request = strip_courtesies(plain)
         undone = self.focus.order and pattern("cues.said.undo").search(plain)  # 撤了 is no farewell then
         if not undone and (talk := _find_category(plain) or _find_category(request.text)):
-            return talk
+            ours = talk.category == "thing" and self.heard(request.text).found(Kind.ALERT, Kind.IP, Kind.ASSET, Kind.CASE)
+            if not ours:
+                return talk
         please = "请" if request.pleading else ""
         told = plain if plain.startswith(Verb.SEND) else please + request.text  # a message keeps its 谢谢
         if not request.asking and (formal := self._formal(told)):
@@ -192,8 +195,13 @@ class _Reader(OrderHearing, QuestionHearing):
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
-        if self.focus.order and not request.asking and (found := self.completed(sentence)):
-            return self._asked_instead(sentence, found)
+        if self.focus.order and not request.asking:
+            if found := self.completed(sentence):
+                return self._asked_instead(sentence, found)
+            rest, _ = without_turns(sentence.order)
+            if rest.text.strip() != sentence.order.text.strip():  # 哎不 这个让李四弄: another order in its place
+                found = self._read(self.heard(rest.expand(rest.text).strip()), request)
+                return replace(found, drops=bool(found.offers)) if found.offers or found.intent else found
         if pattern("cues.said.undone").search(sentence.plain):
             return Understanding(
                 question="没有执行任何操作。要撤销您刚才的操作吗？", suggestions=(says.UNDO_LAST,)
@@ -258,11 +266,9 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""
-        if (
-            ordered is None
-            and sentence.found(*OWN)
-            and pattern("cues.said.left_alone").search(sentence.plain)
-        ):
+        about = sentence.found(*OWN) or (self.focus.named and len(sentence.plain) <= SHORT)
+        asks = pattern("cues.said.asks").search(sentence.plain) and not sentence.found(*OWN)
+        if ordered is None and about and not asks and pattern("cues.said.left_alone").search(sentence.plain):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence))
         found = self.question(sentence, ordered)
         if ordered is None and is_unknown(sentence, found):

@@ -235,7 +235,8 @@ def _tells_why(piece: str) -> bool:
     """证书早换完了, before the verb: how things stand, in nobody else's words."""
     bare = NAMES.sub("", piece).strip()
     stands = len(bare) >= _ASIDE and pattern("cues.inside.standing").search(bare)
-    return bool(stands) and first_doubt(bare) in ("", "report")
+    clear = pattern("cues.stated").search(bare) or first_doubt(bare) in ("", "report")
+    return bool(stands and clear)
 
 
 def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:

@@ -52,6 +52,7 @@ def software(word: str, prefix: str = "") -> Q:
 
 
 _MOST = 5
+FAMILY, _MOST_OF_FAMILY = "*", 500  # pay-gateway*: assets whose names are so
 
 
 def told_apart(text: str, candidates: Sequence[AssetSummary]) -> str:
@@ -91,6 +92,7 @@ __all__ = [
     "find",
     "get",
     "matching",
+    "meant",
     "names_of",
     "require",
     "require_record",
@@ -191,7 +193,9 @@ def matching(wanted: AssetFilter) -> QuerySet[Asset]:
     if wanted.software:
         installed = Component.objects.filter(software(wanted.software), active=True)
         rows = rows.filter(pk__in=installed.values("asset_id"))
-    if wanted.keyword:
+    if FAMILY in wanted.keyword:
+        rows = rows.filter(pk__in=_of_family(wanted.keyword).values("pk"))
+    elif wanted.keyword:
         rows = rows.filter(_about(wanted.keyword.strip()))
     return rows
 
@@ -286,6 +290,21 @@ def require(text: str) -> AssetSummary:
     if found.candidates:
         raise NotFound(told_apart(text, found.candidates))
     raise NotFound(f"资产里没有「{text}」：请写名称、IP 或域名，或先导入该资产。")
+
+
+def meant(text: str) -> tuple[int, ...]:
+    """The asset of a name; of pay-gateway* and *node* all whose names are so. Raises NotFound."""
+    if FAMILY not in text:
+        return (require(text).id,)
+    found = tuple(_of_family(text).order_by("name").values_list("pk", flat=True)[:_MOST_OF_FAMILY])
+    if not found:
+        raise NotFound(f"没有名称是「{text[:60]}」这样的资产。")
+    return found
+
+
+def _of_family(text: str) -> QuerySet[Asset]:
+    parts = text.strip().split(FAMILY)
+    return Asset.objects.filter(name__iregex=f"^{'.*'.join(map(re.escape, parts))}$")
 
 
 def require_record(text: str) -> AssetRecord:

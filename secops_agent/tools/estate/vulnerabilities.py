@@ -10,11 +10,13 @@ from django.db.models import Count, Q
 
 from bifang.channels.text.markup import plain
 from secops_agent import says
+from secops_agent.models import Finding
 from secops_agent.models.choices import FindingKind
 from secops_agent.services import links
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.records import SEVERITIES, Affected
+from secops_agent.services.reports.periods import PERIODS
 from secops_agent.services.vulnerabilities import catalogue, findings
 from secops_agent.services.vulnerabilities.catalogue import OpenOn, VulnerabilityFilter
 from secops_agent.services.vulnerabilities.findings import FindingFilter
@@ -31,7 +33,9 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
 from secops_agent.tools.filters import (
+    asset_argument,
     WEIGHTS,
+    TimeSpan,
     asset_like,
     beyond,
     colleague,
@@ -43,7 +47,9 @@ from secops_agent.tools.filters import (
     more,
     offset_argument,
     severity_argument,
+    span_of_period,
     told,
+    told_asset,
     told_levels,
     window,
 )
@@ -94,6 +100,7 @@ def _finding_line(each: FindingSummary) -> str:
         SEVERITY[each.severity],
         plain(each.title, 80),
         plain(each.asset.name, 80),
+        f"负责人 {plain(each.owner, 40)}" if each.owner else "没有负责人",
         f"修复时限 {moment(each.due_at)}",
     ]
     return f"- **{FindingKind(each.kind).label}** {joined(said)}"
@@ -126,7 +133,7 @@ class ListVulnerabilities(Arguments):
 
     severity: str = severity_argument()
     kev_only: bool | None = argument("只看已被利用（KEV）的漏洞", default=None)
-    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
     fix_available: bool | None = argument("true 只看有补丁的，false 只看没有的", default=None)
     limit: int = limit_argument()
     keyword: str = argument("标题、别名或软件组件名里的词", default="")
@@ -142,13 +149,20 @@ class ListVulnerabilities(Arguments):
     environment: str = environment_argument()
     importance: Literal["critical", "high"] | None = importance_argument()
     exposed: bool | None = exposed_argument()
+    mended: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = argument(
+        "那一天、周、月里修复了多少", labels=PERIODS, default=None
+    )
     widest: bool | None = argument("影响资产最多的在前", default=None)
 
 
 class AffectedAssets(CveId):
     """Arguments of affected_assets."""
 
-    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
+    owner: str = argument("资产负责人", default="")
+    environment: str = environment_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -246,14 +260,21 @@ def _affected(each: Affected) -> str:
 def affected_assets(asker: Asker, given: AffectedAssets) -> ToolResult:
     """受影响, 无法判断, 不受影响, with the reason for each; the most important first, or one asset only."""
     name = plain(given.cve_id, 60)
-    query = told(漏洞编号=name, 资产=plain(given.asset, 60))
+    like = asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed)
+    only_these = told_asset(like, given.importance) | ({"资产": plain(given.asset, 60)} if given.asset else {})
+    query = told(漏洞编号=name, 资产负责人=plain(given.owner, 40), **only_these)
     found = catalogue.affected_assets(given.cve_id)
     if not found.known:
         return ToolResult("no_data", query, _unknown(name))
-    only = inventory.require(given.asset) if given.asset else None
+    named = inventory.meant(given.asset) if given.asset else ()
+    only = inventory.require(given.asset) if len(named) == 1 else None
+    wanted = {*named} if named else None
+    if like:
+        there = {*inventory.matching(like).values_list("pk", flat=True)}
+        wanted = there if wanted is None else wanted & there
     groups = {
         answer: sorted(
-            (each for each in getattr(found, answer) if only is None or each.asset.id == only.id),
+            (each for each in getattr(found, answer) if wanted is None or each.asset.id in wanted),
             key=lambda each: (-rank(each.asset.importance), not exposure_of(each.asset), each.asset.name),
         )
         for answer, _ in _ANSWERS
@@ -262,6 +283,7 @@ def affected_assets(asker: Asker, given: AffectedAssets) -> ToolResult:
     status = "ok" if any(data.values()) else "no_data"
     dues = {each.asset_id: each.due_at for each in catalogue.open_on(found.vuln_id)}
     text = _exposure(found, groups, dues, plain(only.name, 80) if only else "")
+    text = "\n".join([text, *foot(query)]) if wanted is not None and only is None else text
     fields = fields_of(each.asset for group in groups.values() for each in group)
     return ToolResult(status, query, text, data, fields=fields)  # type: ignore[arg-type]
 
@@ -313,6 +335,8 @@ def _exposed(each: ExposedAsset, due_at: datetime | None) -> str:
 
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
+    if given.mended:
+        return _mended(span_of_period(given.mended, asker.now))
     query, search = _told(given), _search(asker, given)
     if given.group_by:
         return _grouped(search, given.group_by, query)
@@ -333,6 +357,22 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
     text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
     steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
+
+
+def _mended(time: TimeSpan) -> ToolResult:
+    """How many findings were mended in a period, by level, and which vulnerabilities most often."""
+    rows = Finding.objects.filter(kind=_FLAW, active=False, gone_at__gte=time.since)
+    rows = rows.filter(gone_at__lt=time.until) if time.until else rows
+    levels = Counter(rows.values_list("severity", flat=True))
+    query = told(修复时间=time.told)
+    if not levels:
+        return ToolResult("no_data", query, "\n".join(["这段时间没有修复漏洞。", *foot(query)]), [])
+    often = rows.values_list("vulnerability__vuln_id").annotate(number=Count("pk")).order_by("-number")[:_SHOWN]
+    flaws = rows.values("vulnerability").distinct().count()
+    lines = [f"- **{plain(name or '（没有编号）', 40)}** {number} 处" for name, number in often]
+    shares = counts([(level, levels[level]) for level in SEVERITIES if levels[level]], SEVERITY)
+    text = "\n".join([f"**修复的漏洞：{flaws} 个，{levels.total()} 处**（{shares}）", "", *lines, *foot(query)])
+    return ToolResult("ok", query, text, [name for name, _ in often if name])
 
 
 def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:
