@@ -99,7 +99,9 @@ def _alerts(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order")
     if said.get("order") == "due":
         said.pop("due", None)  # 快超时的排前面 leaves nothing out
-    if (ahead := asked.skeleton.first(Kind.DURATION, Kind.TIME)) and pattern("filters.due_ahead").search(asked.text):
+    if (ahead := asked.skeleton.first(Kind.DURATION, Kind.TIME)) and pattern("filters.due_ahead").search(
+        asked.text
+    ):
         said = {name: value for name, value in said.items() if name not in ("due", *SPAN)}
         hours = -(-int(ahead.value) // 60) if ahead.kind is Kind.DURATION else ahead.value.hours(asked.now)
         said["due_within"] = max(1, hours)
@@ -277,7 +279,9 @@ def _left(asked: Asked, nouns: str) -> str:
 
 def _flaws(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_VULNERABLE)
-    if (period := narrow(asked.skeleton, asked.now, "period")) and pattern("filters.mended").search(asked.text):
+    if (period := narrow(asked.skeleton, asked.now, "period")) and pattern("filters.mended").search(
+        asked.text
+    ):
         return {"mended": period["period"]}
     likely = pattern("filters.epss").search(asked.text)
     said |= ({"epss": int(likely["percent"])} if likely else {}) | _owner(asked)
@@ -357,7 +361,9 @@ def _blocks(asked: Asked) -> dict[str, Any]:
     said = {"state": "all"} if pattern("filters.ever").search(asked.text) else {}
     if named:
         return {"target": f"A{named.value}" if named.kind is Kind.ALERT else str(named.value)} | said
-    kinds = [kind for kind in load("filters")["blocked"] if pattern(f"filters.blocked.{kind}").search(asked.text)]
+    kinds = [
+        kind for kind in load("filters")["blocked"] if pattern(f"filters.blocked.{kind}").search(asked.text)
+    ]
     return said | ({"kind": kinds[0]} if len(kinds) == 1 else {})
 
 

@@ -18,7 +18,9 @@ def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
     """What is said without the words of a change, and was it one: 等等 改成两小时, 算了只要第一个, 不是 A13 是 A14."""
     text = pattern("cues.said.instead").sub(" ", skeleton.text)
     rest = pattern("cues.said.turns").sub("", text)
-    while rest.strip(EDGES) and rest != (more := pattern("cues.said.turns").sub("", rest)):  # 等下不对 应该是…
+    while rest.strip(EDGES) and rest != (
+        more := pattern("cues.said.turns").sub("", rest)
+    ):  # 等下不对 应该是…
         rest = more
     rest = pattern("cues.said.rather").sub("", rest) if rest != text else rest
     rest = rest if rest.strip(EDGES) else text

@@ -26,7 +26,7 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.verdict": (("judged",), ("verdict", "group_by")),
     "said.status": (("done", "ended", "whole"), ("status", "time_of", "metric", "due")),
     "said.group": (("group_by", "group_by.hour", "group_by.day", "group_by.asset", "each"), ("group_by", "compare")),
-    "said.held": (("burden",), ("keyword", "assignee")),
+    "said.held": (("burden",), ("keyword", "assignee", "overdue")),
     "ask.statistics": ((), ("group_by", "limit", "alert_statistics", "compare_periods")),
     "said.file": (("report_file", "period", "previous"), ("period", "file")),
     "ask.kev": (("kev_only",), ("kev_only",)),
@@ -178,7 +178,11 @@ def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Ite
     """Words that no list explains, or none of what is known; as they were typed."""
     text = sentence.question.text
     for word, written in load("keywords")["synonyms"].items():
-        text = text.replace(word, written) if written.lower() in sentence.keyword.replace(" ", "").lower() else text
+        text = (
+            text.replace(word, written)
+            if written.lower() in sentence.keyword.replace(" ", "").lower()
+            else text
+        )
     squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", "")))
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text

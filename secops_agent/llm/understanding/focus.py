@@ -21,7 +21,7 @@ KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "case": (Kind.CASE,),
     "person": (Kind.PERSON,),
 }
-_ARGUMENTS: Final[Mapping[str, str]] = {
+ARGUMENTS: Final[Mapping[str, str]] = {
     "alert_id": "alert", "ip": "ip", "value": "ip", "asset": "asset", "cve_id": "cve", "case_id": "case", "assignee": "person",
 }  # fmt: skip
 _LISTED: Final[Mapping[str, str]] = {
@@ -94,9 +94,9 @@ class Focus:
     def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
         """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""
         shown = {
-            _ARGUMENTS[name]: (str(value),)
+            ARGUMENTS[name]: (str(value),)
             for name, value in {**last.about, **last.arguments}.items()
-            if name in _ARGUMENTS and _ARGUMENTS[name] not in named
+            if name in ARGUMENTS and ARGUMENTS[name] not in named
         }
         return replace(self, last=last, named=self._with(shown), missed=False)
 
@@ -129,7 +129,9 @@ def meant_by(reference: str, focus: Focus, wanted: Iterable[str] = ()) -> tuple[
                 return reference, values
             if reference == "asset" and (values := focus.of("ip")):
                 return "ip", values
-        return _first(kinds or [focus.newest] * (reference == "person"), focus)  # 她那钓鱼告警: of her machine
+        return _first(
+            kinds or [focus.newest] * (reference == "person"), focus
+        )  # 她那钓鱼告警: of her machine
     return _first(kinds or [focus.newest], focus)
 
 

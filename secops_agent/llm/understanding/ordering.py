@@ -59,7 +59,7 @@ class OrderHearing(ListHearing):
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
         """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多? Not behind 把."""
-        leads = ordered.verbs[0].start == 0 and ordered.actions[0].tool == "silence_alerts"  # 静默昨天的告警
+        leads = ordered.actions[0].tool == "silence_alerts"  # 静默昨天的告警
         told = commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
         if leads or told or pattern("cues.said.handed").search(sentence.order.text):
             return False
@@ -283,7 +283,10 @@ class OrderHearing(ListHearing):
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
         listed = last_list(self.focus.last) if shown and sentence.keyword else None
         if listed and listed.tool == "list_alerts" and "asset" in listed.arguments and "asset" not in said:
-            said, shown = said | {"asset": listed.arguments["asset"]}, False  # 挖矿的都确认了: those of the host
+            said, shown = (
+                said | {"asset": listed.arguments["asset"]},
+                False,
+            )  # 挖矿的都确认了: those of the host
         each = self._means_each(sentence) and not shown
         named = (
             sentence.keyword

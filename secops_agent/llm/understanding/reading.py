@@ -160,7 +160,9 @@ class _Reader(OrderHearing, QuestionHearing):
         request = strip_courtesies(plain)
         undone = self.focus.order and pattern("cues.said.undo").search(plain)  # 撤了 is no farewell then
         if not undone and (talk := _find_category(plain) or _find_category(request.text)):
-            ours = talk.category == "thing" and self.heard(request.text).found(Kind.ALERT, Kind.IP, Kind.ASSET, Kind.CASE)
+            ours = talk.category == "thing" and self.heard(request.text).found(
+                Kind.ALERT, Kind.IP, Kind.ASSET, Kind.CASE
+            )
             if not ours:
                 return talk
         please = "请" if request.pleading else ""
@@ -174,7 +176,9 @@ class _Reader(OrderHearing, QuestionHearing):
         """With what the sentence named, for the focus."""
         numbers = sentence.numbers
         if found.intent and "asset" in found.intent.arguments and not sentence.first(Kind.REF):
-            numbers = [] if not any(one.exact for one in sentence.found(Kind.ALERT)) else numbers  # 3号呢: a machine
+            numbers = (
+                [] if not any(one.exact for one in sentence.found(Kind.ALERT)) else numbers
+            )  # 3号呢: a machine
         return replace(found, named=focuses.names_in(sentence.order, numbers))
 
     def _formal(self, plain: str) -> Understanding | None:
@@ -195,13 +199,8 @@ class _Reader(OrderHearing, QuestionHearing):
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
-        if self.focus.order and not request.asking:
-            if found := self.completed(sentence):
-                return self._asked_instead(sentence, found)
-            rest, _ = without_turns(sentence.order)
-            if rest.text.strip() != sentence.order.text.strip():  # 哎不 这个让李四弄: another order in its place
-                found = self._read(self.heard(rest.expand(rest.text).strip()), request)
-                return replace(found, drops=bool(found.offers)) if found.offers or found.intent else found
+        if self.focus.order and not request.asking and (found := self._of_the_open(sentence, request)):
+            return found
         if pattern("cues.said.undone").search(sentence.plain):
             return Understanding(
                 question="没有执行任何操作。要撤销您刚才的操作吗？", suggestions=(says.UNDO_LAST,)
@@ -222,6 +221,16 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
             return told
         return self._asked(sentence, ordered)
+
+    def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
+        """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
+        if found := self.completed(sentence):
+            return self._asked_instead(sentence, found)
+        rest, _ = without_turns(sentence.order)
+        if rest.text.strip() == sentence.order.text.strip():
+            return None
+        found = self._read(self.heard(rest.expand(rest.text).strip()), request)
+        return replace(found, drops=bool(found.offers)) if found.offers else found
 
     def _asked_instead(self, sentence: Sentence, found: Understanding) -> Understanding:
         """等下 先看它还打过谁: the order is dropped, and what is asked instead is answered."""
@@ -258,7 +267,8 @@ class _Reader(OrderHearing, QuestionHearing):
             other or weighed.ranks.get("nothing", 0.0) >= questions.VETO
         ):
             return replace(ordered, doubt="unclear")
-        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
+        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION) is not None
+        leads = leads or ordered.actions[0].tool == "silence_alerts"
         leads = leads or commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
         handed = pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
         asks = ordered.missing == "object" and not (leads or handed) and weighed.asked >= questions.SURE

@@ -193,9 +193,7 @@ def matching(wanted: AssetFilter) -> QuerySet[Asset]:
     if wanted.software:
         installed = Component.objects.filter(software(wanted.software), active=True)
         rows = rows.filter(pk__in=installed.values("asset_id"))
-    if FAMILY in wanted.keyword:
-        rows = rows.filter(pk__in=_of_family(wanted.keyword).values("pk"))
-    elif wanted.keyword:
+    if wanted.keyword:
         rows = rows.filter(_about(wanted.keyword.strip()))
     return rows
 
@@ -219,6 +217,8 @@ def tagged(tag: str, prefix: str = "") -> Q:
 
 
 def _about(keyword: str) -> Q:
+    if FAMILY in keyword:
+        return Q(pk__in=_of_family(keyword).values("pk"))
     keys = _names().filter(asset=OuterRef("pk"), value__icontains=keyword)
     named = Q(name__icontains=keyword) | Q(owner__name__icontains=keyword) | Q(owner_text__icontains=keyword)
     return named | Q(tags__icontains=keyword) | Q(description__icontains=keyword) | Q(Exists(keys))

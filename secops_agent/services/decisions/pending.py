@@ -34,7 +34,9 @@ def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Propos
     return [*rows.select_related("config").order_by("-pk")[:_MOST_LISTED], *_elsewhere(staff)]
 
 
-def decided(person: Person, since: datetime | None, until: datetime | None, target: str) -> Sequence[Proposal]:
+def decided(
+    person: Person, since: datetime | None, until: datetime | None, target: str
+) -> Sequence[Proposal]:
     """What was decided or ran out in that time, the newest first: the person's own and dangerous ones of the corporation; ``target``: of
     what is named so."""
     rows = Proposal.objects.exclude(state=ProposalState.PROPOSED)

@@ -99,7 +99,9 @@ def matching(wanted: FindingFilter) -> QuerySet[Finding]:
 
 def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
     if wanted.asset_id or wanted.asset.strip():
-        rows = rows.filter(asset_id__in=[wanted.asset_id] if wanted.asset_id else inventory.meant(wanted.asset))
+        rows = rows.filter(
+            asset_id__in=[wanted.asset_id] if wanted.asset_id else inventory.meant(wanted.asset)
+        )
     if wanted.vulnerability:
         names = VulnerabilityAlias.objects.filter(alias=wanted.vulnerability.strip().upper())
         rows = rows.filter(vulnerability_id__in=names.values("vulnerability_id"))

@@ -18,8 +18,8 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.filters import (
-    asset_argument,
     SEPARATORS,
+    asset_argument,
     colleague,
     levels,
     limit_argument,

@@ -2,29 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from django.db.models import Count, Q
-
 from bifang.channels.text.markup import plain
 from secops_agent import says
-from secops_agent.models import Finding
-from secops_agent.models.choices import FindingKind
-from secops_agent.services import links
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.records import SEVERITIES, Affected
 from secops_agent.services.reports.periods import PERIODS
-from secops_agent.services.vulnerabilities import catalogue, findings
+from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import OpenOn, VulnerabilityFilter
-from secops_agent.services.vulnerabilities.findings import FindingFilter
 from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
-    FindingSummary,
     VulnerabilityDetail,
     VulnerabilitySummary,
 )
@@ -32,10 +25,10 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
+from secops_agent.tools.estate.mending import late_findings, mended
 from secops_agent.tools.filters import (
-    asset_argument,
     WEIGHTS,
-    TimeSpan,
+    asset_argument,
     asset_like,
     beyond,
     colleague,
@@ -54,57 +47,6 @@ from secops_agent.tools.filters import (
     window,
 )
 from secops_agent.tools.markdown import IMPORTANCE, SEVERITY, counts, foot, joined, moment, page
-
-_FEW_LATE: Final = 8
-_FLAW: Final = FindingKind.VULNERABILITY
-
-
-@dataclass(frozen=True, slots=True)
-class LateFindings:
-    """The findings over their limit in one sentence; ``lines``: those that are no vulnerability, on the ``assets``."""
-
-    text: str
-    lines: tuple[str, ...]
-    assets: tuple[str, ...]
-
-
-def late_findings(wanted: VulnerabilityFilter) -> LateFindings | None:
-    """What the reports and pages count: a vulnerability may be on several assets, a secret is none. None: not asked."""
-    if not wanted.overdue or wanted.keyword.strip() or wanted.fix_available is not None or wanted.epss:
-        return None
-    if wanted.not_kev or wanted.due_before or wanted.on:
-        return None
-    about = FindingFilter(
-        severities=wanted.severities,
-        kev_only=wanted.kev_only,
-        asset=wanted.asset,
-        owner_id=wanted.owner_id,
-        overdue=True,
-    )
-    counts = {
-        kind.value: Count("pk", filter=Q(kind=kind)) for kind in FindingKind
-    }  # along the index of limits
-    rows = findings.matching(about).aggregate(**counts)
-    number = {kind: rows[kind.value] for kind in FindingKind}
-    kinds = "、".join(f"{kind.label} {many}" for kind, many in number.items() if many or kind == _FLAW)
-    others = tuple(kind for kind, many in number.items() if many and kind != _FLAW)
-    found = findings.search(replace(about, kinds=others, limit=_FEW_LATE)).items if others else ()
-    where = links.named("发现页", f"{links.listing('finding')}?tab=overdue")
-    lines = ("", "不是漏洞的发现：", "", *map(_finding_line, found), "", f"全部见{where}。") if found else ()
-    text = f"超过修复时限的发现 {sum(number.values())} 处（{kinds}）"
-    return LateFindings(text, lines, tuple(each.asset.name for each in found))
-
-
-def _finding_line(each: FindingSummary) -> str:
-    said = [
-        SEVERITY[each.severity],
-        plain(each.title, 80),
-        plain(each.asset.name, 80),
-        f"负责人 {plain(each.owner, 40)}" if each.owner else "没有负责人",
-        f"修复时限 {moment(each.due_at)}",
-    ]
-    return f"- **{FindingKind(each.kind).label}** {joined(said)}"
-
 
 _SHOWN: Final = 8
 _FEW_OTHERS: Final = 3
@@ -149,8 +91,8 @@ class ListVulnerabilities(Arguments):
     environment: str = environment_argument()
     importance: Literal["critical", "high"] | None = importance_argument()
     exposed: bool | None = exposed_argument()
-    mended: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = argument(
-        "那一天、周、月里修复了多少", labels=PERIODS, default=None
+    mended: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
+        argument("那一天、周、月里修复了多少", labels=PERIODS, default=None)
     )
     widest: bool | None = argument("影响资产最多的在前", default=None)
 
@@ -261,7 +203,9 @@ def affected_assets(asker: Asker, given: AffectedAssets) -> ToolResult:
     """受影响, 无法判断, 不受影响, with the reason for each; the most important first, or one asset only."""
     name = plain(given.cve_id, 60)
     like = asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed)
-    only_these = told_asset(like, given.importance) | ({"资产": plain(given.asset, 60)} if given.asset else {})
+    only_these = told_asset(like, given.importance) | (
+        {"资产": plain(given.asset, 60)} if given.asset else {}
+    )
     query = told(漏洞编号=name, 资产负责人=plain(given.owner, 40), **only_these)
     found = catalogue.affected_assets(given.cve_id)
     if not found.known:
@@ -336,7 +280,7 @@ def _exposed(each: ExposedAsset, due_at: datetime | None) -> str:
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
     if given.mended:
-        return _mended(span_of_period(given.mended, asker.now))
+        return mended(span_of_period(given.mended, asker.now))
     query, search = _told(given), _search(asker, given)
     if given.group_by:
         return _grouped(search, given.group_by, query)
@@ -357,22 +301,6 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
     text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
     steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
-
-
-def _mended(time: TimeSpan) -> ToolResult:
-    """How many findings were mended in a period, by level, and which vulnerabilities most often."""
-    rows = Finding.objects.filter(kind=_FLAW, active=False, gone_at__gte=time.since)
-    rows = rows.filter(gone_at__lt=time.until) if time.until else rows
-    levels = Counter(rows.values_list("severity", flat=True))
-    query = told(修复时间=time.told)
-    if not levels:
-        return ToolResult("no_data", query, "\n".join(["这段时间没有修复漏洞。", *foot(query)]), [])
-    often = rows.values_list("vulnerability__vuln_id").annotate(number=Count("pk")).order_by("-number")[:_SHOWN]
-    flaws = rows.values("vulnerability").distinct().count()
-    lines = [f"- **{plain(name or '（没有编号）', 40)}** {number} 处" for name, number in often]
-    shares = counts([(level, levels[level]) for level in SEVERITIES if levels[level]], SEVERITY)
-    text = "\n".join([f"**修复的漏洞：{flaws} 个，{levels.total()} 处**（{shares}）", "", *lines, *foot(query)])
-    return ToolResult("ok", query, text, [name for name, _ in often if name])
 
 
 def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:

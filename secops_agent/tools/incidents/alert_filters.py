@@ -14,9 +14,9 @@ from secops_agent.services.records.indicators import refang
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.filters import (
-    asset_argument,
     NETWORK,
     TimeSpan,
+    asset_argument,
     asset_like,
     clock_span,
     colleague,
@@ -72,7 +72,9 @@ class AlertConditions(Arguments):
         "结论", default=None
     )
     due: Literal["overdue", "soon"] | None = argument("已超时或快超时", default=None)
-    due_within: int | None = argument("只看多少小时内到处理时限的（还没超时）", default=None, minimum=1, maximum=8760)
+    due_within: int | None = argument(
+        "只看多少小时内到处理时限的（还没超时）", default=None, minimum=1, maximum=8760
+    )
     unassigned: bool | None = argument("只看没有处理人的", default=None)
     listed: bool | None = argument("只看命中情报的", default=None)
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")

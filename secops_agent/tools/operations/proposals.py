@@ -23,8 +23,8 @@ class ListProposals(Arguments):
         "等待决定的（默认），或已经决定的（谁批准、谁拒绝）", default=None
     )
     target: str = argument("只看关于它的：IP 或主机名", default="")
-    period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = argument(
-        "已决定的：哪一天、周、月提出的", labels=PERIODS, default=None
+    period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
+        argument("已决定的：哪一天、周、月提出的", labels=PERIODS, default=None)
     )
 
 
@@ -38,7 +38,11 @@ def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
         else ()
     )
     text = pending.tell(asker.person, waiting) if given.state != "decided" else ""
-    query = told(状态="已决定的" if given.state == "decided" else "等待您决定的", 对象=plain(given.target, 60), 提出时间=time.told)
+    query = told(
+        状态="已决定的" if given.state == "decided" else "等待您决定的",
+        对象=plain(given.target, 60),
+        提出时间=time.told,
+    )
     if given.state == "decided" or given.target:
         text = "\n\n".join(filter(None, (text, "\n".join([*_decided(done), *foot(query)]))))
     status = "ok" if waiting or done else "no_data"
@@ -56,7 +60,9 @@ def _decided(rows: Sequence[Proposal]) -> list[str]:
                 f"**{row.get_state_display()}**",
                 plain(row.summary, 160),
                 f"{plain(row.asker_name, 40)} {moment(row.created_at)} 提出",
-                f"{plain(row.decider_name, 40)} {moment(row.decided_at)} 决定" if row.decided_at else "没有人决定",
+                f"{plain(row.decider_name, 40)} {moment(row.decided_at)} 决定"
+                if row.decided_at
+                else "没有人决定",
             ]
         )
         for row in rows
