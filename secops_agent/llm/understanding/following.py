@@ -23,7 +23,7 @@ from secops_agent.llm.understanding.questions import Weighed
 _LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
 _OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
 _NOT_OURS: Final = ("chatter", "knowledge")
-_OF_ONE: Final = ("affected_assets", "get_case")  # asked of the thing that is spoken of
+_OF_ONE: Final = ("affected_assets", "get_alert", "get_case")  # asked of the thing that is spoken of
 _CLEAR: Final = 0.9  # so probable that no model need be asked what was meant
 
 
