@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0040_finding_assignee'),
+        ('secops_agent', '0041_format_table'),
     ]
 
     operations = [
