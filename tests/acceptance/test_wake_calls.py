@@ -1,5 +1,6 @@
 """Nobody sleeps through it: the real commands call people by DING and 加急, once, and go on where that comes to nothing."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -155,7 +156,7 @@ def test_worker_that_is_killed_while_it_calls_does_not_ring_again(database: Data
         path = "/v1.0/robot/ding/send"
         stage.sim.faults(**{cut: {"value": True, "path": path, "times": 1}})
         begin(stage, "dingtalk")
-        wait_until(lambda: WakeCall.objects.exclude(called_at=None).exists(), within=60, what="calling")
+        wait_until(lambda: cut not in json.dumps(stage.sim.get("/sim/faults")), within=60, what="asked")
         kill(worker)
         WakeCall.objects.filter(state=CallState.CALLING).update(
             called_at=timezone.now() - LOST - timedelta(seconds=1)
