@@ -93,9 +93,12 @@ def card(row: Proposal) -> ProposalLine:
     is_open = state == ProposalState.PROPOSED and row.expires_at > timezone.now()
     late = state == ProposalState.PROPOSED and not is_open
     shown = ProposalState.EXPIRED if late else state
+    done = ActionState(action.state) if action else None
+    rehearsed = done == ActionState.DRY  # the first thing that is said of it: nothing was changed
     return ProposalLine(
-        row, str(shown.label), TONES[shown], row.risk == Risk.DANGEROUS, is_open,
-        str(ActionState(action.state).label) if action else "", ACTION_TONES[ActionState(action.state)] if action else "",
+        row, f"{shown.label}，只做了演练" if rehearsed else str(shown.label), "warn" if rehearsed else TONES[shown],
+        row.risk == Risk.DANGEROUS, is_open,
+        str(done.label) if done and not rehearsed else "", ACTION_TONES[done] if done else "",
     )  # fmt: skip
 
 

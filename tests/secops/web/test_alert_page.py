@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from secops_agent.models import Alert, AlertPayload, Asset, History, Proposal, Role, Silence
+from secops_agent.models import Action, Alert, AlertPayload, Asset, History, Proposal, Role, Silence
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts import triage
 from secops_agent.services.investigations import work
@@ -188,6 +188,20 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
         "203.0.113.9",
         "re",
     )
+    told = text_of(responder.get(page(row)))
+    assert "封禁 IP 203.0.113.9：re" in told
+    assert text_of(analyst.get(page(row))).count("提出（API 或页面）") == 1
+    Action.objects.create(
+        proposal=made, config=made.config, key="k", tool=made.tool, arguments=made.arguments, state="dry",
+        connector="dry_run", started_at=made.created_at, finished_at=made.created_at,
+    )  # fmt: skip
+    Proposal.objects.filter(pk=made.pk).update(
+        state="approved", decider_name="王五", decided_at=made.created_at
+    )
+    assert "王五 已批准" in (told := text_of(responder.get(page(row))))
+    assert "演练（未做改动）" in told
+    approval = text_of(responder.get(reverse("web:approval", args=[made.pk])))
+    assert "已批准，只做了演练" in approval, "the headline says that nothing was changed"
     isolate = {"here": row.pk, "tool": "isolate_host", "asset": str(row.assets.get().pk), "reason": "失陷"}
     assert "已提出" in messages_of(responder.post(post, isolate, follow=True))
     for odd in (
