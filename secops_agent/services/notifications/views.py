@@ -70,6 +70,7 @@ class ToldView:
     reason: str
     retrying: bool
     sent_at: datetime | None
+    opened_at: datetime
 
 
 def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
@@ -84,7 +85,14 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     )
     errors = {keys[key]: error for key, error in waiting}
     return [
-        ToldView(_where(row), row.state, errors.get(row.pk) or row.reason, row.pk in errors, row.sent_at)
+        ToldView(
+            _where(row),
+            row.state,
+            errors.get(row.pk) or row.reason,
+            row.pk in errors,
+            row.sent_at,
+            row.opened_at,
+        )
         for row in found
     ]
 

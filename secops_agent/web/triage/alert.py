@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -34,6 +34,8 @@ from secops_agent.services.decisions.targets import AIMS
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import views
+from secops_agent.services.notifications.coverage import open_alerts
+from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -52,6 +54,7 @@ from secops_agent.web.triage.alerts import ACT, SEE, acting
 # Everything that happened to one alert, in one order: occurrences, changes, notes, messages.
 
 _EVENTS: Final = 8
+_COUNTED: Final = 1000
 _TONES: Final = {"close": "ok", "reopen": "bad", "escalate": "bad"}
 
 
@@ -101,7 +104,7 @@ def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, p
     waiting = tuple(
         Pending(visible(each.place), _badge(each), visible(each.reason))
         for each in told
-        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED)
+        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     return Timeline(tuple(found), tuple(coming(row)), waiting)
 
@@ -155,7 +158,11 @@ def _aim(row: Proposal) -> str:
 
 def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
     for each in told:
-        if each.sent_at is not None:
+        lost = each.state in UNREACHED and not each.retrying
+        if lost:
+            what = f"通知 {visible(each.place)}：{MessageState(each.state).label}"
+            yield TimelineEntry(each.sent_at or each.opened_at, what, "bad", visible(each.reason))
+        elif each.sent_at is not None:
             yield TimelineEntry(each.sent_at, f"通知 {visible(each.place)}", note=visible(each.reason))
 
 
@@ -202,7 +209,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
         "weighs": _weighs(row, assets, clock, listed),
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "minutes": (60, 240, 1440), **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), "until": _until(timezone.localtime(clock.now)), "alike": _alike(row), **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
 
@@ -217,6 +224,20 @@ def _weighs(row: Alert, assets: Sequence[Asset], clock: RiskClock, listed: Seque
         {"broken": "已超过时限", "at_risk": "快到时限"}.get(clock.stage(row), ""),
     )
     return "，".join(each for each in found if each)
+
+
+def _until(now: datetime) -> list[tuple[int, str]]:
+    """(minutes, words) to the times at which people say that a silence ends."""
+    ends = (
+        (now.replace(hour=18, minute=0), "到今天 18 点"),
+        (now.replace(hour=9, minute=0) + timedelta(days=1), "到明早 9 点"),
+    )
+    return [(int((end - now) / timedelta(minutes=1)) + 1, words) for end, words in ends if end > now]
+
+
+def _alike(row: Alert) -> int:
+    """How many a silence of its rule covers now; enough are not counted on."""
+    return open_alerts("rule", row.rule_name or row.rule_id)[:_COUNTED].count()
 
 
 def is_closed(row: Alert) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from secops_agent.models import Action, Alert, AlertPayload, Asset, History, Proposal, Role, Silence
 from secops_agent.services import links, runbooks
@@ -154,7 +155,18 @@ def test_silence_from_the_page_covers_what_is_said() -> None:
         )
         assert "已静默" in messages_of(said), scope
         assert Silence.objects.latest("pk").value == value
-    for odd in ({"scope": "all"}, {"minutes": "x"}, {"minutes": "999999"}, {"here": "0"}):
+    until = timezone.localtime() + timedelta(hours=3)
+    client.post(post, {"here": row.pk, "scope": "rule", "minutes": "60", "until": f"{until:%Y-%m-%dT%H:%M}"})
+    assert abs(Silence.objects.latest("pk").ends_at - until) < timedelta(minutes=3)
+    Silence.objects.latest("pk").delete()
+    assert "这条规则：规则 a（现在 1 条未关闭）" in text_of(client.get(page(row)))
+    for odd in (
+        {"scope": "all"},
+        {"minutes": "x"},
+        {"minutes": "999999"},
+        {"here": "0"},
+        {"until": "2020-01-01T10:00"},
+    ):
         client.post(post, {"here": row.pk, "scope": "alert", "minutes": "60"} | odd)
     assert Silence.objects.count() == 3
 
