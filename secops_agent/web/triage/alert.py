@@ -331,17 +331,20 @@ def _card(row: Asset) -> AssetCard:
 
 
 def _flaws(assets: Sequence[Asset]) -> list[dict[str, Any]]:
-    """The worst that is open on them, five."""
+    """The worst that is open on them, five; a vulnerability of several components or assets once."""
     rows = Finding.objects.filter(asset_id__in=[each.pk for each in assets], active=True)
-    worst = rows.select_related("vulnerability", "component").order_by("-priority", "-id")[:5]
+    rows = rows.select_related("vulnerability", "component", "asset").order_by("-priority", "-id")
+    worst: dict[object, Finding] = {}
+    for each in rows[: _EVENTS * 5]:
+        worst.setdefault(each.vulnerability_id or each.title, each)
     return [
         {
             "name": plain_line(each.vulnerability.vuln_id if each.vulnerability else each.title),
-            "what": plain_line(str(each.component) if each.component else each.title),
+            "what": plain_line(f"{each.component or each.title}，{each.asset}"),
             "level": severity_badge(each.severity), "url": links.record("finding", each.pk),
             "kev": bool(each.vulnerability and each.vulnerability.kev), "fix": visible(each.fixed_version),
         }
-        for each in worst
+        for each in list(worst.values())[:5]
     ]  # fmt: skip
 
 
