@@ -205,7 +205,7 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
     assert text_of(analyst.get(page(row))).count("提出（API 或页面）") == 1
     Action.objects.create(
         proposal=made, config=made.config, key="k", tool=made.tool, arguments=made.arguments, state="dry",
-        connector="dry_run", started_at=made.created_at, finished_at=made.created_at,
+        connector="dry_run", created_at=made.created_at, started_at=made.created_at, finished_at=made.created_at,
     )  # fmt: skip
     Proposal.objects.filter(pk=made.pk).update(
         state="approved", decider_name="王五", decided_at=made.created_at
