@@ -21,6 +21,7 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.records import Indicator
 from secops_agent.services.reports.files import as_markdown
 from secops_agent.services.reports.incidents import incident_report
+from secops_agent.tools.incidents.case_orders import AssignCase, check_assign
 from tests.secops.decisions_aid import company
 from tests.secops.inventory_aid import NOW, alert, host, person, store
 
@@ -208,6 +209,8 @@ def test_a_new_owner_is_told_and_takes_what_is_still_to_do() -> None:
     for text in ("封禁来源", "查日志", "写小结"):
         tasks.add(case.id, text, someone(), "li先生")
     tasks.finish(case.id, CaseTask.objects.get(text="查日志").pk, someone())
+    said = check_assign(AssignCase(case_id=case.id, assignee="wang"), None).summary
+    assert "连同 li先生 未完成的 2 个任务" in said
     orders.assign(case.id, wang, Actor.person(li, "web"), "防火墙还没封")
     (told,) = OutboxRow.objects.filter(target__staff_id="wang")
     for said in ("li先生", f"E{case.id}", "封禁来源、写小结", "防火墙还没封"):
