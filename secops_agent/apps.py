@@ -37,6 +37,7 @@ class SecopsAgentConfig(AppConfig):
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
         self._register_schedules()
+        self._register_tables()
         self._register_syslog()
         self._register_brokers()
 
@@ -46,9 +47,17 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.aliyun.config import AliyunKind
         from secops_agent.connectors.config import WebhookKind
+        from secops_agent.connectors.http_tools.config import HttpToolsKind
         from secops_agent.connectors.mcp.config import McpKind
 
-        KINDS.add(QwenKind, OpenAIKind, WebhookKind, McpKind, AliyunKind)
+        KINDS.add(QwenKind, OpenAIKind, WebhookKind, McpKind, HttpToolsKind, AliyunKind)
+
+    @staticmethod
+    def _register_tables() -> None:
+        from secops_agent.importers import registry
+        from secops_agent.services import format_tables
+
+        registry.TABLES.append(format_tables.in_use)
 
     @staticmethod
     def _register_syslog() -> None:
