@@ -250,7 +250,8 @@ class Silence(models.Model):
         "范围",
         max_length=8,
         choices=[
-            ("alert", "一条告警"), ("asset", "资产"), ("tag", "资产标签"), ("source", "来源"), ("rule", "规则"), ("all", "全部"),
+            ("alert", "一条告警"), ("asset", "资产"), ("tag", "资产标签"), ("source", "来源"), ("rule", "规则"), ("rule_on", "资产上的规则"),
+            ("all", "全部"),
         ],
     )  # fmt: skip
     value = models.CharField("对象", max_length=300, blank=True, default="")
