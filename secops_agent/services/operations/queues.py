@@ -1,7 +1,7 @@
 """Queues of alerts: which ones somebody works through, in which order, what comes next, counts for the facets."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff
 from secops_agent.services.alerts.queries import filters
 from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, RULE, AlertFilter, matching, named_by
-from secops_agent.services.alerts.queries.search import COMMON, narrowed
+from secops_agent.services.alerts.queries.search import COMMON, newest
 from secops_agent.services.alerts.queries.words import about
 from secops_agent.services.intelligence.matching import hits_in_force
-from secops_agent.services.pages import Total, counts_of
+from secops_agent.services.pages import COUNT_CAP, Total, counts_of
 from secops_agent.services.sla import RiskClock
 
 REACH: Final = 1000  # rows of a list that are paged through, and among which a neighbour is looked for
@@ -37,29 +37,36 @@ class FacetValue:
 def settle(queue: AlertFilter) -> AlertFilter:
     """With what no index of the alerts knows looked up once, if it is not too much: it is asked for many times."""
     among: set[int] | None = None
-    for rows in _unindexed(queue):
-        mine = set(rows[: COMMON + 1])
+    for some in _unindexed(queue):
+        mine = set(some)
         if len(mine) <= COMMON:
             among = mine if among is None else among & mine
     return queue if among is None else replace(queue, among=tuple(among))
 
 
-def _unindexed(queue: AlertFilter) -> "Iterator[QuerySet[Any, int]]":
+def _unindexed(queue: AlertFilter) -> "Iterator[Iterable[int]]":
+    most = COMMON + 1
     if queue.assets:
         links = AlertAsset.objects.filter(asset_id__in=queue.assets)
-        yield links.values_list("alert_id", flat=True)
+        yield links.values_list("alert_id", flat=True)[:most]
     if queue.lists:
-        yield named_by(queue.lists).values_list("alert_id", flat=True).distinct()
+        yield named_by(queue.lists).values_list("alert_id", flat=True).distinct()[:most]
     if queue.rules:
-        yield Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules).values_list("pk", flat=True)
+        named = Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules)
+        yield named.values_list("pk", flat=True)[:most]
     if queue.keyword:
-        yield narrowed(Alert.objects.all(), queue.sought).values_list("pk", flat=True)
+        yield newest(Alert.objects.all(), queue.sought, most)
 
 
-def found(queue: AlertFilter, clock: RiskClock) -> "QuerySet[Alert]":
-    """The alerts, in no order. What `settle` has found is asked again: it may have left out what was too much."""
+def found(queue: AlertFilter, clock: RiskClock, most: int = COMMON) -> "QuerySet[Alert]":
+    """The alerts, in no order. What `settle` has found is asked again: it may have left out what was too much; of a
+    keyword that it has left out, the newest."""
     rows = matching(queue, clock)
-    return rows.filter(about(queue.sought)) if queue.keyword else rows
+    if not queue.keyword:
+        return rows
+    if queue.among is None:
+        return rows.filter(pk__in=newest(rows, queue.sought, most))
+    return rows.filter(about(queue.sought))
 
 
 def rule_of(row: Alert) -> str:
@@ -89,7 +96,7 @@ def neighbours(queue: AlertFilter, pk: int, clock: RiskClock) -> tuple[int | Non
 
 def counts(queues: Sequence[AlertFilter], clock: RiskClock) -> list[Total]:
     """How many are in each; each counted no further than lists are. One query."""
-    return counts_of([found(queue, clock) for queue in queues])
+    return counts_of([found(queue, clock, COUNT_CAP + 1) for queue in queues])
 
 
 def newer(queue: AlertFilter, mark: int, clock: RiskClock, most: int = 100) -> int:

@@ -1,20 +1,20 @@
-"""Keyword search among alerts: rare words by the index, common ones in the newest alerts."""
+"""Keyword search among alerts by the index: all that have a rare word, the newest that have a common one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from secops_agent.models import Alert
 from secops_agent.services.alerts.queries import words
 from secops_agent.services.alerts.queries.words import Keyword, about
-from secops_agent.services.pages import Total, behind, counts_of
+from secops_agent.services.pages import COUNT_CAP, Total, behind, counts_of
 
 WINDOW = 400  # alerts that are read where the index names too many
-COMMON = 5000  # candidates above which reading along is quicker than any index
-FEW = 500  # candidates that are looked up one by one; among more, the list's own index is walked
+COMMON = 5000  # matches above which only the newest ones are taken
+FEW = 500  # candidates, or alerts of a list, that are looked up at once
+_NEWEST = 20_000  # ids of the newest alerts among which the index is asked first; then of four times as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,10 @@ def find(
     here = _among_newest(after, order, keyword)[0] if cursor else first
     if exhausted or len(here) > limit:
         return KeywordHits(_of(here[: limit + 1]), Total(len(first), capped=not exhausted))
-    return KeywordHits(_many(rows, keyword), Total(len(first), capped=True))
+    every = newest(after, keyword, COMMON + 1)
+    # So many have it that its own order soon meets enough of them.
+    chosen = rows.filter(about(keyword)) if len(every) > COMMON else _of(every)
+    return KeywordHits(chosen, Total(max(len(first), min(len(every), COUNT_CAP)), capped=True))
 
 
 def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyword: Keyword) -> list[Total]:
@@ -79,41 +82,42 @@ def _among_newest(rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keywor
     return [pk for pk, has_it in found[:WINDOW] if has_it], len(found) <= WINDOW
 
 
-def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert]":
-    """Those of `rows` that have the keyword, for a list that reads them in its own order."""
-    found = rare(rows, keyword)
-    return rows.filter(about(keyword)) if found is None else found
+def newest(rows: "QuerySet[Alert]", keyword: Keyword, most: int) -> list[int]:
+    """The ids of those of `rows` that have the keyword, the newest first, no more than so many."""
+    found: list[int] = []
+    few = _few(keyword)
+    for ids in _in_turn(keyword) if few is None else [few]:
+        for start in range(0, len(ids), COMMON):
+            held = _of(ids[start : start + COMMON]).filter(_in(rows), about(keyword))
+            found += sorted(held.order_by().values_list("pk", flat=True), reverse=True)
+            if len(found) >= most:
+                return found[:most]
+    return found
 
 
-def rare(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert] | None":
-    """`narrowed`; None where more than `COMMON` alerts may have the keyword."""
-    ids = _first_candidates(keyword, COMMON + 1)
-    if len(ids) <= FEW:
-        return rows.filter(about(keyword), pk__in=ids)
-    return _many(rows, keyword) if len(ids) <= COMMON else None
+def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "tuple[QuerySet[Alert], bool]":
+    """Those of `rows` that have the keyword, and whether these are only the newest, because more than `COMMON` have it."""
+    ids = newest(rows, keyword, COMMON + 1)
+    return rows.filter(pk__in=ids[:COMMON]), len(ids) > COMMON
 
 
 def _few(keyword: Keyword) -> list[int] | None:
     """All candidates, if they are few."""
-    ids = _first_candidates(keyword, FEW + 1)
+    ids = _candidates(keyword, f"LIMIT {FEW + 1}")
     return ids if len(ids) <= FEW else None
 
 
-def _first_candidates(keyword: Keyword, most: int) -> list[int]:
+def _in_turn(keyword: Keyword) -> Iterator[list[int]]:
+    """All candidates, the newest first: so of many, only some are asked of the index."""
+    last = Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    width = _NEWEST
+    while last > 0:
+        yield _candidates(keyword, f"WHERE id > {last - width} AND id <= {last}")
+        last, width = last - width, width * 4
+
+
+def _candidates(keyword: Keyword, which: str) -> list[int]:
     sql, parameters = words.candidates(keyword.text)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM ({sql}) AS candidates LIMIT {most}", parameters)  # noqa: S608 - our own
-        return list({pk for (pk,) in cursor.fetchall()})
-
-
-def _many(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert]":
-    """On SQLite "id + 0": not by key, one by one, but along the order that the list has.
-
-    PostgreSQL plans that badly, and takes thousands of keys in its stride.
-    """
-    if connection.vendor == "postgresql":
-        ids = _first_candidates(keyword, COMMON + 1)
-        return rows.filter(about(keyword), pk__in=ids) if len(ids) <= COMMON else rows.filter(about(keyword))
-    sql, parameters = words.candidates(keyword.text)
-    among = RawSQL(sql, parameters)  # noqa: S611 - our own statement
-    return rows.alias(key=F("pk") + 0).filter(about(keyword), key__in=among)
+        cursor.execute(f"SELECT * FROM ({sql}) AS candidates {which}", parameters)  # noqa: S608 - our own
+        return sorted({pk for (pk,) in cursor.fetchall()}, reverse=True)
