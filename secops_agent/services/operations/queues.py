@@ -1,7 +1,7 @@
 """Queues of alerts: which ones somebody works through, in which order, what comes next, counts for the facets."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,10 +10,9 @@ from django.db.models import QuerySet
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff
 from secops_agent.services.alerts.queries import filters
 from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, RULE, AlertFilter, matching, named_by
-from secops_agent.services.alerts.queries.search import COMMON, newest
-from secops_agent.services.alerts.queries.words import about
+from secops_agent.services.alerts.queries.search import COMMON, narrowed
 from secops_agent.services.intelligence.matching import hits_in_force
-from secops_agent.services.pages import COUNT_CAP, Total, counts_of
+from secops_agent.services.pages import Total, counts_of
 from secops_agent.services.sla import RiskClock
 
 REACH: Final = 1000  # rows of a list that are paged through, and among which a neighbour is looked for
@@ -34,39 +33,36 @@ class FacetValue:
     count: int
 
 
-def settle(queue: AlertFilter) -> AlertFilter:
-    """With what no index of the alerts knows looked up once, if it is not too much: it is asked for many times."""
+def settle(queue: AlertFilter, clock: RiskClock) -> AlertFilter:
+    """With what no index of the alerts knows looked up once, if it is not too much: it is asked for many times. Of what
+    has the keyword, it is all, or the newest, of the list, whichever its tab."""
     among: set[int] | None = None
-    for some in _unindexed(queue):
-        mine = set(some)
+    for rows in _unindexed(queue):
+        mine = set(rows[: COMMON + 1])
         if len(mine) <= COMMON:
             among = mine if among is None else among & mine
-    return queue if among is None else replace(queue, among=tuple(among))
+    settled = queue if among is None else replace(queue, among=tuple(among))
+    if not queue.keyword:
+        return settled
+    whole = replace(settled, mine=None, unassigned=False, pressing=False)
+    having, _ = narrowed(matching(whole, clock), queue.sought)
+    return replace(queue, among=tuple(having.order_by().values_list("pk", flat=True)))
 
 
-def _unindexed(queue: AlertFilter) -> "Iterator[Iterable[int]]":
-    most = COMMON + 1
+def _unindexed(queue: AlertFilter) -> "Iterator[QuerySet[Any, int]]":
     if queue.assets:
         links = AlertAsset.objects.filter(asset_id__in=queue.assets)
-        yield links.values_list("alert_id", flat=True)[:most]
+        yield links.values_list("alert_id", flat=True)
     if queue.lists:
-        yield named_by(queue.lists).values_list("alert_id", flat=True).distinct()[:most]
+        yield named_by(queue.lists).values_list("alert_id", flat=True).distinct()
     if queue.rules:
-        named = Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules)
-        yield named.values_list("pk", flat=True)[:most]
-    if queue.keyword:
-        yield newest(Alert.objects.all(), queue.sought, most)
+        yield Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules).values_list("pk", flat=True)
 
 
-def found(queue: AlertFilter, clock: RiskClock, most: int = COMMON) -> "QuerySet[Alert]":
-    """The alerts, in no order. What `settle` has found is asked again: it may have left out what was too much; of a
-    keyword that it has left out, the newest."""
-    rows = matching(queue, clock)
-    if not queue.keyword:
-        return rows
-    if queue.among is None:
-        return rows.filter(pk__in=newest(rows, queue.sought, most))
-    return rows.filter(about(queue.sought))
+def found(queue: AlertFilter, clock: RiskClock) -> "QuerySet[Alert]":
+    """The alerts, in no order, of what was settled. That is asked again but for the keyword: it may have left out what
+    was too much."""
+    return matching(queue, clock)
 
 
 def rule_of(row: Alert) -> str:
@@ -96,7 +92,7 @@ def neighbours(queue: AlertFilter, pk: int, clock: RiskClock) -> tuple[int | Non
 
 def counts(queues: Sequence[AlertFilter], clock: RiskClock) -> list[Total]:
     """How many are in each; each counted no further than lists are. One query."""
-    return counts_of([found(queue, clock, COUNT_CAP + 1) for queue in queues])
+    return counts_of([found(queue, clock) for queue in queues])
 
 
 def newer(queue: AlertFilter, mark: int, clock: RiskClock, most: int = 100) -> int:
@@ -117,16 +113,17 @@ def facets(queue: AlertFilter, clock: RiskClock) -> Facets:
     whole, sampled = _count(found(queue, clock), tuple(_FACETS))
     for name, each in _FACETS.items():
         if getattr(queue, each.name):
-            counted, more = _count(found(_without(queue, each.name), clock), (name,))
+            counted, more = _count(found(_without(queue, each.name, clock), clock), (name,))
             whole, sampled = whole | counted, sampled or more
     buckets = {name: _buckets(name, whole[name], getattr(queue, each.name)) for name, each in _FACETS.items()}
     return Facets(buckets, sampled)
 
 
-def _without(queue: AlertFilter, name: str) -> AlertFilter:
+def _without(queue: AlertFilter, name: str, clock: RiskClock) -> AlertFilter:
     nothing: dict[str, Any] = {name: ()}
     other = replace(queue, **nothing)
-    return settle(replace(other, among=None)) if name in ("rules", "assets", "lists") else other
+    again = queue.keyword or name in ("rules", "assets", "lists")
+    return settle(replace(other, among=None), clock) if again else other
 
 
 def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[str, "Counter[str]"], bool]:

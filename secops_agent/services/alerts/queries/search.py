@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
 
 from secops_agent.models import Alert
 from secops_agent.services.alerts.queries import words
@@ -14,6 +16,8 @@ from secops_agent.services.pages import COUNT_CAP, Total, behind, counts_of
 WINDOW = 400  # alerts that are read where the index names too many
 COMMON = 5000  # matches above which only the newest ones are taken
 FEW = 500  # candidates, or alerts of a list, that are looked up at once
+READ = 10_000  # candidates that are read; where there are more, first so many of the list
+ENOUGH = COUNT_CAP + 1  # matches that a list is cut to, where very many have the keyword
 _NEWEST = 20_000  # ids of the newest alerts among which the index is asked first; then of four times as many
 
 
@@ -41,10 +45,10 @@ def find(
     here = _among_newest(after, order, keyword)[0] if cursor else first
     if exhausted or len(here) > limit:
         return KeywordHits(_of(here[: limit + 1]), Total(len(first), capped=not exhausted))
-    every = newest(after, keyword, COMMON + 1)
+    every, whole = newest(after, keyword, COMMON)
     # So many have it that its own order soon meets enough of them.
-    chosen = rows.filter(about(keyword)) if len(every) > COMMON else _of(every)
-    return KeywordHits(chosen, Total(max(len(first), min(len(every), COUNT_CAP)), capped=True))
+    chosen = _of(every) if whole else rows.filter(about(keyword))
+    return KeywordHits(chosen, Total(len(first), capped=True))
 
 
 def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyword: Keyword) -> list[Total]:
@@ -74,50 +78,60 @@ def _in(rows: "QuerySet[Alert]") -> Exists:
     return Exists(rows.filter(pk=OuterRef("pk")))
 
 
-def _among_newest(rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keyword) -> tuple[list[int], bool]:
+def _among_newest(
+    rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keyword, window: int = WINDOW
+) -> tuple[list[int], bool]:
     """The matches among the first rows, in order, and whether those are all rows there are."""
-    # Told of each, not filtered by: PostgreSQL would filter every alert before it looks which are the first.
-    first = Alert.objects.filter(pk__in=rows.order_by(*order).values("pk")[: WINDOW + 1])
-    found = list(first.annotate(has_it=about(keyword)).order_by(*order).values_list("pk", "has_it"))
-    return [pk for pk, has_it in found[:WINDOW] if has_it], len(found) <= WINDOW
+    ids = list(rows.order_by(*order).values_list("pk", flat=True)[: window + 1])
+    return _told(_of(ids[:window]).order_by(*order), keyword), len(ids) <= window
 
 
-def newest(rows: "QuerySet[Alert]", keyword: Keyword, most: int) -> list[int]:
-    """The ids of those of `rows` that have the keyword, the newest first, no more than so many."""
+def _told(rows: "QuerySet[Alert]", keyword: Keyword) -> list[int]:
+    """The matches among these. The database tells of each instead of filtering: PostgreSQL would read every alert's text
+    before it looks which are asked for."""
+    told = rows.annotate(has_it=about(keyword)).values_list("pk", "has_it")
+    return [pk for pk, has_it in told if has_it]
+
+
+def newest(rows: "QuerySet[Alert]", keyword: Keyword, enough: int) -> tuple[list[int], bool]:
+    """The ids of those of `rows` that have the keyword, the newest first, and whether these are all.
+
+    All, if the index names no more than `READ`; else at least ``enough``, if so many have it.
+    """
+    few = _few(keyword, READ)
+    if few is not None:
+        return _keys(rows, few, ("-pk",), keyword), True
+    first, exhausted = _among_newest(rows, ("-last_seen", "-id"), keyword, READ)
+    if exhausted or len(first) >= enough:
+        return first, exhausted
     found: list[int] = []
-    few = _few(keyword)
-    for ids in _in_turn(keyword) if few is None else [few]:
-        for start in range(0, len(ids), COMMON):
-            held = _of(ids[start : start + COMMON]).filter(_in(rows), about(keyword))
-            found += sorted(held.order_by().values_list("pk", flat=True), reverse=True)
-            if len(found) >= most:
-                return found[:most]
-    return found
+    for sql, parameters in _in_turn(keyword):
+        if len(found) >= enough:
+            return found, False
+        among = rows.filter(pk__in=RawSQL(sql, parameters)).order_by("-pk")  # noqa: S611 - our own statement
+        found += _told(among, keyword)
+    return found, True
 
 
 def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "tuple[QuerySet[Alert], bool]":
     """Those of `rows` that have the keyword, and whether these are only the newest, because more than `COMMON` have it."""
-    ids = newest(rows, keyword, COMMON + 1)
-    return rows.filter(pk__in=ids[:COMMON]), len(ids) > COMMON
+    ids, whole = newest(rows, keyword, ENOUGH)
+    return rows.filter(pk__in=ids[:COMMON]), not whole or len(ids) > COMMON
 
 
-def _few(keyword: Keyword) -> list[int] | None:
+def _few(keyword: Keyword, most: int = FEW) -> list[int] | None:
     """All candidates, if they are few."""
-    ids = _candidates(keyword, f"LIMIT {FEW + 1}")
-    return ids if len(ids) <= FEW else None
+    sql, parameters = words.candidates(keyword.text)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM ({sql}) AS candidates LIMIT {most + 1}", parameters)  # noqa: S608 - our own
+        ids = list({pk for (pk,) in cursor.fetchall()})
+    return ids if len(ids) <= most else None
 
 
-def _in_turn(keyword: Keyword) -> Iterator[list[int]]:
-    """All candidates, the newest first: so of many, only some are asked of the index."""
+def _in_turn(keyword: Keyword) -> Iterator[tuple[str, list[Any]]]:
+    """Statements for all candidates, the newest first: what many alerts have is found among the newest."""
     last = Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     width = _NEWEST
     while last > 0:
-        yield _candidates(keyword, f"WHERE id > {last - width} AND id <= {last}")
+        yield words.candidates_between(keyword.text, max(0, last - width), last)
         last, width = last - width, width * 4
-
-
-def _candidates(keyword: Keyword, which: str) -> list[int]:
-    sql, parameters = words.candidates(keyword.text)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM ({sql}) AS candidates {which}", parameters)  # noqa: S608 - our own
-        return sorted({pk for (pk,) in cursor.fetchall()}, reverse=True)
