@@ -36,7 +36,7 @@ def find(
 
     A rare keyword is counted; one that many alerts have, among the newest only: the total says "at least".
     """
-    after, ids = behind(rows, order, cursor), _few(keyword)
+    after, ids = behind(rows, order, cursor), _few(keyword, FEW)
     if ids is not None:
         every = _keys(rows, ids, order, keyword)
         here = _keys(after, every, order, keyword) if cursor else every
@@ -56,7 +56,7 @@ def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyw
     lists = list(every)
     if not keyword.text:
         return counts_of(lists)
-    ids = _few(keyword)
+    ids = _few(keyword, FEW)
     if ids is not None:
         counts = {f"of_{place}": Count("pk", filter=_in(rows)) for place, rows in enumerate(lists)}
         found = _of(ids).filter(about(keyword)).aggregate(**counts)
@@ -119,7 +119,7 @@ def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "tuple[QuerySet[Alert
     return rows.filter(pk__in=ids[:COMMON]), not whole or len(ids) > COMMON
 
 
-def _few(keyword: Keyword, most: int = FEW) -> list[int] | None:
+def _few(keyword: Keyword, most: int) -> list[int] | None:
     """All candidates, if they are few."""
     sql, parameters = words.candidates(keyword.text)
     with connection.cursor() as cursor:
