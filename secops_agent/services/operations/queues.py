@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff
 from secops_agent.services.alerts.queries import filters
 from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, RULE, AlertFilter, matching, named_by
-from secops_agent.services.alerts.queries.search import COMMON, narrowed
+from secops_agent.services.alerts.queries.search import COMMON, ENOUGH, newest
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import Total, counts_of
 from secops_agent.services.sla import RiskClock
@@ -45,8 +45,8 @@ def settle(queue: AlertFilter, clock: RiskClock) -> AlertFilter:
     if not queue.keyword:
         return settled
     whole = replace(settled, mine=None, unassigned=False, pressing=False)
-    having, _ = narrowed(matching(whole, clock), queue.sought)
-    return replace(queue, among=tuple(having.order_by().values_list("pk", flat=True)))
+    ids, are_all = newest(matching(whole, clock), queue.sought, ENOUGH)
+    return replace(queue, among=tuple(ids[: COMMON if are_all else ENOUGH]))
 
 
 def _unindexed(queue: AlertFilter) -> "Iterator[QuerySet[Any, int]]":

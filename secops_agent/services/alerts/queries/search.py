@@ -82,15 +82,15 @@ def _among_newest(
     rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keyword, window: int = WINDOW
 ) -> tuple[list[int], bool]:
     """The matches among the first rows, in order, and whether those are all rows there are."""
-    ids = list(rows.order_by(*order).values_list("pk", flat=True)[: window + 1])
-    return _told(_of(ids[:window]).order_by(*order), keyword), len(ids) <= window
+    first = Alert.objects.filter(pk__in=rows.order_by(*order).values("pk")[: window + 1])
+    told = _told(first.order_by(*order), keyword)
+    return [pk for pk, has_it in told[:window] if has_it], len(told) <= window
 
 
-def _told(rows: "QuerySet[Alert]", keyword: Keyword) -> list[int]:
-    """The matches among these. The database tells of each instead of filtering: PostgreSQL would read every alert's text
-    before it looks which are asked for."""
-    told = rows.annotate(has_it=about(keyword)).values_list("pk", "has_it")
-    return [pk for pk, has_it in told if has_it]
+def _told(rows: "QuerySet[Alert]", keyword: Keyword) -> list[tuple[int, bool]]:
+    """Of each, whether it matches. Told, not filtered by: PostgreSQL would read every alert's text before it looks which
+    are asked for."""
+    return list(rows.annotate(has_it=about(keyword)).values_list("pk", "has_it"))
 
 
 def newest(rows: "QuerySet[Alert]", keyword: Keyword, enough: int) -> tuple[list[int], bool]:
@@ -109,7 +109,7 @@ def newest(rows: "QuerySet[Alert]", keyword: Keyword, enough: int) -> tuple[list
         if len(found) >= enough:
             return found, False
         among = rows.filter(pk__in=RawSQL(sql, parameters)).order_by("-pk")  # noqa: S611 - our own statement
-        found += _told(among, keyword)
+        found += [pk for pk, has_it in _told(among, keyword) if has_it]
     return found, True
 
 
