@@ -65,6 +65,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(left)]
 
 
+@pytest.fixture(autouse=True)
+def tables_are_looked_for_when_they_change() -> Iterator[None]:
+    """Not by the clock: what a test counts is the same at every second. Switching a table on or off looks at once."""
+    from secops_agent.services.format_tables import in_use
+
+    in_use.forget()
+    yield
+    in_use.forget()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """`outside("npm")`: without the program it fails, and says what to install."""
     for program in [name for marker in item.iter_markers("outside") for name in marker.args]:
