@@ -21,7 +21,7 @@ def drop(apps, editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0040_finding_assignee'),
+        ('secops_agent', '0041_format_table'),
     ]
 
     operations = [migrations.RunPython(create, drop, elidable=False)]
