@@ -41,8 +41,8 @@ def find(
         every = _keys(rows, ids, order, keyword)
         here = _keys(after, every, order, keyword) if cursor else every
         return KeywordHits(_of(here[: limit + 1]), Total(len(every), capped=False))
-    first, exhausted = _among_newest(rows, order, keyword)
-    here = _among_newest(after, order, keyword)[0] if cursor else first
+    first, exhausted = _among_newest(rows, order, keyword, WINDOW)
+    here = _among_newest(after, order, keyword, WINDOW)[0] if cursor else first
     if exhausted or len(here) > limit:
         return KeywordHits(_of(here[: limit + 1]), Total(len(first), capped=not exhausted))
     every, whole = newest(after, keyword, COMMON)
@@ -61,7 +61,7 @@ def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyw
         counts = {f"of_{place}": Count("pk", filter=_in(rows)) for place, rows in enumerate(lists)}
         found = _of(ids).filter(about(keyword)).aggregate(**counts)
         return [Total(found[name], capped=False) for name in counts]
-    newest = [_among_newest(rows, order, keyword) for rows in lists]
+    newest = [_among_newest(rows, order, keyword, WINDOW) for rows in lists]
     return [Total(len(found), capped=not exhausted) for found, exhausted in newest]
 
 
@@ -79,7 +79,7 @@ def _in(rows: "QuerySet[Alert]") -> Exists:
 
 
 def _among_newest(
-    rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keyword, window: int = WINDOW
+    rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keyword, window: int
 ) -> tuple[list[int], bool]:
     """The matches among the first rows, in order, and whether those are all rows there are."""
     first = Alert.objects.filter(pk__in=rows.order_by(*order).values("pk")[: window + 1])
