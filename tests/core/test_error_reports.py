@@ -26,8 +26,10 @@ def log(receiver: Receiver) -> Iterator[logging.Logger]:
     handler = ErrorReports(receiver.url.replace("//", "//0123abcdpublic@") + "/4")
     log = logging.getLogger("bifang.test_error_reports")
     log.addHandler(handler)
+    log.propagate = False
     yield log
     log.removeHandler(handler)
+    log.propagate = True
 
 
 def event_of(body: bytes) -> dict[str, Any]:
