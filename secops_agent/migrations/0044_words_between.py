@@ -21,7 +21,7 @@ def drop(apps, editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0041_format_table'),
+        ('secops_agent', '0043_calls_and_sources'),
     ]
 
     operations = [migrations.RunPython(create, drop, elidable=False)]
