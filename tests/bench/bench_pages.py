@@ -84,7 +84,7 @@ def fill_large(alerts: int) -> None:
             yield replace(alert, description=alert.description + text)
 
     chat_estate.alerts = worded
-    chat_estate.ALERTS, chat_estate.HOSTS = SMALL - 300, 400
+    chat_estate.ALERTS, chat_estate.HOSTS, chat_estate.FINDINGS = SMALL - 300, 400, SMALL * 3 // 10
     chat_estate.fill()
     if alerts > SMALL:
         multiply(alerts // SMALL)
