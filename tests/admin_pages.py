@@ -37,6 +37,7 @@ from secops_agent.models import (
     CalendarFeed,
     Component,
     Correction,
+    DataSource,
     Feed,
     FormatTable,
     ImportJob,
@@ -54,6 +55,7 @@ from secops_agent.models import (
     ScheduledTask,
     SecurityReport,
     SlaTarget,
+    SourceHour,
     Staff,
     SuppressionRule,
     SyslogListener,
@@ -62,6 +64,7 @@ from secops_agent.models import (
     SyslogTraffic,
     TaskRun,
     TurnUsage,
+    WakeCall,
 )  # fmt: skip
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, trail
@@ -401,6 +404,27 @@ def _alert_message() -> AlertMessage:
     return AlertMessage.objects.latest("pk")
 
 
+def _wake_call() -> WakeCall:
+    message, now = _alert_message(), timezone.now()
+    return WakeCall.objects.create(
+        config=message.target.config, staff=Staff.objects.create(staff_id=f"called-{next(_numbers)}", name="李四"),
+        account="called", means="ding_call", message=message, text="毕方", state="refused", reason="没有额度",
+        created_at=now, due_at=now, called_at=now,
+    )  # fmt: skip
+
+
+def _data_source() -> DataSource:
+    now = timezone.now()
+    source = DataSource.objects.create(
+        key=f"token:{next(_numbers)}:generic", door="token", name="WAF", first_seen=now, last_seen=now, trouble="silent",
+        trouble_at=now, detail="3 天没有数据",
+    )  # fmt: skip
+    SourceHour.objects.create(
+        source=source, hour=now.replace(minute=0, second=0, microsecond=0), taken=9, unreadable=1
+    )
+    return source
+
+
 def _replay() -> InvestigationReplay:
     replays.run()
     return InvestigationReplay.objects.latest("pk")
@@ -486,6 +510,8 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.syslogrejection": _syslog_rejection,
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
+    "secops_agent.wakecall": _wake_call,
+    "secops_agent.datasource": _data_source,
     "secops_agent.oncallschedule": schedule,
     "secops_agent.calendarfeed": _feed,
     "secops_agent.notificationpreference": lambda: NotificationPreference.objects.create(
