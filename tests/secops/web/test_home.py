@@ -200,14 +200,14 @@ def test_what_i_may_decide_comes_first() -> None:
 
 SEEN = {
     Role.VIEWER: ({"levels", "duties"}, {"exposure", "busy", "noise"}, set(), 0),
-    Role.ANALYST: ({"levels", "duties", "waiting"}, {"exposure", "busy", "noise"}, {"送不到的目标", "结果未知的动作"}, 0),
+    Role.ANALYST: ({"levels", "duties", "waiting"}, {"exposure", "busy", "noise"}, {"结果未知的动作"}, 0),
     Role.ADMIN: (
         {"levels", "duties", "waiting"}, {"exposure", "busy", "noise"},
-        {"送不到的目标", "结果未知的动作", "死信", "工作进程", "今日模型费用"}, 3,
+        {"结果未知的动作", "死信", "工作进程", "今日模型费用"}, 3,
     ),
     OPERATOR: (
         {"levels", "duties", "waiting"}, {"exposure", "busy", "noise"},
-        {"送不到的目标", "结果未知的动作", "死信", "工作进程", "今日模型费用"}, 1,
+        {"结果未知的动作", "死信", "工作进程", "今日模型费用"}, 1,
     ),
 }  # fmt: skip
 
