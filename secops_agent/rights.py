@@ -20,6 +20,7 @@ _ESTATE = (
     "investigationreplay",
     "indicatorlist",
     "listedindicator",
+    "blockrecord",
 )
 _WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))

@@ -34,6 +34,7 @@ from secops_agent.models.alerting.preference import NotificationPreference, Reac
 from secops_agent.models.alerting.suppression import SuppressionRule
 from secops_agent.models.alerting.triage import SavedView, TriageBatch
 from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
+from secops_agent.models.automation.block import BlockRecord, BlockState, DeviceReading
 from secops_agent.models.automation.conversation import ConversationMessage
 from secops_agent.models.automation.mcp import McpCatalogue
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
@@ -106,6 +107,8 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "AuditSegment",
+    "BlockRecord",
+    "BlockState",
     "BrokerConsumer",
     "BrokerLetter",
     "BrokerMark",
@@ -122,6 +125,7 @@ __all__ = [
     "Correction",
     "CorrectionState",
     "DemoObject",
+    "DeviceReading",
     "EpssScore",
     "Escalation",
     "Feed",
