@@ -41,6 +41,8 @@ _TOLD = (
     "shiftswap",
     "scheduledtask",
     "feed",
+    "reportingduty",
+    "gradingquestion",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")

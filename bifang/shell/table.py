@@ -95,6 +95,8 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, words="维护模式、只读、停用模型：出事时一键停下。"),
     MenuPage("通知规则", "campaign", "secops_agent.notificationrule", also="告警规则 推送 升级 叫醒"),
     MenuPage("处理时限", "timer", "secops_agent.slatarget", state=limit_state, also="SLA 超时"),
+    MenuPage("报告时限", "gavel", "secops_agent.reportingduty", also="上报 网信 监管 报告办法 合规",
+         tabs=(MenuPage("分级问题", "quiz", "secops_agent.gradingquestion"),)),
     MenuPage("定时任务", "event_repeat", "secops_agent.scheduledtask"),
     MenuPage("已知的群", "groups", "channels.knowngroup"),
     MenuPage("通知偏好", "tune", "secops_agent.notificationpreference", also="免打扰 提醒"),

@@ -46,6 +46,7 @@ class BlockOut(Output):
         "ended_at": "结束时间",
         "ended_by": "谁结束的；「时限到期」是自动解除",
         "mistaken_by": "误封登记人；空：不是误封",
+        "can_end": "毕方能不能解除它：设备给出了撤销的办法",
         "code": "审批代码",
         "action_id": "处置动作的编号",
     }

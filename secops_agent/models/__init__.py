@@ -31,6 +31,15 @@ from secops_agent.models.alerting.notification import (
     TargetKind,
 )
 from secops_agent.models.alerting.preference import NotificationPreference, Reached
+from secops_agent.models.alerting.reporting import (
+    CaseReporting,
+    GradingQuestion,
+    IncidentLevel,
+    ReportingDuty,
+    ReportingEntry,
+    ReportingReminder,
+    ReportStage,
+)
 from secops_agent.models.alerting.suppression import SuppressionRule
 from secops_agent.models.alerting.triage import SavedView, TriageBatch
 from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
@@ -116,6 +125,7 @@ __all__ = [
     "CalendarDay",
     "CalendarFeed",
     "Case",
+    "CaseReporting",
     "CaseStatus",
     "CaseTask",
     "ChatFile",
@@ -131,9 +141,11 @@ __all__ = [
     "Feed",
     "FileQuestion",
     "Finding",
+    "GradingQuestion",
     "History",
     "ImportJob",
     "ImportRun",
+    "IncidentLevel",
     "IndicatorHit",
     "IndicatorList",
     "Investigation",
@@ -163,6 +175,10 @@ __all__ = [
     "Pull",
     "Reached",
     "RememberedAnswer",
+    "ReportStage",
+    "ReportingDuty",
+    "ReportingEntry",
+    "ReportingReminder",
     "Risk",
     "Role",
     "RunState",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from secops_agent.web import approvals, audit_check, blocks, case, cases, me, on_call_acts
+from secops_agent.web import approvals, audit_check, blocks, case, cases, me, on_call_acts, reporting
 from secops_agent.web.estate import asset, assets, finding, findings, vulnerabilities
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
@@ -68,5 +68,6 @@ urlpatterns = [
     path("cases/<int:pk>/act/", case.case_act, name="case_act"),
     path("cases/<int:pk>/report/", case.case_report, name="case_report"),
     path("cases/<int:pk>/report/<slug:form>/", case.case_file, name="case_file"),
+    path("cases/<int:pk>/reporting/", reporting.reporting, name="reporting"),
     path("cases/<int:pk>/alerts.csv", case.case_alerts, name="case_alerts"),
 ]

@@ -18,6 +18,7 @@ from bifang.core.monitoring.journal import Journal
 from secops_agent.agent.background.announcer import Announcer
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
+from secops_agent.connectors.device_readings import DeviceReader
 from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.services.audit import chain, head
@@ -102,4 +103,12 @@ def _uses_model() -> bool:
 def own_jobs(agent: Agent, owner: Owner, configs: ConfigCache) -> tuple[Job, ...]:
     """The same in every worker, whichever channel it serves."""
     looks = SecondLooks(configs)
-    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), McpWatcher(), AuditSealer()
+    return (
+        WarmUp(agent),
+        Announcer(),
+        looks,
+        ActionRunner(owner.name),
+        McpWatcher(),
+        DeviceReader(),
+        AuditSealer(),
+    )

@@ -5,7 +5,7 @@ Every change is in the transaction of the action that it follows, so that a proc
 
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +14,6 @@ from django.db.models import Max, QuerySet
 
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
-from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, Role
 from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
@@ -248,23 +247,6 @@ def mistaken(row_id: int, actor: Actor, note: str = "") -> BlockRecord:
     return row
 
 
-def note_seen(config_id: int, seen: Mapping[str, bool], at: datetime) -> list[BlockRecord]:
-    """What a device says of targets that were ordered on it; those that it does not have, and had or should have."""
-    rows = BlockRecord.objects.filter(action__connector_config_id=config_id, state=BlockState.ACTIVE)
-    missing = []
-    for row in rows.filter(kind="block_ip", target__in=list(seen)):
-        stands = seen[row.target]
-        proof = f"{clock(at)} 读取设备：{'有' if stands else '没有'}这一条。"
-        BlockRecord.objects.filter(pk=row.pk).update(stands=stands, verified_at=at, proof=proof)
-        missing += [] if stands else [row]
-    return missing
-
-
 def device_of(row: BlockRecord) -> str:
     """Where it stands, as people know it."""
     return "" if row.state == BlockState.DRY else row.action.connector
-
-
-def carried_by(config: SystemConfig) -> "QuerySet[BlockRecord]":
-    """What is in force on a device."""
-    return BlockRecord.objects.filter(action__connector_config=config, state=BlockState.ACTIVE)
