@@ -14,7 +14,6 @@ from django.db.models import Max, QuerySet
 
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
-from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, Role
 from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
@@ -263,8 +262,3 @@ def note_seen(config_id: int, seen: Mapping[str, bool], at: datetime) -> list[Bl
 def device_of(row: BlockRecord) -> str:
     """Where it stands, as people know it."""
     return "" if row.state == BlockState.DRY else row.action.connector
-
-
-def carried_by(config: SystemConfig) -> "QuerySet[BlockRecord]":
-    """What is in force on a device."""
-    return BlockRecord.objects.filter(action__connector_config=config, state=BlockState.ACTIVE)
