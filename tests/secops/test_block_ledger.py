@@ -11,6 +11,7 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core.database import db
 from bifang.core.errors import InvalidInput
+from secops_agent.connectors.device_readings import DeviceReader
 from secops_agent.models import (
     Action,
     BlockRecord,
@@ -24,7 +25,9 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.ledger import batches, entries
 from secops_agent.services.decisions.requests import Executors
 from secops_agent.services.decisions.targets import refusals
+from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import find_person
+from secops_agent.services.records import ListedRecord
 from tests.secops.decisions_aid import REAL, company, decision_request, propose, told
 from tests.secops.inventory_aid import host, store
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, with_firewall
@@ -54,10 +57,11 @@ def protect(value: str, name: str = "合作伙伴", prefixes: tuple[str, ...] = 
     )
 
 
-async def decided(estate: Estate, code: str, who: str = "wang") -> str:
+async def decided(estate: Estate, code: str, who: str = "wang", *, apart: bool = False) -> str:
     from secops_agent.services.decisions.approvals import decide
 
-    request = await db.call(decision_request, estate.robot, code, "approve", who)
+    place = {"conversation_id": "", "is_group": False} if apart else {}
+    request = await db.call(lambda: decision_request(estate.robot, code, "approve", who, **place))
     return (await db.call(decide, request, Executors(REAL.execute, REAL.check))).text
 
 
@@ -165,27 +169,27 @@ def test_a_batch_is_one_approval_with_a_row_and_a_result_for_each() -> None:
             batches.request, plan, await db.call(Staff.objects.get, staff_id="zhao"), "admin"
         )
         assert all(each in asked.summary for each in plan.arguments["targets"])
-        assert "四眼" in (await decided(estate, asked.code, "zhao")) or not await db.call(
+        assert "四眼" in (await decided(estate, asked.code, "zhao", apart=True)) or not await db.call(
             Action.objects.exists
         )
         await db.call(protect, OTHER, "后来才保护的")
         estate.server.firewall.faults.add("refuses 203.0.113.7")
-        await decided(estate, asked.code)
+        await decided(estate, asked.code, apart=True)
         await carry_out()
         states = dict(await db.call(lambda: list(BlockRecord.objects.values_list("target", "state"))))
         assert states == {IP: "active", OTHER: "failed", "203.0.113.7": "failed"}
         (summary,) = {text for text in await db.call(told) if "个成功" in text}
         assert "1 个成功，2 个没有" in summary
         assert "后来才保护的" in summary
-        release = await db.call(batches.plan_releases, [(await db.call(row_of)).pk], "查清了")
+        release = await db.call(batches.plan_releases, [(await db.call(row_of, IP)).pk], "查清了")
         code = (
             await db.call(
                 batches.request, release, await db.call(Staff.objects.get, staff_id="zhao"), "admin"
             )
         ).code
-        await decided(estate, code)
+        await decided(estate, code, apart=True)
         await carry_out()
-        assert (await db.call(row_of)).state == "lifted"
+        assert (await db.call(row_of, IP)).state == "lifted"
         assert estate.server.firewall.rules == {}
 
     with_firewall(act, actions=ACTIONS)
@@ -279,3 +283,42 @@ def test_the_form_for_many_asks_and_names_what_is_left_out(admin_client: Client,
             "/blocks/new/", given | {"targets": " ".join(f"8.8.{n // 250}.{n % 250}" for n in range(501))}
         ).content.decode()
     )
+
+
+def test_a_device_that_differs_is_shown_and_told_once(admin_client: Client) -> None:
+    async def act(estate: Estate) -> None:
+        await approve(estate, f"封禁 {IP} 1小时")
+        firewall = estate.server.firewall
+        rule = firewall.rules.pop(IP)
+        firewall.rules["198.51.100.9"] = {**rule, "address": "198.51.100.9", "reason": f"别人，{IP}"}
+        reader = DeviceReader()
+        assert await reader.step() == 1
+        assert await reader.step() == 0  # its turn is over
+        row = await db.call(row_of)
+        assert (row.state, row.stands) == ("active", False)
+        said = await db.call(lambda: [text for text in told() if "不一致" in text])
+        assert said
+        assert IP in said[0]
+        page = (await db.call(admin_client.get, "/blocks/", {"tab": "drift"})).content.decode()
+        for part in ("下过令、设备上没有", IP, "198.51.100.9", "毕方没有下过令：1 个"):
+            assert part in page
+        await db.call(DeviceReading.objects.update, due_at=timezone.now())
+        await reader.step()
+        assert len(await db.call(lambda: [text for text in told() if "不一致" in text])) == len(said)
+        await estate.server.__aexit__()
+        await db.call(DeviceReading.objects.update, due_at=timezone.now())
+        await reader.step()
+        assert "没有读到" in (await db.call(admin_client.get, "/blocks/")).content.decode()
+
+    with_firewall(act, actions=ACTIONS)
+
+
+def test_only_an_administrator_adds_to_what_is_never_blocked() -> None:
+    company()
+    IndicatorList.objects.create(name="合作伙伴", protects=True)
+    record = ListedRecord("合作伙伴", "ip", IP)
+    for who, count in (("li", 0), ("zhang", 1)):
+        person = find_person("corp", who)
+        assert person is not None
+        ingest.store([record], Actor.person(person, "admin"))
+        assert ListedIndicator.objects.count() == count, who

@@ -23,7 +23,7 @@ MOST: Final = 50  # that are asked for one by one, where a device lists none
 MOST_KEPT: Final = 20_000
 _NAMED: Final = 20
 _BLOCK: Final = "block_ip"
-_VALUE: Final = re.compile(r"(?:[:：=]\s+)|：")  # before a value in a line
+_BETWEEN: Final = re.compile("[，,、]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,11 @@ def _reader(config: SystemConfig) -> ReadingTurn | None:
 def addresses_in(answer: str) -> Iterator[str]:
     """Every value of an answer that is an address and nothing else: not one that a remark names."""
     for line in answer.splitlines():
-        for value in _VALUE.split(line)[-1].replace("、", ",").replace("，", ",").split(","):
+        pieces = _BETWEEN.split(line)
+        for piece in pieces:
+            name, _, value = piece.rpartition("：") if "：" in piece else piece.rpartition(": ")
+            if not name and len(pieces) > 1:
+                continue
             try:
                 yield str(ipaddress.ip_interface(value.strip(" -·[]\"'")).ip)
             except ValueError:

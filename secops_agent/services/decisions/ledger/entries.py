@@ -125,6 +125,9 @@ def _note_end(row: BlockRecord, undo: Action) -> None:
     elif undo.state == ActionState.UNKNOWN:
         mine.update(state=BlockState.LIFTING, **_seen(undo))
     else:
+        Action.objects.filter(pk=undo.pk, state=ActionState.DONE).update(
+            undo_of=None
+        )  # so that it can be tried again
         pause = min(RETRY * 2**row.tries, LONGEST_RETRY)
         due = database_now() + pause if by_itself else row.until
         mine.update(state=BlockState.ACTIVE, due_at=due, tries=row.tries + by_itself, **_seen(undo))
