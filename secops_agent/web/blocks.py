@@ -72,6 +72,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "title": "封禁台账", "tabs": list(_tabs(query, tab)), "tab": tab, "query": query, "pages": pages, "total": counted(pages),
         "chips": chips(query, TITLES, LABELS), "kinds": entries.KINDS.items(), "export_url": f"{query.with_(export='1')}",
         "lines": [_line(each) for each in blocks.views(pages.object_list)], "most_exported": MOST_EXPORTED,
+        "waiting": [_line(each) for each in blocks.waiting_blocks()] if tab == "now" else (),
         "devices": blocks.devices() if tab in ("now", "drift") else (),
         "may_ask": allows(role, Role.RESPONDER), "may_release": allows(role, Role.APPROVER),
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from secops_agent.models import (
     Action,
     BlockRecord,
     BlockState,
+    DeviceReading,
     IndicatorList,
     ListedIndicator,
     Proposal,
@@ -28,6 +30,7 @@ from secops_agent.services.decisions.targets import refusals
 from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import find_person
 from secops_agent.services.records import ListedRecord
+from tests.admin_pages import serve_plain_static
 from tests.secops.decisions_aid import REAL, company, decision_request, propose, told
 from tests.secops.inventory_aid import host, store
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, with_firewall
@@ -36,6 +39,11 @@ from tests.secops.mcp.test_orders import code_in
 
 pytestmark = pytest.mark.django_db
 IP, OTHER = "203.0.113.5", "203.0.113.6"
+
+
+@pytest.fixture(autouse=True)
+def _pages(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
 
 
 def row_of(target: str = IP) -> BlockRecord:

@@ -32,6 +32,7 @@ class IndicatorList(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "情报清单"
         ordering = ["name"]
+        permissions = [("protect_indicatorlist", "可以说什么永不封禁")]
         indexes = [
             models.Index(
                 fields=["id"], name="indicator_list_behind", condition=Q(compared__lt=F("compare_to"))

@@ -164,9 +164,7 @@ def find_blocks(addresses: Collection[str] | None = None, asset_id: int | None =
     Of these addresses, or of one asset, only. Two queries.
     """
     rows = BlockRecord.objects.select_related(*_WITH).order_by("-pk")
-    waiting = Proposal.objects.filter(
-        tool__in=TARGETS, state=ProposalState.PROPOSED, expires_at__gt=database_now()
-    )
+    waiting = _undecided()
     if addresses is not None:
         rows = rows.filter(kind="block_ip", target__in=addresses)
         waiting = waiting.filter(arguments__ip__in=list(addresses))
@@ -177,6 +175,18 @@ def find_blocks(addresses: Collection[str] | None = None, asset_id: int | None =
     for each in sorted(found, key=lambda one: _IN_FORCE.get(one.state, 2)):
         latest.setdefault((each.kind, each.target), each)
     return sorted(latest.values(), key=lambda each: each.at, reverse=True)
+
+
+def _undecided() -> "QuerySet[Proposal]":
+    """Asked for, and nobody decided yet."""
+    return Proposal.objects.filter(
+        tool__in=TARGETS, state=ProposalState.PROPOSED, expires_at__gt=database_now()
+    )
+
+
+def waiting_blocks() -> list[Block]:
+    """What waits for an approval, the newest first."""
+    return [_waits(row) for row in _undecided().order_by("-pk")[:MOST]]
 
 
 def find_silences(scope: str = "", value: str = "") -> list[Block]:
