@@ -1,6 +1,6 @@
 # 毕方：make run 启动演示，make test 跑测试；只需要 Python ≥ 3.11（带 venv）和 make。
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-outside coverage lint bench eval importer-check screenshots clean lock install install-dev
+.PHONY: help run test test-all test-outside coverage lint bench eval importer-check screenshots clean lock sbom bundle arm-wheels pin-images chaos install install-dev
 
 VENV ?= .venv
 python := $(VENV)/bin/python
@@ -59,6 +59,21 @@ screenshots: install-dev ## 重新拍 docs/pictures/ 里的图片：启动演示
 
 lock: ## 按 requirements*.txt 写出 requirements*.lock：全部版本与校验和（改了依赖之后执行）
 	@sh deploy/local/lock.sh
+
+sbom: install ## 写出 dist/ 里的软件物料清单（CycloneDX）和许可证清单
+	@exec $(python) -m deploy.release.sbom dist
+
+bundle: install ## 做离线安装包 dist/bifang-版本-….tar.gz：程序、全部 wheel、校验和、许可证，安装不用网络
+	@sh deploy/release/bundle.sh $(python) dist
+
+arm-wheels: install ## 锁定的每个包都有 arm64 的 wheel 吗（要连得上软件源）
+	@sh deploy/release/arm_wheels.sh $(python)
+
+pin-images: install ## 把 deploy/docker 里基础镜像的摘要写进去（要连得上镜像仓库；REGISTRY=镜像站）
+	@exec $(python) -m deploy.release.images $(REGISTRY)
+
+chaos: install-dev ## 一边提问和送告警，一边随机弄坏各样东西，最后逐条核对（CHAOS_SECONDS=600）
+	@exec $(python) -m tests.chaos
 
 clean: ## 删除虚拟环境、缓存与测试产物（保留 var/ 与 logs/ 中的数据）
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov

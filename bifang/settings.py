@@ -112,6 +112,8 @@ DB_THREADS = int(env.number("BIFANG_DB_THREADS", 4, minimum=1))
 STATEMENT_TIMEOUT_S = env.number("BIFANG_STATEMENT_TIMEOUT_S", 30)
 # Below so much free space in the data directory nothing more is taken in.
 DISK_MIN_MB = int(env.number("BIFANG_DISK_MIN_MB", 512))
+# Touched with every heartbeat of this process: containers are looked at by the age of it.
+PULSE_FILE = env.text("BIFANG_PULSE_FILE")
 RETENTION_DAYS = int(env.number("BIFANG_RETENTION_DAYS", 90))
 ALERT_EVENT_RETENTION_DAYS = int(env.number("BIFANG_ALERT_EVENT_RETENTION_DAYS", 90))
 # Where vulnerability intelligence comes from; "off": nowhere.

@@ -110,12 +110,12 @@ def first_release(database: Database, settings: Any) -> dict[str, set[Any]]:
 @pytest.mark.both_databases
 def test_newer_database_is_refused_and_kept_by_migrate_and_by_what_runs(database: Database) -> None:
     Switch.objects.create(name="read_only", on=True)
-    MigrationRecorder(connection).record_applied("secops_agent", "0099_newer")
+    MigrationRecorder(connection).record_applied("secops_agent", "0099_contract_9")
     for refusing in (lambda: call_command("migrate", verbosity=0), await_database, check_migrations):
-        with pytest.raises(ConfigError, match=r"更新的版本.*secops_agent\.0099_newer.*备份"):
+        with pytest.raises(ConfigError, match=r"更新的版本.*secops_agent\.0099_contract_9.*备份"):
             refusing()
     assert Switch.objects.get().on
-    MigrationRecorder(connection).record_unapplied("secops_agent", "0099_newer")
+    MigrationRecorder(connection).record_unapplied("secops_agent", "0099_contract_9")
     call_command("migrate", verbosity=0)
     await_database()
 

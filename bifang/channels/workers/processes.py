@@ -107,6 +107,7 @@ def beat(owner: Owner, *, running: int, waiting: int) -> int:
 
     Returns how many processes live, this one included, that work for some of the same configurations.
     """
+    show_pulse()
     now, scope = database_now(), owner.scope
     _write(owner.name, now, scope.kind, scope=scope.label, running=running, waiting=waiting)
     alive = Worker.objects.chats().filter(heartbeat_at__gt=now - HOLD)
@@ -117,11 +118,19 @@ def beat(owner: Owner, *, running: int, waiting: int) -> int:
 
 def beat_as(kind: str) -> None:
     """Heartbeat of a process that claims no rows: one of `NOT_CHATS`."""
+    show_pulse()
     if _write(process_name(), database_now(), kind):
         gone = [
             name for name in Worker.objects.filter(kind=kind).values_list("pk", flat=True) if is_gone(name)
         ]
         Worker.objects.filter(pk__in=gone).delete()
+
+
+def show_pulse() -> None:
+    """This process turns, whatever becomes of the database: the age of the file tells whoever may not start a Python for it."""
+    if settings.PULSE_FILE:
+        with suppress(OSError):
+            Path(settings.PULSE_FILE).touch()
 
 
 def withdraw() -> None:

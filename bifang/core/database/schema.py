@@ -6,7 +6,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
+from bifang.core.database.expanding import contracts, release_number
 from bifang.core.errors import ConfigError
+from bifang.core.extensions import VERSION
 from bifang.core.monitoring.checks import sqlite_file
 
 OURS: Final = frozenset({"core", "channels", "dingtalk_integration", "feishu_integration", "secops_agent"})
@@ -22,13 +24,19 @@ def pending_migrations(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
 
 
 def refuse_other_version(using: str, **_: Any) -> None:
-    """Receiver of ``pre_migrate``. ConfigError if migrations were applied here that this version does not know."""
+    """Receiver of ``pre_migrate``. ConfigError if migrations were applied here that this version cannot live with."""
     _refuse(MigrationLoader(connections[using]), using)
+    if connections[using].vendor == "postgresql":
+        with connections[using].cursor() as cursor:
+            # Who waits for a table makes all who come later wait behind it: give up, and try again at leisure.
+            cursor.execute("SELECT set_config('lock_timeout', '15s', false)")
 
 
 def _refuse(loader: MigrationLoader, using: str) -> None:
     applied = {key for key in loader.applied_migrations if key[0] in OURS}
     strange = applied - loader.disk_migrations.keys()
+    if FIRST in applied:
+        strange = {key for key in strange if _cannot_live_with(key[1])}
     if not strange:
         return
     if FIRST in applied:
@@ -39,6 +47,12 @@ def _refuse(loader: MigrationLoader, using: str) -> None:
     raise ConfigError(
         f"这个数据库是毕方第一个正式版之前建立的，结构不同，不能升级；它没有被改动。{_remedy(using)}"
     )
+
+
+def _cannot_live_with(name: str) -> bool:
+    """A migration of a later release that takes away what this one uses."""
+    last = contracts(name)
+    return last is not None and release_number(VERSION) <= last
 
 
 def _remedy(using: str) -> str:

@@ -1,0 +1,1 @@
+"""Backups: an installation written down in a directory, and brought back from there."""
