@@ -42,6 +42,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='indicatorlist',
+            options={'ordering': ['name'], 'permissions': [('protect_indicatorlist', '可以说什么永不封禁')], 'verbose_name': '情报清单', 'verbose_name_plural': '情报清单'},
+        ),
         migrations.CreateModel(
             name='DeviceReading',
             fields=[
@@ -65,7 +69,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='indicatorlist',
             name='protects',
-            field=models.BooleanField(default=False, verbose_name='永不封禁'),
+            field=models.BooleanField(db_default=False, default=False, verbose_name='永不封禁'),
         ),
         migrations.CreateModel(
             name='BlockRecord',

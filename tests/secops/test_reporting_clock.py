@@ -130,7 +130,8 @@ def test_the_limit_is_the_same_moment_in_every_zone_and_over_the_end_of_a_month(
     with timezone.override(zone):
         view = graded(case_id, 2_000_000, found, minutes=60)
         assert view.due_at == found.astimezone(UTC) + timedelta(hours=1)
-        clock.end_handling(case_id, li(), found + timedelta(hours=5))
+        ended = (found.astimezone(UTC) + timedelta(hours=5)).astimezone(ZoneInfo(zone))
+        clock.end_handling(case_id, li(), ended)
         entered(case_id, "first", found + MINUTE)
         closing = clock.standing(case_id)
         assert closing is not None

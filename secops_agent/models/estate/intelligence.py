@@ -22,7 +22,7 @@ class IndicatorList(models.Model):
     severity = models.CharField(
         "命中的告警至少为", max_length=10, choices=Severity.choices, blank=True, default=""
     )
-    protects = models.BooleanField("永不封禁", default=False)
+    protects = models.BooleanField("永不封禁", default=False, db_default=False)
     prefixes = models.JSONField(default=list, editable=False)
     compared = models.BigIntegerField(default=0, editable=False)
     compare_to = models.BigIntegerField(default=0, editable=False)

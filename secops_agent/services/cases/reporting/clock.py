@@ -5,7 +5,7 @@ Nothing is sent outside: people report, and enter here that they did.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -119,7 +119,10 @@ def grade(
     duty = ReportingDuty.objects.filter(pk=duty_id, enabled=True).first()
     if duty is None:
         raise InvalidInput("请选择本单位适用的报告时限。")
-    now = database_now()
+    now, found_at = (
+        database_now(),
+        found_at.astimezone(UTC),
+    )  # in local time, an hour would be two where clocks change
     if not now - timedelta(days=3650) < found_at <= now:
         raise InvalidInput("发现时间应在过去，不能晚于现在。")
     questions = list(GradingQuestion.objects.filter(enabled=True))
@@ -187,7 +190,7 @@ def end_handling(case_id: int, actor: Actor, at: datetime, *, unless_known: bool
         row = CaseReporting.objects.select_for_update().filter(case_id=case_id).first()
         if row is None or (unless_known and row.handled_at):
             return
-        now = database_now()
+        now, at = database_now(), at.astimezone(UTC)
         if not row.found_at <= at <= now + timedelta(minutes=1):
             raise InvalidInput("处置结束时间应在发现以后，不能晚于现在。")
         CaseReporting.objects.filter(pk=row.pk).update(handled_at=at)

@@ -6,7 +6,6 @@ from django.db import transaction
 
 from bifang.channels.text.markup import plain
 from bifang.core.database.db import database_now
-from secops_agent import says
 from secops_agent.models import OnCallSchedule, Staff
 from secops_agent.models.alerting.reporting import ReportingReminder, ReportStage
 from secops_agent.services import links
@@ -48,11 +47,7 @@ def _tell(row: ReportingReminder) -> str:
     )
     key = f"reporting:{row.pk}"
     people = _people(case.owner)
-    told = [
-        each.name
-        for each in people
-        if tell(each, head, text, key=f"{key}:{each.pk}", suggestions=(says.progress(f"E{case.pk}"),))
-    ]
+    told = [each.name for each in people if tell(each, head, text, key=f"{key}:{each.pk}")]
     if not told and administrators.tell(None, head, text, key=key):
         told = ["管理员"]
     return "、".join(told)
