@@ -1,11 +1,13 @@
 """The ledger of blocks on a real MCP firewall: ends with proof, extension, 误封, batches, the one gate, and every door."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -330,3 +332,38 @@ def test_only_an_administrator_adds_to_what_is_never_blocked() -> None:
         assert person is not None
         ingest.store([record], Actor.person(person, "admin"))
         assert ListedIndicator.objects.count() == count, who
+
+
+def test_warning_lists_are_loaded_and_name_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "lists" / "cloudflare"
+    folder.mkdir(parents=True)
+    document = {
+        "name": "List of known Cloudflare IP ranges",
+        "list": ["198.51.100.0/24", "2001:db8:1::/48", "example.org"],
+    }
+    (folder / "list.json").write_text(json.dumps(document))
+    for _ in range(2):
+        call_command("load_warning_lists", "--folder", str(tmp_path), "--list", "cloudflare")
+    assert "新增 2 条" in capsys.readouterr().out
+    found = refusals(["198.51.100.77", "2001:db8:1::9", IP])
+    assert set(found) == {"198.51.100.77", "2001:db8:1::9"}
+    assert "MISP 警告清单" in found["198.51.100.77"]
+    assert "Cloudflare" in found["198.51.100.77"]
+    with pytest.raises(CommandError, match="读不了"):
+        call_command("load_warning_lists", "--folder", str(tmp_path), "--list", "../../etc")
+
+
+def test_a_mistake_is_taken_back_by_a_sentence_of_an_approver() -> None:
+    async def act(estate: Estate) -> None:
+        await approve(estate, f"封禁 {IP} 1小时")
+        assert "审批人" in await estate.says("li", f"误封 {IP}")
+        said = await estate.says("wang", f"误封 {IP} 原因：客户的出口")
+        assert "立即解除" in said
+        await estate.says("wang", "好")
+        await carry_out()
+        row = await db.call(row_of)
+        assert (row.state, row.mistaken_by) == ("lifted", "wang先生")
+
+    with_firewall(act, actions=ACTIONS)
