@@ -26,6 +26,7 @@ from secops_agent.models import (
     Staff,
 )
 from secops_agent.services.actors import Actor
+from secops_agent.services.decisions import actions
 from secops_agent.services.decisions.ledger import batches, entries
 from secops_agent.services.decisions.requests import Executors
 from secops_agent.services.decisions.targets import refusals
@@ -38,6 +39,7 @@ from tests.secops.inventory_aid import host, store
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, with_firewall
 from tests.secops.mcp.test_mapped_actions import ACTIONS, approve
 from tests.secops.mcp.test_orders import code_in
+from tests.secops.test_blocks import blocked
 
 pytestmark = pytest.mark.django_db
 IP, OTHER = "203.0.113.5", "203.0.113.6"
@@ -367,3 +369,24 @@ def test_a_mistake_is_taken_back_by_a_sentence_of_an_approver() -> None:
         assert (row.state, row.mistaken_by) == ("lifted", "wang先生")
 
     with_firewall(act, actions=ACTIONS)
+
+
+def test_a_process_that_dies_while_releasing_leaves_it_to_a_person_and_then_to_another_try() -> None:
+    first = blocked()
+    make_due()
+    assert entries.end_due() == 1
+    undo = Action.objects.get(undo_of=first)
+    Action.objects.filter(pk=undo.pk).update(
+        state="calling", token="dead", claimed_until=timezone.now() - timedelta(seconds=1)
+    )
+    assert actions.sweep() == 1
+    assert row_of().state == "lifting"
+    assert any("没有解除" in text and "执行进程在调用途中中断" in text for text in told())
+    assert entries.end_due() == 0  # nothing is called twice by itself
+    zhang = find_person("corp", "zhang")
+    assert zhang is not None
+    actions.settle(undo.pk, Actor.person(zhang, "admin"), executed=False)
+    row = row_of()
+    assert (row.state, row.tries) == ("active", 1)
+    make_due()
+    assert entries.end_due() == 1
