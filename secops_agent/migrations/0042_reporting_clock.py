@@ -2,30 +2,6 @@
 
 import django.db.models.deletion
 from django.db import migrations, models
-from typing import Any
-
-LAW = "《国家网络安全事件报告管理办法》（2025-11-01 起施行）"
-DUTIES = (
-    ("关键信息基础设施运营者", "保护工作部门和公安机关", 60),
-    ("中央和国家机关各部门及其直属单位", "按官方文本的规定（请管理员填写）", 120),
-    ("其他网络运营者", "所在地省级网信部门", 240),
-)
-QUESTIONS = (
-    ("泄露了多少人的个人信息", "人", 1_000_000, 10_000_000, 100_000_000, f"{LAW}附件《网络安全事件分级指南》"),
-    ("达到附件里「较大」的其他标准（业务中断、受影响的系统和人数、损失等，请对照官方文本）", "", 1, None, None, f"{LAW}附件"),
-    ("达到附件里「重大」的其他标准（请对照官方文本）", "", None, 1, None, f"{LAW}附件"),
-    ("达到附件里「特别重大」的其他标准（请对照官方文本）", "", None, None, 1, f"{LAW}附件"),
-)
-
-
-def seed(apps: Any, schema_editor: Any) -> None:
-    """What an administrator may change."""
-    duties = apps.get_model("secops_agent", "ReportingDuty").objects
-    for name, body, minutes in DUTIES:
-        duties.create(name=name, body=body, minutes=minutes, article=f"{LAW}（补充报告见第七条，总结报告见第八条；时限的条款请核对）")
-    questions = apps.get_model("secops_agent", "GradingQuestion").objects
-    for text, unit, moderate, major, severe, article in QUESTIONS:
-        questions.create(text=text, unit=unit, moderate=moderate, major=major, severe=severe, article=article)
 
 
 class Migration(migrations.Migration):
@@ -127,5 +103,4 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(condition=models.Q(('told_at__isnull', True)), fields=['due_at'], name='reporting_due')],
             },
         ),
-        migrations.RunPython(seed, migrations.RunPython.noop),
     ]
