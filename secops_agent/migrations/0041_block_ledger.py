@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='action',
             name='batch',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ordered', to='secops_agent.proposal', verbose_name='批量审批'),
+            field=models.ForeignKey(db_index=False, blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ordered', to='secops_agent.proposal', verbose_name='批量审批'),
         ),
         migrations.AddField(
             model_name='indicatorlist',

@@ -40,6 +40,7 @@ class Action(ClaimableRow):
         null=True,
         blank=True,
         on_delete=models.PROTECT,
+        db_index=False,
         related_name="ordered",
     )
     undo_of = models.OneToOneField(
@@ -82,6 +83,7 @@ class Action(ClaimableRow):
                 condition=Q(state__in=["pending", "claimed", "calling"]),
             ),
             models.Index(fields=["created_at"], name="action_created"),
+            models.Index(fields=["batch"], name="action_batch", condition=Q(batch__isnull=False)),
         ]
 
     def __str__(self) -> str:
