@@ -69,7 +69,7 @@ MENU: Final = (
     MenuPage("事件", "folder_special", "secops_agent.case", "web:cases", also="案件 工单 incident"),
     MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True, also="批准 同意 申请 封禁 隔离 解封",
          tabs=(MenuPage("封禁台账", "block", "secops_agent.blockrecord", "web:blocks", words="封禁和隔离了什么、为什么、谁批准、到什么时候、设备上是不是真有。",
-                        also="封禁 隔离 解封 误封 黑名单 block"),
+                        also="解封 误封 拉黑 block"),
                MenuPage("处置动作", "bolt", "secops_agent.action", also="封禁 隔离 执行结果"),)),
     MenuPage("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call", also="排班 空档 轮值 轮班 班次 换班 交接 on call",
          tabs=(MenuPage("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),

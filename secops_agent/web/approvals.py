@@ -27,7 +27,7 @@ from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
 from secops_agent.services.decisions import actions, approvals, pending, undo
-from secops_agent.services.decisions.carriers import UNDO
+from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
 from secops_agent.services.decisions.requests import Verdict
 from secops_agent.services.faults import NotFound
@@ -249,7 +249,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "verdicts": _worded(request, row, possible),
         "why_not": why_not,
         "action": action,
-        "ordered": Action.objects.filter(batch=row).order_by("pk"),
+        "ordered": Action.objects.filter(batch=row).order_by("pk") if row.tool == BATCH else (),
         "story": story(row, action),
         "may_undo": action is not None and _may_undo(request, action),
         "may_settle": action is not None

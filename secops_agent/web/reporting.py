@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -17,6 +17,7 @@ from secops_agent.models import GradingQuestion, ReportingDuty, ReportStage
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases.reporting import clock, drafts
 from secops_agent.services.cases.reporting.clock import OFFICIAL
+from secops_agent.services.cases.views import CaseDetail
 from secops_agent.web.access import page
 from secops_agent.web.case import read_detail
 from secops_agent.web.cases import CHANGE, VIEW
@@ -86,7 +87,6 @@ def reporting(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if stage not in ReportStage.values:
         raise Http404
-    answers = view.answers if view else {}
     context = {
         "title": f"报告时钟 {detail.summary.code}",
         "case": detail.summary,
@@ -96,18 +96,27 @@ def reporting(request: HttpRequest, pk: int) -> HttpResponse:
         "stage": stage,
         "stages": ReportStage.choices,
         "draft": drafts.draft(pk, stage, view) if view else "",
-        "duties": ReportingDuty.objects.filter(enabled=True),
-        "questions": [
-            (each, answers.get(str(each.pk))) for each in GradingQuestion.objects.filter(enabled=True)
-        ],
-        "found_at": view.found_at
-        if view
-        else min((each.first_seen for each in detail.alerts), default=detail.summary.created_at),
+        **_asked(view),
+        "found_at": view.found_at if view else _first_seen(detail),
         "now": now,
         "official": OFFICIAL,
         "may_act": request.user.has_perm(CHANGE),
     }
     return render(request, "pages/reporting.html", context)
+
+
+def _asked(view: clock.ReportingView | None) -> dict[str, Any]:
+    """What the form asks, with what was answered."""
+    answers = view.answers if view else {}
+    rows = GradingQuestion.objects.filter(enabled=True)
+    return {
+        "duties": ReportingDuty.objects.filter(enabled=True),
+        "questions": [(each, answers.get(str(each.pk))) for each in rows],
+    }
+
+
+def _first_seen(detail: CaseDetail) -> datetime:
+    return min((each.first_seen for each in detail.alerts), default=detail.summary.created_at)
 
 
 def _act(request: HttpRequest, pk: int) -> HttpResponse:

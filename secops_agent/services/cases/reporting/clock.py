@@ -129,15 +129,13 @@ def grade(
     kept = {str(each.pk): _demand_number(answers.get(str(each.pk))) for each in questions}
     level = level_of(questions, kept)
     due = found_at + timedelta(minutes=duty.minutes) if level != IncidentLevel.GENERAL else None
+    values = {
+        "duty": duty, "found_at": found_at, "answers": kept, "level": level, "graded_by": actor.name[:200], "graded_at": now, "due_at": due,
+    }  # fmt: skip
     with transaction.atomic():
         lock(case_id)
-        values = {
-            "duty": duty, "found_at": found_at, "answers": kept, "level": level, "graded_by": actor.name[:200], "graded_at": now, "due_at": due,
-        }  # fmt: skip
         row, _ = CaseReporting.objects.update_or_create(case_id=case_id, defaults=values)
-        reported = row.entries.filter(stage=ReportStage.FIRST).exists()
-        _remind(row, ReportStage.FIRST, None if reported else due, found_at, LAST, now)
-        _set_closing(row, row.handled_at if due else None, now)
+        _count(row, now)
         told = {each.text: kept[str(each.pk)] for each in questions}
         detail = {
             "level": level,
@@ -148,6 +146,13 @@ def grade(
         }
         keep(actor, f"事件 {code_of(case_id)} 报告分级：{level.label}", f"case:{case_id}", detail)
     return _view(case_id)
+
+
+def _count(row: CaseReporting, now: datetime) -> None:
+    """The limits and reminders as they follow from the row."""
+    reported = row.entries.filter(stage=ReportStage.FIRST).exists()
+    _remind(row, ReportStage.FIRST, None if reported else row.due_at, row.found_at, LAST, now)
+    _set_closing(row, row.handled_at if row.due_at else None, now)
 
 
 def _demand_number(given: int | None) -> int | None:
@@ -217,35 +222,30 @@ def enter(
     if at > now + timedelta(minutes=1):
         raise InvalidInput("报告时间不能晚于现在。")
     with transaction.atomic():
-        row = CaseReporting.objects.select_for_update().select_related("duty").filter(case_id=case_id).first()
+        row = CaseReporting.objects.select_for_update().filter(case_id=case_id).first()
         if row is None:
             raise NotFound(f"事件 {code_of(case_id)} 还没有分级。")
         if stage != ReportStage.SUPPLEMENT and row.entries.filter(stage=stage, body=named).exists():
             raise Conflict(f"{ReportStage(stage).label}已经登记过报给「{named}」：有更正的，登记为补充报告。")
-        ReportingEntry.objects.create(
+        entry = ReportingEntry.objects.create(
             reporting=row, stage=stage, body=named, text=kept, reference=visible(reference).strip()[:200],
             reported_by=visible(reported_by).strip()[:200], at=at, made_by=actor.name[:200], made_at=now,
         )  # fmt: skip
         row.reminders.filter(stage=stage, told_at=None).delete()
-        late = (
-            row.due_at
-            if stage == ReportStage.FIRST
-            else row.closing_due_at
-            if stage == ReportStage.CLOSING
-            else None
-        )
-        detail = {
-            "stage": stage, "body": named, "at": exact(at), "reported_by": reported_by[:200], "reference": reference[:200],
-            "late": bool(late and at > late),
-        }  # fmt: skip
-        keep(
-            actor,
-            f"事件 {code_of(case_id)} 登记{ReportStage(stage).label}：报{named}",
-            f"case:{case_id}",
-            detail,
-            kept,
-        )
+        _keep_entry(row, entry, actor)
     return _view(case_id)
+
+
+def _keep_entry(row: CaseReporting, entry: ReportingEntry, actor: Actor) -> None:
+    """On the audit trail, with whether it was in time."""
+    limits = {ReportStage.FIRST: row.due_at, ReportStage.CLOSING: row.closing_due_at}
+    limit = limits.get(ReportStage(entry.stage))
+    detail = {
+        "stage": entry.stage, "body": entry.body, "at": exact(entry.at), "reported_by": entry.reported_by, "reference": entry.reference,
+        "late": bool(limit and entry.at > limit),
+    }  # fmt: skip
+    what = f"事件 {code_of(row.case_id)} 登记{ReportStage(entry.stage).label}：报{entry.body}"
+    keep(actor, what, f"case:{row.case_id}", detail, entry.text)
 
 
 def _view(case_id: int) -> ReportingView:
