@@ -39,6 +39,7 @@ class SecopsAgentConfig(AppConfig):
         post_migrate.connect(defaults.seed, sender=self, dispatch_uid="secops_agent.reporting")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
         self._register_schedules()
+        self._register_tables()
         self._register_syslog()
         self._register_brokers()
 
@@ -51,6 +52,13 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.connectors.mcp.config import McpKind
 
         KINDS.add(QwenKind, OpenAIKind, WebhookKind, McpKind, AliyunKind)
+
+    @staticmethod
+    def _register_tables() -> None:
+        from secops_agent.importers import registry
+        from secops_agent.services import format_tables
+
+        registry.TABLES.append(format_tables.in_use)
 
     @staticmethod
     def _register_syslog() -> None:

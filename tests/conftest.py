@@ -47,20 +47,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test with many cases the second pass takes one: its cases differ in data, hardly in what is asked of a database."""
-    seen, kept, left = set[str](), list[pytest.Item](), list[pytest.Item]()
-    for item in items:
+    """Of a test with many cases the second pass takes one: its cases differ in data, hardly in what is asked of a database.
+    Of a file it takes three tests, unless the file is about what databases do: `both_databases("every test")`."""
+    taken, left = dict[str, set[str]](), list[pytest.Item]()
+    for item in sorted(items, key=lambda each: each.nodeid):
         asked = getattr(item, "callspec", None)
-        second = (
-            asked and asked.params.get("vendor") == "postgresql" and item.get_closest_marker("both_databases")
-        )
+        marker = item.get_closest_marker("both_databases")
+        if not marker or not asked or asked.params.get("vendor") != "postgresql":
+            continue
         name = item.nodeid.partition("[")[0]
-        (left if second and name in seen else kept).append(item)
-        if second:
-            seen.add(name)
+        names = taken.setdefault(name.partition("::")[0], set())
+        if name in names or (len(names) >= 3 and not marker.args):
+            left.append(item)
+        names.add(name)
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = kept
+        items[:] = [item for item in items if item not in set(left)]
+
+
+@pytest.fixture(autouse=True)
+def tables_are_looked_for_when_they_change() -> Iterator[None]:
+    """Not by the clock: what a test counts is the same at every second. Switching a table on or off looks at once."""
+    from secops_agent.services.format_tables import in_use
+
+    in_use.forget()
+    yield
+    in_use.forget()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

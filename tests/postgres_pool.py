@@ -43,6 +43,7 @@ SELECT datname FROM pg_database WHERE starts_with(datname, {prefix}) AND NOT EXI
 )
 """
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+_WRITTEN = f"{_TABLES} AND pg_relation_size(oid) > 0"  # also where rows were and are no more
 _SEQUENCES = "SELECT sequencename, start_value, last_value FROM pg_sequences WHERE schemaname = 'public'"
 _OTHERS = (
     "FROM pg_stat_activity WHERE datname = {} AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -176,7 +177,7 @@ def _count(connection: psycopg.Connection[Any], tables: tuple[str, ...]) -> list
     """The rows of each table; no table is counted further than is of interest."""
     one = sql.SQL("SELECT {}, (SELECT count(*) FROM (SELECT 1 FROM {} LIMIT {}) AS few)")
     each = (one.format(name, sql.Identifier(name), MOST_ROWS + 1) for name in tables)
-    return connection.execute(sql.SQL(" UNION ALL ").join(each)).fetchall()
+    return connection.execute(sql.SQL(" UNION ALL ").join(each)).fetchall() if tables else []
 
 
 def _content(connection: psycopg.Connection[Any], table: str) -> str:
@@ -191,9 +192,8 @@ def _empty(connection: psycopg.Connection[Any], wanted: _Facts) -> bool:
     (schema,) = connection.execute(_SCHEMA).fetchone() or ("",)
     if schema != wanted.schema:
         return False
-    filled = [
-        (name, rows) for name, rows in _count(connection, wanted.tables) if rows and name not in wanted.kept
-    ]
+    written = {name for (name,) in connection.execute(_WRITTEN)} - wanted.kept.keys()
+    filled = [(name, rows) for name, rows in _count(connection, tuple(sorted(written))) if rows]
     if sum(rows for _, rows in filled) > MOST_ROWS:
         return False
     for name, _ in filled:

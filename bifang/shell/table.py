@@ -101,6 +101,7 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("已知的群", "groups", "channels.knowngroup"),
     MenuPage("通知偏好", "tune", "secops_agent.notificationpreference", also="免打扰 提醒"),
     MenuPage("导入任务", "upload_file", "secops_agent.importjob", words="上传扫描、资产和告警的文件，看每一次写入了什么。"),
+    MenuPage("接入", "cable", "secops_agent.formattable", also="格式 字段表 解析 样例 导入 TOML"),
     MenuPage("Syslog 来源", "input", "secops_agent.syslogsource"),
     MenuPage("情报清单", "shield_question", "secops_agent.indicatorlist", also="IOC 黑名单 威胁情报",
          tabs=(MenuPage("情报条目", "fingerprint", "secops_agent.listedindicator"),)),

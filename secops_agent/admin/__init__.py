@@ -28,11 +28,20 @@ from secops_agent.admin.people import (
     tokens,
     usage,
 )
-from secops_agent.admin.sources import assets, brokers, imports, intelligence, pulls, syslog, syslog_processes
+from secops_agent.admin.sources import (
+    assets,
+    brokers,
+    imports,
+    intelligence,
+    pulls,
+    syslog,
+    syslog_processes,
+    tables,
+)
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
     "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
-    "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tokens", "usage",
+    "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tables", "tokens", "usage",
 ]  # fmt: skip

@@ -124,7 +124,7 @@ class StreamKind(Kind):
         help_text="NATS 的 durable consumer、Redis 的 consumer group；没有时自动建立，从最早的消息开始。",
     )  # fmt: skip
     format = ChoiceField(
-        "格式", choices=[("auto", "自动识别"), *((name, name) for name in registry.NAMES)], initial="auto", group=WHERE,
+        "格式", choices=lambda: [("auto", "自动识别"), *((name, name) for name in registry.importers())], initial="auto", group=WHERE,
         help_text="一个主题里只有一种格式时请选定它；没有专用格式的写 generic（docs/generic-format.md）。",
     )  # fmt: skip
     username = TextField(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 from bifang.core.errors import InvalidInput
@@ -29,12 +30,23 @@ _WIDTH = 160
 def check(name: str, source: Source, options: Options | None = None) -> Iterator[str]:
     """Lines about every record; a last one with the counts. Raises InvalidInput for what is no such file at all."""
     options = options or Options()
-    importer = registry.get(name)
-    yield f"{source.name}：{name}（{importer.title}）"
-    table = registry.unguarded(importer)
-    found = _by_table(table, source, options) if isinstance(table, TableImporter | Events) else None
+    table = registry.unguarded(registry.get(name))
+    yield f"{source.name}：{name}（{table.title}）"
+    if isinstance(table, TableImporter | Events):
+        yield from _counted(_by_table(table, source, options))
+    else:
+        yield from _counted(_by_records(name, source, options))
+
+
+def check_table(importer: TableImporter, source: Source, most: int) -> Iterator[str]:
+    """The same about the first records, for a table that is no format yet."""
+    for _, lines in islice(_by_table(importer, source, Options()), most):
+        yield from lines
+
+
+def _counted(found: Iterator[tuple[str, list[str]]]) -> Iterator[str]:
     counts: dict[str, int] = {}
-    for kind, lines in found or _by_records(name, source, options):
+    for kind, lines in found:
         counts[kind] = counts.get(kind, 0) + 1
         yield from lines
     yield "共 " + ("，".join(f"{kind} {count} 条" for kind, count in counts.items()) or "0 条")
@@ -109,4 +121,4 @@ def _short(text: str) -> str:
     return shortened(text.replace("\r", " ").replace("\n", "⏎"), _WIDTH)
 
 
-__all__ = ["check"]
+__all__ = ["check", "check_table"]

@@ -1,9 +1,10 @@
 """Registry of importers by name, and the two doors: `detect` and `parse`."""
 
 import logging
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, cast
 
 from bifang.core.errors import InvalidInput
@@ -13,8 +14,10 @@ from secops_agent.importers.reading.json_breaks import find_break
 from secops_agent.services.records import Item, Rejected
 
 from .base import EMPTY, BrokenFile, Importer, Options, Source
+from .language.table_files import read_table
+from .values.table_importer import TableImporter
 
-# A module of `formats` per name, each with an `IMPORTER`, in the order in which they are shown.
+# A module of `formats` with an `IMPORTER`, or a table (TOML), per name, in the order in which they are shown.
 FORMATS: Final = (
     "scanners.trivy", "scanners.grype", "scanners.sarif", "scanners.cyclonedx", "scanners.spdx", "intelligence.csaf", "intelligence.openvex",
     "scanners.osv", "scanners.nuclei", "scanners.nmap", "tables.generic", "alerts.wazuh", "alerts.suricata", "alerts.falco", "alerts.alertmanager",
@@ -39,6 +42,10 @@ def unfit(extension: Extension[Any]) -> str:
         return "adds 应当是一个导入格式：有 sniff 和 parse"
     same = (extension.adds.name, extension.adds.title) == (extension.name, extension.label)
     return "" if same else "导入格式的 name 和 title 应当与扩展的名称、label 相同"
+
+
+class UnknownFormat(InvalidInput):
+    """A file that is none of any format; a table could be written from it."""
 
 
 class _Guarded:
@@ -80,11 +87,56 @@ _OTHERS: Final = _guarded(installed("importers", _OURS, unfit))
 NAMES: Final = (*_OURS, *_OTHERS)
 
 
+# Who gives the tables that people have written and switched on, as (name, TOML); it is asked often.
+TABLES: Final[list[Callable[[], tuple[tuple[str, str], ...]]]] = []
+
+
+def importers() -> Mapping[str, Importer]:
+    """Every importer by name, in the order in which they are shown; those of packages and of people last."""
+    written = _written()
+    return _with_tables(written) if written else _installed()
+
+
 @cache
-def importers() -> dict[str, Importer]:
-    """Every importer by name, in the order in which they are shown; those of packages last."""
-    found = (cast("Importer", import_module(f"{__package__}.formats.{place}").IMPORTER) for place in FORMATS)
+def _installed() -> dict[str, Importer]:
+    found = map(_ours, FORMATS)
     return {importer.name: importer for importer in found} | _OTHERS
+
+
+def _ours(place: str) -> Importer:
+    name = place.rpartition(".")[2]
+    table = Path(__file__).parent / "formats" / f"{place.replace('.', '/')}.toml"
+    if table.is_file():
+        return cast("Importer", read_table(table.read_text("utf-8"), name).importer)
+    return cast("Importer", import_module(f"{__package__}.formats.{place}").IMPORTER)
+
+
+def _written() -> tuple[tuple[str, str], ...]:
+    return tuple(each for give in TABLES for each in give())
+
+
+@lru_cache(maxsize=4)
+def _with_tables(written: tuple[tuple[str, str], ...]) -> dict[str, Importer]:
+    return _installed() | cast("dict[str, Importer]", _tables(written))
+
+
+@lru_cache(maxsize=4)
+def _tables(written: tuple[tuple[str, str], ...]) -> dict[str, TableImporter]:
+    """Beside ours and those of packages, whose names are theirs; a table that cannot be read any more is left out."""
+    found = {}
+    for name, text in written:
+        try:
+            if name not in NAMES:
+                found[name] = read_table(text, name).importer
+        except InvalidInput as error:
+            log.error("没有使用字段表「%s」：%s", name, error.message)
+    return found
+
+
+def line_table(text: str) -> str:
+    """The table of people's that is sure of a line of a log that is no JSON; "" if none or several are."""
+    sure = [each.name for each in _tables(_written()).values() if each.input and each.sniff(text.encode())]
+    return sure[0] if len(sure) == 1 else ""
 
 
 def get(name: str) -> Importer:
@@ -98,8 +150,8 @@ def get(name: str) -> Importer:
 def detect(source: Source, options: Options | None = None) -> str:
     """The name of the importer that is sure, "" if none is. Raises InvalidInput (empty, binary, unreadable)."""
     guesses = _guesses(source, options)
-    # What one of ours is sure of, a package's format does not take over.
-    ours = [guess for guess in guesses if guess[1] not in _OTHERS]
+    # What one of ours is sure of, neither a package's format nor a table takes over.
+    ours = [guess for guess in guesses if guess[1] in _OURS]
     (score, name), (second, _), *_ = ours if ours[0][0] >= _SURE else guesses
     return name if score >= _SURE and score > second else ""
 
@@ -112,7 +164,7 @@ def detect_or_ask(source: Source, ask: str) -> str:
     likely = candidates(source)
     if not likely:
         demand_known(source)
-        raise InvalidInput(f"{source.name}：认不出格式{doubt(source)}，{ask}。")
+        raise UnknownFormat(f"{source.name}：认不出格式{doubt(source)}，{ask}。")
     shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
     raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
 
@@ -230,7 +282,7 @@ def demand_known(source: Source, options: Options | None = None) -> None:
     """Of a file that nothing claims: raises InvalidInput, saying what is wrong, for broken JSON and for a table."""
     head = source.head((options or Options()).limits)
     if table := describe_table(head):
-        raise InvalidInput(f"{source.name}：{table}")
+        raise UnknownFormat(f"{source.name}：{table}")
     where = find_break(head)
     if where:
         raise InvalidInput(f"{source.name} 的 JSON {where}。请检查生成它的程序，或重新导出。")

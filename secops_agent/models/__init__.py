@@ -84,6 +84,7 @@ from secops_agent.models.sources.broker import (
     LetterState,
 )
 from secops_agent.models.sources.chat_file import ChatFile, FileQuestion
+from secops_agent.models.sources.format_table import FormatTable
 from secops_agent.models.sources.job import ImportJob, JobPhase, JobState
 from secops_agent.models.sources.pull import Pull
 from secops_agent.models.sources.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
@@ -141,6 +142,7 @@ __all__ = [
     "Feed",
     "FileQuestion",
     "Finding",
+    "FormatTable",
     "GradingQuestion",
     "History",
     "ImportJob",

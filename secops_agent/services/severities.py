@@ -6,7 +6,7 @@ Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 GRAVE: frozenset[str] = frozenset({"critical", "high"})  # what no program alone may hide
 
-_WORDS: dict[str, Severity] = {
+WORDS: dict[str, Severity] = {
     "critical": "critical", "crit": "critical", "emergency": "critical", "emerg": "critical",
     "alert": "critical", "fatal": "critical", "severe": "critical", "urgent": "critical", "page": "critical",
     "serious": "critical", "严重": "critical", "超危": "critical", "紧急": "critical", "危急": "critical",
@@ -25,7 +25,7 @@ def severity_of(word: str, score: float | None = None) -> Severity:
 
     Words such as "unknown" and "none" carry no judgement: with a score, the score decides.
     """
-    known = _WORDS.get(word.strip().lower())
+    known = WORDS.get(word.strip().lower())
     if known and known != "info":
         return known
     return severity_of_score(score) if score is not None else known or "info"

@@ -27,6 +27,7 @@ from secops_agent.importers.values.observables import (
     sighted_in,
     techniques_in,
 )
+from secops_agent.importers.values.table_importer import TableImporter
 from secops_agent.models.sources.syslog import SyslogEncoding
 from secops_agent.services.records import AlertRecord, AssetRecord, Item, Rejected, Severity
 from secops_agent.syslog.headers import SyslogMessage, believable, read_message
@@ -267,7 +268,8 @@ def _read(line: Line) -> LineReading:
         line.source.name, line.peer, line.data, line.received_at, line.size if line.is_cut else 0
     )
     if line.source.format != AUTO:
-        return _imported(line.source.format, message, line, origin)
+        written = _as_tabled(line.source.format, message.text, text)
+        return _imported(line.source.format, message, line, origin, written)
     event = read_event(message.text)
     if event is not None:
         return LineReading((event_alert(event, message, origin),))
@@ -275,6 +277,9 @@ def _read(line: Line) -> LineReading:
     if format_name:
         reading = _imported(format_name, message, line, origin)
         return reading if format_name != registry.ANYBODY else _grave_enough(reading, message, line)
+    for written in () if _document(message.text) else (message.text, text):
+        if table := registry.line_table(written):
+            return _imported(table, message, line, origin, written)
     if message.severity > line.source.plain_level:
         return LineReading()
     document = _document(message.text)
@@ -328,11 +333,21 @@ def _source(text: str) -> Source:
     return Source.from_bytes(text.encode(), "这一行")
 
 
-def _imported(name: str, message: SyslogMessage, line: Line, origin: LineOrigin) -> LineReading:
+def _as_tabled(name: str, text: str, whole: str) -> str:
+    """What a table of lines is to read: its sample may have had the header of syslog."""
+    table = registry.unguarded(registry.get(name))
+    if isinstance(table, TableImporter) and table.input and not table.sniff(text.encode()):
+        return whole if table.sniff(whole.encode()) else ""
+    return ""
+
+
+def _imported(
+    name: str, message: SyslogMessage, line: Line, origin: LineOrigin, written: str = ""
+) -> LineReading:
     options = Options(
         source=line.source.name, zone=line.source.zone, received_at=message.at or line.received_at
     )
-    text = _document(message.text) or message.text
+    text = written or _document(message.text) or message.text
     items = list(islice(registry.parse(name, _source(text), options), MOST_ALERTS + 1))
     alerts = [owned(item, origin) for item in items if isinstance(item, AlertRecord)]
     return LineReading(tuple(alerts[:MOST_ALERTS]), _refusal(items, len(alerts)))

@@ -165,7 +165,7 @@ def formats_of(path: Path, name: str) -> list[str]:
     found = [sure] if sure else registry.candidates(source)
     if not found:
         registry.demand_known(source)
-        raise InvalidInput(UNKNOWN + registry.doubt(source))
+        raise registry.UnknownFormat(UNKNOWN + registry.doubt(source))
     return found
 
 

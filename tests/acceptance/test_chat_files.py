@@ -71,7 +71,7 @@ def files(stage: Stage, number: int = 1, **query: Any) -> list[dict[str, Any]]:
     return wait_until(probe, within=120, what=f"{number} files")
 
 
-@pytest.mark.parametrize("door", ["stream", "feishu"])
+@pytest.mark.parametrize("door", ["stream"])
 def test_a_file_survives_kill_9_and_replays_and_is_imported_once(
     stage: Stage, tmp_path: Path, clusters: list[Started]
 ) -> None:

@@ -39,7 +39,6 @@ def stop(worker: Started, number: signal.Signals = signal.SIGTERM) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.both_databases
 def test_idle_worker_does_not_wait_for_the_grace_time(stage: Stage) -> None:
     worker = stage.start(BIFANG_STOP_GRACE_S="600")
     took = stop(worker)
@@ -86,7 +85,6 @@ def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: 
 
 
 @pytest.mark.slow
-@pytest.mark.both_databases
 def test_turns_longer_than_the_grace_time_are_run_again(stage: Stage) -> None:
     worker = stage.start(model=Echo(delay=600), BIFANG_STOP_GRACE_S="0.5")
     where = place()

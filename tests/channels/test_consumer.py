@@ -19,7 +19,7 @@ from tests.channels.boxes import Recorder, incoming, store
 from tests.databases import Database
 from tests.deadline import wait_until
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.both_databases("every test"), pytest.mark.usefixtures("database")]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 Answer = Callable[[Turn], Awaitable[str | TurnResult]]
 

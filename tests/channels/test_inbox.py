@@ -16,7 +16,7 @@ from bifang.core.database import db
 from tests.channels.boxes import WEBHOOK, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.both_databases("every test"), pytest.mark.usefixtures("database")]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from bifang.channels.queues.outbox import Sent
 from tests.channels.boxes import answered, claim, incoming, outbox_row, replied, store, texts_of
 from tests.databases import Database
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.both_databases("every test"), pytest.mark.usefixtures("database")]
 
 
 def take(owner: str = "me", room: int = 100) -> list[str]:

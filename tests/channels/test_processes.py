@@ -14,7 +14,7 @@ from bifang.channels.workers.processes import Owner
 from tests.channels.boxes import answered, claim, incoming, store
 from tests.databases import Database
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.both_databases("every test"), pytest.mark.usefixtures("database")]
 GONE = timedelta(seconds=1)
 ALL, ONE = Remit("dingtalk"), Remit("dingtalk", 7)
 

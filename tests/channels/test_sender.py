@@ -22,7 +22,7 @@ from tests.channels.boxes import Recorder, answered, outbox_row, replied
 from tests.databases import Database
 from tests.deadline import eventually
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.both_databases("every test"), pytest.mark.usefixtures("database")]
 
 
 @asynccontextmanager

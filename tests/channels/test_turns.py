@@ -17,7 +17,7 @@ from secops_agent.models.automation.conversation import ConversationMessage
 from tests.channels.boxes import claim, finish, incoming, store, texts_of
 from tests.databases import Database
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+pytestmark = [pytest.mark.both_databases("every test"), pytest.mark.usefixtures("database")]
 
 
 def test_one_sender_waits_for_the_turn_before(database: Database) -> None:

@@ -11,7 +11,7 @@ from bifang.core.database import db
 from bifang.core.database.batcher import Batcher
 from tests.databases import Database
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases("every test")
 
 
 class Work:

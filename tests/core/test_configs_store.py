@@ -9,7 +9,7 @@ from bifang.core.errors import ConfigError, SecretError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import DingTalkSettings
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases("every test")]
 SECRET = "a-very-secret-value"
 
 

@@ -204,7 +204,7 @@ class Greedy:
 def test_a_greedy_or_failing_format_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     guarded = importers._Guarded(Greedy())
     monkeypatch.setattr(importers, "_OTHERS", {"acme_all": guarded})
-    importers.importers.cache_clear()
+    importers._installed.cache_clear()
     try:
         table = importers.Source.from_bytes("主机名,IP,负责人\nweb-01,10.0.0.1,张三\n".encode(), "a.csv")
         assert importers.detect(table) == "assets_csv"
@@ -214,7 +214,7 @@ def test_a_greedy_or_failing_format_harms_no_other(monkeypatch: pytest.MonkeyPat
         with pytest.raises(importers.BrokenFile, match="acme_all 的插件出错"):
             list(importers.parse("acme_all", strange))
     finally:
-        importers.importers.cache_clear()
+        importers._installed.cache_clear()
 
 
 def test_a_packages_table_that_fails_harms_no_other(
@@ -228,12 +228,12 @@ def test_a_packages_table_that_fails_harms_no_other(
     )
     (found,) = installed("tools", [], importers.unfit)
     monkeypatch.setattr(importers, "_OTHERS", importers._guarded([found]))
-    importers.importers.cache_clear()
+    importers._installed.cache_clear()
     try:
         table = importers.Source.from_bytes("主机名,IP,负责人\nweb-01,10.0.0.1,张三\n".encode(), "a.csv")
         assert importers.detect(table) == "assets_csv"
     finally:
-        importers.importers.cache_clear()
+        importers._installed.cache_clear()
 
 
 @pytest.mark.parametrize("attribute", ["place = '1'", "place = None", "section = None", "groups = None"])

@@ -16,7 +16,7 @@ from secops_agent.models import AuditRecord, Staff
 from secops_agent.models.people.usage import ModelPrice, TurnUsage
 from tests.channels.boxes import incoming, store
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases("every test")]
 NOW = timezone.now()
 VALUES: dict[str, Any] = {
     "at": NOW, "kind": "message", "what": "提问'\"\\{}", "actor_kind": "person", "text": "甲,乙\n{丙}",

@@ -14,7 +14,7 @@ from secops_agent.services.records import Indicator
 
 from .inventory_aid import alert, host, later, store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases("every test")
 
 TEXTS = {
     "a": {"title": "主机 web-01 连接矿池，疑似挖矿"},

@@ -16,7 +16,7 @@ from secops_agent.services.decisions.requests import Executors
 from secops_agent.services.faults import Conflict
 from tests.secops.decisions_aid import Deeds, company, decide, decision_request, propose, the
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases("every test")]
 
 
 def at_once(jobs: list) -> list:

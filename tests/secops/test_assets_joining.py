@@ -20,7 +20,7 @@ from secops_agent.services.vulnerabilities import findings
 
 from .inventory_aid import NOW, alert, component, finding, later, person, scan, store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases("every test")
 AGENT, MAC = Key("agent_id", "wazuh:001"), Key("mac", "3c:fd:fe:00:00:01")
 NAME, ADDRESS, FQDN = Key("hostname", "web-01"), Key("ip", "10.0.0.5"), Key("fqdn", "web-01.corp.example")
 

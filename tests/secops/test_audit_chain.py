@@ -24,7 +24,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, head, seals, trail, verification
 from secops_agent.services.audit.verification import ChainVerdict
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases("every test")]
 LI = Actor("person", "corp:li", "李四", "dingtalk")
 
 

@@ -9,7 +9,7 @@ from secops_agent.services.records import Indicator
 
 from .inventory_aid import NOW, alert, host, later, person, store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases("every test")
 
 
 def counted(dimension="severity"):

@@ -24,7 +24,7 @@ from .inventory_aid import (
     store,
 )
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases("every test")
 
 
 def status():

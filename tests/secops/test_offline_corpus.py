@@ -10,9 +10,9 @@ from tests.secops.offline_corpus import FILES, Line, read
 from tests.secops.offline_corpus.scoring import Score, find, proposed, score
 from tests.secops.offline_lexicon import LEXICON, NOW
 
-# `make test` reads every eighth sentence, `make test-all` every second.
-HALF = pytest.param(2, marks=pytest.mark.slow, id="half")
-EVERY = pytest.mark.parametrize("every", [HALF, pytest.param(8, id="some")])
+# `make test` reads every eighth sentence, `make test-all` every third.
+THIRD = pytest.param(3, marks=pytest.mark.slow, id="third")
+EVERY = pytest.mark.parametrize("every", [THIRD, pytest.param(8, id="some")])
 
 
 @EVERY
@@ -30,7 +30,7 @@ def test_sentences_are_read_as_labelled(every: int) -> None:
     for name, each in scores.items():
         right = each.questions_right + each.orders_right + each.none - each.offers_to_none
         least = 0.82 if name == "never" else 0.88
-        assert every > 2 or right / each.lines >= least, (name, each.faults)
+        assert every > 3 or right / each.lines >= least, (name, each.faults)
 
 
 BEFORE = ("请问", "麻烦", "老师，", "急急急,", "@毕方 ", "你好，", "我想知道")
@@ -38,9 +38,9 @@ AFTER = ("谢谢", "呀", "。", "，急", "🙏", "[抱拳]")
 
 
 def some_questions(start: int) -> list[Line]:
-    """Every eighth one, others for another courtesy."""
+    """Every sixteenth one, others for another courtesy."""
     lines = [line for line in read("questions") if line.tool not in ("", "!") and line.text[0] not in "/／@"]
-    return lines[start % 8 :: 8]
+    return lines[start % 16 :: 16]
 
 
 @pytest.mark.slow

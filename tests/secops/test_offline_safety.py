@@ -19,7 +19,7 @@ COMMANDS: list[Line] = [
     line
     for line in read("actions")
     if line.tool in ACTION_TOOLS and not {"note", "reason"} & line.arguments.keys()
-]
+][::3]  # neighbours in the file are alike
 BEFORE = [
     "不要",
     "别",
@@ -169,9 +169,9 @@ AFTER = [
 VERB = re.compile(
     r"[封黑屏阻拦禁离断拔关闭结归标判定认领接跟指派分转交丢扔甩推塞让叫每删取停退去]|[a-z]", re.IGNORECASE
 )
-# All pairs took 45 s under coverage; neighbours in the file are alike, so a rotation misses little.
+# All pairs took 45 s under coverage; a rotation misses little.
 EVERY = 32
-REASONED: list[Line] = [line for line in read("actions") if {"note", "reason"} & line.arguments.keys()]
+REASONED: list[Line] = [line for line in read("actions") if {"note", "reason"} & line.arguments.keys()][::3]
 TAKEN_BACK = [
     "吗",
     "？",
@@ -321,7 +321,7 @@ def test_commands_without_noise_do_start_actions_or_offers() -> None:
     assert sum(bool(one.intent or one.offers or one.question) for one in found) >= 0.97 * len(COMMANDS)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(COMMANDS),
     st.sampled_from(BEFORE),
@@ -334,7 +334,7 @@ def test_random_noise_around_a_doubted_command_starts_nothing(
     assert not starts_action(f"{before}{noise}{line.text}{after}")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_is_survived_and_without_a_verb_starts_nothing(text: str) -> None:
     assert not starts_action(text) or VERB.search(text)

@@ -22,7 +22,7 @@ from tests.secops.demo_aid import use
 from tests.secops.inventory_aid import finding, flaw, host, store
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases("every test")
 
 
 class Doors:

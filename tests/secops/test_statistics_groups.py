@@ -13,7 +13,7 @@ from secops_agent.tools.base import ToolResult
 from tests.secops.demo_aid import use
 from tests.secops.inventory_aid import alert, host, person, store
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases("every test")
 SOURCE = "203.0.113.5"
 
 

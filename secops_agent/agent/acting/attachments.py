@@ -24,7 +24,11 @@ from bifang.core.errors import BifangError, InvalidInput, RemoteError
 from secops_agent import says
 from secops_agent.agent.acting import skill_offers
 from secops_agent.importers import registry
+from secops_agent.importers.base import Source
+from secops_agent.importers.language.drafts import draft_of
+from secops_agent.importers.language.words import LABELS
 from secops_agent.models import Asset, ChatFile, FileQuestion, ImportJob, JobState, Role
+from secops_agent.services import links
 from secops_agent.services.decisions.proposals import IMPORT, Proposals
 from secops_agent.services.intake import jobs
 from secops_agent.services.people.staff import Person
@@ -34,6 +38,7 @@ from secops_agent.uploads.arrivals import Arrival, ArrivedFile
 from secops_agent.uploads.body import LARGEST
 from secops_agent.uploads.choices import ASSET_TYPES, Choices
 from secops_agent.uploads.preview import FilePreview, foreign_by_name, foresee_in, formats_of, look
+from secops_agent.uploads.tables import sample_code
 
 # What people say about a file that they sent: which format it is, to which asset it belongs, or that they think better of it.
 
@@ -86,7 +91,7 @@ def fitting(answer: FileAnswer, row: ChatFile) -> FileAnswer | None:
     names = {name.lower(): name for name in row.candidates}
     numbers = {str(number): name for number, name in enumerate(row.candidates, 1)}
     chosen = names.get(answer.word.lower()) or numbers.get(answer.word)
-    return FileAnswer(format=chosen) if chosen in registry.NAMES else None
+    return FileAnswer(format=chosen) if chosen and chosen in registry.importers() else None
 
 
 def open_question(turn: Turn, person: Person) -> ChatFile | None:
@@ -184,11 +189,31 @@ async def receive(
         row = _row(turn, person, attachment.name, arrived)
         if await asyncio.to_thread(skill_offers.holds_skills, arrived.path):
             return await _skills(said, row, arrived.path, proposals)
-        return await _considered(
-            said, row, await asyncio.to_thread(formats_of, arrived.path, row.name), proposals
-        )
+        await db.call(
+            registry.importers
+        )  # tables that people have written are looked up on a database thread
+        formats = await asyncio.to_thread(formats_of, arrived.path, row.name)
+        return await _considered(said, row, formats, proposals)
+    except registry.UnknownFormat as error:
+        offer = await asyncio.to_thread(_table_offer, arrived.path, row, person)
+        return Received(said, _failure(plain(attachment.name, 100), error) + offer)
     except BifangError as error:
         return Received(said, _failure(plain(attachment.name, 100), error))
+
+
+def _table_offer(path: Path, row: ChatFile, person: Person) -> str:
+    """That a format can be written from the file, for those who may do so; "" where nothing can be read from it."""
+    if not person.may(Role.APPROVER):
+        return ""
+    try:
+        draft = draft_of(Source(row.name, path=path))
+    except InvalidInput:
+        return ""
+    known = [LABELS[key.field] for key in draft.keys if key.field in LABELS]
+    address = f"{links.listing('formattable')}add/?sample={sample_code(row.file, row.name, None)}"
+    way = links.page("照它写一个接入", address) or "在网页「设置 → 接入」里上传同一份样例，写一个接入"
+    shown = f"，看得出{'、'.join(dict.fromkeys(known))}" if known else ""
+    return f"\n\n认不出格式的日志可以照样例写一个接入：这份有 {len(draft.keys)} 个键{shown}。{way}（管理员启用后生效，不用重启）。"
 
 
 async def _skills(said: str, row: ChatFile, path: Path, proposals: Proposals) -> Received:

@@ -72,7 +72,7 @@ class IngestView(View):
         tags=TAG, operation_id="ingest", summary="导入文件或 Webhook", description=DESCRIPTION,
         parameters=[
             IngestQuery,
-            OpenApiParameter("format_name", str, OpenApiParameter.PATH, enum=list(registry.NAMES), description="格式的名称"),
+            OpenApiParameter("format_name", str, OpenApiParameter.PATH, description=f"格式的名称：{'、'.join(registry.NAMES)}，或「接入」里自己写的。"),
             OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="同一个键、同一内容在 24 小时内只执行一次，之后得到同样的回答；内容不同返回 409。"),
         ],
         request={"application/json": OpenApiTypes.ANY, "application/octet-stream": OpenApiTypes.BINARY,
@@ -95,8 +95,8 @@ class IngestView(View):
 
 def _check(request: Request, format_name: str) -> None:
     """What can be refused before the body is read."""
-    if format_name not in registry.NAMES:
-        raise NotFound(f"没有名为「{format_name[:40]}」的导入格式。可用的格式：{'、'.join(registry.NAMES)}。")
+    if format_name not in (known := registry.importers()):
+        raise NotFound(f"没有名为「{format_name[:40]}」的导入格式。可用的格式：{'、'.join(known)}。")
     check_head(request)
 
 

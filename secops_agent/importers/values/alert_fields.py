@@ -7,6 +7,7 @@ is filled counts. What was taken from where is remembered, so that `importer_che
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any, Literal
 
 from secops_agent.services.records import AlertRecord, Severity, StatusHint
@@ -40,7 +41,8 @@ class AlertTable:
     """One kind of record of a source.
 
     ``marks``: paths that all its records have, and no other tool's. ``key``: what makes two events one alert, each
-    part by its own paths, the first part required; ``kind`` keeps the keys of a source's tables apart. ``event``: what names this single event. ``levels``: the source's
+    part by its own paths, the first part required; ``kind`` keeps the keys of a source's tables apart. ``event``: what names this single event. ``formats``: the ways in
+    which its times are written, where they are no usual ones; ``zone``: of times without one. ``levels``: the source's
     words in lower case; ``other``: the severity of any other word, without it such a record is refused; ``bands``: or
     least numbers, highest first; ``unrated``: the severity without a word. ``count``: of the events that it stands for.
     ``states``: its words for open and closed. ``text`` and ``details`` (label: paths) make the description; ``words``: what the
@@ -54,6 +56,8 @@ class AlertTable:
     event: Paths
     level: Paths
     last: Paths
+    formats: tuple[str, ...] = ()
+    zone: tzinfo | None = None
     levels: Mapping[str, Severity] = field(default_factory=dict)
     other: Severity | None = None
     bands: tuple[tuple[float, Severity], ...] = ()

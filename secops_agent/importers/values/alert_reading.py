@@ -10,7 +10,7 @@ from secops_agent.services.records import AlertRecord, AssetRecord, Severity, St
 from .alert_fields import HOST_NAME, AlertTable, ObjectReader, Paths
 from .assets import host_asset, image_asset, website_asset
 from .cells import SEPARATORS
-from .fields import canonical_ip, distinct, from_epoch, number, parse_moment, shortened
+from .fields import canonical_ip, distinct, from_epoch, moment_written, number, parse_moment, shortened
 from .observables import Sighting, address_asset, is_inside, observed, sighted_in, techniques_in
 
 # "2026-11-20T23:00:00Z+0800", as Huawei writes it: the offset is what counts.
@@ -29,8 +29,8 @@ def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options
     head, *rest = table.key
     key = (_needed(reader, "去重键", head), *(reader.first("去重键", paths) for paths in rest))
     first, last = (
-        _moment(reader, "开始时间", table.first, options),
-        _moment(reader, "时间", table.last, options),
+        _moment(reader, "开始时间", table.first, table, options),
+        _moment(reader, "时间", table.last, table, options),
     )
     hint = _hint(reader, table)
     named = [reader.first("事件标识", (path,)) for path in table.event]
@@ -88,15 +88,19 @@ def _severity(reader: ObjectReader, table: AlertTable) -> Severity:
     return table.levels[word.lower()]
 
 
-def _moment(reader: ObjectReader, name: str, paths: Paths, options: Options) -> datetime | None:
-    """Epoch seconds or milliseconds, or a written time, which without a zone is of the import's (China)."""
+def _moment(
+    reader: ObjectReader, name: str, paths: Paths, table: AlertTable, options: Options
+) -> datetime | None:
+    """Epoch seconds or milliseconds, or a written time, which without a zone is of the table's, else the import's (China)."""
     written = reader.first(name, paths)
     if not written:
         return None
-    path = reader.taken[-1].path
+    path, zone = reader.taken[-1].path, table.zone or options.zone
+    if table.formats:
+        return moment_written(written, table.formats, zone, what=f"「{path}」")
     if written.replace(".", "", 1).isdecimal():
         return from_epoch(number({path: written}, path), what=f"「{path}」")
-    return parse_moment(_DOUBLE_ZONE.sub("", written), options.zone, what=f"「{path}」")
+    return parse_moment(_DOUBLE_ZONE.sub("", written), zone, what=f"「{path}」")
 
 
 def _hint(reader: ObjectReader, table: AlertTable) -> StatusHint:
@@ -144,7 +148,10 @@ def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRe
     ]
     found += [address_asset(ip, tool) for ip in reader.all("内网 IP", places.inside) if is_inside(ip)]
     known = found[0].ips if found[0] else ()
-    found += [address_asset(ip, tool) for ip in _ends(reader, table)[0] if ip not in known]
+    ours = _ends(reader, table)[0]
+    found += [address_asset(ip, tool) for ip in ours if ip not in known]
+    if not found[0] and not ours:
+        found += [host_asset(name, name=name, source=tool) for name in _victim_names(reader, table)]
     found += [website_asset(url, tool) for url in reader.all("网站", table.site)[:1]]
     found.append(image_asset(reader.all("镜像", table.images), (), tool))
     return tuple(dict.fromkeys(asset for asset in found if asset))
@@ -157,6 +164,12 @@ def _ends(reader: ObjectReader, table: AlertTable) -> tuple[list[str], list[str]
     attacked = not any(map(is_inside, attackers))
     ours = [ip for ip in victims if attacked or is_inside(ip)] + list(filter(is_inside, attackers))
     return ours, [ip for ip in (*attackers, *victims) if ip not in ours]
+
+
+def _victim_names(reader: ObjectReader, table: AlertTable) -> list[str]:
+    """Victims that are named in place of an address: web-01, but not an address that is blotted out (XXX.XXX.7.82)."""
+    names = (name for name in reader.all("受害者", table.host.victim) if HOST_NAME.fullmatch(name))
+    return [name for name in names if not name.rpartition(".")[2].isdigit() and name.strip("Xx.")]
 
 
 def _addresses(values: Iterable[str]) -> list[str]:

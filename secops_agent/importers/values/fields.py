@@ -2,7 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from itertools import islice
@@ -24,6 +25,7 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)  # later years overflow on their way t
 _MAX_LONG = 64_000
 _MAX_NAME = 2000  # of what a record cannot do without, and other records repeat
 _MAX_WIDE = 200
+_LONGEST_TIME = 60
 
 
 def table_of(value: Any, what: str = "记录") -> Table:
@@ -132,6 +134,15 @@ def parse_moment(value: str, zone: tzinfo = UTC, *, what: str = "时间") -> dat
         return _held(aware)
     except (ValueError, OverflowError) as error:
         raise BrokenRecord(f"{what}不是有效的时间：{value[:40]}") from error
+
+
+def moment_written(value: str, formats: Collection[str], zone: tzinfo, *, what: str) -> datetime | None:
+    """A time in one of these ways of writing (as of strptime); bounds and errors as of `parse_moment`."""
+    for each in formats:
+        with suppress(ValueError, OverflowError):
+            at = datetime.strptime(value[:_LONGEST_TIME], each)  # noqa: DTZ007 - the zone follows
+            return _held(at if at.tzinfo else at.replace(tzinfo=zone))
+    raise BrokenRecord(f"{what}不是写成「{'」「'.join(formats)}」的时间：{value[:40]}")
 
 
 def _held(at: datetime) -> datetime | None:

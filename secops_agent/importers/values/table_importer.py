@@ -1,14 +1,19 @@
 """Table importer: one that is nothing but tables of fields; recognises, finds the records, reads them one by one."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
+from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import (
     BrokenRecord,
+    ImportLimits,
     Options,
     Source,
     convert,
@@ -26,6 +31,15 @@ from .fields import Table, table_of
 
 _LINES_LOOKED_AT = 20
 _ARRAY_STEP = re.compile(r"\.item(?=\.|$)")
+_JSON = (b"{", b"[")
+
+
+class RecordInput(Protocol):
+    """How a file that is no JSON becomes objects."""
+
+    def entries(self, source: Source, limits: ImportLimits) -> Iterator[tuple[str, Any]]:
+        """Position and object of each record, or a BrokenRecord in its place."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,7 @@ class TableImporter:
 
     ``lists``: where the records stand in an answer ("Response.MalWareList"). ``inner``: a key under which the
     record itself stands. ``pairs``: with what the key="value" pairs begin in its log lines that have no JSON.
+    ``input``: of what is no JSON at all.
     """
 
     name: str
@@ -42,13 +57,26 @@ class TableImporter:
     lists: tuple[str, ...] = ()
     inner: str = ""
     pairs: bytes = b""
+    input: RecordInput | None = None
 
     def sniff(self, head: bytes) -> float:
         """Sure when one record shows every mark of one table."""
+        if self.input:
+            return 0.0 if head.lstrip().startswith(_JSON) else self._sniff_other(self.input, head)
         paths = _paths_of(carried(head, self.pairs))
         for place in ("", *(_ARRAY_STEP.sub("", place) for place in self.lists)):
             for prefix in (place, ".".join(filter(None, (place, self.inner)))):
                 if any(all(_below(prefix, mark) in paths for mark in table.marks) for table in self.tables):
+                    return 1.0
+        return 0.0
+
+    def _sniff_other(self, input: RecordInput, head: bytes) -> float:
+        """By the first records of the head; where it is cut, what stands before counts."""
+        with suppress(InvalidInput):
+            for _, value in islice(input.entries(Source.from_bytes(head), ImportLimits()), _LINES_LOOKED_AT):
+                if isinstance(value, dict) and any(
+                    all(reaches(value, mark) for mark in table.marks) for table in self.tables
+                ):
                     return 1.0
         return 0.0
 
@@ -58,8 +86,10 @@ class TableImporter:
 
     def entries(self, source: Source, options: Options) -> Iterator[tuple[str, Any]]:
         """Position and object of each record."""
+        if self.input:
+            return self.input.entries(source, options.limits)
         head = source.head(options.limits)
-        if not head.lstrip().startswith((b"{", b"[")):
+        if not head.lstrip().startswith(_JSON):
             return json_lines(source, options.limits, carried=True, pairs=self.pairs)
         paths = whole_outline(head)
         places = {f"{path}.item" for path in paths if path.removeprefix("item.") in self.lists}
@@ -81,7 +111,9 @@ class TableImporter:
         data = table_of(value)
         inner = data.get(self.inner)
         reader = ObjectReader(disclosed(table_of(inner) if isinstance(inner, dict) else data))
-        return read_alert(reader, self._table(reader.data), options.source or self.name, options), reader
+        table = self._table(reader.data)
+        record = read_alert(reader, table, options.source or self.name, options)
+        return record if table.event else replace(record, event_id=_digest(reader.data)), reader
 
     def _records(self, value: Any, *, options: Options) -> Iterator[Record]:
         yield self.read(value, options)
@@ -97,6 +129,12 @@ class TableImporter:
         raise BrokenRecord(f"不是 {self.name} 的记录：没有它的任何字段")
 
 
+def _digest(data: Table) -> str:
+    """Names the single event of a source that has no name for it: read again, it is the same."""
+    written = json.dumps(data, ensure_ascii=False, sort_keys=True, default=str)
+    return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
 def _below(prefix: str, path: str) -> str:
     return f"{prefix}.{path}" if prefix else path
 
@@ -109,7 +147,7 @@ def _paths_of(head: bytes) -> frozenset[str]:
 
 def carried(head: bytes, pairs: bytes = b"") -> bytes:
     """The JSON of the first lines of a log, each from its first brace; what is JSON already stays as it is."""
-    if head.lstrip().startswith((b"{", b"[")):
+    if head.lstrip().startswith(_JSON):
         return head
     return b"\n".join(filter(None, (_carried(line, pairs) for line in head.splitlines()[:_LINES_LOOKED_AT])))
 

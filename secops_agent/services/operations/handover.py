@@ -35,7 +35,6 @@ from secops_agent.services.sla import is_overdue, overdue
 
 SOON: Final = timedelta(hours=24)
 MOST_LISTED: Final = 5
-NOBODY: Final = "无人值班"
 _Place = tuple[int, ReplyTarget]
 
 
@@ -92,7 +91,8 @@ def _tell(row: OnCallSchedule, place: _Place, text: str, now: datetime) -> None:
 
 def handover_text(row: OnCallSchedule, shift: Shift, since: datetime, now: datetime) -> str:
     """What both have to know, as numbers; the first line says who it is now."""
-    names = [plain(each, 40) for each in (row.holder.name if row.holder else NOBODY, shift.who)]
+    before = row.holder.name if row.holder else on_call_at(row, since).who
+    names = [plain(each, 40) for each in (before, shift.who)]
     alerts = Alert.objects.exclude(status=AlertStatus.CLOSED)
     late, soon = (
         alerts.filter(overdue(now)).count(),

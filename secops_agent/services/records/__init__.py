@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from secops_agent.services.severities import SEVERITIES as SEVERITIES
+from secops_agent.services.severities import WORDS as WORDS
 from secops_agent.services.severities import Severity as Severity
 from secops_agent.services.severities import highest as highest
 from secops_agent.services.severities import severity_of as severity_of

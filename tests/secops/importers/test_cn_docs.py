@@ -32,5 +32,5 @@ def test_every_table_importer_has_a_sample() -> None:
 
 
 def test_documented_module_is_the_real_one() -> None:
-    module = (ROOT / "secops_agent/importers/formats/china/safeline.py").read_text()
-    assert f"```python\n{module}```" in (ROOT / "docs/importers.md").read_text()
+    module = (ROOT / "secops_agent/importers/formats/china/safeline.toml").read_text()
+    assert f"```toml\n{module}```" in (ROOT / "docs/importers.md").read_text()

@@ -294,7 +294,7 @@ def spoilt(value: Any, draw: Any) -> Any:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_spoilt_report_never_raises_anything_else(name: str, data: st.DataObject) -> None:
@@ -305,7 +305,7 @@ def test_spoilt_report_never_raises_anything_else(name: str, data: st.DataObject
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize(
     ("name", "written"), [("nmap", run(HOST)), ("cyclonedx", XML), ("cyclonedx", LEGACY)]
@@ -320,7 +320,7 @@ def test_spoilt_xml_never_raises_anything_else(name: str, written: str, data: st
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=50, deadline=None, database=None)
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_random_bytes_never_raise_anything_else(data: bytes) -> None:
     for name in registry.importers():

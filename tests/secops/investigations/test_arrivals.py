@@ -19,7 +19,7 @@ from tests.secops.notifications import stage
 
 from .cases import arrive, past
 
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases]
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases("every test")]
 
 
 def waiting() -> list[int]:

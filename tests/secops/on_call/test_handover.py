@@ -11,10 +11,12 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import silences
 from secops_agent.services.on_call.schedules import apply_on_call_entries
+from secops_agent.services.on_call.shifts import on_call_at
 from secops_agent.services.operations import handover
 from tests.dingtalk.quota_aid import custom, use
 from tests.secops.inventory_aid import alert, store
 from tests.secops.notifications import stage
+from tests.secops.on_call.rota_aid import at
 
 pytestmark = pytest.mark.both_databases
 ENTRY = {"name": "安全值班", "rotation": "weekly", "start": "2020-01-06", "staff": ["lisi"]}
@@ -99,3 +101,12 @@ def test_quota_holds_it_back_counted_and_the_next_says_so(people, settings):
     (text,) = texts(staff_id="lisi")
     assert "有 3 条交接消息没有发送" in text
     assert OnCallSchedule.objects.get().handovers_held == 0
+
+
+def test_hours_without_a_shift_are_not_called_unmanned(people):
+    apply_on_call_entries([{**ENTRY, "name": "夜班", "rotation": "daily", "hours": "22:00-06:00"}])
+    night = OnCallSchedule.objects.get(name="夜班")
+    morning, evening = at("2026-11-23 06:00"), at("2026-11-23 22:00")
+    assert "不排班 → **lisi**" in handover.handover_text(night, on_call_at(night, evening), morning, evening)
+    night.holder = people["lisi"]
+    assert "lisi → **不排班**" in handover.handover_text(night, on_call_at(night, morning), evening, morning)

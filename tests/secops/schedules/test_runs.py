@@ -24,7 +24,7 @@ from secops_agent.tasks import runner
 from tests.secops.inventory_aid import alert, store
 from tests.secops.notifications.stage import GROUP, configure, staff, told
 
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases]
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases("every test")]
 ACTOR = Actor.system("apply_configs")
 
 
