@@ -49,9 +49,10 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.aliyun.config import AliyunKind
         from secops_agent.connectors.config import WebhookKind
+        from secops_agent.connectors.http_tools.config import HttpToolsKind
         from secops_agent.connectors.mcp.config import McpKind
 
-        KINDS.add(QwenKind, OpenAIKind, WebhookKind, McpKind, AliyunKind)
+        KINDS.add(QwenKind, OpenAIKind, WebhookKind, McpKind, HttpToolsKind, AliyunKind)
 
     @staticmethod
     def _register_tables() -> None:

@@ -10,6 +10,10 @@ def client_for(settings: BrokerSettings, consumer: str, hold_s: float = HOLD_S) 
         from secops_agent.brokers.redis_streams import RedisStream
 
         return RedisStream(settings, consumer, hold_s)
+    if settings.is_kafka:
+        from secops_agent.brokers.kafka import KafkaStream
+
+        return KafkaStream(settings, hold_s)
     from secops_agent.brokers.jetstream import JetStream
 
     return JetStream(settings, hold_s)

@@ -3,25 +3,30 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from django.core.validators import RegexValidator
 
+from bifang import env
+from bifang.core.configuration import configs
 from bifang.core.configuration.fields import AddressField, CaField, ChoiceField, SecretField, TextField
 from bifang.core.configuration.kinds import Kind
+from bifang.core.configuration.sections import APPLY
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.rules import check_service_address
+from bifang.core.secrets.redaction import remember_secret
 from secops_agent.importers import registry
 
-_PORTS: Final = {"nats": 4222, "tls": 4222, "redis": 6379, "rediss": 6379}
+_PORTS: Final = {"nats": 4222, "tls": 4222, "redis": 6379, "rediss": 6379, "kafka": 9092}
 _LONGEST: Final = 60  # of the name of a source
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    """``topic``: subject (NATS) or key (Redis); ``group``: durable consumer or consumer group; ``format``: "" detects."""
+    """``topic``: subject (NATS), key (Redis) or topic (Kafka); ``group``: durable consumer or consumer group; ``format``: "" detects."""
 
     id: int
     name: str
@@ -35,18 +40,23 @@ class BrokerSettings:
 
     @property
     def scheme(self) -> str:
-        """nats, tls, redis, rediss."""
+        """nats, tls, redis, rediss, kafka."""
         return urlsplit(self.url).scheme
 
     @property
     def is_redis(self) -> bool:
-        """Or NATS."""
+        """Or NATS, or Kafka."""
         return self.scheme in ("redis", "rediss")
+
+    @property
+    def is_kafka(self) -> bool:
+        """Its servers and how they are logged in to are the environment's."""
+        return self.scheme == KAFKA
 
     @property
     def secure(self) -> bool:
         """Is TLS spoken?"""
-        return self.scheme in ("tls", "rediss")
+        return self.scheme in ("tls", "rediss") or (self.is_kafka and env.flag("BIFANG_KAFKA_TLS"))
 
     @property
     def host(self) -> str:
@@ -64,6 +74,11 @@ class BrokerSettings:
         return int(urlsplit(self.url).path.strip("/") or 0)
 
     @property
+    def servers(self) -> str:
+        """Of Kafka, for people."""
+        return "、".join(kafka_servers())
+
+    @property
     def place(self) -> str:
         """Host and port, for people."""
         return f"{self.host}:{self.port}"
@@ -78,8 +93,52 @@ class BrokerSettings:
 
 KIND: Final = "stream"
 SCHEMES: Final = ("nats", "tls", "redis", "rediss")
+KAFKA: Final = "kafka"
+MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 WHERE, WHO = "消息流", "凭证"  # groups of fields
+_SERVER: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 _DATABASE = re.compile(r"/\d{0,3}")
+
+
+def kafka_servers() -> list[str]:
+    """``host:port`` of each that the operator named. Raises ConfigError."""
+    servers = env.words("BIFANG_KAFKA_SERVERS")
+    if wrong := [one for one in servers if not _SERVER.fullmatch(one)]:
+        raise ConfigError(
+            f"环境变量 BIFANG_KAFKA_SERVERS 里的「{wrong[0][:60]}」应为 主机:端口，多个用逗号分开。"
+        )
+    return servers
+
+
+def kafka_options(settings: BrokerSettings) -> dict[str, str]:
+    """Servers, TLS and login, in librdkafka's words. Raises ConfigError."""
+    user = settings.username or env.text("BIFANG_KAFKA_USERNAME")
+    mechanism = env.text("BIFANG_KAFKA_SASL", "PLAIN" if user else "").upper()
+    if mechanism and mechanism not in MECHANISMS:
+        raise ConfigError(f"环境变量 BIFANG_KAFKA_SASL 只能是 {'、'.join(MECHANISMS)}。")
+    options = {"bootstrap.servers": ",".join(kafka_servers())}
+    options["security.protocol"] = f"{'SASL_' * bool(mechanism)}{'SSL' if settings.secure else 'PLAINTEXT'}"
+    if mechanism:
+        password = settings.password or env.text("BIFANG_KAFKA_PASSWORD")
+        options |= {"sasl.mechanism": mechanism, "sasl.username": user, "sasl.password": password}
+        remember_secret(password)
+    ca = settings.ca or (
+        Path(env.text("BIFANG_KAFKA_CA")).read_text("utf-8") if env.text("BIFANG_KAFKA_CA") else ""
+    )
+    return options | ({"ssl.ca.pem": ca} if ca and settings.secure else {})
+
+
+def configure_kafka() -> None:
+    """Make the configurations that the environment asks for, one a topic; one that is there keeps its switch. Raises ConfigError."""
+    servers, group = kafka_servers(), env.text("BIFANG_KAFKA_GROUP", "bifang")
+    for topic in env.words("BIFANG_KAFKA_TOPICS") if servers else ():
+        name = f"Kafka {topic}"[:100]
+        row = SystemConfig.objects.current().filter(kind=KIND, name=name).first()
+        given = {"url": f"{KAFKA}://{servers[0]}", "topic": topic, "group": group}
+        try:
+            configs.save(KIND, name, row.enabled if row else True, given, config=row, author=APPLY)
+        except configs.FieldErrors as error:
+            raise ConfigError(f"环境变量 BIFANG_KAFKA_TOPICS、BIFANG_KAFKA_GROUP：{error}") from None
 
 
 class BrokerField(AddressField):
@@ -87,6 +146,12 @@ class BrokerField(AddressField):
 
     def check(self, value: Any) -> None:
         parts = urlsplit(value)
+        if parts.scheme == KAFKA:
+            if parts.netloc not in kafka_servers():
+                raise ConfigError(
+                    "Kafka 的服务器由运维写在环境变量 BIFANG_KAFKA_SERVERS 里，这里只能填其中的一个：kafka://主机:9092。"
+                )
+            return
         if parts.scheme not in SCHEMES or parts.query or parts.fragment:
             raise ConfigError(
                 "请填写 nats://、tls://（NATS）或 redis://、rediss://（Redis）开头的地址，不带参数。"
@@ -102,7 +167,9 @@ class StreamKind(Kind):
     name = KIND
     label = "消息流"
     icon, place, section = "stream", 40, "数据接入"
-    sentence = "SIEM、日志平台或数据总线把告警写进 NATS JetStream 或 Redis Streams，毕方作为消费者组取走。"
+    sentence = (
+        "SIEM、日志平台或数据总线把告警写进 Kafka、NATS JetStream 或 Redis Streams，毕方作为消费者组取走。"
+    )
     at_hand = "服务的地址、主题和账号；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST，并运行 consume_alerts。"
     groups: ClassVar[Mapping[str, str]] = {
         WHERE: "一条消息是一个告警，或一份导入格式的文件（8 MiB 以内）。见 docs/streams.md。",
@@ -111,7 +178,7 @@ class StreamKind(Kind):
 
     url = BrokerField(
         "服务地址", required=True, group=WHERE,
-        help_text="nats://主机:4222、tls://主机:4222（NATS 加密）、redis://主机:6379/0、rediss://主机:6379/0（Redis 加密）。",
+        help_text="nats://主机:4222、tls://主机:4222（NATS 加密）、redis://主机:6379/0、rediss://主机:6379/0（Redis 加密）；Kafka 由环境变量 BIFANG_KAFKA_SERVERS 指定，自动建立。",
     )  # fmt: skip
     topic = TextField(
         "主题", required=True, max_length=200, group=WHERE,

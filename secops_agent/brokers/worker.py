@@ -26,7 +26,7 @@ from bifang.core.outbound.backoff import Backoff
 from secops_agent.brokers import standing
 from secops_agent.brokers.base import BrokerClient, opened
 from secops_agent.brokers.clients import client_for
-from secops_agent.brokers.config import KIND, BrokerSettings
+from secops_agent.brokers.config import KIND, BrokerSettings, configure_kafka
 from secops_agent.brokers.standing import ConsumerState
 from secops_agent.brokers.storing import store_alone, store_together
 from secops_agent.models import ConsumerStatus
@@ -303,6 +303,7 @@ def run() -> None:
     """Until a signal. Raises ConfigError."""
     owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
     log.info("consume_alerts 已启动（进程 %s）", owner)
+    configure_kafka()
     try:
         asyncio.run(_main(owner))
     finally:

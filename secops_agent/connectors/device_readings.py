@@ -10,12 +10,11 @@ from bifang.core.database import db
 from bifang.core.errors import BifangError, RemoteError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
-from secops_agent.connectors.mcp.content import LONGEST, read_result
-from secops_agent.connectors.mcp.session import McpSession
+from secops_agent.connectors.mcp.content import LONGEST
+from secops_agent.connectors.tool_sessions import open_session
 from secops_agent.services.decisions.ledger import devices
 from secops_agent.services.decisions.ledger.devices import ReadingTurn
 from secops_agent.services.mcp import catalogue
-from secops_agent.services.mcp.schemas import header_arguments
 
 log = logging.getLogger(__name__)
 LOOK_S: Final = 20.0
@@ -60,10 +59,10 @@ async def _addresses(turn: ReadingTurn) -> set[str]:
     tool = await db.call(catalogue.find_ready, turn.config_id, turn.tool)
     protocol = await db.call(catalogue.protocol_of, turn.config_id)
 
-    async with HttpClient(pool=2, ca=settings.ca) as http, McpSession(settings, http, protocol) as server:
+    async with HttpClient(pool=2, ca=settings.ca) as http, open_session(settings, http, protocol) as server:
 
         async def ask(given: dict[str, Any]) -> str:
-            answered = read_result(await server.call(tool.name, given, header_arguments(tool.schema, given)))
+            answered = await server.answer(tool, given)
             if answered.failed:
                 raise RemoteError(f"对方报告没有成功：{answered.text[:200]}", permanent=False)
             return answered.text

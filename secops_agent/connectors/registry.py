@@ -10,12 +10,13 @@ from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.base import Build, Connector, added
 from secops_agent.connectors.config import WebhookKind
+from secops_agent.connectors.http_tools.config import HttpToolsKind
 from secops_agent.connectors.mcp.config import McpKind
-from secops_agent.connectors.mcp.connector import McpConnector
+from secops_agent.connectors.tool_connector import ToolConnector
 from secops_agent.connectors.webhook import Webhook
 from secops_agent.services.decisions.actions import ActionResult, Order
 from secops_agent.services.decisions.carriers import carrier_of
-from secops_agent.services.mcp.catalogue import KIND
+from secops_agent.services.mcp.catalogue import services
 from secops_agent.services.mcp.orders import CALL
 
 TEXT = (
@@ -36,7 +37,13 @@ class DryRun:
 
 OURS: tuple[Extension[Build], ...] = (
     Extension(WebhookKind.name, WebhookKind.label, Webhook, settings=WebhookKind),
-    Extension(McpKind.name, McpKind.label, lambda settings, http: McpConnector(settings), settings=McpKind),
+    Extension(McpKind.name, McpKind.label, lambda settings, http: ToolConnector(settings), settings=McpKind),
+    Extension(
+        HttpToolsKind.name,
+        HttpToolsKind.label,
+        lambda settings, http: ToolConnector(settings),
+        settings=HttpToolsKind,
+    ),
 )
 
 
@@ -59,7 +66,7 @@ def connector_of(order: Order, http: HttpClient) -> Connector:
 
 
 def _server_of(order: Order) -> SystemConfig:
-    row = SystemConfig.objects.enabled(KIND).filter(pk=order.arguments["config"]).first()
+    row = services().filter(pk=order.arguments["config"]).first()
     if row is None:
-        raise ConfigError(f"MCP 服务「{order.arguments['service']}」已停用或归档。")
+        raise ConfigError(f"提供工具的服务「{order.arguments['service']}」已停用或归档。")
     return row

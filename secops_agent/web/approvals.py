@@ -46,7 +46,7 @@ TONES: Final = {
 NAMES: Final = {
     "ip": "地址", "duration_minutes": "时长（分钟）", "reason": "理由", "asset": "资产", "asset_id": "资产编号",
     "addresses": "资产的地址", "alert_id": "告警", "verdict": "结论", "note": "备注", "assignee": "处理人",
-    "action_id": "处置动作", "service": "MCP 服务", "tool": "工具", "minutes": "时长（分钟）", "scope": "范围",
+    "action_id": "处置动作", "service": "服务", "tool": "工具", "minutes": "时长（分钟）", "scope": "范围",
 }  # fmt: skip
 ALERTS_SHOWN: Final = 5
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
-from secops_agent.connectors.mcp.checks import check
+from secops_agent.connectors.tool_checks import check
 from secops_agent.models import Action
 from simulators.dingtalk.conversations import single_id
 from tests.acceptance.processes import Started

@@ -26,6 +26,7 @@ GIVEN: dict[str, dict[str, str]] = {
     "qwen": {"api_key": SECRET, "model": "qwen-plus"},
     "openai": {"base_url": f"https://{LISTED}/v1", "api_key": SECRET},
     "mcp": {"url": f"https://{LISTED}/mcp", "headers": SECRET},
+    "http_tools": {"base_url": f"https://{LISTED}/api", "headers": SECRET},
     "webhook_connector": {"url": f"https://{LISTED}/first", "secret": SECRET},
     "aliyun_sas": {"access_key_id": "LTAIexample", "access_key_secret": SECRET},
     "stream": {"url": f"nats://{LISTED}:4222", "topic": "alerts", "group": "bifang", "password": SECRET},
@@ -142,7 +143,7 @@ def test_whose_account_is_used_is_a_superusers_to_say() -> None:
     tried = {kind.name: accounts(kind) for kind in all_kinds() if accounts(kind)}
     assert {name: list(fields) for name, fields in tried.items()} == {
         "dingtalk": ["client_id"], "feishu": ["client_id"], "qwen": ["api_key"], "openai": ["api_key"],
-        "aliyun_sas": ["access_key_id"], "mcp": ["headers"],
+        "aliyun_sas": ["access_key_id"], "mcp": ["headers"], "http_tools": ["headers", "secrets"],
     }  # fmt: skip
     for name, others in tried.items():
         kind = get_kind(name)

@@ -27,14 +27,14 @@ from bifang.core.models import SystemConfig
 from bifang.core.outbound.airgap import Whereabouts, is_airgapped
 from bifang.core.outbound.reach import REACH
 from secops_agent.admin.automation import mcp
-from secops_agent.connectors.mcp.checks import check, visit
+from secops_agent.connectors.tool_checks import check, visit
 from secops_agent.llm.probe import Probe, probe_server, probe_tools
 from secops_agent.llm.qwen import Qwen
 from secops_agent.llm.qwen_session import close_sessions
 from secops_agent.models import McpCatalogue
 from secops_agent.services.chats import label_of, platforms
 from secops_agent.services.decisions import carriers
-from secops_agent.services.mcp import catalogue, mappings
+from secops_agent.services.mcp import catalogue, http, mappings
 from secops_agent.services.operations.destinations import LEAVES, destination_of
 
 _TONES = {"yes": "warn", "no": "ok", "unknown": "warn"}
@@ -94,6 +94,14 @@ class ConnectorTrial(Tryout):
     @property
     def destination(self) -> Destination:
         return Destination(self.ready.url, self.ready.proxy)
+
+
+class HttpTrial(Tryout):
+    """A REST API."""
+
+    @property
+    def destination(self) -> Destination:
+        return Destination(self.ready.base_url, self.ready.proxy, self.ready.ca)
 
 
 class McpTrial(Tryout):
@@ -192,6 +200,7 @@ _USABLE: CheckStep[Any] = CheckStep(
     "在这一页下面的工具列表里查看每个工具停用的原因，看过后重新启用。",
     ("tools",),
 )
+_WRITTEN: CheckStep[Any] = replace(_USABLE, remedy="在「工具」里改正写法。", needs=("tls",))
 
 
 def model_guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
@@ -259,6 +268,14 @@ KIND_PAGES.add(
             lambda: _parts(_LISTED, _USABLE),
             "连接服务、取回工具列表，不调用任何工具。",
             VISIT_S + 15,
+        ),
+    ),
+    KindPage(
+        kind=http.KIND,
+        watch=look,
+        footer=mcp.table,
+        checkup=Checkup(
+            HttpTrial, lambda: _parts(_WRITTEN), "只检查能否连上这个地址、工具写得对不对，不发送任何请求。"
         ),
     ),
     KindPage(

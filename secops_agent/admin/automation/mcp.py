@@ -28,8 +28,8 @@ from bifang.core.configuration import configs
 from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.connectors.mcp.caller import McpCaller
 from secops_agent.connectors.mcp.fields import CLASSES
+from secops_agent.connectors.tool_caller import ServiceCaller
 from secops_agent.models import McpCatalogue, Role, allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.direct_requests import request_directly
@@ -223,8 +223,8 @@ _CONFIGURE = "core.change_systemconfig"
 class McpScreen(RecordScreen):
     """One row a service that was reached; its page lists the tools, a tool's page classes and orders it."""
 
-    purpose = "公司自己的 MCP 服务提供的工具。没有分类的都是关闭的：打开一个服务，看过工具的说明，再决定只读、写入还是危险。"
-    when_empty = "还没有连接过 MCP 服务。在系统配置里新增一个「MCP 服务」，保存后按「测试」，它的工具几秒后出现在这里。"
+    purpose = "公司自己的 MCP 服务和 HTTP 工具。没有分类的都是关闭的：打开一个服务，看过工具的说明，再决定只读、写入还是危险。"
+    when_empty = "还没有连接过 MCP 服务。在系统配置里新增一个「MCP 服务」或「HTTP 工具」，保存后按「测试」，它的工具几秒后出现在这里。"
     way = ("core.systemconfig", "系统配置")
     list_display = ("config", "found", "troubled", "checked")
     list_select_related = ("config",)
@@ -272,7 +272,7 @@ class McpScreen(RecordScreen):
         return self._page(
             request,
             "mcp_service.html",
-            title=f"MCP 服务「{row}」",
+            title=catalogue.place_of(row.config),
             tools=table(request, row.config),
             config=row.config,
         )
@@ -287,7 +287,7 @@ class McpScreen(RecordScreen):
 
     def tool_view(self, request: HttpRequest, config_id: int) -> HttpResponse:
         """GET ``name``: the tool. POST ``act``: class (set its class, having seen it), order (carry it out)."""
-        config = SystemConfig.objects.current().filter(kind=catalogue.KIND, pk=config_id).first()
+        config = SystemConfig.objects.current().filter(kind__in=catalogue.KINDS, pk=config_id).first()
         name = request.GET.get("name", "")
         tool = (
             next((one for one in catalogue.known_tools(config) if one.name == name), None) if config else None
@@ -331,13 +331,14 @@ class McpScreen(RecordScreen):
         if not request.user.has_perm(_CONFIGURE):
             raise PermissionDenied
         entry, author = entry_of(request.POST), author_of(request)
-        listing = {name: one for name, one in (config.params.get("tools") or {}).items() if name != tool.name}
-        wanted = listing | ({tool.name: entry} if entry else {})
+        wanted = catalogue.reclassed(config, tool.name, entry)
         with transaction.atomic():
             configs.save(
                 config.kind, config.name, config.enabled, {"tools": wanted}, config=config, author=author
             )
-            if entry and author.superuser:  # whoever has seen a tool that changed opens it again
+            if (
+                entry and author.superuser and config.kind == catalogue.KIND
+            ):  # whoever has seen a tool that changed opens it again
                 digest = request.POST.get("digest", "")
                 catalogue.see(config.pk, tool.name, digest)
                 detail = {"tool": tool.name, "digest": digest}
@@ -363,7 +364,7 @@ class McpScreen(RecordScreen):
 
 
 async def _read(order: McpOrder) -> str:
-    caller = McpCaller(ConfigCache())
+    caller = ServiceCaller(ConfigCache())
     try:
         answered = await caller.call(order.tool, order.arguments)
     finally:

@@ -62,7 +62,7 @@ class BrokerTrial(Tryout):
 async def check_broker_tls(trial: Tryout) -> str:
     """Only Redis begins with it."""
     if not trial.ready.is_redis:
-        raise Skip("NATS 先打招呼再加密，在登录时检查")
+        raise Skip("Kafka 在登录时检查" if trial.ready.is_kafka else "NATS 先打招呼再加密，在登录时检查")
     return await check_tls(trial)
 
 

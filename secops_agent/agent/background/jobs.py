@@ -19,8 +19,8 @@ from secops_agent.agent.background.announcer import Announcer
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.device_readings import DeviceReader
-from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
+from secops_agent.connectors.tool_checks import ToolWatcher
 from secops_agent.services.audit import chain, head
 from secops_agent.services.audit.head import Head
 
@@ -108,7 +108,7 @@ def own_jobs(agent: Agent, owner: Owner, configs: ConfigCache) -> tuple[Job, ...
         Announcer(),
         looks,
         ActionRunner(owner.name),
-        McpWatcher(),
+        ToolWatcher(),
         DeviceReader(),
         AuditSealer(),
     )

@@ -24,7 +24,7 @@ from secops_agent.agent.turn import loop
 from secops_agent.agent.turn.limits import TurnLimits
 from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.agent.turn.toolbox import build_reading_toolbox
-from secops_agent.connectors.mcp.caller import McpCaller
+from secops_agent.connectors.tool_caller import ServiceCaller
 from secops_agent.llm.types import LLM, Message, ToolCall, ToolSpec
 from secops_agent.models import Alert, Role, SecondLook
 from secops_agent.models.people.audit import AuditKind
@@ -61,7 +61,7 @@ class SecondLooks:
 
     def __init__(self, configs: ConfigCache, *, models: Models | None = None) -> None:
         self._models, self._policy = models or Models(configs), Policy(configs)
-        self._caller = McpCaller(configs)
+        self._caller = ServiceCaller(configs)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; what is under way then is done again by whoever comes next."""

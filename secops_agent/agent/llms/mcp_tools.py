@@ -5,7 +5,7 @@ from typing import Final
 
 from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.database import db
-from secops_agent.connectors.mcp.caller import McpCaller
+from secops_agent.connectors.tool_caller import ServiceCaller
 from secops_agent.services.mcp.catalogue import ready_tools
 from secops_agent.tools.operations.mcp import McpTools
 
@@ -16,7 +16,7 @@ class McpToolCache:
     """One per event loop; call `close` before the loop ends."""
 
     def __init__(self, configs: ConfigCache) -> None:
-        self._caller = McpCaller(configs)
+        self._caller = ServiceCaller(configs)
         self._tools = McpTools()
         self._due = 0.0
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils import timezone
+
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.conversation import rights
 from secops_agent.agent.conversation.recall import Recall
@@ -19,6 +21,8 @@ from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.mcp.orders import CALL, COMMAND, pairs_in
 from secops_agent.services.people.staff import Person
+from secops_agent.tools.operations.logs import TOOL as LOGS
+from secops_agent.tools.operations.logs import read_log_question
 from secops_agent.tools.operations.mcp import order_arguments
 from secops_agent.tools.registry import ADDED, BY_NAME
 
@@ -55,7 +59,7 @@ async def find_opening(
 ) -> TurnOpening:
     """How the turn begins. ``text`` is what was typed; ``calls``: may the model look up more? Else code looks up all that it
     makes of the words, not only what is certain. Without a ``model`` nothing is prepared for one."""
-    order = _read_command(text)
+    order = _read_command(text) or _read_log_question(text)
     if order is not None:
         return TurnOpening(True, order)
     if not model:
@@ -92,6 +96,12 @@ def _read_command(text: str) -> Message | None:
         )
     call = ToolCall(id="ordered", name=CALL, arguments=order_arguments(line.strip()))
     return Message("assistant", "", (call,))
+
+
+def _read_log_question(text: str) -> Message | None:
+    """The look-up that a whole sentence asks for; whether any service has logs, the tool says."""
+    asked = read_log_question(text, timezone.localtime())
+    return Message("assistant", "", (ToolCall(id="ordered", name=LOGS, arguments=asked),)) if asked else None
 
 
 def _arguments(words: str) -> str:

@@ -15,6 +15,7 @@ from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
 from secops_agent.tools.operations.files import DEFINITION as IMPORT_FILE
+from secops_agent.tools.operations.logs import TOOL as LOGS
 from secops_agent.tools.operations.mcp import DEFINITION as BY_ORDER
 from secops_agent.tools.operations.mcp import McpTools
 from secops_agent.tools.operations.skill_files import DEFINITION as IMPORT_SKILLS
@@ -69,6 +70,8 @@ class SenderToolbox(Toolbox):
         """The tool, bound to the sender, if their role has it."""
         if name == BY_ORDER.name and self._asker.person.may(Role.VIEWER):
             return self._foreign.by_order(self._asker)
+        if name == LOGS and self._asker.person.may(Role.VIEWER):
+            return self._foreign.by_question(self._asker)
         definition = self._definitions.get(name)
         return definition.bind(self._asker) if definition else None
 

@@ -49,6 +49,7 @@ class McpSettings:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str = ""
     airgapped_ok: bool = False
+    dry_run: ClassVar[bool] = False
 
 
 # Fields of an MCP server that is a program on this machine; only the operator's file sets them.
@@ -179,7 +180,7 @@ class McpKind(Kind):
         if wrong := _misplaced(values):
             return wrong
         unclassed = mappings.contradiction(
-            mappings.read_mappings(values["actions"]), read_listing(values["tools"])
+            mappings.read_mappings(values["actions"]), read_listing(values["tools"], ListedTool)
         )
         return {"actions": unclassed} if unclassed else {}
 

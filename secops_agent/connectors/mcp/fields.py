@@ -1,4 +1,4 @@
-"""Fields of a configuration that only an MCP server has: its headers, and its tools as people class them."""
+"""Fields of a configuration that offers tools: its headers, and its tools as people class them."""
 
 import json
 import re
@@ -121,33 +121,36 @@ class ToolsField(Setting):
 
     def to_python(self, value: Any) -> dict[str, Any]:
         try:
-            return {name: one.as_entry() for name, one in read_listing(value or {}).items()}
+            return {name: one.as_entry() for name, one in self.read(value or {}).items()}
         except BifangError as error:
             raise ValidationError(error.message) from None
 
-    def use(self, value: Any) -> dict[str, ListedTool]:
-        return read_listing(value or {})
+    def read(self, value: Any) -> Mapping[str, ListedTool]:
+        """Raises InvalidInput."""
+        return read_listing(value, ListedTool)
+
+    def use(self, value: Any) -> Mapping[str, ListedTool]:
+        return self.read(value or {})
 
     def reserved(self, old: Any, new: Any) -> str:
         """What a tool needs of people may be made more by whoever configures it, and less by a superuser."""
-        before = _stored(old)
-        eased = next((name for name, one in read_listing(new).items() if one.eases(before.get(name))), "")
+        before = self._stored(old)
+        eased = next((name for name, one in self.read(new).items() if one.eases(before.get(name))), "")
         return EASED.format(name=eased) if eased else ""
 
     def shown(self, value: Any) -> str:
         return "、".join(f"{name}：{_told(entry)}" for name, entry in dict(value or {}).items())
 
-
-def _stored(value: Any) -> Mapping[str, ListedTool]:
-    """Of what can be read no more, everything is new."""
-    try:
-        return read_listing(value or {})
-    except BifangError:
-        return {}
+    def _stored(self, value: Any) -> Mapping[str, ListedTool]:
+        """Of what can be read no more, everything is new."""
+        try:
+            return self.read(value or {})
+        except BifangError:
+            return {}
 
 
 def _told(entry: Mapping[str, Any]) -> str:
-    more = [f"{key} {value}" for key, value in entry.items() if key not in ("class", "investigation")]
+    more = [f"{key} {entry[key]}" for key in ("roles", "verify", "undo") if key in entry]
     filled = [f"{name} 取{ALERT_FIELDS[field]}" for name, field in entry.get("investigation", {}).items()]
     more += [f"用于自动调查：{'、'.join(filled)}"] if filled else []
     return CLASSES[entry["class"]] + (f"（{'，'.join(more)}）" if more else "")

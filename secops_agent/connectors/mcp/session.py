@@ -11,10 +11,12 @@ from typing import Any, Final, Self
 from bifang.core.errors import BifangError, RemoteError
 from bifang.core.outbound.http import HttpClient
 from secops_agent.connectors.mcp.config import McpSettings
+from secops_agent.connectors.mcp.content import Answered, read_result
 from secops_agent.connectors.mcp.over_stdio import StdioTransport
 from secops_agent.connectors.mcp.transport import McpTransport, Patience
 from secops_agent.connectors.mcp.wire import HANDSHAKES, MODERN, McpRefusal, greeting, read_answer, request_of
-from secops_agent.services.mcp.definitions import MOST_TOOLS, storable
+from secops_agent.services.mcp.definitions import MOST_TOOLS, OfferedTool, ReadyTool, read_offered, storable
+from secops_agent.services.mcp.schemas import header_arguments
 
 # Streamable HTTP, on the house's own client.
 
@@ -183,6 +185,14 @@ class McpSession:
                 break
             params = {"cursor": cursor[:4000]}
         return tools[:MOST_TOOLS]
+
+    async def offered(self) -> Sequence[OfferedTool]:
+        """The tools as the catalogue knows them."""
+        return read_offered(await self.list_tools())
+
+    async def answer(self, tool: ReadyTool, arguments: Mapping[str, Any]) -> Answered:
+        """What the tool says, as text."""
+        return read_result(await self.call(tool.name, arguments, header_arguments(tool.schema, arguments)))
 
     async def call(
         self, tool: str, arguments: Mapping[str, Any], mirrored: Mapping[str, Any] | None = None

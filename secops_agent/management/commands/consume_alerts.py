@@ -12,7 +12,7 @@ from secops_agent.brokers import worker
 class Command(BaseCommand):
     """Exits non-zero only for what a restart or a person must mend."""
 
-    help = "从消息流（NATS JetStream、Redis Streams）取告警：为每个启用的消息流配置保持一个消费者"
+    help = "从消息流（Kafka、NATS JetStream、Redis Streams）取告警：为每个启用的消息流配置保持一个消费者"
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:

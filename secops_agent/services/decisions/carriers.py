@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bifang.channels.text.markup import literal
+from bifang.channels.text.visible import visible
 from bifang.core.configuration.kinds import carrying_kinds
+from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from bifang.core.secrets.sealed import place_of
 from secops_agent.models import Action
-from secops_agent.services.mcp import catalogue
+from secops_agent.services.mcp import catalogue, http
 from secops_agent.services.mcp.mappings import map_call, mapped_actions
-from secops_agent.services.mcp.orders import CALL
+from secops_agent.services.mcp.orders import CALL, order_to_undo
 
 KIND: Final = "webhook_connector"
 UNDO: Final = (
@@ -30,7 +34,7 @@ def tool_names(text: str) -> frozenset[str]:
 
 
 def carrier_of(tool: str, config_id: int | None = None) -> SystemConfig | None:
-    """The enabled connector or MCP service that names the tool, else the first connector for all; None: a dry run.
+    """The enabled connector or service that names the tool, else the first connector for all; None: a dry run.
 
     ``config_id``: what is undone goes to the one that did it.
     """
@@ -38,14 +42,14 @@ def carrier_of(tool: str, config_id: int | None = None) -> SystemConfig | None:
     if config_id is not None:
         rows = rows.filter(pk=config_id)
     listed = [(row, _named_by(row)) for row in rows]
-    did_it = [row for row in rows if row.kind == catalogue.KIND] if config_id is not None else []
+    did_it = [row for row in rows if row.kind in catalogue.KINDS] if config_id is not None else []
     named = [row for row, tools in listed if tool in tools]
-    for_all = [row for row, tools in listed if not tools and row.kind != catalogue.KIND]
+    for_all = [row for row, tools in listed if not tools and row.kind not in catalogue.KINDS]
     return next(iter(did_it or named or for_all), None)
 
 
 def _named_by(row: SystemConfig) -> frozenset[str]:
-    if row.kind == catalogue.KIND:
+    if row.kind in catalogue.KINDS:
         return frozenset(mapped_actions(row))
     return tool_names(row.params.get("tools", ""))
 
@@ -53,7 +57,7 @@ def _named_by(row: SystemConfig) -> frozenset[str]:
 def require_fit(tool: str, arguments: Mapping[str, Any]) -> None:
     """Can its carrier do it now, as far as that is known? Raises NotFound, Conflict, InvalidInput."""
     carrier = carrier_of(tool)
-    if carrier is not None and carrier.kind == catalogue.KIND:
+    if carrier is not None and carrier.kind in catalogue.KINDS:
         map_call(carrier, tool, arguments)
 
 
@@ -61,7 +65,7 @@ def carrier_effect(tool: str, arguments: Mapping[str, Any]) -> str:
     """What an approval would set going now, for those who are asked for it."""
     if tool == AUTHORISATION:
         return f"本人确认以后才请审批人决定。{carrier_effect(arguments['tool'], arguments['arguments'])}"
-    config_id = None
+    config_id, action = None, None
     if tool == BATCH:
         tool, arguments = str(arguments["tool"]), {}
         if tool == RELEASE:
@@ -71,9 +75,29 @@ def carrier_effect(tool: str, arguments: Mapping[str, Any]) -> str:
         tool, config_id = (action.tool, action.connector_config_id) if action else (tool, None)
         arguments = action.arguments if action else arguments
     if tool == CALL:
-        return f"决定以后由 MCP 服务「{arguments['service']}」执行。"
+        row = SystemConfig.objects.filter(pk=arguments["config"]).first()
+        place = catalogue.place_of(row) if row else f"「{arguments['service']}」"
+        return f"决定以后由 {place}执行。{_sent(row, tool, arguments, action) if row and action else ''}"
     carrier = carrier_of(tool, config_id)
     if carrier is None:
         return DRY
-    word = "MCP 服务" if carrier.kind == catalogue.KIND else "处置连接器"
-    return f"同意后由{word}「{carrier.name}」执行。"
+    if carrier.kind not in catalogue.KINDS:
+        return f"同意后由处置连接器「{carrier.name}」执行。"
+    return f"同意后由{catalogue.place_of(carrier)}执行。{_sent(carrier, tool, arguments, action)}"
+
+
+def _sent(carrier: SystemConfig, tool: str, arguments: Mapping[str, Any], undone: Action | None) -> str:
+    """The exact request, where a person wrote what is sent."""
+    if carrier.kind != http.KIND:
+        return ""
+    try:
+        note = (
+            str(undone.undo_url.open(place_of(Action, "undo_url", undone)))
+            if undone and undone.undo_url
+            else ""
+        )
+        call = order_to_undo(note, carrier.pk) if note else map_call(carrier, tool, arguments)
+        sent = catalogue.shown_request(call.tool, call.arguments)
+    except BifangError as error:
+        return f"现在不能执行：{error.message}"
+    return f"发出的请求：{literal(visible(sent))}" if sent else ""

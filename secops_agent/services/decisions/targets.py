@@ -49,7 +49,8 @@ def aimed_at(tool: str, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
     if tool != CALL:
         return None
     config = SystemConfig.objects.filter(pk=arguments["config"]).first()
-    return mapped_aim(config, arguments["tool"], arguments["arguments"]) if config else None
+    aim = mapped_aim(config, arguments["tool"], arguments["arguments"]) if config else None
+    return aim if aim and aim[0] in TARGETS else None
 
 
 def require_allowed(tool: str, arguments: Mapping[str, Any]) -> None:

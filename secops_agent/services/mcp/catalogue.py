@@ -1,17 +1,23 @@
-"""Catalogue of MCP servers: what each offers beside what people listed, which tools may be used, why others may not."""
+"""Catalogue of foreign tools: what each service offers beside what people listed, which may be used, why others may not.
+
+An MCP server says itself what it offers, and a person looks at it; what HTTP tools do, a person wrote himself.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels.text.visible import visible
+from bifang.core.configuration.kinds import get_kind
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.models import McpCatalogue
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.mcp import http, http_requests
 from secops_agent.services.mcp.definitions import (
     FOR_MODEL,
     ListedTool,
@@ -24,6 +30,7 @@ from secops_agent.services.mcp.definitions import (
 from secops_agent.services.mcp.schemas import flatten
 
 KIND: Final = "mcp"
+KINDS: Final = (KIND, http.KIND)
 State = Literal["off", "ready", "unseen", "changed", "gone", "invalid"]
 STATES: Final[Mapping[str, str]] = {
     "off": "关闭", "ready": "可用", "unseen": "等待检查", "changed": "已变化，停用", "gone": "已消失", "invalid": "不能使用",
@@ -89,6 +96,8 @@ def see(config_id: int, name: str, digest: str) -> None:
 
 def known_tools(config: SystemConfig) -> list[KnownTool]:
     """Every tool that is listed or offered: those listed first."""
+    if config.kind == http.KIND:
+        return [_written(config, name, tool) for name, tool in http_tools(config).items()]
     row = McpCatalogue.objects.filter(pk=config.pk).first()
     offered = {one.name: one for one in map(from_row, row.offered)} if row else {}
     listed = _listing(config)
@@ -96,9 +105,34 @@ def known_tools(config: SystemConfig) -> list[KnownTool]:
     return [_known(name, listed.get(name), offered.get(name), row) for name in names]
 
 
+def http_tools(config: SystemConfig) -> dict[str, http.HttpTool]:
+    """Those that were written down, also what is off; none where they cannot be read any more."""
+    try:
+        return read_listing(config.params.get("tools") or {}, http.HttpTool)
+    except BifangError:
+        return {}
+
+
+def _written(config: SystemConfig, name: str, tool: http.HttpTool) -> KnownTool:
+    offered = tool.offered(name, str(config.params.get("base_url") or ""))
+    if not tool.enabled:
+        return KnownTool(name, "off", None, offered, {}, "没有启用（enabled: false），不能使用。")
+    return KnownTool(name, "ready", tool, offered, {})
+
+
+def reclassed(config: SystemConfig, name: str, entry: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The configuration's tools with what a page says of this one; None: it is off."""
+    listing = dict(config.params.get("tools") or {})
+    old = listing.pop(name, {})
+    if config.kind == http.KIND:
+        kept = {key: value for key, value in old.items() if key not in {"class", *ListedTool.model_fields}}
+        return listing | {name: {**kept, **entry, "enabled": True} if entry else {**old, "enabled": False}}
+    return listing | ({name: dict(entry)} if entry else {})
+
+
 def _listing(config: SystemConfig) -> dict[str, ListedTool]:
     try:
-        return read_listing(config.params.get("tools") or {})
+        return read_listing(config.params.get("tools") or {}, ListedTool)
     except BifangError:
         return {}
 
@@ -132,7 +166,17 @@ def _state(
 
 def ready_tools() -> tuple[ReadyTool, ...]:
     """What may be used now, of all enabled services."""
-    return tuple(tool for config in SystemConfig.objects.enabled(KIND) for tool in tools_of(config))
+    return tuple(tool for config in services() for tool in tools_of(config))
+
+
+def services() -> "QuerySet[SystemConfig]":
+    """The enabled configurations that offer tools, by id."""
+    return SystemConfig.objects.current().filter(kind__in=KINDS, enabled=True).order_by("id")
+
+
+def place_of(config: SystemConfig) -> str:
+    """Kind and name of a service."""
+    return f"{get_kind(config.kind).label}「{config.name}」"
 
 
 def tools_of(config: SystemConfig) -> list[ReadyTool]:
@@ -148,21 +192,29 @@ def _ready(config: SystemConfig, known: KnownTool) -> ReadyTool:
     return ReadyTool(
         config.pk, config.name, known.name, alias_of(config.pk, config.name, known.name), listed.classed, listed.role,
         visible(offered.description)[:FOR_MODEL], offered.digest, listed.verify, listed.undo, flatten(offered.schema),
-        listed.investigation,
+        listed.investigation, get_kind(config.kind).label,
     )  # fmt: skip
 
 
 def find_ready(config_id: int, name: str) -> ReadyTool:
     """One tool that may be used now. Raises NotFound, Conflict with the reason."""
-    config = SystemConfig.objects.enabled(KIND).filter(pk=config_id).first()
+    config = services().filter(pk=config_id).first()
     if config is None:
-        raise NotFound("这个 MCP 服务已停用或归档。")
+        raise NotFound("提供这个工具的服务已停用或归档。")
     known = next((one for one in known_tools(config) if one.name == name), None)
     if known is None:
-        raise NotFound(f"MCP 服务「{config.name}」没有工具「{name[:60]}」。")
+        raise NotFound(f"{place_of(config)}没有工具「{name[:60]}」。")
     if known.state != "ready":
-        raise Conflict(f"MCP 服务「{config.name}」的工具「{name[:60]}」现在不能用：{known.why}")
+        raise Conflict(f"{place_of(config)}的工具「{name[:60]}」现在不能用：{known.why}")
     return _ready(config, known)
+
+
+def shown_request(tool: ReadyTool, arguments: Mapping[str, Any]) -> str:
+    """What is sent, exactly, of a tool that a person wrote; "" of one that a server made."""
+    config = SystemConfig.objects.filter(pk=tool.config_id, kind=http.KIND).first()
+    written = http_tools(config).get(tool.name) if config else None
+    base = str(config.params.get("base_url")) if config else ""
+    return http_requests.show(written, base, arguments) if written else ""
 
 
 def protocol_of(config_id: int) -> str:

@@ -1,4 +1,4 @@
-"""Definitions of MCP tools: as a server offers one, and as a person lists it."""
+"""Definitions of foreign tools: as a server offers one, and as a person lists it."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator
 
@@ -158,28 +158,36 @@ class ListedTool(Entry):
         return {key: value for key, value in given.items() if value}
 
 
-def read_listed(entry: Any) -> ListedTool:
+L = TypeVar("L", bound=ListedTool)
+_WORD: Final = {
+    True: " read、write、dangerous，或 {class, roles, verify, undo, investigation}", False: "映射，要有 class 和 request",
+}  # fmt: skip
+
+
+def read_listed(entry: Any, shape: type[L]) -> L:
     """From ``read`` or ``{class, roles, verify, undo, investigation}``. Raises InvalidInput."""
     given = {"class": entry} if isinstance(entry, str) else entry
     if not isinstance(given, Mapping) or "class" not in given:
-        raise InvalidInput("应为 read、write、dangerous，或 {class, roles, verify, undo, investigation}")
+        raise InvalidInput(f"应为{_WORD[shape is ListedTool]}")
     named = {"classed" if key == "class" else key: value for key, value in given.items()}
     try:
-        return read_entry(ListedTool, named)
+        return read_entry(shape, named)
     except InvalidInput as error:
         raise InvalidInput(error.message.replace("classed", "class").rstrip("。")) from None
 
 
-def read_listing(entries: Any) -> dict[str, ListedTool]:
-    """Name → what is said of it. Raises InvalidInput that names the tool."""
+def read_listing(entries: Any, shape: type[L]) -> dict[str, L]:
+    """Name → what is said of it, in a class of tools. Raises InvalidInput that names the tool."""
     if not isinstance(entries, Mapping):
         raise InvalidInput("应为映射，例如 {get_rules: read, block_address: dangerous}。")
-    listed: dict[str, ListedTool] = {}
+    if len(entries) > MOST_TOOLS:
+        raise InvalidInput(f"最多 {MOST_TOOLS} 个工具。")
+    listed: dict[str, L] = {}
     for name, entry in entries.items():
         if not _NAME.fullmatch(str(name)):
             raise InvalidInput(f"「{str(name)[:60]}」不是工具名。")
         try:
-            listed[str(name)] = read_listed(entry)
+            listed[str(name)] = read_listed(entry, shape)
         except InvalidInput as error:
             raise InvalidInput(f"工具「{name}」：{error.message}") from None
     for name, one in listed.items():
@@ -219,6 +227,12 @@ class ReadyTool:
     undo: str = ""
     schema: Mapping[str, Any] = field(default_factory=dict)
     investigation: Mapping[str, AlertField] = field(default_factory=dict)
+    kind: str = "MCP 服务"
+
+    @property
+    def place(self) -> str:
+        """Kind and name of the service."""
+        return f"{self.kind}「{self.service}」"
 
     @property
     def key(self) -> tuple[int, str]:

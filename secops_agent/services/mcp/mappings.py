@@ -1,4 +1,4 @@
-"""Mappings of dangerous actions to MCP tools: which tool carries one out, and with what arguments."""
+"""Mappings of dangerous actions to foreign tools: which tool carries one out, and with what arguments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,18 @@ from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models.people.staff import RANK
-from secops_agent.services.mcp.catalogue import find_ready
+from secops_agent.services.mcp.catalogue import find_ready, place_of
 from secops_agent.services.mcp.definitions import NEEDED, ListedTool, ReadyTool
 from secops_agent.services.mcp.schemas import check_arguments
 
 # Action → what a tool may be given of it.
+_OF_BLOCKS: Final = ("ip", "duration_minutes", "duration_seconds", "reason")
+_OF_HOSTS: Final = ("asset", "asset_id", "address", "addresses", "reason")
 GIVEN: Final[Mapping[str, tuple[str, ...]]] = {
-    "block_ip": ("ip", "duration_minutes", "duration_seconds", "reason"),
-    "isolate_host": ("asset", "asset_id", "address", "addresses", "reason"),
-}
+    "block_ip": _OF_BLOCKS, "isolate_host": _OF_HOSTS, "unblock_ip": _OF_BLOCKS, "release_host": _OF_HOSTS,
+}  # fmt: skip
+# Action → the one that takes it back; it is given what the first one was given.
+INVERSES: Final = {"block_ip": "unblock_ip", "isolate_host": "release_host"}
 _AIMS: Final = ("ip", "asset", "address", "addresses")
 _SHAPE: Final = (
     "应为映射，例如 {block_ip: {tool: block_address, arguments: {address: ip, minutes: duration_minutes}}}。"
@@ -107,7 +110,7 @@ def map_call(config: SystemConfig, action: str, arguments: Mapping[str, Any]) ->
     """The call that carries the action out. Raises NotFound, Conflict, InvalidInput with what stands in its way."""
     mapped = mapped_actions(config).get(action)
     if mapped is None:
-        raise InvalidInput(f"MCP 服务「{config.name}」不再负责这个操作（actions）。")
+        raise InvalidInput(f"{place_of(config)}不再负责这个操作（actions）。")
     tool, facts = find_ready(config.pk, mapped.tool), _facts(arguments)
     given = {
         name: source.value if isinstance(source, FixedValue) else facts[source]
@@ -117,9 +120,15 @@ def map_call(config: SystemConfig, action: str, arguments: Mapping[str, Any]) ->
     try:
         check_arguments(tool.schema, given)
     except InvalidInput as error:
-        raise InvalidInput(f"MCP 服务「{config.name}」的工具「{tool.name}」不接受：{error.message}") from None
+        raise InvalidInput(f"{tool.place}的工具「{tool.name}」不接受：{error.message}") from None
     aimed = [facts[one] for one in mapped.arguments.values() if one in _AIMS and one in facts]
     return MappedCall(tool, given, tuple(text for one in aimed for text in _texts(one)))
+
+
+def map_inverse(config: SystemConfig, action: str, arguments: Mapping[str, Any]) -> MappedCall | None:
+    """The call that takes the action back, if the service names one of its own for that."""
+    inverse = INVERSES.get(action, "")
+    return map_call(config, inverse, arguments) if inverse in mapped_actions(config) else None
 
 
 def _facts(arguments: Mapping[str, Any]) -> dict[str, Any]:

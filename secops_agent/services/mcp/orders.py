@@ -1,4 +1,4 @@
-"""Orders of MCP tools: the exact line that is typed, the form that is stored, the words that are shown."""
+"""Orders of foreign tools: the exact line that is typed, the form that is stored, the words that are shown."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models.people.staff import Role
 from secops_agent.services.faults import Conflict
-from secops_agent.services.mcp.catalogue import KIND, find_ready, ready_tools
+from secops_agent.services.mcp.catalogue import find_ready, ready_tools, services, shown_request
 from secops_agent.services.mcp.definitions import ReadyTool
 from secops_agent.services.mcp.schemas import check_arguments, convert, usage
 
@@ -46,7 +46,11 @@ class McpOrder:
     def summary(self) -> str:
         """For whoever decides: exactly what is called."""
         lines = "".join(f"\n- {literal(name)} = {_shown(value)}" for name, value in self.arguments.items())
-        return f"在 MCP 服务「{literal(self.tool.service)}」执行 `{self.tool.name}`{'：' if lines else '，没有参数'}\n{lines}"
+        sent = shown_request(self.tool, self.arguments)
+        lines += f"\n- 发出的请求：{literal(visible(sent))}" if sent else ""
+        return (
+            f"在 {literal(self.tool.place)}执行 `{self.tool.name}`{'：' if lines else '，没有参数'}\n{lines}"
+        )
 
     def stored(self) -> dict[str, Any]:
         """As a proposal keeps it; ``pin`` is of the tool that was looked at."""
@@ -85,14 +89,14 @@ def line_of(tool: ReadyTool) -> str:
 
 
 def _service_of(line: str) -> tuple[SystemConfig, str]:
-    services = sorted(SystemConfig.objects.enabled(KIND), key=lambda row: len(row.name), reverse=True)
-    for service in services:
+    known = sorted(services(), key=lambda row: len(row.name), reverse=True)
+    for service in known:
         name = " ".join(service.name.split())
         if line == name or line.startswith(f"{name} "):
             return service, line[len(name) :].strip()
-    known = "、".join(service.name for service in services)
-    told = f"可用的有：{known}。" if known else "管理员还没有添加 MCP 服务。"
-    raise InvalidInput(f"没有名为「{line.partition(' ')[0][:60]}」的 MCP 服务。{told}")
+    names = "、".join(service.name for service in known)
+    told = f"可用的有：{names}。" if names else "管理员还没有添加 MCP 服务或 HTTP 工具。"
+    raise InvalidInput(f"没有名为「{line.partition(' ')[0][:60]}」的服务。{told}")
 
 
 def _read_arguments(tool: ReadyTool, words: str) -> dict[str, Any]:
@@ -137,6 +141,21 @@ def recheck(stored: Mapping[str, Any]) -> McpOrder:
     if order.tool.pin != stored["pin"] or order.tool.risk != stored["class"]:
         raise Conflict(f"工具「{order.tool.name}」在提出之后变了，没有执行。需要的话请核对后重新提出。")
     return order
+
+
+UNDO: Final = "mcp:"  # before the tool that takes an action back, and what it is given
+
+
+def undo_note(tool: str, given: Mapping[str, Any]) -> str:
+    """What an action keeps to be taken back by."""
+    return f"{UNDO}{json.dumps([tool, dict(given)])}"
+
+
+def order_to_undo(note: str, config_id: int) -> McpOrder:
+    """The call that takes an action back, as the action noted it. Raises InvalidInput, NotFound, Conflict."""
+    name, given = json.loads(note.removeprefix(UNDO))
+    tool = find_ready(config_id, name)
+    return McpOrder(tool, narrowed(tool, given))
 
 
 def needed_role(tool: str, arguments: Mapping[str, Any], usual: Role) -> Role:

@@ -1,14 +1,16 @@
 """JSON schemas of foreign tools: cut down to what can be checked and read, and arguments checked against them.
 
 A schema comes from a server that may be hostile: references to elsewhere, recursion, expressions that never end and
-sizes without bound are kept out here. What is left out (``pattern``, ``format``) the server checks itself.
+sizes without bound are kept out here. What is left out (``pattern``, ``format`` but ours) the server checks itself.
 """
 
+import ipaddress
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator, SchemaError
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 from jsonschema.exceptions import ValidationError
 from referencing import Registry
 
@@ -27,10 +29,37 @@ _PLAIN: Final = (
 _ONE: Final = ("items", "additionalProperties")
 _SEVERAL: Final = ("anyOf", "oneOf", "allOf")
 _HEADER: Final = "x-mcp-header"
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.:-]*[A-Za-z0-9])?")
+_HASH: Final = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _TYPES: Final = {
     "string": "文本", "integer": "整数", "number": "数字", "boolean": "true 或 false", "array": "列表", "object": "对象",
     "null": "空",
 }  # fmt: skip
+
+
+def _reads(read: Callable[[str], object]) -> Callable[[str], bool]:
+    def fits(text: str) -> bool:
+        try:
+            read(text)
+        except ValueError:
+            return False
+        return "%" not in text  # the zone of an address means something on one machine only
+
+    return fits
+
+
+# Formats of our own declarations: name → what it is called, and what it takes.
+FORMATS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
+    "ip": ("IP 地址", _reads(ipaddress.ip_address)),
+    "network": ("IP 地址或网段", _reads(lambda text: ipaddress.ip_network(text, strict=False))),
+    "host": ("主机名或地址", _HOST.fullmatch),
+    "hash": ("MD5、SHA-1、SHA-256 或 SHA-512", _HASH.fullmatch),
+    "line": ("一行文字，没有换行等控制字符", lambda text: not _CONTROL.search(text)),
+}
+_CHECKER: Final = FormatChecker(formats=())
+for _name, (_, _fits) in FORMATS.items():
+    _CHECKER.checks(_name)(lambda value, fits=_fits: not isinstance(value, str) or bool(fits(value)))
 
 
 def flatten(schema: Any) -> dict[str, Any]:
@@ -61,6 +90,7 @@ class _Flattening:
             return self.flatten({**self._referred(schema["$ref"]), **_without(schema, "$ref")}, depth + 1)
         kept = {key: schema[key] for key in _PLAIN if key in schema}
         kept |= {key: schema[key] for key in (_HEADER,) if isinstance(schema.get(key), str)}
+        kept |= {key: schema[key] for key in ("format",) if schema.get(key) in list(FORMATS)}
         kept |= {key: self.flatten(schema[key], depth + 1) for key in _ONE if key in schema}
         kept |= {
             key: [self.flatten(one, depth + 1) for one in _listed(schema[key])]
@@ -104,7 +134,7 @@ def check_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> None
     """Raises InvalidInput that names every parameter with what is wrong. ``schema`` comes from `flatten`."""
     known = schema["properties"]
     faults = [f"没有参数「{name[:_SHOWN]}」" for name in given if name not in known and not _open(schema)]
-    validator = Draft202012Validator(schema, registry=Registry())
+    validator = Draft202012Validator(schema, registry=Registry(), format_checker=_CHECKER)
     errors = sorted(validator.iter_errors(dict(given)), key=lambda error: list(map(str, error.path)))
     faults += [_told(error, known) for error in errors if error.validator != "additionalProperties"]
     if faults:
@@ -136,6 +166,8 @@ def _told(error: ValidationError, known: Mapping[str, Any]) -> str:
             return f"参数「{name}」应{'不小于' if error.validator == 'minimum' else '大于'} {value}，收到 {shown}"
         case "maximum" | "exclusiveMaximum":
             return f"参数「{name}」应{'不大于' if error.validator == 'maximum' else '小于'} {value}，收到 {shown}"
+        case "format":
+            return f"参数「{name}」应为{FORMATS[value][0]}，收到 {visible(shown)}"
         case "minLength" | "minItems":
             return f"参数「{name}」太短，至少 {value}"
         case "maxLength" | "maxItems":

@@ -1,4 +1,4 @@
-"""Tools of the company's MCP servers: models may read with them; what changes something, a person orders by an exact line."""
+"""Tools of the company's own services (MCP, HTTP): models may read with them; what changes something, a person orders by an exact line."""
 
 import json
 from collections.abc import Mapping
@@ -19,10 +19,12 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import Prepared, Tool, ToolResult
 from secops_agent.tools.definitions import HOW, Asker, ToolDefinition, ValidatedAction
 from secops_agent.tools.masking import for_group
+from secops_agent.tools.operations.logs import NOT_THERE, LogQuestion, arguments_for
+from secops_agent.tools.operations.logs import TOOL as LOGS
 
 MOST_OFFERED: Final = 40  # reading tools that a model is shown: each costs room in every question
 _LONGEST: Final = 20_000
-_TITLE: Final = "执行 MCP 工具"
+_TITLE: Final = "执行外部工具"
 
 
 class GivenArguments(Arguments):
@@ -97,7 +99,7 @@ class McpTools:
     async def _read(self, order: McpOrder, asker: Asker) -> ToolResult:
         assert self._caller is not None
         answered = await self._caller.call(order.tool, order.arguments)
-        query = f"MCP 服务「{plain(order.tool.service, 60)}」{order.tool.name}：{order.said}"
+        query = f"{order.tool.kind}「{plain(order.tool.service, 60)}」{order.tool.name}：{order.said}"
         if answered.failed:
             return ToolResult(
                 "error", query, f"「{plain(order.tool.service, 60)}」没有成功：{answered.text[:1000]}"
@@ -116,7 +118,7 @@ class McpTools:
 
         async def run(given: OrderLine) -> ToolResult:
             if not given.line:
-                return ToolResult("ok", "可用的 MCP 工具", self._overview(asker.person))
+                return ToolResult("ok", "可用的外部工具", self._overview(asker.person))
             order = await db.call(read_line, given.line)
             if not asker.person.may(order.tool.role):
                 return ToolResult("error", text=_beyond(order.tool, asker.person))
@@ -126,12 +128,26 @@ class McpTools:
 
         return Tool(CALL, _TITLE, _TITLE, "write", OrderLine, run)
 
+    def by_question(self, asker: Asker) -> Tool:
+        """What answers a question for logs: the first service that has them, of those that this person may ask."""
+
+        async def run(asked: LogQuestion) -> ToolResult:
+            mine = (one for one in self._tools.values() if one.name == LOGS and one.risk == "read")
+            tool = next((one for one in mine if asker.person.may(one.role)), None)
+            if tool is None:
+                return ToolResult("error", "查日志", NOT_THERE)
+            given = arguments_for(dict(tool.schema), asked)
+            check_arguments(tool.schema, given)
+            return await self._read(McpOrder(tool, given), asker)
+
+        return Tool(LOGS, "查日志", "查日志", "read", LogQuestion, run)
+
     def _overview(self, person: Person) -> str:
         mine = [tool for tool in self._tools.values() if person.may(tool.role)]
         word = {"read": "查询", "write": "需本人确认", "dangerous": "需他人审批"}
         lines = [f"- `{line_of(tool)}`（{word[tool.risk]}）" for tool in mine]
         head = f"写成 `{COMMAND} 服务 工具 名称=值`。您现在可以用："
-        return "\n".join([head, "", *lines]) if lines else "现在没有您可以用的 MCP 工具。"
+        return "\n".join([head, "", *lines]) if lines else "现在没有您可以用的外部工具。"
 
 
 def _spec(tool: ReadyTool) -> ToolSpec:

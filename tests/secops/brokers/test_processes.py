@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bifang.core.configuration.configs import save
+from bifang.core.models import SystemConfig
 from secops_agent.brokers.storing import TOGETHER
 from secops_agent.models import (
     Alert,
@@ -30,7 +31,7 @@ from tests.databases import Database
 from tests.deadline import wait_until
 from tests.secops.brokers.conftest import configure
 from tests.secops.brokers.servers import BrokerServer, NatsServer, RedisServer, alert
-from tests.secops.brokers.test_consuming import either
+from tests.secops.brokers.test_consuming import either, kafka
 from tests.secops.inventory_aid import store
 from tests.secops.test_comparisons import AFFECTED
 from tests.secops.test_comparisons_crash import CUT_SHORT, software
@@ -41,8 +42,11 @@ IMPATIENT = (sys.executable, "-m", "tests.secops.brokers.impatient")
 
 
 def environment(database: Database, tmp_path: Path) -> dict[str, str]:
+    kafka = {name: value for name, value in os.environ.items() if name.startswith("BIFANG_KAFKA_")}
     return uncounted(
-        clean_environment(tmp_path, **database.environment, BIFANG_ADDRESS_ALLOW_LIST="127.0.0.1,localhost")
+        clean_environment(
+            tmp_path, **database.environment, BIFANG_ADDRESS_ALLOW_LIST="127.0.0.1,localhost", **kafka
+        )
     )
 
 
@@ -224,3 +228,20 @@ def _corrected(server: BrokerServer, database: Database, tmp_path: Path) -> None
         wait_until(lambda: BrokerConsumer.objects.filter(status="connected").exists(), within=10)
         assert "right-password" not in one.text
         assert "wrong-password" not in one.text
+
+
+@kafka
+def test_topics_of_the_environment_are_configured_once_and_shared_by_two_processes(
+    server: BrokerServer, allowed: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIFANG_KAFKA_TOPICS", "siem.alerts")
+    monkeypatch.setenv("BIFANG_KAFKA_GROUP", "soc")
+    with consumers(2, database, tmp_path, IMPATIENT) as (first, _):
+        wait_until(lambda: BrokerConsumer.objects.filter(status="connected").count() == 2, within=60)
+        server.publish([alert(f"告警 {n}") for n in range(200)])
+        wait_until(lambda: Alert.objects.count() >= 50, within=60)
+        first.process.kill()
+        wait_until(lambda: Alert.objects.count() == 200, within=90)
+        wait_until(lambda: server.waiting("soc") == 0, within=90, every=0.5, what="everything is committed")
+    assert set(Alert.objects.values_list("source", "count")) == {("stream:Kafka siem.alerts", 1)}
+    assert SystemConfig.objects.get(kind="stream").params["group"] == "soc"

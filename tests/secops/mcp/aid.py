@@ -8,8 +8,8 @@ from bifang.core.configuration import configs
 from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
-from secops_agent.connectors.mcp.checks import check
 from secops_agent.connectors.runner import ActionRunner
+from secops_agent.connectors.tool_checks import check
 from secops_agent.services.mcp.catalogue import known_tools
 from simulators.firewall import FirewallServer
 from tests.secops.decisions_aid import company, new_agent, say

@@ -15,7 +15,7 @@ from bifang.core.configuration.configs import FieldErrors
 from bifang.core.database import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from secops_agent.connectors.mcp.checks import McpWatcher
+from secops_agent.connectors.tool_checks import ToolWatcher
 from secops_agent.models import McpCatalogue
 from secops_agent.services.mcp import catalogue
 from simulators.firewall import FirewallServer
@@ -222,7 +222,7 @@ def test_the_watcher_looks_at_once_and_again_after_a_change_and_in_its_time() ->
         async with server.serving() as url:
             config = await db.call(save, url, {})
             stop = asyncio.Event()
-            job = asyncio.create_task(McpWatcher(every_s=3600, look_s=0.02).run(stop))
+            job = asyncio.create_task(ToolWatcher(every_s=3600, look_s=0.02).run(stop))
             for visits, tools in ((1, {"get_rules": "read"}), (2, {"get_rules": "write"})):
                 await eventually(lambda visits=visits: server.asked.count("tools/list") == visits)
                 await db.call(save, url, tools)
@@ -231,7 +231,7 @@ def test_the_watcher_looks_at_once_and_again_after_a_change_and_in_its_time() ->
             await job
             await db.call(config.refresh_from_db)
             assert await db.call(states, config) == {"get_rules": "ready"}
-        often = McpWatcher(every_s=0)
+        often = ToolWatcher(every_s=0)
         await often.step()
         await often.step()
         await db.call(config.refresh_from_db)

@@ -16,7 +16,7 @@ from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.models import Alert, SecondLook
 from secops_agent.services.investigations import looks, work
 from secops_agent.services.investigations.evidence_items import ForeignAnswer
-from secops_agent.services.mcp.definitions import read_listing
+from secops_agent.services.mcp.definitions import ListedTool, read_listing
 from secops_agent.services.records import Indicator
 from tests.admin_pages import serve_plain_static, superuser
 from tests.scripted_model import Scripted, ScriptedModels
@@ -175,7 +175,7 @@ def test_long_hostile_answer_is_cut_and_harmless_on_the_page(settings: Any, tmp_
 )
 def test_listing_that_would_widen_rights_or_send_words_is_refused(entry: Any, word: str) -> None:
     with pytest.raises(InvalidInput, match=word):
-        read_listing({"get_rules": entry})
+        read_listing({"get_rules": entry}, ListedTool)
 
 
 def test_page_of_a_tool_says_what_it_fills_in(settings: Any, tmp_path: Path) -> None:

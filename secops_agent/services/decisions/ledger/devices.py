@@ -40,7 +40,7 @@ class ReadingTurn:
 def due() -> list[ReadingTurn]:
     """Devices whose turn it is; whoever gets one here reads it, no other process does."""
     now, found = database_now(), []
-    for config in SystemConfig.objects.enabled(catalogue.KIND):
+    for config in catalogue.services():
         reader = _reader(config)
         if reader is None:
             continue

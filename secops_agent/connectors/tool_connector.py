@@ -1,7 +1,6 @@
 """Carries an approved call of a foreign tool out, once: looked at again, called, verified."""
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -12,23 +11,20 @@ from bifang.core.database import db
 from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
-from secops_agent.connectors.mcp.config import McpSettings
-from secops_agent.connectors.mcp.content import Answered, read_result
-from secops_agent.connectors.mcp.session import McpSession
+from secops_agent.connectors.mcp.content import Answered
 from secops_agent.connectors.mcp.wire import McpRefusal
+from secops_agent.connectors.tool_sessions import ToolSession, ToolSettings, open_session
 from secops_agent.services.decisions.actions import ActionResult, Order
 from secops_agent.services.faults import Conflict
 from secops_agent.services.mcp import catalogue
-from secops_agent.services.mcp.definitions import ReadyTool, read_offered
-from secops_agent.services.mcp.mappings import map_call
-from secops_agent.services.mcp.orders import CALL, narrowed, recheck
-from secops_agent.services.mcp.schemas import header_arguments
+from secops_agent.services.mcp.definitions import ReadyTool
+from secops_agent.services.mcp.mappings import map_call, map_inverse
+from secops_agent.services.mcp.orders import CALL, narrowed, order_to_undo, recheck, undo_note
 
-UNDO: Final = "mcp:"  # before the tool that takes an action back, and what was given to the one that did it
 PREPARE_S: Final = 20.0  # with `VERIFY_S` and the longest time-out of a configuration: below `actions.HOLD`
 VERIFY_S: Final = 15.0
 SHOWN: Final = 800
-_NOT_SENT: Final = frozenset({"connect", "dns", "tls", "proxy"})
+_NOT_SENT: Final = frozenset({"connect", "dns", "tls", "proxy", "login"})
 _NOT_DONE: Final = frozenset(
     {"-32600", "-32601", "-32602", "-32020", "-32021", "-32022"}
 )  # refused as it was asked
@@ -43,14 +39,14 @@ class _Call:
     arguments: Mapping[str, Any]
     aims: tuple[str, ...]
     verify: str = ""
-    undo: str = ""
+    undo: str = ""  # what the action is taken back by
     undoes: bool = False
 
 
-class McpConnector:
-    """One configured MCP server, over a client of its own."""
+class ToolConnector:
+    """One configured service, over a client of its own."""
 
-    def __init__(self, settings: McpSettings) -> None:
+    def __init__(self, settings: ToolSettings) -> None:
         self.name = settings.name
         self.config_id: int | None = settings.id
         self._settings = settings
@@ -65,7 +61,7 @@ class McpConnector:
         async with HttpClient(pool=2, ca=self._settings.ca) as http, AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(PREPARE_S):
-                    server = await stack.enter_async_context(McpSession(self._settings, http, protocol))
+                    server = await stack.enter_async_context(open_session(self._settings, http, protocol))
                     await _look_again(server, call.tool)
                     if call.undoes and call.verify and await _is_gone(server, call):
                         return ActionResult(
@@ -74,65 +70,77 @@ class McpConnector:
             except (BifangError, TimeoutError) as error:
                 told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
                 return ActionResult("failed", f"没有执行：{told}")
+            if self._settings.dry_run:
+                return ActionResult("dry", await db.call(_rehearsal, call))
             return await self._call(server, call)
 
-    async def _call(self, server: McpSession, call: _Call) -> ActionResult:
-        mirrored = header_arguments(call.tool.schema, call.arguments)
+    async def _call(self, server: ToolSession, call: _Call) -> ActionResult:
         try:
-            answered = read_result(await server.call(call.tool.name, call.arguments, mirrored))
+            answered = await server.answer(call.tool, call.arguments)
         except RemoteError as error:
             return _no_result(error)
+        except BifangError as error:
+            return ActionResult("failed", f"没有执行：{error.message}")
         kept = {"text": answered.text[:SHOWN]}
         if answered.failed:
             return ActionResult("failed", f"对方报告没有成功：{answered.text[:SHOWN]}", kept)
         checked, stands = await _verify(server, call) if call.verify else ("", None)
-        undo = f"{UNDO}{json.dumps([call.undo, dict(call.arguments)])}" if call.undo else ""
         return ActionResult(
-            "done", f"{answered.text[:SHOWN] or '对方已接受并执行。'}{checked}", kept, undo, stands
+            "done", f"{answered.text[:SHOWN] or '对方已接受并执行。'}{checked}", kept, call.undo, stands
         )
 
 
 def _call_of(order: Order, config_id: int) -> _Call:
     """Raises NotFound, Conflict, InvalidInput: what was decided about is not there any more."""
     if order.undo_url:
-        return _inverse_of(order.undo_url, config_id)
+        back = order_to_undo(order.undo_url, config_id)
+        return _Call(back.tool, back.arguments, _aims(back.arguments), back.tool.verify, undoes=True)
     if order.tool != CALL:
-        mapped = map_call(SystemConfig.objects.get(pk=config_id), order.tool, order.arguments)
-        return _Call(mapped.tool, mapped.arguments, mapped.aims, mapped.tool.verify, mapped.tool.undo)
+        config = SystemConfig.objects.get(pk=config_id)
+        mapped, inverse = (each(config, order.tool, order.arguments) for each in (map_call, map_inverse))
+        assert mapped is not None
+        note = (
+            undo_note(inverse.tool.name, inverse.arguments)
+            if inverse
+            else _undo_of(mapped.tool, mapped.arguments)
+        )
+        return _Call(mapped.tool, mapped.arguments, mapped.aims, mapped.tool.verify, note)
     wanted = recheck(order.arguments)
     tool = wanted.tool
-    inverse = any(each.undo == tool.name for each in catalogue.ready_tools() if each.config_id == config_id)
-    return _Call(tool, wanted.arguments, _aims(wanted.arguments), tool.verify, tool.undo, undoes=inverse)
+    undoes = any(each.undo == tool.name for each in catalogue.ready_tools() if each.config_id == config_id)
+    note = _undo_of(tool, wanted.arguments)
+    return _Call(tool, wanted.arguments, _aims(wanted.arguments), tool.verify, note, undoes=undoes)
 
 
-def _inverse_of(undo: str, config_id: int) -> _Call:
-    """The call that takes the action back, as the action named it."""
-    name, given = json.loads(undo.removeprefix(UNDO))
-    tool = catalogue.find_ready(config_id, name)
-    arguments = narrowed(tool, given)
-    return _Call(tool, arguments, _aims(arguments), tool.verify, undoes=True)
+def _rehearsal(call: _Call) -> str:
+    """What would have been sent."""
+    return f"演练：这份配置只演练（dry_run），没有发出。本来要发出：{catalogue.shown_request(call.tool, call.arguments)}"
+
+
+def _undo_of(tool: ReadyTool, arguments: Mapping[str, Any]) -> str:
+    return undo_note(tool.undo, arguments) if tool.undo else ""
 
 
 def _aims(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(value for value in arguments.values() if isinstance(value, str) and len(value) >= 4)
 
 
-async def _look_again(server: McpSession, tool: ReadyTool) -> None:
+async def _look_again(server: ToolSession, tool: ReadyTool) -> None:
     """The tool is still the one that a person has seen. Raises Conflict."""
-    offered = {one.name: one for one in read_offered(await server.list_tools())}
+    offered = {one.name: one for one in await server.offered()}
     if tool.name not in offered or offered[tool.name].digest != tool.pin:
         raise Conflict(f"服务刚刚改了工具「{tool.name}」，和看过的不一样。请管理员在配置页重新查看。")
 
 
-async def _read(server: McpSession, call: _Call) -> Answered:
+async def _read(server: ToolSession, call: _Call) -> Answered:
     """What the reading tool says of the target. Raises BifangError, TimeoutError."""
     reader = await db.call(catalogue.find_ready, call.tool.config_id, call.verify)
     given = narrowed(reader, call.arguments)
     async with asyncio.timeout(VERIFY_S):
-        return read_result(await server.call(call.verify, given, header_arguments(reader.schema, given)))
+        return await server.answer(reader, given)
 
 
-async def _is_gone(server: McpSession, call: _Call) -> bool:
+async def _is_gone(server: ToolSession, call: _Call) -> bool:
     """Is it away already, so that there is nothing to take back? What cannot be read is not known to be."""
     try:
         return _stands(await _read(server, call), call) is False
@@ -140,7 +148,7 @@ async def _is_gone(server: McpSession, call: _Call) -> bool:
         return False
 
 
-async def _verify(server: McpSession, call: _Call) -> tuple[str, bool | None]:
+async def _verify(server: ToolSession, call: _Call) -> tuple[str, bool | None]:
     """What the reading tool says afterwards, and whether the target stands; it never makes an action that was done undone."""
     name = call.verify
     try:

@@ -1,4 +1,4 @@
-"""The health check of MCP servers: connect, list the tools, keep what was found; every few minutes, and at once after a change."""
+"""The health check of services that offer tools: connect, list the tools, keep what was found; every few minutes, and at once after a change."""
 
 import asyncio
 import logging
@@ -13,10 +13,9 @@ from bifang.core.database import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.outbound.http import HttpClient
-from secops_agent.connectors.mcp.config import McpSettings
-from secops_agent.connectors.mcp.session import McpSession
+from secops_agent.connectors.tool_sessions import ToolSettings, open_session
 from secops_agent.services.mcp import catalogue
-from secops_agent.services.mcp.definitions import OfferedTool, read_offered
+from secops_agent.services.mcp.definitions import OfferedTool
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 300.0
@@ -31,13 +30,13 @@ class Checked:
     count: int
 
 
-async def visit(settings: McpSettings) -> tuple[Mapping[str, Any], Sequence[OfferedTool]]:
+async def visit(settings: ToolSettings) -> tuple[Mapping[str, Any], Sequence[OfferedTool]]:
     """What the server says of itself, and its tools; nothing is kept. Raises BifangError."""
-    async with HttpClient(pool=2, ca=settings.ca) as http, McpSession(settings, http) as server:
-        return server.server, read_offered(await server.list_tools())
+    async with HttpClient(pool=2, ca=settings.ca) as http, open_session(settings, http) as server:
+        return server.server, await server.offered()
 
 
-async def check(settings: McpSettings) -> Checked:
+async def check(settings: ToolSettings) -> Checked:
     """Visit the server and keep what it offers, and the error that it ended in. Raises BifangError."""
     try:
         about, offered = await visit(settings)
@@ -49,7 +48,7 @@ async def check(settings: McpSettings) -> Checked:
     return Checked(str(about.get("protocol")), len(offered))
 
 
-class McpWatcher:
+class ToolWatcher:
     """One per process: a job of the turn loop. Two processes that check the same server only find the same."""
 
     def __init__(self, *, every_s: float = EVERY_S, look_s: float = LOOK_S) -> None:
@@ -71,16 +70,12 @@ class McpWatcher:
         due = await db.call(self._due)
         await asyncio.gather(*(self._check(settings) for settings in due))
 
-    async def _check(self, settings: McpSettings) -> None:
+    async def _check(self, settings: ToolSettings) -> None:
         with suppress(BifangError):
             await check(settings)
 
-    def _due(self) -> list[McpSettings]:
-        return [
-            settings
-            for config in SystemConfig.objects.enabled(catalogue.KIND)
-            for settings in self._load(config)
-        ]
+    def _due(self) -> list[ToolSettings]:
+        return [settings for config in catalogue.services() for settings in self._load(config)]
 
     def _load(self, config: SystemConfig) -> Iterator[Any]:
         version, now = configs.version_of(config), time.monotonic()

@@ -6,15 +6,13 @@ from typing import Any
 from bifang.core.configuration.config_cache import ConfigCache
 from bifang.core.database import db
 from bifang.core.outbound.http import HttpClient
-from secops_agent.connectors.mcp.config import McpSettings
-from secops_agent.connectors.mcp.content import Answered, read_result
-from secops_agent.connectors.mcp.session import McpSession
+from secops_agent.connectors.mcp.content import Answered
+from secops_agent.connectors.tool_sessions import ToolSettings, open_session
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import ReadyTool
-from secops_agent.services.mcp.schemas import header_arguments
 
 
-class McpCaller:
+class ServiceCaller:
     """One per event loop; call `close` before the loop ends."""
 
     def __init__(self, configs: ConfigCache) -> None:
@@ -23,13 +21,11 @@ class McpCaller:
 
     async def call(self, tool: ReadyTool, arguments: Mapping[str, Any]) -> Answered:
         """Call it. Raises BifangError."""
-        settings: McpSettings = await self._configs.get(tool.config_id)
+        settings: ToolSettings = await self._configs.get(tool.config_id)
         protocol = await db.call(catalogue.protocol_of, tool.config_id)
         http = self._clients.setdefault(settings.ca, HttpClient(pool=8, ca=settings.ca))
-        async with McpSession(settings, http, protocol) as server:
-            return read_result(
-                await server.call(tool.name, arguments, header_arguments(tool.schema, arguments))
-            )
+        async with open_session(settings, http, protocol) as server:
+            return await server.answer(tool, arguments)
 
     async def close(self) -> None:
         """Close this loop's connections."""
