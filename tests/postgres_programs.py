@@ -83,7 +83,9 @@ class Cluster:
 
     def standby(self, port: int) -> "Cluster":
         """A hot standby that follows this one, started."""
-        made = Cluster(self.home, self.programs, self.identity, self.home / f"data-{port}", port)
+        made = Cluster(
+            self.home, self.programs, self.identity, self.home / f"data-{port}", port, self.options
+        )
         source = f"host=127.0.0.1 port={self.port} user=postgres"
         self.run("pg_basebackup", "-D", made.data, "-d", source, "-R", "-c", "fast", "--no-sync")
         made.start()

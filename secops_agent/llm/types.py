@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple, Protocol
 from bifang.channels.ports import Suggestion
 
 Role = Literal["system", "user", "assistant", "tool"]
-Each = Literal["", "all", "one"]
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 
@@ -96,7 +95,7 @@ class Heard:
     """What code made of a sentence beside a call: ``offers`` (one offer, perhaps of several actions); ``taps``, full sentences
     that can be sent next; ``asks``: it asks back; ``unclear``: it was not understood; ``rights``: it asks who may do this tool's
     action ("": in general); ``named`` and ``order`` (perhaps incomplete) are kept in the focus; ``drops``: what was
-    offered is taken back; ``left``: what is not in the offer; ``each``: the order is meant for "all" that the look-up lists, or for "one" of it; ``waits``:
+    offered is taken back; ``left``: what is not in the offer; ``each``: the order is meant for "all" that the look-up lists, for "one" of it, or for a number of them; ``waits``:
     the same order for other things; ``sure``: nothing of it is guessed; ``final``: only code answers it (the help text, why
     nothing is started)."""
 
@@ -109,7 +108,7 @@ class Heard:
     order: Offer | None = None
     drops: bool = False
     left: tuple[str, ...] = ()
-    each: Each = ""
+    each: str = ""
     waits: tuple[Offer, ...] = ()
     sure: bool = False
     final: bool = False

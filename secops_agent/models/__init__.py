@@ -10,6 +10,7 @@ from secops_agent.models.alerting.alert import (
     AlertPayload,
     MentionBacklog,
 )
+from secops_agent.models.alerting.call import CALL_COUNTED, CALL_OPEN, CallState, WakeCall
 from secops_agent.models.alerting.case import Case, CaseStatus, CaseTask
 from secops_agent.models.alerting.correction import Correction, CorrectionState
 from secops_agent.models.alerting.investigation import (
@@ -23,6 +24,7 @@ from secops_agent.models.alerting.notification import (
     AlertMessage,
     AlertMessageItem,
     Burst,
+    CallMeans,
     Escalation,
     MessageState,
     NotificationRule,
@@ -30,7 +32,7 @@ from secops_agent.models.alerting.notification import (
     Silence,
     TargetKind,
 )
-from secops_agent.models.alerting.preference import NotificationPreference, Reached
+from secops_agent.models.alerting.preference import LoudestCall, NotificationPreference, Reached
 from secops_agent.models.alerting.reporting import (
     CaseReporting,
     GradingQuestion,
@@ -84,6 +86,7 @@ from secops_agent.models.sources.broker import (
     LetterState,
 )
 from secops_agent.models.sources.chat_file import ChatFile, FileQuestion
+from secops_agent.models.sources.data_source import DataSource, SourceDoor, SourceHour, SourceTrouble
 from secops_agent.models.sources.format_table import FormatTable
 from secops_agent.models.sources.job import ImportJob, JobPhase, JobState
 from secops_agent.models.sources.pull import Pull
@@ -99,6 +102,8 @@ from secops_agent.models.sources.syslog import (
 
 __all__ = [
     "ACTION_OPEN",
+    "CALL_COUNTED",
+    "CALL_OPEN",
     "SUPPRESSED",
     "Action",
     "ActionState",
@@ -125,6 +130,8 @@ __all__ = [
     "Burst",
     "CalendarDay",
     "CalendarFeed",
+    "CallMeans",
+    "CallState",
     "Case",
     "CaseReporting",
     "CaseStatus",
@@ -135,6 +142,7 @@ __all__ = [
     "ConversationMessage",
     "Correction",
     "CorrectionState",
+    "DataSource",
     "DemoObject",
     "DeviceReading",
     "EpssScore",
@@ -161,6 +169,7 @@ __all__ = [
     "LineKind",
     "ListedIndicator",
     "ListedKind",
+    "LoudestCall",
     "McpCatalogue",
     "MentionBacklog",
     "MessageState",
@@ -196,6 +205,9 @@ __all__ = [
     "ShiftSwap",
     "Silence",
     "SlaTarget",
+    "SourceDoor",
+    "SourceHour",
+    "SourceTrouble",
     "Staff",
     "SupplierStatement",
     "SuppressionRule",
@@ -213,6 +225,7 @@ __all__ = [
     "Uncompared",
     "Vulnerability",
     "VulnerabilityAlias",
+    "WakeCall",
     "WebLine",
     "allows",
 ]

@@ -18,6 +18,7 @@ _FOLDERS: Final = {
     "case": "cases/",
     "proposal": "approvals/",
     "systemconfig": "admin/core/systemconfig/",
+    "outboxrow": "admin/channels/outboxrow/",
 }
 
 

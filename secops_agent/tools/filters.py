@@ -228,6 +228,11 @@ def colleague(wanted: str, asker: Person | Actor | None) -> Staff:
     return find_staff(asker.staff_id, asker.corp_id)
 
 
+def asset_argument() -> Any:
+    """One asset, or a family of them."""
+    return argument("只看这一台：资产的名称、IP 或编号；k8s* 是名称以 k8s 开头的几台", default="")
+
+
 def exposed_argument() -> Any:
     """Assets that may be reached from outside."""
     return argument("只看可能对外的资产", default=None)

@@ -59,6 +59,7 @@ urlpatterns = [
     path("blocks/act/", blocks.act, name="block_act"),
     path("blocks/new/", blocks.block_many, name="block_many"),
     path("me/", me.me, name="me"),
+    path("me/call/", me.call_me, name="me_call"),
     path("me/sessions/", me.end_sessions, name="me_sessions"),
     path("cases/", cases.cases, name="cases"),
     path("cases/new/", cases.case_new, name="case_new"),

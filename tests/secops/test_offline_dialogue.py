@@ -258,7 +258,7 @@ def test_a_pasted_wall_of_text_is_not_taken_for_a_request() -> None:
 @pytest.mark.parametrize(
     ("sentences", "tool", "arguments"),
     [
-        (("203.0.113.5 什么情况", "现在封了哪些地址"), "list_blocks", {}),
+        (("203.0.113.5 什么情况", "现在封了哪些地址"), "list_blocks", {"kind": "block_ip"}),
         (("A12 什么情况", "现在还有哪些告警没关"), "list_alerts", {"status": "unclosed"}),
         (("A12跟A15是一回事不", "哪个急些"), "get_alert", {"alert_id": 12, "alert_ids": "15"}),
         (("严重的告警有几条", "关了几条"), "list_alerts", {"severity": "critical", "status": "closed"}),

@@ -27,13 +27,9 @@ def test_what_repeats_all_the_same_is_closed_too() -> None:
     assert [one["alert_id"] for _, one in offered(understand("A199和A297都是重复 关"))] == [199, 297]
 
 
-def test_a_silence_of_an_attack_on_a_host_is_of_its_alerts() -> None:
-    found = understand("jump-01 ssh爆破静默4小时，今天约了渗透测试")
-    assert not found.offers
-    assert found.each == "all"
-    assert found.intent == Intent("list_alerts", {"asset": "jump-01", "keyword": "暴力破解", "limit": 50})
-    assert found.order is not None
-    assert "scope" not in found.order.arguments
+def test_a_silence_of_an_attack_on_a_host_is_of_that_rule_there() -> None:
+    ((_, said),) = offered(understand("jump-01 ssh爆破静默4小时，今天约了渗透测试"))
+    assert said == {"scope": "规则:暴力破解 @ jump-01", "minutes": 240, "reason": "约了渗透测试"}
 
 
 def test_a_silence_of_a_host_keeps_why() -> None:

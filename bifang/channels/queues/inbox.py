@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from django.db import models, transaction
-from django.utils import timezone
 
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Kind, Reply, Turn, TurnResult
@@ -43,7 +42,7 @@ async def receive(item: Incoming) -> None:
 
 def store(items: Sequence[Incoming]) -> list[None]:
     """Insert what is new, in one transaction; what was there stays as it is."""
-    now = timezone.now()
+    now = database_now()  # what waits for `SETTLED` is reckoned by it, and machines differ
     with short_transaction():
         insert_many(InboxRow, [_row(item, now) for item in items], skip_existing=True)
     return [None] * len(items)

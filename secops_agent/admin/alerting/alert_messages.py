@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
 from bifang.core.admin.panels import CARDS, Panel
-from secops_agent.models import AlertMessage, MessageState, NotificationTarget
+from secops_agent.models import AlertMessage, MessageState, NotificationTarget, WakeCall
 from secops_agent.services import links
 from secops_agent.services.notifications.targets import describe, place_of
 
@@ -128,3 +128,25 @@ class AlertMessageScreen(RecordScreen):
         rows = row.alerts.order_by("pk")[:SHOWN].values_list("pk", "title")
         links = ((links.alert(pk), pk, title) for pk, title in rows)
         return format_html_join("", '<div><a class="bf-link" href="{}">A{} {}</a></div>', links) or NOTHING
+
+
+@admin.register(WakeCall)
+class WakeCallScreen(RecordScreen):
+    """Whom an escalation called; the system writes these."""
+
+    when_empty = "还没有叫过谁：在通知规则的升级步骤里选「同时怎么叫」，或在「我的」页试拨一次。"
+    list_display = ("created", "staff", "means", "state", "called", "reason", "config")
+    list_filter = ("state", "means", "created_at")
+    list_select_related = ("staff", "config")
+    search_fields = ("staff__name", "reason")
+    fields = ("created", "staff", "means", "state", "called", "reason", "text", "config", "recalled_at")
+
+    @admin.display(description="提出", ordering="id")
+    def created(self, row: WakeCall) -> SafeString | str:
+        """When it was wanted."""
+        return moment(row.created_at)
+
+    @admin.display(description="呼叫时间", ordering="called_at")
+    def called(self, row: WakeCall) -> SafeString | str:
+        """When the platform was asked."""
+        return moment(row.called_at)

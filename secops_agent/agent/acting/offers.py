@@ -173,12 +173,11 @@ async def tell(
         order, act = heard.order, ACTS[heard.order.tool]
         heard = replace(heard, **_each(order, outcome, heard.each))
         outcome = replace(outcome, heard=heard)
-        if heard.taps and heard.each == "all":
+        if heard.taps and heard.each == "all" and not heard.offers:
             return replace(outcome, text=f"{outcome.text}\n\n{_WHAT_THEN}")
-        if not heard.offers and (heard.each == "one" or act.kinds != ("alert",)):
-            asked = (
-                f"没有执行任何操作。要{act.verb}{'给谁' if act.argument in order.arguments else act.which}？"
-            )
+        if not heard.offers and (heard.each != "all" or act.kinds != ("alert",)):
+            number = f"您说的是 {heard.each} 条，和列出的不一样。" if heard.each.isdecimal() else ""
+            asked = f"{number}没有执行任何操作。要{act.verb}{'给谁' if act.argument in order.arguments else act.which}？"
             return replace(outcome, text=f"{outcome.text}\n\n{asked}", heard=heard)
     if heard and heard.offers:
         told = await db.call(
@@ -234,7 +233,7 @@ def _each(order: Offer, outcome: TurnOutcome, which: str) -> dict[str, Any]:
     fills = people or [target(act, *one) for one in found]
     orders = [Offer(order.tool, {**order.arguments, **one}) for one in fills]
     lacks = missing_in([Intent(one.tool, one.arguments) for one in orders])
-    if which == "one" and len(orders) > 1:
+    if len(orders) > 1 and which not in ("all", str(len(orders))):
         return {} if lacks else {"taps": tuple(says.order(one.tool, one.arguments) for one in orders[:3])}
     if lacks == "verdict":
         taps = tuple(says.close_all([int(one) for _, one in found], verdict) for verdict in says.VERDICTS)

@@ -109,7 +109,7 @@ class Recall:
         focus = self.focus
         stored = {
             "last": _plain(focus.last), "named": {kind: list(values) for kind, values in focus.named.items()},
-            "order": _plain(focus.order), "beside": [_plain(one) for one in focus.beside], "missed": focus.missed, "told": self.told, "shown": self.shown, "fields": list(self.fields),
+            "order": _plain(focus.order), "beside": [_plain(one) for one in focus.beside], "missed": focus.missed, "just": focus.just, "told": self.told, "shown": self.shown, "fields": list(self.fields),
             "offers": [{"code": one.code, "at": one.at.isoformat(), "replaces": one.replaces, "inbox": one.inbox_id, "effects": list(one.effects), "actions": [[each.tool, dict(each.arguments)] for each in one.actions]} for one in self.offers],
         }  # fmt: skip
         return json.dumps(stored, ensure_ascii=False, default=str)
@@ -133,7 +133,8 @@ def read_recall(text: str) -> Recall:
         named = {str(kind): tuple(map(str, values)) for kind, values in stored.get("named", {}).items()}
         beside = tuple(filter(None, map(_intent_of, stored.get("beside", ()))))
         order, missed = _intent_of(stored.get("order")), bool(stored.get("missed"))
-        focus = Focus(_intent_of(stored.get("last")), named, order, beside, missed)
+        just = str(stored.get("just", ""))
+        focus = Focus(_intent_of(stored.get("last")), named, order, beside, missed, just)
         offers = tuple(map(_offer_of, stored.get("offers", ())))
         return Recall(
             focus,

@@ -21,6 +21,7 @@ from secops_agent.llm.understanding.offers import LENGTHS, MOST
 from secops_agent.llm.understanding.verbs import ACTS
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.decisions.carriers import carrier_effect
+from secops_agent.services.notifications.coverage import ON
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, parse
 from secops_agent.tools.base import Prepared, Tool, ToolResult
@@ -219,7 +220,8 @@ class OfferingToolbox(ReadingToolbox):
         if narrower is None or (warrant.points and word in ("资产", "asset")):
             return
         levels = [one for one in warrant.named.get("level", ()) if one not in value]
-        more = [name for kind in narrower for name in warrant.named.get(kind, ())] + levels
+        said = [(kind, name) for kind in narrower for name in warrant.named.get(kind, ())]
+        more = [name for kind, name in said if kind != "asset" or not value.endswith(f"{ON}{name}")] + levels
         if more:
             raise InvalidInput(_WIDER.format("、".join(more)[:80]))
 

@@ -14,7 +14,7 @@ from .filters import group_of, narrow, type_of
 from .intents import Intent
 from .keywords import count_products, find_keyword
 from .lexicon import Lexicon
-from .words import name_of, pattern, wordset
+from .words import load, name_of, pattern, wordset
 
 _WHICH = (
     "severity", "status", "since_hours", "until_hours", "period", "time_of", "asset", "due", "unassigned", "listed", "verdict",
@@ -23,6 +23,7 @@ _WHICH = (
 _VULNERABLE = (
     "severity", "asset", "limit", "kev_only", "fix_available", "overdue", "exposed", "environment", "importance", "due_within", "widest",
 )  # fmt: skip
+_LIKE = ("exposed", "importance", "environment")
 _ESTATE = ("exposed", "importance", "riskiest")
 SPAN = ("since_hours", "until_hours", "period")
 _AHEAD = {"昨": -1, "今": 0, "明": 1}
@@ -98,6 +99,12 @@ def _alerts(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order")
     if said.get("order") == "due":
         said.pop("due", None)  # 快超时的排前面 leaves nothing out
+    if (ahead := asked.skeleton.first(Kind.DURATION, Kind.TIME)) and pattern("filters.due_ahead").search(
+        asked.text
+    ):
+        said = {name: value for name, value in said.items() if name not in ("due", *SPAN)}
+        hours = -(-int(ahead.value) // 60) if ahead.kind is Kind.DURATION else ahead.value.hours(asked.now)
+        said["due_within"] = max(1, hours)
     if "until_hours" in said and "status" not in said and pattern("cues.ask.happened").search(asked.text):
         said["status"] = "all"  # what happened then may be closed by now
     if "status" not in said and pattern("filters.asked_closed").search(asked.text):
@@ -119,6 +126,8 @@ def _sought(asked: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
     whose = str(person.value) if person else asked.asker if pattern("filters.mine").search(asked.text) else ""
     keyword = _alert_keyword(asked, said) or ("" if whose else _left(asked, "filters.alert_noun"))
     found |= {"assignee": whose} if whose and keyword else {}
+    address = skeleton.first(Kind.IP) if asked.known and keyword == asked.known else None
+    found |= {"address": address.value} if address and address.value != said.get("asset") else {}
     return found | ({"keyword": keyword or whose} if keyword or whose else {})
 
 
@@ -127,7 +136,7 @@ def _alert_keyword(asked: Asked, said: Mapping[str, Any]) -> str:
     plain = pattern("filters.in_lists").sub(" ", asked.text)
     skeleton = Skeleton(pattern("filters.roles").sub(" ", plain), asked.skeleton.entities)
     named = skeleton.first(*_LOOKED_FOR)
-    if named and named.value not in said.values():
+    if named and named.value not in said.values() and not (asked.known and named.kind is Kind.IP):
         return str(named.value)
     return asked.known or find_keyword(skeleton, "filters.alert_noun", asked.lexicon.keywords)
 
@@ -153,8 +162,11 @@ def _statistics(asked: Asked) -> dict[str, Any]:
         said |= _sought(replace(asked, skeleton=bare, command=False), said)
     if group and pattern("filters.false_alarms").search(text):
         said["verdict"] = "false_positive"
+    family = "*" in str(said.get("asset", ""))
+    if family and not by and pattern("filters.apart").search(text):
+        return said | {"group_by": "asset"}
     if by == "asset" and by in said:
-        return said
+        return said | (group if family else {})
     return {name: value for name, value in said.items() if name != by} | group
 
 
@@ -226,6 +238,8 @@ def _asset(asked: Asked) -> dict[str, Any]:
 
 def _asset_keyword(asked: Asked) -> str:
     skeleton = asked.skeleton
+    if (family := skeleton.first(Kind.ASSET)) and "*" in str(family.value):
+        return str(family.value)
     of_people = asked.command or pattern("filters.people_words").search(asked.text)
     named = pattern("filters.name_part").search(asked.text)
     word = (named["word"] or named["affects"] or named["uses"]) if named else ""
@@ -253,6 +267,7 @@ def products_of(text: str) -> list[str]:
     """Its English words, if each can be the name of a product."""
     found: list[str] = pattern("filters.software_word").findall(text)
     usual = wordset("keywords.common_english")
+    found = [word for word in found if not pattern("cues.unread.jargon").fullmatch(word)]
     return [] if any(word.lower() in usual for word in found) else found
 
 
@@ -264,10 +279,12 @@ def _left(asked: Asked, nouns: str) -> str:
 
 def _flaws(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_VULNERABLE)
-    likely, owner = pattern("filters.epss").search(asked.text), asked.skeleton.first(Kind.PERSON)
-    said |= {"epss": int(likely["percent"])} if likely else {}
-    mine = asked.asker if pattern("filters.mine").search(asked.text) else ""
-    said |= {"owner": str(owner.value) if owner else mine} if owner or mine else {}
+    if (period := narrow(asked.skeleton, asked.now, "period")) and pattern("filters.mended").search(
+        asked.text
+    ):
+        return {"mended": period["period"]}
+    likely = pattern("filters.epss").search(asked.text)
+    said |= ({"epss": int(likely["percent"])} if likely else {}) | _owner(asked)
     if pattern("filters.conditions.not_kev").search(asked.text):
         said = {name: value for name, value in said.items() if name != "kev_only"} | {"not_kev": True}
     most = pattern("cues.ask.statistics").search(asked.text) and "asset" not in said
@@ -279,6 +296,13 @@ def _flaws(asked: Asked) -> dict[str, Any]:
     ):
         said["group_by"] = by
     return said | ({} if likely else _software(asked))
+
+
+def _owner(asked: Asked) -> dict[str, str]:
+    """Whose the assets are: a person who is named, or 我."""
+    named = asked.skeleton.first(Kind.PERSON)
+    whose = str(named.value) if named else asked.asker if pattern("filters.mine").search(asked.text) else ""
+    return {"owner": whose} if whose else {}
 
 
 def _topic(asked: Asked) -> str:
@@ -326,16 +350,29 @@ def _day_of(when: re.Match[str], text: str, now: datetime) -> str:
 
 def _cases(asked: Asked) -> dict[str, Any]:
     """Whose, and what about."""
-    said = {"scope": name_of("cases.scopes", asked.text), "keyword": asked.known}
+    host = asked.skeleton.first(Kind.ASSET, Kind.HOST)
+    word = str(host.value) if host else asked.known
+    said = {"scope": name_of("cases.scopes", asked.text) or ("all" if host else ""), "keyword": word}
     return {name: value for name, value in said.items() if value}
 
 
 def _blocks(asked: Asked) -> dict[str, Any]:
     named = asked.skeleton.first(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.HOST, Kind.ALERT)
-    past = {"state": "all"} if pattern("filters.ever").search(asked.text) else {}
-    if named is None:
-        return past
-    return {"target": f"A{named.value}" if named.kind is Kind.ALERT else str(named.value)} | past
+    said = {"state": "all"} if pattern("filters.ever").search(asked.text) else {}
+    if named:
+        return {"target": f"A{named.value}" if named.kind is Kind.ALERT else str(named.value)} | said
+    kinds = [
+        kind for kind in load("filters")["blocked"] if pattern(f"filters.blocked.{kind}").search(asked.text)
+    ]
+    return said | ({"kind": kinds[0]} if len(kinds) == 1 else {})
+
+
+def _proposals(asked: Asked) -> dict[str, Any]:
+    """Of what, and when; 批了没, 谁批的 and a past day ask for those that were decided."""
+    named = asked.skeleton.first(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.HOST)
+    said = narrow(asked.skeleton, asked.now, "period") | ({"target": str(named.value)} if named else {})
+    done = pattern("filters.decided").search(asked.text) or said.get("period", "today") != "today"
+    return said | ({"state": "decided"} if done and not named else {})
 
 
 def _findings(asked: Asked) -> dict[str, Any]:
@@ -358,7 +395,7 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "get_asset": _asset,
     "lookup_cve": _first("cve_id", Kind.CVE),
     "affected_assets": lambda asked: (
-        _first("cve_id", Kind.CVE)(asked) | narrow(asked.skeleton, asked.now, "asset")
+        _first("cve_id", Kind.CVE)(asked) | narrow(asked.skeleton, asked.now, "asset", *_LIKE) | _owner(asked)
     ),
     "list_vulnerabilities": _flaws,
     "list_findings": _findings,
@@ -367,7 +404,7 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "security_report": _report,
     "list_schedules": lambda _: {},
     "who_is_on_call": _on_call,
-    "list_proposals": lambda _: {},
+    "list_proposals": _proposals,
     "list_blocks": _blocks,
     "noisy_rules": lambda _: {},
     "list_cases": _cases,

@@ -57,6 +57,8 @@ def things_of(last: Intent, text: str) -> Iterator[str]:
     places = (last.arguments, only, *([last.about] if meant or not near else []))
     for key in keys:
         yield from (_write(key, found[key], found) for found in places if key in found)
+    if last.tool == "list_vulnerabilities" and "keyword" in last.arguments:  # which software has them
+        yield str(last.arguments["keyword"])
 
 
 def _write(name: str, value: Any, beside: Mapping[str, Any] | None = None) -> str:
@@ -90,9 +92,11 @@ def changed(intent: Intent, last: Intent, people: Collection[str]) -> Intent:
     if "verdict" in said and "status" not in said:  # what was judged is closed
         gone.add("status")
         said |= {"status": "all"} if intent.tool == "list_alerts" else {}
+    whose = [name for name in ("keyword", "assignee") if last.arguments.get(name) in people]
+    gone |= {*whose} if "unassigned" in said else {"unassigned"} if said.get("keyword") in people else set()
     kept = {name: value for name, value in last.arguments.items() if name in takes and name not in gone}
     kept = {name: value for name, value in kept.items() if name != "group_by" or value not in said}
     if "keyword" in kept and "keyword" in said and (kept["keyword"] in people) != (said["keyword"] in people):
-        whose = kept if kept["keyword"] in people else said
-        whose["assignee"] = whose.pop("keyword")
+        one = kept if kept["keyword"] in people else said
+        one["assignee"] = one.pop("keyword")
     return Intent(intent.tool, {**kept, **said})

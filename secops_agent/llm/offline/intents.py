@@ -10,7 +10,6 @@ ControlAction = Literal[
     "confirm", "approve", "reject", "withdraw", "withdraw_files", "stop", "forget", "accept", "decline"
 ]
 
-Each = Literal["", "all", "one"]  # of what a look-up lists
 READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
     "list_vulnerabilities", "lookup_indicator", "search_runbook", "security_report", "list_schedules", "who_is_on_call",
@@ -66,7 +65,7 @@ class Understanding:
     ``beside``: the same question of other things. ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none, or what an
     answer is not. ``guessed``: a model may understand it better. ``unused``: what the question said and the intent does not
     carry. ``named``: what the sentence names, by kind; ``order``: the order that still lacks something, or is offered; ``drops``: what is offered
-    is taken back; ``each``: the order is meant for "all" that the look-up lists, or for "one" of it; ``waits``: the same order for other things.
+    is taken back; ``each``: the order is meant for "all" that the look-up lists, for "one" of it, or for as many as were said; ``waits``: the same order for other things.
     """
 
     intent: Intent | None = None
@@ -82,5 +81,5 @@ class Understanding:
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order: Intent | None = None
     drops: bool = False
-    each: Each = ""
+    each: str = ""
     waits: tuple[Intent, ...] = ()

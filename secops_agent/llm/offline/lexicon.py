@@ -12,6 +12,7 @@ from secops_agent.llm.terms import terms
 
 from .words import load
 
+_LONG: Final = 24  # characters of a name that is no machine's
 _FEW: Final = 5  # titles that a term may stand in
 
 
@@ -23,7 +24,7 @@ class Lexicon:
     to the tools. ``keywords``: alert rules, sources and other words that filter alerts. ``chinese_assets``: names
     that hold Chinese have no word boundaries, so they are found by their first two characters, longest first.
     ``squeezed``: names without what people leave out (web-01 → web1) → the one name; ``parts``: what stands between the
-    dashes of a name → the one name that has it; ``surnames``: → the one person. ``rules``: the first two characters of every
+    dashes of a name → the one name that has it; ``families``: such a part, or a beginning, that several have → pay-gateway*, *node*; ``surnames``: → the one person. ``rules``: the first two characters of every
     part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written. ``runbooks``: terms that tell one runbook from the others.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
@@ -34,6 +35,7 @@ class Lexicon:
     chinese_assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     squeezed: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
     surnames: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     runbooks: frozenset[str] = frozenset()
@@ -59,6 +61,7 @@ class Lexicon:
             _index_chinese(names),
             _unique((squeeze(name), name) for name, _ in given),
             _unique((part, name) for name, _ in given for part in _parts(name)),
+            _families(name for name, _ in given),
             _unique((name[:1], name) for _, name, _ in known if name),
             _index_rules(rules),
             _naming(runbooks),
@@ -100,8 +103,19 @@ def _parts(name: str) -> list[str]:
     """Between the dashes; of 支付系统 what stands before 系统."""
     parts = [*re.split(r"[-_.]", name.lower()), _GENERIC.sub("", name)]
     return [
-        part for part in dict.fromkeys(parts) if len(part) > 1 and not part.isdecimal() and len(name) < 24
+        part for part in dict.fromkeys(parts) if len(part) > 1 and not part.isdecimal() and len(name) < _LONG
     ]
+
+
+def _families(names: Iterable[str]) -> dict[str, str]:
+    """The beginnings that several names have, up to a dash, and the parts that stand within several."""
+    begun, within = Counter[str](), Counter[str]()
+    for name in names:
+        dashed = name.lower().split("-") if len(name) < _LONG and name.isascii() else []
+        begun.update("-".join(dashed[:size]) for size in range(1, len(dashed)))
+        within.update(part for part in dashed[1:] if len(part) > 1 and not part.isdecimal())
+    found = {part: f"*{part}*" for part, many in within.items() if many > 1}
+    return found | {start: f"{start}*" for start, many in begun.items() if many > 1 and len(start) > 1}
 
 
 _GENERIC = re.compile("(?:系统|平台|应用|网站|服务|中心|商城|门户)$")

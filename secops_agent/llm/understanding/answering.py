@@ -9,10 +9,9 @@ from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.arguments import products_of
-from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, name_of, pattern
-from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.entities import (
@@ -20,16 +19,13 @@ from secops_agent.llm.understanding.entities import (
     INDICATORS,
     Sentence,
     is_marked,
-    take_verdicts_and_numbers,
 )
-from secops_agent.llm.understanding.frames import ToolFrame, strange
-from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
+from secops_agent.llm.understanding.following import FollowingHearing
+from secops_agent.llm.understanding.frames import strange
+from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
 
-_LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
-_OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
-_NOT_OURS: Final = ("chatter", "knowledge")
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
@@ -37,11 +33,10 @@ _FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities")
 _END_OF_ID: Final = re.compile(
     r"(?<![\w.:/-])(?!20\d\d(?!\d))\d{4,7}(?![\w.:/%-])(?!\s*[个条台次年])", re.ASCII
 )
-_CLEAR: Final = 0.9  # so probable that no model need be asked what was meant
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionHearing(Hearing):
+class QuestionHearing(FollowingHearing):
     """The part that hears questions."""
 
     def question(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
@@ -58,7 +53,7 @@ class QuestionHearing(Hearing):
             return found
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
-        found = self._of_product(sentence, found) or found
+        found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
 
     def _absent(self, sentence: Sentence) -> Understanding | None:
@@ -89,6 +84,19 @@ class QuestionHearing(Hearing):
         if not word or named or (sentence.numbers and [*map(str, sentence.numbers)] != ends):
             return None
         return Understanding(Intent("list_vulnerabilities", {"keyword": word}), guessed=True)
+
+    def _of_that_period(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """出成周报, of last week's figures: the report of the week that was spoken of."""
+        spoken = str(self.focus.last.arguments.get("period", "")) if self.focus.last else ""
+        report = found.intent if found.intent and found.intent.tool == "security_report" else None
+        if not report or sentence.question.found(Kind.TIME) or spoken.partition("_")[0] != "last":
+            return found
+        alike = str(report.arguments["period"]).partition("_")[2] == spoken.partition("_")[2]
+        return (
+            replace(found, intent=replace(report, arguments={**report.arguments, "period": spoken}))
+            if alike
+            else found
+        )
 
     @staticmethod
     def _pasted_log(sentence: Sentence) -> Understanding | None:
@@ -199,63 +207,6 @@ class QuestionHearing(Hearing):
         left = tuple(one for one in found.unused if not any(act.fullmatch(one) for act in acts))
         return replace(found, hint=hint("not_done"), unused=left)
 
-    def _follow_up(self, sentence: Sentence) -> Understanding | None:
-        """A row of the last list, the last question with other conditions, or a question about the one thing that was spoken of."""
-        last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
-        pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
-        if last is None or len(text) > 2 * SHORT or pointed:
-            return None
-        number = pattern("followups.sibling").fullmatch(text)
-        asset = str(last.arguments.get("asset", ""))
-        if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
-            return Understanding(intent=Intent(last.tool, {**last.arguments, "asset": name}))
-        row = followups.read_row(text, last)
-        if row is None and followups.last_list(last) and (said := pattern("followups.item").search(text)):
-            return Understanding(
-                question=f"上面的列表里没有「{said.group()}」，请写出编号、名称或地址。", guessed=True
-            )
-        if row:
-            return Understanding(intent=self._about(self.heard(row[0])) or row[1])
-        bare = followups.without_lead(text)
-        found = self._changed(sentence, bare, last) or self._of_the_same(sentence, bare, last)
-        return Understanding(intent=found) if found else None
-
-    def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
-        """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
-        cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
-        asks_anew = questions.stands_alone(cues) or (sentence.keyword and "said.exists" in cues)
-        alone = asks_anew or sentence.order.found(*OWN)
-        marked = followups.is_marked_as_one(sentence.plain)
-        if not bare or not (marked or (cues and not alone)):
-            return None
-        whole = self.heard(f"{noun} {bare}".strip())
-        weighed = self.weighed(whole)
-        tools = [fit.frame.tool for fit in weighed.fits if fit.whole]
-        same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
-        if not same or any(coverage.unread(whole)):
-            return None
-        stays = last.tool in same and "ask.list" not in weighed.cues
-        intent = questions.ask(last.tool if stays else same[0], whole)
-        found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
-        if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
-            found = followups.closed(found)
-        frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
-        return None if found is None or coverage.unused(whole, found, (), frame) else found
-
-    def _of_the_same(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
-        """The sentence with the thing that was spoken of in front of it."""
-        everything = "cve_id" not in last.arguments and pattern("cues.said.everything").search(bare)
-        if sentence.order.found(*OWN) or everything or self._bare_number(sentence):
-            return None
-        wholes = (self.heard(f"{one} {bare}") for one in followups.things_of(last, bare))
-        return next(filter(None, map(self._about, wholes)), None)
-
-    def _about(self, whole: Sentence) -> Intent | None:
-        """What a whole sentence asks, if one tool takes all of it."""
-        weighed = self.weighed(whole)
-        found = self._chosen(whole, weighed) if weighed.whole and not any(coverage.unread(whole)) else None
-        return found.intent if found else None
-
     def _referred(self, sentence: Sentence) -> Sentence:
         """The sentence with what its references mean in their place; of 它那台机器 the one that says more."""
         skeleton = sentence.order
@@ -270,67 +221,6 @@ class QuestionHearing(Hearing):
         marked.text = marked.text.translate({ord(char): None for char in others})
         marked.put(focuses.mark_for(kind, values[0]), instead_of=first)
         return replace(sentence, order=marked)
-
-    @staticmethod
-    def _bare_number(sentence: Sentence) -> Skeleton | None:
-        """222 是真的吗: the one number of a short question that is about nothing else."""
-        marked = take_verdicts_and_numbers(sentence.order)
-        numbers = marked.found(Kind.NUMBER)
-        short = len(sentence.plain) <= 2 * SHORT and _LEADING.match(marked.text)
-        if len(numbers) != 1 or not short:
-            return None
-        cues = questions.cues_of(sentence)
-        about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？呢")) == 1
-        nouns = {cue for cue in cues if cue.startswith("noun.")}
-        if not about or questions.software_of(marked.text) or nouns - {"noun.alert"}:
-            return None
-        char = next(char for char, one in marked.entities.items() if one == numbers[0])
-        marked.put(focuses.mark_for("alert", str(numbers[0].value)), instead_of=char)
-        return marked
-
-    def _chosen(self, sentence: Sentence, weighed: Weighed) -> Understanding | None:
-        """The question of the frame that takes everything; None: nothing fits, or two do."""
-        best = weighed.best
-        if weighed.is_one_of(*_NOT_OURS):
-            return self._not_ours(sentence, weighed)
-        frame = self._telling(best.frame, sentence, weighed) if best else None
-        intents = questions.ask_each(frame, sentence) if frame else []
-        if best is None or frame is None or not intents:
-            return None
-        intent, *beside = intents
-        told, central = coverage.left_over(sentence, intent, frame)
-        if central:
-            return self._without(sentence, central, weighed)
-        return Understanding(intent=intent, beside=tuple(beside), unused=told, guessed=best.score < _CLEAR)
-
-    def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
-        """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
-        asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
-        asked = asked if "ask.statistics" not in weighed.cues else set()
-        if frame.tool != "alert_statistics" or not (
-            asked or pattern("filters.most_often").search(sentence.plain)
-        ):
-            return frame
-        intent = questions.ask(frame.tool, sentence)
-        grouped = intent is None or not intent.arguments.keys().isdisjoint(("group_by", "time_of"))
-        return frame if grouped else next(one for one in self.frames if one.tool == "list_alerts")
-
-    def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
-        """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""
-        named = terms(sentence.keyword or sentence.question.text)
-        if (
-            not self.lexicon.runbooks.isdisjoint(named)
-            and weighed.ranks.get("search_runbook", 0.0) >= questions.WORTH
-        ):
-            return Understanding(intent=questions.ask("search_runbook", sentence), guessed=True)
-        taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
-        return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)
-
-    def _without(self, sentence: Sentence, central: Sequence[str], weighed: Weighed) -> Understanding:
-        """A condition that cannot be taken is asked back, with what can be asked as taps."""
-        told = "、".join(f"「{one}」" for one in central)
-        taps = self.taps(sentence, weighed) or DEFAULT
-        return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
 
     def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """What can be asked of what was named; or one line, what is our subject."""

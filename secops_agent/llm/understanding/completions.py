@@ -6,7 +6,7 @@ from dataclasses import replace
 from secops_agent.llm.offline.expressions.skeletons import Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.entities import Sentence, numbers_of
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import named_in, objects_of, rows_in, target
 from secops_agent.llm.understanding.offers import MOST, Parts
@@ -18,6 +18,11 @@ def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
     """What is said without the words of a change, and was it one: 等等 改成两小时, 算了只要第一个, 不是 A13 是 A14."""
     text = pattern("cues.said.instead").sub(" ", skeleton.text)
     rest = pattern("cues.said.turns").sub("", text)
+    while rest.strip(EDGES) and rest != (
+        more := pattern("cues.said.turns").sub("", rest)
+    ):  # 等下不对 应该是…
+        rest = more
+    rest = pattern("cues.said.rather").sub("", rest) if rest != text else rest
     rest = rest if rest.strip(EDGES) else text
     changes = rest != skeleton.text or pattern("cues.said.changes").search(text) is not None
     return Skeleton(rest, skeleton.entities), changes
@@ -30,7 +35,7 @@ def open_orders(focus: Focus) -> tuple[Intent, ...]:
 
 def named_among(orders: Sequence[Intent], said: Skeleton) -> tuple[Intent, ...]:
     """Those of the open orders that are meant by their place or by their name."""
-    if places := rows_in(said):
+    if (places := rows_in(said)) and not numbers_of(said):
         return tuple(orders[i] for i in places if -len(orders) <= i < len(orders))
 
     if len(orders) == 2 and (side := pattern("cues.said.of_two").search(said.text)):

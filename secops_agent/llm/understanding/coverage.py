@@ -26,11 +26,11 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.verdict": (("judged",), ("verdict", "group_by")),
     "said.status": (("done", "ended", "whole"), ("status", "time_of", "metric", "due")),
     "said.group": (("group_by", "group_by.hour", "group_by.day", "group_by.asset", "each"), ("group_by", "compare")),
-    "said.held": (("burden",), ("keyword", "assignee")),
+    "said.held": (("burden",), ("keyword", "assignee", "overdue")),
     "ask.statistics": ((), ("group_by", "limit", "alert_statistics", "compare_periods")),
     "said.file": (("report_file", "period", "previous"), ("period", "file")),
     "ask.kev": (("kev_only",), ("kev_only",)),
-    "ask.due": (("late", "soon"), ("due", "overdue")),
+    "ask.due": (("late", "soon", "due_word", "due_ahead"), ("due", "overdue", "due_within")),
     "said.finding": (("finding.secret", "finding.code", "finding.misconfiguration"), ("kind",)),
     "noun.oncall": (("on_call_at",), ("at", "person")),
     "said.exposed": (("conditions.exposed",), ("exposed",)),
@@ -47,7 +47,7 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 _NARROWING: Final = ("said.mine", "said.unowned", "said.listed", "said.verdict", "ask.kev", "ask.due")
 # What else is told by a tool or an argument; only open flaws are listed.
 _IMPLIED: Final[Mapping[str, str]] = {
-    "list_vulnerabilities": "status", "compare_periods": "compare", "overdue": "due", "group_by": "compare", "keyword": "mine",
+    "list_vulnerabilities": "status", "compare_periods": "compare", "overdue": "due", "due_within": "due", "group_by": "compare", "keyword": "mine",
     "person": "mine", "owner": "mine", "urgent": "order", "not_kev": "kev_only", "kev": "kev_only", "widest": "group_by",
     "riskiest": "urgent",
 }  # fmt: skip
@@ -55,7 +55,7 @@ _IMPLIED: Final[Mapping[str, str]] = {
 _OF_EVERYTHING: Final = ("list_blocks", "list_proposals", "noisy_rules", "security_report", "service_status", "who_is_on_call")  # fmt: skip
 # The arguments that carry a condition, and the cue that tells of it.
 _CARRIERS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    Kind.TIME: ("since_hours", "at", "due_within"), Kind.DURATION: ("since_hours", "minutes", "due_within"), Kind.SEVERITY: ("severity",),
+    Kind.TIME: ("since_hours", "at", "due_within", "period", "mended"), Kind.DURATION: ("since_hours", "minutes", "due_within"), Kind.SEVERITY: ("severity",),
     Kind.STATUS: ("status", "time_of", "metric", "due", "unassigned"), Kind.LIMIT: ("limit",), Kind.ENVIRONMENT: ("environment", "keyword"),
 }  # fmt: skip
 _TOLD: Final = {Kind.TIME: "said.time", Kind.DURATION: "said.time", Kind.SEVERITY: "said.severity", Kind.STATUS: "said.status"}  # fmt: skip
@@ -101,7 +101,8 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
         arguments["person"] = " ".join(str(one.value) for one in sentence.order.found(Kind.PERSON)).lower()
     if "keyword" in arguments:
         arguments.setdefault("asset", "")  # 它 may be what is looked for
-    if (lists or intent.tool in _OF_EVERYTHING) and not _carried(sentence.keyword, arguments):
+    counted = by == "source" and count_products(sentence.keyword, sentence.lexicon.keywords)
+    if (lists or intent.tool in _OF_EVERYTHING) and not counted and not _carried(sentence.keyword, arguments):
         yield from filter(None, [sentence.keyword])
     if lists or frame:
         yield from _names(sentence, arguments, None if lists or not frame else frame.tells)
@@ -177,7 +178,11 @@ def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Ite
     """Words that no list explains, or none of what is known; as they were typed."""
     text = sentence.question.text
     for word, written in load("keywords")["synonyms"].items():
-        text = text.replace(word, written) if written in sentence.keyword.replace(" ", "").lower() else text
+        text = (
+            text.replace(word, written)
+            if written.lower() in sentence.keyword.replace(" ", "").lower()
+            else text
+        )
     squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", "")))
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
@@ -247,7 +252,13 @@ def _untold(sentence: Sentence, intent: Intent, frame: ToolFrame) -> list[str]:
     values = _taken(intent)
     taken = {intent.tool, *values}
     words = unread(sentence, _words_of(frame, frozenset(taken)))
-    left = [one for one in words if not (len(one) > 1 and _carried(one, values))]
+    by_source = values.get("group_by") == "source"
+    left = [
+        one
+        for one in words
+        if not (len(one) > 1 and _carried(one, values))
+        and not (by_source and count_products(one, sentence.lexicon.keywords))
+    ]
     if intent.tool in LISTS:
         said = [(word, _CONDITIONS[cue][1]) for cue, word in cues_of(sentence).items() if cue in _NARROWING]
         return [*left, *(one for one, takers in said if taken.isdisjoint(takers) and one not in left)]

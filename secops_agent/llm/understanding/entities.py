@@ -65,10 +65,7 @@ class Sentence:
         text = self.question.text
         for name in ("filters.in_lists", "filters.roles", "filters.kev_only", "keywords.purpose"):
             text = pattern(name).sub(" ", text)
-        usual = text
-        for word, written in load("keywords")["synonyms"].items():
-            usual = usual.replace(word, written)
-        rule, known = find_rule(usual, self.lexicon), find_known(text, self.lexicon.keywords)
+        rule, known = find_rule(usual(text), self.lexicon), find_known(text, self.lexicon.keywords)
         return rule if len(rule) > 2 or not known else known
 
     @property
@@ -93,6 +90,13 @@ class Sentence:
     def numbers(self) -> list[int]:
         """Of alerts, whether written as one or as a bare number."""
         return numbers_of(self.order)
+
+
+def usual(text: str) -> str:
+    """With the words that rules are written in: 爆破 is 暴力破解."""
+    for word, written in load("keywords")["synonyms"].items():
+        text = text.replace(word, written)
+    return text
 
 
 def numbers_of(skeleton: Skeleton) -> list[int]:
@@ -202,8 +206,33 @@ def _take_slips(skeleton: Skeleton, lexicon: Lexicon) -> None:
         lambda m: asset(m) if re.search(r"\d", m[0]) else None,
         exact=False,
     )
+    _take_families(skeleton, lexicon)
     _take_nicknames(skeleton, lexicon)
     _take_siblings(skeleton, lexicon)
+
+
+def _take_families(skeleton: Skeleton, lexicon: Lexicon) -> None:
+    """k8s 三个节点, pay-gateway 那三台, web 开头的: all whose names begin so, as pay-gateway*; a word alone where alerts are spoken of."""
+    for char, one in list(skeleton.entities.items()):
+        if one.kind is Kind.HOST and (name := lexicon.families.get(one.raw.lower())):
+            skeleton.put(MaskedName(Kind.ASSET, one.raw, name, exact=False), instead_of=char)
+    words, roles = load("names")["host_words"], load("names")["role_words"]
+    spoken = rf"(?<![\w.@:/*-])\*?[a-z][a-z0-9]*(?:-[a-z0-9]+)*\*?(?![\w@.-])|{'|'.join(words)}"
+    named = re.compile(
+        rf"(?P<word>{spoken})(?!\s?{expression('names', 'no_family')})(?P<tail>{expression('names', 'family_tail')})?",
+        re.IGNORECASE | re.ASCII,
+    )
+    alerts = pattern("cues.noun.alert").search(skeleton.text)
+
+    def family(match: re.Match[str]) -> str | None:
+        said, tail = match["word"].lower(), match["tail"] or ""
+        word = words.get(said, said.strip("*"))
+        role = next((name for role, name in roles.items() if role in tail), "")
+        found = lexicon.families.get(f"{word}-{role}") or lexicon.families.get(word)
+        clear = tail or "*" in said or (said not in words and (alerts or re.search(r"[\d-]", said)))
+        return found if clear else None
+
+    skeleton.take(Kind.ASSET, named, family, exact=False)
 
 
 def _take_nicknames(skeleton: Skeleton, lexicon: Lexicon) -> None:

@@ -18,30 +18,34 @@ KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "ip": (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH),
     "asset": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST),
     "cve": (Kind.CVE,),
+    "case": (Kind.CASE,),
     "person": (Kind.PERSON,),
 }
-_ARGUMENTS: Final[Mapping[str, str]] = {
-    "alert_id": "alert", "ip": "ip", "value": "ip", "asset": "asset", "cve_id": "cve", "assignee": "person",
+ARGUMENTS: Final[Mapping[str, str]] = {
+    "alert_id": "alert", "ip": "ip", "value": "ip", "asset": "asset", "cve_id": "cve", "case_id": "case", "assignee": "person",
 }  # fmt: skip
 _LISTED: Final[Mapping[str, str]] = {
     "list_alerts": "alert", "list_assets": "asset", "affected_assets": "asset", "list_vulnerabilities": "cve",
 }  # fmt: skip
 MARKS: Final[Mapping[str, Kind]] = {
-    "alert": Kind.ALERT, "ip": Kind.IP, "asset": Kind.ASSET, "cve": Kind.CVE, "person": Kind.PERSON,
+    "alert": Kind.ALERT, "ip": Kind.IP, "asset": Kind.ASSET, "cve": Kind.CVE, "case": Kind.CASE, "person": Kind.PERSON,
 }  # fmt: skip
+WRITTEN: Final = {"alert": "告警 {}", "case": "事件 {}"}
 _MOST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Focus:
     """``named``: the last things of a kind, the newest kind last; ``order``: what was ordered and not done, perhaps incomplete;
-    ``beside``: the other actions of that offer; ``missed``: the last sentence was not understood, nobody knows what 全 is of."""
+    ``beside``: the other actions of that offer; ``missed``: the last sentence was not understood, nobody knows what 全 is of;
+    ``just``: the kind of what the last sentence named."""
 
     last: Intent | None = None
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order: Intent | None = None
     beside: tuple[Intent, ...] = ()
     missed: bool = False
+    just: str = ""
 
     def of(self, kind: str) -> tuple[str, ...]:
         """What a reference to this kind means."""
@@ -51,6 +55,12 @@ class Focus:
     def newest(self) -> str:
         """The kind that was spoken of last; "" for nothing."""
         return next(reversed(list(self.named)), "")
+
+    @property
+    def thing(self) -> str:
+        """The one thing that the last sentence named, as it is written; "" for none, for several, and for a person."""
+        values = self.of(self.just) if self.just not in ("", "person") else ()
+        return WRITTEN.get(self.just, "{}").format(values[0]) if len(values) == 1 else ""
 
     @property
     def host(self) -> str:
@@ -78,14 +88,15 @@ class Focus:
 
     def after_words(self, named: Mapping[str, tuple[str, ...]], *orders: Intent) -> "Focus":
         """With what a sentence named and left to be done."""
-        return Focus(self.last, self._with(named), orders[0] if orders else None, orders[1:])
+        order, just = orders[0] if orders else None, next(iter(one for one in named if one in MARKS), "")
+        return Focus(self.last, self._with(named), order, orders[1:], just=just)
 
     def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
         """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""
         shown = {
-            _ARGUMENTS[name]: (str(value),)
+            ARGUMENTS[name]: (str(value),)
             for name, value in {**last.about, **last.arguments}.items()
-            if name in _ARGUMENTS and _ARGUMENTS[name] not in named
+            if name in ARGUMENTS and ARGUMENTS[name] not in named
         }
         return replace(self, last=last, named=self._with(shown), missed=False)
 
@@ -118,7 +129,9 @@ def meant_by(reference: str, focus: Focus, wanted: Iterable[str] = ()) -> tuple[
                 return reference, values
             if reference == "asset" and (values := focus.of("ip")):
                 return "ip", values
-        return _first(kinds, focus)
+        return _first(
+            kinds or [focus.newest] * (reference == "person"), focus
+        )  # 她那钓鱼告警: of her machine
     return _first(kinds or [focus.newest], focus)
 
 

@@ -16,6 +16,7 @@ PARTS = ("noun.asset", "noun.indicator", "noun.rule", "noun.software")
 ASIDE = (
     *PARTS, "said.type", "ask.see", "ask.what", "said.ours", "said.exists", "said.software", "said.limit",
 )  # fmt: skip
+LIST_OF = {"get_case": "list_cases", "get_alert": "list_alerts"}
 IDENTIFIERS = frozenset(("URL", "HASH", "CVE", "IP", "ASSET_IP", "ASSET", "DOMAIN", "HOST", "PERSON", "SCHEDULE", "ALERT", "ALERTS", "TECHNIQUE", "CASE", "NETWORK", "OBSERVABLE"))  # fmt: skip
 
 
@@ -48,20 +49,32 @@ class Fit:
         return not any(cue.startswith("said.") for cue in self.strange)
 
     @property
+    def of_the_noun(self) -> bool:
+        """Does it tell of every thing that is named? What does not is no rival of what takes all."""
+        return not any(cue.startswith("noun.") for cue in self.strange)
+
+    @property
     def whole(self) -> bool:
         """Does it take every name, question and condition?"""
         return not self.untaken and not self.strange
 
 
 def fits(
-    frames: Sequence[ToolFrame], ranks: Mapping[str, float], cues: Mapping[str, str], kinds: Sequence[str]
+    frames: Sequence[ToolFrame],
+    ranks: Mapping[str, float],
+    cues: Mapping[str, str],
+    kinds: Sequence[str],
+    described: bool = False,
 ) -> list[Fit]:
-    """Those that can be meant, the most probable first, without those that need another name."""
-    able = (frame for frame in frames if not frame.needs or not set(frame.needs).isdisjoint(kinds))
+    """Those that can be meant, the most probable first, without those that need another name; of one that is ``described`` by words
+    (db-02 往外传数据那个事件) its list is asked instead."""
+    able = [frame for frame in frames if not frame.needs or not set(frame.needs).isdisjoint(kinds)]
+    tools = {frame.tool for frame in able}
+    more = {LIST_OF[one]: ranks.get(one, 0.0) for one in LIST_OF.keys() - tools} if described else {}
     found = [
         Fit(
             frame,
-            ranks.get(frame.tool, 0.0),
+            ranks.get(frame.tool, 0.0) + more.get(frame.tool, 0.0),
             tuple(kind for kind in kinds if kind in IDENTIFIERS - frame.takes - {*frame.needs}),
             tuple(strange(frame, cues)),
         )

@@ -64,7 +64,8 @@ class Hearing:
         """Full sentences about what was named, by how well their frames fit; no action that was not spoken of, and nobody
         else's target."""
         weighed = weighed or self.weighed(sentence)
-        names = {one.kind.name: str(one.value) for one in reversed(sentence.order.found(*OWN))}
+        found = reversed(sentence.order.found(*OWN))
+        names = {one.kind.name: one.raw.strip() if "*" in str(one.value) else str(one.value) for one in found}
         taps: list[Suggestion] = []
         for fit in weighed.fits:
             named = [names[kind] for kind in (*fit.frame.needs, *sorted(fit.frame.takes)) if kind in names]

@@ -1,10 +1,11 @@
 """What an order is done to: what its clause or its sentence names, what it refers to, and how its tool takes it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.numerals import read_integer
-from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton
+from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import numbers_of
@@ -13,6 +14,10 @@ from secops_agent.llm.understanding.verbs import ACTS, WANTED, Act
 
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
+_LOGGED: Final = re.compile(
+    rf"^(?P<log>.*(?<![\s:：=,，(（\[「“]))(?:\s+|\s*→\s*)(?P<said>(?:[一-鿿]|{mark(Kind.REF)})[^A-Za-z\"'“”=:{{}}<>]*)$"
+)
+_BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\s*(?P<log>.+)$")
 
 
 def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[tuple[str, str]]:
@@ -57,10 +62,19 @@ def rows_in(said: Skeleton) -> tuple[int, ...]:
     return (_ORDINALS[str(found.lastgroup)],) if found else ()
 
 
+def counted_in(text: str) -> str:
+    """How many are meant of what is described: 那两条; "" where no number is said."""
+    said = pattern("cues.inside.counted").search(text)
+    number = read_integer((said["n"] or said["m"]).replace("俩", "两").replace("仨", "三")) if said else 0
+    return str(number) if number else ""
+
+
 def named_in(kind: str, said: Skeleton) -> list[str]:
     if kind == "alert":
         return [str(number) for number in numbers_of(said)]
-    found = said.found(*WANTED[kind])
+    found = [
+        one for one in said.found(*WANTED[kind]) if "*" not in str(one.value)
+    ]  # a family is nobody's target
     return list(
         dict.fromkeys(
             one.raw if kind == "ip" and one.kind is Kind.ASSET_IP else str(one.value) for one in found
@@ -93,3 +107,25 @@ def missing_in(actions: Sequence[Intent]) -> str:
 def _stands_alone(action: Intent) -> bool:
     """A case without alerts has a title."""
     return action.tool == "create_case" and "title" in action.arguments
+
+
+def beside_log(skeleton: Skeleton) -> Skeleton:
+    """What is typed beside a pasted line of a log, with the one address and the one host of the line; all of it in quotation marks
+    if nothing is, or if what is typed names what the line does not."""
+    quoted = Skeleton(f"「{skeleton.text}」", skeleton.entities)
+    found = _LOGGED.match(skeleton.text) or _BEFORE_LOG.match(skeleton.text)
+    if found is None:
+        return quoted
+    log, said = (Skeleton(found[part], skeleton.entities) for part in ("log", "said"))
+    kinds = ((Kind.IP,), (Kind.ASSET, Kind.ASSET_IP))
+    named = [{one.value: one for one in log.found(*kind)} for kind in kinds]
+    if {one.value for one in said.found(*kinds[0], *kinds[1])} - {value for one in named for value in one}:
+        return quoted
+    chars = [
+        char
+        for one in named
+        if len(one) == 1
+        for char in log.text
+        if skeleton.entities.get(char) in one.values()
+    ]
+    return Skeleton(f"{''.join(dict.fromkeys(chars))}，{said.text}", skeleton.entities)

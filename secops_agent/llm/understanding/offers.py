@@ -18,7 +18,13 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.objects import missing_in, objects_of, target, without_repeated
+from secops_agent.llm.understanding.objects import (
+    beside_log,
+    missing_in,
+    objects_of,
+    target,
+    without_repeated,
+)
 from secops_agent.llm.understanding.reasons import (
     EDGES,
     read_dictated,
@@ -46,9 +52,6 @@ from secops_agent.llm.understanding.verbs import (
 
 MOST: Final = 5  # actions of one offer
 MOST_ALERTS: Final = 50  # of one action
-_LOGGED: Final = re.compile(
-    rf"^(?P<log>.*(?<![\s:：=,，(（\[「“]))(?:\s+|\s*→\s*)(?P<said>(?:[一-鿿]|{mark(Kind.REF)})[^A-Za-z\"'“”=:{{}}<>]*)$"
-)
 _CORRECTED: Final = re.compile(
     "|".join(
         rf"(?P<wrong{kind}>{mark(kind)})(?P<between{kind}>[^{ANY_MARK.pattern[1:-1]},，]{{0,6}}?)[,，\s]*(?:[哦噢喔啊呃唉欸]\s*)?(?:不对|(?:说|打|写|搞|弄)错了?|口误)[,，\s]*(?:应该|改)?(?:是|给|成|派)?\s*(?P<right{kind}>{mark(kind)})"
@@ -57,7 +60,6 @@ _CORRECTED: Final = re.compile(
 )  # 给张三吧 哦不对 给李四
 _NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
 _ALERTS_BEHIND: Final = re.compile(mark(Kind.ALERT, Kind.ALERTS, Kind.NUMBER))
-_BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\s*(?P<log>.+)$")
 _WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
 LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 _OBJECTS: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
@@ -132,7 +134,7 @@ def _typed(sentence: Sentence) -> tuple[Skeleton, bool]:
     nobody's words."""
     whole = take_verdicts_and_numbers(sentence.order)
     logged = pattern("cues.said.logged").search(sentence.plain) is not None
-    whole = _beside_log(whole) if logged else whole
+    whole = beside_log(whole) if logged else whole
     if wrong := _CORRECTED.search(whole.text):
         said = {
             name.rstrip("0123456789"): value for name, value in wrong.groupdict().items() if value is not None
@@ -177,28 +179,6 @@ def _without_spared(whole: Skeleton) -> Skeleton:
 
 def _most(actions: Sequence[Intent]) -> int:
     return MOST if any(one.tool in OUTSIDE for one in actions) else MOST_ALERTS
-
-
-def _beside_log(skeleton: Skeleton) -> Skeleton:
-    """What is typed beside a pasted line of a log, with the one address and the one host of the line; all of it in quotation marks
-    if nothing is, or if what is typed names what the line does not."""
-    quoted = Skeleton(f"「{skeleton.text}」", skeleton.entities)
-    found = _LOGGED.match(skeleton.text) or _BEFORE_LOG.match(skeleton.text)
-    if found is None:
-        return quoted
-    log, said = (Skeleton(found[part], skeleton.entities) for part in ("log", "said"))
-    kinds = ((Kind.IP,), (Kind.ASSET, Kind.ASSET_IP))
-    named = [{one.value: one for one in log.found(*kind)} for kind in kinds]
-    if {one.value for one in said.found(*kinds[0], *kinds[1])} - {value for one in named for value in one}:
-        return quoted
-    chars = [
-        char
-        for one in named
-        if len(one) == 1
-        for char in log.text
-        if skeleton.entities.get(char) in one.values()
-    ]
-    return Skeleton(f"{''.join(dict.fromkeys(chars))}，{said.text}", skeleton.entities)
 
 
 def _is_reason(skeleton: Skeleton, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> bool:
@@ -260,8 +240,8 @@ class Parts:
     def act(self, verb: SpokenVerb) -> Iterator[Intent]:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
         act, places = ACTS[verb.tool], (*self._around(verb), self.skeleton, self.whole)
-        described = self._is_described(act, verb, places)
-        found = self._rule(act) if described else list(objects_of(act, places, self.focus))
+        described = self._is_described(act, places)
+        found = self._rule(act, places) if described else list(objects_of(act, places, self.focus))
         if act.argument == "alerts" and found:
             found = [("alert", ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
@@ -299,20 +279,27 @@ class Parts:
             return "，".join(filter(None, map(self.skeleton.expand, mine)))
         return ""
 
-    def _rule(self, act: Act) -> list[tuple[str, str]]:
-        """端口扫描 静默: the one rule that is named so, if it is not narrowed to a host."""
-        rules = self.sentence.lexicon.rules_named(self.sentence.keyword)
-        narrowed = self.whole.first(*WANTED["asset"]) or self.sentence.narrowing
-        return [("rule", rules[0])] if act.argument == "scope" and len(rules) == 1 and not narrowed else []
+    def _rule(self, act: Act, places: Sequence[Skeleton]) -> list[tuple[str, str]]:
+        """端口扫描 静默: the one rule that is named so; web-01 的端口扫描 静默: on the one host that is named with it."""
+        rules = self.sentence.lexicon.rules_named(self._named_rule(places))
+        hosts = self.whole.found(*WANTED["asset"])
+        several = len(hosts) > 1 or any("*" in str(one.value) for one in hosts)
+        if act.argument != "scope" or len(rules) != 1 or several or self.sentence.narrowing:
+            return []
+        return [("rule", f"{rules[0]} @ {hosts[0].value}" if hosts else rules[0])]
 
-    def _is_described(self, act: Act, verb: SpokenVerb, places: Sequence[Skeleton]) -> bool:
+    def _named_rule(self, places: Sequence[Skeleton]) -> str:
+        """The rule or attack that stands beside the verb, or in its clause; one in another clause is why."""
+        words = [replace(self.sentence, order=one).keyword for one in places[:2]]
+        return max((one for one in words if self.sentence.keyword in ("", one)), key=len, default="")
+
+    def _is_described(self, act: Act, places: Sequence[Skeleton]) -> bool:
         """静默 web-01 的 CC 告警, 把我的都给他: not what was spoken of before, but alerts that are described."""
         if "alert" not in act.kinds or self.whole.found(*WANTED["alert"]):
             return False
         if pattern("cues.inside.held").search(self.skeleton.text) or self._is_narrowed(act):
             return True
-        rule = act.argument == "scope" and self.sentence.keyword
-        return bool(rule) and any(replace(self.sentence, order=one).keyword == rule for one in places[:2])
+        return act.argument == "scope" and bool(self._named_rule(places))
 
     def _is_narrowed(self, act: Act) -> bool:
         """What a silence cannot be narrowed by; 低危的那几条, of a list that was not asked for by that."""
@@ -371,6 +358,8 @@ class Parts:
                 said = name_of("cues.to_status", self.skeleton.text)
             case "minutes" | "duration_minutes" | "until_hours":
                 said = self._length(last(Kind.DURATION), hours=act.beside == "until_hours")
+                if said is None and verb and act.beside == "minutes":
+                    said = self._rest_of_day(verb)
         return {act.beside: said} if said or (said == 0 and act.beside == "duration_minutes") else {}
 
     def _length(self, said: Any, *, hours: bool) -> Any:
@@ -379,19 +368,27 @@ class Parts:
         minutes = said if said is not None else read_until(until, self.sentence.now)
         return max(1, round(minutes / 60)) if hours and minutes else minutes
 
+    def _rest_of_day(self, verb: SpokenVerb) -> int | None:
+        """今天都别推了: until midnight."""
+        before = self.skeleton.expand(self.skeleton.text[: verb.start])
+        return (
+            read_until("到今天24点", self.sentence.now)
+            if pattern("cues.inside.today").search(before)
+            else None
+        )
+
     def _ends(self, word: str) -> bool:
         return self.skeleton.text.rstrip(EDGES).endswith(word)
 
     def _names_several(self) -> bool:
         """李四和王五: nobody can tell whose it is to be."""
         people = "".join(map(re.escape, marks_of(self.skeleton, Kind.PERSON)))
-        return bool(people) and bool(
-            re.search(rf"[{people}]\s*[和跟与及、/]?\s*[{people}]", self.skeleton.text)
-        )
+        both = rf"[{people}]\s*[和跟与及、/]\s*[{people}]|[{people}]\s*[{people}]\s*(?:$|[,，。])"
+        return bool(people) and re.search(both, self.skeleton.text) is not None
 
     def _assignee(self, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> Any:
         """Who stands right behind the verb, or 我; A140给我 李四… is mine."""
-        if verb and self.skeleton.text[verb.start : verb.end].endswith("我"):
+        if verb and self.skeleton.text[verb.start : verb.end].rstrip("的").endswith("我"):
             return self.sentence.asker
         behind = self.skeleton.text[verb.end :].lstrip()[:1] if verb else ""
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:

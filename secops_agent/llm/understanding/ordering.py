@@ -8,15 +8,16 @@ from typing import Any, Final
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
-from secops_agent.llm.offline.intents import READ_TOOLS, Each, Intent, Understanding
+from secops_agent.llm.offline.followups import last_list
+from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
-from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
-from secops_agent.llm.understanding.objects import missing_in, target
+from secops_agent.llm.understanding.objects import counted_in, missing_in, named_in, rows_in, target
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -24,6 +25,7 @@ from secops_agent.llm.understanding.verbs import (
     NAMES,
     OUTSIDE,
     WANTED,
+    commands,
     find_doubt,
     is_doubtful,
     verbs_in,
@@ -57,8 +59,9 @@ class OrderHearing(ListHearing):
 
     def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
         """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多? Not behind 把."""
-        leads = ordered.verbs[0].start == 0 and ordered.actions[0].tool == "silence_alerts"  # 静默昨天的告警
-        if leads or pattern("cues.said.handed").search(sentence.order.text):
+        leads = ordered.actions[0].tool == "silence_alerts"  # 静默昨天的告警
+        told = commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
+        if leads or told or pattern("cues.said.handed").search(sentence.order.text):
             return False
         return self.weighed(sentence).asked >= questions.SURE and not self._within(
             sentence, ordered.actions[0]
@@ -102,6 +105,8 @@ class OrderHearing(ListHearing):
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
+        if rows_in(rest) and numbers_of(rest) and len(open_orders(self.focus)) > 1 + len(meant):
+            return Understanding(question=hint("which_of"), order=order, waits=self.focus.beside)
         if same and (only or against in _LEAVES):
             return self._left_out(rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
@@ -251,7 +256,7 @@ class OrderHearing(ListHearing):
     def _silences(self, sentence: Sentence, order: Intent) -> tuple[Suggestion, ...]:
         """The lines that silence a rule or an asset that is named; none where it has to be an alert."""
         rules = [("rule", one) for one in self.lexicon.rules_named(sentence.keyword)[:2]]
-        hosts = [("asset", str(one.value)) for one in sentence.found(Kind.ASSET, Kind.ASSET_IP)]
+        hosts = [("asset", one) for one in named_in("asset", sentence.order)]
         named = [*rules, *hosts] if rules or sentence.narrowing else []
         return tuple(self._line(order, kind, value) for kind, value in named)[:3]
 
@@ -276,6 +281,12 @@ class OrderHearing(ListHearing):
         said = self._described(sentence)
         # 那几条: of the list, nobody knows which
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
+        listed = last_list(self.focus.last) if shown and sentence.keyword else None
+        if listed and listed.tool == "list_alerts" and "asset" in listed.arguments and "asset" not in said:
+            said, shown = (
+                said | {"asset": listed.arguments["asset"]},
+                False,
+            )  # 挖矿的都确认了: those of the host
         each = self._means_each(sentence) and not shown
         named = (
             sentence.keyword
@@ -286,11 +297,11 @@ class OrderHearing(ListHearing):
             return None
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
             return self._unlisted(order, said, lost)
-        if each and (host := self._spoken_of(sentence)):
+        if each and "asset" not in said and (host := self._spoken_of(sentence)):
             return self._of_host(order, said, host)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}
-        meant: Each = "all" if each else "" if shown else "one"
+        meant = "all" if each else "" if shown else counted_in(sentence.plain) or "one"
         return Understanding(
             intent=Intent("list_alerts", said | some), hint=told if shown else "", order=order, each=meant
         )

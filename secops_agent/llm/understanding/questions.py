@@ -57,6 +57,7 @@ class Weighed:
             return None
         alike = [fit.score for fit in taking if {fit.frame.tool, taking[0].frame.tool} <= _HAVE_HOW_MANY]
         rivals = [fit for fit in taking if fit.narrowed or not taking[0].narrowed]
+        rivals = [fit for fit in rivals if fit.of_the_noun or not taking[0].whole]
         possible = sum(fit.score for fit in rivals) + sum(self.ranks.get(one, 0.0) for one in self.others)
         share = (sum(alike) or taking[0].score) / max(possible, 1e-9)
         return taking[0] if share >= sure and left < 1 - LIKELY else None
@@ -97,7 +98,8 @@ def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...], first: boo
         possible = 1 - others
         ranks = {one: share / possible for one, share in ranks.items() if one != "followup"}
     kinds = list(dict.fromkeys(one.kind.name for one in sentence.question.found(*Kind)))
-    return Weighed(tuple(fits(frames, ranks, cues, kinds)), ranks, cues)
+    described = bool(sentence.keyword and sentence.first(*HOSTS))
+    return Weighed(tuple(fits(frames, ranks, cues, kinds, described)), ranks, cues)
 
 
 @lru_cache(maxsize=64)

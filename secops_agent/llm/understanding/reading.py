@@ -32,10 +32,11 @@ from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
-from secops_agent.llm.understanding.entities import Sentence, read_sentence
+from secops_agent.llm.understanding.completions import without_turns
+from secops_agent.llm.understanding.entities import Sentence, read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
-from secops_agent.llm.understanding.hearing import DEFAULT, OWN, hint
+from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, hint
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
@@ -45,6 +46,7 @@ from secops_agent.llm.understanding.verbs import (
     DICTATED,
     OUTSIDE,
     against_asked,
+    commands,
     is_called_off,
     verbs_in,
 )
@@ -158,7 +160,11 @@ class _Reader(OrderHearing, QuestionHearing):
         request = strip_courtesies(plain)
         undone = self.focus.order and pattern("cues.said.undo").search(plain)  # 撤了 is no farewell then
         if not undone and (talk := _find_category(plain) or _find_category(request.text)):
-            return talk
+            ours = talk.category == "thing" and self.heard(request.text).found(
+                Kind.ALERT, Kind.IP, Kind.ASSET, Kind.CASE
+            )
+            if not ours:
+                return talk
         please = "请" if request.pleading else ""
         told = plain if plain.startswith(Verb.SEND) else please + request.text  # a message keeps its 谢谢
         if not request.asking and (formal := self._formal(told)):
@@ -168,7 +174,12 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With what the sentence named, for the focus."""
-        return replace(found, named=focuses.names_in(sentence.order, sentence.numbers))
+        numbers = sentence.numbers
+        if found.intent and "asset" in found.intent.arguments and not sentence.first(Kind.REF):
+            numbers = (
+                [] if not any(one.exact for one in sentence.found(Kind.ALERT)) else numbers
+            )  # 3号呢: a machine
+        return replace(found, named=focuses.names_in(sentence.order, numbers))
 
     def _formal(self, plain: str) -> Understanding | None:
         """A swap of shifts, what is done to cases, a scheduled task: read in forms of their own."""
@@ -188,8 +199,8 @@ class _Reader(OrderHearing, QuestionHearing):
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
-        if self.focus.order and not request.asking and (found := self.completed(sentence)):
-            return self._asked_instead(sentence, found)
+        if self.focus.order and not request.asking and (found := self._of_the_open(sentence, request)):
+            return found
         if pattern("cues.said.undone").search(sentence.plain):
             return Understanding(
                 question="没有执行任何操作。要撤销您刚才的操作吗？", suggestions=(says.UNDO_LAST,)
@@ -210,6 +221,16 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
             return told
         return self._asked(sentence, ordered)
+
+    def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
+        """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
+        if found := self.completed(sentence):
+            return self._asked_instead(sentence, found)
+        rest, _ = without_turns(sentence.order)
+        if rest.text.strip() == sentence.order.text.strip():
+            return None
+        found = self._read(self.heard(rest.expand(rest.text).strip()), request)
+        return replace(found, drops=bool(found.offers)) if found.offers else found
 
     def _asked_instead(self, sentence: Sentence, found: Understanding) -> Understanding:
         """等下 先看它还打过谁: the order is dropped, and what is asked instead is answered."""
@@ -246,18 +267,18 @@ class _Reader(OrderHearing, QuestionHearing):
             other or weighed.ranks.get("nothing", 0.0) >= questions.VETO
         ):
             return replace(ordered, doubt="unclear")
-        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION)
+        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION) is not None
+        leads = leads or ordered.actions[0].tool == "silence_alerts"
+        leads = leads or commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
         handed = pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
         asks = ordered.missing == "object" and not (leads or handed) and weighed.asked >= questions.SURE
         return None if asks else ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""
-        if (
-            ordered is None
-            and sentence.found(*OWN)
-            and pattern("cues.said.left_alone").search(sentence.plain)
-        ):
+        about = sentence.found(*OWN) or (self.focus.named and len(sentence.plain) <= SHORT)
+        asks = pattern("cues.said.asks").search(sentence.plain) and not sentence.found(*OWN)
+        if ordered is None and about and not asks and pattern("cues.said.left_alone").search(sentence.plain):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence))
         found = self.question(sentence, ordered)
         if ordered is None and is_unknown(sentence, found):

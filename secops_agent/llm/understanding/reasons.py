@@ -12,7 +12,7 @@ from secops_agent.llm.offline.expressions.ends import find_ahead, moment_in, rea
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.entities import Sentence, usual
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import objects_of, target
 from secops_agent.llm.understanding.verbs import (
@@ -28,6 +28,7 @@ from secops_agent.llm.understanding.verbs import (
     is_aside,
     marks_of,
     verbs_in,
+    without,
 )
 
 _TITLE: Final = 4  # characters that name a case
@@ -68,9 +69,7 @@ def reasons_of(
     """Why each is ordered, as it was typed: pieces without a verb; and, if the object is ``named`` and not described, what else
     stands beside the verb. Not the verdict. With verbs of several tools a piece belongs to the verb before it. Nor what only has the
     words by which alerts are ``described``."""
-    text = skeleton.text
-    for verb in sorted(verbs, key=lambda one: -one.start):
-        text = f"{text[: verb.start]}{VERB}{text[verb.end :]}"
+    text = without(skeleton, verbs)
     for name in ("harmless.silence_alerts", "hurry", "filed"):
         text = pattern(f"cues.{name}").sub(" ", text)
     kept: list[list[str]] = [[] for _ in range(max(len(verbs), 1))]
@@ -78,14 +77,16 @@ def reasons_of(
     for piece in PIECE.split(text):
         own = kept[min(max(seen - (VERB not in piece), 0), len(kept) - 1) if several else 0]
         seen += piece.count(VERB)
-        if pattern("cues.inside.judged").fullmatch(piece.strip(EDGES)):
+        if pattern("cues.inside.judged").fullmatch(piece.strip(EDGES)) or (
+            VERB not in piece and pattern("cues.inside.left_be").search(piece.strip(EDGES))
+        ):
             continue
         if VERB in piece:
             own += [one for one in _CUTS.split(piece) if named and one and _tells(one)]
         elif _tells(_AROUND.sub("", piece)) or (is_aside(piece) and pattern("cues.inside.why").match(piece)):
             own.append(_AROUND.sub("", piece))
     if described:
-        kept = [[one for one in own if described not in one.replace(" ", "").lower()] for own in kept]
+        kept = [[one for one in own if described not in usual(one).replace(" ", "").lower()] for own in kept]
     told = [
         "，".join(skeleton.expand(piece).strip(EDGES).removeprefix("是") for piece in own) for own in kept
     ]
@@ -95,9 +96,7 @@ def reasons_of(
 
 def rest_of(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     """Whatever a slash command says beside its verb and what it names."""
-    text = skeleton.text
-    for verb in sorted(verbs, key=lambda one: -one.start):
-        text = f"{text[: verb.start]} {text[verb.end :]}"
+    text = without(skeleton, verbs, " ")
     said = " ".join(ANY_MARK.sub(" ", text).split()).strip(EDGES)
     return "" if said.upper() == "IP" else said[:200]
 

@@ -52,6 +52,7 @@ def software(word: str, prefix: str = "") -> Q:
 
 
 _MOST = 5
+FAMILY, _MOST_OF_FAMILY = "*", 500  # pay-gateway*: assets whose names are so
 
 
 def told_apart(text: str, candidates: Sequence[AssetSummary]) -> str:
@@ -91,6 +92,7 @@ __all__ = [
     "find",
     "get",
     "matching",
+    "meant",
     "names_of",
     "require",
     "require_record",
@@ -215,6 +217,8 @@ def tagged(tag: str, prefix: str = "") -> Q:
 
 
 def _about(keyword: str) -> Q:
+    if FAMILY in keyword:
+        return Q(pk__in=_of_family(keyword).values("pk"))
     keys = _names().filter(asset=OuterRef("pk"), value__icontains=keyword)
     named = Q(name__icontains=keyword) | Q(owner__name__icontains=keyword) | Q(owner_text__icontains=keyword)
     return named | Q(tags__icontains=keyword) | Q(description__icontains=keyword) | Q(Exists(keys))
@@ -286,6 +290,21 @@ def require(text: str) -> AssetSummary:
     if found.candidates:
         raise NotFound(told_apart(text, found.candidates))
     raise NotFound(f"资产里没有「{text}」：请写名称、IP 或域名，或先导入该资产。")
+
+
+def meant(text: str) -> tuple[int, ...]:
+    """The asset of a name; of pay-gateway* and *node* all whose names are so. Raises NotFound."""
+    if FAMILY not in text:
+        return (require(text).id,)
+    found = tuple(_of_family(text).order_by("name").values_list("pk", flat=True)[:_MOST_OF_FAMILY])
+    if not found:
+        raise NotFound(f"没有名称是「{text[:60]}」这样的资产。")
+    return found
+
+
+def _of_family(text: str) -> QuerySet[Asset]:
+    parts = text.strip().split(FAMILY)
+    return Asset.objects.filter(name__iregex=f"^{'.*'.join(map(re.escape, parts))}$")
 
 
 def require_record(text: str) -> AssetRecord:

@@ -1,6 +1,7 @@
 """Pending proposals: a person's own, and those of others that they may approve."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Q
 
@@ -31,6 +32,19 @@ def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Propos
     if config_id is not None:
         return list(rows.filter(config_id=config_id).order_by("-pk")[:_MOST_LISTED])
     return [*rows.select_related("config").order_by("-pk")[:_MOST_LISTED], *_elsewhere(staff)]
+
+
+def decided(
+    person: Person, since: datetime | None, until: datetime | None, target: str
+) -> Sequence[Proposal]:
+    """What was decided or ran out in that time, the newest first: the person's own and dangerous ones of the corporation; ``target``: of
+    what is named so."""
+    rows = Proposal.objects.exclude(state=ProposalState.PROPOSED)
+    rows = rows.filter(Q(asker_id=person.staff_id) | Q(risk=Risk.DANGEROUS), corp_id__in=(person.corp_id, ""))
+    rows = rows.filter(created_at__gte=since) if since else rows
+    rows = rows.filter(created_at__lt=until) if until else rows
+    rows = rows.filter(summary__icontains=target) if target else rows
+    return list(rows.order_by("-pk")[:_MOST_LISTED])
 
 
 def _elsewhere(staff: Staff) -> Sequence[Proposal]:

@@ -160,8 +160,23 @@ class TargetEntry(Entry):
     uid: str = ""
 
 
+By = Literal[
+    "", "ding_app", "ding_sms", "ding_call", "urgent_app", "urgent_sms", "urgent_call", "gateway_call"
+]
+CALLED: Final = ("person", "on_call", "next")  # who may be called: somebody by name, or on duty
+
+
 class StepEntry(Entry):
-    """A step of escalation. ``to`` may be empty: then the administrators are told."""
+    """A step of escalation. ``to`` may be empty: then the administrators are told. ``by``: they are called, too."""
 
     after_minutes: int = Field(ge=1, le=7 * 24 * 60)
     to: tuple[TargetEntry, ...] = ()
+    by: By = ""
+
+    @model_validator(mode="after")
+    def _callable(self) -> Self:
+        if self.by and (not self.to or any(each.kind not in CALLED for each in self.to)):
+            raise ValueError(
+                "写了 by（呼叫）的一步，to 只能是值班人（on_call、next）和点名的人（person），至少一位"
+            )
+        return self

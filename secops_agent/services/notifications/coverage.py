@@ -16,12 +16,14 @@ from secops_agent.services.faults import NotFound
 _ASSETS_TOLD: Final = 5
 _LOOKED_AT: Final = 5000  # rows that near names are looked for in
 _MOST_NEAR: Final = 3
+ON: Final = " @ "  # between a rule and the asset that it is silenced on
 WORDS: Final = {
     "alert": "告警",
     "asset": "资产",
     "tag": "资产标签",
     "source": "来源",
     "rule": "规则",
+    "rule_on": "资产上的规则",
     "address": "地址",
 }
 
@@ -75,7 +77,22 @@ def open_alerts(scope: str, value: str) -> QuerySet[Alert]:
             return rows.filter(source=value)
         case "rule":
             return rows.filter(Q(rule_id=value) | Q(rule_name=value))
+        case "rule_on":
+            rule, asset = parts_of(value)
+            return open_alerts("rule", rule) & open_alerts("asset", asset)
     return rows
+
+
+def about(scope: str, value: str) -> Q:
+    """Silences of exactly this; of an asset also of single rules on it."""
+    on = Q(scope="rule_on", value__endswith=f"{ON}{value}") if scope == "asset" else Q()
+    return Q(scope=scope, value=value) | on
+
+
+def parts_of(value: str) -> tuple[str, str]:
+    """The rule and the asset of 规则 @ 资产."""
+    rule, _, asset = value.rpartition(ON)
+    return rule, asset
 
 
 def known_value(scope: str, value: str) -> str:
@@ -83,6 +100,9 @@ def known_value(scope: str, value: str) -> str:
     text = value.strip()
     if scope == "all":
         return ""
+    if scope == "rule_on":
+        rule, asset = parts_of(text)
+        return f"{known_value('rule', rule)}{ON}{known_value('asset', asset)}"
     found = _find(scope, text) if text else ""
     if found:
         return found

@@ -19,13 +19,13 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import Forbidden
 from secops_agent.services.notifications.conditions import Facts
-from secops_agent.services.notifications.coverage import known_value
+from secops_agent.services.notifications.coverage import known_value, parts_of
 from secops_agent.services.people.authority import authority_of
 from secops_agent.services.people.eligibility import staff_of
 
 LONGEST: Final = timedelta(days=30)
 MOST_WEEKS: Final = 26
-SCOPES: Final = ("alert", "asset", "tag", "source", "rule", "all")
+SCOPES: Final = ("alert", "asset", "tag", "source", "rule", "rule_on", "all")
 GRAVE_FOR: Final = timedelta(hours=24)  # 严重 for longer needs an approver
 NEEDS_APPROVER: Final = (
     "{what}需要「审批」角色：请由审批人在「静默」页面设置，或{instead}。没有执行任何操作。"
@@ -79,6 +79,9 @@ def _covers(silence: Silence, alert: Alert, facts: Facts) -> bool:
             return silence.value == facts.source
         case "rule":
             return silence.value in facts.rules
+        case "rule_on":
+            rule, asset = parts_of(silence.value)
+            return rule in facts.rules and asset in facts.asset_names
     return False
 
 

@@ -115,8 +115,18 @@ def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
 def _open_there(wanted: VulnerabilityFilter) -> "QuerySet[Finding]":
     """The open findings where, and until when, they are asked for. Raises NotFound for an unknown asset."""
     rows = Finding.objects.filter(active=True)
-    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
-    conditions = {"asset_id": asset_id, "asset__owner_id": wanted.owner_id, "due_at__lte": wanted.due_before}
+    assets = (
+        (wanted.asset_id,)
+        if wanted.asset_id
+        else inventory.meant(wanted.asset)
+        if wanted.asset.strip()
+        else ()
+    )
+    conditions = {
+        "asset_id__in": assets,
+        "asset__owner_id": wanted.owner_id,
+        "due_at__lte": wanted.due_before,
+    }
     rows = rows.filter(**{name: value for name, value in conditions.items() if value})
     if wanted.overdue:
         rows = rows.filter(findings_overdue(timezone.now()))

@@ -34,7 +34,7 @@ __all__ = [
 ]
 # Both directions of the one index.
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
-_WITH = ("asset", "component", "vulnerability")
+_WITH = ("asset__owner", "component", "vulnerability")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,10 @@ def matching(wanted: FindingFilter) -> QuerySet[Finding]:
 
 
 def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
-    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
-    if asset_id:
-        rows = rows.filter(asset_id=asset_id)
+    if wanted.asset_id or wanted.asset.strip():
+        rows = rows.filter(
+            asset_id__in=[wanted.asset_id] if wanted.asset_id else inventory.meant(wanted.asset)
+        )
     if wanted.vulnerability:
         names = VulnerabilityAlias.objects.filter(alias=wanted.vulnerability.strip().upper())
         rows = rows.filter(vulnerability_id__in=names.values("vulnerability_id"))

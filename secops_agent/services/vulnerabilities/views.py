@@ -41,6 +41,7 @@ class FindingSummary:
     last_seen: datetime
     due_at: datetime | None
     overdue: bool
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ def _finding(row: Finding, now: datetime) -> FindingSummary:
         last_seen=row.last_seen,
         due_at=row.due_at,
         overdue=is_finding_overdue(row, now),
+        owner=row.asset.owner.name if row.asset.owner else row.asset.owner_text,
     )
 
 

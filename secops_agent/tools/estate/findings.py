@@ -19,6 +19,7 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.filters import (
     SEPARATORS,
+    asset_argument,
     colleague,
     levels,
     limit_argument,
@@ -43,7 +44,7 @@ class ListFindings(Arguments):
         "种类；不填是漏洞以外的：泄露的密钥、错误配置、代码问题", labels=_KINDS, default=None
     )
     severity: str = severity_argument()
-    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
     keyword: str = argument("标题、规则、位置里的词", default="")
     overdue: bool | None = argument("只看超过修复时限的", default=None)
     limit: int = limit_argument()
@@ -84,6 +85,7 @@ def finding_line(each: FindingSummary) -> str:
         SEVERITY[each.severity],
         plain(each.title, 80),
         plain(each.asset.name, 80),
+        f"负责人 {plain(each.owner, 40)}" if each.owner else "没有负责人",
         "已超过修复时限" if each.overdue else f"修复时限 {moment(each.due_at)}" if each.due_at else "",
     ]
     return f"- **F{each.id} {_KINDS[each.kind]}** {joined(said)}"

@@ -2,27 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from django.db.models import Count, Q
-
 from bifang.channels.text.markup import plain
 from secops_agent import says
-from secops_agent.models.choices import FindingKind
-from secops_agent.services import links
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.records import SEVERITIES, Affected
-from secops_agent.services.vulnerabilities import catalogue, findings
+from secops_agent.services.reports.periods import PERIODS
+from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import OpenOn, VulnerabilityFilter
-from secops_agent.services.vulnerabilities.findings import FindingFilter
 from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
-    FindingSummary,
     VulnerabilityDetail,
     VulnerabilitySummary,
 )
@@ -30,8 +25,10 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
+from secops_agent.tools.estate.mending import late_findings, mended
 from secops_agent.tools.filters import (
     WEIGHTS,
+    asset_argument,
     asset_like,
     beyond,
     colleague,
@@ -43,61 +40,13 @@ from secops_agent.tools.filters import (
     more,
     offset_argument,
     severity_argument,
+    span_of_period,
     told,
+    told_asset,
     told_levels,
     window,
 )
 from secops_agent.tools.markdown import IMPORTANCE, SEVERITY, counts, foot, joined, moment, page
-
-_FEW_LATE: Final = 8
-_FLAW: Final = FindingKind.VULNERABILITY
-
-
-@dataclass(frozen=True, slots=True)
-class LateFindings:
-    """The findings over their limit in one sentence; ``lines``: those that are no vulnerability, on the ``assets``."""
-
-    text: str
-    lines: tuple[str, ...]
-    assets: tuple[str, ...]
-
-
-def late_findings(wanted: VulnerabilityFilter) -> LateFindings | None:
-    """What the reports and pages count: a vulnerability may be on several assets, a secret is none. None: not asked."""
-    if not wanted.overdue or wanted.keyword.strip() or wanted.fix_available is not None or wanted.epss:
-        return None
-    if wanted.not_kev or wanted.due_before or wanted.on:
-        return None
-    about = FindingFilter(
-        severities=wanted.severities,
-        kev_only=wanted.kev_only,
-        asset=wanted.asset,
-        owner_id=wanted.owner_id,
-        overdue=True,
-    )
-    counts = {
-        kind.value: Count("pk", filter=Q(kind=kind)) for kind in FindingKind
-    }  # along the index of limits
-    rows = findings.matching(about).aggregate(**counts)
-    number = {kind: rows[kind.value] for kind in FindingKind}
-    kinds = "、".join(f"{kind.label} {many}" for kind, many in number.items() if many or kind == _FLAW)
-    others = tuple(kind for kind, many in number.items() if many and kind != _FLAW)
-    found = findings.search(replace(about, kinds=others, limit=_FEW_LATE)).items if others else ()
-    where = links.named("发现页", f"{links.listing('finding')}?tab=overdue")
-    lines = ("", "不是漏洞的发现：", "", *map(_finding_line, found), "", f"全部见{where}。") if found else ()
-    text = f"超过修复时限的发现 {sum(number.values())} 处（{kinds}）"
-    return LateFindings(text, lines, tuple(each.asset.name for each in found))
-
-
-def _finding_line(each: FindingSummary) -> str:
-    said = [
-        SEVERITY[each.severity],
-        plain(each.title, 80),
-        plain(each.asset.name, 80),
-        f"修复时限 {moment(each.due_at)}",
-    ]
-    return f"- **{FindingKind(each.kind).label}** {joined(said)}"
-
 
 _SHOWN: Final = 8
 _FEW_OTHERS: Final = 3
@@ -126,7 +75,7 @@ class ListVulnerabilities(Arguments):
 
     severity: str = severity_argument()
     kev_only: bool | None = argument("只看已被利用（KEV）的漏洞", default=None)
-    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
     fix_available: bool | None = argument("true 只看有补丁的，false 只看没有的", default=None)
     limit: int = limit_argument()
     keyword: str = argument("标题、别名或软件组件名里的词", default="")
@@ -142,13 +91,20 @@ class ListVulnerabilities(Arguments):
     environment: str = environment_argument()
     importance: Literal["critical", "high"] | None = importance_argument()
     exposed: bool | None = exposed_argument()
+    mended: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
+        argument("那一天、周、月里修复了多少", labels=PERIODS, default=None)
+    )
     widest: bool | None = argument("影响资产最多的在前", default=None)
 
 
 class AffectedAssets(CveId):
     """Arguments of affected_assets."""
 
-    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
+    owner: str = argument("资产负责人", default="")
+    environment: str = environment_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -246,14 +202,23 @@ def _affected(each: Affected) -> str:
 def affected_assets(asker: Asker, given: AffectedAssets) -> ToolResult:
     """受影响, 无法判断, 不受影响, with the reason for each; the most important first, or one asset only."""
     name = plain(given.cve_id, 60)
-    query = told(漏洞编号=name, 资产=plain(given.asset, 60))
+    like = asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed)
+    only_these = told_asset(like, given.importance) | (
+        {"资产": plain(given.asset, 60)} if given.asset else {}
+    )
+    query = told(漏洞编号=name, 资产负责人=plain(given.owner, 40), **only_these)
     found = catalogue.affected_assets(given.cve_id)
     if not found.known:
         return ToolResult("no_data", query, _unknown(name))
-    only = inventory.require(given.asset) if given.asset else None
+    named = inventory.meant(given.asset) if given.asset else ()
+    only = inventory.require(given.asset) if len(named) == 1 else None
+    wanted = {*named} if named else None
+    if like:
+        there = {*inventory.matching(like).values_list("pk", flat=True)}
+        wanted = there if wanted is None else wanted & there
     groups = {
         answer: sorted(
-            (each for each in getattr(found, answer) if only is None or each.asset.id == only.id),
+            (each for each in getattr(found, answer) if wanted is None or each.asset.id in wanted),
             key=lambda each: (-rank(each.asset.importance), not exposure_of(each.asset), each.asset.name),
         )
         for answer, _ in _ANSWERS
@@ -262,6 +227,7 @@ def affected_assets(asker: Asker, given: AffectedAssets) -> ToolResult:
     status = "ok" if any(data.values()) else "no_data"
     dues = {each.asset_id: each.due_at for each in catalogue.open_on(found.vuln_id)}
     text = _exposure(found, groups, dues, plain(only.name, 80) if only else "")
+    text = "\n".join([text, *foot(query)]) if wanted is not None and only is None else text
     fields = fields_of(each.asset for group in groups.values() for each in group)
     return ToolResult(status, query, text, data, fields=fields)  # type: ignore[arg-type]
 
@@ -313,6 +279,8 @@ def _exposed(each: ExposedAsset, due_at: datetime | None) -> str:
 
 def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult:
     """Those with open findings: exploited ones first, then by severity and EPSS."""
+    if given.mended:
+        return mended(span_of_period(given.mended, asker.now))
     query, search = _told(given), _search(asker, given)
     if given.group_by:
         return _grouped(search, given.group_by, query)

@@ -1,6 +1,7 @@
 """The conditions that list_alerts and alert_statistics share: declared, read and told once."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from bifang.channels.text.markup import plain
@@ -15,6 +16,7 @@ from secops_agent.tools.definitions import Asker
 from secops_agent.tools.filters import (
     NETWORK,
     TimeSpan,
+    asset_argument,
     asset_like,
     clock_span,
     colleague,
@@ -53,7 +55,7 @@ class AlertConditions(Arguments):
         "标题、规则、来源里的词，或 IP、域名、哈希",
         default="",
     )
-    asset: str = argument("只看这一台：资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
     until_hours: int | None = until_argument()
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
         argument(
@@ -70,6 +72,9 @@ class AlertConditions(Arguments):
         "结论", default=None
     )
     due: Literal["overdue", "soon"] | None = argument("已超时或快超时", default=None)
+    due_within: int | None = argument(
+        "只看多少小时内到处理时限的（还没超时）", default=None, minimum=1, maximum=8760
+    )
     unassigned: bool | None = argument("只看没有处理人的", default=None)
     listed: bool | None = argument("只看命中情报的", default=None)
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")
@@ -111,7 +116,7 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         asset=given.asset,
         assignees=(person.pk,) if person else (),
         on=asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed),
-        **_sought(given, "" if person and not given.assignee else given.keyword),
+        **_sought(given, "" if person and not given.assignee else given.keyword, asker.now),
     )
     told = wanted
     if (under := alerts_under(refang(wanted.keyword), private=wanted.private)) is not None:
@@ -132,7 +137,7 @@ def _time(asker: Asker, given: AlertConditions) -> TimeSpan:
     return span(given.since_hours, given.until_hours, asker.now)
 
 
-def _sought(given: AlertConditions, keyword: str) -> dict[str, Any]:
+def _sought(given: AlertConditions, keyword: str, now: datetime) -> dict[str, Any]:
     """What is asked for by word or by a mark. A technique and a network are what they are, wherever they were written."""
     is_technique, is_network = bool(TECHNIQUE.fullmatch(keyword)), bool(NETWORK.fullmatch(keyword))
     return {
@@ -142,6 +147,7 @@ def _sought(given: AlertConditions, keyword: str) -> dict[str, Any]:
         "unassigned": bool(given.unassigned),
         "overdue": given.due == "overdue",
         "at_risk": given.due == "soon",
+        "due_before": now + timedelta(hours=given.due_within) if given.due_within else None,
         "listed": bool(given.listed),
     }
 
@@ -153,7 +159,7 @@ def _told(
         "级别": told_levels(wanted.severities),
         **told,
         "结论": VERDICT[given.verdict] if given.verdict else "",
-        "时限": _DUE[given.due] if given.due else "",
+        "时限": _DUE[given.due] if given.due else f"{given.due_within} 小时内到" if given.due_within else "",
         "处理人": person.name if person else "没有" if given.unassigned else "",
         "情报": "命中情报清单" if given.listed else "",
         "关键字": plain(wanted.keyword, 60),

@@ -40,7 +40,7 @@ class ListAlerts(AlertConditions):
 def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     """Newest first, or the most urgent, with the number of all that match."""
     asked = read(asker, given, usual="unclosed")
-    usual = "due" if given.due else asked.filter.order
+    usual = "due" if given.due or given.due_within else asked.filter.order
     order = "gravest" if given.urgent else given.order or usual
     wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
     query = asked.query(排序="紧急的在前" if given.urgent else _ORDERS.get(order, ""))
@@ -129,7 +129,7 @@ def with_asset(wanted: AlertFilter) -> AlertFilter:
     if not wanted.asset.strip():
         return wanted
     try:
-        return replace(wanted, asset="", assets=(inventory.require(wanted.asset).id,))
+        return replace(wanted, asset="", assets=inventory.meant(wanted.asset))
     except NotFound:
         if wanted.keyword or not _is_address(wanted.asset):
             raise

@@ -16,7 +16,7 @@ from secops_agent.services.reports.periods import PERIODS
 from secops_agent.tools.arguments import Arguments, argument, parse
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import severity_argument
+from secops_agent.tools.filters import asset_argument, severity_argument
 from secops_agent.tools.incidents.alert_filters import AlertConditions, Wanted, read
 from secops_agent.tools.markdown import VERDICT, duration, foot
 
@@ -57,7 +57,7 @@ class ComparePeriods(Arguments):
     )
     severity: str = severity_argument()
     assignee: str = argument("处理人的姓名或员工 ID；我", default="")
-    asset: str = argument("资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
     keyword: str = argument("标题、规则、来源里的词", default="")
 
 

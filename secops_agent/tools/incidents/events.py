@@ -10,7 +10,7 @@ from secops_agent.services.alerts.queries.filters import AlertFilter
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import rows, span, told
+from secops_agent.tools.filters import asset_argument, rows, span, told
 from secops_agent.tools.markdown import foot, joined, moment
 
 _DAY: Final = 24
@@ -23,7 +23,7 @@ class SearchEvents(Arguments):
     """Arguments of search_events."""
 
     keyword: str = argument("原始事件里的一段文字：IP、进程、路径、报文", max_length=200)
-    asset: str = argument("资产的名称、IP 或编号", default="")
+    asset: str = asset_argument()
     since_hours: int = argument("最近多少小时，默认 24，最多 720", default=_DAY, minimum=1, maximum=_MONTH)
     limit: int = argument("最多几条，默认 10，最多 50", default=10, minimum=1, maximum=1000)
 

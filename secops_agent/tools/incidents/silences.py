@@ -13,7 +13,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.coverage import coverage, known_value
+from secops_agent.services.notifications.coverage import ON, about, coverage, known_value
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -23,7 +23,7 @@ from secops_agent.tools.markdown import duration, moment, read_moment
 SCOPES: Final = {"资产": "asset", "标签": "tag", "来源": "source", "规则": "rule", "全部": "all"}
 _ALERT: Final = re.compile(r"#?A?(\d{1,18})", re.IGNORECASE)
 NOBODY: Final = Actor("person", "user:0", "", "agent")
-_SHAPE: Final = "静默什么：告警编号（A 加数字），或 资产:名称、标签:名称、来源:名称、规则:名称"
+_SHAPE: Final = "静默什么：告警编号（A 加数字），或 资产:名称、标签:名称、来源:名称、规则:名称、规则:名称 @ 资产名称（只停这台资产上的这条规则）"
 
 
 class SilenceAlerts(Arguments):
@@ -53,6 +53,7 @@ def read_scope(text: str) -> tuple[str, str]:
         return "alert", str(triage.get(int(match[1])).summary.id)
     word, _, value = text.partition(":") if ":" in text else text.partition("：")
     scope = SCOPES.get(word.strip(), word.strip())
+    scope = "rule_on" if scope == "rule" and ON in value else scope
     if scope not in silences.SCOPES or scope == "alert" or not (value.strip() or scope == "all"):
         raise InvalidInput(f"请说明{_SHAPE}。")
     return scope, value.strip()
@@ -66,7 +67,7 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
     actor = Actor.person(person, "agent") if person else NOBODY  # nothing is done yet, and nothing recorded
     start = read_moment(given.start)
     planned = silences.plan(scope, value, given.minutes, actor, start=start)
-    word = next(key for key, name in SCOPES.items() if name == scope) if scope != "alert" else ""
+    word = "" if scope == "alert" else _word_of(scope)
     named = (
         f"告警 A{value}"
         if scope == "alert"
@@ -128,7 +129,7 @@ def _in_force(given: EndSilence) -> list[Silence]:
     else:
         scope, value = read_scope(given.scope)
         known = known_value(scope, value)
-        found, named = list(rows.filter(scope=scope, value=known)), f"「{plain(given.scope, 100)}」的静默"
+        found, named = list(rows.filter(about(scope, known))), f"「{plain(given.scope, 100)}」的静默"
     if not found:
         others = "".join(f"「{says.end_silence(_scope_of(row))}」" for row in rows[:3])
         known = f"正在静默的可以取消：{others}。" if others else ""
@@ -138,8 +139,11 @@ def _in_force(given: EndSilence) -> list[Silence]:
 
 def _scope_of(row: Silence) -> str:
     """As `read_scope` reads it."""
-    words = {name: word for word, name in SCOPES.items()}
-    return says.code(row.value) if row.scope == "alert" else f"{words[row.scope]}:{row.value}"
+    return says.code(row.value) if row.scope == "alert" else f"{_word_of(row.scope)}:{row.value}"
+
+
+def _word_of(scope: str) -> str:
+    return next(word for word, name in SCOPES.items() if name == scope.removesuffix("_on"))
 
 
 def check_end(given: EndSilence, person: Person | None) -> ValidatedAction:

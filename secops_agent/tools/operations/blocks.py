@@ -32,6 +32,9 @@ class ListBlocks(Arguments):
     """Arguments of list_blocks."""
 
     target: str = argument("IP、主机名或告警编号（A 加数字）；问全部时不填", default="")
+    kind: Literal["block_ip", "isolate_host", "silence"] | None = argument(
+        "只看哪一种", labels=KIND, default=None
+    )
     state: Literal["now", "ended", "all"] = argument(
         "现在的（含等待审批的）、已结束的，还是全部", labels=_WANTED, default="now"
     )
@@ -61,9 +64,13 @@ class ReleaseHost(Arguments):
 def list_blocks(asker: Asker, given: ListBlocks) -> ToolResult:
     """Of one target plainly yes or no, with the facts; without one, what is in force."""
     found = _of(given.target) if given.target else [*blocks.find_blocks(), *blocks.find_silences()]
+    found = [each for each in found if given.kind in (None, each.kind)]
     shown = [each for each in found if given.state == "all" or (each.state in NOW) == (given.state == "now")]
-    query = told(对象=plain(given.target, 60), 状态=_WANTED[given.state])
-    head = f"**{_WANTED[given.state]}封禁、隔离和静默：{len(shown)} 个**"
+    what = KIND[given.kind] if given.kind else "封禁、隔离和静默"
+    query = told(
+        对象=plain(given.target, 60), 种类=KIND[given.kind] if given.kind else "", 状态=_WANTED[given.state]
+    )
+    head = f"**{_WANTED[given.state]}{what}：{len(shown)} 个**"
     if given.target:
         head, shown = _answer(plain(given.target, 60), found), found
     lines = [f"- {block_line(each, asker.person)}" for each in shown[:MOST_ROWS]]

@@ -1,30 +1,81 @@
-"""list_proposals: what waits for the asker's confirmation or approval."""
+"""list_proposals: what waits for the asker's confirmation or approval, and what was decided."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Literal
 
+from bifang.channels.text.markup import plain
+from secops_agent.models import Proposal
 from secops_agent.services.decisions import pending
-from secops_agent.tools.base import NoArguments, ToolResult
+from secops_agent.services.reports.periods import PERIODS
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.filters import TimeSpan, span_of_period, told
+from secops_agent.tools.markdown import foot, joined, moment
 
 _IN_GROUP: Final = "待确认和待审批的操作不在群里显示，已私聊发给您。"
 
 
-def list_proposals(asker: Asker, given: NoArguments) -> ToolResult:
-    """The asker's own undecided ones, and for an approver those of others. Not for a group."""
-    waiting = pending.waiting_for(asker.person)
-    text = pending.tell(asker.person, waiting)
-    status, query = ("ok" if waiting else "no_data"), "等待您决定的操作"
-    if asker.is_group and waiting:
+class ListProposals(Arguments):
+    """Arguments of list_proposals."""
+
+    state: Literal["waiting", "decided"] | None = argument(
+        "等待决定的（默认），或已经决定的（谁批准、谁拒绝）", default=None
+    )
+    target: str = argument("只看关于它的：IP 或主机名", default="")
+    period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
+        argument("已决定的：哪一天、周、月提出的", labels=PERIODS, default=None)
+    )
+
+
+def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
+    """The asker's own undecided ones, and for an approver those of others; or those that were decided. Not for a group."""
+    waiting = [each for each in pending.waiting_for(asker.person) if given.target in each.summary]
+    time = span_of_period(given.period, asker.now) if given.period else TimeSpan()
+    done = (
+        pending.decided(asker.person, time.since, time.until, given.target)
+        if given.state == "decided" or given.target
+        else ()
+    )
+    text = pending.tell(asker.person, waiting) if given.state != "decided" else ""
+    query = told(
+        状态="已决定的" if given.state == "decided" else "等待您决定的",
+        对象=plain(given.target, 60),
+        提出时间=time.told,
+    )
+    if given.state == "decided" or given.target:
+        text = "\n\n".join(filter(None, (text, "\n".join([*_decided(done), *foot(query)]))))
+    status = "ok" if waiting or done else "no_data"
+    if asker.is_group and (waiting or done):
         return ToolResult("ok", query, _IN_GROUP, private_text=text)
     return ToolResult(status, query, text, [each.code for each in waiting])  # type: ignore[arg-type]
+
+
+def _decided(rows: Sequence[Proposal]) -> list[str]:
+    """How each was decided, by whom and when."""
+    lines = [
+        "- "
+        + joined(
+            [
+                f"**{row.get_state_display()}**",
+                plain(row.summary, 160),
+                f"{plain(row.asker_name, 40)} {moment(row.created_at)} 提出",
+                f"{plain(row.decider_name, 40)} {moment(row.decided_at)} 决定"
+                if row.decided_at
+                else "没有人决定",
+            ]
+        )
+        for row in rows
+    ]
+    return [f"**已经决定的申请：{len(rows)} 个**", "", *lines] if rows else ["没有这样的、已经决定的申请。"]
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "list_proposals",
         "查看待审批",
-        "等待提问者本人确认、或等待他审批的操作，各有完整的回复口令。只能由人自己回复，不能代为决定。",
-        NoArguments,
+        "等待提问者本人确认、或等待他审批的操作，各有完整的回复口令；已经决定的是谁批的。只能由人自己回复，不能代为决定。",
+        ListProposals,
         list_proposals,
     ),
 )

@@ -73,7 +73,7 @@ class AlertFilter:
     without which fewer of these are searched (`words.Keyword`). ``assets``: ids; ``asset``: a name, IP or id.
     ``technique``: an ATT&CK id, with its sub-techniques. ``address``: an observable or an address of their assets, or a network
     around one. ``on``: an asset like this is concerned. ``lists``: of indicators, that name something in them; ``listed``: any
-    does. ``overdue``, ``at_risk``, ``pressing`` (either): as `sla` defines them. ``mine``: the asker's own rows of 人员.
+    does. ``overdue``, ``at_risk``, ``pressing`` (either): as `sla` defines them; ``due_before``: due from now until then. ``mine``: the asker's own rows of 人员.
     ``among``: these alerts only.
     Only for lists: ``order`` (`CURSOR_ORDERS`, `ordered`), ``limit``, ``cursor``.
     """
@@ -99,6 +99,7 @@ class AlertFilter:
     overdue: bool = False
     at_risk: bool = False
     pressing: bool = False
+    due_before: datetime | None = None
     listed: bool = False
     lists: tuple[int, ...] = ()
     among: tuple[int, ...] | None = None
@@ -144,6 +145,8 @@ def _of_time(wanted: AlertFilter, clock: RiskClock | None) -> Iterator[Q]:
         yield clock.at_risk
     if wanted.pressing:
         yield clock.pressing
+    if wanted.due_before:
+        yield Q(status__in=UNCLOSED, due_at__gt=clock.now, due_at__lte=wanted.due_before)
 
 
 def _of_contents(wanted: AlertFilter) -> Iterator[Q]:
@@ -159,7 +162,7 @@ def _of_contents(wanted: AlertFilter) -> Iterator[Q]:
         yield _at(wanted.address)
     if wanted.on:
         yield _concerning(inventory.matching(wanted.on).values("pk"))
-    named = (inventory.require(wanted.asset).id,) if wanted.asset.strip() else ()
+    named = inventory.meant(wanted.asset) if wanted.asset.strip() else ()
     if assets := named or wanted.assets:
         yield _concerning(assets)
 

@@ -19,6 +19,7 @@ from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.decisions.ledger.entries import KINDS, device_of
 from secops_agent.services.decisions.targets import TARGETS
 from secops_agent.services.networks import inside
+from secops_agent.services.notifications.coverage import about
 from secops_agent.services.pages import Page, cut
 
 WAITING: Final = "waiting"
@@ -193,7 +194,7 @@ def find_silences(scope: str = "", value: str = "") -> list[Block]:
     """Those in force, the last to end first."""
     now = database_now()
     rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now).order_by("-ends_at")
-    rows = rows.filter(scope=scope, value=value) if scope else rows
+    rows = rows.filter(about(scope, value)) if scope else rows
     return [
         Block(
             "silence", str(row), "active", row.made_by, row.starts_at, row.ends_at, reason=row.reason, device="毕方（只停消息）",

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0004_installation'),
-        ('secops_agent', '0041_format_table'),
+        ('secops_agent', '0043_calls_and_sources'),
     ]
 
     operations = [

@@ -1,0 +1,224 @@
+"""What goes on with something said before, and which frame answers: a row, the last question with other conditions, a question about the
+one thing that was spoken of.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from secops_agent import says
+from secops_agent.llm.offline import followups
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
+from secops_agent.llm.offline.intents import Intent, Understanding
+from secops_agent.llm.offline.words import load, pattern
+from secops_agent.llm.terms import terms
+from secops_agent.llm.understanding import coverage, questions
+from secops_agent.llm.understanding import focus as focuses
+from secops_agent.llm.understanding.entities import HOSTS, Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.frames import Fit, ToolFrame
+from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
+from secops_agent.llm.understanding.questions import Weighed
+
+_LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
+_OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
+_NOT_OURS: Final = ("chatter", "knowledge")
+_OF_ONE: Final = ("affected_assets", "get_alert", "get_case")  # asked of the thing that is spoken of
+_CLEAR: Final = 0.9  # so probable that no model need be asked what was meant
+
+
+@dataclass(frozen=True, slots=True)
+class FollowingHearing(Hearing):
+    """The part that hears what goes on, and chooses who answers."""
+
+    def _follow_up(self, sentence: Sentence) -> Understanding | None:
+        """A row of the last list, the last question with other conditions, or a question about the one thing that was spoken of."""
+        last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
+        pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
+        if len(text) > 2 * SHORT or pointed:
+            return None
+        if last is None:
+            return self._of_thing(sentence, followups.without_lead(text))
+        if another := self._another(sentence, last):
+            return Understanding(intent=another)
+        if last.tool == "search_runbook" and pattern("followups.steps").search(text):
+            return Understanding(Intent(last.tool, {"query": last.arguments.get("query", "")}))
+        number = pattern("followups.sibling").fullmatch(text)
+        asset = str(last.arguments.get("asset", ""))
+        if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
+            return Understanding(intent=Intent(last.tool, {**last.arguments, "asset": name}))
+        row = followups.read_row(text, last)
+        if row is None and followups.last_list(last) and (said := pattern("followups.item").search(text)):
+            return Understanding(
+                question=f"上面的列表里没有「{said.group()}」，请写出编号、名称或地址。", guessed=True
+            )
+        if row:
+            return Understanding(intent=self._about(self.heard(row[0])) or row[1])
+        bare = followups.without_lead(text)
+        of_flaw = "cve_id" in last.arguments and self._of_thing(sentence, bare)
+        found = None if of_flaw else self._changed(sentence, bare, last)
+        return of_flaw or (Understanding(intent=found) if found else self._of_thing(sentence, bare))
+
+    def _another(self, sentence: Sentence, last: Intent) -> Intent | None:
+        """190呢, 那 203.0.113.9 呢: the same of another thing of that kind."""
+        bare = None if sentence.found(*OWN) else self._bare_number(sentence)
+        found = bare.found(*OWN) if bare else sentence.found(*OWN)
+        if len(found) != 1 or not pattern("followups.another").fullmatch(
+            (bare or sentence.order).text.strip()
+        ):
+            return None
+        name = next(
+            (
+                one
+                for one, kind in focuses.ARGUMENTS.items()
+                if one in last.arguments and found[0].kind in focuses.KINDS[kind]
+            ),
+            "",
+        )
+        return (
+            Intent(last.tool, {name: found[0].value}) if name and last.tool not in followups.NOUNS else None
+        )
+
+    def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
+        """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
+        cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
+        asks_anew = questions.stands_alone(cues) or (sentence.keyword and "said.exists" in cues)
+        alone = asks_anew or sentence.order.found(*OWN)
+        marked = followups.is_marked_as_one(sentence.plain)
+        if not bare or not (marked or (cues and not alone)):
+            return None
+        bare = pattern("followups.me").sub("我的", bare)
+        if (period := last.arguments.get("period")) and pattern("followups.earlier").search(bare):
+            bare = f"{load('followups')['before'][period]}呢"
+        noun = "修了多少漏洞" if "mended" in last.arguments else noun
+        whole = self.heard(f"{noun} {bare}".strip())
+        weighed = self.weighed(whole)
+        tools = [fit.frame.tool for fit in weighed.fits if fit.whole]
+        same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
+        if not same or any(coverage.unread(whole)):
+            return None
+        stays = last.tool in same and "ask.list" not in weighed.cues
+        intent = questions.ask(last.tool if stays else same[0], whole)
+        found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
+        if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
+            found = followups.closed(found)
+        frame = next((fit.frame for fit in weighed.fits if found and fit.frame.tool == found.tool), None)
+        if found is None or (not cues and found.tool == last.tool and found.arguments == last.arguments):
+            return None  # what was not understood of it changes nothing
+        return None if coverage.unused(whole, found, (), frame) else found
+
+    def _of_thing(self, sentence: Sentence, bare: str) -> Understanding | None:
+        """The sentence with the thing that was spoken of in front of it: which one is told, with a tap for the whole."""
+        last, thing = self.focus.last, self.focus.thing
+        of_flaw = last is not None and "cve_id" in last.arguments
+        everything = not of_flaw and pattern("cues.said.everything").search(sentence.said or bare)
+        among = of_flaw and not questions.stands_alone(
+            questions.cues_of(sentence)
+        )  # of these: 支付的, 张三的
+        own = sentence.order.found(*(kind for kind in OWN if not among or kind not in (*HOSTS, Kind.PERSON)))
+        if own or everything or not bare or self._bare_number(sentence):
+            return None
+        things = dict.fromkeys(
+            [*([thing] if thing else []), *(followups.things_of(last, bare) if last else [])]
+        )
+        for one in things:
+            if found := self._about(self.heard(f"{one} {bare}")):
+                if last and found.tool == last.tool == "affected_assets":  # of these
+                    found = followups.changed(found, last, self.lexicon.people.values())
+                if found.tool not in questions.LISTS or "asset" not in found.arguments:
+                    return Understanding(found)
+                told, whole = hint("of_thing").format(thing=one), says.plainly(f"全部{bare}")
+                best = self.weighed(self.heard(str(whole))).best
+                taps = (whole,) if best and best.whole else ()
+                return Understanding(found, hint=told, suggestions=taps)
+        return None
+
+    def _about(self, whole: Sentence) -> Intent | None:
+        """What a whole sentence asks, if one tool takes all of it."""
+        weighed = self.weighed(whole)
+        if exact := questions.exact(whole):
+            return exact
+        certain = weighed.whole and not any(coverage.unread(whole))
+        likely = (
+            weighed.likely if certain and weighed.likely and weighed.likely.frame.tool in _OF_ONE else None
+        )
+        found = self._chosen(whole, weighed, likely) if certain else None
+        return found.intent if found else None
+
+    @staticmethod
+    def _bare_number(sentence: Sentence) -> Skeleton | None:
+        """222 是真的吗: the one number of a short question that is about nothing else."""
+        marked = take_verdicts_and_numbers(sentence.order)
+        numbers = marked.found(Kind.NUMBER)
+        short = len(sentence.plain) <= 2 * SHORT and _LEADING.match(marked.text)
+        if len(numbers) != 1 or not short:
+            return None
+        cues = questions.cues_of(sentence)
+        about = cues.keys() & _OF_AN_ALERT or len(marked.text.strip(" ?？呢")) == 1
+        nouns = {cue for cue in cues if cue.startswith("noun.")}
+        if not about or questions.software_of(marked.text) or nouns - {"noun.alert"}:
+            return None
+        char = next(char for char, one in marked.entities.items() if one == numbers[0])
+        marked.put(focuses.mark_for("alert", str(numbers[0].value)), instead_of=char)
+        return marked
+
+    def _chosen(self, sentence: Sentence, weighed: Weighed, best: Fit | None = None) -> Understanding | None:
+        """The question of the frame that takes everything, or of ``best``; None: nothing fits, or two do."""
+        best = best or weighed.best
+        if weighed.is_one_of(*_NOT_OURS):
+            return self._not_ours(sentence, weighed)
+        frame = self._telling(best.frame, sentence, weighed) if best else None
+        intents = questions.ask_each(frame, sentence) if frame else []
+        if best is None or frame is None or not intents:
+            return None
+        intent, *beside = intents
+        told, central = coverage.left_over(sentence, intent, frame)
+        if central:
+            return self._without(sentence, central, weighed)
+        return Understanding(intent=intent, beside=tuple(beside), unused=told, guessed=best.score < _CLEAR)
+
+    def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
+        """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
+        each = (
+            pattern("filters.each").search(sentence.plain)
+            and self._beside_card(sentence, weighed) == "list_assets"
+        )
+        if frame.tool == "list_alerts" and each:  # pay 那三台各几条
+            return next(one for one in self.frames if one.tool == "alert_statistics")
+        if frame.tool == "get_asset" and (other := self._beside_card(sentence, weighed)):
+            return next(one for one in self.frames if one.tool == other)
+        asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
+        asked = asked if "ask.statistics" not in weighed.cues else set()
+        if frame.tool != "alert_statistics" or not (
+            asked or pattern("filters.most_often").search(sentence.plain)
+        ):
+            return frame
+        intent = questions.ask(frame.tool, sentence)
+        grouped = intent is None or not intent.arguments.keys().isdisjoint(("group_by", "time_of"))
+        return frame if grouped else next(one for one in self.frames if one.tool == "list_alerts")
+
+    @staticmethod
+    def _beside_card(sentence: Sentence, weighed: Weighed) -> str:
+        """What a card does not tell: several machines, findings, alerts that are described; "" for nothing."""
+        if any("*" in str(one.value) for one in sentence.found(Kind.ASSET)):
+            return "list_assets"
+        if "noun.finding" in weighed.cues:
+            return "list_findings"
+        return "list_alerts" if sentence.lexicon.rules_named(sentence.keyword) else ""
+
+    def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
+        """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""
+        named = terms(sentence.keyword or sentence.question.text)
+        if (
+            not self.lexicon.runbooks.isdisjoint(named)
+            and weighed.ranks.get("search_runbook", 0.0) >= questions.WORTH
+        ):
+            return Understanding(intent=questions.ask("search_runbook", sentence), guessed=True)
+        taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
+        return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)
+
+    def _without(self, sentence: Sentence, central: Sequence[str], weighed: Weighed) -> Understanding:
+        """A condition that cannot be taken is asked back, with what can be asked as taps."""
+        told = "、".join(f"「{one}」" for one in central)
+        taps = self.taps(sentence, weighed) or DEFAULT
+        return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
