@@ -22,7 +22,7 @@ from secops_agent.services.notifications import preferences
 from secops_agent.services.notifications.calls import means_of_platform, words_of
 from secops_agent.services.notifications.conditions import QuietHours
 from secops_agent.services.notifications.delivery import calling
-from secops_agent.services.on_call.duties import duties
+from secops_agent.services.on_call.duties import AROUND, duties
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.people.messages import speaker_for
 from secops_agent.services.people.staff import administrators
@@ -57,9 +57,9 @@ def me(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm("secops_agent.view_proposal"):
         context["waiting"] = [row for row, decides in pending.everything(people) if decides][:MOST]
     if request.user.has_perm("secops_agent.view_oncallschedule"):
-        context["shifts"] = [
-            (duty.schedule, shift) for duty in duties(timezone.now()) for shift in duty.of(people)[:MOST]
-        ]
+        now = timezone.now()
+        shifts = [(duty.schedule, shift) for duty in duties(now) for shift in duty.of(people)[:MOST]]
+        context |= {"shifts": shifts, "seen_until": now + AROUND}
     return render(request, "pages/me.html", context)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
 from bifang.core.admin.panels import CARDS, Panel
-from secops_agent.models import AlertMessage, MessageState, NotificationTarget, WakeCall
+from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
 from secops_agent.services import links
 from secops_agent.services.notifications.targets import describe, place_of
 
@@ -66,7 +66,7 @@ def message_state(request: HttpRequest) -> tuple[str, str]:
 class AlertMessageScreen(RecordScreen):
     """The system writes these; people see where each message stands."""
 
-    list_display = ("opened", "kind", "state_badge", "rule", "place", "alert_count", "sent", "reason")
+    list_display = ("opened", "about", "kind", "state_badge", "rule", "place", "sent", "reason")
     list_filter = ("state", "kind", "target__rule", "opened_at")
     list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule", "staff")
     search_fields = ("=alerts__id", "reason")
@@ -82,9 +82,11 @@ class AlertMessageScreen(RecordScreen):
         return super().changelist_view(request, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertMessage]:
-        """With the number of alerts."""
+        """With the number of alerts, and the first one."""
         found: QuerySet[AlertMessage] = super().get_queryset(request)
-        return found.annotate(alert_number=Count("items"))
+        first = AlertMessageItem.objects.filter(message=OuterRef("pk")).order_by("pk")
+        alert, title = (Subquery(first.values(name)[:1]) for name in ("alert_id", "alert__title"))
+        return found.annotate(alert_number=Count("items"), first_alert=alert, first_title=title)
 
     @admin.display(description="开始", ordering="id")
     def opened(self, row: AlertMessage) -> SafeString | str:
@@ -117,10 +119,14 @@ class AlertMessageScreen(RecordScreen):
         """The target, or the one of several that is meant."""
         return f"个人 {row.staff}" if row.staff else describe(row.target)
 
-    @admin.display(description="告警数", ordering="alert_number")
-    def alert_count(self, row: Any) -> int:
-        """How many alerts it tells of."""
-        return int(row.alert_number)
+    @admin.display(description="告警", ordering="alert_number")
+    def about(self, row: Any) -> SafeString | str:
+        """The first alert that it tells of, and how many they are."""
+        if not row.alert_number:
+            return NOTHING
+        more = f" 等 {row.alert_number} 条" if row.alert_number > 1 else ""
+        words = (links.alert(row.first_alert), row.first_alert, (row.first_title or "")[:60], more)
+        return format_html('<a class="bf-link" href="{}">A{} {}</a>{}', *words)
 
     @admin.display(description="告警")
     def alert_lines(self, row: AlertMessage) -> SafeString | str:

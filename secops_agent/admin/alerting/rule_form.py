@@ -1,6 +1,6 @@
 """Forms of notification and suppression rules: YAML as fields, a rule in words, and what it would do while it is filled in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -327,9 +327,19 @@ def _lines(entry: RuleEntry, rows: list[NotificationTarget]) -> list[str]:
     steps = tuple(one.after_minutes for one in entry.escalate)
     rule = Rule(0, entry.name, entry.conditions, entry.hours, tuple(first), steps, entry.group)
     return [
-        f"{about} → {told}", *chain, f"{entry.group}", f"{preview_of(rule)}。",
+        f"{about} → {told}", *chain, f"{entry.group}", f"{preview_of(rule)}。", *_awake(entry),
         *filter(None, dict.fromkeys((targets.unwoken(first), *map(targets.doubt, rows)))),
     ]  # fmt: skip
+
+
+def _awake(entry: RuleEntry) -> Iterator[str]:
+    """What wakes people in the quiet hours all the same: other rules without any."""
+    if entry.hours.quiet_from is None:
+        return
+    others = NotificationRule.objects.filter(enabled=True).exclude(name=entry.name).order_by("name")
+    awake = [row.name for row in others if Hours(**row.hours).quiet_from is None]
+    if awake:
+        yield f"另有启用的规则没有免打扰，这段时间仍会发送：{'、'.join(awake[:5])}。"
 
 
 class PreviewedScreen(Screen):

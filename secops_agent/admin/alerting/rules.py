@@ -29,7 +29,7 @@ from secops_agent.models import NotificationRule, NotificationTarget, Role
 from secops_agent.models.people.staff import allows
 from secops_agent.services.clock import clock
 from secops_agent.services.notifications import calls, rules, targets
-from secops_agent.services.notifications.conditions import Grouping
+from secops_agent.services.notifications.conditions import Grouping, Hours
 from secops_agent.services.notifications.preview import preview
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.people.logins import role_of
@@ -141,8 +141,9 @@ class RuleScreen(PreviewedScreen):
 
     @admin.display(description="哪些告警")
     def about(self, rule: NotificationRule) -> str:
-        """The conditions in words."""
-        return conditions_line(rule.conditions)
+        """The conditions in words, and when it speaks."""
+        hours = str(Hours(**rule.hours))
+        return conditions_line(rule.conditions) + (f"；{hours}" if hours else "")
 
     @admin.display(description="发给谁")
     def told_to(self, rule: NotificationRule) -> SafeString | str:

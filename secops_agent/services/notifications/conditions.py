@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from bifang.core.configuration.entries import Clock, Entry
+from secops_agent.models.choices import Severity
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
 
@@ -97,6 +98,18 @@ class Hours(QuietHours):
 
     days: Literal["all", "working", "rest"] = "all"
     always: tuple[Level, ...] = ("critical",)
+
+    def __str__(self) -> str:
+        """22:00 到 08:00 不发，严重随时发; "" if it always speaks."""
+        days = {"working": "只在工作日", "rest": "只在休息日"}.get(self.days, "")
+        quiet = (
+            f"{self.quiet_from:%H:%M} 到 {self.quiet_until:%H:%M} 不发"
+            if self.quiet_from and self.quiet_until
+            else ""
+        )
+        levels = "、".join(str(Severity(each).label) for each in self.always)
+        always = f"{levels}随时发" if levels and (days or quiet) else ""
+        return "，".join(filter(None, (days, quiet, always)))
 
     def opens_at(self, now: datetime, severity: str) -> datetime:
         """Now, or the next moment at which the rule may speak (within 16 days)."""

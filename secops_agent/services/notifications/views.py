@@ -72,6 +72,7 @@ class ToldView:
     reason: str
     retrying: bool
     sent_at: datetime | None
+    opened_at: datetime
 
 
 def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
@@ -94,6 +95,7 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
             errors.get(row.pk) or row.reason or _called(row),
             row.pk in errors,
             row.sent_at,
+            row.opened_at,
         )
         for row in found
     ]
