@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0004_installation'),
-        ('secops_agent', '0043_calls_and_sources'),
+        ('secops_agent', '0044_words_between'),
     ]
 
     operations = [

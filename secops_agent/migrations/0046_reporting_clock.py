@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0044_block_ledger'),
+        ('secops_agent', '0045_block_ledger'),
     ]
 
     operations = [

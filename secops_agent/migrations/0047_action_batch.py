@@ -6,7 +6,7 @@ from bifang.core.database.expanding import AddIndexLive
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [
-        ('secops_agent', '0045_reporting_clock'),
+        ('secops_agent', '0046_reporting_clock'),
     ]
 
     operations = [
