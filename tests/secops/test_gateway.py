@@ -11,7 +11,9 @@ from bifang.channels.queues.claims import EVERYTHING
 from secops_agent.agent.background.ringer import Ringer
 from secops_agent.connectors.gateway import NONE, GatewayPhone
 from secops_agent.models import CallMeans, CallState, WakeCall
+from secops_agent.services.notifications.delivery.calling import CallOrder
 from tests.deadline import eventually
+from tests.secops.http_tools.aid import Device, with_device
 from tests.secops.notifications import stage
 from tests.secops.test_connectors import OtherSide, connect
 
@@ -70,3 +72,19 @@ def test_gateway_is_asked_once_and_its_answer_is_believed(database, status, stat
 def test_connector_for_everything_is_no_gateway(database):
     row, asked = call(tools="")
     assert (row.state, row.reason, asked) == (CallState.REFUSED, NONE, [])
+
+
+@pytest.mark.django_db
+def test_rest_api_written_as_a_tool_is_a_gateway():
+    tool = {
+        "class": "write", "request": {"method": "POST", "path": "/voice", "json": {"to": "{who}", "say": "{words}"}},
+        "arguments": {"who": "string", "words": "string"},
+    }  # fmt: skip
+    wired = {"wake_call": {"tool": "ring", "arguments": {"who": "staff_id", "words": "text"}}}
+    device = Device(answer=lambda request, text: web.json_response({"code": 0}))
+
+    async def act(site):
+        await GatewayPhone().ring(CallOrder(1, site.config.pk, "gateway_call", "lisi", "毕方：没有人处理。"))
+        assert site.device.changes == [("POST", "/voice", {"to": "lisi", "say": "毕方：没有人处理。"})]
+
+    with_device(act, {"ring": tool}, device, actions=wired)
