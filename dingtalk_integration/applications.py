@@ -10,6 +10,7 @@ from dingtalk_integration.models import QuotaLedger
 from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.application import Application, Endpoints, Meter
 from dingtalk_integration.openapi.cards import Cards
+from dingtalk_integration.openapi.ding import Dings
 from dingtalk_integration.openapi.media import Media
 from dingtalk_integration.openapi.missed_events import MissedEvents
 from dingtalk_integration.openapi.replies import Replies
@@ -28,6 +29,7 @@ class ApplicationClient:
     robots: Robots
     missed: MissedEvents
     media: Media
+    dings: Dings
 
 
 class ApplicationClients:
@@ -71,6 +73,7 @@ class ApplicationClients:
             Robots(api),
             MissedEvents(api),
             Media(api),
+            Dings(api),
         )
 
     async def close(self) -> None:

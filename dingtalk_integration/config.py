@@ -32,6 +32,7 @@ from secops_agent.chat_config import (
     RECEIVING,
     ChatSettings,
     believed,
+    call_limit,
     common_values,
     notifications_field,
 )
@@ -168,6 +169,9 @@ class DingTalkKind(Kind):
         "接入地址", advanced=True,
         help_text="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com；用本机的钉钉模拟器时，填它「凭证与基础信息」里的接入地址。",
     )  # fmt: skip
+    calls_app_day, calls_app_month = call_limit("app"), call_limit("app", month=True)
+    calls_sms_day, calls_sms_month = call_limit("sms"), call_limit("sms", month=True)
+    calls_call_day, calls_call_month = call_limit("call"), call_limit("call", month=True)
     proxy = ProxyField()
 
     @classmethod

@@ -25,6 +25,7 @@ from secops_agent.chat_config import (
     RECEIVING,
     ChatSettings,
     believed,
+    call_limit,
     common_values,
     notifications_field,
 )
@@ -94,6 +95,9 @@ class FeishuKind(Kind):
         "接入地址", advanced=True,
         help_text="留空使用官方地址。私有化部署的飞书填它的开放平台地址，主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
     )  # fmt: skip
+    calls_app_day, calls_app_month = call_limit("app"), call_limit("app", month=True)
+    calls_sms_day, calls_sms_month = call_limit("sms"), call_limit("sms", month=True)
+    calls_call_day, calls_call_month = call_limit("call"), call_limit("call", month=True)
     proxy = ProxyField()
 
     @classmethod

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from bifang.core.configuration.fields import ChoiceField, FlagField, LinkField
+from bifang.core.configuration.fields import ChoiceField, FlagField, LinkField, NumberField
 from bifang.core.models import SystemConfig
 from secops_agent.config import MODEL_KINDS
 from secops_agent.services.people.staff import is_named_corporation
@@ -31,6 +31,10 @@ MODEL_OFFERS: Final = ChoiceField(
 )  # fmt: skip
 
 
+# How loud → a day, a month: what a configuration may call unless it says otherwise. Text messages and telephone cost.
+CALL_LIMITS: Final[Mapping[str, tuple[int, int]]] = {"app": (200, 3000), "sms": (20, 200), "call": (10, 100)}
+
+
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     """One enabled or disabled configuration of a chat platform, secrets resolved."""
@@ -46,6 +50,32 @@ class ChatSettings:
     default_role: Literal["none", "viewer"] = "none"
     model_offers: Literal["off", "write", "all"] = "write"
     proxy: str = field(default="", repr=False)
+    calls_app_day: int = CALL_LIMITS["app"][0]
+    calls_app_month: int = CALL_LIMITS["app"][1]
+    calls_sms_day: int = CALL_LIMITS["sms"][0]
+    calls_sms_month: int = CALL_LIMITS["sms"][1]
+    calls_call_day: int = CALL_LIMITS["call"][0]
+    calls_call_month: int = CALL_LIMITS["call"][1]
+
+
+_CALLED_BY: Final = {"app": "应用内呼叫", "sms": "短信呼叫", "call": "电话呼叫"}
+
+
+def call_limit(loud: str, *, month: bool = False) -> NumberField:
+    """How often it may call so a day, or a month; stored as ``calls_LOUD_day`` and ``calls_LOUD_month``."""
+    span = "每月" if month else "每天"
+    return NumberField(
+        f"{_CALLED_BY[loud]}{span}最多", initial=CALL_LIMITS[loud][month], min_value=0, advanced=True,
+        help_text=f"升级时按北京时间{span}最多呼叫几次，0 表示不用；到了就直接走下一步。",
+    )  # fmt: skip
+
+
+def call_limits(params: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """How loud → a day, a month, of a stored configuration."""
+    return {
+        loud: (int(params.get(f"calls_{loud}_day", day)), int(params.get(f"calls_{loud}_month", month)))
+        for loud, (day, month) in CALL_LIMITS.items()
+    }
 
 
 def notifications_field(platform: str) -> FlagField:

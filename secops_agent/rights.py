@@ -35,6 +35,7 @@ _TOLD = (
     "silence",
     "suppressionrule",
     "alertmessage",
+    "wakecall",
     "calendarday",
     "calendarfeed",
     "shiftswap",
@@ -56,6 +57,9 @@ allow("responder", "secops_agent.change_action")
 allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
 allow(
     "analyst",
-    *(f"secops_agent.view_{name}" for name in ("syslogsource", "sysloglistener", "syslogrejection")),
+    *(
+        f"secops_agent.view_{name}"
+        for name in ("syslogsource", "sysloglistener", "syslogrejection", "datasource")
+    ),
 )
 allow("admin", "secops_agent.*")

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from bifang.core.errors import InvalidInput
 
+from .calls import Telephones
 from .exchanges import answer_json, read_json, read_object, telling_errors
 from .faults import Change, Faults
 from .history import Entry, History
@@ -18,6 +19,7 @@ class SimulatedWorld(Protocol):
 
     faults: Faults
     history: History
+    telephones: Telephones
     deliveries: Any
 
 
@@ -41,6 +43,7 @@ class Controls(ABC, Generic[W]):
             web.post("/sim/faults", telling_errors(self.set_faults)),
             web.get("/sim/faults", self.show_faults),
             web.get("/sim/replies", telling_errors(self.show_replies)),
+            web.get("/sim/calls", self.show_calls),
             web.get("/sim/acks", self.show_acks),
             web.get("/sim/state", self.show_state),
             web.post("/sim/reset", self.reset),
@@ -79,6 +82,10 @@ class Controls(ABC, Generic[W]):
         entries = self.world.history.robot_entries(request.query.get(self.scope, ""))
         wanted = self._selects(request.query)
         return answer_json([self._describe_reply(entry) for entry in entries if wanted(entry)])
+
+    async def show_calls(self, request: web.Request) -> web.StreamResponse:
+        """Whom robots called, oldest first."""
+        return answer_json(self.world.telephones.describe(request.query.get(self.scope, "")))
 
     async def show_acks(self, request: web.Request) -> web.StreamResponse:
         """Acks received, oldest first; of one application if named."""

@@ -38,6 +38,7 @@ from secops_agent.models import (
     Component,
     Correction,
     Feed,
+    FormatTable,
     ImportJob,
     IndicatorList,
     InvestigationReplay,
@@ -462,6 +463,14 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.worker": _worker,
     "channels.knowngroup": lambda: known_group(dingtalk()),
     "secops_agent.mcpcatalogue": mcp_service,
+    "secops_agent.formattable": lambda: FormatTable.objects.create(
+        name="acme_waf",
+        title="某某 WAF",
+        version=1,
+        text='name = "某某 WAF"\n',
+        made_by="张三",
+        made_at=timezone.now(),
+    ),
     "secops_agent.syslogsource": syslog_source,
     "secops_agent.indicatorlist": lambda: IndicatorList.objects.create(name=f"清单{next(_numbers)}"),
     "secops_agent.listedindicator": lambda: ListedIndicator.objects.create(

@@ -20,6 +20,7 @@ from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC
 from dingtalk_integration.stream.settings import StreamSettings
 from dingtalk_integration.worker.clients import stream_settings
+from secops_agent.services.notifications.calls import CALLS_STEP
 
 MOST_SKEW: Final = 60.0  # seconds
 EVENTS: Final = {"type": "EVENT", "topic": "*"}
@@ -113,4 +114,5 @@ STEPS: tuple[CheckStep[Any], ...] = (
         "handshake", "握手", check_handshake,
         "在防火墙放行到该主机 443 端口的出方向连接；代理要支持 WebSocket。", ("open",),
     ),
+    CALLS_STEP,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from feishu_integration.openapi.errors import NO_SCOPE
 from feishu_integration.stream import endpoint
 from feishu_integration.stream.settings import FeishuLinkSettings
 from feishu_integration.worker.clients import link_settings
+from secops_agent.services.notifications.calls import CALLS_STEP
 
 TENANT_PATH: Final = "/open-apis/tenant/v2/tenant/query"
 BOT_ENABLED: Final = 2
@@ -112,4 +113,5 @@ STEPS: tuple[CheckStep[Any], ...] = (
         "handshake", "握手", check_handshake,
         "在防火墙放行到该主机 443 端口的出方向连接；代理要支持 WebSocket。", ("open",),
     ),
+    CALLS_STEP,
 )  # fmt: skip

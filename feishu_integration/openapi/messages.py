@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
+from bifang.core.errors import RemoteError
 from feishu_integration.openapi.api import FeishuApi
 
 PATH: Final = "/open-apis/im/v1/messages"
 Message = Mapping[str, str]  # {msg_type, content}
+UrgentBy = Literal["app", "sms", "phone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class FeishuMessages:
     async def replace(self, message_id: str, card: Message) -> None:
         """Show another card in a message of ours, for 14 days after it was sent."""
         await self._api.call("PATCH", _path(message_id), {"content": card["content"]})
+
+    async def urge(self, message_id: str, loud: UrgentBy, open_id: str) -> None:
+        """加急 a message of ours for one person. RemoteError(code="invalid_user_id_list") where Feishu does not reach them."""
+        path = f"{_path(message_id)}/urgent_{loud}?user_id_type=open_id"
+        data = await self._api.call("PATCH", path, {"user_id_list": [open_id]})
+        if data.get("invalid_user_id_list"):
+            text = "飞书叫不到这个人：他不在这个会话里，或已不在企业内。"
+            raise RemoteError(text, permanent=True, status=200, code="invalid_user_id_list")
 
     async def read(self, message_id: str) -> Mapping[str, Any]:
         """One message of a chat that the bot is in; {} if Feishu has none."""

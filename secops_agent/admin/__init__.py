@@ -31,6 +31,7 @@ from secops_agent.admin.people import (
 from secops_agent.admin.sources import (
     assets,
     brokers,
+    data_sources,
     imports,
     intelligence,
     pulls,
@@ -41,6 +42,7 @@ from secops_agent.admin.sources import (
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
+    "data_sources",
     "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tables", "tokens", "usage",

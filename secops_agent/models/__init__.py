@@ -10,6 +10,7 @@ from secops_agent.models.alerting.alert import (
     AlertPayload,
     MentionBacklog,
 )
+from secops_agent.models.alerting.call import CALL_COUNTED, CALL_OPEN, CallState, WakeCall
 from secops_agent.models.alerting.case import Case, CaseStatus, CaseTask
 from secops_agent.models.alerting.correction import Correction, CorrectionState
 from secops_agent.models.alerting.investigation import (
@@ -23,6 +24,7 @@ from secops_agent.models.alerting.notification import (
     AlertMessage,
     AlertMessageItem,
     Burst,
+    CallMeans,
     Escalation,
     MessageState,
     NotificationRule,
@@ -30,7 +32,7 @@ from secops_agent.models.alerting.notification import (
     Silence,
     TargetKind,
 )
-from secops_agent.models.alerting.preference import NotificationPreference, Reached
+from secops_agent.models.alerting.preference import LoudestCall, NotificationPreference, Reached
 from secops_agent.models.alerting.suppression import SuppressionRule
 from secops_agent.models.alerting.triage import SavedView, TriageBatch
 from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
@@ -74,6 +76,7 @@ from secops_agent.models.sources.broker import (
     LetterState,
 )
 from secops_agent.models.sources.chat_file import ChatFile, FileQuestion
+from secops_agent.models.sources.data_source import DataSource, SourceDoor, SourceHour, SourceTrouble
 from secops_agent.models.sources.format_table import FormatTable
 from secops_agent.models.sources.job import ImportJob, JobPhase, JobState
 from secops_agent.models.sources.pull import Pull
@@ -89,6 +92,8 @@ from secops_agent.models.sources.syslog import (
 
 __all__ = [
     "ACTION_OPEN",
+    "CALL_COUNTED",
+    "CALL_OPEN",
     "SUPPRESSED",
     "Action",
     "ActionState",
@@ -113,6 +118,8 @@ __all__ = [
     "Burst",
     "CalendarDay",
     "CalendarFeed",
+    "CallMeans",
+    "CallState",
     "Case",
     "CaseStatus",
     "CaseTask",
@@ -122,6 +129,7 @@ __all__ = [
     "ConversationMessage",
     "Correction",
     "CorrectionState",
+    "DataSource",
     "DemoObject",
     "EpssScore",
     "Escalation",
@@ -145,6 +153,7 @@ __all__ = [
     "LineKind",
     "ListedIndicator",
     "ListedKind",
+    "LoudestCall",
     "McpCatalogue",
     "MentionBacklog",
     "MessageState",
@@ -176,6 +185,9 @@ __all__ = [
     "ShiftSwap",
     "Silence",
     "SlaTarget",
+    "SourceDoor",
+    "SourceHour",
+    "SourceTrouble",
     "Staff",
     "SupplierStatement",
     "SuppressionRule",
@@ -193,6 +205,7 @@ __all__ = [
     "Uncompared",
     "Vulnerability",
     "VulnerabilityAlias",
+    "WakeCall",
     "WebLine",
     "allows",
 ]

@@ -17,6 +17,7 @@ _FOLDERS: Final = {
     "vulnerability": "vulnerabilities/",
     "proposal": "approvals/",
     "systemconfig": "admin/core/systemconfig/",
+    "outboxrow": "admin/channels/outboxrow/",
 }
 
 

@@ -36,6 +36,7 @@ from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people.eligibility import demand_account, same_person
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.privacy import login_may_read
+from secops_agent.services.reports.outline import minutes_told
 from secops_agent.tools.operations.blocks import KIND, STATE, until_words
 from secops_agent.web.access import page
 
@@ -46,9 +47,9 @@ TONES: Final = {
     ProposalState.REJECTED: "bad", ProposalState.CANCELLED: "idle", ProposalState.EXPIRED: "idle",
 }  # fmt: skip
 NAMES: Final = {
-    "ip": "地址", "duration_minutes": "时长（分钟）", "reason": "理由", "asset": "资产", "asset_id": "资产编号",
+    "ip": "地址", "duration_minutes": "时长", "reason": "理由", "asset": "资产", "asset_id": "资产编号",
     "addresses": "资产的地址", "alert_id": "告警", "verdict": "结论", "note": "备注", "assignee": "处理人",
-    "action_id": "处置动作", "service": "服务", "tool": "工具", "minutes": "时长（分钟）", "scope": "范围",
+    "action_id": "处置动作", "service": "服务", "tool": "工具", "minutes": "时长", "scope": "范围",
 }  # fmt: skip
 ALERTS_SHOWN: Final = 5
 
@@ -93,9 +94,12 @@ def card(row: Proposal) -> ProposalLine:
     is_open = state == ProposalState.PROPOSED and row.expires_at > timezone.now()
     late = state == ProposalState.PROPOSED and not is_open
     shown = ProposalState.EXPIRED if late else state
+    done = ActionState(action.state) if action else None
+    rehearsed = done == ActionState.DRY  # the first thing that is said of it: nothing was changed
     return ProposalLine(
-        row, str(shown.label), TONES[shown], row.risk == Risk.DANGEROUS, is_open,
-        str(ActionState(action.state).label) if action else "", ACTION_TONES[ActionState(action.state)] if action else "",
+        row, f"{shown.label}，只做了演练" if rehearsed else str(shown.label), "warn" if rehearsed else TONES[shown],
+        row.risk == Risk.DANGEROUS, is_open,
+        str(done.label) if done and not rehearsed else "", ACTION_TONES[done] if done else "",
     )  # fmt: skip
 
 
@@ -145,6 +149,8 @@ def _values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _values(value)
         else:
             shown = "、".join(map(str, value)) if isinstance(value, list) else str(value)
+            if NAMES.get(name) == "时长" and isinstance(value, int):
+                shown = minutes_told(value) if value else "永久"
             yield NAMES.get(name, name), shown or "—"
 
 

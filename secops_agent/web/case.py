@@ -96,7 +96,8 @@ def _advance(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
 
 
 def _assign(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
-    case = orders.assign(case_id, _person(data), actor)
+    with_tasks = data.get("with_tasks") == "1"
+    case = orders.assign(case_id, _person(data), actor, data.get("note", ""), with_tasks=with_tasks)
     return CaseOutcome(f"{case.code} 已交给 {case.owner}。")
 
 

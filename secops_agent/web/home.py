@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from bifang.core.admin import dashboard, panels
 from bifang.core.admin.panels import Panel
+from secops_agent.admin.alerting.alert_messages import reaching_cards
 from secops_agent.admin.inventory import SEVERITY_TONES
 from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus, Severity
@@ -201,6 +202,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     return {
         "at": timezone.localtime(now),
+        "troubles": [card for card in reaching_cards(request) if card.tone == "bad"],
         **alerts(request, now),
         **people(request, now),
     }

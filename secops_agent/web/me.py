@@ -11,20 +11,26 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from bifang.core.errors import InvalidInput
 from bifang.core.logins import second_factor
 from secops_agent.admin.alerting.rule_form import conditions_line
-from secops_agent.models import ApiToken, Staff
+from secops_agent.admin.inventory import actor_of
+from secops_agent.models import ApiToken, CallMeans, Staff
 from secops_agent.services.alerts.backlog import unfinished
 from secops_agent.services.decisions import pending
 from secops_agent.services.notifications import preferences
+from secops_agent.services.notifications.calls import means_of_platform, words_of
 from secops_agent.services.notifications.conditions import QuietHours
-from secops_agent.services.on_call.duties import duties
+from secops_agent.services.notifications.delivery import calling
+from secops_agent.services.on_call.duties import AROUND, duties
 from secops_agent.services.people.logins import accounts
+from secops_agent.services.people.messages import speaker_for
 from secops_agent.services.people.staff import administrators
 from secops_agent.web.access import page
 from secops_agent.web.home import alert_list
 
 MOST: Final = 5
+MOST_CALLS: Final = 3
 MOST_SESSIONS: Final = 2000  # looked through for a person's own
 
 
@@ -51,9 +57,9 @@ def me(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm("secops_agent.view_proposal"):
         context["waiting"] = [row for row, decides in pending.everything(people) if decides][:MOST]
     if request.user.has_perm("secops_agent.view_oncallschedule"):
-        context["shifts"] = [
-            (duty.schedule, shift) for duty in duties(timezone.now()) for shift in duty.of(people)[:MOST]
-        ]
+        now = timezone.now()
+        shifts = [(duty.schedule, shift) for duty in duties(now) for shift in duty.of(people)[:MOST]]
+        context |= {"shifts": shifts, "seen_until": now + AROUND}
     return render(request, "pages/me.html", context)
 
 
@@ -63,6 +69,24 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     """Log this person out everywhere else."""
     count, _ = Session.objects.filter(pk__in=[each.pk for each in _others(request)]).delete()
     messages.success(request, f"已退出另外 {count} 处登录。" if count else "没有别处的登录。")
+    return redirect("web:me")
+
+
+@require_POST
+@page()
+def call_me(request: HttpRequest) -> HttpResponse:
+    """A call to oneself, to see that it works; a superuser may call anybody."""
+    pk = request.POST.get("staff", "")
+    people = Staff.objects.filter(active=True, pk=int(pk) if pk.isascii() and pk.isdigit() else 0)
+    person = (people if request.user.is_superuser else people.filter(user=request.user.pk)).first()
+    means = request.POST.get("by", "")
+    try:
+        if person is None or means not in CallMeans.values:
+            raise InvalidInput("只能试拨给自己：请在「人员」里对应登录用户，并选一种方式。")
+        calling.try_out(person, means, actor_of(request))
+        messages.success(request, f"几秒内用{CallMeans(means).label}叫 {person.name}；结果在下面。")
+    except InvalidInput as error:
+        messages.error(request, error.message)
     return redirect("web:me")
 
 
@@ -85,4 +109,6 @@ def _wish(person: Staff) -> dict[str, Any]:
         "row": row,
         "hours": [quiet.is_quiet(time(hour)) for hour in range(24)],
         "quiet": words,
+        "means": means_of_platform(speaker.kind) if (speaker := speaker_for(person)) else [],
+        "calls": [words_of(each) for each in person.wake_calls.select_related("staff")[:MOST_CALLS]],
     }

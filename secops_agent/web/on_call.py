@@ -20,7 +20,7 @@ from secops_agent.models import (
     allows,
 )
 from secops_agent.services.on_call import schedules
-from secops_agent.services.on_call.duties import Duty, duties
+from secops_agent.services.on_call.duties import AROUND, Duty, duties
 from secops_agent.services.on_call.shifts import ZONE, Shift
 from secops_agent.services.people.logins import accounts
 from secops_agent.web.access import page
@@ -122,7 +122,7 @@ def on_call(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "值班", "number": number, "spans": SPANS,
         "boards": _boards(found, now.astimezone(ZONE).date(), number),
-        "me": me, "mine": sorted(mine, key=lambda pair: pair[1].start)[:MOST_MINE], "now": now,
+        "me": me, "mine": sorted(mine, key=lambda pair: pair[1].start)[:MOST_MINE], "now": now, "seen_until": now + AROUND,
         "swaps": _swaps(request, me, now), "may_swap": may_swap(request), "people": _people(request),
     }  # fmt: skip
     return render(request, "pages/on_call.html", context)

@@ -56,6 +56,7 @@ urlpatterns = [
     path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
     path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
     path("me/", me.me, name="me"),
+    path("me/call/", me.call_me, name="me_call"),
     path("me/sessions/", me.end_sessions, name="me_sessions"),
     path("cases/", cases.cases, name="cases"),
     path("cases/new/", cases.case_new, name="case_new"),

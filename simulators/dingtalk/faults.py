@@ -45,6 +45,9 @@ openapi_delay_s      seconds                      the OpenAPI answers late
 openapi_hang         true                         the OpenAPI never answers
 openapi_lost         true                         the call is done, its answer never arrives
 token_401            true                         every token presented is refused (and forgotten)
+ding_error           code                         a DING is refused with 400 and that code: ding.serverquota.insufficient,
+                                                  toomuch.msg, miss.staffId, invalid.chatbotId, send.ding.exception, …
+ding_failed          reason                       the receivers of a DING are in failedList, inside a 200
 robot_refuse         errmsg                       /robot/send answers 310000 with that text: "keywords not in content",
                                                   "sign not match", "ip 1.2.3.4 not in whitelist"
 robot_errcode        400101, 400102, 410100, …    /robot/send answers 200 with that errcode; scope: the robot's token
@@ -93,6 +96,8 @@ STANDING = [
     "openapi_hang",
     "openapi_lost",
     "token_401",
+    "ding_error",
+    "ding_failed",
     "robot_refuse",
     "robot_errcode",
     "robot_status",

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.calls import Ring
 from simulators.history import Entry
 from simulators.values import mint
 
@@ -16,6 +17,7 @@ from .openapi import Call, OpenApi, Refusal
 from .world import World
 
 MAX_RECEIVERS = 20
+REMINDED = {1: "app", 2: "sms", 3: "call"}
 TEXT_KEYS = {
     "sampleText": ("text", "content"),
     "sampleMarkdown": ("markdown", "text"),
@@ -44,6 +46,8 @@ class RobotApi:
             web.get("/v1.0/robot/oToMessages/readStatus", guard(self.read_status)),
             # DingTalk really writes "oto" in lower case here.
             web.post("/v1.0/robot/messageFiles/download", guard(self.locate_file)),
+            web.post("/v1.0/robot/ding/send", guard(self.ding)),
+            web.post("/v1.0/robot/ding/recall", guard(self.recall_ding)),
         ]
 
     def send_group(self, call: Call) -> dict[str, Any]:
@@ -100,6 +104,44 @@ class RobotApi:
         call.check_robot_code()
         (code,) = call.need("downloadCode")
         return {"downloadUrl": f"{self.world.base_url}/sim/files/{code}"}
+
+    def ding(self, call: Call) -> dict[str, Any]:
+        """Call people: in the application, by text message, by telephone."""
+        call.check_robot_code()
+        remind_type, people, content = call.need("remindType", "receiverUserIdList", "content")
+        client_id, faults = call.robot.client_id, self.world.faults
+        if (code := faults.take("ding_error", client_id)) is not None:
+            raise Refusal(400, str(code), "故障注入")
+        if remind_type not in REMINDED or not isinstance(people, list):
+            raise Refusal(400, "invalidParameter.param.invalid", "参数不合法")
+        if len(people) > (200 if remind_type == 1 else MAX_RECEIVERS):
+            raise Refusal(400, "ding.receivercount.limit", "ding receiver count limit")
+        receipt, reason = mint("ding-"), faults.take("ding_failed", client_id)
+        found = [self.world.people.find_staff(str(each)) for each in people]
+        if not all(found):
+            raise Refusal(400, "miss.staffId", "无效的接收者id")
+        if reason:
+            return {"openDingId": receipt, "failedList": {str(reason): people}}
+        for person in found:
+            if person is not None:
+                by, text = REMINDED[remind_type], str(content)
+                self.world.telephones.rung.append(
+                    Ring(client_id, by, person.staff_id, person.name, text, receipt)
+                )
+        self.world.history.publish(client_id, "connection", None)
+        return {"openDingId": receipt, "failedList": {}}
+
+    def recall_ding(self, call: Call) -> dict[str, Any]:
+        """Take a DING back."""
+        call.check_robot_code()
+        (receipt,) = call.need("openDingId")
+        mine = [each for each in self.world.telephones.rung if each.receipt == receipt]
+        if not mine:
+            raise Refusal(400, "invalidParameter.param.invalid", "没有这条 DING")
+        for each in mine:
+            each.recalled = True
+        self.world.history.publish(call.robot.client_id, "connection", None)
+        return {"openDingId": receipt}
 
     def _record(self, call: Call, route: str, conversation_id: str, key: str) -> None:
         msgtype, text = parse_message(call)

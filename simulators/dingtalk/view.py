@@ -76,6 +76,7 @@ def describe_connection(world: World, client_id: str) -> dict[str, Any]:
         "draining": sum(link.draining for link in links),
         "since": max((link.since for link in links), default=0),
         "faults": world.faults.describe(),
+        "ringing": world.telephones.ringing(client_id),
     }
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
+from simulators.calls import Telephones
 from simulators.faults import Faults
 from simulators.history import History
 
@@ -67,6 +68,7 @@ class World:
     stopping: asyncio.Event
     base_url: str = ""
     calls: Counter[str] = field(default_factory=Counter)
+    telephones: Telephones = field(default_factory=Telephones)
     metered: Counter[str] = field(default_factory=Counter)  # of the monthly quotas: calls, messages
     group_robots: dict[str, GroupRobot] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)  # HTTP mode, by client id
@@ -97,6 +99,7 @@ class World:
         self.faults.clear()
         self.sessions.known.clear()
         self.calls.clear()
+        self.telephones.rung.clear()
         self.metered.clear()
         self.conversations.rooms.clear()
         for robot in self.group_robots.values():

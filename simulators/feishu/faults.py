@@ -39,6 +39,8 @@ openapi_hang         true                         the OpenAPI never answers
 openapi_lost         true                         the call is done, its answer never arrives
 file_redirect        address                      a file that people sent is elsewhere: 302
 file_endless         true                         that file never ends
+urgent_code          230023, 230024, 230027, …    加急 is refused with that code: too many unread, no quota, no permission
+urgent_invalid       true                         the receivers of 加急 are in invalid_user_id_list, inside a success
 token_invalid        true                         every token presented is refused with 99991663 and forgotten
 ==================== ============================ ==========================================================
 """
@@ -61,9 +63,11 @@ NUMBERS = (
     "openapi_code",
     "openapi_limit",
     "openapi_delay_s",
+    "urgent_code",
 )
 OTHERS = (
     "ack_lost",
+    "urgent_invalid",
     "endpoint_body",
     "endpoint_hang",
     "handshake",

@@ -7,15 +7,18 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.calls import Ring
 from simulators.history import Entry
 from simulators.values import dump, mint, now_ms
 
 from .cardkit import CardKit, check_card, read_words
 from .events import extract_text
 from .openapi import BAD_PARAMETER, NOT_IN_CHAT, Call, OpenApi, Refusal, refuse_too_often
+from .people import find_person
 from .world import Chat, World
 
-TOO_LONG, CARD_REFUSED = 230025, 230099
+TOO_LONG, CARD_REFUSED, NOT_THE_SENDER = 230025, 230099, 230012
+URGENT = {"app": "app", "sms": "sms", "phone": "call"}
 LONGEST_UUID = 50
 LONGEST = {"text": 150 * 1024}
 LONGEST_RICH = 30 * 1024
@@ -39,6 +42,7 @@ class ImApi:
             web.post(base + "/{message_id}/reply", guard(self.reply)),
             web.patch(base + "/{message_id}", guard(self.patch)),
             web.get(base + "/{message_id}", guard(self.show)),
+            *(web.patch(f"{base}/{{message_id}}/urgent_{by}", guard(self.urge)) for by in URGENT),
         ]
 
     def create(self, call: Call) -> dict[str, Any]:
@@ -67,6 +71,27 @@ class ImApi:
         entry.raw = {**entry.raw, "content": content, "updates": entry.raw.get("updates", 0) + 1}
         self.world.history.touch(entry)
         return {}
+
+    def urge(self, call: Call) -> dict[str, Any]:
+        """加急 a message of the bot for people of its chat."""
+        entry, app_id, faults = self._find(call), call.app.app_id, self.world.faults
+        if (code := faults.take("urgent_code", app_id)) is not None:
+            raise Refusal(int(code), "故障注入")
+        if entry.sender != app_id:
+            raise Refusal(NOT_THE_SENDER, "Bot is NOT the sender of the message.")
+        people = call.body.get("user_id_list")
+        if not isinstance(people, list) or call.request.query.get("user_id_type") != "open_id":
+            raise Refusal(BAD_PARAMETER, "Your request contains an invalid request parameter.")
+        chat = self.world.chats.get((app_id, entry.conversation_id))
+        gone = bool(faults.take("urgent_invalid", app_id))
+        here = {chat.open_id} if chat and chat.open_id else self.world.users.get(app_id, set())
+        invalid = [each for each in people if gone or each not in here]
+        by = URGENT[call.request.path.rpartition("_")[2]]
+        for each in (str(one) for one in people if one not in invalid):
+            name = find_person(each).name
+            self.world.telephones.rung.append(Ring(app_id, by, each, name, entry.text, entry.id))
+        self.world.history.publish(app_id, "connection", None)
+        return {"invalid_user_id_list": invalid}
 
     def show(self, call: Call) -> dict[str, Any]:
         """One message, of a person or the bot."""

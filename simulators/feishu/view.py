@@ -57,7 +57,8 @@ class FeishuRoom:
         """How the bot is connected, and which faults are on."""
         links = self.world.links.by_owner.get(client_id, [])
         since = max((link.since for link in links), default=0)
-        return {"live": len(links), "draining": 0, "since": since, "faults": self.world.faults.describe()}
+        told = {"faults": self.world.faults.describe(), "ringing": self.world.telephones.ringing(client_id)}
+        return {"live": len(links), "draining": 0, "since": since, **told}
 
     def describe_entry(self, entry: Entry) -> dict[str, Any]:
         """One bubble, with its safe HTML."""

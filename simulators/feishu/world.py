@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
+from simulators.calls import Telephones
 from simulators.faults import Faults
 from simulators.history import Entry, History
 
@@ -41,6 +42,7 @@ class World:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     base_url: str = ""
     calls: Counter[str] = field(default_factory=Counter)
+    telephones: Telephones = field(default_factory=Telephones)
     chats: dict[tuple[str, str], Chat] = field(default_factory=dict)
     users: dict[str, set[str]] = field(default_factory=dict)
     resources: dict[str, bytes] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class World:
         for part in (self.deliveries, self.history, self.limits, self.faults, self.calls, self.chats):
             part.clear() if isinstance(part, (dict, Faults)) else part.reset()
         self.users.clear()
+        self.telephones.rung.clear()
         self.resources.clear()
         self.open_demo()
         for app_id in self.apps:

@@ -24,7 +24,6 @@ ALL = {
     "networkPolicy": {"syslogFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
 }
 PARTS = {"web", "stream", "feishu", "tasks", "syslog", "consume"}
-KAFKA = {"BIFANG_KAFKA_SERVERS", "BIFANG_KAFKA_TOPICS", "BIFANG_KAFKA_GROUP"}
 
 
 def render(values: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -108,7 +107,7 @@ def test_commands_are_those_of_compose_and_variables_those_of_the_environment_fi
     assert " ".join(f'"{word}"' for word in web).replace('" "', '", "') in image
     listed = set(re.findall(r"(?m)^#?([A-Z][A-Z_]+)=", (DEPLOY / "env.example").read_text("utf-8")))
     for container in containers(rows):
-        assert {one["name"] for one in container["env"]} <= listed | KAFKA
+        assert {one["name"] for one in container["env"]} <= listed
 
 
 def test_health_of_what_is_no_web_server_is_the_age_of_its_pulse(tmp_path: Any) -> None:

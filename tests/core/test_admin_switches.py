@@ -31,6 +31,18 @@ def test_switch_is_turned_on_and_off_and_recorded() -> None:
     assert "打开「维护模式」" in " ".join(entry.get_change_message() for entry in LogEntry.objects.all())
 
 
+def test_one_click_stops_everything_after_it_was_asked() -> None:
+    client = superuser()
+    assert 'data-agrees="全部停下"' in client.get(PAGE).content.decode()
+    address = reverse("admin:core_switch_set", args=["all"])
+    said = messages_of(client.post(address, {"on": "1"}, follow=True))
+    assert "已打开「维护模式」「只读」「停用模型」" in said
+    assert set(Switch.objects.values_list("name", "on")) == {
+        ("maintenance", True), ("read_only", True), ("no_model", True),
+    }  # fmt: skip
+    assert LogEntry.objects.count() == 3
+
+
 def test_page_shows_all_switches_before_any_was_ever_set() -> None:
     text = text_of(superuser().get(PAGE))
     assert all(label in text for label in ("维护模式", "只读", "停用模型"))

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from bifang.channels.models import OutboxRow
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, AuditRecord, Case, CaseTask, History, Staff
 from secops_agent.services.actors import Actor
@@ -20,6 +21,8 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.records import Indicator
 from secops_agent.services.reports.files import as_markdown
 from secops_agent.services.reports.incidents import incident_report
+from secops_agent.tools.incidents.case_orders import AssignCase, check_assign
+from tests.secops.decisions_aid import company
 from tests.secops.inventory_aid import NOW, alert, host, person, store
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases]
@@ -196,6 +199,27 @@ def test_of_two_who_close_it_at_once_one_verdict_stands() -> None:
     verdict = Case.objects.get(pk=case.id).verdict
     assert set(Alert.objects.values_list("verdict", flat=True)) == {verdict}, "whoever lost closed nothing"
     assert History.objects.filter(entity="case", action="close").count() == 1
+
+
+def test_a_new_owner_is_told_and_takes_what_is_still_to_do() -> None:
+    company()
+    (pk,) = alerts(1)
+    li, wang = (Staff.objects.get(staff_id=each) for each in ("li", "wang"))
+    case = orders.create([pk], Actor.person(li, "web")).case
+    for text in ("封禁来源", "查日志", "写小结"):
+        tasks.add(case.id, text, someone(), "li先生")
+    tasks.finish(case.id, CaseTask.objects.get(text="查日志").pk, someone())
+    said = check_assign(AssignCase(case_id=case.id, assignee="wang"), None).summary
+    assert "连同 li先生 未完成的 2 个任务" in said
+    orders.assign(case.id, wang, Actor.person(li, "web"), "防火墙还没封")
+    (told,) = OutboxRow.objects.filter(target__staff_id="wang")
+    for said in ("li先生", f"E{case.id}", "封禁来源、写小结", "防火墙还没封"):
+        assert said in told.text
+    owners = dict(CaseTask.objects.values_list("text", "assignee__staff_id"))
+    assert owners == {"封禁来源": "wang", "写小结": "wang", "查日志": "li"}
+    orders.assign(case.id, li, Actor.person(li, "web"), with_tasks=False)
+    assert not OutboxRow.objects.filter(target__staff_id="li").exists(), "who takes it knows"
+    assert CaseTask.objects.filter(assignee=wang).count() == 2
 
 
 def test_tasks_are_done_once_and_belong_to_their_case() -> None:

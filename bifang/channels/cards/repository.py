@@ -49,6 +49,11 @@ def open_for(turn: Turn, place: CardPlace) -> Held | None:
     return Held(*_ref(card), shown=card.shown, fresh=fresh)
 
 
+def remote_of(track_id: str) -> str:
+    """The platform's id of a card; "" where it has none of its own."""
+    return Card.objects.filter(out_track_id=track_id).values_list("remote_id", flat=True).first() or ""
+
+
 def take(part: Part, place: CardPlace, *, begin: bool = True) -> Held | None:
     """The card that this part completes; None if it goes out otherwise.
 

@@ -39,8 +39,9 @@ STEPS: Final = Registry[Callable[[HttpRequest], Iterable[Step]]]()
 
 
 def cards(request: HttpRequest) -> list[Panel]:
-    """All cards, in order."""
-    return [card for source in CARDS for card in source(request)]
+    """All cards, in order, what is bad first."""
+    found = (card for source in CARDS for card in source(request))
+    return sorted(found, key=lambda card: card.tone != "bad")
 
 
 def steps(request: HttpRequest) -> list[Step]:

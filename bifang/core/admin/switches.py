@@ -29,8 +29,10 @@ class Meaning:
 MEANINGS = (
     Meaning("maintenance", "维护模式", "construction", "保持连接、照常保存消息，但暂不处理：每个会话告知一次「稍后回复」，关闭后依次补上。"),
     Meaning("read_only", "只读", "lock", "机器人只回答查询；确认、关闭告警和封禁、隔离等操作一律拒绝并说明原因。"),
-    Meaning("no_model", "停用模型", "psychology_alt", "不再调用通义千问，所有提问由离线模式回答；不产生模型费用。"),
+    Meaning("no_model", "停用模型", "psychology_alt", "不再调用任何大模型，所有提问由离线模式回答；不产生模型费用。"),
 )  # fmt: skip
+
+ALL = "all"
 
 
 @admin.register(Switch)
@@ -74,19 +76,24 @@ class SwitchScreen(Screen):
         return [toggle, *super().get_urls()]
 
     def set_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """POST ``on`` = 1 or 0: the wanted state, so that a double click changes nothing twice."""
+        """POST ``on`` = 1 or 0 for one switch or `ALL`: the wanted state, so that a double click changes nothing twice."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_change_permission(request):
             raise PermissionDenied
-        meaning = next((meaning for meaning in MEANINGS if meaning.name == name), None)
-        if meaning is None:
+        chosen = [meaning for meaning in MEANINGS if name in (meaning.name, ALL)]
+        if not chosen:
             raise Http404
         on = request.POST.get("on") == "1"
         word = "打开" if on else "关闭"
         with transaction.atomic():
-            row, _ = Switch.objects.update_or_create(name=name, defaults={"on": on})
-            self.log_change(request, row, f"{word}「{meaning.label}」。")
-            record(Change(author_of(request), f"{word}「{meaning.label}」", f"switch:{name}", {"on": on}))
-        messages.success(request, f"已{word}「{meaning.label}」，几秒内对所有进程生效。")
+            for meaning in chosen:
+                self._turn(request, meaning, word, on=on)
+        labels = "」「".join(meaning.label for meaning in chosen)
+        messages.success(request, f"已{word}「{labels}」，几秒内对所有进程生效。")
         return redirect("admin:core_switch_changelist")
+
+    def _turn(self, request: HttpRequest, meaning: Meaning, word: str, *, on: bool) -> None:
+        row, _ = Switch.objects.update_or_create(name=meaning.name, defaults={"on": on})
+        self.log_change(request, row, f"{word}「{meaning.label}」。")
+        record(Change(author_of(request), f"{word}「{meaning.label}」", f"switch:{meaning.name}", {"on": on}))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bifang.core.configuration.trials import STEP_SECONDS, CheckStep, Failure, Skip, Tryout
+from bifang.core.outbound.addresses import is_loopback
 from bifang.core.outbound.network import proxy_for, resolve, tls_context
 
 INNER: Final = STEP_SECONDS - 0.5  # our own clients give up first: their errors say more than a time-out
@@ -76,7 +77,8 @@ async def check_tcp(trial: Tryout) -> str:
         await _close(writer)
         trial.addresses = [(family, address)]
         return f"{address} 端口 {port}"
-    raise Failure(f"连不上 {host} 的端口 {port}（{'；'.join(reasons)}）。")
+    remedy = "这是本机的地址：请先在本机启动那个程序，或改对端口。" if is_loopback(host) else ""
+    raise Failure(f"连不上 {host} 的端口 {port}（{'；'.join(reasons)}）。", remedy)
 
 
 async def check_tls(trial: Tryout) -> str:

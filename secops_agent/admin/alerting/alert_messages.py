@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
 from bifang.core.admin.panels import CARDS, Panel
-from secops_agent.models import AlertMessage, MessageState, NotificationTarget
+from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
 from secops_agent.services import links
 from secops_agent.services.notifications.targets import describe, place_of
 
@@ -66,7 +66,7 @@ def message_state(request: HttpRequest) -> tuple[str, str]:
 class AlertMessageScreen(RecordScreen):
     """The system writes these; people see where each message stands."""
 
-    list_display = ("opened", "kind", "state_badge", "rule", "place", "alert_count", "sent", "reason")
+    list_display = ("opened", "about", "kind", "state_badge", "rule", "place", "sent", "reason")
     list_filter = ("state", "kind", "target__rule", "opened_at")
     list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule", "staff")
     search_fields = ("=alerts__id", "reason")
@@ -82,9 +82,11 @@ class AlertMessageScreen(RecordScreen):
         return super().changelist_view(request, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertMessage]:
-        """With the number of alerts."""
+        """With the number of alerts, and the first one."""
         found: QuerySet[AlertMessage] = super().get_queryset(request)
-        return found.annotate(alert_number=Count("items"))
+        first = AlertMessageItem.objects.filter(message=OuterRef("pk")).order_by("pk")
+        alert, title = (Subquery(first.values(name)[:1]) for name in ("alert_id", "alert__title"))
+        return found.annotate(alert_number=Count("items"), first_alert=alert, first_title=title)
 
     @admin.display(description="开始", ordering="id")
     def opened(self, row: AlertMessage) -> SafeString | str:
@@ -117,10 +119,14 @@ class AlertMessageScreen(RecordScreen):
         """The target, or the one of several that is meant."""
         return f"个人 {row.staff}" if row.staff else describe(row.target)
 
-    @admin.display(description="告警数", ordering="alert_number")
-    def alert_count(self, row: Any) -> int:
-        """How many alerts it tells of."""
-        return int(row.alert_number)
+    @admin.display(description="告警", ordering="alert_number")
+    def about(self, row: Any) -> SafeString | str:
+        """The first alert that it tells of, and how many they are."""
+        if not row.alert_number:
+            return NOTHING
+        more = f" 等 {row.alert_number} 条" if row.alert_number > 1 else ""
+        words = (links.alert(row.first_alert), row.first_alert, (row.first_title or "")[:60], more)
+        return format_html('<a class="bf-link" href="{}">A{} {}</a>{}', *words)
 
     @admin.display(description="告警")
     def alert_lines(self, row: AlertMessage) -> SafeString | str:
@@ -128,3 +134,25 @@ class AlertMessageScreen(RecordScreen):
         rows = row.alerts.order_by("pk")[:SHOWN].values_list("pk", "title")
         links = ((links.alert(pk), pk, title) for pk, title in rows)
         return format_html_join("", '<div><a class="bf-link" href="{}">A{} {}</a></div>', links) or NOTHING
+
+
+@admin.register(WakeCall)
+class WakeCallScreen(RecordScreen):
+    """Whom an escalation called; the system writes these."""
+
+    when_empty = "还没有叫过谁：在通知规则的升级步骤里选「同时怎么叫」，或在「我的」页试拨一次。"
+    list_display = ("created", "staff", "means", "state", "called", "reason", "config")
+    list_filter = ("state", "means", "created_at")
+    list_select_related = ("staff", "config")
+    search_fields = ("staff__name", "reason")
+    fields = ("created", "staff", "means", "state", "called", "reason", "text", "config", "recalled_at")
+
+    @admin.display(description="提出", ordering="id")
+    def created(self, row: WakeCall) -> SafeString | str:
+        """When it was wanted."""
+        return moment(row.created_at)
+
+    @admin.display(description="呼叫时间", ordering="called_at")
+    def called(self, row: WakeCall) -> SafeString | str:
+        """When the platform was asked."""
+        return moment(row.called_at)

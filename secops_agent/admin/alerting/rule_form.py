@@ -1,6 +1,6 @@
 """Forms of notification and suppression rules: YAML as fields, a rule in words, and what it would do while it is filled in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -22,7 +22,7 @@ from bifang.core.configuration.entries import EntryFaults
 from bifang.core.configuration.fields import SecretField, TextField
 from bifang.core.errors import BifangError
 from secops_agent.admin.sources.assets import TagsField
-from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule
+from secops_agent.models import CallMeans, NotificationRule, NotificationTarget, OnCallSchedule
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.models.people.on_call import Days
 from secops_agent.services.intake.exposed import RULE as EXPLOITED
@@ -85,6 +85,13 @@ def _minutes(step: int) -> forms.IntegerField:
     )  # fmt: skip
 
 
+def _means() -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label="同时怎么叫", choices=[("", "只发消息"), *CallMeans.choices], required=False, widget=UnfoldAdminSelectWidget,
+        help_text="只能叫值班人和点名的人；DING 由钉钉配置叫，加急由飞书配置叫。",
+    )  # fmt: skip
+
+
 def _robot() -> dict[str, forms.Field]:
     """Made anew for each form: a secret's box remembers what it shows."""
     fields = (
@@ -142,6 +149,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         for step in STEPS:
             self.fields[f"after_{step}"] = _minutes(step)
             self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")
+            self.fields[f"by_{step}"] = _means()
         stored = (
             list(self.instance.targets.select_related("config", "staff", "schedule"))
             if self.instance.pk
@@ -169,6 +177,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         self.initial["always"] = list(hours.always)
         for step, minutes in enumerate(self.instance.escalate):
             self.initial[f"after_{step}"] = minutes
+        self.initial.update({f"by_{each.step}": each.by for each in stored if each.step is not None})
         for each in stored:
             name = "targets" if each.step is None else f"to_{each.step}"
             self.initial.setdefault(name, []).append(choices.choice_of(each).key)
@@ -192,7 +201,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         """As the one door takes it."""
         values = self.cleaned_data
         steps = [
-            {"after_minutes": values[f"after_{step}"], "to": self._entries(f"to_{step}")}
+            {
+                "after_minutes": values[f"after_{step}"],
+                "to": self._entries(f"to_{step}"),
+                "by": values[f"by_{step}"],
+            }
             for step in STEPS
             if values.get(f"after_{step}")
         ]
@@ -225,7 +238,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         ):
             self.add_error("robot_url", "请填写机器人的名称和 Webhook 地址；更换密钥时也要重新填写地址。")
         for step in STEPS:
-            if values.get(f"to_{step}") and not values.get(f"after_{step}"):
+            if (values.get(f"to_{step}") or values.get(f"by_{step}")) and not values.get(f"after_{step}"):
                 self.add_error(f"after_{step}", "请填写等多少分钟。")
         if not values.get("on"):
             self.add_error("on", "请至少选择一项。")
@@ -309,13 +322,24 @@ def _lines(entry: RuleEntry, rows: list[NotificationTarget]) -> list[str]:
     for step, one in enumerate(entry.escalate):
         after += one.after_minutes
         who = "、".join(targets.place_of(each) for each in rows if each.step == step) or "所有管理员"
+        who += f"，{CallMeans(one.by).label}" if one.by else ""
         chain.append(f"{after} 分钟没有人处理 → {who}")
     steps = tuple(one.after_minutes for one in entry.escalate)
     rule = Rule(0, entry.name, entry.conditions, entry.hours, tuple(first), steps, entry.group)
     return [
-        f"{about} → {told}", *chain, f"{entry.group}", f"{preview_of(rule)}。",
+        f"{about} → {told}", *chain, f"{entry.group}", f"{preview_of(rule)}。", *_awake(entry),
         *filter(None, dict.fromkeys((targets.unwoken(first), *map(targets.doubt, rows)))),
     ]  # fmt: skip
+
+
+def _awake(entry: RuleEntry) -> Iterator[str]:
+    """What wakes people in the quiet hours all the same: other rules without any."""
+    if entry.hours.quiet_from is None:
+        return
+    others = NotificationRule.objects.filter(enabled=True).exclude(name=entry.name).order_by("name")
+    awake = [row.name for row in others if Hours(**row.hours).quiet_from is None]
+    if awake:
+        yield f"另有启用的规则没有免打扰，这段时间仍会发送：{'、'.join(awake[:5])}。"
 
 
 class PreviewedScreen(Screen):

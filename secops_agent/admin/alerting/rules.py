@@ -1,6 +1,6 @@
 """通知规则: which alerts are told to whom, how often that would be, and what cannot be reached."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from django.contrib import admin, messages
@@ -28,8 +28,8 @@ from secops_agent.admin.inventory import actor_of, lines
 from secops_agent.models import NotificationRule, NotificationTarget, Role
 from secops_agent.models.people.staff import allows
 from secops_agent.services.clock import clock
-from secops_agent.services.notifications import rules, targets
-from secops_agent.services.notifications.conditions import Grouping
+from secops_agent.services.notifications import calls, rules, targets
+from secops_agent.services.notifications.conditions import Grouping, Hours
 from secops_agent.services.notifications.preview import preview
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.people.logins import role_of
@@ -80,7 +80,7 @@ class RuleScreen(PreviewedScreen):
         """In the order in which one thinks; what is seldom needed is folded. In words for those who only look."""
         if obj and not self.has_change_permission(request, obj):
             return [(None, {"fields": LOOKED_AT})]
-        steps = [(f"after_{step}", f"to_{step}") for step in STEPS]
+        steps = [(f"after_{step}", f"to_{step}", f"by_{step}") for step in STEPS]
         return [
             (None, {"fields": ("name", "enabled"), "description": "" if obj else _begin()}),
             ("哪些告警", {"fields": ("severities",)}),
@@ -141,8 +141,9 @@ class RuleScreen(PreviewedScreen):
 
     @admin.display(description="哪些告警")
     def about(self, rule: NotificationRule) -> str:
-        """The conditions in words."""
-        return conditions_line(rule.conditions)
+        """The conditions in words, and when it speaks."""
+        hours = str(Hours(**rule.hours))
+        return conditions_line(rule.conditions) + (f"；{hours}" if hours else "")
 
     @admin.display(description="发给谁")
     def told_to(self, rule: NotificationRule) -> SafeString | str:
@@ -157,8 +158,8 @@ class RuleScreen(PreviewedScreen):
     @admin.display(description="最近的问题")
     def troubles(self, rule: NotificationRule) -> SafeString | str:
         """What could not be told, with the remedy."""
-        failed = [each for each in rule.targets.all() if each.last_error]
-        return _block(lines(_trouble(each, each.last_error) for each in failed)) if failed else NOTHING
+        found = [_trouble(each, text) for each in rule.targets.all() for text in _troubles(each)]
+        return _block(lines(found)) if found else NOTHING
 
     @admin.display(description="预览")
     @once
@@ -184,12 +185,20 @@ def _block(content: SafeString | str) -> SafeString:
     return format_html("<div>{}</div>", content)
 
 
+def _troubles(target: NotificationTarget) -> Iterator[str]:
+    """What could not be told there, and whom nobody could call."""
+    if target.last_error:
+        yield target.last_error
+    if target.by:
+        yield from calls.problems_of(target, timezone.now())
+
+
 def _reached(target: NotificationTarget) -> SafeString:
     try:
         targets.resolve(target, timezone.now())
     except BifangError as error:
         return _trouble(target, error.message)
-    if trouble := target.last_error or ("" if target.schedule else targets.doubt(target)):
+    if trouble := next(_troubles(target), "") or ("" if target.schedule else targets.doubt(target)):
         return _trouble(target, trouble)
     return format_html("{} {}", targets.describe(target), badge("可以送达", "ok"))
 

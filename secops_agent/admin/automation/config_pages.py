@@ -41,7 +41,7 @@ _TONES = {"yes": "warn", "no": "ok", "unknown": "warn"}
 
 
 def look(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
-    """By the address each one sends to."""
+    """By the address each one sends to; what fails now is told first."""
     return {config.pk: _look_at(config) for config in configs}
 
 
@@ -53,6 +53,8 @@ def _look_at(config: SystemConfig) -> Live:
     if is_airgapped() and place.leaves == ("unknown" if runs else "yes"):
         told = "没有写 airgapped_ok，不会启动" if runs else f"{place.host} 在公司外，不会连接"
         text, tone, detail = "气隙模式下不可用", "bad", told
+    elif config.last_error:
+        text, tone = "最近一次出错", "bad"
     return Live(text, tone, detail, config.last_error, config.last_error_at)
 
 

@@ -28,10 +28,11 @@ class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
 
     class Meta:
         model = NotificationPreference
-        fields = ("staff", "usual", "urgent", "quiet_from", "quiet_until", "reminders")
+        fields = ("staff", "usual", "urgent", "quiet_from", "quiet_until", "calls", "reminders")
         help_texts = {
             "usual": "群里已经发了同一条告警时，还要不要单聊告诉您。升级总是单聊。",
             "quiet_from": "免打扰时段里，严重以下的告警等到结束再单聊；严重告警、升级、您值班时的告警照常。",
+            "calls": "升级规则要打电话、发短信叫您时，最多用到哪一种；选得比规则低的，就用您选的。",
             "reminders": "您负责、没有确认或已超时的告警，工作时间或您值班时提醒；0 表示不提醒。",
         }
 

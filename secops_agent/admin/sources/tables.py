@@ -1,5 +1,7 @@
 """接入: a format is written from a sample, corrected, tried, and switched on by an administrator."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib import admin, messages
@@ -16,12 +18,14 @@ from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shorten
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.requests.bodies import takes_file
 from secops_agent.admin.inventory import actor_of
-from secops_agent.importers.language.drafts import EVIDENCE, LARGEST, draft_of, written_table
+from secops_agent.agent.sample_readings import guess
+from secops_agent.importers.language.drafts import EVIDENCE, LARGEST, TableDraft, draft_of, written_table
 from secops_agent.importers.language.table_files import LONGEST
 from secops_agent.importers.language.words import LABELS
 from secops_agent.models import FormatTable
 from secops_agent.models.choices import Severity
 from secops_agent.services import format_tables
+from secops_agent.services.investigations import looks
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.tables import adopt, kept_sample, recognised, sample_code, tried
 
@@ -206,6 +210,9 @@ def _drafted(request: HttpRequest, sample: str, context: dict[str, Any]) -> Form
         for place, (word, level) in enumerate(draft.levels.items())
     }
     format = given.get("format", "").strip() if given else draft.format
+    context["may_ask"] = paid_by = looks.payer()
+    if given and given.get("act") == "ask" and paid_by:
+        context["guessed"] = _guessed(draft, fields, paid_by)
     context |= {
         "sample": sample, "draft": draft, "file": source.name, "format": format, "known": recognised(source),
         "name": given.get("name", "") if given else "", "ident": given.get("ident", "") if given else "",
@@ -222,6 +229,14 @@ def _drafted(request: HttpRequest, sample: str, context: dict[str, Any]) -> Form
     if not context["name"].strip():
         raise InvalidInput("请给接入写一个名称，例如「某某 WAF」。")
     return adopt(text, actor_of(request))
+
+
+def _guessed(draft: TableDraft, fields: dict[str, str], paid_by: looks.Payer) -> list[str]:
+    """What a model says of the keys that have no field, into ``fields``; told in words."""
+    chosen = replace(draft, keys=tuple(replace(key, field=fields[key.path]) for key in draft.keys))
+    found = asyncio.run(guess(chosen, paid_by))
+    fields |= found
+    return [f"{path} → {dict(BECOMES)[name]}" for path, name in found.items()]
 
 
 __all__ = ["FormatTableScreen"]

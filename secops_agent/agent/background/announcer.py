@@ -16,6 +16,7 @@ from secops_agent.services.notifications.delivery import (
     outages,
     reaching,
     silence_lines,
+    troubles,
 )
 from secops_agent.services.on_call import swaps
 from secops_agent.services.operations import deadlines, handover, reminders
@@ -35,6 +36,7 @@ SELDOM: Final[tuple[Callable[[], int], ...]] = (
     reminders.step,
     outages.step,
     outages.tell_programs,
+    troubles.step,
 )  # nobody waits for a second here
 SELDOM_ROUNDS: Final = 20
 

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from bifang.channels.queues.claims import EVERYTHING
 from bifang.channels.workers.processes import Owner
 from bifang.channels.workers.worker import Job
 from bifang.core.configuration.config_cache import ConfigCache
@@ -16,10 +17,13 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.journal import Journal
 from secops_agent.agent.background.announcer import Announcer
+from secops_agent.agent.background.ringer import Ringer
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
+from secops_agent.connectors.gateway import GatewayPhone
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.connectors.tool_checks import ToolWatcher
+from secops_agent.models import CallMeans
 from secops_agent.services.audit import chain, head
 from secops_agent.services.audit.head import Head
 
@@ -102,4 +106,5 @@ def _uses_model() -> bool:
 def own_jobs(agent: Agent, owner: Owner, configs: ConfigCache) -> tuple[Job, ...]:
     """The same in every worker, whichever channel it serves."""
     looks = SecondLooks(configs)
-    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), ToolWatcher(), AuditSealer()
+    gateway = Ringer(EVERYTHING, GatewayPhone(), (CallMeans.GATEWAY,))
+    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), gateway, ToolWatcher(), AuditSealer()

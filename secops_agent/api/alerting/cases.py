@@ -354,7 +354,7 @@ class CaseAssignView(_CaseAction):
     """Give it to someone."""
 
     @extend_schema(tags=TAG, operation_id="cases_assign", summary="交接事件", request=AssignIn, responses=CaseOut,
-                   description="交给一位在职人员；已关闭的事件返回 409，没有这个人返回 404。")  # fmt: skip
+                   description="交给一位在职人员，他会收到一条消息，原负责人未完成的任务一起交给他；已关闭的事件返回 409，没有这个人返回 404。")  # fmt: skip
     def post(self, request: Request, case_id: int) -> Response:
         """To a person, by staffId or name."""
         body = self.read_body(AssignIn)

@@ -58,12 +58,25 @@ class TargetKind(models.TextChoices):
     WEBHOOK = "webhook", "自定义机器人"
 
 
+class CallMeans(models.TextChoices):
+    """By what somebody is called; the first word is the platform's, the second how loud it is."""
+
+    DING_APP = "ding_app", "DING 应用内"
+    DING_SMS = "ding_sms", "DING 短信"
+    DING_CALL = "ding_call", "DING 电话"
+    URGENT_APP = "urgent_app", "加急 应用内"
+    URGENT_SMS = "urgent_sms", "加急 短信"
+    URGENT_CALL = "urgent_call", "加急 电话"
+    GATEWAY = "gateway_call", "语音/短信网关"
+
+
 class NotificationTarget(models.Model):
     """One target of a rule, or of one of its steps of escalation (``step``: its number from 0; None: at once).
 
     A custom robot has ``url`` (with its token) and ``secret``; ``conversation_id`` is then the digest of its address, by
     which it is known, and ``config`` the organisation that it speaks for. ``next_try_at``: DingTalk refused the last
-    message, and what there is to tell waits; None with ``last_error``: it leads nowhere at the moment.
+    message, and what there is to tell waits; None with ``last_error``: it leads nowhere at the moment. ``by``: the one it
+    leads to is called, too.
     """
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="targets")
@@ -94,6 +107,9 @@ class NotificationTarget(models.Model):
     uid = models.CharField(max_length=32, default=_fresh_uid, editable=False, unique=True)
     url = SealedField("机器人地址", null=True, blank=True, bound_to=("uid",))
     secret = SealedField("加签密钥", null=True, blank=True, bound_to=("uid",))
+    by = models.CharField(
+        "怎么叫", max_length=12, choices=CallMeans.choices, blank=True, default="", db_default=""
+    )
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
     next_try_at = models.DateTimeField("下次尝试", null=True, blank=True)

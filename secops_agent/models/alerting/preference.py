@@ -13,6 +13,15 @@ class Reached(models.TextChoices):
     GROUP = "group", "群里已发的不再单聊"
 
 
+class LoudestCall(models.TextChoices):
+    """How loud an escalation may call a person; the words are the endings of `CallMeans`."""
+
+    NONE = "none", "不要叫，只发消息"
+    APP = "app", "应用内"
+    SMS = "sms", "短信"
+    CALL = "call", "电话"
+
+
 class NotificationPreference(models.Model):
     """What one person wants; without a row, the defaults. Quiet hours (Asia/Shanghai) never hold 严重 or an escalation.
 
@@ -26,6 +35,9 @@ class NotificationPreference(models.Model):
     urgent = models.CharField("严重告警", max_length=8, choices=Reached.choices, default=Reached.PRIVATE)
     quiet_from = models.TimeField("免打扰从", null=True, blank=True)
     quiet_until = models.TimeField("免打扰到", null=True, blank=True)
+    calls = models.CharField(
+        "升级时最多", max_length=4, choices=LoudestCall.choices, default=LoudestCall.CALL, db_default="call"
+    )
     reminders = models.PositiveSmallIntegerField(
         "每天最多提醒", default=3, validators=[MaxValueValidator(10)]
     )

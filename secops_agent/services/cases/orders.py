@@ -1,24 +1,29 @@
 """Orders about cases: what people do with a case as a whole, each with its actor in the history."""
 
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
 
+from bifang.channels.text.markup import plain
 from bifang.core.errors import BifangError, InvalidInput
+from secops_agent import says
 from secops_agent.models import Alert, Case, CaseStatus, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.audit import history
+from secops_agent.services.cases import tasks
 from secops_agent.services.cases.locks import lock, lock_open, text_of, title_of
 from secops_agent.services.cases.membership import Collected, demand_ids, take
 from secops_agent.services.cases.views import CaseSummary, code_of, read, summaries
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.people.directory import named_by
 from secops_agent.services.people.eligibility import staff_of
+from secops_agent.services.people.messages import tell
 from secops_agent.services.writing import assign as set_values
 
 STEPS: Final = (CaseStatus.NEW, CaseStatus.WORKING, CaseStatus.CONTAINED)
@@ -71,10 +76,29 @@ def edit(case_id: int, actor: Actor, *, title: str, severity: str, text: str) ->
     return _change(case_id, actor, "update", lambda row: wanted)
 
 
-def assign(case_id: int, owner: Staff | str, actor: Actor, note: str = "") -> CaseSummary:
-    """Give it to someone (a Staff, a name or a staffId). Raises NotFound, Conflict."""
-    person = named_by(actor, owner)
-    return _change(case_id, actor, "assign", lambda row: {"owner": person}, note)
+def assign(
+    case_id: int, owner: Staff | str, actor: Actor, note: str = "", *, with_tasks: bool = True
+) -> CaseSummary:
+    """Give it to someone (a Staff, a name or a staffId), who is told; ``with_tasks``: what the one before has still to do for
+    it goes along. Raises NotFound, Conflict."""
+    person, kept = named_by(actor, owner), text_of(note)
+    with transaction.atomic():
+        before = lock_open(case_id).owner
+        case = _change(case_id, actor, "assign", lambda row: {"owner": person}, kept)
+        if before != person:
+            moved = tasks.hand_over(case_id, before, person, actor) if with_tasks and before else ()
+            if person != staff_of(actor):
+                _tell(person, case, actor, moved, kept)
+    return case
+
+
+def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], note: str) -> None:
+    lines = [f"**{plain(actor.name, 40)}** 把事件 {case.code}「{plain(case.title, 80)}」交给您。"]
+    lines += [f"未完成的任务也归您：{plain('、'.join(moved), 300)}。"] if moved else []
+    lines += [f"备注：{plain(note, 500)}"] if note else []
+    lines += [f"发送「{says.progress(case.id)}」查看。"]
+    key = f"case:{case.id}:owner:{uuid.uuid4().hex}"
+    tell(person, f"交给您的事件 {case.code}", "\n\n".join(lines), key=key)
 
 
 def advance(case_id: int, status: str, actor: Actor, note: str = "") -> CaseSummary:

@@ -72,6 +72,18 @@ def _turn(
         history.record("case", case_id, actor, action, {"task": ("", task.text)})
 
 
+def hand_over(case_id: int, old: Staff, new: Staff, actor: Actor) -> tuple[str, ...]:
+    """What one person has still to do for a case becomes another's; returns what, in the caller's transaction."""
+    rows = CaseTask.objects.filter(case_id=case_id, assignee=old, done_at=None)
+    moved = tuple(rows.order_by("pk").values_list("text", flat=True))
+    if moved:
+        rows.update(assignee=new)
+        history.record(
+            "case", case_id, actor, "assign", {"tasks": (old.name, f"{new.name}：{'、'.join(moved)}")}
+        )
+    return moved
+
+
 def drop(case_id: int, task_id: int, actor: Actor) -> None:
     """It is not to be done. Raises NotFound, Conflict."""
     with transaction.atomic():

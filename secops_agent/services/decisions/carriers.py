@@ -46,6 +46,12 @@ def carrier_of(tool: str, config_id: int | None = None) -> SystemConfig | None:
     return next(iter(did_it or named or for_all), None)
 
 
+def named_carrier(tool: str) -> SystemConfig | None:
+    """The enabled one that names the tool itself; what takes everything is not meant."""
+    rows = SystemConfig.objects.current().filter(enabled=True, kind__in=carrying_kinds()).order_by("pk")
+    return next((row for row in rows if tool in _named_by(row)), None)
+
+
 def _named_by(row: SystemConfig) -> frozenset[str]:
     if row.kind in catalogue.KINDS:
         return frozenset(mapped_actions(row))

@@ -17,6 +17,7 @@ _OF_BLOCKS: Final = ("ip", "duration_minutes", "duration_seconds", "reason")
 _OF_HOSTS: Final = ("asset", "asset_id", "address", "addresses", "reason")
 GIVEN: Final[Mapping[str, tuple[str, ...]]] = {
     "block_ip": _OF_BLOCKS, "isolate_host": _OF_HOSTS, "unblock_ip": _OF_BLOCKS, "release_host": _OF_HOSTS,
+    "wake_call": ("name", "staff_id", "text"),  # no action: how an escalation calls somebody through a gateway
 }  # fmt: skip
 # Action → the one that takes it back; it is given what the first one was given.
 INVERSES: Final = {"block_ip": "unblock_ip", "isolate_host": "release_host"}

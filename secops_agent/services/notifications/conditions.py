@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from bifang.core.configuration.entries import Clock, Entry
+from secops_agent.models.choices import Severity
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
 
@@ -98,6 +99,18 @@ class Hours(QuietHours):
     days: Literal["all", "working", "rest"] = "all"
     always: tuple[Level, ...] = ("critical",)
 
+    def __str__(self) -> str:
+        """22:00 到 08:00 不发，严重随时发; "" if it always speaks."""
+        days = {"working": "只在工作日", "rest": "只在休息日"}.get(self.days, "")
+        quiet = (
+            f"{self.quiet_from:%H:%M} 到 {self.quiet_until:%H:%M} 不发"
+            if self.quiet_from and self.quiet_until
+            else ""
+        )
+        levels = "、".join(str(Severity(each).label) for each in self.always)
+        always = f"{levels}随时发" if levels and (days or quiet) else ""
+        return "，".join(filter(None, (days, quiet, always)))
+
     def opens_at(self, now: datetime, severity: str) -> datetime:
         """Now, or the next moment at which the rule may speak (within 16 days)."""
         if severity in self.always or (self.days == "all" and self.quiet_from is None):
@@ -160,8 +173,23 @@ class TargetEntry(Entry):
     uid: str = ""
 
 
+By = Literal[
+    "", "ding_app", "ding_sms", "ding_call", "urgent_app", "urgent_sms", "urgent_call", "gateway_call"
+]
+CALLED: Final = ("person", "on_call", "next")  # who may be called: somebody by name, or on duty
+
+
 class StepEntry(Entry):
-    """A step of escalation. ``to`` may be empty: then the administrators are told."""
+    """A step of escalation. ``to`` may be empty: then the administrators are told. ``by``: they are called, too."""
 
     after_minutes: int = Field(ge=1, le=7 * 24 * 60)
     to: tuple[TargetEntry, ...] = ()
+    by: By = ""
+
+    @model_validator(mode="after")
+    def _callable(self) -> Self:
+        if self.by and (not self.to or any(each.kind not in CALLED for each in self.to)):
+            raise ValueError(
+                "写了 by（呼叫）的一步，to 只能是值班人（on_call、next）和点名的人（person），至少一位"
+            )
+        return self

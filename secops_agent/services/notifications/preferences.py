@@ -38,6 +38,7 @@ class PreferenceEntry(QuietHours):
     staff_id: str = Field(min_length=1, max_length=100)
     usual: Literal["private", "group"] = "private"
     urgent: Literal["private", "group"] = "private"
+    calls: Literal["none", "app", "sms", "call"] = "call"
     reminders: int = Field(3, ge=0, le=MOST_REMINDERS)
 
 
@@ -122,6 +123,7 @@ def described(row: NotificationPreference) -> dict[str, Any]:
         "usual": row.usual,
         "urgent": row.urgent,
         "quiet": f"{row.quiet_from or ''}-{row.quiet_until or ''}",
+        "calls": row.calls,
         "reminders": row.reminders,
     }
 

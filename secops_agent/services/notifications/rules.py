@@ -118,7 +118,8 @@ def read_rule(given: Mapping[str, Any]) -> tuple[RuleEntry, list[NotificationTar
     rows, faults = [], unknown_owners(entry.conditions.owners)
     for place, step, each in _placed(entry):
         try:
-            rows.append(targets.read_target(each, step))
+            by = "" if step is None else entry.escalate[step].by
+            rows.append(targets.read_target(each, step, by))
         except InvalidInput as error:
             faults.append((place, f"{place}：{error.message.rstrip('。')}"))
     if faults:

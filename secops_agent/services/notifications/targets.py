@@ -27,6 +27,7 @@ from secops_agent.models.people.staff import RANK, Role
 from secops_agent.services.chats import find_chat, label_of, speaks
 from secops_agent.services.clock import clock
 from secops_agent.services.notifications import robots
+from secops_agent.services.notifications.calls import fits
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.on_call.schedules import has_people
@@ -56,9 +57,9 @@ class Address:
         return self.staff is None or not may_read(self.staff.role)
 
 
-def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
+def read_target(entry: TargetEntry, step: int | None, by: str = "") -> NotificationTarget:
     """An unsaved target. Raises InvalidInput if what it names does not exist."""
-    row = NotificationTarget(kind=entry.kind, step=step)
+    row = NotificationTarget(kind=entry.kind, step=step, by=by)
     if entry.kind != "webhook" or entry.config:
         row.config = find_chat(entry.config)
     match entry.kind:
@@ -79,6 +80,8 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
             row.schedule = OnCallSchedule.objects.filter(name=entry.schedule).first()
             if row.schedule is None:
                 raise InvalidInput(f"没有名为「{entry.schedule[:50]}」的值班表。")
+    if by and (wrong := fits(row.config, by)):
+        raise InvalidInput(f"{wrong}：请换一种，或换一个配置。")
     return row
 
 
@@ -162,6 +165,9 @@ def replace(rule: NotificationRule, rows: Sequence[NotificationTarget], grant: G
             row.save()
         elif any(row is each for each in changed):
             robots.adopt(old, row)
+        elif old.by != row.by:
+            old.by = row.by
+            old.save(update_fields=["by"])
     for each in known.values():
         hand_over(each)
         each.delete()
@@ -211,7 +217,8 @@ def group_name(target: NotificationTarget) -> str:
 def describe(target: NotificationTarget) -> str:
     """One line for people, without secrets: the step and the place."""
     when = f"第 {target.step + 1} 步：" if target.step is not None else ""
-    return f"{when}{place_of(target)}"
+    by = f"，{target.get_by_display()}" if target.by else ""
+    return f"{when}{place_of(target)}{by}"
 
 
 def place_of(target: NotificationTarget) -> str:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from bifang.channels.models import OPEN, OutboxRow
 from secops_agent.models import AlertMessage, NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
+from secops_agent.services.notifications.calls import problems_of, words_of
 from secops_agent.services.notifications.conditions import Conditions, Grouping, Hours
 from secops_agent.services.notifications.coverage import Coverage, coverage
 from secops_agent.services.notifications.targets import doubt, place_of
@@ -18,12 +19,13 @@ from secops_agent.services.pages import Page, cut
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """``step``: of escalation, from 1; None for a target that is told at once."""
+    """``step``: of escalation, from 1; None for a target that is told at once. ``by``: how its reader is called."""
 
     kind: str
     place: str
     config: str
     step: int | None
+    by: str
     last_error: str
     last_error_at: datetime | None
     doubt: str
@@ -63,19 +65,22 @@ class SilenceView:
 
 @dataclass(frozen=True, slots=True)
 class ToldView:
-    """What one target was told of an alert. ``reason`` says why not, with the remedy; ``retrying``: not accepted yet."""
+    """What one target was told of an alert. ``reason`` says why not, with the remedy, or who was called; ``retrying``: not accepted yet."""
 
     place: str
     state: str
     reason: str
     retrying: bool
     sent_at: datetime | None
+    opened_at: datetime
 
 
 def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     """The newest first."""
-    rows = AlertMessage.objects.filter(alerts=alert_id).select_related(
-        "staff", "target__config", "target__staff", "target__schedule"
+    rows = (
+        AlertMessage.objects.filter(alerts=alert_id)
+        .select_related("staff", "target__config", "target__staff", "target__schedule")
+        .prefetch_related("calls__staff")
     )
     found = list(rows.order_by("-pk")[:limit])
     keys = {f"note:alert:{row.pk}:{row.shown}": row.pk for row in found}
@@ -84,9 +89,20 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     )
     errors = {keys[key]: error for key, error in waiting}
     return [
-        ToldView(_where(row), row.state, errors.get(row.pk) or row.reason, row.pk in errors, row.sent_at)
+        ToldView(
+            _where(row),
+            row.state,
+            errors.get(row.pk) or row.reason or _called(row),
+            row.pk in errors,
+            row.sent_at,
+            row.opened_at,
+        )
         for row in found
     ]
+
+
+def _called(row: AlertMessage) -> str:
+    return "；".join(words_of(each) for each in row.calls.all())
 
 
 def _where(row: AlertMessage) -> str:
@@ -129,7 +145,14 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
 def _target(row: NotificationTarget) -> TargetView:
     config = row.config.name if row.config else ""
     step = None if row.step is None else row.step + 1
-    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at, doubt(row))
+    return TargetView(
+        row.kind, place_of(row), config, step, row.by, _error(row), row.last_error_at, doubt(row)
+    )
+
+
+def _error(row: NotificationTarget) -> str:
+    called = problems_of(row, timezone.now()) if row.by else iter(())
+    return row.last_error or next(called, "")
 
 
 def search_silences(active: bool = False, limit: int = 20, cursor: str = "") -> Page[SilenceView]:

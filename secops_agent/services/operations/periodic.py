@@ -15,6 +15,7 @@ from bifang.core.database import retention
 from secops_agent.services.alerts.queries import mentioned, words
 from secops_agent.services.intake import comparisons, exposed, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
+from secops_agent.services.operations import source_watch
 from secops_agent.services.schedules import runs
 from secops_agent.services.vulnerabilities import resolutions
 
@@ -36,6 +37,7 @@ OWN_JOBS = (
     (retention.JOB, "按保留期清除", 60),
     (resolutions.JOB, "发现的处理决定到期", 60),
     (exposed.JOB, "对外的核心资产上已被利用的漏洞", 5),
+    (source_watch.JOB, "数据源的节律", 5),
     (replays.JOB, "调查与人员结论的对照", 24 * 60),
 )
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
-from secops_agent.models import Alert
+from secops_agent.models import Alert, CaseTask
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import membership, merging, orders, tasks, views
 from secops_agent.services.cases.membership import alert_codes
@@ -238,10 +238,13 @@ def merge(given: MergeCases, actor: Actor) -> str:
 
 
 def check_assign(given: AssignCase, person: Person | None) -> ValidatedAction:
-    """The colleague must be one person of the staff."""
+    """The colleague must be one person of the staff; what goes along is said."""
     case, staff = _case(given.case_id), colleague(given.assignee, person)
+    left = CaseTask.objects.filter(case_id=case.id, assignee_id=case.owner_id, done_at=None)
+    number = left.count() if case.owner_id not in (None, staff.pk) else 0
+    along = f"，连同 {plain(case.owner, 40)} 未完成的 {number} 个任务" if number else ""
     arguments = {"case_id": case.id, "assignee": staff.staff_id}
-    return ValidatedAction(arguments, f"把{_named(case)}交给 {plain(staff.name, 40)}")
+    return ValidatedAction(arguments, f"把{_named(case)}交给 {plain(staff.name, 40)}{along}")
 
 
 def assign(given: AssignCase, actor: Actor) -> str:

@@ -1,12 +1,13 @@
 """One alert: what happened, what it touches, what is known, what to do."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,8 +20,8 @@ from bifang.core.admin.base import ago, badge, moment
 from secops_agent.admin.alerting.alert_messages import message_badge
 from secops_agent.admin.alerting.investigations import panel
 from secops_agent.admin.inventory import importance_badge, severity_badge
-from secops_agent.models import Alert, AlertEvent, AlertPayload, Asset, Finding, MessageState, Role
-from secops_agent.models.choices import AlertStatus, IndicatorKind
+from secops_agent.models import Alert, AlertEvent, AlertPayload, Asset, Finding, MessageState, Proposal, Role
+from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.related import READ, indicators_of, related
@@ -29,9 +30,12 @@ from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.audit import history
+from secops_agent.services.decisions.targets import AIMS
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import views
+from secops_agent.services.notifications.coverage import open_alerts
+from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -40,6 +44,8 @@ from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_
 from secops_agent.services.runbooks.visibility import Reader
 from secops_agent.services.sla import RiskClock, is_overdue
 from secops_agent.web.access import page
+from secops_agent.web.approvals import VIEW as SEE_ORDERS
+from secops_agent.web.approvals import story
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
 from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge
@@ -48,18 +54,20 @@ from secops_agent.web.triage.alerts import ACT, SEE, acting
 # Everything that happened to one alert, in one order: occurrences, changes, notes, messages.
 
 _EVENTS: Final = 8
+_COUNTED: Final = 1000
 _TONES: Final = {"close": "ok", "reopen": "bad", "escalate": "bad"}
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One thing: ``tone`` ok, bad or "", ``note`` what somebody wrote, ``lines`` what changed."""
+    """One thing: ``tone`` ok, bad or "", ``note`` what somebody wrote, ``lines`` what changed, ``url`` where more of it is."""
 
     at: datetime
     what: str
     tone: str = ""
     note: str = ""
     lines: tuple[str, ...] = ()
+    url: str = ""
 
     @property
     def moment(self) -> SafeString | str:
@@ -85,10 +93,10 @@ class Timeline:
     pending: tuple[Pending, ...]
 
 
-def timeline(row: Alert, clock: RiskClock, *, private: bool) -> Timeline:
-    """Five queries. ``private``: who reads it may read private parts (`services.privacy`)."""
+def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, private: bool) -> Timeline:
+    """Five queries. ``orders``: `ordered`; ``private``: who reads it may read private parts (`services.privacy`)."""
     told = views.told_of(row.pk)
-    found = [*_occurrences(row, clock), *_changes(row.pk), *_sent(told)]
+    found = [*_occurrences(row, clock), *_changes(row.pk), *_sent(told), *orders]
     found.sort(key=lambda each: each.at, reverse=True)
     if not private:
         hidden = people_of([row.pk])
@@ -96,7 +104,7 @@ def timeline(row: Alert, clock: RiskClock, *, private: bool) -> Timeline:
     waiting = tuple(
         Pending(visible(each.place), _badge(each), visible(each.reason))
         for each in told
-        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED)
+        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     return Timeline(tuple(found), tuple(coming(row)), waiting)
 
@@ -131,9 +139,30 @@ def _changes(pk: int) -> Iterator[TimelineEntry]:
         yield TimelineEntry(each.at, what, _TONES.get(each.action, ""), visible(each.note), lines)
 
 
+def ordered(row: Alert, aims: Mapping[str, Sequence[Any]]) -> Iterator[TimelineEntry]:
+    """What somebody wanted done, since it occurred, about what it names, and what came of it. ``aims``: as `AIMS` names them."""
+    wanted = Q(pk__in=())
+    for tool, name in AIMS.items():
+        wanted |= Q(tool=tool, **{f"arguments__{name}__in": list(aims[name])})
+    rows = Proposal.objects.filter(wanted, created_at__gte=row.first_seen).select_related("action")
+    for each in rows.order_by("-pk")[:_EVENTS]:
+        url = reverse("web:approval", args=[each.pk])
+        for step in story(each, getattr(each, "action", None)):
+            what = visible(f"{each.title} {_aim(each)}：{step.text}")
+            yield TimelineEntry(step.at, what, step.tone, visible(step.detail), url=url)
+
+
+def _aim(row: Proposal) -> str:
+    return str(row.arguments.get("ip") or row.arguments.get("asset", ""))
+
+
 def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
     for each in told:
-        if each.sent_at is not None:
+        lost = each.state in UNREACHED and not each.retrying
+        if lost:
+            what = f"通知 {visible(each.place)}：{MessageState(each.state).label}"
+            yield TimelineEntry(each.sent_at or each.opened_at, what, "bad", visible(each.reason))
+        elif each.sent_at is not None:
             yield TimelineEntry(each.sent_at, f"通知 {visible(each.place)}", note=visible(each.reason))
 
 
@@ -164,18 +193,51 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     about = row.description if private else mask(row.description, people_of([pk]), NEEDS_ROLE)
     quiet = silenced_until([row], clock.now).get(pk)
     title = plain_line(row.title)
+    aims: dict[str, Sequence[Any]] = {
+        "ip": [each[2] for each in observed if each[0] == "ip"],
+        "asset_id": [each.pk for each in assets],
+    }
+    listed = _listed(pk, private)
+    orders = ordered(row, aims) if request.user.has_perm(SEE_ORDERS) else ()
     context = {
         "title": f"A{pk} {title}", "row": row, "headline": title, "is_odd": visible(row.title) != row.title, "query": query,
         "level": severity_badge(row.severity), "state": state_badge(row, quiet), "due": due_badge(row, clock), "quiet": quiet,
         "rule": plain_line(rule_of(row)), "source": plain_line(row.source), "about": visible(about),
         "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
-        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, private=private),
-        "listed": _listed(pk, private), "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
+        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, orders, private=private),
+        "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
+        "weighs": _weighs(row, assets, clock, listed),
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "minutes": (60, 240, 1440), **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), "until": _until(timezone.localtime(clock.now)), "alike": _alike(row), **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
+
+
+def _weighs(row: Alert, assets: Sequence[Asset], clock: RiskClock, listed: Sequence[object]) -> str:
+    """What makes it stand where it does in the list, as `filters.ordered` has it, and what else is grave about it."""
+    core = [plain_line(each.name) for each in assets if each.importance == Importance.CRITICAL]
+    found = (
+        f"级别{row.get_severity_display()}",
+        f"核心资产 {'、'.join(core)}" if core else "不在核心资产上",
+        "命中情报" if listed else "",
+        {"broken": "已超过时限", "at_risk": "快到时限"}.get(clock.stage(row), ""),
+    )
+    return "，".join(each for each in found if each)
+
+
+def _until(now: datetime) -> list[tuple[int, str]]:
+    """(minutes, words) to the times at which people say that a silence ends."""
+    ends = (
+        (now.replace(hour=18, minute=0), "到今天 18 点"),
+        (now.replace(hour=9, minute=0) + timedelta(days=1), "到明早 9 点"),
+    )
+    return [(int((end - now) / timedelta(minutes=1)) + 1, words) for end, words in ends if end > now]
+
+
+def _alike(row: Alert) -> int:
+    """How many a silence of its rule covers now; enough are not counted on."""
+    return open_alerts("rule", row.rule_name or row.rule_id)[:_COUNTED].count()
 
 
 def is_closed(row: Alert) -> bool:
@@ -269,17 +331,20 @@ def _card(row: Asset) -> AssetCard:
 
 
 def _flaws(assets: Sequence[Asset]) -> list[dict[str, Any]]:
-    """The worst that is open on them, five."""
+    """The worst that is open on them, five; a vulnerability of several components or assets once."""
     rows = Finding.objects.filter(asset_id__in=[each.pk for each in assets], active=True)
-    worst = rows.select_related("vulnerability", "component").order_by("-priority", "-id")[:5]
+    rows = rows.select_related("vulnerability", "component", "asset").order_by("-priority", "-id")
+    worst: dict[object, Finding] = {}
+    for each in rows[: _EVENTS * 5]:
+        worst.setdefault(each.vulnerability_id or each.title, each)
     return [
         {
             "name": plain_line(each.vulnerability.vuln_id if each.vulnerability else each.title),
-            "what": plain_line(str(each.component) if each.component else each.title),
+            "what": plain_line(f"{each.component or each.title}，{each.asset}"),
             "level": severity_badge(each.severity), "url": links.record("finding", each.pk),
             "kev": bool(each.vulnerability and each.vulnerability.kev), "fix": visible(each.fixed_version),
         }
-        for each in worst
+        for each in list(worst.values())[:5]
     ]  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """What people do on the pages of alerts: every button and key posts here, and reads what came of it on the next page."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from typing import Final
 
@@ -10,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
@@ -199,8 +202,9 @@ TOOLS = {"block_ip": ("ip", "duration_minutes", "reason"), "isolate_host": ("ass
 
 @posting(ACT, "secops_agent.add_silence")
 def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
-    """POST ``scope`` (alert, rule, asset), ``minutes``, ``reason``."""
-    scope, minutes = request.POST.get("scope", "alert"), request.POST.get("minutes", "")
+    """POST ``scope`` (alert, rule, asset), ``minutes`` or, above it, ``until`` (a time of the day and the zone of the page),
+    ``reason``."""
+    scope, minutes = request.POST.get("scope", "alert"), _minutes(request)
     row = Alert.objects.filter(pk=posted.here).first()
     if (
         row is None
@@ -218,11 +222,22 @@ def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
     return posted.back()
 
 
+def _minutes(request: HttpRequest) -> str:
+    try:
+        until = parse_datetime(request.POST.get("until", ""))
+    except ValueError:
+        until = None
+    if until is None:
+        return request.POST.get("minutes", "")
+    until = timezone.make_aware(until) if timezone.is_naive(until) else until
+    return str(math.ceil((until - timezone.now()) / timedelta(minutes=1)))
+
+
 def _value(row: Alert, scope: str) -> str:
     if scope == "alert":
         return str(row.pk)
     if scope == "rule":
-        name = row.rule_id or row.rule_name
+        name = row.rule_name or row.rule_id  # as people see it
     else:
         first = row.assets.order_by("alert_links__pk").first()
         name = first.name if first else ""

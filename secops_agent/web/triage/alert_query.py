@@ -24,7 +24,7 @@ SPANS: Final[Mapping[str, tuple[str, timedelta]]] = {
     "1h": ("最近 1 小时", timedelta(hours=1)), "24h": ("最近 24 小时", timedelta(hours=24)),
     "7d": ("最近 7 天", timedelta(days=7)), "30d": ("最近 30 天", timedelta(days=30)),
 }  # fmt: skip
-ORDERS: Final = {"urgent": "时限和级别优先", "newest": "最近发生的优先"}
+ORDERS: Final = {"urgent": "最要紧的优先", "newest": "最近发生的优先"}
 SHAPE: Final = shape_of(
     ALERTS, {"tab": TABS, "sort": ORDERS, "span": SPANS}, days=("from", "to"), numbers=("page",)
 )

@@ -4,6 +4,7 @@ import * as platform from "/own/platform.js";
 import { drawStream, drawTyping, showEntry } from "./bubbles.js";
 import { byId, el, toast } from "./dom.js";
 import { clearFaults, drawFaults, drawFigures } from "./faults.js";
+import { drawPhones } from "./phones.js";
 import { drawLink, drawMe, drawPeople, drawRooms, drawTitle } from "./rooms.js";
 import { keep, load, markSeen, remember, state, visibleRooms } from "./store.js";
 
@@ -17,6 +18,7 @@ function drawAll() {
   drawMe();
   drawStream(suggest);
   drawRobots();
+  drawPhones(state.connection.ringing);
 }
 
 /** The open conversation is being looked at, unless a narrow screen shows the list. */
@@ -97,6 +99,7 @@ function receiveConnection(connection) {
   const changed = Boolean(connection.live) !== Boolean(state.connection.live);
   state.connection = connection;
   drawLink();
+  drawPhones(connection.ringing);
   if (changed && !state.entries.get(state.room)?.length) drawStream(suggest);
   if (!byId("drawer").hidden) drawFaults();
 }

@@ -67,6 +67,7 @@ def test_people_change_their_own_wishes_only(browser):
         "urgent": "private",
         "quiet_from": "22:00",
         "quiet_until": "07:00",
+        "calls": "sms",
         "reminders": 1,
     }
     add = reverse("admin:secops_agent_notificationpreference_add")

@@ -166,3 +166,20 @@ def test_new_alerts_are_announced_under_the_cursor(address: str) -> None:
         page.keyboard.press("a")
         assert page.locator("tr[data-pk]").count() == 2, "who only reads does nothing"
     assert {row.status for row in Alert.objects.all()} == {"open"}
+
+
+def test_ticking_and_news_push_nothing(address: str) -> None:
+    arrived("a", "b", "c", "d", due_in_hours=20)
+    client = at_desk(Role.ANALYST)
+    with browsing(address, client, 1440, 900) as page:
+        page.goto("/alerts/")
+        boxes = page.locator("tbody input[name=ids]")
+        stood = boxes.nth(1).bounding_box()
+        boxes.nth(0).click()
+        assert page.locator("#bulk").is_visible()
+        assert boxes.nth(1).bounding_box() == stood, "the next tick lands on the row that was aimed at"
+        boxes.nth(2).click(modifiers=["Shift"])
+        assert page.locator("[data-chosen]").inner_text() == "3"
+        page.evaluate("htmx.ajax('GET', '/alerts/news/?tab=all&mark=1', '#news')")
+        page.wait_for_selector("#news a")
+        assert boxes.nth(1).bounding_box() == stood

@@ -32,7 +32,7 @@ def _static(settings: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.both_databases
-def test_list_is_open_first_what_presses_then_by_severity() -> None:
+def test_list_is_by_severity_then_core_assets_then_what_presses() -> None:
     (late_low,) = arrived("a", severity="low", due_in_hours=-5)
     (fresh_high,) = arrived("b", severity="high", due_in_hours=20)
     (fresh_critical,) = arrived("c", severity="critical", due_in_hours=3.9)
@@ -40,12 +40,17 @@ def test_list_is_open_first_what_presses_then_by_severity() -> None:
     (near_critical,) = arrived("e", severity="critical", due_in_hours=0.2)
     (closed,) = arrived("f", severity="critical", due_in_hours=-9)
     triage.close(closed.pk, "benign", ACTOR)
+    core = host("core-01", "10.0.0.9", importance="critical")
+    (core_high,) = arrived("g", severity="high", due_in_hours=21, assets=(core,))
     client = at_desk(Role.VIEWER)
-    expected = [near_critical, late_high, late_low, fresh_critical, fresh_high]
+    expected = [near_critical, fresh_critical, core_high, late_high, fresh_high, late_low]
     assert listed(client) == [row.pk for row in expected]
-    assert listed(client, tab="at_risk") == [row.pk for row in expected[:3]]
+    pressing = [near_critical, late_high, late_low]
+    assert listed(client, tab="at_risk") == [row.pk for row in pressing]
+    why = text_of(client.get(reverse("web:alert", args=[core_high.pk])))
+    assert "级别高危，核心资产 core-01" in why
     assert listed(client, status="closed") == [closed.pk]
-    assert listed(client, sort="newest")[0] == near_critical.pk
+    assert listed(client, sort="newest")[0] == core_high.pk
 
 
 @pytest.mark.slow

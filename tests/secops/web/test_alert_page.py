@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from secops_agent.models import Alert, AlertPayload, Asset, History, Proposal, Role, Silence
+from secops_agent.models import Action, Alert, AlertPayload, Asset, History, Proposal, Role, Silence
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts import triage
 from secops_agent.services.investigations import work
@@ -154,7 +155,18 @@ def test_silence_from_the_page_covers_what_is_said() -> None:
         )
         assert "已静默" in messages_of(said), scope
         assert Silence.objects.latest("pk").value == value
-    for odd in ({"scope": "all"}, {"minutes": "x"}, {"minutes": "999999"}, {"here": "0"}):
+    until = timezone.localtime() + timedelta(hours=3)
+    client.post(post, {"here": row.pk, "scope": "rule", "minutes": "60", "until": f"{until:%Y-%m-%dT%H:%M}"})
+    assert abs(Silence.objects.latest("pk").ends_at - until) < timedelta(minutes=3)
+    Silence.objects.latest("pk").delete()
+    assert "这条规则：规则 a（现在 1 条未关闭）" in text_of(client.get(page(row)))
+    for odd in (
+        {"scope": "all"},
+        {"minutes": "x"},
+        {"minutes": "999999"},
+        {"here": "0"},
+        {"until": "2020-01-01T10:00"},
+    ):
         client.post(post, {"here": row.pk, "scope": "alert", "minutes": "60"} | odd)
     assert Silence.objects.count() == 3
 
@@ -188,6 +200,20 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
         "203.0.113.9",
         "re",
     )
+    told = text_of(responder.get(page(row)))
+    assert "封禁 IP 203.0.113.9：" in told
+    assert text_of(analyst.get(page(row))).count("提出（API 或页面）") == 1
+    Action.objects.create(
+        proposal=made, config=made.config, key="k", tool=made.tool, arguments=made.arguments, state="dry",
+        connector="dry_run", created_at=made.created_at, started_at=made.created_at, finished_at=made.created_at,
+    )  # fmt: skip
+    Proposal.objects.filter(pk=made.pk).update(
+        state="approved", decider_name="王五", decided_at=made.created_at
+    )
+    assert "王五 已批准" in (told := text_of(responder.get(page(row))))
+    assert "演练（未做改动）" in told
+    approval = text_of(responder.get(reverse("web:approval", args=[made.pk])))
+    assert "已批准，只做了演练" in approval, "the headline says that nothing was changed"
     isolate = {"here": row.pk, "tool": "isolate_host", "asset": str(row.assets.get().pk), "reason": "失陷"}
     assert "已提出" in messages_of(responder.post(post, isolate, follow=True))
     for odd in (

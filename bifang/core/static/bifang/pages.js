@@ -5,6 +5,7 @@
 //   data-hits               the form of the search: its list of links is walked by the arrows, Enter opens the first
 //   data-adds="，"          a field of several, with a list: what it offers comes after those that stand there
 //   data-more="id"          a checkbox that ticks all checkboxes inside #id
+//   .tr-tick                a cell with a checkbox: with Shift, the boxes between it and the one before follow
 //   data-parts              an element that htmx asks for again: of the answer, only each <… data-part id> that has
 //                           changed replaces its own; its trigger "bf:seen" fires when the page is looked at again
 (function () {
@@ -23,6 +24,14 @@
     });
   }
 
+  let ticked = null;
+  function tick(box, withShift) {
+    const boxes = [...box.closest("tbody").querySelectorAll(".tr-tick input")];
+    const [from, to] = [boxes.indexOf(ticked), boxes.indexOf(box)].sort((a, b) => a - b);
+    if (withShift && from >= 0) boxes.slice(from, to).forEach((each) => (each.checked = box.checked));
+    ticked = box;
+  }
+
   document.addEventListener("click", function (event) {
     closeDrops(event);
     event.target.closest("#messages .bf-toast:not(form)")?.remove();
@@ -31,6 +40,8 @@
     if (document.body.classList.contains("bf-menu-open") && !event.target.closest("#menu")) toggleMenu(false);
     const opener = event.target.closest("[data-opens]");
     if (opener) return document.getElementById(opener.dataset.opens).showModal();
+    const box = event.target.closest(".tr-tick input");
+    if (box) tick(box, event.shiftKey);
     const closer = event.target.closest("[data-closes]");
     if (closer) closer.closest("dialog").close();
   });

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.kit.listing import Condition, Listing
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, IndicatorHit
-from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
+from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries import clocks
 from secops_agent.services.alerts.queries.clocks import CLOCKS, Clock
 from secops_agent.services.alerts.queries.words import Keyword
@@ -177,8 +177,8 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
 
 
 def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":
-    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "gravest": by severity, then by what is
-    due first; "urgent": before that, what is over its time limit or close to it."""
+    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "gravest": by severity, then
+    on assets that matter most, then what is due first; "urgent": of those, what is over its time limit or close to it first."""
     if order in CURSOR_ORDERS:
         return rows.order_by(*CURSOR_ORDERS[order])
     if order == "oldest":
@@ -190,7 +190,9 @@ def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
     grave = Case(*ranks, default=Value(9), output_field=IntegerField())
     late = [Case(When(clock.pressing, then=Value(0)), default=Value(1))] if order == "urgent" else []
-    return rows.order_by(*late, grave, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
+    core = AlertAsset.objects.filter(asset__importance=Importance.CRITICAL).order_by().values("alert_id")
+    matters = Case(When(pk__in=core, then=Value(0)), default=Value(1))
+    return rows.order_by(grave, matters, *late, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
 
 
 def _using(technique: str) -> Q:

@@ -17,8 +17,10 @@ from secops_agent.services.clock import clock
 from secops_agent.services.notifications import preferences, silences
 from secops_agent.services.notifications.delivery import (
     bursts,
+    calling,
     contents,
     digests,
+    events,
     notices,
     progress,
     reaching,
@@ -126,14 +128,16 @@ def _tell(told: Told, now: _Now) -> None:
         return
     if address.staff and not preferences.wanted_now(row, address.staff, told.level, now.at):
         return
-    prefix = _prefix(told, now.at)
+    prefix, key = _prefix(told, now.at), f"alert:{row.pk}:{row.wanted}"
     target = address.target
+    called = not row.digest and calling.plan(row, address, key, told.alerts, now.at)
+    known = events.latest(told.alerts) if called else told.known
     notice = notices.compose(
-        told.alerts, told.facts, told.known, burst=row.burst, quiet=_silence(told, now), prefix=prefix,
+        told.alerts, told.facts, known, burst=row.burst, quiet=_silence(told, now), prefix=prefix,
         heard=not target.robot, group=address.hides_private,
     )  # fmt: skip
     outbox.notify(
-        address.config_id, target, notice.text, key=f"alert:{row.pk}:{row.wanted}", title=f"{prefix}{notice.title}",
+        address.config_id, target, notice.text, key=key, title=f"{prefix}{notice.title}",
         suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
     )  # fmt: skip
     row.digest, row.level = told.digest, told.level

@@ -55,13 +55,15 @@ class Told:
 
     def _of_group(self) -> tuple[object, ...]:
         """Level, state, people, size by its order of magnitude, what rules want told of its time limit, what was found out
-        about it, if anything; on a card also what a model said of that."""
+        about it, if anything; on a card also what a model said of that, and who was called."""
         parts: tuple[object, ...] = (
             self.level, wording.state_of(self.alerts), len(self.alerts).bit_length(),
         )  # fmt: skip
         found = events.finding(self.alerts, self.known)
         parts += tuple(filter(None, (self.row.sla, "" if found == Investigation.NOTHING_FOUND else found)))
-        return parts + ((events.reading(self.alerts, self.known),) if self.on_card else ())
+        if not self.on_card:
+            return parts
+        return (*parts, events.reading(self.alerts, self.known), events.calls(self.alerts, self.known))
 
     def _of_burst(self) -> tuple[object, ...]:
         """How many there are, and how many of them are open by its order of magnitude; on a card each step of them."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from bifang.channels.text.markup import plain
-from secops_agent.models import Alert, History, Investigation, InvestigationState, SecondLook
+from secops_agent.models import Alert, History, Investigation, InvestigationState, SecondLook, WakeCall
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.audit.history import ACTIONS
 from secops_agent.services.clock import clock
+from secops_agent.services.notifications.calls import words_of
 
 DEEDS: Final = {
     name: ACTIONS[name] for name in ("acknowledge", "assign", "unassign", "close", "reopen", "undo")
@@ -22,16 +23,17 @@ DEEDS: Final = {
 @dataclass(frozen=True, slots=True)
 class KnownNews:
     """By alert id: the last thing that happened, what was found out when it arrived, and what a model said of that;
-    ``attacks``: those that were found to be a real attack."""
+    ``attacks``: those that were found to be a real attack; ``calls``: who was called because of it."""
 
     last: Mapping[int, History]
     found: Mapping[int, str]
     read: Mapping[int, str]
     attacks: frozenset[int]
+    calls: Mapping[int, tuple[str, ...]]
 
 
 def latest(alerts: Iterable[Alert]) -> KnownNews:
-    """What is worth telling. Three queries."""
+    """What is worth telling. Five queries."""
     pks = [each.pk for each in alerts]
     rows = History.objects.filter(entity="alert", entity_id__in=pks)
     told = Q(action__in=DEEDS) | Q(action="import", changes__has_key="status")
@@ -43,7 +45,22 @@ def latest(alerts: Iterable[Alert]) -> KnownNews:
     read = dict(looks.values_list("investigation__alert_id", "line"))
     found = list(done.order_by("pk").values_list("alert_id", "conclusion", "verdict"))
     attacks = frozenset(pk for pk, _, verdict in found if verdict == Verdict.TRUE_POSITIVE)
-    return KnownNews(last, {pk: said for pk, said, _ in found}, read, attacks)
+    return KnownNews(last, {pk: said for pk, said, _ in found}, read, attacks, _calls(pks))
+
+
+def _calls(pks: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    rows = WakeCall.objects.filter(message__items__alert_id__in=pks).order_by("pk")
+    found: dict[int, tuple[str, ...]] = {}
+    for row in rows.annotate(of=F("message__items__alert_id")).select_related("staff"):
+        found[row.of] = (*found.get(row.of, ()), words_of(row))
+    return found
+
+
+def calls(alerts: Sequence[Alert], known: KnownNews) -> str:
+    """Who was called because of the group, the last few; "" for nobody."""
+    return "；".join(
+        list(dict.fromkeys(said for each in alerts for said in known.calls.get(each.pk, ())))[-4:]
+    )
 
 
 def deeds(alerts: Sequence[Alert], known: KnownNews, since: datetime) -> Counter[str]:

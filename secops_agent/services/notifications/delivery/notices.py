@@ -92,6 +92,7 @@ def compose(
     said = _Said(
         last=events.last_event(alerts, known),
         found=events.finding(alerts, known),
+        called=events.calls(alerts, known),
         quiet=quiet,
         prefix=prefix,
         heard=heard,
@@ -110,6 +111,7 @@ class _Said(TypedDict):
 
     last: str
     found: str
+    called: str
     quiet: Silence | None
     prefix: str
     heard: bool

@@ -54,14 +54,14 @@ def tell_programs() -> int:
         for each in troubles(checked=True)
         if not each.last_seen or now - each.last_seen > GRACE or each.alive
     ]
-    ways = _ways(robot_connections()) if found else set()
+    ways = ways_of(robot_connections()) if found else set()
     for each in found:
         head = f"毕方的{each.program.label}进程{'落后' if each.alive else '没有运行'}"
         notice = Notice(f"program:{each.program.name}:{now:%Y%m%d}", head, f"**{head}**\n\n{each.trouble}。")
         if not OutboxRow.objects.filter(key__startswith=f"note:{notice.key}:").exists():
             log.error("%s", each.trouble)
             with transaction.atomic():
-                count += administrators.tell_through(ways, head, notice.text, key=notice.key) or _tell_robot(
+                count += administrators.tell_through(ways, head, notice.text, key=notice.key) or tell_robot(
                     notice
                 )
     return count
@@ -75,11 +75,11 @@ def step() -> int:
         Outage.objects.filter(config__in=forgotten).delete()
     if not rows and not any(one.is_down for one in found):
         return 0
-    ways = _ways(found)
+    ways = ways_of(found)
     return sum(_look(one, rows.get(one.config.pk), ways, now) for one in found)
 
 
-def _ways(found: list[RobotConnection]) -> set[int]:
+def ways_of(found: list[RobotConnection]) -> set[int]:
     """The configurations that can carry a message now. Whether they may speak unasked is asked where they are chosen."""
     connected = {one.config.pk: one.is_up for one in found}
     able = {
@@ -114,7 +114,7 @@ def _tell_down(one: RobotConnection, row: Outage, since: datetime, ways: set[int
             0 if row.known else administrators.tell_through(ways, notice.title, notice.text, key=notice.key)
         )
         if not count and f"note:{notice.key}:{ROBOT}" not in refused:
-            count = _tell_robot(notice)
+            count = tell_robot(notice)
         problem = "" if count else next(iter(refused.values()), NO_WAY)
         told_at = now if count else row.told_at
         Outage.objects.filter(pk=row.pk, since=since).update(told_at=told_at, problem=problem)
@@ -133,7 +133,7 @@ def _tell_over(one: RobotConnection, row: Outage, since: datetime, ways: set[int
         others = ways - {one.config.pk}
         count = (
             administrators.tell_through(others, notice.title, notice.text, key=notice.key)
-            or _tell_robot(notice)
+            or tell_robot(notice)
             or administrators.tell_through(ways, notice.title, notice.text, key=notice.key)
         )
         Outage.objects.filter(pk=row.pk).update(told_at=now if count else row.told_at)
@@ -151,7 +151,7 @@ def _refused(notice: Notice, row: Outage, now: datetime) -> Mapping[str, str]:
     return {key: f"发给管理员的消息被拒绝：{reason}" for key, _, reason in rows}
 
 
-def _tell_robot(notice: Notice) -> int:
+def tell_robot(notice: Notice) -> int:
     """The first custom robot of a rule that works: its address needs no credentials of an application."""
     targets = NotificationTarget.objects.filter(kind=TargetKind.WEBHOOK, rule__enabled=True, last_error="")
     for target in targets.select_related("config").order_by("pk"):

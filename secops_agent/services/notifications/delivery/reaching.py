@@ -17,6 +17,7 @@ from bifang.core.database.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.chats import platforms
+from secops_agent.services.notifications.calls import FAILED
 from secops_agent.services.notifications.targets import (
     Address,
     Unreachable,
@@ -95,7 +96,7 @@ def put_off(row: AlertMessage, reason: str, now: datetime) -> None:
     )
     if reason:
         _trouble(target, now, last_error=reason)
-    _replace(row, now)
+    replace(row, now)
 
 
 def clear(target: NotificationTarget, now: datetime) -> None:
@@ -173,7 +174,7 @@ def _note(pk: int, wanted: int, state: str, reason: str, now: datetime) -> bool:
             if won and _is_there(row):
                 _refused(row.target, reason, now)
         if won:
-            _replace(row, now)
+            replace(row, now)
     return bool(won)
 
 
@@ -201,13 +202,13 @@ def _trouble(target: NotificationTarget, now: datetime, **columns: object) -> No
     same.filter(last_error_at=None).update(last_error_at=now)
 
 
-def _replace(row: AlertMessage, now: datetime) -> None:
+def replace(row: AlertMessage, now: datetime) -> None:
     """Whoever comes next does not wait for his time; for what is grave the administrators come after the last one."""
     if row.burst:
         for each in AlertMessage.objects.filter(summary=row, state=MessageState.HELD).select_related(
             "target"
         ):
-            _replace(each, now)
+            replace(each, now)
         return
     alerts = row.alerts.filter(severity=Severity.CRITICAL).exclude(status=AlertStatus.CLOSED)
     grave = row.kind in ("group", "escalation") and alerts.exists()
@@ -232,4 +233,5 @@ def _others_reached(row: AlertMessage) -> bool:
         kind="escalation", group_key=row.group_key, target__rule=row.target.rule_id, target__step=row.target.step,
         opened_at=row.opened_at,
     ).exclude(pk=row.pk)  # fmt: skip
+    beside = beside.exclude(calls__state__in=FAILED)
     return beside.exclude(state__in=UNREACHED).exclude(summary__state__in=UNREACHED).exists()

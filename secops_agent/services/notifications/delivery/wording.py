@@ -75,13 +75,14 @@ def group_text(
     *,
     last: str = "",
     found: str = "",
+    called: str = "",
     read: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
 ) -> str:
     """One group of alerts, the first one named by its code; ``last``: what somebody did about it last, ``found``: what
-    was found out about it, ``read``: what a model said of that. ``heard``: there is somebody to be answered."""
+    was found out about it, ``called``: who was called, ``read``: what a model said of that. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
     about = "" if first.description.strip() in ("", first.title) else first.description
@@ -96,6 +97,7 @@ def group_text(
         *([f"- 调查：{plain(found, 200)}"] if found else []),
         *([f"- 模型：{plain(read, 200)}"] if read else []),
         *([f"- 处理：{last}"] if last else []),
+        *([f"- 呼叫：{plain(called, 400)}"] if called else []),
         *_quiet(quiet),
     ]
     if first.due_at and first.status != AlertStatus.CLOSED:
@@ -117,6 +119,7 @@ def burst_text(
     *,
     found: str = "",
     last: str = "",
+    called: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
@@ -134,6 +137,7 @@ def burst_text(
         *([f"- 级别：{levels_of(alerts)}"] if len({each.severity for each in alerts}) > 1 else []),
         *([f"- 调查：{plain(found, 200)}"] if found else []),
         *([f"- 处理：{last}"] if last else []),
+        *([f"- 呼叫：{plain(called, 400)}"] if called else []),
         *_quiet(quiet),
     ]
     if heard:
