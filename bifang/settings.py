@@ -28,6 +28,7 @@ CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
 TRUSTED_PROXIES = env.networks("BIFANG_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("BIFANG_METRICS_TOKEN")
+SENTRY_DSN = env.text("BIFANG_SENTRY_DSN")
 REQUIRE_TOTP = env.flag("BIFANG_REQUIRE_TOTP")
 MCP_SERVER = env.flag("BIFANG_MCP_SERVER", default=True)
 
@@ -56,6 +57,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "bifang.core.monitoring.probes.ProbeMiddleware",
     "bifang.core.requests.ids.RequestIdMiddleware",
+    "bifang.core.requests.counted.CountingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "bifang.core.requests.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

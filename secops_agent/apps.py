@@ -14,6 +14,7 @@ class SecopsAgentConfig(AppConfig):
     def ready(self) -> None:
         """Register the kind and the section that belong to this application."""
         import_module("secops_agent.rights")
+        import_module("secops_agent.counted")
         from django.db.models.signals import post_migrate
         from django_q.signals import post_spawn
 
@@ -86,13 +87,18 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.configuration import configs
         from bifang.core.configuration.sections import SECTIONS, FileSection
         from bifang.core.monitoring.metrics import METRICS
-        from secops_agent.services.operations.metrics import collect_alerts, collect_index, collect_tasks
+        from secops_agent.services.operations.metrics import (
+            collect_alerts,
+            collect_index,
+            collect_people,
+            collect_tasks,
+        )
         from secops_agent.services.operations.periodic import TASK_PROGRAM
         from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
 
         SECTIONS.add(FileSection("schedules", apply_task_entries))
         configs.USES.add(sent_through)
-        METRICS.add(collect_tasks, collect_alerts, collect_index)
+        METRICS.add(collect_tasks, collect_alerts, collect_index, collect_people)
         PROGRAMS.add(TASK_PROGRAM)
 
     @staticmethod

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from bifang.channels.models import BoxRow, InboxRow, OutboxRow, State, Worker
 from bifang.channels.queues.notices import waiting_since
 from bifang.core.database.db import database_now
+from bifang.core.monitoring.counting import TALLIES, Tally
 
 MOST_COUNTED = 10_000
 COUNTED = (State.PENDING, State.CLAIMED, State.DEAD)
@@ -17,6 +18,12 @@ UNSENT = (*COUNTED, State.UNKNOWN)
 KINDS = ("chat", "event", "card")
 ALIVE = timedelta(seconds=15)
 LATELY = timedelta(minutes=5)
+SENDS = Tally(
+    "bifang_sends",
+    "Attempts to send, by channel, what it was and how it ended.",
+    ("channel", "kind", "result"),
+)
+TALLIES.add(SENDS)
 
 
 def collect_boxes() -> Iterable[Metric]:
@@ -37,7 +44,7 @@ def collect_boxes() -> Iterable[Metric]:
             inbox.add_metric([state.value, kind], kinds[kind])
     for state in UNSENT:
         outbox.add_metric([state.value], len(_first(OutboxRow, state, "pk")))
-    yield from (inbox, outbox, *_lately(), _oldest())
+    yield from (inbox, outbox, *_lately(), _oldest(), _oldest_unsent())
 
 
 def _first(box: type[BoxRow], state: State, column: str) -> list[object]:
@@ -64,6 +71,16 @@ def _oldest() -> Metric:
     return GaugeMetricFamily(
         "bifang_oldest_waiting_seconds",
         "Age of the oldest message that waits for its turn; 0 if none waits.",
+        value=max((database_now() - since).total_seconds(), 0.0) if since else 0.0,
+    )
+
+
+def _oldest_unsent() -> Metric:
+    waiting = OutboxRow.objects.filter(state__in=(State.PENDING, State.CLAIMED)).order_by("id")
+    since = waiting.values_list("created_at", flat=True).first()
+    return GaugeMetricFamily(
+        "bifang_oldest_unsent_seconds",
+        "Age of the oldest message that is to be sent; 0 if there is none.",
         value=max((database_now() - since).total_seconds(), 0.0) if since else 0.0,
     )
 

@@ -72,6 +72,11 @@ class Turn:
     received_at_ms: int
     urgent: bool = False
 
+    @property
+    def trace(self) -> str:
+        """The name of its trace (`bifang.core.monitoring.tracing`)."""
+        return f"inbox:{self.inbox_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Button:
@@ -174,6 +179,11 @@ class Part:
     buttons: tuple[Button, ...] = ()
     card: str = ""
     file: FileToSend | None = None
+
+    @property
+    def trace(self) -> str:
+        """That of the message that it answers; of a notice, that of its key without the number of the turn."""
+        return f"inbox:{self.inbox_id}" if self.inbox_id else ":".join(self.key.split(":")[:3])
 
 
 @dataclass(frozen=True, slots=True)

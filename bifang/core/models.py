@@ -156,3 +156,19 @@ class SecondFactor(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class EventCount(models.Model):
+    """A count of `bifang.core.monitoring.counting`: of one kind of event, with these labels (a JSON list), in this bucket."""
+
+    name = models.CharField(max_length=80)
+    labels = models.CharField(max_length=400)
+    bucket = models.CharField(max_length=8, blank=True, default="")
+    value = models.FloatField(default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "计数"
+        constraints = [models.UniqueConstraint(fields=["name", "labels", "bucket"], name="event_count_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.labels}"

@@ -5,6 +5,7 @@ Identity is never an argument: whoever builds a Toolbox binds its tools to the s
 
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,8 @@ from pydantic import ConfigDict
 
 from bifang.channels.ports import FileToSend, Suggestion
 from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.monitoring import tracing
+from secops_agent.counted import CALLS
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.tools.arguments import Arguments, argument, parse, schema
 
@@ -154,6 +157,15 @@ class Toolbox:
 
     async def execute(self, prepared: Prepared) -> ToolResult:
         """Run a checked call; errors come back as results, unexpected ones also go to the log."""
+        began = time.perf_counter()
+        with tracing.span("tool", tool=prepared.tool.name):
+            result = await self._execute(prepared)
+            tracing.mark(result=result.status)
+        CALLS.observe(time.perf_counter() - began, prepared.tool.name, result.status)
+        return result
+
+    @staticmethod
+    async def _execute(prepared: Prepared) -> ToolResult:
         try:
             return await prepared.tool.run(prepared.arguments)
         except BifangError as error:

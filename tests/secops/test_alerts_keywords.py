@@ -4,13 +4,17 @@ import itertools
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from secops_agent.models import Alert
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries import search as keyword_search
 from secops_agent.services.alerts.queries import words
+from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.alerts.triage import AlertFilter
+from secops_agent.services.operations import queues
 from secops_agent.services.records import Indicator
+from secops_agent.services.sla import RiskClock
 
 from .inventory_aid import alert, host, later, store
 
@@ -178,3 +182,37 @@ def test_without_the_index_the_alerts_are_read(six, monkeypatch):
     if connection.vendor == "sqlite":  # one without FTS5
         assert words.index() == 0
         assert keys("挖矿") == "a"
+
+
+def test_list_of_a_common_keyword_is_what_reading_all_alerts_finds(database, monkeypatch):
+    """By the index alone, by the newest of the list, and by spans of ids, with a filter beside."""
+    for n in range(60):
+        store(alert(f"k{n}", title=f"主机 srv-{n:03} 登录", severity="high" if n % 3 else "low"))
+    words.index()
+    keyword, high = Keyword("srv-0", private=True), Alert.objects.filter(severity="high")
+    every = sorted(high.values_list("pk", flat=True), reverse=True)
+    assert keyword_search.newest(high, keyword, 10) == (every, True)
+    monkeypatch.setattr(keyword_search, "READ", 20)
+    found, whole = keyword_search.newest(high, keyword, 10)
+    assert (len(found) >= 10, whole) == (True, False)
+    monkeypatch.setattr(keyword_search, "READ", 3)
+    monkeypatch.setattr(keyword_search, "_NEWEST", 4)
+    found, whole = keyword_search.newest(high, keyword, 10)
+    assert found == every[: len(found)]
+    assert (10 <= len(found) < len(every), whole) == (True, False)
+    assert keyword_search.newest(high, keyword, 1000) == (every, True)
+    assert keyword_search.newest(high, Keyword("没有"), 10) == ([], True)
+
+
+def test_page_of_a_common_keyword_has_its_tabs_and_facets(database, monkeypatch):
+    for n in range(30):
+        store(alert(f"k{n}", title=f"主机 srv-{n:03} 登录", severity="high" if n % 3 else "low"))
+    words.index()
+    clock = RiskClock(timezone.now())
+    for read in (10_000, 3):
+        monkeypatch.setattr(keyword_search, "READ", read)
+        queue = queues.settle(AlertFilter(keyword="srv-0", severities=("low",), order="urgent"), clock)
+        assert len(queues.ids(queue, clock)) == 10
+        assert [total.count for total in queues.counts([queue], clock)] == [10]
+        levels = {each.value: each.count for each in queues.facets(queue, clock).buckets["severity"]}
+        assert (levels["low"], levels["high"]) == (10, 20)

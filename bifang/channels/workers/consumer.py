@@ -15,6 +15,7 @@ from bifang.channels.workers.processes import Owner
 from bifang.core.database import db
 from bifang.core.database.batcher import Batcher
 from bifang.core.errors import BifangError
+from bifang.core.monitoring import tracing
 from bifang.core.monitoring.logs import ids
 from bifang.core.outbound.backoff import Backoff
 
@@ -143,14 +144,29 @@ class Consumer:
         ids.set(_fields(turn))
         db.rank.set(0 if turn.urgent else turn.inbox_id)
         try:
-            result = await self._handlers[turn.kind](turn, self._sink_of(turn))
-            await self._succeeded(turn, result)
+            with tracing.root(
+                "message",
+                turn.trace,
+                turn.received_at_ms,
+                config=turn.config_id,
+                kind=turn.kind,
+                attempt=turn.attempt,
+            ):
+                await self._answer(turn)
         except BifangError as error:
             log.warning("消息处理失败：%s", error.message, extra=_fields(turn))
             await self._failed(turn, error.message, permanent=error.permanent)
         except Exception as error:
             log.exception("消息处理出错", extra=_fields(turn))
             await self._failed(turn, f"内部错误：{type(error).__name__}（详见日志）", permanent=False)
+
+    async def _answer(self, turn: Turn) -> None:
+        with tracing.span("wait", begun_ms=turn.received_at_ms):  # from the receipt to the claim
+            pass
+        with tracing.span("answer"):
+            result = await self._handlers[turn.kind](turn, self._sink_of(turn))
+        with tracing.span("store"):
+            await self._succeeded(turn, result)
 
     def _sink_of(self, turn: Turn) -> ReplySink:
         """Progress is best effort: without it the turn runs all the same."""

@@ -26,6 +26,7 @@ from bifang.channels.queues.claims import EVERYTHING, HOLD, Remit
 from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
+from bifang.core.monitoring.counts import write_counts
 from bifang.core.processes import is_gone, process_name
 from bifang.env import unreadable
 
@@ -94,6 +95,7 @@ def release_dead(owners: Sequence[str]) -> int:
 
 def release_unfinished(owner: str) -> int:
     """An orderly stop: what this process still holds waits for the next start, the try not counted."""
+    write_counts()
     mine = {"state": State.CLAIMED, "owner": owner}
     with transaction.atomic():
         count = claims.release(InboxRow.objects.filter(**mine), attempts=Greatest(F("attempts") - 1, 0))
@@ -135,11 +137,13 @@ def show_pulse() -> None:
 
 def withdraw() -> None:
     """A process that was `beat_as` ends in good order."""
+    write_counts()
     Worker.objects.filter(pk=process_name()).delete()
 
 
 def _write(owner: str, now: datetime, kind: str, **told: object) -> bool:
     """The heartbeat; is it the first?"""
+    write_counts()
     fresh = {"heartbeat_at": now, "kind": kind, **told}
     if Worker.objects.filter(pk=owner).update(**fresh):
         return False

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from bifang.channels.metrics import SENDS
 from bifang.channels.ports import Channel, Delivered, Part
 from bifang.channels.queues import outbox
 from bifang.channels.queues.claims import HOLD
@@ -15,6 +16,7 @@ from bifang.channels.workers.processes import Owner
 from bifang.core.database import db
 from bifang.core.database.batcher import Batcher
 from bifang.core.errors import BifangError, OutcomeUnknown, RateLimited
+from bifang.core.monitoring import tracing
 from bifang.core.monitoring.journal import Journal
 from bifang.core.outbound.backoff import Backoff
 
@@ -150,7 +152,9 @@ class Sender:
             return True
         try:
             async with self._pace.going() as has_arrived:
-                delivered = await self._channel.deliver(part)
+                with tracing.span("send", part.trace, config=part.config_id, channel=self._channel.name):
+                    delivered = await self._channel.deliver(part)
+                    tracing.mark(route=delivered.route)
                 has_arrived()
                 await self._accepted(part, delivered)
         except BifangError as error:
@@ -166,6 +170,7 @@ class Sender:
 
     async def _accepted(self, part: Part, delivered: Delivered) -> None:
         log.info("%s 回复已送达，途径 %s", self._channel.name, delivered.route, extra=_fields(part))
+        self._count(part, "sent")
         self._journal.calm()
         backoff: Backoff | None = None
         while True:
@@ -179,19 +184,26 @@ class Sender:
 
     async def _refused(self, part: Part, error: BifangError, backoff: Backoff) -> bool:
         if isinstance(error, OutcomeUnknown):
+            self._count(part, "unknown")
             log.warning("%s 消息结果未知：%s", self._channel.name, error.message, extra=_fields(part))
             await self._record(outbox.mark_unknown, part, error.message)
             return True
         if error.permanent or time.time() - part.created_ms / 1000 > GIVE_UP_AFTER:
+            self._count(part, "refused")
             log.warning("%s 回复被拒绝：%s", self._channel.name, error.message, extra=_fields(part))
             await self._record(outbox.mark_dead, part, error.message)
             return True
+        self._count(part, "failed")
         self._journal.write(
             f"{part.config_id} {error.message}", f"回复暂时发不出去：{error.message}", extra=_fields(part)
         )
         await self._record(outbox.mark_waiting, part, error.message)
         await self._pause(error.retry_after if isinstance(error, RateLimited) else backoff.next())
         return False
+
+    def _count(self, part: Part, result: str) -> None:
+        kind = "card" if part.card else "file" if part.file else "reply" if part.inbox_id else "notice"
+        SENDS.add(self._channel.name, kind, result)
 
     async def _record(self, write: Callable[[Part, str], bool], part: Part, reason: str) -> None:
         try:

@@ -46,7 +46,7 @@ def database_now() -> datetime:
 
 def bound_statements(factor: float = 1.0) -> None:
     """From now on the connections of this process to PostgreSQL end a statement after `STATEMENT_TIMEOUT_S` × ``factor``,
-    and give a lock up after a third of that. Not through a pooler that hands sessions on: it refuses such options."""
+    and give a lock up after a third of that; they compile none, which takes longer than our largest ones. Not through a pooler that hands sessions on: it refuses such options."""
     seconds = settings.STATEMENT_TIMEOUT_S * factor
     options = connections.settings[DEFAULT_DB_ALIAS].setdefault("OPTIONS", {})
     pooled = options.get("prepare_threshold", 0) > _NEVER_PREPARED
@@ -55,7 +55,7 @@ def bound_statements(factor: float = 1.0) -> None:
     limits = {"statement_timeout": seconds, "lock_timeout": seconds / 3}
     connection.close()
     connection.settings_dict["OPTIONS"]["options"] = options["options"] = " ".join(
-        f"-c {name}={value * 1000:.0f}" for name, value in limits.items()
+        ["-c jit=off", *(f"-c {name}={value * 1000:.0f}" for name, value in limits.items())]
     )
 
 

@@ -149,7 +149,13 @@ def _count(each: _Repeated, now: float) -> logging.LogRecord:
     said, text = each.record, each.record.getMessage()[:300]
     line = f"{text}（一分钟里同样的还有 {each.dropped} 次，没有逐条写）"
     return logging.makeLogRecord(
-        {"name": said.name, "levelno": said.levelno, "levelname": said.levelname, "msg": line, "created": now}
+        {
+            "name": said.name,
+            "levelno": said.levelno,
+            "levelname": said.levelname,
+            "msg": line,
+            "created": min(now, time.time()),
+        }
     )
 
 

@@ -6,7 +6,7 @@ There is no multi-process mode to configure and nothing to count on the message 
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -32,4 +32,5 @@ def render_metrics() -> bytes:
     """The text format. Raises what the database raises."""
     registry = CollectorRegistry()
     registry.register(_Database())
+    ProcessCollector(registry=registry)  # of the web process that is asked
     return generate_latest(registry)

@@ -67,7 +67,7 @@ class HttpClient:
         url: str,
         *,
         json: Any = None,
-        form: aiohttp.FormData | None = None,
+        form: aiohttp.FormData | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - also covers waiting for the pool
         proxy: str | None = "",
@@ -186,7 +186,7 @@ def _parse(url: str) -> URL:
 
 
 def _body(
-    json: Any, form: aiohttp.FormData | None, headers: Mapping[str, str] | None
+    json: Any, form: aiohttp.FormData | bytes | None, headers: Mapping[str, str] | None
 ) -> tuple[Any, Mapping[str, str]]:
     """The bytes to send. Chinese stays UTF-8 (DingTalk counts bytes); what UTF-8 cannot hold becomes '?'."""
     if json is None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from bifang.core.errors import BifangError, RateLimited, RemoteError
+from bifang.core.monitoring import tracing
 from bifang.core.outbound.backoff import Backoff
 from secops_agent.agent.llms.budget import fit, offered
 from secops_agent.agent.turn.calls import Calls
@@ -18,6 +19,7 @@ from secops_agent.agent.turn.evidence import EVIDENCE_RULE, fence, new_nonce, wi
 from secops_agent.agent.turn.grounding import NOT_LOOKED
 from secops_agent.agent.turn.limits import TurnLimits
 from secops_agent.agent.turn.outcome import Bill, StoppedBy, TurnOutcome
+from secops_agent.counted import MODELS
 from secops_agent.llm.types import LLM, Completion, Delta, Heard, Message, Request, ToolSpec, Usage
 from secops_agent.llm.written_calls import announces, read_calls
 from secops_agent.tools.base import Toolbox
@@ -273,11 +275,12 @@ class _Steps:
             max_tokens=self.limits.answer_tokens,
             timeout=seconds,
         )
-        try:
-            async with asyncio.timeout(seconds):
-                answer = await self.llm.complete(request, self._shower())
-        except TimeoutError:
-            raise self._late() from None
+        with MODELS.timed(self.llm.name), tracing.span("model", model=self.llm.name):
+            try:
+                async with asyncio.timeout(seconds):
+                    answer = await self.llm.complete(request, self._shower())
+            except TimeoutError:
+                raise self._late() from None
         return self._with_written_calls(answer) if self._offered() and not self.llm.offline else answer
 
     def _offered(self) -> tuple[ToolSpec, ...]:

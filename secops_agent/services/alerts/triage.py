@@ -69,7 +69,7 @@ def search(wanted: AlertFilter) -> Page[AlertSummary]:
     demand_limit(wanted.limit)
     if wanted.order in ("gravest", "most", "oldest", "due"):
         return _first(
-            ordered(narrowed(rows, keyword) if keyword.text else rows, wanted.order, clock), wanted.limit
+            ordered(narrowed(rows, keyword)[0] if keyword.text else rows, wanted.order, clock), wanted.limit
         )
     order = order_of(wanted.order, CURSOR_ORDERS)
     found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword.text else None

@@ -12,6 +12,7 @@ from django.db.models import Exists
 from bifang.channels.text.visible import visible
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
+from secops_agent.counted import DECISIONS
 from secops_agent.models import Action, Role, Staff
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.people.audit import AuditKind
@@ -36,6 +37,12 @@ WORDS: Final = {"confirm": "确认", "approve": "同意", "reject": "拒绝", "w
 
 def decide(request: DecisionRequest, executors: Executors) -> Decision:
     """Decide, and in the same transaction do (write) or order (dangerous) what was decided. Never raises BifangError."""
+    decision = _decide(request, executors)
+    DECISIONS.add(request.verdict, decision.status)
+    return decision
+
+
+def _decide(request: DecisionRequest, executors: Executors) -> Decision:
     with transaction.atomic():
         proposal = asked_for(request)
         if proposal is None:

@@ -2,6 +2,7 @@
 
 import pickle  # our own frozen records, in an unnamed file of this process
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import IO, Any, Self, TypeVar
 from django.utils import timezone
 
 from bifang.core.errors import BifangError
+from secops_agent.counted import RECORDS, THINGS
 from secops_agent.models import Component, ImportRun, VulnerabilityAlias
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Forbidden
@@ -122,6 +124,7 @@ class Staging:
         }
         self._buffers[AlertRecord] = AlertBuffer(self._files)
         self.rejected: list[Rejected] = []
+        self.sources: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +140,7 @@ class Staging:
             self.rejected.append(item)
         else:
             self._buffers[type(item)].add(item)
+            self.sources[str(getattr(item, "source", ""))] += 1
 
     def fill(self, items: Iterable[Item]) -> None:
         """Put all items on their buffers."""
@@ -190,7 +194,7 @@ def store(
         session.ledger.nothing = staging.holds_nothing
         _Writer(session, staging, progress, keep).write()
         _finish(session)
-        return session.ledger.outcome()
+        return _counted(staging, session.ledger.outcome())
 
 
 def store_at_once(
@@ -213,7 +217,17 @@ def store_at_once(
             _Writer(session, staging, None, None).write()
             beside(session.ledger.outcome())
         _finish(session)
-        return session.ledger.outcome()
+        return _counted(staging, session.ledger.outcome())
+
+
+def _counted(staging: Staging, outcome: ImportOutcome) -> ImportOutcome:
+    for source, number in staging.sources.items():
+        RECORDS.add(source, by=number)
+    for result in ("created", "updated", "unchanged"):
+        for kind, number in getattr(outcome, result).items():
+            THINGS.add(kind, result, by=number)
+    THINGS.add("", "rejected", by=len(outcome.rejected))
+    return outcome
 
 
 def _fill(staging: Staging, items: Iterable[Item]) -> None:

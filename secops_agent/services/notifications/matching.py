@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from bifang.core.monitoring import tracing
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -22,7 +23,7 @@ from secops_agent.models import (
 )
 from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.notifications.conditions import Facts
-from secops_agent.services.notifications.delivery.progress import PICTURED
+from secops_agent.services.notifications.delivery.progress import PICTURED, trace_of
 from secops_agent.services.notifications.detections import detection_of
 from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
@@ -121,6 +122,9 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
         if key not in messages
     }
     AlertMessage.objects.bulk_create(fresh.values())
+    for message in fresh.values():
+        with tracing.root("ingest", trace_of(message.pk), now.timestamp() * 1000, message=message.pk):
+            pass
     _go_on(messages, wanted)
     messages |= fresh
     items = [

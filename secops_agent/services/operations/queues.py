@@ -10,8 +10,7 @@ from django.db.models import QuerySet
 from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff
 from secops_agent.services.alerts.queries import filters
 from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, RULE, AlertFilter, matching, named_by
-from secops_agent.services.alerts.queries.search import COMMON, narrowed
-from secops_agent.services.alerts.queries.words import about
+from secops_agent.services.alerts.queries.search import COMMON, ENOUGH, newest
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import Total, counts_of
 from secops_agent.services.sla import RiskClock
@@ -34,14 +33,20 @@ class FacetValue:
     count: int
 
 
-def settle(queue: AlertFilter) -> AlertFilter:
-    """With what no index of the alerts knows looked up once, if it is not too much: it is asked for many times."""
+def settle(queue: AlertFilter, clock: RiskClock) -> AlertFilter:
+    """With what no index of the alerts knows looked up once, if it is not too much: it is asked for many times. Of what
+    has the keyword, it is all, or the newest, of the list, whichever its tab."""
     among: set[int] | None = None
     for rows in _unindexed(queue):
         mine = set(rows[: COMMON + 1])
         if len(mine) <= COMMON:
             among = mine if among is None else among & mine
-    return queue if among is None else replace(queue, among=tuple(among))
+    settled = queue if among is None else replace(queue, among=tuple(among))
+    if not queue.keyword:
+        return settled
+    whole = replace(settled, mine=None, unassigned=False, pressing=False)
+    ids, are_all = newest(matching(whole, clock), queue.sought, ENOUGH)
+    return replace(queue, among=tuple(ids[: COMMON if are_all else ENOUGH]))
 
 
 def _unindexed(queue: AlertFilter) -> "Iterator[QuerySet[Any, int]]":
@@ -52,14 +57,12 @@ def _unindexed(queue: AlertFilter) -> "Iterator[QuerySet[Any, int]]":
         yield named_by(queue.lists).values_list("alert_id", flat=True).distinct()
     if queue.rules:
         yield Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules).values_list("pk", flat=True)
-    if queue.keyword:
-        yield narrowed(Alert.objects.all(), queue.sought).values_list("pk", flat=True)
 
 
 def found(queue: AlertFilter, clock: RiskClock) -> "QuerySet[Alert]":
-    """The alerts, in no order. What `settle` has found is asked again: it may have left out what was too much."""
-    rows = matching(queue, clock)
-    return rows.filter(about(queue.sought)) if queue.keyword else rows
+    """The alerts, in no order, of what was settled. That is asked again but for the keyword: it may have left out what
+    was too much."""
+    return matching(queue, clock)
 
 
 def rule_of(row: Alert) -> str:
@@ -110,16 +113,17 @@ def facets(queue: AlertFilter, clock: RiskClock) -> Facets:
     whole, sampled = _count(found(queue, clock), tuple(_FACETS))
     for name, each in _FACETS.items():
         if getattr(queue, each.name):
-            counted, more = _count(found(_without(queue, each.name), clock), (name,))
+            counted, more = _count(found(_without(queue, each.name, clock), clock), (name,))
             whole, sampled = whole | counted, sampled or more
     buckets = {name: _buckets(name, whole[name], getattr(queue, each.name)) for name, each in _FACETS.items()}
     return Facets(buckets, sampled)
 
 
-def _without(queue: AlertFilter, name: str) -> AlertFilter:
+def _without(queue: AlertFilter, name: str, clock: RiskClock) -> AlertFilter:
     nothing: dict[str, Any] = {name: ()}
     other = replace(queue, **nothing)
-    return settle(replace(other, among=None)) if name in ("rules", "assets", "lists") else other
+    again = queue.keyword or name in ("rules", "assets", "lists")
+    return settle(replace(other, among=None), clock) if again else other
 
 
 def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[str, "Counter[str]"], bool]:

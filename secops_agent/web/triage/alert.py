@@ -250,7 +250,7 @@ def _place(request: HttpRequest, query: QueueQuery, pk: int, clock: RiskClock) -
     back = {"back_url": f"{reverse('web:alerts')}?{query.text}"}
     if not query.is_given:
         return back | {"before_url": "", "after_url": ""}
-    queue = queues.settle(query.queue(request.user, clock.now))
+    queue = queues.settle(query.queue(request.user, clock.now), clock)
     names = zip(("before_url", "after_url"), queues.neighbours(queue, pk, clock), strict=True)
     return back | {name: f"{links.alert(each)}?{query.text}" if each else "" for name, each in names}
 

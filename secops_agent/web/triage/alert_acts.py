@@ -129,7 +129,7 @@ def _chosen(request: HttpRequest, posted: Posted) -> Sequence[int]:
         return [one]
     if request.POST.get("all"):
         clock, mark = RiskClock(timezone.now()), _number(request.POST.get("mark", ""))
-        queue = queues.settle(posted.query.queue(request.user, clock.now))
+        queue = queues.settle(posted.query.queue(request.user, clock.now), clock)
         rows = queues.ordered(queue, clock).filter(pk__lte=mark).values_list("pk", flat=True)
         chosen = list(rows[: batches.MOST + 1])
     else:
@@ -146,7 +146,7 @@ def _following(request: HttpRequest, posted: Posted, name: str) -> Callable[[], 
     if not posted.here or name not in ON or not posted.query.is_given:
         return posted.back
     clock = RiskClock(timezone.now())
-    queue = queues.settle(posted.query.queue(request.user, clock.now))
+    queue = queues.settle(posted.query.queue(request.user, clock.now), clock)
     before, after = queues.neighbours(queue, posted.here, clock)
     return lambda: posted.on(after or before)
 

@@ -36,7 +36,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     query = alert_query.read(request.GET)
     clock = RiskClock(timezone.now())
     tab, tabs = query.get("tab") or "all", query.queues(request.user, clock.now)
-    queue = queues.settle(tabs[tab])
+    queue = queues.settle(tabs[tab], clock)
     every = [replace(each, among=queue.among) for each in tabs.values()]
     counts = dict(zip(tabs, queues.counts(every, clock), strict=True))
     found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
@@ -127,7 +127,7 @@ def facets(request: HttpRequest) -> HttpResponse:
     """How many of what there are in the list, to narrow it: a part of the page."""
     query = alert_query.read(request.GET)
     clock = RiskClock(timezone.now())
-    found = queues.facets(queues.settle(query.queue(request.user, clock.now)), clock)
+    found = queues.facets(queues.settle(query.queue(request.user, clock.now), clock), clock)
     context = {
         "title": "告警",
         "facets": _groups(query, found),
@@ -163,5 +163,7 @@ def news(request: HttpRequest) -> HttpResponse:
     given = request.GET.get("mark", "")
     mark = int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
     clock = RiskClock(timezone.now())
-    count = queues.newer(queues.settle(query.queue(request.user, clock.now)), mark, clock) if mark else 0
+    count = (
+        queues.newer(queues.settle(query.queue(request.user, clock.now), clock), mark, clock) if mark else 0
+    )
     return render(request, "pages/alert_news.html", {"count": count, "url": _url(query.text)})

@@ -1,20 +1,24 @@
-"""Keyword search among alerts: rare words by the index, common ones in the newest alerts."""
+"""Keyword search among alerts by the index: all that have a rare word, the newest that have a common one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from secops_agent.models import Alert
 from secops_agent.services.alerts.queries import words
 from secops_agent.services.alerts.queries.words import Keyword, about
-from secops_agent.services.pages import Total, behind, counts_of
+from secops_agent.services.pages import COUNT_CAP, Total, behind, counts_of
 
 WINDOW = 400  # alerts that are read where the index names too many
-COMMON = 5000  # candidates above which reading along is quicker than any index
-FEW = 500  # candidates that are looked up one by one; among more, the list's own index is walked
+COMMON = 5000  # matches above which only the newest ones are taken
+FEW = 500  # candidates, or alerts of a list, that are looked up at once
+READ = 10_000  # candidates that are read; where there are more, first so many of the list
+ENOUGH = COUNT_CAP + 1  # matches that a list is cut to, where very many have the keyword
+_NEWEST = 20_000  # ids of the newest alerts among which the index is asked first; then of four times as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +36,19 @@ def find(
 
     A rare keyword is counted; one that many alerts have, among the newest only: the total says "at least".
     """
-    after, ids = behind(rows, order, cursor), _few(keyword)
+    after, ids = behind(rows, order, cursor), _few(keyword, FEW)
     if ids is not None:
         every = _keys(rows, ids, order, keyword)
         here = _keys(after, every, order, keyword) if cursor else every
         return KeywordHits(_of(here[: limit + 1]), Total(len(every), capped=False))
-    first, exhausted = _among_newest(rows, order, keyword)
-    here = _among_newest(after, order, keyword)[0] if cursor else first
+    first, exhausted = _among_newest(rows, order, keyword, WINDOW)
+    here = _among_newest(after, order, keyword, WINDOW)[0] if cursor else first
     if exhausted or len(here) > limit:
         return KeywordHits(_of(here[: limit + 1]), Total(len(first), capped=not exhausted))
-    return KeywordHits(_many(rows, keyword), Total(len(first), capped=True))
+    every, whole = newest(after, keyword, COMMON)
+    # So many have it that its own order soon meets enough of them.
+    chosen = _of(every) if whole else rows.filter(about(keyword))
+    return KeywordHits(chosen, Total(len(first), capped=True))
 
 
 def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyword: Keyword) -> list[Total]:
@@ -49,12 +56,12 @@ def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyw
     lists = list(every)
     if not keyword.text:
         return counts_of(lists)
-    ids = _few(keyword)
+    ids = _few(keyword, FEW)
     if ids is not None:
         counts = {f"of_{place}": Count("pk", filter=_in(rows)) for place, rows in enumerate(lists)}
         found = _of(ids).filter(about(keyword)).aggregate(**counts)
         return [Total(found[name], capped=False) for name in counts]
-    newest = [_among_newest(rows, order, keyword) for rows in lists]
+    newest = [_among_newest(rows, order, keyword, WINDOW) for rows in lists]
     return [Total(len(found), capped=not exhausted) for found, exhausted in newest]
 
 
@@ -71,49 +78,60 @@ def _in(rows: "QuerySet[Alert]") -> Exists:
     return Exists(rows.filter(pk=OuterRef("pk")))
 
 
-def _among_newest(rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keyword) -> tuple[list[int], bool]:
+def _among_newest(
+    rows: "QuerySet[Alert]", order: Sequence[str], keyword: Keyword, window: int
+) -> tuple[list[int], bool]:
     """The matches among the first rows, in order, and whether those are all rows there are."""
-    # Told of each, not filtered by: PostgreSQL would filter every alert before it looks which are the first.
-    first = Alert.objects.filter(pk__in=rows.order_by(*order).values("pk")[: WINDOW + 1])
-    found = list(first.annotate(has_it=about(keyword)).order_by(*order).values_list("pk", "has_it"))
-    return [pk for pk, has_it in found[:WINDOW] if has_it], len(found) <= WINDOW
+    first = Alert.objects.filter(pk__in=rows.order_by(*order).values("pk")[: window + 1])
+    told = _told(first.order_by(*order), keyword)
+    return [pk for pk, has_it in told[:window] if has_it], len(told) <= window
 
 
-def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert]":
-    """Those of `rows` that have the keyword, for a list that reads them in its own order."""
-    found = rare(rows, keyword)
-    return rows.filter(about(keyword)) if found is None else found
+def _told(rows: "QuerySet[Alert]", keyword: Keyword) -> list[tuple[int, bool]]:
+    """Of each, whether it matches. Told, not filtered by: PostgreSQL would read every alert's text before it looks which
+    are asked for."""
+    return list(rows.annotate(has_it=about(keyword)).values_list("pk", "has_it"))
 
 
-def rare(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert] | None":
-    """`narrowed`; None where more than `COMMON` alerts may have the keyword."""
-    ids = _first_candidates(keyword, COMMON + 1)
-    if len(ids) <= FEW:
-        return rows.filter(about(keyword), pk__in=ids)
-    return _many(rows, keyword) if len(ids) <= COMMON else None
+def newest(rows: "QuerySet[Alert]", keyword: Keyword, enough: int) -> tuple[list[int], bool]:
+    """The ids of those of `rows` that have the keyword, the newest first, and whether these are all.
+
+    All, if the index names no more than `READ`; else at least ``enough``, if so many have it.
+    """
+    few = _few(keyword, READ)
+    if few is not None:
+        return _keys(rows, few, ("-pk",), keyword), True
+    first, exhausted = _among_newest(rows, ("-last_seen", "-id"), keyword, READ)
+    if exhausted or len(first) >= enough:
+        return first, exhausted
+    found: list[int] = []
+    for sql, parameters in _in_turn(keyword):
+        if len(found) >= enough:
+            return found, False
+        among = rows.filter(pk__in=RawSQL(sql, parameters)).order_by("-pk")  # noqa: S611 - our own statement
+        found += [pk for pk, has_it in _told(among, keyword) if has_it]
+    return found, True
 
 
-def _few(keyword: Keyword) -> list[int] | None:
+def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "tuple[QuerySet[Alert], bool]":
+    """Those of `rows` that have the keyword, and whether these are only the newest, because more than `COMMON` have it."""
+    ids, whole = newest(rows, keyword, ENOUGH)
+    return rows.filter(pk__in=ids[:COMMON]), not whole or len(ids) > COMMON
+
+
+def _few(keyword: Keyword, most: int) -> list[int] | None:
     """All candidates, if they are few."""
-    ids = _first_candidates(keyword, FEW + 1)
-    return ids if len(ids) <= FEW else None
-
-
-def _first_candidates(keyword: Keyword, most: int) -> list[int]:
     sql, parameters = words.candidates(keyword.text)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM ({sql}) AS candidates LIMIT {most}", parameters)  # noqa: S608 - our own
-        return list({pk for (pk,) in cursor.fetchall()})
+        cursor.execute(f"SELECT * FROM ({sql}) AS candidates LIMIT {most + 1}", parameters)  # noqa: S608 - our own
+        ids = list({pk for (pk,) in cursor.fetchall()})
+    return ids if len(ids) <= most else None
 
 
-def _many(rows: "QuerySet[Alert]", keyword: Keyword) -> "QuerySet[Alert]":
-    """On SQLite "id + 0": not by key, one by one, but along the order that the list has.
-
-    PostgreSQL plans that badly, and takes thousands of keys in its stride.
-    """
-    if connection.vendor == "postgresql":
-        ids = _first_candidates(keyword, COMMON + 1)
-        return rows.filter(about(keyword), pk__in=ids) if len(ids) <= COMMON else rows.filter(about(keyword))
-    sql, parameters = words.candidates(keyword.text)
-    among = RawSQL(sql, parameters)  # noqa: S611 - our own statement
-    return rows.alias(key=F("pk") + 0).filter(about(keyword), key__in=among)
+def _in_turn(keyword: Keyword) -> Iterator[tuple[str, list[Any]]]:
+    """Statements for all candidates, the newest first: what many alerts have is found among the newest."""
+    last = Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    width = _NEWEST
+    while last > 0:
+        yield words.candidates_between(keyword.text, max(0, last - width), last)
+        last, width = last - width, width * 4

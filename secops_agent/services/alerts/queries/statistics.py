@@ -15,8 +15,8 @@ from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey, Staff
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column
 from secops_agent.services.alerts.queries.filters import RULE, AlertFilter, matching
-from secops_agent.services.alerts.queries.search import COMMON, rare
-from secops_agent.services.alerts.queries.words import Keyword, about
+from secops_agent.services.alerts.queries.search import narrowed
+from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
 
@@ -199,12 +199,7 @@ def _is_of_a_span_only(wanted: AlertFilter) -> bool:
 
 def _narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "tuple[QuerySet[Alert], bool]":
     """A keyword that very many have is counted among the newest only."""
-    if not keyword.text:
-        return rows, False
-    if (found := rare(rows, keyword)) is not None:
-        return found, False
-    newest = list(rows.order_by("-last_seen", "-id").values_list("pk", flat=True)[: COMMON + 1])
-    return Alert.objects.filter(about(keyword), pk__in=newest[:COMMON]), len(newest) > COMMON
+    return narrowed(rows, keyword) if keyword.text else (rows, False)
 
 
 def _grouped(rows: "QuerySet[Alert]", clock: Clock, group_by: str) -> "Counter[str]":

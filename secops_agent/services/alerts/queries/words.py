@@ -37,6 +37,10 @@ _INDEXED = {
     "sqlite": "SELECT rowid FROM secops_agent_alertwords WHERE secops_agent_alertwords MATCH %s",
     "postgresql": "SELECT alert_id FROM secops_agent_alertwords WHERE words @@ %s::tsquery",
 }
+_BETWEEN = {
+    "sqlite": "SELECT rowid FROM secops_agent_alertwords WHERE secops_agent_alertwords MATCH %s AND rowid > %s AND rowid <= %s",
+    "postgresql": "SELECT secops_agent_words_between(%s::tsquery, %s, %s)",
+}
 _NEWEST = {
     "sqlite": "SELECT rowid FROM secops_agent_alertwords ORDER BY rowid DESC LIMIT 1",
     "postgresql": "SELECT alert_id FROM secops_agent_alertwords ORDER BY alert_id DESC LIMIT 1",
@@ -118,6 +122,20 @@ def candidates(keyword: str) -> tuple[str, list[Any]]:
     if mark:
         parts.append(_INDEXED[connection.vendor])
         parameters.append(_asked(folded(keyword)))
+    return " UNION ALL ".join(parts), parameters
+
+
+def candidates_between(keyword: str, above: int, upto: int) -> tuple[str, list[Any]]:
+    """The same among the alerts with these ids."""
+    mark, exact, span = _mark(), keyword.strip(), (above, upto)
+    parts: list[str] = [f"{_UNINDEXED} AND id <= %s"]
+    parameters: list[Any] = [max(mark, above), upto]
+    for observed in _OBSERVED.split(" UNION ALL "):
+        parts.append(f"{observed} AND alert_id > %s AND alert_id <= %s")
+        parameters += [exact, exact.lower(), *span]
+    if mark:
+        parts.append(_BETWEEN[connection.vendor])
+        parameters += [_asked(folded(keyword)), *span]
     return " UNION ALL ".join(parts), parameters
 
 

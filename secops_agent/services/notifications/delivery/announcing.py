@@ -12,6 +12,7 @@ from bifang.channels.allowance import Means, SendingAllowance, allowance
 from bifang.channels.queues import outbox
 from bifang.core.database.db import database_now
 from bifang.core.database.rows import lock_idle
+from bifang.core.monitoring import tracing
 from secops_agent.models import AlertMessage, MessageState, NotificationTarget, Silence
 from secops_agent.services.clock import clock
 from secops_agent.services.notifications import preferences, silences
@@ -136,10 +137,11 @@ def _tell(told: Told, now: _Now) -> None:
         told.alerts, told.facts, known, burst=row.burst, quiet=_silence(told, now), prefix=prefix,
         heard=not target.robot, group=address.hides_private,
     )  # fmt: skip
-    outbox.notify(
-        address.config_id, target, notice.text, key=key, title=f"{prefix}{notice.title}",
-        suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
-    )  # fmt: skip
+    with tracing.span("notify", progress.trace_of(row.pk), row.opened_at.timestamp() * 1000):
+        outbox.notify(
+            address.config_id, target, notice.text, key=key, title=f"{prefix}{notice.title}",
+            suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
+        )  # fmt: skip
     row.digest, row.level = told.digest, told.level
     row.told_to, row.told_at = row.told_to or address.name[:200], row.told_at or now.at
     progress.mark(row, told.is_over or row.burst not in progress.PICTURED, now.at)

@@ -16,6 +16,11 @@ def due(now: datetime) -> "QuerySet[AlertMessage]":
     return rows.select_related("target__rule", "target__config", "target__staff", "target__schedule", "staff")
 
 
+def trace_of(message_id: int) -> str:
+    """The name of its trace: what is sent for it has it, too (`bifang.channels.ports.Part.trace`)."""
+    return f"note:alert:{message_id}"
+
+
 def card_of(row: AlertMessage) -> str:
     """The one card of a message. A new database counts from 1 again, and DingTalk remembers: the time is part of it."""
     return f"alert:{row.pk}:{row.opened_at:%y%m%d%H%M%S%f}"
