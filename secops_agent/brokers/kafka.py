@@ -122,8 +122,15 @@ class KafkaStream:
     async def look(self) -> str:
         """See `BrokerClient`."""
         consumer, topic = self._made, self._settings.topic
-        found = await self._do(lambda: consumer.list_topics(topic, timeout=ANSWER_S))
-        return f"主题 {topic} 有 {len(found.topics[topic].partitions)} 个分区"
+
+        def count() -> tuple[int, int]:
+            known = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions
+            places = [TopicPartition(topic, number) for number in known]
+            spans = [consumer.get_watermark_offsets(place, timeout=ANSWER_S) for place in places]
+            return len(places), sum(high - low for low, high in spans)
+
+        partitions, messages = await self._do(count)
+        return f"主题 {topic} 有 {partitions} 个分区，{messages} 条消息"
 
     async def join(self) -> None:
         """See `BrokerClient`."""

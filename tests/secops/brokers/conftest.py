@@ -32,12 +32,17 @@ def configure(server: BrokerServer, name: str = "总线", **more: Any) -> System
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BrokerServer]:
+def server(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[BrokerServer]:
     """A broker of the kind that the test names."""
     made = SERVERS[request.param](tmp_path / "broker")
-    made.start()
-    yield made
-    made.kill()
+    monkeypatch.setenv("BIFANG_KAFKA_SERVERS", f"127.0.0.1:{made.port}")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -196,15 +195,10 @@ class KafkaServer(BrokerServer):
         }
 
     def start(self) -> None:
-        os.environ["BIFANG_KAFKA_SERVERS"] = f"127.0.0.1:{self.port}"
         self.published = 0
         super().start()
         admin = AdminClient(self.options)
         admin.create_topics([NewTopic(TOPIC, self.partitions, 1)])[TOPIC].result(20)
-
-    def kill(self) -> None:
-        os.environ.pop("BIFANG_KAFKA_SERVERS", None)
-        super().kill()
 
     def publish(self, bodies: Sequence[bytes]) -> None:
         producer = Producer(self.options)
@@ -221,6 +215,8 @@ class KafkaServer(BrokerServer):
                 consumer.list_topics(timeout=1)
                 return 0
             committed = consumer.committed(places, timeout=10)
+            if all(place.offset < 0 for place in committed):
+                return -1
             return self.published - sum(max(place.offset, 0) for place in committed)
         except KafkaException as error:
             raise OSError(str(error)) from None

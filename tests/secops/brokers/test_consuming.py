@@ -17,7 +17,7 @@ from tests.secops.brokers.conftest import Consuming, configure
 from tests.secops.brokers.servers import BrokerServer, alert
 
 REDIS = pytest.param("redis", marks=pytest.mark.outside("redis-server"))
-KAFKA = pytest.param("kafka")
+KAFKA = pytest.param("kafka", marks=pytest.mark.slow)  # a group takes its time
 NATS = pytest.param("nats", marks=pytest.mark.outside("nats-server"))
 either = pytest.mark.parametrize("server", [REDIS, NATS, KAFKA], indirect=True)
 kafka = pytest.mark.parametrize("server", [KAFKA], indirect=True)

@@ -62,7 +62,7 @@ def letter(config: SystemConfig, body: bytes, position: str = "1-0") -> BrokerLe
         ("tls://api.dingtalk.com:4222", "BIFANG_ADDRESS_ALLOW_LIST"),
         ("redis://169.254.169.254:80", "元数据"),
         ("nats://user:secret@127.0.0.1:4222", "用户名或密码"),
-        ("kafka://127.0.0.1:9092", "nats://"),
+        ("kafka://127.0.0.1:9092", "BIFANG_KAFKA_SERVERS"),
         ("http://127.0.0.1:6379", "nats://"),
         ("redis://127.0.0.1:6379/0?ssl_cert_reqs=none", "不带参数"),
         ("nats://127.0.0.1:4222/2", "只写到端口"),
