@@ -20,7 +20,7 @@ from tests.acceptance.doors import open_feishu
 from tests.acceptance.worker import NAME, Stage, kill, open_stage
 from tests.databases import Database
 from tests.deadline import wait_until
-from tests.secops.inventory_aid import alert, store
+from tests.secops.inventory_aid import alert, host, store
 
 pytestmark = pytest.mark.slow
 
@@ -127,12 +127,11 @@ def test_every_refusal_is_shown_and_the_next_one_is_called_at_once(door: tuple[S
     stage.start()
     for number, (fault, words) in enumerate(FAULTS[kind]):
         WakeCall.objects.all().delete()  # nobody was called a moment ago
-        Alert.objects.all().delete()
         name = next(iter(fault))
         once = fault[name] if isinstance(fault[name], dict) else {"value": fault[name]}
         stage.sim.faults(**{name: {**once, "times": 1}})
         rung = len(rungs(stage))
-        begin(stage, kind) if not number else _again()
+        begin(stage, kind) if not number else another(number)
         wait_until(lambda rung=rung: len(rungs(stage)) > rung, within=60, what=f"the next one, after {words}")
         assert rungs(stage)[-1] == (PEOPLE[kind]["boss"], "sms")
         first = WakeCall.objects.order_by("pk")[0]
@@ -141,9 +140,20 @@ def test_every_refusal_is_shown_and_the_next_one_is_called_at_once(door: tuple[S
         assert any(words in text for text in calls.problems_of(first.message.target, timezone.now()))  # type: ignore[union-attr]
 
 
-def _again() -> None:
-    store(alert(title="横向移动"))
-    wait_until(lambda: Escalation.objects.filter(ended="").exists(), within=60, what="told")
+def another(number: int) -> None:
+    """One that is of no group there is."""
+    words = f"第 {number} 种攻击"
+    store(
+        alert(
+            f"k{number}",
+            number,
+            title=words,
+            rule_id=f"r{number}",
+            rule_name=words,
+            assets=(host(f"db-{number}"),),
+        )
+    )
+    wait_until(lambda: Escalation.objects.filter(ended="", step=0).exists(), within=60, what="told")
     let_time_pass()
 
 
