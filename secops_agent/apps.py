@@ -21,6 +21,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.channels.addressees import NAMES
         from bifang.core.changes import RECORDERS
         from bifang.core.configuration import configs
+        from secops_agent.services.cases.reporting import defaults
         from secops_agent.services.notifications.rules import make_draft, uses_of
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
@@ -36,6 +37,7 @@ class SecopsAgentConfig(AppConfig):
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
+        post_migrate.connect(defaults.seed, sender=self, dispatch_uid="secops_agent.reporting")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
         self._register_schedules()
         self._register_tables()

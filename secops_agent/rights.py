@@ -20,6 +20,7 @@ _ESTATE = (
     "investigationreplay",
     "indicatorlist",
     "listedindicator",
+    "blockrecord",
 )
 _WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
@@ -41,6 +42,8 @@ _TOLD = (
     "shiftswap",
     "scheduledtask",
     "feed",
+    "reportingduty",
+    "gradingquestion",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")

@@ -40,6 +40,7 @@ from secops_agent.models import (
     DataSource,
     Feed,
     FormatTable,
+    GradingQuestion,
     ImportJob,
     IndicatorList,
     InvestigationReplay,
@@ -50,6 +51,7 @@ from secops_agent.models import (
     NotificationRule,
     OnCallSchedule,
     Proposal,
+    ReportingDuty,
     Role,
     Runbook,
     ScheduledTask,
@@ -549,6 +551,12 @@ ROWS: dict[str, Callable[[], Any]] = {
         answer="答",
         reason="不对",
     ),
+    "secops_agent.reportingduty": lambda: ReportingDuty.objects.get_or_create(
+        name="其他", defaults={"body": "网信部门", "minutes": 240, "article": "第八条"}
+    )[0],
+    "secops_agent.gradingquestion": lambda: GradingQuestion.objects.get_or_create(
+        text="多少人", defaults={"unit": "人", "moderate": 10, "article": "附件"}
+    )[0],
     "secops_agent.slatarget": lambda: SlaTarget.objects.get_or_create(severity="high", alert_hours=8)[0],
     "secops_agent.brokerletter": _broker_letter,
     "secops_agent.importjob": _import_job,

@@ -226,6 +226,7 @@ READ_FINDINGS, WRITE_FINDINGS = _read("finding", "发现"), _write("finding", "�
 READ_RUNBOOKS, WRITE_RUNBOOKS = _read("runbook", "手册"), _write("runbook", "手册")
 IMPORT = Need(Scope.INGEST, "secops_agent.add_importjob", "导入")
 READ_PROPOSALS = _read("proposal", "审批")
+READ_BLOCKS = _read("blockrecord", "封禁台账")
 DECIDE = Need(Scope.APPROVE, "secops_agent.change_proposal", "决定审批")
 READ_RULES = _read("notificationrule", "通知规则")
 READ_ON_CALL = _read("oncallschedule", "值班表")

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from secops_agent.api import calendars, proposals, runbooks, schedules
+from secops_agent.api import blocks, calendars, proposals, runbooks, schedules
 from secops_agent.api.alerting import alerts, cases, notifications, suppressions
 from secops_agent.api.documentation import DocumentationView
 from secops_agent.api.errors import not_found
@@ -62,6 +62,7 @@ _estate = [
     path("schedules/<int:task_id>/", schedules.ScheduleEndpoint.as_view()),
     path("schedules/<int:task_id>/runs/", schedules.ScheduleRunsView.as_view()),
     path("feeds/", schedules.FeedsView.as_view()),
+    path("blocks/", blocks.BlockListView.as_view()),
     path("proposals/", proposals.ProposalListView.as_view()),
     path("proposals/<str:code>/", proposals.ProposalEndpoint.as_view()),
     path("proposals/<str:code>/decision/", proposals.DecisionView.as_view()),

@@ -15,6 +15,7 @@ from secops_agent.connectors.base import Connector
 from secops_agent.models.automation.action import ActionState
 from secops_agent.services.decisions import actions, approvals
 from secops_agent.services.decisions.actions import ActionResult, Order
+from secops_agent.services.decisions.ledger import entries
 
 log = logging.getLogger(__name__)
 POLL_S: Final = 1.0
@@ -47,6 +48,7 @@ class ActionRunner:
         if time.monotonic() - self._swept >= SWEEP_S:
             await db.call(actions.sweep)
             await db.call(approvals.expire_overdue)
+            await db.call(entries.end_due)
             self._swept = time.monotonic()
         orders = await db.call(actions.claim, self._owner)
         await asyncio.gather(*(self.carry_out(order) for order in orders))

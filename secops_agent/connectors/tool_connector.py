@@ -1,6 +1,7 @@
 """Carries an approved call of a foreign tool out, once: looked at again, called, verified."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -62,6 +63,10 @@ class ToolConnector:
                 async with asyncio.timeout(PREPARE_S):
                     server = await stack.enter_async_context(open_session(self._settings, http, protocol))
                     await _look_again(server, call.tool)
+                    if call.undoes and call.verify and await _is_gone(server, call):
+                        return ActionResult(
+                            "done", f"没有调用：核实（{call.verify}）时设备上已经没有。", stands=False
+                        )
             except (BifangError, TimeoutError) as error:
                 told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
                 return ActionResult("failed", f"没有执行：{told}")
@@ -79,9 +84,9 @@ class ToolConnector:
         kept = {"text": answered.text[:SHOWN]}
         if answered.failed:
             return ActionResult("failed", f"对方报告没有成功：{answered.text[:SHOWN]}", kept)
-        checked = await _verify(server, call) if call.verify else ""
+        checked, stands = await _verify(server, call) if call.verify else ("", None)
         return ActionResult(
-            "done", f"{answered.text[:SHOWN] or '对方已接受并执行。'}{checked}", kept, call.undo
+            "done", f"{answered.text[:SHOWN] or '对方已接受并执行。'}{checked}", kept, call.undo, stands
         )
 
 
@@ -127,23 +132,53 @@ async def _look_again(server: ToolSession, tool: ReadyTool) -> None:
         raise Conflict(f"服务刚刚改了工具「{tool.name}」，和看过的不一样。请管理员在配置页重新查看。")
 
 
-async def _verify(server: ToolSession, call: _Call) -> str:
-    """What the reading tool says afterwards; it never makes an action that was done undone."""
+async def _read(server: ToolSession, call: _Call) -> Answered:
+    """What the reading tool says of the target. Raises BifangError, TimeoutError."""
+    reader = await db.call(catalogue.find_ready, call.tool.config_id, call.verify)
+    given = narrowed(reader, call.arguments)
+    async with asyncio.timeout(VERIFY_S):
+        return await server.answer(reader, given)
+
+
+async def _is_gone(server: ToolSession, call: _Call) -> bool:
+    """Is it away already, so that there is nothing to take back? What cannot be read is not known to be."""
+    try:
+        return _stands(await _read(server, call), call) is False
+    except (BifangError, TimeoutError):
+        return False
+
+
+async def _verify(server: ToolSession, call: _Call) -> tuple[str, bool | None]:
+    """What the reading tool says afterwards, and whether the target stands; it never makes an action that was done undone."""
     name = call.verify
     try:
-        reader = await db.call(catalogue.find_ready, call.tool.config_id, name)
-        given = narrowed(reader, call.arguments)
-        async with asyncio.timeout(VERIFY_S):
-            answered = await server.answer(reader, given)
+        answered = await _read(server, call)
     except (BifangError, TimeoutError) as error:
         told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
-        return f"\n\n核实（{name}）没有成功：{told}请到目标系统确认。"
-    return f"\n\n核实（{name}）：{_finding(answered, call)}\n\n{answered.text[:SHOWN]}"
+        return f"\n\n核实（{name}）没有成功：{told}请到目标系统确认。", None
+    return f"\n\n核实（{name}）：{_finding(answered, call)}\n\n{answered.text[:SHOWN]}", _stands(
+        answered, call
+    )
+
+
+def _found(answered: Answered, call: _Call) -> list[str]:
+    """The targets that are in it, each as a whole: 1.2.3.4 is not in 11.2.3.45."""
+    return [
+        one for one in call.aims if re.search(rf"(?<![\w.:-]){re.escape(one)}(?![\w:-]|\.\w)", answered.text)
+    ]
+
+
+def _stands(answered: Answered, call: _Call) -> bool | None:
+    """None: it does not say."""
+    found = _found(answered, call)
+    if answered.failed or not call.aims or 0 < len(found) < len(call.aims):
+        return None
+    return bool(found)
 
 
 def _finding(answered: Answered, call: _Call) -> str:
     wanted = call.aims
-    found = [value for value in wanted if value in answered.text]
+    found = _found(answered, call)
     if answered.failed or not wanted:
         return "请看下面的结果，自行判断。"
     if call.undoes:

@@ -33,9 +33,19 @@ from secops_agent.models.alerting.notification import (
     TargetKind,
 )
 from secops_agent.models.alerting.preference import LoudestCall, NotificationPreference, Reached
+from secops_agent.models.alerting.reporting import (
+    CaseReporting,
+    GradingQuestion,
+    IncidentLevel,
+    ReportingDuty,
+    ReportingEntry,
+    ReportingReminder,
+    ReportStage,
+)
 from secops_agent.models.alerting.suppression import SuppressionRule
 from secops_agent.models.alerting.triage import SavedView, TriageBatch
 from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
+from secops_agent.models.automation.block import BlockRecord, BlockState, DeviceReading
 from secops_agent.models.automation.conversation import ConversationMessage
 from secops_agent.models.automation.mcp import McpCatalogue
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
@@ -112,6 +122,8 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "AuditSegment",
+    "BlockRecord",
+    "BlockState",
     "BrokerConsumer",
     "BrokerLetter",
     "BrokerMark",
@@ -121,6 +133,7 @@ __all__ = [
     "CallMeans",
     "CallState",
     "Case",
+    "CaseReporting",
     "CaseStatus",
     "CaseTask",
     "ChatFile",
@@ -131,15 +144,18 @@ __all__ = [
     "CorrectionState",
     "DataSource",
     "DemoObject",
+    "DeviceReading",
     "EpssScore",
     "Escalation",
     "Feed",
     "FileQuestion",
     "Finding",
     "FormatTable",
+    "GradingQuestion",
     "History",
     "ImportJob",
     "ImportRun",
+    "IncidentLevel",
     "IndicatorHit",
     "IndicatorList",
     "Investigation",
@@ -170,6 +186,10 @@ __all__ = [
     "Pull",
     "Reached",
     "RememberedAnswer",
+    "ReportStage",
+    "ReportingDuty",
+    "ReportingEntry",
+    "ReportingReminder",
     "Risk",
     "Role",
     "RunState",

@@ -15,6 +15,7 @@ _FOLDERS: Final = {
     "asset": "assets/",
     "finding": "findings/",
     "vulnerability": "vulnerabilities/",
+    "case": "cases/",
     "proposal": "approvals/",
     "systemconfig": "admin/core/systemconfig/",
     "outboxrow": "admin/channels/outboxrow/",

@@ -27,8 +27,7 @@ from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
 from secops_agent.services.decisions import actions, approvals, pending, undo
-from secops_agent.services.decisions.blocks import NOW, Block, find_blocks
-from secops_agent.services.decisions.carriers import UNDO
+from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
 from secops_agent.services.decisions.requests import Verdict
 from secops_agent.services.faults import NotFound
@@ -37,7 +36,6 @@ from secops_agent.services.people.eligibility import demand_account, same_person
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.reports.outline import minutes_told
-from secops_agent.tools.operations.blocks import KIND, STATE, until_words
 from secops_agent.web.access import page
 
 # What a page shows of a proposal: the line of a list, what it is aimed at, and its course.
@@ -183,10 +181,13 @@ def _carried_out(action: Action) -> Iterator[CourseStep]:
 
 VIEW: Final = "secops_agent.view_proposal"
 DECIDE: Final = "secops_agent.change_proposal"
-BLOCKS: Final = "blocks"
 TABS: Final = (
-    ("", "等我决定"), ("own", "我提出的"), ("waiting", "等待中"), ("decided", "已决定"), ("all", "全部"), (BLOCKS, "生效中的封禁和隔离"),
-)  # fmt: skip
+    ("", "等我决定"),
+    ("own", "我提出的"),
+    ("waiting", "等待中"),
+    ("decided", "已决定"),
+    ("all", "全部"),
+)
 PER_PAGE: Final = 20
 LONGEST_SEARCH: Final = 100
 
@@ -200,12 +201,6 @@ def proposals(request: HttpRequest) -> HttpResponse:
     mine = [row.pk for row, decides in waiting if decides]
     asked = any(row.asked_by in people for row, _ in waiting)
     tab = request.GET.get("tab", "" if mine or not asked else "own")
-    if tab == BLOCKS:
-        return render(
-            request,
-            "pages/blocks.html",
-            {"title": "审批", "tabs": _tabs(mine), "tab": tab, "blocks": _standing()},
-        )
     rows = _searched(_of_tab(tab, mine, people), request.GET.get("q", "").strip()[:LONGEST_SEARCH])
     pages: Paginator[Proposal] = CappedPaginator(rows.select_related("config", "action"), PER_PAGE)
     shown = pages.get_page(request.GET.get("page"))
@@ -223,15 +218,6 @@ def proposals(request: HttpRequest) -> HttpResponse:
 def _tabs(mine: Sequence[int]) -> list[tuple[str, str, int | None]]:
     """``mine``: ids of what this person can decide now: their own writes, and what others ask an approver for."""
     return [(key, label, len(mine) if not key else None) for key, label in TABS]
-
-
-def _standing() -> list[tuple[Block, str, str]]:
-    """What Bifang blocks or isolates now, as the chat's list_blocks says it: what, and until when."""
-    return [
-        (each, f"{KIND[each.kind]}{STATE[each.state]}", until_words(each))
-        for each in find_blocks()
-        if each.state in NOW
-    ]
 
 
 def _of_tab(tab: str, mine: Sequence[int], people: Sequence[Staff]) -> QuerySet[Proposal]:
@@ -269,6 +255,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "verdicts": _worded(request, row, possible),
         "why_not": why_not,
         "action": action,
+        "ordered": Action.objects.filter(batch=row).order_by("pk") if row.tool == BATCH else (),
         "story": story(row, action),
         "may_undo": action is not None and _may_undo(request, action),
         "may_settle": action is not None

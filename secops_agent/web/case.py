@@ -27,6 +27,7 @@ from secops_agent.services.cases import membership, merging, orders, related, ta
 from secops_agent.services.cases.membership import Collected
 from secops_agent.services.cases.orders import STEPS
 from secops_agent.services.cases.related import related_to_alert
+from secops_agent.services.cases.reporting import clock
 from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
 from secops_agent.services.faults import NotFound
@@ -230,6 +231,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"{detail.summary.code} {detail.summary.title}",
         "case": detail.summary,
         "detail": detail,
+        "reporting": view.line(timezone.now()) if (view := clock.standing(pk)) else "",
         "moments": timeline.moments(detail, private=login_may_read(request.user)),
         "may_act": may_act,
         **(_choices(detail) if may_act else {}),

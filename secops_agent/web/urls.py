@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from secops_agent.web import approvals, audit_check, case, cases, me, on_call_acts
+from secops_agent.web import approvals, audit_check, blocks, case, cases, me, on_call_acts, reporting
 from secops_agent.web.estate import asset, assets, finding, findings, vulnerabilities
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
@@ -55,6 +55,9 @@ urlpatterns = [
     path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
     path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
     path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
+    path("blocks/", blocks.ledger, name="blocks"),
+    path("blocks/act/", blocks.act, name="block_act"),
+    path("blocks/new/", blocks.block_many, name="block_many"),
     path("me/", me.me, name="me"),
     path("me/call/", me.call_me, name="me_call"),
     path("me/sessions/", me.end_sessions, name="me_sessions"),
@@ -66,5 +69,6 @@ urlpatterns = [
     path("cases/<int:pk>/act/", case.case_act, name="case_act"),
     path("cases/<int:pk>/report/", case.case_report, name="case_report"),
     path("cases/<int:pk>/report/<slug:form>/", case.case_file, name="case_file"),
+    path("cases/<int:pk>/reporting/", reporting.reporting, name="reporting"),
     path("cases/<int:pk>/alerts.csv", case.case_alerts, name="case_alerts"),
 ]

@@ -50,6 +50,8 @@ class Firewall:
             json.loads(kept.read_text("utf-8")) if kept and kept.exists() else {}
         )
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        # "keeps": says that it took a rule away, and has it still; "forgets": says that it made one; "refuses <address>".
+        self.faults: set[str] = set()
         self._tools: dict[str, Callable[[Arguments], dict[str, Any]]] = {
             "get_rules": self._get_rules,
             "block_address": self._block,
@@ -73,6 +75,8 @@ class Firewall:
     def _block(self, given: Arguments) -> dict[str, Any]:
         address = str(ipaddress.ip_address(str(given["address"])))
         minutes = int(given.get("minutes", 60))
+        if f"refuses {address}" in self.faults:
+            return {**_said(f"{address} 规则表已满"), "isError": True}
         until = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(timespec="seconds")
         rule = {
             "address": address,
@@ -81,11 +85,14 @@ class Firewall:
             "reason": given.get("reason", ""),
             "until": until,
         }
-        self.rules[address] = rule
+        if "forgets" not in self.faults:
+            self.rules[address] = rule
         return _said(f"已封禁 {address}，{minutes} 分钟")
 
     def _unblock(self, given: Arguments) -> dict[str, Any]:
         address = str(ipaddress.ip_address(str(given["address"])))
+        if address in self.rules and "keeps" in self.faults:
+            return _said(f"已解除 {address} 的封禁")
         if self.rules.pop(address, None) is None:
             return {**_said(f"{address} 没有被封禁"), "isError": True}
         return _said(f"已解除 {address} 的封禁")

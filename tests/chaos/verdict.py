@@ -30,9 +30,10 @@ def settled(house: House, load: Load) -> bool:
     """Until nobody waits for anything; False if that does not come.
 
     What could not be delivered, the quota being used up, is tried again every five minutes: now."""
-    AlertMessage.objects.filter(state=MessageState.UNDELIVERABLE).update(due_at=timezone.now())
 
     def done() -> bool:
+        refused = AlertMessage.objects.filter(state=MessageState.UNDELIVERABLE)
+        refused.filter(due_at__gt=timezone.now()).update(due_at=timezone.now())
         return (
             not InboxRow.objects.filter(state__in=OPEN).exists()
             and not OutboxRow.objects.filter(state__in=OPEN).exists()
@@ -124,7 +125,11 @@ def _alerts(load: Load) -> Iterator[Line]:
     yield "模型自作主张处理掉的", str(touched), not touched
     states = list(AlertMessage.objects.values_list("state", flat=True))
     open_ones = sum(state in NOT_SHOWN for state in states)
-    yield "通知：没有送到的", f"{open_ones} / {len(states)}", not open_ones and bool(states)
+    yield (
+        "通知：没有送到的",
+        f"{open_ones} / {len(states)} {sorted(set(states))}",
+        not open_ones and bool(states),
+    )
 
 
 def _left(house: House) -> Iterator[Line]:
@@ -140,7 +145,14 @@ def _left(house: House) -> Iterator[Line]:
             if now[0] > before[0] * 1.3 + 30 or now[1] > before[1] + 6 or now[2] > before[2] + 12:
                 grown.append(f"{each.name} {before} → {now}")
     yield "内存、线程、套接字增长的进程", "；".join(grown) or f"没有（量了 {measured} 个）", not grown
-    crashed = [f"{each.name} {code}" for each in house.kept for _, code in each.ended if code not in (0, -9)]
+    # Who finds no database at its start says so, ends with 2 and is started again.
+    crashed = [
+        f"{each.name} {code}"
+        for each in house.kept
+        for at, code in each.ended
+        if code not in (0, -9)
+        and not (code == 2 and any(began <= at <= end for began, end in house.disturbed))
+    ]
     yield "自己退出而出错的进程", f"{len(crashed)} {crashed[:5]}", not crashed
 
 

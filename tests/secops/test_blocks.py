@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from bifang.core.database import db
 from bifang.core.errors import BifangError
-from secops_agent.models import Action, Proposal, Staff
+from secops_agent.models import Action, BlockRecord, Proposal, Staff
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions import blocks, undo
+from secops_agent.services.decisions import undo
+from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications import silences
 from secops_agent.services.people.staff import find_person
@@ -38,7 +39,7 @@ def use(name: str, who: str = "zhao", corp: str = "corp", group: bool = False, *
 
 
 def state_of(ip: str = IP) -> str:
-    found = blocks.find_blocks(ip=ip)
+    found = blocks.find_blocks([ip])
     return found[0].state if found else ""
 
 
@@ -90,7 +91,10 @@ def test_a_block_names_who_where_and_until_when() -> None:
     ):
         assert part in said, said
     assert IP in use("list_blocks", "wu").text
-    Action.objects.update(finished_at=timezone.now() - timedelta(hours=2))
+    Action.objects.update(undo_url=None)  # a device that takes nothing back ends it by itself
+    BlockRecord.objects.update(until=timezone.now(), due_at=timezone.now())
+    assert "已到期" not in use("list_blocks", "wu", target=IP).text
+    asyncio.run(run_once())
     assert state_of() == "expired"
     assert "现在没有被封禁" in use("list_blocks", "wu", target=IP).text
     assert IP not in use("list_blocks", "wu").text.split("查询条件")[0]
@@ -172,7 +176,8 @@ def test_an_unblocking_that_failed_can_be_asked_for_again() -> None:
     with pytest.raises(Conflict, match=code):
         use("unblock_ip", ip=IP)
     decide(config, code, "approve", "wang")
-    Action.objects.filter(undo_of=first).update(state="failed", finished_at=timezone.now())
+    asyncio.run(run_once())  # the firewall is not there any more
+    assert Action.objects.get(undo_of=first).state == "failed"
     assert state_of() == "active"
     again = undo.request(first.pk, zhang, "admin").code
     assert decide(config, again, "approve", "wang").status == "decided"

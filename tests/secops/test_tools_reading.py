@@ -21,7 +21,7 @@ from tests.secops.demo_aid import demo, use
 __all__ = ["demo"]
 
 CONDITIONS = (
-    "severity", "status", "since_hours", "keyword", "asset", "until_hours", "period", "since", "until", "time_of", "verdict", "due", "unassigned",
+    "severity", "status", "since_hours", "keyword", "asset", "until_hours", "period", "since", "until", "time_of", "verdict", "due", "due_within", "unassigned",
     "listed", "assignee", "technique", "address", "owner", "environment", "importance", "exposed",
 )  # fmt: skip
 TABLE = {
@@ -34,9 +34,9 @@ TABLE = {
     "list_assets": ["keyword", "asset_type", "limit", "unassigned", "owner", "environment", "network", "offset", "importance", "exposed", "kev", "riskiest"],
     "get_asset": ["asset", "about", "software"],
     "lookup_cve": ["cve_id"],
-    "affected_assets": ["cve_id", "asset"],
+    "affected_assets": ["cve_id", "asset", "owner", "environment", "importance", "exposed"],
     "list_vulnerabilities": [
-        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by", "not_kev", "due_within", "environment", "importance", "exposed", "widest",
+        "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by", "not_kev", "due_within", "environment", "importance", "exposed", "mended", "widest",
     ],
     "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
     "search_events": ["keyword", "asset", "since_hours", "limit"],

@@ -22,6 +22,12 @@ from secops_agent.services.intelligence import comparing, lists
 from secops_agent.services.intelligence.matching import hits_in_force, holding
 
 SHOWN: Final = 50
+GUARD: Final = "secops_agent.protect_indicatorlist"
+
+
+def guards(request: HttpRequest) -> bool:
+    """May this person say what must not be blocked?"""
+    return request.user.has_perm(GUARD)
 
 
 class IndicatorListForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -29,9 +35,10 @@ class IndicatorListForm(forms.ModelForm):  # type: ignore[type-arg]  # not subsc
 
     class Meta:
         model = IndicatorList
-        fields = ("name", "enabled", "origin", "default_days", "severity")
+        fields = ("name", "enabled", "protects", "origin", "default_days", "severity")
         help_texts = {
             "name": "导入 CSV 时「来源的另一个名字」写它。",
+            "protects": "里面的 IP 和网段不能封禁（合作伙伴、公共服务），不作为情报。只有「管理」角色的人可以勾选和修改这样的清单。",
             "origin": "谁给的，例如厂商或内部；给人看。",
             "default_days": "CSV 里没有写有效期的条目多久后失效；留空表示一直有效。",
             "severity": "命中的告警低于它时升到它；不选表示不改变级别。",
@@ -59,6 +66,20 @@ class IndicatorListScreen(Screen):
         """A new one has nothing to show yet."""
         return (*IndicatorListForm.Meta.fields, *(self.readonly_fields if obj else ()))
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Only an administrator says what must not be blocked."""
+        return self.readonly_fields if guards(request) else (*self.readonly_fields, "protects")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Of such a list only administrators."""
+        free = obj is None or not obj.protects or guards(request)
+        return free and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As for changing."""
+        free = obj is None or not obj.protects or guards(request)
+        return free and super().has_delete_permission(request, obj)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[IndicatorList]:
         """With how many entries hold."""
         fresh = Q(entries__expires_at=None) | Q(entries__expires_at__gt=timezone.now())
@@ -77,13 +98,14 @@ class IndicatorListScreen(Screen):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IndicatorList]) -> None:
         """Each by itself."""
-        for each in queryset:
+        for each in queryset if guards(request) else queryset.filter(protects=False):
             lists.retire(each, actor_of(request))
 
     @admin.display(description="状态")
     def state(self, row: IndicatorList) -> SafeString:
         """Does it count?"""
-        return badge("启用", "ok") if row.enabled else badge("停用", "idle")
+        word = "永不封禁" if row.protects else "启用"
+        return badge(word, "ok") if row.enabled else badge("停用", "idle")
 
     @admin.display(description="有效条目", ordering="holding")
     def entry_count(self, row: Any) -> str:
@@ -162,7 +184,8 @@ class ListedIndicatorScreen(RecordScreen):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Those who may change lists."""
-        return request.user.has_perm("secops_agent.delete_listedindicator")
+        free = obj is None or not obj.list.protects or guards(request)
+        return free and request.user.has_perm("secops_agent.delete_listedindicator")
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Recorded."""
@@ -170,7 +193,7 @@ class ListedIndicatorScreen(RecordScreen):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ListedIndicator]) -> None:
         """Each by itself."""
-        for each in queryset:
+        for each in queryset if guards(request) else queryset.filter(list__protects=False):
             lists.drop_entry(each, actor_of(request))
 
     @admin.display(description="值", ordering="value")

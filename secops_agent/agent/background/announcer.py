@@ -8,6 +8,7 @@ from itertools import count
 from typing import Final
 
 from bifang.core.database import db
+from secops_agent.services.cases.reporting import reminding
 from secops_agent.services.investigations import work
 from secops_agent.services.notifications.delivery import (
     announcing,
@@ -34,6 +35,7 @@ SELDOM: Final[tuple[Callable[[], int], ...]] = (
     swaps.expire,
     handover.step,
     reminders.step,
+    reminding.step,
     outages.step,
     outages.tell_programs,
     troubles.step,

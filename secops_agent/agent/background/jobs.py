@@ -20,6 +20,7 @@ from secops_agent.agent.background.announcer import Announcer
 from secops_agent.agent.background.ringer import Ringer
 from secops_agent.agent.background.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
+from secops_agent.connectors.device_readings import DeviceReader
 from secops_agent.connectors.gateway import GatewayPhone
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.connectors.tool_checks import ToolWatcher
@@ -107,4 +108,5 @@ def own_jobs(agent: Agent, owner: Owner, configs: ConfigCache) -> tuple[Job, ...
     """The same in every worker, whichever channel it serves."""
     looks = SecondLooks(configs)
     gateway = Ringer(EVERYTHING, GatewayPhone(), (CallMeans.GATEWAY,))
-    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), gateway, ToolWatcher(), AuditSealer()
+    readers = ToolWatcher(), DeviceReader()
+    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), gateway, *readers, AuditSealer()

@@ -105,8 +105,6 @@ class OrderHearing(ListHearing):
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
-        if rows_in(rest) and numbers_of(rest) and len(open_orders(self.focus)) > 1 + len(meant):
-            return Understanding(question=hint("which_of"), order=order, waits=self.focus.beside)
         if same and (only or against in _LEAVES):
             return self._left_out(rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
@@ -131,6 +129,8 @@ class OrderHearing(ListHearing):
     def _left_out(self, rest: Skeleton, own: tuple[Intent, ...], *, only: bool) -> Understanding:
         """A282别关, of several; 先不封了, the whole order; 294不要动, which is none of them, changes nothing."""
         orders = open_orders(self.focus)
+        if rows_in(rest) and numbers_of(rest) and len(orders) > 1 + len(own):  # they disagree
+            return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
         left = own if only else tuple(one for one in orders if one not in own)
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)

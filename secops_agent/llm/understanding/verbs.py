@@ -36,6 +36,7 @@ ACTS: Final[Mapping[str, Act]] = {
         Act("block_ip", ("ip",), "ip", "哪个 IP", "封禁", "reason", "duration_minutes"),
         Act("isolate_host", ("asset",), "asset", "哪台主机", "隔离", "reason"),
         Act("unblock_ip", ("ip",), "ip", "哪个 IP", "解封", "reason"),
+        Act("mistaken_block", ("ip", "asset"), "target", "哪个 IP 或哪台主机", "误封", "reason"),
         Act("release_host", ("asset",), "asset", "哪台主机", "解除隔离", "reason"),
         Act("close_alert", ("alert",), "alert_id", "哪条告警", "关闭", "note", "verdict", "verdict"),
         Act("acknowledge_alert", ("alert",), "alert_id", "哪条告警", "确认", "note"),

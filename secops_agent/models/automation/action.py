@@ -27,11 +27,21 @@ ACTION_OPEN = (ActionState.PENDING, ActionState.CLAIMED, ActionState.CALLING)
 class Action(ClaimableRow):
     """One action, claimed by a runner.
 
-    ``key`` goes to the connector as the idempotency key. ``undo_of``: this action takes another one back.
+    ``key`` goes to the connector as the idempotency key. ``undo_of``: this action takes another one back. ``batch``: the
+    proposal that ordered it together with others; without it and ``proposal`` it ends what its time is over of.
     """
 
     proposal = models.OneToOneField(
         Proposal, verbose_name="审批", null=True, blank=True, on_delete=models.PROTECT, related_name="action"
+    )
+    batch = models.ForeignKey(
+        Proposal,
+        verbose_name="批量审批",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="ordered",
     )
     undo_of = models.OneToOneField(
         "self", verbose_name="撤销", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
@@ -73,7 +83,14 @@ class Action(ClaimableRow):
                 condition=Q(state__in=["pending", "claimed", "calling"]),
             ),
             models.Index(fields=["created_at"], name="action_created"),
+            models.Index(fields=["batch"], name="action_batch", condition=Q(batch__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.title}"
+
+    @property
+    def ordered_by(self) -> Proposal | None:
+        """The proposal that it goes back to: its own, that of its batch, or that of what it takes back."""
+        first = self.proposal or self.batch
+        return first or (self.undo_of.ordered_by if self.undo_of else None)

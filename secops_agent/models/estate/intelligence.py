@@ -10,6 +10,7 @@ from secops_agent.models.choices import Severity
 class IndicatorList(models.Model):
     """Where entries come from and what a hit does.
 
+    ``protects``: it names what must not be blocked (partners, public services), and hits nothing.
     ``prefixes``: the kinds of networks in it ("4/24"), so that an address is only looked up in those. ``compared`` and
     ``compare_to``: stored alerts up to the first have been compared with it, those up to the second are to be.
     """
@@ -21,6 +22,7 @@ class IndicatorList(models.Model):
     severity = models.CharField(
         "命中的告警至少为", max_length=10, choices=Severity.choices, blank=True, default=""
     )
+    protects = models.BooleanField("永不封禁", default=False, db_default=False)
     prefixes = models.JSONField(default=list, editable=False)
     compared = models.BigIntegerField(default=0, editable=False)
     compare_to = models.BigIntegerField(default=0, editable=False)
@@ -30,6 +32,7 @@ class IndicatorList(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "情报清单"
         ordering = ["name"]
+        permissions = [("protect_indicatorlist", "可以说什么永不封禁")]
         indexes = [
             models.Index(
                 fields=["id"], name="indicator_list_behind", condition=Q(compared__lt=F("compare_to"))

@@ -19,6 +19,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.cases import tasks
 from secops_agent.services.cases.locks import lock, lock_open, text_of, title_of
 from secops_agent.services.cases.membership import Collected, demand_ids, take
+from secops_agent.services.cases.reporting.clock import end_handling
 from secops_agent.services.cases.views import CaseSummary, code_of, read, summaries
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.people.directory import named_by
@@ -159,7 +160,9 @@ def close(case_id: int, verdict: str, actor: Actor, note: str = "", *, with_aler
         }  # fmt: skip
 
     kept = text_of(note)
-    _change(case_id, actor, "close", act, kept)
+    with transaction.atomic():
+        _change(case_id, actor, "close", act, kept)
+        end_handling(case_id, actor, timezone.now(), unless_known=True)
     done, refused = _close_alerts(case_id, verdict, actor, kept) if with_alerts else (0, ())
     return Closing(_view(case_id), done, refused)
 

@@ -23,6 +23,7 @@ from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import notices, targets
+from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
 
@@ -51,21 +52,25 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What came back. ``text`` is Chinese; ``response`` what the other side answered; ``undo_url`` may be a secret."""
+    """What came back. ``text`` is Chinese; ``response`` what the other side answered; ``undo_url`` may be a secret; ``stands``:
+    whether the target is blocked now, as the other side says when it is asked afterwards (None: it was not)."""
 
     result: Result
     text: str
     response: Mapping[str, Any] = field(default_factory=dict)
     undo_url: str = field(default="", repr=False)
+    stands: bool | None = None
 
 
 def order(proposal: Proposal) -> Action:
     """Order what was approved, in the transaction of the approval."""
-    return Action.objects.create(
+    action = Action.objects.create(
         proposal=proposal, config_id=proposal.config_id, key=secrets.token_hex(16), tool=proposal.tool,
         title=proposal.title, arguments=proposal.arguments, summary=proposal.summary, asker=proposal.asker_name,
         approver=proposal.decider_name, created_at=database_now(),
     )  # fmt: skip
+    entries.open_rows([action])
+    return action
 
 
 def claim(owner: str, limit: int = 5) -> list[Order]:
@@ -113,6 +118,7 @@ def _fault(order: Order) -> str:
     if not order.undo_url:
         try:
             targets.require_same(order.arguments)
+            targets.require_allowed(order.tool, order.arguments)
         except BifangError as error:
             return error.message
     return ""
@@ -135,6 +141,8 @@ def _close(rows: Any, outcome: ActionResult, key: str = "") -> bool:
         "state": ActionState(outcome.result), "finished_at": database_now(), "result": outcome.text,
         "response": dict(outcome.response), "token": "", "claimed_until": None,
     }  # fmt: skip
+    if outcome.stands is not None:
+        values["response"] = {**outcome.response, "stands": outcome.stands}
     if outcome.undo_url:
         values["undo_url"] = Sealed.of(outcome.undo_url, place_of(Action, "undo_url", {"key": key}))
     return bool(rows.update(**values))
@@ -191,6 +199,7 @@ def report(action: Action) -> str:
 def _tell(action: Action, actor: Actor) -> None:
     """Record a result, and tell it to everyone whom the action concerns."""
     _record(action, actor, f"{action.title}：{ActionState(action.state).label}")
+    entries.note_result(action)
     first = action.proposal
     if first is None:
         return
@@ -199,7 +208,7 @@ def _tell(action: Action, actor: Actor) -> None:
 
 
 def _record(action: Action, actor: Actor, what: str) -> None:
-    first = action.proposal
+    first = action.ordered_by
     place = Place(action.config_id, first.conversation_id if first else "", first.inbox_id if first else None)
     detail = {
         "action": action.pk, "state": action.state, "tool": action.tool, "arguments": action.arguments, "key": action.key,

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db import Error as DatabaseError
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, Q
 
 from bifang.channels.text.visible import visible
 from bifang.core.database.db import database_now
@@ -19,7 +19,8 @@ from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import actions, direct_requests, notices, undo
-from secops_agent.services.decisions.carriers import AUTHORISATION, DRY, UNDOES
+from secops_agent.services.decisions.carriers import AUTHORISATION, BATCH, DRY, UNDOES
+from secops_agent.services.decisions.ledger import batches
 from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of, unknown
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
@@ -123,7 +124,7 @@ def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str, *,
     key = f"proposal:{proposal.pk}:decided"
     if not heard:
         notices.tell_origin(proposal, news, key)
-    ordered = Action.objects.filter(proposal=proposal).exists()
+    ordered = Action.objects.filter(Q(proposal=proposal) | Q(batch=proposal)).exists()
     if kind == "approve" and not ordered and proposal.is_group:
         notices.tell_privately(proposal, proposal.asker_id, news, f"{key}:asker")
 
@@ -153,6 +154,8 @@ def _order(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool
 def _order_now(proposal: Proposal, executors: Executors) -> str:
     if proposal.tool in UNDOES:
         undo.order(proposal)
+    elif proposal.tool == BATCH:
+        batches.order(proposal)
     else:
         executors.check(proposal.tool, proposal.arguments)
         actions.order(proposal)

@@ -19,6 +19,8 @@ UNDO: Final = (
     "undo_action"  # the tool of a proposal to take an action back; no model and no grammar can call it
 )
 UNDOES: Final = (UNDO, "unblock_ip", "release_host")  # proposals to take an action back, by its ``action_id``
+BATCH: Final = "batch"  # of a proposal for many targets; no model and no grammar can call it
+RELEASE: Final = "release"  # what it may be beside a tool: the release of what was ordered
 AUTHORISATION: Final = (
     "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
 )
@@ -70,6 +72,10 @@ def carrier_effect(tool: str, arguments: Mapping[str, Any]) -> str:
     if tool == AUTHORISATION:
         return f"本人确认以后才请审批人决定。{carrier_effect(arguments['tool'], arguments['arguments'])}"
     config_id, action = None, None
+    if tool == BATCH:
+        tool, arguments = str(arguments["tool"]), {}
+        if tool == RELEASE:
+            return "同意后由当时执行它们的设备解除。"
     if tool in UNDOES:
         action = Action.objects.filter(pk=int(arguments["action_id"])).first()
         tool, config_id = (action.tool, action.connector_config_id) if action else (tool, None)

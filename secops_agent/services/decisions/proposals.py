@@ -85,6 +85,7 @@ class Proposals:
         is undecided keeps its code.
         """
         refuse_when_read_only()
+        targets.require_allowed(tool, arguments)
         asker = self._asker(Risk(risk), _role_for(tool, arguments, Risk(risk)))
         draft = self._draft(asker, tool, title, Risk(risk), arguments, summary)
         known = self._drafts.get(draft.digest) or self._undecided(draft)

@@ -1,16 +1,15 @@
 """Undo of executed actions: as dangerous as the action, asked by one person, approved by another."""
 
-import secrets
-
 from django.db import transaction
 
 from bifang.core.database.db import database_now
-from secops_agent.models import Staff
+from secops_agent.models import BlockRecord, BlockState, Staff
 from secops_agent.models.automation.action import Action, ActionState
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, direct_requests, notices
 from secops_agent.services.decisions.carriers import UNDO, UNDOES
+from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.faults import Conflict
 
@@ -19,7 +18,7 @@ def request(action_id: int, asker: Staff, via: str) -> Proposal:
     """Propose it where the action came from, and ask every other approver. Raises NotFound, Conflict, InvalidInput."""
     with transaction.atomic():
         action = demand_undoable(action_id)
-        first = action.proposal
+        first = action.ordered_by
         assert first is not None  # `_undoable` saw to it
         origin = Origin(
             action.config_id,
@@ -56,7 +55,7 @@ def demand_undoable(action_id: int) -> Action:
 
 def _undoable(action_id: int) -> Action:
     action = actions.get(action_id)
-    if action.proposal is None or action.state != ActionState.DONE or action.undo_url is None:
+    if action.ordered_by is None or action.state != ActionState.DONE or action.undo_url is None:
         raise Conflict(f"动作 #{action_id} 没有执行，或对方没有给出撤销地址，不能撤销。")
     undo = Action.objects.filter(undo_of=action).exclude(state=ActionState.FAILED).first()
     if undo is not None:
@@ -67,11 +66,13 @@ def _undoable(action_id: int) -> Action:
 def order(proposal: Proposal) -> Action:
     """Order what was approved, in the transaction of the approval. Raises NotFound, Conflict."""
     action = _undoable(int(proposal.arguments["action_id"]))
-    Action.objects.filter(undo_of=action).update(
-        undo_of=None
-    )  # one that failed; its proposal tells what it was
-    return Action.objects.create(
-        undo_of=action, proposal=proposal, config_id=action.config_id, key=secrets.token_hex(16), tool=action.tool,
-        title=proposal.title, arguments=action.arguments, summary=proposal.summary, asker=proposal.asker_name,
-        approver=proposal.decider_name, created_at=database_now(),
-    )  # fmt: skip
+    undone = entries.end(action, proposal.decider_name, "撤销")
+    own = {
+        "proposal": proposal,
+        "title": proposal.title,
+        "summary": proposal.summary,
+        "asker": proposal.asker_name,
+    }
+    Action.objects.filter(pk=undone.pk).update(**own)
+    BlockRecord.objects.filter(action=action).update(state=BlockState.LIFTING, due_at=None)
+    return Action.objects.get(pk=undone.pk)

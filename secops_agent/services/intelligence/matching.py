@@ -58,9 +58,10 @@ class ListedView:
         return self.observed[0] in PRIVATE_INDICATORS
 
 
-def lists_in_force(list_id: int | None = None) -> list[ListInForce]:
-    """The enabled lists, or that one if it is; one query."""
-    rows = values_by(IndicatorList, ["id", "name", "severity", "prefixes"], enabled=[True])
+def lists_in_force(list_id: int | None = None, *, protects: bool = False) -> list[ListInForce]:
+    """The enabled lists, or that one if it is; one query. ``protects``: those of what must not be blocked, which hit nothing."""
+    names = ["id", "name", "severity", "prefixes"]
+    rows = values_by(IndicatorList, names, enabled=[True], protects=[protects])
     return [
         ListInForce(pk, name, severity, tuple(prefixes))
         for pk, name, severity, prefixes in rows
@@ -97,7 +98,7 @@ def holding(now: datetime | None = None, path: str = "") -> Q:
 
 def hits_in_force(alert_ids: Collection[int] | None = None) -> QuerySet[IndicatorHit]:
     """What counts now, of these alerts or of all."""
-    rows = IndicatorHit.objects.filter(holding(path="entry"))
+    rows = IndicatorHit.objects.filter(holding(path="entry"), entry__list__protects=False)
     return rows if alert_ids is None else rows.filter(alert_id__in=alert_ids)
 
 

@@ -87,6 +87,17 @@ def mapped_actions(config: SystemConfig) -> dict[str, MappedAction]:
         return {}
 
 
+def mapped_aim(config: SystemConfig, tool: str, given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Which action of ours a call of a tool is that carries it out, and what it is aimed at; None for other tools."""
+    for action, mapped in mapped_actions(config).items():
+        aims = [
+            name for name, source in mapped.arguments.items() if isinstance(source, str) and source in _AIMS
+        ]
+        if mapped.tool == tool and aims:
+            return action, "、".join(_texts(given.get(aims[0], "")))
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class MappedCall:
     """A tool that may be used now, with checked arguments; ``aims`` are what it is aimed at, as they should be seen afterwards."""

@@ -11,7 +11,7 @@ from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.views import AlertSummary, summaries
 from secops_agent.services.cases.timeline import CaseMoment, naming
 from secops_agent.services.cases.views import CaseRef
-from secops_agent.services.decisions.blocks import NOW, Block, find_blocks, find_silences
+from secops_agent.services.decisions.ledger.blocks import NOW, Block, find_blocks, find_silences
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import overdue
 

@@ -171,7 +171,7 @@ class WorkFigures:
     ``approved``, ``rejected``, ``expired``: dangerous operations by their decision. ``actions``: by what became of those
     approved. ``silences``: in force at some time, ``held``: messages that these held back so far.
     ``escalations``: messages to the next one because nobody took an alert in hand. ``duty``: of all rotas, by hours.
-    ``investigations``: alerts that Bifang looked into. ``told``: the newest actions.
+    ``investigations``: alerts that Bifang looked into. ``told``: the newest actions. ``blocks``: of the ledger, by a word.
     """
 
     approved: int
@@ -184,6 +184,7 @@ class WorkFigures:
     duty: tuple[DutyLoad, ...]
     investigations: int = 0
     told: tuple[ActionTold, ...] = ()
+    blocks: Counts = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import Final
 
 from django.utils import timezone
 
-from secops_agent.models import Action, CaseStatus
+from secops_agent.models import Action, CaseStatus, ReportStage
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 from secops_agent.services.cases import timeline, views
+from secops_agent.services.cases.reporting import clock as reporting_clock
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail
 from secops_agent.services.clock import clock, exact
@@ -30,6 +31,7 @@ def incident_report(case_id: int) -> Document:
     actions = tuple(_action_lines(shown))
     sections = (
         ReportSection("小结", (ReportLine("小结", shown.text),) if shown.text else ()),
+        ReportSection("报告时钟", tuple(_reporting_lines(case_id))),
         ReportSection("影响的资产", tuple(_asset_lines(shown))),
         ReportSection("告警", tuple(_alert_lines(shown))),
         ReportSection("经过", tuple(_moment_line(each) for each in reversed(moments))),
@@ -50,6 +52,17 @@ def incident_report(case_id: int) -> Document:
         sections=tuple(_masked(section, hidden) for section in sections if section.lines),
         notes=(_NOTE,),
     )
+
+
+def _reporting_lines(case_id: int) -> Iterable[ReportLine]:
+    """The clock, and who reported what to whom and when."""
+    if view := reporting_clock.standing(case_id):
+        yield ReportLine("时钟", view.line(timezone.now()))
+        for each in view.entries:
+            yield ReportLine(
+                str(ReportStage(each.stage).label),
+                f"{exact(each.at)} {each.reported_by} 报{each.body}，{each.reference or '没有回执'}",
+            )
 
 
 def _span(detail: CaseDetail) -> str:

@@ -15,6 +15,8 @@ from secops_agent.models import (
     Alert,
     AlertMessage,
     Asset,
+    BlockRecord,
+    BlockState,
     Case,
     Finding,
     Investigation,
@@ -35,6 +37,7 @@ from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, pu
 from secops_agent.services.reports.figures import (
     ActionTold,
     CaseTold,
+    Counts,
     DutyLoad,
     ExploitedFlaw,
     FlawFigures,
@@ -83,7 +86,25 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
         duty=_duty(zip(duty, _begun(period, duty), strict=True)),
         investigations=investigations,
         told=tuple(_told(each) for each in begun.order_by("-created_at", "-pk")[:MOST_TOLD]),
+        blocks=_blocks(period),
     )
+
+
+def _blocks(period: Period) -> Counts:
+    """Of the ledger: what began and what ended in the period, and what is in force now, with what its device does not confirm."""
+    rows = BlockRecord.objects.exclude(state__in=(BlockState.DRY, BlockState.EXTENDED))
+    begun = rows.filter(since__gte=period.start, since__lt=period.end)
+    ended = rows.filter(ended_at__gte=period.start, ended_at__lt=period.end)
+    standing = rows.filter(state=BlockState.ACTIVE, since__lt=period.end)
+    every = {
+        "封禁 IP": begun.filter(kind="block_ip").exclude(state=BlockState.FAILED),
+        "隔离主机": begun.filter(kind="isolate_host").exclude(state=BlockState.FAILED),
+        "没有成功": begun.filter(state=BlockState.FAILED), "到期解除": ended.filter(state=BlockState.EXPIRED),
+        "人工解除": ended.filter(state=BlockState.LIFTED), "误封": ended.exclude(mistaken_by=""),
+        "生效中": standing, "设备上没有": standing.filter(stands=False), "没有核实": standing.filter(stands=None),
+    }  # fmt: skip
+    counted = count_each([each.values("pk") for each in every.values()])
+    return tuple((word, number) for word, number in zip(every, counted, strict=True) if number)
 
 
 def _told(row: Action) -> ActionTold:

@@ -8,7 +8,7 @@ from secops_agent.models.people.staff import Role
 from secops_agent.services.alerts import indicators
 from secops_agent.services.alerts.indicators import Sightings
 from secops_agent.services.alerts.spread import HostSpread, Spread
-from secops_agent.services.decisions.blocks import find_blocks
+from secops_agent.services.decisions.ledger.blocks import find_blocks
 from secops_agent.services.intelligence.locations import place_of
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.privacy import PRIVATE_INDICATORS
@@ -116,7 +116,7 @@ def _host(host: HostSpread) -> str:
 def _blocked(found: Sightings, asker: Asker) -> Iterator[str]:
     """Whether Bifang blocked it, or is asked to."""
     if found.kind == "ip":
-        blocks = find_blocks(ip=found.value)
+        blocks = find_blocks([found.value])
         yield from (f"- 封禁：{block_line(each, asker.person)}" for each in blocks)
         if not blocks:
             yield "- 封禁：没有，也没有等待审批的申请（只有毕方执行的）"

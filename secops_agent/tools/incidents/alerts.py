@@ -22,7 +22,7 @@ from secops_agent.services.alerts.views import (
 )
 from secops_agent.services.audit.history import ACTIONS, HistoryEntry
 from secops_agent.services.cases.views import code_of
-from secops_agent.services.decisions.blocks import find_blocks
+from secops_agent.services.decisions.ledger.blocks import find_blocks
 from secops_agent.services.intelligence.locations import place_of
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.investigations.wording import is_grave_attack
@@ -211,7 +211,7 @@ def _past(detail: AlertDetail, sources: Sequence[str], asker: Asker) -> list[tup
     judged = judged_text(closed_before(rule, assets, alert.id)) if assets else ""
     accounts = [each.value for each in detail.indicators if each.kind == "account"]
     others = still_open(alert.id, [*sources, *accounts])
-    blocks = find_blocks(ip__in=list(sources)) if sources else []
+    blocks = find_blocks(list(sources)) if sources else []
     told = "；".join(f"{plain(value, 45)} {len(ids)} 条（{codes(ids)}）" for value, ids in others.items())
     return [
         ("同规则同资产以前", judged or ("没有关闭过" if assets else "")),

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
+from django.utils import timezone
+
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models import CaseStatus
 from secops_agent.services.audit.history import EMPTY
 from secops_agent.services.cases import search, timeline, views
+from secops_agent.services.cases.reporting import clock
 from secops_agent.services.cases.search import GOING_ON, CaseFilter
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail, CaseSummary, CaseTaskView
@@ -138,6 +141,8 @@ def _told(detail: CaseDetail) -> Iterator[str]:
     case = detail.summary
     stand = joined([SEVERITY.get(case.severity, ""), state(case), _owner(case)])
     yield from (f"**事件 {case.code}：{stand}**", "", plain(case.title, 200), "")
+    if view := clock.standing(case.id):
+        yield f"- 报告时钟：{plain(view.line(timezone.now()), 300)}"
     yield f"- 告警：{case.alerts} 条，{case.open_alerts} 条未关闭"
     for alert in detail.alerts[:_ALERTS]:
         stand = alert_state(alert) + (f"，{plain(alert.assignee, 20)}" if alert.assignee else "")

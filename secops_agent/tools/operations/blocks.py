@@ -9,9 +9,11 @@ from typing import Any, Final, Literal
 
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
+from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
-from secops_agent.services.decisions import blocks, undo
-from secops_agent.services.decisions.blocks import NOW, Block
+from secops_agent.services.decisions import undo
+from secops_agent.services.decisions.ledger import blocks, entries
+from secops_agent.services.decisions.ledger.blocks import KIND, NOW, STATE, Block
 from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
@@ -21,11 +23,6 @@ from secops_agent.tools.filters import MOST_ROWS, told
 from secops_agent.tools.markdown import duration, foot, joined, moment
 from secops_agent.tools.masking import for_reader
 
-KIND: Final = {"block_ip": "封禁", "isolate_host": "隔离", "silence": "静默"}
-STATE: Final = {
-    "active": "生效中", "lifting": "解除中，结果未定", "unknown": "结果未知", "running": "正在执行", "waiting": "等待审批",
-    "expired": "已到期", "lifted": "已解除", "failed": "没有执行成功", "dry": "只做了演练",
-}  # fmt: skip
 _WANTED: Final = {"now": "现在的", "ended": "已结束的", "all": "全部"}
 _ONLY_OURS: Final = "只有毕方执行的；直接在设备上做的不在这里。"
 _FOREIGN: Final = "另一企业的人员"
@@ -48,6 +45,13 @@ class UnblockIp(Arguments):
 
     ip: str = argument("要解除封禁的 IP", max_length=60)
     reason: str = argument("理由", default="", max_length=500)
+
+
+class MistakenBlock(Arguments):
+    """Arguments of mistaken_block."""
+
+    target: str = argument("误封的 IP，或误隔离的主机")
+    reason: str = argument("为什么是误封", default="", max_length=500)
 
 
 class ReleaseHost(Arguments):
@@ -82,7 +86,7 @@ def list_blocks(asker: Asker, given: ListBlocks) -> ToolResult:
 def _of(target: str) -> list[Block]:
     """Of an address, an alert, or an asset by any of its names."""
     if address := _address(target):
-        found = blocks.find_blocks(ip=address)
+        found = blocks.find_blocks([address])
     elif (number := target.strip().lstrip("#Aa")).isdecimal() and len(number) < 19:
         return blocks.find_silences("alert", number)
     else:
@@ -117,7 +121,9 @@ def block_line(block: Block, reader: Person) -> str:
         until_words(block),
         f"{moment(block.at)} {'设置' if block.kind == 'silence' else '提出' if block.state == 'waiting' else '执行'}",
         f"提出 {asked}" + (f"、批准 {approved}" if block.approved_by else ""),
-        f"设备 {plain(block.device, 40)}" if block.device else "",
+        f"设备 {plain(block.device, 40)}{_verified(block)}" if block.device else "",
+        f"告警 A{block.alert}" if block.alert and block.kind != "silence" else "",
+        "误封" if block.mistaken_by else "",
         f"理由：{plain(block.reason, 100)}" if block.reason else "",
         f"申请 {block.code}"
         if block.state == "waiting"
@@ -126,6 +132,13 @@ def block_line(block: Block, reader: Person) -> str:
         else "",
     )
     return joined(parts)
+
+
+def _verified(block: Block) -> str:
+    """What the device said of it."""
+    if block.stands is None or block.verified_at is None:
+        return "，没有核实" if block.state == "active" else ""
+    return f"（{moment(block.verified_at)} 核实：设备上{'有' if block.stands else '没有'}）"
 
 
 def until_words(block: Block) -> str:
@@ -151,7 +164,7 @@ def check_unblock(given: UnblockIp, person: Person | None) -> ValidatedAction:
     address = _address(given.ip)
     if not address:
         raise InvalidInput(f"「{plain(given.ip, 60)}」不是 IP 地址：请写一个完整的 IP。没有执行任何操作。")
-    found = next(iter(blocks.find_blocks(ip=address)), None)
+    found = next(iter(blocks.find_blocks([address])), None)
     return _lifting(found, address, {"ip": address}, given.reason, person)
 
 
@@ -179,6 +192,30 @@ def _lifting(
     return ValidatedAction(plan, f"解除{word} {named}（动作 #{found.action_id}：{plain(how, 200)}）{why}")
 
 
+def check_mistaken(given: MistakenBlock, person: Person | None) -> ValidatedAction:
+    """An approver releases at once what should not have been blocked."""
+    found = next(
+        (each for each in _of(given.target) if each.id and each.state in ("active", "unknown")), None
+    )
+    named = plain(given.target, 60)
+    if found is None:
+        raise Conflict(f"{named} 现在没有被封禁或隔离。没有执行任何操作。{_ONLY_OURS}")
+    if person is not None:
+        entries.demand_releaser(Actor.person(person, ""), found.corp_id)
+    why = f"，{plain(given.reason, 500)}" if given.reason else ""
+    plan = {"target": given.target, "reason": given.reason}
+    return ValidatedAction(
+        plan, f"误封：立即解除对 {named} 的{KIND[found.kind]}（动作 #{found.action_id}）{why}"
+    )
+
+
+def mistaken_block(given: MistakenBlock, actor: Actor) -> str:
+    """Released at once, on record."""
+    found = next(each for each in _of(given.target) if each.id and each.state in ("active", "unknown"))
+    entries.mistaken(found.id, actor, given.reason)
+    return f"已登记误封，正在解除 {plain(found.target, 60)}；结果会告诉提出人和批准人。"
+
+
 def recheck_lifting(stored: Mapping[str, Any]) -> ValidatedAction:
     """Still not taken back. Raises Conflict."""
     undo.demand_undoable(int(stored["action_id"]))
@@ -195,6 +232,10 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     ),
     action(
         "unblock_ip", "解除封禁", f"申请解除对一个 IP 的封禁。{ASKS}", "dangerous", UnblockIp, check_unblock, recheck=recheck_lifting
+    ),
+    action(
+        "mistaken_block", "误封", "误封了：审批人立即解除一个 IP 的封禁或一台主机的隔离，登记为误封并告诉提出人。", "write", MistakenBlock,
+        check_mistaken, mistaken_block,
     ),
     action(
         "release_host", "解除隔离", f"申请解除一台主机的隔离。{ASKS}", "dangerous", ReleaseHost, check_release, recheck=recheck_lifting

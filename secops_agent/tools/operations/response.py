@@ -1,33 +1,28 @@
 """Dangerous tools: block_ip, isolate_host. They only ask; another person approves, and a connector acts."""
 
-import ipaddress
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bifang.channels.text.markup import plain
+from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
+from secops_agent import says
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.decisions import targets
 from secops_agent.services.decisions.carriers import require_fit
+from secops_agent.services.decisions.ledger.blocks import STATE, find_blocks
+from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ASKS, ToolDefinition, ValidatedAction, action
-from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration
+from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration, moment
 
 _REASON: Final = 500
 _YEAR: Final = 366 * 24 * 60
+_TAKEN: Final = ("active", "lifting", "unknown", "running")
 _ISOLABLE: Final = frozenset({"host", "cloud", "other"})
-# Written out: Python's is_private also holds for the documentation networks, which stand in for the Internet
-# in every example.
-_NOT_OUTSIDE: Final = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-        "192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "fc00::/7", "fe80::/10", "ff00::/8",
-    )
-)  # fmt: skip
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class BlockIp(Arguments):
@@ -48,30 +43,42 @@ class IsolateHost(Arguments):
 
 
 def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
-    """A single address outside, and none of ours."""
-    address = _outside(given.ip)
-    targets.require_not_ours(str(address))
-    arguments = {"ip": str(address)}
+    """A single address outside, and none of ours; one that is blocked already is blocked for longer, or not again."""
+    address = targets.require_blockable(given.ip)
     given_minutes = given.duration_minutes
     span = "按默认时长" if given_minutes is None else duration(given_minutes) if given_minutes else "永久"
-    plan = arguments | ({} if given_minutes is None else {"duration_minutes": given_minutes})
+    plan = {"ip": address} | ({} if given_minutes is None else {"duration_minutes": given_minutes})
     plan |= _reason(given.reason)
+    before = _demand_longer(address, given_minutes)
     require_fit("block_ip", plan)
+    if before is not None:
+        end = moment(database_now() + timedelta(minutes=given_minutes or 0)) if given_minutes else "永久"
+        return ValidatedAction(
+            plan, f"延长封禁 IP {address}：原到 {moment(before)}，改到 {end}{_told(given.reason)}"
+        )
     return ValidatedAction(plan, f"封禁 IP {address}，时长：{span}{_told(given.reason)}")
 
 
-def _outside(text: str) -> _Address:
-    """The address if it may be blocked. Raises InvalidInput."""
-    try:
-        address: _Address = ipaddress.ip_address(text.strip())
-    except ValueError:
-        hint = "只能逐个封禁 IP，不能封禁网段。" if "/" in text else "请写一个完整的 IP 地址。"
-        raise InvalidInput(f"「{plain(text, 60)}」不是 IP 地址：{hint}没有执行任何操作。") from None
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    if any(address.version == network.version and address in network for network in _NOT_OUTSIDE):
-        raise InvalidInput(f"{address} 是内网或保留地址，不能封禁。没有执行任何操作。")
-    return address
+def _demand_longer(address: str, minutes: int | None) -> datetime | None:
+    """Until when it is blocked now, if it is and would be for longer; None if it is not. Raises Conflict if nothing would change."""
+    found = next((each for each in find_blocks([address]) if each.state in _TAKEN), None)
+    if found is None:
+        return None
+    if found.state != "active":
+        raise Conflict(
+            f"{address} 的封禁{STATE[found.state]}（动作 #{found.action_id}）：等它有结果再说。没有执行任何操作。"
+        )
+    wanted = database_now() + timedelta(minutes=minutes) if minutes else None
+    if minutes is None or found.until is None or (wanted and wanted <= found.until):
+        until = (
+            f"到 {moment(found.until)}" if found.until else "永久" if found.minutes == 0 else "时长按设备默认"
+        )
+        longer = says.block(address, 1440) if found.until else says.unblock(address)
+        raise Conflict(
+            f"{address} 已经封禁（{until}，{found.asked_by} 提出，在「{found.device}」），不用再封。"
+            f"要{'延长' if found.until else '改'}，写明更长的时长或先解除，例如「{longer}」。没有执行任何操作。"
+        )
+    return found.until
 
 
 def check_isolate(given: IsolateHost, person: Person | None) -> ValidatedAction:

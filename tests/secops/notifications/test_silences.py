@@ -11,9 +11,12 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, Escalation, Role, Silence, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.decisions.blocks import find_silences
 from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.coverage import coverage
 from secops_agent.services.notifications.delivery import escalation, silence_lines
+from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.people import tokens
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 
@@ -232,3 +235,21 @@ def test_window_in_the_future_holds_nothing_back_yet(database):
     tell()
     assert len(stage.told()) == 1
     assert OutboxRow.objects.count() == 1
+
+
+def test_a_rule_on_one_asset_is_silent_there_only(database):
+    web = (host("web-01"),)
+    store(
+        alert("k1", assets=web),
+        alert("k2", assets=web),
+        alert("k3", assets=(host("web-02"),), rule_name="规则 k1"),
+    )
+    made = silences.silence("rule_on", "规则 k1 @ web-01", 60, ACTOR)
+    rows = list(Alert.objects.all())
+    facts = facts_of(rows)
+    held = [row for row in rows if silences.covering([made], row, facts[row.pk])]
+    assert [(row.rule_name, facts[row.pk].asset_names) for row in held] == [("规则 k1", {"web-01"})]
+    assert coverage("rule_on", made.value).alerts == 1
+    assert [each.target for each in find_silences("asset", "web-01")] == ["资产上的规则 规则 k1 @ web-01"]
+    with pytest.raises(NotFound):
+        silences.plan("rule_on", "规则 k1 @ 没有这台", 60, ACTOR)

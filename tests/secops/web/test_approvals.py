@@ -45,8 +45,8 @@ def test_the_list_shows_each_person_what_waits_for_them() -> None:
     assert code in seen(asker, "approvals", tab="waiting")
     assert code not in seen(asker, "approvals", tab="decided")
     assert code in seen(asker, "approvals", tab="all", q=code.lower())
-    assert "203.0.113.5 ¦ " in seen(asker, "approvals", tab="blocks")
-    assert "封禁等待审批" in seen(asker, "approvals", tab="blocks")
+    assert "203.0.113.5 ¦ " in seen(asker, "blocks")
+    assert "封禁等待审批" in seen(asker, "blocks")
     assert "没有符合" in seen(asker, "approvals", tab="all", q="没有这样的")
 
 

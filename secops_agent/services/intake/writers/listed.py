@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bifang.core.database.rows import insert_many
-from secops_agent.models import AssetKey, IndicatorList, ListedIndicator
+from secops_agent.models import AssetKey, IndicatorList, ListedIndicator, Role
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intelligence import comparing
+from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import ListedRecord, Rejected
 from secops_agent.services.records.identity import FORMER
@@ -27,10 +28,10 @@ def write_listed(session: Session, records: Sequence[ListedRecord]) -> None:
 
 def _write_list(session: Session, name: str, records: Sequence[ListedRecord]) -> None:
     owner, _ = IndicatorList.objects.get_or_create(name=name)
-    own = _own(session, records)
+    own = {} if owner.protects else _own(session, records)
     wanted: dict[Key, ListedRecord] = {}
     for each in records:
-        refusal = _refusal(each, own, session.now)
+        refusal = _guarded(owner, session) or _refusal(each, own, session.now)
         if refusal:
             session.ledger.rejected.append(Rejected(each.position, refusal))
         else:
@@ -92,6 +93,16 @@ def _note(owner: IndicatorList, wanted: dict[Key, ListedRecord], more: bool) -> 
         IndicatorList.objects.filter(pk=owner.pk).update(prefixes=sorted(known | prefixes))
     if more:
         comparing.begin(owner.pk)
+
+
+def _guarded(owner: IndicatorList, session: Session) -> str:
+    """ "" for who may say what must not be blocked: an administrator, or who works at the command line."""
+    if not owner.protects or session.actor.via.startswith("import:"):
+        return ""
+    staff = staff_of(session.actor)
+    return (
+        "" if staff and staff.role == Role.ADMIN else "这是「永不封禁」的名单，只有「管理」角色的人可以加入"
+    )
 
 
 def _refusal(each: ListedRecord, own: dict[str, str], now: datetime) -> str:

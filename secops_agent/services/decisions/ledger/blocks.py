@@ -1,0 +1,251 @@
+"""Blocks: what Bifang blocked, isolated or silenced, who asked and approved, on which device, until when, and what waits.
+
+Read from the ledger, from proposals and silences. The conditions of its list are declared here, for page, API and chat.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Q, QuerySet
+
+from bifang.core.database.db import database_now
+from bifang.core.models import SystemConfig
+from secops_agent.kit.listing import Condition, Listing
+from secops_agent.models import Proposal, Silence
+from secops_agent.models.automation.block import BlockRecord, BlockState, DeviceReading
+from secops_agent.models.automation.proposal import ProposalState
+from secops_agent.services.decisions.ledger.entries import KINDS, device_of
+from secops_agent.services.decisions.targets import TARGETS
+from secops_agent.services.networks import inside
+from secops_agent.services.notifications.coverage import about
+from secops_agent.services.pages import Page, cut
+
+WAITING: Final = "waiting"
+NOW: Final = ("active", "lifting", "unknown", "running", WAITING)
+_IN_FORCE: Final = {
+    "active": 0,
+    "lifting": 0,
+    "unknown": 1,
+    "running": 1,
+    WAITING: 1,
+}  # what counts of one target
+KIND: Final = {**KINDS, "silence": "静默"}
+STATE: Final = {**{value: str(label) for value, label in BlockState.choices}, WAITING: "等待审批"}
+MOST: Final = 500  # that are looked through, the newest first
+_CHOSEN: Final = {"all": "全部", "now": "现在的", "ended": "已结束的"}
+BLOCKS: Final = Listing((
+    Condition("target", "对象", told="IP、IPv4 网段（最宽 /8）或主机名，完整匹配。", page="q", api="target", longest=200),
+    Condition("standing", "现在", "choice", "now：正在执行、生效、未定的；ended：已结束的。", api="standing", choices=_CHOSEN),
+    Condition("states", "状态", "choice", page="state", api="state", several=True, choices=dict(BlockState.choices)),
+    Condition("kinds", "种类", "choice", page="kind", api="kind", several=True, choices=KINDS),
+    Condition("devices", "设备", told="处置连接器或 MCP 服务的名称。", page="device", api="device", several=True, longest=100),
+    Condition("drift", "与设备不一致", "flag", "只看设备说没有、或该解除却还在的。", api="drift"),
+    Condition("mistaken", "误封", "flag", "只看登记为误封的。", api="mistaken"),
+    Condition("case", "事件", "row", "事件的编号。", page="case", api="case"),
+))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFilter:
+    """Empty values do not filter. ``standing``: `NOW` or over."""
+
+    target: str = ""
+    standing: str = ""
+    states: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    drift: bool = False
+    mistaken: bool = False
+    case: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block; ``kind`` is the tool that made it, or ``silence``. ``state``: a `BlockState`, or waiting for an approval.
+
+    ``until`` None: for good, or (``minutes`` None) as long as the device's own rule says. ``at``: when it was done, or asked
+    for while it ``waits``; ``code`` is of its proposal, ``action_id`` of what carries it out. ``stands``: what the device said
+    last (None: nothing), ``proof`` how and when.
+    """
+
+    kind: str
+    target: str
+    state: str
+    asked_by: str
+    at: datetime
+    until: datetime | None = None
+    minutes: int | None = None
+    reason: str = ""
+    approved_by: str = ""
+    device: str = ""
+    alert: int | None = None
+    code: str = ""
+    action_id: int = 0
+    corp_id: str = ""
+    id: int = 0
+    case: int | None = None
+    stands: bool | None = None
+    verified_at: datetime | None = None
+    proof: str = ""
+    due_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    mistaken_by: str = ""
+    can_end: bool = False
+
+    @property
+    def is_due(self) -> bool:
+        """Is its time over, and it not ended yet?"""
+        return self.state == BlockState.ACTIVE and self.until is not None and self.until <= database_now()
+
+    @property
+    def drifts(self) -> bool:
+        """Does the device say otherwise than was ordered?"""
+        wanted = {BlockState.ACTIVE: False, BlockState.EXPIRED: True, BlockState.LIFTED: True}
+        return self.stands is not None and wanted.get(BlockState(self.state)) is self.stands
+
+
+def matching(wanted: BlockFilter) -> "QuerySet[BlockRecord]":
+    """The rows, in no order. Raises InvalidInput."""
+    rows = BlockRecord.objects.all()
+    if wanted.target:
+        network = "/" in wanted.target
+        rows = rows.filter(
+            inside(wanted.target, "target") if network else Q(target__iexact=wanted.target.strip())
+        )
+    if wanted.standing in ("now", "ended"):
+        current = Q(state__in=[each for each in NOW if each != WAITING])
+        rows = rows.filter(current if wanted.standing == "now" else ~current)
+    columns = {
+        "state__in": wanted.states,
+        "kind__in": wanted.kinds,
+        "action__connector__in": wanted.devices,
+        "case_id": wanted.case,
+    }
+    rows = rows.filter(**{name: value for name, value in columns.items() if value})
+    if wanted.drift:
+        gone = Q(state=BlockState.ACTIVE, stands=False)
+        rows = rows.filter(gone | Q(state__in=(BlockState.EXPIRED, BlockState.LIFTED), stands=True))
+    return rows.exclude(mistaken_by="") if wanted.mistaken else rows
+
+
+def search(wanted: BlockFilter, limit: int = 20, cursor: str = "") -> Page[Block]:
+    """The newest first. Raises InvalidInput."""
+    rows = matching(wanted)
+    return cut(rows.select_related(*_WITH), ("-id",), limit, cursor, views, count=rows)
+
+
+_WITH: Final = ("action__proposal", "action__batch")
+
+
+def ordered(wanted: BlockFilter) -> "QuerySet[BlockRecord]":
+    """As `search`, for a page that counts its pages."""
+    return matching(wanted).select_related(*_WITH).order_by("-id")
+
+
+def views(rows: Iterable[BlockRecord]) -> list[Block]:
+    """Of rows that were read with their actions."""
+    return [_view(row) for row in rows]
+
+
+def _view(row: BlockRecord) -> Block:
+    action, first = row.action, row.action.ordered_by
+    return Block(
+        row.kind, row.target, row.state, action.asker, row.since, row.until, row.minutes, str(action.arguments.get("reason", "")),
+        action.approver, device_of(row), row.alert_id, first.code if first else "", action.pk, row.corp_id, row.pk, row.case_id,
+        row.stands, row.verified_at, row.proof, row.due_at, row.ended_at, row.ended_by, row.mistaken_by, action.undo_url is not None,
+    )  # fmt: skip
+
+
+def find_blocks(addresses: Collection[str] | None = None, asset_id: int | None = None) -> list[Block]:
+    """One of each target, the newest first: what stands, else what may be or waits, else the latest that is over.
+
+    Of these addresses, or of one asset, only. Two queries.
+    """
+    rows = BlockRecord.objects.select_related(*_WITH).order_by("-pk")
+    waiting = _undecided()
+    if addresses is not None:
+        rows = rows.filter(kind="block_ip", target__in=addresses)
+        waiting = waiting.filter(arguments__ip__in=list(addresses))
+    if asset_id is not None:
+        rows, waiting = rows.filter(asset_id=asset_id), waiting.filter(arguments__asset_id=asset_id)
+    found = [*views(rows[:MOST]), *map(_waits, waiting.order_by("-pk"))]
+    latest: dict[tuple[str, str], Block] = {}
+    for each in sorted(found, key=lambda one: _IN_FORCE.get(one.state, 2)):
+        latest.setdefault((each.kind, each.target), each)
+    return sorted(latest.values(), key=lambda each: each.at, reverse=True)
+
+
+def _undecided() -> "QuerySet[Proposal]":
+    """Asked for, and nobody decided yet."""
+    return Proposal.objects.filter(
+        tool__in=TARGETS, state=ProposalState.PROPOSED, expires_at__gt=database_now()
+    )
+
+
+def waiting_blocks() -> list[Block]:
+    """What waits for an approval, the newest first."""
+    return [_waits(row) for row in _undecided().order_by("-pk")[:MOST]]
+
+
+def find_silences(scope: str = "", value: str = "") -> list[Block]:
+    """Those in force, the last to end first."""
+    now = database_now()
+    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now).order_by("-ends_at")
+    rows = rows.filter(about(scope, value)) if scope else rows
+    return [
+        Block(
+            "silence", str(row), "active", row.made_by, row.starts_at, row.ends_at, reason=row.reason, device="毕方（只停消息）",
+            alert=int(row.value) if row.scope == "alert" else None,
+        )
+        for row in rows[:MOST]
+    ]  # fmt: skip
+
+
+def _waits(row: Proposal) -> Block:
+    reason, minutes = str(row.arguments.get("reason", "")), row.arguments.get("duration_minutes")
+    target = str(row.arguments.get(TARGETS[row.tool], ""))
+    return Block(
+        row.tool, target, WAITING, row.asker_name, row.created_at, None, minutes, reason, code=row.code, corp_id=row.corp_id,
+    )  # fmt: skip
+
+
+# What devices say they have, beside what was ordered.
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One device that can be read. ``missing``: ordered here and not there; ``foreign``: there, and in force by no order of
+    ours; ``lingering``: of these, what was ended here."""
+
+    name: str
+    read_at: datetime | None
+    problem: str
+    count: int
+    missing: tuple[str, ...]
+    foreign: tuple[str, ...]
+    lingering: tuple[str, ...]
+
+
+def devices() -> list[DeviceView]:
+    """Those that were read, by name."""
+    rows = DeviceReading.objects.select_related("config").filter(config__in=SystemConfig.objects.current())
+    return [compare(row) for row in rows.order_by("config__name")]
+
+
+def compare(reading: DeviceReading) -> DeviceView:
+    """One reading beside the ledger as it is now."""
+    mine = BlockRecord.objects.filter(action__connector_config_id=reading.config_id, kind="block_ip")
+    states: dict[str, Any] = {}
+    for target, state in mine.order_by("pk").values_list("target", "state"):
+        states[target] = state if states.get(target) not in NOW else states[target]
+    has = set(reading.addresses)
+    missing = [each for each, state in states.items() if state == BlockState.ACTIVE and each not in has]
+    foreign = [each for each in reading.addresses if states.get(each) not in NOW]
+    ended = (BlockState.EXPIRED, BlockState.LIFTED)
+    return DeviceView(
+        reading.config.name, reading.read_at, reading.problem, len(has), tuple(missing if not reading.problem else ()), tuple(foreign),
+        tuple(each for each in foreign if states.get(each) in ended),
+    )  # fmt: skip

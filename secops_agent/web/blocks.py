@@ -1,0 +1,191 @@
+"""封禁台账: everything blocked and isolated through us, what devices say of it, and what people do with several at once."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.spreadsheets import csv_file
+from secops_agent.models import Role
+from secops_agent.models.automation.proposal import Proposal
+from secops_agent.models.people.staff import allows
+from secops_agent.services.actors import Actor
+from secops_agent.services.cases import views as case_views
+from secops_agent.services.decisions.ledger import batches, blocks, entries
+from secops_agent.services.decisions.ledger.blocks import BLOCKS, KIND, STATE, Block, BlockFilter
+from secops_agent.services.decisions.targets import refusals
+from secops_agent.services.faults import NotFound
+from secops_agent.services.people.eligibility import account_of, demand_account
+from secops_agent.tools.operations.blocks import until_words
+from secops_agent.web import listing
+from secops_agent.web.access import page
+from secops_agent.web.listing import MOST_EXPORTED, ListLink, ListQuery, chips, counted, page_of
+
+VIEW: Final = "secops_agent.view_blockrecord"
+TABS: Final = {
+    "now": "现在的",
+    "drift": "与设备不一致",
+    "mistaken": "误封",
+    "ended": "已结束的",
+    "all": "全部",
+}
+SHAPE: Final = listing.shape_of(BLOCKS, {"tab": TABS}, days=(), numbers=())
+TITLES: Final = {each.page: each.label for each in BLOCKS.on_page()}
+LABELS: Final = {
+    (each.page, value): label for each in BLOCKS.on_page() for value, label in each.choices.items()
+}
+TONES: Final = {
+    "active": "ok", "lifting": "warn", "unknown": "warn", "running": "info", "failed": "bad", "dry": "idle",
+}  # fmt: skip
+SPANS: Final = {
+    "60": "1 小时",
+    "240": "4 小时",
+    "1440": "1 天",
+    "10080": "7 天",
+    "43200": "30 天",
+    "0": "永久",
+    "": "按设备默认",
+}
+_COLUMNS: Final = (
+    "对象", "种类", "状态", "起", "到", "理由", "告警", "事件", "提出", "批准", "设备", "设备上有", "核实时间", "核实", "结束", "结束于", "误封登记人",
+)  # fmt: skip
+
+
+@page(VIEW)
+@require_safe
+def ledger(request: HttpRequest) -> HttpResponse:
+    """The list. ``tab``: one of `TABS`; the conditions of `BLOCKS`; ``export=1``: as a table."""
+    query = listing.read(request.GET, SHAPE)
+    tab = query.get("tab") or "now"
+    rows = blocks.ordered(_wanted(query, tab))
+    if request.GET.get("export"):
+        return csv_file("blocks", _COLUMNS, map(_cells, blocks.views(rows[:MOST_EXPORTED])))
+    pages, account = page_of(rows, request.GET), account_of(request.user.pk)
+    role = account.role if account else Role.NONE
+    context = {
+        "title": "封禁台账", "tabs": list(_tabs(query, tab)), "tab": tab, "query": query, "pages": pages, "total": counted(pages),
+        "chips": chips(query, TITLES, LABELS), "kinds": entries.KINDS.items(), "export_url": f"{query.with_(export='1')}",
+        "lines": [_line(each) for each in blocks.views(pages.object_list)], "most_exported": MOST_EXPORTED,
+        "waiting": [_line(each) for each in blocks.waiting_blocks()] if tab == "now" else (),
+        "devices": blocks.devices() if tab in ("now", "drift") else (),
+        "may_ask": allows(role, Role.RESPONDER), "may_release": allows(role, Role.APPROVER),
+    }  # fmt: skip
+    return render(request, "pages/blocks.html", context)
+
+
+def _tabs(query: ListQuery, tab: str) -> Iterator[ListLink]:
+    return (ListLink(label, query.with_(tab=key), key == tab) for key, label in TABS.items())
+
+
+def _wanted(query: ListQuery, tab: str) -> BlockFilter:
+    values: dict[str, Any] = query.values_of(BLOCKS)
+    flags = {tab: True} if tab in ("drift", "mistaken") else {}
+    return BlockFilter(**{"standing": tab if tab in ("now", "ended") else "", **values, **flags})
+
+
+def _line(each: Block) -> dict[str, Any]:
+    return {
+        "block": each, "state": f"{KIND[each.kind]}{'到期，等待解除' if each.is_due else STATE[each.state]}", "until": until_words(each),
+        "tone": "bad" if each.drifts else TONES.get(each.state, "idle"),
+    }  # fmt: skip
+
+
+def _cells(each: Block) -> tuple[Any, ...]:
+    seen = {None: "", True: "有", False: "没有"}[each.stands]
+    return (
+        each.target, KIND[each.kind], STATE[each.state], each.at, each.until or until_words(each), each.reason,
+        f"A{each.alert}" if each.alert else "", f"E{each.case}" if each.case else "", each.asked_by, each.approved_by, each.device, seen,
+        each.verified_at or "", each.proof, each.ended_by, each.ended_at or "", each.mistaken_by,
+    )  # fmt: skip
+
+
+@page(VIEW)
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """POST ``act`` release (``ids``, ``reason``: asked for, together) or mistaken (``id``, ``reason``: at once)."""
+    back = redirect("web:blocks")
+    reason = " ".join(request.POST.get("reason", "").split())[:500]
+    try:
+        account = demand_account(request.user.pk)
+        if request.POST.get("act") == "mistaken":
+            row = entries.mistaken(
+                _number(request.POST.get("id", "")), Actor.person(account, "admin"), reason
+            )
+            messages.success(request, f"已登记误封，正在解除 {row.target}；结果会告诉提出人和批准人。")
+        else:
+            ids = [_number(each) for each in request.POST.getlist("ids")]
+            _told(request, batches.plan_releases(ids, reason))
+    except BifangError as error:
+        messages.error(request, error.message)
+    return back
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
+        raise InvalidInput("请先选择。")
+    return int(text)
+
+
+def _told(request: HttpRequest, plan: batches.BatchPlan) -> Proposal:
+    asked = batches.request(plan, demand_account(request.user.pk), "admin")
+    link = format_html(
+        '<a class="bf-link" href="{}">{}</a>', reverse("web:approval", args=[asked.pk]), asked.code
+    )
+    messages.success(
+        request, format_html("已提出「{}」{}，还没有执行：要另一位审批人同意。", asked.title, link)
+    )
+    for target, why in list(plan.refused.items())[:50]:
+        messages.warning(request, f"没有列入：{target} {why}")
+    return asked
+
+
+@page(VIEW)
+@require_http_methods(["GET", "POST"])
+def block_many(request: HttpRequest) -> HttpResponse:
+    """GET ``case``, ``targets``: the form. POST ``targets``, ``minutes``, ``reason``, ``case``: asked for as one."""
+    if request.method == "POST":
+        try:
+            asked = _told(request, _planned(request))
+            return redirect("web:approval", asked.pk)
+        except BifangError as error:
+            messages.error(request, error.message)
+    data = request.POST or request.GET
+    case = data.get("case", "")
+    context = {
+        "title": "批量封禁",
+        "targets": data.get("targets", "") or _of_case(case),
+        "case": case if case.isdecimal() else "",
+        "spans": list(SPANS.items()),
+        "minutes": data.get("minutes", "1440"),
+        "reason": data.get("reason", ""),
+        "most": batches.MOST,
+    }
+    return render(request, "pages/blocks_new.html", context)
+
+
+def _planned(request: HttpRequest) -> batches.BatchPlan:
+    minutes, case = request.POST.get("minutes", ""), request.POST.get("case", "")
+    if minutes not in SPANS:
+        raise InvalidInput("请选择时长。")
+    reason = " ".join(request.POST.get("reason", "").split())[:500]
+    span = int(minutes) if minutes else None
+    return batches.plan_blocks(request.POST.get("targets", ""), span, reason, _number(case) if case else None)
+
+
+def _of_case(case: str) -> str:
+    """The addresses in the alerts of a case that may be blocked, a line each."""
+    if not case.isdecimal() or len(case) > 18:
+        return ""
+    try:
+        seen = case_views.get(int(case)).indicators
+    except NotFound as error:
+        raise Http404(error.message) from None
+    addresses = [each.value for each in seen if each.kind == "ip"]
+    refused = refusals(addresses)
+    return "\n".join(each for each in addresses if each not in refused)
