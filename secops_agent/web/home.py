@@ -202,7 +202,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     return {
         "at": timezone.localtime(now),
-        "troubles": [card for card in reaching_cards(request) if card.tone == "bad"],
+        "troubles": reaching_cards(request),
         **alerts(request, now),
         **people(request, now),
     }

@@ -17,13 +17,22 @@ from django.utils import timezone
 from bifang.core.models import Switch
 from bifang.core.rights import OPERATOR
 from dingtalk_integration.quotas import api_usage
-from secops_agent.models import Alert, Asset, Finding, Role, Staff
+from secops_agent.models import Alert, Asset, Finding, NotificationTarget, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.vulnerabilities import findings
-from tests.admin_pages import connected, dingtalk, member, received, serve_plain_static, superuser, text_of
+from tests.admin_pages import (
+    connected,
+    dingtalk,
+    member,
+    received,
+    rule,
+    serve_plain_static,
+    superuser,
+    text_of,
+)
 from tests.secops.api.callers import estate
 from tests.secops.decisions_aid import company, propose
 from tests.secops.inventory_aid import alert, host, store
@@ -198,16 +207,25 @@ def test_what_i_may_decide_comes_first() -> None:
     assert not any(mine for _, mine in client.get(HOME).context["waiting"]), "the own dangerous one"
 
 
+def test_a_target_that_nobody_can_be_told_at_stands_on_top() -> None:
+    rule("严重告警")
+    client = superuser()
+    assert "送不到的目标" not in text_of(client.get(HOME))
+    NotificationTarget.objects.update(last_error="机器人不在群里", last_error_at=timezone.now())
+    shown = text_of(client.get(HOME))
+    assert shown.index("送不到的目标") < shown.index("未关闭的告警"), "before every figure"
+
+
 SEEN = {
     Role.VIEWER: ({"levels", "duties"}, {"exposure", "busy", "noise"}, set(), 0),
-    Role.ANALYST: ({"levels", "duties", "waiting"}, {"exposure", "busy", "noise"}, {"送不到的目标", "结果未知的动作"}, 0),
+    Role.ANALYST: ({"levels", "duties", "waiting"}, {"exposure", "busy", "noise"}, {"结果未知的动作"}, 0),
     Role.ADMIN: (
         {"levels", "duties", "waiting"}, {"exposure", "busy", "noise"},
-        {"送不到的目标", "结果未知的动作", "死信", "工作进程", "今日模型费用"}, 3,
+        {"结果未知的动作", "死信", "工作进程", "今日模型费用"}, 3,
     ),
     OPERATOR: (
         {"levels", "duties", "waiting"}, {"exposure", "busy", "noise"},
-        {"送不到的目标", "结果未知的动作", "死信", "工作进程", "今日模型费用"}, 1,
+        {"结果未知的动作", "死信", "工作进程", "今日模型费用"}, 1,
     ),
 }  # fmt: skip
 
