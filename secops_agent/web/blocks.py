@@ -91,7 +91,7 @@ def _wanted(query: ListQuery, tab: str) -> BlockFilter:
 
 def _line(each: Block) -> dict[str, Any]:
     return {
-        "block": each, "state": f"{KIND[each.kind]}{'到期，等待解除' if each.is_due else STATE[each.state]}", "until": until_words(each),
+        "block": each, "releasable": each.can_end and each.state == "active", "state": f"{KIND[each.kind]}{'到期，等待解除' if each.is_due else STATE[each.state]}", "until": until_words(each),
         "tone": "bad" if each.drifts else TONES.get(each.state, "idle"),
     }  # fmt: skip
 
