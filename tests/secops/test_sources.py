@@ -26,7 +26,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.notifications.delivery import troubles
 from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.operations import rhythms, source_tallies, source_watch
-from secops_agent.services.operations.rhythms import Tally
+from secops_agent.services.operations.rhythms import HourCount
 from tests.admin_pages import serve_plain_static
 from tests.secops.notifications import stage
 
@@ -39,7 +39,7 @@ def weeks(per_hour, until=NOW, number=4, unreadable=0):
     """So many weeks of hours; ``per_hour`` is asked for each, in Beijing's time."""
     start = until - timedelta(days=7 * number)
     hours = (start + HOUR * each for each in range(7 * 24 * number))
-    return [Tally(at, per_hour(at + 8 * HOUR), unreadable) for at in hours]
+    return [HourCount(at, per_hour(at + 8 * HOUR), unreadable) for at in hours]
 
 
 def office(at):
@@ -60,7 +60,7 @@ def test_source_that_goes_on_as_ever_is_well():
 
 
 def test_silence_is_told_after_two_hours_in_which_much_should_have_come():
-    tallies = [each if each.at < NOW - 3 * HOUR else Tally(each.at, 0) for each in weeks(office)]
+    tallies = [each if each.at < NOW - 3 * HOUR else HourCount(each.at, 0) for each in weeks(office)]
     found = judged(tallies)
     assert found is not None
     assert found.trouble == SourceTrouble.SILENT
@@ -76,7 +76,7 @@ def test_night_and_weekend_are_no_silence():
 
 def test_holiday_is_a_sunday_and_a_working_saturday_a_weekday():
     noon = datetime(2026, 11, 26, 8, tzinfo=UTC)
-    quiet = [each if each.at < noon - 9 * HOUR else Tally(each.at, 0) for each in weeks(office, noon)]
+    quiet = [each if each.at < noon - 9 * HOUR else HourCount(each.at, 0) for each in weeks(office, noon)]
     assert judged(quiet, now=noon) is not None
     holiday = WorkingDays({(NOW + 8 * HOUR).date(): False})
     assert judged(quiet, now=noon, days=holiday) is None
@@ -88,7 +88,7 @@ def test_holiday_is_a_sunday_and_a_working_saturday_a_weekday():
 
 
 def test_rare_source_is_silent_after_half_as_long_again_as_its_longest_pause():
-    scan = [Tally(NOW - timedelta(days=7 * each), 500) for each in (4, 3, 2, 1)]
+    scan = [HourCount(NOW - timedelta(days=7 * each), 500) for each in (4, 3, 2, 1)]
     assert judged(scan, now=NOW + timedelta(days=2), last=NOW - timedelta(days=7)) is None
     found = judged(scan, now=NOW + timedelta(days=5), last=NOW - timedelta(days=7))
     assert found is not None
@@ -96,11 +96,13 @@ def test_rare_source_is_silent_after_half_as_long_again_as_its_longest_pause():
 
 
 def test_tenth_of_what_is_usual_and_a_new_form_are_told():
-    few = [each if each.at < NOW - 24 * HOUR else Tally(each.at, each.taken // 30) for each in weeks(office)]
+    few = [
+        each if each.at < NOW - 24 * HOUR else HourCount(each.at, each.taken // 30) for each in weeks(office)
+    ]
     found = judged(few)
     assert found is not None
     assert (found.trouble, "最近 24 小时只有平时的 3%" in found.words) == (SourceTrouble.LOW, True)
-    new = [each if each.at < NOW - 5 * HOUR else Tally(each.at, 6, 54) for each in weeks(office)]
+    new = [each if each.at < NOW - 5 * HOUR else HourCount(each.at, 6, 54) for each in weeks(office)]
     found = judged(new)
     assert found is not None
     assert found.trouble == SourceTrouble.GARBLED
@@ -115,7 +117,9 @@ def test_source_without_a_week_has_no_rhythm():
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "America/New_York"])
 def test_rhythm_does_not_depend_on_the_zone_of_the_house(settings, zone):
     settings.TIME_ZONE = zone
-    local = [Tally(each.at.astimezone(timezone.get_default_timezone()), each.taken) for each in weeks(office)]
+    local = [
+        HourCount(each.at.astimezone(timezone.get_default_timezone()), each.taken) for each in weeks(office)
+    ]
     assert judged(local) is None
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -201,14 +201,7 @@ def _drafted(request: HttpRequest, sample: str, context: dict[str, Any]) -> Form
     source = kept_sample(sample, request.user.pk)
     draft = draft_of(source)
     given = request.POST if request.method == "POST" else None
-    fields = {
-        key.path: given.get(f"field-{place}", "") if given else key.field
-        for place, key in enumerate(draft.keys)
-    }
-    levels: Any = {
-        word: given.get(f"level-{place}", level) if given else level
-        for place, (word, level) in enumerate(draft.levels.items())
-    }
+    fields, levels = _corrected(draft, given)
     format = given.get("format", "").strip() if given else draft.format
     context["may_ask"] = paid_by = looks.payer()
     if given and given.get("act") == "ask" and paid_by:
@@ -229,6 +222,19 @@ def _drafted(request: HttpRequest, sample: str, context: dict[str, Any]) -> Form
     if not context["name"].strip():
         raise InvalidInput("请给接入写一个名称，例如「某某 WAF」。")
     return adopt(text, actor_of(request))
+
+
+def _corrected(draft: TableDraft, given: QueryDict | None) -> tuple[dict[str, str], Any]:
+    """The field of each key and the level of each word: the draft's, or a person's."""
+    fields = {
+        key.path: given.get(f"field-{place}", "") if given else key.field
+        for place, key in enumerate(draft.keys)
+    }
+    levels = {
+        word: given.get(f"level-{place}", level) if given else level
+        for place, (word, level) in enumerate(draft.levels.items())
+    }
+    return fields, levels
 
 
 def _guessed(draft: TableDraft, fields: dict[str, str], paid_by: looks.Payer) -> list[str]:

@@ -31,7 +31,7 @@ SUNDAY, WEDNESDAY = 6, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class HourCount:
     """What came in the hour that begins ``at``."""
 
     at: datetime
@@ -76,7 +76,9 @@ def slot(at: datetime, days: WorkingDays) -> int:
     return weekday * 24 + local.hour
 
 
-def learn(tallies: Sequence[Tally], first_seen: datetime, now: datetime, days: WorkingDays) -> Rhythm | None:
+def learn(
+    tallies: Sequence[HourCount], first_seen: datetime, now: datetime, days: WorkingDays
+) -> Rhythm | None:
     """None for a source that is too young. ``tallies``: of the last four weeks, in order."""
     start = max(now - LEARNED, first_seen)
     if now - start < YOUNG:
@@ -98,7 +100,7 @@ def learn(tallies: Sequence[Tally], first_seen: datetime, now: datetime, days: W
 
 
 def judge(
-    rhythm: Rhythm, tallies: Sequence[Tally], last_seen: datetime, now: datetime, days: WorkingDays
+    rhythm: Rhythm, tallies: Sequence[HourCount], last_seen: datetime, now: datetime, days: WorkingDays
 ) -> Unlike | None:
     """What is unlike now; None for nothing."""
     if silence := _silence(rhythm, last_seen, now, days):
@@ -128,7 +130,7 @@ def _silence(rhythm: Rhythm, last_seen: datetime, now: datetime, days: WorkingDa
 
 
 def judge_floor(
-    floor: int, tallies: Sequence[Tally], last_seen: datetime, first_seen: datetime, now: datetime
+    floor: int, tallies: Sequence[HourCount], last_seen: datetime, first_seen: datetime, now: datetime
 ) -> Unlike | None:
     """What an administrator expects a day, of a source that is there for a day."""
     came = sum(each.taken + each.unreadable for each in tallies if now - DAY <= each.at)

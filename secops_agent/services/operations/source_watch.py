@@ -17,7 +17,7 @@ from secops_agent.services.intake import ingest
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.operations import rhythms, source_tallies
-from secops_agent.services.operations.rhythms import Tally, Unlike
+from secops_agent.services.operations.rhythms import HourCount, Unlike
 from secops_agent.services.records import AlertRecord
 
 JOB: Final = f"{__name__}.watch"
@@ -63,15 +63,15 @@ def _judged(rows: Sequence[DataSource], now: datetime) -> dict[int, Unlike]:
     start = now - rhythms.LEARNED
     local = start.astimezone(ZONE).date()
     days = WorkingDays.between(local, now.astimezone(ZONE).date() + timedelta(days=1))
-    tallies: dict[int, list[Tally]] = defaultdict(list)
+    tallies: dict[int, list[HourCount]] = defaultdict(list)
     hours = SourceHour.objects.filter(source__in=rows, hour__gte=start).order_by("hour")
     for source, at, taken, unreadable in hours.values_list("source_id", "hour", "taken", "unreadable"):
-        tallies[source].append(Tally(at, taken, unreadable))
+        tallies[source].append(HourCount(at, taken, unreadable))
     judged = ((row.pk, judge(row, tallies[row.pk], now, days)) for row in rows)
     return {pk: unlike for pk, unlike in judged if unlike is not None}
 
 
-def judge(row: DataSource, tallies: Sequence[Tally], now: datetime, days: WorkingDays) -> Unlike | None:
+def judge(row: DataSource, tallies: Sequence[HourCount], now: datetime, days: WorkingDays) -> Unlike | None:
     """What is wrong with one source, by what an administrator set, else by its rhythm."""
     last_seen = row.last_seen or row.first_seen
     if row.floor is not None:
