@@ -20,7 +20,6 @@ _ESTATE = (
     "investigationreplay",
     "indicatorlist",
     "listedindicator",
-    "blockrecord",
 )
 _WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
@@ -42,6 +41,7 @@ _TOLD = (
     "shiftswap",
     "scheduledtask",
     "feed",
+    "blockrecord",
     "reportingduty",
     "gradingquestion",
 )
