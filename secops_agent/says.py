@@ -232,6 +232,11 @@ def unblock(address: str, reason: str = "") -> Suggestion:
     return Suggestion(Verb.UNBLOCK, rest=" ".join(filter(None, (address, _labelled("原因", reason)))))
 
 
+def mistaken(target: str, reason: str = "") -> Suggestion:
+    """A block or an isolation that was wrong: ended at once, on record."""
+    return Suggestion(Verb.MISTAKEN, rest=" ".join(filter(None, (target, _labelled("原因", reason)))))
+
+
 def release(asset: str, reason: str = "") -> Suggestion:
     """What `isolate` did, taken back."""
     return Suggestion(Verb.RELEASE, rest=" ".join(filter(None, (asset, _labelled("原因", reason)))))
@@ -388,6 +393,7 @@ _ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
     "isolate_host": lambda said: isolate(said["asset"], said.get("reason") or ""),
     "unblock_ip": lambda said: unblock(said["ip"], said.get("reason") or ""),
     "release_host": lambda said: release(said["asset"], said.get("reason") or ""),
+    "mistaken_block": lambda said: mistaken(said["target"], said.get("reason") or ""),
     "close_case": lambda said: close_case(
         said["case_id"], VERDICTS[said["verdict"]], with_alerts=bool(said.get("with_alerts"))
     ),

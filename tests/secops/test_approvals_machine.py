@@ -93,7 +93,15 @@ class World:
         if not self.active[who]:
             return
         try:
-            code = propose(self.config, who, RISKS[risk], risk, {"n": number}, place, place == GROUP)
+            code = propose(
+                self.config,
+                who,
+                RISKS[risk],
+                risk,
+                {"ip": f"45.33.{number // 250}.{number % 250 + 1}"},
+                place,
+                place == GROUP,
+            )
         except BifangError:
             assert not allowed
             return

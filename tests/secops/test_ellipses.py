@@ -44,6 +44,14 @@ def test_a_question_without_a_name_is_about_what_was_just_named(text: str) -> No
     assert [str(one) for one in found.suggestions] == [f"全部{text}"]
 
 
+@pytest.mark.parametrize(
+    "text", ["今天有哪些严重告警", "最近24小时有哪些高危告警", "昨天有哪些高危告警没人管"]
+)
+def test_a_whole_question_with_a_time_of_its_own_is_about_everything(text: str) -> None:
+    found = hear(text, NAMED)
+    assert "asset" not in asked(found)[1]
+
+
 @pytest.mark.parametrize("text", ["全部有啥没关的告警", "今天全公司一共多少告警"])
 def test_a_question_about_everything_is_not_narrowed(text: str) -> None:
     assert "asset" not in asked(hear(text, NAMED))[1]

@@ -83,6 +83,7 @@ def test_what_runs_by_itself_is_scheduled_once(database):
             runs.TICK,
             pulls.JOB,
             retrospect.JOB,
+            "secops_agent.services.operations.source_watch.watch",
             "secops_agent.uploads.results.tell_finished",
         ]
     )

@@ -197,7 +197,7 @@ def _propose_from(corp: str, config: SystemConfig) -> None:
 
     person = Person(corp, "zhao", "赵", Role.RESPONDER)
     Proposals(person, Origin(config.pk, "c", False), Actor.person(person, "dingtalk")).propose(
-        "block_ip", "封禁", "dangerous", {}, "封禁"
+        "block_ip", "封禁", "dangerous", {"ip": "203.0.113.5"}, "封禁"
     )
 
 

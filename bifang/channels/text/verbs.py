@@ -42,6 +42,7 @@ class Verb(StrEnum):
     ISOLATE = "隔离"
     UNBLOCK = "解封"
     RELEASE = "解除隔离"
+    MISTAKEN = "误封"
     # what is known
     AFFECTED = "影响"
     LOOK_UP = "查一下"

@@ -24,6 +24,11 @@ _LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那
 _OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
 _NOT_OURS: Final = ("chatter", "knowledge")
 _OF_ONE: Final = ("affected_assets", "get_alert", "get_case")  # asked of the thing that is spoken of
+_OF_ALL: Final = (
+    "since_hours",
+    "listed",
+    "kev_only",
+)  # beside a noun: a question of its own, about everything
 _CLEAR: Final = 0.9  # so probable that no model need be asked what was meant
 
 
@@ -112,9 +117,8 @@ class FollowingHearing(Hearing):
         last, thing = self.focus.last, self.focus.thing
         of_flaw = last is not None and "cve_id" in last.arguments
         everything = not of_flaw and pattern("cues.said.everything").search(sentence.said or bare)
-        among = of_flaw and not questions.stands_alone(
-            questions.cues_of(sentence)
-        )  # of these: 支付的, 张三的
+        alone = questions.stands_alone(questions.cues_of(sentence))
+        among = of_flaw and not alone  # of these: 支付的, 张三的
         own = sentence.order.found(*(kind for kind in OWN if not among or kind not in (*HOSTS, Kind.PERSON)))
         if own or everything or not bare or self._bare_number(sentence):
             return None
@@ -125,8 +129,10 @@ class FollowingHearing(Hearing):
             if found := self._about(self.heard(f"{one} {bare}")):
                 if last and found.tool == last.tool == "affected_assets":  # of these
                     found = followups.changed(found, last, self.lexicon.people.values())
-                if found.tool not in questions.LISTS or "asset" not in found.arguments:
+                if found.tool not in questions.LISTS:
                     return Understanding(found)
+                if not of_flaw and alone and not found.arguments.keys().isdisjoint(_OF_ALL):
+                    return None  # 今天有哪些严重告警
                 told, whole = hint("of_thing").format(thing=one), says.plainly(f"全部{bare}")
                 best = self.weighed(self.heard(str(whole))).best
                 taps = (whole,) if best and best.whole else ()

@@ -127,6 +127,11 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
         if not kept or verb.start >= kept[-1].end:
             kept.append(verb)
     kept = [replace(verb, tool=_tool_of(verb.tool, skeleton)) for verb in kept]
+    opened = [
+        verb for verb in kept if verb.tool == "reopen_alert" and not text.startswith("关错", verb.start)
+    ]
+    if opened:  # 重开，关错了: the second is why
+        kept = [verb for verb in kept if verb.tool != "reopen_alert" or verb in opened]
     tools = {verb.tool for verb in kept}
     about_alert = skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW)
     at = next((i for i, char in enumerate(text) if char in marks_of(skeleton, Kind.VERDICT)), -1)

@@ -11,7 +11,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, Escalation, Role, Silence, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.decisions.blocks import find_silences
+from secops_agent.services.decisions.ledger.blocks import find_silences
 from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.coverage import coverage
