@@ -54,11 +54,12 @@ class World:
         self.logins: dict[str, str | None] = dict.fromkeys(PEOPLE)
         self.roles, self.active = dict(EVERYONE), dict.fromkeys(PEOPLE, True)
         self.read_only = False
+        self.asked = 0
         self.open: dict[str, tuple[str, str, str]] = {}
         self.closed: dict[str, str] = {}
         self.deeds = Deeds()
         for who, risk in (("zhao", "dangerous"), ("wang", "dangerous"), ("li", "write"), ("sun", "write")):
-            self.propose(who, risk, GROUP, 1)
+            self.propose(who, risk, GROUP)
 
     def may(self, who: str, needed: str) -> bool:
         return self.active[who] and at_least(self.roles[who], needed)
@@ -82,7 +83,12 @@ class World:
         found = [one for one in self.accounts(who) if self.active[one]]
         return max(found, key=lambda one: (one != STRANGER, RANKS.index(self.roles[one])), default=None)
 
-    def propose(self, who: str, risk: str, place: str, number: int) -> None:
+    def another(self) -> dict[str, str]:
+        """An address that nobody has asked for."""
+        self.asked += 1
+        return {"ip": f"45.33.{self.asked // 250}.{self.asked % 250 + 1}"}
+
+    def propose(self, who: str, risk: str, place: str) -> None:
         others = [
             one
             for one in PEOPLE
@@ -98,7 +104,7 @@ class World:
                 who,
                 RISKS[risk],
                 risk,
-                {"ip": f"45.33.{number // 250}.{number % 250 + 1}"},
+                self.another(),
                 place,
                 place == GROUP,
             )
@@ -203,7 +209,7 @@ class Approvals(RuleBasedStateMachine):
 
     @rule(who=st.sampled_from(ASKERS), risk=st.sampled_from(list(RISKS)), place=st.sampled_from(PLACES[:2]))
     def propose(self, who: str, risk: str, place: str) -> None:
-        self.world.propose(who, risk, place, 1)
+        self.world.propose(who, risk, place)
 
     @rule(
         number=st.integers(0, 9),
@@ -258,9 +264,7 @@ def walk(world: World, dice: random.Random) -> None:
     if world.read_only and kind < 0.2:
         world.switch_read_only()
     elif kind < 0.2:
-        world.propose(
-            dice.choice(ASKERS), dice.choice(list(RISKS)), dice.choice(PLACES[:2]), dice.randint(1, 3)
-        )
+        world.propose(dice.choice(ASKERS), dice.choice(list(RISKS)), dice.choice(PLACES[:2]))
     elif kind < 0.88:
         code = dice.choice([*world.open, *world.open, *world.closed])
         asker, _, origin = world.open.get(code, ("li", "", GROUP))
