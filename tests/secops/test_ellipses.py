@@ -128,11 +128,13 @@ def test_a_family_is_no_target(text: str) -> None:
         ("web-01的CC告警静默4小时，在压测", "规则:WAF：CC 攻击 @ web-01", 240),
         ("k8s-node-3 写etc的告警静音一小时 开发在排障", "规则:容器内写入 /etc @ k8s-node-3", 60),
         ("jump-01 上 SSH 爆破先别报，到今晚8点", "规则:HIDS：SSH 暴力破解 @ jump-01", 570),
+        ("web-01 的 CC 攻击别再响了，静音 2 小时吧", "规则:WAF：CC 攻击 @ web-01", 120),
     ],
 )
 def test_a_silence_of_a_rule_on_a_host_is_no_wider(text: str, scope: str, minutes: int) -> None:
     ((_, said),) = offered(hear(text))
     assert (said["scope"], said["minutes"]) == (scope, minutes)
+    assert said.get("reason", "在").startswith(("在", "开发"))  # never the words of the rule
 
 
 @pytest.mark.parametrize(

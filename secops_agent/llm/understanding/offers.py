@@ -239,9 +239,9 @@ class Parts:
 
     def act(self, verb: SpokenVerb) -> Iterator[Intent]:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
-        act, places = ACTS[verb.tool], (*self._around(verb), self.skeleton, self.whole)
-        described = self._is_described(act, places)
-        found = self._rule(act, places) if described else list(objects_of(act, places, self.focus))
+        act, places = ACTS[verb.tool], self._places(verb)
+        described = [at for at in self._same(verb) if self._is_described(act, at)]
+        found = self._rule(act, described[0]) if described else list(objects_of(act, places, self.focus))
         if act.argument == "alerts" and found:
             found = [("alert", ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
@@ -253,6 +253,15 @@ class Parts:
             yield Intent(
                 act.tool, said | {key: one for key, one in self.more.get(act.tool, {}).items() if one}
             )
+
+    def _places(self, verb: SpokenVerb) -> tuple[Skeleton, ...]:
+        """Where what belongs to a verb may stand, nearest first."""
+        return (*self._around(verb), self.skeleton, self.whole)
+
+    def _same(self, verb: SpokenVerb) -> list[tuple[Skeleton, ...]]:
+        """The places of this verb; X 别再响了，静音到明天: of a silence that is said twice, of both."""
+        twice = verbs_in(self.skeleton) if ACTS[verb.tool].argument == "scope" else []
+        return [self._places(one) for one in {verb: 0} | {one: 0 for one in twice if one.tool == verb.tool}]
 
     def _words(self, act: Act, verb: SpokenVerb) -> str:
         """The title of a case, the words of its task: what stands beside the verb, with the names in it."""

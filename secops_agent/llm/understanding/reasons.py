@@ -86,12 +86,18 @@ def reasons_of(
         elif _tells(_AROUND.sub("", piece)) or (is_aside(piece) and pattern("cues.inside.why").match(piece)):
             own.append(_AROUND.sub("", piece))
     if described:
-        kept = [[one for one in own if described not in usual(one).replace(" ", "").lower()] for own in kept]
+        kept = [[one for one in own if not _describes(one, described)] for own in kept]
     told = [
         "，".join(skeleton.expand(piece).strip(EDGES).removeprefix("是") for piece in own) for own in kept
     ]
     told = [re.sub("(?<=[a-z])，(?=[a-z])", " ", one)[:200] for one in told]
     return told if several else told[:1] * len(kept)
+
+
+def _describes(piece: str, described: str) -> bool:
+    """Has it these words, or is it one of them?"""
+    said = usual(piece).replace(" ", "").lower().strip(EDGES)
+    return described in said or said in described
 
 
 def rest_of(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
