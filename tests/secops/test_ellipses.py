@@ -134,7 +134,7 @@ def test_a_family_is_no_target(text: str) -> None:
 def test_a_silence_of_a_rule_on_a_host_is_no_wider(text: str, scope: str, minutes: int) -> None:
     ((_, said),) = offered(hear(text))
     assert (said["scope"], said["minutes"]) == (scope, minutes)
-    assert said.get("reason", "在").startswith(("在", "开发"))  # never the words of the rule
+    assert "CC" not in said.get("reason", "")
 
 
 @pytest.mark.parametrize(

@@ -392,7 +392,7 @@ class Parts:
     def _names_several(self) -> bool:
         """李四和王五: nobody can tell whose it is to be."""
         people = "".join(map(re.escape, marks_of(self.skeleton, Kind.PERSON)))
-        both = rf"[{people}]\s*[和跟与及、/]\s*[{people}]|[{people}]\s*[{people}]\s*(?:$|[,，。])"
+        both = rf"[{people}]\s*[和跟与及、/]\s*[{people}]|[{people}]\s*[{people}]\s*(?:$|[,，。]|{mark(*WANTED['alert'], Kind.NUMBER)})"
         return bool(people) and re.search(both, self.skeleton.text) is not None
 
     def _assignee(self, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> Any:
