@@ -25,8 +25,9 @@ DEARER = {
     "get_asset": 14,
     "get_alert": 15,
     "lookup_indicator": 15,
-    "affected_assets": 13,
-    "list_alerts": 15,  # by a keyword: the page, and its counts by level, limit and handler
+    "affected_assets": 14,  # by a condition: how many there are without it
+    "get_case": 13,  # and what is to be reported of it, until when
+    "list_alerts": 16,  # by a keyword: how many the index has, the page, and its counts by level, limit and handler
 }
 _TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 # What to say for an argument, by its name: for one that a tool must have, and for every condition on a list.
