@@ -31,7 +31,7 @@ from tests.databases import Database
 from tests.deadline import wait_until
 from tests.secops.brokers.conftest import configure
 from tests.secops.brokers.servers import BrokerServer, NatsServer, RedisServer, alert
-from tests.secops.brokers.test_consuming import either, kafka
+from tests.secops.brokers.test_consuming import each, either, kafka
 from tests.secops.inventory_aid import store
 from tests.secops.test_comparisons import AFFECTED
 from tests.secops.test_comparisons_crash import CUT_SHORT, software
@@ -64,7 +64,7 @@ def consumers(
         yield made
 
 
-@either
+@each
 def test_killed_processes_lose_nothing_and_double_nothing(
     server: BrokerServer, allowed: None, database: Database, tmp_path: Path
 ) -> None:
