@@ -192,3 +192,8 @@ def test_lock_holds_what_is_required(name: str) -> None:
     # pip refuses a file in which one entry has no hash.
     entries = re.split(r"\n(?=\S)", (PROJECT / f"{name}.lock").read_text("utf-8"))[1:]
     assert not [entry for entry in entries if "--hash=sha256:" not in entry]
+
+
+def test_no_document_holds_the_marks_of_a_merge() -> None:
+    marks = re.compile("^(?:<{7} |>{7} |={7}$)", re.MULTILINE)
+    assert not [name_of(path) for path in DOCUMENTS if marks.search(path.read_text(encoding="utf-8"))]
