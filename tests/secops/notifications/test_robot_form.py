@@ -104,7 +104,7 @@ def test_what_cannot_be_reached_stands_on_the_rule_the_alert_and_the_home_page()
         reverse("admin:secops_agent_notificationrule_changelist"),
         reverse("admin:secops_agent_notificationrule_change", args=[made.pk]),
         reverse("web:alert", args=[Alert.objects.get().pk]),
-        f"{reverse('web:home')}?part=system",
+        f"{reverse('web:home')}?part=now",
     )
     for page in pages:
         assert "机器人不在群里" in text_of(client.get(page)), page
