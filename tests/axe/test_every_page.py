@@ -42,7 +42,7 @@ PLACES = """() => {
   const rolls = node => node && node !== document.body && (getComputedStyle(node).overflowX !== "visible" || rolls(node.parentElement));
   for (const node of document.body.querySelectorAll("*")) {
     const box = node.getBoundingClientRect(), style = getComputedStyle(node);
-    if (!box.width || !box.height || style.visibility === "hidden" || rolls(node.parentElement)) continue;
+    if (!box.width || !box.height || !node.checkVisibility() || style.visibility === "hidden" || rolls(node.parentElement)) continue;
     if (box.width <= 1 || node.closest(".bf-skip, .bf-hidden, .sr-only, #menu")) continue;
     if (box.right > wide + 1 || box.left < -1 || (box.top < -1 && !window.scrollY)) found.push(node.tagName + "." + node.className);
   }
@@ -61,6 +61,7 @@ TICKS = """async () => {
   return Math.round(rows[1].getBoundingClientRect().top - before);
 }"""
 LONG = """document.querySelectorAll(".bf-choice .bf-badge").forEach(each => each.textContent = "群：" + "group".repeat(30))"""
+OPEN = """document.querySelectorAll("details.bf-drop").forEach(each => each.open = true)"""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def test_every_page_stands_in_the_same_frame_and_nothing_is_cut_off_or_jumps(
             moved = page.evaluate("window.moved")
             pushed = page.evaluate(TICKS)
             page.evaluate(LONG)
+            page.evaluate(OPEN)
             told = page.evaluate(PLACES)
             frames.setdefault(told["frame"], path)
             if told["found"] or told["over"] > 0 or moved > STILL or pushed:
