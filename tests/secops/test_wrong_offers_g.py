@@ -98,3 +98,118 @@ def test_after_a_sentence_that_was_not_understood_all_is_asked_back() -> None:
     found = understand("全指给我", asker=ASKER, focus=focus)
     assert not found.offers
     assert found.question
+
+
+# What the eighth set was answered wrongly with (`strangers_2026_11_30_h.jsonl`): an object that is not sure, a condition that nothing
+# takes, lead to a question back.
+A22_TO_ZHANG = Focus().after_words(
+    {"alert": ("22",)}, Intent("assign_alert", {"alert_id": 22, "assignee": "张三"})
+)
+BLOCK = Focus().after_words(
+    {"ip": ("203.0.113.7",)}, Intent("block_ip", {"ip": "203.0.113.7", "duration_minutes": 1440})
+)
+SILENCE = Focus().after_words(
+    {"alert": ("162",)}, Intent("silence_alerts", {"scope": "A162", "minutes": 240})
+)
+FIVE = Focus().after_look_up(Intent("list_alerts", {}, items=("201", "202", "203", "204", "205")))
+
+
+@pytest.mark.parametrize("text", ["王五今天休假", "李四明天休假"])
+def test_what_is_told_of_somebody_changes_no_open_order(text: str) -> None:
+    assert not understand(text, asker=ASKER, focus=A22_TO_ZHANG).offers
+
+
+@pytest.mark.parametrize("text", ["给王五", "还是王五吧 他熟", "换王五"])
+def test_another_name_changes_it(text: str) -> None:
+    ((_, said),) = offered(understand(text, asker=ASKER, focus=A22_TO_ZHANG))
+    assert said == {"alert_id": 22, "assignee": "王五"}
+
+
+def test_a_correction_that_was_not_understood_leaves_no_object_behind() -> None:
+    found = understand("打错了 是.77", focus=BLOCK)
+    assert found.question
+    assert found.order == Intent("block_ip", {"duration_minutes": 1440})
+    again = understand("改成三天吧", focus=Focus().after_words({}, found.order))
+    assert not again.offers
+
+
+@pytest.mark.parametrize("text", ["同一个IP的其他几条也一起", "webshell那几个不给，留给我"])
+def test_what_of_an_order_is_changed_in_words_is_asked(text: str) -> None:
+    found = understand(text, asker=ASKER, focus=A22_TO_ZHANG)
+    assert not found.offers
+    assert found.question
+    assert found.order == A22_TO_ZHANG.order
+
+
+def test_another_action_instead_takes_the_place_of_the_open_one() -> None:
+    ((tool, said),) = offered(understand("不用了，直接关，正常", focus=SILENCE))
+    assert (tool, said["alert_id"], said["verdict"]) == ("close_alert", 162, "benign")
+
+
+def test_two_are_said_and_one_is_known() -> None:
+    found = understand("两个都封7天", focus=Focus().after_words({"ip": ("203.0.113.77",)}))
+    assert not found.offers
+    assert "两个" in found.question
+
+
+def test_a_row_of_the_list_is_meant_where_the_offer_has_none() -> None:
+    orders = [Intent("assign_alert", {"alert_id": one, "assignee": "zhaoliu"}) for one in (201, 203)]
+    ((_, said),) = offered(understand("第三条不要了", asker=ASKER, focus=FIVE.after_words({}, *orders)))
+    assert said["alert_id"] == 201
+    assert understand("倒数第二条详细点", focus=FIVE).intent == Intent("get_alert", {"alert_id": 204})
+
+
+def test_what_was_named_before_another_look_up_is_no_object() -> None:
+    before = Focus().after_words({"asset": ("web-01",)})
+    shown = before.after_words({}).after_look_up(Intent("alert_statistics", {"group_by": "asset"}))
+    assert not understand("把它静默1小时", focus=shown).offers
+    assert understand("把它静默1小时", focus=before).offers
+
+
+def test_the_alert_that_is_named_again_behind_the_verb_is_meant() -> None:
+    assert offered(understand("把A210和A199合成重复关A210")) == [
+        ("close_alert", {"alert_id": 210, "verdict": "duplicate"})
+    ]
+
+
+@pytest.mark.parametrize("text", ["差点手滑把web-01断网了 吓死", "险些把A12关了"])
+def test_what_nearly_happened_orders_nothing(text: str) -> None:
+    found = understand(text)
+    assert not found.offers
+    assert not any(one.startswith(("隔离", "误报")) for one in map(str, found.suggestions))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "人民币兑美元今天多少",
+        "没断的话帮我断一下",
+        "上周日报有吗",
+        "有没得等王五批的",
+        "镜像里头洞最多的是哪个",
+    ],
+)
+def test_a_condition_that_nothing_takes_is_asked_back(text: str) -> None:
+    found = understand(text, asker=ASKER)
+    assert found.intent is None
+    assert found.question or found.hint
+
+
+def test_days_that_are_asked_for_narrow_nothing() -> None:
+    found = understand("web-01的证书还剩几天到期")
+    assert "since_hours" not in (found.intent.arguments if found.intent else {})
+
+
+@pytest.mark.parametrize("text", ["近一小时新来的有啥，严重高危优先", "近一小时新来的，高危排前面"])
+def test_what_comes_first_leaves_nothing_out(text: str) -> None:
+    found = understand(text)
+    assert found.intent
+    assert "severity" not in found.intent.arguments
+
+
+def test_a_question_beside_an_order_is_no_reason() -> None:
+    found = understand("A12和A13确认，顺便看看web-01有啥漏洞")
+    assert [said for _, said in offered(found)] == [{"alert_id": 12}, {"alert_id": 13}]
+    assert found.intent
+    assert found.intent.tool == "list_vulnerabilities"
+    assert understand("封 203.0.113.5，一天，顺便看看还打了谁").unused == ("「看看还打了谁」",)

@@ -149,6 +149,7 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     if times:
         text = pattern("filters.closed_in").sub(" ", text)
         said.pop("status", None)
+    text = pattern("filters.rate").sub(" ", text)  # 误报率最高的是哪个规则
     group = group_of(text if "告警类型" in text else pattern("filters.alert_noun").sub(" ", text))
     if group.get("group_by") == "source" and count_products(text, asked.lexicon.keywords) == 1:
         group = {}  # 来源是 wazuh 的
@@ -160,7 +161,7 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     if by != "source" and not (by == "assignee" and len(skeleton.found(Kind.PERSON)) > 1):
         bare = Skeleton(pattern("filters.group_by").sub(" ", asked.text), skeleton.entities)
         said |= _sought(replace(asked, skeleton=bare, command=False), said)
-    if group and pattern("filters.false_alarms").search(text):
+    if group and pattern("filters.false_alarms").search(asked.text):
         said["verdict"] = "false_positive"
     family = "*" in str(said.get("asset", ""))
     if family and not by and pattern("filters.apart").search(text):
@@ -288,9 +289,10 @@ def _flaws(asked: Asked) -> dict[str, Any]:
     if pattern("filters.conditions.not_kev").search(asked.text):
         said = {name: value for name, value in said.items() if name != "kev_only"} | {"not_kev": True}
     most = pattern("cues.ask.statistics").search(asked.text) and "asset" not in said
-    by = {"assignee": "owner"}.get(group := group_of(asked.text).get("group_by", ""), group)
+    text = pattern("filters.sorted").sub(" ", asked.text)  # 按严重程度排 leaves each in its own row
+    by = {"assignee": "owner"}.get(group := group_of(text).get("group_by", ""), group)
     if (
-        (most or pattern("filters.by_group").search(asked.text))
+        (most or pattern("filters.by_group").search(text))
         and by in ("asset", "owner", "severity")
         and "widest" not in said
     ):

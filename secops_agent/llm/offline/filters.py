@@ -59,8 +59,10 @@ def _state(match: re.Match[str]) -> str | None:
     return None if asked else match.lastgroup
 
 
-def _severity(match: re.Match[str]) -> str:
-    """Comma-joined levels in descending order."""
+def _severity(match: re.Match[str]) -> str | None:
+    """Comma-joined levels in descending order; 严重优先 is an order of rows."""
+    if pattern("filters.first").match(match.string, match.end()):
+        return None
     if match["short"]:
         return _SHORT[match["short"]]
     found = {one.lastgroup or "" for one in pattern("filters.severity").finditer(match.group())}

@@ -38,7 +38,8 @@ def read_row(text: str, last: Intent) -> tuple[str, Intent] | None:
     match, listed = pattern("followups.item").search(text), last_list(last)
     if not match or not listed or ("台" in match.group() and ROWS[listed.tool][1] != "asset"):
         return None
-    index = 0 if match["first"] else -1 if match["last"] else (read_integer(match["n"]) or 0) - 1
+    index = 0 if match["first"] else -1 if match["last"] else (read_integer(match["n"] or "") or 0) - 1
+    index = -(read_integer(match["back"]) or 1) if match["back"] else index
     index -= int(listed.arguments.get("offset", 0)) if index >= len(listed.items) else 0
     if not -len(listed.items) <= index < len(listed.items):
         return None
@@ -88,7 +89,8 @@ def changed(intent: Intent, last: Intent, people: Collection[str]) -> Intent:
     """The question with what it leaves of the last one's conditions; ``people``: what is a name among the words looked for."""
     said = dict(intent.arguments)
     takes = last.arguments if intent.tool == last.tool else _FOLLOWUPS["filters"].get(intent.tool, ())
-    gone = {"offset", said.get("group_by"), *(_SPANS if said.keys() & _SPANS else ())}
+    by = said.get("group_by")  # 哪台最多, of one system: its machines
+    gone = {"offset", *([] if by == "asset" else [by]), *(_SPANS if said.keys() & _SPANS else ())}
     if "verdict" in said and "status" not in said:  # what was judged is closed
         gone.add("status")
         said |= {"status": "all"} if intent.tool == "list_alerts" else {}

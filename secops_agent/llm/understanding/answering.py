@@ -149,7 +149,10 @@ class QuestionHearing(FollowingHearing):
                 return None
             if part not in asked or (counts and found and found[0].tool == "list_alerts" and _asks_who(part)):
                 continue  # the list tells it
-            if intent := reader._clearly(part):
+            goes_on = found and not (
+                questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
+            )
+            if intent := reader._clearly(part, goes_on=bool(goes_on)):
                 found.append(intent)
                 reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
             elif counts and "ask.count" not in questions.cues_of(part):
@@ -172,13 +175,13 @@ class QuestionHearing(FollowingHearing):
         last = replace(intent, about={"value": min(named)}) if named else intent
         return replace(self, focus=self.focus.after_look_up(last))
 
-    def _clearly(self, sentence: Sentence) -> Intent | None:
-        """What a part asks, if nothing of it is left over."""
+    def _clearly(self, sentence: Sentence, *, goes_on: bool = False) -> Intent | None:
+        """What a part asks, if nothing of it is left over; ``goes_on``: only as something more about the part before it."""
         found = self._follow_up(sentence)
         if exact := None if found else questions.exact(sentence):
             return exact
         weighed = self.weighed(sentence)
-        found = found or (self._chosen(sentence, weighed) if weighed.whole else None)
+        found = found or (self._chosen(sentence, weighed) if weighed.whole and not goes_on else None)
         return found.intent if found and not found.beside and not found.unused else None
 
     def _meant_by(self, meant: Sentence) -> Understanding | None:
@@ -196,7 +199,15 @@ class QuestionHearing(FollowingHearing):
         anew = (
             weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
         )  # 在别的机器上出现过没 is none
-        return (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
+        found = (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
+        lost = next((one.raw for one in meant.found(Kind.REF) if one.value in ("all", "person")), "")
+        theirs = None if meant.found(Kind.PERSON) else pattern("cues.inside.theirs").search(meant.order.text)
+        lost = lost or (theirs[0] if theirs else "")
+        if lost and self.focus.last and found.intent and found.intent.tool in questions.LISTS:
+            return Understanding(
+                question=_WHICH.format(said=lost), suggestions=found.suggestions, guessed=True
+            )
+        return found  # 这些资产上的: those of the list, which nothing can be narrowed to
 
     @staticmethod
     def _with_doubt(found: Understanding, ordered: Ordered) -> Understanding:
@@ -259,7 +270,7 @@ def _each(
     """What the parts of a sentence ask, and which of them is not answered. Parts about one thing are one question, unless a mark cuts
     it, or the first asks for a number of its own: 几条没关 严重的几条."""
     alike = len(found) > 1 and len({followups.NOUNS.get(one.tool, one.tool) for one in found}) == 1
-    if not found or (left and len(found) < 2 and not beside) or (alike and not apart):
+    if not found or (len(found) < 2 and not (left and beside)) or (alike and not apart):
         return None
     each = [
         one

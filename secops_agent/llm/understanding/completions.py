@@ -33,10 +33,14 @@ def open_orders(focus: Focus) -> tuple[Intent, ...]:
     return tuple(one for one in (focus.order, *focus.beside) if one and one.tool in ACTS)
 
 
-def named_among(orders: Sequence[Intent], said: Skeleton) -> tuple[Intent, ...]:
-    """Those of the open orders that are meant by their place or by their name."""
+def named_among(orders: Sequence[Intent], said: Skeleton, focus: Focus) -> tuple[Intent, ...]:
+    """Those of the open orders that are meant by their name, or by their place: of the offer, or of the list that they come from; none
+    where the two differ."""
     if (places := rows_in(said)) and not numbers_of(said):
-        return tuple(orders[i] for i in places if -len(orders) <= i < len(orders))
+        _, rows = focus.rows(places)
+        listed = tuple(one for one in orders if str(one.arguments.get(ACTS[one.tool].argument)) in rows)
+        placed = tuple(orders[i] for i in places if -len(orders) <= i < len(orders))
+        return listed or placed if not (listed and placed) or listed == placed else ()
 
     if len(orders) == 2 and (side := pattern("cues.said.of_two").search(said.text)):
         return (orders[-1 if side["last"] else 0],)

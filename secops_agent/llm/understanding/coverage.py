@@ -60,6 +60,8 @@ _CARRIERS: Final[Mapping[Kind, tuple[str, ...]]] = {
 }  # fmt: skip
 _TOLD: Final = {Kind.TIME: "said.time", Kind.DURATION: "said.time", Kind.SEVERITY: "said.severity", Kind.STATUS: "said.status"}  # fmt: skip
 _GROUPED: Final = {Kind.SEVERITY: "severity", Kind.STATUS: "status"}
+# A list with these alone is of everything: no answer to a sentence whose words were left over.
+_OF_EVERY_LIST: Final = frozenset(("since_hours", "until_hours", "period", "status", "limit", "offset"))
 _MOST: Final = 3
 
 
@@ -77,12 +79,19 @@ def left_over(
     text = sentence.question.expand(sentence.question.text)
     beside = re.escape(sentence.keyword) or "$^"
     days = sentence.question.found(Kind.TIME) if intent.tool == "security_report" else []
-    of_period = any(one.value.period for one in days)
-    narrows = {sentence.keyword, *(one.raw.strip() for one in days if not of_period)}
-    central = [one for one in left if one in narrows or _names_something(one) or _narrows(one, text)]
+    people = [one.raw.strip() for one in sentence.question.found(Kind.PERSON)]
+    dated = any(one.value.period for one in days)
+    narrows = {sentence.keyword, *people, *(one.raw.strip() for one in days if one.value.period or not dated)}
+    before = [one for one in left for name in people if f"{one}{name}" in text]  # 别又被张三念
+    central = [
+        one for one in left if one in (*narrows, *before) or _names_something(one) or _narrows(one, text)
+    ]
     around = (rf"{re.escape(one)}\s*{beside}|{beside}\s*{re.escape(one)}" for one in central)
     apart = [not re.search(each, text, re.IGNORECASE) for each in around]
-    return (*left, *missed), tuple(one for one, is_apart in zip(central, apart, strict=True) if is_apart)
+    lost = tuple(one for one, is_apart in zip(central, apart, strict=True) if is_apart)
+    named = any(cue.startswith("noun.") for cue in cues_of(sentence)) or intent.tool == "compare_periods"
+    everything = intent.tool in LISTS and not named and intent.arguments.keys() <= _OF_EVERY_LIST
+    return (*left, *missed), lost or ((*left, *missed) if everything else ())
 
 
 def unused(
@@ -135,15 +144,22 @@ def _names(sentence: Sentence, arguments: Mapping[str, str], tells: Collection[s
     for char, one in sentence.question.entities.items():
         if char not in sentence.question.text:
             continue
+        person = one.kind is Kind.PERSON and "noun.proposal" in (tells or ()) and "target" not in arguments
         if one.kind not in _CARRIERS:
-            taken = tells is not None or one.kind in (Kind.REF, Kind.ROW, *hosts)
+            taken = (tells is not None and not person) or one.kind in (Kind.REF, Kind.ROW, *hosts)
             taken = taken or str(one.value).lower() in values or one.raw.lower() in values
         elif tells is None:
             taken = "compare" in arguments or arguments.get("group_by") == _GROUPED.get(one.kind, "compare")
         else:
             of_period = one.kind is Kind.TIME and "period" in arguments
-            taken = bool(one.value.period) if of_period else _TOLD.get(one.kind, "") in tells
-        if not taken and arguments.keys().isdisjoint(_CARRIERS.get(one.kind, ())):
+            span = str(one.value.period).partition("_")[2] if of_period and "said.file" in tells else ""
+            taken = (
+                bool(one.value.period) and span in arguments["period"]
+                if of_period
+                else _TOLD.get(one.kind, "") in tells
+            )
+        report = one.kind is Kind.TIME and "said.file" in (tells or ())  # 上周的日报 is no other day's
+        if not taken and (report or arguments.keys().isdisjoint(_CARRIERS.get(one.kind, ()))):
             yield one.raw
 
 

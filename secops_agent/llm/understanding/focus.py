@@ -4,12 +4,13 @@ A focus belongs to one (conversation, asker). It holds the last look-up, the las
 still lacks something or waits as an offer.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton
-from secops_agent.llm.offline.followups import last_list
+from secops_agent.llm.offline.followups import NOUNS, last_list
 from secops_agent.llm.offline.intents import Intent
 
 # The kinds that a sentence can refer to, and the arguments that tools call them by.
@@ -67,6 +68,17 @@ class Focus:
         """The host that the last look-up was about, or that was named last; "" for none."""
         asked = str({**self.last.about, **self.last.arguments}.get("asset", "")) if self.last else ""
         return asked or (self.of("asset")[-1] if self.newest == "asset" else "")
+
+    def is_about(self, value: str) -> bool:
+        """Is it what was shown, ordered or named last?"""
+        shown = (
+            [*self.last.arguments.values(), *self.last.about.values(), *self.last.items]
+            if self.last
+            else [value]
+        )
+        ordered = [one for each in (self.order, *self.beside) if each for one in each.arguments.values()]
+        said = {part.removeprefix("A") for one in (*shown, *ordered) for part in re.split("[:,]", str(one))}
+        return value in said or value in self.of(self.just)
 
     def rows(self, places: Iterable[int]) -> tuple[str, tuple[str, ...]]:
         """The kind and the things at these places of the last list; ("", ()) without it."""

@@ -40,7 +40,8 @@ class FollowingHearing(Hearing):
         """A row of the last list, the last question with other conditions, or a question about the one thing that was spoken of."""
         last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
         pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
-        if len(text) > 2 * SHORT or pointed:
+        theirs = not sentence.found(Kind.PERSON) and pattern("cues.inside.theirs").search(sentence.order.text)
+        if len(text) > 2 * SHORT or pointed or theirs:
             return None
         if last is None:
             return self._of_thing(sentence, followups.without_lead(text))
@@ -93,7 +94,7 @@ class FollowingHearing(Hearing):
         if not bare or not (marked or (cues and not alone)):
             return None
         bare = pattern("followups.me").sub("我的", bare)
-        if (period := last.arguments.get("period")) and pattern("followups.earlier").search(bare):
+        if (period := last.arguments.get("period")) and pattern("followups.earlier").search(sentence.plain):
             bare = f"{load('followups')['before'][period]}呢"
         noun = "修了多少漏洞" if "mended" in last.arguments else noun
         whole = self.heard(f"{noun} {bare}".strip())

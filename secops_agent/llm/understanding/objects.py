@@ -40,6 +40,8 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
             if others and not reference
             else meant_by(str(reference.value) if reference else "it", focus, act.kinds)
         )
+        if values and not focus.is_about(values[0]):
+            return  # something else was shown since
     one = len(values) < 2 or rows or not reference or reference.value in ("all", "person")
     if kind in act.kinds and one:  # 那条 of several is nobody's
         yield from ((kind, value) for value in values)

@@ -21,6 +21,7 @@ from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
     beside_log,
     missing_in,
+    named_in,
     objects_of,
     target,
     without_repeated,
@@ -241,7 +242,9 @@ class Parts:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
         act, places = ACTS[verb.tool], self._places(verb)
         described = [at for at in self._same(verb) if self._is_described(act, at)]
-        found = self._rule(act, described[0]) if described else list(objects_of(act, places, self.focus))
+        found = self._again(act, verb) or (
+            self._rule(act, described[0]) if described else list(objects_of(act, places, self.focus))
+        )
         if act.argument == "alerts" and found:
             found = [("alert", ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
@@ -253,6 +256,18 @@ class Parts:
             yield Intent(
                 act.tool, said | {key: one for key, one in self.more.get(act.tool, {}).items() if one}
             )
+
+    def _again(self, act: Act, verb: SpokenVerb) -> list[tuple[str, str]]:
+        """A210和A199重复，关A210: what is named a second time right behind the verb, and nothing else."""
+        before, behind = self.skeleton.text[: verb.start], self.skeleton.text[verb.end :].lstrip()[:1]
+        kinds = [
+            kind for kind in act.kinds if behind and named_in(kind, Skeleton(behind, self.skeleton.entities))
+        ]
+        said = {kind: named_in(kind, Skeleton(before, self.skeleton.entities)) for kind in kinds}
+        named = {kind: named_in(kind, Skeleton(behind, self.skeleton.entities)) for kind in kinds}
+        return [
+            (kind, named[kind][0]) for kind in kinds if len(said[kind]) > 1 and named[kind][0] in said[kind]
+        ]
 
     def _places(self, verb: SpokenVerb) -> tuple[Skeleton, ...]:
         """Where what belongs to a verb may stand, nearest first."""

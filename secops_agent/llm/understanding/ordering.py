@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
+from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.followups import last_list
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
@@ -19,11 +20,13 @@ from secops_agent.llm.understanding.hearing import OWN, hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
 from secops_agent.llm.understanding.objects import counted_in, missing_in, named_in, rows_in, target
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
+from secops_agent.llm.understanding.reasons import split_note, tells
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
     NAMES,
     OUTSIDE,
+    UNDOES,
     WANTED,
     commands,
     find_doubt,
@@ -99,14 +102,16 @@ class OrderHearing(ListHearing):
         order = self.focus.order
         if order is None or order.tool not in ACTS or pattern("talk.category").search(sentence.plain):
             return None
+        if missing_in([order]) and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
+            return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=missing_in([order])))
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         against = find_doubt(rest, verbs_in(rest))
         new = read_order(sentence, NOTHING)
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
-        meant = named_among(open_orders(self.focus), rest)
+        meant = named_among(open_orders(self.focus), rest, self.focus)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
         if same and (only or against in _LEAVES):
-            return self._left_out(rest, meant, only=only)
+            return self._left_out(sentence, rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
             return None
         if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
@@ -117,16 +122,26 @@ class OrderHearing(ListHearing):
         adds = adds and not pattern("cues.ask.see").search(rest.text)
         own = new is not None and (new.has_object or not same)
         asks = pattern("cues.said.asks").search(rest.text) is not None
-        if not (changes or adds) and (named or own or asks or not short):
+        beside, _ = split_note(rest)  # 王五今天休假
+        dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
+        told = not missing_in([order]) and NAMES.search(beside.text) and (dated or tells(beside.text))
+        if not (changes or adds) and (named or own or asks or told or not short):
             return None  # an address alone is looked up
         actions = complete(sentence, rest, self.focus, changes=changes, adds=adds)
         if actions:
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not missing_in([order]))
-        given_up = changes and (against in _LEAVES or not NAMES.search(rest.text))
+        undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
+        given_up = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
+        kept = self._kept(sentence, rest) if given_up else None
+        if kept and kept.order:  # its object is wrong, and which is meant was not understood
+            bare = {name: one for name, one in order.arguments.items() if name != ACTS[order.tool].argument}
+            return replace(kept, order=Intent(order.tool, bare), waits=())
         return self.dropped() if given_up else None
 
-    def _left_out(self, rest: Skeleton, own: tuple[Intent, ...], *, only: bool) -> Understanding:
+    def _left_out(
+        self, sentence: Sentence, rest: Skeleton, own: tuple[Intent, ...], *, only: bool
+    ) -> Understanding:
         """A282别关, of several; 先不封了, the whole order; 294不要动, which is none of them, changes nothing."""
         orders = open_orders(self.focus)
         if rows_in(rest) and numbers_of(rest) and len(orders) > 1 + len(own):  # they disagree
@@ -134,9 +149,16 @@ class OrderHearing(ListHearing):
         left = own if only else tuple(one for one in orders if one not in own)
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)
-        if not own and rest.first(*OWN, Kind.ROW, Kind.NUMBER):
+        if not own and rest.first(*OWN, Kind.NUMBER):
             return Understanding(hint=hint("withdrawn"), order=orders[0], waits=orders[1:])
-        return self.dropped()
+        return self._kept(sentence, rest) or self.dropped()
+
+    def _kept(self, sentence: Sentence, rest: Skeleton) -> Understanding | None:
+        """其他几条也一起, 第三条不要了, 是.77, webshell那几个不给: what is to be changed is said and not understood; the order stays."""
+        orders = open_orders(self.focus)
+        if not (sentence.keyword or rest.first(Kind.ROW) or pattern("cues.said.part_of").search(rest.text)):
+            return None
+        return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
 
     def dropped(self) -> Understanding:
         """The order is taken back, and which it was is told."""
@@ -160,7 +182,7 @@ class OrderHearing(ListHearing):
                 hint=f"资产库里没有「{host.raw}」，不能{ACTS[first.tool].verb}。",
                 suggestions=self.taps(sentence),
             )
-        if found := self._narrowed(sentence, ordered):
+        if found := self._narrowed(sentence, ordered) or self._miscounted(sentence, ordered):
             return found
         if not ordered.missing:
             return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
@@ -181,6 +203,21 @@ class OrderHearing(ListHearing):
         return Understanding(
             question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=ordered.actions[1:]
         )  # fmt: skip
+
+    def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
+        """两个都封, and one is known: which ones is asked."""
+        first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
+        known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
+        values = (
+            str(first.arguments.get(ACTS[first.tool].argument, "")).split(",") if len(known) == 1 else known
+        )
+        if not said or not known or len(values) == read_integer(said["n"].replace("俩", "两")):
+            return None
+        act = ACTS[first.tool]
+        kept = {name: value for name, value in first.arguments.items() if name != act.argument}
+        return Understanding(
+            question=hint("miscounted").format(n=said["n"], verb=act.verb), order=Intent(first.tool, kept)
+        )
 
     def _completions(self, order: Intent, missing: str, values: Sequence[str]) -> tuple[Suggestion, ...]:
         """The lines that say what lacks."""

@@ -306,8 +306,13 @@ class _Reader(OrderHearing, QuestionHearing):
         ]
         asked = [self.task(sentence.order.expand(one).strip()) for one in pieces]
         intent = next((one for one in asked if one), None)
-        if intent is None or found.intent or not found.order or found.order.tool in DICTATED:
+        if not found.order or found.order.tool in DICTATED:
             return found
+        if intent is None or found.intent:
+            left = [
+                sentence.order.expand(one).strip() for one in pieces if pattern("cues.said.asks").search(one)
+            ]
+            return replace(found, unused=(*found.unused, *(f"「{one}」" for one in left if not found.intent)))
         return replace(found, intent=intent, hint=found.question, question="")
 
 

@@ -78,12 +78,13 @@ def reasons_of(
         own = kept[min(max(seen - (VERB not in piece), 0), len(kept) - 1) if several else 0]
         seen += piece.count(VERB)
         if pattern("cues.inside.judged").fullmatch(piece.strip(EDGES)) or (
-            VERB not in piece and pattern("cues.inside.left_be").search(piece.strip(EDGES))
+            VERB not in piece
+            and (pattern("cues.inside.left_be").search(piece.strip(EDGES)) or _asks_beside(piece))
         ):
             continue
         if VERB in piece:
-            own += [one for one in _CUTS.split(piece) if named and one and _tells(one)]
-        elif _tells(_AROUND.sub("", piece)) or (is_aside(piece) and pattern("cues.inside.why").match(piece)):
+            own += [one for one in _CUTS.split(piece) if named and one and tells(one)]
+        elif tells(_AROUND.sub("", piece)) or (is_aside(piece) and pattern("cues.inside.why").match(piece)):
             own.append(_AROUND.sub("", piece))
     if described:
         kept = [[one for one in own if not _describes(one, described)] for own in kept]
@@ -92,6 +93,12 @@ def reasons_of(
     ]
     told = [re.sub("(?<=[a-z])，(?=[a-z])", " ", one)[:200] for one in told]
     return told if several else told[:1] * len(kept)
+
+
+def _asks_beside(piece: str) -> bool:
+    """Is it a question of its own: 看看 pay-gateway-1 有啥漏洞?"""
+    asks = pattern("cues.inside.apart").match(piece.strip()) and pattern("cues.said.asks").search(piece)
+    return bool(asks)
 
 
 def _describes(piece: str, described: str) -> bool:
@@ -107,7 +114,7 @@ def rest_of(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     return "" if said.upper() == "IP" else said[:200]
 
 
-def _tells(piece: str) -> bool:
+def tells(piece: str) -> bool:
     """Does it say something of its own, not only courtesy?"""
     bare = ANY_MARK.sub("", piece)
     for name in ("inside.benign", "harmless.any", "inside.polite"):

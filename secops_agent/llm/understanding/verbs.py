@@ -65,6 +65,11 @@ ACTS: Final[Mapping[str, Act]] = {
 NOTES: Final = ("comment_alert", "comment_case")
 DICTATED: Final = (*NOTES, "send_message", "add_case_task")  # what stands behind these is text
 OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
+# What takes an action back: said of one that was not done it calls it off.
+UNDOES: Final = {
+    "block_ip": "unblock_ip", "isolate_host": "release_host", "close_alert": "reopen_alert", "assign_alert": "unassign_alert",
+    "silence_alerts": "end_silence",
+}  # fmt: skip
 # Of a case what is of an alert where no alert is named.
 _OF_CASE: Final = {
     "close_alert": "close_case", "assign_alert": "assign_case", "reopen_alert": "reopen_case", "comment_alert": "comment_case",
@@ -162,6 +167,8 @@ def _is_possible(tool: str, skeleton: Skeleton) -> bool:
     """A verb without anything it could be done to is a word of the question."""
     if tool == "delete_schedule":
         return bool(skeleton.first(Kind.SCHEDULE) or pattern("cues.noun.schedule").search(skeleton.text))
+    if tool == "create_case" and any(one.value == "duplicate" for one in skeleton.found(Kind.VERDICT)):
+        return False  # 合成重复
     if tool == "set_severity":
         return skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW) is not None
     if tool == "set_owner":
