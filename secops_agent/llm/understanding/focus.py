@@ -70,14 +70,13 @@ class Focus:
         return asked or (self.of("asset")[-1] if self.newest == "asset" else "")
 
     def is_about(self, value: str) -> bool:
-        """Is it what was shown, ordered or named last?"""
-        shown = (
-            [*self.last.arguments.values(), *self.last.about.values(), *self.last.items]
-            if self.last
-            else [value]
-        )
-        ordered = [one for each in (self.order, *self.beside) if each for one in each.arguments.values()]
-        said = {part.removeprefix("A") for one in (*shown, *ordered) for part in re.split("[:,]", str(one))}
+        """Is it what was listed, ordered or named last? Beside the card of one thing whatever was named stays meant."""
+        if self.last is None or self.last.tool not in NOUNS:
+            return True
+        ordered = (one.arguments for one in (self.order, *self.beside) if one)
+        shown = (self.last.arguments, self.last.about, *ordered)
+        told = [*self.last.items, *(str(one) for each in shown for one in each.values())]
+        said = {part.removeprefix("A") for one in told for part in re.split("[:,]", one)}
         return value in said or value in self.of(self.just)
 
     def rows(self, places: Iterable[int]) -> tuple[str, tuple[str, ...]]:
