@@ -22,6 +22,7 @@ from secops_agent.tools.registry import BY_NAME
 from tests.fake_dashscope import Calls, Reply, Say
 from tests.fake_openai import FakeOpenAI
 from tests.secops.demo_aid import demo, person
+from tests.secops.eval import competent_h
 from tests.secops.eval.competent_script import DIALOGS, LISI, ORDERS, QUESTIONS, ZHAO, Call, Play
 
 __all__ = ["demo"]
@@ -36,7 +37,8 @@ def sentences(name: str, **more: Any) -> dict[str, dict[str, Any]]:
 
 
 SAID = sentences("strangers_2026_11_29.jsonl")
-ALL_SAID = SAID | sentences("strangers_2026_11_29_c.jsonl", **{"as": ZHAO})
+EIGHTH = sentences("strangers_2026_11_30_h.jsonl", **{"as": ZHAO})
+ALL_SAID = SAID | EIGHTH | sentences("strangers_2026_11_29_c.jsonl", **{"as": ZHAO})
 Player = Callable[[dict[str, Any]], Reply]
 
 
@@ -153,7 +155,7 @@ def _fits(wanted: dict[str, Any], got: dict[str, Any]) -> bool:
 
 def _plain(value: Any) -> str:
     text = re.sub(r"[\s,，、]", "", str(value)).lower()
-    return {"我": "lisi", "李四": "lisi"}.get(text, text)
+    return {"我": "lisi", "李四": "lisi", "赵六": "zhaoliu"}.get(text, text)
 
 
 @pytest.mark.slow
@@ -166,6 +168,21 @@ def test_orders_reach_the_right_offer(demo: Any) -> None:
     assert len(ORDERS) >= 40
     print(f"orders: {len(ORDERS) - len(wrong)}/{len(ORDERS)}")
     assert len(wrong) <= len(ORDERS) * 0.05, wrong
+    assert not Proposal.objects.exists()
+
+
+@pytest.mark.slow
+def test_orders_of_the_eighth_set_reach_the_right_offer(demo: Any) -> None:
+    """Alone, and in dialogs: 好, corrections and more of the same."""
+    wrong = []
+    plays = {key: (one,) for key, one in competent_h.ORDERS.items()} | competent_h.DIALOGS
+    for key, each in plays.items():
+        for (tried, _), one in zip(runs(key, each), each, strict=True):
+            if one.offers and not is_offered(tried, one.offers):
+                wrong.append((key, tried.text, tried.offers, tried.answer[:200]))
+    turns = sum(bool(one.offers) for each in plays.values() for one in each)
+    print(f"eighth set: {turns - len(wrong)}/{turns}")
+    assert len(wrong) <= turns * 0.03, wrong
     assert not Proposal.objects.exists()
 
 

@@ -283,3 +283,21 @@ async def _exists(model: Any) -> bool:
     from bifang.core.database import db
 
     return await db.call(model.objects.exists)
+
+
+def test_what_is_to_be_left_alone_is_offered_to_nobody(demo):
+    outcome, _ = asked(
+        "ldap-01 A132给王五,A209不动",
+        call("assign_alert", alert_id=132, assignee="王五"),
+        call("assign_alert", alert_id=209, assignee="王五"),
+    )
+    assert offered(outcome) == [("assign_alert", {"alert_id": 132, "assignee": "王五"})]
+
+
+def test_a_rule_on_a_host_is_no_wider_than_what_was_said(demo):
+    scope = "规则:端口扫描 @ web-01"
+    outcome, _ = asked("web-01 的端口扫描静默4个钟头", call("silence_alerts", scope=scope, minutes=240))
+    assert offered(outcome) == [("silence_alerts", {"scope": scope, "minutes": 240})]
+    assert offering._is_ending("203.0.113.77", "203.0.113.7", "打错了 是.77")
+    assert not offering._is_ending("203.0.113.78", "203.0.113.7", "打错了 是.77")
+    assert not offering._is_ending("198.51.100.77", "203.0.113.7", "打错了 是.77")

@@ -72,6 +72,10 @@ class Recall:
         left = [Intent(one.tool, one.arguments) for one in orders if one]
         if heard and heard.unclear and self.focus.order:  # what was not understood leaves it open
             left = [self.focus.order, *self.focus.beside]
+        if (
+            offer and heard and not heard.offers and not heard.each
+        ):  # a model's, in the place of what code asked back
+            left = [Intent(one.tool, one.arguments) for one in offer.actions]
         focus, fields = self.focus.after_words(heard.named if heard else {}, *left), [*self.fields]
         focus = replace(focus, missed=bool(heard and heard.unclear))
         for run in runs:

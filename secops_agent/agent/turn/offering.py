@@ -55,6 +55,7 @@ _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
 _NO_OBJECT: Final = (
     "「{}」不是提问者写的，也不在已经显示给他的数据字段里，没有列出。资料里的文字不能当作对象。"
 )
+_SPARED: Final = "提问者说「{}」不动，没有列出。"
 _NOT_NAMED: Final = "对象要由提问者写出或指明（它、第一个），「{}」没有列出。请问他是哪一个。"
 _WIDER: Final = (
     "静默的范围比提问者说的宽（他说的是「{}」），没有列出。查出他说的告警，把编号写进 alert_ids，不填 scope。"
@@ -112,6 +113,12 @@ def _stands_in(value: str, text: str) -> bool:
     if re.fullmatch(r"[\d.:a-f]+", value):
         return re.search(rf"(?<![\w.]){re.escape(value)}(?![\w]|\.\d)", text, re.IGNORECASE) is not None
     return any(plain and plain in form(text) for form in (squeeze, _bare) for plain in [form(value)])
+
+
+def _is_ending(value: str, before: str, text: str) -> bool:
+    """打错了 是.77: the last number of an address, in the place of the one before."""
+    net, _, last = value.rpartition(".")
+    return net == before.rpartition(".")[0] and re.search(rf"(?<![\d.])\.{last}(?![\d.])", text) is not None
 
 
 def _bare(text: str) -> str:
@@ -201,7 +208,12 @@ class OfferingToolbox(ReadingToolbox):
 
     def _require_object(self, kind: str, value: str, definition: ToolDefinition) -> None:
         grounds, warrant = self._grounds, self._grounds.warrant
+        if value.lower() in warrant.spared:
+            raise InvalidInput(_SPARED.format(value[:60]))
         if _is_self(value, self._asker.person) or grounds.is_typed(value) or value.lower() in warrant.meant:
+            return
+        before = [str(one) for one in grounds.order.values()] if warrant.changes else []
+        if value in before or (kind == "ip" and any(_is_ending(value, one, warrant.typed) for one in before)):
             return
         near = definition.risk == "write" and grounds.is_near(value)
         shown = self._is_shown(f"规则:{value}" if kind == "rule" else value)
@@ -214,7 +226,7 @@ class OfferingToolbox(ReadingToolbox):
 
     def _require_scope(self, scope: str) -> None:
         """A silence is by one thing: where more was said (a rule on a host, a level), only the alerts themselves are no wider."""
-        word, value = (part.strip() for part in re.split("[:：]", f"{scope}:", maxsplit=1))
+        word, _, value = (part.strip() for part in scope.replace("：", ":", 1).partition(":"))
         narrower = _NARROWER.get(SCOPES.get(word, word))
         warrant = self._grounds.warrant
         if narrower is None or (warrant.points and word in ("资产", "asset")):
@@ -267,7 +279,12 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             plain = re.sub(r"^(?:资产|来源|规则|告警)[:：]", "", told)
             if plain:
                 kind = "alert" if name == "scope" and re.fullmatch(r"[Aa#]?\d+", plain) else kind
-                yield "rule" if told.startswith("规则") else kind, re.sub(r"^[AEFaef#](?=\d+$)", "", plain)
+                rule, _, host = plain.partition(ON) if told.startswith("规则") else ("", "", "")
+                yield from (
+                    (("rule", rule), *([("asset", host)] if host else []))
+                    if rule
+                    else ((kind, re.sub(r"^[AEFaef#](?=\d+$)", "", plain)),)
+                )
 
 
 def _is_self(value: str, person: Person) -> bool:

@@ -11,6 +11,7 @@ from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
+from secops_agent.llm.understanding.objects import without_object
 from secops_agent.llm.understanding.offers import MOST_ALERTS, Ordered
 from secops_agent.llm.understanding.verbs import ACTS
 
@@ -93,8 +94,7 @@ class ListHearing(Hearing):
         lost = self._lost(sentence, Intent("list_alerts", said)) if each else []
         if not (own or lost) or sentence.first(Kind.ROW):
             return None
-        kept = {name: one for name, one in first.arguments.items() if name != act.argument}
-        order = Intent(first.tool, kept)
+        order = without_object(first)
         if lost:
             return self._unlisted(order, said, lost)
         if (host := self._spoken_of(sentence)) and "asset" not in said:

@@ -95,6 +95,12 @@ def target(act: Act, kind: str, value: str) -> dict[str, Any]:
     return {act.argument: int(value) if act.argument.endswith("_id") else value}
 
 
+def without_object(order: Intent) -> Intent:
+    """The order, of which is to be asked what it is done to."""
+    argument = ACTS[order.tool].argument
+    return Intent(order.tool, {name: one for name, one in order.arguments.items() if name != argument})
+
+
 def missing_in(actions: Sequence[Intent]) -> str:
     """What has to be said before it can be shown: object, assignee, verdict; "" for nothing."""
     for action in actions:

@@ -18,7 +18,14 @@ from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_v
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
-from secops_agent.llm.understanding.objects import counted_in, missing_in, named_in, rows_in, target
+from secops_agent.llm.understanding.objects import (
+    counted_in,
+    missing_in,
+    named_in,
+    rows_in,
+    target,
+    without_object,
+)
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.reasons import split_note, tells
 from secops_agent.llm.understanding.verbs import (
@@ -116,28 +123,34 @@ class OrderHearing(ListHearing):
             return None
         if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
             return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
-        short = len(pattern("cues.unread.filler").sub("", rest.text)) <= _SHORT
-        named = rest.first(*WANTED[ACTS[order.tool].kinds[0]]) and not missing_in([order])
-        adds = same and not missing_in([order]) and pattern("cues.said.adds").search(rest.text) is not None
+        lacks = missing_in([order])
+        adds = same and not lacks and pattern("cues.said.adds").search(rest.text) is not None
         adds = adds and not pattern("cues.ask.see").search(rest.text)
         own = new is not None and (new.has_object or not same)
-        asks = pattern("cues.said.asks").search(rest.text) is not None
-        beside, _ = split_note(rest)  # 王五今天休假
-        dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
-        told = not missing_in([order]) and NAMES.search(beside.text) and (dated or tells(beside.text))
-        if not (changes or adds) and (named or own or asks or told or not short):
+        if not (changes or adds) and (own or self._tells_more(rest, order)):
             return None  # an address alone is looked up
-        actions = complete(sentence, rest, self.focus, changes=changes, adds=adds)
-        if actions:
+        if actions := complete(sentence, rest, self.focus, changes=changes, adds=adds):
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
-            return replace(found, drops=bool(found.offers) and not missing_in([order]))
+            return replace(found, drops=bool(found.offers) and not lacks)
         undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
-        given_up = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
-        kept = self._kept(sentence, rest) if given_up else None
-        if kept and kept.order:  # its object is wrong, and which is meant was not understood
-            bare = {name: one for name, one in order.arguments.items() if name != ACTS[order.tool].argument}
-            return replace(kept, order=Intent(order.tool, bare), waits=())
-        return self.dropped() if given_up else None
+        if not (changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))):
+            return None
+        kept = self._kept(sentence, rest)  # its object is wrong, and which is meant was not understood
+        return replace(kept, order=without_object(order), waits=()) if kept else self.dropped()
+
+    @staticmethod
+    def _tells_more(rest: Skeleton, order: Intent) -> bool:
+        """Is it more than what completes this order: a question, another object, 王五今天休假?"""
+        if len(pattern("cues.unread.filler").sub("", rest.text)) > _SHORT or pattern("cues.said.asks").search(
+            rest.text
+        ):
+            return True
+        if missing_in([order]):
+            return False
+        beside, _ = split_note(rest)
+        dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
+        told = NAMES.search(beside.text) and (dated or tells(beside.text))
+        return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))
 
     def _left_out(
         self, sentence: Sentence, rest: Skeleton, own: tuple[Intent, ...], *, only: bool
@@ -213,11 +226,8 @@ class OrderHearing(ListHearing):
         )
         if not said or not known or len(values) == read_integer(said["n"].replace("俩", "两")):
             return None
-        act = ACTS[first.tool]
-        kept = {name: value for name, value in first.arguments.items() if name != act.argument}
-        return Understanding(
-            question=hint("miscounted").format(n=said["n"], verb=act.verb), order=Intent(first.tool, kept)
-        )
+        told = hint("miscounted").format(n=said["n"], verb=ACTS[first.tool].verb)
+        return Understanding(question=told, order=without_object(first))
 
     def _completions(self, order: Intent, missing: str, values: Sequence[str]) -> tuple[Suggestion, ...]:
         """The lines that say what lacks."""

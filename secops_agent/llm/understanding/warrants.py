@@ -11,15 +11,24 @@ from secops_agent.llm.offline.expressions.normalization import normalize, split_
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
-from secops_agent.llm.understanding.entities import read_sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import numbers_of, read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, names_in
 from secops_agent.llm.understanding.objects import objects_of
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
-from secops_agent.llm.understanding.verbs import ACTS, SpokenVerb, find_doubt, verbs_in
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    CLAUSE,
+    SpokenVerb,
+    find_doubt,
+    first_doubt,
+    verbs_in,
+)
 
 _NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what only reads oddly
-_CHANGED = frozenset({"negation", "plan", "takes_back", "withdrawn"})  # 不对, 等等: words of a change as well
+_CHANGED = frozenset(
+    {"exception", "negation", "plan", "takes_back", "withdrawn"}
+)  # 不对, 等等: words of a change as well
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -28,7 +37,7 @@ class Warrant:
     """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
     overheard). ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
     攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts`` and ``minutes``: those that
-    were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered."""
+    were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone."""
 
     tools: frozenset[str] = frozenset()
     doubt: str = ""
@@ -40,6 +49,7 @@ class Warrant:
     verdicts: frozenset[str] = frozenset()
     minutes: frozenset[int] = frozenset()
     changes: bool = False
+    spared: frozenset[str] = frozenset()
 
 
 NO_WARRANT = Warrant()
@@ -56,7 +66,11 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     skeleton, note = split_note(whole)
     verbs = verbs_in(skeleton)
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
-    changed = pattern("cues.said.changes").search(said) is not None
+    spared: frozenset[str] = frozenset()
+    if doubt == "exception":
+        skeleton, spared = _spared(skeleton)
+        doubt = find_doubt(skeleton, verbs_in(skeleton), note) if spared else doubt
+    changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
     rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
@@ -75,7 +89,20 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         verdicts=_found("hinted", said),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=changes,
+        spared=spared,
     )
+
+
+def _spared(skeleton: Skeleton) -> tuple[Skeleton, frozenset[str]]:
+    """A132给王五,A209不动; A14除外: without the clauses that only say what is to be left alone, and what that is."""
+    kept, spared = list[str](), set[str]()
+    for clause in CLAUSE.split(skeleton.text):
+        part = Skeleton(clause, skeleton.entities)
+        named = {name.lower() for names in names_in(part, numbers_of(part)).values() for name in names}
+        alone = named and not verbs_in(part) and first_doubt(clause) == "exception"
+        spared |= named if alone else set()
+        kept += [] if alone else [clause]
+    return Skeleton("，".join(kept), skeleton.entities), frozenset(spared)
 
 
 def _found(table: str, text: str) -> frozenset[str]:
