@@ -18,7 +18,7 @@ from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
 from secops_agent.llm.understanding.verbs import (
     ACTS,
-    CLAUSE,
+    PIECE,
     SpokenVerb,
     find_doubt,
     first_doubt,
@@ -96,7 +96,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
 def _spared(skeleton: Skeleton) -> tuple[Skeleton, frozenset[str]]:
     """A132给王五,A209不动; A14除外: without the clauses that only say what is to be left alone, and what that is."""
     kept, spared = list[str](), set[str]()
-    for clause in CLAUSE.split(skeleton.text):
+    for clause in PIECE.split(skeleton.text):
         part = Skeleton(clause, skeleton.entities)
         named = {name.lower() for names in names_in(part, numbers_of(part)).values() for name in names}
         alone = named and not verbs_in(part) and first_doubt(clause) == "exception"
