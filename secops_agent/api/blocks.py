@@ -13,6 +13,8 @@ from secops_agent.models import BlockState
 from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.decisions.ledger.blocks import BLOCKS, Block, BlockFilter
 from secops_agent.services.decisions.ledger.entries import KINDS
+from secops_agent.services.people.logins import homes_of
+from secops_agent.services.people.tokens import Grant
 
 
 class BlockQuery(ConditionsQuery, PageQuery):
@@ -63,4 +65,5 @@ class BlockListView(View):
         """A page."""
         asked = self.read_query(BlockQuery)
         wanted = BlockFilter(**values_of(BLOCKS, asked))
-        return self.page(blocks.search(wanted, asked["limit"], asked["cursor"]), BlockOut)
+        homes = homes_of(request.auth.owner if isinstance(request.auth, Grant) else request.user)
+        return self.page(blocks.search(wanted, homes, asked["limit"], asked["cursor"]), BlockOut)

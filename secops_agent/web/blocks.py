@@ -22,6 +22,7 @@ from secops_agent.services.decisions.ledger.blocks import BLOCKS, KIND, STATE, B
 from secops_agent.services.decisions.targets import refusals
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.eligibility import account_of, demand_account
+from secops_agent.services.people.logins import homes_of
 from secops_agent.tools.operations.blocks import until_words
 from secops_agent.web import listing
 from secops_agent.web.access import page
@@ -61,18 +62,18 @@ _COLUMNS: Final = (
 @require_safe
 def ledger(request: HttpRequest) -> HttpResponse:
     """The list. ``tab``: one of `TABS`; the conditions of `BLOCKS`; ``export=1``: as a table."""
-    query = listing.read(request.GET, SHAPE)
+    query, homes = listing.read(request.GET, SHAPE), homes_of(request.user)
     tab = query.get("tab") or "now"
     rows = blocks.ordered(_wanted(query, tab))
     if request.GET.get("export"):
-        return csv_file("blocks", _COLUMNS, map(_cells, blocks.views(rows[:MOST_EXPORTED])))
+        return csv_file("blocks", _COLUMNS, map(_cells, blocks.views(rows[:MOST_EXPORTED], homes)))
     pages, account = page_of(rows, request.GET), account_of(request.user.pk)
     role = account.role if account else Role.NONE
     context = {
         "title": "封禁台账", "tabs": list(_tabs(query, tab)), "tab": tab, "query": query, "pages": pages, "total": counted(pages),
         "chips": chips(query, TITLES, LABELS), "kinds": entries.KINDS.items(), "export_url": f"{query.with_(export='1')}",
-        "lines": [_line(each) for each in blocks.views(pages.object_list)], "most_exported": MOST_EXPORTED,
-        "waiting": [_line(each) for each in blocks.waiting_blocks()] if tab == "now" else (),
+        "lines": [_line(each) for each in blocks.views(pages.object_list, homes)], "most_exported": MOST_EXPORTED,
+        "waiting": [_line(each) for each in blocks.waiting_blocks(homes)] if tab == "now" else (),
         "devices": blocks.devices() if tab in ("now", "drift") else (),
         "may_ask": allows(role, Role.RESPONDER), "may_release": allows(role, Role.APPROVER),
     }  # fmt: skip
@@ -120,7 +121,7 @@ def act(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"已登记误封，正在解除 {row.target}；结果会告诉提出人和批准人。")
         else:
             ids = [_number(each) for each in request.POST.getlist("ids")]
-            _told(request, batches.plan_releases(ids, reason))
+            _told(request, batches.plan_releases(ids, reason, account.corp_id))
     except BifangError as error:
         messages.error(request, error.message)
     return back

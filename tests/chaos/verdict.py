@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bifang.channels.models import OPEN, InboxRow, Outage, OutboxRow, State
 from bifang.core.monitoring.health import check_health
-from secops_agent.models import Alert
+from secops_agent.models import Alert, NotificationTarget
 from secops_agent.models.alerting.notification import AlertMessage, MessageState
 from tests.acceptance.processes import processes_with
 from tests.acceptance.worker import Stage
@@ -29,11 +29,14 @@ NOT_SHOWN = (MessageState.WAITING, MessageState.UNDELIVERABLE)
 def settled(house: House, load: Load) -> bool:
     """Until nobody waits for anything; False if that does not come.
 
-    What could not be delivered, the quota being used up, is tried again every five minutes: now."""
+    What could not be delivered, the quota being used up, is tried again after five minutes and more, the message and the
+    place that it goes to each by a time of its own: now."""
 
     def done() -> bool:
+        now = timezone.now()
+        NotificationTarget.objects.filter(next_try_at__gt=now).update(next_try_at=now)
         refused = AlertMessage.objects.filter(state=MessageState.UNDELIVERABLE)
-        refused.filter(due_at__gt=timezone.now()).update(due_at=timezone.now())
+        refused.filter(due_at__gt=now).update(due_at=now)
         return (
             not InboxRow.objects.filter(state__in=OPEN).exists()
             and not OutboxRow.objects.filter(state__in=OPEN).exists()

@@ -30,11 +30,13 @@ from secops_agent.services.decisions import actions
 from secops_agent.services.decisions.ledger import batches, entries
 from secops_agent.services.decisions.requests import Executors
 from secops_agent.services.decisions.targets import refusals
+from secops_agent.services.faults import Conflict
 from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import find_person
 from secops_agent.services.records import ListedRecord
+from secops_agent.tools.operations.response import BlockIp, check_block
 from tests.admin_pages import serve_plain_static
-from tests.secops.decisions_aid import REAL, company, decision_request, propose, told
+from tests.secops.decisions_aid import REAL, company, decision_request, propose, robot, told
 from tests.secops.inventory_aid import host, store
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, with_firewall
 from tests.secops.mcp.test_mapped_actions import ACTIONS, approve
@@ -193,7 +195,7 @@ def test_a_batch_is_one_approval_with_a_row_and_a_result_for_each() -> None:
         (summary,) = {text for text in await db.call(told) if "个成功" in text}
         assert "1 个成功，2 个没有" in summary
         assert "后来才保护的" in summary
-        release = await db.call(batches.plan_releases, [(await db.call(row_of, IP)).pk], "查清了")
+        release = await db.call(batches.plan_releases, [(await db.call(row_of, IP)).pk], "查清了", "corp")
         code = (
             await db.call(
                 batches.request, release, await db.call(Staff.objects.get, staff_id="zhao"), "admin"
@@ -393,3 +395,40 @@ def test_a_process_that_dies_while_releasing_leaves_it_to_a_person_and_then_to_a
     assert (row.state, row.tries) == ("active", 1)
     make_due()
     assert entries.end_due() == 1
+
+
+def test_another_corporation_sees_the_block_not_its_people_and_cannot_end_it(
+    admin_client: Client, admin_user: Any
+) -> None:
+    blocked()
+    propose(robot("corp", "feishu"), "zhao", arguments={"ip": OTHER})
+    for staff_id, role in (("xu", "responder"), ("qian", "approver")):
+        Staff.objects.create(staff_id=staff_id, name=staff_id, role=role, corp_id="neighbour")
+    table = {"export": "1"}
+    urls = [("/blocks/", {}), ("/blocks/", table), ("/api/v1/blocks/", {})]
+
+    def seen() -> list[str]:
+        return [b"".join(admin_client.get(*url)).decode() for url in urls]  # type: ignore[arg-type]
+
+    assert all("zhao先生" in text for text in seen())  # who looks after the installation
+    Staff.objects.filter(staff_id="xu").update(user=admin_user)
+    for text in seen():
+        assert IP in text
+        assert "另一企业的人员" in text
+        assert "先生" not in text
+    row = row_of()
+    given = {"act": "release", "ids": [row.pk], "reason": "x"}
+    said = admin_client.post("/blocks/act/", given, follow=True).content.decode()
+    assert f"{IP} 是另一个企业的" in said
+    Staff.objects.filter(staff_id="xu").update(user=None)
+    Staff.objects.filter(staff_id="qian").update(user=admin_user)
+    admin_client.post("/blocks/act/", {"act": "mistaken", "id": row.pk})
+    assert row_of().state == "active"
+    with pytest.raises(Conflict, match="另一企业的人员 提出"):
+        use_block("neighbour", "qian")
+    Staff.objects.filter(staff_id="zhao").update(user=admin_user)  # one person in both
+    assert all("zhao先生" in text for text in seen())
+
+
+def use_block(corp: str, who: str) -> None:
+    check_block(BlockIp(ip=IP, duration_minutes=1), find_person(corp, who))

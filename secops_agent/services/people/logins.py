@@ -8,7 +8,7 @@ from bifang.core.errors import InvalidInput
 from bifang.core.rights import rights_of
 from secops_agent.models import Role, Staff
 from secops_agent.models.people.staff import RANK, allows
-from secops_agent.services.people.staff import administrators
+from secops_agent.services.people.staff import administrators, only_corporation
 
 
 def accounts(user: Any) -> list[Staff]:
@@ -18,6 +18,12 @@ def accounts(user: Any) -> list[Staff]:
         rows = list(Staff.objects.filter(user_id=user.pk).order_by("pk")) if user.pk else []
         user._bifang_accounts = rows
     return rows
+
+
+def homes_of(user: Any) -> frozenset[str] | None:
+    """The corporations whose person this login is; None for nobody's, and of a token without owner: of the installation."""
+    rows = [row for row in accounts(user) if row.active] if user else []
+    return frozenset(row.corp_id or only_corporation() for row in rows) if rows else None
 
 
 def has_left(user: Any) -> bool:

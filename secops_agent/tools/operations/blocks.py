@@ -26,7 +26,6 @@ from secops_agent.tools.masking import for_reader
 
 _WANTED: Final = {"now": "现在的", "ended": "已结束的", "all": "全部"}
 _ONLY_OURS: Final = "只有毕方执行的；直接在设备上做的不在这里。"
-_FOREIGN: Final = "另一企业的人员"
 
 
 class ListBlocks(Arguments):
@@ -115,8 +114,8 @@ def _answer(target: str, found: Sequence[Block]) -> str:
 
 def block_line(block: Block, reader: Person) -> str:
     """One block, isolation or silence with who, when, until when and why."""
-    ours = block.corp_id in ("", reader.corp_id)
-    asked, approved = (plain(name, 30) if ours else _FOREIGN for name in (block.asked_by, block.approved_by))
+    block = blocks.for_reader(block, (reader.corp_id,))
+    asked, approved = plain(block.asked_by, 30), plain(block.approved_by, 30)
     parts = (
         f"**{plain(block.target, 60)}** {KIND[block.kind]}{STATE[block.state]}",
         until_words(block),

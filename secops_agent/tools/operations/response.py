@@ -13,7 +13,7 @@ from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.clock import minutes_told
 from secops_agent.services.decisions import targets
 from secops_agent.services.decisions.carriers import require_fit
-from secops_agent.services.decisions.ledger.blocks import STATE, find_blocks
+from secops_agent.services.decisions.ledger.blocks import STATE, find_blocks, for_reader
 from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
@@ -50,7 +50,7 @@ def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
     span = "按默认时长" if given_minutes is None else minutes_told(given_minutes) if given_minutes else "永久"
     plan = {"ip": address} | ({} if given_minutes is None else {"duration_minutes": given_minutes})
     plan |= _reason(given.reason)
-    before = _demand_longer(address, given_minutes)
+    before = _demand_longer(address, given_minutes, person)
     require_fit("block_ip", plan)
     if before is not None:
         end = moment(database_now() + timedelta(minutes=given_minutes or 0)) if given_minutes else "永久"
@@ -60,11 +60,12 @@ def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
     return ValidatedAction(plan, f"封禁 IP {address}，时长：{span}{_told(given.reason)}")
 
 
-def _demand_longer(address: str, minutes: int | None) -> datetime | None:
+def _demand_longer(address: str, minutes: int | None, person: Person | None) -> datetime | None:
     """Until when it is blocked now, if it is and would be for longer; None if it is not. Raises Conflict if nothing would change."""
     found = next((each for each in find_blocks([address]) if each.state in _TAKEN), None)
     if found is None:
         return None
+    found = for_reader(found, (person.corp_id,) if person else None)
     if found.state != "active":
         raise Conflict(
             f"{address} 的封禁{STATE[found.state]}（动作 #{found.action_id}）：等它有结果再说。没有执行任何操作。"

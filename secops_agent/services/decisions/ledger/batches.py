@@ -63,12 +63,12 @@ def plan_blocks(text: str, minutes: int | None, reason: str, case_id: int | None
     )
 
 
-def plan_releases(row_ids: Collection[int], reason: str) -> BatchPlan:
-    """Of rows of the ledger. Raises InvalidInput if none of them can be released."""
+def plan_releases(row_ids: Collection[int], reason: str, corp_id: str) -> BatchPlan:
+    """Of rows of the ledger, by somebody of a corporation. Raises InvalidInput if none of them can be released."""
     _demand(row_ids)
     rows = BlockRecord.objects.select_related("action").filter(pk__in=row_ids).order_by("pk")
-    refused = {row.target: why for row in rows if (why := _unreleasable(row))}
-    good = [row for row in rows if not _unreleasable(row)]
+    refused = {row.target: why for row in rows if (why := _unreleasable(row, corp_id))}
+    good = [row for row in rows if not _unreleasable(row, corp_id)]
     if not good:
         raise InvalidInput(f"没有一个可以解除：{_listed(refused)}")
     lines = "、".join(f"{row.target}（动作 #{row.action_id}）" for row in good)
@@ -85,7 +85,9 @@ def _demand(wanted: Sequence[Any] | Collection[Any]) -> None:
         raise InvalidInput(f"一次最多 {MOST} 个，收到 {len(wanted)} 个：请分几次。没有执行任何操作。")
 
 
-def _unreleasable(row: BlockRecord) -> str:
+def _unreleasable(row: BlockRecord, corp_id: str) -> str:
+    if row.corp_id not in ("", corp_id):
+        return "是另一个企业的"
     if row.state != BlockState.ACTIVE:
         return f"现在是「{BlockState(row.state).label}」"
     return "" if row.action.undo_url is not None else "设备没有给出撤销的办法"

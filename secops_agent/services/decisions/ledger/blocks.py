@@ -4,8 +4,9 @@ Read from the ledger, from proposals and silences. The conditions of its list ar
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
@@ -16,7 +17,7 @@ from secops_agent.kit.listing import Condition, Listing
 from secops_agent.models import Proposal, Silence
 from secops_agent.models.automation.block import BlockRecord, BlockState, DeviceReading
 from secops_agent.models.automation.proposal import ProposalState
-from secops_agent.services.decisions.ledger.entries import KINDS, device_of
+from secops_agent.services.decisions.ledger.entries import ENDS, KINDS, device_of
 from secops_agent.services.decisions.targets import TARGETS
 from secops_agent.services.networks import inside
 from secops_agent.services.notifications.coverage import about
@@ -34,6 +35,8 @@ _IN_FORCE: Final = {
 KIND: Final = {**KINDS, "silence": "静默"}
 STATE: Final = {**{value: str(label) for value, label in BlockState.choices}, WAITING: "等待审批"}
 MOST: Final = 500  # that are looked through, the newest first
+FOREIGN: Final = "另一企业的人员"
+Homes = Collection[str] | None  # corporations of who reads; None: of who looks after the whole installation
 _CHOSEN: Final = {"all": "全部", "now": "现在的", "ended": "已结束的"}
 BLOCKS: Final = Listing((
     Condition("target", "对象", told="IP、IPv4 网段（最宽 /8）或主机名，完整匹配。", page="q", api="target", longest=200),
@@ -131,10 +134,11 @@ def matching(wanted: BlockFilter) -> "QuerySet[BlockRecord]":
     return rows.exclude(mistaken_by="") if wanted.mistaken else rows
 
 
-def search(wanted: BlockFilter, limit: int = 20, cursor: str = "") -> Page[Block]:
+def search(wanted: BlockFilter, homes: Homes, limit: int = 20, cursor: str = "") -> Page[Block]:
     """The newest first. Raises InvalidInput."""
     rows = matching(wanted)
-    return cut(rows.select_related(*_WITH), ("-id",), limit, cursor, views, count=rows)
+    shown = partial(views, homes=homes)
+    return cut(rows.select_related(*_WITH), ("-id",), limit, cursor, shown, count=rows)
 
 
 _WITH: Final = ("action__proposal", "action__batch")
@@ -145,9 +149,19 @@ def ordered(wanted: BlockFilter) -> "QuerySet[BlockRecord]":
     return matching(wanted).select_related(*_WITH).order_by("-id")
 
 
-def views(rows: Iterable[BlockRecord]) -> list[Block]:
+def views(rows: Iterable[BlockRecord], homes: Homes) -> list[Block]:
     """Of rows that were read with their actions."""
-    return [_view(row) for row in rows]
+    return [for_reader(_view(row), homes) for row in rows]
+
+
+def for_reader(block: Block, homes: Homes) -> Block:
+    """As people of these corporations see it: devices are shared, so the block is told; whose people did it is not, and
+    another corporation's is not theirs to end."""
+    if homes is None or block.corp_id in ("", *homes):
+        return block
+    names = ("asked_by", "approved_by", "mistaken_by", "ended_by")
+    hidden = {name: FOREIGN for name in names if getattr(block, name) not in ("", ENDS)}
+    return replace(block, **hidden, can_end=False)  # type: ignore[arg-type]  # of names only
 
 
 def _view(row: BlockRecord) -> Block:
@@ -171,7 +185,7 @@ def find_blocks(addresses: Collection[str] | None = None, asset_id: int | None =
         waiting = waiting.filter(arguments__ip__in=list(addresses))
     if asset_id is not None:
         rows, waiting = rows.filter(asset_id=asset_id), waiting.filter(arguments__asset_id=asset_id)
-    found = [*views(rows[:MOST]), *map(_waits, waiting.order_by("-pk"))]
+    found = [*map(_view, rows[:MOST]), *map(_waits, waiting.order_by("-pk"))]
     latest: dict[tuple[str, str], Block] = {}
     for each in sorted(found, key=lambda one: _IN_FORCE.get(one.state, 2)):
         latest.setdefault((each.kind, each.target), each)
@@ -185,9 +199,9 @@ def _undecided() -> "QuerySet[Proposal]":
     )
 
 
-def waiting_blocks() -> list[Block]:
+def waiting_blocks(homes: Homes) -> list[Block]:
     """What waits for an approval, the newest first."""
-    return [_waits(row) for row in _undecided().order_by("-pk")[:MOST]]
+    return [for_reader(_waits(row), homes) for row in _undecided().order_by("-pk")[:MOST]]
 
 
 def find_silences(scope: str = "", value: str = "") -> list[Block]:
