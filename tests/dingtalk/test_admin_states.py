@@ -172,7 +172,7 @@ def test_first_page_shows_how_many_are_connected() -> None:
     connected(dingtalk("好的"), since=timezone.now() - timedelta(hours=2))
     dingtalk("坏的")
     text = text_of(superuser().get("/?part=system"))
-    assert "¦ 连接 ¦ 1 个没有连上" in text
+    assert "¦ 连接 ¦ 1 / 2 已连接" in text
     assert "已连接 2 小时" in text
 
 
