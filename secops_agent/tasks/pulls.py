@@ -153,7 +153,7 @@ class _Fetch:
             for key, entry in listed.items()
             if _KEY.fullmatch(key)
         }
-        known = {key: version for key, version in self.turn.row.known.items() if key in there}
+        known = {key: version for key, version in (self.turn.row.known or {}).items() if key in there}
         oldest = self._oldest.timestamp()
         wanted = [
             key

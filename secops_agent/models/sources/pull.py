@@ -18,7 +18,7 @@ class Pull(ClaimableRow):
         SystemConfig, verbose_name="配置", primary_key=True, on_delete=models.CASCADE, related_name="+"
     )
     cursor = models.DateTimeField("已取到", null=True)
-    known = models.JSONField(default=dict)
+    known = models.JSONField(default=dict, null=True)
     next_at = models.DateTimeField("下一次")
     state = models.CharField("状态", max_length=8, choices=State.choices, default=State.PENDING)
     version = models.CharField(max_length=64, default="")
