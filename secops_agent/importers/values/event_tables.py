@@ -24,12 +24,12 @@ from .observables import is_inside
 
 SURE: Final = 60  # enough when nobody has named the format
 CLAIM: Final = 45  # enough when a person has
-_POINTS: Final = (40, 40, 40, 40, 30, 30, 30, 30, 30, 15)  # for a title, by its rank
+_POINTS: Final = (40, 40, 40, 40, 30, 30, 30, 30, 30, 30, 15)  # for a title, by its rank
 _NAMED_OTHERWISE: Final = re.compile(  # whose "name" and "type" are no event's
     r"(?:^|[._])(?:users?|actors?|hosts?|devices?|org\w*|accounts?|files?|process\w*|geo\w*|country|city|groups?|resources?|tenant|entit\w+|product|vendor|agents?|cloud|apps?"
     r"|application\w*|os|platform|client|owner|target\w*|source|src|dst|destination|server|parameters?|role|project|network|provider|assignees?|machines?|identity|principal|metadata"
     r"|location|parent\w*|image|user_agent|browser|evidence\w*|observables?|attributes?|environment|asset\w*|labels?|tags?|headers?|cookies?|session|recipients?|sender|certificate"
-    r"|container|pod|namespace|node|cluster|\w*service|domain|interface|zone|ecs|log|input|fields|before|after|new|old|enrichment\w*)\."
+    r"|container|pod|namespace|node|cluster|\w*service|domain|interface|zone|ecs|log|input|fields|before|after|new|old|enrichment\w*|responders?|teams?|integration)\."
 )  # fmt: skip
 _NO_TITLE: Final = re.compile(
     r"alerts?|events?|logs?|user|json|object|default|unknown|security|info|audit|none|true|false|null|result|system|access|network|success|failure|account|host"
@@ -39,7 +39,7 @@ _NO_TITLE: Final = re.compile(
 )  # fmt: skip
 _LETTERS: Final = re.compile(r"[^\W\d_]{3}|[\u4e00-\u9fff]{2}")
 _NO_WORDS: Final = re.compile(
-    r"https?://\S*|[0-9a-fA-F-]{16,}|[\d:.,TZ +/-]+|\S+@\S+\.\S+|[A-Za-z]:\\.*|/\S*"
+    r"https?://\S*|[0-9a-fA-F-]{16,}|[\d:.,TZ +/-]+|\S+@\S+\.\S+|[A-Za-z]:\\.*|/\S*|[\w.-]+(?:/[\w.-]+){2,}"
 )
 _FORMATS: Final = (
     "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Y %Z", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%b/%Y:%H:%M:%S %z", "%b %d %Y %H:%M:%S",
