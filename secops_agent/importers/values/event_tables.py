@@ -25,6 +25,7 @@ from .observables import is_inside
 SURE: Final = 60  # enough when nobody has named the format
 CLAIM: Final = 45  # enough when a person has
 _POINTS: Final = (40, 40, 40, 40, 30, 30, 30, 30, 30, 30, 15)  # for a title, by its rank
+MOST_POINTS: Final = max(_POINTS)
 _NAMED_OTHERWISE: Final = re.compile(  # whose "name" and "type" are no event's
     r"(?:^|[._])(?:users?|actors?|hosts?|devices?|org\w*|accounts?|files?|process\w*|geo\w*|country|city|groups?|resources?|tenant|entit\w+|product|vendor|agents?|cloud|apps?"
     r"|application\w*|os|platform|client|owner|target\w*|source|src|dst|destination|server|parameters?|role|project|network|provider|assignees?|machines?|identity|principal|metadata"
@@ -83,7 +84,7 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
         "地址、主机、账号或哈希": _points_of(leaves, *places),
     }
     secure, points = any(leaf.means("security") for leaf in leaves), _POINTS[title.rank("title")]
-    named = points == max(_POINTS) and secure
+    named = points == MOST_POINTS and secure
     fields |= {moment[0].path: [moment[1].isoformat()]} if moment else {}
     fields["@kind"] = [_NUMBER.sub("#", str(title.value)[:200])]
     at = (moment[0].path,) if moment else ()
