@@ -4,6 +4,7 @@ from secops_agent.admin.alerting import (
     alert_messages,
     corrections,
     investigations,
+    reporting,
     rules,
     silences,
     sla,
@@ -43,7 +44,7 @@ from secops_agent.admin.sources import (
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
     "data_sources",
-    "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
+    "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reporting", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tables", "tokens", "usage",
 ]  # fmt: skip
