@@ -73,8 +73,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     kept, spared = _spared(skeleton) if doubt == "exception" else (skeleton, frozenset())
     if spared:
-        skeleton, verbs = kept, verbs_in(kept)
-        doubt = find_doubt(skeleton, verbs, note)
+        skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
