@@ -10,13 +10,16 @@ from django.core.management.color import no_style
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from secops_agent.demo import assets, cases, flaws, incidents, software, triage
+from secops_agent.demo import assets, cases, duty, flaws, incidents, software, triage
 from secops_agent.models import (
+    Action,
     Alert,
     AlertAsset,
     Asset,
+    BlockRecord,
     Case,
     Component,
+    DataSource,
     DemoObject,
     Finding,
     History,
@@ -43,8 +46,9 @@ _PEOPLE = (
     ("manager01", "张三", Role.ADMIN), ("lisi", "李四", Role.ANALYST), ("wangwu", "王五", Role.APPROVER),
     ("zhaoliu", "赵六", Role.RESPONDER),
 )  # fmt: skip
-# What hangs on what: alerts first, people last.
+# What hangs on what: blocks before their actions, then alerts, people last.
 _ORDER: tuple[tuple[str, type[models.Model]], ...] = (
+    ("block", BlockRecord), ("action", Action), ("source", DataSource),
     ("alert", Alert), ("case", Case), ("finding", Finding), ("component", Component), ("vulnerability", Vulnerability), ("asset", Asset),
     ("runbook", Runbook), ("staff", Staff),
 )  # fmt: skip
@@ -69,7 +73,12 @@ def load(now: datetime | None = None) -> dict[str, int]:
     _remember_matches(outcome.created_ids)
     alerts = sorted(outcome.created_ids["alert"])
     triage.work(alerts, people, random, moment)
-    _remember("case", cases.gather(alerts, people, moment))
+    gathered = cases.gather(alerts, people, moment)
+    _remember("case", gathered)
+    duty.reporting(gathered, ACTOR, moment)
+    _remember("source", duty.sources(moment))
+    for kind, made in duty.blocks(moment).items():
+        _remember(kind, made)
     _load_runbooks()
     _remember(_COMPLETE, [1])
     rows = DemoObject.objects.exclude(entity=_COMPLETE).order_by()

@@ -26,6 +26,11 @@ def enter(apps: Any, schema_editor: Any) -> None:
         elif state == "active" and until and until < timezone.now():
             state = "expired"
         over = undo.finished_at if undo else until if state == "expired" else at
+        if state == "active":  # as a later order takes the place of an earlier one since
+            before = rows.filter(kind=each.tool, target=str(each.arguments.get(names[each.tool], ""))[:200], state="active")
+            before.filter(action__connector=each.connector).update(
+                state="extended", due_at=None, ended_at=at, ended_by=each.asker
+            )
         rows.create(
             action=each, kind=each.tool, target=str(each.arguments.get(names[each.tool], ""))[:200],
             asset_id=each.arguments.get("asset_id"), corp_id=each.proposal.corp_id, state=state, minutes=minutes, since=at,

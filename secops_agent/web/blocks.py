@@ -69,10 +69,11 @@ def ledger(request: HttpRequest) -> HttpResponse:
         return csv_file("blocks", _COLUMNS, map(_cells, blocks.views(rows[:MOST_EXPORTED], homes)))
     pages, account = page_of(rows, request.GET), account_of(request.user.pk)
     role = account.role if account else Role.NONE
+    lines = [_line(each) for each in blocks.views(pages.object_list, homes)]
     context = {
         "title": "封禁台账", "tabs": list(_tabs(query, tab)), "tab": tab, "query": query, "pages": pages, "total": counted(pages),
         "chips": chips(query, TITLES, LABELS), "kinds": entries.KINDS.items(), "export_url": f"{query.with_(export='1')}",
-        "lines": [_line(each) for each in blocks.views(pages.object_list, homes)], "most_exported": MOST_EXPORTED,
+        "lines": lines, "releasable": any(each["releasable"] for each in lines), "most_exported": MOST_EXPORTED,
         "waiting": [_line(each) for each in blocks.waiting_blocks(homes)] if tab == "now" else (),
         "devices": blocks.devices() if tab in ("now", "drift") else (),
         "may_ask": allows(role, Role.RESPONDER), "may_release": allows(role, Role.APPROVER),

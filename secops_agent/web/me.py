@@ -18,8 +18,9 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.models import ApiToken, CallMeans, Staff
 from secops_agent.services.alerts.backlog import unfinished
 from secops_agent.services.decisions import pending
+from secops_agent.services.decisions.carriers import named_carrier
 from secops_agent.services.notifications import preferences
-from secops_agent.services.notifications.calls import means_of_platform
+from secops_agent.services.notifications.calls import GATEWAY_TOOL, means_of_platform
 from secops_agent.services.notifications.conditions import QuietHours
 from secops_agent.services.notifications.delivery import calling
 from secops_agent.services.on_call.duties import AROUND, duties
@@ -111,5 +112,6 @@ def _wish(person: Staff) -> dict[str, Any]:
         "hours": [quiet.is_quiet(time(hour)) for hour in range(24)],
         "quiet": words,
         # An open_id of Feishu begins so; what cannot call says so when it is tried.
-        "means": means_of_platform("feishu" if person.staff_id.startswith("ou_") else "dingtalk"),
+        "means": means_of_platform("feishu" if person.staff_id.startswith("ou_") else "dingtalk")
+        + ([CallMeans.GATEWAY] if named_carrier(GATEWAY_TOOL) else []),
     }

@@ -166,3 +166,8 @@ def address(settings: Any, tmp_path: Path, database: Any) -> Iterator[str]:
     server = LiveServer("localhost")
     yield server.url
     server.stop()
+
+
+def test_every_page_of_the_menu_leads_somewhere() -> None:
+    """A module of screens that nobody imports leaves its page without an address, and nothing else tells."""
+    assert [way[-1].title for way in walk() if way[-1].model and not way[-1].address] == []

@@ -3,10 +3,12 @@
 import json
 import re
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -17,8 +19,10 @@ from bifang.core.errors import InvalidInput
 from secops_agent.connectors.device_readings import DeviceReader
 from secops_agent.models import (
     Action,
+    Alert,
     BlockRecord,
     BlockState,
+    Case,
     DeviceReading,
     IndicatorList,
     ListedIndicator,
@@ -36,7 +40,7 @@ from secops_agent.services.people.staff import find_person
 from secops_agent.services.records import ListedRecord
 from secops_agent.tools.operations.response import BlockIp, check_block
 from tests.admin_pages import serve_plain_static
-from tests.secops.decisions_aid import REAL, company, decision_request, propose, robot, told
+from tests.secops.decisions_aid import REAL, company, decision_request, propose, robot, some_alert, told
 from tests.secops.inventory_aid import host, store
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, with_firewall
 from tests.secops.mcp.test_mapped_actions import ACTIONS, approve
@@ -432,3 +436,80 @@ def test_another_corporation_sees_the_block_not_its_people_and_cannot_end_it(
 
 def use_block(corp: str, who: str) -> None:
     check_block(BlockIp(ip=IP, duration_minutes=1), find_person(corp, who))
+
+
+def test_several_in_one_sentence_are_one_approval_and_of_the_case_of_their_alert() -> None:
+    async def take(estate: Estate, text: str) -> Proposal:
+        offered = re.findall("提交 ([A-Z0-9]{6})", await estate.says("zhao", text))[0]
+        assert "一次决定全部" in await estate.says("zhao", f"提交 {offered}")
+        asked = await db.call(Proposal.objects.latest, "pk")
+        await decided(estate, asked.code, apart=True)
+        await carry_out()
+        return asked
+
+    async def act(estate: Estate) -> None:
+        number = await db.call(some_alert)
+        case = await db.call(
+            lambda: Case.objects.create(title="扫描", created_at=timezone.now(), made_by="x")
+        )
+        await db.call(Alert.objects.filter(pk=number).update, case=case)
+        asked = await take(estate, f"封禁 {IP}、{OTHER} 1小时 原因：A{number} 的来源")
+        assert (asked.tool, asked.arguments["targets"]) == ("batch", [IP, OTHER])
+        rows = await db.call(lambda: list(BlockRecord.objects.values_list("state", "alert", "case")))
+        assert rows == [("active", number, case.pk)] * 2
+        await take(estate, f"解封 {IP} 和 {OTHER} 原因：查清了")
+        assert estate.server.firewall.rules == {}
+        assert await db.call(Proposal.objects.count) == 2
+        many = "、".join(f"198.51.100.{number}" for number in range(20, 30))
+        assert "批量封禁" in await estate.says("zhao", f"封禁 {many} 1小时")
+
+    with_firewall(act, actions=ACTIONS)
+
+
+def test_blocks_made_before_the_ledger_are_entered_once_each_as_they_stand() -> None:
+    config = company()
+    now = timezone.now()
+
+    def ordered(ip: str, hours: float, minutes: int | None, **more: Any) -> Action:
+        with_minutes = {} if minutes is None else {"duration_minutes": minutes}
+        code = propose(config, "zhao", arguments={"ip": ip} | with_minutes)
+        row = Proposal.objects.get(code=code)
+        Proposal.objects.update(state="approved")
+        at = now - timedelta(hours=hours)
+        values = {
+            "config": config,
+            "tool": "block_ip",
+            "asker": "赵",
+            "approver": "王",
+            "created_at": at,
+            "finished_at": at,
+        }
+        values |= {"arguments": row.arguments, "key": code, "connector": "防火墙", "state": "done"} | more
+        return Action.objects.create(proposal=row, **values)
+
+    ordered(IP, 3, 60)
+    ordered(OTHER, 2, 180)
+    ordered(OTHER, 1, 1440)  # longer, while the first one stood
+    undone = ordered("203.0.113.7", 2, None)
+    Action.objects.create(
+        undo_of=undone,
+        config=config,
+        tool="block_ip",
+        key="u",
+        asker="李",
+        created_at=now,
+        finished_at=now,
+        state="done",
+    )
+    ordered("203.0.113.8", 2, 60, state="failed")
+    ordered("203.0.113.9", 2, None, state="unknown")
+    BlockRecord.objects.all().delete()
+    import_module("secops_agent.migrations.0045_block_ledger").enter(apps, None)
+    found = [
+        (row.target[-1], row.state, row.due_at is not None) for row in BlockRecord.objects.order_by("pk")
+    ]
+    assert found == [
+        ("5", "expired", False), ("6", "extended", False), ("6", "active", True), ("7", "lifted", False), ("8", "failed", False),
+        ("9", "unknown", False),
+    ]  # fmt: skip
+    assert entries.end_due() == 0

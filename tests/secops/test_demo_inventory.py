@@ -7,14 +7,19 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from secops_agent.models import (
+    Action,
     Alert,
     AlertMessage,
     Asset,
+    BlockRecord,
+    CaseReporting,
     Component,
+    DataSource,
     DemoObject,
     Finding,
     History,
     Runbook,
+    SourceHour,
     Staff,
     Vulnerability,
 )
@@ -30,7 +35,9 @@ from secops_agent.services.vulnerabilities import catalogue
 from .inventory_aid import alert, host, person, store
 from .notifications import stage as notifications
 
-TABLES = (Alert, Asset, Component, Finding, Runbook, Staff, Vulnerability, History, DemoObject)
+TABLES = (
+    Action, Alert, Asset, BlockRecord, CaseReporting, Component, DataSource, Finding, Runbook, SourceHour, Staff, Vulnerability, History, DemoObject,
+)  # fmt: skip
 
 
 def counts():
@@ -46,6 +53,7 @@ def test_estate_holds_what_was_promised(database):
     now = timezone.now()
     found = counts()
     assert (found["Alert"], found["Vulnerability"], found["Runbook"]) == (300, 120, 12)
+    assert (found["BlockRecord"], found["DataSource"], found["CaseReporting"]) == (4, 3, 2)
     assert 55 <= found["Asset"] <= 65
     assert 380 <= found["Component"] <= 460
     assert Alert.objects.order_by("id").values_list("pk", flat=True)[0] == 1

@@ -27,7 +27,8 @@ from secops_agent.services.cases.reporting import clock, drafts, reminding
 from secops_agent.services.people.staff import find_person
 from secops_agent.services.reports.incidents import incident_report
 from tests.admin_pages import serve_plain_static
-from tests.secops.decisions_aid import company, some_alert
+from tests.secops.decisions_aid import company, robot, some_alert
+from tests.secops.test_send_message import rota
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -186,7 +187,7 @@ def test_drafts_tell_what_is_known_and_what_is_missing(case_id: int) -> None:
     orders.edit(case_id, li(), title="数据泄露", severity="critical", text="网站被拖库")
     view = graded(case_id, 3_000_000)
     text = drafts.draft(case_id, "first", view)
-    assert "3000000 人" in text
+    assert "3,000,000 人" in text
     assert "网站被拖库" in text
     assert "- 事件经过" not in text
     orders.comment(case_id, li(), "先报的")
@@ -206,7 +207,7 @@ def test_the_page_asks_counts_and_records_and_the_report_and_card_tell_it(
 ) -> None:
     address = f"/cases/{case_id}/reporting/"
     page = admin_client.get(address).content.decode()
-    for part in ("泄露了多少人的个人信息", "较大 ≥ 1000000", "以官方文本为准", "关键信息基础设施运营者"):
+    for part in ("泄露了多少人的个人信息", "较大 ≥ 1,000,000 人", "以官方文本为准", "关键信息基础设施运营者"):
         assert part in page
     duty, question = ReportingDuty.objects.get(minutes=60), GradingQuestion.objects.get(unit="人")
     found = timezone.localtime() - timedelta(minutes=10)
@@ -233,3 +234,14 @@ def test_the_page_asks_counts_and_records_and_the_report_and_card_tell_it(
     assert any("报公安机关" in line.value for line in told)
     wrong = admin_client.post(address, given | {f"q{question.pk}": "很多"}, follow=True).content.decode()
     assert "不小于 0 的整数" in wrong
+
+
+def test_who_is_on_call_is_reminded_in_the_corporation_of_the_owner_only(case_id: int) -> None:
+    robot("neighbour", "dingtalk", "邻居")
+    other = Staff.objects.create(staff_id="xu", name="徐", role="analyst", corp_id="neighbour")
+    rota("本企业", Staff.objects.get(staff_id="wu"))
+    rota("邻居", other)
+    graded(case_id, 2_000_000)
+    make_due()
+    assert reminding.step() == 3
+    assert reached("毕方不会自己向外报告") == {"li", "wu"}

@@ -40,4 +40,9 @@ class GradingQuestionScreen(Screen):
 
     form = QuestionForm
     purpose = "事件分级时问什么、达到多少算较大以上：由代码判定，依据写在旁边。条款以官方文本为准。"
-    list_display = ("text", "unit", "moderate", "major", "severe", "article", "enabled")
+    list_display = ("text", "thresholds", "article", "enabled")
+
+    @admin.display(description="达到多少")
+    def thresholds(self, row: GradingQuestion) -> str:
+        """In words."""
+        return row.thresholds

@@ -59,6 +59,7 @@ class DataSourceScreen(Screen):
     when_empty = "还没有数据进来过：接上接收器、syslog、消息流或定时拉取，几分钟内出现在这里；满一周后知道它平时的节律。"
     way = ("secops_agent.syslogsource", "Syslog 来源")
     list_display = ("name", "door", "state", "last", "week", "usual", "unreadable")
+    ordering = ("-trouble", "door", "name")
     list_filter = ("trouble", "door", "watched")
     search_fields = ("name",)
     fields = ("name", "door", "state", "detail", "last", "week", "usual", "unreadable", "floor", "watched")
@@ -79,7 +80,8 @@ class DataSourceScreen(Screen):
         """Coloured; what is wrong in words."""
         if not row.watched:
             return badge("不留意", "idle")
-        return badge(row.get_trouble_display(), TONES[row.trouble], row.detail)
+        told = badge(row.get_trouble_display(), TONES[row.trouble])
+        return format_html("{}<br>{}", told, row.detail) if row.trouble else told
 
     @admin.display(description="最近一条", ordering="last_seen")
     def last(self, row: DataSource) -> SafeString | str:
@@ -112,7 +114,12 @@ class DataSourceScreen(Screen):
             return f"设定：每天至少 {row.floor:,} 条"
         if timezone.now() - row.first_seen < WEEK:
             return "不满一周，还不知道"
-        return f"一周里每天约 {sum(each.taken + each.unreadable for each in row.of_week) / 7:,.0f} 条"
+        # What is wrong now is not what is usual.
+        until, begun = row.trouble_at or timezone.now(), timezone.now() - WEEK
+        if (days := (until - begun) / timedelta(days=1)) < 1:
+            return "不正常已经一周"
+        came = sum(each.taken + each.unreadable for each in row.of_week if each.hour < until)
+        return f"平时每天约 {came / days:,.0f} 条"
 
     @admin.display(description="读不懂")
     def unreadable(self, row: Any) -> str:

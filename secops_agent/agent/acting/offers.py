@@ -35,7 +35,8 @@ from secops_agent.models import Proposal
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.alerts import triage
 from secops_agent.services.decisions import approvals, pending
-from secops_agent.services.decisions.carriers import carrier_effect
+from secops_agent.services.decisions.carriers import BATCH, carrier_effect
+from secops_agent.services.decisions.ledger import batches
 from secops_agent.services.decisions.proposals import Proposals, new_code
 from secops_agent.services.decisions.requests import DecisionRequest, Verdict
 from secops_agent.services.people.staff import Person
@@ -94,7 +95,8 @@ def show(
         except BifangError as fault:
             faults.append(fault.message)
     if left:
-        faults.append(f"没有列入：{'、'.join(left)}。")
+        many = "更多的到「封禁台账」用「批量封禁」，一次最多 500 个。" if offers[0].tool == "block_ip" else ""
+        faults.append(f"没有列入：{'、'.join(left)}。{many}")
     before = _waiting(person, {offer.tool for offer in offers})
     replaces = before[0] if changes and len(before) == 1 else None
     if replaces:
@@ -313,7 +315,9 @@ def _by_its_code(offer: OpenOffer, is_group: bool) -> str:
 def _take(turn: Turn, person: Person, offer: OpenOffer, proposals: Proposals, *, is_group: bool) -> str:
     """Do what the asker may do alone, propose what another must approve; each told by itself."""
     pairs = zip(offer.actions, offer.effects, strict=True)
-    told = [_take_one(turn, person, each, effect, proposals, is_group=is_group) for each, effect in pairs]
+    told = _take_together(person, offer, proposals) or [
+        _take_one(turn, person, each, effect, proposals, is_group=is_group) for each, effect in pairs
+    ]
     if offer.replaces and not all(one.startswith(_NOT_DONE) for one in told):
         told.append(
             approvals.decide(
@@ -321,6 +325,24 @@ def _take(turn: Turn, person: Person, offer: OpenOffer, proposals: Proposals, *,
             ).text
         )
     return "\n\n".join(told)
+
+
+def _take_together(person: Person, offer: OpenOffer, proposals: Proposals) -> list[str]:
+    """Several blocks, or several releases, are one proposal; nothing where something changed, which each tells by itself."""
+    tool = offer.actions[0].tool
+    if len({each.tool for each in offer.actions}) > 1 or BY_NAME[tool].risk != "dangerous":
+        return []
+    try:
+        plans = [_plan(BY_NAME[tool], each, person) for each in offer.actions]
+        batch = batches.plan_together(tool, [each.arguments for each in plans], person.corp_id)
+        if batch is None or batch.refused or [each.summary for each in plans] != list(offer.effects):
+            return []
+        code = proposals.propose(BATCH, batch.title, Risk.DANGEROUS, batch.arguments, batch.summary)
+    except BifangError:
+        return []
+    return [
+        f"**{batch.title}**（尚未执行）\n\n{batch.summary}\n\n需要另一位审批人同意 {code}，一次决定全部；怎么批准，已经私聊告诉审批人。"
+    ]
 
 
 def _take_one(

@@ -74,7 +74,10 @@ class Focus:
         if self.last is None or self.last.tool not in NOUNS:
             return True
         ordered = (one.arguments for one in (self.order, *self.beside) if one)
-        shown = (self.last.arguments, self.last.about, *ordered)
+        grouped = (
+            "group_by" in self.last.arguments
+        )  # 哪台最多: the first of them is meant, not what they are of
+        shown = (*ordered,) if grouped else (self.last.arguments, self.last.about, *ordered)
         told = [*self.last.items, *(str(one) for each in shown for one in each.values())]
         said = {part.removeprefix("A") for one in told for part in re.split("[:,]", one)}
         return value in said or value in self.of(self.just)

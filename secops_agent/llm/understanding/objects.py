@@ -47,6 +47,14 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
         yield from ((kind, value) for value in values)
 
 
+def named_again(act: Act, skeleton: Skeleton, start: int, end: int) -> list[tuple[str, str]]:
+    """A210和A199重复，关A210: what is named a second time right behind the verb, and nothing else."""
+    before = Skeleton(skeleton.text[:start], skeleton.entities)
+    behind = Skeleton(skeleton.text[end:].lstrip()[:1], skeleton.entities)
+    said = ((kind, named_in(kind, before), named_in(kind, behind)) for kind in act.kinds)
+    return [(kind, again[0]) for kind, named, again in said if len(named) > 1 and set(again) & set(named)]
+
+
 def without_repeated(whole: Skeleton) -> Skeleton:
     """A199跟A297一个东西，重复，关: without the alert that the other repeats."""
     repeats = any(one.value == "duplicate" for one in whole.found(Kind.VERDICT))

@@ -21,7 +21,7 @@ from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
     beside_log,
     missing_in,
-    named_in,
+    named_again,
     objects_of,
     target,
     without_repeated,
@@ -33,6 +33,7 @@ from secops_agent.llm.understanding.reasons import (
     rest_of,
     split_note,
     timed,
+    verdict_in,
 )
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -61,7 +62,6 @@ _CORRECTED: Final = re.compile(
 )  # 给张三吧 哦不对 给李四
 _NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
 _ALERTS_BEHIND: Final = re.compile(mark(Kind.ALERT, Kind.ALERTS, Kind.NUMBER))
-_WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
 LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 _OBJECTS: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
 
@@ -242,7 +242,7 @@ class Parts:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
         act, places = ACTS[verb.tool], self._places(verb)
         described = [at for at in self._same(verb) if self._is_described(act, at)]
-        found = self._again(act, verb) or (
+        found = named_again(act, self.skeleton, verb.start, verb.end) or (
             self._rule(act, described[0]) if described else list(objects_of(act, places, self.focus))
         )
         if act.argument == "alerts" and found:
@@ -256,18 +256,6 @@ class Parts:
             yield Intent(
                 act.tool, said | {key: one for key, one in self.more.get(act.tool, {}).items() if one}
             )
-
-    def _again(self, act: Act, verb: SpokenVerb) -> list[tuple[str, str]]:
-        """A210和A199重复，关A210: what is named a second time right behind the verb, and nothing else."""
-        before, behind = self.skeleton.text[: verb.start], self.skeleton.text[verb.end :].lstrip()[:1]
-        kinds = [
-            kind for kind in act.kinds if behind and named_in(kind, Skeleton(behind, self.skeleton.entities))
-        ]
-        said = {kind: named_in(kind, Skeleton(before, self.skeleton.entities)) for kind in kinds}
-        named = {kind: named_in(kind, Skeleton(behind, self.skeleton.entities)) for kind in kinds}
-        return [
-            (kind, named[kind][0]) for kind in kinds if len(said[kind]) > 1 and named[kind][0] in said[kind]
-        ]
 
     def _places(self, verb: SpokenVerb) -> tuple[Skeleton, ...]:
         """Where what belongs to a verb may stand, nearest first."""
@@ -363,7 +351,7 @@ class Parts:
         said: Any = None
         match act.beside:
             case "verdict":
-                said = _verdict(self.skeleton)
+                said = verdict_in(self.skeleton)
             case "assignee" | "owner" if act.beside == "owner" or not self._names_several():
                 nobody = "清空" if act.beside == "owner" and self._ends("清空") else ""
                 near = () if act.beside == "owner" else places
@@ -430,17 +418,6 @@ def _part_at(skeleton: Skeleton, verb: SpokenVerb, border: "re.Pattern[str]") ->
             return Skeleton(text[start : match.start()], skeleton.entities)
         start = match.end() if match.end() <= verb.start else start
     return Skeleton(text[start:], skeleton.entities)
-
-
-def _verdict(skeleton: Skeleton) -> str:
-    """The one that was said; 内部扫描导致的误报 is 误报."""
-    said = list(dict.fromkeys(one.value for one in skeleton.found(Kind.VERDICT)))
-    if not said:
-        pieces = [one for one in map(str.strip, PIECE.split(skeleton.text)) if len(one) <= _WORD]
-        return next((found for piece in pieces if (found := name_of("cues.answer", piece))), "")
-    return (
-        said[0] if len(said) == 1 else "false_positive" if set(said) == {"benign", "false_positive"} else ""
-    )
 
 
 def _settle(actions: Sequence[Intent], parts: Parts) -> list[Intent]:

@@ -63,6 +63,11 @@ _NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
 
 
+def _adds(text: str) -> bool:
+    """A13也是, but not 也看看."""
+    return bool(pattern("cues.said.adds").search(text)) and not pattern("cues.ask.see").search(text)
+
+
 @dataclass(frozen=True, slots=True)
 class OrderHearing(ListHearing):
     """The part that hears orders."""
@@ -124,8 +129,7 @@ class OrderHearing(ListHearing):
         if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
             return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
         lacks = missing_in([order])
-        adds = same and not lacks and pattern("cues.said.adds").search(rest.text) is not None
-        adds = adds and not pattern("cues.ask.see").search(rest.text)
+        adds = same and not lacks and _adds(rest.text)
         own = new is not None and (new.has_object or not same)
         if not (changes or adds) and (own or self._tells_more(rest, order)):
             return None  # an address alone is looked up

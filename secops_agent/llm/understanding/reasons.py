@@ -31,9 +31,13 @@ from secops_agent.llm.understanding.verbs import (
     without,
 )
 
+_WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错误率
 _TITLE: Final = 4  # characters that name a case
 EDGES: Final = " ,，。.:：;；~!！"
 _AROUND: Final = re.compile(rf"^(?:{NAMES.pattern}|\s)+")
+_SUBJECT: Final = re.compile(
+    rf"\s*{mark(Kind.ASSET, Kind.ASSET_IP, Kind.HOST)}(?:正?在|已经?|要)"
+)  # es-01 在升级
 _CUTS: Final = re.compile(
     f"(?:(?!{ANY_MARK.pattern}).)*的(?={VERB})|{ANY_MARK.pattern}|{VERB}"
 )  # 挖矿的✱: which one it is
@@ -84,6 +88,8 @@ def reasons_of(
             continue
         if VERB in piece:
             own += [one for one in _CUTS.split(piece) if named and one and tells(one)]
+        elif _SUBJECT.match(piece):
+            own.append(piece)
         elif tells(_AROUND.sub("", piece)) or (is_aside(piece) and pattern("cues.inside.why").match(piece)):
             own.append(_AROUND.sub("", piece))
     if described:
@@ -105,6 +111,17 @@ def _describes(piece: str, described: str) -> bool:
     """Has it these words, or is it one of them?"""
     said = usual(piece).replace(" ", "").lower().strip(EDGES)
     return described in said or said in described
+
+
+def verdict_in(skeleton: Skeleton) -> str:
+    """The one that was said; 内部扫描导致的误报 is 误报."""
+    said = list(dict.fromkeys(one.value for one in skeleton.found(Kind.VERDICT)))
+    if not said:
+        pieces = [one for one in map(str.strip, PIECE.split(skeleton.text)) if len(one) <= _WORD]
+        return next((found for piece in pieces if (found := name_of("cues.answer", piece))), "")
+    return (
+        said[0] if len(said) == 1 else "false_positive" if set(said) == {"benign", "false_positive"} else ""
+    )
 
 
 def rest_of(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:

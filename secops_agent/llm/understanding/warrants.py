@@ -11,7 +11,12 @@ from secops_agent.llm.offline.expressions.normalization import normalize, split_
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
-from secops_agent.llm.understanding.entities import numbers_of, read_sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import (
+    Sentence,
+    numbers_of,
+    read_sentence,
+    take_verdicts_and_numbers,
+)
 from secops_agent.llm.understanding.focus import Focus, names_in
 from secops_agent.llm.understanding.objects import objects_of
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
@@ -66,23 +71,19 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     skeleton, note = split_note(whole)
     verbs = verbs_in(skeleton)
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
-    spared: frozenset[str] = frozenset()
-    if doubt == "exception":
-        skeleton, spared = _spared(skeleton)
-        doubt = find_doubt(skeleton, verbs_in(skeleton), note) if spared else doubt
+    kept, spared = _spared(skeleton) if doubt == "exception" else (skeleton, frozenset())
+    if spared:
+        skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
-    rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
-    levels = tuple(one.raw for one in sentence.question.found(Kind.SEVERITY))
-    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text)
-    if changes and focus.order:
-        ordered.add(focus.order.tool)
+    waits = {focus.order.tool} if changes and focus.order else set()
+    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | waits
     return Warrant(
         frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
-        names_in(sentence.order, sentence.numbers) | rule | ({"level": levels} if levels else {}),
+        _named(sentence),
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
         meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
         reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),
@@ -91,6 +92,13 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         changes=changes,
         spared=spared,
     )
+
+
+def _named(sentence: Sentence) -> dict[str, tuple[str, ...]]:
+    """What is named, by kind, with the rule and the levels."""
+    levels = tuple(one.raw for one in sentence.question.found(Kind.SEVERITY))
+    rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
+    return names_in(sentence.order, sentence.numbers) | rule | ({"level": levels} if levels else {})
 
 
 def _spared(skeleton: Skeleton) -> tuple[Skeleton, frozenset[str]]:

@@ -9,7 +9,7 @@ from secops_agent.demo import loading
 
 _LABELS = {
     "asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警", "case": "事件", "runbook": "手册",
-    "staff": "人员",
+    "staff": "人员", "source": "数据源", "block": "封禁",
 }  # fmt: skip
 
 

@@ -42,6 +42,15 @@ class GradingQuestion(models.Model):
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def thresholds(self) -> str:
+        """较大 ≥ 1,000,000 人，重大 ≥ …; 回答「是」为较大."""
+        steps = (("较大", self.moderate), ("重大", self.major), ("特别重大", self.severe))
+        told = [(word, least) for word, least in steps if least is not None]
+        return "，".join(
+            f"{word} ≥ {least:,} {self.unit}" if self.unit else f"「是」为{word}" for word, least in told
+        )
+
 
 class IncidentLevel(models.TextChoices):
     """How grave an incident is; below 较大 nothing must be reported."""

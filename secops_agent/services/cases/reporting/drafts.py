@@ -48,7 +48,7 @@ def _facts(detail: CaseDetail, view: ReportingView) -> Iterator[str]:
 def _answer(question: GradingQuestion, given: int | None) -> str:
     if given is None:
         return UNKNOWN
-    return f"{given} {question.unit}" if question.unit else "是" if given else "否"
+    return f"{given:,} {question.unit}" if question.unit else "是" if given else "否"
 
 
 def _done(detail: CaseDetail, since: datetime | None) -> list[str]:

@@ -54,8 +54,13 @@ def _tell(row: ReportingReminder) -> str:
 
 
 def _people(owner: Staff | None) -> list[Staff]:
-    """Who has it, and everybody who is on call now, once; nobody who left."""
-    now = database_now()
+    """Who has it, and everybody of the same corporation who is on call now, once; nobody who left."""
+    now, home = database_now(), owner.corp_id if owner else ""
     shifts = (on_call_at(each, now) for each in OnCallSchedule.objects.filter(enabled=True))
     found = [owner, *(shift.staff for shift in shifts)]
-    return list({each.pk: each for each in found if each is not None and each.active}.values())
+    ours = [
+        each
+        for each in found
+        if each is not None and each.active and (not home or each.corp_id in ("", home))
+    ]
+    return list({each.pk: each for each in ours}.values())

@@ -14,7 +14,7 @@ from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.clock import clock, minutes_told
 from secops_agent.services.decisions import direct_requests
-from secops_agent.services.decisions.carriers import BATCH, RELEASE
+from secops_agent.services.decisions.carriers import BATCH, RELEASE, UNDOES
 from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.decisions.targets import address_of, refusals
 from secops_agent.services.faults import Conflict
@@ -76,6 +76,20 @@ def plan_releases(row_ids: Collection[int], reason: str, corp_id: str) -> BatchP
     given = {"tool": RELEASE, "actions": [row.action_id for row in good], "reason": reason}
     title = f"批量解除 {len(good)} 个封禁和隔离"
     return BatchPlan(title, given, f"{title.removeprefix('批量')}，{why}\n\n{lines}", refused)
+
+
+def plan_together(tool: str, orders: Sequence[Mapping[str, Any]], corp_id: str) -> BatchPlan | None:
+    """Several blocks, or several releases, that differ in their targets only, as one; None for all else. Raises InvalidInput."""
+    shared = [{name: each.get(name) for name in ("duration_minutes", "reason")} for each in orders]
+    if len(orders) < 2 or any(each != shared[0] for each in shared):
+        return None
+    minutes, reason = shared[0]["duration_minutes"], shared[0]["reason"] or ""
+    if tool == _BLOCK:
+        return plan_blocks(" ".join(each["ip"] for each in orders), minutes, reason)
+    if tool not in UNDOES:
+        return None
+    rows = BlockRecord.objects.filter(action__in=[each["action_id"] for each in orders])
+    return plan_releases(rows.values_list("pk", flat=True), reason, corp_id)
 
 
 def _demand(wanted: Sequence[Any] | Collection[Any]) -> None:

@@ -47,10 +47,16 @@ def open_rows(actions: Collection[Action], case_id: int | None = None) -> None:
     """Rows for what was ordered now; actions that block nothing have none."""
     aims = {action.pk: aim for action in actions if (aim := aimed_at(action.tool, action.arguments))}
     alerts = _alerts_naming([aim[1] for aim in aims.values()], database_now()) if aims else {}
+    why = {
+        pk: _alert_told(str(action.arguments.get("reason", ""))) or alerts.get(aims[pk][1])
+        for action in actions
+        if (pk := action.pk) in aims
+    }
+    cases = dict(Alert.objects.filter(pk__in=filter(None, why.values())).values_list("pk", "case_id"))
     rows = [
         BlockRecord(
-            action=action, kind=aim[0], target=aim[1][:200], asset_id=action.arguments.get("asset_id"), case_id=case_id,
-            alert_id=_alert_told(str(action.arguments.get("reason", ""))) or alerts.get(aim[1]),
+            action=action, kind=aim[0], target=aim[1][:200], asset_id=action.arguments.get("asset_id"),
+            alert_id=why[action.pk], case_id=case_id or cases.get(why[action.pk] or 0),
             corp_id=action.ordered_by.corp_id if action.ordered_by else "", since=action.created_at,
             minutes=action.arguments.get("duration_minutes"),
         )
