@@ -101,6 +101,9 @@ class Switch(models.Model):
     name = models.CharField("开关", max_length=32, primary_key=True)
     on = models.BooleanField("打开", default=False)
     changed_at = models.DateTimeField("修改时间", auto_now=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="修改人", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )  # fmt: skip
 
     class Meta:
         verbose_name = verbose_name_plural = "系统开关"

@@ -6,6 +6,7 @@ offset does not pass it. After a crash or a rebalance what was not committed is 
 
 import asyncio
 import heapq
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ _MOVED: Final = frozenset(
         KafkaError._NO_OFFSET, KafkaError._STATE, KafkaError._ASSIGNMENT_LOST,
     }
 )  # fmt: skip
+CLOSE_S: Final = 5.0
 _POLL_MS: Final = 900_000  # a document of 8 MiB may keep the database busy for minutes
 
 
@@ -90,9 +92,13 @@ class KafkaStream:
                     error if self._error is None or self._error.code() not in _REFUSED else self._error
                 )
 
+        def committed(error: KafkaError | None, places: Sequence[TopicPartition]) -> None:
+            if error is not None and error.code() not in _MOVED:
+                self._error = self._error or error
+
         settings = self._settings
         return {
-            **kafka_options(settings), "group.id": settings.group, "client.id": "bifang", "error_cb": note,
+            **kafka_options(settings), "group.id": settings.group, "client.id": "bifang", "error_cb": note, "on_commit": committed,
             "enable.auto.commit": False, "auto.offset.reset": "earliest", "allow.auto.create.topics": False,
             "max.poll.interval.ms": _POLL_MS, "session.timeout.ms": 30_000 if self.hold_s >= HOLD_S else 6_000,
             "socket.connection.setup.timeout.ms": int(CONNECT_S * 1000), "queued.max.messages.kbytes": 16_384,
@@ -195,8 +201,11 @@ class KafkaStream:
             await self._do(lambda: self._commit(offsets))
 
     def _commit(self, offsets: list[TopicPartition]) -> None:
+        """Sent, and not waited for: the library would wait for a server that is gone for as long as it is. What was not
+        committed comes again, and is known by its mark; why it was not, the next `fetch` says.
+        """
         try:
-            self._made.commit(offsets=offsets, asynchronous=False)
+            self._made.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             if error.args[0].code() not in _MOVED:
                 raise
@@ -233,9 +242,13 @@ class KafkaStream:
     async def close(self) -> None:
         """See `BrokerClient`."""
         consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, consumer.close)
         self._thread.shutdown(wait=False)
+        if (
+            consumer is not None
+        ):  # the library would wait for the answer of a server that is gone: not with us
+            leaving = threading.Thread(target=consumer.close, name="kafka-close", daemon=True)
+            leaving.start()
+            await asyncio.to_thread(leaving.join, CLOSE_S)
 
     def _explained(self, error: KafkaError) -> RemoteError | ConfigError:
         """A failure of the library in our own words."""

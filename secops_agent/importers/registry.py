@@ -24,7 +24,7 @@ FORMATS: Final = (
     "alerts.grafana", "alerts.elastic", "alerts.zabbix", "alerts.splunk", "china.aliyun_sas", "intelligence.kev", "intelligence.epss",
     "intelligence.cnvd", "tables.assets_csv", "tables.indicators_csv", "tables.findings_csv", "tables.alerts_csv", "china.tencent_cwp",
     "china.huawei_hss", "china.huawei_secmaster", "china.safeline", "china.skyeye", "china.tdp", "china.sangfor_xdr", "china.sangfor_sip",
-    "china.qingteng", "china.cn_alerts", "alerts.zeek", "intelligence.indicators_json", "alerts.events",
+    "china.qingteng", "china.cn_alerts", "alerts.zeek", "alerts.microsoft_incidents", "intelligence.indicators_json", "alerts.events",
 )  # fmt: skip
 _OURS: Final = tuple(place.rpartition(".")[2] for place in FORMATS)
 log = logging.getLogger(__name__)

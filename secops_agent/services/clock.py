@@ -13,3 +13,10 @@ def clock(at: datetime) -> str:
 def exact(at: datetime) -> str:
     """2026-11-26 05:20:07."""
     return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
+
+
+def minutes_told(minutes: float) -> str:
+    """90 → 1.5 小时."""
+    if minutes < 60:
+        return f"{minutes:g} 分钟"
+    return f"{minutes / 60:.3g} 小时" if minutes < 48 * 60 else f"{minutes / 1440:.3g} 天"

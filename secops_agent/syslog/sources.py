@@ -22,6 +22,10 @@ AUTO: Final = "auto"
 Way = Literal["datagrams", "connections"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MOST_NETWORKS: Final = 200
+FILES: Final = frozenset({  # formats that are a whole file, never a line of a log
+    "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "kev", "epss", "cnvd",
+    "assets_csv", "indicators_csv", "findings_csv", "alerts_csv", "indicators_json",
+})  # fmt: skip
 TOLD: Final = ("enabled", "networks", "encoding", "zone", "format", "plain_level", "rate")
 _LEVELS: Final = {
     "emerg": 0,
@@ -158,12 +162,13 @@ def check_zone(value: str) -> str:
     return value
 
 
-def formats() -> list[tuple[str, str]]:
-    """What a source's lines can be: (name, title)."""
-    return [
-        (AUTO, "自动（CEF、LEEF、JSON、普通日志）"),
-        *((name, importer.title) for name, importer in registry.importers().items()),
+def formats(kept: str = "") -> list[tuple[str, str]]:
+    """What a source's lines can be: (name, title without what is technical in it); with the one that is set."""
+    known = registry.importers().items()
+    lines = [
+        (name, each.title.partition("（")[0]) for name, each in known if name == kept or name not in FILES
     ]
+    return [(AUTO, "自动识别"), *lines]
 
 
 def enabled_sources() -> list[SourceSettings]:

@@ -1,25 +1,36 @@
-"""Fetches alerts from 云安全中心: what is due, span by span, page by page."""
+"""Fetches from elsewhere what is due: alerts of 云安全中心, and what a tool of an HTTP service is to bring by itself."""
 
+import json
 import logging
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from django.utils import timezone
 
 from bifang.core.configuration import configs
-from bifang.core.errors import BifangError, RemoteError
-from secops_agent.connectors.aliyun.client import AlertPage, AlertSpan, pages
+from bifang.core.errors import BifangError, ConfigError, InvalidInput, RemoteError
+from secops_agent.connectors.aliyun.client import AlertSpan, pages
 from secops_agent.connectors.aliyun.config import AliyunSettings
+from secops_agent.connectors.http_tools.config import HttpToolSettings
+from secops_agent.connectors.http_tools.session import pages_of
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest, pulls, unmerged
-from secops_agent.services.intake.pulls import KIND, PullTurn
+from secops_agent.services.intake.attribution import attributed
+from secops_agent.services.intake.pulls import KIND, OVERLAP, PullTurn
 from secops_agent.services.intake.receipts import Receipt
+from secops_agent.services.mcp.http import Fetching, HttpTool
+from secops_agent.services.records import Item, Rejected
+from secops_agent.services.records.identity import digest
 
 log = logging.getLogger(__name__)
-ACTOR = Actor.system("pull:aliyun_sas")
-EVERY = timedelta(minutes=5)  # where the configuration cannot be read
+EVERY: Final = timedelta(minutes=5)  # where the configuration cannot be read
+MOST_ENTRIES: Final = 200  # of one time, where each is a request; the others a minute later
+_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class _Lost(Exception):
@@ -28,8 +39,11 @@ class _Lost(Exception):
 
 @dataclass
 class _Tally:
+    """``left``: there is more than one time takes."""
+
     seen: int = 0
     new: int = 0
+    left: bool = False
 
 
 def run_due() -> str:
@@ -40,9 +54,16 @@ def run_due() -> str:
 def _run(turn: PullTurn) -> str:
     every = EVERY
     try:
-        settings: AliyunSettings = configs.load(turn.config)
-        every = timedelta(minutes=settings.every_minutes)
-        tally = _fetch(turn, settings, timezone.now())
+        settings: AliyunSettings | HttpToolSettings = configs.load(turn.config)
+        if isinstance(settings, AliyunSettings):
+            every, tally = timedelta(minutes=settings.every_minutes), _Tally()
+            _fetch_alerts(turn, settings, timezone.now(), tally)
+        else:
+            name, tool, fetching = _fetching(settings)
+            every, tally = timedelta(minutes=fetching.minutes), _Tally()
+            _Fetch(turn, settings, fetching, timezone.now(), tally).run(name, tool)
+        soon = timedelta(0) if tally.left else every
+        pulls.succeed(turn, soon, seen=tally.seen, new=tally.new)
     except BifangError as error:
         parked = (
             isinstance(error, RemoteError) and error.permanent
@@ -58,27 +79,120 @@ def _run(turn: PullTurn) -> str:
     return f"{turn.config.name}：{tally.seen} 条，新增 {tally.new}"
 
 
-def _fetch(turn: PullTurn, settings: AliyunSettings, now: datetime) -> _Tally:
-    tally = _Tally()
+def _fetch_alerts(turn: PullTurn, settings: AliyunSettings, now: datetime, tally: _Tally) -> None:
     for start, end in pulls.spans(turn, settings.days, now):
         for handled in (False, True):
             for page in pages(settings, AlertSpan(start, end, handled)):
-                if not pulls.prolong(turn):
-                    raise _Lost
-                _store(page, settings, tally)
+                _go_on(turn)
+                items = registry.parse(KIND, Source.from_bytes(page.body, settings.name), Options())
+                _store(turn, KIND, page.body, items, tally)
+                tally.seen += page.count
         if not pulls.advance(turn, end):
             raise _Lost
-    pulls.succeed(turn, timedelta(minutes=settings.every_minutes), seen=tally.seen, new=tally.new)
-    return tally
 
 
-def _store(page: AlertPage, settings: AliyunSettings, tally: _Tally) -> None:
+def _go_on(turn: PullTurn) -> None:
+    if not pulls.prolong(turn):
+        raise _Lost
+
+
+def _store(turn: PullTurn, format: str, body: bytes, items: Iterable[Item], tally: _Tally) -> None:
     """With a row in the history for what changed something."""
-    receipt = Receipt(KIND, settings.name, len(page.body), "", {}, ACTOR)
-    items = registry.parse(KIND, Source.from_bytes(page.body, settings.name), Options())
-    outcome = ingest.store(items, ACTOR)
-    new = unmerged.note(settings.id, outcome.apart)
-    if new or outcome.created["alert"] or outcome.updated["alert"] or outcome.rejected:
+    actor = Actor.system(f"pull:{turn.config.kind}")
+    receipt = Receipt(format, turn.config.name, len(body), "", {}, actor)
+    outcome = ingest.store(items, actor)
+    new = unmerged.note(turn.config.pk, outcome.apart)
+    if new or any(outcome.created.values()) or any(outcome.updated.values()) or outcome.rejected:
         receipt.keep(outcome)
-    tally.seen += page.count
-    tally.new += outcome.created["alert"]
+    tally.new += sum(outcome.created[kind] for kind in ("alert", "indicator"))
+
+
+def _fetching(settings: HttpToolSettings) -> tuple[str, HttpTool, Fetching]:
+    for name, tool in settings.tools.items():
+        if tool.enabled and tool.fetch:
+            return name, tool, tool.fetch
+    raise ConfigError(f"「{settings.name}」没有定时取（fetch）的工具。")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    """One time for an HTTP service. Whatever it says, its alerts are of ``pull:name``; its indicators go to the list of its name."""
+
+    turn: PullTurn
+    settings: HttpToolSettings
+    fetching: Fetching
+    now: datetime
+    tally: _Tally
+
+    def run(self, name: str, tool: HttpTool) -> None:
+        """Every page, then the cursor: what came after this began is fetched the next time. Raises BifangError."""
+        given: dict[str, Any] = {}
+        if since := self.fetching.since:
+            start = self.turn.cursor - OVERLAP if self.turn.cursor else self._oldest
+            whole = tool.arguments[since].type == "integer"
+            given[since] = int(start.timestamp()) if whole else f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        for page in pages_of(self.settings, name, given):
+            _go_on(self.turn)
+            if self.fetching.each:
+                self._each(page)
+            else:
+                self._keep(page)
+        if not pulls.advance(self.turn, self.now):
+            raise _Lost
+
+    @property
+    def _oldest(self) -> datetime:
+        return self.now - timedelta(days=self.fetching.days)
+
+    def _each(self, listed: Any) -> None:
+        """The entries that are not as they were; one that cannot be read is told of once, and does not keep others away."""
+        if not isinstance(listed, dict):
+            raise RemoteError("应答不是编号到条目的映射：请核对 fetch.each。", permanent=False)
+        there = {
+            key: _version(entry, self.fetching.changed)
+            for key, entry in listed.items()
+            if _KEY.fullmatch(key)
+        }
+        known = {key: version for key, version in (self.turn.row.known or {}).items() if key in there}
+        oldest = self._oldest.timestamp()
+        wanted = [
+            key
+            for key, version in there.items()
+            if known.get(key) != version and not (version.isdecimal() and int(version[:15]) < oldest)
+        ]
+        (argument,) = self.settings.tools[self.fetching.each].arguments
+        for key in wanted[:MOST_ENTRIES]:
+            _go_on(self.turn)
+            try:
+                for page in pages_of(self.settings, self.fetching.each, {argument: key}):
+                    self._keep(page)
+            except InvalidInput as error:
+                self._refused(key, error)
+            known[key] = there[key]
+            if not pulls.remember(self.turn, known):
+                raise _Lost
+        self.tally.left = len(wanted) > MOST_ENTRIES
+
+    def _refused(self, key: str, error: InvalidInput) -> None:
+        told = Receipt(self.fetching.format, self.settings.name, 0, "", {}, Actor.system(f"pull:{KIND}"))
+        told.refuse(f"{key}：{error.message}")
+
+    def _keep(self, page: Any) -> None:
+        """A page without any rows is none."""
+        rows = page.values() if isinstance(page, dict) else [page]
+        if not any(isinstance(one, dict | list) and one for one in rows):
+            return
+        body = json.dumps(page, ensure_ascii=False).encode()
+        source = Source.from_bytes(body, self.settings.name)
+        items = registry.parse(self.fetching.format, source, Options(source=self.settings.name))
+        _store(self.turn, self.fetching.format, body, map(self._attributed, items), self.tally)
+
+    def _attributed(self, item: Item) -> Item:
+        """One without a time is known by what it says."""
+        self.tally.seen += not isinstance(item, Rejected)
+        return attributed(item, f"pull:{self.settings.name}"[:60], self.now, digest(repr(item)))
+
+
+def _version(entry: Any, name: str) -> str:
+    found = entry.get(name) if isinstance(entry, Mapping) else entry
+    return str(found)[:60] if isinstance(found, str | int | float) else ""

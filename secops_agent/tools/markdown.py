@@ -60,14 +60,6 @@ def limit_told(due_at: datetime | None, now: datetime) -> str:
     return f"剩 {roughly(due_at - now)}" if due_at > now else f"已超时 {roughly(now - due_at)}"
 
 
-def duration(minutes: float) -> str:
-    """90 → 1.5 小时."""
-    if minutes < 60:
-        return f"{minutes:g} 分钟"
-    hours = minutes / 60
-    return f"{hours:.3g} 小时" if hours < 48 else f"{hours / 24:.3g} 天"
-
-
 def counts(pairs: Iterable[tuple[str, int]], labels: dict[str, str] | None = None) -> str:
     """严重 2、高危 5; 无 for nothing."""
     known = labels or {}

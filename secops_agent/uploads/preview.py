@@ -123,15 +123,16 @@ class FilePreview:
         ]
 
     @property
-    def unlisted(self) -> list[str]:
-        """One line about the owners whom nobody can be found for, if there are any."""
+    def doubts(self) -> list[str]:
+        """Lines about new assets that look like known ones, and one about the owners whom nobody can be found for."""
+        twins = [mask_personal(plain(each, 300)) for each in self.foresight.twins]
         names = self.foresight.unlisted
         if not names:
-            return []
+            return twins
         shown = mask_personal(plain("、".join(names[:LINES]), 200)) + (
             f" 等 {len(names)} 个" if len(names) > LINES else ""
         )
-        return [f"负责人 {shown} 不在人员名单里（或有重名）：只按文字记下，通知不到人"]
+        return [*twins, f"负责人 {shown} 不在人员名单里（或有重名）：只按文字记下，通知不到人"]
 
     @property
     def whose(self) -> str:

@@ -24,7 +24,7 @@ _COLUMNS: Final = {"created": "新建", "updated": "更新", "unchanged": "未�
 _AT_ONCE: Final = 100
 # Where each kind is listed, and the name of the list's filter by tool.
 _LISTS: Final = {
-    "asset": ("asset", ""), "component": ("component", "source"), "vulnerability": ("vulnerability", ""),
+    "asset": ("asset", "source"), "component": ("component", "source"), "vulnerability": ("vulnerability", ""),
     "finding": ("finding", "source"), "alert": ("alert", "source"), "statement": ("vulnerability", ""),
     "indicator": ("indicatorlist", ""),
 }  # fmt: skip

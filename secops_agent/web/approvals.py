@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any, Final
 
 from django.contrib import messages
@@ -26,6 +27,7 @@ from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
+from secops_agent.services.clock import minutes_told
 from secops_agent.services.decisions import actions, approvals, pending, undo
 from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
@@ -35,7 +37,6 @@ from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people.eligibility import demand_account, same_person
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.privacy import login_may_read
-from secops_agent.services.reports.outline import minutes_told
 from secops_agent.web.access import page
 
 # What a page shows of a proposal: the line of a list, what it is aimed at, and its course.
@@ -47,9 +48,10 @@ TONES: Final = {
 NAMES: Final = {
     "ip": "地址", "duration_minutes": "时长", "reason": "理由", "asset": "资产", "asset_id": "资产编号",
     "addresses": "资产的地址", "alert_id": "告警", "verdict": "结论", "note": "备注", "assignee": "处理人",
-    "action_id": "处置动作", "service": "服务", "tool": "工具", "minutes": "时长", "scope": "范围",
+    "action_id": "处置动作", "targets": "对象", "case_id": "事件", "actions": "处置动作", "service": "服务", "tool": "工具", "minutes": "时长", "scope": "范围",
 }  # fmt: skip
 ALERTS_SHOWN: Final = 5
+ADDRESSES_SHOWN: Final = 3  # of many
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,12 @@ class ProposalLine:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a proposal is aimed at, as far as this person may see it: values, an asset of ours, sightings of an address."""
+    """What a proposal is aimed at, as far as this person may see it: values, an asset of ours, sightings of its first addresses."""
 
     values: tuple[tuple[str, str], ...]
     asset: AssetDetail | None
     gone: str
-    sightings: indicators.Sightings | None
+    sightings: tuple[indicators.Sightings, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,12 @@ def target(request: HttpRequest, row: Proposal) -> Aim:
     """What it is aimed at."""
     arguments = _aimed(row)
     asset, gone = _asset(request, arguments)
-    address = next(_addresses(arguments), "") if request.user.has_perm("secops_agent.view_alert") else ""
+    told = asset is None and request.user.has_perm("secops_agent.view_alert")
+    addresses = islice(_addresses(arguments), ADDRESSES_SHOWN) if told else ()
     private = login_may_read(request.user)
-    seen = (
-        indicators.lookup(address, limit=ALERTS_SHOWN, private=private) if address and asset is None else None
-    )
-    return Aim(tuple(_values(row.arguments)), asset, gone, seen)
+    seen = tuple(indicators.lookup(each, limit=ALERTS_SHOWN, private=private) for each in addresses)
+    values = (pair for pair in row.arguments.items() if pair[0] != "tool" or row.tool != BATCH)
+    return Aim(tuple(_values(dict(values))), asset, gone, seen)
 
 
 def _aimed(row: Proposal) -> Mapping[str, Any]:
@@ -134,7 +136,9 @@ def _asset(request: HttpRequest, arguments: Mapping[str, Any]) -> tuple[AssetDet
 
 
 def _addresses(arguments: Mapping[str, Any]) -> Iterator[str]:
-    for value in arguments.values():
+    for value in chain.from_iterable(
+        each if isinstance(each, list) else [each] for each in arguments.values()
+    ):
         try:
             yield str(ipaddress.ip_address(str(value)))
         except ValueError:
@@ -143,6 +147,8 @@ def _addresses(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 def _values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in arguments.items():
+        if value is None:
+            continue
         if isinstance(value, dict):
             yield from _values(value)
         else:

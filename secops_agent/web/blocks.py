@@ -160,7 +160,7 @@ def block_many(request: HttpRequest) -> HttpResponse:
     data = request.POST or request.GET
     case = data.get("case", "")
     context = {
-        "title": "批量封禁",
+        "title": "封禁地址",
         "targets": data.get("targets", "") or _of_case(case),
         "case": case if case.isdecimal() else "",
         "spans": list(SPANS.items()),

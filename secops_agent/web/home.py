@@ -14,7 +14,6 @@ from django.utils import timezone
 from bifang.core.admin import dashboard, panels
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.alerting.alert_messages import reaching_cards
-from secops_agent.admin.inventory import SEVERITY_TONES
 from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links as records
@@ -98,8 +97,11 @@ def _exposure(now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
+TILE_TONES: Final = {"critical": "critical", "high": "high", "medium": "warn"}  # as the chart paints them
+
+
 def _risks_level(severity: str, count: int) -> Panel:
-    tone = SEVERITY_TONES[severity] if count else "idle"
+    tone = TILE_TONES.get(severity, "idle") if count else "idle"
     return Panel(str(Severity(severity).label), f"{count:,}", "", tone, link=finding_list(severity=severity))
 
 
@@ -138,7 +140,7 @@ def _total(levels: Sequence[backlog.Level]) -> Panel:
 
 
 def _level(level: backlog.Level) -> Panel:
-    tone = SEVERITY_TONES[level.severity] if level.total else "idle"
+    tone = TILE_TONES.get(level.severity, "idle") if level.total else "idle"
     link = alert_list(severity=level.severity)
     return _alert_tile(str(Severity(level.severity).label), level.open, level.acknowledged, tone, link)
 

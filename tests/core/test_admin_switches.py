@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from bifang.core.models import Switch
 from bifang.core.rights import AUDITOR, OPERATOR
+from secops_agent.models import Staff
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,10 @@ def test_switch_is_turned_on_and_off_and_recorded() -> None:
     address = reverse("admin:core_switch_set", args=["maintenance"])
     assert "已打开「维护模式」" in messages_of(client.post(address, {"on": "1"}, follow=True))
     client.post(address, {"on": "1"})
-    assert Switch.objects.get(name="maintenance").on
+    row = Switch.objects.get(name="maintenance")
+    assert row.on
+    who = Staff.objects.create(staff_id="manager01", name="张三", user=row.changed_by)
+    assert f"{who.name} 打开" in text_of(client.get(PAGE)), "the person, not the login"
     client.post(address, {"on": "0"})
     assert not Switch.objects.get(name="maintenance").on
     assert "打开「维护模式」" in " ".join(entry.get_change_message() for entry in LogEntry.objects.all())

@@ -296,6 +296,9 @@ def test_the_form_for_many_asks_and_names_what_is_left_out(admin_client: Client,
     asked = Proposal.objects.get()
     assert (asked.tool, asked.arguments["targets"]) == ("batch", [IP])
     assert re.search(r"批量封禁 1 个 IP", page)
+    assert f"{IP} 在我们这里" in page, "what is known of it, as for a single one"
+    assert "时长：1 小时" in page
+    assert not re.search("case_id|<dt>targets|<dd>None|不针对某个", page)
     assert (
         "最多 500"
         in admin_client.post(

@@ -129,3 +129,16 @@ def test_what_a_person_set_is_not_announced_as_changed() -> None:
     Asset.objects.filter(pk=row.pk).update(locked=["owner"])
     (found,) = foresee([host("web-01", "10.99.0.5", owner="赵六")], person()).changes
     assert "负责人" not in found.told
+
+
+def test_a_new_asset_that_looks_like_a_known_one_and_an_unknown_owner_are_told_before_anything_is_written(
+    settings: Any, tmp_path: Path
+) -> None:
+    serve_plain_static(settings, tmp_path)
+    store(host("web-01", "10.0.0.5", fqdn="web-01.corp.example"))
+    file = "主机名,IP,FQDN,负责人\nweb-01,10.99.0.5,web-01.other.example,没有这个人\n"
+    text = text_of(send(member(Role.ADMIN), file))
+    assert "请先看一眼" in text
+    assert "web-01 与已有的「web-01」（10.0.0.5，编号" in text
+    assert "负责人 没有这个人 不在人员名单里" in text
+    assert Asset.objects.count() == 1

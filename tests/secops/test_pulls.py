@@ -14,7 +14,12 @@ from django.utils import timezone
 from bifang.core.configuration import configs
 from bifang.core.configuration.configs import FieldErrors
 from bifang.core.models import SystemConfig
-from secops_agent.connectors.aliyun.client import AccessKey, canonical_query, signed_headers
+from secops_agent.connectors.aliyun.client import (
+    AccessKey,
+    canonical_query,
+    log_service_headers,
+    signed_headers,
+)
 from secops_agent.connectors.aliyun.config import AliyunSettings
 from secops_agent.models import Alert, ImportJob, Pull
 from secops_agent.services.intake import pulls
@@ -63,6 +68,17 @@ def test_the_signature_is_that_of_the_documentation() -> None:
         "x-acs-signature-nonce;x-acs-version,Signature=06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0"
     )
     assert canonical_query({"b": "v=a b*c~d/e", "a": "时"}) == "a=%E6%97%B6&b=v%3Da%20b%2Ac~d%2Fe"
+
+
+def test_the_signature_of_the_log_service_is_that_of_its_documentation() -> None:
+    """https://help.aliyun.com/zh/sls/developer-reference/request-signatures, the example of ListLogstores."""
+    key = AccessKey("bq2sjzesjmo86kq35behupbq", "4fdO2fTDDnZPU/L7CHNdemB2Nsk=")
+    parameters = {"size": "1000", "offset": "0", "logstoreName": ""}
+    headers = log_service_headers(
+        key, "/logstores", parameters, at=datetime(2015, 11, 9, 6, 11, 16, tzinfo=UTC)
+    )
+    assert headers["Date"] == "Mon, 09 Nov 2015 06:11:16 GMT"
+    assert headers["Authorization"] == "LOG bq2sjzesjmo86kq35behupbq:jEYOTCJs2e88o+y5F4/S5IsnBJQ="
 
 
 def test_alerts_come_page_by_page_once(fake: FakeAliyun) -> None:

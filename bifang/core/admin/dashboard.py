@@ -35,11 +35,12 @@ def switch_state(request: HttpRequest) -> tuple[str, str]:
 
 
 def connection_state(request: HttpRequest) -> tuple[str, str]:
-    """For the card of 连接状态: how many of the enabled configurations are connected, and the tone."""
-    live = [each for _, each in connections(request)]
-    connected = sum(each.tone == "ok" for each in live)
-    tone = "ok" if live and connected == len(live) else "bad" if live else "idle"
-    return (f"{connected} / {len(live)} 已连接" if live else "还没有要连接的配置"), tone
+    """For the card of 连接状态: how the enabled configurations are connected, and the tone."""
+    live = connections(request)
+    lost = [f"{config.name} {state.text}" for config, state in live if state.tone != "ok"]
+    if not live:
+        return "还没有要连接的配置", "idle"
+    return (f"{len(lost)} 个没有连上：{lost[0]}", "bad") if lost else (f"{len(live)} 个都连着", "ok")
 
 
 def config_step(request: HttpRequest, kind: str, title: str, text: str) -> Iterable[panels.Step]:

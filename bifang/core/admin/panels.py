@@ -11,7 +11,7 @@ from bifang.core.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One figure. ``tone``: ok, info, warn, bad, idle. An empty ``link`` makes it plain."""
+    """One figure. ``tone``: ok, info, warn, high, critical, bad, idle. An empty ``link`` makes it plain."""
 
     title: str
     value: str

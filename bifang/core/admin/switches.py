@@ -55,7 +55,7 @@ class SwitchScreen(Screen):
         """All switches."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = {row.name: row for row in Switch.objects.all()}
+        rows = {row.name: row for row in Switch.objects.select_related("changed_by")}
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -94,6 +94,7 @@ class SwitchScreen(Screen):
         return redirect("admin:core_switch_changelist")
 
     def _turn(self, request: HttpRequest, meaning: Meaning, word: str, *, on: bool) -> None:
-        row, _ = Switch.objects.update_or_create(name=meaning.name, defaults={"on": on})
+        given = {"on": on, "changed_by": request.user}
+        row, _ = Switch.objects.update_or_create(name=meaning.name, defaults=given)
         self.log_change(request, row, f"{word}「{meaning.label}」。")
         record(Change(author_of(request), f"{word}「{meaning.label}」", f"switch:{meaning.name}", {"on": on}))

@@ -43,7 +43,7 @@ def _shown(box: Any) -> str:
         each for each in (value if isinstance(value, list | tuple) else [value]) if each not in (None, "")
     ]
     if not several:
-        return ""  # its choices may cost a query
+        return str(getattr(box.field, "empty_label", None) or "")  # its choices may cost a query
     flat: dict[str, Any] = {}
     for key, label in getattr(box.field, "choices", ()):
         flat |= (

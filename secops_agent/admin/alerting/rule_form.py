@@ -121,7 +121,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         widget=UnfoldAdminTimeWidget,
         help_text="这段时间的告警等到结束时再发。",
     )
-    quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
+    quiet_until = forms.TimeField(
+        label="免打扰到",
+        required=False,
+        widget=UnfoldAdminTimeWidget,
+        help_text="可以到第二天早上，例如 08:00。",
+    )
     always = choice_boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
     size = forms.IntegerField(
         label="从第几条起归并", required=False, min_value=2, max_value=1000, widget=UnfoldAdminIntegerFieldWidget,

@@ -27,14 +27,19 @@ from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.coverage import coverage, known_value
 
-LENGTHS: Final = format_html(
-    '<span class="bf-chips">{}</span>最多 43200 分钟（30 天）。静默的告警仍在列表里，只是不发消息；超过一天的每天汇总一次，结束时再汇总一次。',
-    format_html_join(
-        "",
-        '<button type="button" class="bf-chip" data-sets="id_minutes" data-value="{}">{}</button>',
-        ((30, "半小时"), (60, "1 小时"), (240, "4 小时"), (480, "8 小时"), (1440, "1 天"), (10_080, "1 周")),
-    ),
-)
+LENGTHS: Final = ((30, "半小时"), (60, "1 小时"), (240, "4 小时"), (1440, "1 天"), (10_080, "1 周"))
+
+
+def _lengths() -> SafeString:
+    """Usual lengths, and till the next morning, to be tapped."""
+    now = timezone.localtime()
+    morning = now.replace(hour=9, minute=0) + timedelta(days=now.hour >= 9)
+    till = ((morning - now) // timedelta(minutes=1), f"到{'明早' if now.hour >= 9 else '早上'} 9 点")
+    chip = '<button type="button" class="bf-chip" data-sets="id_minutes" data-value="{}">{}</button>'
+    return format_html(
+        '<span class="bf-chips">{}</span>最多 43200 分钟（30 天）。静默的告警仍在列表里，只是不发消息；超过一天的每天汇总一次，结束时再汇总一次。',
+        format_html_join("", chip, (*LENGTHS[:3], till, *LENGTHS[3:])),
+    )
 
 
 class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -43,7 +48,6 @@ class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
     actor: Actor
     minutes = forms.IntegerField(
         label="多少分钟", min_value=1, max_value=30 * 24 * 60, initial=60, widget=UnfoldAdminIntegerFieldWidget,
-        help_text=LENGTHS,
     )  # fmt: skip
     weeks = forms.IntegerField(
         label="每周一次，共几周", min_value=1, max_value=silences.MOST_WEEKS, initial=1, widget=UnfoldAdminIntegerFieldWidget,
@@ -58,6 +62,11 @@ class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             "starts_at": "现在，或将来的维护时间。",
             "reason": "给同事看，例如「数据库升级，李四负责」。",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "minutes" in self.fields:  # absent for those who only look
+            self.fields["minutes"].help_text = _lengths()
 
     def clean(self) -> dict[str, Any]:
         """Asks the service, which decides."""

@@ -27,6 +27,7 @@ from bifang.core.models import SystemConfig
 from bifang.core.outbound.airgap import Whereabouts, is_airgapped
 from bifang.core.outbound.reach import REACH
 from secops_agent.admin.automation import mcp
+from secops_agent.admin.sources.pulls import progress
 from secops_agent.connectors.tool_checks import check, visit
 from secops_agent.llm.probe import Probe, probe_server, probe_tools
 from secops_agent.llm.qwen import Qwen
@@ -275,6 +276,7 @@ KIND_PAGES.add(
     KindPage(
         kind=http.KIND,
         watch=look,
+        facts=progress,
         footer=mcp.table,
         checkup=Checkup(
             HttpTrial, lambda: _parts(_WRITTEN), "只检查能否连上这个地址、工具写得对不对，不发送任何请求。"

@@ -3,38 +3,50 @@
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from bifang.channels.queues import outbox
 from bifang.core.admin.base import RecordScreen, ago, author_of
 from bifang.core.changes import Change, record
-from bifang.core.errors import BifangError
+from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import SecurityReport
 from secops_agent.services.faults import NotFound
+from secops_agent.services.notifications import choices
+from secops_agent.services.notifications.choices import Choice
+from secops_agent.services.notifications.conditions import TargetEntry
+from secops_agent.services.notifications.targets import read_target, resolve
 from secops_agent.services.reports import archive, typesetting
 from secops_agent.services.reports.charts import sparkline
 from secops_agent.services.reports.documents import Document
 from secops_agent.services.reports.figures import PeriodReport
-from secops_agent.services.reports.files import FORMATS, report_file
+from secops_agent.services.reports.files import FORMATS, report_file, text
 from secops_agent.services.reports.outline import document, headline
 from secops_agent.services.reports.periods import PERIODS
 
 
-def show(request: HttpRequest, shown: Document, address: Callable[[str], str], back: str) -> HttpResponse:
-    """A document as a page. ``address``: of its file in a format; ``back``: of the page where it is kept."""
+def show(
+    request: HttpRequest, shown: Document, address: Callable[[str], str], back: str, sends: str = ""
+) -> HttpResponse:
+    """A document as a page. ``address``: of its file in a format; ``back``: of the page where it is kept; ``sends``: where
+    it is asked to be sent to somebody, "" if it cannot be."""
     missing = typesetting.missing()
-    files = [(each.label, address(name)) for name, each in FORMATS.items() if not (each.typeset and missing)]
+    forms = [(name, each.label) for name, each in FORMATS.items() if not (each.typeset and missing)]
+    files = [(label, address(name)) for name, label in forms]
     drawn = [(line, mark_safe(sparkline(line.course))) for line in shown.headline]  # noqa: S308 - drawn from numbers
     charts = [(chart.title, mark_safe(chart.svg)) for chart in shown.charts]  # noqa: S308 - drawn from numbers
     page = {
         "title": shown.title, "document": shown, "files": files, "missing": missing, "back": back, "headline": drawn,
-        "charts": charts,
+        "charts": charts, "sends": sends, "forms": forms, "places": _places() if sends else (),
     }  # fmt: skip
     return render(request, "pages/report.html", page)
 
@@ -55,6 +67,31 @@ def send(request: HttpRequest, shown: Document, name: str, back: str) -> HttpRes
     return HttpResponse(file.content, content_type=FORMATS[name].content_type, headers=headers)
 
 
+def _places() -> list[Choice]:
+    """Groups, people and rotas that a report can be sent to."""
+    return [each for each in choices.choices() if each.entry["kind"] in ("group", "person", "on_call")]
+
+
+def tell(shown: Document, key: str, form: str) -> str:
+    """Send a document with a file to one of `_places`, by its key; returns where. Raises BifangError."""
+    chosen = next((each for each in _places() if each.key == key), None)
+    if chosen is None:
+        raise InvalidInput("请选择发给谁。")
+    address = resolve(read_target(TargetEntry.model_validate(chosen.entry), None), timezone.now())
+    once = f"report:sent:{uuid4().hex}"
+    outbox.notify(address.config_id, address.target, text(shown)[1], key=once, title=shown.title)
+    if form:
+        file = report_file(shown, form)
+        outbox.notify(
+            address.config_id,
+            address.target,
+            f"「{file.name}」请到「报告」页面下载。",
+            key=f"{once}:file",
+            file=file,
+        )
+    return chosen.label
+
+
 @admin.register(SecurityReport)
 class ReportScreen(RecordScreen):
     """Made by schedules and here; never changed."""
@@ -69,10 +106,11 @@ class ReportScreen(RecordScreen):
 
     def get_urls(self) -> list[URLPattern]:
         """With making one, and the files of one."""
-        make, download = (self.admin_site.admin_view(view) for view in (self.make_view, self.file_view))
+        wrap = self.admin_site.admin_view
         return [
-            path("make/", make, name="secops_agent_securityreport_make"),
-            path("<int:pk>/file/<slug:form>/", download, name="secops_agent_securityreport_file"),
+            path("make/", wrap(self.make_view), name="secops_agent_securityreport_make"),
+            path("<int:pk>/file/<slug:form>/", wrap(self.file_view), name="secops_agent_securityreport_file"),
+            path("<int:pk>/send/", wrap(self.send_view), name="secops_agent_securityreport_send"),
             *super().get_urls(),
         ]
 
@@ -111,7 +149,26 @@ class ReportScreen(RecordScreen):
         """The report itself."""
         shown = document(self._read(request, object_id))
         back = reverse("admin:secops_agent_securityreport_changelist")
-        return show(request, shown, lambda form: _address(int(object_id), form), back)
+        may = request.user.has_perm("secops_agent.add_securityreport")
+        sends = reverse("admin:secops_agent_securityreport_send", args=[object_id]) if may else ""
+        return show(request, shown, lambda form: _address(int(object_id), form), back, sends)
+
+    def send_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST ``to``, ``form`` ("" for no file): send it now."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm("secops_agent.add_securityreport"):
+            raise PermissionDenied
+        shown = document(self._read(request, str(pk)))
+        try:
+            with transaction.atomic():
+                place = tell(shown, request.POST.get("to", ""), request.POST.get("form", ""))
+                what = f"发送安全报告「{shown.title}」给 {place}"
+                record(Change(author_of(request), what[:200], f"securityreport:{pk}"))
+            messages.success(request, f"正在发给 {place}。")
+        except BifangError as error:
+            messages.error(request, error.message)
+        return redirect("admin:secops_agent_securityreport_change", pk)
 
     def file_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponse:
         """The same as a file."""

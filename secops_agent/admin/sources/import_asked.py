@@ -35,16 +35,16 @@ class AskedImport:
 
 
 def ask(request: HttpRequest, upload: Upload, format_name: str, choices: Choices) -> AskedImport | None:
-    """What must be seen before it is imported; None if it changes no asset that we know. Raises InvalidInput."""
+    """What must be seen before it is imported; None if it changes no asset that we know and leaves no doubt. Raises InvalidInput."""
     found = foresee_in(look_into(upload.source(), format_name, choices, _LONGEST_S), actor_of(request))
-    if not found.foresight.changed:
+    if not found.foresight.changed and not found.doubts:
         return None
     told = {
         "key": upload.keep(), "name": upload.name, "format": format_name, "choices": choices.as_dict(),
         "user": request.user.pk,
     }  # fmt: skip
     kept = signing.dumps(told, salt=_SALT)
-    lines = (f"文件里一共：{found.told}", *found.altered, *found.unlisted)
+    lines = (f"文件里一共：{found.told}", *found.altered, *found.doubts)
     return AskedImport(kept, upload.name, found.foresight.changed, lines)
 
 

@@ -134,7 +134,7 @@ class ImportForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        formats = [(name, f"{name}（{importer.title}）") for name, importer in registry.importers().items()]
+        formats = [(name, importer.title) for name, importer in registry.importers().items()]
         self.fields["format"].choices = [("", "自动识别"), *formats]  # type: ignore[attr-defined]  # a ChoiceField
 
     def choices(self) -> Choices:

@@ -45,7 +45,9 @@ _CHECKUP: Final = Checkup(
 
 
 def progress(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
-    """When it was fetched last and will be next."""
+    """When it was fetched last and will be next; nothing for a service that nothing is fetched from."""
+    if not pulls.fetches(config):
+        return []
     row = pulls.state_of(config)
     if row is None:
         return [("拉取", "还没有开始：启用以后一分钟内开始（由 python manage.py qcluster 执行）")]

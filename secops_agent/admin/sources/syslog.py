@@ -56,7 +56,7 @@ class SyslogSourceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choice: Any = self.fields["format"]
-        choice.choices = sources.formats()
+        choice.choices = sources.formats(self.instance.format)
         self.initial.setdefault("format", sources.AUTO)
         if self.instance.pk:
             self.initial["networks"] = "\n".join(self.instance.networks)

@@ -378,9 +378,9 @@ def _altered(found: FilePreview) -> list[str]:
     """What becomes of assets that are known, told before anybody confirms. On a database thread."""
     number = found.foresight.changed
     if not number:
-        return found.unlisted
+        return found.doubts
     lines = "\n".join(f"- {line}" for line in found.altered)
-    return [f"会改动已有的 {number} 个资产（原来 → 导入后）：\n\n{lines}", *found.unlisted]
+    return [f"会改动已有的 {number} 个资产（原来 → 导入后）：\n\n{lines}", *found.doubts]
 
 
 def _earlier(row: ChatFile) -> list[str]:

@@ -24,6 +24,7 @@ from bifang.core.configuration.fields import (
 from bifang.core.configuration.kinds import Kind
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from bifang.core.outbound.rules import check_config_address
 from bifang.core.secrets import references
 from bifang.core.secrets.redaction import remember_secret
 from secops_agent.connectors.mcp.fields import ActionsField, HeadersField, SecretsField, ToolsField
@@ -32,14 +33,22 @@ from secops_agent.services.mcp.definitions import read_listing
 from secops_agent.services.mcp.http import HttpRequest, HttpTool, Success
 from secops_agent.services.mcp.mappings import MappedAction
 
-SIGNS: Final = (("", "不签名"), ("aliyun", "阿里云 OpenAPI（ACS3-HMAC-SHA256）"))
+SIGNS: Final = (
+    ("", "不签名"),
+    ("aliyun", "阿里云 OpenAPI（ACS3-HMAC-SHA256）"),
+    ("aliyun_sls", "阿里云日志服务 SLS（HMAC-SHA1，只有 GET）"),
+)
 ALIYUN_KEYS: Final = ("access_key_id", "access_key_secret")
 DEFINED: Final = "只有超级管理员可以修改：它决定向公司的系统发出什么请求。"
 
 
 class Login(Entry):
-    """A request before the others, and the header that carries what it gave: ``{token}`` stands for what ``extract`` found."""
+    """A request before the others, and the header that carries what it gave: ``{token}`` stands for what ``extract`` found.
 
+    ``base_url``: where tokens are given, if that is another host than the tools'.
+    """
+
+    base_url: str = ""
     request: HttpRequest
     success: Success = Success()
     extract: str
@@ -119,14 +128,14 @@ class LoginField(YamlField):
     """How one signs in, where every call needs a token that is given for a while."""
 
     def entry(self, given: Any) -> dict[str, Any]:
-        return (
-            read_entry(Login, given).model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            if given
-            else {}
-        )
+        login = self.use(given)
+        return login.model_dump(mode="json", by_alias=True, exclude_defaults=True) if login else {}
 
     def use(self, value: Any) -> Login | None:
-        return read_entry(Login, value) if value else None
+        login = read_entry(Login, value) if value else None
+        if login and login.base_url:
+            check_config_address(login.base_url)
+        return login
 
     def shown(self, value: Any) -> str:
         return str(value["request"]["path"]) if value else ""
@@ -156,6 +165,12 @@ class NamedSecretsField(SecretsField):
         found = {name: references.resolve(text) for name, text in dict(value or {}).items()}
         remember_secret(*found.values())
         return found
+
+
+class ApiHeadersField(HeadersField):
+    """Some APIs are told what answer is wanted."""
+
+    ours = ("connection", "content-", "host", "transfer-encoding")
 
 
 class RehearsalField(FlagField):
@@ -188,7 +203,7 @@ class HttpToolsKind(Kind):
         "接口地址", required=True,
         help_text="例如 https://fw.corp.example 或 https://fw.corp.example/api/v1；工具只能访问这台主机。主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
     )  # fmt: skip
-    headers = HeadersField(
+    headers = ApiHeadersField(
         "请求头", account=True,
         help_text="接口要求的令牌，例如 Authorization: env:BIFANG_SECRET_名称；多个写成 JSON。保存后不再显示。",
     )  # fmt: skip
@@ -237,11 +252,15 @@ class HttpToolsKind(Kind):
     def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
         """Actions need tools that are classed; secrets that are named must be there."""
         tools = {name: one for name, one in read_listing(values["tools"], HttpTool).items() if one.enabled}
+        if values["sign"] == "aliyun_sls" and (
+            other := [name for name, one in tools.items() if one.request.method != "GET"]
+        ):
+            return {"sign": f"日志服务的签名只用于 GET，工具「{other[0]}」不是。"}
         if told := mappings.contradiction(mappings.read_mappings(values["actions"]), tools):
             return {"actions": told}
         login = read_entry(Login, values["login"]).request.names() if values["login"] else set()
         wanted = http.secrets_of(tools) | {name.removeprefix(http.SECRET) for name in login}
-        wanted |= set(ALIYUN_KEYS) if values["sign"] == "aliyun" else set()
+        wanted |= set(ALIYUN_KEYS) if values["sign"] else set()
         if missing := sorted(wanted - set(values["secrets"] or {})):
             return {"secrets": f"缺少密钥「{missing[0]}」：工具、登录或签名要用它。"}
         return {}

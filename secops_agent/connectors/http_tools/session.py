@@ -1,13 +1,15 @@
 """One visit to a REST API: requests as people wrote them, and what the answers mean."""
 
+import asyncio
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiohttp
 
@@ -17,7 +19,7 @@ from bifang.core.errors import BadCredentials, RateLimited, RemoteError
 from bifang.core.outbound.http import HttpClient, Response
 from bifang.core.requests.buckets import Bucket
 from bifang.core.secrets.redaction import redact
-from secops_agent.connectors.aliyun.client import AccessKey, signed_headers
+from secops_agent.connectors.aliyun.client import AccessKey, log_service_headers, signed_headers
 from secops_agent.connectors.http_tools.config import ALIYUN_KEYS, HttpToolSettings
 from secops_agent.connectors.mcp.content import Answered, read_result
 from secops_agent.connectors.mcp.wire import McpRefusal
@@ -28,6 +30,8 @@ from secops_agent.services.mcp.http_requests import FilledRequest, extract, fill
 
 LARGEST: Final = 2 * 1024 * 1024  # bytes of one answer
 MOST_ROWS: Final = 1000  # of all pages
+LARGEST_STORED: Final = 32 * 1024 * 1024  # bytes of one page that goes into the database
+MOST_PAGES: Final = 10_000  # of one time
 _SHOWN: Final = 300
 _AGAIN_S: Final = 30.0
 _buckets: dict[tuple[int, str, int], Bucket] = {}
@@ -62,11 +66,11 @@ class HttpToolSession:
         if written is None or written.offered(tool.name, self._settings.base_url).digest != tool.pin:
             raise Conflict(f"{self._place}的工具「{tool.name}」刚刚改了，没有执行。请重新核对。")
         self._count(tool.name, written.rate)
+        if written.pages:
+            return _told(await self._all_pages(written, arguments))
         values = values_of(written, arguments) | self._secrets
         if self._settings.login and not self._token:
             await self._sign_in()
-        if written.pages:
-            return _told(await self._all_pages(written, values))
         answer = await self._send(fill(written.request, self._settings.base_url, values), written.timeout_s)
         return self._understand(written, answer)
 
@@ -81,7 +85,8 @@ class HttpToolSession:
         login = self._settings.login
         assert login is not None
         try:
-            answer = await self._send(fill(login.request, self._settings.base_url, self._secrets), 0)
+            base = login.base_url.rstrip("/") or self._settings.base_url
+            answer = await self._send(fill(login.request, base, self._secrets), 0, bare=bool(login.base_url))
             self._check_status(answer, login.success, {})
             data = self._data(answer, needed=True)
         except RemoteError as error:
@@ -93,42 +98,59 @@ class HttpToolSession:
             )
         self._token = {login.header: login.value.replace("{token}", str(token))}
 
-    async def _send(self, request: FilledRequest, timeout_s: float) -> Response:
-        settings = self._settings
-        url, headers = request.url, {**settings.headers, **self._token, **self._signature(request)}
+    async def found(
+        self, tool: HttpTool, arguments: Mapping[str, Any], most: int, largest: int = LARGEST
+    ) -> AsyncGenerator[Any, None]:
+        """What every page has, to the last, or ``most``. Raises as `answer`, and where a page says that it failed."""
+        values, pages = values_of(tool, arguments) | self._secrets, tool.pages
+        if self._settings.login and not self._token:
+            await self._sign_in()
+        more: dict[str, str] = {pages.query: str(pages.first)} if pages and not pages.next else {}
+        for number in range(most):
+            request = fill(tool.request, self._settings.base_url, values, more)
+            data = self._checked(tool, await self._send(request, tool.timeout_s, largest))
+            yield (found := extract(data, tool.extract))
+            if pages is None or (not pages.next and not (isinstance(found, list) and found)):
+                return
+            counted = {pages.query: str(pages.first + (number + 1) * pages.step)}
+            before, more = more, _next_page(extract(data, pages.next), pages.query) if pages.next else counted
+            if not more or more == before:
+                return
+
+    async def _send(
+        self, request: FilledRequest, timeout_s: float, largest: int = LARGEST, *, bare: bool = False
+    ) -> Response:
+        """``bare``: to another host, whose business our headers are not."""
+        settings, url = self._settings, request.url
+        headers = {} if bare else {**settings.headers, **self._token, **self._signature(request)}
         return await self._http.request(
             request.method, url, json=request.json, headers=headers, timeout=timeout_s or settings.timeout_s,
-            form=aiohttp.FormData(request.form) if request.form else None, proxy=settings.proxy, max_bytes=LARGEST,
+            form=aiohttp.FormData(request.form) if request.form else None, proxy=settings.proxy, max_bytes=largest,
         )  # fmt: skip
 
     def _signature(self, request: FilledRequest) -> dict[str, str]:
-        if self._settings.sign != "aliyun":
+        if not self._settings.sign:
             return {}
         query = dict(request.query)
         key = AccessKey(*(self._settings.secrets[name] for name in ALIYUN_KEYS))
+        if self._settings.sign == "aliyun_sls":
+            return log_service_headers(key, unquote(urlsplit(request.url).path), query, at=datetime.now(UTC))
         return signed_headers(
             key, urlsplit(request.url).netloc, query.get("Action", ""), query.get("Version", ""), query,
             at=datetime.now(UTC), nonce=secrets.token_hex(16),
         )  # fmt: skip
 
-    async def _all_pages(self, tool: HttpTool, values: Mapping[str, Any]) -> Any:
+    async def _all_pages(self, tool: HttpTool, arguments: Mapping[str, Any]) -> Any:
         """The rows of every page; what is no list is one page."""
-        pages = tool.pages
-        assert pages is not None
+        assert tool.pages is not None
         rows: list[Any] = []
-        turn: Any = "" if pages.next else pages.first
-        for _ in range(pages.most):
-            more = {pages.query: str(turn)} if turn != "" else {}
-            request = fill(tool.request, self._settings.base_url, values, more)
-            answered = await self._send(request, tool.timeout_s)
-            data = self._checked(tool, answered)
-            found = extract(data, tool.extract)
-            if not isinstance(found, list):
-                return found
-            rows += found[: MOST_ROWS - len(rows)]
-            turn = _cursor(extract(data, pages.next), pages.query) if pages.next else turn + pages.step
-            if not found or turn == "" or len(rows) >= MOST_ROWS:
-                break
+        async with aclosing(self.found(tool, arguments, tool.pages.most)) as pages:
+            async for found in pages:
+                if not isinstance(found, list):
+                    return found
+                rows += found[: MOST_ROWS - len(rows)]
+                if not found or len(rows) >= MOST_ROWS:
+                    break
         return rows
 
     def _understand(self, tool: HttpTool, answer: Response) -> Answered:
@@ -213,9 +235,30 @@ def _told(found: Any) -> Answered:
     return read_result({"content": [{"type": "text", "text": "" if found is None else str(found)}]})
 
 
-def _cursor(found: Any, name: str) -> str:
-    """Of the next page: as it stands there, or in the address of the next page; the address itself is never followed."""
+def _next_page(found: Any, name: str) -> dict[str, str]:
+    """What the query of the next page has more: its cursor, as it stands there or in the address of the next page, or all of
+    that address's query; the address itself is never followed.
+    """
     text = str(found) if isinstance(found, str | int) and found else ""
     if "?" not in text:
-        return text[:2000]
-    return next((value for key, value in parse_qsl(urlsplit(text).query) if key == name), "")[:2000]
+        return {name: text[:2000]} if text and name else {}
+    given = parse_qsl(urlsplit(text).query)
+    return {key: value[:2000] for key, value in given if name in (key, "")}
+
+
+def pages_of(settings: HttpToolSettings, name: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+    """What the pages of a query have, for who stores it: as data, one at a time. Raises RemoteError."""
+    tool, nothing = settings.tools[name], object()
+    with asyncio.Runner() as runner:
+        http = HttpClient(pool=1, ca=settings.ca)
+        found = HttpToolSession(settings, http).found(tool, arguments, MOST_PAGES, LARGEST_STORED)
+
+        async def one() -> Any:
+            return await anext(found, nothing)
+
+        try:
+            while (page := runner.run(one())) is not nothing:
+                yield page
+        finally:
+            runner.run(found.aclose())
+            runner.run(http.close())

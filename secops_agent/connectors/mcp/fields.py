@@ -18,9 +18,9 @@ from secops_agent.services.mcp.mappings import MappedAction, read_mappings
 CLASSES: Final = {"read": "只读", "write": "写入", "dangerous": "危险"}
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 _VALUE: Final = re.compile(r"[\x20-\x7e]{1,4000}")
-_OURS: Final = ("accept", "connection", "content-", "host", "mcp-", "transfer-encoding")
 _MOST: Final = 10
 _BEARER: Final = "authorization"
+_RAW: Final = "raw:"
 _SHAPE: Final = (
     '请写一个请求头，例如 Authorization: env:BIFANG_SECRET_名称；多个写成 JSON：{"X-Tenant": "a"}。'
 )
@@ -47,7 +47,8 @@ class SecretsField(SecretField):
             raise ValidationError(error.message) from None
 
     def references(self, value: Any) -> tuple[str, ...]:
-        return tuple(text for text in dict(value or {}).values() if references.is_reference(text))
+        given = (text.removeprefix(_RAW) for text in dict(value or {}).values())
+        return tuple(text for text in given if references.is_reference(text))
 
     def shown(self, value: Any) -> str:
         told = (f"{name}（{one}）" for name, one in _sources(dict(value or {})))
@@ -55,30 +56,42 @@ class SecretsField(SecretField):
 
 
 class HeadersField(SecretsField):
-    """Header → value. On a page one line: ``Name: value``, a bare token, or JSON."""
+    """Header → value. On a page one line: ``Name: value``, a bare token, or JSON. ``ours``: how those begin that nobody sets."""
+
+    ours: ClassVar[tuple[str, ...]] = (
+        "accept",
+        "connection",
+        "content-",
+        "host",
+        "mcp-",
+        "transfer-encoding",
+    )
 
     def to_python(self, value: Any) -> Any:
         headers = _mapping(value)
         for name, text in headers.items():
-            _check_header(name, text)
+            _check_header(name, text, self.ours)
         return headers
 
     def use(self, value: Any) -> dict[str, str]:
-        """The headers themselves; a token without its scheme is a bearer's."""
-        found = {name: references.resolve(text) for name, text in dict(value or {}).items()}
+        """The headers themselves; a token without its scheme is a bearer's, unless ``raw:`` says that it goes out as it is."""
+        given = dict(value or {})
+        found = {name: references.resolve(text.removeprefix(_RAW)) for name, text in given.items()}
         for name, text in found.items():
             if not _VALUE.fullmatch(text):
                 raise ConfigError(f"请求头 {name} 的值里有换行或非英文字符，请重新填写。")
             remember_secret(text.rpartition(" ")[2])
         return {
-            name: f"Bearer {text}" if name.lower() == _BEARER and " " not in text else text
+            name: f"Bearer {text}"
+            if name.lower() == _BEARER and " " not in text and not given[name].startswith(_RAW)
+            else text
             for name, text in found.items()
         }
 
 
 def _sources(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     return [
-        (name, f"引用 {text}" if references.is_reference(text) else "已设置")
+        (name, f"引用 {text}" if references.is_reference(text.removeprefix(_RAW)) else "已设置")
         for name, text in headers.items()
     ]
 
@@ -106,8 +119,8 @@ def _from_line(line: str) -> Any:
     return {name: text}
 
 
-def _check_header(name: str, text: str) -> None:
-    if not _NAME.fullmatch(name) or name.lower().startswith(_OURS):
+def _check_header(name: str, text: str, ours: tuple[str, ...]) -> None:
+    if not _NAME.fullmatch(name) or name.lower().startswith(ours):
         raise ValidationError(f"不能设置请求头「{name[:60]}」。")
     if not _VALUE.fullmatch(text):
         raise ValidationError(f"请求头 {name} 的值不能为空，也不能有换行或非英文字符。")

@@ -10,13 +10,15 @@ class Pull(ClaimableRow):
     """One configuration's. Written only by `services.intake.pulls`.
 
     ``cursor``: all that happened before is stored. ``version`` of the configuration that was last tried; ``parked``
-    until it is another. ``last_new``: alerts that the last one brought.
+    until it is another. ``last_new``: alerts that the last one brought. ``known``: key → version of what is stored, where
+    the other side has no order.
     """
 
     config = models.OneToOneField(
         SystemConfig, verbose_name="配置", primary_key=True, on_delete=models.CASCADE, related_name="+"
     )
     cursor = models.DateTimeField("已取到", null=True)
+    known = models.JSONField(default=dict, null=True)
     next_at = models.DateTimeField("下一次")
     state = models.CharField("状态", max_length=8, choices=State.choices, default=State.PENDING)
     version = models.CharField(max_length=64, default="")

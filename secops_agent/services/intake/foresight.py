@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from secops_agent.models import Asset, Staff
+from secops_agent.models import Asset, AssetKey, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
@@ -39,12 +39,13 @@ class AssetChange:
 @dataclass(frozen=True, slots=True)
 class Foresight:
     """``changed`` counts all, of which `MOST` are listed; ``cut``: there is more in the file than was compared; ``unlisted``:
-    owners whom the staff list does not have, or has several of."""
+    owners whom the staff list does not have, or has several of; ``twins``: new assets with the name or address of a known one."""
 
     changes: tuple[AssetChange, ...] = ()
     changed: int = 0
     cut: bool = False
     unlisted: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
 
     @property
     def rest(self) -> int:
@@ -58,14 +59,30 @@ def foresee(records: Iterable[AssetRecord], actor: Actor, now: datetime | None =
     session = Session(actor, moment, moment)
     source, read = iter(records), 0
     found: dict[int, AssetChange] = {}
+    twins: list[str] = []
     while read < MOST_READ and (piece := list(islice(source, _PIECE))):
         read += len(piece)
         session.learn_owners({record.owner for record in piece})
-        for row, changes in foreseen(session, piece):
+        altered, begun = foreseen(session, piece)
+        twins += _twins(begun)
+        for row, changes in altered:
             if told := _told(row, changes):
                 found[row.pk] = told
     unlisted = tuple(sorted(name for name, pk in session.owners.items() if pk is None))
-    return Foresight(tuple(found.values())[:MOST], len(found), next(source, None) is not None, unlisted)
+    rest = next(source, None) is not None
+    return Foresight(tuple(found.values())[:MOST], len(found), rest, unlisted, tuple(twins[:MOST]))
+
+
+def _twins(begun: Iterable[Asset]) -> list[str]:
+    """new-01 与「web-01」（10.0.0.5，编号 1）同一个地址: of new hosts, one line each."""
+    new = {word.lower(): row for row in begun if row.asset_type == "host" for word in (row.name, *row.ips)}
+    keys = AssetKey.objects.filter(value__in=new, kind__in=("hostname", "ip")).select_related("asset")
+    found: dict[int, str] = {}
+    for key in keys.order_by("kind", "asset_id"):  # the name says more than an address
+        row, shared = new[key.value], "名称" if key.kind == "hostname" else f"地址 {key.value}"
+        known = f"「{key.asset.name[:80]}」（{'，'.join([*key.asset.ips[:1], f'编号 {key.asset_id}'])}）"
+        found.setdefault(id(row), f"{row.name[:80]} 与已有的{known}{shared}相同，会成为另一个资产")
+    return list(found.values())
 
 
 def _told(row: Asset, changes: Mapping[str, tuple[Any, Any]]) -> AssetChange | None:

@@ -17,8 +17,10 @@ from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from bifang.core.processes import process_name
 from secops_agent.models import Pull
+from secops_agent.services.mcp import http
 
 KIND: Final = "aliyun_sas"
+KINDS: Final = (KIND, http.KIND)
 JOB: Final = "secops_agent.tasks.pulls.run_due"
 LEASE: Final = timedelta(minutes=5)
 OVERLAP: Final = timedelta(minutes=15)  # what is shown late on the other side, and clocks
@@ -38,9 +40,15 @@ class PullTurn:
 
 def due() -> Iterator[PullTurn]:
     """Take every enabled configuration whose time has come, or that was changed."""
-    for config in SystemConfig.objects.enabled(KIND).order_by("pk"):
-        if turn := take(config, timezone.now()):
+    for config in SystemConfig.objects.current().filter(kind__in=KINDS, enabled=True).order_by("pk"):
+        if fetches(config) and (turn := take(config, timezone.now())):
             yield turn
+
+
+def fetches(config: SystemConfig) -> bool:
+    """Is something fetched by it? An HTTP service has a tool that says so."""
+    tools = config.params.get("tools") or {}
+    return config.kind == KIND or any(one.get("fetch") and one.get("enabled", True) for one in tools.values())
 
 
 def take(config: SystemConfig, now: datetime) -> PullTurn | None:
@@ -70,6 +78,12 @@ def spans(turn: PullTurn, days: int, now: datetime) -> Iterator[tuple[datetime, 
 def advance(turn: PullTurn, cursor: datetime) -> bool:
     """A span is stored. False: another process has taken over."""
     return bool(claims.of(turn.row).update(cursor=cursor))
+
+
+def remember(turn: PullTurn, known: dict[str, str]) -> bool:
+    """What is stored, of what has no order. False: another process has taken over."""
+    turn.row.known = known
+    return bool(claims.of(turn.row).update(known=known))
 
 
 def prolong(turn: PullTurn) -> bool:

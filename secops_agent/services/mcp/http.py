@@ -20,7 +20,7 @@ PLACE: Final = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)?)\}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _PATH: Final = re.compile(r"/[\x21-\x7e]*")
 SECRET: Final = "secret."  # noqa: S105 - before the name of one
-ArgumentType = Literal["ip", "network", "host", "hash", "string", "integer", "number", "boolean"]
+ArgumentType = Literal["ip", "network", "host", "word", "hash", "string", "integer", "number", "boolean"]
 _PLAIN: Final = ("integer", "number", "boolean")
 
 
@@ -100,13 +100,30 @@ class Success(Entry):
 
 
 class Pages(Entry):
-    """Further pages of a query. ``next``: where the answer has the cursor of the next page, or its address; else a number is counted."""
+    """Further pages of a query. ``next``: where the answer has the cursor of the next page, or its address; else a number is counted.
+    Without ``query`` the whole query of that address is taken.
+    """
 
-    query: str
+    query: str = ""
     first: int = 1
     step: int = Field(1, ge=1)
     next: str = ""
     most: int = Field(5, ge=1, le=10)
+
+
+class Fetching(Entry):
+    """A query that is asked by itself, and what it finds imported as ``format``. ``since``: the argument that gets the time from
+    which on (an integer: epoch seconds; else ISO 8601 in UTC), ``days`` back at first.
+
+    ``each``: the answer maps keys to entries; that tool is asked for every key whose entry has another ``changed`` than before.
+    """
+
+    format: str = Field(pattern=r"^[a-z0-9_]{1,60}$")
+    minutes: int = Field(60, ge=1, le=1440)
+    days: int = Field(30, ge=1, le=3650)
+    since: str = ""
+    each: str = ""
+    changed: str = "timestamp"
 
 
 class HttpTool(ListedTool):
@@ -120,6 +137,7 @@ class HttpTool(ListedTool):
     success: Success = Success()
     errors: dict[str, str] = {}
     pages: Pages | None = None
+    fetch: Fetching | None = None
     rate: int = Field(60, ge=1, le=6000)
     timeout_s: float = Field(0, ge=0, le=40)
 
@@ -158,8 +176,6 @@ class HttpTool(ListedTool):
             return "request.path 应以 / 开头，只写路径；参数写在 query 里"
         if self.classed == "read" and request.method != "GET" and not request.reads:
             return f"列为 read 而用 {request.method}：确认它只查询、不改动，就写 request.reads: true"
-        if self.pages and self.classed != "read":
-            return "只有列为 read 的工具可以翻页（pages）"
         if request.method == "GET" and (request.body is not None or request.form):
             return "GET 没有请求体：参数写在 query 里"
         if unknown := sorted(
@@ -179,6 +195,20 @@ class HttpTool(ListedTool):
             return f"路径里的参数「{optional[0]}」不能省略"
         if len(json.dumps(_defined(self), ensure_ascii=False)) > LARGEST:
             return f"超过 {LARGEST} 个字符"
+        return self._fault_of_query()
+
+    def _fault_of_query(self) -> str:
+        """Of pages and of fetching."""
+        pages, fetch = self.pages, self.fetch
+        if (pages or fetch) and self.classed != "read":
+            return "只有列为 read 的工具可以翻页（pages）、定时取（fetch）"
+        if pages and not (pages.query or pages.next):
+            return "pages 要写 query（页码的参数），或 next（下一页在应答的哪里）"
+        if fetch and fetch.since and fetch.since not in self.arguments:
+            return f"fetch.since 写的参数「{fetch.since}」不在 arguments 里"
+        asked = [name for name, one in self.arguments.items() if one.needed]
+        if fetch and (left := [name for name in asked if name != fetch.since]):
+            return f"定时取（fetch）时没有人填参数「{left[0]}」：写上 default，或写成 fetch.since"
         return ""
 
 
@@ -193,6 +223,13 @@ def check_tools(tools: Mapping[str, HttpTool]) -> None:
     for name, tool in tools.items():
         if fault := tool.fault():
             raise InvalidInput(f"工具「{name}」：{fault}。")
+    fetching = [(name, tool.fetch.each) for name, tool in tools.items() if tool.fetch]
+    if len(fetching) > 1:
+        raise InvalidInput("一个配置里只能有一个定时取（fetch）的工具：另一个请写成另一个配置。")
+    for name, each in fetching:
+        other = tools.get(each)
+        if each and (other is None or other.classed != "read" or len(other.arguments) != 1):
+            raise InvalidInput(f"工具「{name}」的 fetch.each 应是另一个列为 read、只有一个参数的工具。")
 
 
 def secrets_of(tools: Mapping[str, HttpTool]) -> set[str]:

@@ -131,6 +131,8 @@ def _unless_emptied(kept: Any, template: Any) -> Any:
 
 def extract(data: Any, path: str) -> Any:
     """What stands at ``a.b[].c`` (``[]``: of each in a list; a number: the place in one); None for nothing."""
+    if isinstance(data, dict) and path in data:
+        return data[path]
     for part in path.split(".") if path else ():
         name, each = part.removesuffix("[]"), part.endswith("[]")
         if isinstance(data, list) and name.isdigit():

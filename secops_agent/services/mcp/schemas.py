@@ -30,6 +30,7 @@ _ONE: Final = ("items", "additionalProperties")
 _SEVERAL: Final = ("anyOf", "oneOf", "allOf")
 _HEADER: Final = "x-mcp-header"
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.:-]*[A-Za-z0-9])?")
+_WORD: Final = re.compile(r"[\w.@:\\\\-]{1,200}", re.ASCII)
 _HASH: Final = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _TYPES: Final = {
@@ -54,6 +55,7 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "ip": ("IP 地址", _reads(ipaddress.ip_address)),
     "network": ("IP 地址或网段", _reads(lambda text: ipaddress.ip_network(text, strict=False))),
     "host": ("主机名或地址", _HOST.fullmatch),
+    "word": ("地址、主机名或账号（字母、数字和 . _ - @ : 反斜杠）", _WORD.fullmatch),
     "hash": ("MD5、SHA-1、SHA-256 或 SHA-512", _HASH.fullmatch),
     "line": ("一行文字，没有换行等控制字符", lambda text: not _CONTROL.search(text)),
 }

@@ -1,7 +1,7 @@
 """Choices of targets: what people pick from a list instead of writing a file."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -56,12 +56,15 @@ def _people(corporation: str) -> list[Staff]:
     return list((people.filter(corp_id__in=("", corporation)) if corporation else people)[:MOST_PEOPLE])
 
 
-def _groups(config: SystemConfig, groups: Iterable[KnownGroup]) -> Iterator[Choice]:
+def _groups(config: SystemConfig, groups: Sequence[KnownGroup]) -> Iterator[Choice]:
     name, corporation = name_of(config), config.corporation
+    named = Counter(group.title for group in groups)
     for group in groups:
         if not corporation or group.corp_id == corporation:
             entry = {"kind": "group", "config": name, "conversation_id": group.conversation_id}
-            yield Choice("群", f"group:{config.pk}:{group.conversation_id}", _told(group, config), entry)
+            alike = f" · …{group.conversation_id[-8:]}" if named[group.title] > 1 else ""
+            label = _told(group, config) + alike
+            yield Choice("群", f"group:{config.pk}:{group.conversation_id}", label, entry)
 
 
 def _of(
@@ -86,7 +89,10 @@ def _of_steps(config: SystemConfig, name: str, schedules: Sequence[OnCallSchedul
     for schedule in schedules:
         entry = {"kind": "next", "config": name, "schedule": schedule.name}
         yield Choice(
-            "下一位值班人", f"next:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
+            "下一位值班人",
+            f"next:{config.pk}:{schedule.pk}",
+            f"{schedule.name}的下一位 · {config.name}",
+            entry,
         )
     for role in Role:
         if role != Role.NONE:
@@ -94,7 +100,7 @@ def _of_steps(config: SystemConfig, name: str, schedules: Sequence[OnCallSchedul
             yield Choice(
                 "角色的每个人（升级）",
                 f"role:{config.pk}:{role.value}",
-                f"{role.label} · {config.name}",
+                f"角色是{role.label}的每个人 · {config.name}",
                 entry,
             )
 
@@ -103,7 +109,7 @@ def _told(group: KnownGroup, config: SystemConfig) -> str:
     """Whoever chooses sees which group it is: names are easily imitated."""
     when = timezone.localtime(group.learned_at)
     by = f"{group.learned_by}（{group.learned_by_id}）"
-    return f"{group} · {config.name} · {when:%Y-%m-%d} 由 {by} 得知 · …{group.conversation_id[-8:]}"
+    return f"{group} · {config.name} · {when:%Y-%m-%d} 由 {by} 得知"
 
 
 def choice_of(target: NotificationTarget) -> Choice:

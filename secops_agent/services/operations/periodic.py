@@ -30,7 +30,7 @@ OWN_JOBS = (
     (jobs.SWEEP, "清除没有导入的文件", 60),
     (receipts.JOB, "汇总 Webhook 的导入记录", 1),
     (runs.TICK, "执行到期的定时任务", 1),
-    (pulls.JOB, "拉取云安全中心告警", 1),
+    (pulls.JOB, "定时拉取", 1),
     (retrospect.JOB, "用情报清单比对已存的告警", 1),
     (words.JOB, "告警关键字索引", 1),
     (mentioned.JOB, "告警文字里的指标", 1),

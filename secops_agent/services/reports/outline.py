@@ -6,7 +6,7 @@ from secops_agent.models import ActionState, CaseStatus
 from secops_agent.models.choices import Importance, Severity, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.timing import TimeTaken
-from secops_agent.services.clock import clock
+from secops_agent.services.clock import clock, minutes_told
 from secops_agent.services.reports.charts import charts
 from secops_agent.services.reports.conclusions import conclude, days_told
 from secops_agent.services.reports.documents import Document, ReportLine, ReportSection, filled
@@ -218,13 +218,6 @@ def _taken(label: str, now: TimeTaken | None, before: TimeTaken | None) -> Repor
         return ReportLine(label, value)
     step = round(now.median - before.median, 1)
     return ReportLine(label, value, f"{'▲' if step > 0 else '▼'}{minutes_told(abs(step))}" if step else "＝")
-
-
-def minutes_told(minutes: float) -> str:
-    """90 → 1.5 小时."""
-    if minutes < 60:
-        return f"{minutes:g} 分钟"
-    return f"{minutes / 60:.3g} 小时" if minutes < 48 * 60 else f"{minutes / 1440:.3g} 天"
 
 
 def _kept(now: AlertFigures, before: AlertFigures) -> ReportLine:

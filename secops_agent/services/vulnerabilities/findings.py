@@ -1,8 +1,9 @@
 """Findings: lists, one finding, and what people decide about them."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -35,6 +36,7 @@ __all__ = [
 # Both directions of the one index.
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 _WITH = ("asset__owner", "component", "vulnerability")
+VULNERABILITY_ID: Final = re.compile(r"(?:CVE|CNVD|CNNVD|GHSA)-[0-9A-Za-z-]{6,30}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class FindingFilter:
     """Empty values do not filter, except that without ``states`` and ``decision`` only open ones are shown.
 
     ``owner_id``: of who works on it, else of who looks after its asset; 0: nobody. ``rule``, ``component`` with ``fixed``:
-    as `groups` tells a group.
+    as `groups` tells a group. ``keyword``: the number of a known vulnerability finds its findings whatever they are called.
     """
 
     kinds: tuple[str, ...] = ()
@@ -103,8 +105,7 @@ def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
             asset_id__in=[wanted.asset_id] if wanted.asset_id else inventory.meant(wanted.asset)
         )
     if wanted.vulnerability:
-        names = VulnerabilityAlias.objects.filter(alias=wanted.vulnerability.strip().upper())
-        rows = rows.filter(vulnerability_id__in=names.values("vulnerability_id"))
+        rows = rows.filter(vulnerability_id__in=_named(wanted.vulnerability))
     if wanted.owner_id is not None:
         rows = rows.alias(responsible=groups.RESPONSIBLE).filter(responsible=wanted.owner_id)
     if wanted.rule:
@@ -113,10 +114,19 @@ def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
         known = {groups.NO_UPDATE: ~groups.MENDED, groups.ANY_UPDATE: groups.MENDED}
         rows = rows.filter(known.get(wanted.fixed, Q(fixed_version=wanted.fixed)))
     keyword = wanted.keyword.strip()
-    if keyword:
+    if VULNERABILITY_ID.fullmatch(keyword) and (flaws := list(_named(keyword))):
+        rows = rows.filter(vulnerability_id__in=flaws)
+    elif keyword:
         named = Q(title__icontains=keyword) | Q(rule_id__icontains=keyword) | Q(location__icontains=keyword)
         rows = rows.filter(named | Q(component__name__icontains=keyword))
     return rows
+
+
+def _named(name: str) -> QuerySet[VulnerabilityAlias, int]:
+    """The ids of the vulnerabilities of that name, in any case."""
+    return VulnerabilityAlias.objects.filter(alias=name.strip().upper()).values_list(
+        "vulnerability_id", flat=True
+    )
 
 
 def get(finding_id: int, *, private: bool = False) -> FindingDetail:

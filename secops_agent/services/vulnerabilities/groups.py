@@ -65,23 +65,46 @@ class FindingGroup:
 
 
 def grouped(rows: "QuerySet[Finding]", way: str) -> "QuerySet[Finding, dict[str, Any]]":
-    """A row a group, in no order: its columns, ``findings``, ``assets``, ``kev``, ``peak``, ``worst``, ``due``, ``newest``."""
+    """A row a group, in no order: its columns, and what it may be ordered by: ``findings``, ``kev``, ``peak``, ``due``,
+    ``newest``."""
     columns = WAYS[way].columns
     found: QuerySet[Finding, dict[str, Any]] = (
         rows.order_by()
         .annotate(**columns)
         .values(*columns)
         .annotate(
-            findings=Count("pk"), assets=Count("asset", distinct=True), kev=Count("pk", filter=Q(priority__gte=KEV)),
-            peak=Max("priority"), worst=Max(F("priority") % KEV), due=Min("due_at", filter=Q(active=True)),
-            newest=Max("last_seen"), sample=Min("title"),
+            findings=Count("pk"), kev=Count("pk", filter=Q(priority__gte=KEV)), peak=Max("priority"),
+            due=Min("due_at", filter=Q(active=True)), newest=Max("last_seen"),
         )
     )  # fmt: skip
     return found
 
 
+def _shown(
+    way: str, cells: Sequence[Mapping[str, Any]], rows: "QuerySet[Finding]"
+) -> Iterator[Mapping[str, Any]]:
+    """The cells with what is only shown, which is dear to count for all groups: ``assets``, ``worst``, ``sample``."""
+    columns, within = WAYS[way].columns, Q()
+    for name in columns:
+        values = {cell[name] for cell in cells}
+        within &= Q(**{f"{name}__in": values - {None}}) | Q(
+            **{f"{name}__isnull": True} if None in values else {}
+        )
+    found = rows.order_by().annotate(**columns).filter(within).values(*columns)
+    more = {
+        tuple(row[name] for name in columns): row
+        for row in found.annotate(
+            assets=Count("asset", distinct=True), worst=Max(F("priority") % KEV), sample=Min("title")
+        )
+    }
+    for cell in cells:
+        if row := more.get(tuple(cell[name] for name in columns)):  # else all of it went meanwhile
+            yield {**cell, **row}
+
+
 def views(way: str, cells: Sequence[Mapping[str, Any]], rows: "QuerySet[Finding]") -> Iterator[FindingGroup]:
-    """Of rows of `grouped`, which were made of these findings; at most one query more."""
+    """Of rows of `grouped`, which were made of these findings; at most two queries more."""
+    cells = list(_shown(way, cells, rows)) if cells else []
     known = _updates(cells, rows) if way == "fix" else _named(way, cells)
     for cell in cells:
         within, title, about = _told(way, cell, known)

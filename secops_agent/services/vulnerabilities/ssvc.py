@@ -45,8 +45,8 @@ _AS_V3: Final = {"P": "L", "C": "H"}  # impacts of version 2
 _AUTHENTICATION: Final = {"N": "N", "S": "L", "M": "H"}
 # importance → (mission prevalence, public well-being, what the tree's table makes of both)
 _MISSION: Final[Mapping[str, tuple[str, str, str]]] = {
-    "critical": ("essential", "material", "high"), "high": ("support", "material", "medium"),
-    "medium": ("support", "minimal", "medium"), "low": ("minimal", "minimal", "low"), "info": ("minimal", "minimal", "low"),
+    "critical": ("必不可少", "明显", "high"), "high": ("支撑", "明显", "medium"),
+    "medium": ("支撑", "很小", "medium"), "low": ("很小", "很小", "low"), "info": ("很小", "很小", "low"),
 }  # fmt: skip
 LIKELY: Final = 0.1  # from this EPSS on we take it that code to exploit it is about
 _EXPLOITATION: Final = {"none": "没有迹象", "poc": "可能有利用代码", "active": "已被利用"}
@@ -132,5 +132,5 @@ def _mission(importance: str) -> DecisionPoint:
     prevalence, well_being, value = _MISSION[importance or Importance.MEDIUM]
     told = f"资产重要性「{Importance(importance).label}」" if importance else "资产没有登记重要性，按「中」算"
     return DecisionPoint(
-        "业务与公众影响", value, _HARM[value], f"{told}（业务 {prevalence}，公众 {well_being}）"
+        "业务与公众影响", value, _HARM[value], f"{told}（对业务{prevalence}，对公众的影响{well_being}）"
     )

@@ -11,6 +11,7 @@ from secops_agent.models import Alert
 from secops_agent.services.alerts import timing
 from secops_agent.services.alerts.queries.statistics import Statistics, labels, rows_of, statistics
 from secops_agent.services.alerts.timing import TimeTaken
+from secops_agent.services.clock import minutes_told
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.reports.periods import PERIODS
 from secops_agent.tools.arguments import Arguments, argument, parse
@@ -18,7 +19,7 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import asset_argument, severity_argument
 from secops_agent.tools.incidents.alert_filters import AlertConditions, Wanted, read
-from secops_agent.tools.markdown import VERDICT, duration, foot
+from secops_agent.tools.markdown import VERDICT, foot
 
 _METRICS: Final = {
     "new": "新增告警", "closed": "关闭告警", "true_positive": "真实攻击", "false_positive": "误报", "acknowledge_time": "确认用时（MTTA）",
@@ -140,7 +141,7 @@ def _times_by(rows: Sequence[QuerySet[Alert]], stage: timing.Stage, group: str) 
 def _taken(time: TimeTaken | None) -> str:
     if time is None:
         return "没有"
-    return f"中位 {duration(time.median)}，平均 {duration(time.mean)}，九成在 {duration(time.p90)} 内（{time.count} 条）"
+    return f"中位 {minutes_told(time.median)}，平均 {minutes_told(time.mean)}，九成在 {minutes_told(time.p90)} 内（{time.count} 条）"
 
 
 def _faster(now: TimeTaken | None, then: TimeTaken | None) -> str:
@@ -149,9 +150,9 @@ def _faster(now: TimeTaken | None, then: TimeTaken | None) -> str:
         return ""
     change = round(now.median - then.median, 1)
     return (
-        f"，中位慢了 {duration(change)}"
+        f"，中位慢了 {minutes_told(change)}"
         if change > 0
-        else f"，中位快了 {duration(-change)}"
+        else f"，中位快了 {minutes_told(-change)}"
         if change
         else "，中位一样"
     )

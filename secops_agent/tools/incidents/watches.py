@@ -9,6 +9,7 @@ from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
+from secops_agent.services.clock import minutes_told
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.notifications import watches
 from secops_agent.services.notifications.coverage import WORDS, known_value
@@ -17,7 +18,7 @@ from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
 from secops_agent.tools.incidents.silences import SCOPES
-from secops_agent.tools.markdown import duration, moment
+from secops_agent.tools.markdown import moment
 
 _SHAPE: Final = "盯着什么：资产的名称，一个 IP，或 标签:名称、来源:名称、规则:名称"
 
@@ -55,7 +56,7 @@ def check(given: Watch, person: Person | None) -> ValidatedAction:
     """Says what it would tell, where, and for how long."""
     scope, value = read_target(given.target)
     summary = (
-        f"盯着{WORDS[scope]} {plain(value, 100)} {duration(given.until_hours * 60)}："
+        f"盯着{WORDS[scope]} {plain(value, 100)} {minutes_told(given.until_hours * 60)}："
         "有新的、升级的、重新打开的告警就发到这个会话，短时间很多时合成一条，到时间自己结束。"
     )
     return ValidatedAction({"target": f"{scope}:{value}", "until_hours": given.until_hours}, summary)

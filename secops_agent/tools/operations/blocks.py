@@ -11,6 +11,7 @@ from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
+from secops_agent.services.clock import minutes_told
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.ledger import blocks, entries
 from secops_agent.services.decisions.ledger.blocks import KIND, NOW, STATE, Block
@@ -20,7 +21,7 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import ASKS, Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.filters import MOST_ROWS, told
-from secops_agent.tools.markdown import duration, foot, joined, moment
+from secops_agent.tools.markdown import foot, joined, moment
 from secops_agent.tools.masking import for_reader
 
 _WANTED: Final = {"now": "现在的", "ended": "已结束的", "all": "全部"}
@@ -145,7 +146,7 @@ def until_words(block: Block) -> str:
     if block.until is not None:
         return f"到 {moment(block.until)}"
     if block.minutes:
-        return f"时长 {duration(block.minutes)}"
+        return f"时长 {minutes_told(block.minutes)}"
     return "永久" if block.minutes == 0 else "时长按设备默认" if block.kind == "block_ip" else ""
 
 

@@ -78,7 +78,12 @@ def _span(when: str, now: datetime) -> tuple[datetime, datetime]:
     return now - day, now
 
 
-def arguments_for(schema: dict[str, Any], asked: LogQuestion) -> dict[str, str]:
-    """What of it the service's tool takes."""
+def arguments_for(schema: dict[str, Any], asked: LogQuestion) -> dict[str, Any]:
+    """What of it the service's tool takes; a time that is a number there, in epoch seconds."""
     given = {name: value for name, value in asked.model_dump().items() if value}
-    return {name: value for name, value in given.items() if name in schema["properties"]}
+    taken = {name: value for name, value in given.items() if name in schema["properties"]}
+    whole = {name for name in taken if schema["properties"][name].get("type") == "integer"}
+    return {
+        name: int(datetime.fromisoformat(value).timestamp()) if name in whole else value
+        for name, value in taken.items()
+    }

@@ -10,6 +10,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetSummary
+from secops_agent.services.clock import minutes_told
 from secops_agent.services.decisions import targets
 from secops_agent.services.decisions.carriers import require_fit
 from secops_agent.services.decisions.ledger.blocks import STATE, find_blocks, for_reader
@@ -17,7 +18,7 @@ from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ASKS, ToolDefinition, ValidatedAction, action
-from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration, moment
+from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, moment
 
 _REASON: Final = 500
 _YEAR: Final = 366 * 24 * 60
@@ -46,7 +47,7 @@ def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
     """A single address outside, and none of ours; one that is blocked already is blocked for longer, or not again."""
     address = targets.require_blockable(given.ip)
     given_minutes = given.duration_minutes
-    span = "按默认时长" if given_minutes is None else duration(given_minutes) if given_minutes else "永久"
+    span = "按默认时长" if given_minutes is None else minutes_told(given_minutes) if given_minutes else "永久"
     plan = {"ip": address} | ({} if given_minutes is None else {"duration_minutes": given_minutes})
     plan |= _reason(given.reason)
     before = _demand_longer(address, given_minutes, person)

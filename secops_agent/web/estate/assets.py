@@ -31,10 +31,10 @@ ORDERS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 SHAPE: Final = ListShape(
     choices={"type": AssetType.values, "importance": Importance.values, "sort": ORDERS},
-    texts=("q", "environment", "tag"), numbers=("owner",),
+    texts=("q", "environment", "tag", "source"), numbers=("owner",),
 )  # fmt: skip
 TITLES: Final = {
-    "q": "搜索", "type": "类型", "importance": "重要性", "owner": "负责人", "environment": "环境", "tag": "标签",
+    "q": "搜索", "type": "类型", "importance": "重要性", "owner": "负责人", "environment": "环境", "tag": "标签", "source": "来源",
 }  # fmt: skip
 NOBODY: Final = "0"
 _MOST_CHOICES: Final = 300
@@ -76,7 +76,7 @@ def list_assets(request: HttpRequest) -> HttpResponse:
         "lines": [_line(row, counts[row.pk]) for row in shown], "chips": listing.chips(query, TITLES, _words(query)),
         "orders": _options(ORDERS, query.get("sort") or "risk"), "types": _options(dict(AssetType.choices), query.get("type")),
         "levels": _options(dict(Importance.choices), query.get("importance")), "owners": _options(_owners(), query.get("owner")),
-        "environments": _options(_environments(), query.get("environment")), "tag": query.get("tag"),
+        "environments": _options(_environments(), query.get("environment")), "tag": query.get("tag"), "source": query.get("source"),
         "export_url": query.with_(export="csv"), "most_exported": MOST_EXPORTED,
     }  # fmt: skip
     return render(request, "pages/assets.html", context)
@@ -87,7 +87,7 @@ def _matching(query: ListQuery) -> "QuerySet[Asset]":
     importance = query.get("importance")
     return inventory.matching(
         AssetFilter(
-            keyword=query.get("q"), asset_type=query.get("type"), environment=query.get("environment"), tag=query.get("tag"),
+            keyword=query.get("q"), asset_type=query.get("type"), environment=query.get("environment"), tag=query.get("tag"), source=query.get("source"),
             owner_id=int(owner) if owner and owner != NOBODY else None, unowned=owner == NOBODY,
             importance=(importance,) if importance else (),
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.core.paginator import Page
+from django.core.paginator import Page, Paginator
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible
+from bifang.core.admin.base import CappedPaginator
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Asset, Finding, Role, Staff
@@ -131,8 +132,9 @@ def _groups(
     request: HttpRequest, query: ListQuery, rows: "QuerySet[Finding]", by: str, now: datetime
 ) -> tuple[Page[Any], list[GroupLine]]:
     order = _OF_GROUPS.get(query.get("sort"), groups.WAYS[by].order)
-    every: QuerySet[Any] = groups.grouped(rows, by)
-    pages = listing.page_of(every.order_by(*order, *groups.WAYS[by].columns), request.GET)
+    every = groups.grouped(rows, by).order_by(*order, *groups.WAYS[by].columns)
+    # Read once: counting the groups costs as much as making them.
+    pages = Paginator(list(every[: CappedPaginator.cap]), listing.PER_PAGE).get_page(request.GET.get("page"))
     found = groups.views(by, list(pages.object_list), rows)
     return pages, [
         GroupLine(

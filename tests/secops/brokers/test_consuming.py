@@ -152,7 +152,7 @@ def test_a_message_speaks_for_its_stream_alone(server: BrokerServer, consuming: 
     assert "verdict" in BrokerLetter.objects.get().error
 
 
-@either
+@each
 def test_broker_that_goes_away_is_shown_and_comes_back(server: BrokerServer, consuming: Consuming) -> None:
     server.publish([alert("先来的")])
     with consuming(configure(server)) as consumer:

@@ -50,6 +50,12 @@ CASES: list[tuple[str, int, str, dict[str, Any], dict[str, Any], tuple[str, str,
      ("GET", "/api/dcim/devices/?name__ic=web&limit=50", ""), "web-01"),
     ("aliyun-voice-sms", 0, "call", {"phone": "13900000000", "title": '严重","x":"1'}, {"/": {"Code": "OK", "Message": "OK", "CallId": "1^2"}},
      ("POST", "/?Action=SingleCallByTts&Version=2017-05-25&CalledNumber=13900000000&TtsCode=TTS_10001&TtsParam=%7B%22title%22%3A%20%22%E4%B8%A5%E9%87%8D%5C%22%2C%5C%22x%5C%22%3A%5C%221%22%7D", ""), "CallId"),
+    ("misp", 0, "find", {"value": IP}, {"/attributes/restSearch": {"response": {"Attribute": [{"value": IP, "Event": {"info": "勒索软件"}}]}}},
+     ("POST", "/attributes/restSearch", {"returnFormat": "json", "value": IP, "limit": 20, "includeEventTags": 1}), "勒索软件"),
+    ("misp", 0, "sighting", {"value": IP, "kind": 1}, {"/sightings/add": {"Sighting": {"id": "9", "type": "1"}}},
+     ("POST", "/sightings/add", {"values": [IP], "type": 1, "source": "毕方"}), "Sighting"),
+    ("aliyun-sls", 0, "search_logs", {"value": "svc_backup", "since": 1795100000, "until": 1795134600}, {"/logstores/LOGSTORE": [{"__time__": "1795134600", "user": "svc_backup"}]},
+     ("GET", "/logstores/LOGSTORE?type=log&from=1795100000&to=1795134600&query=%22svc_backup%22&line=50&reverse=true", ""), "svc_backup"),
     ("aliyun-voice-sms", 1, "send", {"phone": "13900000000", "title": "告警"}, {"/": {"Code": "OK", "Message": "OK", "BizId": "9"}},
      ("POST", "/?Action=SendSms&Version=2017-05-25&PhoneNumbers=13900000000&SignName=%E5%85%AC%E5%8F%B8%E7%AD%BE%E5%90%8D&TemplateCode=SMS_10001&TemplateParam=%7B%22title%22%3A%20%22%E5%91%8A%E8%AD%A6%22%7D", ""), "BizId"),
 ]  # fmt: skip
@@ -103,7 +109,9 @@ def test_each_tool_of_a_preset_asks_and_understands_as_the_device_documents(
     if preset == "sangfor-af":
         assert device.headers[-1]["Cookie"] == "token=t-1"
         assert device.calls[0][2] == {"name": "a-secret-value", "password": "a-secret-value"}
-    if preset.startswith("aliyun"):
+    if preset == "aliyun-sls":
+        assert device.headers[-1]["Authorization"].startswith("LOG a-secret-value:")
+    elif preset.startswith("aliyun"):
         assert device.headers[-1]["Authorization"].startswith("ACS3-HMAC-SHA256 Credential=a-secret-value,")
         assert device.headers[-1]["x-acs-action"] == dict(parse_qsl(urlsplit(sent[1]).query))["Action"]
 
@@ -166,9 +174,14 @@ def test_every_preset_is_a_file_that_can_be_applied(
     assert len(preset_names()) >= 7
     for name in preset_names():
         for entry in read_yaml(read_preset(name))["configs"]:
-            settings.ADDRESS_ALLOW_LIST = [*settings.ADDRESS_ALLOW_LIST, urlsplit(entry["base_url"]).hostname]
+            places = [entry["base_url"], entry.get("login", {}).get("base_url") or entry["base_url"]]
+            settings.ADDRESS_ALLOW_LIST = [
+                *settings.ADDRESS_ALLOW_LIST,
+                *(urlsplit(one).hostname for one in places),
+            ]
             for reference in [*entry.get("headers", {}).values(), *entry.get("secrets", {}).values()]:
-                monkeypatch.setenv(reference.removeprefix("env:"), "a-secret-value")
+                if "env:" in reference:
+                    monkeypatch.setenv(reference.removeprefix("raw:").removeprefix("env:"), "a-secret-value")
         path = tmp_path / f"{name}.yaml"
         path.write_text(read_preset(name), "utf-8")
         call_command("apply_configs", str(path))

@@ -187,6 +187,54 @@ def line(header: str, record: dict[str, Any]) -> str:
     return header + json.dumps(record, ensure_ascii=False)
 
 
+SENTINEL: dict[str, Any] = {
+    "name": "73e01a99-example",
+    "etag": "x",
+    "type": "Microsoft.SecurityInsights/incidents",
+    "properties": {
+        "title": "Brute force attack against Azure Portal",
+        "description": "Many failed sign-ins, then one that succeeded.",
+        "severity": "Medium",
+        "status": "New",
+        "incidentNumber": 3177,
+        "incidentUrl": "https://portal.azure.com/#asset/example",
+        "providerName": "Azure Sentinel",
+        "createdTimeUtc": "2026-11-20T00:31:00Z",
+        "firstActivityTimeUtc": "2026-11-20T00:30:00Z",
+        "lastActivityTimeUtc": "2026-11-20T01:30:00Z",
+        "additionalData": {
+            "alertsCount": 1,
+            "alertProductNames": ["Azure Sentinel"],
+            "tactics": ["CredentialAccess"],
+            "techniques": ["T1110"],
+        },
+    },
+}
+DEFENDER: dict[str, Any] = {
+    "id": "29",
+    "status": "resolved",
+    "incidentWebUrl": "https://security.microsoft.com/incident2/29/overview",
+    "redirectIncidentId": None,
+    "displayName": "Multi-stage incident on one endpoint",
+    "createdDateTime": "2026-11-20T00:30:00Z",
+    "lastUpdateDateTime": "2026-11-20T02:29:33.1Z",
+    "classification": "truePositive",
+    "determination": "malware",
+    "severity": "high",
+    "description": "Raspberry Robin",
+    "resolvingComment": None,
+    "alerts": [
+        {
+            "id": "da1",
+            "title": "A WMI event filter was bound",
+            "productName": "Microsoft Defender for Endpoint",
+            "mitreTechniques": ["T1546.003"],
+            "lastActivityDateTime": "2026-11-20T01:30:00Z",
+            "evidence": [{"deviceDnsName": "web-01"}, {"ipAddress": "203.0.113.85"}],
+        }
+    ],
+}
+
 # Per source: a whole file as it comes.
 FILES: dict[str, tuple[str, Any]] = {
     "tencent malware": ("tencent_cwp", tencent("MalWareList", MALWARE)),
@@ -208,6 +256,9 @@ FILES: dict[str, tuple[str, Any]] = {
     "threat": ("cn_alerts", [THREAT]),
     "gateway": ("cn_alerts", [GATEWAY]),
     "zeek": ("zeek", json.dumps(ZEEK)),
+    "sentinel": ("microsoft_incidents", {"value": [SENTINEL]}),
+    "playbook": ("microsoft_incidents", {"workspaceId": "5b1f", "object": SENTINEL}),
+    "defender": ("microsoft_incidents", {"value": [DEFENDER]}),
     "tdp": ("tdp", line("<1>2026-11-20T08:30:01+08:00 tdp-1 Threatbook[366830]: ", TDP)),
     "sangfor alert": ("sangfor_xdr", xdr(XDR_ALERT)),
     "sangfor incident": ("sangfor_xdr", xdr(XDR_INCIDENT)),

@@ -100,6 +100,19 @@ def test_grave_alert_that_leads_nowhere_goes_on_at_once(database, config, troubl
 
 
 @pytest.mark.slow
+def test_whom_another_rule_tells_the_same_is_not_told_again_because_the_group_failed(database):
+    second = PERSON | {"staff_id": "wangwu"}
+    stage.rule(name="到群", targets=[stage.GROUP], escalate=[{"after_minutes": 600, "to": [second]}])
+    stage.rule(name="到人", targets=[second])
+    store(alert(severity="critical"))
+    stage.announce()
+    answer("dead", "机器人是否仍在该会话中", target__is_group=True)
+    settle()
+    assert stage.told_privately() == {"wangwu": 1}
+    assert Escalation.objects.filter(next_at=None).count() == 1, "its step was taken"
+
+
+@pytest.mark.slow
 def test_last_step_that_nobody_is_reached_by_ends_at_the_administrators(database):
     stage.rule(
         escalate=[

@@ -8,6 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.models import KnownGroup, OutboxRow
+from bifang.core.models import SystemConfig
 from bifang.core.requests.headers import POLICY
 from secops_agent.models import Alert, AuditRecord, Role, SecurityReport
 from secops_agent.services.reports import archive, typesetting
@@ -120,3 +122,30 @@ def test_without_the_components_the_page_says_what_to_install(report, monkeypatc
     (tmp_path / "installing-reports").touch()
     assert "正在后台安装" in text_of(viewer.get(page("change", report.pk)))
     assert viewer.get(page("file", report.pk, "markdown")).status_code == 200
+
+
+def test_a_report_is_sent_to_a_chosen_group_and_only_by_who_makes_them(report):
+    config = SystemConfig.objects.create(
+        kind="dingtalk", name="机器人", client_id="ding1", params={"notifications_enabled": True}
+    )
+    KnownGroup.objects.create(
+        config=config,
+        conversation_id="cidGroup",
+        title="管理层群",
+        learned_at=timezone.now(),
+        last_seen_at=timezone.now(),
+    )
+    analyst, address = with_role(Role.ANALYST), page("send", report.pk)
+    shown = text_of(analyst.get(page("change", report.pk)))
+    assert "发给…" in shown
+    assert "管理层群" in shown
+    said = messages_of(
+        analyst.post(address, {"to": f"group:{config.pk}:cidGroup", "form": "csv"}, follow=True)
+    )
+    assert "正在发给 管理层群" in said
+    told, file = OutboxRow.objects.order_by("pk")
+    assert report.period.title in told.text
+    assert told.order_key == file.order_key
+    assert "请选择发给谁" in messages_of(analyst.post(address, {"to": "group:1:other"}, follow=True))
+    assert with_role(Role.VIEWER).post(address, {"to": f"group:{config.pk}:cidGroup"}).status_code == 403
+    assert OutboxRow.objects.count() == 2

@@ -68,6 +68,8 @@ def test_findings_of_one_vulnerability_owner_asset_or_fix_are_one_line_that_open
         for each in lines(client, by=way):
             assert opened(client, each) == each.findings, (way, each)
     assert [each.findings for each in lines(client, severity="critical")] == [3]
+    assert [each.findings for each in lines(client, q=LOG4J.lower())] == [3], "their titles do not say it"
+    assert [each.findings for each in lines(client, q="CVE-1999-0001")] == []
 
 
 @pytest.mark.both_databases

@@ -10,6 +10,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from bifang.shell.table import SETTINGS, STATUS
 from secops_agent.models import Alert, NotificationPreference, OnCallOverride, Role, Staff
 from secops_agent.services.people import tokens
 from tests.admin_pages import SYSTEM, member, rule, serve_plain_static, superuser, text_of, with_role
@@ -123,3 +124,9 @@ def test_a_page_is_drawn_when_all_of_it_was_read() -> None:
     html = superuser().get("/me/").content.decode()
     assert '<link rel="expect" href="#parsed" blocking="render">' in html.partition("</head>")[0]
     assert re.search(r'id="parsed" hidden></span>\s*</body>', html)
+
+
+def test_every_card_says_what_it_is_for_and_leads_somewhere() -> None:
+    for card in (*SETTINGS.tabs, *STATUS.tabs):
+        assert len(card.purpose()) > 5, card.title
+        assert card.address, card.title

@@ -1,6 +1,7 @@
 // What every page of ours does: the menu on a phone, dialogs, forms that submit themselves, messages that go away.
 //   data-menu               a button that opens and closes the menu
-//   data-opens="id"         a button that opens <dialog id>; data-closes inside it closes it
+//   data-opens="id"         a button that opens <dialog id>; data-closes inside it closes it;
+//                           data-fills='{"id": "value"}': what stands in its fields then
 //   data-submits            a field that submits its form when it changes
 //   data-hits               the form of the search: its list of links is walked by the arrows, Enter opens the first
 //   data-adds="，"          a field of several, with a list: what it offers comes after those that stand there
@@ -39,7 +40,10 @@
     if (menu) return toggleMenu(!document.body.classList.contains("bf-menu-open"));
     if (document.body.classList.contains("bf-menu-open") && !event.target.closest("#menu")) toggleMenu(false);
     const opener = event.target.closest("[data-opens]");
-    if (opener) return document.getElementById(opener.dataset.opens).showModal();
+    if (opener) {
+      for (const [id, value] of Object.entries(JSON.parse(opener.dataset.fills || "{}"))) document.getElementById(id).value = value;
+      return document.getElementById(opener.dataset.opens).showModal();
+    }
     const box = event.target.closest(".tr-tick input");
     if (box) tick(box, event.shiftKey);
     const closer = event.target.closest("[data-closes]");

@@ -1,4 +1,4 @@
-"""Lists of indicators as JSON: STIX 2.1 bundles, and events of MISP (one, an export of several, or a file of a feed).
+"""Lists of indicators as JSON: STIX 2.1 bundles (and what TAXII 2.1 answers), and events of MISP (one, an export of several, or a file of a feed).
 
 The list is named by ``--source``. Of STIX the indicators whose pattern compares single values, joined by OR; of MISP the
 attributes that are meant for detection (``to_ids``). What else there is gives context and is counted.
@@ -43,7 +43,8 @@ class IndicatorsJson:
 
     def sniff(self, head: bytes) -> float:
         paths = whole_outline(head)
-        stix = {f"{_STIX}.type", f"{_STIX}.id", "type"} <= paths and b'"bundle' in head
+        told = b'"bundle' in head or b'"spec_version"' in head  # what TAXII answers is the objects of none
+        stix = {f"{_STIX}.type", f"{_STIX}.id"} <= paths and told
         return 1.0 if stix or any({f"{path}.type", f"{path}.value"} <= paths for path in _MISP) else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Action, ActionState, BlockRecord, BlockState, Staff
 from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
-from secops_agent.services.clock import clock
+from secops_agent.services.clock import clock, minutes_told
 from secops_agent.services.decisions import direct_requests
 from secops_agent.services.decisions.carriers import BATCH, RELEASE, UNDOES
 from secops_agent.services.decisions.ledger import entries
@@ -53,7 +53,7 @@ def plan_blocks(text: str, minutes: int | None, reason: str, case_id: int | None
     targets = [each for each in found if each not in refused]
     if not targets:
         raise InvalidInput(f"没有一个可以封禁：{_listed(refused)}")
-    span = "按默认时长" if minutes is None else f"{minutes} 分钟" if minutes else "永久"
+    span = "按默认时长" if minutes is None else minutes_told(minutes)
     given = {"tool": _BLOCK, "targets": targets, "reason": reason, "case_id": case_id}
     return BatchPlan(
         f"批量封禁 {len(targets)} 个 IP",

@@ -109,15 +109,15 @@ def write_assets(session: Session, records: Iterable[AssetRecord]) -> None:
 
 def foreseen(
     session: Session, records: Iterable[AssetRecord]
-) -> list[tuple[Asset, dict[str, tuple[Any, Any]]]]:
+) -> tuple[list[tuple[Asset, dict[str, tuple[Any, Any]]]], list[Asset]]:
     """What `write_assets` would change of assets that are stored, each with the names of those that it would take in as
-    ``merged``. Nothing is written."""
+    ``merged``; and the assets that it would begin. Nothing is written."""
     wanted = list(dict.fromkeys(records))
     session.learn_owners({record.owner for record in wanted})
     book = _UnitOfWork(wanted)
     for record in wanted:
         book.take(record, session)
-    return book.changes()
+    return book.changes(), book.begun
 
 
 @dataclass(eq=False, slots=True)
@@ -269,6 +269,11 @@ class _UnitOfWork:
             self._new_keys.append(
                 AssetKey(asset=row, kind=key.kind, value=key.value[:500], identity=identity)
             )
+
+    @property
+    def begun(self) -> list[Asset]:
+        """The assets that are new."""
+        return [each.row for each in self._new]
 
     def changes(self) -> list[tuple[Asset, dict[str, tuple[Any, Any]]]]:
         """Of the assets that were stored before."""

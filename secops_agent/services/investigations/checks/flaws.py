@@ -11,11 +11,11 @@ from secops_agent.models import Alert, Finding, VulnerabilityAlias
 from secops_agent.models.choices import FindingKind
 from secops_agent.services.investigations.checks.base import Check, Evidence, Signal, Statement, nothing
 from secops_agent.services.investigations.subject import Examined
+from secops_agent.services.vulnerabilities.findings import VULNERABILITY_ID
 
 _READ: Final = 300  # of the open findings, the most urgent
 _SHOWN: Final = 5
 _LIKELY: Final = 0.5  # EPSS
-_CVE: Final = re.compile(r"(?:CVE|CNVD|CNNVD|GHSA)-[0-9A-Za-z-]{6,30}", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z][a-z0-9+]{3,}")
 # Words of package names that name no product.
 _COMMON: Final = frozenset(
@@ -137,7 +137,7 @@ def _said(alert: Alert) -> frozenset[str]:
 def _names(alert: Alert) -> frozenset[int]:
     """The vulnerabilities that the alert names by a number."""
     text = " ".join((alert.title, alert.rule_name, alert.description[:4000], *map(str, alert.references)))
-    numbers = {each.upper() for each in _CVE.findall(text)}
+    numbers = {each.upper() for each in VULNERABILITY_ID.findall(text)}
     rows = VulnerabilityAlias.objects.filter(alias__in=list(numbers)[:50]) if numbers else ()
     return frozenset(row.vulnerability_id for row in rows)
 

@@ -18,6 +18,7 @@ from secops_agent.models import (
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery import administrators
+from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import destination, members
 
@@ -54,7 +55,8 @@ def _take(row: Escalation, now: datetime) -> None:
         row.save(update_fields=["next_at"])
         return
     for target, person in _told(row):
-        _escalate_to(target, person, row, alerts, now)
+        if not _is_told_anyway(row, target, person):
+            _escalate_to(target, person, row, alerts, now)
     waits = row.rule.escalate
     row.step += 1
     if row.step >= len(waits) and row.round < row.rule.repeat:
@@ -74,6 +76,19 @@ def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
         found += [(target, each) for each in members(target)] if target.role else [(target, None)]
     instead = row.message.target
     return found or [(instead, each) for each in administrators.people_of(instead.config)]
+
+
+def _is_told_anyway(row: Escalation, target: NotificationTarget, person: Staff | None) -> bool:
+    """Where the first message failed, the next step comes at once: not to whom another rule tells the same, unless it calls."""
+    if row.message.state not in UNREACHED or target.by:
+        return False
+    same = AlertMessage.objects.filter(
+        kind="group",
+        destination=destination(target, person),
+        group_key=row.message.group_key,
+        opened_at__gte=row.message.opened_at,
+    )
+    return same.exclude(state__in=UNREACHED).exists()
 
 
 def _end(row: Escalation, why: str) -> None:
