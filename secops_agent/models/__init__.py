@@ -13,6 +13,7 @@ from secops_agent.models.alerting.alert import (
 from secops_agent.models.alerting.call import CALL_COUNTED, CALL_OPEN, CallState, WakeCall
 from secops_agent.models.alerting.case import Case, CaseStatus, CaseTask
 from secops_agent.models.alerting.correction import Correction, CorrectionState
+from secops_agent.models.alerting.detection_rule import DetectionRule
 from secops_agent.models.alerting.investigation import (
     Investigation,
     InvestigationOpinion,
@@ -144,6 +145,7 @@ __all__ = [
     "CorrectionState",
     "DataSource",
     "DemoObject",
+    "DetectionRule",
     "DeviceReading",
     "EpssScore",
     "Escalation",

@@ -174,11 +174,15 @@ class _Fetch:
         self.tally.left = len(wanted) > MOST_ENTRIES
 
     def _refused(self, key: str, error: InvalidInput) -> None:
-        told = Receipt(self.fetching.format, self.settings.name, 0, "", {}, Actor.system(f"pull:{KIND}"))
+        told = Receipt(
+            self.fetching.format, self.settings.name, 0, "", {}, Actor.system(f"pull:{self.turn.config.kind}")
+        )
         told.refuse(f"{key}：{error.message}")
 
     def _keep(self, page: Any) -> None:
-        """A page without any rows is none."""
+        """A page without any rows is none. Raises RemoteError for what is no data at all."""
+        if isinstance(page, str):
+            raise RemoteError("应答不是 JSON：请核对地址，可能被登录页或代理拦截。", permanent=False)
         rows = page.values() if isinstance(page, dict) else [page]
         if not any(isinstance(one, dict | list) and one for one in rows):
             return

@@ -23,7 +23,7 @@ DEARER = {
     "compare_periods": 13,
     "search_runbook": 19,
     "get_asset": 14,
-    "get_alert": 15,
+    "get_alert": 16,
     "lookup_indicator": 15,
     "affected_assets": 14,  # by a condition: how many there are without it
     "get_case": 13,  # and what is to be reported of it, until when

@@ -1,7 +1,5 @@
 """接入: a format is written from a sample, corrected, tried, and switched on by an administrator."""
 
-import asyncio
-from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib import admin, messages
@@ -18,14 +16,14 @@ from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shorten
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.requests.bodies import takes_file
 from secops_agent.admin.inventory import actor_of
-from secops_agent.agent.sample_readings import guess
 from secops_agent.importers.language.drafts import EVIDENCE, LARGEST, TableDraft, draft_of, written_table
 from secops_agent.importers.language.table_files import LONGEST
 from secops_agent.importers.language.words import LABELS
 from secops_agent.models import FormatTable
 from secops_agent.models.choices import Severity
 from secops_agent.services import format_tables
-from secops_agent.services.investigations import looks
+from secops_agent.services.alerts.detection_rules import SUFFIXES, read_rules
+from secops_agent.services.alerts.detection_rules import save as save_rules
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.tables import adopt, kept_sample, recognised, sample_code, tried
 
@@ -180,7 +178,7 @@ class FormatTableScreen(RecordScreen):
 
 
 def _begun(request: HttpRequest) -> HttpResponse:
-    """A file of TOML is kept as a table; a sample is kept for its draft. Raises InvalidInput."""
+    """A file of TOML is kept as a table, Sigma rules for the alerts that name them; a sample is kept for its draft. Raises InvalidInput."""
     file = request.FILES.get("file")
     if file is None or (file.size or 0) > LARGEST:
         raise InvalidInput(f"请选择一份样例（或字段表的 .toml 文件），最大 {LARGEST >> 20} MB。")
@@ -189,6 +187,12 @@ def _begun(request: HttpRequest) -> HttpResponse:
             raise InvalidInput(f"字段表超过 {LONGEST} 个字符。")
         text = file.read().decode("utf-8", "replace").replace("\r\n", "\n")
         return redirect(_ONE, adopt(text, actor_of(request), (file.name or "")[:-5]).pk)
+    if (file.name or "").lower().endswith((*SUFFIXES, ".zip")):
+        read = read_rules(file.name or "", file.read())
+        kept = save_rules(read.rules, actor_of(request), file.name or "")
+        left = f"；没有收 {len(read.refused)} 个，第一个：{read.refused[0]}" if read.refused else ""
+        messages.success(request, f"检测规则 {kept} 条已保存，显示在写着它们的告警上{left}")
+        return redirect(_ADD)
     with Upload(file.name or "") as upload:
         upload.receive(file.chunks(SMALL))
         draft_of(upload.source())
@@ -203,9 +207,6 @@ def _drafted(request: HttpRequest, sample: str, context: dict[str, Any]) -> Form
     given = request.POST if request.method == "POST" else None
     fields, levels = _corrected(draft, given)
     format = given.get("format", "").strip() if given else draft.format
-    context["may_ask"] = paid_by = looks.payer()
-    if given and given.get("act") == "ask" and paid_by:
-        context["guessed"] = _guessed(draft, fields, paid_by)
     context |= {
         "sample": sample, "draft": draft, "file": source.name, "format": format, "known": recognised(source),
         "name": given.get("name", "") if given else "", "ident": given.get("ident", "") if given else "",
@@ -235,14 +236,6 @@ def _corrected(draft: TableDraft, given: QueryDict | None) -> tuple[dict[str, st
         for place, (word, level) in enumerate(draft.levels.items())
     }
     return fields, levels
-
-
-def _guessed(draft: TableDraft, fields: dict[str, str], paid_by: looks.Payer) -> list[str]:
-    """What a model says of the keys that have no field, into ``fields``; told in words."""
-    chosen = replace(draft, keys=tuple(replace(key, field=fields[key.path]) for key in draft.keys))
-    found = asyncio.run(guess(chosen, paid_by))
-    fields |= found
-    return [f"{path} → {dict(BECOMES)[name]}" for path, name in found.items()]
 
 
 __all__ = ["FormatTableScreen"]

@@ -14,7 +14,7 @@ import ijson
 from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Options, Source, whole_outline
 from secops_agent.importers.reading.documents import delimiter_of, header_line
-from secops_agent.importers.values.event_tables import CLAIM, EventTable, table_of_event
+from secops_agent.importers.values.event_tables import CLAIM, MOST_POINTS, EventTable, table_of_event
 from secops_agent.importers.values.fields import canonical_ip
 from secops_agent.importers.values.table_importer import TableImporter, carried
 
@@ -100,8 +100,7 @@ def _json_shapes(source: Source, head: bytes) -> Iterator[Shape]:
     places = [_each(path) for path in arrays[:_ARRAYS] if path != "item"]
     first = {place: records_of(source, {"each": place}, 1) for place in dict.fromkeys(places)}
     sure = {place: _sureness(found[0]) for place, found in first.items() if found}
-    itself = table_of_event(_around(head), Options())
-    around = itself.confidence if itself else 0
+    around = _sureness(_around(head))
     better = [place for place in sure if sure[place] > around and around < CLAIM]
     yield from ({"each": place} for place in sorted(better, key=lambda place: -sure[place]))
     yield {}
@@ -114,8 +113,11 @@ def _each(path: str) -> str:
 
 
 def _sureness(event: dict[str, Any]) -> int:
+    """Without the points of a title where nothing could be one."""
+    if titled := table_of_event(event, Options()):
+        return titled.confidence
     found = event_table(event)
-    return found.confidence if found else 0
+    return found.confidence - MOST_POINTS if found else 0
 
 
 def event_table(event: dict[str, Any]) -> EventTable | None:

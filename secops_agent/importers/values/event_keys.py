@@ -63,9 +63,7 @@ _ROLES: Final[dict[str, re.Pattern[str]]] = {
     }.items()
 }  # fmt: skip
 _SUBJECT: Final = r"(?:rule|alert|threat|attack|signature|detection|finding|incident|malware|virus|violation|anomaly|offense|alarm|malop)"
-_TOP: Final = (
-    r"^(?:(?:data|detail|event|properties|content|issue|payload|fields|attributes|result|body|info)\.)?"
-)
+_TOP: Final = r"^(?:(?:data|details?|event|incident|properties|content|issue|payload|fields|attributes|result|body|info)\.)?"
 # Keys for one purpose, the best first: what names an event (from the fifth on less surely, last a mere message), and when it was.
 _RANKED: Final[dict[str, tuple[re.Pattern[str], ...]]] = {
     purpose: tuple(map(re.compile, patterns))
@@ -76,7 +74,8 @@ _RANKED: Final[dict[str, tuple[re.Pattern[str], ...]]] = {
             rf"{_TOP}(?:title|alert_display_name|display_name|threat_?type|threat_?cat(?:egory)?|attack_?(?:type|family)|detect(?:ion)?_?(?:name|type|description)|policy_?name|告警|攻击类型)$",
             r"^(?:[a-z_]+\.)?(?:alert|threat|detection|attack|rule|vulnerability|breach|reason)$",
             r"(?:^|\.)(?:event_?(?:type_?)?name|event_?title|event_?type(?:\._?tag)?|event_?action|event_?simple_?name|事件|名称)$|^type_name$",
-            r"^(?:(?:event|data|properties|detail|attributes|record)s?\.)*name$|(?:^|\.)(?:alert_?type|activity_?display_?name)$",
+            r"^(?:(?:event|data|properties|detail|attributes|record)s?\.)*name$|(?:^|\.)activity_?display_?name$",
+            rf"{_TOP}(?:(?:short|brief)_?description|summary|message_?title)$|(?:^|\.)alert_?type$",
             r"(?:^|\.)(?:operation(?:_?name)?|activity(?:_?(?:name|type))?|method_?name|action_?(?:name|type)|event|message_?type)$",
             r"(?:^|\.)(?:action|type|_tag|sub_?type|record_?type|category|event_?category|reason|change_type|类型)$",
             r"(?:^|\.)(?:subject|rule_?id|code|log_?type|task_?category|channel|provider_name|status_?text)$",

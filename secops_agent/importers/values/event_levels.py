@@ -23,12 +23,14 @@ _MOST: Final = 1000
 _DOWN: Final = re.compile(r"priority|urgency")
 _ID: Final = re.compile(r"severity_?id$")
 _WORD: Final = re.compile(r"[a-z]+|[\u4e00-\u9fff]+")
+_RANK: Final = re.compile(r"(?:p|sev-?)([1-5])", re.IGNORECASE)  # "P1" is the gravest
 _FILLING: Final = re.compile(r"(?:风险|级别|等级|级)+$")
 _MORE: Final[dict[str, Severity]] = {"advisory": "low", "med": "medium", "notable": "medium", "elevated": "high", "极高": "critical"}  # fmt: skip
 _NOTHING_GRAVE: Final = frozenset(
     ("info", "informational", "information", "informative", "debug", "verbose", "none", "信息", "提示")
 )
 _BY_RANK: Final[tuple[Severity, ...]] = ("high", "high", "medium", "low", "low", "info")  # 1 is the gravest
+_BY_WORD: Final[tuple[Severity, ...]] = ("critical", "high", "medium", "low", "info")  # P1 to P5
 _BY_ID: Final[dict[int, Severity]] = {1: "info", 2: "low", 3: "medium", 4: "high", 5: "critical", 6: "critical"}  # fmt: skip  # OCSF
 _WINDOWS: Final[tuple[Severity, ...]] = ("info", "critical", "high", "medium", "low", "info")
 _MICROSOFT: Final = frozenset(("operation_name", "provider_guid", "event_record_id", "channel"))
@@ -53,6 +55,9 @@ def _read(leaf: Leaf, names: set[str]) -> Iterator[tuple[Severity, bool]]:
     written = str(leaf.value).strip()
     if (severity := _word(written)) is not None:
         yield severity, True
+        return
+    if ranked := _RANK.fullmatch(written):
+        yield _BY_WORD[int(ranked[1]) - 1], True
         return
     with suppress(ValueError):
         if 0 <= (value := float(written)) <= _MOST:

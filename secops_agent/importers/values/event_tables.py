@@ -24,12 +24,13 @@ from .observables import is_inside
 
 SURE: Final = 60  # enough when nobody has named the format
 CLAIM: Final = 45  # enough when a person has
-_POINTS: Final = (40, 40, 40, 40, 30, 30, 30, 30, 30, 15)  # for a title, by its rank
+_POINTS: Final = (40, 40, 40, 40, 30, 30, 30, 30, 30, 30, 15)  # for a title, by its rank
+MOST_POINTS: Final = max(_POINTS)
 _NAMED_OTHERWISE: Final = re.compile(  # whose "name" and "type" are no event's
     r"(?:^|[._])(?:users?|actors?|hosts?|devices?|org\w*|accounts?|files?|process\w*|geo\w*|country|city|groups?|resources?|tenant|entit\w+|product|vendor|agents?|cloud|apps?"
     r"|application\w*|os|platform|client|owner|target\w*|source|src|dst|destination|server|parameters?|role|project|network|provider|assignees?|machines?|identity|principal|metadata"
     r"|location|parent\w*|image|user_agent|browser|evidence\w*|observables?|attributes?|environment|asset\w*|labels?|tags?|headers?|cookies?|session|recipients?|sender|certificate"
-    r"|container|pod|namespace|node|cluster|\w*service|domain|interface|zone|ecs|log|input|fields|before|after|new|old|enrichment\w*)\."
+    r"|container|pod|namespace|node|cluster|\w*service|domain|interface|zone|ecs|log|input|fields|before|after|new|old|enrichment\w*|responders?|teams?|integration)\."
 )  # fmt: skip
 _NO_TITLE: Final = re.compile(
     r"alerts?|events?|logs?|user|json|object|default|unknown|security|info|audit|none|true|false|null|result|system|access|network|success|failure|account|host"
@@ -39,7 +40,7 @@ _NO_TITLE: Final = re.compile(
 )  # fmt: skip
 _LETTERS: Final = re.compile(r"[^\W\d_]{3}|[\u4e00-\u9fff]{2}")
 _NO_WORDS: Final = re.compile(
-    r"https?://\S*|[0-9a-fA-F-]{16,}|[\d:.,TZ +/-]+|\S+@\S+\.\S+|[A-Za-z]:\\.*|/\S*"
+    r"https?://\S*|[0-9a-fA-F-]{16,}|[\d:.,TZ +/-]+|\S+@\S+\.\S+|[A-Za-z]:\\.*|/\S*|[\w.-]+(?:/[\w.-]+){2,}"
 )
 _FORMATS: Final = (
     "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Y %Z", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%d/%b/%Y:%H:%M:%S %z", "%b %d %Y %H:%M:%S",
@@ -83,7 +84,7 @@ def table_of_event(event: Table, options: Options) -> EventTable | None:
         "地址、主机、账号或哈希": _points_of(leaves, *places),
     }
     secure, points = any(leaf.means("security") for leaf in leaves), _POINTS[title.rank("title")]
-    named = points == max(_POINTS) and secure
+    named = points == MOST_POINTS and secure
     fields |= {moment[0].path: [moment[1].isoformat()]} if moment else {}
     fields["@kind"] = [_NUMBER.sub("#", str(title.value)[:200])]
     at = (moment[0].path,) if moment else ()

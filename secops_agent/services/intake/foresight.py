@@ -13,6 +13,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import foreseen
+from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AssetRecord
 
 MOST: Final = 20  # assets that are told of
@@ -76,12 +77,13 @@ def foresee(records: Iterable[AssetRecord], actor: Actor, now: datetime | None =
 def _twins(begun: Iterable[Asset]) -> list[str]:
     """new-01 与「web-01」（10.0.0.5，编号 1）同一个地址: of new hosts, one line each."""
     new = {word.lower(): row for row in begun if row.asset_type == "host" for word in (row.name, *row.ips)}
-    keys = AssetKey.objects.filter(value__in=new, kind__in=("hostname", "ip")).select_related("asset")
+    keys = sorted(values_by(AssetKey, ["kind", "asset_id", "value"], value=set(new), kind=["hostname", "ip"]))
+    known = {row.pk: row for row in rows_by(Asset, "id", {pk for _, pk, _ in keys})}
     found: dict[int, str] = {}
-    for key in keys.order_by("kind", "asset_id"):  # the name says more than an address
-        row, shared = new[key.value], "名称" if key.kind == "hostname" else f"地址 {key.value}"
-        known = f"「{key.asset.name[:80]}」（{'，'.join([*key.asset.ips[:1], f'编号 {key.asset_id}'])}）"
-        found.setdefault(id(row), f"{row.name[:80]} 与已有的{known}{shared}相同，会成为另一个资产")
+    for kind, pk, value in keys:  # the name says more than an address
+        row, other, shared = new[value], known[pk], "名称" if kind == "hostname" else f"地址 {value}"
+        told = f"「{other.name[:80]}」（{'，'.join([*other.ips[:1], f'编号 {pk}'])}）"
+        found.setdefault(id(row), f"{row.name[:80]} 与已有的{told}{shared}相同，会成为另一个资产")
     return list(found.values())
 
 

@@ -9,8 +9,10 @@ from typing import Final
 from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
 from secops_agent import says
+from secops_agent.models import DetectionRule
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.detection_rules import named_rule
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
 from secops_agent.services.alerts.spread import Judged, closed_before
 from secops_agent.services.alerts.views import (
@@ -214,10 +216,24 @@ def _past(detail: AlertDetail, sources: Sequence[str], asker: Asker) -> list[tup
     blocks = find_blocks(list(sources)) if sources else []
     told = "；".join(f"{plain(value, 45)} {len(ids)} 条（{codes(ids)}）" for value, ids in others.items())
     return [
+        ("检测规则", _rule_text(named_rule(alert.rule_id, alert.rule_name, alert.title))),
         ("同规则同资产以前", judged or ("没有关闭过" if assets else "")),
         ("同地址或账号的其他未关闭告警", told),
         ("封禁", "；".join(block_line(each, asker.person) for each in blocks)),
     ]
+
+
+def _rule_text(rule: DetectionRule | None) -> str:
+    """What the rule says of itself; the source may have graded this alert otherwise."""
+    if rule is None:
+        return ""
+    wrong = (
+        f"已知的误报：{'、'.join(plain(one, 80) for one in rule.false_positives[:5])}"
+        if rule.false_positives
+        else ""
+    )
+    parts = [plain(rule.description, 200), wrong, "、".join(rule.techniques)]
+    return f"{plain(rule.name, 80)}（Sigma {plain(rule.level, 20)}）：{'；'.join(filter(None, parts))}"
 
 
 def _detail(detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str]], asker: Asker) -> str:

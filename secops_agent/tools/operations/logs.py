@@ -5,6 +5,7 @@ The sentence is read whole: what has any other word is no question for logs. Wha
 
 import json
 import re
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,13 +27,20 @@ _CATEGORIES: Final = {
     "进程": "process",
 }
 _VERB: Final = r"(?:请|帮我|帮忙|麻烦)*(?:查询|搜索|查看|查|看|搜|找)?(?:一下|一查|一看|看|下)?"
-_WHEN: Final = r"(?P<when{0}>昨晚|昨天夜里|昨夜|昨天|前天|今天|今早|今晚|(?:最近|过去|近)?\s*\d{{1,3}}\s*(?:个?小时|天|分钟)(?:内|以内)?|最近)?"
-_VALUE: Final = r"(?P<value>[0-9A-Za-z][0-9A-Za-z._@:\\-]{1,63})"
+_CLOCK: Final = r"\d{1,2}(?:[:：]\d{2}|点)"
+_DAY: Final = r"(?:今天|昨天|前天|\d{1,2}月\d{1,2}[日号])"
+_WORDS: Final = (
+    r"昨晚|昨天夜里|昨夜|今早|今晚|(?:最近|过去|近)?\s*\d{1,3}\s*(?:个?小时|天|分钟)(?:内|以内)?|最近"
+)
+_WHEN: Final = rf"(?:从|在)?\s*(?:{_WORDS}|{_DAY}?\s*{_CLOCK}\s*(?:到|至|-|~)\s*{_CLOCK}|{_DAY})"
+_VALUE: Final = r"(?:账号|用户|主机|地址|IP|ip)?\s*(?P<value>[0-9A-Za-z][0-9A-Za-z._@:\\-]{1,63})"
 _SENTENCE: Final = re.compile(
-    rf"{_VERB}\s*{_WHEN.format(1)}\s*的?\s*{_VALUE}\s*(?:在|这台|这个)?\s*{_WHEN.format(2)}\s*的?\s*"
+    rf"{_VERB}\s*(?P<when1>{_WHEN})?\s*的?\s*{_VALUE}\s*(?:在|这台|这个)?\s*(?P<when2>{_WHEN})?\s*的?\s*"
     rf"(?P<kind>{'|'.join(_CATEGORIES)})?\s*的?日志\s*[。.？?！!]*"
 )
 _SPAN: Final = re.compile(r"(\d{1,3})\s*(个?小时|天|分钟)")
+_BETWEEN: Final = re.compile(r"(\d{1,2})(?:[:：](\d{2})|点)\s*(?:到|至|-|~)\s*(\d{1,2})(?:[:：](\d{2})|点)")
+_DATE: Final = re.compile(r"(\d{1,2})月(\d{1,2})")
 _LONGEST: Final = 100
 
 
@@ -67,15 +75,29 @@ def _span(when: str, now: datetime) -> tuple[datetime, datetime]:
         return midnight - 6 * hours, min(midnight + 6 * hours, now)
     if when == "今晚":
         return min(midnight + 18 * hours, now), now
-    if when in ("今天", "今早"):
+    if when.strip() in ("今天", "今早"):
         return midnight, now
-    if when in ("昨天", "前天"):
-        start = midnight - (day if when == "昨天" else 2 * day)
+    if clocks := _BETWEEN.search(when):
+        first, last = (timedelta(hours=int(clocks[n]), minutes=int(clocks[n + 1] or 0)) for n in (1, 3))
+        start = _day(when, midnight)
+        return start + first, start + (last if last > first else last + day)
+    if re.search(_DAY, when):
+        start = _day(when, midnight)
         return start, start + day
     if counted := _SPAN.search(when):
         unit = {"天": day, "分钟": timedelta(minutes=1)}.get(counted[2], hours)
         return now - int(counted[1]) * unit, now
     return now - day, now
+
+
+def _day(when: str, midnight: datetime) -> datetime:
+    """Its beginning; a date is the last one that has come."""
+    if dated := _DATE.search(when):
+        with suppress(ValueError):
+            found = midnight.replace(month=int(dated[1]), day=int(dated[2]))
+            return found if found <= midnight else found.replace(year=found.year - 1)
+    back = 1 if "昨天" in when else 2 if "前天" in when else 0
+    return midnight - timedelta(days=back)
 
 
 def arguments_for(schema: dict[str, Any], asked: LogQuestion) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from secops_agent.models import Alert, AlertEvent, AlertPayload, Asset, Finding,
 from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
+from secops_agent.services.alerts.detection_rules import named_rule
 from secops_agent.services.alerts.related import READ, indicators_of, related
 from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.alerts.views import silenced_until
@@ -371,9 +372,10 @@ def known(request: HttpRequest, pk: int) -> HttpResponse:
         if request.user.is_superuser
         else max(role_of(request.user), Role.VIEWER, key=RANK.__getitem__)
     )
+    rule = named_rule(row.rule_id, row.rule_name, row.title)
     hits = runbooks.search_for(row.techniques, (row.rule_name or row.title)[:200], 3, Reader(role))
     context = {
-        "title": "已知什么", "pk": pk, "alike": shown, "indicators": indicators, "found": panel(row, private=private),
+        "title": "已知什么", "pk": pk, "rule": rule, "alike": shown, "indicators": indicators, "found": panel(row, private=private),
         "runbooks": [(visible(hit.title), links.record("runbook", hit.id), visible(hit.when)) for hit in hits],
         "may_act": request.user.has_perm(ACT), "list": alert_query.read(request.GET).text if "tab" in request.GET else "",
     }  # fmt: skip

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
 
+from bifang.core.configuration import configs
 from secops_agent.brokers import dead_letters
+from secops_agent.brokers.kafka import CLOSE_S, KafkaStream
 from secops_agent.models import Alert, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
-from secops_agent.services.intake.deliveries import KEPT
+from secops_agent.services.intake.deliveries import KEPT, Delivery
 from secops_agent.services.records import AlertRecord
 from tests.deadline import wait_until
 from tests.secops.brokers.conftest import Consuming, configure
@@ -156,16 +159,42 @@ def test_a_message_speaks_for_its_stream_alone(server: BrokerServer, consuming: 
 def test_broker_that_goes_away_is_shown_and_comes_back(server: BrokerServer, consuming: Consuming) -> None:
     server.publish([alert("先来的")])
     with consuming(configure(server)) as consumer:
-        wait_until(lambda: _counts() == {"先来的": 1}, within=20)
+        wait_until(lambda: _counts() == {"先来的": 1}, within=60)
         server.kill()
-        wait_until(lambda: consumer.state.status == ConsumerStatus.RETRYING, within=20)
+        wait_until(lambda: consumer.state.status == ConsumerStatus.RETRYING, within=60)
         assert "恢复后自动继续" in consumer.state.last_error
         assert consumer.state.retry_at
         server.start()
         server.publish([alert("后来的")])
-        wait_until(lambda: _counts().get("后来的") == 1, within=60)
+        wait_until(lambda: _counts().get("后来的") == 1, within=120)
         assert consumer.state.status == ConsumerStatus.CONNECTED
     assert _counts() == {"先来的": 1, "后来的": 1}
+
+
+@kafka
+def test_neither_confirming_nor_leaving_waits_for_a_kafka_that_is_gone(
+    server: BrokerServer, allowed: None
+) -> None:
+    config = configs.load(configure(server))
+
+    async def run() -> tuple[float, float]:
+        stream = KafkaStream(config)
+        await stream.open()
+        await stream.join()
+        taken = list[Delivery]()
+        while not taken:
+            taken = await stream.fetch(10, 1.0)
+        server.kill()
+        began = time.monotonic()
+        await stream.confirm(taken)
+        confirmed = time.monotonic()
+        await stream.close()
+        return confirmed - began, time.monotonic() - confirmed
+
+    server.publish([alert("先来的")])
+    confirming, leaving = asyncio.run(run())
+    assert confirming < 2
+    assert leaving < CLOSE_S + 3
 
 
 @each

@@ -131,6 +131,14 @@ def test_what_cannot_be_fetched_is_told_and_the_cursor_stays(status: int, parked
         assert SECRET not in told(config)
 
 
+def test_an_answer_that_is_no_data_is_an_error_and_nothing_that_was_fetched() -> None:
+    with served(lambda request, text: web.Response(text="OK")) as device:
+        config = connect("taxii", device, "/api1")
+        run_due()
+        assert "不是 JSON" in told(config)
+        assert Pull.objects.get(config=config).cursor is None
+
+
 def event(*values: str) -> dict[str, Any]:
     rows = [
         {"type": "ip-dst", "category": "Network activity", "to_ids": True, "value": one} for one in values

@@ -57,6 +57,21 @@ def only(event: Any) -> AlertRecord:
 
 
 @pytest.mark.parametrize(
+    ("event", "title", "severity"),
+    [
+        ({"alert_id": "a", "message": "CPU of web-01 is above 80%", "priority": "P1", "createdAt": "2026-11-20T00:30:00Z", "responders": [{"type": "team"}]}, "CPU of web-01 is above 80%", "critical"),
+        ({"number": "SIR1", "short_description": "Phishing mail", "category": "Mail", "priority": "3 - medium", "sys_created_on": "2026-11-20 00:30:00", "host_name": "web-01"}, "Phishing mail", "medium"),
+        ({"alert_id": "a", "alert_type": "Unclassified", "name": "Behavioral threat", "severity": "high", "event_timestamp": 1795134600000}, "Behavioral threat", "high"),
+        ({"incident": {"policy_name": "projects/9/alertPolicies/x", "summary": "Errors of the shop", "severity": "warning", "started_at": 1795134600}}, "Errors of the shop", "medium"),
+    ],
+    ids=["message", "short description", "name before type", "no path"],
+)  # fmt: skip
+def test_its_own_words_stand_before_what_kind_it_is(event: dict[str, Any], title: str, severity: str) -> None:
+    found = next(iter(of(read("events", event), AlertRecord)))
+    assert (found.title, found.severity) == (title, severity)
+
+
+@pytest.mark.parametrize(
     ("event", "title", "severity", "attacker", "host", "technique"),
     [
         (NESTED, "Credential dumping", "high", "203.0.113.66", "web-01", "T1003.001"),

@@ -46,6 +46,7 @@ TABLE = "告警名称,风险,发生时刻,攻击者地址,目标地址,处置\n"
 SAMPLES: dict[str, tuple[str, dict[str, Any], Mapping[str, str]]] = {
     "list": (json.dumps(rows(), ensure_ascii=False), {}, {"waf_rule": "title", "risk": "severity", "ts": "time", "client_ip": "attacker", "server_ip": "victim", "request": EVIDENCE}),
     "lines": ("\n".join(json.dumps(each) for each in rows()), {}, {"waf_rule": "title", "risk": "severity"}),
+    "nested": ("\n".join(json.dumps({**each, "matched": {"list": [{"k": 1}, {"k": 2}]}}) for each in rows()), {}, {"waf_rule": "title", "risk": "severity"}),
     "answer": (json.dumps({"code": 0, "msg": "success", "data": {"total": 12, "list": rows()}}), {"each": "data.list[]"}, {"waf_rule": "title"}),
     "log": ("".join(f"<134>Nov 29 08:00:00 waf-1 waf: {json.dumps(each)}\n" for each in rows()), {}, {"waf_rule": "title", "risk": "severity"}),
     "pairs": (FORTI, {"input": "pairs"}, {"attack": "title", "severity": "severity", "srcip": "attacker", "dstip": "victim"}),
