@@ -38,6 +38,7 @@ from secops_agent.services.faults import Conflict
 from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import find_person
 from secops_agent.services.records import ListedRecord
+from secops_agent.services.reports import archive
 from secops_agent.tools.operations.response import BlockIp, check_block
 from tests.admin_pages import serve_plain_static
 from tests.secops.decisions_aid import REAL, company, decision_request, propose, robot, some_alert, told
@@ -460,6 +461,8 @@ def test_several_in_one_sentence_are_one_approval_and_of_the_case_of_their_alert
         await take(estate, f"解封 {IP} 和 {OTHER} 原因：查清了")
         assert estate.server.firewall.rules == {}
         assert await db.call(Proposal.objects.count) == 2
+        month = await db.call(archive.look, "this_month")
+        assert dict(month.figures.work.blocks) == {"封禁 IP": 2, "人工解除": 2}
         many = "、".join(f"198.51.100.{number}" for number in range(20, 30))
         assert "批量封禁" in await estate.says("zhao", f"封禁 {many} 1小时")
 

@@ -28,6 +28,7 @@ from secops_agent.services.alerts import indicators, triage
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.assets import inventory
 from secops_agent.services.investigations import replays
+from secops_agent.services.operations import source_watch
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.figures import total
 from secops_agent.services.vulnerabilities import catalogue
@@ -54,6 +55,8 @@ def test_estate_holds_what_was_promised(database):
     found = counts()
     assert (found["Alert"], found["Vulnerability"], found["Runbook"]) == (300, 120, 12)
     assert (found["BlockRecord"], found["DataSource"], found["CaseReporting"]) == (4, 3, 2)
+    assert source_watch.watch() == 2
+    assert Alert.objects.count() == 300, "what is wrong was told long ago"
     assert 55 <= found["Asset"] <= 65
     assert 380 <= found["Component"] <= 460
     assert Alert.objects.order_by("id").values_list("pk", flat=True)[0] == 1

@@ -28,6 +28,7 @@ from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.operations import rhythms, source_tallies, source_watch
 from secops_agent.services.operations.rhythms import HourCount
 from tests.admin_pages import serve_plain_static
+from tests.certificates import self_signed
 from tests.secops.notifications import stage
 
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)  # Thursday, 14:00 in Beijing
@@ -269,3 +270,28 @@ def test_refused_credentials_and_a_growing_outbox_are_told_by_another_way(databa
     assert found[f"outbox:{broken.pk}"].config_id == broken.pk
     assert other.pk != broken.pk
     assert any(each.why == "凭证错误：401" for each in found.values())
+
+
+def test_full_disk_and_a_certificate_near_its_end_are_troubles(database, settings, tmp_path, monkeypatch):
+    self_signed(tmp_path / "tls.pem")
+    assert list(troubles._found(timezone.now())) == []
+    monkeypatch.setenv("BIFANG_SYSLOG_TLS_CERT", str(tmp_path / "tls.pem"))
+    settings.DISK_MIN_MB = 10**9
+    assert {each.key for each in troubles._found(timezone.now())} == {
+        "disk",
+        "certificate:BIFANG_SYSLOG_TLS_CERT",
+    }
+
+
+def test_silent_source_that_comes_back_unreadable_is_another_alert(database):
+    now = timezone.now()
+    row = source("边界WAF", now=now, quiet_since=now - timedelta(days=3))
+    assert source_watch.watch(now) == 1
+    DataSource.objects.update(last_seen=now)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    SourceHour.objects.update_or_create(source=row, hour=hour, defaults={"taken": 60, "unreadable": 400})
+    assert source_watch.watch(now + timedelta(minutes=1)) == 1
+    told = [(each.status, each.title[:20]) for each in Alert.objects.order_by("pk")]
+    assert [status for status, _ in told] == ["closed", "open"]
+    assert "没有数据" in told[0][1]
+    assert "格式变了" in told[1][1]

@@ -81,7 +81,7 @@ class DataSourceScreen(Screen):
         if not row.watched:
             return badge("不留意", "idle")
         told = badge(row.get_trouble_display(), TONES[row.trouble])
-        return format_html("{}<br>{}", told, row.detail) if row.trouble else told
+        return format_html("{}<br>{}", told, row.detail.removeprefix("的")) if row.trouble else told
 
     @admin.display(description="最近一条", ordering="last_seen")
     def last(self, row: DataSource) -> SafeString | str:

@@ -42,11 +42,14 @@ def watch(now: datetime | None = None) -> int:
     closed = tuple(source_tallies.gone())
     due = [row for row in DataSource.objects.all() if row.trouble or _is_due(row, now)]
     found = _judged([row for row in due if row.watched and not _is_gone(row, closed)], now)
-    fresh = [row for row in due if row.pk in found and not row.trouble]
+    changed = {
+        row.pk for row in due if row.pk in found and not row.summed and found[row.pk].trouble != row.trouble
+    }
+    fresh = [row for row in due if row.pk in changed]
     _tell(fresh, found, now)
     for row in due:
-        _keep(row, found.get(row.pk), row in fresh and len(fresh) >= MANY, now)
-    over = [row for row in due if row.trouble and row.pk not in found]
+        _keep(row, found.get(row.pk), row.pk in changed, len(fresh) >= MANY, now)
+    over = [row for row in due if row.trouble and (row.pk not in found or row.pk in changed)]
     _close(over, now)
     return len(found)
 
@@ -86,21 +89,23 @@ def _tell(rows: Sequence[DataSource], found: Mapping[int, Unlike], now: datetime
     if len(rows) >= MANY:
         named = "；".join(f"「{row.name}」{found[row.pk].words}" for row in rows[:NAMED])
         title = f"{len(rows)} 个数据源同时安静或读不懂"
-        _store(_record(ALL, title, f"{named}。先看毕方自己和网络：接收进程、防火墙、时钟。", "high", now))
+        _store(
+            _record(ALL, now, title, f"{named}。先看毕方自己和网络：接收进程、防火墙、时钟。", "high", now)
+        )
         return
     for row in rows:
         unlike = found[row.pk]
         severity = "medium" if unlike.trouble == SourceTrouble.LOW else "high"
         about = f"怎么看：{WAYS[SourceDoor(row.door)]}；{links.named('数据源', links.record('datasource', row.pk))}。恢复以后这条告警自己关闭。"
-        _store(_record(row.key, f"「{row.name}」{unlike.words}", about, severity, now))
+        _store(_record(row.key, now, f"「{row.name}」{unlike.words}", about, severity, now))
 
 
-def _keep(row: DataSource, unlike: Unlike | None, summed: bool, now: datetime) -> None:
+def _keep(row: DataSource, unlike: Unlike | None, fresh: bool, many: bool, now: datetime) -> None:
     trouble = unlike.trouble if unlike else SourceTrouble.NONE
-    since = (row.trouble_at or now) if unlike else None
+    since = (now if fresh else row.trouble_at) if unlike else None
     DataSource.objects.filter(pk=row.pk).update(
         trouble=trouble, trouble_at=since, detail=unlike.words[:300] if unlike else "", judged_at=now,
-        summed=bool(unlike) and (row.summed or summed),
+        summed=bool(unlike) and (row.summed or (fresh and many)),
     )  # fmt: skip
 
 
@@ -108,16 +113,20 @@ def _close(rows: Sequence[DataSource], now: datetime) -> None:
     """As a source does: whoever closed it himself is left alone. What many told ends with the last of them."""
     for row in rows:
         if not row.summed:
-            _store(_record(row.key, f"「{row.name}」恢复了", "", "info", now, over=True))
-    if any(row.summed for row in rows) and not DataSource.objects.filter(summed=True).exists():
-        _store(_record(ALL, "数据源都恢复了", "", "info", now, over=True))
+            _store(
+                _record(row.key, row.trouble_at or now, f"「{row.name}」恢复了", "", "info", now, over=True)
+            )
+    for since in {row.trouble_at or now for row in rows if row.summed}:
+        if not DataSource.objects.filter(summed=True, trouble_at=since).exists():
+            _store(_record(ALL, since, "数据源都恢复了", "", "info", now, over=True))
 
 
 def _record(
-    key: str, title: str, about: str, severity: str, now: datetime, *, over: bool = False
+    key: str, since: datetime, title: str, about: str, severity: str, now: datetime, *, over: bool = False
 ) -> AlertRecord:
+    """Each trouble is an alert of its own, by when it began: what is told of one is not what the next one is."""
     return AlertRecord(
-        SOURCE, (RULE, key), title[:300], severity,  # type: ignore[arg-type]
+        SOURCE, (RULE, key, since.isoformat()), title[:300], severity,  # type: ignore[arg-type]
         rule_id=f"{SOURCE}.source", rule_name=RULE, occurred_at=now, description=about,
         event_id=f"{key}:{now.isoformat()}", status_hint="closed" if over else "", raw={"source": key},
     )  # fmt: skip

@@ -6,12 +6,24 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connections
+from django.utils import timezone
+from django_q.models import Schedule
 
-from secops_agent.models import Alert, SyslogListener, SyslogRejection, SyslogSource, SyslogTraffic
+from secops_agent.models import (
+    Alert,
+    DataSource,
+    SourceHour,
+    SyslogListener,
+    SyslogRejection,
+    SyslogSource,
+    SyslogTraffic,
+)
+from secops_agent.services.operations import source_watch
 from tests.acceptance.processes import MANAGE, Started, clean_environment, free_ports, run
 from tests.certificates import self_signed
 from tests.databases import Database
@@ -149,3 +161,45 @@ def test_a_port_that_is_taken_is_named(database: Database, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_title_is_one_visible_line() -> None:
     assert alert("<34>1 - h a - - - one\ntwo\u202e").title == "one two"
+
+
+@pytest.mark.slow
+def test_source_that_falls_silent_and_then_cannot_be_read_is_told_by_the_real_processes(
+    database: Database, tmp_path: Path
+) -> None:
+    waf, now = source(name="边界WAF"), timezone.now()
+    row = DataSource.objects.create(
+        key=f"syslog:{waf.pk}", door="syslog", name="边界WAF", first_seen=now - timedelta(days=28), last_seen=now - timedelta(hours=4)
+    )  # fmt: skip
+    start = now.replace(minute=0, second=0, microsecond=0)
+    back = [start - timedelta(hours=number) for number in range(4, 28 * 24)]
+    SourceHour.objects.bulk_create(SourceHour(source=row, hour=hour, taken=60) for hour in back)
+    (port,) = free_ports(1)
+
+    def looked(title: str, status: str) -> None:
+        """The background tasks look at it."""
+
+        def told() -> bool:
+            Schedule.objects.filter(func=source_watch.JOB).update(next_run=timezone.now())
+            DataSource.objects.update(judged_at=None)
+            return Alert.objects.filter(source="bifang", title__contains=title, status=status).exists()
+
+        wait_until(told, within=60, every=1.0, what=title)
+
+    env = clean_environment(tmp_path, **database.environment)
+    tasks = Started([*MANAGE, "qcluster"], env, tmp_path / "qcluster.out")
+    try:
+        looked("4 小时没有数据", "open")
+        with listening(database, tmp_path, "--tcp", f"127.0.0.1:{port}"):
+            with socket.create_connection(("127.0.0.1", port)) as link:
+                link.sendall(b"<34>1 - h app - - - back again\n")
+                looked("4 小时没有数据", "closed")
+                lines = [
+                    b"<34>\xff\xfe\n" if number % 5 < 2 else b"<34>1 - h app - - - read\n"
+                    for number in range(4000)
+                ]
+                link.sendall(b"".join(lines))
+            wait_until(lambda: SyslogTraffic.objects.get().rejected == 1600, within=60, what="the lines")
+            looked("读不懂", "open")  # of what came in a day
+    finally:
+        tasks.kill()
