@@ -13,13 +13,14 @@ from bifang.core.configuration.kinds import Kind, all_kinds, get_kind
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from secops_agent.brokers.config import BrokerField
+from secops_agent.connectors.http_tools.config import ApiHeadersField
 from secops_agent.connectors.mcp.fields import HeadersField
 
 pytestmark = pytest.mark.django_db
 OPERATOR = Author(7, "operator", "admin")
 ROOT = Author(1, "root", "admin", superuser=True)
 SECRET = "a-secret-of-some-length"
-SECRETS = (SecretField, HeadersField)
+SECRETS = (SecretField, HeadersField, ApiHeadersField)
 LISTED = "listed.corp.example"
 GIVEN: dict[str, dict[str, str]] = {
     "dingtalk": {"client_id": "dinga", "client_secret": SECRET, "corp_id": "corp"},

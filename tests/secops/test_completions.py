@@ -57,7 +57,7 @@ def test_what_is_left_out_of_several_is_not_offered_again(text: str, left: list[
 def test_what_is_spoken_against_something_else_changes_nothing(text: str, focus: Focus) -> None:
     found = said(text, focus)
     assert (found.offers, found.drops) == ((), False)
-    assert found.hint
+    assert found.hint or found.question
 
 
 @pytest.mark.parametrize(

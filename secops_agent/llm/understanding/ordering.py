@@ -224,13 +224,13 @@ class OrderHearing(ListHearing):
     def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """两个都封, and one is known: which ones is asked."""
         first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
-        known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
-        values = (
-            str(first.arguments.get(ACTS[first.tool].argument, "")).split(",") if len(known) == 1 else known
-        )
-        if not said or not known or len(values) == read_integer(said["n"].replace("俩", "两")):
+        if not said or (act := ACTS.get(first.tool)) is None:
             return None
-        told = hint("miscounted").format(n=said["n"], verb=ACTS[first.tool].verb)
+        known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
+        values = str(first.arguments.get(act.argument, "")).split(",") if len(known) == 1 else known
+        if not known or len(values) == read_integer(said["n"].replace("俩", "两")):
+            return None
+        told = hint("miscounted").format(n=said["n"], verb=act.verb)
         return Understanding(question=told, order=without_object(first))
 
     def _completions(self, order: Intent, missing: str, values: Sequence[str]) -> tuple[Suggestion, ...]:
