@@ -26,7 +26,7 @@ DEARER = {
     "get_alert": 16,
     "lookup_indicator": 15,
     "affected_assets": 14,  # by a condition: how many there are without it
-    "get_case": 13,  # and what is to be reported of it, until when
+    "get_case": 15,  # and what is to be reported of it, until when, what was, and whom nobody could be reminded
     "list_alerts": 16,  # by a keyword: how many the index has, the page, and its counts by level, limit and handler
 }
 _TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
