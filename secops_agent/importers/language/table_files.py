@@ -140,7 +140,7 @@ def _table(part: Part, shared: Part, place: str) -> AlertTable:
     fields = {name: _Field(name, value, f"{place}fields.{name}") for name, value in found["fields"].items()}
     if "title" not in fields:
         raise _fault(f"{place}fields", "要有 title（标题）")
-    table = _filled(fields, found["evidence"], place)
+    table, same = _filled(fields, found["evidence"], place), part.get("same", shared.get("same"))
     marks = _paths(part.get("tell", shared.get("tell", ())), f"{place}tell")
     if not marks:
         raise _fault(f"{place}tell", "要写出这种记录一定有的键")
@@ -148,8 +148,8 @@ def _table(part: Part, shared: Part, place: str) -> AlertTable:
         table,
         marks=marks,
         kind=_word(part.get("kind", ""), f"{place}kind", empty=True),
-        key=tuple(_paths(each, f"{place}same") for each in _list(part["same"], f"{place}same")) if "same" in part else _usual_key(table),
-        event=_paths(part.get("event", ()), f"{place}event"),
+        key=tuple(_paths(each, f"{place}same") for each in _list(same, f"{place}same")) if same is not None else _usual_key(table),
+        event=_paths(part.get("event", shared.get("event", ())), f"{place}event"),
         refused={
             path: _map(words, f"{place}skip.{path}", lambda word, at: _word(word, at)) for path, words in found["skip"].items()
         },

@@ -11,7 +11,7 @@ PLAIN: Final = {
 # Field → the attribute of `Host`.
 PLACES: Final = {
     "attacker": "attacker", "victim": "victim", "host": "name", "host_ip": "ips", "own_ip": "inside",
-    "cloud_id": "cloud_id", "agent_id": "agent_id",
+    "cloud_id": "cloud_id", "agent_id": "agent_id", "attacker_host": "attacker_name", "victim_host": "victim_name",
 }  # fmt: skip
 # Field → the kind of its sightings.
 SEEN: Final = {
@@ -27,6 +27,7 @@ MORE: Final = {
 # In the order in which a page offers them.
 LABELS: Final = {
     "title": "标题", "severity": "级别", "time": "时间", "first_time": "开始时间", "attacker": "攻击者", "victim": "受害者",
+    "attacker_host": "攻击者主机名", "victim_host": "受害者主机名",
     "host": "主机名", "host_ip": "主机 IP", "own_ip": "IP（内网的是我们的）", "user": "账号", "rule": "规则", "technique": "ATT&CK",
     "result": "攻击结果", "description": "说明", "url": "网址", "domain": "域名", "hash": "哈希", "file": "文件", "process": "进程",
     "ip": "指标 IP", "email": "邮箱", "search": "文字（在里面找指标）", "status": "状态（未关闭、已关闭）", "count": "次数",

@@ -24,7 +24,7 @@ class Host:
     """Where the machine stands. ``inside``: addresses that are only ours when they are private.
 
     ``victim`` and ``attacker``: the two ends. A private end is ours; so is any victim of an attacker who is none of ours.
-    The other ends are indicators.
+    The other ends are indicators. ``victim_name`` and ``attacker_name``: what the machine at that one address is called.
     """
 
     name: Paths = ()
@@ -34,6 +34,8 @@ class Host:
     inside: Paths = ()
     victim: Paths = ()
     attacker: Paths = ()
+    victim_name: Paths = ()
+    attacker_name: Paths = ()
 
 
 @dataclass(frozen=True, slots=True)

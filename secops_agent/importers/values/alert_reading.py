@@ -149,7 +149,14 @@ def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRe
     found += [address_asset(ip, tool) for ip in reader.all("内网 IP", places.inside) if is_inside(ip)]
     known = found[0].ips if found[0] else ()
     ours = _ends(reader, table)[0]
-    found += [address_asset(ip, tool) for ip in ours if ip not in known]
+    names = _end_names(reader, table)
+    found += [
+        host_asset(names[ip], ips=[ip], name=names[ip], source=tool)
+        if ip in names
+        else address_asset(ip, tool)
+        for ip in ours
+        if ip not in known
+    ]
     if not found[0] and not ours:
         found += [host_asset(name, name=name, source=tool) for name in _victim_names(reader, table)]
     found += [website_asset(url, tool) for url in reader.all("网站", table.site)[:1]]
@@ -164,6 +171,19 @@ def _ends(reader: ObjectReader, table: AlertTable) -> tuple[list[str], list[str]
     attacked = not any(map(is_inside, attackers))
     ours = [ip for ip in victims if attacked or is_inside(ip)] + list(filter(is_inside, attackers))
     return ours, [ip for ip in (*attackers, *victims) if ip not in ours]
+
+
+def _end_names(reader: ObjectReader, table: AlertTable) -> dict[str, str]:
+    """Address → name, of an end with one address."""
+    host, found = table.host, dict[str, str]()
+    for label, places, named in (
+        ("攻击者", host.attacker, host.attacker_name),
+        ("受害者", host.victim, host.victim_name),
+    ):
+        name, addresses = reader.first(f"{label}主机名", named), _addresses(reader.all(label, places))
+        if len(addresses) == 1 and HOST_NAME.fullmatch(name):
+            found[addresses[0]] = name
+    return found
 
 
 def _victim_names(reader: ObjectReader, table: AlertTable) -> list[str]:

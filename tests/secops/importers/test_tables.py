@@ -149,6 +149,40 @@ def test_every_input_gives_the_same_alert(input: str) -> None:
     assert found.event_id
 
 
+def test_both_ends_have_names_and_an_event_named_at_the_top_is_that_of_each_kind() -> None:
+    text = """
+name = "云雀"
+same = ["rule", "dst"]
+event = ["id"]
+[fields]
+title = "rule"
+attacker = "src"
+attacker_host = "src_name"
+victim = "dst"
+victim_host = "dst_name"
+[[records]]
+tell = ["rule", "dst_name"]
+"""
+    record = {
+        "rule": "PsExec",
+        "src": "10.2.3.17",
+        "src_name": "fin-pc-017",
+        "dst": "10.2.8.5",
+        "dst_name": "file-02",
+        "id": "9f2c81",
+    }
+    importer = read_table(text).importer
+    inside, outside = (importer.read({**record, **more}, Options()) for more in ({}, {"dst": "203.0.113.77"}))
+    assert {(each.name, *each.ips) for each in inside.assets} == {
+        ("fin-pc-017", "10.2.3.17"),
+        ("file-02", "10.2.8.5"),
+    }
+    assert [(each.name, *each.ips) for each in outside.assets] == [("fin-pc-017", "10.2.3.17")], (
+        "theirs is none of ours"
+    )
+    assert inside.event_id.startswith("9f2c81")
+
+
 def test_several_kinds_of_records_share_what_stands_at_the_top() -> None:
     text = """
         name = "两种"
