@@ -132,8 +132,11 @@ class FollowingHearing(Hearing):
                     found = followups.changed(found, last, self.lexicon.people.values())
                 if found.tool not in questions.LISTS:
                     return Understanding(found)
-                if not of_flaw and alone and not found.arguments.keys().isdisjoint(_OF_ALL):
-                    return None  # 今天有哪些严重告警
+                of_all = alone and not found.arguments.keys().isdisjoint(_OF_ALL)  # 今天有哪些严重告警
+                if not of_flaw and (
+                    of_all or self.focus.missed
+                ):  # what was asked last is not what was spoken of
+                    return None
                 told, whole = hint("of_thing").format(thing=one), says.plainly(f"全部{bare}")
                 best = self.weighed(self.heard(str(whole))).best
                 taps = (whole,) if best and best.whole else ()

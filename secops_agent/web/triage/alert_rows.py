@@ -54,6 +54,7 @@ class AlertLine:
     assets: tuple[NamedLink, ...]
     more_assets: int
     assignee: str
+    case: int | None
     due: SafeString | str
     seen: SafeString | str
     count: int
@@ -122,6 +123,7 @@ def _line(
         assets=tuple(assets[:_SHOWN]),
         more_assets=max(0, len(assets) - _SHOWN),
         assignee=row.assignee.name if row.assignee else "",
+        case=row.case_id,
         due=due_badge(row, clock),
         seen=ago(row.last_seen),
         count=row.count,

@@ -15,6 +15,7 @@ from bifang.core.rights import OPERATOR
 from secops_agent.models import Alert, IndicatorList, Role, SavedView, Staff
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries import words
+from secops_agent.services.cases import orders as cases
 from secops_agent.services.records import Indicator, ListedRecord
 from tests.admin_pages import member, serve_plain_static, text_of
 from tests.secops.inventory_aid import ACTOR, host, person, store
@@ -141,6 +142,15 @@ def test_what_the_list_does_not_know_is_refused() -> None:
     for part in PARTS:
         for query in ODD:
             assert client.get(f"{reverse(part)}?{query}").status_code == 400, (part, query)
+
+
+def test_an_alert_of_a_case_says_so_before_somebody_closes_it() -> None:
+    first, other = (arrived(name)[0] for name in "ab")
+    cases.create([first.pk], ACTOR, "一次攻击")
+    first.refresh_from_db()
+    page = text_of(at_desk(Role.ANALYST).get(reverse("web:alerts")))
+    assert page.count(f"事件 E{first.case_id}") == 1
+    assert f"A{other.pk}" in page
 
 
 def test_only_those_who_may_see_alerts_open_it() -> None:
