@@ -212,11 +212,6 @@ def _format(values: list[str]) -> str | None:
     return None
 
 
-def is_moment(value: str) -> bool:
-    """Is it a time, written in any way that we know?"""
-    return _format([value]) is not None
-
-
 def _is_usual(value: str) -> bool:
     if value.replace(".", "", 1).isdecimal():
         return not _DATED.fullmatch(value)

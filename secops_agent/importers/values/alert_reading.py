@@ -131,11 +131,8 @@ def _description(reader: ObjectReader, table: AlertTable) -> str:
 
 
 def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRecord, ...]:
-    places, name, agent = table.host, "", ""
-    if places.name:
-        name = reader.first("主机名", places.name)
-    if places.agent_id:
-        agent = reader.first("Agent", places.agent_id)
+    places = table.host
+    name, agent = reader.first("主机名", places.name), reader.first("Agent", places.agent_id)
     found: list[AssetRecord | None] = [
         host_asset(
             name if HOST_NAME.fullmatch(name) else "",
