@@ -95,7 +95,7 @@ def reporting(request: HttpRequest, pk: int) -> HttpResponse:
         "late": bool(view and view.due_at and view.due_at <= now),
         "stage": stage,
         "stages": ReportStage.choices,
-        "draft": drafts.draft(pk, stage, view) if view else "",
+        "draft": drafts.draft(detail, stage, view) if view else "",
         **_asked(view),
         "found_at": view.found_at if view else _first_seen(detail),
         "now": now,

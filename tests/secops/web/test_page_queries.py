@@ -22,6 +22,7 @@ from tests.secops.demo_aid import demo  # noqa: F401
 
 pytestmark = pytest.mark.slow
 MOST = 21
+DEARER = {"/cases/1/reporting/": 24}  # all of the case, for the draft, and what the form asks
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,6 @@ def test_a_page_takes_few_queries(pages: tuple[Client, list[str]]) -> None:
         with CaptureQueriesContext(connection) as seen:
             client.get(path)
             found[path] = len(seen)
-    over = {path: queries for path, queries in found.items() if queries > MOST}
+    over = {path: queries for path, queries in found.items() if queries > DEARER.get(path, MOST)}
     assert len(paths) > 100
     assert not over

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from bifang.channels.text.visible import visible
 from bifang.core.database.db import database_now
@@ -81,7 +82,9 @@ def span(length: timedelta) -> str:
 
 def standing(case_id: int) -> ReportingView | None:
     """The clock of a case; None if nobody graded it."""
-    row = CaseReporting.objects.select_related("duty").filter(case_id=case_id).first()
+    silent = ReportingReminder.objects.filter(reporting=OuterRef("pk"), told_at__isnull=False, told_to="")
+    rows = CaseReporting.objects.select_related("duty").annotate(unreached=Exists(silent))
+    row = rows.filter(case_id=case_id).first()
     if row is None:
         return None
     entries = tuple(row.entries.all())
@@ -91,9 +94,8 @@ def standing(case_id: int) -> ReportingView | None:
         waits_for, due_at = ReportStage.FIRST, row.due_at
     elif row.closing_due_at and ReportStage.CLOSING not in done:
         waits_for, due_at = ReportStage.CLOSING, row.closing_due_at
-    unreached = row.reminders.filter(told_at__isnull=False, told_to="").exists()
     return ReportingView(
-        row.level, row.duty, row.found_at, row.graded_by, row.graded_at, row.handled_at, waits_for, due_at, entries, row.answers, unreached
+        row.level, row.duty, row.found_at, row.graded_by, row.graded_at, row.handled_at, waits_for, due_at, entries, row.answers, row.unreached
     )  # fmt: skip
 
 
