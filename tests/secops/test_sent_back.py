@@ -91,7 +91,7 @@ def test_what_answers_tell_to_send_is_understood_where_it_was_told(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("is_group", [False, True])
+@pytest.mark.parametrize(("config", "is_group"), [("dingtalk", True), ("feishu", False)], indirect=["config"])
 def test_whatever_is_asked_what_is_told_to_send_is_understood(config: SystemConfig, is_group: bool) -> None:
     # What is read is the same everywhere; what Feishu is asked besides is for how it is shown there.
     step = (160 if is_group else 80) * (1 if config.kind == "dingtalk" else 4)
