@@ -23,6 +23,12 @@ class Proxy:
         self.url = ""
 
     async def serve(self, reader, writer):
+        try:
+            await self._serve(reader, writer)
+        finally:
+            writer.close()
+
+    async def _serve(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         method, target, version = head.split(b"\r\n")[0].decode().split()
         self.seen.append(f"{method} {target.split('?')[0]}")
@@ -66,13 +72,16 @@ def proxy(gateway):
     proxy.loop.call_soon_threadsafe(server.close)
 
     async def finish():
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0.05)
 
     asyncio.run_coroutine_threadsafe(finish(), proxy.loop).result(120)
     proxy.loop.call_soon_threadsafe(proxy.loop.stop)
     thread.join(120)
+    proxy.loop.close()
     proxy.loop.close()
 
 
