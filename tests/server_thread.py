@@ -58,6 +58,8 @@ def in_thread(server: Server) -> Iterator[None]:
             yield
         finally:
             asyncio.run_coroutine_threadsafe(server.stop(), loop).result(120)
+            # Until what was still being written is out, and its socket closed.
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.05), loop).result(120)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(120)

@@ -161,6 +161,7 @@ def scripted_gateway(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedGate
         yield gateway
     finally:
         gateway.call(runner.cleanup())
+        gateway.call(asyncio.sleep(0.05))  # until what was still being written is out, and its socket closed
         gateway.loop.call_soon_threadsafe(gateway.loop.stop)
         thread.join(120)
         gateway.loop.close()
