@@ -143,11 +143,16 @@ AUTHENTICATION = [TokenAuthentication, BrowserAuthentication]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. ``key`` tells callers apart; ``user_id`` is the Django user, of a token its owner's."""
+    """Who calls. ``key`` tells callers apart; ``user`` is the Django user, of a token its owner."""
 
     actor: Actor
     grant: Grant | None = None
-    user_id: int | None = None
+    user: Any = None
+
+    @property
+    def user_id(self) -> int | None:
+        """None for a token without owner."""
+        return self.user.pk if self.user else None
 
     @property
     def key(self) -> str:
@@ -166,10 +171,9 @@ def caller_of(request: Request) -> Caller:
 
 def _caller(request: Request) -> Caller:
     if isinstance(request.auth, Grant):
-        owner = request.auth.owner
-        return Caller(request.auth.actor, request.auth, owner.pk if owner else None)
+        return Caller(request.auth.actor, request.auth, request.auth.owner)
     author = Author(request.user.pk, request.user.get_username(), "api")
-    return Caller(actor_of(author), user_id=author.user_id)
+    return Caller(actor_of(author), user=request.user)
 
 
 def may(request: Request, need: Need) -> bool:

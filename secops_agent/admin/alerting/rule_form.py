@@ -141,6 +141,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     )  # fmt: skip
     targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
     grant: Grant = "none"
+    user: Any = None  # the one who chooses
     like = ""  # key of `MODELS`
 
     class Meta:
@@ -162,7 +163,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         )
         robots = choices.robot_choices() if self.grant != "none" else []
         mine = [choices.choice_of(each) for each in stored]
-        known = {each.key: each for each in (*robots, *mine, *choices.choices())}
+        known = {each.key: each for each in (*robots, *mine, *choices.choices(self.user))}
         self._known = known
         sections: dict[str, list[tuple[str, str]]] = {}
         for each in known.values():
