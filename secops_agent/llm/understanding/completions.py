@@ -1,6 +1,6 @@
 """A short sentence behind an order: what it lacked, what is changed of it, added to it or left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -83,7 +83,7 @@ def complete(
     return tuple([*orders, *(one for one in new if one not in orders)] if adds and targets else new[:MOST])
 
 
-def _narrowed(order: Intent, said: Mapping[str, Any], skeleton: Skeleton) -> Mapping[str, Any]:
+def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
     """只静默 web-01 上的, of a rule: the rule on this host; 整台 web-01 is the host."""
     rule, _, _ = str(order.arguments.get("scope", "")).partition(" @ ")
     host = str(said.get("scope", "")).removeprefix("资产:")
