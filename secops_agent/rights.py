@@ -56,6 +56,7 @@ _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "a
 allow("viewer", *_WISHES)
 allow("analyst", "secops_agent.view_formattable")
 allow("approver", "secops_agent.add_formattable")
+allow("analyst", "secops_agent.change_alertmessage")
 allow("responder", "secops_agent.change_action")
 allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
 allow(
