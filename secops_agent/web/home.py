@@ -26,6 +26,7 @@ from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.vulnerabilities import tallies
 from secops_agent.web.access import page
+from secops_agent.web.on_call import waiting_swaps
 from secops_agent.web.triage.alert_query import TABS
 
 
@@ -189,6 +190,8 @@ def people(request: HttpRequest, now: datetime) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if request.user.has_perm("secops_agent.view_oncallschedule"):
         found["duties"] = duties(now)
+        swaps = waiting_swaps(request, active_accounts(request), now)
+        found["swaps"] = [each for each in swaps if each.role]
     if request.user.has_perm("secops_agent.view_proposal"):
         waiting = pending.everything(active_accounts(request))
         found |= {

@@ -32,7 +32,7 @@ def evidence(request):
 
 def last_listed(request):
     """A model that reads: the first alert number of the evidence."""
-    return int(re.search(r"\*\*#(\d+)\*\*", evidence(request)[-1]).group(1))
+    return int(re.search(r"\*\*A(\d+)\*\*", evidence(request)[-1]).group(1))
 
 
 def test_question_is_answered_from_one_tool(demo):

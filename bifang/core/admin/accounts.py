@@ -59,6 +59,7 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
         ("登录", {"fields": ("second_step",)}),
         ("记录", {"fields": ("last_login", "date_joined")}),
     )
+    add_fieldsets = ((None, {"fields": ("username", "last_name", "first_name", "password1", "password2")}),)
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
     readonly_fields = ("last_login", "date_joined", "second_step")

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import Alert, Role, Staff
+from secops_agent.models import Alert, Case, CaseStatus, Role, Staff
 from secops_agent.models.people.staff import allows
 from secops_agent.services import links
 from secops_agent.services.actors import Actor
@@ -119,7 +119,7 @@ def act(request: HttpRequest, posted: Posted) -> HttpResponse:
     if len(chosen) > 1 and name == "close" and not note:
         raise InvalidInput("请写明原因：它会写进每一条的变更历史。")
     outcome = batches.carry_out(wanted, chosen, actor_of(request), batches.Doer(user_id=request.user.pk or 0))
-    _tell(request, outcome, wanted.label)
+    _tell(request, outcome, wanted)
     return following() if outcome.done else posted.back()
 
 
@@ -174,11 +174,20 @@ def _alone(request: HttpRequest, posted: Posted, name: str, chosen: Sequence[int
     return posted.back()
 
 
-def _tell(request: HttpRequest, outcome: BatchOutcome, label: str) -> None:
-    """What was done stands with its 撤销 on the page itself; here only what was not."""
+def _tell(request: HttpRequest, outcome: BatchOutcome, wanted: TriageAct) -> None:
+    """What was done stands with its 撤销 on the page itself; here only what was not, and what stays open."""
+    label = wanted.label
+    if wanted.name == "close" and (codes := _open_cases(outcome.done)):
+        messages.info(request, f"属于进行中的事件 {codes}：事件没有跟着关闭。")
     for reason, count in outcome.refused.items():
         what = f"没有{label}" if not outcome.done else f"{count} 条没有{label}"
         messages.warning(request, f"{what}：{reason}")
+
+
+def _open_cases(alerts: Sequence[int]) -> str:
+    """E3、E5: the cases of these alerts that are not closed."""
+    rows = Case.objects.filter(alerts__in=alerts).exclude(status=CaseStatus.CLOSED).distinct().order_by("pk")
+    return "、".join(f"E{pk}" for pk in rows.values_list("pk", flat=True)[:5])
 
 
 @posting(ACT)
@@ -202,7 +211,7 @@ TOOLS = {"block_ip": ("ip", "duration_minutes", "reason"), "isolate_host": ("ass
 
 @posting(ACT, "secops_agent.add_silence")
 def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
-    """POST ``scope`` (alert, rule, asset), ``minutes`` or, above it, ``until`` (a time of the day and the zone of the page),
+    """POST ``scope`` (alert, rule, asset), ``minutes``, or the end of it there or in ``until`` (a time of the zone of the page),
     ``reason``."""
     scope, minutes = request.POST.get("scope", "alert"), _minutes(request)
     row = Alert.objects.filter(pk=posted.here).first()
@@ -224,7 +233,7 @@ def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
 
 def _minutes(request: HttpRequest) -> str:
     try:
-        until = parse_datetime(request.POST.get("until", ""))
+        until = parse_datetime(request.POST.get("until") or request.POST.get("minutes", ""))
     except ValueError:
         until = None
     if until is None:

@@ -1,10 +1,11 @@
 """告警处置: the list of alerts that people work through."""
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_safe
 from bifang.channels.text.visible import visible
 from secops_agent.models import Alert, SavedView, Staff
 from secops_agent.models.choices import Verdict
+from secops_agent.services import links
 from secops_agent.services.alerts import batches
 from secops_agent.services.alerts.queries.filters import ALERTS
 from secops_agent.services.operations import queues
@@ -27,13 +29,16 @@ from secops_agent.web.triage.alert_rows import lines, plain_line
 
 SEE: Final = "secops_agent.view_alert"
 ACT: Final = "secops_agent.change_alert"
+_CODE: Final = re.compile(r"\s*[Aa]([0-9]{1,18})\s*")
 
 
 @require_safe
 @page(SEE)
 def alerts(request: HttpRequest) -> HttpResponse:
-    """The list. Without a word in the address: everything that is not closed."""
+    """The list. Without a word in the address: everything that is not closed. A12 is looked for: its page."""
     query = alert_query.read(request.GET)
+    if (code := _CODE.fullmatch(query.get("q"))) and Alert.objects.filter(pk=int(code[1])).exists():
+        return redirect(links.alert(int(code[1])))
     clock = RiskClock(timezone.now())
     tab, tabs = query.get("tab") or "all", query.queues(request.user, clock.now)
     queue = queues.settle(tabs[tab], clock)
@@ -126,6 +131,8 @@ def _chips(query: QueueQuery) -> list[ListLink]:
 def facets(request: HttpRequest) -> HttpResponse:
     """How many of what there are in the list, to narrow it: a part of the page."""
     query = alert_query.read(request.GET)
+    if (code := _CODE.fullmatch(query.get("q"))) and Alert.objects.filter(pk=int(code[1])).exists():
+        return redirect(links.alert(int(code[1])))
     clock = RiskClock(timezone.now())
     found = queues.facets(queues.settle(query.queue(request.user, clock.now), clock), clock)
     context = {
