@@ -30,14 +30,19 @@ NOBODY: Final = "您的登录用户没有对应的人员，不能换班：请超
 
 
 class SwapForm(forms.Form):
-    """With whom, in which rota, on which days; ``back_…``: the days that are given back for them."""
+    """With whom, in which rota, on which days."""
 
     rota = forms.IntegerField()
     colleague = forms.CharField(max_length=100)
     first = forms.DateField()
     last = forms.DateField(required=False)
-    back_first = forms.DateField(required=False)
-    back_last = forms.DateField(required=False)
+
+
+class BackForm(forms.Form):
+    """The days that are given back for them, if any."""
+
+    first = forms.DateField(required=False)
+    last = forms.DateField(required=False)
 
 
 class SubstituteForm(forms.Form):
@@ -92,7 +97,8 @@ def ask(request: HttpRequest) -> HttpResponse:
         me = account_of(request.user.pk, other.corp_id)
         if me is None:
             raise InvalidInput(NOBODY)
-        days = [*_days(given["first"], given["last"]), *_days(given["back_first"], given["back_last"])]
+        back = _read(BackForm(request.POST, prefix="back"))
+        days = [*_days(given["first"], given["last"]), *_days(back["first"], back["last"])]
         made = swaps.ask(schedule.name, me, other, days, "admin")
         return f"已请 {other.name} 答复换班 {made.code}，答复以前班次不变。"
 
