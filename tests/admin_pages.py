@@ -491,7 +491,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.knowngroup": lambda: known_group(dingtalk()),
     "secops_agent.mcpcatalogue": mcp_service,
     "secops_agent.detectionrule": lambda: DetectionRule.objects.create(
-        uid="36c5146c-d127-4f85-8e21-01bf62355d5a", name="Suspicious Service Path", level="high"
+        uid="36c5146c-d127-4f85-8e21-01bf62355d5a", name="可疑的服务路径", level="high"
     ),
     "secops_agent.formattable": lambda: FormatTable.objects.create(
         name="acme_waf",

@@ -100,7 +100,7 @@ class Switch(models.Model):
 
     name = models.CharField("开关", max_length=32, primary_key=True)
     on = models.BooleanField("打开", default=False)
-    reason = models.CharField("为什么", max_length=200, blank=True, default="")
+    reason = models.CharField("为什么", max_length=200, blank=True, default="", db_default="")
     changed_at = models.DateTimeField("修改时间", auto_now=True)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="修改人", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='switch',
             name='reason',
-            field=models.CharField(blank=True, default='', max_length=200, verbose_name='为什么'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='为什么'),
         ),
     ]

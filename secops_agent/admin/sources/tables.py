@@ -246,11 +246,10 @@ class DetectionRuleScreen(RecordScreen):
     purpose = "Sigma 规则自己写的级别、说明、已知的误报和 ATT&CK，显示在写着它的告警上；规则本身不执行。"
     when_empty = "还没有。到「接入」按「写一个接入」，选 Sigma 规则的 .yml，或规则仓库的 .zip。"
     way = ("secops_agent.formattable", "接入")
-    list_display = ("name", "level", "attack", "uid")
-    list_filter = ("level",)
+    list_display = ("name", "weight", "attack", "uid")
     search_fields = ("name", "=uid")
     search_help_text = "按名称，或完整的编号搜索"
-    fields = ("name", "uid", "level", "attack", "description", "mistakes")
+    fields = ("name", "uid", "weight", "attack", "description", "mistakes")
     ordering = ("name",)
     actions = ("forget",)
 
@@ -262,6 +261,11 @@ class DetectionRuleScreen(RecordScreen):
             messages.success(request, f"已删除检测规则 {count} 条；写着它们的告警都在。重新上传就会回来。")
         except BifangError as error:
             messages.error(request, error.message)
+
+    @admin.display(description="级别", ordering="level")
+    def weight(self, row: DetectionRule) -> str:
+        """As alerts call it, where it is one of theirs."""
+        return str(Severity(row.level).label) if row.level in Severity.values else row.level or NOTHING
 
     @admin.display(description="ATT&CK")
     def attack(self, row: DetectionRule) -> str:

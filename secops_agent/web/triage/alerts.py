@@ -22,7 +22,7 @@ from secops_agent.services.pages import Total
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.sla import RiskClock
 from secops_agent.web.access import page
-from secops_agent.web.listing import ListLink
+from secops_agent.web.listing import ListLink, number
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import PAGE, TABS, QueueQuery
 from secops_agent.web.triage.alert_rows import lines, plain_line
@@ -167,8 +167,7 @@ def _groups(query: QueueQuery, found: Facets) -> list[tuple[str, list[ListLink]]
 def news(request: HttpRequest) -> HttpResponse:
     """How many have come in since the list was drawn (``mark``: the newest alert then): a line above it."""
     query = alert_query.read(request.GET, beside=("mark",))
-    given = request.GET.get("mark", "")
-    mark = int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
+    mark = number(request.GET.get("mark", ""))
     clock = RiskClock(timezone.now())
     count = (
         queues.newer(queues.settle(query.queue(request.user, clock.now), clock), mark, clock) if mark else 0
