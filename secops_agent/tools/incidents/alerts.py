@@ -10,7 +10,7 @@ from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import DetectionRule
-from secops_agent.models.choices import AlertStatus
+from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
@@ -151,6 +151,8 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
         return _compared(asker, [given.alert_id, *several][:_MOST])
     detail = triage.get(given.alert_id, private=True, raw=False)
     assets = detail.summary.assets
+    if len(assets) > 1:  # beside its system: 那台 is the machine
+        assets = tuple(each for each in assets if each.asset_type == AssetType.HOST)
     sources = [each.value for each in detail.indicators if each.kind == "ip" and not each.is_private]
     about = {"asset": assets[0].name} if len(assets) == 1 else {}
     about |= {"ip": sources[0]} if len(sources) == 1 else {}
