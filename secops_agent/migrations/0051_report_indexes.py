@@ -7,7 +7,7 @@ from bifang.core.database.expanding import AddIndexLive
 class Migration(migrations.Migration):
 
     atomic = False
-    dependencies = [("secops_agent", "0049_detection_rules")]
+    dependencies = [("secops_agent", "0050_stated_keys")]
 
     operations = [
         AddIndexLive(
