@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from secops_agent.models import Action, Proposal, Role, Staff
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions import actions
+from secops_agent.services.decisions import actions, pending
 from secops_agent.services.decisions.carriers import BATCH
 from secops_agent.services.faults import Forbidden
 from tests.admin_pages import ROWS, member, messages_of, serve_plain_static, superuser, text_of
@@ -124,6 +124,8 @@ def test_an_unknown_result_of_a_batch_is_settled_there_and_by_nobody_else() -> N
     )
     Action.objects.filter(pk=row.pk).update(proposal=None, batch=pk, state="unknown")
     stranger = Staff.objects.create(corp_id="other", staff_id="x", name="外人", role="admin")
+    assert pending.everything([stranger]) == []
+    assert len(pending.everything([Staff.objects.get(staff_id="wang")])) == 1
     with pytest.raises(Forbidden, match="另一个企业"):
         actions.settle(row.pk, Actor.person(stranger, "admin"), executed=True)
     assert Action.objects.get(pk=row.pk).state == "unknown"
