@@ -23,6 +23,7 @@ from secops_agent.models import Role, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.people import tokens
 from secops_agent.services.people.authority import actor_of
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.people.tokens import Grant
 from secops_agent.services.privacy import login_may_read
 
@@ -238,3 +239,8 @@ READ_LISTS = _read("indicatorlist", "情报清单")
 READ_SCHEDULES = _read("scheduledtask", "定时任务")
 WRITE_SCHEDULES = _write("scheduledtask", "定时任务")
 SEE_ALL_JOBS = _read("importjob", "导入任务")
+
+
+def homes_of_caller(request: Request) -> frozenset[str] | None:
+    """As `homes_of`, of the login or of the token's owner."""
+    return homes_of(request.auth.owner if isinstance(request.auth, Grant) else request.user)

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from secops_agent.agent.acting.controls import DirectDecision, decide_as_user
-from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller, caller_of
+from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller, caller_of, homes_of_caller
 from secops_agent.api.base import Form, PageQuery, Remark, View
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import Output
@@ -81,7 +81,9 @@ class ProposalListView(View):
                    responses=page_of(ProposalOut), description="提出的操作，新的在前，游标翻页。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
-        return self.page(views.search(**self.read_query(ProposalQuery)), ProposalOut)
+        return self.page(
+            views.search(homes_of_caller(request), **self.read_query(ProposalQuery)), ProposalOut
+        )
 
 
 class ProposalEndpoint(View):
@@ -93,7 +95,7 @@ class ProposalEndpoint(View):
                    description="一个操作的确切内容、同意之后会怎样，以及它的结果。")  # fmt: skip
     def get(self, request: Request, code: str) -> Response:
         """Everything."""
-        return Response(ProposalOut(views.get(code)).data)
+        return Response(ProposalOut(views.get(code, homes_of_caller(request))).data)
 
 
 class DecisionView(View):
@@ -110,11 +112,12 @@ class DecisionView(View):
         body, caller = self.read_body(DecisionIn), caller_of(request)
         if caller.user_id is None:
             raise Conflict(NOBODYS)
-        proposal = views.find(code)
+        homes = homes_of_caller(request)
+        proposal = views.find(code, homes)
         decision = decide_as_user(proposal, _keystroke(caller, proposal.pk, body["verdict"], body["reason"]))
         if decision.status == "refused":
             raise Conflict(decision.text)
-        return Response(ProposalOut(views.get(code)).data)
+        return Response(ProposalOut(views.get(code, homes)).data)
 
 
 def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> DirectDecision:

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from bifang.core.database.db import database_now
 from secops_agent.models import BlockRecord, BlockState, Staff
-from secops_agent.models.automation.action import Action, ActionState
+from secops_agent.models.automation.action import NOTHING_DONE, Action, ActionState
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, direct_requests, notices
@@ -57,7 +57,7 @@ def _undoable(action_id: int) -> Action:
     action = actions.get(action_id)
     if action.ordered_by is None or action.state != ActionState.DONE or action.undo_url is None:
         raise Conflict(f"动作 #{action_id} 没有执行，或对方没有给出撤销地址，不能撤销。")
-    undo = Action.objects.filter(undo_of=action).exclude(state=ActionState.FAILED).first()
+    undo = Action.objects.filter(undo_of=action).exclude(state__in=NOTHING_DONE).first()
     if undo is not None:
         raise Conflict(f"动作 #{action_id} 已经在撤销或撤销过（#{undo.pk}）。")
     return action

@@ -28,19 +28,30 @@ class Choice:
     entry: dict[str, str]
 
 
-def choices() -> list[Choice]:
-    """Groups that the robot knows in its own corporation, people of the corporation whom it reaches, schedules."""
+def choices(*, gateway: bool = False) -> list[Choice]:
+    """Groups that the robot knows in its own corporation, people of the corporation whom it reaches, schedules; ``gateway``:
+    also who is only called by the company's own gateway."""
     schedules = list(OnCallSchedule.objects.filter(enabled=True))
     people, groups = cache(_people), defaultdict(list)
     for group in KnownGroup.objects.order_by("title"):
         groups[group.config_id].append(group)
-    return [
+    found = [
         choice
         for config in SystemConfig.objects.chats().order_by("name", "pk")
         for choice in (
             *_groups(config, groups[config.pk]),
             *_of(config, schedules, reachable(config, people(config.corporation))),
         )
+    ]
+    called = [each for each in found if each.entry["kind"] in ("person", "on_call")] if gateway else []
+    return found + [
+        Choice(
+            str(TargetKind.GATEWAY.label),
+            f"gateway:{each.key}",
+            each.label,
+            {**each.entry, "kind": "gateway"},
+        )
+        for each in called
     ]
 
 
@@ -125,6 +136,7 @@ def choice_of(target: NotificationTarget) -> Choice:
         TargetKind.ON_CALL: str(target.schedule_id),
         TargetKind.NEXT: str(target.schedule_id),
         TargetKind.ROLE: target.role,
+        TargetKind.GATEWAY: str(target.staff_id or target.schedule_id),
     }.get(TargetKind(target.kind), target.uid)
     entry = {
         "kind": target.kind,
@@ -135,4 +147,6 @@ def choice_of(target: NotificationTarget) -> Choice:
         "role": target.role,
     }
     label = f"{place_of(target)} · {target.config or ''}（不在可选的列表中）"
-    return Choice("现在的目标", f"{target.kind}:{target.config_id}:{ident}", label, entry)
+    who = "person" if target.staff else "on_call"
+    kind = f"gateway:{who}" if target.kind == TargetKind.GATEWAY else target.kind
+    return Choice("现在的目标", f"{kind}:{target.config_id}:{ident}", label, entry)

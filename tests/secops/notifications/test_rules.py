@@ -91,7 +91,7 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
         ),
         (
             {"targets": [{"kind": "pager"}]},
-            "targets.1.kind 只能是 group、person、on_call、next、role、webhook",
+            "targets.1.kind 只能是 group、person、on_call、next、role、webhook、gateway",
         ),
         ({"severities": ["urgent"]}, "conditions.severities.1 只能是"),
         ({"hours": {"quiet_from": "22:00"}}, "quiet_from 和 quiet_until 要一起写"),
