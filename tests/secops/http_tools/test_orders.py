@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from bifang.core.configuration.configs import FieldErrors
 from bifang.core.database import db
-from bifang.core.errors import BifangError
 from secops_agent.connectors.device_readings import DeviceReader
 from secops_agent.models import Action, BlockRecord, DeviceReading, Proposal, Staff
 from secops_agent.services.decisions import undo
@@ -181,7 +180,7 @@ def mapped(arguments: dict[str, str], tool: str = "block") -> dict[str, Any]:
 def test_actions_with_a_wrong_name_are_refused_with_the_right_ones(
     actions: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(BifangError, match=said):
+    with pytest.raises(FieldErrors, match=said):
         save("http://127.0.0.1:1", actions=actions)
 
 
