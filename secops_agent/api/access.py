@@ -23,7 +23,6 @@ from secops_agent.models import Role, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.people import tokens
 from secops_agent.services.people.authority import actor_of
-from secops_agent.services.people.logins import homes_of
 from secops_agent.services.people.tokens import Grant
 from secops_agent.services.privacy import login_may_read
 
@@ -144,11 +143,16 @@ AUTHENTICATION = [TokenAuthentication, BrowserAuthentication]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. ``key`` tells callers apart; ``user_id`` is the Django user, of a token its owner's."""
+    """Who calls. ``key`` tells callers apart; ``user`` is the Django user, of a token its owner."""
 
     actor: Actor
     grant: Grant | None = None
-    user_id: int | None = None
+    user: Any = None
+
+    @property
+    def user_id(self) -> int | None:
+        """None for a token without owner."""
+        return self.user.pk if self.user else None
 
     @property
     def key(self) -> str:
@@ -167,10 +171,9 @@ def caller_of(request: Request) -> Caller:
 
 def _caller(request: Request) -> Caller:
     if isinstance(request.auth, Grant):
-        owner = request.auth.owner
-        return Caller(request.auth.actor, request.auth, owner.pk if owner else None)
+        return Caller(request.auth.actor, request.auth, request.auth.owner)
     author = Author(request.user.pk, request.user.get_username(), "api")
-    return Caller(actor_of(author), user_id=author.user_id)
+    return Caller(actor_of(author), user=request.user)
 
 
 def may(request: Request, need: Need) -> bool:
@@ -239,8 +242,3 @@ READ_LISTS = _read("indicatorlist", "情报清单")
 READ_SCHEDULES = _read("scheduledtask", "定时任务")
 WRITE_SCHEDULES = _write("scheduledtask", "定时任务")
 SEE_ALL_JOBS = _read("importjob", "导入任务")
-
-
-def homes_of_caller(request: Request) -> frozenset[str] | None:
-    """As `homes_of`, of the login or of the token's owner."""
-    return homes_of(request.auth.owner if isinstance(request.auth, Grant) else request.user)

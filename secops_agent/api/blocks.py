@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from secops_agent.api.access import READ_BLOCKS, homes_of_caller
+from secops_agent.api.access import READ_BLOCKS, caller_of
 from secops_agent.api.base import ConditionsQuery, PageQuery, View, values_of
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import Output
@@ -13,6 +13,7 @@ from secops_agent.models import BlockState
 from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.decisions.ledger.blocks import BLOCKS, Block, BlockFilter
 from secops_agent.services.decisions.ledger.entries import KINDS
+from secops_agent.services.people.logins import homes_of
 
 
 class BlockQuery(ConditionsQuery, PageQuery):
@@ -63,6 +64,5 @@ class BlockListView(View):
         """A page."""
         asked = self.read_query(BlockQuery)
         wanted = BlockFilter(**values_of(BLOCKS, asked))
-        return self.page(
-            blocks.search(wanted, homes_of_caller(request), asked["limit"], asked["cursor"]), BlockOut
-        )
+        homes = homes_of(caller_of(request).user)
+        return self.page(blocks.search(wanted, homes, asked["limit"], asked["cursor"]), BlockOut)

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from secops_agent.agent.acting.controls import DirectDecision, decide_as_user
-from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller, caller_of, homes_of_caller
+from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller, caller_of
 from secops_agent.api.base import Form, PageQuery, Remark, View
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import Output
@@ -15,6 +15,7 @@ from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.decisions import views
 from secops_agent.services.decisions.views import ProposalView
 from secops_agent.services.faults import Conflict
+from secops_agent.services.people.logins import homes_of
 
 TAG = ["审批"]
 VERDICTS = (
@@ -82,7 +83,7 @@ class ProposalListView(View):
     def get(self, request: Request) -> Response:
         """A page."""
         return self.page(
-            views.search(homes_of_caller(request), **self.read_query(ProposalQuery)), ProposalOut
+            views.search(homes_of(caller_of(request).user), **self.read_query(ProposalQuery)), ProposalOut
         )
 
 
@@ -95,7 +96,7 @@ class ProposalEndpoint(View):
                    description="一个操作的确切内容、同意之后会怎样，以及它的结果。")  # fmt: skip
     def get(self, request: Request, code: str) -> Response:
         """Everything."""
-        return Response(ProposalOut(views.get(code, homes_of_caller(request))).data)
+        return Response(ProposalOut(views.get(code, homes_of(caller_of(request).user))).data)
 
 
 class DecisionView(View):
@@ -112,7 +113,7 @@ class DecisionView(View):
         body, caller = self.read_body(DecisionIn), caller_of(request)
         if caller.user_id is None:
             raise Conflict(NOBODYS)
-        homes = homes_of_caller(request)
+        homes = homes_of(caller.user)
         proposal = views.find(code, homes)
         decision = decide_as_user(proposal, _keystroke(caller, proposal.pk, body["verdict"], body["reason"]))
         if decision.status == "refused":

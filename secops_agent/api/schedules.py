@@ -130,7 +130,7 @@ class ScheduleListView(View):
         target = body["target"] and {name: value for name, value in body["target"].items() if value}
         if target:
             target |= {"config": name_of(find_chat(target.get("config", "")))}
-        if target and all(each.entry != target for each in choices.choices()):
+        if target and all(each.entry != target for each in choices.choices(caller.user)):
             raise InvalidInput(UNKNOWN_TARGET)
         made = schedules.save_task({**body, "target": target}, caller.actor, owner=account_of(caller.user_id))
         return Response(ScheduleOut(views.view_task(made)).data, status=201)

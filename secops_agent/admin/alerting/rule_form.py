@@ -143,6 +143,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     )  # fmt: skip
     targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
     grant: Grant = "none"
+    user: Any = None  # the one who chooses
     like = ""  # key of `MODELS`
 
     class Meta:
@@ -165,7 +166,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         robots = choices.robot_choices() if self.grant != "none" else []
         mine = [choices.choice_of(each) for each in stored]
         gateway = named_carrier(GATEWAY_TOOL) is not None
-        known = {each.key: each for each in (*robots, *mine, *choices.choices(gateway=gateway))}
+        known = {each.key: each for each in (*robots, *mine, *choices.choices(self.user, gateway=gateway))}
         self._known = known
         sections: dict[str, list[tuple[str, str]]] = {}
         for each in known.values():

@@ -98,7 +98,7 @@ class RuleScreen(PreviewedScreen):
         """Fields that the form adds itself are none of the model's."""
         kwargs["fields"] = ("name", "enabled")
         made: Any = super().get_form(request, obj, change=change, **kwargs)
-        made.grant = _grant(request)
+        made.grant, made.user = _grant(request), request.user
         made.like = "" if obj else request.GET.get("like", "")
         return made
 

@@ -1,11 +1,13 @@
 """安全报告: what was reported, with the numbers of then, as a page and as files; cases are shown and sent the same way."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -15,11 +17,13 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from bifang.channels.models import OutboxRow
 from bifang.channels.queues import outbox
 from bifang.core.admin.base import RecordScreen, ago, author_of
 from bifang.core.changes import Change, record
+from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.models import SecurityReport
+from secops_agent.models import Role, SecurityReport
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import choices
 from secops_agent.services.notifications.choices import Choice
@@ -32,6 +36,8 @@ from secops_agent.services.reports.figures import PeriodReport
 from secops_agent.services.reports.files import FORMATS, report_file, text
 from secops_agent.services.reports.outline import document, headline
 from secops_agent.services.reports.periods import PERIODS
+
+AN_HOUR: Final = 10  # reports that one login sends
 
 
 def show(
@@ -46,7 +52,7 @@ def show(
     charts = [(chart.title, mark_safe(chart.svg)) for chart in shown.charts]  # noqa: S308 - drawn from numbers
     page = {
         "title": shown.title, "document": shown, "files": files, "missing": missing, "back": back, "headline": drawn,
-        "charts": charts, "sends": sends, "forms": forms, "places": _places() if sends else (),
+        "charts": charts, "sends": sends, "forms": forms, "places": _places(request.user) if sends else (),
     }  # fmt: skip
     return render(request, "pages/report.html", page)
 
@@ -67,18 +73,24 @@ def send(request: HttpRequest, shown: Document, name: str, back: str) -> HttpRes
     return HttpResponse(file.content, content_type=FORMATS[name].content_type, headers=headers)
 
 
-def _places() -> list[Choice]:
-    """Groups, people and rotas that a report can be sent to."""
-    return [each for each in choices.choices() if each.entry["kind"] in ("group", "person", "on_call")]
+def _places(user: Any) -> list[Choice]:
+    """Groups, people and rotas that somebody can send a report to."""
+    return [each for each in choices.choices(user) if each.entry["kind"] in ("group", "person", "on_call")]
 
 
-def tell(shown: Document, key: str, form: str) -> str:
-    """Send a document with a file to one of `_places`, by its key; returns where. Raises BifangError."""
-    chosen = next((each for each in _places() if each.key == key), None)
+def tell(shown: Document, user: Any, key: str, form: str) -> str:
+    """Send a document with a file to one of `_places`, by its key, in the caller's transaction; returns where.
+
+    Raises BifangError, also for the one that is more than `AN_HOUR` of this login.
+    """
+    chosen = next((each for each in _places(user) if each.key == key), None)
     if chosen is None:
-        raise InvalidInput("请选择发给谁。")
+        raise InvalidInput("没有发送：请在列表里选择发给谁，只能选本企业的群、人员和值班表。")
     address = resolve(read_target(TargetEntry.model_validate(chosen.entry), None), timezone.now())
-    once = f"report:sent:{uuid4().hex}"
+    if address.staff and address.staff.role == Role.NONE:
+        raise InvalidInput(f"没有发送：「{address.name}」没有查看权限，请管理员在「人员」里给一个角色。")
+    once = f"report:sent:{user.pk}:{uuid4().hex}"
+    _demand_pace(user)
     outbox.notify(address.config_id, address.target, text(shown)[1], key=once, title=shown.title)
     if form:
         file = report_file(shown, form)
@@ -90,6 +102,18 @@ def tell(shown: Document, key: str, form: str) -> str:
             file=file,
         )
     return chosen.label
+
+
+def _demand_pace(user: Any) -> None:
+    """Raises InvalidInput. Whoever sends twice at once is counted one after the other."""
+    get_user_model().objects.select_for_update().get(pk=user.pk)
+    sent = OutboxRow.objects.filter(
+        key__startswith=f"note:report:sent:{user.pk}:", created_at__gt=database_now() - timedelta(hours=1)
+    )
+    if sent.exclude(key__endswith=":file").count() >= AN_HOUR:
+        raise InvalidInput(
+            f"没有发送：一小时内最多发 {AN_HOUR} 次报告，请过一会儿再发，或用「定时任务」按时发送。"
+        )
 
 
 @admin.register(SecurityReport)
@@ -162,7 +186,7 @@ class ReportScreen(RecordScreen):
         shown = document(self._read(request, str(pk)))
         try:
             with transaction.atomic():
-                place = tell(shown, request.POST.get("to", ""), request.POST.get("form", ""))
+                place = tell(shown, request.user, request.POST.get("to", ""), request.POST.get("form", ""))
                 what = f"发送安全报告「{shown.title}」给 {place}"
                 record(Change(author_of(request), what[:200], f"securityreport:{pk}"))
             messages.success(request, f"正在发给 {place}。")

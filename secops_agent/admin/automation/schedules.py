@@ -67,6 +67,8 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         help_text="日报、周报、月报可以同时作为文件发送。",
     )  # fmt: skip
 
+    user: Any = None  # the one who chooses
+
     class Meta:
         model = ScheduledTask
         fields = ("name", "enabled")
@@ -77,7 +79,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         if name := self.fields.get("name"):  # absent for those who only look
             name.required = False
         stored = destination_of(self.instance) if self.instance.pk else None
-        known = [*([choices.choice_of(stored)] if stored else []), *choices.choices()]
+        known = [*([choices.choice_of(stored)] if stored else []), *choices.choices(self.user)]
         self._known = {each.key: each for each in known}
         sections: dict[str, list[tuple[str, str]]] = {}
         for each in self._known.values():
@@ -176,7 +178,9 @@ class ScheduledTaskScreen(Screen):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Fields that the form adds itself are none of the model's."""
         kwargs["fields"] = ("name", "enabled")
-        return super().get_form(request, obj, change=change, **kwargs)
+        made: Any = super().get_form(request, obj, change=change, **kwargs)
+        made.user = request.user
+        return made
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledTask]:
         """With the places."""

@@ -97,6 +97,8 @@ class RotaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         label="交接消息也发到群", required=False, widget=UnfoldAdminSelectWidget, help_text="群要先在「已知的群」里。"
     )  # fmt: skip
 
+    user: Any = None  # the one who chooses
+
     class Meta:
         model = OnCallSchedule
         fields = ("name", "enabled", "handover_message")
@@ -104,7 +106,7 @@ class RotaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        row, known = self.instance, [each for each in choices() if each.section == "群"]
+        row, known = self.instance, [each for each in choices(self.user) if each.section == "群"]
         options = [("", "不发"), *((each.key, each.label) for each in known)]
         if row.handover_group:
             self.initial["group"] = key = f"group:{row.handover_config_id}:{row.handover_group}"
@@ -139,7 +141,9 @@ class RotaScreen(CalendarFiles):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The group is a field of the form, none of the model's."""
         kwargs["fields"] = RotaForm.Meta.fields
-        return super().get_form(request, obj, change=change, **kwargs)
+        made: Any = super().get_form(request, obj, change=change, **kwargs)
+        made.user = request.user
+        return made
 
     def changeform_view(
         self,

@@ -1,10 +1,10 @@
 """Choices of targets: what people pick from a list instead of writing a file."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -14,6 +14,7 @@ from secops_agent.models import NotificationTarget, OnCallSchedule, Role, Staff,
 from secops_agent.services.chats import name_of
 from secops_agent.services.notifications.targets import place_of
 from secops_agent.services.people.applications import reachable
+from secops_agent.services.people.logins import homes_of
 
 MOST_PEOPLE: Final = 500
 
@@ -28,9 +29,11 @@ class Choice:
     entry: dict[str, str]
 
 
-def choices(*, gateway: bool = False) -> list[Choice]:
-    """Groups that the robot knows in its own corporation, people of the corporation whom it reaches, schedules; ``gateway``:
-    also who is only called by the company's own gateway."""
+def choices(user: Any, *, gateway: bool = False) -> list[Choice]:
+    """What this login may choose: groups that the robot knows in its own corporation, people of the corporation whom it
+    reaches, schedules. Only those of the login's own corporations; a superuser's, and of a token without owner (None): all.
+    ``gateway``: also who is only called by the company's own gateway."""
+    homes = None if user and user.is_superuser else homes_of(user)
     schedules = list(OnCallSchedule.objects.filter(enabled=True))
     people, groups = cache(_people), defaultdict(list)
     for group in KnownGroup.objects.order_by("title"):
@@ -38,9 +41,10 @@ def choices(*, gateway: bool = False) -> list[Choice]:
     found = [
         choice
         for config in SystemConfig.objects.chats().order_by("name", "pk")
+        if _within(homes, config.corporation)
         for choice in (
-            *_groups(config, groups[config.pk]),
-            *_of(config, schedules, reachable(config, people(config.corporation))),
+            *_groups(config, [each for each in groups[config.pk] if _within(homes, each.corp_id)]),
+            *_of(config, schedules, _at_home(homes, reachable(config, people(config.corporation)))),
         )
     ]
     called = [each for each in found if each.entry["kind"] in ("person", "on_call")] if gateway else []
@@ -53,6 +57,14 @@ def choices(*, gateway: bool = False) -> list[Choice]:
         )
         for each in called
     ]
+
+
+def _within(homes: frozenset[str] | None, corporation: str) -> bool:
+    return homes is None or not corporation or corporation in homes
+
+
+def _at_home(homes: frozenset[str] | None, people: Iterable[Staff]) -> list[Staff]:
+    return [each for each in people if _within(homes, each.corp_id)]
 
 
 def robot_choices() -> list[Choice]:

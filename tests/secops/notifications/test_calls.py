@@ -300,7 +300,9 @@ def test_gateway_as_a_target_calls_at_once_and_sends_nothing(people, whom, state
     stage.announce()
     assert WakeCall.objects.count() == 1
     (target,) = NotificationTarget.objects.filter(step=None)
-    (mine,) = [each for each in choices.choices(gateway=True) if each.key == choices.choice_of(target).key]
+    (mine,) = [
+        each for each in choices.choices(None, gateway=True) if each.key == choices.choice_of(target).key
+    ]
     assert {name: mine.entry[name] for name in voice} == {**voice, "config": "dingtalk/钉钉"}
 
 

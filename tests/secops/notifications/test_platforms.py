@@ -82,7 +82,7 @@ def test_two_platforms_with_one_name_are_told_apart_by_their_kind() -> None:
         find_chat("钉钉")
     assert [find_chat(name_of(one)) for one in (ding, twin)] == [ding, twin]
     known(twin)
-    offered = [one.entry for one in choices() if one.section == "群"]
+    offered = [one.entry for one in choices(None) if one.section == "群"]
     assert offered == [{"kind": "group", "config": "feishu/钉钉", "conversation_id": GROUP}]
     stage.rule(targets=offered)
     assert NotificationTarget.objects.get().config == twin
@@ -93,7 +93,7 @@ def test_people_are_offered_only_where_they_are() -> None:
     feishu()
     stage.staff("manager01", "张三")
     member()
-    offered = {(one.entry["config"], one.entry["staff_id"]) for one in choices() if one.section == "个人"}
+    offered = {(one.entry["config"], one.entry["staff_id"]) for one in choices(None) if one.section == "个人"}
     assert offered == {("dingtalk/钉钉", "manager01"), ("feishu/飞书", "ou_lisi")}
 
 

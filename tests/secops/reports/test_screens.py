@@ -11,7 +11,7 @@ from django.utils import timezone
 from bifang.channels.models import KnownGroup, OutboxRow
 from bifang.core.models import SystemConfig
 from bifang.core.requests.headers import POLICY
-from secops_agent.models import Alert, AuditRecord, Role, SecurityReport
+from secops_agent.models import Alert, AuditRecord, Role, SecurityReport, Staff
 from secops_agent.services.reports import archive, typesetting
 from secops_agent.services.reports.outline import document
 from tests.admin_pages import messages_of, serve_plain_static, text_of, with_role
@@ -146,6 +146,48 @@ def test_a_report_is_sent_to_a_chosen_group_and_only_by_who_makes_them(report):
     told, file = OutboxRow.objects.order_by("pk")
     assert report.period.title in told.text
     assert told.order_key == file.order_key
-    assert "请选择发给谁" in messages_of(analyst.post(address, {"to": "group:1:other"}, follow=True))
+    assert "请在列表里选择发给谁" in messages_of(analyst.post(address, {"to": "group:1:other"}, follow=True))
     assert with_role(Role.VIEWER).post(address, {"to": f"group:{config.pk}:cidGroup"}).status_code == 403
     assert OutboxRow.objects.count() == 2
+
+
+def test_a_report_goes_to_ones_own_corporation_to_whom_may_see_it_and_ten_times_an_hour(report):
+    ours, theirs = (
+        SystemConfig.objects.create(
+            kind="dingtalk", name=name, client_id=name,
+            params={"notifications_enabled": True, "corp_id": name},
+        )
+        for name in ("corpA", "corpB")
+    )  # fmt: skip
+    for config in (ours, theirs):
+        KnownGroup.objects.create(
+            config=config, conversation_id=f"cid{config.name}", title=f"{config.name}的群", corp_id=config.name,
+            learned_at=timezone.now(), last_seen_at=timezone.now(),
+        )  # fmt: skip
+    staff = {
+        name: Staff.objects.create(corp_id=corp, staff_id=name, name=name, role=role)
+        for name, corp, role in (
+            ("同事", "corpA", Role.VIEWER), ("无权", "corpA", Role.NONE), ("外人", "corpB", Role.VIEWER)
+        )
+    }  # fmt: skip
+    analyst, address = with_role(Role.ANALYST), page("send", report.pk)
+    Staff.objects.filter(staff_id="as-analyst").update(corp_id="corpA")
+
+    def send(to):
+        return messages_of(analyst.post(address, {"to": to, "form": ""}, follow=True))
+
+    places = text_of(analyst.get(page("change", report.pk)))
+    assert "corpA的群" in places
+    assert "同事" in places
+    for foreign in ("corpB的群", "外人"):
+        assert foreign not in places
+    for config, group in ((theirs, "cidcorpB"), (ours, "cidcorpB")):
+        assert "只能选本企业" in send(f"group:{config.pk}:{group}")
+    assert "只能选本企业" in send(f"person:{theirs.pk}:{staff['外人'].pk}")
+    assert "没有查看权限" in send(f"person:{ours.pk}:{staff['无权'].pk}")
+    assert OutboxRow.objects.count() == 0
+    for _ in range(10):
+        assert "正在发给" in send(f"person:{ours.pk}:{staff['同事'].pk}")
+    assert "一小时内最多发 10 次" in send(f"group:{ours.pk}:cidcorpA")
+    assert OutboxRow.objects.count() == 10
+    assert AuditRecord.objects.filter(what__startswith="发送安全报告").count() == 10
