@@ -312,7 +312,7 @@ def _keystroke(request: HttpRequest, row: Proposal, verdict: Verdict) -> DirectD
 @page(VIEW, DECIDE)
 def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """POST ``verdict``, ``reason``: the decision, by every rule of the chat."""
-    row = get_object_or_404(_seen(request), pk=pk)
+    row = get_object_or_404(Proposal, pk=pk)
     verdict: Any = VERDICTS.get(request.POST.get("verdict", ""))
     if verdict is None:
         messages.error(request, "没有这个决定。")
@@ -320,7 +320,9 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     decision = decide_as_user(row, _keystroke(request, row, verdict))
     tell = messages.error if decision.status == "refused" else messages.success
     tell(request, decision.text)
-    return redirect("web:approval", pk)
+    return (
+        redirect("web:approval", pk) if _seen(request).filter(pk=pk).exists() else redirect("web:approvals")
+    )
 
 
 def _may_undo(request: HttpRequest, action: Action) -> bool:

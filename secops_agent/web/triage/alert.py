@@ -32,7 +32,6 @@ from secops_agent.services.assets import neighbours
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.audit import history
 from secops_agent.services.decisions.targets import AIMS
-from secops_agent.services.decisions.views import seen_by
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import views
@@ -146,8 +145,10 @@ def ordered(row: Alert, aims: Mapping[str, Sequence[Any]], user: Any) -> Iterato
     wanted = Q(pk__in=())
     for tool, name in AIMS.items():
         wanted |= Q(tool=tool, **{f"arguments__{name}__in": list(aims[name])})
-    rows = seen_by(homes_of(user)).filter(wanted, created_at__gte=row.first_seen).select_related("action")
-    for each in rows.order_by("-pk")[:_EVENTS]:
+    rows = Proposal.objects.filter(wanted, created_at__gte=row.first_seen).select_related("action")
+    found = list(rows.order_by("-pk")[:_EVENTS])
+    homes = homes_of(user) if found else None
+    for each in (one for one in found if homes is None or one.corp_id in ("", *homes)):
         url = reverse("web:approval", args=[each.pk])
         for step in story(each, getattr(each, "action", None)):
             what = visible(f"{each.title} {_aim(each)}：{step.text}")
