@@ -114,6 +114,12 @@ def approved(stage: Stage, ips: list[str], minutes: int) -> None:
     ask(stage, "wangwu", f"同意 {asked.code}")
 
 
+def rules_told(stage: Stage) -> str:
+    """What the firewall has, as it was answered; beside it results are told."""
+    heard = [reply["text"] for reply in stage.replies(conversation_id=own("zhaoliu"))]
+    return next((text for text in heard if f"**{FIREWALL['name']}** get_rules" in text), "")
+
+
 @pytest.mark.parametrize("step", ["batch", "extension", "limit"])
 def test_a_worker_killed_while_it_acts_leaves_nothing_open_and_calls_nothing_twice(
     stage: Stage, tmp_path: Path, step: str
@@ -145,7 +151,8 @@ def test_a_worker_killed_while_it_acts_leaves_nothing_open_and_calls_nothing_twi
     }[step]
     assert rows[over] + rows[doubt] >= len(ips)
     assert rows[doubt] == cut
-    said = ask(stage, "zhaoliu", f"/执行 {FIREWALL['name']} get_rules")
+    stage.say(f"/执行 {FIREWALL['name']} get_rules", own("zhaoliu"), "zhaoliu")
+    said = wait_until(lambda: rules_told(stage), within=60, what="the rules")
     for row in BlockRecord.objects.exclude(state__in=("unknown", "lifting", "extended")):
         assert (f"{row.target}，" in said) is (row.state == "active"), (row.target, said)
 
