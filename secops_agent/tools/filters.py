@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import Q
 from django.utils import timezone
 
 from bifang.channels.ports import Suggestion
@@ -13,7 +14,6 @@ from secops_agent import says
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets.inventory import AssetFilter, environment_named
-from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
 from secops_agent.services.people.directory import find_staff, named_by
 from secops_agent.services.people.staff import Person
@@ -205,14 +205,11 @@ def beyond(noun: str, found: Page[Any]) -> str:
     return f"没有更多{noun}了：共 {found.total_text} 条，已经全部列出。"
 
 
-def person_named(text: str) -> Staff | None:
-    """The one colleague whose name or staffId the text is."""
-    if not text.strip():
-        return None
-    try:
-        return find_staff(text)
-    except NotFound:
-        return None
+def people_named(text: str) -> tuple[Staff, ...]:
+    """Everybody whose name or staffId the text is: one who is in two corporations has a row in each, and is asked for as one."""
+    wanted = text.strip()
+    found = Staff.objects.filter(Q(staff_id=wanted) | Q(name=wanted), active=True) if wanted else ()
+    return tuple(found)
 
 
 def colleague(wanted: str, asker: Person | Actor | None) -> Staff:

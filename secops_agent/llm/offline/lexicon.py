@@ -13,6 +13,7 @@ from secops_agent.llm.terms import terms
 from .words import load
 
 _LONG: Final = 24  # characters of a name that is no machine's
+_SLIP_FROM: Final = 7  # characters of a name that one wrong letter is forgiven in
 _FEW: Final = 5  # titles that a term may stand in
 
 
@@ -24,7 +25,9 @@ class Lexicon:
     to the tools. ``keywords``: alert rules, sources and other words that filter alerts. ``chinese_assets``: names
     that hold Chinese have no word boundaries, so they are found by their first two characters, longest first.
     ``squeezed``: names without what people leave out (web-01 → web1) → the one name; ``parts``: what stands between the
-    dashes of a name → the one name that has it; ``families``: such a part, or a beginning, that several have → pay-gateway*, *node*; ``surnames``: → the one person. ``rules``: the first two characters of every
+    dashes of a name → the one name that has it; ``numbered``: the beginning of such a part with the name's number → the one
+    name (pay3: pay-gateway-3); ``spellings``: the first two letters and the number of a squeezed name → those names; ``families``: such a part, or a beginning, that several have → pay-gateway*, *node*; ``called``: the
+    first and the last character of a name → the one person (李, 四). ``rules``: the first two characters of every
     part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written. ``runbooks``: terms that tell one runbook from the others.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
@@ -35,8 +38,10 @@ class Lexicon:
     chinese_assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     squeezed: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
+    numbered: Mapping[str, str] = field(default_factory=dict)
+    spellings: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
-    surnames: Mapping[str, str] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     runbooks: frozenset[str] = frozenset()
     spelled: Mapping[str, str] = field(default_factory=dict)
@@ -61,8 +66,10 @@ class Lexicon:
             _index_chinese(names),
             _unique((squeeze(name), name) for name, _ in given),
             _unique((part, name) for name, _ in given for part in _parts(name)),
+            _unique((key, name) for name, _ in given for key in _numbered(name)),
+            _index_spellings(name for name, _ in given),
             _families(name for name, _ in given),
-            _unique((name[:1], name) for _, name, _ in known if name),
+            _unique((char, name) for _, name, _ in known for char in {name[:1], name[-1:]} if char),
             _index_rules(rules),
             _naming(runbooks),
             {_whole(rule): rule for rule in rules if len(rule) > 3 or not rule.isascii()},
@@ -71,6 +78,14 @@ class Lexicon:
     def asset(self, text: str) -> str:
         """The canonical name of an asset's name or address, or an empty string."""
         return self.assets.get(text.lower(), "")
+
+    def guess(self, text: str) -> str:
+        """The one asset that a slip, a short form (web01, pay3) or one wrong letter (pay-gatway-3) can only mean; "" for none."""
+        key = squeeze(text)
+        if name := self.squeezed.get(key) or self.numbered.get(key):
+            return name
+        near = {name for other, name in self.spellings.get(_place(key), ()) if _is_one_slip(key, other)}
+        return near.pop() if len(near) == 1 and len(key) >= _SLIP_FROM else ""
 
     def sibling(self, name: str, number: str) -> str:
         """The asset of the same name with another number: web-02 beside web-01; "" for none."""
@@ -105,6 +120,37 @@ def _parts(name: str) -> list[str]:
     return [
         part for part in dict.fromkeys(parts) if len(part) > 1 and not part.isdecimal() and len(name) < _LONG
     ]
+
+
+def _numbered(name: str) -> set[str]:
+    """pay3, gate3 and gateway3 of pay-gateway-3: of each part what it begins with, at least two letters, and the number."""
+    found = re.fullmatch(r"([a-z][a-z0-9_.-]*?)[-_.]?0*(\d{1,4})", name.lower())
+    if not found or len(name) >= _LONG:
+        return set()
+    parts = [part for part in re.split(r"[-_.]", found[1]) if part.isalpha()]
+    return {f"{part[:size]}{found[2]}" for part in parts for size in range(min(2, len(part)), len(part) + 1)}
+
+
+def _place(key: str) -> str:
+    return key[:2] + (re.search(r"\d*$", key) or "")[0]
+
+
+def _index_spellings(names: Iterable[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    index: dict[str, list[tuple[str, str]]] = {}
+    for name in names:
+        key = squeeze(name)
+        if len(name) < _LONG and len(key) >= _SLIP_FROM - 1:
+            index.setdefault(_place(key), []).append((key, name))
+    return {place: tuple(found) for place, found in index.items()}
+
+
+def _is_one_slip(said: str, name: str) -> bool:
+    """One letter more, fewer, other, or two changed places."""
+    start = next(
+        (i for i, (a, b) in enumerate(zip(said, name, strict=False)) if a != b), min(len(said), len(name))
+    )
+    a, b = said[start:], name[start:]
+    return a[1:] == b or a == b[1:] or a[1:] == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
 def _families(names: Iterable[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from secops_agent.llm.offline.expressions.skeletons import Skeleton
 from secops_agent.llm.offline.intents import Intent
@@ -68,9 +69,23 @@ def complete(
     said |= {act.free: reason} if act.free and reason else {}
     if not said and not targets:
         return ()
+    again = [one for one in orders if any(one.arguments.items() >= each.items() for each in targets)]
+    if said and again and len(orders) > len(again) == len(targets):  # 291 是真的, of several
+        return tuple(
+            replace(one, arguments={**one.arguments, **said}) if one in again else one for one in orders
+        )
     if len(orders) > 1 and not targets:
         return tuple(
             replace(one, arguments={**one.arguments, **said}) for one in orders if one.tool == act.tool
         )
+    targets = [_narrowed(orders[0], one, skeleton) for one in targets]
     new = [Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}]]
     return tuple([*orders, *(one for one in new if one not in orders)] if adds and targets else new[:MOST])
+
+
+def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
+    """只静默 web-01 上的, of a rule: the rule on this host; 整台 web-01 is the host."""
+    rule, _, _ = str(order.arguments.get("scope", "")).partition(" @ ")
+    host = str(said.get("scope", "")).removeprefix("资产:")
+    whole = host == said.get("scope", "") or pattern("cues.said.entire").search(skeleton.text)
+    return said if whole or not rule.startswith("规则:") else {"scope": f"{rule} @ {host}"}

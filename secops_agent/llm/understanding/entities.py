@@ -13,7 +13,7 @@ from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.filters import take_filters
 from secops_agent.llm.offline.keywords import find_known
-from secops_agent.llm.offline.lexicon import Lexicon, squeeze
+from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import expression, load, name_of, pattern, wordset
 
 HOSTS = (Kind.ASSET, Kind.ASSET_IP)
@@ -135,7 +135,7 @@ def read_sentence(plain: str, lexicon: Lexicon, now: datetime, asker: str = "", 
     skeleton.take(
         Kind.PERSON,
         pattern("names.person"),
-        lambda m: lexicon.surnames.get(m["a"] or m["b"] or ""),
+        lambda m: lexicon.called.get(m["a"] or m["b"] or ""),
         exact=False,
     )
     skeleton.text = re.sub(
@@ -192,12 +192,12 @@ def _take_slips(skeleton: Skeleton, lexicon: Lexicon) -> None:
     """web01, web 01: what can only be one of ours."""
 
     def asset(match: re.Match[str]) -> str | None:
-        return lexicon.squeezed.get(squeeze(match[0]))
+        return lexicon.guess(match[0]) or None
 
     skeleton.take(Kind.ASSET, pattern("entities.host"), asset, exact=False)
     unknown = {char: one for char, one in skeleton.entities.items() if one.kind is Kind.HOST}
     for char, one in unknown.items():
-        if name := lexicon.squeezed.get(squeeze(one.raw)):
+        if name := lexicon.guess(one.raw):
             del skeleton.entities[char]
             skeleton.put(MaskedName(Kind.ASSET, one.raw, name, exact=False), instead_of=char)
     skeleton.take(

@@ -69,6 +69,12 @@ class ListHearing(Hearing):
         wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
         return "" if wide else self.focus.host
 
+    def _case_spoken_of(self, sentence: Sentence) -> Intent | None:
+        """The case whose card was shown just before, where nothing is named and nothing widens: its alerts are meant, and no list has them."""
+        wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
+        last = self.focus.last
+        return last if last and last.tool == "get_case" and not (wide or sentence.keyword) else None
+
     def _narrowed(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """超时的都转给我, of a list: those of the whole list that meet it, never just the rows that it showed; None: nothing narrows it."""
         first, listed = ordered.actions[0], last_list(self.focus.last)
@@ -89,7 +95,7 @@ class ListHearing(Hearing):
             for name, value in self._described(sentence).items()
             if name != act.beside and (each or name not in TIMES) and listed.arguments.get(name) != value
         }
-        people = (*(str(one.value) for one in sentence.found(Kind.PERSON)), *self.lexicon.surnames.values())
+        people = (*(str(one.value) for one in sentence.found(Kind.PERSON)), *self.lexicon.called.values())
         said = dict(changed(Intent("list_alerts", own), listed, people).arguments)
         lost = self._lost(sentence, Intent("list_alerts", said)) if each else []
         if not (own or lost) or sentence.first(Kind.ROW):

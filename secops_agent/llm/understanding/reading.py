@@ -185,6 +185,8 @@ class _Reader(OrderHearing, QuestionHearing):
         """A swap of shifts, what is done to cases, a scheduled task: read in forms of their own."""
         if swap := pattern("schedules.swap").fullmatch(plain):
             said = {name.rstrip("2"): value for name, value in swap.groupdict().items() if value}
+            if named := self.heard(said["colleague"]).first(Kind.PERSON):  # 五哥
+                said["colleague"] = str(named.value)
             return Understanding(intent=Intent("swap_shift", said))
         if case := read_case_order(plain, self.asker):
             return Understanding(intent=case)

@@ -12,7 +12,7 @@ from secops_agent.llm.offline.expressions.ends import find_ahead, moment_in, rea
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding.entities import Sentence, usual
+from secops_agent.llm.understanding.entities import Sentence, numbers_of, usual
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import objects_of, target
 from secops_agent.llm.understanding.verbs import (
@@ -265,13 +265,20 @@ def _due(piece: str, now: datetime) -> tuple[str, str] | None:
 
 
 def _opened(whole: Skeleton, sentence: Sentence) -> Dictated | None:
-    """建个事件：支付网关错误率飙高 高危 归我: a case without alerts, by its title."""
+    """建个事件：支付网关错误率飙高 高危 归我: a case by its title; …，把 A156 和 A31 都挂上: with these alerts."""
     match = pattern("cues.inside.opens").search(whole.text)
-    if match is None or whole.first(Kind.ALERT, Kind.ALERTS, Kind.REF, Kind.ROW, Kind.CASE):
+    if match is None:
+        return None
+    text = whole.text[match.end() :]
+    put = pattern("cues.inside.put_in").search(text)
+    within = Skeleton(text[: put.start()] if put else whole.text, whole.entities)
+    if within.first(Kind.ALERT, Kind.ALERTS, Kind.REF, Kind.ROW, Kind.CASE):
         return None
     found: dict[str, Any] = {}
+    if put:
+        found["alerts"] = ",".join(map(str, numbers_of(Skeleton(put["alerts"], whole.entities))))
     kept: list[str] = []
-    for piece in re.split(r"[\s,，。;；]+", whole.text[match.end() :]):
+    for piece in re.split(r"[\s,，。;；]+", text[: put.start()] if put else text):
         if level := pattern("cues.inside.of_level").fullmatch(piece):
             found["severity"] = name_of("cues.level", level["level"])
         elif who := pattern("cues.inside.owner").fullmatch(piece):

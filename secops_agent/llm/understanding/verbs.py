@@ -96,6 +96,7 @@ PIECE: Final = re.compile(
     rf"{CLAUSE.pattern}|\s+(?![{_JOINS}])|(?<![{_JOINS}])\s+|(?<={mark(Kind.PERSON, Kind.VERDICT, Kind.DURATION)})\s+(?={mark(Kind.ALERT, Kind.IP, Kind.ASSET, Kind.ROW)})"
 )  # A12派李四 A13派王五 are two
 _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|几个(?!小时|钟|月|星期|礼拜)|哪)")
+_WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
 _ASIDE: Final = 4  # characters that tell something by themselves
@@ -149,10 +150,10 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
 
 
 def _is_state(tool: str, text: str, match: re.Match[str], skeleton: Skeleton) -> bool:
-    """Does it say which alerts are meant (未分配的, 指派给我的告警), or ask how many: 关了几条?"""
+    """Does it say which alerts are meant (未分配的, 指派给我的告警), ask how many (关了几条), or what was done (杀毒做完了)?"""
     if text[match.start() - 1 : match.start()] in ("未", "待"):
         return True
-    if _HOW_MANY.match(text, match.end()):
+    if _HOW_MANY.match(text, match.end()) or (tool == "other" and _WAS_DONE.match(text, match.end())):
         return True
     after = text[match.end() :].removeprefix("给")
     people = {"我", "咱", *marks_of(skeleton, Kind.PERSON)}

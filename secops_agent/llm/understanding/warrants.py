@@ -19,6 +19,7 @@ from secops_agent.llm.understanding.entities import (
 )
 from secops_agent.llm.understanding.focus import Focus, names_in
 from secops_agent.llm.understanding.objects import objects_of
+from secops_agent.llm.understanding.ranker import rank
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
 from secops_agent.llm.understanding.verbs import (
@@ -34,6 +35,7 @@ _NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what 
 _CHANGED = frozenset(
     {"exception", "negation", "plan", "takes_back", "withdrawn"}
 )  # 不对, 等等: words of a change as well
+_LIKELY = 0.1  # of an order without a verb that is known: 都归四哥
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -78,7 +80,8 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
     waits = {focus.order.tool} if changes and focus.order else set()
-    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | waits
+    likely = {tool for tool, odds in rank(sentence).items() if tool in ACTS and odds >= _LIKELY}
+    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | waits | likely
     return Warrant(
         frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
         doubt,

@@ -110,8 +110,9 @@ def summaries(rows: Sequence[Alert]) -> list[AlertSummary]:
     """Views of rows that were read with their assignee; one query for the assets of all."""
     linked: dict[int, list[AssetRef]] = {}
     links = AlertAsset.objects.filter(alert_id__in=[row.pk for row in rows]).order_by("id")
-    for alert_id, asset_id, name in links.values_list("alert_id", "asset_id", "asset__name"):
-        linked.setdefault(alert_id, []).append(AssetRef(asset_id, name))
+    named = links.values_list("alert_id", "asset_id", "asset__name", "asset__asset_type")
+    for alert_id, asset_id, name, asset_type in named:
+        linked.setdefault(alert_id, []).append(AssetRef(asset_id, name, asset_type))
     now = timezone.now()
     quiet = silenced_until(rows, now)
     return [_summary(row, tuple(linked.get(row.pk, ())), now, quiet.get(row.pk)) for row in rows]

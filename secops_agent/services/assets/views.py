@@ -14,6 +14,7 @@ class AssetRef:
 
     id: int
     name: str
+    asset_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

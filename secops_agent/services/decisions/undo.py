@@ -55,8 +55,12 @@ def demand_undoable(action_id: int) -> Action:
 
 def _undoable(action_id: int) -> Action:
     action = actions.get(action_id)
-    if action.ordered_by is None or action.state != ActionState.DONE or action.undo_url is None:
-        raise Conflict(f"动作 #{action_id} 没有执行，或对方没有给出撤销地址，不能撤销。")
+    if action.state != ActionState.DONE:
+        raise Conflict(f"动作 #{action_id} 没有执行成功，不能撤销。")
+    if action.ordered_by is None or action.undo_url is None:
+        raise Conflict(
+            f"毕方不能撤销动作 #{action_id}（{action.summary}）：设备没有给出撤销的办法。请到设备上解除。"
+        )
     undo = Action.objects.filter(undo_of=action).exclude(state__in=NOTHING_DONE).first()
     if undo is not None:
         raise Conflict(f"动作 #{action_id} 已经在撤销或撤销过（#{undo.pk}）。")

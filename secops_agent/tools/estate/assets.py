@@ -32,7 +32,7 @@ from secops_agent.tools.filters import (
     limit_argument,
     more,
     offset_argument,
-    person_named,
+    people_named,
     told,
     window,
 )
@@ -207,8 +207,7 @@ def fields_of(found: Iterable[AssetSummary]) -> tuple[str, ...]:
 
 def _search(wanted: AssetFilter) -> Page[AssetSummary]:
     """A person's name or staffId means what they look after, if they look after anything."""
-    person = person_named(wanted.keyword)
-    if person is not None:
+    for person in people_named(wanted.keyword):
         owned = inventory.search(replace(wanted, keyword="", owner_id=person.pk))
         if owned.items:
             return owned

@@ -344,7 +344,8 @@ def _grouped(wanted: VulnerabilityFilter, by: str, query: str) -> ToolResult:
     if by == "asset":
         head = f"**未修复漏洞最多的 {len(rows)} 台资产**，共 {total.text} 个漏洞"
     names = [name for name, _, _ in rows]
-    return ToolResult("ok", query, "\n".join([head, "", *lines, *foot(query)]), names, fields=tuple(names))
+    data = {"subject": {"asset": names[0]}} if by == "asset" else names  # 它: the first of them
+    return ToolResult("ok", query, "\n".join([head, "", *lines, *foot(query)]), data, fields=tuple(names))
 
 
 def _told(given: ListVulnerabilities) -> str:

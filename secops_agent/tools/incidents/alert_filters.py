@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from bifang.channels.text.markup import plain
-from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import CLOCKS
 from secops_agent.services.alerts.queries.filters import TECHNIQUE, UNCLOSED, AlertFilter
@@ -24,7 +23,7 @@ from secops_agent.tools.filters import (
     exposed_argument,
     importance_argument,
     levels,
-    person_named,
+    people_named,
     severity_argument,
     since_argument,
     span,
@@ -104,7 +103,9 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
     is_done = given.time_of in ("acknowledged", "closed") or given.verdict
     status = given.status or ("all" if is_done else usual)
     time = _time(asker, given)
-    person = colleague(given.assignee, asker.person) if given.assignee else person_named(given.keyword)
+    people = people_named(given.assignee or given.keyword)
+    if given.assignee and not people:
+        people = (colleague(given.assignee, asker.person),)
     wanted = AlertFilter(
         severities=levels(given.severity),
         statuses=STATES[status],
@@ -114,9 +115,9 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         clock=given.time_of or "seen",
         private=not asker.hides_private,
         asset=given.asset,
-        assignees=(person.pk,) if person else (),
+        assignees=tuple(person.pk for person in people),
         on=asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed),
-        **_sought(given, "" if person and not given.assignee else given.keyword, asker.now),
+        **_sought(given, "" if people and not given.assignee else given.keyword, asker.now),
     )
     told = wanted
     if (under := alerts_under(refang(wanted.keyword), private=wanted.private)) is not None:
@@ -125,7 +126,12 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
     return Wanted(
         wanted,
         time,
-        _told(told, given, {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}, person),
+        _told(
+            told,
+            given,
+            {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told},
+            people[0].name if people else "",
+        ),
     )
 
 
@@ -152,15 +158,13 @@ def _sought(given: AlertConditions, keyword: str, now: datetime) -> dict[str, An
     }
 
 
-def _told(
-    wanted: AlertFilter, given: AlertConditions, told: dict[str, str], person: Staff | None
-) -> dict[str, str]:
+def _told(wanted: AlertFilter, given: AlertConditions, told: dict[str, str], person: str) -> dict[str, str]:
     return {
         "级别": told_levels(wanted.severities),
         **told,
         "结论": VERDICT[given.verdict] if given.verdict else "",
         "时限": _DUE[given.due] if given.due else f"{given.due_within} 小时内到" if given.due_within else "",
-        "处理人": person.name if person else "没有" if given.unassigned else "",
+        "处理人": person or ("没有" if given.unassigned else ""),
         "情报": "命中情报清单" if given.listed else "",
         "关键字": plain(wanted.keyword, 60),
         "技术": wanted.technique,

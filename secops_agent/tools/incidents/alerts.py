@@ -10,7 +10,7 @@ from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import DetectionRule
-from secops_agent.models.choices import AlertStatus
+from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
@@ -101,7 +101,7 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: AlertOrigin = _NOWHERE
             f"静默到 {moment(alert.silenced_until)}" if alert.silenced_until else "",
         ]
     )
-    return f"- **#{alert.id}** {said}"
+    return f"- **{says.code(alert.id)}** {said}"
 
 
 def from_where(origin: AlertOrigin) -> str:
@@ -151,6 +151,8 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
         return _compared(asker, [given.alert_id, *several][:_MOST])
     detail = triage.get(given.alert_id, private=True, raw=False)
     assets = detail.summary.assets
+    if len(assets) > 1:  # beside its system: 那台 is the machine
+        assets = tuple(each for each in assets if each.asset_type == AssetType.HOST)
     sources = [each.value for each in detail.indicators if each.kind == "ip" and not each.is_private]
     about = {"asset": assets[0].name} if len(assets) == 1 else {}
     about |= {"ip": sources[0]} if len(sources) == 1 else {}
@@ -247,7 +249,7 @@ def _detail(detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str
             limit_told(alert.due_at, asker.now) if alert.status != AlertStatus.CLOSED else "",
         ]
     )
-    lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
+    lines = [f"**告警 {says.code(alert.id)}：{stand}**", "", plain(alert.title, 200), ""]
     lines += [f"- {name}：{value}" for name, value in (*_facts_of(detail, found, asker), *past) if value]
     lines += ["", plain(detail.description, 300)] if detail.description else []
     return "\n".join([*lines, *_history(detail)])

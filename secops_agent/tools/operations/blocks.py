@@ -76,9 +76,10 @@ def list_blocks(asker: Asker, given: ListBlocks) -> ToolResult:
     lines = [f"- {block_line(each, asker.person)}" for each in shown[:MOST_ROWS]]
     more = [f"- 另有 {len(shown) - MOST_ROWS} 个更早的"] if len(shown) > MOST_ROWS else []
     text = "\n".join([head, "", *lines, *more, *foot(query, f"> {_ONLY_OURS}")])
-    result = ToolResult(
-        "ok" if shown else "no_data", query, text, fields=tuple(each.target for each in shown)
-    )
+    alerts = (str(each.alert) for each in shown if each.alert)
+    codes = (each.code for each in shown if each.code)
+    fields = (*(each.target for each in shown), *alerts, *codes)
+    result = ToolResult("ok" if shown else "no_data", query, text, fields=fields)
     named = [each.target.partition(" ")[2] for each in shown if each.kind == "silence"]
     return for_reader(result, asker, inventory.accounts_among(named)) if named else result
 

@@ -13,6 +13,7 @@ from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import TimeSpan, span_of_period, told
 from secops_agent.tools.markdown import foot, joined, moment
 
+_OBJECTS: Final = ("ip", "asset", "target", "alert_id")  # what an action is done to, no free text
 _IN_GROUP: Final = "待确认和待审批的操作不在群里显示，已私聊发给您。"
 
 
@@ -48,7 +49,10 @@ def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
     status = "ok" if waiting or done else "no_data"
     if asker.is_group and (waiting or done):
         return ToolResult("ok", query, _IN_GROUP, private_text=text)
-    return ToolResult(status, query, text, [each.code for each in waiting])  # type: ignore[arg-type]
+    codes = [each.code for each in waiting]
+    asked = [each.arguments.get(name) for each in (*waiting, *done) for name in _OBJECTS]
+    fields = (*codes, *(str(value) for value in asked if value))
+    return ToolResult(status, query, text, codes, fields=fields)  # type: ignore[arg-type]
 
 
 def _decided(rows: Sequence[Proposal]) -> list[str]:

@@ -31,7 +31,9 @@ def read_until(text: str, now: datetime) -> int | None:
 
 def moment_in(minutes: int, now: datetime) -> datetime:
     """The whole minute that these minutes, which were rounded down, reach."""
-    return (now + timedelta(minutes=minutes, seconds=59)).replace(second=0, microsecond=0)
+    return (now + timedelta(minutes=minutes, seconds=59, microseconds=999_999)).replace(
+        second=0, microsecond=0
+    )
 
 
 def find_ahead(text: str, now: datetime) -> tuple[datetime, str, str] | None:
