@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0049_detection_rules'),
+        ('secops_agent', '0050_stated_keys'),
     ]
 
     operations = [
