@@ -54,8 +54,9 @@ allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarf
 allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
 allow("viewer", *_WISHES)
-allow("analyst", "secops_agent.view_formattable")
-allow("approver", "secops_agent.add_formattable")
+allow("analyst", "secops_agent.view_formattable", "secops_agent.view_detectionrule")
+allow("approver", "secops_agent.add_formattable", "secops_agent.change_detectionrule")
+allow("analyst", "secops_agent.change_alertmessage")
 allow("responder", "secops_agent.change_action")
 allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
 allow(

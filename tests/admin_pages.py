@@ -38,6 +38,7 @@ from secops_agent.models import (
     Component,
     Correction,
     DataSource,
+    DetectionRule,
     Feed,
     FormatTable,
     GradingQuestion,
@@ -489,6 +490,9 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.worker": _worker,
     "channels.knowngroup": lambda: known_group(dingtalk()),
     "secops_agent.mcpcatalogue": mcp_service,
+    "secops_agent.detectionrule": lambda: DetectionRule.objects.create(
+        uid="36c5146c-d127-4f85-8e21-01bf62355d5a", name="可疑的服务路径", level="high"
+    ),
     "secops_agent.formattable": lambda: FormatTable.objects.create(
         name="acme_waf",
         title="某某 WAF",

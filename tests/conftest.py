@@ -28,6 +28,34 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(stack.close)
 
 
+# What the files say that have tests of the two slower targets: a process that imports no others starts sooner.
+WORDS = {"outside": ("outside",), "slow and not outside": ("slow", "both_databases")}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that have nothing for this target."""
+    words = WORDS.get(config.option.markexpr, ())
+    return (
+        True if words and collection_path.match("test_*.py") and not _says(collection_path, words) else None
+    )
+
+
+def _says(file: Path, words: tuple[str, ...]) -> bool:
+    text = file.read_text(encoding="utf-8")
+    return any(word in text for word in words)
+
+
+def _refuse_hidden(items: list[pytest.Item]) -> None:
+    """A test whose mark comes from another file would not be found: a comment in its own has to name the mark."""
+    for words in WORDS.values():
+        files = sorted({item.path for item in items if item.get_closest_marker(words[0])})
+        hidden = [str(file) for file in files if not _says(file, words)]
+        if hidden:
+            raise pytest.UsageError(
+                f"{words[0]!r} is nowhere said in {hidden}: its target would not find them"
+            )
+
+
 _sampled: dict[str, str] = {}  # module → its first test on both databases
 
 
@@ -49,6 +77,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test with many cases the second pass takes one: its cases differ in data, hardly in what is asked of a database.
     Of a file it takes three tests, unless the file is about what databases do: `both_databases("every test")`."""
+    _refuse_hidden(items)
     taken, left = dict[str, set[str]](), list[pytest.Item]()
     for item in sorted(items, key=lambda each: each.nodeid):
         asked = getattr(item, "callspec", None)

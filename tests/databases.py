@@ -58,12 +58,15 @@ class Templates:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self.home = home
         self._postgres: Pool | None = None
 
     @contextmanager
     def database(self, vendor: str, data_dir: Path) -> Iterator[Database]:
-        """The default connection of every thread leads to the clean database until the end of the context."""
+        """The default connection of every thread leads to the clean database until the end of the context.
+
+        A SQLite file that is in the folder already is taken as it is.
+        """
         data_dir.mkdir(parents=True, exist_ok=True)
         make = self._on_postgres if vendor == "postgresql" else self._on_sqlite
         with make(data_dir) as (url, parameters), _settings(data_dir), _default(parameters):
@@ -72,15 +75,16 @@ class Templates:
 
     @contextmanager
     def _on_sqlite(self, data_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        template = first_of_all(self._home / "template.sqlite3", _migrate_sqlite)
-        shutil.copyfile(template, data_dir / "bifang.sqlite3")
-        yield "", {**_original(), "NAME": data_dir / "bifang.sqlite3"}
+        file = data_dir / "bifang.sqlite3"
+        if not file.exists():
+            shutil.copyfile(first_of_all(self.home / "template.sqlite3", _migrate_sqlite), file)
+        yield "", {**_original(), "NAME": file}
 
     @contextmanager
     def _on_postgres(self, data_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if self._postgres is None:
             server, template = os.environ["TEST_DATABASE_URL"], os.environ["TEST_DATABASE_TEMPLATE"]
-            self._postgres = Pool(server, _migrate_postgres, template, self._home)
+            self._postgres = Pool(server, _migrate_postgres, template, self.home)
         with self._postgres.database() as url:
             yield url, _parameters(url)
 

@@ -96,10 +96,11 @@ class SystemConfig(models.Model):
 
 
 class Switch(models.Model):
-    """A switch of the whole system (维护模式, 只读, 停用模型), changed in the admin without a restart."""
+    """A switch of the whole system (停止动作, 停用模型, 维护模式, 只读), changed in the admin without a restart."""
 
     name = models.CharField("开关", max_length=32, primary_key=True)
     on = models.BooleanField("打开", default=False)
+    reason = models.CharField("为什么", max_length=200, blank=True, default="", db_default="")
     changed_at = models.DateTimeField("修改时间", auto_now=True)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="修改人", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False

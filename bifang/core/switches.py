@@ -5,6 +5,7 @@ from bifang.core.models import Switch
 MAINTENANCE = "maintenance"
 READ_ONLY = "read_only"
 NO_MODEL = "no_model"
+NO_ACTIONS = "no_actions"
 
 
 def read_switches() -> frozenset[str]:

@@ -93,7 +93,7 @@ MENU: Final = (
 
 SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。"),
-    MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, words="维护模式、只读、停用模型：出事时一键停下。"),
+    MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, also="全部停下 全部恢复 急停", words="出事时一键停下对外的动作和模型，一键恢复；维护模式、只读。"),
     MenuPage("通知规则", "campaign", "secops_agent.notificationrule", also="告警规则 推送 升级 叫醒"),
     MenuPage("处理时限", "timer", "secops_agent.slatarget", state=limit_state, also="SLA 超时"),
     MenuPage("报告时限", "gavel", "secops_agent.reportingduty", also="上报 网信 监管 报告办法 合规",
@@ -102,7 +102,8 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("已知的群", "groups", "channels.knowngroup"),
     MenuPage("通知偏好", "tune", "secops_agent.notificationpreference", also="免打扰 提醒"),
     MenuPage("导入任务", "upload_file", "secops_agent.importjob", words="上传扫描、资产和告警的文件，看每一次写入了什么。"),
-    MenuPage("接入", "cable", "secops_agent.formattable", also="格式 字段表 解析 样例 导入 TOML"),
+    MenuPage("接入", "cable", "secops_agent.formattable", also="格式 字段表 解析 样例 导入 TOML",
+             tabs=(MenuPage("检测规则", "rule_folder", "secops_agent.detectionrule", also="Sigma"),)),
     MenuPage("Syslog 来源", "input", "secops_agent.syslogsource"),
     MenuPage("情报清单", "shield_question", "secops_agent.indicatorlist", also="IOC 黑名单 威胁情报",
          tabs=(MenuPage("情报条目", "fingerprint", "secops_agent.listedindicator"),)),

@@ -15,7 +15,7 @@ from bifang.core.errors import BifangError, ConfigError, InvalidInput, RemoteErr
 from secops_agent.connectors.aliyun.client import AlertSpan, pages
 from secops_agent.connectors.aliyun.config import AliyunSettings
 from secops_agent.connectors.http_tools.config import HttpToolSettings
-from secops_agent.connectors.http_tools.session import pages_of
+from secops_agent.connectors.http_tools.session import Pages, visit
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
 from secops_agent.services.actors import Actor
@@ -30,6 +30,8 @@ from secops_agent.services.records.identity import digest
 log = logging.getLogger(__name__)
 EVERY: Final = timedelta(minutes=5)  # where the configuration cannot be read
 MOST_ENTRIES: Final = 200  # of one time, where each is a request; the others a minute later
+MOST_KNOWN: Final = 20_000  # entries of one list: each time it is read and written whole
+TOGETHER: Final = 20  # entries between two times that they are remembered
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -61,7 +63,8 @@ def _run(turn: PullTurn) -> str:
         else:
             name, tool, fetching = _fetching(settings)
             every, tally = timedelta(minutes=fetching.minutes), _Tally()
-            _Fetch(turn, settings, fetching, timezone.now(), tally).run(name, tool)
+            with visit(settings) as asked:
+                _Fetch(turn, settings, fetching, timezone.now(), tally, asked).run(name, tool)
         soon = timedelta(0) if tally.left else every
         pulls.succeed(turn, soon, seen=tally.seen, new=tally.new)
     except BifangError as error:
@@ -123,6 +126,7 @@ class _Fetch:
     fetching: Fetching
     now: datetime
     tally: _Tally
+    asked: Pages
 
     def run(self, name: str, tool: HttpTool) -> None:
         """Every page, then the cursor: what came after this began is fetched the next time. Raises BifangError."""
@@ -131,7 +135,7 @@ class _Fetch:
             start = self.turn.cursor - OVERLAP if self.turn.cursor else self._oldest
             whole = tool.arguments[since].type == "integer"
             given[since] = int(start.timestamp()) if whole else f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        for page in pages_of(self.settings, name, given):
+        for page in self.asked(name, given):
             _go_on(self.turn)
             if self.fetching.each:
                 self._each(page)
@@ -153,6 +157,11 @@ class _Fetch:
             for key, entry in listed.items()
             if _KEY.fullmatch(key)
         }
+        if len(there) > MOST_KNOWN:
+            raise RemoteError(
+                f"应答里有 {len(there):,} 个条目，最多 {MOST_KNOWN:,} 个：请在 query 里限定范围，例如只取已发布的。",
+                permanent=False,
+            )
         known = {key: version for key, version in (self.turn.row.known or {}).items() if key in there}
         oldest = self._oldest.timestamp()
         wanted = [
@@ -161,17 +170,22 @@ class _Fetch:
             if known.get(key) != version and not (version.isdecimal() and int(version[:15]) < oldest)
         ]
         (argument,) = self.settings.tools[self.fetching.each].arguments
-        for key in wanted[:MOST_ENTRIES]:
+        for number, key in enumerate(wanted[:MOST_ENTRIES], 1):
             _go_on(self.turn)
             try:
-                for page in pages_of(self.settings, self.fetching.each, {argument: key}):
+                for page in self.asked(self.fetching.each, {argument: key}):
                     self._keep(page)
             except InvalidInput as error:
                 self._refused(key, error)
             known[key] = there[key]
-            if not pulls.remember(self.turn, known):
-                raise _Lost
+            if number % TOGETHER == 0 or number == len(wanted[:MOST_ENTRIES]):
+                self._remember(known)
         self.tally.left = len(wanted) > MOST_ENTRIES
+
+    def _remember(self, known: dict[str, str]) -> None:
+        """Those since the last time are fetched once more by whoever takes over, which changes nothing."""
+        if not pulls.remember(self.turn, known):
+            raise _Lost
 
     def _refused(self, key: str, error: InvalidInput) -> None:
         told = Receipt(

@@ -9,6 +9,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import detection_rules
 from secops_agent.services.intake import ingest, jobs, repeats
 from secops_agent.services.intake.ingest import ImportOutcome
 from secops_agent.services.intake.jobs import JobView
@@ -65,6 +66,15 @@ def import_later(format_name: str, upload: Upload, choices: Choices, actor: Acto
     return jobs.submit(
         format_name, upload.name, upload.keep(), size=upload.size, digest=upload.digest,
         options=choices.as_dict(), actor=actor,
+    )  # fmt: skip
+
+
+def rules_later(upload: Upload, actor: Actor) -> JobView:
+    """Keep a file of Sigma rules and queue the job that reads it. Raises Forbidden."""
+    detection_rules.demand_keeper(actor)
+    return jobs.submit(
+        detection_rules.FORMAT, upload.name, upload.keep(), size=upload.size, digest=upload.digest, options={},
+        actor=actor,
     )  # fmt: skip
 
 

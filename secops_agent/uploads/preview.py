@@ -35,6 +35,7 @@ KINDS: Final = {
     "statement": "VEX 声明",
     "alert": "告警",
     "indicator": "情报",
+    "rule": "检测规则",
 }
 LINES: Final = 5
 _UNREAD: Final = "文件太大，后面的没有比对"

@@ -26,7 +26,7 @@ _AT_ONCE: Final = 100
 _LISTS: Final = {
     "asset": ("asset", "source"), "component": ("component", "source"), "vulnerability": ("vulnerability", ""),
     "finding": ("finding", "source"), "alert": ("alert", "source"), "statement": ("vulnerability", ""),
-    "indicator": ("indicatorlist", ""),
+    "indicator": ("indicatorlist", ""), "rule": ("detectionrule", ""),
 }  # fmt: skip
 
 

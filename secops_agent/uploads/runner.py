@@ -11,10 +11,11 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
 from secops_agent.models.sources.job import JobPhase
+from secops_agent.services.alerts import detection_rules
 from secops_agent.services.intake import ingest, jobs
 from secops_agent.services.intake.ingest import ImportOutcome
 from secops_agent.services.intake.jobs import Work
-from secops_agent.services.records import Item
+from secops_agent.services.records import Item, Rejected
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_digest
 from secops_agent.uploads.results import tell_finished
@@ -92,6 +93,8 @@ def _run(work: Work) -> str:
 def _import(work: Work, progress: _Progress) -> ImportOutcome:
     if not work.path.is_file():
         raise InvalidInput("找不到上传的文件：网页和后台任务要在同一台机器上，使用同一个 BIFANG_DATA_DIR。")
+    if work.format == detection_rules.FORMAT:
+        return _keep_rules(work)
     choices = Choices.from_dict(work.options)
     items = registry.parse(work.format, _named(work), choices.options())
     return ingest.store(
@@ -100,6 +103,13 @@ def _import(work: Work, progress: _Progress) -> ImportOutcome:
         digest=import_digest(work.digest, choices),
         progress=progress.note,
     )
+
+
+def _keep_rules(work: Work) -> ImportOutcome:
+    read = detection_rules.read_rules(work.name, work.path.read_bytes())
+    kept = detection_rules.save(read.rules, work.actor, work.name)
+    refused = tuple(Rejected(f"第 {number} 个", text) for number, text in enumerate(read.refused, 1))
+    return ImportOutcome({"rule": kept}, {}, {}, refused)
 
 
 def _named(work: Work) -> Source:

@@ -14,7 +14,6 @@ from django.utils import timezone
 from bifang.core.admin import dashboard, panels
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.alerting.alert_messages import reaching_cards
-from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links as records
 from secops_agent.services.alerts import backlog
@@ -23,9 +22,9 @@ from secops_agent.services.investigations import noise
 from secops_agent.services.on_call.duties import duties
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.pages import COUNT_CAP
-from secops_agent.services.people.logins import accounts
 from secops_agent.services.vulnerabilities import tallies
 from secops_agent.web.access import page
+from secops_agent.web.on_call import people_of, waiting_swaps
 from secops_agent.web.triage.alert_query import TABS
 
 
@@ -117,7 +116,7 @@ def alerts(request: HttpRequest, now: datetime) -> dict[str, Any]:
         return {}
     levels = backlog.levels()
     days = backlog.days(now, DAYS, ZONE)
-    burden = backlog.burden(now, active_accounts(request))
+    burden = backlog.burden(now, people_of(request))
     return {
         "levels": [_total(levels), *(_level(each) for each in levels)],
         "burden": _burden(burden),
@@ -127,11 +126,6 @@ def alerts(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "quiet": not any(counts.total() for counts in days.values())
         and not sum(each.total for each in levels),
     }
-
-
-def active_accounts(request: HttpRequest) -> list[Staff]:
-    """The rows in 人员 as which this person works."""
-    return [each for each in accounts(request.user) if each.active]
 
 
 def _total(levels: Sequence[backlog.Level]) -> Panel:
@@ -189,8 +183,10 @@ def people(request: HttpRequest, now: datetime) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if request.user.has_perm("secops_agent.view_oncallschedule"):
         found["duties"] = duties(now)
+        swaps = waiting_swaps(request, people_of(request), now)
+        found["swaps"] = [each for each in swaps if each.role]
     if request.user.has_perm("secops_agent.view_proposal"):
-        waiting = pending.everything(active_accounts(request))
+        waiting = pending.everything(people_of(request))
         found |= {
             "waiting": waiting[:MOST_PROPOSALS],
             "waiting_count": len(waiting),

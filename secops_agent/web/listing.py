@@ -1,5 +1,6 @@
 """What the lists of the estate share: the query string they take, links that change it, pages, facets, the file."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -19,6 +20,12 @@ PER_PAGE: Final = 50
 MOST_EXPORTED: Final = 20_000
 MOST_VALUES: Final = 20
 _LONGEST: Final = 200
+_NUMBER: Final = re.compile("[0-9]{1,18}")
+
+
+def number(text: str) -> int:
+    """The number of a row as it was posted; 0 for what can be none."""
+    return int(text) if _NUMBER.fullmatch(text) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,7 @@ class ListShape:
         if name in self.choices:
             return value in self.choices[name]
         if name in self.numbers:
-            is_number = value.isascii() and value.isdecimal() and len(value) < 19
-            return is_number and int(value) >= self.least.get(name, 0)
+            return bool(_NUMBER.fullmatch(value)) and int(value) >= self.least.get(name, 0)
         if name in self.days:
             return _is_day(value)
         return len(value) <= self.longest.get(name, _LONGEST) and "\x00" not in value

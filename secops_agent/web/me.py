@@ -24,10 +24,11 @@ from secops_agent.services.notifications.calls import GATEWAY_TOOL, means_of_pla
 from secops_agent.services.notifications.conditions import QuietHours
 from secops_agent.services.notifications.delivery import calling
 from secops_agent.services.on_call.duties import AROUND, duties
-from secops_agent.services.people.logins import accounts
 from secops_agent.services.people.staff import administrators
 from secops_agent.web.access import page
 from secops_agent.web.home import alert_list
+from secops_agent.web.listing import number
+from secops_agent.web.on_call import people_of
 
 MOST: Final = 5
 MOST_SESSIONS: Final = 2000  # looked through for a person's own
@@ -37,7 +38,7 @@ MOST_SESSIONS: Final = 2000  # looked through for a person's own
 @page()
 def me(request: HttpRequest) -> HttpResponse:
     """The page; what somebody may not see is left out."""
-    people = [each for each in accounts(request.user) if each.active]
+    people = people_of(request)
     context: dict[str, Any] = {
         "title": "我的", "people": people, "administrators": administrators(None),
         "factor": second_factor.find(request.user.pk), "wakes": [
@@ -75,8 +76,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 @page()
 def call_me(request: HttpRequest) -> HttpResponse:
     """A call to oneself, to see that it works; a superuser may call anybody."""
-    pk = request.POST.get("staff", "")
-    people = Staff.objects.filter(active=True, pk=int(pk) if pk.isascii() and pk.isdigit() else 0)
+    people = Staff.objects.filter(active=True, pk=number(request.POST.get("staff", "")))
     person = (people if request.user.is_superuser else people.filter(user=request.user.pk)).first()
     means = request.POST.get("by", "")
     try:

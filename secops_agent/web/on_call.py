@@ -123,7 +123,7 @@ def on_call(request: HttpRequest) -> HttpResponse:
         "title": "值班", "number": number, "spans": SPANS,
         "boards": _boards(found, now.astimezone(ZONE).date(), number),
         "me": me, "mine": sorted(mine, key=lambda pair: pair[1].start)[:MOST_MINE], "now": now, "seen_until": now + AROUND,
-        "swaps": _swaps(request, me, now), "may_swap": may_swap(request), "people": _people(request),
+        "swaps": waiting_swaps(request, me, now), "may_swap": may_swap(request), "people": _people(request),
     }  # fmt: skip
     return render(request, "pages/on_call.html", context)
 
@@ -152,7 +152,7 @@ def _boards(found: Sequence[Duty], first: date, number: int) -> list[RotaBoard]:
     ]  # fmt: skip
 
 
-def _swaps(request: HttpRequest, me: Sequence[Staff], now: datetime) -> list[WaitingSwap]:
+def waiting_swaps(request: HttpRequest, me: Sequence[Staff], now: datetime) -> list[WaitingSwap]:
     """Those that concern this person first; the others for those who may see them."""
     rows = ShiftSwap.objects.filter(state=SwapState.ASKED, expires_at__gt=now, schedule__enabled=True)
     pks = {each.pk for each in me}

@@ -1,7 +1,7 @@
 """值班, what people do there: ask for a swap, answer one, put somebody else on call, subscribe to the calendar."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -35,6 +35,13 @@ class SwapForm(forms.Form):
     rota = forms.IntegerField()
     colleague = forms.CharField(max_length=100)
     first = forms.DateField()
+    last = forms.DateField(required=False)
+
+
+class BackForm(forms.Form):
+    """The days that are given back for them, if any."""
+
+    first = forms.DateField(required=False)
     last = forms.DateField(required=False)
 
 
@@ -90,16 +97,26 @@ def ask(request: HttpRequest) -> HttpResponse:
         me = account_of(request.user.pk, other.corp_id)
         if me is None:
             raise InvalidInput(NOBODY)
-        first, last = given["first"], given["last"] or given["first"]
-        if abs((first - timezone.localdate()).days) > overrides.FARTHEST:
-            raise InvalidInput("第一天离今天超过一年。没有提出换班。")
-        if not 0 <= (last - first).days < swaps.MOST_DAYS:
-            raise InvalidInput(f"最后一天应在第一天或之后，一次最多 {swaps.MOST_DAYS} 天。没有提出换班。")
-        days = [first + timedelta(days=each) for each in range((last - first).days + 1)]
+        back = _read(BackForm(request.POST, prefix="back"))
+        days = [*_days(given["first"], given["last"]), *_days(back["first"], back["last"])]
         made = swaps.ask(schedule.name, me, other, days, "admin")
         return f"已请 {other.name} 答复换班 {made.code}，答复以前班次不变。"
 
     return _done(request, act)
+
+
+def _days(first: date | None, last: date | None) -> list[date]:
+    """Every day from one to another, both included. Raises InvalidInput."""
+    if first is None:
+        if last is not None:
+            raise InvalidInput("写了最后一天，没有写第一天。没有提出换班。")
+        return []
+    if abs((first - timezone.localdate()).days) > overrides.FARTHEST:
+        raise InvalidInput("第一天离今天超过一年。没有提出换班。")
+    length = ((last or first) - first).days
+    if not 0 <= length < swaps.MOST_DAYS:
+        raise InvalidInput(f"最后一天应在第一天或之后，一次最多 {swaps.MOST_DAYS} 天。没有提出换班。")
+    return [first + timedelta(days=each) for each in range(length + 1)]
 
 
 @require_POST

@@ -183,18 +183,18 @@ def test_bulk_close_and_undo_of_120_are_at_most_two_messages_a_destination(scene
 
 
 @pytest.mark.parametrize("scene", ["cards"], indirect=True)
-def test_500_of_five_rules_are_at_most_12_messages_also_when_the_worker_is_killed(scene: Scene) -> None:
+def test_250_of_five_rules_are_at_most_12_messages_also_when_the_worker_is_killed(scene: Scene) -> None:
     scene.rule(group={"from": 10, "within_seconds": 20}, escalate=[])
     worker = scene.stage.start()
     rules = ("端口扫描", "SSH 暴力破解", "SQL 注入", "目录遍历", "弱口令登录")
-    pieces = [[scan(n, rules[n % 5]) for n in range(start, start + 25)] for start in range(0, 500, 25)]
-    pieces[8].append(scan(777, rules[0], severity="critical"))
+    pieces = [[scan(n, rules[n % 5]) for n in range(start, start + 25)] for start in range(0, 250, 25)]
+    pieces[4].append(scan(777, rules[0], severity="critical"))
     at = {"start": time.monotonic()}
 
     def feed() -> None:
         for number, piece in enumerate(pieces):
             post(piece, f"{scene.kind}-{number}")
-            if number == 8:
+            if number == 4:
                 at["critical"] = time.monotonic()
         at["end"] = time.monotonic()
         connection.close()
@@ -213,9 +213,9 @@ def test_500_of_five_rules_are_at_most_12_messages_also_when_the_worker_is_kille
     print(scene.kind, len(told), f"critical after {seen:.1f} s", *told, sep="\n")
     minutes = 1 + int(
         (at["end"] - at["start"]) // 60
-    )  # on a busy machine 500 take longer than a minute to arrive
+    )  # on a busy machine 250 take longer than a minute to arrive
     assert len(told) <= 12 * minutes
     counted = (
         AlertMessageItem.objects.filter(message__sent_at__isnull=False).values("alert").distinct().count()
     )
-    assert counted == 501
+    assert counted == 251

@@ -15,8 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.acceptance.processes import MANAGE, PROJECT, Started, clean_environment, free_ports, run, uncounted
+from bifang.core.configuration import configs
+from tests.acceptance.processes import PROJECT, Started, clean_environment, free_ports, run, uncounted
+from tests.acceptance.worker import LENIENT
+from tests.databases import Database
 from tests.deadline import wait_until
+from tests.simulator import running_simulator
 
 DEPLOY = PROJECT / "deploy"
 CONFS = sorted((DEPLOY / "supervisor").glob("*.conf"))
@@ -83,31 +87,21 @@ class Server:
         found = re.search(rf"{program}\s+RUNNING\s+pid (\d+)", self.ctl("status"))
         return int(found.group(1)) if found else 0
 
+    def wait_running(self, program: str, *, but: int = 0) -> int:
+        """The pid of a program once it runs, under another than `but`. Every look starts a supervisorctl."""
+        return wait_until(
+            lambda: pid if (pid := self.pid_of(program)) != but else 0, within=40, every=1.0, what=program
+        )
+
 
 @pytest.fixture
-def simulator_port(tmp_path: Path) -> Iterator[int]:
-    (port,) = free_ports(1)
-    command = (sys.executable, "-m", "simulators.dingtalk", "--port", str(port))
-    started = Started(command, uncounted(clean_environment(tmp_path)), tmp_path / "simulator.out")
-    started.wait_for("钉钉模拟器：")
-    yield port
-    started.kill()
-
-
-def configure(server: Server, port: int) -> None:
-    """Migrate and store one configuration that leads to the simulator."""
-    assert run((*MANAGE, "migrate"), server.env).returncode == 0
-    entry = {
-        "kind": "dingtalk",
-        "name": "钉钉Stream推送配置",
-        "client_id": "dingdemo",
-        "client_secret": "demo-secret",
-        "endpoint": f"http://127.0.0.1:{port}",
-    }
-    file = server.tmp_path / "configs.yaml"
-    file.write_text(yaml.safe_dump({"configs": [entry]}, allow_unicode=True), encoding="utf-8")
-    done = run((*MANAGE, "apply_configs", file), server.env)
-    assert done.returncode == 0, done.stdout
+def home(database: Database, tmp_path: Path) -> Iterator[Path]:
+    """A folder whose database holds one configuration, which leads to a simulator."""
+    assert database.data_dir == tmp_path / "var"
+    given = {"client_id": "dingdemo", "client_secret": "demo-secret"}
+    with running_simulator(**LENIENT) as sim:
+        configs.save("dingtalk", "钉钉Stream推送配置", True, {**given, "endpoint": sim.base_url})
+        yield tmp_path
 
 
 def times_connected(home: Path) -> int:
@@ -117,35 +111,32 @@ def times_connected(home: Path) -> int:
 
 
 @pytest.mark.slow
-def test_supervisor_brings_a_killed_worker_back(tmp_path: Path, simulator_port: int) -> None:
-    snippet = "".join(path.read_text(encoding="utf-8") for path in CONFS)
-    server = Server(tmp_path, snippet)
-    configure(server, simulator_port)
+def test_supervisor_brings_a_killed_worker_back(home: Path) -> None:
+    server = Server(home, "".join(path.read_text(encoding="utf-8") for path in CONFS))
     supervisord = server.start()
     try:
         programs = ("dingtalk-stream", "bifang-web", "bifang-tasks")
-        first = {name: wait_until(lambda n=name: server.pid_of(n), within=40, what=name) for name in programs}
-        wait_until(lambda: times_connected(tmp_path) == 1, within=20, what="connected")
+        first = {name: server.wait_running(name) for name in programs}
+        wait_until(lambda: times_connected(home) == 1, within=20, what="connected")
 
         os.kill(first["dingtalk-stream"], signal.SIGKILL)
-        wait_until(lambda: server.pid_of("dingtalk-stream") not in (0, first["dingtalk-stream"]), within=40)
-        wait_until(lambda: times_connected(tmp_path) == 2, within=20, what="connected again")
-        assert (tmp_path / "logs" / "dingtalk-stream.log").stat().st_size > 0
+        server.wait_running("dingtalk-stream", but=first["dingtalk-stream"])
+        wait_until(lambda: times_connected(home) == 2, within=20, what="connected again")
+        assert (home / "logs" / "dingtalk-stream.log").stat().st_size > 0
 
         # stopwaitsecs is supervisor's default: the worker must be gone before it is killed.
         assert "dingtalk-stream: stopped" in server.ctl("stop", "dingtalk-stream")
-        assert "Killing" not in (tmp_path / "supervisord.log").read_text()
+        assert "Killing" not in (home / "supervisord.log").read_text()
     finally:
         supervisord.kill()
 
 
 @pytest.mark.slow
-def test_guides_own_supervisor_snippet_runs_the_worker(tmp_path: Path, simulator_port: int) -> None:
-    server = Server(tmp_path, guide_block("dingtalk-stream", "[program:dingtalk-stream]"))
-    configure(server, simulator_port)
+def test_guides_own_supervisor_snippet_runs_the_worker(home: Path) -> None:
+    server = Server(home, guide_block("dingtalk-stream", "[program:dingtalk-stream]"))
     supervisord = server.start()
     try:
-        log = tmp_path / "logs" / "dingtalk-stream.log"
+        log = home / "logs" / "dingtalk-stream.log"
         wait_until(lambda: log.exists() and "已连接" in log.read_text(), within=40, what="connected")
     finally:
         supervisord.kill()

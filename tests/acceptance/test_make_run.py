@@ -144,6 +144,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("database")  # migrated already; the first test here starts from nothing
 def test_make_run_with_feishu_answers_in_both_rooms_and_rests_it_afterwards(demo: Demo) -> None:
     (port,) = free_ports(1)
     first = demo.start(FEISHU="1", FEISHU_PORT=str(port))
@@ -167,6 +168,7 @@ def test_make_run_with_feishu_answers_in_both_rooms_and_rests_it_afterwards(demo
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("database")  # migrated already; the first test here starts from nothing
 def test_make_run_shows_log_of_a_program_that_does_not_start(demo: Demo) -> None:
     started = demo.start(GUNICORN_CMD_ARGS="--worker-class nonsense")
     started.process.wait(60 + GRACE_S)
@@ -176,6 +178,7 @@ def test_make_run_shows_log_of_a_program_that_does_not_start(demo: Demo) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("database")  # migrated already; the first test here starts from nothing
 def test_make_run_stops_cleanly_when_killed(demo: Demo) -> None:
     started = demo.start()
     started.wait_for("毕方已启动")

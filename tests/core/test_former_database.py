@@ -159,6 +159,8 @@ def test_first_release_is_upgraded_with_everything_it_holds(
     assert opened > 10
     call_command("verify_audit")
     assert "审计记录完整" in capsys.readouterr().out
+    if connection.vendor == "postgresql":
+        return  # the same rows: on SQLite every page is opened over them
     serve_plain_static(settings, tmp_path)
     client = superuser()
     rows = {model: model._default_manager.order_by("pk").first() or model() for model in MODELS}

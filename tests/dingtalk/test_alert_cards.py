@@ -216,7 +216,7 @@ def test_card_of_another_message_or_of_none_orders_nothing(stage: CardStage) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("who", "word"), [("wu", "告警 #"), ("nobody", "需要「查看」角色")])
+@pytest.mark.parametrize(("who", "word"), [("wu", "告警 A"), ("nobody", "需要「查看」角色")])
 def test_looking_is_told_to_the_clicker_in_private(stage: CardStage, who: str, word: str) -> None:
     card = begin(stage)
     assert press(stage, card, "view", who) == {}

@@ -1,7 +1,11 @@
-"""The demo estate, loaded once for the tests of a module, and talks with the agent over it."""
+"""The demo estate, a copy of it for the tests of a module, and talks with the agent over it."""
 
 import asyncio
+import shutil
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,17 +21,28 @@ from secops_agent.models import Role
 from secops_agent.services.people.staff import Person, find_person
 from secops_agent.tools.base import ToolResult
 from tests.databases import Database, Templates
+from tests.first import first_of_all
 from tests.scripted_model import Scripted, ScriptedModels, call
+
+MINUTES_10 = 600
 
 
 @pytest.fixture(scope="module")
 def demo(
     templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Database]:
-    home = tmp_path_factory.mktemp("demo")
-    with django_db_blocker.unblock(), templates.database("sqlite", home / "var") as database:
+    home = tmp_path_factory.mktemp("demo") / "var"
+    with django_db_blocker.unblock():
+        # Loaded anew every few minutes: much is asked about the last hours.
+        place = templates.home / f"demo-{int(time.time()) // MINUTES_10}"
+        shutil.copytree(first_of_all(place, partial(_load, templates)), home)
+        with templates.database("sqlite", home) as database:
+            yield database
+
+
+def _load(templates: Templates, data_dir: Path) -> None:
+    with templates.database("sqlite", data_dir):
         load()
-        yield database
 
 
 class Proposals:

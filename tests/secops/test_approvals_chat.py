@@ -78,6 +78,21 @@ def test_read_only_refuses_to_propose_and_to_decide() -> None:
     assert Alert.objects.get(pk=number).status == "acknowledged"
 
 
+def test_stopped_actions_leave_people_their_own_acts_and_no_danger() -> None:
+    config, number = company(), some_alert()
+    switch("no_actions")
+    (answer,) = talk(config, ("li", f"把告警 {number} 标记为处理中"))
+    talk(config, ("li", f"确认 {code_in(answer)}"))
+    assert Alert.objects.get(pk=number).status == "acknowledged"
+    (asked,) = talk(config, ("zhao", "封禁 203.0.113.5 1小时 原因：扫描"))
+    code = code_in(asked)
+    (refused,) = talk(config, ("wang", f"同意 {code}"), conversation="cid-private-wang", is_group=False)
+    assert "停止动作" in refused
+    switch("no_actions", False)
+    talk(config, ("wang", f"同意 {code}"), conversation="cid-private-wang", is_group=False)
+    assert Action.objects.count() == 1
+
+
 def test_without_another_approver_nothing_is_proposed() -> None:
     from secops_agent.models import Staff
 

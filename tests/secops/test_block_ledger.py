@@ -41,7 +41,16 @@ from secops_agent.services.records import ListedRecord
 from secops_agent.services.reports import archive
 from secops_agent.tools.operations.response import BlockIp, check_block
 from tests.admin_pages import serve_plain_static
-from tests.secops.decisions_aid import REAL, company, decision_request, propose, robot, some_alert, told
+from tests.secops.decisions_aid import (
+    REAL,
+    company,
+    decision_request,
+    propose,
+    robot,
+    some_alert,
+    switch,
+    told,
+)
 from tests.secops.inventory_aid import host, store
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, with_firewall
 from tests.secops.mcp.test_mapped_actions import ACTIONS, approve
@@ -95,6 +104,9 @@ def test_a_limit_ends_by_itself_with_proof_and_what_stays_is_told_to_who_approve
         firewall = estate.server.firewall
         firewall.faults.add("keeps")
         await db.call(make_due)
+        await db.call(switch, "no_actions")
+        assert await db.call(entries.end_due) == 0
+        await db.call(switch, "no_actions", False)
         assert await db.call(entries.end_due) == 1
         assert await db.call(entries.end_due) == 0  # another worker finds nothing left
         await carry_out()

@@ -15,7 +15,7 @@ from secops_agent.services.vulnerabilities.comparison.versions import highest
 from tests.secops.demo_aid import demo, person, use
 
 __all__ = ["demo"]
-NUMBER = re.compile(r"\*\*#(\d+)\*\*")
+NUMBER = re.compile(r"\*\*A(\d+)\*\*")
 
 
 def asked(tool: str, **given: Any) -> Any:

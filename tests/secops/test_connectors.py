@@ -194,13 +194,14 @@ def test_connector_settings_are_checked() -> None:
     assert set(caught.value.errors) == {"url", "secret"}
 
 
-def test_read_only_stops_what_was_approved_before() -> None:
+@pytest.mark.parametrize(("name", "label"), [("read_only", "只读"), ("no_actions", "停止动作")])
+def test_switches_stop_what_was_approved_before(name: str, label: str) -> None:
     order()
-    switch("read_only")
+    switch(name)
     side = carry_out(lambda _: web.Response())
     assert side.asked == []
     assert Action.objects.get().state == "failed"
-    assert "只读" in Action.objects.get().result
+    assert label in Action.objects.get().result
 
 
 def ask_and_approve_undo(action_id: int) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.turn.toolbox import REFUSING
-from secops_agent.models import Alert, DetectionRule, Role
+from secops_agent.models import Alert, AuditRecord, DetectionRule, ImportJob, Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts.detection_rules import named_rule, read_rules
 from secops_agent.services.intake import ingest
@@ -22,7 +22,8 @@ from secops_agent.services.people.staff import Person
 from secops_agent.services.records import AlertRecord
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.incidents.alerts import GetAlert, get_alert
-from tests.admin_pages import serve_plain_static, superuser
+from secops_agent.uploads.runner import run_next_job
+from tests.admin_pages import serve_plain_static, superuser, with_role
 
 UID = "1a2b3c4d-0000-4000-8000-000000000001"
 RULE = f"""title: Suspicious Service Path
@@ -115,8 +116,18 @@ def test_rules_are_uploaded_where_formats_are_written(settings: Any, tmp_path: P
     serve_plain_static(settings, tmp_path)
     client = superuser()
     file = SimpleUploadedFile("sigma.zip", zipped(a=RULE, b="x: 1"))
-    answer = client.post(reverse("admin:secops_agent_formattable_add"), {"file": file}, follow=True)
-    told = answer.content.decode()
-    assert "检测规则 1 条已保存" in told
-    assert "没有收 1 个" in told
-    assert DetectionRule.objects.get().uid == UID
+    client.post(reverse("admin:secops_agent_formattable_add"), {"file": file}, follow=True)
+    assert not DetectionRule.objects.exists(), "a job reads it, not the request"
+    run_next_job()
+    job = ImportJob.objects.get()
+    assert (job.state, job.outcome["created"], len(job.outcome["rejected"])) == ("done", {"rule": 1}, 1)
+    rule = DetectionRule.objects.get()
+    assert rule.uid == UID
+    page = reverse("admin:secops_agent_detectionrule_changelist")
+    assert rule.name in client.get(page).content.decode()
+    chosen = {"action": "forget", "_selected_action": [rule.pk]}
+    with_role(Role.ANALYST).post(page, chosen)
+    assert DetectionRule.objects.exists()
+    client.post(page, chosen)
+    assert not DetectionRule.objects.exists()
+    assert AuditRecord.objects.filter(what="删除检测规则 1 条").exists()

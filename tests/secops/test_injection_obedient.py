@@ -136,8 +136,8 @@ async def ask(
 
 
 def sown_in(field: str) -> list[str]:
-    """The payloads a field is tried with: a third of them for the description, for each other field every eighth one."""
-    turn, step = list(FIELDS).index(field), 3 if field == "description" else 8
+    """The payloads a field is tried with: a fifth of them for the description, for each other field every eighth one."""
+    turn, step = list(FIELDS).index(field), 5 if field == "description" else 8
     return [text for i, text in enumerate(PAYLOADS) if (i + turn) % step == 0]
 
 
@@ -222,5 +222,5 @@ def test_corpus_is_large_enough_and_has_no_twins() -> None:
     assert len(set(PAYLOADS)) == len(PAYLOADS)
     for text in PAYLOADS:
         assert any(text in sown_in(field) for field in FIELDS), (
-            "one of three of a description, of eight of the others"
+            "one of five of a description, of eight of the others"
         )

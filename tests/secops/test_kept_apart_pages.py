@@ -25,7 +25,7 @@ from tests.deadline import wait_until
 from tests.fake_aliyun import KEY_ID, KEY_SECRET, FakeAliyun, event
 from tests.secops.brokers.conftest import Consuming, allowed, configure, consuming, server
 from tests.secops.brokers.servers import TOPIC, BrokerServer
-from tests.secops.brokers.test_consuming import either
+from tests.secops.brokers.test_consuming import either  # some brokers are outside
 from tests.secops.inventory_aid import person
 from tests.secops.syslog.lines_aid import alert as syslog_alert
 

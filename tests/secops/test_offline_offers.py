@@ -33,7 +33,7 @@ def offers(every: int) -> tuple[Intent, ...]:
 
 
 @pytest.mark.parametrize(
-    "every", [pytest.param(2, marks=pytest.mark.slow, id="half"), pytest.param(4, id="some")]
+    "every", [pytest.param(3, marks=pytest.mark.slow, id="a third"), pytest.param(4, id="some")]
 )
 def test_the_exact_line_of_every_offer_orders_exactly_what_the_offer_names(every: int) -> None:
     shown = offers(every)

@@ -79,7 +79,7 @@ def test_what_cannot_be_done_is_named_and_the_rest_is_done() -> None:
     actor = Actor.person(Staff.objects.get(staff_id="li"), "dingtalk")
     triage.close(third, "benign", actor)  # between the proposal and its confirmation
     text = execute("acknowledge_alert", planned.arguments, actor)
-    assert f"已确认告警 #{first}" in text
+    assert f"已确认告警 A{first}" in text
     triage.close(first, "benign", actor)
     with pytest.raises(BifangError, match="不能这样做"):
         execute("acknowledge_alert", {"alert_ids": f"{first},{third}"}, actor)

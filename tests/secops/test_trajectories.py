@@ -32,7 +32,7 @@ def evidence(request):
 
 def last_listed(request):
     """A model that reads: the first alert number of the evidence."""
-    return int(re.search(r"\*\*#(\d+)\*\*", evidence(request)[-1]).group(1))
+    return int(re.search(r"\*\*A(\d+)\*\*", evidence(request)[-1]).group(1))
 
 
 def test_question_is_answered_from_one_tool(demo):
@@ -167,17 +167,17 @@ def test_model_goes_on_from_what_it_found(demo):
         [
             call("list_alerts", severity="critical", status="open", limit=1),
             lambda request: call("get_alert", alert_id=last_listed(request)),
-            lambda request: f"最近的一条是告警 #{last_number(request)}。",
+            lambda request: f"最近的一条是告警 A{last_number(request)}。",
         ]
     )
     outcome = talk("最近的严重告警是怎么回事", model, grammar_first=False)
     newest = Alert.objects.filter(severity="critical", status="open").order_by("-last_seen", "-id").first()
     assert tools_of(outcome) == [("list_alerts", "ok"), ("get_alert", "ok")]
-    assert outcome.text.startswith(f"最近的一条是告警 #{newest.pk}。\n\n")
+    assert outcome.text.startswith(f"最近的一条是告警 A{newest.pk}。\n\n")
 
 
 def last_number(request):
-    return re.search(r"告警 #(\d+)", evidence(request)[-1]).group(1)
+    return re.search(r"告警 A(\d+)", evidence(request)[-1]).group(1)
 
 
 def test_parallel_calls_keep_their_order(demo):

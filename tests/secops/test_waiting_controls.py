@@ -109,7 +109,7 @@ def test_more_shows_the_next_page_and_then_that_there_is_none() -> None:
     assert "（显示前 10 条）" in first
     assert "（第 11–12 条）" in second
     assert "已经全部列出" in third
-    shown = [line.split("**")[1] for line in second.splitlines() if line.startswith("- **#")]
+    shown = [line.split("**")[1] for line in second.splitlines() if line.startswith("- **A")]
     assert f"告警 {shown[1]}" in detail
 
 
@@ -125,7 +125,7 @@ def test_the_offline_notice_is_given_once_in_a_conversation() -> None:
 def test_a_runbook_in_between_does_not_change_what_is_spoken_of() -> None:
     config, number = company(), some_alert()
     *_, who = talk(config, ("li", f"告警 {number}"), ("li", "怎么处置"), ("li", "谁在处理它"))
-    assert f"告警 #{number}" in who
+    assert f"告警 A{number}" in who
 
 
 @pytest.mark.slow

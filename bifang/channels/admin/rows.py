@@ -47,7 +47,7 @@ class RowScreen(RecordScreen):
     ) -> HttpResponse:
         """With one click to each state. A row's button is the list's action, of this row."""
         if request.method == "POST" and request.POST.get(AGAIN):
-            request.POST = _for_one(request, self.retry)  # type: ignore[assignment]  # as Django's own tests do
+            request.POST = for_one(request, self.retry)  # type: ignore[assignment]  # as Django's own tests do
         chosen = request.GET.get("state__exact", "")
         pills = [("", "全部"), *((each.value, each.label) for each in self.states)]
         context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
@@ -157,7 +157,8 @@ class RowScreen(RecordScreen):
         return self.readable(request, self.fields)  # type: ignore[arg-type]
 
 
-def _for_one(request: HttpRequest, action: str) -> QueryDict:
+def for_one(request: HttpRequest, action: str) -> QueryDict:
+    """What the list's action of this one row posts."""
     given = request.POST.copy()
     given.setlist("action", [action])
     given.setlist("index", ["0"])

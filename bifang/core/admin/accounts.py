@@ -59,6 +59,8 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
         ("登录", {"fields": ("second_step",)}),
         ("记录", {"fields": ("last_login", "date_joined")}),
     )
+    one_by_one = True
+    add_fieldsets = ((None, {"fields": ("username", "last_name", "first_name", "password1", "password2")}),)
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
     readonly_fields = ("last_login", "date_joined", "second_step")
@@ -167,12 +169,6 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
             return super().user_change_password(request, id, form_url)
         with transaction.atomic():
             return super().user_change_password(request, id, form_url)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """No deleting in bulk: it would not ask about each user."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
 
 def _may_touch(request: HttpRequest, user: Any) -> bool:

@@ -191,6 +191,14 @@ class Screen(_Base):
     way: tuple[str, str] | None = None  # (model as "app.name", words): the list where one goes on
     history_on_page = False  # the page itself shows what was changed
     records_itself = False  # what is changed here is recorded where it is written, with its values
+    one_by_one = False  # several are not deleted at once: each is asked about
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """As Django's, without deleting in bulk where that is not asked about each."""
+        found = super().get_actions(request)
+        return {
+            name: one for name, one in found.items() if not (self.one_by_one and name == "delete_selected")
+        }
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """As Django's, and for the audit trail."""

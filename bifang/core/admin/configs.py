@@ -178,6 +178,7 @@ class SystemConfigScreen(Screen):
     """All writing goes through `bifang.core.configuration.configs`; deleting archives."""
 
     records_itself = True
+    one_by_one = True
     list_display = ("id", "name", "kind", "enabled_badge", "live_state", "problem")
     add_label = "新增配置"
     list_before_template = f"{PAGES}/hint.html"
@@ -372,10 +373,6 @@ class SystemConfigScreen(Screen):
         self.log_deletions(request, SystemConfig.objects.filter(pk=config.pk))
         messages.success(request, f"已归档配置「{config}」；已有的消息和记录仍然保留。")
         return redirect("admin:core_systemconfig_changelist")
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """No deleting in bulk."""
-        return {name: one for name, one in super().get_actions(request).items() if name != "delete_selected"}
 
     # Actions
 

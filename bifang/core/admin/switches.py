@@ -1,4 +1,4 @@
-"""系统开关: three switches of the whole system, changed without a restart."""
+"""系统开关: the switches of the whole system, changed without a restart; two of them are what stops everything."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,21 +18,27 @@ from bifang.core.models import Switch
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a switch is called and does."""
+    """What a switch is called, what it stops and what goes on all the same. ``emergency``: 「全部停下」 turns it on."""
 
     name: str
     label: str
     icon: str
-    text: str
+    stops: str
+    goes_on: str
+    emergency: bool = False
 
 
 MEANINGS = (
-    Meaning("maintenance", "维护模式", "construction", "保持连接、照常保存消息，但暂不处理：每个会话告知一次「稍后回复」，关闭后依次补上。"),
-    Meaning("read_only", "只读", "lock", "机器人只回答查询；确认、关闭告警和封禁、隔离等操作一律拒绝并说明原因。"),
-    Meaning("no_model", "停用模型", "psychology_alt", "不再调用任何大模型，所有提问由离线模式回答；不产生模型费用。"),
+    Meaning("no_actions", "停止动作", "front_hand",
+            "对外的动作（封禁、隔离、外部系统的写入）一律不执行也不能批准，到期的解封等到恢复以后；呼叫（DING、加急、短信、电话）先不叫，恢复时仍没有人处理的再叫。",
+            "接收告警、告警消息和升级、只读的自动调查、定时任务；人照常确认、指派、关闭告警，照常提出和拒绝操作。", emergency=True),
+    Meaning("no_model", "停用模型", "psychology_alt", "不再调用任何大模型，不产生模型费用。", "所有提问由离线模式回答，指令照常听懂。", emergency=True),
+    Meaning("maintenance", "维护模式", "construction", "聊天里的消息暂不处理：每个会话告知一次「稍后回复」，关闭后依次补上。", "保持连接、保存消息，告警照收照发，网页照常。"),
+    Meaning("read_only", "只读", "lock", "人也不能改：确认、关闭告警，提出和批准操作，换班，一律拒绝并说明原因。只想停下对外的动作，用「停止动作」。", "查询、接收告警、告警消息、升级和呼叫。"),
 )  # fmt: skip
 
 ALL = "all"
+LONGEST = 200  # characters of a reason
 
 
 @admin.register(Switch)
@@ -56,11 +62,14 @@ class SwitchScreen(Screen):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = {row.name: row for row in Switch.objects.select_related("changed_by")}
+        on = [meaning for meaning in MEANINGS if meaning.name in rows and rows[meaning.name].on]
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "系统开关",
             "switches": [(meaning, rows.get(meaning.name)) for meaning in MEANINGS],
+            "on": on,
+            "emergency": [meaning for meaning in MEANINGS if meaning.emergency],
             "may_change": self.has_change_permission(request),
             **(extra_context or {}),
         }
@@ -76,25 +85,35 @@ class SwitchScreen(Screen):
         return [toggle, *super().get_urls()]
 
     def set_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """POST ``on`` = 1 or 0 for one switch or `ALL`: the wanted state, so that a double click changes nothing twice."""
+        """POST ``on`` = 1 or 0, ``reason``, for one switch or `ALL`: the wanted state, so that a double click changes nothing twice.
+
+        `ALL` on: those of the emergency; `ALL` off: whatever is on.
+        """
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_change_permission(request):
             raise PermissionDenied
-        chosen = [meaning for meaning in MEANINGS if name in (meaning.name, ALL)]
+        on = request.POST.get("on") == "1"
+        chosen = [one for one in MEANINGS if name == one.name or (name == ALL and (one.emergency or not on))]
         if not chosen:
             raise Http404
-        on = request.POST.get("on") == "1"
-        word = "打开" if on else "关闭"
         with transaction.atomic():
-            for meaning in chosen:
-                self._turn(request, meaning, word, on=on)
-        labels = "」「".join(meaning.label for meaning in chosen)
-        messages.success(request, f"已{word}「{labels}」，几秒内对所有进程生效。")
+            stood = set(Switch.objects.select_for_update().filter(on=True).values_list("name", flat=True))
+            turned = [meaning for meaning in chosen if (meaning.name in stood) != on]
+            for meaning in turned:
+                self._turn(request, meaning, on=on)
+        labels = "」「".join(meaning.label for meaning in turned)
+        word = "打开" if on else "关闭"
+        messages.success(
+            request, f"已{word}「{labels}」，几秒内对所有进程生效。" if turned else f"本来就是{word}的。"
+        )
         return redirect("admin:core_switch_changelist")
 
-    def _turn(self, request: HttpRequest, meaning: Meaning, word: str, *, on: bool) -> None:
-        given = {"on": on, "changed_by": request.user}
+    def _turn(self, request: HttpRequest, meaning: Meaning, *, on: bool) -> None:
+        what = f"{'打开' if on else '关闭'}「{meaning.label}」"
+        reason = "".join(filter(str.isprintable, request.POST.get("reason", ""))).strip()[:LONGEST]
+        given = {"on": on, "changed_by": request.user, "reason": reason}
         row, _ = Switch.objects.update_or_create(name=meaning.name, defaults=given)
-        self.log_change(request, row, f"{word}「{meaning.label}」。")
-        record(Change(author_of(request), f"{word}「{meaning.label}」", f"switch:{meaning.name}", {"on": on}))
+        self.log_change(request, row, f"{what}。{reason}")
+        detail = {"on": on, "reason": reason}
+        record(Change(author_of(request), what, f"switch:{meaning.name}", detail))

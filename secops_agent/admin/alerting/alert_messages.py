@@ -1,20 +1,25 @@
 """告警消息: what was told of alerts, what was held back and why, what could not be delivered."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from bifang.channels.admin.rows import AGAIN, for_one
+from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment
 from bifang.core.admin.panels import Panel
+from bifang.core.changes import Change, record
 from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
 from secops_agent.services import links
+from secops_agent.services.notifications.delivery import reaching
 from secops_agent.services.notifications.targets import describe, place_of
 
 TONES = {
@@ -64,16 +69,19 @@ def message_state(request: HttpRequest) -> tuple[str, str]:
 class AlertMessageScreen(RecordScreen):
     """The system writes these; people see where each message stands."""
 
-    list_display = ("opened", "about", "kind", "state_badge", "rule", "place", "sent", "reason")
+    list_display = ("opened", "about", "state_badge", "place", "trouble")
+    actions = ("try_again",)
     list_filter = ("state", "kind", "target__rule", "opened_at")
     list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule", "staff")
     search_fields = ("=alerts__id", "reason")
-    search_help_text = "按告警编号（不带 A）或原因搜索"
+    search_help_text = "按告警编号（A12）或原因搜索"
     fields = ("kind", "state_badge", "reason", "rule", "place", "alert_lines", "opened", "due", "sent")
     list_before_template = "admin/channels/states.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """With one click to each state."""
+        """With one click to each state. A row's button is the list's action, of this row."""
+        if request.method == "POST" and request.POST.get(AGAIN):
+            request.POST = for_one(request, "try_again")  # type: ignore[assignment]  # as Django's own tests do
         chosen = request.GET.get("state__exact", "")
         pills = [("", "全部"), *MessageState.choices]
         context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
@@ -83,13 +91,34 @@ class AlertMessageScreen(RecordScreen):
         """With the number of alerts, and the first one."""
         found: QuerySet[AlertMessage] = super().get_queryset(request)
         first = AlertMessageItem.objects.filter(message=OuterRef("pk")).order_by("pk")
+        may = Value(self.has_operate_permission(request))
         alert, title = (Subquery(first.values(name)[:1]) for name in ("alert_id", "alert__title"))
-        return found.annotate(alert_number=Count("items"), first_alert=alert, first_title=title)
+        return found.annotate(
+            alert_number=Count("items"), first_alert=alert, first_title=title, may_operate=may
+        )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+        """A12 as people write it."""
+        bare = re.sub(r"^[Aa](?=[0-9]+$)", "", search_term.strip())
+        return super().get_search_results(request, queryset, bare)
+
+    @admin.action(description="立即重试", permissions=["operate"])
+    def try_again(self, request: HttpRequest, rows: QuerySet[AlertMessage]) -> None:
+        """Those that could not be delivered."""
+        ids = list(rows.order_by().values_list("pk", flat=True))
+        with transaction.atomic():
+            if done := reaching.try_again(ids):
+                told = {"ids": ids[:200], "done": done}
+                record(Change(author_of(request), f"立即重试 {done} 条告警消息", "alertmessage", told))
+        if done:
+            messages.success(request, f"{done} 条马上重试，几秒后刷新看结果；仍送不到的会写明原因。")
+        if left := len(ids) - done:
+            messages.warning(request, f"{left} 条没有变化：只有「无法送达」的可以重试。")
 
     @admin.display(description="开始", ordering="id")
     def opened(self, row: AlertMessage) -> SafeString | str:
-        """When there was something to tell."""
-        return moment(row.opened_at)
+        """When there was something to tell, and when it was told last."""
+        return format_html('{}<div class="bf-note">发送 {}</div>', moment(row.opened_at), moment(row.sent_at))
 
     @admin.display(description="最早发送")
     def due(self, row: AlertMessage) -> SafeString | str:
@@ -113,9 +142,17 @@ class AlertMessageScreen(RecordScreen):
         return format_html('<a class="bf-link" href="{}">{}</a>', address, row.target.rule)
 
     @admin.display(description="发给谁")
-    def place(self, row: AlertMessage) -> str:
-        """The target, or the one of several that is meant."""
-        return f"个人 {row.staff}" if row.staff else describe(row.target)
+    def place(self, row: AlertMessage) -> SafeString:
+        """The target, or the one of several that is meant, and the rule that wanted it."""
+        said = f"个人 {row.staff}" if row.staff else describe(row.target)
+        return format_html('{}<div class="bf-note">规则 {}</div>', said, self.rule(row))
+
+    @admin.display(description="原因")
+    def trouble(self, row: Any) -> SafeString:
+        """Why it stands so; with a button where somebody can do something."""
+        again = row.state == MessageState.UNDELIVERABLE and row.may_operate
+        button = format_html('<button type="submit" class="bf-button bf-small" name="{}" value="{}">立即重试</button>', AGAIN, row.pk)  # fmt: skip
+        return format_html("{} {}", row.reason, button if again else "")
 
     @admin.display(description="告警", ordering="alert_number")
     def about(self, row: Any) -> SafeString | str:
@@ -124,7 +161,11 @@ class AlertMessageScreen(RecordScreen):
             return NOTHING
         more = f" 等 {row.alert_number} 条" if row.alert_number > 1 else ""
         words = (links.alert(row.first_alert), row.first_alert, (row.first_title or "")[:60], more)
-        return format_html('<a class="bf-link" href="{}">A{} {}</a>{}', *words)
+        return format_html(
+            '<a class="bf-link" href="{}">A{} {}</a>{}<div class="bf-note">{}</div>',
+            *words,
+            row.get_kind_display(),
+        )
 
     @admin.display(description="告警")
     def alert_lines(self, row: AlertMessage) -> SafeString | str:

@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTimeWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from bifang.core.admin.base import Screen
@@ -44,7 +45,7 @@ LISTS: Final = (
     "owners",
     "addresses",
 )
-HOURS: Final = ("days", "quiet_from", "quiet_until", "always")
+HOURS: Final = ("days", "quiet_from", "quiet_until", "always", "waits")
 GROUP: Final = {"from": "size", "within_seconds": "within_seconds"}
 STEPS: Final = range(MOST_STEPS)
 ROBOT: Final = ("robot_name", "robot_url", "robot_secret")
@@ -59,6 +60,7 @@ MODELS: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
     "critical": ("严重的进值班群", {"severities": ["critical"]}, "group"),
     "on_call": ("先给值班人", {"severities": ["critical", "high"], "after_0": 15}, "on_call"),
     "night": ("晚上只叫醒严重", {"severities": ["critical", "high"], "quiet_from": "22:00", "quiet_until": "08:00"}, "on_call"),
+    "nights": ("仅夜间 22:00–08:00", {"severities": ["critical", "high"], "quiet_from": "08:00", "quiet_until": "22:00", "always": [], "waits": False}, "on_call"),
     "exploited": ("已被利用的漏洞进值班群", {"severities": ["critical", "high"], "rules": [EXPLOITED]}, "group"),
 }  # fmt: skip
 
@@ -119,7 +121,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         label="免打扰从",
         required=False,
         widget=UnfoldAdminTimeWidget,
-        help_text="这段时间的告警等到结束时再发。",
+        help_text="这段时间不发；仅夜间：从 08:00 到 22:00。",
     )
     quiet_until = forms.TimeField(
         label="免打扰到",
@@ -127,6 +129,10 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         widget=UnfoldAdminTimeWidget,
         help_text="可以到第二天早上，例如 08:00。",
     )
+    waits = forms.BooleanField(
+        label="免打扰期间的等到结束再发", required=False, widget=UnfoldBooleanSwitchWidget,
+        help_text="关上：期间发生的不由这条规则发送，仅夜间的规则要关上。",
+    )  # fmt: skip
     always = choice_boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
     size = forms.IntegerField(
         label="从第几条起归并", required=False, min_value=2, max_value=1000, widget=UnfoldAdminIntegerFieldWidget,

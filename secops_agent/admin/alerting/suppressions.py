@@ -123,6 +123,7 @@ class SuppressionScreen(PreviewedScreen):
     """Written through their service."""
 
     records_itself = True
+    one_by_one = True
     form = SuppressionForm
     purpose = (
         "符合条件的告警照样入库、计数、留作依据，但直接关闭：不通知、不调查、不进待处理的列表。"
@@ -198,12 +199,6 @@ class SuppressionScreen(PreviewedScreen):
             rules.delete_suppression(obj, actor_of(request))
         except BifangError as error:
             messages.error(request, error.message)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Those that say what they do; several are not deleted at once."""
-        found = super().get_actions(request)
-        found.pop("delete_selected", None)
-        return found
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Of one that suppressed nothing."""

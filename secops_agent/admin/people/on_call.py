@@ -129,6 +129,7 @@ class RotaScreen(CalendarFiles):
     change_form_outer_before_template = "admin/secops_agent/on_call_tools.html"
 
     records_itself = True
+    one_by_one = True
     list_display = ("name", "enabled")
     search_fields = ("name",)
     fields = ("name", "enabled", "handover_message", "group")
@@ -188,9 +189,3 @@ class RotaScreen(CalendarFiles):
         """With its record."""
         schedules.keep_deletion(actor_of(request), obj)
         super().delete_model(request, obj)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """One by one."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions

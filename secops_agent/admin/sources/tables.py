@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -19,12 +20,13 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.importers.language.drafts import EVIDENCE, LARGEST, TableDraft, draft_of, written_table
 from secops_agent.importers.language.table_files import LONGEST
 from secops_agent.importers.language.words import LABELS
-from secops_agent.models import FormatTable
+from secops_agent.models import DetectionRule, FormatTable
 from secops_agent.models.choices import Severity
 from secops_agent.services import format_tables
-from secops_agent.services.alerts.detection_rules import SUFFIXES, read_rules
-from secops_agent.services.alerts.detection_rules import save as save_rules
+from secops_agent.services.alerts import detection_rules
+from secops_agent.services.alerts.detection_rules import SUFFIXES
 from secops_agent.uploads.body import SMALL, Upload
+from secops_agent.uploads.entry_points import rules_later
 from secops_agent.uploads.tables import adopt, kept_sample, recognised, sample_code, tried
 
 BECOMES: Final = (
@@ -188,11 +190,10 @@ def _begun(request: HttpRequest) -> HttpResponse:
         text = file.read().decode("utf-8", "replace").replace("\r\n", "\n")
         return redirect(_ONE, adopt(text, actor_of(request), (file.name or "")[:-5]).pk)
     if (file.name or "").lower().endswith((*SUFFIXES, ".zip")):
-        read = read_rules(file.name or "", file.read())
-        kept = save_rules(read.rules, actor_of(request), file.name or "")
-        left = f"；没有收 {len(read.refused)} 个，第一个：{read.refused[0]}" if read.refused else ""
-        messages.success(request, f"检测规则 {kept} 条已保存，显示在写着它们的告警上{left}")
-        return redirect(_ADD)
+        with Upload(file.name or "") as upload:
+            upload.receive(file.chunks(SMALL))
+            job = rules_later(upload, actor_of(request))
+        return redirect("admin:secops_agent_importjob_change", job.id)
     with Upload(file.name or "") as upload:
         upload.receive(file.chunks(SMALL))
         draft_of(upload.source())
@@ -238,4 +239,43 @@ def _corrected(draft: TableDraft, given: QueryDict | None) -> tuple[dict[str, st
     return fields, levels
 
 
-__all__ = ["FormatTableScreen"]
+@admin.register(DetectionRule)
+class DetectionRuleScreen(RecordScreen):
+    """What Sigma rules say of themselves; uploaded where formats are, deleted here."""
+
+    purpose = "Sigma 规则自己写的级别、说明、已知的误报和 ATT&CK，显示在写着它的告警上；规则本身不执行。"
+    when_empty = "还没有。到「接入」按「写一个接入」，选 Sigma 规则的 .yml，或规则仓库的 .zip。"
+    way = ("secops_agent.formattable", "接入")
+    list_display = ("name", "weight", "attack", "uid")
+    search_fields = ("name", "=uid")
+    search_help_text = "按名称，或完整的编号搜索"
+    fields = ("name", "uid", "weight", "attack", "description", "mistakes")
+    ordering = ("name",)
+    actions = ("forget",)
+
+    @admin.action(description="删除", permissions=["operate"])
+    def forget(self, request: HttpRequest, rows: QuerySet[DetectionRule]) -> None:
+        """The chosen ones."""
+        try:
+            count = detection_rules.delete(rows.order_by().values_list("pk", flat=True), actor_of(request))
+            messages.success(request, f"已删除检测规则 {count} 条；写着它们的告警都在。重新上传就会回来。")
+        except BifangError as error:
+            messages.error(request, error.message)
+
+    @admin.display(description="级别", ordering="level")
+    def weight(self, row: DetectionRule) -> str:
+        """As alerts call it, where it is one of theirs."""
+        return str(Severity(row.level).label) if row.level in Severity.values else row.level or NOTHING
+
+    @admin.display(description="ATT&CK")
+    def attack(self, row: DetectionRule) -> str:
+        """Its techniques."""
+        return "、".join(row.techniques) or NOTHING
+
+    @admin.display(description="已知的误报")
+    def mistakes(self, row: DetectionRule) -> str:
+        """As its author wrote them."""
+        return "；".join(row.false_positives) or NOTHING
+
+
+__all__ = ["DetectionRuleScreen", "FormatTableScreen"]

@@ -7,6 +7,7 @@ from bifang.channels.ports import Suggestion
 from bifang.channels.text.outgoing import may_tap
 
 MOST: Final = 3
+AND_NOW: Final = "接着可以说："  # before the steps that are only words
 
 
 def with_steps(
@@ -16,4 +17,4 @@ def with_steps(
     chosen = list(dict.fromkeys(steps))[:MOST]
     taps = () if is_group else tuple(filter(may_tap, chosen))
     words = "、".join(f"「{step}」" for step in chosen if step not in taps)
-    return f"{text}\n\n接着可以说：{words}" if words else text, taps
+    return f"{text}\n\n{AND_NOW}{words}" if words else text, taps

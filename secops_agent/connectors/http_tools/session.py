@@ -4,8 +4,8 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -34,6 +34,7 @@ LARGEST_STORED: Final = 32 * 1024 * 1024  # bytes of one page that goes into the
 MOST_PAGES: Final = 10_000  # of one time
 _SHOWN: Final = 300
 _AGAIN_S: Final = 30.0
+Pages = Callable[[str, Mapping[str, Any]], Iterator[Any]]
 _buckets: dict[tuple[int, str, int], Bucket] = {}
 
 
@@ -246,19 +247,30 @@ def _next_page(found: Any, name: str) -> dict[str, str]:
     return {key: value[:2000] for key, value in given if name in (key, "")}
 
 
-def pages_of(settings: HttpToolSettings, name: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
-    """What the pages of a query have, for who stores it: as data, one at a time. Raises RemoteError."""
-    tool, nothing = settings.tools[name], object()
-    with asyncio.Runner() as runner:
-        http = HttpClient(pool=1, ca=settings.ca)
-        found = HttpToolSession(settings, http).found(tool, arguments, MOST_PAGES, LARGEST_STORED)
+@contextmanager
+def visit(settings: HttpToolSettings) -> Iterator[Pages]:
+    """One client and one signing in for all that is asked meanwhile, one page after the other.
 
-        async def one() -> Any:
-            return await anext(found, nothing)
+    Gives what yields the pages of a query, as data, for who stores them: (tool, arguments). That raises RemoteError.
+    """
+    nothing = object()
+    with asyncio.Runner() as runner:
+        http = HttpClient(pool=2, ca=settings.ca)  # an entry is asked for while the list is still read
+        session = HttpToolSession(settings, http)
+
+        def pages(name: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+            found = session.found(settings.tools[name], arguments, MOST_PAGES, LARGEST_STORED)
+
+            async def one() -> Any:
+                return await anext(found, nothing)
+
+            try:
+                while (page := runner.run(one())) is not nothing:
+                    yield page
+            finally:
+                runner.run(found.aclose())
 
         try:
-            while (page := runner.run(one())) is not nothing:
-                yield page
+            yield pages
         finally:
-            runner.run(found.aclose())
             runner.run(http.close())

@@ -24,6 +24,7 @@ from secops_agent.services.people.authority import authority_of
 
 LARGEST: Final = 64 << 10  # bytes of one rule's file
 MOST: Final = 20_000  # files of a zip, rules that are kept
+FORMAT: Final = "sigma"  # of a job that reads a file of them
 SUFFIXES: Final = (".yml", ".yaml")
 _TAG: Final = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
 _UID: Final = re.compile(r"[0-9A-Za-z-]{8,40}")
@@ -94,10 +95,27 @@ def _texts(value: Any) -> list[str]:
     return [visible(str(one)).strip() for one in given if isinstance(one, str | int) and str(one).strip()]
 
 
+def demand_keeper(actor: Actor) -> None:
+    """Who may upload and delete them. Raises Forbidden."""
+    if not allows(authority_of(actor), Role.APPROVER):
+        raise Forbidden("上传和删除检测规则需要「审批」角色。")
+
+
+def delete(ids: Iterable[int], actor: Actor) -> int:
+    """Forget them; the alerts that name them stay. Raises Forbidden."""
+    demand_keeper(actor)
+    with transaction.atomic():
+        rows = DetectionRule.objects.filter(pk__in=list(ids))
+        detail = {"rules": list(rows.values_list("uid", flat=True)[:200])}
+        count, _ = rows.delete()
+        if count:
+            keep(actor, f"删除检测规则 {count} 条", "detectionrule", detail)
+    return count
+
+
 def save(rules: Iterable[DetectionRule], actor: Actor, name: str) -> int:
     """Keep them; one that is there already says what it says now. Raises Forbidden, InvalidInput."""
-    if not allows(authority_of(actor), Role.APPROVER):
-        raise Forbidden("上传检测规则需要「审批」角色。")
+    demand_keeper(actor)
     fresh = list(rules)
     with transaction.atomic():
         DetectionRule.objects.bulk_create(

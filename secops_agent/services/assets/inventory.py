@@ -360,6 +360,7 @@ def update(asset_id: int, actor: Actor, **values: Any) -> AssetSummary:
         row = Asset.objects.select_for_update().filter(pk=asset_id).first()
         if row is None:
             raise NotFound(f"没有编号为 {asset_id} 的资产。")
+        _refuse_twin(row, str(wanted.get("name", row.name)).strip())
         before = row.owner.name if row.owner else ""
         changes = assign(row, wanted)
         locked = sorted({*row.locked, *wanted})
@@ -374,6 +375,18 @@ def update(asset_id: int, actor: Actor, **values: Any) -> AssetSummary:
     if fresh is None:
         raise Conflict("这个资产刚刚被删除了。")
     return summaries([fresh])[0]
+
+
+def _refuse_twin(row: Asset, name: str) -> None:
+    """A new name is one that no other asset has. Raises InvalidInput."""
+    if name == row.name:
+        return
+    twins = Asset.objects.select_related("owner").filter(name__iexact=name).exclude(pk=row.pk)
+    if found := summaries(list(twins[:_MOST])):
+        raise InvalidInput(
+            f"已经有叫这个名称的资产：{'、'.join(describe(found))}，没有改名。两个是同一台的，导入一行同时写着两边的主机名和 IP，"
+            "就会合并；不是同一台的，请换一个名称。"
+        )
 
 
 def _checked(values: dict[str, Any], actor: Actor) -> dict[str, Any]:

@@ -13,7 +13,7 @@ _OUTSIDE: Final = ("公网", "外网", "互联网", "dmz", "internet", "public",
 
 def exposure_of(row: Asset | AssetSummary) -> str:
     """Why it can be reached from outside, "" where nothing says so."""
-    if public := next(filter(_is_public, row.ips), ""):
+    if public := next(filter(is_public, row.ips), ""):
         return f"有公网地址 {public}"
     if row.asset_type == AssetType.WEBSITE:
         return "是网站"
@@ -28,7 +28,8 @@ def exposed_ids() -> list[int]:
     return [row.pk for row in rows if exposure_of(row)]
 
 
-def _is_public(text: str) -> bool:
+def is_public(text: str) -> bool:
+    """Is it an address that anybody can reach?"""
     try:
         return ipaddress.ip_address(text).is_global
     except ValueError:

@@ -18,14 +18,14 @@ from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
 from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models.automation.action import Action, ActionState
-from secops_agent.models.automation.proposal import Proposal
+from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import notices, targets
 from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
+from secops_agent.services.switches import stops
 
 HOLD: Final = timedelta(seconds=90)  # longer than any connector may take
 LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在它的审批页登记结果；系统不会自动重试。"
@@ -113,8 +113,8 @@ def begin(order: Order, connector: str, connector_config_id: int | None) -> bool
 
 def _fault(order: Order) -> str:
     """Why it must not be done any more; what takes something back goes to what was done then."""
-    if READ_ONLY in read_switches():
-        return READ_ONLY_TEXT
+    if stopped := stops(Risk.DANGEROUS):
+        return stopped
     if not order.undo_url:
         try:
             targets.require_same(order.arguments)

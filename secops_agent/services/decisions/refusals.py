@@ -11,7 +11,7 @@ from secops_agent.services.decisions.proposals import digest_of
 from secops_agent.services.decisions.requests import DecisionRequest
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import named_corporations
-from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
+from secops_agent.services.switches import stops
 
 UNSIGNED: Final = (
     "dingtalk_http"  # an HTTP callback: whoever saw one signature could write other words under it
@@ -87,8 +87,8 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
         return f"{proposal.code} 不是在会话里提出的，只能由人在聊天里或管理后台决定，API 令牌不能决定。"
     if request.via == UNSIGNED and request.verdict == "approve" and proposal.risk == Risk.DANGEROUS:
         return UNSIGNED_TEXT.format(code=proposal.code)
-    if READ_ONLY in read_switches():
-        return READ_ONLY_TEXT
+    if stopped := stops(proposal.risk):
+        return stopped
     if request.verdict == "confirm":
         return _not_confirmable(proposal, own=own)
     return _not_approvable(proposal, decider, own=own)

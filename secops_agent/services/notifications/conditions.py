@@ -94,13 +94,17 @@ class QuietHours(Entry):
 
 
 class Hours(QuietHours):
-    """When a rule may speak: on these days, outside of the quiet hours; ``severities`` speak always."""
+    """When a rule may speak: on these days, outside of the quiet hours; ``always``: levels that it tells at any time.
+
+    ``waits``: what happens meanwhile is told once it may speak; else not by this rule (a rule for nights only).
+    """
 
     days: Literal["all", "working", "rest"] = "all"
     always: tuple[Level, ...] = ("critical",)
+    waits: bool = True
 
     def __str__(self) -> str:
-        """22:00 到 08:00 不发，严重随时发; "" if it always speaks."""
+        """22:00 到 08:00 不发，严重随时发，期间的不补发; "" if it always speaks."""
         days = {"working": "只在工作日", "rest": "只在休息日"}.get(self.days, "")
         quiet = (
             f"{self.quiet_from:%H:%M} 到 {self.quiet_until:%H:%M} 不发"
@@ -109,7 +113,12 @@ class Hours(QuietHours):
         )
         levels = "、".join(str(Severity(each).label) for each in self.always)
         always = f"{levels}随时发" if levels and (days or quiet) else ""
-        return "，".join(filter(None, (days, quiet, always)))
+        dropped = "期间的不补发" if not self.waits and (days or quiet) else ""
+        return "，".join(filter(None, (days, quiet, always, dropped)))
+
+    def takes(self, now: datetime, severity: str) -> bool:
+        """Is what happens now told by the rule, now or later?"""
+        return self.waits or self.opens_at(now, severity) <= now
 
     def opens_at(self, now: datetime, severity: str) -> datetime:
         """Now, or the next moment at which the rule may speak (within 16 days)."""

@@ -61,7 +61,9 @@ def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     wanted: dict[tuple[str, str], _Wanted] = {}
     for each in changed:
         for rule in rules:
-            if rule.conditions.match(facts[each.alert.pk], each.changes):
+            if rule.conditions.match(facts[each.alert.pk], each.changes) and rule.hours.takes(
+                now, each.alert.severity
+            ):
                 _want(wanted, rule, each, facts[each.alert.pk], now)
     _write(wanted, now)
 

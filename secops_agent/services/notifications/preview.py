@@ -103,7 +103,7 @@ def _matching(
         facts = facts_of(alerts, rule.conditions.addresses)
         for alert in alerts:
             at, changes = happened[alert.pk]
-            if rule.conditions.match(facts[alert.pk], changes):
+            if rule.conditions.match(facts[alert.pk], changes) and rule.hours.takes(at, alert.severity):
                 known = facts[alert.pk]
                 yield at, (burst_key(rule.pk, alert, known), group_key(alert, known))
 

@@ -59,7 +59,11 @@ def _grave(counts: Counts) -> int:
 def _worst(report: PeriodReport) -> Iterator[str]:
     """The worst first."""
     alerts, flaws = report.figures.alerts, report.figures.flaws
-    yield from (_case(each) for each in report.figures.cases[:1] if each.open and each.severity in GRAVE)
+    cases = [each for each in report.figures.cases if each.open and each.severity in GRAVE]
+    cases.sort(
+        key=lambda each: each.status == CaseStatus.CONTAINED
+    )  # what nobody has under control stands first
+    yield from map(_case, cases[:1])
     for flaw in flaws.exploited[:1]:
         used = "，有勒索软件在用" if flaw.ransomware else ""
         yield f"已被利用的 {flaw.vuln_id}：{flaw.assets} 台重要资产上没有修复{used}"

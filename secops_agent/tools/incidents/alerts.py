@@ -101,7 +101,7 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: AlertOrigin = _NOWHERE
             f"静默到 {moment(alert.silenced_until)}" if alert.silenced_until else "",
         ]
     )
-    return f"- **#{alert.id}** {said}"
+    return f"- **{says.code(alert.id)}** {said}"
 
 
 def from_where(origin: AlertOrigin) -> str:
@@ -249,7 +249,7 @@ def _detail(detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str
             limit_told(alert.due_at, asker.now) if alert.status != AlertStatus.CLOSED else "",
         ]
     )
-    lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
+    lines = [f"**告警 {says.code(alert.id)}：{stand}**", "", plain(alert.title, 200), ""]
     lines += [f"- {name}：{value}" for name, value in (*_facts_of(detail, found, asker), *past) if value]
     lines += ["", plain(detail.description, 300)] if detail.description else []
     return "\n".join([*lines, *_history(detail)])

@@ -65,7 +65,7 @@ def _line(each: FoundEvent) -> str:
     said = joined(
         [moment(each.at), plain(each.source, 40), "、".join(plain(name, 40) for name in each.assets[:3])]
     )
-    return f"- **#{each.alert_id}** {said}：{plain(each.excerpt, 240)}"
+    return f"- **{says.code(each.alert_id)}** {said}：{plain(each.excerpt, 240)}"
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (

@@ -116,7 +116,7 @@ def _planned(
 
 def _named(alerts: Sequence[AlertSummary]) -> str:
     if len(alerts) == 1:
-        return f"告警 #{alerts[0].id}「{plain(alerts[0].title, 80)}」"
+        return f"告警 {says.code(alerts[0].id)}「{plain(alerts[0].title, 80)}」"
     titles = "、".join(f"A{each.id}「{plain(each.title, 30)}」" for each in alerts[:_TITLES])
     rest = "、".join(f"A{each.id}" for each in alerts[_TITLES:])
     return f" {len(alerts)} 条告警（{'、'.join(filter(None, (titles, rest)))}）"

@@ -43,7 +43,7 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     """The manual that fits, a page of it, and others by name; several that hardly fit by name only."""
     asked = _asked(given)
     number, words = _number(asked)
-    query = told(主题=plain(runbooks.topic(words), 80), 告警=f"#{number}" if number else "")
+    query = told(主题=plain(runbooks.topic(words), 80), 告警=says.code(number) if number else "")
     subject, hits = _find(asker, number, words)
     if not hits:
         return ToolResult("no_data", query, f"手册里没有与{subject}有关的内容。", [])
@@ -114,7 +114,7 @@ def _find(asker: Asker, number: int, words: str) -> tuple[str, tuple[RunbookHit,
     plainly = tuple(hit for hit in named if hit.score >= _PLAIN)
     fitting = runbooks.search_for(alert.techniques, alert.summary.title, _HITS, reader)
     others = tuple(hit for hit in fitting if hit.id not in {each.id for each in plainly})
-    return f"告警 #{number}（{plain(alert.summary.title, 80)}）", (*plainly, *others)[:_HITS]
+    return f"告警 {says.code(number)}（{plain(alert.summary.title, 80)}）", (*plainly, *others)[:_HITS]
 
 
 def _is_clear(hits: tuple[RunbookHit, ...]) -> bool:

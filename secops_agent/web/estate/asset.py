@@ -1,6 +1,5 @@
 """One asset: whose it is, how much it matters, and all that concerns it."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -22,7 +21,7 @@ from secops_agent.models.choices import AlertStatus, AssetType, FindingKind, Imp
 from secops_agent.services import links
 from secops_agent.services.assets import inventory, neighbours
 from secops_agent.services.assets.open_counts import open_counts
-from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.assets.reach import exposure_of, is_public
 from secops_agent.services.records.identity import FORMER
 from secops_agent.services.sla import RiskClock
 from secops_agent.web import listing
@@ -122,19 +121,12 @@ def _exposure(request: HttpRequest, row: Asset) -> dict[str, Any]:
     near, now = neighbours.around(row), timezone.now()
     keys = row.keys.exclude(kind=FORMER).order_by("id")[:SHOWN]
     return {
-        "reach": [(visible(str(each)), _is_public(str(each))) for each in row.ips],
+        "reach": [(visible(str(each)), is_public(str(each))) for each in row.ips],
         "ports": list(ports.order_by("location", "id")[:SHOWN]),
         "wrong": [line(each, now) for each in found[:SHOWN]], "network": near.network,
         "beside": [(plain_line(each.name), links.asset(each.pk), importance_badge(each.importance)) for each in near.assets],
         "keys": [(KEYS.get(each.kind, each.kind), visible(each.value)) for each in keys],
     }  # fmt: skip
-
-
-def _is_public(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).is_global
-    except ValueError:
-        return False
 
 
 def _history(request: HttpRequest, row: Asset) -> dict[str, Any]:
@@ -190,8 +182,7 @@ def _longest(name: str) -> int:
 def _person(text: str) -> Staff | None:
     if not text:
         return None
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-    found = Staff.objects.filter(pk=number, active=True).first()
+    found = Staff.objects.filter(pk=listing.number(text), active=True).first()
     if found is None:
         raise InvalidInput("没有这个负责人，或已离职：请重新选择。")
     return found

@@ -31,7 +31,7 @@ from secops_agent.web.changes import changes_of
 from secops_agent.web.estate.findings import ACT, SEE, SHAPE, deciding, narrowed
 from secops_agent.web.estate.flaw_rows import advice_of, exploit_line, line, said_lines, web_links
 from secops_agent.web.estate.risk import Urgency, risk_of
-from secops_agent.web.listing import PER_PAGE
+from secops_agent.web.listing import PER_PAGE, number
 from secops_agent.web.triage.alert_rows import plain_line
 
 # What people decide on the pages of findings: the list and the page of one post here.
@@ -66,7 +66,7 @@ def _person(request: HttpRequest) -> Staff:
     given = request.POST.get("person", "")
     if request.POST.get("give") == "me":
         return demand_account(request.user.pk)
-    person = able(Role.VIEWER).filter(pk=int(given)).first() if _is_number(given) else None
+    person = able(Role.VIEWER).filter(pk=number(given)).first()
     if person is None:
         raise InvalidInput("请选择交给谁。")
     return person
@@ -74,8 +74,8 @@ def _person(request: HttpRequest) -> Staff:
 
 def _back(request: HttpRequest) -> str:
     one = request.POST.get("one", "")
-    if _is_number(one):
-        return reverse("web:finding", args=[int(one)])
+    if number(one):
+        return reverse("web:finding", args=[number(one)])
     return f"{reverse('web:findings')}?{_query(request).text}"
 
 
@@ -118,25 +118,22 @@ def _ids(request: HttpRequest) -> list[int]:
             narrowed(query.within(listing.read(QueryDict(each[:_LONGEST_QUERY]), SHAPE)), request.user, now)
             for each in within
         ]
-        newest = int(mark) if _is_number(mark) else 0
-        few = [rows.filter(pk__lte=newest).order_by("pk").values_list("pk", flat=True) for rows in found]
+        few = [
+            rows.filter(pk__lte=number(mark)).order_by("pk").values_list("pk", flat=True) for rows in found
+        ]
         ids = [pk for each in few for pk in each[: resolutions.MOST + 1]]
     else:
-        ids = [int(each) for each in request.POST.getlist("ids") if _is_number(each)]
+        ids = [pk for each in request.POST.getlist("ids") if (pk := number(each))]
     if not ids:
         raise InvalidInput("没有选中任何一条发现。")
     return ids
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
-
-
 def _tell(request: HttpRequest, what: str, done: Resolved) -> None:
     if done.done:
         messages.success(request, f"{done.done} 条发现：{what}。")
-    for reason, number in done.refused.items():
-        messages.warning(request, f"{number} 条没有变化：{reason}")
+    for reason, count in done.refused.items():
+        messages.warning(request, f"{count} 条没有变化：{reason}")
 
 
 @require_POST

@@ -4,9 +4,10 @@ The text passed `bifang.channels.text.outgoing` before it was stored; nothing he
 """
 
 import html
+import re
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
@@ -15,8 +16,11 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from bifang.channels.text import outgoing
+from secops_agent.agent.acting.steps import AND_NOW
 
 LONGEST: Final = 20_000  # characters; rendering costs about 10 µs each
+_STEP: Final = re.compile("「([^「」<>]{1,200})」")
+_STEPS: Final = re.compile(f"{AND_NOW}(?:{_STEP.pattern}、?)+</p>")
 _KEPT: Final = 200  # texts: a page that is open asks for the same ones every few seconds
 
 
@@ -25,7 +29,15 @@ def as_html(text: str, *, taps: bool = True) -> SafeString:
     """For a page. Without ``taps`` what would say something when pressed is only shown."""
     if len(text) > LONGEST:
         return mark_safe(f"<pre>{html.escape(text)}</pre>")  # noqa: S308 # escaped
-    return mark_safe(str(_parser().render(text, {"taps": taps})))  # noqa: S308 # raw HTML is off, addresses are checked
+    shown = str(_parser().render(text, {"taps": taps}))
+    return mark_safe(_STEPS.sub(_fill_in, shown) if taps else shown)  # noqa: S308 # raw HTML is off, addresses are checked
+
+
+def _fill_in(steps: re.Match[str]) -> str:
+    """Whole sentences as links that fill in what is to be said: nothing is said before somebody sends it."""
+    return _STEP.sub(
+        lambda step: f'<a class="bf-chip" href="?q={quote(html.unescape(step[1]))}">{step[1]}</a>', steps[0]
+    )
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,7 @@ from secops_agent.services.operations.usage import MICRO
 from secops_agent.services.people.logins import accounts
 from secops_agent.web.access import page
 from secops_agent.web.approvals import TONES
+from secops_agent.web.listing import number
 from secops_agent.web.talk.chat_markup import as_html
 
 # A conversation as a page shows it: questions with their answers, tool calls, proposals and failures.
@@ -234,7 +235,7 @@ def conversations(request: HttpRequest) -> HttpResponse:
     """The list. ``q``: words, a person, a group; ``before``: a message, for what is older than it."""
     words = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     before = request.GET.get("before", "")
-    rows = _searched(_reach(visible(request), int(before) if _is_id(before) else None), words)
+    rows = _searched(_reach(visible(request), number(before) or None), words)
     found = list(rows.values_list("pk", "config_id", "conversation_id", "received_at")[:WINDOW])
     newest: dict[Key, int] = {}
     for pk, config_id, conversation_id, _ in found:
@@ -250,10 +251,6 @@ def conversations(request: HttpRequest) -> HttpResponse:
         "older": found[-1][0] if len(found) == WINDOW else None,
     }
     return render(request, "pages/conversations.html", context)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def visible(request: HttpRequest) -> Q:

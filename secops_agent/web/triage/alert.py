@@ -227,13 +227,14 @@ def _weighs(row: Alert, assets: Sequence[Asset], clock: RiskClock, listed: Seque
     return "，".join(each for each in found if each)
 
 
-def _until(now: datetime) -> list[tuple[int, str]]:
-    """(minutes, words) to the times at which people say that a silence ends."""
+def _until(now: datetime) -> list[tuple[str, str]]:
+    """The times at which people say that a silence ends, and their words."""
+    day = now.replace(minute=0, second=0, microsecond=0)
     ends = (
-        (now.replace(hour=18, minute=0), "到今天 18 点"),
-        (now.replace(hour=9, minute=0) + timedelta(days=1), "到明早 9 点"),
+        (day.replace(hour=18), "到今天 18 点"),
+        (day.replace(hour=9) + timedelta(days=1), "到明早 9 点"),
     )
-    return [(int((end - now) / timedelta(minutes=1)) + 1, words) for end, words in ends if end > now]
+    return [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends if end > now]
 
 
 def _alike(row: Alert) -> int:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import Alert, Role, Staff
+from secops_agent.models import Alert, Case, CaseStatus, Role, Staff
 from secops_agent.models.people.staff import allows
 from secops_agent.services import links
 from secops_agent.services.actors import Actor
@@ -36,13 +36,13 @@ from secops_agent.services.switches import refuse_when_read_only
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.registry import BY_NAME
 from secops_agent.web.access import page
+from secops_agent.web.listing import number
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
 from secops_agent.web.triage.alerts import ACT, SEE
 
 ON: Final = frozenset({"acknowledge", "assign", "close"})  # after these one goes on to the next alert
 ALONE: Final = frozenset({"comment", "investigate", "useful", "useless"})  # of one alert, and nothing to undo
-_BIGGEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def posting(*permissions: str) -> Callable[[AdminAction], Callable[[HttpRequest]
         @wraps(deed)
         def done(request: HttpRequest) -> HttpResponse:
             posted = Posted(
-                alert_query.read_text(request.POST.get("list", "")), _number(request.POST.get("here", ""))
+                alert_query.read_text(request.POST.get("list", "")), number(request.POST.get("here", ""))
             )
             try:
                 return deed(request, posted)
@@ -95,12 +95,6 @@ def posting(*permissions: str) -> Callable[[AdminAction], Callable[[HttpRequest]
         return done  # type: ignore[return-value]  # `page` keeps what it guards
 
     return guarded
-
-
-def _number(text: str) -> int:
-    return (
-        int(text) if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _BIGGEST else 0
-    )
 
 
 @posting(ACT)
@@ -119,21 +113,21 @@ def act(request: HttpRequest, posted: Posted) -> HttpResponse:
     if len(chosen) > 1 and name == "close" and not note:
         raise InvalidInput("请写明原因：它会写进每一条的变更历史。")
     outcome = batches.carry_out(wanted, chosen, actor_of(request), batches.Doer(user_id=request.user.pk or 0))
-    _tell(request, outcome, wanted.label)
+    _tell(request, outcome, wanted)
     return following() if outcome.done else posted.back()
 
 
 def _chosen(request: HttpRequest, posted: Posted) -> Sequence[int]:
     """Raises InvalidInput for none, or too many."""
-    if one := _number(request.POST.get("one", "")):
+    if one := number(request.POST.get("one", "")):
         return [one]
     if request.POST.get("all"):
-        clock, mark = RiskClock(timezone.now()), _number(request.POST.get("mark", ""))
+        clock, mark = RiskClock(timezone.now()), number(request.POST.get("mark", ""))
         queue = queues.settle(posted.query.queue(request.user, clock.now), clock)
         rows = queues.ordered(queue, clock).filter(pk__lte=mark).values_list("pk", flat=True)
         chosen = list(rows[: batches.MOST + 1])
     else:
-        chosen = [pk for each in request.POST.getlist("ids") if (pk := _number(each))]
+        chosen = [pk for each in request.POST.getlist("ids") if (pk := number(each))]
     if len(chosen) > batches.MOST:
         raise InvalidInput(f"一次最多处理 {batches.MOST} 条：请先用条件缩小范围。")
     if not chosen:
@@ -155,7 +149,7 @@ def _person(request: HttpRequest) -> Staff | None:
     """ "me", or somebody by number."""
     given = request.POST.get("person", "")
     if given != "me":
-        return Staff.objects.filter(pk=_number(given), active=True).first()
+        return Staff.objects.filter(pk=number(given), active=True).first()
     return demand_account(request.user.pk)
 
 
@@ -174,18 +168,27 @@ def _alone(request: HttpRequest, posted: Posted, name: str, chosen: Sequence[int
     return posted.back()
 
 
-def _tell(request: HttpRequest, outcome: BatchOutcome, label: str) -> None:
-    """What was done stands with its 撤销 on the page itself; here only what was not."""
+def _tell(request: HttpRequest, outcome: BatchOutcome, wanted: TriageAct) -> None:
+    """What was done stands with its 撤销 on the page itself; here only what was not, and what stays open."""
+    label = wanted.label
+    if wanted.name == "close" and (codes := _open_cases(outcome.done)):
+        messages.info(request, f"属于进行中的事件 {codes}：事件没有跟着关闭。")
     for reason, count in outcome.refused.items():
         what = f"没有{label}" if not outcome.done else f"{count} 条没有{label}"
         messages.warning(request, f"{what}：{reason}")
+
+
+def _open_cases(alerts: Sequence[int]) -> str:
+    """E3、E5: the cases of these alerts that are not closed."""
+    rows = Case.objects.filter(alerts__in=alerts).exclude(status=CaseStatus.CLOSED).distinct().order_by("pk")
+    return "、".join(f"E{pk}" for pk in rows.values_list("pk", flat=True)[:5])
 
 
 @posting(ACT)
 def undo(request: HttpRequest, posted: Posted) -> HttpResponse:
     """POST ``batch``: take back what this person just did, as far as nobody has touched it since."""
     outcome = batches.undo(
-        _number(request.POST.get("batch", "")), actor_of(request), Doer(user_id=request.user.pk or 0)
+        number(request.POST.get("batch", "")), actor_of(request), Doer(user_id=request.user.pk or 0)
     )
     if outcome.done:
         some = "、".join(f"A{pk}" for pk in outcome.done[:3]) + (" 等" if len(outcome.done) > 3 else "")
@@ -202,7 +205,7 @@ TOOLS = {"block_ip": ("ip", "duration_minutes", "reason"), "isolate_host": ("ass
 
 @posting(ACT, "secops_agent.add_silence")
 def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
-    """POST ``scope`` (alert, rule, asset), ``minutes`` or, above it, ``until`` (a time of the day and the zone of the page),
+    """POST ``scope`` (alert, rule, asset), ``minutes``, or the end of it there or in ``until`` (a time of the zone of the page),
     ``reason``."""
     scope, minutes = request.POST.get("scope", "alert"), _minutes(request)
     row = Alert.objects.filter(pk=posted.here).first()
@@ -224,7 +227,7 @@ def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
 
 def _minutes(request: HttpRequest) -> str:
     try:
-        until = parse_datetime(request.POST.get("until", ""))
+        until = parse_datetime(request.POST.get("until") or request.POST.get("minutes", ""))
     except ValueError:
         until = None
     if until is None:
@@ -297,9 +300,6 @@ def save(request: HttpRequest, posted: Posted) -> HttpResponse:
 @posting(SEE)
 def delete(request: HttpRequest, posted: Posted) -> HttpResponse:
     """POST ``view``."""
-    given = request.POST.get("view", "")
-    saved_views.delete(
-        request.user.pk or 0, int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
-    )
+    saved_views.delete(request.user.pk or 0, number(request.POST.get("view", "")))
     messages.success(request, "已删除视图。")
     return posted.back()

@@ -1,10 +1,11 @@
 """告警处置: the list of alerts that people work through."""
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_safe
 from bifang.channels.text.visible import visible
 from secops_agent.models import Alert, SavedView, Staff
 from secops_agent.models.choices import Verdict
+from secops_agent.services import links
 from secops_agent.services.alerts import batches
 from secops_agent.services.alerts.queries.filters import ALERTS
 from secops_agent.services.operations import queues
@@ -20,20 +22,23 @@ from secops_agent.services.pages import Total
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.sla import RiskClock
 from secops_agent.web.access import page
-from secops_agent.web.listing import ListLink
+from secops_agent.web.listing import ListLink, number
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import PAGE, TABS, QueueQuery
 from secops_agent.web.triage.alert_rows import lines, plain_line
 
 SEE: Final = "secops_agent.view_alert"
 ACT: Final = "secops_agent.change_alert"
+_CODE: Final = re.compile(r"\s*[Aa]([0-9]{1,18})\s*")
 
 
 @require_safe
 @page(SEE)
 def alerts(request: HttpRequest) -> HttpResponse:
-    """The list. Without a word in the address: everything that is not closed."""
+    """The list. Without a word in the address: everything that is not closed. A12 is looked for: its page."""
     query = alert_query.read(request.GET)
+    if (code := _CODE.fullmatch(query.get("q"))) and Alert.objects.filter(pk=int(code[1])).exists():
+        return redirect(links.alert(int(code[1])))
     clock = RiskClock(timezone.now())
     tab, tabs = query.get("tab") or "all", query.queues(request.user, clock.now)
     queue = queues.settle(tabs[tab], clock)
@@ -126,6 +131,8 @@ def _chips(query: QueueQuery) -> list[ListLink]:
 def facets(request: HttpRequest) -> HttpResponse:
     """How many of what there are in the list, to narrow it: a part of the page."""
     query = alert_query.read(request.GET)
+    if (code := _CODE.fullmatch(query.get("q"))) and Alert.objects.filter(pk=int(code[1])).exists():
+        return redirect(links.alert(int(code[1])))
     clock = RiskClock(timezone.now())
     found = queues.facets(queues.settle(query.queue(request.user, clock.now), clock), clock)
     context = {
@@ -160,8 +167,7 @@ def _groups(query: QueueQuery, found: Facets) -> list[tuple[str, list[ListLink]]
 def news(request: HttpRequest) -> HttpResponse:
     """How many have come in since the list was drawn (``mark``: the newest alert then): a line above it."""
     query = alert_query.read(request.GET, beside=("mark",))
-    given = request.GET.get("mark", "")
-    mark = int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
+    mark = number(request.GET.get("mark", ""))
     clock = RiskClock(timezone.now())
     count = (
         queues.newer(queues.settle(query.queue(request.user, clock.now), clock), mark, clock) if mark else 0

@@ -25,7 +25,7 @@ QUESTIONS: Final = Path(__file__).with_name("questions.jsonl")
 MUST_NOT: Final = Path(__file__).with_name("must_not.txt")
 # Wider than what the agent itself marks: every number with something counted, a share, an alert's number, a person.
 _FIGURE: Final = re.compile(
-    r"(?<![\d.A-Za-z-])(\d[\d,]*(?:\.\d+)?)\s*(?:%|％|条|台|个|项|起|次|人|名|家|款|处|种)(?!月|小时|工作日)|#(\d{1,9})"
+    r"(?<![\d.A-Za-z-])(\d[\d,]*(?:\.\d+)?)\s*(?:%|％|条|台|个|项|起|次|人|名|家|款|处|种)(?!月|小时|工作日)|(?:#|\bA)(\d{1,9})"
 )
 _PEOPLE: Final = re.compile("张三|李四|王五|赵六")
 _MARKED: Final = re.compile(r"[^\s，。；、（]{0,40}（[^（）]*未核实）")

@@ -158,7 +158,10 @@ def test_a_misp_feed_gives_each_event_that_has_changed_once() -> None:
         "broken-4": {"rows": [1]},
     }
 
+    peers: set[object] = set()
+
     def answer(request: web.Request, text: str) -> web.StreamResponse:
+        peers.add(request.transport and request.transport.get_extra_info("peername"))
         if request.path == "/osint/manifest.json":
             return web.json_response(feed)
         name = request.path.removeprefix("/osint/").removesuffix(".json")
@@ -176,6 +179,10 @@ def test_a_misp_feed_gives_each_event_that_has_changed_once() -> None:
         events["aaaa-1"] = event("203.0.113.7", "203.0.113.70")
         assert again(config).endswith("新增 1")
         assert [path for _, path, _ in device.calls] == ["/osint/manifest.json", "/osint/aaaa-1.json"]
+        assert len(peers) <= 4, "one client for a whole time, not one for each entry"
+        feed.update({f"many-{number}": {"timestamp": "1"} for number in range(20_001)})
+        again(config)
+        assert "最多 20,000 个" in told(config)
 
 
 def test_a_misp_gives_what_changed_since() -> None:

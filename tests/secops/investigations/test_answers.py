@@ -186,8 +186,8 @@ def test_one_more_look_is_what_the_asker_named_with_a_model_too():
     first, address, account = asyncio.run(ask())
     assert "建议结论" in first
     assert "203.0.113.5" in address
-    assert f"**#{row.pk}**" in address
-    assert f"**#{row.pk}**" in account
+    assert f"**A{row.pk}**" in address
+    assert f"**A{row.pk}**" in account
     assert [each.messages[-1].role for each in model.requests] == ["tool"] * 3
 
 

@@ -25,6 +25,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import calls, views
 from secops_agent.services.notifications.delivery import calling
+from tests.secops.decisions_aid import switch
 from tests.secops.inventory_aid import alert, host, store
 from tests.secops.on_call.rota_aid import rota
 
@@ -122,6 +123,15 @@ def test_acknowledged_alert_is_not_called_for_and_its_ding_is_recalled():
     assert calling.take_recall(*DING) is None  # once
     escalate()
     assert WakeCall.objects.count() == 1
+
+
+def test_stopped_actions_hold_calls_and_ring_later_for_what_nobody_has_taken():
+    begin()
+    switch("no_actions")
+    assert not calling.take(*DING)
+    assert WakeCall.objects.get().state == CallState.WAITING
+    switch("no_actions", False)
+    assert len(calling.take(*DING)) == 1
 
 
 def test_call_that_waits_stops_when_somebody_takes_it():

@@ -59,6 +59,15 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
     assert Hours(**said).opens_at(at(now), "critical") == at(now)
 
 
+def test_a_rule_for_nights_only_leaves_the_day_to_others(database):
+    nights = Hours(quiet_from="08:00", quiet_until="22:00", always=(), waits=False)
+    assert [nights.takes(at(f"2026-11-26 {hour}"), "critical") for hour in ("12:00", "23:00", "03:00")] == [
+        False, True, True,
+    ]  # fmt: skip
+    assert Hours(quiet_from="08:00", quiet_until="22:00").takes(at("2026-11-26 12:00"), "high"), "it waits"
+    assert "不补发" in str(nights)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),

@@ -191,7 +191,7 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
     )
     absent = outline.document(report)
     assert not any(section.lines for section in absent.sections)
-    assert "没有：事件、超过处理时限的告警" in "".join(absent.notes)
+    assert "没有：事件、本期内超过处理时限的告警" in "".join(absent.notes)
     kev = Vulnerability.objects.create(
         vuln_id="CVE-1", kev=True, ransomware=True, created_at=NOW, updated_at=NOW
     )

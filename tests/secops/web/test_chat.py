@@ -215,6 +215,14 @@ def test_an_answer_carries_no_markup_of_its_own(text: str) -> None:
     assert not re.search(r"<(img|script)|<[^>]* on\w+=|href=\"(?!https?://)", shown), shown
 
 
+def test_a_whole_sentence_is_filled_in_and_never_sent_by_a_tap() -> None:
+    shown = as_html('好\n\n接着可以说：「备注 A1 "x" <b>」、「事件 2 交给 李四」')
+    assert shown.count('<a class="bf-chip" href="?q=') == 2
+    assert "<button" not in shown
+    assert "<b>" not in shown
+    assert "<a" not in as_html("接着可以说：「事件 2 交给 李四」", taps=False)
+
+
 def test_a_tap_says_its_words_on_the_page() -> None:
     shown = as_html(
         "[确认 A12](dtmd://dingtalkclient/sendMessage?content=%E7%A1%AE%E8%AE%A4%20A12) 和 [网页](https://a.example)"

@@ -82,8 +82,8 @@ def test_a_form_that_was_open_for_long_changes_only_what_was_touched() -> None:
 
 def test_an_asset_takes_no_value_that_it_cannot_have() -> None:
     client = at_desk(Role.ANALYST)
-    estate(1)
-    row = Asset.objects.get()
+    estate(2)
+    row, twin = Asset.objects.order_by("name")[:2]
     page = reverse("web:asset_change", args=[row.pk])
     for wrong in (
         {"importance": "huge"},
@@ -91,9 +91,11 @@ def test_an_asset_takes_no_value_that_it_cannot_have() -> None:
         {"owner": "99999"},
         {"owner": "x"},
         {"name": " "},
+        {"name": twin.name.upper()},
     ):
         said = client.post(page, fields(client, row) | wrong, follow=True)
         assert "已保存" not in messages_of(said), wrong
+    assert f"{twin.name}（" in messages_of(said), "which one has the name"
     assert not History.objects.filter(entity="asset", action="update").exists()
     assert client.post(reverse("web:asset_change", args=[2**62])).status_code in (302, 404)
 

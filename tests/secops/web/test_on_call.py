@@ -122,9 +122,14 @@ def test_swap_is_asked_and_accepted_over_the_pages(rota: OnCallSchedule) -> None
     assert OutboxRow.objects.filter(target__staff_id="wang").exists(), "told in DingTalk, too"
     swap = ShiftSwap.objects.get()
     assert holder() == before
-    shown = login("wang").get(PAGE)
-    assert "li先生 想和您换班" in text_of(shown)
+    for page in (PAGE, "/"):
+        assert "li先生 想和您换班" in text_of(login("wang").get(page))
     assert "您想和 wang先生 换班" in text_of(login("li").get(PAGE))
+    assert "写了最后一天" in messages_of(asked(rota, **{"back-last": today(9)}))
+    asked(rota, **{"back-first": today(8), "back-last": today(9)})
+    days = {each["start"][:10] for each in ShiftSwap.objects.latest("pk").pieces}
+    assert {str(today(8)), str(today(9))} <= days, "days that are not beside the first ones"
+    ShiftSwap.objects.latest("pk").delete()
     done = login("wang").post(f"{SWAP}{swap.code}/", {"accepted": "1"}, follow=True)
     assert "已换班" in messages_of(done)
     assert {before, holder()} == {"li", "wang"}

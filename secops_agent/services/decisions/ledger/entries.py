@@ -27,6 +27,7 @@ from secops_agent.services.decisions.targets import TARGETS, aimed_at
 from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.people import eligibility
+from secops_agent.services.switches import NO_ACTIONS, read_switches
 
 STANDING: Final = (BlockState.ACTIVE, BlockState.UNKNOWN, BlockState.LIFTING)
 KINDS: Final = {"block_ip": "封禁", "isolate_host": "隔离"}
@@ -203,6 +204,8 @@ def end_due() -> int:
     due = BlockRecord.objects.filter(state=BlockState.ACTIVE, due_at__lte=now)
     if not due.exists():  # asked every few seconds: without SQLite's one write lock
         return 0
+    if NO_ACTIONS in read_switches():  # the others once it is off
+        due = due.filter(action__undo_url=None)
     count = 0
     for row in due.select_related("action").order_by("due_at")[:ROUND]:
         with transaction.atomic():

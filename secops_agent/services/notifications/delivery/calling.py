@@ -35,6 +35,7 @@ from secops_agent.services.notifications.targets import Address
 from secops_agent.services.people.applications import reached_by
 from secops_agent.services.people.messages import speaker_for
 from secops_agent.services.privacy import mask_alerts
+from secops_agent.services.switches import NO_ACTIONS, read_switches
 
 ROOM: Final = 8  # calls at a time
 PAUSE: Final = timedelta(minutes=5)  # one person's telephone rings once for all that escalates meanwhile
@@ -104,6 +105,8 @@ def take(remit: Remit, means: Collection[str]) -> list[CallOrder]:
     lost = WakeCall.objects.filter(state=CallState.CALLING, called_at__lt=now - LOST)
     if not waiting.exists() and not lost.exists():  # asked every second: without SQLite's one write lock
         return []
+    if NO_ACTIONS in read_switches():  # asked for again once it is off, where still nobody has taken it
+        waiting = waiting.none()
     with transaction.atomic():
         for row in lock_idle(lost.select_related("message__target"))[:ROOM]:
             _settle(row, CallState.UNKNOWN, DIED, now)
@@ -136,9 +139,14 @@ def _message_of(row: WakeCall, now: datetime) -> tuple[str, CallState | None, st
     if calls.platform_of(row.means) != "feishu":
         return "", None, ""
     said = OutboxRow.objects.filter(key=row.key).first()
-    if said is None or said.state in (State.DEAD, State.UNKNOWN) or now - row.created_at > LONGEST_WAIT:
+    waits = said is not None and said.state not in (State.DONE, State.DEAD, State.UNKNOWN)
+    if (
+        said is None
+        or not (waits or said.state == State.DONE)
+        or (waits and now - row.created_at > LONGEST_WAIT)
+    ):
         return "", CallState.REFUSED, "要加急的消息没有送达。"
-    if said.state != State.DONE:
+    if waits:
         return "", CallState.WAITING, ""
     found = remote_of(said.receipt) if said.route == "card" else said.receipt
     return (found, None, "") if found else ("", CallState.REFUSED, "不知道要加急的是哪条消息。")

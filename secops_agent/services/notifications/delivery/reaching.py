@@ -5,11 +5,13 @@ the outbox; what leads nowhere (a configuration is off, nobody is on call) when 
 something grave is replaced at once: by the next step of the rule, at last by the administrators.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.queues.targets import target_key
@@ -107,6 +109,16 @@ def clear(target: NotificationTarget, now: datetime) -> None:
     )
     waiting.update(due_at=now)
     same.update(last_error="", last_error_at=None, next_try_at=None)
+
+
+def try_again(ids: Collection[int]) -> int:
+    """Messages that could not be delivered are told as soon as a worker looks, however often it was tried; returns how
+    many. In the caller's transaction."""
+    rows = AlertMessage.objects.filter(pk__in=ids, state=MessageState.UNDELIVERABLE)
+    for target in NotificationTarget.objects.filter(pk__in=rows.values("target")):
+        same_place(target).update(next_try_at=None)
+    wanted = Greatest(F("wanted"), F("shown") + 1)
+    return rows.update(wanted=wanted, digest="", due_at=database_now())
 
 
 def heal() -> int:
