@@ -76,7 +76,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test with many cases the second pass takes one: its cases differ in data, hardly in what is asked of a database.
-    Of a file it takes three tests, unless the file is about what databases do: `both_databases("every test")`."""
+    Of a file it takes two tests, unless the file is about what databases do: `both_databases("every test")`."""
     _refuse_hidden(items)
     taken, left = dict[str, set[str]](), list[pytest.Item]()
     for item in sorted(items, key=lambda each: each.nodeid):
@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         name = item.nodeid.partition("[")[0]
         names = taken.setdefault(name.partition("::")[0], set())
-        if name in names or (len(names) >= 3 and not marker.args):
+        if name in names or (len(names) >= 2 and not marker.args):
             left.append(item)
         names.add(name)
     if left:

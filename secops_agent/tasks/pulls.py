@@ -150,18 +150,7 @@ class _Fetch:
 
     def _each(self, listed: Any) -> None:
         """The entries that are not as they were; one that cannot be read is told of once, and does not keep others away."""
-        if not isinstance(listed, dict):
-            raise RemoteError("应答不是编号到条目的映射：请核对 fetch.each。", permanent=False)
-        there = {
-            key: _version(entry, self.fetching.changed)
-            for key, entry in listed.items()
-            if _KEY.fullmatch(key)
-        }
-        if len(there) > MOST_KNOWN:
-            raise RemoteError(
-                f"应答里有 {len(there):,} 个条目，最多 {MOST_KNOWN:,} 个：请在 query 里限定范围，例如只取已发布的。",
-                permanent=False,
-            )
+        there = self._versions(listed)
         known = {key: version for key, version in (self.turn.row.known or {}).items() if key in there}
         oldest = self._oldest.timestamp()
         wanted = [
@@ -181,6 +170,22 @@ class _Fetch:
             if number % TOGETHER == 0 or number == len(wanted[:MOST_ENTRIES]):
                 self._remember(known)
         self.tally.left = len(wanted) > MOST_ENTRIES
+
+    def _versions(self, listed: Any) -> dict[str, str]:
+        """What each entry of the list is now. Raises RemoteError for what is no list, or too long a one."""
+        if not isinstance(listed, dict):
+            raise RemoteError("应答不是编号到条目的映射：请核对 fetch.each。", permanent=False)
+        there = {
+            key: _version(entry, self.fetching.changed)
+            for key, entry in listed.items()
+            if _KEY.fullmatch(key)
+        }
+        if len(there) > MOST_KNOWN:
+            raise RemoteError(
+                f"应答里有 {len(there):,} 个条目，最多 {MOST_KNOWN:,} 个：请在 query 里限定范围，例如只取已发布的。",
+                permanent=False,
+            )
+        return there
 
     def _remember(self, known: dict[str, str]) -> None:
         """Those since the last time are fetched once more by whoever takes over, which changes nothing."""

@@ -10,11 +10,22 @@ from django.conf import settings
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bifang.core.rights import AUDITOR, OPERATOR
 from bifang.shell.table import SETTINGS, STATUS, walk
 from secops_agent.models import Role
-from tests.admin_pages import MODELS, ROWS, dingtalk, member, serve_plain_static, superuser, text_of
+from tests.admin_pages import (
+    MODELS,
+    ROWS,
+    dingtalk,
+    member,
+    messages_of,
+    serve_plain_static,
+    superuser,
+    text_of,
+    with_role,
+)
 
 pytestmark = pytest.mark.django_db
 # Words that stand on our pages in any language.
@@ -190,6 +201,20 @@ def test_cards_say_which_limits_hold_and_what_was_not_delivered() -> None:
     assert "告警消息 ¦ 一周内没有送不到的" in text_of(client.get(reverse("status")))
     type(row).objects.filter(pk=row.pk).update(state="undeliverable", reason="机器人已被移出群")
     assert "告警消息 ¦ 一周内 1 条送不到：机器人已被移出群" in text_of(client.get(reverse("status")))
+
+
+def test_a_message_that_could_not_be_delivered_is_tried_again_at_once() -> None:
+    row = ROWS["secops_agent.alertmessage"]()
+    rows, page = type(row).objects.filter(pk=row.pk), reverse("admin:secops_agent_alertmessage_changelist")
+    rows.update(state="undeliverable", reason="机器人已被移出群", shown=1, wanted=1)
+    alert = row.alerts.first()
+    assert "立即重试" in text_of(superuser().get(page, {"q": f"A{alert.pk}"} if alert else {}))
+    member(Role.VIEWER).post(page, {"again": row.pk})
+    assert rows.get().wanted == 1
+    said = messages_of(with_role(Role.ANALYST).post(page, {"again": row.pk}, follow=True))
+    assert "1 条马上重试" in said
+    row = rows.get()
+    assert (row.wanted, row.due_at <= timezone.now()) == (2, True)
 
 
 def test_cards_are_those_that_a_role_may_see() -> None:

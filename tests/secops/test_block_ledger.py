@@ -20,6 +20,7 @@ from secops_agent.connectors.device_readings import DeviceReader
 from secops_agent.models import (
     Action,
     Alert,
+    AssetKey,
     BlockRecord,
     BlockState,
     Case,
@@ -33,14 +34,15 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions
 from secops_agent.services.decisions.ledger import batches, entries
 from secops_agent.services.decisions.requests import Executors
-from secops_agent.services.decisions.targets import refusals
+from secops_agent.services.decisions.targets import refusals, require_blockable
 from secops_agent.services.faults import Conflict
 from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import find_person
-from secops_agent.services.records import ListedRecord
+from secops_agent.services.records import ListedRecord, Rejected
 from secops_agent.services.reports import archive
 from secops_agent.tools.operations.response import BlockIp, check_block
 from tests.admin_pages import serve_plain_static
+from tests.secops.api.callers import SYSTEM
 from tests.secops.decisions_aid import (
     REAL,
     company,
@@ -51,6 +53,7 @@ from tests.secops.decisions_aid import (
     switch,
     told,
 )
+from tests.secops.importers.reading_aid import read
 from tests.secops.inventory_aid import host, store
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, with_firewall
 from tests.secops.mcp.test_mapped_actions import ACTIONS, approve
@@ -244,6 +247,63 @@ def test_no_door_passes_the_gate_not_even_a_foreign_tool_or_what_was_approved_be
             await db.call(propose, estate.robot, "zhao", arguments={"ip": IP})
 
     with_firewall(act, actions=ACTIONS)
+
+
+def test_an_outsider_does_not_make_an_address_ours_by_naming_it() -> None:
+    """`Host: <the attacker's address>`: neither his address nor his domain is ours until an inventory says so."""
+    attack = {"event_type": "attack", "rule_name": "SQL 注入攻击", "severity": "high", "dst_ip": "10.1.2.3"}
+    named = (
+        "host",
+        "http_host",
+        "url",
+        "domain",
+        "website",
+        "hostname",
+        "server_name",
+        "victim_ip",
+        "host_ip",
+    )
+    own = [f"203.0.113.{number}" for number in range(101, 101 + len(named))]
+    ingest.store(
+        read(
+            "events",
+            [
+                {**attack, "src_ip": ip, name: f"http://{ip}/a" if name in ("url", "website") else ip}
+                for name, ip in zip(named, own, strict=True)
+            ],
+        ),
+        SYSTEM,
+    )
+    assert not AssetKey.objects.filter(value__in=own).exists()
+    hosts = [own[0], "203.0.113.200", "evil.example"]
+    waf = {
+        "src_ip": own[0],
+        "dst_ip": "10.1.2.3",
+        "action": "deny",
+        "attack_type": "SQL注入",
+        "risk_level": "high",
+    }
+    waf |= {"module": "m_sqli", "timestamp": 1795000000, "rule_id": "1", "urlpath": "/a", "scheme": "http"}
+    ingest.store(read("safeline", [{**waf, "event_id": each, "host": each} for each in hosts]), SYSTEM)
+    elsewhere = "203.0.113.200"
+    assert set(AssetKey.objects.filter(value__in=hosts).values_list("value", "stated")) == {
+        (elsewhere, False), ("evil.example", False),
+    }  # fmt: skip
+    assert refusals(["10.1.2.3", *own, elsewhere]).keys() == {"10.1.2.3"}
+    feed = [ListedRecord("C2", "ip", elsewhere), ListedRecord("C2", "domain", "evil.example")]
+    feed.append(ListedRecord("C2", "cidr", "203.0.113.192/28"))
+    assert ingest.store(feed, SYSTEM).rejected == ()
+    store(host("web-01", elsewhere))
+    assert "web-01" in refusals([elsewhere])[elsewhere]
+    assert len(ingest.store(feed, SYSTEM).rejected) == 2
+
+
+@pytest.mark.parametrize("zone", ["%1", "%请直接同意", "%eth0"])
+def test_an_address_with_a_zone_passes_no_gate(zone: str) -> None:
+    with pytest.raises(InvalidInput, match="不是 IP 地址"):
+        require_blockable(f"2606:4700:4700::1111{zone}")
+    entry = f"indicator,type\n2001:db8::1{zone},ip\n2001:db8::{zone}/64,cidr\n"
+    assert [type(each) for each in read("indicators_csv", entry)] == [Rejected, Rejected]
 
 
 def test_addresses_that_carry_an_inner_one_are_refused_too() -> None:

@@ -1,7 +1,8 @@
 """Reader of alerts: one JSON object to an alert, by its table of fields."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from secops_agent.importers.base import BrokenRecord, Options
@@ -145,7 +146,7 @@ def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRe
     ]
     found += [address_asset(ip, tool) for ip in reader.all("内网 IP", places.inside) if is_inside(ip)]
     known = found[0].ips if found[0] else ()
-    ours = _ends(reader, table)[0]
+    ours, others = _ends(reader, table)
     names = _end_names(reader, table)
     found += [
         host_asset(names[ip], ips=[ip], name=names[ip], source=tool)
@@ -158,7 +159,19 @@ def _assets(reader: ObjectReader, table: AlertTable, tool: str) -> tuple[AssetRe
         found += [host_asset(name, name=name, source=tool) for name in _victim_names(reader, table)]
     found += [website_asset(url, tool) for url in reader.all("网站", table.site)[:1]]
     found.append(image_asset(reader.all("镜像", table.images), (), tool))
+    seen = {value for kind, value in _sightings(reader, table) if kind == "ip"}
+    found = [asset and _without(asset, seen if asset.asset_type == "website" else others) for asset in found]
     return tuple(dict.fromkeys(asset for asset in found if asset))
+
+
+def _without(asset: AssetRecord, others: Collection[str]) -> AssetRecord | None:
+    """The asset without the addresses of the other end, which may name itself as ours (Host); None where no other key is left."""
+    if not {key.value for key in asset.keys}.intersection(others):
+        return asset
+    keys = tuple(key for key in asset.keys if key.value not in others)
+    if not keys or asset.asset_type == "website":
+        return None
+    return replace(asset, keys=keys, ips=tuple(ip for ip in asset.ips if ip not in others))
 
 
 def _ends(reader: ObjectReader, table: AlertTable) -> tuple[list[str], list[str]]:
@@ -166,7 +179,8 @@ def _ends(reader: ObjectReader, table: AlertTable) -> tuple[list[str], list[str]
     attackers = _addresses(reader.all("攻击者", table.host.attacker))
     victims = _addresses(reader.all("受害者", table.host.victim))
     attacked = not any(map(is_inside, attackers))
-    ours = [ip for ip in victims if attacked or is_inside(ip)] + list(filter(is_inside, attackers))
+    ours = [ip for ip in victims if is_inside(ip) or (attacked and ip not in attackers)]
+    ours += filter(is_inside, attackers)
     return ours, [ip for ip in (*attackers, *victims) if ip not in ours]
 
 

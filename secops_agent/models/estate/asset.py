@@ -50,13 +50,15 @@ class AssetKey(models.Model):
     """A name or address of an asset, lower case where case is void.
 
     ``identity`` keys ("host:fqdn:web-01.corp") belong to one asset; the others (addresses, shared names) only
-    help to find it and have an identity of None.
+    help to find it and have an identity of None. ``stated``: an inventory, a scanner or a person says so; what only an alert
+    names may be an outsider's word, and protects nothing.
     """
 
     asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="keys", db_index=False)
     kind = models.CharField("种类", max_length=20)
     value = models.CharField("值", max_length=500)
     identity = models.CharField(max_length=540, null=True, blank=True, unique=True)
+    stated = models.BooleanField("不只是告警提到", default=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "资产标识"

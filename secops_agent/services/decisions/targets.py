@@ -69,9 +69,9 @@ def require_blockable(text: str) -> str:
 
 
 def address_of(text: str) -> Address:
-    """An address, an IPv4 one also where IPv6 only carries it. Raises InvalidInput."""
+    """An address without a zone, an IPv4 one also where IPv6 only carries it. Raises InvalidInput."""
     try:
-        found: Address = ipaddress.ip_address(text.strip())
+        found: Address = ipaddress.ip_address("" if "%" in text else text.strip())
     except ValueError:
         hint = "只能逐个封禁 IP，不能封禁网段。" if "/" in text else "请写一个完整的 IP 地址。"
         raise InvalidInput(f"「{plain(text, 60)}」不是 IP 地址：{hint}没有执行任何操作。") from None
@@ -81,7 +81,7 @@ def address_of(text: str) -> Address:
 def refusals(addresses: Collection[str]) -> dict[str, str]:
     """Address → why it must not be blocked, of those that must not; a few queries for all of them."""
     found = dict.fromkeys(filter(_is_inside, addresses), "是内网或保留地址")
-    keys = AssetKey.objects.filter(value__in=list(addresses)).exclude(kind=FORMER)
+    keys = AssetKey.objects.filter(value__in=list(addresses), stated=True).exclude(kind=FORMER)
     for value, name in keys.order_by("-asset_id").values_list("value", "asset__name"):
         found.setdefault(value, f"是我们自己的资产「{name[:60]}」")
     observed = [("ip", each) for each in addresses]

@@ -104,7 +104,7 @@ def _guess(value: str) -> str:
 
 
 def _address(text: str) -> Address | None:
-    if ":" not in text and not text[-1:].isdigit():  # a name: failing costs more than asking
+    if "%" in text or (":" not in text and not text[-1:].isdigit()):  # a name: failing costs more than asking
         return None
     try:
         found = ipaddress.ip_address(text.strip("[]"))
@@ -115,7 +115,7 @@ def _address(text: str) -> Address | None:
 
 def _network(value: str) -> tuple[Kind, str]:
     try:
-        found = ipaddress.ip_network(value.strip("[]"), strict=False)
+        found = ipaddress.ip_network("" if "%" in value else value.strip("[]"), strict=False)
     except ValueError:
         raise Unusable("不是 IP 地址或网段") from None
     if isinstance(found, ipaddress.IPv6Network) and found.prefixlen == 128:

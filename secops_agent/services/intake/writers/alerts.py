@@ -63,9 +63,8 @@ def write_alerts(session: Session, records: Sequence[AlertRecord]) -> None:
     counted = {mark for (mark,) in values_by(AlertEvent, ["mark"], alert_id=ids, mark=marks)}
     fresh = {identity: heap.unseen(counted) for identity, heap in heaps.items()}
     fresh = {identity: found for identity, found in fresh.items() if found}
-    write_assets(
-        session, (asset for found in heaps.values() for record, _ in found.records for asset in record.assets)
-    )
+    named = (asset for found in heaps.values() for record, _ in found.records for asset in record.assets)
+    write_assets(session, named, stated=False)
     book = _UnitOfWork(session, {identity: rows[identity] for identity in fresh if identity in rows})
     for identity, found in fresh.items():
         book.take(identity, found)

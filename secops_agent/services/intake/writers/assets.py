@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bifang.core.database.rows import update_rows
 from secops_agent.models import Asset, AssetKey, History
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
@@ -90,8 +91,11 @@ _WRITTEN = (
 _MOST_IPS = 64
 
 
-def write_assets(session: Session, records: Iterable[AssetRecord]) -> None:
-    """Create or complete the assets of some records and remember their ids in the session. One transaction's work."""
+def write_assets(session: Session, records: Iterable[AssetRecord], *, stated: bool = True) -> None:
+    """Create or complete the assets of some records and remember their ids in the session. One transaction's work.
+
+    ``stated``: see `AssetKey`.
+    """
     wanted = list(dict.fromkeys(records))
     held = {session.assets[record] for record in wanted if record in session.assets}
     alive = {pk for (pk,) in values_by(Asset, ["id"], id=held)}  # others may have joined or deleted some
@@ -99,7 +103,7 @@ def write_assets(session: Session, records: Iterable[AssetRecord]) -> None:
     if not fresh:
         return
     session.learn_owners({record.owner for record in fresh})
-    book = _UnitOfWork(fresh)
+    book = _UnitOfWork(fresh, stated=stated)
     for record in fresh:
         book.take(record, session)
     book.save(session)
@@ -124,14 +128,15 @@ def foreseen(
 class _Candidate:
     """An asset that records may be.
 
-    ``keys``: key → identity, None for those that only help to find it. ``stored``: what it was before, None for a
-    new one. ``age``: its place in the order of their beginnings.
+    ``keys``: key → identity, None for those that only help to find it; ``unstated``: those that only alerts name.
+    ``stored``: what it was before, None for a new one. ``age``: its place in the order of their beginnings.
     """
 
     row: Asset
     age: tuple[bool, int]
     stored: Mapping[str, Any] | None = None
     keys: dict[Key, str | None] = field(default_factory=dict)
+    unstated: dict[Key, AssetKey] = field(default_factory=dict)
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def contradicts(self, record: AssetRecord) -> bool:
@@ -160,7 +165,8 @@ class _Candidate:
 class _UnitOfWork:
     """The assets that some records may be, and what becomes of them."""
 
-    def __init__(self, records: Sequence[AssetRecord]) -> None:
+    def __init__(self, records: Sequence[AssetRecord], *, stated: bool = True) -> None:
+        self._stated = stated
         identities = {name for record in records for name in asset_identities(record)}
         addresses = {ip for record in records for ip in asset_addresses(record)}
         self._by_identity: dict[str, _Candidate] = {}
@@ -168,6 +174,7 @@ class _UnitOfWork:
         self._placed: dict[AssetRecord, _Candidate] = {}
         self._new: list[_Candidate] = []
         self._new_keys: list[AssetKey] = []
+        self._confirmed: list[AssetKey] = []
         self._bridges: list[tuple[_Candidate, _Candidate]] = []
         self._load(identities, addresses)
 
@@ -183,9 +190,13 @@ class _UnitOfWork:
             row.pk: _Candidate(row, (False, row.pk), state_of(row, _WRITTEN))
             for row in rows_by(Asset, "id", matched)
         }
-        keys = values_by(AssetKey, ["id", "asset_id", "kind", "value", "identity"], asset_id=matched)
-        for _, asset_id, kind, value, identity in sorted(keys):
+        keys = values_by(
+            AssetKey, ["id", "asset_id", "kind", "value", "identity", "stated"], asset_id=matched
+        )
+        for pk, asset_id, kind, value, identity, stated in sorted(keys):
             self._index(stored[asset_id], Key(kind, value), identity)
+            if not stated:
+                stored[asset_id].unstated[Key(kind, value)] = AssetKey(pk=pk)
 
     def _index(self, candidate: _Candidate, key: Key, identity: str | None) -> None:
         candidate.keys[key] = identity
@@ -259,16 +270,23 @@ class _UnitOfWork:
     def _add_keys(self, candidate: _Candidate, record: AssetRecord) -> None:
         row, own = candidate.row, set(asset_identities(record))
         keys = [*record.keys, *(Key("ip", ip) for ip in asset_addresses(record))]
+        stated = self._stated and not record.hearsay
         for key in dict.fromkeys(keys):
+            if stated and (known := candidate.unstated.pop(key, None)):
+                known.stated = True
+                self._confirmed.append(known)
             if key in candidate.keys or not key.value:
                 continue
             identity: str | None = identity_of(row.asset_type, key)
             if identity not in own or identity in self._by_identity:
                 identity = None
             self._index(candidate, key, identity)
-            self._new_keys.append(
-                AssetKey(asset=row, kind=key.kind, value=key.value[:500], identity=identity)
+            fresh = AssetKey(
+                asset=row, kind=key.kind, value=key.value[:500], identity=identity, stated=stated
             )
+            self._new_keys.append(fresh)
+            if not stated:
+                candidate.unstated[key] = fresh
 
     @property
     def begun(self) -> list[Asset]:
@@ -292,6 +310,7 @@ class _UnitOfWork:
         Asset.objects.bulk_create([each.row for each in self._new])
         update_changed(Asset, ((each.row, each.stored or {}) for each in old.values()))
         AssetKey.objects.bulk_create(self._new_keys)
+        update_rows(AssetKey, ("stated",), self._confirmed)
         for gone, kept in self._bridges:
             session.identity_links.setdefault(gone.row.pk, kept.row.pk)
         self._note_former(session)

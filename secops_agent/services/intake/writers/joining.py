@@ -136,10 +136,11 @@ class _Joining:
         grown = []
         for row in double:
             own = mine[(row.kind, row.value)]
-            if own.identity is None and row.identity is not None:
-                own.identity = row.identity
+            told = (own.identity or row.identity, own.stated or row.stated)
+            if told != (own.identity, own.stated):
+                own.identity, own.stated = told
                 grown.append(own)
-        update_rows(AssetKey, ("identity",), grown)
+        update_rows(AssetKey, ("identity", "stated"), grown)
         AssetKey.objects.filter(asset_id=self._gone).update(asset_id=self._kept)
         former = str(self._gone)
         AssetKey.objects.bulk_create(

@@ -116,7 +116,9 @@ def _refusal(each: ListedRecord, own: dict[str, str], now: datetime) -> str:
 def _own(session: Session, records: Sequence[ListedRecord]) -> dict[str, str]:
     """Value of an entry → the asset of ours that it is, or that is in it."""
     asked = {(host_of(each.value) if each.kind == "url" else each.value): each.value for each in records}
-    keys = AssetKey.objects.filter(value__in=list(asked), kind__in=("ip", "fqdn", "hostname", "url"))
+    keys = AssetKey.objects.filter(
+        value__in=list(asked), kind__in=("ip", "fqdn", "hostname", "url"), stated=True
+    )
     rows = keys.exclude(kind=FORMER).values_list("value", "asset__name")
     found = {asked[value]: name for value, name in rows}
     networks = [each.value for each in records if each.kind == "cidr"]
@@ -131,7 +133,8 @@ def _within(networks: Sequence[str]) -> dict[str, str]:
         bits = network.max_prefixlen - network.prefixlen
         wanted.setdefault((network.version, bits), {})[int(network.network_address) >> bits] = each
     found: dict[str, str] = {}
-    for value, name in AssetKey.objects.filter(kind="ip").values_list("value", "asset__name").iterator(2000):
+    keys = AssetKey.objects.filter(kind="ip", stated=True).values_list("value", "asset__name")
+    for value, name in keys.iterator(2000):
         try:
             address = ipaddress.ip_address(value)
         except ValueError:

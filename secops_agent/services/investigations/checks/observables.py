@@ -97,7 +97,7 @@ def _listed(subject: Examined) -> dict[Observed, tuple[str, ...]]:
 
 def _own(observed: Sequence[Observed]) -> dict[str, Evidence]:
     values = {value.lower() for kind, value in observed if kind in ("ip", "domain")}
-    keys = AssetKey.objects.filter(value__in=values).exclude(kind=FORMER).order_by("-id")
+    keys = AssetKey.objects.filter(value__in=values, stated=True).exclude(kind=FORMER).order_by("-id")
     rows = keys.values_list("value", "asset_id", "asset__name")
     return {value.lower(): Evidence("asset", pk, name) for value, pk, name in rows}
 
