@@ -1,5 +1,6 @@
 """Which alerts an order describes: by conditions of its own, over the whole of the last list."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,6 +74,12 @@ class ListHearing(Hearing):
         """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
         said = {name: one for name, one in self._described(sentence).items() if name != "assignee"}
         return Understanding(intent=Intent("list_alerts", said), hint=hint("shares"))
+
+    def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
+        """隔离web: the hosts whose names begin so."""
+        words = re.findall(r"[a-z][a-z0-9-]+", sentence.plain.lower()) if "asset" in kinds else []
+        names = sorted(set(self.lexicon.assets.values())) if words else []
+        return [name for name in names if any(name.lower().startswith(word) for word in words)][:3]
 
     def _of_case(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """Which are meant is asked, where the card of a case was shown just before and nothing is named or widens: no list has its alerts."""

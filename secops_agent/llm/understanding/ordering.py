@@ -321,12 +321,6 @@ class OrderHearing(ListHearing):
         said = _USUAL | dict(order.arguments) | target(ACTS[order.tool], kind, value)
         return self.line_of(Intent(order.tool, said))
 
-    def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
-        """隔离web: the hosts whose names begin so."""
-        words = re.findall(r"[a-z][a-z0-9-]+", sentence.plain.lower()) if "asset" in kinds else []
-        names = sorted(set(self.lexicon.assets.values())) if words else []
-        return [name for name in names if any(name.lower().startswith(word) for word in words)][:3]
-
     def _listed(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """The alerts that may be meant: all of them as one offer, or to be told apart by their numbers; None: nothing describes any."""
         said = self._described(sentence)
