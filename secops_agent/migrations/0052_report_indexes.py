@@ -7,7 +7,7 @@ from bifang.core.database.expanding import AddIndexLive
 class Migration(migrations.Migration):
 
     atomic = False
-    dependencies = [("secops_agent", "0050_stated_keys")]
+    dependencies = [("secops_agent", "0051_gateway_targets")]
 
     operations = [
         AddIndexLive(
