@@ -62,9 +62,14 @@ def look_again() -> None:
     in_use.looked_at = float("-inf")
 
 
+def require_writer(actor: Actor) -> None:
+    """Before anything that they wrote is read. Raises Forbidden."""
+    _demand(actor, Role.APPROVER, "写接入")
+
+
 def save(name: str, title: str, text: str, actor: Actor) -> FormatTable:
     """One more version, not in use; the newest one if that is the same text. ``text`` has been read. Raises Forbidden."""
-    _demand(actor, Role.APPROVER, "写接入")
+    require_writer(actor)
     with transaction.atomic():
         newest = FormatTable.objects.filter(name=name).order_by("-version").first()
         if newest is not None and newest.text == text:

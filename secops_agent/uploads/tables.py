@@ -35,6 +35,7 @@ def checked(text: str, name: str = "") -> TableFile:
 
 def adopt(text: str, actor: Actor, name: str = "") -> FormatTable:
     """A version of it, not in use until an administrator switches it on. Raises InvalidInput, Forbidden."""
+    format_tables.require_writer(actor)
     table = checked(text, name)
     return format_tables.save(table.importer.name, table.importer.title, text, actor)
 

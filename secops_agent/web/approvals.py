@@ -264,9 +264,8 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "ordered": Action.objects.filter(batch=row).order_by("pk") if row.tool == BATCH else (),
         "story": story(row, action),
         "may_undo": action is not None and _may_undo(request, action),
-        "may_settle": action is not None
-        and action.state == "unknown"
-        and request.user.has_perm("secops_agent.settle_action"),
+        "settles": (settles := request.user.has_perm("secops_agent.settle_action")),
+        "may_settle": settles and action is not None and action.state == "unknown",
     }
     return render(request, "pages/approval.html", context)
 
@@ -341,10 +340,12 @@ def _asker(request: HttpRequest, action: Action) -> Staff:
 @require_POST
 @page(VIEW)
 def settle(request: HttpRequest, pk: int) -> HttpResponse:
-    """POST ``executed`` yes|no: what a person found out about an unknown result."""
+    """POST ``executed`` yes|no, of a batch ``action``: what a person found out about an unknown result."""
     if not request.user.has_perm("secops_agent.settle_action"):
         raise PermissionDenied
-    action = get_object_or_404(Action, proposal_id=pk)
+    one = request.POST.get("action", "")  # of a batch
+    batched = one.isdecimal() and len(one) <= 18
+    action = get_object_or_404(Action, **{"pk": one, "batch_id": pk} if batched else {"proposal_id": pk})
     found = {"yes": True, "no": False}.get(request.POST.get("executed", ""))
     try:
         if found is None:

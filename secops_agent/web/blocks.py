@@ -64,7 +64,11 @@ def ledger(request: HttpRequest) -> HttpResponse:
     """The list. ``tab``: one of `TABS`; the conditions of `BLOCKS`; ``export=1``: as a table."""
     query, homes = listing.read(request.GET, SHAPE), homes_of(request.user)
     tab = query.get("tab") or "now"
-    rows = blocks.ordered(_wanted(query, tab))
+    try:
+        rows = blocks.ordered(_wanted(query, tab))
+    except BifangError as error:
+        messages.error(request, error.message)
+        rows = blocks.ordered(BlockFilter()).none()
     if request.GET.get("export"):
         return csv_file("blocks", _COLUMNS, map(_cells, blocks.views(rows[:MOST_EXPORTED], homes)))
     pages, account = page_of(rows, request.GET), account_of(request.user.pk)

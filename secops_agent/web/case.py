@@ -74,15 +74,14 @@ def _person(data: QueryDict) -> Staff:
     return row
 
 
-def _moment(text: str) -> datetime | None:
-    if not text.strip():
-        return None
+def moment_of(text: str) -> datetime:
+    """A time of a form, local without an offset. Raises InvalidInput, also for years that no database holds in UTC."""
     try:
-        found = parse_datetime(text)
+        found = parse_datetime(text.strip())
     except ValueError:
         found = None
-    if found is None:
-        raise InvalidInput("期限的写法不对：例如 2026-11-30T18:00。")
+    if found is None or not 1970 < found.year < 2200:
+        raise InvalidInput("时间的写法不对：例如 2026-11-30T18:00。")
     return timezone.make_aware(found) if timezone.is_naive(found) else found
 
 
@@ -126,7 +125,8 @@ def _reopen(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
 
 def _add_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     person = _person(data) if data.get("person") else None
-    tasks.add(case_id, data.get("text", ""), actor, person, _moment(data.get("due", "")))
+    due = data.get("due", "").strip()
+    tasks.add(case_id, data.get("text", ""), actor, person, moment_of(due) if due else None)
     return CaseOutcome("已添加任务。")
 
 

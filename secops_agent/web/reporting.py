@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods
 
 from bifang.core.errors import BifangError, InvalidInput
@@ -19,21 +18,10 @@ from secops_agent.services.cases.reporting import clock, drafts
 from secops_agent.services.cases.reporting.clock import OFFICIAL
 from secops_agent.services.cases.views import CaseDetail
 from secops_agent.web.access import page
-from secops_agent.web.case import read_detail
+from secops_agent.web.case import moment_of, read_detail
 from secops_agent.web.cases import CHANGE, VIEW
 
 _LONGEST: Final = 16  # digits of an answer
-
-
-def _moment(data: QueryDict, name: str) -> datetime:
-    text = data.get(name, "").strip()
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None:
-        raise InvalidInput("时间的写法不对：例如 2026-11-30T18:00。")
-    return timezone.make_aware(found) if timezone.is_naive(found) else found
 
 
 def _number(text: str) -> int | None:
@@ -51,19 +39,19 @@ def _grade(case_id: int, data: QueryDict, actor: Actor) -> str:
         for each in GradingQuestion.objects.filter(enabled=True)
     }
     duty = _number(data.get("duty", "")) or 0
-    view = clock.grade(case_id, actor, duty, _moment(data, "found_at"), answers)
+    view = clock.grade(case_id, actor, duty, moment_of(data.get("found_at", "")), answers)
     return f"已分级。{view.line(timezone.now())}。"
 
 
 def _enter(case_id: int, data: QueryDict, actor: Actor) -> str:
     names = ("stage", "body", "text", "reported_by", "reference")
     values = {name: data.get(name, "") for name in names}
-    clock.enter(case_id, actor, at=_moment(data, "at"), **values)
+    clock.enter(case_id, actor, at=moment_of(data.get("at", "")), **values)
     return "已登记。毕方没有向外发送任何内容。"
 
 
 def _end(case_id: int, data: QueryDict, actor: Actor) -> str:
-    clock.end_handling(case_id, actor, _moment(data, "at"))
+    clock.end_handling(case_id, actor, moment_of(data.get("at", "")))
     return "已登记处置结束时间，总结报告从这时算起。"
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from importlib import import_module
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ from secops_agent.services.people.staff import find_person
 from secops_agent.services.records import ListedRecord, Rejected
 from secops_agent.services.reports import archive
 from secops_agent.tools.operations.response import BlockIp, check_block
-from tests.admin_pages import serve_plain_static
+from secops_agent.web.case import moment_of
+from tests.admin_pages import messages_of, serve_plain_static
 from tests.secops.api.callers import SYSTEM
 from tests.secops.decisions_aid import (
     REAL,
@@ -307,8 +309,37 @@ def test_an_address_with_a_zone_passes_no_gate(zone: str) -> None:
 
 
 def test_addresses_that_carry_an_inner_one_are_refused_too() -> None:
-    found = refusals(["64:ff9b::a00:1", "2002:a00:1::", "fe80::1", "203.0.113.9", "2001:db8::1"])
-    assert set(found) == {"64:ff9b::a00:1", "2002:a00:1::", "fe80::1"}
+    store(host("web-01", "203.0.113.200"))
+    protect("203.0.113.201")
+    inner = {"64:ff9b::a00:1", "2002:a00:1::", "fe80::1", "::cb00:71c8", "64:ff9b:1::1", "fec0::1"}
+    inner |= {"192.0.0.8", "198.18.0.1"}
+    ours = {
+        "64:ff9b::cb00:71c8",
+        "2002:cb00:71c8::",
+        str(IPv6Address((0x2001 << 112) + (0xFFFFFFFF ^ 0xCB0071C8))),
+    }
+    found = refusals([*inner, *ours, "2002:cb00:71c9::", "203.0.113.9", "2001:db8::1"])
+    assert {each for each in found if "保留地址" in found[each]} >= inner
+    assert {each for each in found if "web-01" in found[each]} | {
+        each for each in ours if each in found
+    } == ours
+    assert "合作伙伴" in found["2002:cb00:71c9::"]
+    assert found.keys() == inner | ours | {"2002:cb00:71c9::"}
+
+
+def test_what_is_not_there_is_said_so(admin_client: Client, admin_user: Any) -> None:
+    zhang = company() and Staff.objects.get(staff_id="zhang")
+    Staff.objects.filter(pk=zhang.pk).update(user=admin_user)
+    assert "台账里没有" in messages_of(
+        admin_client.post("/blocks/act/", {"act": "mistaken", "id": "999999"}, follow=True)
+    )
+    asked = {"targets": IP, "minutes": "60", "reason": "x", "case": "999999"}
+    assert "没有编号为 999999 的事件" in messages_of(admin_client.post("/blocks/new/", asked, follow=True))
+    assert not Proposal.objects.exists()
+    assert admin_client.get("/blocks/", {"q": "::/0"}).status_code == 200
+    for text in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"):
+        with pytest.raises(InvalidInput, match="时间的写法"):
+            moment_of(text)
 
 
 def test_500_fit_and_501_do_not() -> None:

@@ -1,6 +1,7 @@
 """Sigma rules: read from files and a zip, shown where an alert names one, to people and to the agent."""
 
 import io
+import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +69,18 @@ def test_a_zip_of_rules_is_read_and_what_is_none_is_named() -> None:
 def test_what_is_no_rule_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput, match=r"没有一条|损坏"):
         read_rules("rule.yml", data)
+
+
+def test_a_zip_of_rules_costs_no_more_than_rules_do() -> None:
+    """Each packs 64 KB into 220 bytes, and one file of many parts as many readings."""
+    heavy = RULE + "x: [" + "a," * 32_000 + "]\n"
+    began = time.thread_time()
+    with pytest.raises(InvalidInput, match="超过 16 MB"):
+        read_rules("sigma.zip", zipped(**{f"r{number}": heavy for number in range(270)}))
+    assert len(read_rules("r.yml", heavy.encode()[:60_000] + b"]").rules) == 1
+    assert time.thread_time() - began < 1
+    with pytest.raises(InvalidInput, match="超过 50 段"):
+        read_rules("r.yml", b"---\na\n" * 9000)
 
 
 def alert(**more: Any) -> Alert:

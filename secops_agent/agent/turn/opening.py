@@ -19,9 +19,9 @@ from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
 from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
+from secops_agent.services.mcp.definitions import LOGS
 from secops_agent.services.mcp.orders import CALL, COMMAND, pairs_in
 from secops_agent.services.people.staff import Person
-from secops_agent.tools.operations.logs import TOOL as LOGS
 from secops_agent.tools.operations.logs import read_log_question
 from secops_agent.tools.operations.mcp import order_arguments
 from secops_agent.tools.registry import ADDED, BY_NAME

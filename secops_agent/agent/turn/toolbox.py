@@ -10,12 +10,12 @@ from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.mcp.definitions import LOGS
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
 from secops_agent.tools.operations.files import DEFINITION as IMPORT_FILE
-from secops_agent.tools.operations.logs import TOOL as LOGS
 from secops_agent.tools.operations.mcp import DEFINITION as BY_ORDER
 from secops_agent.tools.operations.mcp import McpTools
 from secops_agent.tools.operations.skill_files import DEFINITION as IMPORT_SKILLS

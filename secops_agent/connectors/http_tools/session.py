@@ -31,6 +31,7 @@ from secops_agent.services.mcp.http_requests import FilledRequest, extract, fill
 LARGEST: Final = 2 * 1024 * 1024  # bytes of one answer
 MOST_ROWS: Final = 1000  # of all pages
 LARGEST_STORED: Final = 32 * 1024 * 1024  # bytes of one page that goes into the database
+_CURSORS: Final = ("$skip", "$skiptoken")  # OData's
 MOST_PAGES: Final = 10_000  # of one time
 _SHOWN: Final = 300
 _AGAIN_S: Final = 30.0
@@ -237,14 +238,14 @@ def _told(found: Any) -> Answered:
 
 
 def _next_page(found: Any, name: str) -> dict[str, str]:
-    """What the query of the next page has more: its cursor, as it stands there or in the address of the next page, or all of
-    that address's query; the address itself is never followed.
+    """What the query of the next page has more: its cursor, as it stands there or in the address of the next page, which is
+    never followed itself, nor may it change what else is asked.
     """
     text = str(found) if isinstance(found, str | int) and found else ""
     if "?" not in text:
         return {name: text[:2000]} if text and name else {}
     given = parse_qsl(urlsplit(text).query)
-    return {key: value[:2000] for key, value in given if name in (key, "")}
+    return {key: value[:2000] for key, value in given if (key == name if name else key.lower() in _CURSORS)}
 
 
 @contextmanager

@@ -25,6 +25,10 @@ _ID: Final = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _LONGEST_WORD: Final = 300
 _MOST: Final = 200  # entries of a list or a table
 _STATES: Final = ("open", "closed")
+# A key of many parts costs the parser their square.
+_LONG_KEY: Final = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]++|"(?:[^"\\\n]|\\.){0,300}+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""", re.ASCII
+)
 _ORDINAL: Final = datetime(2026, 11, 29, 13, 45, 56, tzinfo=UTC)  # what a time format is tried with
 Part = Mapping[str, Any]
 
@@ -49,6 +53,8 @@ def read_table(text: str, name: str = "") -> TableFile:
     """The format; ``name``: what it is called where the file gives no ``id``. Raises InvalidInput that names the place."""
     if len(text) > LONGEST:
         raise InvalidInput(f"字段表超过 {LONGEST} 个字符。")
+    if found := _LONG_KEY.search(text):
+        raise InvalidInput(f"字段表里「{found[0][:20]}…」的点太多了：一个键最多 40 段。")
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

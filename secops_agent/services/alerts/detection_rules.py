@@ -24,6 +24,8 @@ from secops_agent.services.people.authority import authority_of
 
 LARGEST: Final = 64 << 10  # bytes of one rule's file
 MOST: Final = 20_000  # files of a zip, rules that are kept
+_MOST_BYTES: Final = 16 << 20  # of all files of a zip; SigmaHQ's have 7 MB
+_MOST_PARTS: Final = 50  # documents of one file
 FORMAT: Final = "sigma"  # of a job that reads a file of them
 SUFFIXES: Final = (".yml", ".yaml")
 _TAG: Final = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
@@ -58,6 +60,8 @@ def _zipped(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
             wanted = [one for one in archive.infolist() if one.filename.lower().endswith(SUFFIXES)]
             if len(wanted) > MOST:
                 raise InvalidInput(f"压缩包里有 {len(wanted)} 个规则文件，最多 {MOST} 个。")
+            if sum(one.file_size for one in wanted) > _MOST_BYTES:
+                raise InvalidInput(f"压缩包里的规则解开后超过 {_MOST_BYTES >> 20} MB：请分成几个上传。")
             for one in wanted:
                 with archive.open(one) as file:
                     yield one.filename, file.read(LARGEST + 1)
@@ -70,6 +74,8 @@ def _rules(data: bytes) -> Iterator[DetectionRule]:
     if len(data) > LARGEST:
         raise InvalidInput(f"超过 {LARGEST >> 10} KB")
     parts = re.split(r"^---[ \t]*$", data.decode("utf-8-sig", "replace"), flags=re.MULTILINE)
+    if len(parts) > _MOST_PARTS:
+        raise InvalidInput(f"一个文件里超过 {_MOST_PARTS} 段")
     documents = [read_yaml(part, aliases=False) for part in parts if part.strip()]
     rules = [each for each in documents if isinstance(each, dict) and {"title", "id"} <= each.keys()]
     if not rules or not any("detection" in each or "correlation" in each for each in rules):

@@ -24,7 +24,8 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import notices, targets
 from secops_agent.services.decisions.ledger import entries
-from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.faults import Conflict, Forbidden, NotFound
+from secops_agent.services.people import eligibility
 from secops_agent.services.switches import stops
 
 HOLD: Final = timedelta(seconds=90)  # longer than any connector may take
@@ -164,9 +165,12 @@ def sweep() -> int:
 
 
 def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> Action:
-    """A person looked at the other side: an unknown result becomes a known one. Raises NotFound, Conflict."""
+    """A person looked at the other side: an unknown result becomes a known one. Raises NotFound, Conflict, Forbidden for somebody
+    of another corporation."""
     with transaction.atomic():
         action = get(action_id)
+        if action.ordered_by and (foreign := eligibility.foreign(action.ordered_by, actor)):
+            raise Forbidden(foreign)
         word = "已经执行" if executed else "没有执行"
         text = f"经 {actor.name} 核实：{word}。{note}".strip()
         rows = Action.objects.filter(pk=action_id, state=ActionState.UNKNOWN)
@@ -180,7 +184,7 @@ def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> A
 
 def get(action_id: int) -> Action:
     """One action. Raises NotFound."""
-    action = Action.objects.select_related("proposal").filter(pk=action_id).first()
+    action = Action.objects.select_related("proposal", "batch").filter(pk=action_id).first()
     if action is None:
         raise NotFound(f"没有编号为 {action_id} 的动作。")
     return action

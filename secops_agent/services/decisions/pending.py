@@ -12,7 +12,7 @@ from secops_agent.models.automation.proposal import Proposal, ProposalState, Ris
 from secops_agent.models.people.staff import Role, Staff, allows
 from secops_agent.services.decisions.wording import approving, how_elsewhere
 from secops_agent.services.people import eligibility
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.staff import Person, only_corporation
 
 _MOST = 5
 _MOST_LISTED = 20
@@ -59,10 +59,12 @@ def _elsewhere(staff: Staff) -> Sequence[Proposal]:
 
 
 def everything(accounts: Sequence[Staff]) -> list[tuple[Proposal, bool]]:
-    """All that is undecided and not expired, with whether one of these accounts, of one person, may decide it: theirs
+    """All of their corporations that is undecided and not expired, with whether one of these accounts, of one person, may decide it: theirs
     to confirm, or another's to approve. Theirs first, then what expires first; one query, and two for names that
     nothing tells apart."""
     rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    homes = {each.corp_id or only_corporation() for each in accounts}
+    rows = rows.filter(corp_id__in={"", *homes}) if homes else rows
     ordered = rows.select_related("asked_by").order_by("expires_at", "pk")[:_MOST_SHOWN]
     found = [(row, any(_may_decide(row, each) for each in accounts)) for row in ordered]
     return sorted(found, key=lambda pair: not pair[1])

@@ -4,7 +4,8 @@
 """
 
 import ipaddress
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from django.utils import timezone
@@ -31,7 +32,8 @@ _NOT_OUTSIDE: Final = tuple(
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-        "192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "fc00::/7", "fe80::/10", "ff00::/8",
+        "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "::/96", "64:ff9b:1::/48",
+        "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
@@ -79,9 +81,15 @@ def address_of(text: str) -> Address:
 
 
 def refusals(addresses: Collection[str]) -> dict[str, str]:
-    """Address → why it must not be blocked, of those that must not; a few queries for all of them."""
+    """Address → why it must not be blocked, itself or an IPv4 one that it carries, of those that must not; a few queries for all."""
+    forms = {each: tuple(map(str, _forms(each))) for each in addresses}
+    why = _refused(list(dict.fromkeys(chain.from_iterable(forms.values()))))
+    return {each: why[hit] for each, its in forms.items() if (hit := next(filter(why.__contains__, its), ""))}
+
+
+def _refused(addresses: Sequence[str]) -> dict[str, str]:
     found = dict.fromkeys(filter(_is_inside, addresses), "是内网或保留地址")
-    keys = AssetKey.objects.filter(value__in=list(addresses), stated=True).exclude(kind=FORMER)
+    keys = AssetKey.objects.filter(value__in=addresses, stated=True).exclude(kind=FORMER)
     for value, name in keys.order_by("-asset_id").values_list("value", "asset__name"):
         found.setdefault(value, f"是我们自己的资产「{name[:60]}」")
     observed = [("ip", each) for each in addresses]
@@ -97,13 +105,16 @@ def refusals(addresses: Collection[str]) -> dict[str, str]:
 
 def _is_inside(text: str) -> bool:
     address = ipaddress.ip_address(text)
-    inner = getattr(address, "sixtofour", None) or (_nat64(address) if address.version == 6 else None)
-    every = (address, inner) if inner else (address,)
-    return any(one.version == network.version and one in network for one in every for network in _NOT_OUTSIDE)
+    return any(address.version == network.version and address in network for network in _NOT_OUTSIDE)
 
 
-def _nat64(address: Address) -> ipaddress.IPv4Address | None:
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+def _forms(text: str) -> Iterator[Address]:
+    """The address, and those of IPv4 in it: 6to4, Teredo (its server and its client), NAT64."""
+    yield (address := ipaddress.ip_address(text))
+    if isinstance(address, ipaddress.IPv6Address):
+        yield from filter(None, (address.sixtofour, *(address.teredo or ())))
+        if address in _NAT64:
+            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def require_same(arguments: Mapping[str, Any]) -> None:

@@ -190,7 +190,7 @@ def _ready(config: SystemConfig, known: KnownTool) -> ReadyTool:
     assert known.offered is not None
     listed, offered = known.listed, known.offered
     return ReadyTool(
-        config.pk, config.name, known.name, alias_of(config.pk, config.name, known.name), listed.classed, listed.role,
+        config.pk, config.name, known.name, alias_of(config.pk, config.name, known.name), listed.classed, listed.role_as(known.name),
         visible(offered.description)[:FOR_MODEL], offered.digest, listed.verify, listed.undo, flatten(offered.schema),
         listed.investigation, get_kind(config.kind).label,
     )  # fmt: skip

@@ -122,6 +122,9 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+LOGS: Final = "search_logs"  # the name that a service's tool must have to answer a question for logs
+
+
 class ListedTool(Entry):
     """What a person says of a tool. ``roles``: who may use it, each role with those above it. ``investigation``: its
     arguments that an automatic investigation fills in, each from which field of the alert; none: it takes no part.
@@ -139,6 +142,14 @@ class ListedTool(Entry):
         needed = NEEDED[self.classed]
         lowest = min(self.roles, key=lambda role: RANK[role], default=needed)
         return max(lowest, needed, key=lambda role: RANK[role])
+
+    def role_as(self, name: str) -> Role:
+        """`role`, of the tool of this name: logs are raw, so that who may ask for them is said, or may read private parts."""
+        return (
+            self.role
+            if self.roles or name != LOGS
+            else max(self.role, Role.ANALYST, key=lambda role: RANK[role])
+        )
 
     def eases(self, before: "ListedTool | None") -> bool:
         """Does it ask less of people than before, or trust the server with more? Opening a tool that was off does."""

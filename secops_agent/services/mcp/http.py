@@ -101,7 +101,7 @@ class Success(Entry):
 
 class Pages(Entry):
     """Further pages of a query. ``next``: where the answer has the cursor of the next page, or its address; else a number is counted.
-    Without ``query`` the whole query of that address is taken.
+    Without ``query`` the cursor of OData is taken from that address.
     """
 
     query: str = ""

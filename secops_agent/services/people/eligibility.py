@@ -12,7 +12,7 @@ from secops_agent.models import Proposal, Role, Staff
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.models.people.staff import RANK
 from secops_agent.services.actors import Actor
-from secops_agent.services.people.staff import is_only_corporation
+from secops_agent.services.people.staff import is_only_corporation, only_corporation
 
 NEEDED: Final[dict[str, Role]] = {Risk.WRITE: Role.ANALYST, Risk.DANGEROUS: Role.RESPONDER}
 HOW_TO_TELL_APART: Final = (
@@ -61,6 +61,15 @@ def account_elsewhere(corp_id: str, staff_id: str, home: str) -> Staff | None:
     here = listed(corp_id, staff_id) if corp_id and home else None
     there = account_of(here.user_id, home) if here else None
     return there if there and there.corp_id == home else None
+
+
+def foreign(proposal: Proposal, actor: Actor) -> str:
+    """As `stranger`, of whoever acts, who may be somebody in its corporation by another account; "" for the system and programs."""
+    home, (corp_id, staff_id) = home_of(proposal), actor.named
+    if not staff_id or not home or account_elsewhere(corp_id, staff_id, home):
+        return ""
+    here = listed(corp_id, staff_id)
+    return stranger(proposal, (here.corp_id if here else corp_id) or only_corporation())
 
 
 def listed(corp_id: str, staff_id: str) -> Staff | None:

@@ -11,9 +11,6 @@ from typing import Any, Final
 
 from secops_agent.tools.arguments import Arguments, argument
 
-TOOL: Final = (
-    "search_logs"  # the name that a service's tool must have; a model may call the tool itself, by its alias
-)
 NOT_THERE: Final = (
     "没有配置日志平台，查不了日志。请管理员添加一个「HTTP 工具」，里面有名为 search_logs 的只读工具：现成的有 elasticsearch"
     "（python manage.py http_tools preset elasticsearch）。"

@@ -11,16 +11,15 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.connectors.mcp.content import Answered
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.services.decisions.carriers import carrier_effect
-from secops_agent.services.mcp.definitions import ReadyTool
+from secops_agent.services.mcp.definitions import LOGS, ReadyTool
 from secops_agent.services.mcp.orders import CALL, COMMAND, McpOrder, line_of, read_line, recheck
 from secops_agent.services.mcp.schemas import check_arguments
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import Prepared, Tool, ToolResult
 from secops_agent.tools.definitions import HOW, Asker, ToolDefinition, ValidatedAction
-from secops_agent.tools.masking import for_group
+from secops_agent.tools.masking import for_reader
 from secops_agent.tools.operations.logs import NOT_THERE, LogQuestion, arguments_for
-from secops_agent.tools.operations.logs import TOOL as LOGS
 
 MOST_OFFERED: Final = 40  # reading tools that a model is shown: each costs room in every question
 _LONGEST: Final = 20_000
@@ -111,7 +110,7 @@ class McpTools:
             query,
             f"**{plain(order.tool.service, 60)}** {order.tool.name}：\n\n{_spaced(answered.text)}",
         )
-        return for_group(result) if asker.is_group else result
+        return for_reader(result, asker)
 
     def by_order(self, asker: Asker) -> Tool:
         """What carries out an exact line that a person typed."""
@@ -132,10 +131,10 @@ class McpTools:
         """What answers a question for logs: the first service that has them, of those that this person may ask."""
 
         async def run(asked: LogQuestion) -> ToolResult:
-            mine = (one for one in self._tools.values() if one.name == LOGS and one.risk == "read")
-            tool = next((one for one in mine if asker.person.may(one.role)), None)
+            there = [one for one in self._tools.values() if one.name == LOGS and one.risk == "read"]
+            tool = next((one for one in there if asker.person.may(one.role)), None)
             if tool is None:
-                return ToolResult("error", "查日志", NOT_THERE)
+                return ToolResult("error", "查日志", _beyond(there[0], asker.person) if there else NOT_THERE)
             given = arguments_for(dict(tool.schema), asked)
             check_arguments(tool.schema, given)
             return await self._read(McpOrder(tool, given), asker)

@@ -16,6 +16,7 @@ from bifang.core.configuration import configs
 from bifang.core.configuration.documents import read_yaml
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.http_tools.drafts import read_preset
+from secops_agent.connectors.http_tools.session import _next_page
 from secops_agent.models import Alert, ImportJob, ListedIndicator, Pull
 from secops_agent.tasks.pulls import run_due
 from tests.secops.http_tools.aid import Device, serve
@@ -235,6 +236,12 @@ def test_incidents_of_sentinel_come_with_a_token_and_are_closed_there() -> None:
         again(config)
         alert.refresh_from_db()
         assert (alert.status, alert.closed_by_source, alert.count) == ("closed", True, 1)
+
+
+def test_the_address_of_the_next_page_changes_nothing_that_is_asked() -> None:
+    link = "https://x.example/?$filter=all&api-version=1&%24skiptoken=abc&cursor=7"
+    assert _next_page(link, "") == {"$skiptoken": "abc"}
+    assert _next_page(link, "cursor") == {"cursor": "7"}
 
 
 def test_alerts_that_claim_another_source_are_not_believed() -> None:

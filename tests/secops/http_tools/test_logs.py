@@ -10,7 +10,7 @@ from aiohttp import web
 from bifang.core.configuration.documents import read_yaml
 from secops_agent.connectors.http_tools.drafts import read_preset
 from secops_agent.tools.operations.logs import read_log_question
-from tests.secops.http_tools.aid import Device, Site, with_device
+from tests.secops.http_tools.aid import WALL, Device, Site, with_device
 
 NOW = datetime(2026, 11, 30, 9, 30, tzinfo=timezone(timedelta(hours=8)))
 
@@ -90,7 +90,15 @@ def found(request: web.Request, text: str) -> web.StreamResponse:
 @pytest.mark.django_db
 def test_the_chat_answers_offline_by_the_service_that_is_there() -> None:
     async def act(site: Site) -> None:
-        told = await site.says("wu", "查一下 203.0.113.5 昨晚的登录日志")
+        for line in (
+            "查一下 203.0.113.5 昨晚的登录日志",
+            f"/执行 {WALL} search_logs value=x since=x until=x",
+        ):
+            told = await site.says(
+                "wu", line
+            )  # logs are raw: who may not read private parts is not shown them
+            assert "需要「分析」角色" in told, told
+        told = await site.says("li", "查一下 203.0.113.5 昨晚的登录日志")
         assert "Failed password" in told
         ((method, path, body),) = site.device.calls
         assert (method, path) == ("POST", "/logs-*/_search")

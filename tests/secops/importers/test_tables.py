@@ -112,6 +112,8 @@ def test_at_least_eight_formats_are_tables() -> None:
         (WAF + "rights = 1\n", "「examples[1].rights」：不认识这一项"),
         ("x" * 200_001, "超过 200000 个字符"),
         ("a = " + "[" * 5000, "不是有效的 TOML"),
+        ("a" + ".a" * 12_000 + " = 1", "一个键最多 40 段"),  # the square of its parts: 7 s
+        ("x = {" + """'a' . "\\"" . """ * 50 + "a = 1}", "一个键最多 40 段"),
     ],
 )  # fmt: skip
 def test_wrong_table_is_refused_with_its_place(wrong: str, told: str) -> None:
@@ -328,8 +330,9 @@ def test_only_an_administrator_switches_a_table_on(waf: str) -> None:
         role: Actor.person(Staff.objects.create(corp_id="c1", staff_id=role, name=role, role=role), "admin")
         for role in (Role.ANALYST, Role.APPROVER, Role.ADMIN)
     }
-    with pytest.raises(Forbidden):
-        adopt(WAF + "\n", people[Role.ANALYST])
+    for text in (WAF + "\n", "no TOML"):  # who may not is not read
+        with pytest.raises(Forbidden):
+            adopt(text, people[Role.ANALYST])
     row = adopt(WAF + "\n", people[Role.APPROVER])
     for act in (format_tables.switch_on, format_tables.switch_off):
         with pytest.raises(Forbidden, match="需要「管理」角色"):

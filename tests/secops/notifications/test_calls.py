@@ -279,6 +279,17 @@ def test_urgent_goes_with_the_message_once_it_has_arrived():
     assert AlertMessage.objects.count() == 0
 
 
+def test_trials_of_one_person_leave_the_quota_to_alerts(people):
+    person, now = next(iter(people.values())), db.database_now()
+    given = {"staff": person, "means": "ding_call", "created_at": now, "due_at": now, "state": "made"}
+    config = SystemConfig.objects.create(
+        kind="feishu", name="飞书", client_id="cli_1", enabled=True, revision=1
+    )
+    WakeCall.objects.bulk_create(WakeCall(config=config, **given) for _ in range(calling.TRIALS))
+    with pytest.raises(InvalidInput, match="一天最多试拨 3 次"):
+        calling.try_out(person, "ding_call", Actor.system("test"))
+
+
 def test_gateway_is_called_only_where_the_telephone_is_permitted(people):
     for person in people.values():
         NotificationPreference.objects.create(staff=person, calls=LoudestCall.SMS)

@@ -10,6 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from secops_agent.models import Action, Proposal, Role, Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.decisions import actions, pending
+from secops_agent.services.decisions.carriers import BATCH
+from secops_agent.services.faults import Forbidden
 from tests.admin_pages import ROWS, member, messages_of, serve_plain_static, superuser, text_of
 from tests.secops.decisions_aid import company, propose, the
 
@@ -110,6 +114,28 @@ def test_an_unknown_result_is_settled_on_the_page() -> None:
     assert "已登记" in messages_of(client.post(address, {"executed": "no"}, follow=True))
     assert Action.objects.get(pk=row.pk).state == "failed"
     assert "不需要核实" in messages_of(client.post(address, {"executed": "yes"}, follow=True))
+
+
+def test_an_unknown_result_of_a_batch_is_settled_there_and_by_nobody_else() -> None:
+    row = ROWS["secops_agent.action"]()
+    pk = the(propose(company(), "zhao")).pk
+    Proposal.objects.filter(pk=pk).update(
+        tool=BATCH, arguments={"tool": "block_ip", "targets": ["203.0.113.5"]}
+    )
+    Action.objects.filter(pk=row.pk).update(proposal=None, batch=pk, state="unknown")
+    stranger = Staff.objects.create(corp_id="other", staff_id="x", name="外人", role="admin")
+    assert pending.everything([stranger]) == []
+    assert len(pending.everything([Staff.objects.get(staff_id="wang")])) == 1
+    with pytest.raises(Forbidden, match="另一个企业"):
+        actions.settle(row.pk, Actor.person(stranger, "admin"), executed=True)
+    assert Action.objects.get(pk=row.pk).state == "unknown"
+    client, address = superuser(), reverse("web:approval_settle", args=[pk])
+    assert (
+        f'name="action" value="{row.pk}"' in client.get(reverse("web:approval", args=[pk])).content.decode()
+    )
+    assert client.post(address, {"action": "999999", "executed": "no"}).status_code == 404
+    assert "已登记" in messages_of(client.post(address, {"action": row.pk, "executed": "no"}, follow=True))
+    assert Action.objects.get(pk=row.pk).state == "failed"
 
 
 def test_what_cannot_be_undone_says_so() -> None:

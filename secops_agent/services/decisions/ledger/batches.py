@@ -9,7 +9,7 @@ from typing import Any, Final
 from bifang.channels.text.markup import plain
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Action, ActionState, BlockRecord, BlockState, Staff
+from secops_agent.models import Action, ActionState, BlockRecord, BlockState, Case, Staff
 from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.clock import clock, minutes_told
@@ -17,7 +17,7 @@ from secops_agent.services.decisions import direct_requests
 from secops_agent.services.decisions.carriers import BATCH, RELEASE, UNDOES
 from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.decisions.targets import address_of, refusals
-from secops_agent.services.faults import Conflict
+from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.records.indicators import refang
 
 MOST: Final = 500
@@ -53,6 +53,8 @@ def plan_blocks(text: str, minutes: int | None, reason: str, case_id: int | None
     targets = [each for each in found if each not in refused]
     if not targets:
         raise InvalidInput(f"没有一个可以封禁：{_listed(refused)}")
+    if case_id is not None and not Case.objects.filter(pk=case_id).exists():
+        raise NotFound(f"没有编号为 {case_id} 的事件。")
     span = "按默认时长" if minutes is None else minutes_told(minutes)
     given = {"tool": _BLOCK, "targets": targets, "reason": reason, "case_id": case_id}
     return BatchPlan(

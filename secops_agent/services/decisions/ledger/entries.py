@@ -24,7 +24,7 @@ from secops_agent.services.audit.changes import keep
 from secops_agent.services.clock import clock
 from secops_agent.services.decisions import notices
 from secops_agent.services.decisions.targets import TARGETS, aimed_at
-from secops_agent.services.faults import Conflict
+from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.people import eligibility
 from secops_agent.services.switches import NO_ACTIONS, read_switches
@@ -232,12 +232,15 @@ def demand_releaser(actor: Actor, corp_id: str) -> None:
 
 
 def mistaken(row_id: int, actor: Actor, note: str = "") -> BlockRecord:
-    """误封: released at once, on record, told to who asked for it. Raises InvalidInput for who is no approver, Conflict.
+    """误封: released at once, on record, told to who asked for it. Raises InvalidInput for who is no approver, NotFound, Conflict.
 
     What is wrongly blocked hurts somebody each minute, and what was released can be blocked again: one approver is enough.
     """
     with transaction.atomic():
-        row = BlockRecord.objects.select_related("action__proposal", "action__batch").get(pk=row_id)
+        rows = BlockRecord.objects.select_related("action__proposal", "action__batch")
+        row = rows.filter(pk=row_id).first()
+        if row is None:
+            raise NotFound(f"封禁台账里没有编号为 {row_id} 的一行。")
         demand_releaser(actor, row.corp_id)
         won = BlockRecord.objects.filter(pk=row_id, state__in=(BlockState.ACTIVE, BlockState.UNKNOWN))
         if row.action.undo_url is None:

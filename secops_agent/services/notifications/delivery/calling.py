@@ -38,6 +38,8 @@ from secops_agent.services.privacy import mask_alerts
 from secops_agent.services.switches import NO_ACTIONS, read_switches
 
 ROOM: Final = 8  # calls at a time
+TRIALS: Final = 3  # of one person
+TRIAL_DAY: Final = timedelta(days=1)
 PAUSE: Final = timedelta(minutes=5)  # one person's telephone rings once for all that escalates meanwhile
 LOST: Final = timedelta(seconds=45)  # longer than a call may take: its worker died
 LONGEST_WAIT: Final = timedelta(minutes=3)  # for the message that 加急 goes with
@@ -84,6 +86,9 @@ def _add(
 
 def try_out(staff: Staff, means: str, actor: Actor) -> WakeCall:
     """A call to see that it works; for the person and superusers only, which the doors see to. Raises InvalidInput."""
+    tried = WakeCall.objects.filter(staff=staff, message=None, created_at__gt=database_now() - TRIAL_DAY)
+    if tried.count() >= TRIALS:
+        raise InvalidInput(f"一天最多试拨 {TRIALS} 次：公司每天能打的电话有限，要留给告警。")
     speaker = speaker_for(staff)
     account = reached_by(speaker, staff) if speaker else None
     if speaker is None or account is None:
