@@ -209,14 +209,15 @@ class Agent:
         llm, *others = models or [offline]
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
-        calls = llm.terms.calls
+        calls, foreign = llm.terms.calls, await self._mcp_tools.get()
         opening = await find_opening(
-            talk.text, talk.plain(), offline, grammar=self._grammar_first, calls=calls, model=not llm.offline
-        )
+            talk.text, talk.plain(), offline, grammar=self._grammar_first, calls=calls, model=not llm.offline,
+            spoken=foreign.order_in(talk.text, talk.person),
+        )  # fmt: skip
         if opening.by_code:
             llm, others = offline, []
         nearest = () if llm.offline or not calls else await self._nearest(talk, offline)
-        toolbox, offering = _toolboxes(talk, llm, now, await self._mcp_tools.get(), opening.warrant, nearest)
+        toolbox, offering = _toolboxes(talk, llm, now, foreign, opening.warrant, nearest)
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(

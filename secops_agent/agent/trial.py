@@ -30,10 +30,12 @@ from secops_agent.models.people.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Risk
+from secops_agent.tools.definitions import APPROVERS_TOLD
 from secops_agent.tools.registry import BY_NAME
 
 _CODE: Final = "试运行"
 _DONE: Final = "（试运行：没有真的执行）"
+_UNTOLD: Final = "这是试运行，没有提交，也没有告诉任何人。"
 # What the chat does at once with 确认 A12 and its like, as the tools call it.
 _ORDERED: Final = {
     "acknowledge": "acknowledge_alert", "take": "assign_alert", "false_positive": "close_alert", "silence": "silence_alerts",
@@ -199,7 +201,7 @@ def _tried(text: str, outcome: TurnOutcome) -> Tried:
         for each in actions
         if outcome.offer
     ]
-    shown, _ = with_steps(outcome.text, outcome.steps, is_group=True)
+    shown, _ = with_steps(outcome.text.replace(APPROVERS_TOLD, _UNTOLD), outcome.steps, is_group=True)
     status = _status(outcome)
     run = outcome.tool_runs[-1] if outcome.tool_runs else None
     if run is None:

@@ -15,6 +15,7 @@ from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.decisions import views
 from secops_agent.services.decisions.views import ProposalView
 from secops_agent.services.faults import Conflict
+from secops_agent.services.people.logins import homes_of
 
 TAG = ["审批"]
 VERDICTS = (
@@ -81,7 +82,9 @@ class ProposalListView(View):
                    responses=page_of(ProposalOut), description="提出的操作，新的在前，游标翻页。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
-        return self.page(views.search(**self.read_query(ProposalQuery)), ProposalOut)
+        return self.page(
+            views.search(homes_of(caller_of(request).user), **self.read_query(ProposalQuery)), ProposalOut
+        )
 
 
 class ProposalEndpoint(View):
@@ -93,7 +96,7 @@ class ProposalEndpoint(View):
                    description="一个操作的确切内容、同意之后会怎样，以及它的结果。")  # fmt: skip
     def get(self, request: Request, code: str) -> Response:
         """Everything."""
-        return Response(ProposalOut(views.get(code)).data)
+        return Response(ProposalOut(views.get(code, homes_of(caller_of(request).user))).data)
 
 
 class DecisionView(View):
@@ -110,11 +113,11 @@ class DecisionView(View):
         body, caller = self.read_body(DecisionIn), caller_of(request)
         if caller.user_id is None:
             raise Conflict(NOBODYS)
-        proposal = views.find(code)
+        proposal = views.find(code, None)  # who may not decide is told why
         decision = decide_as_user(proposal, _keystroke(caller, proposal.pk, body["verdict"], body["reason"]))
         if decision.status == "refused":
             raise Conflict(decision.text)
-        return Response(ProposalOut(views.get(code)).data)
+        return Response(ProposalOut(views.get(code, None)).data)
 
 
 def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> DirectDecision:

@@ -21,8 +21,9 @@ _KINDS = {
 }  # fmt: skip
 # Of an alert: what the source's words became, beside the words themselves.
 _MADE = {
-    "severity": "级别", "status_hint": "状态", "dedup_key": "去重键", "event_id": "事件标识", "occurred_at": "时间",
-    "confidence": "可信度", "assets": "资产", "indicators": "指标", "techniques": "ATT&CK",
+    "title": "标题", "severity": "级别", "rule_id": "规则", "description": "说明", "status_hint": "状态", "dedup_key": "去重键",
+    "event_id": "事件标识", "first_seen": "开始时间", "last_seen": "时间", "count": "次数", "confidence": "可信度", "assets": "资产",
+    "indicators": "指标", "techniques": "ATT&CK", "references": "参考",
 }  # fmt: skip
 _WIDTH = 160
 
@@ -31,11 +32,17 @@ def check(name: str, source: Source, options: Options | None = None) -> Iterator
     """Lines about every record; a last one with the counts. Raises InvalidInput for what is no such file at all."""
     options = options or Options()
     table = registry.unguarded(registry.get(name))
-    yield f"{source.name}：{name}（{table.title}）"
     if isinstance(table, TableImporter | Events):
-        yield from _counted(_by_table(table, source, options))
+        yield from check_whole(table, source, options)
     else:
+        yield f"{source.name}：{name}（{table.title}）"
         yield from _counted(_by_records(name, source, options))
+
+
+def check_whole(table: TableImporter | Events, source: Source, options: Options) -> Iterator[str]:
+    """The same, for a table that need be no format yet."""
+    yield f"{source.name}：{table.name}（{table.title}）"
+    yield from _counted(_by_table(table, source, options))
 
 
 def check_table(importer: TableImporter, source: Source, most: int) -> Iterator[str]:
@@ -121,4 +128,4 @@ def _short(text: str) -> str:
     return shortened(text.replace("\r", " ").replace("\n", "⏎"), _WIDTH)
 
 
-__all__ = ["check", "check_table"]
+__all__ = ["check", "check_table", "check_whole"]

@@ -1,6 +1,6 @@
 """Clock times in texts, in local time: short ones for messages and pages, exact ones for records."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -20,3 +20,13 @@ def minutes_told(minutes: float) -> str:
     if minutes < 60:
         return f"{minutes:g} 分钟"
     return f"{minutes / 60:.3g} 小时" if minutes < 48 * 60 else f"{minutes / 1440:.3g} 天"
+
+
+def span(length: timedelta) -> str:
+    """29 天 3 小时, 1 小时 12 分."""
+    minutes = max(0, int(length.total_seconds() // 60))
+    days, rest = divmod(minutes, 1440)
+    hours, rest = divmod(rest, 60)
+    if days:
+        return f"{days} 天 {hours} 小时"
+    return f"{hours} 小时 {rest} 分" if hours else f"{rest} 分钟"

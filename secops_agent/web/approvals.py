@@ -23,19 +23,20 @@ from secops_agent.admin.automation.actions import ACTION_TONES
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_as_user, object_to_user
 from secops_agent.models import Action, ActionState, Proposal, ProposalState, Staff
+from secops_agent.models.automation.action import NOTHING_DONE
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
 from secops_agent.services.clock import minutes_told
-from secops_agent.services.decisions import actions, approvals, pending, undo
+from secops_agent.services.decisions import actions, approvals, pending, undo, views
 from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
 from secops_agent.services.decisions.requests import Verdict
 from secops_agent.services.faults import NotFound
 from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people.eligibility import demand_account, same_person
-from secops_agent.services.people.logins import accounts
+from secops_agent.services.people.logins import accounts, homes_of
 from secops_agent.services.privacy import login_may_read
 from secops_agent.web.access import page
 
@@ -207,7 +208,7 @@ def proposals(request: HttpRequest) -> HttpResponse:
     mine = [row.pk for row, decides in waiting if decides]
     asked = any(row.asked_by in people for row, _ in waiting)
     tab = request.GET.get("tab", "" if mine or not asked else "own")
-    rows = _searched(_of_tab(tab, mine, people), request.GET.get("q", "").strip()[:LONGEST_SEARCH])
+    rows = _searched(_of_tab(request, tab, mine, people), request.GET.get("q", "").strip()[:LONGEST_SEARCH])
     pages: Paginator[Proposal] = CappedPaginator(rows.select_related("config", "action"), PER_PAGE)
     shown = pages.get_page(request.GET.get("page"))
     context = {
@@ -221,13 +222,20 @@ def proposals(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/approvals.html", context)
 
 
+def _seen(request: HttpRequest) -> QuerySet[Proposal]:
+    """Of this person's corporations."""
+    return views.seen_by(homes_of(request.user))
+
+
 def _tabs(mine: Sequence[int]) -> list[tuple[str, str, int | None]]:
     """``mine``: ids of what this person can decide now: their own writes, and what others ask an approver for."""
     return [(key, label, len(mine) if not key else None) for key, label in TABS]
 
 
-def _of_tab(tab: str, mine: Sequence[int], people: Sequence[Staff]) -> QuerySet[Proposal]:
-    rows = Proposal.objects.order_by("-id")
+def _of_tab(
+    request: HttpRequest, tab: str, mine: Sequence[int], people: Sequence[Staff]
+) -> QuerySet[Proposal]:
+    rows = _seen(request).order_by("-id")
     still_open = Q(state=ProposalState.PROPOSED, expires_at__gt=database_now())
     if tab == "waiting":
         return rows.filter(still_open)
@@ -249,7 +257,7 @@ def _searched(rows: QuerySet[Proposal], words: str) -> QuerySet[Proposal]:
 def proposal(request: HttpRequest, pk: int) -> HttpResponse:
     """One proposal, with what a decision would set going and what became of it."""
     related = ("config", "asked_by", "action__undone_by", "action__undo_of")
-    row = get_object_or_404(Proposal.objects.select_related(*related), pk=pk)
+    row = get_object_or_404(_seen(request).select_related(*related), pk=pk)
     action: Action | None = getattr(row, "action", None)
     possible, why_not = _possible(request, row)
     context = {
@@ -311,11 +319,14 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     decision = decide_as_user(row, _keystroke(request, row, verdict))
     tell = messages.error if decision.status == "refused" else messages.success
     tell(request, decision.text)
-    return redirect("web:approval", pk)
+    return (
+        redirect("web:approval", pk) if _seen(request).filter(pk=pk).exists() else redirect("web:approvals")
+    )
 
 
 def _may_undo(request: HttpRequest, action: Action) -> bool:
-    possible = action.state == "done" and action.undo_url is not None and not hasattr(action, "undone_by")
+    taken_back = hasattr(action, "undone_by") and action.undone_by.state not in NOTHING_DONE
+    possible = action.state == "done" and action.undo_url is not None and not taken_back
     return possible and request.user.has_perm(DECIDE)
 
 
@@ -323,7 +334,9 @@ def _may_undo(request: HttpRequest, action: Action) -> bool:
 @page(VIEW, DECIDE)
 def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the undoing of what was done: another approver decides."""
-    action = get_object_or_404(Action.objects.select_related("proposal"), proposal_id=pk)
+    action = get_object_or_404(
+        Action.objects.select_related("proposal"), proposal__in=_seen(request).filter(pk=pk)
+    )
     try:
         asked = undo.request(action.pk, _asker(request, action), "admin")
     except BifangError as error:

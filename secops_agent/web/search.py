@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 from secops_agent import says
-from secops_agent.models import Alert, Case, Finding, Proposal, Staff
+from secops_agent.models import Alert, Case, Finding, Staff
 from secops_agent.models.choices import FindingState
 from secops_agent.services import links
 from secops_agent.services.alerts.queries import search as alert_search
@@ -27,6 +27,8 @@ from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.cases import search as case_search
 from secops_agent.services.cases.search import CaseFilter
 from secops_agent.services.clock import clock
+from secops_agent.services.decisions.views import seen_by
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.runbooks.search import search as search_runbooks
 from secops_agent.services.runbooks.visibility import reader_at_page
@@ -182,7 +184,7 @@ def _people(sought: Sought) -> Iterator[FoundItem]:
 
 def _proposals(sought: Sought) -> Iterator[FoundItem]:
     about = Q(code__iexact=sought.text) | Q(summary__icontains=sought.text)
-    for row in Proposal.objects.filter(about).order_by("-id")[: SHOWN + 1]:
+    for row in seen_by(homes_of(sought.user)).filter(about).order_by("-id")[: SHOWN + 1]:
         note = f"{row.get_state_display()} · {visible(row.asker_name)} · {clock(row.created_at)}"
         yield FoundItem(f"{row.code} {plain_line(row.summary)}", note, links.record("proposal", row.pk))
 

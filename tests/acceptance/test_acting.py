@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from django.utils import timezone
 from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.tool_checks import check
-from secops_agent.models import Action
+from secops_agent.models import ACTION_OPEN, Action, BlockRecord, Staff
+from secops_agent.services.decisions.ledger import batches
 from simulators.dingtalk.conversations import single_id
 from tests.acceptance.processes import Started
-from tests.acceptance.worker import ROBOT, STAFF, Stage, open_stage
+from tests.acceptance.worker import ROBOT, STAFF, Stage, kill, open_stage
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.secops.inventory_aid import alert, host, store
@@ -103,6 +105,56 @@ def test_a_block_is_done_told_and_taken_back_each_by_two_people(stage: Stage, tm
     assert "现在没有被封禁" in said
     assert "已解除" in said
     assert "现在没有封禁" in ask(stage, "zhaoliu", f"解封 {IP}")
+
+
+def approved(stage: Stage, ips: list[str], minutes: int) -> None:
+    """Blocks that one person asks for on the page of the ledger, and another approves in the chat."""
+    asker = Staff.objects.get(staff_id="zhaoliu")
+    asked = batches.request(batches.plan_blocks(" ".join(ips), minutes, "扫描"), asker, "admin")
+    ask(stage, "wangwu", f"同意 {asked.code}")
+
+
+def rules_told(stage: Stage) -> str:
+    """What the firewall has, as it was answered; beside it results are told."""
+    heard = [reply["text"] for reply in stage.replies(conversation_id=own("zhaoliu"))]
+    return next((text for text in heard if f"**{FIREWALL['name']}** get_rules" in text), "")
+
+
+@pytest.mark.parametrize("step", ["batch", "extension", "limit"])
+def test_a_worker_killed_while_it_acts_leaves_nothing_open_and_calls_nothing_twice(
+    stage: Stage, tmp_path: Path, step: str
+) -> None:
+    firewall(stage, tmp_path)
+    worker = stage.start()
+    ips = [f"203.0.113.{number}" for number in range(1, 31 if step == "batch" else 2)]
+    if step != "batch":
+        approved(stage, ips, 60)
+        wait_until(lambda: BlockRecord.objects.filter(state="active").exists(), within=60, what="the block")
+    before = Action.objects.count()
+    if step == "limit":
+        BlockRecord.objects.update(due_at=timezone.now(), until=timezone.now())
+    else:
+        approved(stage, ips, 600)
+    ordered = Action.objects.filter(state__in=("calling", "done"))
+    wait_until(lambda: ordered.count() > before, within=60, what="the first of them")
+    kill(worker)
+    Action.objects.filter(state__in=("claimed", "calling")).update(claimed_until=timezone.now())
+    stage.start()
+    wait_until(lambda: not Action.objects.filter(state__in=ACTION_OPEN).exists(), within=90, what="an end")
+    assert Action.objects.count() == before + len(ips)
+    cut = Action.objects.filter(state="unknown").count()  # nobody knows: not called again, left to a person
+    rows = Counter(BlockRecord.objects.values_list("state", flat=True))
+    over, doubt = {
+        "batch": ("active", "unknown"),
+        "extension": ("active", "unknown"),
+        "limit": ("expired", "lifting"),
+    }[step]
+    assert rows[over] + rows[doubt] >= len(ips)
+    assert rows[doubt] == cut
+    stage.say(f"/执行 {FIREWALL['name']} get_rules", own("zhaoliu"), "zhaoliu")
+    said = wait_until(lambda: rules_told(stage), within=60, what="the rules")
+    for row in BlockRecord.objects.exclude(state__in=("unknown", "lifting", "extended")):
+        assert (f"{row.target}，" in said) is (row.state == "active"), (row.target, said)
 
 
 def test_what_is_watched_is_told_where_it_was_asked_for(stage: Stage) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from secops_agent.importers.registry import NAMES
+
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bifang", "dingtalk_integration", "feishu_integration", "secops_agent", "simulators")
 LONGEST_FILE = 450
@@ -149,6 +151,10 @@ def test_what_readme_says_works_names_its_tests() -> None:
     rows = [line for line in text.splitlines() if line.startswith("| 可用")]
     assert len(rows) >= 5
     assert [line.split("|")[1] for line in rows if "](tests/" not in line] == []
+    english = (PROJECT / "README.en.md").read_text(encoding="utf-8")
+    beside = ("TAXII", "MISP", "Sigma")
+    assert [told for told in (f" {len(NAMES)} 种格式", *beside) if told not in text] == []
+    assert [told for told in (f" {len(NAMES)} formats", *beside) if told not in english] == []
 
 
 @pytest.mark.slow

@@ -17,7 +17,14 @@ from bifang.channels.models import ClientStatus, Worker
 from bifang.core.configuration import configs
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring import probes
-from secops_agent.models import Role, Staff
+from secops_agent.models import (
+    CallState,
+    NotificationRule,
+    NotificationTarget,
+    Role,
+    Staff,
+    WakeCall,
+)
 from secops_agent.services.operations.health import read_health
 from tests.admin_pages import connected, dingtalk, received, serve_plain_static, superuser, tried
 from tests.deadline import wait_until
@@ -213,3 +220,33 @@ def test_command_names_what_there_is(sim: FeishuHandle) -> None:
         call_command("check_feishu_stream", config_id=4711, stdout=out)
     assert "没有 ID 为 4711 的飞书配置" in out.getvalue()
     assert f"{config.pk}（飞书机器人）" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict", "told"),
+    [
+        (None, "skipped", "没有通知规则用它叫人"),
+        (CallState.MADE, "passed", "加急 电话今天 1/10、本月 1/100"),
+        (CallState.REFUSED, "failed", "用 加急 电话叫 李四：没有叫成（加急额度已用完）"),
+    ],
+)
+def test_command_says_how_the_last_calls_went(
+    sim: FeishuHandle, last: CallState | None, verdict: str, told: str
+) -> None:
+    config, now, out = make(sim), timezone.now(), StringIO()
+    if last:
+        person = Staff.objects.create(staff_id="ou_lisi", name="李四", role=Role.ANALYST)
+        rule = NotificationRule.objects.create(name="严重告警")
+        NotificationTarget.objects.create(
+            rule=rule, step=0, kind="person", config=config, staff=person, by="urgent_call"
+        )
+        reason = "加急额度已用完。" if last == CallState.REFUSED else ""
+        WakeCall.objects.create(
+            config=config, staff=person, account="ou_lisi", means="urgent_call", text="x", created_at=now, due_at=now,
+            called_at=now, state=last, reason=reason,
+        )  # fmt: skip
+    with pytest.raises(SystemExit):
+        call_command("check_feishu_stream", "--config-id", str(config.pk), "--json", stdout=out)
+    steps = {step["name"]: step for step in json.loads(out.getvalue())["configs"][0]["steps"]}
+    assert steps["calls"]["verdict"] == verdict
+    assert told in steps["calls"]["detail"]

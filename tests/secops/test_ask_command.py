@@ -35,6 +35,9 @@ def test_one_sentence_is_answered_in_the_terminal(demo):
     out = ask("谁负责 10.0.0.5", "--as", "lisi")
     assert "[get_asset" in out
     assert "负责人 李四" in out
+    out = ask("封禁 203.0.113.9 1小时 原因：扫描", "--as", "zhaoliu")
+    assert "没有告诉任何人" in out
+    assert "已经私聊" not in out
 
 
 def test_json_has_exactly_the_promised_keys(demo):

@@ -509,7 +509,7 @@ def test_another_corporation_sees_the_block_not_its_people_and_cannot_end_it(
     admin_client: Client, admin_user: Any
 ) -> None:
     blocked()
-    propose(robot("corp", "feishu"), "zhao", arguments={"ip": OTHER})
+    asked = Proposal.objects.get(code=propose(robot("corp", "feishu"), "zhao", arguments={"ip": OTHER}))
     for staff_id, role in (("xu", "responder"), ("qian", "approver")):
         Staff.objects.create(staff_id=staff_id, name=staff_id, role=role, corp_id="neighbour")
     table = {"export": "1"}
@@ -524,6 +524,11 @@ def test_another_corporation_sees_the_block_not_its_people_and_cannot_end_it(
         assert IP in text
         assert "另一企业的人员" in text
         assert "先生" not in text
+        assert asked.code not in text
+    for list_ in ("/approvals/?tab=all", f"/search/?q={OTHER}", "/api/v1/proposals/"):
+        assert "先生" not in admin_client.get(list_).content.decode()
+    for one in (f"/approvals/{asked.pk}/", f"/api/v1/proposals/{asked.code}/"):
+        assert admin_client.get(one).status_code == 404
     row = row_of()
     given = {"act": "release", "ids": [row.pk], "reason": "x"}
     said = admin_client.post("/blocks/act/", given, follow=True).content.decode()

@@ -72,6 +72,9 @@ def test_numbers_are_read(text: str, number: float) -> None:
     ("said", "minutes"),
     [
         ("一小时", 60),
+        ("90秒", 2),
+        ("30秒钟", 1),
+        ("3600秒", 60),
         ("半小时", 30),
         ("2h", 120),
         ("一天", 1440),

@@ -79,6 +79,20 @@ def test_the_signature_of_the_log_service_is_that_of_its_documentation() -> None
     )
     assert headers["Date"] == "Mon, 09 Nov 2015 06:11:16 GMT"
     assert headers["Authorization"] == "LOG bq2sjzesjmo86kq35behupbq:jEYOTCJs2e88o+y5F4/S5IsnBJQ="
+    key, asked = AccessKey("LTAIexample", "s3cr3t/KEY+="), 'host: web-01 and "登录 失败"'
+    parameters = {
+        "type": "log",
+        "from": "1795000000",
+        "to": "1795003600",
+        "query": asked,
+        "line": "50",
+        "reverse": "true",
+    }
+    at = datetime(2026, 11, 30, 3, 4, 5, tzinfo=UTC)
+    headers = log_service_headers(
+        key, "/logstores/nginx", parameters, at=at
+    )  # as aliyun-log-python-sdk 0.9.52 signs it
+    assert headers["Authorization"] == "LOG LTAIexample:WW9P38oeHV7eo4+XKV8vwiutrDQ="
 
 
 def test_alerts_come_page_by_page_once(fake: FakeAliyun) -> None:

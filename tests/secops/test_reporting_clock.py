@@ -1,5 +1,6 @@
 """The reporting clock: graded by code, counted over months and time zones, told to who is there, kept for good."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,17 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from bifang.core.errors import BifangError
+from bifang.core.models import SystemConfig
 from secops_agent.models import (
+    Alert,
+    AlertMessage,
+    AlertMessageItem,
     AuditRecord,
     BlockRecord,
     CaseReporting,
     GradingQuestion,
+    NotificationRule,
+    NotificationTarget,
     ReportingDuty,
     ReportingEntry,
     ReportingReminder,
@@ -24,6 +31,7 @@ from secops_agent.models import (
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import orders, views
 from secops_agent.services.cases.reporting import clock, drafts, reminding
+from secops_agent.services.notifications.delivery import notices
 from secops_agent.services.people.staff import find_person
 from secops_agent.services.reports.incidents import incident_report
 from tests.admin_pages import serve_plain_static
@@ -245,3 +253,36 @@ def test_who_is_on_call_is_reminded_in_the_corporation_of_the_owner_only(case_id
     make_due()
     assert reminding.step() == 3
     assert reached("毕方不会自己向外报告") == {"li", "wu"}
+
+
+def test_cards_of_its_alerts_tell_the_limit_and_change_with_it(case_id: int) -> None:
+    alert = Alert.objects.get(case_id=case_id)
+    rule = NotificationRule.objects.create(name="严重告警")
+    config = SystemConfig.objects.chats().get(kind="dingtalk")
+    group = NotificationTarget.objects.create(rule=rule, kind="group", config=config)
+    now = timezone.now()
+    told = AlertMessage.objects.create(
+        target=group, destination="d", group_key="g", state="shown", shown=1, opened_at=now, due_at=now
+    )
+    AlertMessageItem.objects.create(message=told, alert=alert)
+
+    def news() -> str:
+        """What the card says, which has to change now."""
+        told.refresh_from_db()
+        assert told.wanted > told.shown
+        AlertMessage.objects.update(shown=told.wanted)
+        notice = notices.notice_of(told.pk, config.pk, "analyst")
+        assert notice is not None
+        return notice.text
+
+    graded(case_id, 2_000_000)
+    assert re.search(
+        r"报告时钟：分级 较大，首次报告 \d\d-\d\d \d\d:\d\d 前报.*时还剩 3 小时 5\d 分）", news()
+    )
+    make_due()
+    reminding.step()
+    assert "首次报告" in news()
+    entered(case_id, "first")
+    assert "报告时钟" not in news()
+    clock.end_handling(case_id, li(), timezone.now())
+    assert "总结报告" in news()

@@ -71,7 +71,7 @@ def _told(kind: type[Entry], fault: ErrorDetails) -> str:
             return f"不认识的键「{place}」{known}"
         case "value_error" | "assertion_error":
             return f"{place}：{bounds['error']}" if place else str(bounds["error"])
-        case "literal_error" | "union_tag_invalid":
+        case "literal_error" | "enum" | "union_tag_invalid":
             expected = bounds.get("expected") or bounds.get("expected_tags", "")
             return f"{place} 只能是 {str(expected).replace(chr(39), '').replace(' or ', '、').replace(', ', '、')}"
         case "greater_than_equal" | "less_than_equal":

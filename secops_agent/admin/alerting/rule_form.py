@@ -26,8 +26,10 @@ from secops_agent.admin.sources.assets import TagsField
 from secops_agent.models import CallMeans, NotificationRule, NotificationTarget, OnCallSchedule
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.models.people.on_call import Days
+from secops_agent.services.decisions.carriers import named_carrier
 from secops_agent.services.intake.exposed import RULE as EXPLOITED
 from secops_agent.services.notifications import choices, targets
+from secops_agent.services.notifications.calls import GATEWAY_TOOL
 from secops_agent.services.notifications.conditions import CHANGES, Conditions, Grouping, Hours
 from secops_agent.services.notifications.preview import preview_of
 from secops_agent.services.notifications.robots import Grant, demand
@@ -169,7 +171,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         )
         robots = choices.robot_choices() if self.grant != "none" else []
         mine = [choices.choice_of(each) for each in stored]
-        known = {each.key: each for each in (*robots, *mine, *choices.choices(self.user))}
+        gateway = named_carrier(GATEWAY_TOOL) is not None
+        known = {each.key: each for each in (*robots, *mine, *choices.choices(self.user, gateway=gateway))}
         self._known = known
         sections: dict[str, list[tuple[str, str]]] = {}
         for each in known.values():

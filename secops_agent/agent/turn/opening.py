@@ -56,10 +56,12 @@ async def find_opening(
     grammar: bool,
     calls: bool = True,
     model: bool = True,
+    spoken: str | None = None,
 ) -> TurnOpening:
     """How the turn begins. ``text`` is what was typed; ``calls``: may the model look up more? Else code looks up all that it
-    makes of the words, not only what is certain. Without a ``model`` nothing is prepared for one."""
-    order = _read_command(text) or _read_log_question(text)
+    makes of the words, not only what is certain. Without a ``model`` nothing is prepared for one. ``spoken``:
+    the line of the foreign tool that it names."""
+    order = _read_command(text) or _read_log_question(text) or (_order(spoken) if spoken else None)
     if order is not None:
         return TurnOpening(True, order)
     if not model:
@@ -94,8 +96,11 @@ def _read_command(text: str) -> Message | None:
         return Message(
             "assistant", "", (ToolCall(id="ordered", name=name, arguments=_arguments(words.strip())),)
         )
-    call = ToolCall(id="ordered", name=CALL, arguments=order_arguments(line.strip()))
-    return Message("assistant", "", (call,))
+    return _order(line.strip())
+
+
+def _order(line: str) -> Message:
+    return Message("assistant", "", (ToolCall(id="ordered", name=CALL, arguments=order_arguments(line)),))
 
 
 def _read_log_question(text: str) -> Message | None:

@@ -96,7 +96,12 @@ class IngestView(View):
 def _check(request: Request, format_name: str) -> None:
     """What can be refused before the body is read."""
     if format_name not in (known := registry.importers()):
-        raise NotFound(f"没有名为「{format_name[:40]}」的导入格式。可用的格式：{'、'.join(known)}。")
+        hint = (
+            "这里要写明格式，不自动识别（自动识别在页面「导入」和 import_data auto 里）。"
+            if format_name == "auto"
+            else ""
+        )
+        raise NotFound(f"没有名为「{format_name[:40]}」的导入格式。{hint}可用的格式：{'、'.join(known)}。")
     check_head(request)
 
 

@@ -256,7 +256,7 @@ class HttpToolsKind(Kind):
             other := [name for name, one in tools.items() if one.request.method != "GET"]
         ):
             return {"sign": f"日志服务的签名只用于 GET，工具「{other[0]}」不是。"}
-        if told := mappings.contradiction(mappings.read_mappings(values["actions"]), tools):
+        if told := _fault_of_actions(mappings.read_mappings(values["actions"]), tools):
             return {"actions": told}
         login = read_entry(Login, values["login"]).request.names() if values["login"] else set()
         wanted = http.secrets_of(tools) | {name.removeprefix(http.SECRET) for name in login}
@@ -264,3 +264,15 @@ class HttpToolsKind(Kind):
         if missing := sorted(wanted - set(values["secrets"] or {})):
             return {"secrets": f"缺少密钥「{missing[0]}」：工具、登录或签名要用它。"}
         return {}
+
+
+def _fault_of_actions(mapped: Mapping[str, MappedAction], tools: Mapping[str, HttpTool]) -> str:
+    """What is wrong with them: people wrote the tools, too, so that is known at once. "" for nothing."""
+    if told := mappings.contradiction(mapped, tools):
+        return told
+    for action, one in mapped.items():
+        told = mappings.misfit(action, one, tools[one.tool].as_schema())
+        told = told or (mappings.unlisting(action, one, tools[one.lists].as_schema()) if one.lists else "")
+        if told:
+            return told
+    return ""

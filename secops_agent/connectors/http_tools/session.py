@@ -31,6 +31,7 @@ from secops_agent.services.mcp.http_requests import FilledRequest, extract, fill
 LARGEST: Final = 2 * 1024 * 1024  # bytes of one answer
 MOST_ROWS: Final = 1000  # of all pages
 LARGEST_STORED: Final = 32 * 1024 * 1024  # bytes of one page that goes into the database
+MOST_LISTED: Final = 50  # pages of what a device has
 _CURSORS: Final = ("$skip", "$skiptoken")  # OData's
 MOST_PAGES: Final = 10_000  # of one time
 _SHOWN: Final = 300
@@ -64,10 +65,7 @@ class HttpToolSession:
 
     async def answer(self, tool: ReadyTool, arguments: Mapping[str, Any]) -> Answered:
         """As `ToolSession`."""
-        written = self._settings.tools.get(tool.name)
-        if written is None or written.offered(tool.name, self._settings.base_url).digest != tool.pin:
-            raise Conflict(f"{self._place}的工具「{tool.name}」刚刚改了，没有执行。请重新核对。")
-        self._count(tool.name, written.rate)
+        written = self._written(tool)
         if written.pages:
             return _told(await self._all_pages(written, arguments))
         values = values_of(written, arguments) | self._secrets
@@ -75,6 +73,18 @@ class HttpToolSession:
             await self._sign_in()
         answer = await self._send(fill(written.request, self._settings.base_url, values), written.timeout_s)
         return self._understand(written, answer)
+
+    def pages(self, tool: ReadyTool) -> AsyncGenerator[Any, None]:
+        """All that a query without arguments finds, as data. Raises as `answer`."""
+        return self.found(self._written(tool), {}, MOST_LISTED)
+
+    def _written(self, tool: ReadyTool) -> HttpTool:
+        """As it was agreed to, and within its rate."""
+        written = self._settings.tools.get(tool.name)
+        if written is None or written.offered(tool.name, self._settings.base_url).digest != tool.pin:
+            raise Conflict(f"{self._place}的工具「{tool.name}」刚刚改了，没有执行。请重新核对。")
+        self._count(tool.name, written.rate)
+        return written
 
     def _count(self, name: str, rate: int) -> None:
         now = time.monotonic()

@@ -29,7 +29,7 @@ def read_result(result: Mapping[str, Any]) -> Answered:
     structured = result.get("structuredContent")
     if isinstance(structured, dict | list):
         given = [one for one in given if not (isinstance(one, dict) and _is_json(str(one.get("text") or "")))]
-    parts = ["\n".join(_lines(structured, 0))] if isinstance(structured, dict | list) else []
+    parts = ["\n".join(lines_of(structured))] if isinstance(structured, dict | list) else []
     parts += map(_part, given)
     text = "\n".join(part for part in parts if part.strip())[: 4 * LONGEST]
     text = "\n".join(map(_harmless, visible(redact(text)).splitlines()))
@@ -60,7 +60,7 @@ def _from_json(text: str) -> str:
     """Many servers write their JSON as text."""
     if not _is_json(text):
         return text
-    return "\n".join(_lines(json.loads(text), 0))
+    return "\n".join(lines_of(json.loads(text)))
 
 
 def _is_json(text: str) -> bool:
@@ -70,7 +70,7 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def _lines(value: Any, depth: int) -> Iterator[str]:
+def lines_of(value: Any, depth: int = 0) -> Iterator[str]:
     """A JSON value as lines: ``name：value``, a flat object of a list in one line."""
     indent = "  " * depth
     if depth > _DEEPEST:
@@ -81,7 +81,7 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
                 yield f"{indent}{name}：{_word(one)}"
             else:
                 yield f"{indent}{name}："
-                yield from _lines(one, depth + 1)
+                yield from lines_of(one, depth + 1)
     elif isinstance(value, list):
         for one in value:
             if isinstance(one, dict) and all(map(_is_flat, one.values())):
@@ -89,7 +89,7 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
             elif _is_flat(one):
                 yield f"{indent}- {_word(one)}"
             else:
-                yield from _lines(one, depth + 1)
+                yield from lines_of(one, depth + 1)
     else:
         yield f"{indent}{_word(value)}"
 

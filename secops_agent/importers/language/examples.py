@@ -6,15 +6,18 @@ from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Options, Source
+from secops_agent.importers.values.alert_fields import Understood
 from secops_agent.importers.values.fields import parse_moment
 from secops_agent.importers.values.table_importer import TableImporter
 from secops_agent.services.records import AlertRecord
 
 from .table_files import TableExample, TableFile
+from .words import LABELS, PLACES
 
 # Fields that are one value of the alert; the others are among its assets, indicators and techniques, or in its words.
 _WHOLE: Final = {"title": "title", "severity": "severity", "rule": "rule_id", "status": "status_hint"}
 _NUMBERS: Final = {"count": "count", "confidence": "confidence"}
+_PLACES: Final = {LABELS[name] for name in PLACES}
 _TIMES: Final = {"time": "last_seen", "first_time": "first_seen"}
 
 
@@ -29,23 +32,36 @@ def faults_of(table: TableFile) -> list[str]:
 
 def _faults(importer: TableImporter, example: TableExample) -> Iterator[str]:
     try:
-        alert = read_example(importer, example.record)
+        understood = _understand(importer, example.record)
     except InvalidInput as error:
         yield f"读不了：{error.message.rstrip('。')}"
         return
     for name, wanted in example.expect.items():
         for each in wanted if isinstance(wanted, list) else [wanted]:
-            if why := _differs(alert, name, each):
+            if why := _differs(understood.record, name, each) or _misplaced(understood, name, str(each)):
                 yield f"{name} {why}"
+
+
+def _misplaced(understood: Understood, name: str, wanted: str) -> str:
+    """An end, a host or an address that stands in the record, but was taken as another one."""
+    label = LABELS[name] if name in PLACES else ""
+    places = [each.name for each in understood.taken if wanted in each.value]
+    others = [each for each in places if each in _PLACES]
+    wrong = label and label not in places and others
+    return f"应当是{label}，字段表把 {wanted} 读成了{others[0]}" if wrong else ""
 
 
 def read_example(importer: TableImporter, record: str) -> AlertRecord:
     """The alert of a text that is one record. Raises InvalidInput."""
+    return _understand(importer, record).record
+
+
+def _understand(importer: TableImporter, record: str) -> Understood:
     source = Source.from_bytes(record.encode("utf-8", "replace"), "样例")
     found = list(islice(importer.entries(source, Options()), 2))
     if len(found) != 1:
         raise InvalidInput("应当正好是一条记录")
-    return importer.read(found[0][1], Options())
+    return importer.explain(found[0][1], Options())
 
 
 def _differs(alert: AlertRecord, name: str, wanted: Any) -> str:

@@ -32,6 +32,11 @@ def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
     return Skeleton(rest, skeleton.entities), changes
 
 
+def adds_to(text: str) -> bool:
+    """A13也是, but not 也看看."""
+    return bool(pattern("cues.said.adds").search(text)) and not pattern("cues.ask.see").search(text)
+
+
 def open_orders(focus: Focus) -> tuple[Intent, ...]:
     """What was ordered and not done."""
     return tuple(one for one in (focus.order, *focus.beside) if one and one.tool in ACTS)

@@ -14,6 +14,7 @@ from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import (
+    adds_to,
     complete,
     named_among,
     open_orders,
@@ -70,11 +71,6 @@ _LEAVES: Final = (
 _NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
 
 
-def _adds(text: str) -> bool:
-    """A13也是, but not 也看看."""
-    return bool(pattern("cues.said.adds").search(text)) and not pattern("cues.ask.see").search(text)
-
-
 @dataclass(frozen=True, slots=True)
 class OrderHearing(ListHearing):
     """The part that hears orders."""
@@ -121,14 +117,12 @@ class OrderHearing(ListHearing):
         order = self.focus.order
         if order is None or order.tool not in ACTS or pattern("talk.category").search(sentence.plain):
             return None
-        if missing_in([order]) and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
-            return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=missing_in([order])))
+        lacks = missing_in([order])
+        if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
+            return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         against = find_doubt(rest, verbs_in(rest))
         new = read_order(sentence, NOTHING)
-        answers = missing_in([order]) == "verdict" and bool(name_of("cues.answer", rest.text))
-        if new and answers and not new.actions:
-            new = None  # 正常，es 在做滚动重启: why
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
@@ -138,18 +132,21 @@ class OrderHearing(ListHearing):
             return None
         if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
             return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
-        lacks = missing_in([order])
-        adds = same and not lacks and _adds(rest.text)
-        own = new is not None and (new.has_object or not same)
-        if not (changes or adds or answers) and (own or tells_more(rest, order)):
+        adds = same and not lacks and adds_to(rest.text)
+        answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
+        own = (new is not None and (new.has_object or not same)) or tells_more(rest, order)
+        if own and not (changes or adds or answers):
             return None  # an address alone is looked up
         if actions := complete(sentence, rest, self.focus, changes=changes, adds=adds):
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not lacks)
         undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
-        if not (changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))):
-            return None
-        kept = self._kept(sentence, rest)  # its object is wrong, and which is meant was not understood
+        turned = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
+        return self._turned(sentence, rest, order) if turned else None
+
+    def _turned(self, sentence: Sentence, rest: Skeleton, order: Intent) -> Understanding:
+        """Its object is wrong, and which is meant was not understood; or it is taken back."""
+        kept = self._kept(sentence, rest)
         return replace(kept, order=without_object(order), waits=()) if kept else self.dropped()
 
     def _left_out(
@@ -314,17 +311,6 @@ class OrderHearing(ListHearing):
         said = _USUAL | dict(order.arguments) | target(ACTS[order.tool], kind, value)
         return self.line_of(Intent(order.tool, said))
 
-    def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
-        """隔离web: the hosts whose names begin so."""
-        words = re.findall(r"[a-z][a-z0-9-]+", sentence.plain.lower()) if "asset" in kinds else []
-        names = sorted(set(self.lexicon.assets.values())) if words else []
-        return [name for name in names if any(name.lower().startswith(word) for word in words)][:3]
-
-    def shared(self, sentence: Sentence) -> Understanding:
-        """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
-        said = {name: one for name, one in self._described(sentence).items() if name != "assignee"}
-        return Understanding(intent=Intent("list_alerts", said), hint=hint("shares"))
-
     def _listed(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """The alerts that may be meant: all of them as one offer, or to be told apart by their numbers; None: nothing describes any."""
         said = self._described(sentence)
@@ -337,9 +323,8 @@ class OrderHearing(ListHearing):
                 False,
             )  # 挖矿的都确认了: those of the host
         each = self._means_each(sentence) and not shown
-        if each and (case := self._case_spoken_of(sentence)):
-            told = f"没有执行任何操作。要{ACTS[order.tool].verb}其中哪几条？写编号。"
-            return Understanding(intent=case, hint=told, order=order)
+        if each and (case := self._of_case(sentence, order)):
+            return case
         named = (
             sentence.keyword
             or sentence.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP)

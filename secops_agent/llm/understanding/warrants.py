@@ -35,7 +35,7 @@ _NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what 
 _CHANGED = frozenset(
     {"exception", "negation", "plan", "takes_back", "withdrawn"}
 )  # 不对, 等等: words of a change as well
-_LIKELY = 0.1  # of an order without a verb that is known: 都归四哥
+_LIKELY = 0.1
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -81,8 +81,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     changes = focus.order is not None and (changed or len(said) <= _SHORT)
     doubt = "" if changes and changed and doubt in _CHANGED else doubt
     waits = {focus.order.tool} if changes and focus.order else set()
-    likely = {tool for tool, odds in rank(sentence).items() if tool in ACTS and odds >= _LIKELY}
-    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | waits | likely
+    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | waits | _likely(sentence)
     return Warrant(
         frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
         doubt,
@@ -101,6 +100,11 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
 
 def _verdicts(said: Skeleton) -> frozenset[str]:
     return frozenset(str(one.value) for one in said.found(Kind.VERDICT))
+
+
+def _likely(sentence: Sentence) -> set[str]:
+    """The orders that it may be without a verb that is known: 都归四哥."""
+    return {tool for tool, odds in rank(sentence).items() if tool in ACTS and odds >= _LIKELY}
 
 
 def _named(sentence: Sentence) -> dict[str, tuple[str, ...]]:

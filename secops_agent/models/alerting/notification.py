@@ -56,6 +56,7 @@ class TargetKind(models.TextChoices):
     NEXT = "next", "下一位值班人"
     ROLE = "role", "角色的每个人"
     WEBHOOK = "webhook", "自定义机器人"
+    GATEWAY = "gateway", "语音/短信网关"
 
 
 class CallMeans(models.TextChoices):
@@ -67,7 +68,7 @@ class CallMeans(models.TextChoices):
     URGENT_APP = "urgent_app", "加急 应用内"
     URGENT_SMS = "urgent_sms", "加急 短信"
     URGENT_CALL = "urgent_call", "加急 电话"
-    GATEWAY = "gateway_call", "语音/短信网关"
+    GATEWAY = "gateway_call", TargetKind.GATEWAY.label
 
 
 class NotificationTarget(models.Model):
@@ -76,7 +77,7 @@ class NotificationTarget(models.Model):
     A custom robot has ``url`` (with its token) and ``secret``; ``conversation_id`` is then the digest of its address, by
     which it is known, and ``config`` the organisation that it speaks for. ``next_try_at``: DingTalk refused the last
     message, and what there is to tell waits; None with ``last_error``: it leads nowhere at the moment. ``by``: the one it
-    leads to is called, too.
+    leads to is called, too; a gateway only calls.
     """
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="targets")

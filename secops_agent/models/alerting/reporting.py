@@ -1,5 +1,8 @@
 """Reporting duty: who must report what to whom within which time, how a case was graded, and what was reported."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -85,6 +88,12 @@ class CaseReporting(models.Model):
 
     def __str__(self) -> str:
         return f"E{self.case_id}"
+
+    def waiting(self, reported: Iterable[str]) -> tuple[str, datetime | None]:
+        """The next report that is due, and until when; ``reported``: the stages that are over."""
+        over = set(reported)
+        limits = ((ReportStage.FIRST, self.due_at), (ReportStage.CLOSING, self.closing_due_at))
+        return next(((stage, due) for stage, due in limits if due and stage not in over), ("", None))
 
 
 class ReportStage(models.TextChoices):

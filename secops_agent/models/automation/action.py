@@ -21,6 +21,7 @@ class ActionState(models.TextChoices):
     UNKNOWN = "unknown", "结果未知"
 
 
+NOTHING_DONE = (ActionState.FAILED, ActionState.DRY)
 ACTION_OPEN = (ActionState.PENDING, ActionState.CLAIMED, ActionState.CALLING)
 
 

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from bifang.core.database.db import database_now
 from secops_agent.models import BlockRecord, BlockState, Staff
-from secops_agent.models.automation.action import Action, ActionState
+from secops_agent.models.automation.action import NOTHING_DONE, Action, ActionState
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, direct_requests, notices
@@ -61,7 +61,7 @@ def _undoable(action_id: int) -> Action:
         raise Conflict(
             f"毕方不能撤销动作 #{action_id}（{action.summary}）：设备没有给出撤销的办法。请到设备上解除。"
         )
-    undo = Action.objects.filter(undo_of=action).exclude(state=ActionState.FAILED).first()
+    undo = Action.objects.filter(undo_of=action).exclude(state__in=NOTHING_DONE).first()
     if undo is not None:
         raise Conflict(f"动作 #{action_id} 已经在撤销或撤销过（#{undo.pk}）。")
     return action

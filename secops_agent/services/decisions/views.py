@@ -1,9 +1,11 @@
 """Views of proposals: exact target, effect of an approval, result; for the API."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from django.db.models import QuerySet
 
 from secops_agent.models import Action, Proposal, ProposalState
 from secops_agent.services.decisions.proposals import prospect_of
@@ -36,23 +38,31 @@ class ProposalView:
     decided_at: datetime | None
 
 
-def search(state: str = "", limit: int = 20, cursor: str = "") -> Page[ProposalView]:
+def seen_by(homes: Collection[str] | None) -> "QuerySet[Proposal]":
+    """What people of these corporations may see; None: who looks after the whole installation."""
+    rows = Proposal.objects.all()
+    return rows if homes is None else rows.filter(corp_id__in=("", *homes))
+
+
+def search(
+    homes: Collection[str] | None, state: str = "", limit: int = 20, cursor: str = ""
+) -> Page[ProposalView]:
     """The newest first. Raises InvalidInput."""
-    rows = Proposal.objects.filter(state=state) if state else Proposal.objects.all()
+    rows = seen_by(homes).filter(state=state) if state else seen_by(homes)
     return cut(rows, ("-id",), limit, cursor, _views, count=rows)
 
 
-def find(code: str) -> Proposal:
+def find(code: str, homes: Collection[str] | None) -> Proposal:
     """By its code. Raises NotFound."""
-    row = Proposal.objects.filter(code=code.upper()).first()
+    row = seen_by(homes).filter(code=code.upper()).first()
     if row is None:
         raise NotFound(f"没有代码为 {code[:20]} 的操作。")
     return row
 
 
-def get(code: str) -> ProposalView:
+def get(code: str, homes: Collection[str] | None) -> ProposalView:
     """By its code. Raises NotFound."""
-    return _views([find(code)])[0]
+    return _views([find(code, homes)])[0]
 
 
 def _views(rows: Iterable[Proposal]) -> list[ProposalView]:

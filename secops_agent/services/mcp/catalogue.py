@@ -124,6 +124,8 @@ def reclassed(config: SystemConfig, name: str, entry: Mapping[str, Any] | None) 
     """The configuration's tools with what a page says of this one; None: it is off."""
     listing = dict(config.params.get("tools") or {})
     old = listing.pop(name, {})
+    said = {"when": old["when"]} if isinstance(old, Mapping) and old.get("when") else {}
+    entry = said | dict(entry) if entry and entry.get("class") == "read" else entry
     if config.kind == http.KIND:
         kept = {key: value for key, value in old.items() if key not in {"class", *ListedTool.model_fields}}
         return listing | {name: {**kept, **entry, "enabled": True} if entry else {**old, "enabled": False}}
@@ -192,7 +194,7 @@ def _ready(config: SystemConfig, known: KnownTool) -> ReadyTool:
     return ReadyTool(
         config.pk, config.name, known.name, alias_of(config.pk, config.name, known.name), listed.classed, listed.role_as(known.name),
         visible(offered.description)[:FOR_MODEL], offered.digest, listed.verify, listed.undo, flatten(offered.schema),
-        listed.investigation, get_kind(config.kind).label,
+        listed.investigation, get_kind(config.kind).label, listed.when,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from bifang.channels.text.visible import visible
 from bifang.core.configuration.entries import Entry, read_entry
@@ -118,6 +118,9 @@ def _hints(raw: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+SpokenWord = Annotated[str, Field(min_length=2, max_length=20)]
+
+
 def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -127,7 +130,8 @@ LOGS: Final = "search_logs"  # the name that a service's tool must have to answe
 
 class ListedTool(Entry):
     """What a person says of a tool. ``roles``: who may use it, each role with those above it. ``investigation``: its
-    arguments that an automatic investigation fills in, each from which field of the alert; none: it takes no part.
+    arguments that an automatic investigation fills in, each from which field of the alert; none: it takes no part. ``when``:
+    the words of a sentence that asks for it.
     """
 
     classed: Classed
@@ -135,6 +139,7 @@ class ListedTool(Entry):
     verify: str = ""
     undo: str = ""
     investigation: dict[str, AlertField] = {}
+    when: Annotated[tuple[SpokenWord, ...], BeforeValidator(_several)] = ()
 
     @property
     def role(self) -> Role:
@@ -157,21 +162,25 @@ class ListedTool(Entry):
             return True
         by_itself = self.investigation.items() - before.investigation.items()
         other_tools = (self.verify, self.undo) != (before.verify, before.undo)
-        return RANK[self.role] < RANK[before.role] or other_tools or bool(by_itself)
+        return (
+            RANK[self.role] < RANK[before.role]
+            or other_tools
+            or bool(by_itself or set(self.when) - set(before.when))
+        )
 
     def as_entry(self) -> dict[str, Any]:
         """As files and the configuration keep it."""
         roles = [role.value for role in self.roles]
         given = {
             "class": self.classed, "roles": roles, "verify": self.verify, "undo": self.undo,
-            "investigation": dict(self.investigation),
+            "investigation": dict(self.investigation), "when": list(self.when),
         }  # fmt: skip
         return {key: value for key, value in given.items() if value}
 
 
 L = TypeVar("L", bound=ListedTool)
 _WORD: Final = {
-    True: " read、write、dangerous，或 {class, roles, verify, undo, investigation}", False: "映射，要有 class 和 request",
+    True: " read、write、dangerous，或 {class, roles, verify, undo, investigation, when}", False: "映射，要有 class 和 request",
 }  # fmt: skip
 
 
@@ -212,6 +221,8 @@ def _check_links(name: str, one: ListedTool, listed: Mapping[str, ListedTool]) -
         raise InvalidInput(
             f"工具「{name}」的 investigation：只有列为 read、「查看」角色就能用的工具可以用于自动调查（结果显示在告警页上）。"
         )
+    if one.when and one.classed != "read":
+        raise InvalidInput(f"工具「{name}」会改动系统，不写 when：只有查询的工具能用普通的话叫到。")
     if one.classed == "read" and (one.verify or one.undo):
         raise InvalidInput(f"工具「{name}」只读，不需要 verify 和 undo。")
     if one.verify and (verify is None or verify.classed != "read"):
@@ -239,6 +250,7 @@ class ReadyTool:
     schema: Mapping[str, Any] = field(default_factory=dict)
     investigation: Mapping[str, AlertField] = field(default_factory=dict)
     kind: str = "MCP 服务"
+    when: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:

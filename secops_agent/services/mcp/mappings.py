@@ -34,14 +34,16 @@ class FixedValue(Entry):
 
 
 class MappedAction(Entry):
-    """``arguments``: the tool's parameter → what of the action it gets, or a `FixedValue`."""
+    """``arguments``: the tool's parameter → what of the action it gets, or a `FixedValue`; ``lists``: the tool that tells all that
+    is blocked."""
 
     tool: str
     arguments: dict[str, str | FixedValue]
+    lists: str = ""
 
     def as_entry(self) -> dict[str, Any]:
         """As files and the configuration keep it."""
-        return self.model_dump()
+        return self.model_dump(exclude_defaults=True)
 
 
 def read_mappings(entries: Any) -> dict[str, MappedAction]:
@@ -65,6 +67,8 @@ def _read(name: str, entry: Any) -> MappedAction:
         raise InvalidInput(
             f"{name} 没有「{unknown[0][:60]}」：可用的有 {'、'.join(GIVEN[name])}；固定的值写成 {{value: …}}。"
         )
+    if mapped.lists and name != "block_ip":
+        raise InvalidInput(f"{name} 不写 lists：它只用在 block_ip 里。")
     return mapped
 
 
@@ -73,9 +77,14 @@ def contradiction(mappings: Mapping[str, MappedAction], listed: Mapping[str, Lis
     for name, mapped in mappings.items():
         tool = listed.get(mapped.tool)
         if tool is None or tool.classed == "read":
-            return f"{name} 的工具「{mapped.tool[:60]}」应在 tools 里列为 write 或 dangerous。"
+            able = "、".join(one for one, each in listed.items() if each.classed != "read") or "没有"
+            return (
+                f"{name} 的工具「{mapped.tool[:60]}」应在 tools 里列为 write 或 dangerous；列了的有：{able}。"
+            )
         if RANK[tool.role] > RANK[NEEDED["dangerous"]]:
             return f"{name} 的工具「{mapped.tool[:60]}」只让「{tool.role.label}」以上的人用，而封禁、隔离由「处置」提出：请去掉它的 roles。"
+        if mapped.lists and (mapped.lists not in listed or listed[mapped.lists].classed != "read"):
+            return f"{name} 的 lists「{mapped.lists[:60]}」应在 tools 里列为 read。"
     return ""
 
 
@@ -146,6 +155,26 @@ def _texts(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
+def misfit(action: str, mapped: MappedAction, schema: Mapping[str, Any]) -> str:
+    """What is wrong with its arguments beside those of its tool; "" for nothing."""
+    known, needed = schema["properties"], schema.get("required", [])
+    if unknown := [name for name in mapped.arguments if name not in known]:
+        return f"{action}：工具「{mapped.tool}」没有参数「{unknown[0][:60]}」，请改 actions；它的参数有：{'、'.join(known) or '没有'}。"
+    if missing := [name for name in needed if name not in mapped.arguments]:
+        return f"{action}：工具「{mapped.tool}」的参数「{missing[0]}」没有写在 actions 里。"
+    return ""
+
+
+def unlisting(action: str, mapped: MappedAction, schema: Mapping[str, Any]) -> str:
+    """Why that tool cannot list all; "" if it can."""
+    needed = schema.get("required")
+    return (
+        f"{action}：lists 的工具「{mapped.lists}」不带参数就要能列出全部，它要「{needed[0]}」。"
+        if needed
+        else ""
+    )
+
+
 def unfit(config: SystemConfig) -> str:
     """Why an action of ours could not be carried out now whatever it is aimed at; "" for nothing that is known."""
     for action, mapped in mapped_actions(config).items():
@@ -153,9 +182,8 @@ def unfit(config: SystemConfig) -> str:
             tool = find_ready(config.pk, mapped.tool)
         except BifangError as error:
             return f"{action}：{error.message}"
-        known, needed = tool.schema["properties"], tool.schema.get("required", [])
-        if unknown := [name for name in mapped.arguments if name not in known]:
-            return f"{action}：工具「{tool.name}」没有参数「{unknown[0]}」，请改 actions。"
-        if missing := [name for name in needed if name not in mapped.arguments]:
-            return f"{action}：工具「{tool.name}」的参数「{missing[0]}」没有写在 actions 里。"
+        if told := misfit(action, mapped, tool.schema):
+            return told
+        if mapped.lists and (told := unlisting(action, mapped, find_ready(config.pk, mapped.lists).schema)):
+            return told
     return ""

@@ -29,15 +29,16 @@ class Choice:
     entry: dict[str, str]
 
 
-def choices(user: Any) -> list[Choice]:
+def choices(user: Any, *, gateway: bool = False) -> list[Choice]:
     """What this login may choose: groups that the robot knows in its own corporation, people of the corporation whom it
-    reaches, schedules. Only those of the login's own corporations; a superuser's, and of a token without owner (None): all."""
+    reaches, schedules. Only those of the login's own corporations; a superuser's, and of a token without owner (None): all.
+    ``gateway``: also who is only called by the company's own gateway."""
     homes = None if user and user.is_superuser else homes_of(user)
     schedules = list(OnCallSchedule.objects.filter(enabled=True))
     people, groups = cache(_people), defaultdict(list)
     for group in KnownGroup.objects.order_by("title"):
         groups[group.config_id].append(group)
-    return [
+    found = [
         choice
         for config in SystemConfig.objects.chats().order_by("name", "pk")
         if _within(homes, config.corporation)
@@ -45,6 +46,16 @@ def choices(user: Any) -> list[Choice]:
             *_groups(config, [each for each in groups[config.pk] if _within(homes, each.corp_id)]),
             *_of(config, schedules, _at_home(homes, reachable(config, people(config.corporation)))),
         )
+    ]
+    called = [each for each in found if each.entry["kind"] in ("person", "on_call")] if gateway else []
+    return found + [
+        Choice(
+            str(TargetKind.GATEWAY.label),
+            f"gateway:{each.key}",
+            each.label,
+            {**each.entry, "kind": "gateway"},
+        )
+        for each in called
     ]
 
 
@@ -137,6 +148,7 @@ def choice_of(target: NotificationTarget) -> Choice:
         TargetKind.ON_CALL: str(target.schedule_id),
         TargetKind.NEXT: str(target.schedule_id),
         TargetKind.ROLE: target.role,
+        TargetKind.GATEWAY: str(target.staff_id or target.schedule_id),
     }.get(TargetKind(target.kind), target.uid)
     entry = {
         "kind": target.kind,
@@ -147,4 +159,6 @@ def choice_of(target: NotificationTarget) -> Choice:
         "role": target.role,
     }
     label = f"{place_of(target)} · {target.config or ''}（不在可选的列表中）"
-    return Choice("现在的目标", f"{target.kind}:{target.config_id}:{ident}", label, entry)
+    who = "person" if target.staff else "on_call"
+    kind = f"gateway:{who}" if target.kind == TargetKind.GATEWAY else target.kind
+    return Choice("现在的目标", f"{kind}:{target.config_id}:{ident}", label, entry)

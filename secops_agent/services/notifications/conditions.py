@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from bifang.core.configuration.entries import Clock, Entry
+from secops_agent.models import TargetKind
 from secops_agent.models.choices import Severity
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
@@ -168,9 +169,10 @@ class Grouping(Entry):
 
 
 class TargetEntry(Entry):
-    """One target, as files write it. A webhook has an ``url``, or is the one that is kept under ``uid``."""
+    """One target, as files write it. A webhook has an ``url``, or is the one that is kept under ``uid``; a gateway calls
+    ``staff_id``, or who is on call in ``schedule``."""
 
-    kind: Literal["group", "person", "on_call", "next", "role", "webhook"]
+    kind: TargetKind
     config: str = ""
     conversation_id: str = ""
     staff_id: str = ""

@@ -156,10 +156,10 @@ def wish_of(staff: Staff, row: AlertMessage, severity: str, now: datetime) -> tu
         return now, ""
     wanted = preference_of(staff)
     grave = severity == "critical"
-    on_duty = row.target.kind in (TargetKind.ON_CALL, TargetKind.NEXT)
     place = wanted.urgent if grave else wanted.usual
     if place == Reached.GROUP and _in_group(row):
         return now, IN_GROUP
+    on_duty = row.target.schedule_id is not None
     return (now if grave or on_duty else speaks_at(wanted, now)), ""
 
 

@@ -16,6 +16,7 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import (
     AlertMessage,
+    CallMeans,
     MessageState,
     NotificationRule,
     NotificationTarget,
@@ -27,8 +28,9 @@ from secops_agent.models.people.staff import RANK, Role
 from secops_agent.services.chats import find_chat, label_of, speaks
 from secops_agent.services.clock import clock
 from secops_agent.services.notifications import robots
-from secops_agent.services.notifications.calls import fits
+from secops_agent.services.notifications.calls import fits, permitted
 from secops_agent.services.notifications.conditions import TargetEntry
+from secops_agent.services.notifications.preferences import preference_of
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.on_call.schedules import has_people
 from secops_agent.services.on_call.shifts import SOON, next_on_call, on_call_at, unmanned
@@ -59,6 +61,7 @@ class Address:
 
 def read_target(entry: TargetEntry, step: int | None, by: str = "") -> NotificationTarget:
     """An unsaved target. Raises InvalidInput if what it names does not exist."""
+    by = CallMeans.GATEWAY if entry.kind == TargetKind.GATEWAY else by
     row = NotificationTarget(kind=entry.kind, step=step, by=by)
     if entry.kind != "webhook" or entry.config:
         row.config = find_chat(entry.config)
@@ -72,16 +75,21 @@ def read_target(entry: TargetEntry, step: int | None, by: str = "") -> Notificat
                     "目标 group 缺少 conversation_id：在群里 @ 一次机器人后，可以在「已知的群」里看到。"
                 )
             row.conversation_id = _conversation(row.config, entry.conversation_id)
-        case "person":
-            row.staff = _staff(entry.staff_id, row.config)
         case "role":
             row.role = _role(entry.role, step)
-        case "on_call" | "next":
-            row.schedule = OnCallSchedule.objects.filter(name=entry.schedule).first()
-            if row.schedule is None:
-                raise InvalidInput(f"没有名为「{entry.schedule[:50]}」的值班表。")
+        case "on_call" | "next" | "gateway" if entry.schedule or entry.kind != TargetKind.GATEWAY:
+            row.schedule = _schedule(entry.schedule)
+        case _:
+            row.staff = _staff(entry.staff_id, row.config)
     if by and (wrong := fits(row.config, by)):
         raise InvalidInput(f"{wrong}：请换一种，或换一个配置。")
+    return row
+
+
+def _schedule(name: str) -> OnCallSchedule:
+    row = OnCallSchedule.objects.filter(name=name).first()
+    if row is None:
+        raise InvalidInput(f"没有名为「{name[:50]}」的值班表。")
     return row
 
 
@@ -217,7 +225,8 @@ def group_name(target: NotificationTarget) -> str:
 def describe(target: NotificationTarget) -> str:
     """One line for people, without secrets: the step and the place."""
     when = f"第 {target.step + 1} 步：" if target.step is not None else ""
-    by = f"，{target.get_by_display()}" if target.by else ""
+    called = target.by and target.kind != TargetKind.GATEWAY
+    by = f"，{target.get_by_display()}" if called else ""
     return f"{when}{place_of(target)}{by}"
 
 
@@ -230,6 +239,7 @@ def place_of(target: NotificationTarget) -> str:
         TargetKind.NEXT: str(target.schedule or ""),
         TargetKind.ROLE: str(target.get_role_display()),
         TargetKind.WEBHOOK: robots.describe_robot(target),
+        TargetKind.GATEWAY: str(target.schedule or target.staff or ""),
     }[TargetKind(target.kind)]
     return f"{target.get_kind_display()} {what}".strip()
 
@@ -252,6 +262,8 @@ def resolve(target: NotificationTarget, now: datetime, person: Staff | None = No
     staff = person or _person(target, now)
     if staff is None or not staff.active:
         raise Unreachable(f"「{staff or '这位人员'}」已离开：请给规则换一个目标。")
+    if target.kind == TargetKind.GATEWAY and not permitted(target.by, preference_of(staff).calls):
+        raise Unreachable(f"「{staff}」在通知偏好里选了不用电话叫：请本人改，或给规则换一个目标。")
     return private_address(config, staff)
 
 
@@ -271,7 +283,7 @@ def private_address(config: SystemConfig, staff: Staff) -> Address:
 
 def _person(target: NotificationTarget, now: datetime) -> Staff | None:
     schedule = target.schedule
-    if schedule is None or target.kind not in (TargetKind.ON_CALL, TargetKind.NEXT):
+    if schedule is None:
         return target.staff
     if target.kind == TargetKind.NEXT:
         if (after := next_on_call(schedule, now)) is None:

@@ -63,8 +63,8 @@ def save_task(
 
 
 def _read_target(entry: TargetEntry | None) -> NotificationTarget | None:
-    if entry is not None and entry.kind == "webhook":
-        raise InvalidInput("定时任务不能发到自定义机器人：请改用 group、person 或 on_call。")
+    if entry is not None and entry.kind in ("webhook", "gateway"):
+        raise InvalidInput(f"定时任务不能发到{entry.kind.label}：请改用 group、person 或 on_call。")
     return targets.read_target(entry, None) if entry else None
 
 

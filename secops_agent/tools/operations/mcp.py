@@ -14,6 +14,7 @@ from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.mcp.definitions import LOGS, ReadyTool
 from secops_agent.services.mcp.orders import CALL, COMMAND, McpOrder, line_of, read_line, recheck
 from secops_agent.services.mcp.schemas import check_arguments
+from secops_agent.services.mcp.spoken import line_in
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import Prepared, Tool, ToolResult
@@ -70,6 +71,10 @@ class McpTools:
         """The reading tools of this person."""
         mine = [tool for tool in self._tools.values() if tool.risk == "read" and person.may(tool.role)]
         return tuple(_spec(tool) for tool in mine[:MOST_OFFERED])
+
+    def order_in(self, text: str, person: Person) -> str | None:
+        """What stands behind the command for the reading tool that a whole sentence names; None for no such sentence."""
+        return line_in(text, [tool for tool in self._tools.values() if person.may(tool.role)])
 
     def prepare(self, call: ToolCall, asker: Asker) -> Prepared | ToolResult | None:
         """A model's call of one of these tools, checked; None if it is none of these."""

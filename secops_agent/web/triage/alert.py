@@ -40,7 +40,7 @@ from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
-from secops_agent.services.people.logins import role_of
+from secops_agent.services.people.logins import homes_of, role_of
 from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_may_read, mask, people_of
 from secops_agent.services.runbooks.visibility import Reader
 from secops_agent.services.sla import RiskClock, is_overdue
@@ -140,13 +140,15 @@ def _changes(pk: int) -> Iterator[TimelineEntry]:
         yield TimelineEntry(each.at, what, _TONES.get(each.action, ""), visible(each.note), lines)
 
 
-def ordered(row: Alert, aims: Mapping[str, Sequence[Any]]) -> Iterator[TimelineEntry]:
+def ordered(row: Alert, aims: Mapping[str, Sequence[Any]], user: Any) -> Iterator[TimelineEntry]:
     """What somebody wanted done, since it occurred, about what it names, and what came of it. ``aims``: as `AIMS` names them."""
     wanted = Q(pk__in=())
     for tool, name in AIMS.items():
         wanted |= Q(tool=tool, **{f"arguments__{name}__in": list(aims[name])})
     rows = Proposal.objects.filter(wanted, created_at__gte=row.first_seen).select_related("action")
-    for each in rows.order_by("-pk")[:_EVENTS]:
+    found = list(rows.order_by("-pk")[:_EVENTS])
+    homes = homes_of(user) if found else None
+    for each in (one for one in found if homes is None or one.corp_id in ("", *homes)):
         url = reverse("web:approval", args=[each.pk])
         for step in story(each, getattr(each, "action", None)):
             what = visible(f"{each.title} {_aim(each)}：{step.text}")
@@ -199,7 +201,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "asset_id": [each.pk for each in assets],
     }
     listed = _listed(pk, private)
-    orders = ordered(row, aims) if request.user.has_perm(SEE_ORDERS) else ()
+    orders = ordered(row, aims, request.user) if request.user.has_perm(SEE_ORDERS) else ()
     context = {
         "title": f"A{pk} {title}", "row": row, "headline": title, "is_odd": visible(row.title) != row.title, "query": query,
         "level": severity_badge(row.severity), "state": state_badge(row, quiet), "due": due_badge(row, clock), "quiet": quiet,

@@ -90,6 +90,7 @@ def test_the_sender_names_the_asset_and_the_source() -> None:
     ("address", "data", "status", "word"),
     [
         ("/api/v1/ingest/nothing/", b"{}", 404, "alertmanager"),
+        ("/api/v1/ingest/auto/", b"{}", 404, "import_data auto"),
         (DOOR, b"", 400, "没有内容"),
         (DOOR, b'{"runs": [], "version": "2.1.0", "$schema": "sarif"}', 400, "像是 sarif"),
         (DOOR, b"\x00\x01\x02", 400, "二进制"),

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from . import cn_samples as samples
+from .test_tables import EVENT, WAF
 from .test_trivy import REPORT
 
 
@@ -57,6 +58,23 @@ def test_unsure_file_is_asked_about_and_a_named_format_is_tried(tmp_path: Path) 
     assert "拒绝：不是 tdp 的记录" in told
     with pytest.raises(CommandError, match="没有名为「nessus」的导入格式"):
         shown(tmp_path, {}, "nessus")
+
+
+def test_table_that_nobody_saved_is_tried_by_its_examples_and_then_read(tmp_path: Path) -> None:
+    table = tmp_path / "acme.toml"
+    table.write_text(WAF)
+    told = shown(tmp_path, {"events": [EVENT]}, str(table))
+    for line in (
+        "→ 标题：SQL注入",
+        "→ 级别：high",
+        "→ 资产：host 10.0.0.8",
+        "→ 指标：ip=192.0.2.1",
+        "→ 说明：",
+    ):
+        assert line in told
+    table.write_text(WAF.replace('"high", attacker', '"low", attacker'))
+    with pytest.raises(CommandError, match="应当是 low，读出的是 high"):
+        shown(tmp_path, {"events": [EVENT]}, str(table))
 
 
 def test_what_a_terminal_would_obey_is_not_printed(tmp_path: Path) -> None:

@@ -130,6 +130,12 @@ def test_example_that_is_not_what_the_table_reads_is_told() -> None:
         "第 1 个样例：title 应当是 XSS，读出的是 SQL注入。",
         "第 1 个样例：severity 应当是 low，读出的是 high。",
     ]
+    swapped = WAF.replace('attacker = "client_ip"', 'attacker = ["server_ip", "host"]').replace(
+        'victim = ["server_ip", "host"]', 'victim = "client_ip"'
+    )
+    assert "第 1 个样例：attacker 应当是攻击者，字段表把 192.0.2.1 读成了受害者。" in faults_of(
+        read_table(swapped)
+    )
 
 
 @pytest.mark.parametrize("input", INPUTS)

@@ -6,13 +6,14 @@ import pytest
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.queues.claims import Remit
+from bifang.channels.queues.claims import EVERYTHING, Remit
 from bifang.core.database import db
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import (
     Alert,
     AlertMessage,
+    CallMeans,
     CallState,
     Escalation,
     LoudestCall,
@@ -23,7 +24,7 @@ from secops_agent.models import (
 )
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import calls, views
+from secops_agent.services.notifications import calls, choices, views
 from secops_agent.services.notifications.delivery import calling
 from tests.secops.decisions_aid import switch
 from tests.secops.inventory_aid import alert, host, store
@@ -299,3 +300,37 @@ def test_gateway_is_called_only_where_the_telephone_is_permitted(people):
     escalate()
     assert not WakeCall.objects.exists()
     assert calls.permitted("gateway_call", "call") == "gateway_call"
+
+
+@pytest.mark.parametrize("whom", [{"staff_id": "lisi"}, {"schedule": "安全值班"}])
+@pytest.mark.parametrize("state", [CallState.MADE, CallState.REFUSED])
+def test_gateway_as_a_target_calls_at_once_and_sends_nothing(people, whom, state):
+    voice = {"kind": "gateway", "config": "钉钉", **whom}
+    stage.rule(targets=[voice], escalate=[{"after_minutes": 15, "to": [BOSS]}])
+    store(alert())
+    stage.announce()
+    (order,) = calling.take(EVERYTHING, [CallMeans.GATEWAY])
+    assert "没有人处理" not in order.text
+    assert not OutboxRow.objects.exists()
+    calling.settle(order, state, "空号。")
+    message = AlertMessage.objects.get()
+    assert message.state == ("shown" if state == CallState.MADE else "undeliverable")
+    escalate(step=False)
+    assert OutboxRow.objects.filter(target__staff_id="boss").exists() is (state == CallState.REFUSED)
+    store(alert())  # more of the same group
+    stage.announce()
+    assert WakeCall.objects.count() == 1
+    (target,) = NotificationTarget.objects.filter(step=None)
+    (mine,) = [
+        each for each in choices.choices(None, gateway=True) if each.key == choices.choice_of(target).key
+    ]
+    assert {name: mine.entry[name] for name in voice} == {**voice, "config": "dingtalk/钉钉"}
+
+
+def test_gateway_leads_nowhere_for_who_permits_no_telephone(people):
+    NotificationPreference.objects.create(staff=people["lisi"], calls=LoudestCall.SMS)
+    stage.rule(targets=[{"kind": "gateway", "config": "钉钉", "staff_id": "lisi"}])
+    store(alert())
+    stage.announce()
+    assert "不用电话叫" in AlertMessage.objects.get(kind="group").reason
+    assert not WakeCall.objects.exists()

@@ -16,7 +16,7 @@ from .numerals import read_integer, read_number
 from .skeletons import Kind, Skeleton, mark
 
 _VALUES = load("times")["values"]
-_MINUTES: dict[str, int] = _VALUES["minutes"]
+_MINUTES: dict[str, float] = _VALUES["minutes"]
 _PART_HOURS: dict[str, int] = _VALUES["part_hours"]
 _PART_LASTS: dict[str, int] = _VALUES["part_lasts"]
 _WEEKDAYS: dict[str, int] = _VALUES["weekdays"]
@@ -82,7 +82,7 @@ def _minutes(match: re.Match[str]) -> int | None:
     halves = 0.5 if match["half"] or match["tail"] or match["monthhalf"] else 0.0
     size = next(minutes for name, minutes in _MINUTES.items() if match[name])
     total = (number + halves) * size
-    return math.ceil(total) if 0 < total <= 10 * 525600 else None
+    return math.ceil(round(total, 6)) if 0 < total <= 10 * 525600 else None
 
 
 def _ago(match: re.Match[str], now: datetime) -> Since:

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 from bifang.channels.text.visible import visible
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
+from secops_agent.models import Alert
 from secops_agent.models.alerting.reporting import (
     CaseReporting,
     GradingQuestion,
@@ -27,8 +28,9 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.cases.locks import lock, text_of
 from secops_agent.services.cases.views import code_of
-from secops_agent.services.clock import clock, exact
+from secops_agent.services.clock import clock, exact, span
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.notifications.matching import follow_up
 
 LAST: Final = timedelta(minutes=15)  # before the limit of the first report
 LAST_DAY: Final = timedelta(days=1)  # before that of the closing report
@@ -70,14 +72,9 @@ class ReportingView:
         return f"分级 {level}：{stage}{told}（{clock(self.due_at)} 前，报{self.duty.body}）"
 
 
-def span(length: timedelta) -> str:
-    """29 天 3 小时, 1 小时 12 分."""
-    minutes = max(0, int(length.total_seconds() // 60))
-    days, rest = divmod(minutes, 1440)
-    hours, rest = divmod(rest, 60)
-    if days:
-        return f"{days} 天 {hours} 小时"
-    return f"{hours} 小时 {rest} 分" if hours else f"{rest} 分钟"
+def tell_alerts(case_id: int) -> None:
+    """What is told of the case's alerts says how its clock stands, in the caller's transaction."""
+    follow_up(list(Alert.objects.filter(case=case_id).values_list("pk", flat=True)))
 
 
 def standing(case_id: int) -> ReportingView | None:
@@ -88,12 +85,7 @@ def standing(case_id: int) -> ReportingView | None:
     if row is None:
         return None
     entries = tuple(row.entries.all())
-    done = {each.stage for each in entries}
-    waits_for, due_at = "", None
-    if row.due_at and ReportStage.FIRST not in done:
-        waits_for, due_at = ReportStage.FIRST, row.due_at
-    elif row.closing_due_at and ReportStage.CLOSING not in done:
-        waits_for, due_at = ReportStage.CLOSING, row.closing_due_at
+    waits_for, due_at = row.waiting(each.stage for each in entries)
     return ReportingView(
         row.level, row.duty, row.found_at, row.graded_by, row.graded_at, row.handled_at, waits_for, due_at, entries, row.answers, row.unreached
     )  # fmt: skip
@@ -155,6 +147,7 @@ def _count(row: CaseReporting, now: datetime) -> None:
     reported = row.entries.filter(stage=ReportStage.FIRST).exists()
     _remind(row, ReportStage.FIRST, None if reported else row.due_at, row.found_at, LAST, now)
     _set_closing(row, row.handled_at if row.due_at else None, now)
+    tell_alerts(row.case_id)
 
 
 def _demand_number(given: int | None) -> int | None:
@@ -202,6 +195,7 @@ def end_handling(case_id: int, actor: Actor, at: datetime, *, unless_known: bool
             raise InvalidInput("处置结束时间应在发现以后，不能晚于现在。")
         CaseReporting.objects.filter(pk=row.pk).update(handled_at=at)
         _set_closing(row, at if row.due_at else None, now)
+        tell_alerts(case_id)
         keep(actor, f"事件 {code_of(case_id)} 处置结束", f"case:{case_id}", {"handled_at": exact(at)})
 
 
@@ -235,6 +229,7 @@ def enter(
         )  # fmt: skip
         row.reminders.filter(stage=stage, told_at=None).delete()
         _keep_entry(row, entry, actor)
+        tell_alerts(case_id)
     return _view(case_id)
 
 

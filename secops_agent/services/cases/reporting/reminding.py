@@ -9,7 +9,7 @@ from bifang.core.database.db import database_now
 from secops_agent.models import OnCallSchedule, Staff
 from secops_agent.models.alerting.reporting import ReportingReminder, ReportStage
 from secops_agent.services import links
-from secops_agent.services.cases.reporting.clock import OFFICIAL, standing
+from secops_agent.services.cases.reporting.clock import OFFICIAL, standing, tell_alerts
 from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.on_call.shifts import on_call_at
 from secops_agent.services.people.messages import tell
@@ -45,6 +45,7 @@ def _tell(row: ReportingReminder) -> str:
         f"⏰ **{head}**\n\n{plain(case.title, 120)}\n\n- {view.line(database_now())}\n- 依据：{plain(view.duty.article, 120)}（{OFFICIAL}）\n"
         f"- 草稿和登记：{links.named('报告时钟', page)}\n\n毕方不会自己向外报告：报完以后请登记。"
     )
+    tell_alerts(case.pk)
     key = f"reporting:{row.pk}"
     people = _people(case.owner)
     told = [each.name for each in people if tell(each, head, text, key=f"{key}:{each.pk}")]

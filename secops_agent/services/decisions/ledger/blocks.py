@@ -161,7 +161,7 @@ def for_reader(block: Block, homes: Homes) -> Block:
         return block
     names = ("asked_by", "approved_by", "mistaken_by", "ended_by")
     hidden = {name: FOREIGN for name in names if getattr(block, name) not in ("", ENDS)}
-    return replace(block, **hidden, can_end=False)  # type: ignore[arg-type]  # of names only
+    return replace(block, **hidden, code="", can_end=False)  # type: ignore[arg-type]  # of names only
 
 
 def _view(row: BlockRecord) -> Block:

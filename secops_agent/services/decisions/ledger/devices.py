@@ -28,12 +28,13 @@ _BETWEEN: Final = re.compile("[，,、]")
 
 @dataclass(frozen=True, slots=True)
 class ReadingTurn:
-    """What is to be read: the tool that lists, or ``parameter`` by which it is asked for each of ``targets``."""
+    """What is to be read: ``lists`` names the tool that tells all, ``tool`` the one that is asked for each of ``targets`` by
+    ``parameter``; "": none."""
 
     config_id: int
+    lists: str
     tool: str
     parameter: str
-    lists: bool
     targets: tuple[str, ...]
 
 
@@ -51,17 +52,21 @@ def due() -> list[ReadingTurn]:
 
 
 def _reader(config: SystemConfig) -> ReadingTurn | None:
-    """The tool that verifies its blocks, if it has one that may be used now."""
+    """The tools that list and verify its blocks, if it has one that may be used now."""
     mapped = mapped_actions(config).get(_BLOCK)
     tools = {tool.name: tool for tool in catalogue.tools_of(config)} if mapped else {}
     blocker = tools.get(mapped.tool) if mapped else None
     reader = tools.get(blocker.verify) if blocker else None
-    if mapped is None or reader is None:
+    lister = tools.get(mapped.lists) if mapped else None
+    if reader and not lister and not reader.schema.get("required"):
+        lister = reader
+    if mapped is None or not (reader or lister):
         return None
     parameter = next((name for name, source in mapped.arguments.items() if source == "ip"), "")
     mine = BlockRecord.objects.filter(kind=_BLOCK, state=BlockState.ACTIVE, action__connector_config=config)
     targets = tuple(mine.order_by("verified_at", "pk").values_list("target", flat=True)[:MOST])
-    return ReadingTurn(config.pk, reader.name, parameter, not reader.schema.get("required"), targets)
+    names = lister.name if lister else "", reader.name if reader else ""
+    return ReadingTurn(config.pk, *names, parameter, targets)
 
 
 def addresses_in(answer: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, Role
-from secops_agent.models.automation.action import ACTION_OPEN, Action, ActionState
+from secops_agent.models.automation.action import ACTION_OPEN, NOTHING_DONE, Action, ActionState
 from secops_agent.models.automation.block import BlockRecord, BlockState
 from secops_agent.models.automation.proposal import Proposal
 from secops_agent.services.actors import Actor
@@ -186,8 +186,7 @@ def ending(action: Action, reason: str, *, asker: str, approver: str, **more: An
 
 def forget_failed(actions: Collection[Action]) -> None:
     """Releases that failed, so that there may be another; their summary tells what they were."""
-    failed = (ActionState.FAILED, ActionState.DRY)
-    Action.objects.filter(undo_of__in=actions, state__in=failed).update(undo_of=None)
+    Action.objects.filter(undo_of__in=actions, state__in=NOTHING_DONE).update(undo_of=None)
 
 
 def end(action: Action, by: str, reason: str, **more: Any) -> Action:

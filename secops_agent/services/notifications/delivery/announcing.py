@@ -13,7 +13,7 @@ from bifang.channels.queues import outbox
 from bifang.core.database.db import database_now
 from bifang.core.database.rows import lock_idle
 from bifang.core.monitoring import tracing
-from secops_agent.models import AlertMessage, MessageState, NotificationTarget, Silence
+from secops_agent.models import AlertMessage, MessageState, NotificationTarget, Silence, TargetKind
 from secops_agent.services.clock import clock
 from secops_agent.services.notifications import preferences, silences
 from secops_agent.services.notifications.delivery import (
@@ -97,11 +97,18 @@ def _is_to_be_told(told: Told, now: _Now) -> bool:
             row, f"静默：{held}（到 {clock(held.ends_at)}）", silence_lines.line_of(held, row, now.at)
         )
         silences.count([held])
-    elif spare.scarce and told.level != "critical":  # the rest is kept for what is grave
+    elif (
+        spare.scarce and told.level != "critical" and not _by_phone(row)
+    ):  # the rest is kept for what is grave
         digests.hold(row, spare, now.at)
     else:
         return True
     return False
+
+
+def _by_phone(row: AlertMessage) -> bool:
+    """Is there nothing to send? It is called for, and that costs no message."""
+    return row.target.kind == TargetKind.GATEWAY
 
 
 def _silence(told: Told, now: _Now) -> Silence | None:
@@ -132,16 +139,17 @@ def _tell(told: Told, now: _Now) -> None:
     prefix, key = _prefix(told, now.at), f"alert:{row.pk}:{row.wanted}"
     target = address.target
     called = not row.digest and calling.plan(row, address, key, told.alerts, now.at)
-    known = events.latest(told.alerts) if called else told.known
-    notice = notices.compose(
-        told.alerts, told.facts, known, burst=row.burst, quiet=_silence(told, now), prefix=prefix,
-        heard=not target.robot, group=address.hides_private,
-    )  # fmt: skip
-    with tracing.span("notify", progress.trace_of(row.pk), row.opened_at.timestamp() * 1000):
-        outbox.notify(
-            address.config_id, target, notice.text, key=key, title=f"{prefix}{notice.title}",
-            suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
+    if not _by_phone(row):
+        known = events.latest(told.alerts) if called else told.known
+        notice = notices.compose(
+            told.alerts, told.facts, known, burst=row.burst, quiet=_silence(told, now), prefix=prefix,
+            heard=not target.robot, group=address.hides_private,
         )  # fmt: skip
+        with tracing.span("notify", progress.trace_of(row.pk), row.opened_at.timestamp() * 1000):
+            outbox.notify(
+                address.config_id, target, notice.text, key=key, title=f"{prefix}{notice.title}",
+                suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
+            )  # fmt: skip
     row.digest, row.level = told.digest, told.level
     row.told_to, row.told_at = row.told_to or address.name[:200], row.told_at or now.at
     progress.mark(row, told.is_over or row.burst not in progress.PICTURED, now.at)

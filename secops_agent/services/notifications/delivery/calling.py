@@ -23,7 +23,16 @@ from bifang.core.database.rows import lock_idle
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
-from secops_agent.models import CALL_COUNTED, Alert, AlertMessage, CallState, Staff, WakeCall
+from secops_agent.models import (
+    CALL_COUNTED,
+    Alert,
+    AlertMessage,
+    CallState,
+    MessageState,
+    Staff,
+    TargetKind,
+    WakeCall,
+)
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
@@ -63,13 +72,15 @@ class CallOrder:
 
 
 def plan(row: AlertMessage, address: Address, key: str, alerts: tuple[Alert, ...], now: datetime) -> bool:
-    """Have the reader of an escalation called, in the transaction that tells him: once for a message."""
-    staff, wanted = address.staff, row.target.by if row.kind == "escalation" else ""
+    """Have the reader of an escalation, or who is told by telephone only, called in the transaction that tells him: once for a message."""
+    escalated, by_phone = row.kind == "escalation", row.target.kind == TargetKind.GATEWAY
+    staff, wanted = address.staff, row.target.by if escalated or by_phone else ""
     if not wanted or staff is None or row.staff_id or WakeCall.objects.filter(message=row).exists():
         return False
     means = calls.permitted(wanted, preferences.preference_of(staff).calls)
     if means:
-        text = f"毕方：{wording.title_of(alerts)}，没有人处理。请回复「{says.acknowledge(alerts[0].pk)}」。"
+        why = "，没有人处理" if escalated else ""
+        text = f"毕方：{wording.title_of(alerts)}{why}。请回复「{says.acknowledge(alerts[0].pk)}」。"
         text = mask_alerts(text, [each.pk for each in alerts]) if address.hides_private else text
         _add(address.config_id, staff, address.target.staff_id, means, f"note:{key}", text, now, row)
     return bool(means)
@@ -207,6 +218,9 @@ def _settle(row: WakeCall, state: CallState, reason: str, now: datetime, receipt
     WakeCall.objects.filter(pk=row.pk).update(state=state, reason=reason[:300], receipt=receipt[:200])
     if row.message is not None:
         if state in calls.FAILED:
+            if row.message.target.kind == TargetKind.GATEWAY:
+                became = MessageState.UNKNOWN if state == CallState.UNKNOWN else MessageState.UNDELIVERABLE
+                AlertMessage.objects.filter(pk=row.message.pk).update(state=became, reason=reason[:300])
             reaching.replace(row.message, now)
         follow_up(list(row.message.alerts.values_list("pk", flat=True)))
 

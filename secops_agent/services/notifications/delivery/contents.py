@@ -55,7 +55,7 @@ class Told:
 
     def _of_group(self) -> tuple[object, ...]:
         """Level, state, people, size by its order of magnitude, what rules want told of its time limit, what was found out
-        about it, if anything; on a card also what a model said of that, and who was called."""
+        about it, if anything; on a card also what a model said of that, who was called, and the clock of its case."""
         parts: tuple[object, ...] = (
             self.level, wording.state_of(self.alerts), len(self.alerts).bit_length(),
         )  # fmt: skip
@@ -63,7 +63,8 @@ class Told:
         parts += tuple(filter(None, (self.row.sla, "" if found == Investigation.NOTHING_FOUND else found)))
         if not self.on_card:
             return parts
-        return (*parts, events.reading(self.alerts, self.known), events.calls(self.alerts, self.known))
+        told = events.reading, events.calls, events.limit
+        return (*parts, *(each(self.alerts, self.known) for each in told))
 
     def _of_burst(self) -> tuple[object, ...]:
         """How many there are, and how many of them are open by its order of magnitude; on a card each step of them."""

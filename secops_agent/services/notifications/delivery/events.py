@@ -1,7 +1,7 @@
 """Last events of a message's alerts: who took, closed or reopened them, or that their source did."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,10 +9,12 @@ from typing import Final
 from django.db.models import F, Q
 
 from bifang.channels.text.markup import plain
+from bifang.core.database.db import database_now
 from secops_agent.models import Alert, History, Investigation, InvestigationState, SecondLook, WakeCall
+from secops_agent.models.alerting.reporting import CaseReporting, ReportStage
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.audit.history import ACTIONS
-from secops_agent.services.clock import clock
+from secops_agent.services.clock import clock, span
 from secops_agent.services.notifications.calls import words_of
 
 DEEDS: Final = {
@@ -23,17 +25,20 @@ DEEDS: Final = {
 @dataclass(frozen=True, slots=True)
 class KnownNews:
     """By alert id: the last thing that happened, what was found out when it arrived, and what a model said of that;
-    ``attacks``: those that were found to be a real attack; ``calls``: who was called because of it."""
+    ``attacks``: those that were found to be a real attack; ``calls``: who was called because of it; ``limits``: until when its
+    case is to be reported."""
 
     last: Mapping[int, History]
     found: Mapping[int, str]
     read: Mapping[int, str]
     attacks: frozenset[int]
     calls: Mapping[int, tuple[str, ...]]
+    limits: Mapping[int, str]
 
 
 def latest(alerts: Iterable[Alert]) -> KnownNews:
-    """What is worth telling. Five queries."""
+    """What is worth telling. Five queries, and two where there are cases."""
+    cases = {each.pk: each.case_id for each in alerts if each.case_id}
     pks = [each.pk for each in alerts]
     rows = History.objects.filter(entity="alert", entity_id__in=pks)
     told = Q(action__in=DEEDS) | Q(action="import", changes__has_key="status")
@@ -45,7 +50,9 @@ def latest(alerts: Iterable[Alert]) -> KnownNews:
     read = dict(looks.values_list("investigation__alert_id", "line"))
     found = list(done.order_by("pk").values_list("alert_id", "conclusion", "verdict"))
     attacks = frozenset(pk for pk, _, verdict in found if verdict == Verdict.TRUE_POSITIVE)
-    return KnownNews(last, {pk: said for pk, said, _ in found}, read, attacks, _calls(pks))
+    told_limits = _limits(set(cases.values())) if cases else {}
+    limits = {pk: told_limits[case] for pk, case in cases.items() if case in told_limits}
+    return KnownNews(last, {pk: said for pk, said, _ in found}, read, attacks, _calls(pks), limits)
 
 
 def _calls(pks: Sequence[int]) -> dict[int, tuple[str, ...]]:
@@ -56,11 +63,29 @@ def _calls(pks: Sequence[int]) -> dict[int, tuple[str, ...]]:
     return found
 
 
+def _limits(case_ids: Collection[int]) -> dict[int, str]:
+    """Case → until when it is to be reported. A message stays as it is for a while: with the time."""
+    rows = CaseReporting.objects.filter(case__in=case_ids).select_related("duty")
+    now, found = database_now(), {}
+    for row in rows.prefetch_related("entries"):
+        stage, due = row.waiting(each.stage for each in row.entries.all())
+        if due:
+            left = f"还剩 {span(due - now)}" if due > now else f"已超过 {span(now - due)}"
+            label = f"分级 {row.get_level_display()}，{ReportStage(stage).label}"
+            found[row.case_id] = f"{label} {clock(due)} 前报{row.duty.body}（{clock(now)} 时{left}）"
+    return found
+
+
 def calls(alerts: Sequence[Alert], known: KnownNews) -> str:
     """Who was called because of the group, the last few; "" for nobody."""
     return "；".join(
         list(dict.fromkeys(said for each in alerts for said in known.calls.get(each.pk, ())))[-4:]
     )
+
+
+def limit(alerts: Sequence[Alert], known: KnownNews) -> str:
+    """Until when a case of the group is to be reported; "" for no limit."""
+    return next((known.limits[each.pk] for each in alerts if each.pk in known.limits), "")
 
 
 def deeds(alerts: Sequence[Alert], known: KnownNews, since: datetime) -> Counter[str]:

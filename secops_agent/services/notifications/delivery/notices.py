@@ -93,6 +93,7 @@ def compose(
         last=events.last_event(alerts, known),
         found=events.finding(alerts, known),
         called=events.calls(alerts, known),
+        limit=events.limit(alerts, known),
         quiet=quiet,
         prefix=prefix,
         heard=heard,
@@ -112,6 +113,7 @@ class _Said(TypedDict):
     last: str
     found: str
     called: str
+    limit: str
     quiet: Silence | None
     prefix: str
     heard: bool

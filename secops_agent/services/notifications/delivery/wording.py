@@ -76,6 +76,7 @@ def group_text(
     last: str = "",
     found: str = "",
     called: str = "",
+    limit: str = "",
     read: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
@@ -98,6 +99,7 @@ def group_text(
         *([f"- 模型：{plain(read, 200)}"] if read else []),
         *([f"- 处理：{last}"] if last else []),
         *([f"- 呼叫：{plain(called, 400)}"] if called else []),
+        *([f"- 报告时钟：{plain(limit, 200)}"] if limit else []),
         *_quiet(quiet),
     ]
     if first.due_at and first.status != AlertStatus.CLOSED:
@@ -120,6 +122,7 @@ def burst_text(
     found: str = "",
     last: str = "",
     called: str = "",
+    limit: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
@@ -138,6 +141,7 @@ def burst_text(
         *([f"- 调查：{plain(found, 200)}"] if found else []),
         *([f"- 处理：{last}"] if last else []),
         *([f"- 呼叫：{plain(called, 400)}"] if called else []),
+        *([f"- 报告时钟：{plain(limit, 200)}"] if limit else []),
         *_quiet(quiet),
     ]
     if heard:
