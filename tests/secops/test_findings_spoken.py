@@ -27,6 +27,7 @@ SAID: tuple[tuple[list[str], str | None, dict[str, Any], str], ...] = (
     (["jenkins-01上有哪些漏洞", "第二条标修复中"], "decide_findings", {"findings": "CVE-2026-99066", "decision": "in_progress", "asset": "jenkins-01"}, "1 条发现"),
     (["CVE-2026-99025影响几台？", "先接受风险到年底吧"], None, {}, "原因是什么"),
     (["CVE-2026-99025影响几台？", "先接受风险到年底吧", "哦等会儿，有patch的，不接受了，改成修复中"], "decide_findings", {"findings": "CVE-2026-99025", "decision": "in_progress"}, "11 条发现"),
+    (["撤回 CVE-2023-4863 的决定"], None, {}, "没有已经决定的发现"),
     (["撤回CVE-2023-4863的决定"], None, {}, "没有已经决定的发现"),
     (["CVE-2021-44228接受风险到2028-01-01，没窗口"], None, {}, "一年以内"),
     (["CVE-2023-44487 不受影响"], None, {}, "为什么不受影响"),

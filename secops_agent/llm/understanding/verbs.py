@@ -283,7 +283,8 @@ def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     if pattern("cues.nothing.exception").search(text):
         return "exception"
     typed = skeleton.expand(text)
-    if (pieces := PIECE.split(skeleton.text, maxsplit=1))[1:] and is_taken_back(pieces[0]):
+    decides = any(verb.tool == "decide_findings" and verb.start == 0 for verb in verbs)  # 撤回 F12 的决定
+    if not decides and (pieces := PIECE.split(skeleton.text, maxsplit=1))[1:] and is_taken_back(pieces[0]):
         return "takes_back"
     if pattern("cues.said.broken_number").search(typed):
         return "exception"
