@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='assetkey',
             name='stated',
-            field=models.BooleanField(default=True, verbose_name='不只是告警提到'),
+            field=models.BooleanField(db_default=True, default=True, verbose_name='不只是告警提到'),
         ),
     ]

@@ -66,7 +66,7 @@ def alerts(dice: Random, now: datetime) -> Iterator[Any]:
 
 def fill_findings(dice: Random, now: datetime) -> None:
     """Three in ten are gone, one flaw in fifteen is exploited."""
-    from secops_agent.models import Asset, Finding, Vulnerability
+    from secops_agent.models import Asset, Finding, Vulnerability, VulnerabilityAlias
 
     hosts = list(Asset.objects.filter(name__startswith="srv-"))
     flaws = Vulnerability.objects.bulk_create(
@@ -74,6 +74,9 @@ def fill_findings(dice: Random, now: datetime) -> None:
                       created_at=now, updated_at=now)
         for n in range(FLAWS)
     )  # fmt: skip
+    VulnerabilityAlias.objects.bulk_create(
+        VulnerabilityAlias(alias=each.vuln_id, vulnerability=each) for each in flaws
+    )
     found = [_finding(Finding, n, dice, dice.choice(hosts), dice.choice(flaws), now) for n in range(FINDINGS)]
     Finding.objects.bulk_create(found, batch_size=2_000)
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
-from bifang.core.database.rows import insert_many, update_rows
+from bifang.core.database.rows import Among, count_each, insert_many, update_rows
 from bifang.core.secrets.sealed import Sealed
 from secops_agent.models import AuditRecord, Staff
 from secops_agent.models.people.usage import ModelPrice, TurnUsage
@@ -129,3 +129,13 @@ def test_changed_text_that_is_too_long_is_refused_and_never_cut() -> None:
     with pytest.raises(DataError), transaction.atomic():
         update_rows(AuditRecord, ["what"], [row])
     assert AuditRecord.objects.get().what == VALUES["what"]
+
+
+def test_among_many_ids_is_one_parameter() -> None:
+    insert_many(AuditRecord, [VALUES] * 3)
+    first, *_, last = ids = list(AuditRecord.objects.order_by("pk").values_list("pk", flat=True))
+    rows = AuditRecord.objects.filter(Among([*ids[:2], *range(last + 1, last + 40_000)]))
+    assert list(rows.order_by("pk").values_list("pk", flat=True)) == ids[:2]
+    assert count_each([rows.values("pk"), rows.exclude(pk=first).values("pk")]) == [2, 1]
+    assert not AuditRecord.objects.filter(Among([])).exists()
+    assert AuditRecord.objects.exclude(Among([first])).count() == len(ids) - 1

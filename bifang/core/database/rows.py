@@ -1,5 +1,6 @@
 """Rows without model instances: many of them written or counted with one statement, on either database."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +11,10 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import (
     BooleanField,
     CharField,
+    F,
     Field,
     ForeignKey,
+    Func,
     IntegerField,
     Model,
     QuerySet,
@@ -70,6 +73,27 @@ class InsertSpec:
             value = now if stamped else row[name] if name in row else default()
             found.append(prepare(value, link) if prepare is not None and value is not None else value)
         return found
+
+
+class Among(Func):
+    """Is the primary key one of these ids? One parameter, however many they are: a list of thousands costs more to write as
+    a statement than to look up."""
+
+    output_field = BooleanField()
+
+    def __init__(self, ids: Iterable[int]) -> None:
+        super().__init__(F("pk"))
+        self.ids = list(ids)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """As an array."""
+        key, given = compiler.compile(self.get_source_expressions()[0])
+        return f"{key} = ANY(%s::bigint[])", [*given, self.ids]
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """As JSON."""
+        key, given = compiler.compile(self.get_source_expressions()[0])
+        return f"{key} IN (SELECT value FROM json_each(%s))", [*given, json.dumps(self.ids)]  # noqa: S608 - our own
 
 
 def lock_idle(rows: "QuerySet[M]") -> "QuerySet[M]":

@@ -1,5 +1,6 @@
 """Which alerts an order describes: by conditions of its own, over the whole of the last list."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -69,11 +70,25 @@ class ListHearing(Hearing):
         wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
         return "" if wide else self.focus.host
 
-    def _case_spoken_of(self, sentence: Sentence) -> Intent | None:
-        """The case whose card was shown just before, where nothing is named and nothing widens: its alerts are meant, and no list has them."""
+    def shared(self, sentence: Sentence) -> Understanding:
+        """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
+        said = {name: one for name, one in self._described(sentence).items() if name != "assignee"}
+        return Understanding(intent=Intent("list_alerts", said), hint=hint("shares"))
+
+    def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
+        """隔离web: the hosts whose names begin so."""
+        words = re.findall(r"[a-z][a-z0-9-]+", sentence.plain.lower()) if "asset" in kinds else []
+        names = sorted(set(self.lexicon.assets.values())) if words else []
+        return [name for name in names if any(name.lower().startswith(word) for word in words)][:3]
+
+    def _of_case(self, sentence: Sentence, order: Intent) -> Understanding | None:
+        """Which are meant is asked, where the card of a case was shown just before and nothing is named or widens: no list has its alerts."""
         wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
-        last = self.focus.last
-        return last if last and last.tool == "get_case" and not (wide or sentence.keyword) else None
+        case = self.focus.last
+        if case is None or case.tool != "get_case" or wide or sentence.keyword:
+            return None
+        told = f"没有执行任何操作。要{ACTS[order.tool].verb}其中哪几条？写编号。"
+        return Understanding(intent=case, hint=told, order=order)
 
     def _narrowed(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """超时的都转给我, of a list: those of the whole list that meet it, never just the rows that it showed; None: nothing narrows it."""

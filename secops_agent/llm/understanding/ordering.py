@@ -13,7 +13,15 @@ from secops_agent.llm.offline.followups import last_list
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
-from secops_agent.llm.understanding.completions import complete, named_among, open_orders, without_turns
+from secops_agent.llm.understanding.completions import (
+    adds_to,
+    complete,
+    named_among,
+    open_orders,
+    tells_more,
+    without_turns,
+)
+from secops_agent.llm.understanding.deciding import is_of_findings
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, hint
@@ -27,7 +35,6 @@ from secops_agent.llm.understanding.objects import (
     without_object,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
-from secops_agent.llm.understanding.reasons import split_note, tells
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
@@ -48,7 +55,9 @@ _USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "hi
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
     "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
-    "note": "{what} 的备注写什么？", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
+    "note": "{what} 的备注写什么？", "decision": "{what} 标成什么？", "reason": "{what} {decided}的原因是什么？它会写进每一条的变更历史。",
+    "until": "{what} 的风险接受到哪一天为止？写「到12月31日」这样的，最长一年，到期恢复为待处理。",
+    "justification": "{what} 为什么不受影响？写：没有这个组件、组件里没有有问题的代码、有问题的代码不会被执行、攻击者控制不了，或已有缓解措施。", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
 _MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
@@ -60,12 +69,6 @@ _LEAVES: Final = (
     "takes_back",
 )  # speak against what is named, or the whole order
 _NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
-_SHORT: Final = 10  # characters that say something, of an answer to what was asked back
-
-
-def _adds(text: str) -> bool:
-    """A13也是, but not 也看看."""
-    return bool(pattern("cues.said.adds").search(text)) and not pattern("cues.ask.see").search(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,12 @@ class OrderHearing(ListHearing):
         order = self.focus.order
         if order is None or order.tool not in ACTS or pattern("talk.category").search(sentence.plain):
             return None
-        if missing_in([order]) and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
-            return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=missing_in([order])))
+        lacks = missing_in([order])
+        if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
+            return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         against = find_doubt(rest, verbs_in(rest))
         new = read_order(sentence, NOTHING)
-        answers = missing_in([order]) == "verdict" and bool(name_of("cues.answer", rest.text))
-        if new and answers and not new.actions:
-            new = None  # 正常，es 在做滚动重启: why
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
@@ -131,33 +132,22 @@ class OrderHearing(ListHearing):
             return None
         if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
             return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
-        lacks = missing_in([order])
-        adds = same and not lacks and _adds(rest.text)
-        own = new is not None and (new.has_object or not same)
-        if not (changes or adds or answers) and (own or self._tells_more(rest, order)):
+        adds = same and not lacks and adds_to(rest.text)
+        answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
+        own = (new is not None and (new.has_object or not same)) or tells_more(rest, order)
+        if own and not (changes or adds or answers):
             return None  # an address alone is looked up
         if actions := complete(sentence, rest, self.focus, changes=changes, adds=adds):
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not lacks)
         undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
-        if not (changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))):
-            return None
-        kept = self._kept(sentence, rest)  # its object is wrong, and which is meant was not understood
-        return replace(kept, order=without_object(order), waits=()) if kept else self.dropped()
+        turned = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
+        return self._turned(sentence, rest, order) if turned else None
 
-    @staticmethod
-    def _tells_more(rest: Skeleton, order: Intent) -> bool:
-        """Is it more than what completes this order: a question, another object, 王五今天休假?"""
-        if len(pattern("cues.unread.filler").sub("", rest.text)) > _SHORT or pattern("cues.said.asks").search(
-            rest.text
-        ):
-            return True
-        if missing_in([order]):
-            return False
-        beside, _ = split_note(rest)
-        dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
-        told = NAMES.search(beside.text) and (dated or tells(beside.text))
-        return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))
+    def _turned(self, sentence: Sentence, rest: Skeleton, order: Intent) -> Understanding:
+        """Its object is wrong, and which is meant was not understood; or it is taken back."""
+        kept = self._kept(sentence, rest)
+        return replace(kept, order=without_object(order), waits=()) if kept else self.dropped()
 
     def _left_out(
         self, sentence: Sentence, rest: Skeleton, own: tuple[Intent, ...], *, only: bool
@@ -217,8 +207,10 @@ class OrderHearing(ListHearing):
         values = [str(one.arguments[act.argument]) for one in ordered.actions if one.tool == first.tool]
         what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
         unknown = person and pattern("cues.inside.nobody").search(sentence.plain)
-        asked = (f"人员里没有「{unknown['name']}」。" if unknown else "") + _ASKED[ordered.missing].format(
-            what=what
+        lacks = "reason" if (ordered.missing, first.tool) == ("note", "decide_findings") else ordered.missing
+        decided = says.DECISIONS.get(str(first.arguments.get("decision", "")), "")
+        asked = (f"人员里没有「{unknown['name']}」。" if unknown else "") + _ASKED[lacks].format(
+            what=what, decided=decided
         )
         return Understanding(
             question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=ordered.actions[1:]
@@ -227,7 +219,7 @@ class OrderHearing(ListHearing):
     def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """两个都封, and one is known: which ones is asked."""
         first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
-        if not said or (act := ACTS.get(first.tool)) is None:
+        if not said or (act := ACTS.get(first.tool)) is None or is_of_findings(first.tool):
             return None
         known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
         values = str(first.arguments.get(act.argument, "")).split(",") if len(known) == 1 else known
@@ -246,7 +238,7 @@ class OrderHearing(ListHearing):
         names = list(dict.fromkeys(self.lexicon.called.values()))[:2]
         said: Mapping[str, Sequence[Any]] = {
             "assignee": ["我", *names], "owner": names, "severity": ["critical", "high", "medium"], "verdict": list(says.VERDICTS),
-            "minutes": [60, 480, 1440], "duration_minutes": [60, 1440, 10080],
+            "decision": ["in_progress", "under_investigation"], "minutes": [60, 480, 1440], "duration_minutes": [60, 1440, 10080],
         }  # fmt: skip
         return tuple(
             says.order(order.tool, {**order.arguments, missing: one})
@@ -319,17 +311,6 @@ class OrderHearing(ListHearing):
         said = _USUAL | dict(order.arguments) | target(ACTS[order.tool], kind, value)
         return self.line_of(Intent(order.tool, said))
 
-    def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
-        """隔离web: the hosts whose names begin so."""
-        words = re.findall(r"[a-z][a-z0-9-]+", sentence.plain.lower()) if "asset" in kinds else []
-        names = sorted(set(self.lexicon.assets.values())) if words else []
-        return [name for name in names if any(name.lower().startswith(word) for word in words)][:3]
-
-    def shared(self, sentence: Sentence) -> Understanding:
-        """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
-        said = {name: one for name, one in self._described(sentence).items() if name != "assignee"}
-        return Understanding(intent=Intent("list_alerts", said), hint=hint("shares"))
-
     def _listed(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """The alerts that may be meant: all of them as one offer, or to be told apart by their numbers; None: nothing describes any."""
         said = self._described(sentence)
@@ -342,9 +323,8 @@ class OrderHearing(ListHearing):
                 False,
             )  # 挖矿的都确认了: those of the host
         each = self._means_each(sentence) and not shown
-        if each and (case := self._case_spoken_of(sentence)):
-            told = f"没有执行任何操作。要{ACTS[order.tool].verb}其中哪几条？写编号。"
-            return Understanding(intent=case, hint=told, order=order)
+        if each and (case := self._of_case(sentence, order)):
+            return case
         named = (
             sentence.keyword
             or sentence.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP)

@@ -106,12 +106,28 @@ class Alert(models.Model):
             models.Index(fields=["first_seen", "severity", "source"], name="alert_first_seen"),
             models.Index(fields=["due_at"], condition=~Q(status="closed"), name="alert_due"),
             models.Index(fields=["sla_told", "due_at"], condition=~Q(status="closed"), name="alert_sla"),
+            # All that reports ask of what was acknowledged or closed in a period, so that no alert is read for it.
             models.Index(
-                fields=["acknowledged_at"],
+                fields=["acknowledged_at", "created_at"],
                 condition=Q(acknowledged_at__isnull=False),
-                name="alert_acknowledged_at",
+                name="alert_acknowledged",
             ),
-            models.Index(fields=["closed_at"], condition=Q(closed_at__isnull=False), name="alert_closed_at"),
+            models.Index(
+                fields=[
+                    "closed_at",
+                    "status",
+                    "suppressed_by",
+                    "verdict",
+                    "severity",
+                    "closed_by_source",
+                    "first_seen",
+                    "created_at",
+                    "due_at",
+                    "assignee",
+                ],
+                condition=Q(closed_at__isnull=False),
+                name="alert_closed",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -58,7 +58,7 @@ class AssetKey(models.Model):
     kind = models.CharField("种类", max_length=20)
     value = models.CharField("值", max_length=500)
     identity = models.CharField(max_length=540, null=True, blank=True, unique=True)
-    stated = models.BooleanField("不只是告警提到", default=True)
+    stated = models.BooleanField("不只是告警提到", default=True, db_default=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "资产标识"

@@ -12,6 +12,7 @@ from django.db.models import Case, Count, Q, QuerySet, Value, When
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL
+from secops_agent.services.alerts.queries.filters import UNCLOSED
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import SlaLimits, overdue
@@ -82,7 +83,7 @@ def days(now: datetime, number: int, zone: ZoneInfo) -> dict[date, Counter[str]]
 
 def unfinished() -> "QuerySet[Alert]":
     """The alerts that are not closed."""
-    return Alert.objects.exclude(status=AlertStatus.CLOSED)
+    return Alert.objects.filter(status__in=UNCLOSED)
 
 
 def suppressed(since: datetime) -> int:
@@ -110,7 +111,7 @@ def _counted(name: str, rows: "QuerySet[Alert]") -> "QuerySet[Any, Any]":
 
 def busy_assets(most: int) -> list[LoadedAsset]:
     """Those with the most grave alerts, then with the most; two queries."""
-    links = AlertAsset.objects.exclude(alert__status=AlertStatus.CLOSED).order_by()
+    links = AlertAsset.objects.filter(alert__status__in=UNCLOSED).order_by()
     grave = Count("pk", filter=Q(alert__severity__in=_GRAVE))
     counted = links.values_list("asset_id").annotate(number=Count("pk"), grave=grave)
     found = list(counted.order_by("-grave", "-number", "asset_id")[:most])

@@ -1,12 +1,12 @@
 """Counts of alerts for a report: the database counts, no alert is read."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from bifang.core.database.rows import count_each
@@ -30,21 +30,21 @@ from secops_agent.services.reports.periods import Period
 TOP: Final = 5
 MOST_OWNERS: Final = 10
 GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
-_UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+_UNCLOSED: Final = ~Q(status=AlertStatus.CLOSED)  # as the index of what is open has it
 _RECOVERED: Final = Count("pk", filter=Q(closed_by_source=True))
 _KEPT: Final = Count("pk", filter=Q(closed_at__lte=F("due_at")))
 _DISMISSED: Final = (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
 
 
-def count_alerts(period: Period) -> AlertFigures:
-    """All numbers about alerts."""
+def count_alerts(period: Period, left: Counts, overdue: Counts, *, worst: bool) -> AlertFigures:
+    """All numbers about alerts. ``left``, ``overdue``: what is `standing` at its end. ``worst``: with its course, and the
+    rules and assets with most, of which nothing is compared."""
     new, closed = _new(period), _closed(period)
     levels, sources, _ = _by_two(new, "source")
     closed_levels, verdicts, (recovered, kept) = _by_two(closed, "verdict", _RECOVERED, _KEPT)
     verdicts.pop("", None)
-    rules, mistaken = _rules(new)
+    rules, mistaken = _rules(new) if worst else ((), ())
     suppressed, missed = _suppressed(period), _missed(period)
-    ((left, overdue),) = standing(period.end)
     return AlertFigures(
         new=ordered(levels),
         closed=ordered(closed_levels),
@@ -62,8 +62,8 @@ def count_alerts(period: Period) -> AlertFigures:
         missed=missed[:MOST_OWNERS],
         rules=rules,
         mistaken=mistaken,
-        assets=_busy_assets(period),
-        course=_course(period),
+        assets=_busy_assets(period) if worst else (),
+        course=_course(period) if worst else (),
     )
 
 
@@ -103,21 +103,32 @@ def ordered(counts: dict[str, int]) -> Counts:
     return tuple((severity, counts[severity]) for severity in SEVERITIES if counts.get(severity))
 
 
-def standing(*moments: datetime) -> list[tuple[Counts, Counts]]:
-    """At each moment all, and those overdue. One query: what is open still, and what was closed since, each with an index."""
-    questions = [rows for place, at in enumerate(moments) for rows in _left(place, at)]
+def standing(moments: Sequence[datetime]) -> dict[datetime, tuple[Counts, Counts]]:
+    """At each moment, the earliest first, all and those overdue. Each alert is looked at once, whatever the number of moments."""
     left, overdue = ([Counter[str]() for _ in moments] for _ in range(2))
-    for place, severity, number, late in questions[0].union(*questions[1:], all=True):
-        left[place][severity] += number
-        overdue[place][severity] += late
-    return [(ordered(every), ordered(late)) for every, late in zip(left, overdue, strict=True)]
+    begun, last = Alert.objects.filter(first_seen__lt=moments[-1]), Value(len(moments))
+    still = begun.filter(_UNCLOSED).annotate(ended=last)
+    since = begun.filter(within("closed", moments[0], None)).annotate(ended=place("closed_at__lt", moments))
+    for rows in (still, since):
+        told = rows.annotate(
+            began=place("first_seen__lt", moments), late=place("due_at__lte", moments)
+        ).order_by()
+        for severity, began, late, ended, number in told.values_list(
+            "severity", "began", "late", "ended"
+        ).annotate(Count("pk")):
+            for counts, first in ((left, began), (overdue, max(began, late))):
+                for each in counts[first:ended]:
+                    each[severity] += number
+    return {at: (ordered(each), ordered(late)) for at, each, late in zip(moments, left, overdue, strict=True)}
 
 
-def _left(place: int, at: datetime) -> Iterator["QuerySet[Alert, Any]"]:
-    begun, late = Alert.objects.filter(first_seen__lt=at), Count("pk", filter=Q(due_at__lte=at))
-    for rows in (begun.filter(status__in=_UNCLOSED), begun.filter(within("closed", at, None))):
-        told = rows.order_by().annotate(place=Value(place)).values_list("place", "severity")
-        yield told.annotate(Count("pk"), late=late)
+def place(name: str, moments: Sequence[datetime], never: Q | None = None) -> Case:
+    """The first of the moments of which it is true, else their number; that too where ``never`` is true."""
+    whens = [When(**{name: at}, then=Value(number)) for number, at in enumerate(moments)]
+    none = Value(len(moments))
+    return Case(
+        *([When(never, then=none)] if never else []), *whens, default=none, output_field=IntegerField()
+    )
 
 
 def _most(counts: Counter[str]) -> Counts:
@@ -164,7 +175,7 @@ def _missed(period: Period) -> tuple[Missed, ...]:
     late = due.filter(within("closed", period.start, None), closed_at__gt=F("due_at"))
     left, closed = (
         Counter(dict(rows.values_list("assignee__name").annotate(Count("pk"))))
-        for rows in (due.filter(status__in=_UNCLOSED), late)
+        for rows in (due.filter(_UNCLOSED), late)
     )
     names = sorted(left | closed, key=lambda name: (-left[name] - closed[name], name or ""))
     return tuple(Missed(public_name(name or ""), left[name] + closed[name], left[name]) for name in names)

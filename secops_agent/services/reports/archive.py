@@ -9,15 +9,16 @@ from pydantic import TypeAdapter
 
 from secops_agent.models import SecurityReport
 from secops_agent.services.faults import NotFound
-from secops_agent.services.reports.alert_counting import count_alerts
-from secops_agent.services.reports.figures import Figures, PeriodReport
+from secops_agent.services.reports.alert_counting import count_alerts, standing
+from secops_agent.services.reports.figures import Figures, OpenWork, PeriodReport, total
 from secops_agent.services.reports.periods import Period, period_of
 from secops_agent.services.reports.work_counting import (
     MOST_TOLD,
     cases_of,
     count_flaws,
     count_work,
-    course_of,
+    exploited_at,
+    moments_of,
     rota_of,
 )
 
@@ -67,9 +68,19 @@ def count(period: Period) -> Figures:
 def _count_each(*periods: Period) -> list[Figures]:
     """`count` of several; the first is not only compared with."""
     rota, first = rota_of(*periods), periods[0]
-    counted = [Figures(count_alerts(each), count_flaws(each), count_work(each, rota)) for each in periods]
-    cases, course = cases_of(first), course_of(first)
-    told = replace(counted[0], course=course, cases=cases[:MOST_TOLD], all_cases=len(cases))
+    course = moments_of(first)
+    moments = [*(each.end for each in periods[1:]), *course]
+    left, exploited = standing(moments), exploited_at(moments)
+    flaws = count_flaws(periods, exploited)
+    counted = [
+        Figures(
+            count_alerts(each, *left[each.end], worst=each is first), of_flaws, count_work(each, rota if each is first else []),
+        )
+        for each, of_flaws in zip(periods, flaws, strict=True)
+    ]  # fmt: skip
+    cases = cases_of(first)
+    works = (OpenWork(total(left[at][0]), total(left[at][1]), exploited[at].findings) for at in course)
+    told = replace(counted[0], course=tuple(works), cases=cases[:MOST_TOLD], all_cases=len(cases))
     return [told, *counted[1:]]
 
 

@@ -190,7 +190,7 @@ class WorkFigures:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """All of it. Of what is only compared with, there are neither ``course``, at the ends of equal parts of the period, nor
-    ``cases``, the gravest of ``all_cases`` that went on."""
+    ``cases``, the gravest of ``all_cases`` that went on, nor the worst rules, assets and flaws."""
 
     alerts: AlertFigures
     flaws: FlawFigures

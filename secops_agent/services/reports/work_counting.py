@@ -1,9 +1,10 @@
 """Counts of people's work in a period: decisions, actions, silences, escalations, shifts."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -33,7 +34,7 @@ from secops_agent.services.clock import clock
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import Shift, shifts_of, within
 from secops_agent.services.privacy import mask
-from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, public_name, standing
+from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, place, public_name
 from secops_agent.services.reports.figures import (
     ActionTold,
     CaseTold,
@@ -42,9 +43,7 @@ from secops_agent.services.reports.figures import (
     ExploitedFlaw,
     FlawFigures,
     LateFlaw,
-    OpenWork,
     WorkFigures,
-    total,
 )
 from secops_agent.services.reports.periods import Period
 from secops_agent.services.vulnerabilities.priority import graver, rank
@@ -171,37 +170,54 @@ def rota_of(*periods: Period) -> list[Shift]:
 _IMPORTANT: Final = (Importance.CRITICAL, Importance.HIGH)
 
 
-def count_flaws(period: Period) -> FlawFigures:
-    """All numbers about findings."""
-    left, begun = _open(period.end), Q(first_seen__gte=period.start)
-    span = {"first_seen__gte": period.start, "first_seen__lt": period.end}
-    rows = Finding.objects.filter(left | begun, first_seen__lt=period.end).order_by().values_list("severity")
-    by_level = list(
-        rows.annotate(
-            new=Count("pk", filter=begun), left=Count("pk", filter=left),
-            late=Count("pk", filter=left & Q(due_at__lte=period.end)),
+def count_flaws(periods: Sequence[Period], exploited: Mapping[datetime, "Exploited"]) -> list[FlawFigures]:
+    """All numbers about findings. ``exploited``: those of `exploited_at` the ends. What is worst is of the first only."""
+    counted, hosts = _by_level(periods), _new_assets(periods)
+    found = [
+        FlawFigures(
+            **counts,
+            kev_findings=exploited[each.end].findings,
+            kev_assets=exploited[each.end].assets,
+            kev_important=exploited[each.end].important,
+            exploited=(),
+            new_assets=new,
         )
-    )  # fmt: skip
-    exploited = _exploited(period.end)
-    important = exploited.filter(asset__importance__in=_IMPORTANT)
-    gone = Finding.objects.filter(state=FindingState.GONE, gone_at__gte=period.start, gone_at__lt=period.end)
-    hosts = [each.values("asset_id").distinct() for each in (exploited, important)]
-    counted = count_each(
-        [*(each.values("pk") for each in (gone, exploited, Asset.objects.filter(**span))), *hosts]
-    )
-    return FlawFigures(
-        new=ordered({severity: new for severity, new, _, _ in by_level}),
-        gone=counted[0],
-        open=ordered({severity: number for severity, _, number, _ in by_level}),
-        overdue=ordered({severity: late for severity, _, _, late in by_level}),
-        kev_findings=counted[1],
-        kev_assets=counted[3],
-        kev_important=counted[4],
-        exploited=_most_exploited(important),
-        new_assets=counted[2],
-        late=_late(
-            Finding.objects.filter(left, first_seen__lt=period.end, due_at__lte=period.end), period.end
-        ),
+        for each, counts, new in zip(periods, counted, hosts, strict=True)
+    ]
+    end = periods[0].end
+    left = Finding.objects.filter(_open(end), first_seen__lt=end)
+    worst = left.filter(vulnerability__kev=True, asset__importance__in=_IMPORTANT)
+    late = _late(left.filter(due_at__lte=end), end)
+    return [replace(found[0], exploited=_most_exploited(worst), late=late), *found[1:]]
+
+
+def _by_level(periods: Sequence[Period]) -> list[dict[str, Any]]:
+    """What began, is gone, was open and overdue of each period: the findings are read once."""
+    asked: list[tuple[int, str, Q]] = []
+    for number, each in enumerate(periods):
+        left = _open(each.end) & Q(first_seen__lt=each.end)
+        gone = Q(state=FindingState.GONE, gone_at__gte=each.start, gone_at__lt=each.end)
+        parts = {"new": Q(first_seen__gte=each.start, first_seen__lt=each.end), "gone": gone, "open": left}
+        asked += [(number, name, of) for name, of in parts.items()]
+        asked.append((number, "overdue", left & Q(due_at__lte=each.end)))
+    counts = {f"{name}_{number}": Count("pk", filter=of) for number, name, of in asked}
+    found: list[dict[str, Any]] = [{"gone": 0, "new": {}, "open": {}, "overdue": {}} for _ in periods]
+    rows = Finding.objects.order_by().values_list("severity").annotate(**counts)
+    for severity, *numbers in rows:
+        for (number, name, _), counted in zip(asked, numbers, strict=True):
+            if name == "gone":
+                found[number][name] += counted
+            else:
+                found[number][name][severity] = counted
+    return [each | {name: ordered(each[name]) for name in ("new", "open", "overdue")} for each in found]
+
+
+def _new_assets(periods: Sequence[Period]) -> list[int]:
+    return count_each(
+        [
+            Asset.objects.filter(first_seen__gte=each.start, first_seen__lt=each.end).values("pk")
+            for each in periods
+        ]
     )
 
 
@@ -209,10 +225,6 @@ def _open(at: datetime) -> Q:
     """What was open then, of findings that had begun."""
     since_gone = Q(state=FindingState.GONE, gone_at__gte=at, suppressed=False) & ~Q(decision__in=SETTLED)
     return Q(active=True) | since_gone
-
-
-def _exploited(at: datetime) -> QuerySet[Finding]:
-    return Finding.objects.filter(_open(at), first_seen__lt=at, vulnerability__kev=True)
 
 
 def _late(rows: QuerySet[Finding], at: datetime) -> tuple[LateFlaw, ...]:
@@ -243,15 +255,36 @@ def _late(rows: QuerySet[Finding], at: datetime) -> tuple[LateFlaw, ...]:
     )
 
 
-def course_of(period: Period) -> tuple[OpenWork, ...]:
-    """What there was at the end of each of `MOMENTS` equal parts of the period."""
+def moments_of(period: Period) -> list[datetime]:
+    """The ends of `MOMENTS` equal parts of the period."""
     step = (period.end - period.start) / MOMENTS
-    moments = [period.start + step * place for place in range(1, MOMENTS + 1)]
-    exploited = count_each([_exploited(at).values("pk") for at in moments])
-    alerts = standing(*moments)
-    return tuple(
-        OpenWork(total(left), total(late), kev) for (left, late), kev in zip(alerts, exploited, strict=True)
-    )
+    return [period.start + step * number for number in range(1, MOMENTS)] + [period.end]
+
+
+class Exploited(NamedTuple):
+    """Open findings of the KEV catalogue, on how many assets, on how many important ones."""
+
+    findings: int
+    assets: int
+    important: int
+
+
+def exploited_at(moments: Sequence[datetime]) -> dict[datetime, Exploited]:
+    """What there was at each moment, the earliest first; the findings are read once."""
+    begun = Finding.objects.filter(_open(moments[0]), first_seen__lt=moments[-1], vulnerability__kev=True)
+    ended = place("gone_at__lt", moments, never=Q(active=True))
+    rows = begun.annotate(began=place("first_seen__lt", moments), ended=ended).order_by()
+    numbers, hosts = [0] * len(moments), [dict[int, str]() for _ in moments]
+    for asset, importance, first, last, number in rows.values_list(
+        "asset_id", "asset__importance", "began", "ended"
+    ).annotate(Count("pk")):
+        for at in range(first, last):
+            numbers[at] += number
+            hosts[at][asset] = importance
+    return {
+        at: Exploited(number, len(known), sum(each in _IMPORTANT for each in known.values()))
+        for at, number, known in zip(moments, numbers, hosts, strict=True)
+    }
 
 
 def _most_exploited(rows: QuerySet[Finding]) -> tuple[ExploitedFlaw, ...]:

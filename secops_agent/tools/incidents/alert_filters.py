@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from bifang.channels.text.markup import plain
+from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import CLOCKS
 from secops_agent.services.alerts.queries.filters import TECHNIQUE, UNCLOSED, AlertFilter
@@ -103,9 +104,7 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
     is_done = given.time_of in ("acknowledged", "closed") or given.verdict
     status = given.status or ("all" if is_done else usual)
     time = _time(asker, given)
-    people = people_named(given.assignee or given.keyword)
-    if given.assignee and not people:
-        people = (colleague(given.assignee, asker.person),)
+    people = _people(asker, given)
     wanted = AlertFilter(
         severities=levels(given.severity),
         statuses=STATES[status],
@@ -123,16 +122,14 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
     if (under := alerts_under(refang(wanted.keyword), private=wanted.private)) is not None:
         wanted = replace(wanted, keyword="", among=under)
     said_status = _SAID[status] if given.status or status != "all" else ""
-    return Wanted(
-        wanted,
-        time,
-        _told(
-            told,
-            given,
-            {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told},
-            people[0].name if people else "",
-        ),
-    )
+    beside = {"状态": said_status, f"{CLOCKS[wanted.clock]}时间": time.told}
+    return Wanted(wanted, time, _told(told, given, beside, people[0].name if people else ""))
+
+
+def _people(asker: Asker, given: AlertConditions) -> tuple[Staff, ...]:
+    """Whose alerts they are, said as such or as the word that is looked for. Raises NotFound, InvalidInput."""
+    found = people_named(given.assignee or given.keyword)
+    return found or ((colleague(given.assignee, asker.person),) if given.assignee else ())
 
 
 def _time(asker: Asker, given: AlertConditions) -> TimeSpan:

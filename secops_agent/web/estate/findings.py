@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible
 from bifang.core.admin.base import CappedPaginator
+from bifang.core.database.rows import Among
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Asset, Finding, Role, Staff
@@ -73,6 +74,9 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+_MOST_SETTLED: Final = 5000  # findings
+
+
 @dataclass(frozen=True, slots=True)
 class GroupLine:
     """A group, ready to be shown; ``value``: its conditions, as its box sends them."""
@@ -95,7 +99,8 @@ def list_findings(request: HttpRequest) -> HttpResponse:
     """The list. Without a word in the address: what still needs someone, by vulnerability."""
     query = listing.read(request.GET, SHAPE)
     now, by, sort = timezone.now(), way_of(query), query.get("sort") or "urgent"
-    rows = narrowed(query, request.user, now)
+    found = _settled(query, chosen_rows(query, request.user, now))
+    rows = tallies.narrowed(found, _chosen(query))
     if request.GET.get("export") == "csv":
         ordered = rows.order_by(*ORDERS[sort][1]).select_related(*_WITH)
         return csv_file("findings", _COLUMNS, _cells(ordered[:MOST_EXPORTED]))
@@ -105,7 +110,7 @@ def list_findings(request: HttpRequest) -> HttpResponse:
         "title": "发现", "query": query, "query_words": query.get("q"), "pages": pages, "total": listing.counted(pages), "count": pages.paginator.count,
         "lines": lines, "tabs": _tabs(query, request.user, now), "by": by, "noun": "条" if by == EACH else f"组，{count_of(rows).text} 条发现",
         "ways": [ListLink(label, query.with_(by=name), name == by) for name, label in BY.items()],
-        "facets": _facets(query, request.user, now), "chips": listing.chips(query, TITLES, _words(query)),
+        "facets": _facets(query, found), "chips": listing.chips(query, TITLES, _words(query)),
         "orders": [ListLink(label, name, name == sort) for name, (label, _) in ORDERS.items()],
         "export_url": query.with_(export="csv"), "most_exported": MOST_EXPORTED, "may_act": may_act, "most": resolutions.MOST,
         "mark": _newest() if may_act else 0, **(deciding(request.user, now) if may_act else {}),
@@ -152,6 +157,12 @@ def chosen_rows(query: ListQuery, user: Any, now: datetime) -> "QuerySet[Finding
         owner_id=query.number("owner"), rule=query.get("rule"), component=query.get("component"), fixed=query.get("fixed"),
     )  # fmt: skip
     return _of_tab(findings.matching(wanted), query.get("tab") or "open", user, now)
+
+
+def _settled(query: ListQuery, rows: "QuerySet[Finding]") -> "QuerySet[Finding]":
+    """What has the keyword looked up once, if it is not too much: no index knows it, and the page asks three times."""
+    ids = list(rows.order_by().values_list("pk", flat=True)[: _MOST_SETTLED + 1]) if query.get("q") else []
+    return Finding.objects.filter(Among(ids)) if 0 < len(ids) <= _MOST_SETTLED else rows
 
 
 def _of_tab(rows: "QuerySet[Finding]", tab: str, user: Any, now: datetime) -> "QuerySet[Finding]":
@@ -203,8 +214,8 @@ def _tabs(query: ListQuery, user: Any, now: datetime) -> list[ListLink]:
     ]
 
 
-def _facets(query: ListQuery, user: Any, now: datetime) -> Sequence[Facet]:
-    found = tallies.tally(chosen_rows(query, user, now), _chosen(query))
+def _facets(query: ListQuery, rows: "QuerySet[Finding]") -> Sequence[Facet]:
+    found = tallies.tally(rows, _chosen(query))
     found["decision"]["none"] = found["decision"].pop("", 0)
     facets = []
     for name, (title, words) in FACETS.items():

@@ -10,6 +10,7 @@ from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
+from bifang.core.database.rows import Among
 from bifang.core.errors import InvalidInput
 from secops_agent.kit.listing import Condition, Listing
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, IndicatorHit
@@ -151,7 +152,7 @@ def _of_time(wanted: AlertFilter, clock: RiskClock | None) -> Iterator[Q]:
 
 def _of_contents(wanted: AlertFilter) -> Iterator[Q]:
     if wanted.among is not None:
-        yield Q(pk__in=wanted.among)
+        yield Q(Among(wanted.among))
     if wanted.listed:
         yield Q(pk__in=hits_in_force().order_by().values("alert_id"))
     if wanted.lists:

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
+from bifang.core.database.rows import Among
 from secops_agent.models import Alert
 from secops_agent.services.alerts.queries import words
 from secops_agent.services.alerts.queries.words import Keyword, about
@@ -66,7 +67,7 @@ def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyw
 
 
 def _of(ids: Sequence[int]) -> "QuerySet[Alert]":
-    return Alert.objects.filter(pk__in=ids)
+    return Alert.objects.filter(Among(ids))
 
 
 def _keys(rows: "QuerySet[Alert]", ids: Sequence[int], order: Sequence[str], keyword: Keyword) -> list[int]:
@@ -116,7 +117,7 @@ def newest(rows: "QuerySet[Alert]", keyword: Keyword, enough: int) -> tuple[list
 def narrowed(rows: "QuerySet[Alert]", keyword: Keyword) -> "tuple[QuerySet[Alert], bool]":
     """Those of `rows` that have the keyword, and whether these are only the newest, because more than `COMMON` have it."""
     ids, whole = newest(rows, keyword, ENOUGH)
-    return rows.filter(pk__in=ids[:COMMON]), not whole or len(ids) > COMMON
+    return rows.filter(Among(ids[:COMMON])), not whole or len(ids) > COMMON
 
 
 def _few(keyword: Keyword, most: int) -> list[int] | None:

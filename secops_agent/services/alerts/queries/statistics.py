@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey, Staff
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, Asset, AssetKey, Staff
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column
 from secops_agent.services.alerts.queries.filters import RULE, AlertFilter, matching
@@ -21,7 +21,7 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
 
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
-    "rule": RULE, "asset": F("asset_links__asset_id"), "assignee": F("assignee_id"),
+    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"),
 }  # fmt: skip
 
 
@@ -209,13 +209,20 @@ def _grouped(rows: "QuerySet[Alert]", clock: Clock, group_by: str) -> "Counter[s
         levels = ["severity"] if group_by == "severity_day" else []
         starts = timed.order_by().values_list("value", *levels).annotate(number=Count("pk"))
         return Counter({"/".join([start.isoformat(), *level]): number for start, *level, number in starts})
-    counted = rows.annotate(value=VALUES[group_by]).order_by().values_list("value")
+    parts: QuerySet[Any] = _links(rows) if group_by == "asset" else rows
+    counted = parts.annotate(value=VALUES[group_by]).order_by().values_list("value")
     found = counted.annotate(number=Count("pk"))
     return Counter({
         str("" if value is None else value)[:200]: number
         for value, number in found
         if value is not None or group_by == "assignee"
     })  # fmt: skip
+
+
+def _links(rows: "QuerySet[Alert]") -> "QuerySet[AlertAsset]":
+    """Their assets; of all alerts there are, no alert is looked at."""
+    every = AlertAsset.objects.all()
+    return every.filter(alert__in=rows.order_by().values("pk")) if rows.query.where else every
 
 
 def _ordered(counts: dict[str, int], group_by: str) -> list[tuple[str, int]]:
