@@ -27,6 +27,10 @@ VERDICTS: Final[Mapping[str, Verb]] = {
     "duplicate": Verb.DUPLICATE,
 }  # fmt: skip
 LEVELS: Final = {"critical": "严重", "high": "高危", "medium": "中危", "low": "低危", "info": "信息"}
+DECISIONS: Final = {
+    "in_progress": "标修复中", "accepted": "接受风险", "false_positive": "标误报", "under_investigation": "标调查中", "not_affected": "不受影响",
+    "affected": "标确认受影响", "fixed": "标已修复", "withdraw": "撤回决定",
+}  # fmt: skip
 STATUSES: Final = {"new": "新建", "working": "处理中", "contained": "已控制"}
 _ASKED: Final = re.compile(
     r"(?:[，,]?\s*(?:行吗|可以吗|好吗|行不行|可不可以|吗))?\s*[?？]+\s*$|[，,]?\s*(?:行吗|可以吗|好吗|行不行|可不可以)\s*$"
@@ -295,9 +299,19 @@ def claim_finding(finding_id: int) -> Suggestion:
     return Suggestion("", rest=f"F{finding_id} 指派给我")
 
 
-def give_findings(codes: str, person: str) -> Suggestion:
-    """Who works on them; ``codes``: F12,F13."""
-    return Suggestion("", rest=f"把发现 {codes} 交给 {person}")
+def give_findings(codes: str, person: str, asset_name: str = "") -> Suggestion:
+    """Who works on them; ``codes``: F12,F13, or a vulnerability, of one asset only if so wanted."""
+    if re.fullmatch(r"F\d+(?:,F\d+)*", codes):
+        return Suggestion("", rest=f"把发现 {codes} 交给 {person}")
+    return Suggestion("", rest=f"{f'{asset_name} 上的 ' if asset_name else ''}{codes} 派给 {person}")
+
+
+def decide_findings(codes: str, decision: str, asset_name: str = "", until: str = "") -> Suggestion:
+    """What is decided about them; the reason is asked."""
+    end = f"到 {until}" if until else ""
+    return Suggestion(
+        "", rest=f"{f'{asset_name} 上的 ' if asset_name else ''}{codes} {DECISIONS[decision]}{end}"
+    )
 
 
 # Cases
@@ -397,7 +411,10 @@ _ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
     "close_case": lambda said: close_case(
         said["case_id"], VERDICTS[said["verdict"]], with_alerts=bool(said.get("with_alerts"))
     ),
-    "assign_finding": lambda said: give_findings(said["finding_ids"], said["assignee"]),
+    "assign_finding": lambda said: give_findings(said["findings"], said["assignee"], said.get("asset") or ""),
+    "decide_findings": lambda said: decide_findings(
+        said["findings"], said["decision"], said.get("asset") or "", said.get("until") or ""
+    ),
     "set_owner": lambda said: set_owner(said["asset"], said["owner"]),
     "send_message": lambda said: send(said["to"], said["text"]),
     "watch": lambda said: watch(said["target"], said.get("until_hours") or 0),

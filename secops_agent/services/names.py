@@ -1,25 +1,33 @@
 """Names of the estate: assets, people, sources, rules and runbooks, against which the offline mode reads a sentence."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from secops_agent.models import Alert, Asset, AssetKey, Runbook, Staff
+from django.db.models import Exists, Max, OuterRef
+
+from secops_agent.models import Alert, Asset, AssetKey, Finding, Runbook, Staff, Vulnerability
+from secops_agent.models.choices import FindingKind
 
 _MOST = 50_000
+_FIGURES = 5  # of a number that people call a vulnerability by
 _NAMING = ("hostname", "fqdn", "ip", "url", "cloud_id")
 
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """``assets``: (name, its other names and addresses); ``people``: (staffId, name, nick)."""
+    """``assets``: (name, its other names and addresses); ``people``: (staffId, name, nick). ``rules`` of findings that are no
+    vulnerabilities; ``flaws``: the last number of a vulnerability that no other one and no alert has."""
 
     assets: tuple[tuple[str, tuple[str, ...]], ...]
     people: tuple[tuple[str, str, str], ...]
     keywords: frozenset[str]
     runbooks: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    flaws: Mapping[str, str] = field(default_factory=dict)
 
 
 def known_names() -> KnownNames:
-    """Read them all; five queries. Keep the answer for a while rather than reading it for every sentence."""
+    """Read them all; nine queries. Keep the answer for a while rather than reading it for every sentence."""
     aliases: dict[int, list[str]] = {}
     keys = AssetKey.objects.filter(kind__in=_NAMING).values_list("asset_id", "value")[: 4 * _MOST]
     for asset_id, value in keys:
@@ -32,6 +40,8 @@ def known_names() -> KnownNames:
         people=tuple((staff_id, name, "") for staff_id, name in people),
         keywords=_keywords(),
         runbooks=_runbooks(),
+        rules=_rules(),
+        flaws=_flaws(),
     )
 
 
@@ -45,3 +55,25 @@ def _runbooks() -> tuple[str, ...]:
     """What the published runbooks of everybody are about: their titles and tags."""
     rows = Runbook.objects.filter(published=True).values_list("title", "tags")[:1000]
     return tuple(word for title, tags in rows for word in (title, *(tags or ())) if word)
+
+
+def _rules() -> tuple[str, ...]:
+    """Of findings that no known vulnerability tells."""
+    rows = Finding.objects.exclude(kind=FindingKind.VULNERABILITY).exclude(rule_id="")
+    return tuple(rows.order_by().values_list("rule_id", flat=True).distinct()[:5000])
+
+
+def _flaws() -> Mapping[str, str]:
+    """Of those that something was found of."""
+    here = Vulnerability.objects.filter(Exists(Finding.objects.filter(vulnerability=OuterRef("pk"))))
+    found: dict[str, str] = {}
+    for name in here.order_by("pk").values_list("vuln_id", flat=True)[:_MOST]:
+        end = name.rpartition("-")[2]
+        if len(end) >= _FIGURES and end.isdecimal():
+            found[end] = "" if end in found else name
+    last = Alert.objects.aggregate(last=Max("pk"))["last"] or 0
+    low = [end for end in found if int(end) <= last]
+    for start in range(0, len(low), 500):
+        taken = Alert.objects.filter(pk__in=low[start : start + 500]).values_list("pk", flat=True)
+        found |= {str(number): "" for number in taken}
+    return {end: name for end, name in found.items() if name}

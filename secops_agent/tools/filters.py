@@ -246,7 +246,7 @@ def importance_argument() -> Any:
 
 
 def asset_like(
-    asker: Person | None, owner: str, environment: str, importance: str | None, exposed: bool | None
+    asker: Person | Actor | None, owner: str, environment: str, importance: str | None, exposed: bool | None
 ) -> AssetFilter | None:
     """What the asset must be; None: whatever it is. Raises NotFound for a person or an environment that there is not."""
     wanted = AssetFilter(

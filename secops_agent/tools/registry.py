@@ -6,7 +6,7 @@ from bifang.core.extensions import Extension, installed
 from secops_agent.services.decisions.carriers import AUTHORISATION, UNDO
 from secops_agent.tools.arguments import Arguments, schema
 from secops_agent.tools.definitions import ToolDefinition, action, reading
-from secops_agent.tools.estate import assets, findings, indicators, vulnerabilities
+from secops_agent.tools.estate import assets, findings, indicators, resolving, vulnerabilities
 from secops_agent.tools.incidents import (
     alert_lists,
     alert_statistics,
@@ -49,6 +49,7 @@ _OURS: Final[tuple[ToolDefinition, ...]] = (
     *assets.TOOLS,
     *vulnerabilities.TOOLS,
     *findings.TOOLS,
+    *resolving.TOOLS,
     *comparisons.TOOLS,
     *events.TOOLS,
     *compute.TOOLS,

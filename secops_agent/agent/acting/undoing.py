@@ -22,6 +22,7 @@ _ASKED: Final = "要撤销哪一个？没有执行任何操作。"
 # What takes back an action that was confirmed here, from its arguments; what is done to alerts also has its batch.
 _BACK: Final[dict[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
     "silence_alerts": lambda said: says.end_silence(said.get("scope") or str(said["alert_ids"]).partition(",")[0]),
+    "decide_findings": lambda said: says.decide_findings(said["findings"], "withdraw"),
     "close_case": lambda said: says.reopen_case(said["case_id"]),
 }  # fmt: skip
 Undoable = tuple[datetime, str, Suggestion, str]

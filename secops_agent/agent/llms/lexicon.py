@@ -51,4 +51,6 @@ def build(names: KnownNames) -> Lexicon:
         people=names.people,
         keywords=names.keywords,
         runbooks=names.runbooks,
+        findings=names.rules,
+        flaws=names.flaws,
     )

@@ -35,10 +35,11 @@ _RISKS: Final[Mapping[str, tuple[str, ...]]] = {"off": (), "write": ("write",), 
 _OBJECTS: Final[Mapping[str, str]] = {
     **{act.argument: act.kinds[-1] if act.argument == "scope" else act.kinds[0] * (len(act.kinds) == 1) for act in ACTS.values()},
     **dict.fromkeys(("assignee", "owner", "colleague"), "person"), **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"),
-    **dict.fromkeys(("watch_id", "into_id", "silence_id", "finding_ids", "cve"), ""),
+    **dict.fromkeys(("watch_id", "into_id", "silence_id", "findings"), ""),
 }  # fmt: skip
 _FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
-_TIMES: Final = (*LENGTHS, "start", "due")
+_TIMES: Final = (*LENGTHS, "start", "due", "until")
+_DECIDED: Final = ("decision", "justification")
 _TIME: Final = re.compile(
     r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
 )
@@ -50,6 +51,7 @@ _WIDE: Final = re.compile("[\u4e00-\u9fff]")
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
 _CLAUSE: Final = re.compile("[^，,。；;]+")
 _BETWEEN: Final = re.compile(r"[\W_]+")
+_FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
 _NO_OBJECT: Final = (
@@ -61,6 +63,7 @@ _WIDER: Final = (
     "静默的范围比提问者说的宽（他说的是「{}」），没有列出。查出他说的告警，把编号写进 alert_ids，不填 scope。"
 )
 _NO_VERDICT: Final = "结论要由提问者说出来（误报、真实攻击、正常行为、重复），没有列出。请问他。"
+_NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
 _NO_WORDS: Final = "「{}」只能用提问者写的原话，没有列出。"
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
 
@@ -108,6 +111,8 @@ class Grounds:
 
 
 def _stands_in(value: str, text: str) -> bool:
+    if _FINDING.fullmatch(value):
+        return re.search(rf"(?<!\w){value}(?!\d)", text, re.IGNORECASE) is not None
     if value.isdigit():
         return re.search(rf"(?<![\d.]){value}(?![\d.]*\d)", text) is not None
     if re.fullmatch(r"[\d.:a-f]+", value):
@@ -194,8 +199,7 @@ class OfferingToolbox(ReadingToolbox):
         kept = dict(said)
         said_before = grounds.order if grounds.warrant.changes else {}
         known = {name for name in kept if kept[name] == said_before.get(name)}
-        if "verdict" in kept.keys() - known and str(kept["verdict"]) not in grounds.warrant.verdicts:
-            raise InvalidInput(_NO_VERDICT)
+        self._require_said({name: kept[name] for name in kept.keys() - known})
         for name in _TIMES:
             if name in kept.keys() - known and not self._is_length_said(kept[name]):
                 del kept[name]
@@ -205,6 +209,14 @@ class OfferingToolbox(ReadingToolbox):
                     raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
         return {name: value for name, value in kept.items() if value != ""}
+
+    def _require_said(self, new: Mapping[str, Any]) -> None:
+        """A verdict, a decision and its grounds are the asker's. Raises InvalidInput."""
+        warrant = self._grounds.warrant
+        if "verdict" in new and str(new["verdict"]) not in warrant.verdicts:
+            raise InvalidInput(_NO_VERDICT)
+        if any(name in new and str(new[name]) not in warrant.decisions for name in _DECIDED):
+            raise InvalidInput(_NO_DECISION)
 
     def _require_object(self, kind: str, value: str, definition: ToolDefinition) -> None:
         grounds, warrant = self._grounds, self._grounds.warrant
@@ -272,7 +284,7 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, kind in _OBJECTS.items():
         value = said.get(name)
         several = value if isinstance(value, list | tuple) else [value]
-        if name in ("alerts", "alert_ids", "finding_ids") and isinstance(value, str):
+        if name in ("alerts", "alert_ids", "findings") and isinstance(value, str):
             several = re.split(r"[,，、\s]+", value)
         for each in several:
             told = str(each or "").strip()
@@ -283,7 +295,7 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield from (
                     (("rule", rule), *([("asset", host)] if host else []))
                     if rule
-                    else ((kind, re.sub(r"^[AEFaef#](?=\d+$)", "", plain)),)
+                    else ((kind, plain if name == "findings" else re.sub(r"^[AEae#](?=\d+$)", "", plain)),)
                 )
 
 

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.expressions.times import clock_of
 
+from .asked import Asked, owner_of
 from .cases import read_case_question
 from .filters import group_of, narrow, type_of
+from .findings import is_of_findings, read_findings, read_flaws
 from .intents import Intent
 from .keywords import count_products, find_keyword
-from .lexicon import Lexicon
 from .words import load, name_of, pattern, wordset
 
 _WHICH = (
@@ -33,30 +34,13 @@ _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN, Kind.OB
 _LOOKED_FOR = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.OBSERVABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question's sentence with what it is read against; ``command``: it is the rest of a slash command,
-    where any word that nothing explains is what to look for."""
-
-    skeleton: Skeleton
-    lexicon: Lexicon
-    now: datetime
-    asker: str = ""
-    command: bool = False
-    known: str = ""  # a rule, an attack or a product that was found already
-
-    @property
-    def text(self) -> str:
-        """With marks."""
-        return self.skeleton.text
-
-
 def read_exact(asked: Asked) -> Intent | None:
     """The question that the whole sentence certainly is: about cases, how much was closed, who has some software."""
     if pattern("filters.closed_count").fullmatch(asked.text.strip()):
         return build("alert_statistics", asked)
     text = asked.skeleton.expand(asked.text)
-    return read_case_question(text) or _sum(text) or _software_question(asked)
+    found = read_case_question(text) or _sum(text) or _software_question(asked) or read_flaws(asked)
+    return found or (Intent("list_findings", read_findings(asked)) if is_of_findings(asked) else None)
 
 
 def _sum(text: str) -> Intent | None:
@@ -285,9 +269,11 @@ def _flaws(asked: Asked) -> dict[str, Any]:
     ):
         return {"mended": period["period"]}
     likely = pattern("filters.epss").search(asked.text)
-    said |= ({"epss": int(likely["percent"])} if likely else {}) | _owner(asked)
+    said |= ({"epss": int(likely["percent"])} if likely else {}) | owner_of(asked)
     if pattern("filters.conditions.not_kev").search(asked.text):
         said = {name: value for name, value in said.items() if name != "kev_only"} | {"not_kev": True}
+    if "widest" in said and "limit" not in said and pattern("filters.which_one").search(asked.text):
+        said["limit"] = 1
     most = pattern("cues.ask.statistics").search(asked.text) and "asset" not in said
     text = pattern("filters.sorted").sub(" ", asked.text)  # 按严重程度排 leaves each in its own row
     by = {"assignee": "owner"}.get(group := group_of(text).get("group_by", ""), group)
@@ -298,13 +284,6 @@ def _flaws(asked: Asked) -> dict[str, Any]:
     ):
         said["group_by"] = by
     return said | ({} if likely else _software(asked))
-
-
-def _owner(asked: Asked) -> dict[str, str]:
-    """Whose the assets are: a person who is named, or 我."""
-    named = asked.skeleton.first(Kind.PERSON)
-    whose = str(named.value) if named else asked.asker if pattern("filters.mine").search(asked.text) else ""
-    return {"owner": whose} if whose else {}
 
 
 def _topic(asked: Asked) -> str:
@@ -377,15 +356,6 @@ def _proposals(asked: Asked) -> dict[str, Any]:
     return said | ({"state": "decided"} if done and not named else {})
 
 
-def _findings(asked: Asked) -> dict[str, Any]:
-    """Which kind, where, and over their time limit."""
-    kind = name_of("filters.finding", asked.text)
-    said = narrow(asked.skeleton, asked.now, "severity", "asset", "overdue", "limit")
-    found = pattern("filters.finding_word").search(asked.text)
-    said |= {"kind": kind} if kind else {}
-    return said | ({"keyword": found["word"]} if found and "asset" not in said else {})
-
-
 _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "list_alerts": _alerts,
     "get_alert": _first("alert_id", Kind.ALERT),
@@ -397,10 +367,12 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "get_asset": _asset,
     "lookup_cve": _first("cve_id", Kind.CVE),
     "affected_assets": lambda asked: (
-        _first("cve_id", Kind.CVE)(asked) | narrow(asked.skeleton, asked.now, "asset", *_LIKE) | _owner(asked)
+        _first("cve_id", Kind.CVE)(asked)
+        | narrow(asked.skeleton, asked.now, "asset", *_LIKE)
+        | owner_of(asked)
     ),
     "list_vulnerabilities": _flaws,
-    "list_findings": _findings,
+    "list_findings": read_findings,
     "lookup_indicator": _first("value", *_INDICATORS),
     "search_runbook": lambda asked: {"query": _topic(asked)},
     "security_report": _report,

@@ -50,7 +50,7 @@ def _arguments(said: Mapping[str, str], asker: str) -> dict[str, Any]:
             case "case_id" | "into_id" | "alert_id" | "watch_id" as key:
                 found[key] = int(value)
             case "alerts" | "findings" as key:
-                field, mark = ("alerts", "") if key == "alerts" else ("finding_ids", "F")
+                field, mark = ("alerts", "") if key == "alerts" else ("findings", "F")
                 found[field] = ",".join(f"{mark}{each}" for each in dict.fromkeys(_NUMBER.findall(value)))
             case "verdict":
                 found["verdict"] = name_of("cases.verdicts", value)

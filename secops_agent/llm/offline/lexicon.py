@@ -29,6 +29,7 @@ class Lexicon:
     name (pay3: pay-gateway-3); ``spellings``: the first two letters and the number of a squeezed name → those names; ``families``: such a part, or a beginning, that several have → pay-gateway*, *node*; ``called``: the
     first and the last character of a name → the one person (李, 四). ``rules``: the first two characters of every
     part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written. ``runbooks``: terms that tell one runbook from the others.
+    ``findings``: rules of findings, as they are written; ``flaws``: the last number of a vulnerability → the one that has it.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
 
@@ -45,6 +46,8 @@ class Lexicon:
     rules: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     runbooks: frozenset[str] = frozenset()
     spelled: Mapping[str, str] = field(default_factory=dict)
+    findings: Mapping[str, str] = field(default_factory=dict)
+    flaws: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -54,10 +57,20 @@ class Lexicon:
         people: Iterable[tuple[str, str, str]] = (),
         keywords: Iterable[str] = (),
         runbooks: Iterable[str] = (),
+        findings: Iterable[str] = (),
+        flaws: Mapping[str, str] | None = None,
     ) -> "Lexicon":
         """From (name, its addresses and aliases) of assets and (staff id, name, nick) of people."""
         given, known, rules = list(assets), list(people), tuple(keywords)
         names = _index_assets(given)
+        names = (
+            _unique(
+                (name.lower().partition("/")[2], name)
+                for name, _ in given
+                if "/" in name and "://" not in name
+            )
+            | names
+        )
         words = frozenset(word.lower() for word in rules if word.strip())
         return cls(
             names,
@@ -73,6 +86,8 @@ class Lexicon:
             _index_rules(rules),
             _naming(runbooks),
             {_whole(rule): rule for rule in rules if len(rule) > 3 or not rule.isascii()},
+            {rule.lower(): rule for rule in findings},
+            flaws or {},
         )
 
     def asset(self, text: str) -> str:

@@ -42,7 +42,7 @@ class QuestionHearing(FollowingHearing):
     def question(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         text = sentence.question.text
         if exact := questions.exact(sentence):
-            return Understanding(intent=exact)
+            return self._covered(sentence, exact)
         if pattern("followups.more").match(text.strip(" 。.!！")):
             more = followups.read_more(self.focus.last)
             return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
@@ -55,6 +55,22 @@ class QuestionHearing(FollowingHearing):
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
         found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
+
+    def _covered(self, sentence: Sentence, exact: Intent) -> Understanding:
+        """With what of the sentence a list of findings does not take; without a condition it is asked back."""
+        if exact.tool != "list_findings":
+            return Understanding(intent=exact)
+        frame = next(frame for frame in self.frames if frame.tool == exact.tool)
+        told, central = coverage.left_over(sentence, exact, frame)
+        return (
+            self._without(sentence, central, self.weighed(sentence))
+            if central
+            else Understanding(
+                intent=exact,
+                unused=told,
+                hint=hint("not_done") if "decision" in exact.arguments and "标" in sentence.plain else "",
+            )
+        )
 
     def _absent(self, sentence: Sentence) -> Understanding | None:
         """Ports, telephone numbers: what no source of ours tells is said so, beside the rest of the question or with what is nearest."""

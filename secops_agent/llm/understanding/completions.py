@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.skeletons import Skeleton
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding.entities import Sentence, numbers_of
+from secops_agent.llm.understanding.deciding import decided_anew, decision_in
+from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.objects import named_in, objects_of, rows_in, target
-from secops_agent.llm.understanding.offers import MOST, Parts
-from secops_agent.llm.understanding.reasons import EDGES, reasons_of, split_note
-from secops_agent.llm.understanding.verbs import ACTS
+from secops_agent.llm.understanding.objects import missing_in, named_in, objects_of, rows_in, target
+from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
+from secops_agent.llm.understanding.reasons import EDGES, reasons_of, split_note, tells
+from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, NAMES, WANTED, find_doubt, verbs_in
+
+_SHORT: Final = 10  # characters that say something, of an answer to what was asked back
 
 
 def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
@@ -59,6 +62,55 @@ def named_among(orders: Sequence[Intent], said: Skeleton, focus: Focus) -> tuple
     return tuple(filter(is_named, orders))
 
 
+def _decided_instead(rest: Skeleton, sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
+    """不接受了，改成修复中: the open decisions with the one that the last clause says; none where it says no other one, or denies it."""
+    last = Skeleton(CLAUSE.split(rest.text)[-1], rest.entities)
+    said = decision_in((last,), sentence)
+    if not said.get("decision") or find_doubt(last, verbs_in(last)) not in ("", "unclear"):
+        return ()
+    return tuple(
+        replace(one, arguments=decided_anew({**one.arguments}, said))
+        for one in open_orders(focus)
+        if one.tool == "decide_findings" and one.arguments.get("decision") != said["decision"]
+    )
+
+
+def _with_reason(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
+    """The open decisions with the whole sentence as the reason that was asked for; none where it is anything else: a question, an
+    order, another thing."""
+    orders, said = open_orders(focus), take_verdicts_and_numbers(sentence.order)
+    if missing_in(orders) != "note" or verbs_in(said):
+        return ()
+    other = NAMES.search(said.text) or pattern("cues.said.asks").search(sentence.plain)
+    if other or pattern("cues.inside.no_reason").search(sentence.plain) or not tells(said.text):
+        return ()
+    return tuple(
+        replace(one, arguments={**one.arguments, "note": sentence.plain.strip()[:500]}) for one in orders
+    )
+
+
+def redecided(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
+    """The open decisions with the reason that lacked, or with another decision; none where neither is said."""
+    if focus.order is None or focus.order.tool != "decide_findings":
+        return ()
+    rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
+    return _with_reason(sentence, focus) or (_decided_instead(rest, sentence, focus) if changes else ())
+
+
+def tells_more(rest: Skeleton, order: Intent) -> bool:
+    """Is it more than what completes this order: a question, another object, 王五今天休假?"""
+    if len(pattern("cues.unread.filler").sub("", rest.text)) > _SHORT or pattern("cues.said.asks").search(
+        rest.text
+    ):
+        return True
+    if missing_in([order]):
+        return False
+    beside, _ = split_note(rest)
+    dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
+    told = NAMES.search(beside.text) and (dated or tells(beside.text))
+    return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))
+
+
 def complete(
     sentence: Sentence, rest: Skeleton, focus: Focus, *, changes: bool, adds: bool
 ) -> tuple[Intent, ...]:
@@ -81,10 +133,14 @@ def complete(
         )
     if len(orders) > 1 and not targets:
         return tuple(
-            replace(one, arguments={**one.arguments, **said}) for one in orders if one.tool == act.tool
+            replace(one, arguments=decided_anew({**one.arguments}, said))
+            for one in orders
+            if one.tool == act.tool
         )
     targets = [_narrowed(orders[0], one, skeleton) for one in targets]
-    new = [Intent(act.tool, {**orders[0].arguments, **said, **one}) for one in targets or [{}]]
+    new = [
+        Intent(act.tool, {**decided_anew({**orders[0].arguments}, said), **one}) for one in targets or [{}]
+    ]
     return tuple([*orders, *(one for one in new if one not in orders)] if adds and targets else new[:MOST])
 
 

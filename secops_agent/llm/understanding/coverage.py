@@ -23,7 +23,10 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.unowned": (("unowned",), ("unassigned",)),
     "said.listed": (("in_lists",), ("listed",)),
     "said.fix": (("fix", "no_fix"), ("fix_available",)),
-    "said.verdict": (("judged",), ("verdict", "group_by")),
+    "said.verdict": (("judged",), ("verdict", "group_by", "decision")),
+    "said.decided": (("decided_on",), ("decision",)),
+    "said.scanners": (("scanner", "scanned"), ("source",)),
+    "said.told": (("finding_tells",), ("list_findings", "list_vulnerabilities")),
     "said.status": (("done", "ended", "whole"), ("status", "time_of", "metric", "due")),
     "said.group": (("group_by", "group_by.hour", "group_by.day", "group_by.asset", "each"), ("group_by", "compare")),
     "said.held": (("burden",), ("keyword", "assignee", "overdue")),
@@ -116,7 +119,7 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     if lists or frame:
         yield from _names(sentence, arguments, None if lists or not frame else frame.tells)
     if lists:
-        judged = "verdict" in arguments or by == "verdict"
+        judged = "verdict" in arguments or "decision" in arguments or by == "verdict"
         yield from _conditions(sentence.question.text, arguments)
         for word in words:
             counted = by == "source" and count_products(word, sentence.lexicon.keywords)
@@ -142,8 +145,8 @@ def _names(sentence: Sentence, arguments: Mapping[str, str], tells: Collection[s
     values = " ".join(arguments.values())
     hosts = HOSTS if "asset" in arguments else ()  # several are looked up one by one
     for char, one in sentence.question.entities.items():
-        if char not in sentence.question.text:
-            continue
+        if char not in sentence.question.text or (one.kind is Kind.DURATION and one.raw.startswith("几")):
+            continue  # 几天 is asked
         person = one.kind is Kind.PERSON and "noun.proposal" in (tells or ()) and "target" not in arguments
         if one.kind not in _CARRIERS:
             taken = (tells is not None and not person) or one.kind in (Kind.REF, Kind.ROW, *hosts)
@@ -167,6 +170,8 @@ def _conditions(text: str, arguments: Mapping[str, str]) -> Iterator[str]:
     """What only other lists can be narrowed by, and what none can."""
     for argument in load("filters")["conditions"]:
         match = pattern(f"filters.conditions.{argument}").search(text)
+        if argument == "asset_type" and "asset" in arguments:  # 镜像 pay/gateway:4.1.7 is named
+            continue
         if match and argument not in arguments and not _carried(match.group(), arguments):
             yield match.group()
 

@@ -18,7 +18,7 @@ from secops_agent.llm.offline.words import expression, load, name_of, pattern, w
 
 HOSTS = (Kind.ASSET, Kind.ASSET_IP)
 INDICATORS = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH)
-NAMED = (*HOSTS, Kind.HOST, *INDICATORS, Kind.CVE, Kind.ALERT, Kind.ALERTS, Kind.PERSON, Kind.SCHEDULE, Kind.CASE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE)  # fmt: skip
+NAMED = (*HOSTS, Kind.HOST, *INDICATORS, Kind.CVE, Kind.ALERT, Kind.ALERTS, Kind.PERSON, Kind.SCHEDULE, Kind.CASE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE, Kind.FINDING)  # fmt: skip
 _NUMBER = re.compile(r"\d+|[零一二两三四五六七八九十百千]+")
 _LISTED = re.compile(
     rf"(?<={ANY_MARK.pattern})\s*(?:[、,，/&]|和|与|及|跟|以及|还有)\s*(?={ANY_MARK.pattern})"
@@ -63,7 +63,13 @@ class Sentence:
     def keyword(self) -> str:
         """A rule, an attack or a product that alerts are looked for by, as the data writes it."""
         text = self.question.text
-        for name in ("filters.in_lists", "filters.roles", "filters.kev_only", "keywords.purpose"):
+        for name in (
+            "filters.in_lists",
+            "filters.roles",
+            "filters.kev_only",
+            "filters.late_findings",
+            "keywords.purpose",
+        ):
             text = pattern(name).sub(" ", text)
         rule, known = find_rule(usual(text), self.lexicon), find_known(text, self.lexicon.keywords)
         return rule if len(rule) > 2 or not known else known
@@ -125,6 +131,7 @@ def read_sentence(plain: str, lexicon: Lexicon, now: datetime, asker: str = "", 
     skeleton.take(Kind.CASE, pattern("names.case"), _number)
     skeleton.take(Kind.TECHNIQUE, pattern("names.technique"), lambda m: f"T{m['n']}")
     skeleton.take(Kind.ALERT, pattern("names.code"), _number)
+    _take_findings(skeleton, lexicon)
     for spoken in ("numbered", "spoken"):
         skeleton.take(Kind.ALERT, pattern(f"names.{spoken}"), _number, exact=False)
     _take_ranges(skeleton)
@@ -149,6 +156,17 @@ def read_sentence(plain: str, lexicon: Lexicon, now: datetime, asker: str = "", 
         exact=False,
     )
     return Sentence(plain, skeleton, lexicon, now, asker, said)
+
+
+def _take_findings(skeleton: Skeleton, lexicon: Lexicon) -> None:
+    """F12, redis-noauth, and a bare 46604 that only one vulnerability ends with."""
+    skeleton.take(Kind.FINDING, pattern("names.finding"), lambda m: f"F{m['n'] or m['n2']}")
+    skeleton.take(Kind.FINDING, pattern("names.finding_rule"), lambda m: lexicon.findings.get(m[0].lower()))
+    for char, one in list(skeleton.entities.items()):
+        if one.kind is Kind.HOST and (rule := lexicon.findings.get(one.raw.lower())):
+            del skeleton.entities[char]
+            skeleton.put(MaskedName(Kind.FINDING, one.raw, rule), instead_of=char)
+    skeleton.take(Kind.CVE, pattern("names.end_of_cve"), lambda m: lexicon.flaws.get(m[0]), exact=False)
 
 
 def take_verdicts_and_numbers(skeleton: Skeleton) -> Skeleton:

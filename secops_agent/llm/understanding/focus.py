@@ -21,15 +21,19 @@ KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "cve": (Kind.CVE,),
     "case": (Kind.CASE,),
     "person": (Kind.PERSON,),
+    "finding": (Kind.FINDING,),
 }
 ARGUMENTS: Final[Mapping[str, str]] = {
     "alert_id": "alert", "ip": "ip", "value": "ip", "asset": "asset", "cve_id": "cve", "case_id": "case", "assignee": "person",
+    "findings": "finding",
 }  # fmt: skip
 _LISTED: Final[Mapping[str, str]] = {
     "list_alerts": "alert", "list_assets": "asset", "affected_assets": "asset", "list_vulnerabilities": "cve",
+    "list_findings": "finding",
 }  # fmt: skip
 MARKS: Final[Mapping[str, Kind]] = {
     "alert": Kind.ALERT, "ip": Kind.IP, "asset": Kind.ASSET, "cve": Kind.CVE, "case": Kind.CASE, "person": Kind.PERSON,
+    "finding": Kind.FINDING,
 }  # fmt: skip
 WRITTEN: Final = {"alert": "告警 {}", "case": "事件 {}"}
 _MOST: Final = 20
@@ -88,7 +92,8 @@ class Focus:
         if listed is None or listed.tool not in _LISTED:
             return "", ()
         found = [listed.items[i] for i in places if -len(listed.items) <= i < len(listed.items)]
-        return _LISTED[listed.tool], tuple(found)
+        kind = "cve" if listed.arguments.get("group_by") == "cve" else _LISTED[listed.tool]
+        return kind, tuple(found)
 
     def all_rows(self) -> tuple[str, tuple[str, ...]]:
         """Everything that the last list showed."""

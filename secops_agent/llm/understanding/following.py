@@ -3,7 +3,7 @@ one thing that was spoken of.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,7 +88,8 @@ class FollowingHearing(Hearing):
     def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
         cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
-        asks_anew = questions.stands_alone(cues) or (sentence.keyword and "said.exists" in cues)
+        fresh = questions.stands_alone(_of_these(cues, noun))
+        asks_anew = fresh or (sentence.keyword and "said.exists" in cues)
         alone = asks_anew or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)
         if not bare or not (marked or (cues and not alone)):
@@ -232,3 +233,9 @@ class FollowingHearing(Hearing):
         told = "、".join(f"「{one}」" for one in central)
         taps = self.taps(sentence, weighed) or DEFAULT
         return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
+
+
+def _of_these(cues: Mapping[str, str], noun: str) -> Mapping[str, str]:
+    """KEV的列出来, of vulnerabilities: these, and no other thing."""
+    of_kev = cues.get("noun.vuln", "").lower() == "kev" and noun == followups.NOUNS["list_vulnerabilities"]
+    return {cue: said for cue, said in cues.items() if not (of_kev and cue == "noun.vuln")}

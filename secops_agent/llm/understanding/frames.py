@@ -17,7 +17,7 @@ ASIDE = (
     *PARTS, "said.type", "ask.see", "ask.what", "said.ours", "said.exists", "said.software", "said.limit",
 )  # fmt: skip
 LIST_OF = {"get_case": "list_cases", "get_alert": "list_alerts"}
-IDENTIFIERS = frozenset(("URL", "HASH", "CVE", "IP", "ASSET_IP", "ASSET", "DOMAIN", "HOST", "PERSON", "SCHEDULE", "ALERT", "ALERTS", "TECHNIQUE", "CASE", "NETWORK", "OBSERVABLE"))  # fmt: skip
+IDENTIFIERS = frozenset(("URL", "HASH", "CVE", "IP", "ASSET_IP", "ASSET", "DOMAIN", "HOST", "PERSON", "SCHEDULE", "ALERT", "ALERTS", "TECHNIQUE", "CASE", "NETWORK", "OBSERVABLE", "FINDING"))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ DEFAULT: Final = (says.HIGH_ALERTS, says.DAILY, says.HELP)
 SHORT: Final = 14  # characters of a sentence that may be about what was spoken of before
 OWN: Final = (
     Kind.ALERT, Kind.ALERTS, Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.CVE, Kind.PERSON,
-    Kind.CASE, Kind.SCHEDULE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE,
+    Kind.CASE, Kind.SCHEDULE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE, Kind.FINDING,
 )  # fmt: skip
 
 

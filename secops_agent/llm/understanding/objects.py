@@ -10,7 +10,7 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import numbers_of
 from secops_agent.llm.understanding.focus import Focus, meant_by
-from secops_agent.llm.understanding.verbs import ACTS, WANTED, Act
+from secops_agent.llm.understanding.verbs import ACTS, NEEDS, WANTED, Act, SpokenVerb
 
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
@@ -117,6 +117,9 @@ def missing_in(actions: Sequence[Intent]) -> str:
             return "object"
         if act and act.demands and not action.arguments.get(act.demands):
             return act.demands
+        lacks = NEEDS.get(str(action.arguments.get("decision", "")), ())
+        if left := next((name for name in lacks if not action.arguments.get(name)), ""):
+            return left
     return ""
 
 
@@ -145,3 +148,13 @@ def beside_log(skeleton: Skeleton) -> Skeleton:
         if skeleton.entities.get(char) in one.values()
     ]
     return Skeleton(f"{''.join(dict.fromkeys(chars))}，{said.text}", skeleton.entities)
+
+
+def part_at(skeleton: Skeleton, verb: SpokenVerb, border: "re.Pattern[str]") -> Skeleton:
+    """The part of the text between two borders that the verb stands in."""
+    text, start = skeleton.text, 0
+    for match in border.finditer(text):
+        if match.start() >= verb.end:
+            return Skeleton(text[start : match.start()], skeleton.entities)
+        start = match.end() if match.end() <= verb.start else start
+    return Skeleton(text[start:], skeleton.entities)

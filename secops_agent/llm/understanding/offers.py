@@ -16,6 +16,16 @@ from secops_agent.llm.offline.expressions.ends import find_window, read_until
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.understanding.deciding import (
+    decision_in,
+    findings_of,
+    is_of_findings,
+    left_of_findings,
+    narrowed_by,
+    of_findings,
+    unfiltered,
+    without_place,
+)
 from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
@@ -23,6 +33,7 @@ from secops_agent.llm.understanding.objects import (
     missing_in,
     named_again,
     objects_of,
+    part_at,
     target,
     without_repeated,
 )
@@ -90,13 +101,13 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if said := read_dictated(whole, sentence, focus):
         return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
-    verbs = verbs_in(skeleton) or [SpokenVerb(act, 0, 0, act)] * bool(act)
+    verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
     if not verbs:
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
-    doubt = find_doubt(skeleton, verbs, note)
+    doubt = find_doubt(skeleton, verbs, note) or unfiltered(verbs, skeleton, sentence)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
@@ -184,7 +195,7 @@ def _most(actions: Sequence[Intent]) -> int:
 
 def _is_reason(skeleton: Skeleton, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> bool:
     """A21 关吧，测试库重启: what a machine does is why, where another verb orders."""
-    piece = _part_at(skeleton, verb, PIECE).text
+    piece = part_at(skeleton, verb, PIECE).text
     return (
         verb.tool == "other"
         and len({one.tool for one in verbs}) > 1
@@ -197,7 +208,7 @@ def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
     """Without those that a piece of its own reports (已经拦了) or takes back (不该关), if others order."""
 
     def reports(verb: SpokenVerb) -> bool:
-        part = _part_at(skeleton, verb, PIECE)
+        part = part_at(skeleton, verb, PIECE)
         at = part.text.find(skeleton.text[verb.start : verb.end])
         return pattern("cues.inside.told").search(f"{part.text[:at]}{VERB}") is not None
 
@@ -242,17 +253,21 @@ class Parts:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
         act, places = ACTS[verb.tool], self._places(verb)
         described = [at for at in self._same(verb) if self._is_described(act, at)]
+        objects = findings_of if is_of_findings(act.tool) else objects_of
         found = named_again(act, self.skeleton, verb.start, verb.end) or (
-            self._rule(act, described[0]) if described else list(objects_of(act, places, self.focus))
+            self._rule(act, described[0]) if described else list(objects(act, places, self.focus))
         )
-        if act.argument == "alerts" and found:
-            found = [("alert", ",".join(value for _, value in found))]
+        if act.argument in ("alerts", "findings") and found:
+            found = [(found[0][0], ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
             said = target(act, kind, value) | self.beside(act, verb, places[:3])
             reason = self.reasons.get(verb, "")
             reason = self._words(act, verb) or reason
             said |= {act.free: reason} if act.free and reason else {}
             said |= {"note": self.note} if act.noted and self.note else {}
+            if is_of_findings(act.tool):
+                named = any(self.whole.first(*WANTED[one]) for one in act.kinds)
+                said = without_place(said | narrowed_by(self.sentence, places, self.focus, named=named))
             yield Intent(
                 act.tool, said | {key: one for key, one in self.more.get(act.tool, {}).items() if one}
             )
@@ -329,6 +344,7 @@ class Parts:
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
+        whole += left_of_findings(verbs, self.whole, actions)
         noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
         note = [f"备注「{self.note}」"] if self.note and not noted else []
         return [*_told(actions[_most(actions) :]), *others, *whole, *note]
@@ -339,7 +355,7 @@ class Parts:
 
     def _around(self, verb: SpokenVerb) -> tuple[Skeleton, Skeleton]:
         """The verb's piece between spaces, and its clause."""
-        return _part_at(self.skeleton, verb, PIECE), _part_at(self.skeleton, verb, CLAUSE)
+        return part_at(self.skeleton, verb, PIECE), part_at(self.skeleton, verb, CLAUSE)
 
     def beside(self, act: Act, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> dict[str, Any]:
         """Verdict, assignee, level, length: nearest to the verb first."""
@@ -354,12 +370,13 @@ class Parts:
                 said = verdict_in(self.skeleton)
             case "assignee" | "owner" if act.beside == "owner" or not self._names_several():
                 nobody = "清空" if act.beside == "owner" and self._ends("清空") else ""
-                near = () if act.beside == "owner" else places
                 said = (
-                    self._assignee(verb, near)
+                    self._assignee(verb, () if act.beside == "owner" else places)
                     or last(Kind.PERSON)
                     or (self.sentence.asker if self._ends("我") else nobody)
                 )
+            case "decision":
+                return decision_in(places, self.sentence)
             case "severity":
                 behind = self.skeleton.text[verb.end :] if verb else self.skeleton.text
                 level = self.sentence.question.first(Kind.SEVERITY)
@@ -409,15 +426,6 @@ class Parts:
             return self.focus.of("person")[-1]
         me = any(pattern("cues.inside.me").search(place.text) for place in places)
         return self.sentence.asker if me else ""
-
-
-def _part_at(skeleton: Skeleton, verb: SpokenVerb, border: "re.Pattern[str]") -> Skeleton:
-    text, start = skeleton.text, 0
-    for match in border.finditer(text):
-        if match.start() >= verb.end:
-            return Skeleton(text[start : match.start()], skeleton.entities)
-        start = match.end() if match.end() <= verb.start else start
-    return Skeleton(text[start:], skeleton.entities)
 
 
 def _settle(actions: Sequence[Intent], parts: Parts) -> list[Intent]:

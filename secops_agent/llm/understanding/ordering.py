@@ -18,8 +18,10 @@ from secops_agent.llm.understanding.completions import (
     complete,
     named_among,
     open_orders,
+    tells_more,
     without_turns,
 )
+from secops_agent.llm.understanding.deciding import is_of_findings
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, hint
@@ -33,7 +35,6 @@ from secops_agent.llm.understanding.objects import (
     without_object,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
-from secops_agent.llm.understanding.reasons import split_note, tells
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
@@ -54,7 +55,9 @@ _USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "hi
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
     "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
-    "note": "{what} 的备注写什么？", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
+    "note": "{what} 的备注写什么？", "decision": "{what} 标成什么？", "reason": "{what} {decided}的原因是什么？它会写进每一条的变更历史。",
+    "until": "{what} 的风险接受到哪一天为止？写「到12月31日」这样的，最长一年，到期恢复为待处理。",
+    "justification": "{what} 为什么不受影响？写：没有这个组件、组件里没有有问题的代码、有问题的代码不会被执行、攻击者控制不了，或已有缓解措施。", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
 _MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
@@ -66,7 +69,6 @@ _LEAVES: Final = (
     "takes_back",
 )  # speak against what is named, or the whole order
 _NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
-_SHORT: Final = 10  # characters that say something, of an answer to what was asked back
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class OrderHearing(ListHearing):
             return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
         adds = same and not lacks and adds_to(rest.text)
         answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
-        own = (new is not None and (new.has_object or not same)) or self._tells_more(rest, order)
+        own = (new is not None and (new.has_object or not same)) or tells_more(rest, order)
         if own and not (changes or adds or answers):
             return None  # an address alone is looked up
         if actions := complete(sentence, rest, self.focus, changes=changes, adds=adds):
@@ -146,20 +148,6 @@ class OrderHearing(ListHearing):
         """Its object is wrong, and which is meant was not understood; or it is taken back."""
         kept = self._kept(sentence, rest)
         return replace(kept, order=without_object(order), waits=()) if kept else self.dropped()
-
-    @staticmethod
-    def _tells_more(rest: Skeleton, order: Intent) -> bool:
-        """Is it more than what completes this order: a question, another object, 王五今天休假?"""
-        if len(pattern("cues.unread.filler").sub("", rest.text)) > _SHORT or pattern("cues.said.asks").search(
-            rest.text
-        ):
-            return True
-        if missing_in([order]):
-            return False
-        beside, _ = split_note(rest)
-        dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
-        told = NAMES.search(beside.text) and (dated or tells(beside.text))
-        return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))
 
     def _left_out(
         self, sentence: Sentence, rest: Skeleton, own: tuple[Intent, ...], *, only: bool
@@ -219,8 +207,10 @@ class OrderHearing(ListHearing):
         values = [str(one.arguments[act.argument]) for one in ordered.actions if one.tool == first.tool]
         what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
         unknown = person and pattern("cues.inside.nobody").search(sentence.plain)
-        asked = (f"人员里没有「{unknown['name']}」。" if unknown else "") + _ASKED[ordered.missing].format(
-            what=what
+        lacks = "reason" if (ordered.missing, first.tool) == ("note", "decide_findings") else ordered.missing
+        decided = says.DECISIONS.get(str(first.arguments.get("decision", "")), "")
+        asked = (f"人员里没有「{unknown['name']}」。" if unknown else "") + _ASKED[lacks].format(
+            what=what, decided=decided
         )
         return Understanding(
             question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=ordered.actions[1:]
@@ -229,7 +219,7 @@ class OrderHearing(ListHearing):
     def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """两个都封, and one is known: which ones is asked."""
         first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
-        if not said or (act := ACTS.get(first.tool)) is None:
+        if not said or (act := ACTS.get(first.tool)) is None or is_of_findings(first.tool):
             return None
         known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
         values = str(first.arguments.get(act.argument, "")).split(",") if len(known) == 1 else known
@@ -248,7 +238,7 @@ class OrderHearing(ListHearing):
         names = list(dict.fromkeys(self.lexicon.called.values()))[:2]
         said: Mapping[str, Sequence[Any]] = {
             "assignee": ["我", *names], "owner": names, "severity": ["critical", "high", "medium"], "verdict": list(says.VERDICTS),
-            "minutes": [60, 480, 1440], "duration_minutes": [60, 1440, 10080],
+            "decision": ["in_progress", "under_investigation"], "minutes": [60, 480, 1440], "duration_minutes": [60, 1440, 10080],
         }  # fmt: skip
         return tuple(
             says.order(order.tool, {**order.arguments, missing: one})

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from secops_agent.llm.offline.arguments import Asked, build, read_exact
+from secops_agent.llm.offline.arguments import build, read_exact
+from secops_agent.llm.offline.asked import Asked
 from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent
 from secops_agent.llm.offline.words import pattern, wordset
@@ -28,7 +29,14 @@ PATTERNS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _ALONE: Final = ("said.urgent", "said.mine", "said.held", "ask.attacked", "ask.happened")
 _HAVE_HOW_MANY: Final = frozenset({"list_alerts", "alert_statistics"})  # both tell it
-LISTS: Final = ("list_alerts", "list_assets", "list_vulnerabilities", "alert_statistics", "compare_periods")
+LISTS: Final = (
+    "list_alerts",
+    "list_assets",
+    "list_vulnerabilities",
+    "alert_statistics",
+    "compare_periods",
+    "list_findings",
+)
 _MOST_ASKED: Final = 8  # look-ups of one sentence
 
 

@@ -32,11 +32,12 @@ from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
-from secops_agent.llm.understanding.completions import without_turns
+from secops_agent.llm.understanding.completions import open_orders, redecided, without_turns
 from secops_agent.llm.understanding.entities import Sentence, read_sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, hint
+from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
@@ -226,6 +227,9 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
         """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
+        if told := redecided(sentence, self.focus):
+            anew = self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
+            return replace(anew, drops=bool(anew.offers) and not missing_in(open_orders(self.focus)))
         if found := self.completed(sentence):
             return self._asked_instead(sentence, found)
         rest, _ = without_turns(sentence.order)
@@ -286,6 +290,8 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered is None and is_unknown(sentence, found):
             return self._unknown(sentence, found)
         proposes = pattern("cues.said.proposes").search(sentence.plain)
+        if found.intent and "decision" in found.intent.arguments:  # what was decided is asked
+            return found
         if ordered is None or not proposes or against_asked(sentence.order, ordered.verbs):
             return found
         taps = (*self.lines_of(ordered), *found.suggestions)

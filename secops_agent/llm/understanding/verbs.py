@@ -59,6 +59,17 @@ ACTS: Final[Mapping[str, Act]] = {
         Act("finish_case_task", ("case",), "case_id", "哪个事件", "完成任务", "task"),
         Act("create_case", ("alert",), "alerts", "哪几条告警", "建事件", "title"),
         Act("add_case_alerts", ("alert",), "alerts", "哪几条告警", "归入事件", "", "case_id", "case_id"),
+        Act("assign_finding", ("finding", "cve"), "findings", "哪些发现", "指派", "", "assignee", "assignee"),
+        Act(
+            "decide_findings",
+            ("finding", "cve"),
+            "findings",
+            "哪些发现",
+            "决定",
+            "note",
+            "decision",
+            "decision",
+        ),
         Act("send_message", ("person",), "to", "谁", "转告", "text", "", "text"),
     )
 }
@@ -74,9 +85,15 @@ UNDOES: Final = {
 _OF_CASE: Final = {
     "close_alert": "close_case", "assign_alert": "assign_case", "reopen_alert": "reopen_case", "comment_alert": "comment_case",
 }  # fmt: skip
+# Of findings what is of alerts where findings or vulnerabilities are named, or were listed.
+OF_FINDING: Final = {"close_alert": "decide_findings", "assign_alert": "assign_finding"}
+# What has to be said with a decision, as the page asks for it.
+NEEDS: Final = {
+    "accepted": ("until", "note"), "not_affected": ("justification", "note"), "false_positive": ("note",), "fixed": ("note",),
+}  # fmt: skip
 _OF_CASE_ONLY: Final = ("set_case_status", "add_case_task", "finish_case_task")
 # What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
-PAGES: Final = ("allow", "accept_risk", "decide", "export")
+PAGES: Final = ("allow", "export")
 LIKE: Final[Mapping[str, tuple[str, ...]]] = {"other": ("asset",), **dict.fromkeys((*PAGES, "remind"), ())}
 WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
     "ip": (Kind.IP, Kind.ASSET_IP),
@@ -85,6 +102,8 @@ WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
     "schedule": (Kind.SCHEDULE,),
     "case": (Kind.CASE,),
     "person": (Kind.PERSON,),
+    "finding": (Kind.FINDING,),
+    "cve": (Kind.CVE,),
 }
 # …，A1再静默: A1 is in the clause of its verb.
 _OBJECTS: Final = (Kind.ALERT, Kind.NUMBER, Kind.IP, Kind.ASSET)
@@ -93,7 +112,7 @@ CLAUSE: Final = re.compile(
 )
 _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
 PIECE: Final = re.compile(
-    rf"{CLAUSE.pattern}|\s+(?![{_JOINS}])|(?<![{_JOINS}])\s+|(?<={mark(Kind.PERSON, Kind.VERDICT, Kind.DURATION)})\s+(?={mark(Kind.ALERT, Kind.IP, Kind.ASSET, Kind.ROW)})"
+    rf"{CLAUSE.pattern}|\s+(?![{_JOINS}])|(?<![{_JOINS}])\s+|(?<={mark(Kind.PERSON, Kind.VERDICT, Kind.DURATION)})\s+(?={mark(Kind.ALERT, Kind.IP, Kind.ASSET, Kind.ROW, Kind.CVE, Kind.FINDING)})"
 )  # A12派李四 A13派王五 are two
 _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|几个(?!小时|钟|月|星期|礼拜)|哪)")
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
@@ -141,7 +160,7 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
     tools = {verb.tool for verb in kept}
     about_alert = skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW)
     at = next((i for i, char in enumerate(text) if char in marks_of(skeleton, Kind.VERDICT)), -1)
-    if at >= 0 and about_alert and not tools & {"close_alert", "reopen_alert"}:
+    if at >= 0 and about_alert and not tools & {"close_alert", "reopen_alert", "decide_findings"}:
         return [
             *(verb for verb in kept if verb.tool != "acknowledge_alert"),
             SpokenVerb("close_alert", at, at, "close_alert"),
@@ -170,6 +189,8 @@ def _is_possible(tool: str, skeleton: Skeleton) -> bool:
         return bool(skeleton.first(Kind.SCHEDULE) or pattern("cues.noun.schedule").search(skeleton.text))
     if tool == "create_case" and any(one.value == "duplicate" for one in skeleton.found(Kind.VERDICT)):
         return False  # 合成重复
+    if tool == "decide_findings":
+        return skeleton.first(*WANTED["alert"], *WANTED["case"]) is None
     if tool == "set_severity":
         return skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW) is not None
     if tool == "set_owner":
@@ -187,6 +208,9 @@ def _tool_of(tool: str, skeleton: Skeleton) -> str:
     """Where no alert is named, a case is closed and handed over; alerts are put into the case that is named."""
     if tool == "unblock_ip" and skeleton.first(Kind.ASSET) and not skeleton.first(Kind.IP):
         return "release_host"
+    of_finding = skeleton.first(*WANTED["finding"], *WANTED["cve"]) and not skeleton.first(*WANTED["alert"])
+    if of_finding and tool in OF_FINDING and not pattern("cues.noun.alert").search(skeleton.text):
+        return OF_FINDING[tool]
     of_case = {} if skeleton.first(*WANTED["alert"]) else _OF_CASE
     return (
         {"create_case": "add_case_alerts", **of_case}.get(tool, tool) if skeleton.first(Kind.CASE) else tool
@@ -259,7 +283,8 @@ def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     if pattern("cues.nothing.exception").search(text):
         return "exception"
     typed = skeleton.expand(text)
-    if (pieces := PIECE.split(skeleton.text, maxsplit=1))[1:] and is_taken_back(pieces[0]):
+    decides = any(verb.tool == "decide_findings" and verb.start == 0 for verb in verbs)  # 撤回 F12 的决定
+    if not decides and (pieces := PIECE.split(skeleton.text, maxsplit=1))[1:] and is_taken_back(pieces[0]):
         return "takes_back"
     if pattern("cues.said.broken_number").search(typed):
         return "exception"
@@ -276,6 +301,8 @@ def is_taken_back(said: str) -> bool:
 
 def is_called_off(plain: str) -> bool:
     """Does a sentence take an order back, as a whole or by 撤 in a piece of its own: 先撤了, 活动还在跑?"""
+    if re.search(r"[A-Za-z0-9]\s*的?决定", plain):  # 撤回 F12 的决定 orders something of its own
+        return False
     pieces = re.split(r"[\s,，。;；!！]+", plain)
     return is_taken_back(plain) or any("撤" in one[:2] and is_taken_back(one) for one in pieces)
 
@@ -333,7 +360,11 @@ def _is_spoilt(clause: str, tools: set[str]) -> bool:
         told = pattern("doubts.states").sub("", clause)
         return any(pattern(f"doubts.{name}").search(told) for name in ("takes_back", "by_others"))
     bare = pattern("cues.inside.benign").sub("", clause)
-    someone = not tools & {"assign_alert", "assign_case", "set_owner", "send_message"} and pattern(
-        "cues.inside.someone"
-    ).search(bare)
+    someone = not tools & {
+        "assign_alert",
+        "assign_finding",
+        "assign_case",
+        "set_owner",
+        "send_message",
+    } and pattern("cues.inside.someone").search(bare)
     return bool(someone or pattern("cues.inside.spoils").search(bare))

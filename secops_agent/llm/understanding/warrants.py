@@ -43,8 +43,8 @@ _SHORT = 12  # characters of a sentence that completes what was ordered before
 class Warrant:
     """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
     overheard). ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
-    攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts`` and ``minutes``: those that
-    were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone."""
+    攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts``, ``minutes`` and ``decisions`` (with the
+    grounds of one): those that were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone."""
 
     tools: frozenset[str] = frozenset()
     doubt: str = ""
@@ -55,6 +55,7 @@ class Warrant:
     reason: str = ""
     verdicts: frozenset[str] = frozenset()
     minutes: frozenset[int] = frozenset()
+    decisions: frozenset[str] = frozenset()
     changes: bool = False
     spared: frozenset[str] = frozenset()
 
@@ -90,10 +91,15 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
         reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),
         verdicts=_found("hinted", said),
+        decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=changes,
         spared=spared,
     )
+
+
+def _verdicts(said: Skeleton) -> frozenset[str]:
+    return frozenset(str(one.value) for one in said.found(Kind.VERDICT))
 
 
 def _likely(sentence: Sentence) -> set[str]:

@@ -151,8 +151,14 @@ BY: Final = {
 
 def next_due(wanted: VulnerabilityFilter) -> datetime | None:
     """Until when the first of their open findings must be mended. Raises NotFound for an unknown asset."""
-    due: datetime | None = _open_of(wanted).aggregate(due=Min("due_at"))["due"]
-    return due
+    return open_now(wanted)[1]
+
+
+def open_now(wanted: VulnerabilityFilter) -> tuple[int, datetime | None]:
+    """How many open findings they have, where they are asked for, and until when the first must be mended. Raises NotFound for an
+    unknown asset."""
+    found = _open_of(wanted).aggregate(number=Count("pk"), due=Min("due_at"))
+    return found["number"], found["due"]
 
 
 def _open_of(wanted: VulnerabilityFilter) -> "QuerySet[Finding]":

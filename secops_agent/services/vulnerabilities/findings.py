@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 from django.db import transaction
@@ -13,6 +15,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Finding, VulnerabilityAlias
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
+from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.audit import history
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page, cut, order_of
@@ -35,7 +38,7 @@ __all__ = [
 ]
 # Both directions of the one index.
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
-_WITH = ("asset__owner", "component", "vulnerability")
+_WITH = ("asset__owner", "component", "vulnerability", "assignee")
 VULNERABILITY_ID: Final = re.compile(r"(?:CVE|CNVD|CNNVD|GHSA)-[0-9A-Za-z-]{6,30}", re.IGNORECASE)
 
 
@@ -45,6 +48,7 @@ class FindingFilter:
 
     ``owner_id``: of who works on it, else of who looks after its asset; 0: nobody. ``rule``, ``component`` with ``fixed``:
     as `groups` tells a group. ``keyword``: the number of a known vulnerability finds its findings whatever they are called.
+    ``sources``: any of these, in any case; ``ids`` and ``decided``: these, and what somebody decided, whether open or not.
     """
 
     kinds: tuple[str, ...] = ()
@@ -63,6 +67,11 @@ class FindingFilter:
     source: str = ""
     keyword: str = ""
     overdue: bool = False
+    ids: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
+    due_before: datetime | None = None
+    on: AssetFilter | None = None
+    decided: bool = False
     order: str = "-priority"
     limit: int = 20
     cursor: str = ""
@@ -86,12 +95,19 @@ def matching(wanted: FindingFilter) -> QuerySet[Finding]:
         "source": wanted.source,
         "component__name": wanted.component,
         "vulnerability__kev": wanted.kev_only,
+        "pk__in": wanted.ids,
     }
     rows = Finding.objects.filter(**{name: value for name, value in conditions.items() if value})
     if wanted.decision is not None:
         rows = rows.filter(decision=wanted.decision)
-    elif not wanted.states:
+    elif wanted.decided:
+        rows = rows.exclude(decision="")
+    elif not (wanted.states or wanted.ids):
         rows = rows.filter(active=True)
+    if wanted.sources:
+        rows = rows.filter(reduce(or_, (Q(source__iexact=one) for one in wanted.sources)))
+    if wanted.due_before:
+        rows = rows.filter(due_at__lte=wanted.due_before)
     if wanted.overdue:
         rows = rows.filter(findings_overdue(timezone.now()))
     if wanted.fix_available is not None:
@@ -104,6 +120,8 @@ def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
         rows = rows.filter(
             asset_id__in=[wanted.asset_id] if wanted.asset_id else inventory.meant(wanted.asset)
         )
+    if wanted.on:
+        rows = rows.filter(asset_id__in=inventory.matching(wanted.on).values("pk"))
     if wanted.vulnerability:
         rows = rows.filter(vulnerability_id__in=_named(wanted.vulnerability))
     if wanted.owner_id is not None:

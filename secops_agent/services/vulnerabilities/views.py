@@ -42,6 +42,7 @@ class FindingSummary:
     due_at: datetime | None
     overdue: bool
     owner: str = ""
+    assignee: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class VulnerabilitySummary:
     fix_available: bool
     assets: int
     published: datetime | None
+    fixed_versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _finding(row: Finding, now: datetime) -> FindingSummary:
         due_at=row.due_at,
         overdue=is_finding_overdue(row, now),
         owner=row.asset.owner.name if row.asset.owner else row.asset.owner_text,
+        assignee=row.assignee.name if row.assignee else "",
     )
 
 
@@ -198,6 +201,7 @@ def _vulnerability(row: Vulnerability, hosts: int, fix: bool) -> VulnerabilitySu
         fix_available=fix or bool(row.fixed_versions),
         assets=hosts,
         published=row.published,
+        fixed_versions=tuple(row.fixed_versions),
     )
 
 

@@ -52,6 +52,7 @@ _SHOWN: Final = 8
 _FEW_OTHERS: Final = 3
 _NAMED: Final = 12  # of those without a line
 _FEW: Final = 8
+_FIXES: Final = 2
 _ANSWERS: Final = (("affected", "受影响"), ("unknown", "无法判断"), ("unaffected", "不受影响"))
 
 _OF_ONE: Final = {
@@ -295,9 +296,11 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
         return ToolResult("no_data", query, text, [])
     lines = [vulnerability_line(each) for each in shown]
     lines += late.lines if late and not given.offset else ()
-    due = catalogue.next_due(search)
+    number, due = catalogue.open_now(search)
     limit = f"最近的修复时限 {moment(due)}" if due else ""
-    beside = "，".join(each for each in (late.text if late else "", _graver(search), limit) if each)
+    beside = "，".join(
+        each for each in (f"{number} 条发现", late.text if late else "", _graver(search), limit) if each
+    )
     text = page("未修复漏洞", len(shown), found.total_text, lines, query, offset=given.offset, beside=beside)
     steps = (*more(found, given.offset + len(shown)), says.affected(shown[0].vuln_id))
     return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
@@ -339,10 +342,10 @@ def _grouped(wanted: VulnerabilityFilter, by: str, query: str) -> ToolResult:
         + (f"，其中已被利用 {kev} 个" if kev else "")
         for name, flaws, kev in rows
     ]
-    total = catalogue.count(wanted)
-    head = f"**未修复漏洞 {total.text} 个，按{_BY[by]}**（一个漏洞可能在几台资产上）"
+    total, (number, _) = catalogue.count(wanted), catalogue.open_now(wanted)
+    head = f"**未修复漏洞 {total.text} 个、发现 {number} 条，按{_BY[by]}**（一个漏洞可能在几台资产上）"
     if by == "asset":
-        head = f"**未修复漏洞最多的 {len(rows)} 台资产**，共 {total.text} 个漏洞"
+        head = f"**未修复漏洞最多的 {len(rows)} 台资产**，共 {total.text} 个漏洞、{number} 条发现"
     names = [name for name, _, _ in rows]
     data = {"subject": {"asset": names[0]}} if by == "asset" else names  # 它: the first of them
     return ToolResult("ok", query, "\n".join([head, "", *lines, *foot(query)]), data, fields=tuple(names))
@@ -387,10 +390,21 @@ def vulnerability_line(flaw: VulnerabilitySummary) -> str:
             f"EPSS {flaw.epss:.1%}" if flaw.epss is not None else "",
             plain(flaw.title, 80),
             f"{flaw.assets} 台资产",
-            "有补丁" if flaw.fix_available else "暂无补丁",
+            _patched(flaw),
         ]
     )
     return f"- **{flaw.vuln_id}** {said}"
+
+
+def _patched(flaw: VulnerabilitySummary) -> str:
+    versions = "、".join(plain(one, 30) for one in flaw.fixed_versions[:_FIXES])
+    return (
+        f"有补丁（{versions}）"
+        if versions and flaw.fix_available
+        else "有补丁"
+        if flaw.fix_available
+        else "暂无补丁"
+    )
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
