@@ -78,10 +78,9 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     if spared:
         skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
-    changes = focus.order is not None and (changed or len(said) <= _SHORT)
-    doubt = "" if changes and changed and doubt in _CHANGED else doubt
-    waits = {focus.order.tool} if changes and focus.order else set()
-    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | waits | _likely(sentence)
+    waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
+    doubt = "" if waits and changed and doubt in _CHANGED else doubt
+    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
     return Warrant(
         frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
         doubt,
@@ -93,7 +92,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         verdicts=_found("hinted", said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
-        changes=changes,
+        changes=bool(waits),
         spared=spared,
     )
 
