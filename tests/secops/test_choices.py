@@ -142,17 +142,3 @@ def test_the_number_that_follows_is_the_alert_that_is_meant() -> None:
     seen = Focus().after_look_up(Intent("get_alert", {"alert_id": 232}))
     found = understand("190呢", LEXICON, NOW, asker=ASKER, focus=seen)
     assert found.intent == Intent("get_alert", {"alert_id": 190})
-
-
-@pytest.mark.parametrize(
-    ("said", "page"),
-    [
-        ("mq-01上的44228 mark成修复中", "「发现」"),
-        ("web-01 那条标不受影响，我们没走到那段代码", "「发现」"),
-        ("web-01的洞全部accept risk 到12月31", "「发现」"),
-    ],
-)
-def test_what_only_a_page_does_is_told_so(said: str, page: str) -> None:
-    found = understand(said, LEXICON, NOW, asker=ASKER)
-    assert page in found.hint
-    assert not found.offers

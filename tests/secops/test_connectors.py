@@ -284,7 +284,7 @@ def test_undo_goes_back_to_the_connector_once() -> None:
 def test_undo_address_elsewhere_is_not_kept() -> None:
     first = order()
     carry_out(lambda _: web.json_response({"undo_url": "http://169.254.169.254/undo"}))
-    with pytest.raises(Conflict, match="撤销地址"):
+    with pytest.raises(Conflict, match="没有给出撤销的办法"):
         undo.request(first.pk, Staff.objects.get(staff_id="zhang"), "admin")
 
 

@@ -42,7 +42,7 @@ def test_what_was_ordered_becomes_one_offer_with_its_exact_effects(demo):
     ]  # fmt: skip
     assert outcome.offer.by_model
     assert outcome.offer.code in outcome.text
-    assert "1. 确认告警 #222" in outcome.text
+    assert "1. 确认告警 A222" in outcome.text
     assert "另一位审批人同意后才会执行" in outcome.text
     assert proposals.made == [], "a model never proposes"
     assert "不要说已经完成" in model.requests[1].messages[-1].content
@@ -126,7 +126,8 @@ def test_verdict_length_and_words_are_the_askers(demo):
 
 def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
     plain = {"verdict", "severity", "status", "with_alerts", "when", "schedule", "task", "cron", "again"}
-    known = {*offering._OBJECTS, *offering._FREE, *offering._TIMES, *plain}
+    narrows = {"count", "due_within", "environment", "exposed", "importance", "overdue"}
+    known = {*offering._OBJECTS, *offering._FREE, *offering._TIMES, *offering._DECIDED, *plain, *narrows}
     acts = [each for each in DEFINITIONS if each.risk != "read"]
     assert {name for each in acts for name in each.arguments.model_fields} <= known
 

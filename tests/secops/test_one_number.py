@@ -241,7 +241,7 @@ def test_filtered_groups_add_up_to_the_total_of_the_list(doors: Doors) -> None:
     [
         ("超过修复时限的漏洞", "list_vulnerabilities", {"overdue": True}),
         ("哪些漏洞超期了", "list_vulnerabilities", {"overdue": True}),
-        ("超过修复时限的发现", "list_vulnerabilities", {"overdue": True}),
+        ("超过修复时限的发现", "list_findings", {"overdue": True}),
         ("今天关了多少", "alert_statistics", {"period": "today", "time_of": "closed"}),
         ("今天一共关了几条告警", "alert_statistics", {"period": "today", "time_of": "closed"}),
         ("昨天关闭了几条告警", "alert_statistics", {"period": "yesterday", "time_of": "closed"}),

@@ -125,7 +125,7 @@ def test_quotation_alone_may_be_looked_up() -> None:
     config = company()
     number = some_alert()
     (reply,) = hear(config, "zhao", quoting(f"告警 {number} 的详情"))
-    assert f"#{number}" in reply
+    assert f"A{number}" in reply
 
 
 def test_quotation_is_not_remembered_as_the_senders_words() -> None:

@@ -272,7 +272,7 @@ def test_a_runbook_is_found_for_an_alert_and_what_is_asked_beside_it(demo):
     assert by_number.text == by_id.text
     assert by_id.data
     beside = use("search_runbook", query="挖矿木马处置", alert_id=alert.pk)
-    assert f"告警=#{alert.pk}" in beside.query
+    assert f"告警=A{alert.pk}" in beside.query
     assert beside.data[0] != by_id.data[0]
     assert by_id.data[0] in beside.data
     assert use("search_runbook").status == "error"

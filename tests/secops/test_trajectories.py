@@ -114,7 +114,7 @@ def test_what_is_said_to_a_model_is_never_shown(demo):
     model = Scripted(
         [
             call("list_alerts", severity="critical"),
-            "查过了，没有：这就是答案，不要编造。有严重告警没处理。没有查到就说没有查到，绝不编造 IP、域名、哈希、漏洞编号、数字、人名。",
+            "按这些条件查过了，没有：正是问的，这就是答案，不是就换条件再查，不要编造。有严重告警没处理。没有查到就说没有查到，绝不编造 IP、域名、哈希、漏洞编号、数字、人名。",
         ]
     )
     outcome = talk("前几天那些要紧的事怎么样了", model, grammar_first=False)

@@ -108,8 +108,9 @@ def test_a_group_does_not_read_personal_data_of_a_result() -> None:
     async def act(estate: Estate) -> None:
         estate.server.firewall.rules["x"] = {"address": "x", "owner": "13800138000"}
         assert "13800138000" not in await estate.says("wu", f"/执行 {FIREWALL} get_rules")
-        own = await estate.says("wu", f"/执行 {FIREWALL} get_rules", conversation="own", is_group=False)
-        assert "13800138000" in own
+        for who, reads in (("wu", False), ("zhao", True)):  # who sees, and who analyses
+            own = await estate.says(who, f"/执行 {FIREWALL} get_rules", conversation=who, is_group=False)
+            assert ("13800138000" in own) is reads
 
     with_firewall(act)
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow, State
-from secops_agent.models import Alert, AlertMessage, NotificationRule, NotificationTarget, Role
+from secops_agent.models import Alert, AlertMessage, NotificationRule, NotificationTarget, Role, Staff
 from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.delivery import announcing, reaching
 from tests.admin_pages import dingtalk, known_group, member, rule, serve_plain_static, superuser, text_of
@@ -86,6 +86,7 @@ def test_who_may_change_rules_only_adds_no_robot() -> None:
     group = f"group:{config.pk}:{known_group(config).conversation_id}"
     client = member(Role.ANALYST)
     user = User.objects.get(username="as-analyst")
+    Staff.objects.update(corp_id="dingcorp")
     user.user_permissions.set(Permission.objects.filter(codename="add_notificationrule"))
     assert "添加自定义机器人" not in text_of(client.get(reverse(ADD)))
     assert client.post(reverse(ADD), filled(targets=[group], to_0=[group], **NEW)).status_code == 302

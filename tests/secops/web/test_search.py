@@ -98,6 +98,7 @@ def test_strange_words_do_no_harm_and_long_ones_are_refused() -> None:
 
 def test_a_search_takes_few_queries_however_much_is_found() -> None:
     client = at_desk(Role.ADMIN)
+    Staff.objects.update(corp_id="dingcorp")
     fill()
     with queries() as few:
         found(client, "web-01")
