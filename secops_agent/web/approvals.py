@@ -33,6 +33,7 @@ from secops_agent.services.decisions import actions, approvals, pending, undo, v
 from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
 from secops_agent.services.decisions.requests import Verdict
+from secops_agent.services.decisions.wording import asked_in
 from secops_agent.services.faults import NotFound
 from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people.eligibility import demand_account, same_person
@@ -161,9 +162,7 @@ def _values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def story(row: Proposal, action: Action | None) -> list[CourseStep]:
     """Its course so far, the oldest first."""
-    place = "群聊" if row.is_group else "单聊"
-    where = place if row.conversation_id else "API 或页面"
-    course = [CourseStep(row.created_at, f"{row.asker_name} 提出（{where}）")]
+    course = [CourseStep(row.created_at, f"{row.asker_name} 提出（{asked_in(row)}）")]
     if row.decided_at is not None:
         tone = "ok" if row.state in (ProposalState.CONFIRMED, ProposalState.APPROVED) else "bad"
         said = f"理由：{row.reason}" if row.reason else ""

@@ -37,12 +37,18 @@ def approving(proposal: Proposal, elsewhere: str) -> str:
 
 def describe_for_approver(proposal: Proposal, carrier_effect: str, elsewhere: str) -> str:
     """The request that an approver gets in private."""
-    place = "群聊" if proposal.is_group else "单聊"
     return (
-        f"**{proposal.asker_name}** 申请执行危险操作（{place}提出，{minutes(proposal)} 分钟内有效）：\n\n"
+        f"**{proposal.asker_name}** 申请执行危险操作（在{asked_in(proposal)}提出，{minutes(proposal)} 分钟内有效）：\n\n"
         f"**{proposal.title}**\n\n{proposal.summary}\n\n**{carrier_effect}**\n\n"
         f"{approving(proposal, elsewhere)}执行，或回复「{says.reject(proposal.code, '理由')}」。"
     )
+
+
+def asked_in(proposal: Proposal) -> str:
+    """Where it was asked for."""
+    if not proposal.conversation_id:
+        return "网页或接口"
+    return "群聊" if proposal.is_group else "单聊"
 
 
 def minutes(proposal: Proposal) -> int:

@@ -231,7 +231,9 @@ def how_told(row: SecondLook | None) -> str:
         return BY_CODE
     if row.state in (InvestigationState.WAITING, InvestigationState.CLAIMED):
         return f"{BY_CODE}：补充（模型、外部工具）还没有完成"
-    return "由固定的检查得出；模型的意见另列，不改变建议" if row.words else f"{BY_CODE}：{row.note}"
+    return (
+        "由固定的检查得出；模型的意见另列，不改变建议" if row.words else f"{BY_CODE}：{row.note.rstrip('。')}"
+    )
 
 
 def statements_of(row: SecondLook) -> tuple[ModelStatement, ...]:

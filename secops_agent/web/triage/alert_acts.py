@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from bifang.core.errors import BifangError, InvalidInput
+from secops_agent import says
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Alert, Case, CaseStatus, Role, Staff
 from secops_agent.models.people.staff import allows
@@ -261,6 +262,9 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
     if not allows(account.role, definition.role):
         raise InvalidInput(f"「{definition.title}」需要「{Role(definition.role).label}」角色。")
     given = {key: value for key in TOOLS[name] if (value := request.POST.get(key, "").strip())}
+    typed, source = given.get("reason", ""), says.code(posted.here) if posted.here else ""
+    if source not in typed:  # the ledger and the approver are told where it comes from
+        given["reason"] = f"{typed or '没有写理由'}（{source}）"
     person = Person(account.corp_id, account.staff_id, account.name, Role(account.role))
     plan = definition.check(parse(definition.arguments, _typed(given)), person)
     actor = Actor.person(account, "admin")
@@ -269,7 +273,7 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
     )
     page = reverse("web:approval", args=[proposal.pk])
     link = format_html('<a class="bf-link" href="{}">{}</a>', page, proposal.code)
-    bare = "" if plan.arguments.get("reason") else "没有写理由，审批人会看到这一点。"
+    bare = "" if typed else "没有写理由，审批人会看到这一点。"
     messages.success(request, format_html("已提出 {}，还没有执行：要另一位审批人同意。{}", link, bare))
     return posted.back()
 

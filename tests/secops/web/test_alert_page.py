@@ -185,7 +185,7 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
         "tool": "block_ip",
         "ip": "203.0.113.9",
         "duration_minutes": "60",
-        "reason": f"告警 A{row.pk}",
+        "reason": "扫描",
     }
     post = reverse("web:alert_propose")
     assert "封禁 IP…" not in text_of(analyst.get(page(row)))
@@ -200,9 +200,10 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
         "203.0.113.9",
         "re",
     )
+    assert made.arguments["reason"] == f"扫描（A{row.pk}）"  # what the ledger and the approver are told
     told = text_of(responder.get(page(row)))
     assert "封禁 IP 203.0.113.9：" in told
-    assert text_of(analyst.get(page(row))).count("提出（API 或页面）") == 1
+    assert text_of(analyst.get(page(row))).count("提出（网页或接口）") == 1
     Action.objects.create(
         proposal=made, config=made.config, key="k", tool=made.tool, arguments=made.arguments, state="dry",
         connector="dry_run", created_at=made.created_at, started_at=made.created_at, finished_at=made.created_at,

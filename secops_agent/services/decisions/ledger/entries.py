@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
@@ -74,13 +74,14 @@ def _alert_told(reason: str) -> int | None:
 
 
 def _alerts_naming(targets: Collection[str], at: datetime) -> dict[str, int]:
-    """Target → the newest alert lately that names it."""
+    """Target → the one alert lately that names it; of several nobody said which."""
     lately = {"alert__last_seen__gte": at - LATELY}
     named = (
         AlertIndicator.objects.filter(kind="ip", value__in=targets, **lately).order_by().values_list("value")
     )
     about = AlertAsset.objects.filter(asset__name__in=targets, **lately).order_by().values_list("asset__name")
-    return {**dict(about.annotate(Max("alert_id"))), **dict(named.annotate(Max("alert_id")))}
+    rows = [row for each in (about, named) for row in each.annotate(Min("alert_id"), Max("alert_id"))]
+    return {target: first for target, first, last in rows if first == last}
 
 
 def note_result(action: Action) -> None:
