@@ -43,15 +43,16 @@ class Session:
         return not trusted and any(row.locked for row in rows)
 
     def learn_owners(self, names: set[str]) -> None:
-        """Resolve staff ids and names of owners that are not known yet; one query."""
+        """Resolve staff ids and names of owners that are not known yet, of who is in two corporations as one of the actor's; one query."""
         wanted = names - self.owners.keys() - {""}
         if not wanted:
             return
         rows = list(Staff.objects.filter(Q(staff_id__in=wanted) | Q(name__in=wanted), active=True))
+        home = self.actor.named[0]
         for name in wanted:
-            exact = [row.pk for row in rows if row.staff_id == name]
-            named = exact or [row.pk for row in rows if row.name == name]
-            self.owners[name] = named[0] if len(named) == 1 else None
+            named = [row for row in rows if row.staff_id == name] or [row for row in rows if row.name == name]
+            named = [row for row in named if row.corp_id == home] or named
+            self.owners[name] = named[0].pk if len(named) == 1 else None
 
     def replace(self, kind: Kind, gone: int, kept: int) -> None:
         """A row has become part of another one."""
