@@ -17,6 +17,7 @@ from secops_agent.connectors.tool_checks import check
 from secops_agent.models import ACTION_OPEN, Action, BlockRecord, Staff
 from secops_agent.services.decisions.ledger import batches
 from simulators.dingtalk.conversations import single_id
+from tests.acceptance.doors import FeishuStage, open_feishu
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import ROBOT, STAFF, Stage, kill, open_stage
 from tests.databases import Database
@@ -56,10 +57,13 @@ def stage(database: Database) -> Iterator[Stage]:
 
 def ask(stage: Stage, who: str, text: str) -> str:
     """Said to the robot alone; the answer."""
-    before = len(stage.replies(conversation_id=own(who)))
-    stage.say(text, own(who), who)
-    found = stage.wait_replies(before + 1, conversation_id=own(who))
-    return "\n".join(reply["text"] for reply in found[before:])
+    where = f"oc_{who}" if isinstance(stage, FeishuStage) else own(who)
+    said = stage.say(text, where, who, group=False)
+
+    def answers() -> list[str]:  # what is told beside them comes in the same chat
+        return [one["text"] for one in stage.replies(conversation_id=where) if one["msg_id"] == said]
+
+    return "\n".join(wait_until(answers, within=60, what=text))
 
 
 def own(who: str) -> str:
@@ -83,7 +87,16 @@ def firewall(stage: Stage, tmp_path: Path) -> Started:
     return started
 
 
-def test_a_block_is_done_told_and_taken_back_each_by_two_people(stage: Stage, tmp_path: Path) -> None:
+@pytest.fixture(params=["dingtalk", "feishu"])
+def either(request: Any, database: Database) -> Iterator[Stage]:
+    with open_stage(database) if request.param == "dingtalk" else open_feishu(database) as made:
+        made.patient = True
+        made.apply(made.robot(ai_config=""), staff=PEOPLE)
+        yield made
+
+
+def test_a_block_is_done_told_and_taken_back_each_by_two_people(either: Stage, tmp_path: Path) -> None:
+    stage = either
     firewall(stage, tmp_path)
     stage.start()
     assert "现在没有被封禁" in ask(stage, "lisi", f"{IP} 封了吗")
