@@ -135,7 +135,7 @@ def test_switches_tokens_and_people(root: Client) -> None:
     root.post(page("switch", "set", "read_only"), {"on": "1"})
     record = told("switch:read_only")
     assert by_root(record)
-    assert (record.what, record.detail) == ("打开「只读」", {"on": True})
+    assert (record.what, record.detail) == ("打开「只读」", {"on": True, "reason": ""})
 
     root.post(page("apitoken", "add"), {"name": "生产", "scopes": ["read"], "rate": "10"})
     token = ApiToken.objects.get()

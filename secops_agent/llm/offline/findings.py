@@ -87,6 +87,8 @@ def read_findings(asked: Asked) -> dict[str, Any]:
     scanners = list(dict.fromkeys(one.lower() for one in pattern("filters.scanner").findall(text)))
     bare = pattern("filters.scanner").sub(" ", text)
     kinds = [kind for kind in load("filters")["finding"] if pattern(f"filters.finding.{kind}").search(bare)]
+    if "secret" in kinds:  # 泄露的密钥在哪个仓库
+        kinds = ["secret"]
     kind = (
         kinds[0] if len(kinds) == 1 else "other" if kinds or pattern("filters.no_flaws").search(bare) else ""
     )

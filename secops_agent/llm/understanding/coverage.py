@@ -25,7 +25,7 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.fix": (("fix", "no_fix"), ("fix_available",)),
     "said.verdict": (("judged",), ("verdict", "group_by", "decision")),
     "said.decided": (("decided_on",), ("decision",)),
-    "said.scanners": (("scanner", "scanned"), ("source",)),
+    "said.scanners": (("scanner",), ("source",)),
     "said.told": (("finding_tells",), ("list_findings", "list_vulnerabilities")),
     "said.status": (("done", "ended", "whole"), ("status", "time_of", "metric", "due")),
     "said.group": (("group_by", "group_by.hour", "group_by.day", "group_by.asset", "each"), ("group_by", "compare")),
@@ -114,6 +114,7 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     if "keyword" in arguments:
         arguments.setdefault("asset", "")  # 它 may be what is looked for
     counted = by == "source" and count_products(sentence.keyword, sentence.lexicon.keywords)
+    counted = counted or _is_of_a_scan(sentence, sentence.keyword, intent.tool)
     if (lists or intent.tool in _OF_EVERYTHING) and not counted and not _carried(sentence.keyword, arguments):
         yield from filter(None, [sentence.keyword])
     if lists or frame:
@@ -123,10 +124,17 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
         yield from _conditions(sentence.question.text, arguments)
         for word in words:
             counted = by == "source" and count_products(word, sentence.lexicon.keywords)
+            counted = counted or _is_of_a_scan(sentence, word, intent.tool)
             if not (
                 counted or (judged and pattern("cues.verdict").search(word)) or _carried(word, arguments)
             ):
                 yield word
+
+
+def _is_of_a_scan(sentence: Sentence, word: str, tool: str) -> bool:
+    """代码扫描: the word is no rule of alerts, but says that findings are asked for."""
+    said = pattern("cues.noun.finding").finditer(sentence.question.text) if tool == "list_findings" else ()
+    return any(word in match.group() for match in said)
 
 
 def _taken(intent: Intent) -> dict[str, str]:

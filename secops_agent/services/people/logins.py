@@ -21,9 +21,12 @@ def accounts(user: Any) -> list[Staff]:
 
 
 def homes_of(user: Any) -> frozenset[str] | None:
-    """The corporations whose person this login is; None for nobody's, and of a token without owner: of the installation."""
+    """The corporations whose person this login is, looked up once as `accounts` are; None for nobody's, and of a token without
+    owner: of the installation."""
     rows = [row for row in accounts(user) if row.active] if user else []
-    return frozenset(row.corp_id or only_corporation() for row in rows) if rows else None
+    if rows and not hasattr(user, "_bifang_homes"):
+        user._bifang_homes = frozenset(row.corp_id or only_corporation() for row in rows)
+    return user._bifang_homes if rows else None
 
 
 def has_left(user: Any) -> bool:

@@ -120,7 +120,9 @@ def act(request: HttpRequest, posted: Posted) -> HttpResponse:
 
 def _chosen(request: HttpRequest, posted: Posted) -> Sequence[int]:
     """Raises InvalidInput for none, or too many."""
-    if one := number(request.POST.get("one", "")):
+    if given := request.POST.get("one", ""):
+        if not (one := number(given)):
+            raise InvalidInput("没有这个编号的告警。")
         return [one]
     if request.POST.get("all"):
         clock, mark = RiskClock(timezone.now()), number(request.POST.get("mark", ""))

@@ -10,7 +10,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import backlog, triage
 from secops_agent.services.investigations.noise import noisy_rules
 from secops_agent.services.operations.handover import _happened
-from secops_agent.services.reports.alert_counting import count_alerts
+from secops_agent.services.reports.archive import count
 from secops_agent.services.reports.periods import Period
 from secops_agent.services.suppressions import rules
 from tests.secops.inventory_aid import alert, person, store
@@ -33,13 +33,13 @@ def day(database):
 
 @pytest.mark.slow
 def test_reports_count_what_people_closed_and_name_the_rest(day):
-    found = count_alerts(day)
+    found = count(day).alerts
     assert (found.closed, found.suppressed) == ((("high", 1),), 12)
     assert found.closing is not None
     assert found.closing.count == 1
     assert sum(tick.closed for tick in found.course) == 1
     before = Period("daily", day.start - timedelta(hours=2), day.start)
-    assert dict(count_alerts(before).open).get("low", 0) == 0
+    assert dict(count(before).alerts.open).get("low", 0) == 0
 
 
 def test_handover_noise_and_the_home_page_tell_them_apart(day):

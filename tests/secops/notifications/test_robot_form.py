@@ -66,7 +66,9 @@ def test_administrator_adds_a_robot_and_no_page_shows_its_address_again() -> Non
 def test_fault_of_a_robot_stands_at_its_field(changes: dict[str, str], field: str) -> None:
     config = dingtalk()
     group = f"group:{config.pk}:{known_group(config).conversation_id}"
-    response = admin().post(reverse(ADD), filled(targets=[group], **NEW | changes))
+    client = admin()
+    Staff.objects.update(corp_id="dingcorp")
+    response = client.post(reverse(ADD), filled(targets=[group], **NEW | changes))
     assert response.status_code == 200
     assert list(errors_of(response)) == [field]
     assert not NotificationTarget.objects.exists()

@@ -87,7 +87,7 @@ def test_a_case_goes_through_its_life_on_its_page(li: Client) -> None:
         ("advance", {"status": "working"}, "处理中"),
         ("note", {"note": "看了登录记录"}, "已添加备注"),
         ("add_task", {"text": "重装 web-01", "person": li_row.pk, "due": "2030-01-02T18:00"}, "已添加任务"),
-        ("add_task", {"text": "x", "due": "2030-13-99"}, "期限的写法不对"),
+        ("add_task", {"text": "x", "due": "2030-13-99"}, "时间的写法不对"),
         ("edit", {"title": "改过的标题", "severity": "critical", "summary": "小结"}, "已保存"),
         ("assign", {"person": ""}, "请先选择人员"),
         ("assign", {"person": li_row.pk}, "已交给 李四"),

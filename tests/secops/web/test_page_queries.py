@@ -44,6 +44,7 @@ def pages(demo: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def test_a_page_takes_few_queries(pages: tuple[Client, list[str]]) -> None:
     client, paths = pages
+    Staff.objects.update(corp_id="dingcorp")
     found = {}
     for path in paths:
         with CaptureQueriesContext(connection) as seen:
