@@ -31,6 +31,7 @@ from secops_agent.services.cases.reporting import clock
 from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
 from secops_agent.services.faults import NotFound
+from secops_agent.services.people.directory import selectable
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.reports.documents import Document
 from secops_agent.services.reports.incidents import incident_report
@@ -252,7 +253,7 @@ def _choices(detail: CaseDetail) -> dict[str, Any]:
     summary = detail.summary
     others = Case.objects.filter(status__in=GOING_ON).exclude(pk=summary.id).order_by("-id")
     return {
-        "people": list(Staff.objects.filter(active=True).order_by("name")[:500]),
+        "people": selectable(),
         "steps": [(each.value, each.label) for each in STEPS if each != summary.status],
         "verdicts": Verdict.choices,
         "severities": Severity.choices,

@@ -7,6 +7,7 @@ from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.models import Alert, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake.session import Session
+from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.staff import find_person
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.filters import people_named
@@ -46,3 +47,9 @@ def test_an_owner_in_a_file_is_the_one_of_whose_file_it_is(both: list[Staff]) ->
     assert [each["李四"] for key, each in found.items() if key not in ("ding:lisi", "feishu:ou_lisi")] == [
         None
     ]
+
+
+def test_who_shares_a_name_is_told_apart_in_a_list(both: list[Staff]) -> None:
+    Staff.objects.create(staff_id="wangwu", corp_id="ding", name="王五", role="viewer")
+    Staff.objects.create(staff_id="gone", corp_id="ding", name="王五", role="viewer", active=False)
+    assert [each.name for each in selectable()] == ["李四（lisi）", "李四（ou_lisi）", "王五"]

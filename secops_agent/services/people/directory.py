@@ -1,13 +1,37 @@
 """Directory: colleagues as owners and assignees are named."""
 
+from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
+
+_MOST: Final = 500  # people of a list to choose from
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody who can be chosen; ``name`` tells them from everybody else of the list."""
+
+    pk: int
+    name: str
+
+
+def selectable(people: "QuerySet[Staff] | None" = None) -> list[Colleague]:
+    """Those of ``people`` (all who are active) by their names; who shares one, as who is in DingTalk and in Feishu, with the staffId."""
+    rows = Staff.objects.filter(active=True) if people is None else people
+    found = list(rows.order_by("name", "pk")[:_MOST])
+    many = Counter(row.name for row in found)
+    return [
+        Colleague(row.pk, f"{row.name}（{row.staff_id}）" if many[row.name] > 1 else row.name)
+        for row in found
+    ]
 
 
 def names_of(people: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:

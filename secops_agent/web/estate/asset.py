@@ -22,6 +22,7 @@ from secops_agent.services import links
 from secops_agent.services.assets import inventory, neighbours
 from secops_agent.services.assets.open_counts import open_counts
 from secops_agent.services.assets.reach import exposure_of, is_public
+from secops_agent.services.people.directory import selectable
 from secops_agent.services.records.identity import FORMER
 from secops_agent.services.sla import RiskClock
 from secops_agent.web import listing
@@ -79,7 +80,7 @@ def _tabs(pk: int, seen: list[str], tab: str) -> list[ListLink]:
 def _form(row: Asset) -> dict[str, Any]:
     """What the dialog of a correction offers."""
     return {
-        "people": list(Staff.objects.filter(active=True).order_by("name")[:500]), "types": AssetType.choices,
+        "people": selectable(), "types": AssetType.choices,
         "levels": Importance.choices, "tag_text": "，".join(visible(str(each)) for each in row.tags), "locked": len(row.locked),
     }  # fmt: skip
 

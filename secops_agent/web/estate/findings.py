@@ -22,6 +22,7 @@ from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Asset, Finding, Role, Staff
 from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification
 from secops_agent.services.pages import count_of, counts_of
+from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.eligibility import able, account_of
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.sla import findings_overdue
@@ -196,7 +197,7 @@ def deciding(user: Any, now: datetime) -> dict[str, Any]:
     return {
         "choices": FindingDecision.choices, "justifications": VexJustification.choices,
         "first_day": today + resolutions.DAY, "usual_day": today + 90 * resolutions.DAY,
-        "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(user.pk), "people": list(able(Role.VIEWER).order_by("name")[:500]),
+        "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(user.pk), "people": selectable(able(Role.VIEWER)),
     }  # fmt: skip
 
 

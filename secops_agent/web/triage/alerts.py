@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible
-from secops_agent.models import Alert, SavedView, Staff
+from secops_agent.models import Alert, SavedView
 from secops_agent.models.choices import Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts import batches
@@ -19,6 +19,7 @@ from secops_agent.services.alerts.queries.filters import ALERTS
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import REACH, Facets
 from secops_agent.services.pages import Total
+from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.sla import RiskClock
 from secops_agent.web.access import page
@@ -65,7 +66,7 @@ def acting(request: HttpRequest, query: str) -> dict[str, Any]:
         return {"may_act": False}
     mine = [row for row in accounts(request.user) if row.active]
     return {
-        "may_act": True, "verdicts": Verdict.choices, "people": list(Staff.objects.filter(active=True).order_by("name")[:500]),
+        "may_act": True, "verdicts": Verdict.choices, "people": selectable(),
         "me": mine[0] if mine else None, "undo": batches.undoable(request.user.pk or 0), "list": query, "collect_url": _collect(request), "undo_minutes": batches.UNDO_FOR.seconds // 60,
     }  # fmt: skip
 
