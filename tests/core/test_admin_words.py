@@ -148,7 +148,7 @@ def test_switch_is_asked_once_in_a_browser(settings: Any, database: Any, address
         toggle = page.get_by_role("switch", name="只读")
         toggle.click()
         dialog = page.get_by_role("dialog", name="只读")
-        assert "机器人只回答查询" in dialog.inner_text()
+        assert "人也不能改" in dialog.inner_text()
         dialog.get_by_role("button", name="取消").click()
         assert toggle.get_attribute("aria-checked") == "false"
         toggle.click()
