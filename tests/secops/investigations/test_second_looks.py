@@ -179,7 +179,7 @@ def test_model_that_is_down_leaves_the_checks_and_says_so(settings: Any, tmp_pat
     assert (found.state, found.note, found.words) == ("done", "模型服务连不上。", [])
     assert Investigation.objects.get().state == "done"
     page = superuser().get(reverse("web:alert_known", args=[row.pk])).content.decode()
-    assert "未经模型：模型服务连不上。" in page
+    assert "未经模型：模型服务连不上；" in page
     assert AuditRecord.objects.filter(what="模型读调查", subject=f"alert:{row.pk}").count() == 1
 
 
