@@ -78,6 +78,7 @@ def test_one_of_several_is_changed_and_the_others_stay() -> None:
 
 def test_a_rule_is_narrowed_to_a_host_and_a_whole_host_is_said() -> None:
     assert offered(hear("不，只静默web-01上的", OF_RULE))[0][1]["scope"] == "规则:WAF：CC 攻击 @ web-01"
+    assert offered(hear("不，整台web-01", OF_RULE))[0][1]["scope"] == "资产:web-01"
 
 
 def test_what_nobody_has_of_a_case_is_not_of_everything() -> None:

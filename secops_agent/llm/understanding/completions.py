@@ -148,5 +148,5 @@ def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[s
     """只静默 web-01 上的, of a rule: the rule on this host; 整台 web-01 is the host."""
     rule, _, _ = str(order.arguments.get("scope", "")).partition(" @ ")
     host = str(said.get("scope", "")).removeprefix("资产:")
-    whole = host == said.get("scope", "") or pattern("cues.said.entire").search(skeleton.text)
+    whole = host == said.get("scope", "") or pattern("cues.said.whole_host").search(skeleton.text)
     return said if whole or not rule.startswith("规则:") else {"scope": f"{rule} @ {host}"}

@@ -27,6 +27,7 @@ from secops_agent.services.alerts import batches, saved_views, triage
 from secops_agent.services.alerts.batches import BatchOutcome, Doer, TriageAct
 from secops_agent.services.clock import clock
 from secops_agent.services.decisions.direct_requests import request_directly
+from secops_agent.services.decisions.ledger.entries import first_named
 from secops_agent.services.investigations import feedback, work
 from secops_agent.services.notifications import silences
 from secops_agent.services.operations import queues
@@ -264,9 +265,11 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
     if not allows(account.role, definition.role):
         raise InvalidInput(f"「{definition.title}」需要「{Role(definition.role).label}」角色。")
     given = {key: value for key in TOOLS[name] if (value := request.POST.get(key, "").strip())}
-    typed, source = given.get("reason", ""), says.code(posted.here) if posted.here else ""
-    if source not in typed:  # the ledger and the approver are told where it comes from
-        given["reason"] = f"{typed or '没有写理由'}（{source}）"
+    typed = given.get("reason", "")
+    if (
+        posted.here and first_named(typed) != posted.here
+    ):  # the ledger and the approver are told where it comes from
+        given["reason"] = f"{says.code(posted.here)}：{typed or '没有写理由'}"
     person = Person(account.corp_id, account.staff_id, account.name, Role(account.role))
     plan = definition.check(parse(definition.arguments, _typed(given)), person)
     actor = Actor.person(account, "admin")

@@ -185,7 +185,7 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
         "tool": "block_ip",
         "ip": "203.0.113.9",
         "duration_minutes": "60",
-        "reason": "扫描",
+        "reason": "扫描，同 A99",
     }
     post = reverse("web:alert_propose")
     assert "封禁 IP…" not in text_of(analyst.get(page(row)))
@@ -200,7 +200,7 @@ def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
         "203.0.113.9",
         "re",
     )
-    assert made.arguments["reason"] == f"扫描（A{row.pk}）"  # what the ledger and the approver are told
+    assert made.arguments["reason"] == f"A{row.pk}：扫描，同 A99"  # what the ledger and the approver are told
     told = text_of(responder.get(page(row)))
     assert "封禁 IP 203.0.113.9：" in told
     assert text_of(analyst.get(page(row))).count("提出（网页或接口）") == 1

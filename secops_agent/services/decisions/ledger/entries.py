@@ -66,11 +66,15 @@ def open_rows(actions: Collection[Action], case_id: int | None = None) -> None:
     BlockRecord.objects.bulk_create(rows)
 
 
+def first_named(reason: str) -> int:
+    """The number of the alert that the reason names first, whether there is such an alert or not; 0 for none."""
+    found = _ALERT.search(reason)
+    return int(found[1]) if found else 0
+
+
 def _alert_told(reason: str) -> int | None:
     """The alert that the reason names."""
-    found = _ALERT.search(reason)
-    rows = Alert.objects.filter(pk=int(found[1])) if found else Alert.objects.none()
-    return rows.values_list("pk", flat=True).first()
+    return Alert.objects.filter(pk=first_named(reason)).values_list("pk", flat=True).first()
 
 
 def _alerts_naming(targets: Collection[str], at: datetime) -> dict[str, int]:
