@@ -51,7 +51,7 @@ def test_a_finding_is_claimed_and_given_on() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_decision_is_shown_with_its_effect_then_done_as_on_the_page() -> None:
+def test_a_decision_is_shown_with_its_effect_done_as_on_the_page_and_taken_back() -> None:
     config = company()
     store(*(finding(host(name), "AK-1") for name in ("web-01", "web-02")))
     first, second = Finding.objects.order_by("pk")
@@ -69,6 +69,10 @@ def test_a_decision_is_shown_with_its_effect_then_done_as_on_the_page() -> None:
     assert (done.entity_id, done.note) == (first.pk, "扫描器看错了目录")
     (refused,) = talk(config, ("wu", f"F{first.pk} 标修复中"), conversation="cid-wu", is_group=False)
     assert "分析" in refused
+    (back,) = talk(config, ("li", f"撤回 F{first.pk} 的决定"), **more)
+    assert "误报" in back, back
+    talk(config, ("li", "好"), **more)
+    assert not Finding.objects.exclude(decision="").exists()
 
 
 @pytest.mark.usefixtures("database")
