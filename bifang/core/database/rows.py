@@ -76,13 +76,13 @@ class InsertSpec:
 
 
 class Among(Func):
-    """Is the primary key one of these ids? One parameter, however many they are: a list of thousands costs more to write as
+    """Is the primary key, or another column, one of these ids? One parameter, however many they are: a list of thousands costs more to write as
     a statement than to look up."""
 
     output_field = BooleanField()
 
-    def __init__(self, ids: Iterable[int]) -> None:
-        super().__init__(F("pk"))
+    def __init__(self, ids: Iterable[int], column: str = "pk") -> None:
+        super().__init__(F(column))
         self.ids = list(ids)
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:

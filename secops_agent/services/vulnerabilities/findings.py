@@ -125,7 +125,7 @@ def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
     if wanted.vulnerability:
         rows = rows.filter(vulnerability_id__in=_named(wanted.vulnerability))
     if wanted.owner_id is not None:
-        rows = rows.alias(responsible=groups.RESPONSIBLE).filter(responsible=wanted.owner_id)
+        rows = rows.filter(groups.of([wanted.owner_id]))
     if wanted.rule:
         rows = rows.alias(about=groups.RULE).filter(vulnerability=None, about=wanted.rule)
     if wanted.fixed:

@@ -3,7 +3,7 @@
 A group is told by conditions of the list (`FindingFilter`), so that it opens to exactly its findings.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db.models import Case, Count, F, Max, Min, Model, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, NullIf
 
+from bifang.core.database.rows import Among
 from secops_agent.models import Asset, Finding, Staff, Vulnerability
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.vulnerabilities.comparison.versions import highest
@@ -62,6 +63,14 @@ class FindingGroup:
     kev: int
     severity: str
     due_at: datetime | None
+
+
+def of(people: Collection[int]) -> Q:
+    """What these are responsible for (`RESPONSIBLE`), NOBODY among them for what has no one; asset by asset, which indexes
+    answer. One query now."""
+    ownerless = Q(owner=None) if NOBODY in people else Q(pk__in=())
+    owned = Asset.objects.filter(ownerless | Q(owner__in=people)).values_list("pk", flat=True)
+    return Q(assignee__in=people) | Q(Among(owned, "asset_id"), assignee=None)
 
 
 def grouped(rows: "QuerySet[Finding]", way: str) -> "QuerySet[Finding, dict[str, Any]]":

@@ -175,9 +175,7 @@ def _of_tab(rows: "QuerySet[Finding]", tab: str, user: Any, now: datetime) -> "Q
         return rows.filter(_TIMES[tab](now))
     rows = rows.filter(active=True)
     if tab == "mine":
-        return rows.alias(responsible=groups.RESPONSIBLE).filter(
-            responsible__in=[row.pk for row in accounts(user)]
-        )
+        return rows.filter(groups.of([row.pk for row in accounts(user)]))
     return rows
 
 
