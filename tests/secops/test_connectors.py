@@ -221,7 +221,10 @@ def test_what_was_approved_before_the_stop_waits_is_told_so_and_is_done_after_it
     Action.objects.update(created_at=timezone.now() - timedelta(hours=hours))
     switch("no_actions", False)
     asyncio.run(run_once())
-    assert (Action.objects.get().state, "重新提出" in Action.objects.get().result) == (state, state == "failed")
+    assert (Action.objects.get().state, "重新提出" in Action.objects.get().result) == (
+        state,
+        state == "failed",
+    )
 
 
 def ask_and_approve_undo(action_id: int) -> None:

@@ -53,7 +53,9 @@ def test_a_word_is_found_in_everything() -> None:
     assert found(client, "没有这个词") == {}
     assert found(client, "接收进程")["页面"] == ["Syslog 接收进程"]
     boxed = client.get(reverse("search"), {"q": "web-01"}, headers={"HX-Request": "true"})
-    assert [each.title for each in boxed.context["groups"]] == [each.title for each in groups_of(client, "web-01")]
+    assert [each.title for each in boxed.context["groups"]] == [
+        each.title for each in groups_of(client, "web-01")
+    ]
     assert b"<main" not in boxed.content
     page = client.get(reverse("search"), {"q": "web-01"}).content.decode()
     for each in groups_of(client, "web-01"):
