@@ -22,6 +22,14 @@ def minutes_told(minutes: float) -> str:
     return f"{minutes / 60:.3g} 小时" if minutes < 48 * 60 else f"{minutes / 1440:.3g} 天"
 
 
+def until_told(minutes: int) -> str:
+    """120 → 2 小时; what comes from a moment that was said, with that: 到 12-01 09:00（9.8 小时）."""
+    if minutes < 60 or minutes % 30 == 0:
+        return minutes_told(minutes)
+    end = timezone.localtime() + timedelta(minutes=minutes)
+    return f"到 {end:%m-%d %H:%M}（{minutes / 60:.2g} 小时）"
+
+
 def span(length: timedelta) -> str:
     """29 天 3 小时, 1 小时 12 分."""
     minutes = max(0, int(length.total_seconds() // 60))

@@ -5,7 +5,7 @@ a model is told of the sentence.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.utils import timezone
@@ -72,7 +72,8 @@ async def find_opening(
     read = await offline.complete(Request(tuple(dialogue), all_specs()))
     heard, called = read.heard, read.message.tool_calls
     assert heard is not None
-    if _is_for_code(read, heard) or (not calls and not called and not heard.unclear):
+    warrant = _with_heard(warrant, heard)
+    if _is_for_code(read, heard, warrant) or (not calls and not called and not heard.unclear):
         return TurnOpening(True, heard=heard)
     looked_up = bool(called) and (heard.sure or not calls)
     message = read.message if looked_up else None
@@ -80,10 +81,18 @@ async def find_opening(
     return TurnOpening(False, message, remark, not calls, heard, warrant)
 
 
-def _is_for_code(read: Completion, heard: Heard) -> bool:
-    """Exact orders, the help text, and why nothing is started: what is done is said by people's words and code alone."""
+def _with_heard(warrant: Warrant, heard: Heard) -> Warrant:
+    """What code would offer, a model may: else its words would deny what stands beneath them."""
+    return replace(warrant, tools=warrant.tools | {one.tool for one in heard.offers})
+
+
+def _is_for_code(read: Completion, heard: Heard, warrant: Warrant) -> bool:
+    """Exact orders, the help text, what is taken back, and why nothing is started, unless it may be an order all the same: what
+    is done is said by people's words and code alone."""
     calls = read.message.tool_calls
-    return calls[0].name in ACTION_TOOLS if calls else heard.final
+    if calls:
+        return calls[0].name in ACTION_TOOLS
+    return heard.final and not (warrant.tools and not heard.drops)
 
 
 def _read_command(text: str) -> Message | None:

@@ -57,6 +57,7 @@ from secops_agent.llm.understanding.verbs import (
     WANTED,
     Act,
     SpokenVerb,
+    clear_until,
     find_doubt,
     has_object,
     marks_of,
@@ -80,6 +81,7 @@ _OBJECTS: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
 @dataclass(frozen=True, slots=True)
 class Ordered:
     """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them;
+    ``clear``: the end of the piece that orders, if the doubt is behind it;
     ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
     else it says that nothing here does."""
 
@@ -90,6 +92,12 @@ class Ordered:
     has_object: bool = False
     left: tuple[str, ...] = ()
     exact: bool = False
+    clear: int = 0
+
+    def cleared(self) -> "Ordered":
+        """Without the doubt, and what is only said behind it."""
+        before = {verb.tool for verb in self.verbs if verb.end <= self.clear}
+        return replace(self, doubt="", actions=tuple(one for one in self.actions if one.tool in before))
 
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
@@ -107,7 +115,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
-    doubt = find_doubt(skeleton, verbs, note) or unfiltered(verbs, skeleton, sentence)
+    spoken = find_doubt(skeleton, verbs, note)
+    doubt = spoken or unfiltered(verbs, skeleton, sentence)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
@@ -123,7 +132,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
     loose = doubt or missing or left or logged or start or parts.is_noted(found)
     exact = told and not loose and len(actions) == 1
-    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+    clear = clear_until(skeleton, verbs) if spoken else 0
+    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, clear)
 
 
 def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:

@@ -18,6 +18,10 @@ SURE: Final = 0.7  # share of what is possible: so much is right in 94 of 100 (h
 LIKELY: Final = 0.4
 ELSE: Final = 0.5
 VETO: Final = 0.8  # so sure that nothing is ordered that nothing is offered
+ORDERED: Final = (
+    0.8  # …, and DENIED: so sure that something is ordered that a word of doubt beside it is none
+)
+DENIED: Final = 0.1
 WORTH: Final = 0.05  # a tap
 NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup")
 ORDERS: Final = 0.995  # an offer for words that are no verb
@@ -90,6 +94,12 @@ class Weighed:
     def is_one_of(self, *labels: str) -> bool:
         """Is it something else than a question to a tool?"""
         return sum(self.ranks.get(label, 0.0) for label in labels) >= ELSE
+
+    @property
+    def is_order(self) -> bool:
+        """Is it certainly an order, whatever else is said beside it?"""
+        acts = sum(share for label, share in self.ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
+        return acts >= ORDERED and self.ranks.get("nothing", 0.0) <= DENIED
 
     @property
     def act(self) -> str:

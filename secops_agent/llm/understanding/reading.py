@@ -257,8 +257,9 @@ class _Reader(OrderHearing, QuestionHearing):
         return Understanding(category="rights" if tool else "help", hint=tool)
 
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
-        """What it orders. An exact line is one whatever the ranker says; where it says that nothing is ordered, or another thing,
-        nothing dangerous is offered, and where it says that something is asked, the verb without an object is a word of the question."""
+        """What it orders. An exact line is one whatever the ranker says. Where that is sure of an order, what is said behind it is
+        why; where it says that nothing is ordered, nothing is offered, where another thing, nothing dangerous; and where it says
+        that something is asked, the verb without an object is a word of the question."""
         ordered = read_order(sentence, self.focus)
         if ordered is None or not ordered.actions:
             act = (
@@ -266,13 +267,14 @@ class _Reader(OrderHearing, QuestionHearing):
             )
             found = read_order(sentence, self.focus, act=act) if act and sentence.found(*OWN) else None
             return found if found and not found.doubt else ordered
+        if ordered.clear and weighed.is_order:
+            ordered = ordered.cleared()
         if ordered.exact or ordered.doubt:
             return ordered
         other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
-        if ordered.actions[0].tool in OUTSIDE and (
-            other or weighed.ranks.get("nothing", 0.0) >= questions.VETO
-        ):
-            return replace(ordered, doubt="unclear")
+        denied = weighed.ranks.get("nothing", 0.0) >= questions.VETO
+        if denied or (other and ordered.actions[0].tool in OUTSIDE):
+            return replace(ordered, doubt="withdrawn" if denied else "unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION) is not None
         leads = leads or ordered.actions[0].tool == "silence_alerts"
         leads = leads or commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)

@@ -269,6 +269,17 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     return doubt or ("unclear" if spoilt or numbers else "")
 
 
+def clear_until(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> int:
+    """The end of the first piece that orders, if nothing up to there raises a doubt; else 0. What is behind it may be why:
+    隔离掉吧，不能再等了."""
+    first = next((verb for verb in verbs if verb.tool in ACTS), None)
+    if first is None or (end := PIECE.search(skeleton.text, first.end)) is None:
+        return 0
+    said = Skeleton(skeleton.text[: end.start()], skeleton.entities)
+    doubt = find_doubt(said, [verb for verb in verbs if verb.end <= end.start()])
+    return 0 if doubt else end.start()
+
+
 def _tells_why(piece: str) -> bool:
     """证书早换完了, before the verb: how things stand, in nobody else's words."""
     bare = NAMES.sub("", piece).strip()

@@ -9,6 +9,7 @@ from datetime import datetime
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import (
@@ -19,12 +20,15 @@ from secops_agent.llm.understanding.entities import (
 )
 from secops_agent.llm.understanding.focus import Focus, names_in
 from secops_agent.llm.understanding.objects import objects_of
+from secops_agent.llm.understanding.questions import ELSE, NO_ACTS
 from secops_agent.llm.understanding.ranker import rank
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
 from secops_agent.llm.understanding.verbs import (
     ACTS,
+    OF_FINDING,
     PIECE,
+    WANTED,
     SpokenVerb,
     find_doubt,
     first_doubt,
@@ -35,7 +39,9 @@ _NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what 
 _CHANGED = frozenset(
     {"exception", "negation", "plan", "takes_back", "withdrawn"}
 )  # 不对, 等等: words of a change as well
+_READ = frozenset({*_CHANGED, "question", "quotation", "hearsay", "condition"}) - {"exception"}
 _LIKELY = 0.1
+_ORDERS = 0.3  # so probable, and probably not nothing: the model reads what words of doubt mean
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -79,8 +85,10 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
-    doubt = "" if waits and changed and doubt in _CHANGED else doubt
+    cleared = (_CHANGED if waits else frozenset()) | (_READ if _reads_as_order(sentence) else frozenset())
+    doubt = "" if doubt in cleared else doubt
     ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
+    ordered |= _of_findings(ordered, whole)
     return Warrant(
         frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
         doubt,
@@ -104,6 +112,21 @@ def _verdicts(said: Skeleton) -> frozenset[str]:
 def _likely(sentence: Sentence) -> set[str]:
     """The orders that it may be without a verb that is known: 都归四哥."""
     return {tool for tool, odds in rank(sentence).items() if tool in ACTS and odds >= _LIKELY}
+
+
+def _reads_as_order(sentence: Sentence) -> bool:
+    """Is it probably an order in spite of words of doubt, which a model weighs better: 谁关的误报啊,重新打开给我看看?"""
+    ranks = rank(sentence)
+    acts = sum(share for label, share in ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
+    return acts >= _ORDERS and ranks.get("nothing", 0.0) < ELSE
+
+
+def _of_findings(ordered: set[str], said: Skeleton) -> set[str]:
+    """What is ordered of findings by the same words, where no alert is named."""
+    if said.first(*WANTED["alert"]):
+        return set()
+    decided = {"decide_findings"} if _verdicts(said) else set()
+    return decided | {OF_FINDING[tool] for tool in ordered & OF_FINDING.keys()}
 
 
 def _named(sentence: Sentence) -> dict[str, tuple[str, ...]]:

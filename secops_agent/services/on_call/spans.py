@@ -1,4 +1,4 @@
-"""Spans of time as people write them: 今天, 下周, 周三, 2026-11-27, 2026-11-27 20:00, 2026-11-27/2026-11-30."""
+"""Spans of time as people write them: 今天, 今晚, 下周, 本月, 12.8, 周三, 2026-11-27, 2026-11-27 20:00, 2026-11-27/2026-11-30."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -12,16 +12,17 @@ _DAYS: Final = {
     "昨天": -1,
     "今天": 0,
     "今日": 0,
-    "今晚": 0,
     "明天": 1,
     "明日": 1,
-    "明晚": 1,
     "后天": 2,
     "大后天": 3,
 }
+_NIGHTS: Final = {"今晚": 0, "今夜": 0, "明晚": 1, "后天晚上": 2}
+_DUSK, _DAWN = timedelta(hours=18), timedelta(hours=6)
+_MONTHS: Final = {"本月": 0, "这个月": 0, "下月": 1, "下个月": 1}
 _WEEKS: Final = {"上周": -1, "本周": 0, "这周": 0, "这星期": 0, "下周": 1, "下星期": 1, "下下周": 2}
 _WEEKDAY: Final = re.compile(r"(上|本|这|下下|下)?(?:周|星期|礼拜)([一二三四五六日天])")
-_DATE: Final = re.compile(r"(?:(\d{1,2})\s*月\s*)?(\d{1,2})\s*[日号]")
+_DATE: Final = re.compile(r"(?:(\d{1,2})\s*[月./]\s*)?(\d{1,2})\s*[日号]|(\d{1,2})[./](\d{1,2})")
 _BETWEEN: Final = re.compile(r"\s*(?:和|与|跟|、|,|，|及)\s*")
 _NUMBERS: Final = {word: number for number, word in enumerate("一二三四五六日")} | {"天": 6}
 FARTHEST: Final = timedelta(days=20 * 366)  # from now; beyond, it was a slip, and the calendar ends somewhere
@@ -51,8 +52,13 @@ def _span(words: str, local: datetime) -> Span:
         return _week(local.date() + timedelta(weeks=_WEEKS[words]))
     if match := _WEEKDAY.fullmatch(words):
         return _day(_weekday(match[1] or "", _NUMBERS[match[2]], local.date()))
+    if words in _NIGHTS:
+        day = _day(local.date() + timedelta(days=_NIGHTS[words]))[0]
+        return day + _DUSK, day + timedelta(days=1) + _DAWN
+    if words in _MONTHS:
+        return _month(local.year, local.month + _MONTHS[words])
     if match := _DATE.fullmatch(words):
-        return _day(_date(int(match[1] or 0), int(match[2]), local.date()))
+        return _day(_date(int(match[1] or match[3] or 0), int(match[2] or match[4]), local.date()))
     return _written(words)
 
 
@@ -104,6 +110,12 @@ def _minute(at: datetime) -> Span:
 def _day(day: date) -> Span:
     start = datetime(day.year, day.month, day.day, tzinfo=ZONE)
     return start, start + timedelta(days=1)
+
+
+def _month(year: int, month: int) -> Span:
+    """That month; the thirteenth is the first of the next year."""
+    first = [datetime(year + (n - 1) // 12, (n - 1) % 12 + 1, 1, tzinfo=ZONE) for n in (month, month + 1)]
+    return first[0], first[1]
 
 
 def _week(day: date) -> Span:

@@ -11,7 +11,7 @@ from secops_agent import says
 from secops_agent.models import Silence
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.clock import minutes_told
+from secops_agent.services.clock import minutes_told, until_told
 from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.coverage import ON, about, coverage, known_value
@@ -78,7 +78,8 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
     covered = coverage(scope, planned.value)
     covers = plain(str(covered), 300)
     begins = f"，从 {moment(start)} 起" if start else ""
-    summary = f"静默{named} {minutes_told(given.minutes)}{begins}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
+    lasts = minutes_told(given.minutes) if start else until_told(given.minutes)
+    summary = f"静默{named} {lasts}{begins}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
     stored = given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}
     return ValidatedAction(stored, summary, covered.assets)
 
@@ -98,7 +99,7 @@ def _check_several(given: SilenceAlerts, person: Person | None) -> ValidatedActi
     named = "、".join(map(says.code, kept))
     rest = f"。没有列入：{'；'.join(left.values())}" if left else ""
     why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
-    summary = f"静默 {len(kept)} 条告警 {minutes_told(given.minutes)}（{named}）：这段时间不发送它们的消息，只计数{why}{rest}"
+    summary = f"静默 {len(kept)} 条告警 {until_told(given.minutes)}（{named}）：这段时间不发送它们的消息，只计数{why}{rest}"
     stored = {"alert_ids": ",".join(map(str, kept)), "minutes": given.minutes} | (
         {"reason": given.reason} if given.reason else {}
     )

@@ -13,7 +13,7 @@ from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.on_call import swaps
 from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
-from secops_agent.services.on_call.shifts import ZONE, Shift, on_call_at, shifts
+from secops_agent.services.on_call.shifts import ZONE, Shift, shifts
 from secops_agent.services.on_call.spans import HELP, read_days, read_span
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.people.staff import Person
@@ -25,6 +25,7 @@ from secops_agent.tools.markdown import foot
 
 _MOST_SHIFTS: Final = 20
 _AHEAD: Final = timedelta(days=30)
+_AROUND: Final = timedelta(days=31)
 _WEEKDAYS: Final = "一二三四五六日"
 
 
@@ -32,7 +33,9 @@ class WhoIsOnCall(Arguments):
     """Arguments of who_is_on_call."""
 
     schedule: str = argument("值班表的名称；只有一张或全部都要时不填", default="")
-    at: str = argument("什么时候，用提问里的词：今天、明天、下周、周三、11月27日；现在则不填", default="")
+    at: str = argument(
+        "什么时候，用提问里的词：今天、今晚、下周、本月、周三、11月27日；现在则不填", default=""
+    )
     person: str = argument("只看这个人的班：姓名或员工 ID；我。不写时间就是今后 30 天", default="")
 
 
@@ -53,11 +56,14 @@ def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
     lines: list[str] = []
     names: list[str] = []
     for schedule in schedules:
-        now = (end - start).total_seconds() <= 60
-        found = [on_call_at(schedule, start)] if now else shifts(schedule, start, end)
+        every = shifts(schedule, start - _AROUND, end + _AROUND)  # whole: nobody's duty ends at midnight
+        found = [shift for shift in every if shift.start < end and start < shift.end]
+        after = [shift for shift in every if shift.staff and shift.start >= found[-1].end]
         found = [shift for shift in found if not person or shift.staff == person]
         names += [shift.staff.name for shift in found if shift.staff]
-        lines += [f"**{plain(schedule.name, 60)}**", *(_told(found) or ["- 没有班"]), ""]
+        lines += [f"**{plain(schedule.name, 60)}**", *(_told(found) or ["- 没有班"])]
+        lines += [f"- 下一位：{_who(after[0])}　{_when(after[0].start)} 起"] if after and not person else []
+        lines.append("")
     known = list(dict.fromkeys(names))
     text = "\n".join([*lines[:-1], *foot(query)])
     return ToolResult("ok" if known or not person else "no_data", query, text, known, fields=tuple(known))

@@ -44,3 +44,16 @@ def test_somebody_who_is_on_no_rota_or_unknown_is_told_so(database: Any) -> None
     assert asked(person="老周").status == "no_data"
     Staff.objects.filter(staff_id="wangwu").update(active=False)
     assert asked(person="王五").status == "no_data"
+
+
+def test_a_shift_is_told_whole_and_who_comes_next(database: Any) -> None:
+    """Tonight's shift does not end at midnight, and who was relieved in the morning has none."""
+    people()
+    rota()
+    tonight = asked("2026-11-30T23:00", at="今晚")
+    assert tonight.data == ["王五"]
+    assert "11-30 周一 09:00 至 12-07 周一 09:00" in tonight.text
+    assert "下一位：**李四**　12-07 周一 09:00 起" in asked("2026-11-30T23:00").text
+    assert asked("2026-11-30T23:00", at="12.8").data == ["李四"]
+    assert asked("2026-11-30T23:00", at="下个月", person="我").data == ["李四"]
+    assert "12-21 周一 09:00 至 12-28 周一 09:00" in asked("2026-11-30T23:00", at="下月", person="我").text
