@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from bifang.core.logins.views import ask_code, second_factor_page
 from bifang.shell import views as shell
-from bifang.shell.find import find
+from bifang.shell.find import search
 from dingtalk_integration import sign_in
 from dingtalk_integration.webhook.views import receive
 from secops_agent.api.mcp.views import McpView
@@ -14,7 +14,7 @@ admin.autodiscover()
 
 urlpatterns = [
     path("", include("secops_agent.web.urls")),
-    path("find/", find, name="find"),
+    path("search/", search, name="search"),
     path("settings/", shell.settings, name="settings"),
     path("status/", shell.status, name="status"),
     path("admin/login/code/", ask_code, name="login_code"),

@@ -1,8 +1,9 @@
-"""The box of the frame (Ctrl+K): pages that one may see, and whatever `secops_agent.web.search` finds."""
+"""搜索 (`/search/`) and the box of the frame (Ctrl+K): pages that one may see, and whatever `secops_agent.web.search` finds."""
 
 from collections.abc import Iterator
 from typing import Final
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -12,16 +13,20 @@ from secops_agent.web.access import page
 from secops_agent.web.search import FoundGroup, FoundItem, look
 
 MOST: Final = 6  # pages
+LONGEST: Final = 200
 
 
 @require_safe
 @page()
-def find(request: HttpRequest) -> HttpResponse:
-    """What was found for ``q``, the nearest first: the list for the frame."""
-    wanted = request.GET.get("q", "").strip()[:100]
+def search(request: HttpRequest) -> HttpResponse:
+    """What was found for ``q``, the nearest first: a page, or the list alone for the box of the frame."""
+    wanted = request.GET.get("q", "").strip()
+    if len(wanted) > LONGEST:
+        raise BadRequest("nothing is that long")
     pages = FoundGroup("页面", "", tuple(_pages(request, wanted)) if wanted else ())
     groups = [each for each in (pages, *look(request.user, wanted)) if each.items]
-    return render(request, "pages/found.html", {"wanted": wanted, "groups": groups})
+    shown = "pages/found.html" if "HX-Request" in request.headers else "pages/search.html"
+    return render(request, shown, {"title": "搜索", "wanted": wanted, "groups": groups})
 
 
 def _pages(request: HttpRequest, wanted: str) -> Iterator[FoundItem]:

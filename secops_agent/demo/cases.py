@@ -35,13 +35,16 @@ _PLOTS: Final = (
         "203.0.113.5 暴力破解 jump-01 后外传 db-02 的数据", ("5712", "abnormal-login", "2404300"), "203.0.113.5",
         CaseStatus.WORKING, "lisi", "",
         ("jump-01 的登录记录里有 203.0.113.5，成功登录以后 db-02 开始向外发送数据。",),
-        (("在防火墙封禁 203.0.113.5", True), ("重置 jump-01 上 deploy 账号的密码和密钥", False), ("核对 db-02 外传了哪些表", False)),
+        (
+            ("查 203.0.113.5 登录了 jump-01 上的哪些账号", True), ("重置 jump-01 上 deploy 账号的密码和密钥", False),
+            ("核对 db-02 外传了哪些表", False), ("提出封禁 203.0.113.5", False),
+        ),
     ),
     Plot(
         "钓鱼附件带来的勒索病毒（file-01）", ("87105", "ransom"), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         CaseStatus.CONTAINED, "zhaoliu", "pc-hr-02 打开了带宏的附件，之后 file-01 上的文件被批量改写。两台主机已断网，等恢复备份。",
         ("file-01 已断网，备份是昨天 02:00 的，完整。",),
-        (("断开 file-01 和 pc-hr-02 的网络", True), ("从备份恢复 file-01 的共享目录", False)),
+        (("隔离 file-01，拔掉 pc-hr-02 的网线", True), ("从备份恢复 file-01 的共享目录", False)),
     ),
     Plot(
         "运维发布时的 sudo 告警", ("5402",), "", CaseStatus.CLOSED, "lisi", "发布脚本用 sudo 执行，已在规则里排除发布账号。",

@@ -23,7 +23,7 @@ _WORK = frozenset(
     ]
 )  # fmt: skip
 _NOTES = {
-    Verdict.TRUE_POSITIVE: "确认攻击，已封禁来源并加固", Verdict.BENIGN: "运维发布引起，正常行为",
+    Verdict.TRUE_POSITIVE: "确认攻击，没有成功，已加固", Verdict.BENIGN: "运维发布引起，正常行为",
     Verdict.FALSE_POSITIVE: "来源是授权的扫描器或公共 DNS，经核实为误报",
 }  # fmt: skip
 _WRITTEN = (

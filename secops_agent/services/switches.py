@@ -24,7 +24,9 @@ FRESH_S: Final = 1.0  # a switch shows everywhere within two seconds
 READ_ONLY_TEXT: Final = (
     "系统处于只读模式，只回答查询，所有操作都不执行。需要操作时请联系管理员关闭「只读」开关。"
 )
-NO_ACTIONS_TEXT: Final = "「停止动作」打开着，对外的动作不执行。请管理员在「系统开关」里恢复以后再批准。"
+NO_ACTIONS_TEXT: Final = (
+    "「停止动作」打开着，对外的动作不执行。请管理员在「系统开关」里恢复以后再决定；那时已过期的，请重新提出。"
+)
 NO_MODEL_TEXT: Final = "管理员已停用模型。"
 
 

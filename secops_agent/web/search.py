@@ -1,4 +1,4 @@
-"""搜索 (`/search/`): one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people and proposals, by the rights of who asks."""
+"""Search: one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people and proposals, by the rights of who asks."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.core.exceptions import BadRequest
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
@@ -35,11 +31,9 @@ from secops_agent.services.runbooks.visibility import reader_at_page
 from secops_agent.services.vulnerabilities import catalogue, findings
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 from secops_agent.services.vulnerabilities.findings import FindingFilter
-from secops_agent.web.access import page
 from secops_agent.web.triage.alert_rows import plain_line
 
 SHOWN: Final = 5
-LONGEST: Final = 200
 _CODE: Final = re.compile(r"(?:告警|事件|发现)?\s*(?P<letter>[AEF#]?)(?P<number>\d{1,18})", re.IGNORECASE)
 _LETTERS: Final = {"": "AEF", "#": "AEF"}
 
@@ -76,17 +70,6 @@ class Sought:
         if code is None or letter not in _LETTERS.get(code["letter"], code["letter"].upper()):
             return 0
         return int(code["number"])
-
-
-@require_safe
-@page()
-def search(request: HttpRequest) -> HttpResponse:
-    """The page; without a word, only its box."""
-    text = request.GET.get("q", "").strip()
-    if len(text) > LONGEST:
-        raise BadRequest("nothing is that long")
-    context = {"title": "搜索", "text": text, "groups": look(request.user, text)}
-    return render(request, "pages/search.html", context)
 
 
 def look(user: Any, text: str) -> list[FoundGroup]:

@@ -6,7 +6,6 @@ from secops_agent.web import approvals, audit_check, blocks, case, cases, me, on
 from secops_agent.web.estate import asset, assets, finding, findings, vulnerabilities
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
-from secops_agent.web.search import search
 from secops_agent.web.talk import chat, conversations
 from secops_agent.web.triage import alert, alert_acts, alerts
 
@@ -29,6 +28,7 @@ urlpatterns = [
     path("assets/", assets.list_assets, name="assets"),
     path("assets/<int:pk>/", asset.asset, name="asset"),
     path("assets/<int:pk>/change/", asset.change, name="asset_change"),
+    path("assets/<int:pk>/merge/", asset.merge, name="asset_merge"),
     path("vulnerabilities/", vulnerabilities.list_vulnerabilities, name="vulnerabilities"),
     path("vulnerabilities/<int:pk>/", vulnerabilities.vulnerability, name="vulnerability"),
     path("vulnerabilities/<int:pk>/compared/", vulnerabilities.compared, name="vulnerability_compared"),
@@ -36,7 +36,6 @@ urlpatterns = [
     path("findings/decide/", finding.decide, name="finding_decide"),
     path("findings/<int:pk>/", finding.finding, name="finding"),
     path("findings/<int:pk>/comment/", finding.comment, name="finding_comment"),
-    path("search/", search, name="search"),
     path("on-call/", on_call, name="on_call"),
     path("on-call/swaps/", on_call_acts.ask, name="on_call_swap"),
     path("on-call/swaps/<str:code>/", on_call_acts.answer, name="on_call_answer"),

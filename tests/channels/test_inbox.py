@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from bifang.channels.models import InboxRow, State
@@ -15,6 +16,7 @@ from bifang.channels.queues.targets import from_ms, pack_target, to_ms, unpack_t
 from bifang.core.database import db
 from tests.channels.boxes import WEBHOOK, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
+from tests.deadline import wait_until
 
 pytestmark = [pytest.mark.both_databases("every test"), pytest.mark.usefixtures("database")]
 
@@ -153,6 +155,52 @@ def test_beside_another_process_a_message_waits_for_what_was_said_before_it(data
     store(incoming("一", said_ms=now))  # by the other, which was busy
     InboxRow.objects.update(received_at=timezone.now() - inbox.SETTLED)
     assert texts_of(inbox.claim("me", 100, shared=True)) == ["一"]
+
+
+@pytest.mark.only_postgresql
+def test_a_commit_that_takes_long_is_not_overtaken_by_what_came_later(database: Database) -> None:
+    """On two machines: the later message is seen, and can be claimed, only when the one before it can."""
+    first, second, elsewhere = incoming("一"), incoming("二"), incoming("别处", where="cid2")
+    holding, commit = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        with transaction.atomic():
+            inbox.store([first])
+            holding.set()
+            commit.wait(60)
+        connections.close_all()
+
+    def after() -> None:
+        holding.wait(60)
+        inbox.store([second])
+        connections.close_all()
+
+    machines = [threading.Thread(target=work) for work in (slowly, after)]
+    for machine in machines:
+        machine.start()
+    try:
+        holding.wait(60)
+        wait_until(
+            lambda: waits_for_a_lock() or InboxRow.objects.exists(),
+            within=30,
+            what="the second, there or waiting",
+        )
+        store(elsewhere)
+        assert next_texts() == ["别处"]
+    finally:
+        commit.set()
+        for machine in machines:
+            machine.join(60)
+    assert [next_texts(), next_texts()] == [["一"], ["二"]]
+
+
+def waits_for_a_lock() -> bool:
+    here = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = {here}"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def test_a_clock_that_is_ahead_holds_nothing_up(database: Database) -> None:

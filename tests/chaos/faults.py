@@ -30,7 +30,7 @@ def _kill(number: signal.Signals, *names: str) -> Callable[[House], Act]:
     def begin(house: House) -> Act:
         one: Kept = _chance.choice(house.of(*names))
         with _disturbance(house):
-            os.killpg(one.pid, number) if number == signal.SIGKILL else os.kill(one.pid, number)
+            os.killpg(one.pid, number) if number == signal.SIGKILL else one.ask_to_stop()
         return lambda: None
 
     return begin

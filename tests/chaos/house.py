@@ -3,6 +3,8 @@
 import contextlib
 import os
 import random
+import re
+import signal
 import subprocess
 import sys
 import threading
@@ -49,7 +51,8 @@ class Model:
 
 @dataclass
 class Kept:
-    """A process under a supervisor: started again a second after it ended. ``known``: its size when it had warmed up."""
+    """A process under a supervisor: started again a second after it ended. ``known``: its size when it had warmed up.
+    ``early``: processes that were asked to stop before they listened to that: they had begun nothing."""
 
     name: str
     command: tuple[str, ...]
@@ -60,6 +63,7 @@ class Kept:
     restarts: int = 0
     ended: list[tuple[float, int]] = field(default_factory=list)
     known: dict[int, tuple[float, int, int]] = field(default_factory=dict)
+    early: set[int] = field(default_factory=set)
 
     def start(self) -> None:
         self.started, self.began = Started(self.command, self.env, self.output), time.time()
@@ -69,17 +73,30 @@ class Kept:
         assert self.started
         code = self.started.process.poll()
         if code is not None:
-            self.ended.append((time.time(), code))
+            in_order = code == -signal.SIGTERM and self.pid in self.early
+            self.ended.append((time.time(), 0 if in_order else code))
             self.restarts += 1
             self.start()
         elif self.pid not in self.known and time.time() - self.began > 30:
             with contextlib.suppress(psutil.Error):
                 self.known[self.pid] = size_of(self.pid)
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM; of who does not catch it yet, the system makes an end."""
+        if not _catches(self.pid, signal.SIGTERM):
+            self.early.add(self.pid)
+        os.kill(self.pid, signal.SIGTERM)
+
     @property
     def pid(self) -> int:
         assert self.started
         return self.started.process.pid
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Has the process a handler for the signal?"""
+    found = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(found and int(found[1], 16) >> (number - 1) & 1)
 
 
 def size_of(pid: int) -> tuple[float, int, int]:

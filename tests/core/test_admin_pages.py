@@ -208,7 +208,10 @@ def test_a_message_that_could_not_be_delivered_is_tried_again_at_once() -> None:
     rows, page = type(row).objects.filter(pk=row.pk), reverse("admin:secops_agent_alertmessage_changelist")
     rows.update(state="undeliverable", reason="机器人已被移出群", shown=1, wanted=1)
     alert = row.alerts.first()
-    assert "立即重试" in text_of(superuser().get(page, {"q": f"A{alert.pk}"} if alert else {}))
+    root = superuser()
+    told = text_of(root.get(reverse("admin:secops_agent_alertmessage_change", args=[row.pk])))
+    assert f"A{alert.pk} {alert.title}" in told
+    assert "立即重试" in text_of(root.get(page, {"q": f"A{alert.pk}"} if alert else {}))
     member(Role.VIEWER).post(page, {"again": row.pk})
     assert rows.get().wanted == 1
     said = messages_of(with_role(Role.ANALYST).post(page, {"again": row.pk}, follow=True))

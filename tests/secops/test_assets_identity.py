@@ -3,13 +3,14 @@
 import pytest
 
 from bifang.core.errors import InvalidInput
+from secops_agent.importers.values.assets import path_asset
 from secops_agent.models import Asset
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
 from secops_agent.services.records import AssetRecord, Key
 
-from .inventory_aid import host, later, person, queries, store
+from .inventory_aid import alert, finding, host, later, person, queries, store
 
 pytestmark = pytest.mark.both_databases
 
@@ -116,3 +117,24 @@ def test_last_seen_is_the_only_change_of_a_second_import(database):
     after = Asset.objects.values().get()
     assert outcome.unchanged["asset"] == 1
     assert {name for name in after if after[name] != before[name]} == {"last_seen"}
+
+
+def test_a_scan_that_only_says_a_name_meets_the_one_host_of_that_name(database):
+    trivy = path_asset("web-01", "trivy")
+    store(host("web-01", "10.0.0.5"), host("db-01"), host("db-01", fqdn="db-01.a.example"))
+    store(host("db-01", fqdn="db-01.b.example"), alert("k", assets=(host("mail-01"),)))
+    store(finding(trivy), trivy, finding(path_asset("WEB-01", "grype"), "R2"))
+    row = Asset.objects.get(name="web-01")
+    assert (row.asset_type, row.sources, row.findings.count()) == ("host", ["wazuh", "trivy", "grype"], 2)
+    others = (
+        "db-01",
+        "mail-01",
+        "srv/web-01",
+        "web-02",
+    )  # two have it; only an alert says it; a directory; nobody has it
+    store(*(path_asset(name, "trivy") for name in others))
+    assert sorted(Asset.objects.filter(asset_type="application").values_list("name", flat=True)) == sorted(
+        others
+    )
+    store(finding(path_asset("web-02", "trivy")), host("web-02"))
+    assert Asset.objects.filter(name="web-02").count() == 2, "what was scanned first is merged by a person"

@@ -194,14 +194,37 @@ def test_connector_settings_are_checked() -> None:
     assert set(caught.value.errors) == {"url", "secret"}
 
 
-@pytest.mark.parametrize(("name", "label"), [("read_only", "只读"), ("no_actions", "停止动作")])
-def test_switches_stop_what_was_approved_before(name: str, label: str) -> None:
+def test_read_only_ends_what_was_approved_before() -> None:
     order()
-    switch(name)
+    switch("read_only")
     side = carry_out(lambda _: web.Response())
     assert side.asked == []
     assert Action.objects.get().state == "failed"
-    assert label in Action.objects.get().result
+    assert "只读" in Action.objects.get().result
+
+
+@pytest.mark.parametrize(("hours", "state"), [(1, "dry"), (25, "failed")])
+def test_what_was_approved_before_the_stop_waits_is_told_so_and_is_done_after_it_or_not_at_all(
+    hours: int, state: str
+) -> None:
+    order()
+    (claimed,) = actions.claim("me")
+    switch("no_actions")
+    assert not actions.begin(claimed, "x", None)  # the switch came in between
+    for _ in range(2):
+        asyncio.run(run_once())
+    action = Action.objects.get()
+    assert (action.state, action.connector) == ("pending", "")
+    told = OutboxRow.objects.filter(key__endswith=":held") | OutboxRow.objects.filter(key__contains=":held:")
+    assert sorted(row.target["staff_id"] for row in told if not row.target["is_group"]) == ["wang", "zhao"]
+    assert all("恢复以后自动执行" in row.text for row in told)
+    Action.objects.update(created_at=timezone.now() - timedelta(hours=hours))
+    switch("no_actions", False)
+    asyncio.run(run_once())
+    assert (Action.objects.get().state, "重新提出" in Action.objects.get().result) == (
+        state,
+        state == "failed",
+    )
 
 
 def ask_and_approve_undo(action_id: int) -> None:

@@ -13,6 +13,7 @@ from secops_agent.models import (
     Asset,
     BlockRecord,
     CaseReporting,
+    CaseTask,
     Component,
     DataSource,
     DemoObject,
@@ -55,6 +56,15 @@ def test_estate_holds_what_was_promised(database):
     found = counts()
     assert (found["Alert"], found["Vulnerability"], found["Runbook"]) == (300, 120, 12)
     assert (found["BlockRecord"], found["DataSource"], found["CaseReporting"]) == (4, 3, 2)
+    done = (
+        CaseTask.objects.exclude(done_at=None).filter(text__regex="封禁|隔离").values_list("text", flat=True)
+    )
+    blocked = BlockRecord.objects.values_list("target", flat=True)
+    assert done
+    assert all(any(target in text for target in blocked) for text in done), (
+        "what is done stands in the ledger"
+    )
+    assert not History.objects.filter(note__contains="已封禁").exists()
     assert source_watch.watch() == 2
     assert Alert.objects.count() == 300, "what is wrong was told long ago"
     assert 55 <= found["Asset"] <= 65

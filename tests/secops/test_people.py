@@ -9,7 +9,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.assets import inventory
 from secops_agent.services.cases import orders, tasks
 from secops_agent.services.faults import NotFound
-from secops_agent.services.people.staff import identify
+from secops_agent.services.people.staff import administrators, identify
 from tests.secops.inventory_aid import alert, host, store
 
 
@@ -57,3 +57,10 @@ def test_nothing_is_handed_to_a_colleague_of_a_neighbour_company(listed, what, w
         HANDED[what](ids, wanted, actor)
     HANDED[what](ids, "李四", actor)
     HANDED[what](ids, "老王", actor)  # without a corporation: of any
+
+
+def test_an_administrator_in_two_channels_is_named_once(listed):
+    for corp, staff_id in (("ding1", "manager01"), ("feishu1", "ou_1")):
+        Staff.objects.create(corp_id=corp, staff_id=staff_id, name="张三", role="admin")
+    Staff.objects.create(corp_id="ding1", staff_id="root", name="钱七", role="admin")
+    assert administrators(None) == ["张三", "钱七"]

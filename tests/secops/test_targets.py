@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from secops_agent.services.records import AssetRecord, Key
 from tests.admin_pages import serve_plain_static
 from tests.secops.api.callers import SYSTEM, host, with_token
 from tests.secops.decisions_aid import GROUP, company, talk
+from tests.secops.inventory_aid import alert, store
 from tests.secops.test_connectors import OtherSide, carry_out, connect, run_once
 
 pytestmark = pytest.mark.django_db
@@ -31,9 +33,7 @@ def _static(settings: Any, tmp_path: Path) -> None:
 
 
 def machine() -> Asset:
-    ingest.store([host(1)], SYSTEM)
-    row = Asset.objects.get()
-    Asset.objects.filter(pk=row.pk).update(ips=["10.0.0.1", "10.9.0.1", "10.8.0.1", "10.7.0.1"])
+    ingest.store([replace(host(1), ips=("10.0.0.1", "10.9.0.1", "10.8.0.1", "10.7.0.1"))], SYSTEM)
     return Asset.objects.get()
 
 
@@ -74,7 +74,43 @@ def _rename(row: Asset) -> None:
 
 
 def _move(row: Asset) -> None:
-    Asset.objects.filter(pk=row.pk).update(ips=["10.0.0.99"])
+    ingest.store([replace(host(1), ips=("10.0.0.99",))], SYSTEM)
+
+
+def alerts_say(*ips: str) -> None:
+    """An alert about web-01 brings addresses of its own."""
+    store(alert("k", assets=(replace(host(1), ips=ips, source="waf"),)))
+
+
+def test_an_address_that_only_alerts_name_goes_to_no_device_and_is_told() -> None:
+    config, row = company(), machine()
+    alerts_say("10.66.0.1", "10.66.0.2")
+    proposal = asked(config)
+    assert proposal.arguments["addresses"] == row.ips
+    assert "10.66.0.1、10.66.0.2 只在告警里出现过，不交给设备" in proposal.summary
+    alerts_say("10.66.0.3")  # nor does another one make the approval void
+    approved(config, proposal)
+    side = carry_out(lambda _: web.json_response({"message": "好"}))
+    assert json.loads(side.asked[0][1])["arguments"]["addresses"] == row.ips
+
+
+def test_what_alerts_call_a_host_names_it_for_no_isolation() -> None:
+    config, _ = company(), machine()
+    alerts_say("10.66.0.1")
+    (answer,) = talk(config, ("zhao", "隔离主机 10.66.0.1，原因 挖矿"))
+    assert "是否指：web-01" in answer
+    assert not Proposal.objects.exists()
+    talk(config, ("zhao", "隔离主机 10.9.0.1，原因 挖矿"))
+    assert Proposal.objects.get().arguments["asset"] == "web-01"
+
+
+def test_a_host_that_only_alerts_name_is_isolated_by_its_name_alone() -> None:
+    config = company()
+    alerts_say("10.66.0.1")
+    proposal = asked(config)
+    assert proposal.arguments["addresses"] == []
+    assert "没有登记地址" in proposal.summary
+    assert "10.66.0.1 只在告警里出现过" in proposal.summary
 
 
 def _swap(row: Asset) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -15,7 +15,7 @@ from bifang.channels.queues.claims import EVERYTHING, Remit
 from bifang.channels.queues.targets import order_key, pack_target, to_ms, unpack_target
 from bifang.core.database import db
 from bifang.core.database.batcher import Batcher
-from bifang.core.database.db import database_now, short_transaction
+from bifang.core.database.db import database_now, on_postgresql, run, short_transaction
 from bifang.core.database.durability import safe_on_disk
 from bifang.core.database.rows import insert_many
 from bifang.core.errors import BifangError
@@ -30,6 +30,12 @@ CLOCKS_APART_MS: Final = 600_000  # how far a platform's time may lie from ours 
 # on its way in another, busy one. A clock that is further ahead than that holds nothing up.
 SETTLED: Final = timedelta(milliseconds=150)
 _SETTLED: Final = " AND (r.urgent OR NOT r.received_at BETWEEN %s AND %s)"
+_LOCK: Final = 0x494E4258  # "INBX": the advisory locks of inserts on PostgreSQL
+_ABANDONED: Final = "10s"
+_IN_TURN: Final = (
+    "SELECT set_config('idle_in_transaction_session_timeout', %s, true), pg_advisory_xact_lock(%s::int, place) "
+    "FROM unnest(%s::int[]) AS place"
+)
 MOST_URGENT: Final = 100  # claimed at once though there is no room
 INTERRUPTED: Final = "处理过程多次中断（进程被终止或崩溃），已停止重试。"
 
@@ -43,9 +49,22 @@ async def receive(item: Incoming) -> None:
 def store(items: Sequence[Incoming]) -> list[None]:
     """Insert what is new, in one transaction; what was there stays as it is."""
     now = database_now()  # what waits for `SETTLED` is reckoned by it, and machines differ
+    rows = [_row(item, now) for item in items]
     with short_transaction():
-        insert_many(InboxRow, [_row(item, now) for item in items], skip_existing=True)
+        _await_turn({row["order_key"] for row in rows})
+        insert_many(InboxRow, rows, skip_existing=True)
     return [None] * len(items)
+
+
+def _await_turn(keys: Collection[str]) -> None:
+    """What has one order key is numbered when what came before it can be seen, whichever process stored that: a commit may
+    take long, and nobody may claim the later message meanwhile. SQLite has one writer anyway.
+
+    A machine that vanishes within its insert holds the others up for `_ABANDONED`.
+    """
+    if on_postgresql():
+        places = sorted({int.from_bytes(bytes.fromhex(key[:8]), signed=True) for key in keys})
+        run(_IN_TURN, [_ABANDONED, _LOCK, places])  # sorted: two never wait for each other
 
 
 _receiving: Batcher[Incoming, None] = Batcher(store, limit=200, submit=db.promptly)

@@ -171,8 +171,8 @@ class AlertMessageScreen(RecordScreen):
     def alert_lines(self, row: AlertMessage) -> SafeString | str:
         """Linked."""
         rows = row.alerts.order_by("pk")[:SHOWN].values_list("pk", "title")
-        links = ((links.alert(pk), pk, title) for pk, title in rows)
-        return format_html_join("", '<div><a class="bf-link" href="{}">A{} {}</a></div>', links) or NOTHING
+        told = ((links.alert(pk), pk, title) for pk, title in rows)
+        return format_html_join("", '<div><a class="bf-link" href="{}">A{} {}</a></div>', told) or NOTHING
 
 
 @admin.register(WakeCall)

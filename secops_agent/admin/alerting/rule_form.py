@@ -395,9 +395,10 @@ class PreviewedScreen(Screen):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Tells the page where to ask."""
+        """Tells the page of who may save it where to ask."""
         ident = object_id or ""
         name, known = f"admin:{self._preview_name}", ident.isascii() and ident.isdigit()
         asked = reverse(f"{name}_of", args=[object_id]) if known else reverse(name)
-        told = {"bf_preview_url": asked, "bf_preview_without": " ".join(self.preview_without)}
+        may = self.has_change_permission(request) if known else self.has_add_permission(request)
+        told = {"bf_preview_url": asked if may else "", "bf_preview_without": " ".join(self.preview_without)}
         return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))

@@ -67,7 +67,7 @@ def search(wanted: AlertFilter) -> Page[AlertSummary]:
     clock = RiskClock(timezone.now())
     rows, keyword = matching(wanted, clock), wanted.sought
     demand_limit(wanted.limit)
-    if wanted.order in ("gravest", "most", "oldest", "due"):
+    if wanted.order in ("urgent", "most", "oldest", "due"):
         return _first(
             ordered(narrowed(rows, keyword)[0] if keyword.text else rows, wanted.order, clock), wanted.limit
         )

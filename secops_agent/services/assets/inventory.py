@@ -93,6 +93,7 @@ __all__ = [
     "get",
     "matching",
     "meant",
+    "merged_into",
     "names_of",
     "require",
     "require_record",
@@ -251,6 +252,13 @@ def _exactly(wanted: str) -> list[QuerySet[Asset]]:
         joined = AssetKey.objects.filter(kind=FORMER, value=str(int(wanted))).values("asset_id")
         rows.append(Asset.objects.filter(Q(pk=int(wanted)) | Q(pk__in=joined)))
     return rows
+
+
+def merged_into(asset_id: int) -> int | None:
+    """The asset that took in the one that had this number."""
+    return (
+        AssetKey.objects.filter(kind=FORMER, value=str(asset_id)).values_list("asset_id", flat=True).first()
+    )
 
 
 def _key_ids(**condition: Any) -> QuerySet[AssetKey, int]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from bifang.channels.queues import claims
 from bifang.core.database.db import database_now
@@ -26,10 +27,14 @@ from secops_agent.services.decisions import notices, targets
 from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.faults import Conflict, Forbidden, NotFound
 from secops_agent.services.people import eligibility
-from secops_agent.services.switches import stops
+from secops_agent.services.switches import NO_ACTIONS, read_switches, stops
 
 HOLD: Final = timedelta(seconds=90)  # longer than any connector may take
 LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在它的审批页登记结果；系统不会自动重试。"
+STALE: Final = timedelta(days=1)  # what was approved before that and has not begun is not done any more
+HELD: Final = (
+    "「停止动作」打开着，先不执行。恢复以后自动执行；批准一天以后还没有开始的不再执行，会告诉提出人和批准人。"
+)
 Result = Literal["done", "dry", "failed", "unknown"]
 
 
@@ -75,8 +80,32 @@ def order(proposal: Proposal) -> Action:
 
 
 def claim(owner: str, limit: int = 5) -> list[Order]:
-    """Claim waiting actions, oldest first."""
+    """Claim waiting actions, oldest first; while 停止动作 is on they wait, and whom they concern is told so."""
+    if not _waiting().exists():  # asked every second: without SQLite's one write lock
+        return []
+    if NO_ACTIONS in read_switches():
+        _hold()
+        return []
     return [_order(action) for action in claims.claim(Action, owner, limit, hold=HOLD)]
+
+
+def _waiting() -> "QuerySet[Action]":
+    return Action.objects.filter(state=ActionState.PENDING)
+
+
+def _hold() -> None:
+    """Say of what waits that it does, once: where it was ordered, and that it is done later or not at all."""
+    untold = _waiting().filter(result="")
+    for action in untold.select_related("proposal", "batch"):
+        with transaction.atomic():
+            if not untold.filter(pk=action.pk).update(result=HELD):
+                continue
+            action.result = HELD
+            _record(action, Actor.system("switch"), f"{action.title}：停止动作期间等待")
+            if first := action.ordered_by:
+                notices.tell_concerned(
+                    first, f"**{action.title}**：{HELD}\n\n{first.summary}", f"proposal:{first.pk}:held"
+                )
 
 
 def _order(action: Action) -> Order:
@@ -95,28 +124,31 @@ def _undo_url(origin: Action | None) -> str:
 
 
 def begin(order: Order, connector: str, connector_config_id: int | None) -> bool:
-    """Mark that the call begins now. False: it is not ours any more, or must not be made (it is closed then)."""
+    """Mark that the call begins now. False: it is not ours any more, waits again, or must not be made (it is closed then)."""
     now = database_now()
-    fault = _fault(order)
+    mine = claims.held(Action, (order.action_id, order.token)).filter(state=ActionState.CLAIMED)
+    if NO_ACTIONS in read_switches():  # since it was claimed
+        claims.release(mine)
+        return False
+    fault = _fault(order, now)
     if fault:
         finish(order, ActionResult("failed", f"没有执行：{fault}"), ActionState.CLAIMED)
         return False
-    ours = claims.held(Action, (order.action_id, order.token)).filter(
-        state=ActionState.CLAIMED, claimed_until__gt=now
-    )
     return bool(
-        ours.update(
+        mine.filter(claimed_until__gt=now).update(
             state=ActionState.CALLING, started_at=now, claimed_until=now + HOLD, connector=connector[:100],
             connector_config_id=connector_config_id,
         )
     )  # fmt: skip
 
 
-def _fault(order: Order) -> str:
+def _fault(order: Order, now: datetime) -> str:
     """Why it must not be done any more; what takes something back goes to what was done then."""
     if stopped := stops(Risk.DANGEROUS):
         return stopped
     if not order.undo_url:
+        if now - order.approved_at > STALE:
+            return "批准以后等了一天还没有开始，情况可能变了。需要的话请重新提出。"
         try:
             targets.require_same(order.arguments)
             targets.require_allowed(order.tool, order.arguments)

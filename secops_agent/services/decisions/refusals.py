@@ -9,6 +9,7 @@ from secops_agent.models import Role, Staff
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.decisions.proposals import digest_of
 from secops_agent.services.decisions.requests import DecisionRequest
+from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import named_corporations
 from secops_agent.services.switches import stops
@@ -87,7 +88,7 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
         return f"{proposal.code} 不是在会话里提出的，只能由人在聊天里或管理后台决定，API 令牌不能决定。"
     if request.via == UNSIGNED and request.verdict == "approve" and proposal.risk == Risk.DANGEROUS:
         return UNSIGNED_TEXT.format(code=proposal.code)
-    if stopped := stops(proposal.risk):
+    if stopped := stops(Risk.DANGEROUS if proposal.tool == CALL else proposal.risk):
         return stopped
     if request.verdict == "confirm":
         return _not_confirmable(proposal, own=own)

@@ -24,6 +24,7 @@ from secops_agent.services.records.identity import FORMER
 # The arguments that name what an action is aimed at, and by which two requests are for the same.
 TARGETS: Final = {"block_ip": "ip", "isolate_host": "asset"}
 AIMS: Final = {"block_ip": "ip", "isolate_host": "asset_id", "unblock_ip": "ip", "release_host": "asset_id"}
+_MOST_ADDRESSES: Final = 64  # of one asset
 _AGAIN = "没有执行。需要的话请核对后重新提出。"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Written out: Python's is_private also holds for the documentation networks, which stand in for the Internet
@@ -41,7 +42,20 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 def kept(asset: AssetSummary) -> dict[str, Any]:
     """The asset as a proposal keeps it and a connector gets it: a name alone could come to mean another machine."""
-    return {"asset": asset.name, "asset_id": asset.id, "addresses": list(asset.ips)}
+    return {"asset": asset.name, "asset_id": asset.id, "addresses": stated_addresses(asset.id)}
+
+
+def stated_addresses(asset_id: int) -> list[str]:
+    """The addresses of an asset that an inventory, a scanner or a person names, which are all that a device gets: what only
+    alerts name may be an outsider's word."""
+    keys = AssetKey.objects.filter(asset_id=asset_id, kind="ip", stated=True).order_by("id")
+    return list(keys.values_list("value", flat=True)[:_MOST_ADDRESSES])
+
+
+def is_stated_name(asset_id: int, text: str) -> bool:
+    """Is that a name or an address of the asset, by more than alerts?"""
+    keys = AssetKey.objects.filter(asset_id=asset_id, value__in={text, text.lower()}, stated=True)
+    return keys.exclude(kind=FORMER).exists()
 
 
 def aimed_at(tool: str, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -132,9 +146,9 @@ def _require_same_asset(arguments: Mapping[str, Any]) -> None:
         raise Conflict(f"资产「{name}」（#{arguments['asset_id']}）已从资产库删除或合并，{_AGAIN}")
     if row.name != name:
         raise Conflict(f"资产 #{row.pk} 在提出之后改名：「{name}」→「{row.name}」，{_AGAIN}")
-    if set(row.ips) != set(kept_ips):
+    if set(now := stated_addresses(row.pk)) != set(kept_ips):
         raise Conflict(
-            f"资产「{name}」（#{row.pk}）的地址在提出之后变了：{_listed(kept_ips)} → {_listed(row.ips)}，{_AGAIN}"
+            f"资产「{name}」（#{row.pk}）的地址在提出之后变了：{_listed(kept_ips)} → {_listed(now)}，{_AGAIN}"
         )
 
 

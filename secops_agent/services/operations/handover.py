@@ -26,12 +26,13 @@ from secops_agent.models import (
 )
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.alerts.queries.clocks import within
+from secops_agent.services.alerts.queries.filters import ordered
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery.wording import MARKS
 from secops_agent.services.notifications.targets import Unreachable, resolve
 from secops_agent.services.on_call.shifts import ZONE, Shift, on_call_at
 from secops_agent.services.people.messages import config_of
-from secops_agent.services.sla import is_overdue, overdue
+from secops_agent.services.sla import RiskClock, is_overdue, overdue
 
 SOON: Final = timedelta(hours=24)
 MOST_LISTED: Final = 5
@@ -135,9 +136,9 @@ def _happened(since: datetime) -> str:
 
 
 def _gravest(now: datetime) -> list[str]:
-    """The open ones that come first: by level, then by their time limit."""
+    """The open ones that come first."""
     rows = Alert.objects.exclude(status=AlertStatus.CLOSED).filter(severity__in=("critical", "high"))
-    rows = rows.select_related("assignee").order_by("severity", F("due_at").asc(nulls_last=True), "pk")
+    rows = ordered(rows.select_related("assignee"), "urgent", RiskClock(now))
     listed = [
         f"- {MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}"
         f"（{each.assignee.name if each.assignee else '没有处理人'}{'，已超时' if is_overdue(each, now) else ''}）"

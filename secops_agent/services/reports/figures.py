@@ -147,7 +147,7 @@ class FlawFigures:
     """Findings of [start, end); counts by severity unless the name says otherwise.
 
     ``gone``: scans no longer see them. ``open``: at its end, without what people accepted or called 误报.
-    ``kev_*``: of the open ones, those of vulnerabilities in the KEV catalogue, the assets that have one, and how many of
+    ``open_now``, ``kev_now``: what 工作台 counts when the report is made. ``kev_*``: of the open ones, those of vulnerabilities in the KEV catalogue, the assets that have one, and how many of
     these are important (核心, 高); ``exploited``: the vulnerabilities that most important assets have. ``late``: the
     gravest of those past their limit.
     """
@@ -162,6 +162,8 @@ class FlawFigures:
     exploited: tuple[ExploitedFlaw, ...]
     new_assets: int
     late: tuple[LateFlaw, ...] = ()
+    open_now: int | None = None  # reports that were kept before do not know
+    kev_now: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

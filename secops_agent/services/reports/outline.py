@@ -1,5 +1,6 @@
 """Outline of a report on a period: its figures, lines and words as a document."""
 
+from dataclasses import replace
 from typing import Final
 
 from secops_agent.models import ActionState, CaseStatus
@@ -32,7 +33,7 @@ _NONE: Final = "没有数据"
 _LONGEST_NAME: Final = 40
 _COUNTED: Final = (
     "新增按首次发生时间；关闭按关闭时间，含来源恢复的；未关闭、已超时为期末。用时从入库算起，关闭用时不含来源恢复的。"
-    "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，数期末还没有修复的发现，期末以后才发现的不算（工作台数现在的）；重要资产为核心和高。"
+    "时限达成＝期内按时关闭÷（按时关闭＋期内超过时限未关闭）。已被利用按 KEV 目录，数期末还没有修复的发现，期末以后才发现的不算，和生成报告时不同的两个都写；重要资产为核心和高。"
     "值班告警为当班时段首次发生的严重和高危告警。"
 )
 
@@ -67,7 +68,8 @@ def headline(report: PeriodReport) -> tuple[ReportLine, ...]:
         _number("已关闭", total(now.alerts.closed), total(before.alerts.closed), "条", *(each.closed for each in ticks)),
         _number("未关闭", total(now.alerts.open), total(before.alerts.open), "条", *(each.open for each in course)),
         _number("已超时", total(now.alerts.overdue), total(before.alerts.overdue), "条", *(each.overdue for each in course)),
-        _number("已被利用的发现", now.flaws.kev_findings, before.flaws.kev_findings, "个", *(each.kev for each in course)),
+        ReportLine("已被利用的发现", _now_too(f"{now.flaws.kev_findings} 个", now.flaws.kev_findings, now.flaws.kev_now),
+                   change(now.flaws.kev_findings, before.flaws.kev_findings), tuple(each.kev for each in course)),
     )  # fmt: skip
 
 
@@ -153,14 +155,19 @@ def _flaw_lines(now: FlawFigures, before: FlawFigures) -> tuple[ReportLine, ...]
     exploited = "、".join(
         f"{each.vuln_id} {each.assets} 台" + ("（勒索）" if each.ransomware else "") for each in now.exploited
     )
+    unmended = _counted("未修复", now.open, before.open, "个")
     return (
         _counted("新发现", now.new, before.new, "个"),
         _number("已修复", now.gone, before.gone, "个"),
-        _counted("未修复", now.open, before.open, "个"),
+        replace(unmended, value=_now_too(unmended.value, total(now.open), now.open_now)),
         _counted("已超时", now.overdue, before.overdue, "个"),
         ReportLine(
             "已被利用（KEV）",
-            f"{now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
+            _now_too(
+                f"{now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
+                now.kev_findings,
+                now.kev_now,
+            ),
             change(now.kev_findings, before.kev_findings),
         ),
         *([ReportLine("重要资产上的已被利用", exploited)] if exploited else []),
@@ -193,6 +200,11 @@ def change(now: float, before: float, unit: str = "") -> str:
 
 def _number(label: str, now: int, before: int, unit: str, *course: int) -> ReportLine:
     return ReportLine(label, f"{now} {unit}", change(now, before), course)
+
+
+def _now_too(told: str, then: int, now: int | None) -> str:
+    """With what 工作台 counts, where that is another number: found or mended after the end of the period."""
+    return told if now in (None, then) else f"期末 {told}；现在 {now} 个"
 
 
 def _counted(label: str, now: Counts, before: Counts, unit: str) -> ReportLine:

@@ -48,6 +48,7 @@ from secops_agent.services.reports.figures import (
 from secops_agent.services.reports.periods import Period
 from secops_agent.services.vulnerabilities.priority import graver, rank
 from secops_agent.services.vulnerabilities.states import SETTLED
+from secops_agent.services.vulnerabilities.tallies import standing
 
 MOST_TOLD: Final = 10  # actions and cases that are named
 MOST_CASES: Final = 500  # that are looked through, the newest
@@ -188,7 +189,11 @@ def count_flaws(periods: Sequence[Period], exploited: Mapping[datetime, "Exploit
     left = Finding.objects.filter(_open(end), first_seen__lt=end)
     worst = left.filter(vulnerability__kev=True, asset__importance__in=_IMPORTANT)
     late = _late(left.filter(due_at__lte=end), end)
-    return [replace(found[0], exploited=_most_exploited(worst), late=late), *found[1:]]
+    levels, kev = standing()
+    first = replace(
+        found[0], exploited=_most_exploited(worst), late=late, open_now=sum(levels.values()), kev_now=kev
+    )
+    return [first, *found[1:]]
 
 
 def _by_level(periods: Sequence[Period]) -> list[dict[str, Any]]:

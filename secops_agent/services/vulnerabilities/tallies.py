@@ -85,10 +85,15 @@ def _open() -> "QuerySet[Finding]":
     return Finding.objects.filter(active=True).order_by()
 
 
+def standing() -> tuple[dict[str, int], int]:
+    """Open findings now: how many of each severity; and of vulnerabilities in KEV. Two queries."""
+    levels: dict[str, int] = dict(_open().values_list("severity").annotate(number=Count("pk")))
+    return levels, _open().filter(vulnerability__kev=True).count()
+
+
 def worklist(now: datetime) -> Worklist:
     """Five queries, by indexes."""
-    found: dict[str, int] = dict(_open().values_list("severity").annotate(number=Count("pk")))
-    kev = _open().filter(vulnerability__kev=True).count()
+    found, kev = standing()
     late = Finding.objects.filter(findings_overdue(now)).count()
     due, ending = (Finding.objects.filter(each(now)).count() for each in (due_soon, ending_soon))
     return Worklist(tuple((each, found.get(each, 0)) for each in SEVERITIES), kev, late, due, ending)

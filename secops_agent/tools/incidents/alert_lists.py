@@ -41,7 +41,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     """Newest first, or the most urgent, with the number of all that match."""
     asked = read(asker, given, usual="unclosed")
     usual = "due" if given.due or given.due_within else asked.filter.order
-    order = "gravest" if given.urgent else given.order or usual
+    order = "urgent" if given.urgent else given.order or usual
     wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
     query = asked.query(排序="紧急的在前" if given.urgent else _ORDERS.get(order, ""))
     wanted = with_asset(wanted)

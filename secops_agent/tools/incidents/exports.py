@@ -36,7 +36,7 @@ def export_alerts(asker: Asker, given: ExportAlerts) -> ToolResult:
     """The gravest first; private parts are left out as in a list."""
     asked = read(asker, given, usual="unclosed")
     query = asked.query()
-    found = triage.search(replace(with_asset(asked.filter), order="gravest", limit=MOST))
+    found = triage.search(replace(with_asset(asked.filter), order="urgent", limit=MOST))
     if not found.items:
         return ToolResult(
             "no_data", query, "\n".join(["没有符合全部条件的告警，没有导出文件。", *foot(query)])

@@ -1,6 +1,6 @@
 """Dangerous tools: block_ip, isolate_host. They only ask; another person approves, and a connector acts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -86,8 +86,7 @@ def _demand_longer(address: str, minutes: int | None, person: Person | None) -> 
 def check_isolate(given: IsolateHost, person: Person | None) -> ValidatedAction:
     """A machine that we know, named exactly."""
     found = inventory.find(given.asset)
-    wanted = given.asset.strip().lower()
-    if found.asset is None or not _is_named(found.asset.id, wanted):
+    if found.asset is None or not _is_named(found.asset, given.asset.strip()):
         near = [found.asset] if found.asset else list(found.candidates)
         names = "、".join(plain(each.name, 40) for each in near[:5])
         hint = f"是否指：{names}？请写完整的名称。" if names else "请先登记或导入该资产。"
@@ -101,9 +100,12 @@ def _isolation(asset: AssetSummary, reason: str) -> ValidatedAction:
         raise InvalidInput(f"「{plain(asset.name, 60)}」是{kind}，只有主机可以隔离。没有执行任何操作。")
     weight = asset.importance and f"，重要性 {IMPORTANCE.get(asset.importance, asset.importance)}"
     owner = asset.owner and f"，负责人 {plain(asset.owner, 30)}"
-    where = "、".join(asset.ips) or f"{kind}，没有登记地址"
-    summary = f"隔离主机 {plain(asset.name, 60)}（资产 #{asset.id}，{where}{weight}{owner}）{_told(reason)}"
     plan = targets.kept(asset) | _reason(reason)
+    where = "、".join(plan["addresses"]) or f"{kind}，没有登记地址"
+    heard = _hearsay([each for each in asset.ips if each not in plan["addresses"]])
+    summary = (
+        f"隔离主机 {plain(asset.name, 60)}（资产 #{asset.id}，{where}{weight}{owner}）{heard}{_told(reason)}"
+    )
     require_fit("isolate_host", plan)
     return ValidatedAction(plan, summary, (asset.name, *asset.ips))
 
@@ -114,10 +116,14 @@ def recheck_isolate(stored: Mapping[str, Any]) -> ValidatedAction:
     return _isolation(inventory.get(int(stored["asset_id"])).summary, str(stored.get("reason", "")))
 
 
-def _is_named(asset_id: int, wanted: str) -> bool:
-    detail = inventory.get(asset_id)
-    names = {detail.summary.name, str(asset_id), *detail.summary.ips, *(key.value for key in detail.keys)}
-    return wanted in {name.lower() for name in names}
+def _hearsay(addresses: Sequence[str]) -> str:
+    """What no device gets, for those who approve."""
+    some = "、".join(addresses[:3]) + (f" 等 {len(addresses)} 个地址" if len(addresses) > 3 else "")
+    return f"，{some} 只在告警里出现过，不交给设备" if addresses else ""
+
+
+def _is_named(asset: AssetSummary, wanted: str) -> bool:
+    return wanted.lower() in (asset.name.lower(), str(asset.id)) or targets.is_stated_name(asset.id, wanted)
 
 
 def _reason(text: str) -> dict[str, str]:

@@ -22,7 +22,9 @@ from secops_agent.services import links
 from secops_agent.services.assets import inventory, neighbours
 from secops_agent.services.assets.open_counts import open_counts
 from secops_agent.services.assets.reach import exposure_of, is_public
+from secops_agent.services.intake import merging
 from secops_agent.services.people.directory import selectable
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.records.identity import FORMER
 from secops_agent.services.sla import RiskClock
 from secops_agent.web import listing
@@ -51,7 +53,9 @@ def asset(request: HttpRequest, pk: int) -> HttpResponse:
     """The page. ``tab``: one of `TABS`; ``q``: part of a component's name."""
     row = Asset.objects.select_related("owner").filter(pk=pk).first() if pk < 2**63 else None
     if row is None:
-        raise Http404(f"no asset {pk}")
+        if (survivor := inventory.merged_into(pk)) is None:
+            raise Http404(f"no asset {pk}")
+        return redirect("web:asset", survivor)
     query = listing.read(request.GET, SHAPE)
     seen = [name for name, (_, right) in TABS.items() if request.user.has_perm(right)]
     tab = query.get("tab") or seen[0]
@@ -81,7 +85,7 @@ def _form(row: Asset) -> dict[str, Any]:
     """What the dialog of a correction offers."""
     return {
         "people": selectable(), "types": AssetType.choices,
-        "levels": Importance.choices, "tag_text": "，".join(visible(str(each)) for each in row.tags), "locked": len(row.locked),
+        "twins": merging.twins(row), "moves": merging.belongings(row.pk), "levels": Importance.choices, "tag_text": "，".join(visible(str(each)) for each in row.tags), "locked": len(row.locked),
     }  # fmt: skip
 
 
@@ -156,6 +160,22 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
             request, "已保存。以后的导入不会覆盖您改过的值。" if wanted else "没有要保存的修改。"
         )
     return redirect("web:asset", pk)
+
+
+@require_POST
+@page(SEE, CHANGE)
+def merge(request: HttpRequest, pk: int) -> HttpResponse:
+    """POST ``into``: the asset that this one becomes part of, by number, address or name."""
+    try:
+        into = inventory.require(request.POST.get("into", "")[:300])
+        moved = merging.merge(pk, into.id, actor_of(request), homes_of(request.user))
+    except BifangError as error:
+        messages.error(request, error.message)
+        return redirect("web:asset", pk)
+    messages.success(
+        request, f"编号 {pk} 已并入「{plain_line(into.name)}」（编号 {into.id}）：{moved or '只有名称'}。"
+    )
+    return redirect("web:asset", into.id)
 
 
 def _changed(request: HttpRequest) -> dict[str, Any]:

@@ -220,8 +220,10 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
 def _weighs(row: Alert, assets: Sequence[Asset], clock: RiskClock, listed: Sequence[object]) -> str:
     """What makes it stand where it does in the list, as `filters.ordered` has it, and what else is grave about it."""
     core = [plain_line(each.name) for each in assets if each.importance == Importance.CRITICAL]
+    free = row.status == AlertStatus.OPEN and not row.assignee_id and clock.stage(row) != "broken"
     found = (
         f"级别{row.get_severity_display()}",
+        "还没有人管" if free else "",
         f"核心资产 {'、'.join(core)}" if core else "不在核心资产上",
         "命中情报" if listed else "",
         {"broken": "已超过时限", "at_risk": "快到时限"}.get(clock.stage(row), ""),

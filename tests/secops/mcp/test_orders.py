@@ -8,7 +8,7 @@ from bifang.core.database import db
 from secops_agent.models import Action, AuditRecord, McpCatalogue, Proposal, Staff
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.approvals import decide
-from tests.secops.decisions_aid import REAL, decision_request
+from tests.secops.decisions_aid import REAL, decision_request, switch
 from tests.secops.mcp.aid import FIREWALL, Estate, carry_out, look, save, with_firewall
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +70,10 @@ def test_a_write_tool_is_confirmed_by_its_asker_alone() -> None:
         await estate.says("zhao", f"确认 {code_in(told)}")
         await carry_out()
         assert "203.0.113.5" in estate.server.firewall.rules
+        await db.call(switch, "no_actions")
+        assert "恢复以后再决定" in await estate.says("li", f"确认 {code_in(told)}")
+        assert not await db.call(Action.objects.exists)
+        await db.call(switch, "no_actions", False)
         assert "已确认" in await estate.says("li", f"确认 {code_in(told)}")
         await carry_out()
         assert estate.server.firewall.rules == {}

@@ -416,9 +416,12 @@ def test_only_those_who_may_change_a_rule_ask_what_it_would_do() -> None:
     assert asked_of_rule(root, made).json()["known"]
     assert root.post(reverse("admin:secops_agent_notificationrule_preview_of", args=[0])).status_code == 404
     assert root.get(reverse("admin:secops_agent_notificationrule_preview")).status_code == 403
+    page = reverse("admin:secops_agent_notificationrule_change", args=[made.pk])
+    assert b"data-preview-url" in root.get(page).content
     for client in (member(Role.ANALYST), member(Role.VIEWER)):
         assert asked_of_rule(client, made).status_code == 403
         assert asked_of_rule(client, None).status_code == 403
+        assert b"data-preview-url" not in client.get(page).content, "it does not ask what it may not"
 
 
 @pytest.mark.parametrize("changes", [{"scope": "all", "value": ""}, {"minutes": "2000"}])

@@ -1,5 +1,6 @@
 """What reports say of findings and of people's work, on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,8 +34,10 @@ from secops_agent.services.reports.figures import (
     Missed,
     NoisyRule,
     OpenWork,
+    PeriodReport,
 )
 from secops_agent.services.reports.periods import period_of
+from secops_agent.services.vulnerabilities import tallies
 from tests.secops.reports.estate import NOW, row
 
 pytestmark = pytest.mark.both_databases
@@ -78,12 +81,19 @@ def test_findings_at_the_end_of_a_period_and_those_of_the_kev_catalogue(database
     finding(5, core, kev, first_seen=AFTER)
     finding(6, core, kev, active=False, decision="accepted")
     finding(7, core, kev, decision="accepted", **gone(AFTER))
-    found = archive.count(DAY).flaws
+    finding(8, core, kev, first_seen=AFTER)
+    figures = archive.count(DAY)
+    found = figures.flaws
     assert (found.new, found.gone, found.new_assets) == ((("critical", 1),), 1, 1)
     assert (found.open, found.overdue) == ((("critical", 1), ("high", 2)), (("high", 1),))
     assert (found.kev_findings, found.kev_assets, found.kev_important) == (3, 2, 1)
     assert found.exploited == (ExploitedFlaw("CVE-1", 1, True),)
     assert found.late == (LateFlaw("CVE-1", "high", True, 1, 0, ""),)
+    assert found.kev_now == tallies.worklist(NOW).kev == 4, "工作台 and the report count one thing"
+    told = outline.headline(PeriodReport(None, DAY, figures, figures, NOW))
+    assert told[-1].value == "期末 3 个；现在 4 个"
+    same = replace(figures, flaws=replace(found, kev_now=3))
+    assert outline.headline(PeriodReport(None, DAY, same, same, NOW))[-1].value == "3 个"
 
 
 def test_noisy_rules_and_busy_assets_without_accounts(database):

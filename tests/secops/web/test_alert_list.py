@@ -33,7 +33,7 @@ def _static(settings: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.both_databases
-def test_list_is_by_severity_then_core_assets_then_what_presses() -> None:
+def test_list_is_by_severity_then_what_nobody_has_then_core_assets_then_what_presses() -> None:
     (late_low,) = arrived("a", severity="low", due_in_hours=-5)
     (fresh_high,) = arrived("b", severity="high", due_in_hours=20)
     (fresh_critical,) = arrived("c", severity="critical", due_in_hours=3.9)
@@ -41,15 +41,17 @@ def test_list_is_by_severity_then_core_assets_then_what_presses() -> None:
     (near_critical,) = arrived("e", severity="critical", due_in_hours=0.2)
     (closed,) = arrived("f", severity="critical", due_in_hours=-9)
     triage.close(closed.pk, "benign", ACTOR)
+    (taken,) = arrived("h", severity="critical", due_in_hours=0.1)
+    triage.acknowledge(taken.pk, ACTOR)
     core = host("core-01", "10.0.0.9", importance="critical")
     (core_high,) = arrived("g", severity="high", due_in_hours=21, assets=(core,))
     client = at_desk(Role.VIEWER)
-    expected = [near_critical, fresh_critical, core_high, late_high, fresh_high, late_low]
+    expected = [near_critical, fresh_critical, taken, core_high, fresh_high, late_high, late_low]
     assert listed(client) == [row.pk for row in expected]
-    pressing = [near_critical, late_high, late_low]
+    pressing = [near_critical, taken, late_high, late_low]
     assert listed(client, tab="at_risk") == [row.pk for row in pressing]
     why = text_of(client.get(reverse("web:alert", args=[core_high.pk])))
-    assert "级别高危，核心资产 core-01" in why
+    assert "级别高危，还没有人管，核心资产 core-01" in why
     assert listed(client, status="closed") == [closed.pk]
     assert listed(client, sort="newest")[0] == core_high.pk
 

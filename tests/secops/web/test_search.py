@@ -25,7 +25,7 @@ def _static(settings: Any, tmp_path: Path) -> None:
 
 
 def groups_of(client: Client, text: str) -> list[Any]:
-    return client.get(reverse("web:search"), {"q": text}).context["groups"]
+    return client.get(reverse("search"), {"q": text}).context["groups"]
 
 
 def found(client: Client, text: str) -> dict[str, list[str]]:
@@ -51,7 +51,13 @@ def test_a_word_is_found_in_everything() -> None:
     assert found(client, "王小五") == {"人员": ["王小五"]}
     assert found(client, "45.83.64.1")["告警"], "an address in a text, defanged there"
     assert found(client, "没有这个词") == {}
-    page = client.get(reverse("web:search"), {"q": "web-01"}).content.decode()
+    assert found(client, "接收进程")["页面"] == ["Syslog 接收进程"]
+    boxed = client.get(reverse("search"), {"q": "web-01"}, headers={"HX-Request": "true"})
+    assert [each.title for each in boxed.context["groups"]] == [
+        each.title for each in groups_of(client, "web-01")
+    ]
+    assert b"<main" not in boxed.content
+    page = client.get(reverse("search"), {"q": "web-01"}).content.decode()
     for each in groups_of(client, "web-01"):
         for item in each.items:
             assert client.get(item.url).status_code == 200
@@ -81,17 +87,18 @@ def test_nothing_is_found_that_one_may_not_see() -> None:
     assert "手册" not in seen
     assert found(viewer, "zhangsan@corp.example") == {}
     assert found(at_desk(Role.ANALYST, "wang"), "zhangsan@corp.example")["告警"]
-    assert nobody.get(reverse("web:search"), {"q": "web-01"}).status_code in (302, 403)
-    assert Client().get(reverse("web:search")).url.startswith("/admin/login/")
+    assert nobody.get(reverse("search"), {"q": "web-01"}).status_code in (302, 403)
+    assert Client().get(reverse("search")).url.startswith("/admin/login/")
     assert found(viewer, "王小五") == {}
+    assert "页面" not in found(viewer, "接收进程")
 
 
 def test_strange_words_do_no_harm_and_long_ones_are_refused() -> None:
     client = at_desk(Role.ADMIN)
     fill()
     for text in ("%", "_", "'", '"', "\\", "a" * 200, "9" * 30, "A99999999999999999999", "  ", "的", "((("):
-        assert client.get(reverse("web:search"), {"q": text}).status_code == 200, text
-    assert client.get(reverse("web:search"), {"q": "a" * 201}).status_code == 400
+        assert client.get(reverse("search"), {"q": text}).status_code == 200, text
+    assert client.get(reverse("search"), {"q": "a" * 201}).status_code == 400
     assert Asset.objects.exists()
     assert not Proposal.objects.exists()
 

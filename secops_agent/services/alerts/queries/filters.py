@@ -178,8 +178,8 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
 
 
 def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":
-    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "gravest": by severity, then
-    on assets that matter most, then what is due first; "urgent": of those, what is over its time limit or close to it first."""
+    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "urgent": by severity, then
+    what is nobody's yet and not too late, then on assets that matter most, then what is due first."""
     if order in CURSOR_ORDERS:
         return rows.order_by(*CURSOR_ORDERS[order])
     if order == "oldest":
@@ -190,10 +190,11 @@ def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[
         return rows.order_by(F("due_at").asc(nulls_last=True), "-last_seen", "-id")
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
     grave = Case(*ranks, default=Value(9), output_field=IntegerField())
-    late = [Case(When(clock.pressing, then=Value(0)), default=Value(1))] if order == "urgent" else []
+    fresh = Q(status=AlertStatus.OPEN, assignee=None) & ~Q(due_at__lte=clock.now)
+    free = Case(When(fresh, then=Value(0)), default=Value(1))
     core = AlertAsset.objects.filter(asset__importance=Importance.CRITICAL).order_by().values("alert_id")
     matters = Case(When(pk__in=core, then=Value(0)), default=Value(1))
-    return rows.order_by(grave, matters, *late, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
+    return rows.order_by(grave, free, matters, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
 
 
 def _using(technique: str) -> Q:

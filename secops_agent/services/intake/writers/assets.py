@@ -25,6 +25,7 @@ from secops_agent.services.writing import assign, state_of, update_changed
 
 Keys = Mapping[Key, str | None]  # key → identity, None for those that only help to find it
 SINGLE = ("cloud_id", "fqdn")  # an asset has one of these: another value is another asset
+_NAMES = ("hostname", "fqdn")
 _STABLE = ("cloud_id", "agent_id", "fqdn")
 _SUPPORTED = (
     "hostname",
@@ -62,6 +63,14 @@ def contradict(one: Asset, its: Keys, other: Asset, others: Keys) -> bool:
         return True
     decided = set(one.locked) & set(other.locked) - set(_UNITED)
     return any(_decision(one, name) != _decision(other, name) for name in decided)
+
+
+def bare_name(record: AssetRecord) -> str:
+    """What a scan calls a thing of which it knows no more than a path, where that may be the name of a host; else ""."""
+    values = {key.value for key in record.keys}
+    bare = len(values) == 1 and all(key.kind == "path" for key in record.keys)
+    name = next(iter(values)).lower() if bare else ""
+    return "" if "/" in name or "\\" in name else name
 
 
 def _differ(mine: Collection[str], theirs: Collection[str]) -> bool:
@@ -176,15 +185,23 @@ class _UnitOfWork:
         self._new_keys: list[AssetKey] = []
         self._confirmed: list[AssetKey] = []
         self._bridges: list[tuple[_Candidate, _Candidate]] = []
-        self._load(identities, addresses)
+        self._by_name: dict[str, _Candidate] = {}
+        self._load(identities, addresses, {name for record in records if (name := bare_name(record))})
 
     @property
     def placed(self) -> Iterator[tuple[AssetRecord, Asset]]:
         """Which asset each record is."""
         return ((record, candidate.row) for record, candidate in self._placed.items())
 
-    def _load(self, identities: set[str], addresses: set[str]) -> None:
-        matched = {pk for (pk,) in values_by(AssetKey, ["asset_id"], identity=identities)}
+    def _load(self, identities: set[str], addresses: set[str], names: set[str]) -> None:
+        named: dict[str, set[int]] = {}
+        for asset_id, value in values_by(
+            AssetKey, ["asset_id", "value"], value=names, kind=_NAMES, stated=[True]
+        ):
+            named.setdefault(value, set()).add(asset_id)
+        single = {name: pk for name, ids in named.items() if len(ids) == 1 for pk in ids}
+        matched = set(single.values())
+        matched |= {pk for (pk,) in values_by(AssetKey, ["asset_id"], identity=identities)}
         matched |= {pk for (pk,) in values_by(AssetKey, ["asset_id"], value=addresses, kind=["ip"])}
         stored = {
             row.pk: _Candidate(row, (False, row.pk), state_of(row, _WRITTEN))
@@ -197,6 +214,9 @@ class _UnitOfWork:
             self._index(stored[asset_id], Key(kind, value), identity)
             if not stated:
                 stored[asset_id].unstated[Key(kind, value)] = AssetKey(pk=pk)
+        self._by_name = {
+            name: stored[pk] for name, pk in single.items() if realm(stored[pk].row.asset_type) == "host"
+        }
 
     def _index(self, candidate: _Candidate, key: Key, identity: str | None) -> None:
         candidate.keys[key] = identity
@@ -232,7 +252,8 @@ class _UnitOfWork:
             candidate = self._by_identity.get(identity)
             if candidate is not None and not candidate.contradicts(record):
                 return candidate
-        return self._find_by_address(record, only_addressed=bool(identities))
+        named = self._by_name.get(bare_name(record))
+        return named or self._find_by_address(record, only_addressed=bool(identities))
 
     def _across(self, found: _Candidate, record: AssetRecord, session: Session) -> _Candidate:
         """The oldest of the assets that this record proves to be one; the others are to be joined to it, if they may."""

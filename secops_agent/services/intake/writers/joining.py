@@ -12,6 +12,7 @@ from secops_agent.models import (
     AlertAsset,
     Asset,
     AssetKey,
+    BlockRecord,
     Component,
     DemoObject,
     Finding,
@@ -37,10 +38,10 @@ def join_bridged(session: Session) -> None:
     while session.identity_links:
         gone, kept = session.identity_links.popitem()
         if gone != kept:
-            _Joining(session, gone, kept).run()
+            Joining(session, gone, kept).run()
 
 
-class _Joining:
+class Joining:
     """``gone`` becomes part of ``kept``."""
 
     def __init__(self, session: Session, gone: int, kept: int) -> None:
@@ -60,6 +61,12 @@ class _Joining:
                 if not more:
                     self._end(rows[self._gone], rows[self._kept])
         self._session.redirect(self._gone, self._kept)
+
+    def at_once(self, gone: Asset, kept: Asset) -> None:
+        """All of it in the caller's transaction, which holds both rows."""
+        while self._step():
+            pass
+        self._end(gone, kept)
 
     def _step(self) -> bool:
         """One piece of whatever is left."""
@@ -121,9 +128,10 @@ class _Joining:
         changes = _absorb(kept, gone)
         update_rows(Asset, _WRITTEN, [kept])
         changes["merged"] = ("", f"{gone.name}（编号 {gone.pk}）")
-        note = f"「{gone.name}」（编号 {gone.pk}）与本资产是同一台主机，已并入。"
+        note = f"「{gone.name}」（编号 {gone.pk}）与本资产是同一个，已并入。"
         history.record("asset", kept.pk, self._session.actor, "merge", changes, note)
         self._forget_demo()
+        BlockRecord.objects.filter(asset_id=self._gone).update(asset_id=self._kept)
         gone.delete()
         self._session.replace("asset", self._gone, self._kept)
         self._session.ledger.update("asset", [self._kept])

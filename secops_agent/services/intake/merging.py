@@ -1,0 +1,61 @@
+"""Merging of assets by hand: what no import proved to be one, and a person knows to be; what would move is told before."""
+
+from collections.abc import Collection
+from typing import Final
+
+from django.utils import timezone
+
+from bifang.core.database.rows import count_each
+from bifang.core.errors import InvalidInput
+from secops_agent.models import AlertAsset, Asset, AssetKey, BlockRecord, Case, Component, Finding
+from secops_agent.services.actors import Actor
+from secops_agent.services.faults import Conflict, Forbidden
+from secops_agent.services.intake.session import Session
+from secops_agent.services.intake.writers.joining import Joining
+from secops_agent.services.records.identity import FORMER
+from secops_agent.services.switches import refuse_when_read_only
+from secops_agent.services.writing import import_transaction
+
+MOST: Final = 5000  # things that one transaction moves: everybody who writes waits for it
+_TWINS: Final = 5
+
+
+def belongings(asset_id: int) -> dict[str, int]:
+    """Word → how many of them the asset has, closed and gone ones too: what a merging moves. One query."""
+    rows = {
+        "告警": AlertAsset.objects.filter(asset=asset_id).values("pk"),
+        "发现": Finding.objects.filter(asset=asset_id).values("pk"),
+        "组件": Component.objects.filter(asset=asset_id).values("pk"),
+        "标识": AssetKey.objects.filter(asset=asset_id).exclude(kind=FORMER).values("pk"),
+        "事件": Case.objects.filter(alerts__asset_links__asset=asset_id).distinct().values("pk"),
+        "封禁和隔离": BlockRecord.objects.filter(asset_id=asset_id).values("pk"),
+    }
+    return {
+        word: number for word, number in zip(rows, count_each(list(rows.values())), strict=True) if number
+    }
+
+
+def twins(row: Asset) -> list[Asset]:
+    """Other assets of the same name."""
+    return list(Asset.objects.filter(name__iexact=row.name).exclude(pk=row.pk).order_by("pk")[:_TWINS])
+
+
+def merge(gone: int, kept: int, actor: Actor, homes: Collection[str] | None) -> str:
+    """``gone`` becomes part of ``kept``, in one transaction; returns what moved. ``homes``: the corporations of who does it
+    (None: not restricted). Raises InvalidInput, Conflict, Forbidden, ReadOnly."""
+    refuse_when_read_only()
+    if gone == kept:
+        raise InvalidInput("不能把资产并入它自己：请写另一个资产的 IP 或编号。")
+    moved = belongings(gone)
+    if sum(moved.values()) > MOST:
+        raise InvalidInput(f"它的东西超过 {MOST} 条，不能一次合并：请反过来，把另一个资产并入它。")
+    now = timezone.now()
+    with import_transaction():
+        rows = Asset.objects.select_for_update(of=("self",)).select_related("owner").in_bulk([gone, kept])
+        if len(rows) < 2:
+            raise Conflict("其中一个资产刚刚被合并或删除了，没有改动：请刷新再看。")
+        for row in rows.values():
+            if homes is not None and row.owner and row.owner.corp_id not in ("", *homes):
+                raise Forbidden(f"「{row.name}」的负责人是另一个企业的，由那个企业的人合并。没有改动。")
+        Joining(Session(actor, now, now), gone, kept).at_once(rows[gone], rows[kept])
+    return "、".join(f"{word} {number}" for word, number in moved.items())
