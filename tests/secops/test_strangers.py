@@ -17,7 +17,7 @@ from tests.secops.demo_aid import demo, person
 __all__ = ["demo"]
 SETS = sorted((Path(__file__).parent / "eval").glob("strangers_*.jsonl"))
 # Arguments that follow the clock.
-CLOCK = ("since_hours", "until_hours", "at")
+CLOCK = ("since_hours", "until_hours", "at", "period", "due_within")  # 11月 is this month or the last
 # Turns that the trained ranker lost: their lines keep the right call.
 LOST_RIGHT, LOST_MENDED = 3, 6
 
@@ -57,7 +57,7 @@ def test_questions_that_were_answered_right_are_still(demo: Any) -> None:
     )
     assert len(asked) > 40
     lost = [one for one in asked if one[1] != one[2]]
-    assert len(lost) <= LOST_RIGHT, lost
+    assert len(lost) <= LOST_RIGHT, "\n" + "\n".join(map(str, lost))
 
 
 @override_settings(RATE_LIMITS=False)
@@ -66,4 +66,4 @@ def test_turns_that_were_mended_stay_so(demo: Any) -> None:
     asked = asyncio.run(ask(person("zhaoliu"), mended))
     assert len(asked) > 35
     lost = [one for one in asked if one[1] != one[2]]
-    assert len(lost) <= LOST_MENDED, lost
+    assert len(lost) <= LOST_MENDED, "\n" + "\n".join(map(str, lost))
