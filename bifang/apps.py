@@ -1,5 +1,6 @@
 """The application of the admin, with our own site, and the last one, for what installed packages add."""
 
+import gc
 from dataclasses import replace
 
 from django.apps import AppConfig
@@ -41,3 +42,5 @@ class ExtensionsConfig(AppConfig):
         taken = [check.name for check in CHECKS]
         added_checks = installed("checks", taken, unfit_check)
         CHECKS.add(*(replace(each.adds, advisory=True) for each in added_checks))
+        gc.freeze()
+        gc.enable()  # the settings had disabled it

@@ -7,20 +7,20 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from bifang.channels.checks.diagnosis import Diagnosis, Examination, diagnose
+from bifang.core.command import OperatorCommand
 from bifang.core.configuration.trials import Result
 
 WORDS = {"passed": "通过", "failed": "失败", "skipped": "跳过"}
 MARGIN = 2
 
 
-class CheckCommand(BaseCommand):
+class CheckCommand(OperatorCommand):
     """Exit code 1 if a step failed. Never disturbs a running worker."""
 
     examination: ClassVar[Examination]
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which configuration, and the form of the output."""

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from bifang.channels.queues.claims import Remit
@@ -20,6 +20,7 @@ from bifang.channels.workers.client_threads import Trade
 from bifang.channels.workers.processes import Owner
 from bifang.channels.workers.supervisor import DatabaseGone, Supervisor
 from bifang.channels.workers.worker import WorkerLoop
+from bifang.core.command import OperatorCommand
 from bifang.core.configuration import configs
 from bifang.core.database import db
 from bifang.core.errors import BifangError
@@ -76,11 +77,10 @@ DATABASE_WAIT = 60.0  # seconds for a database that starts together with us
 WHERE = "请在「系统配置」中修改。"
 
 
-class ServiceCommand(BaseCommand):
+class ServiceCommand(OperatorCommand):
     """Serves the configurations of one kind. Exits non-zero only for what a restart or a person must mend."""
 
     trade: ClassVar[Trade]
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The one configuration."""

@@ -3,8 +3,9 @@
 from argparse import Namespace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import ConfigError
 
 try:
@@ -15,11 +16,10 @@ except ModuleNotFoundError as error:  # the image of deploy/docker leaves simula
     raise SystemExit("这里没有钉钉模拟器：生产镜像不含 simulators/，请在源码目录中运行。") from error
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """A thin wrapper: the simulator itself knows no Django."""
 
     help = "启动本机钉钉模拟器：网关、OpenAPI、会话 Webhook、故障注入和聊天页面"
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """As `python -m simulators.dingtalk`."""

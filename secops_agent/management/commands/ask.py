@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.database import db
 from bifang.core.models import SystemConfig
 from secops_agent.agent.trial import Dialog, Trial, Tried, read_dialogs
@@ -19,7 +20,7 @@ _AT_ONCE: Final = 2  # lines asked of a real model at the same time: a small one
 _OFFLINE: Final = "offline"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Stores nothing: memory stays empty and actions are only shown as proposals."""
 
     help = "以某位人员的身份向毕方提问；不保存任何内容，操作只给出提议"

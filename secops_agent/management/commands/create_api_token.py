@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.models import ApiToken, Scope
 from secops_agent.services.actors import Actor
@@ -15,7 +16,7 @@ from secops_agent.services.people import tokens
 LONGEST_DAYS = 3650
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """The token is the only line on stdout, so that a script can keep it; the rest is told on stderr."""
 
     help = "创建 API 令牌，只显示这一次；标准输出只有令牌本身"

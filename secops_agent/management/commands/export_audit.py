@@ -8,14 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from bifang.core.command import OperatorCommand
 from secops_agent.services.audit import trail
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """One record a line, with its place in the chain."""
 
     help = "导出审计记录：每行一条 JSON，含所在封存段与序号"

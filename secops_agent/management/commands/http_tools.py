@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.connectors.http_tools.drafts import draft_from_openapi, preset_names, read_preset
 
 NEXT = "# 草稿：GET 列为 read，其余列为 dangerous 并关闭（enabled: false）。只留要用的，写上令牌和 success，再执行 apply_configs。\n"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Writes to standard output; changes nothing."""
 
     help = "HTTP 工具的 YAML：presets 列出现成的，preset 名称 输出一个，from-openapi 文件 按 OpenAPI 写草稿"

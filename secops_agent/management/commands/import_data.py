@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
@@ -31,7 +32,7 @@ _SHOWN = 20
 _BAR = 30
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Counts what became of the file; the last line of ``--json`` is one JSON object. Fails if nothing was taken."""
 
     help = "导入文件：可重复执行，重复导入只更新最近发现时间；格式 auto 表示自动识别"

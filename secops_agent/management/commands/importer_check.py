@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from bifang.channels.text.visible import visible
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
@@ -14,11 +15,10 @@ from secops_agent.importers.values.table_importer import TableImporter
 from secops_agent.uploads.tables import checked
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Reads and prints; the database is not opened."""
 
     help = "逐条说明一个文件读懂了什么：取了哪些字段、没有取哪些、拒绝了什么；不写入任何数据"
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Format and file."""

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.importers.language.table_files import LONGEST
 from secops_agent.services import format_tables
@@ -12,7 +13,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.uploads.tables import adopt
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """For a version control system, and for moving them from one installation to another."""
 
     help = "把接入（字段表）导出成 TOML 文件，或从文件导入：先按自己的样例检查，加 --enable 才启用"

@@ -4,10 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from bifang import env
+from bifang.core.command import OperatorCommand
 from bifang.core.database import db
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.monitoring.startup import begin
@@ -22,11 +23,10 @@ _TLS = {
 }  # fmt: skip
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Exits non-zero only for what a restart or a person must mend."""
 
     help = "接收 syslog（RFC 3164、5424；CEF、LEEF、JSON）：不写地址时监听本机的 UDP 和 TCP 5514"
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to listen, and the files of TLS."""

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.demo import loading
 
@@ -13,7 +14,7 @@ _LABELS = {
 }  # fmt: skip
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Loading twice changes nothing."""
 
     help = "载入演示数据（重复执行不会改变什么）；--clear 只删除它载入的内容"

@@ -6,8 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from secops_agent.models import IndicatorList
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
@@ -22,7 +23,7 @@ USUAL: Final = (
 )  # fmt: skip
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Optional data: from the package ``pymispwarninglists``, or from a copy of MISP/misp-warninglists."""
 
     help = "载入 MISP 的 warning lists（公共 DNS、CDN……），里面的地址永不封禁；可重复执行"

@@ -6,8 +6,9 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.configuration.kinds import all_kinds
 from bifang.core.extensions import NAME
 from secops_agent.importers import registry as importers
@@ -29,11 +30,10 @@ packages = ["{package}"]
 """
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Writes a package of its own, which the operator installs; never over a file that is there."""
 
     help = "写出一个扩展的文件（导入格式、工具、处置设备）和一个还没有通过的测试，见 docs/extending.md"
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What, its name, and the folder of its package."""

@@ -3,12 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from bifang.core.command import OperatorCommand
 from secops_agent.services.investigations import replays
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """``replay_investigations [--days N] [--limit N]``."""
 
     help = "按告警到达时已知的情况重新给出建议结论，与人员的结论对照；结果在管理后台「调查对照」。"

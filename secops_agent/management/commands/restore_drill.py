@@ -14,11 +14,12 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
 from bifang.core.backups.restoring import environment_of, restore_files, restored_database
 from bifang.core.backups.written import Manifest, count_rows, read_manifest, require_whole
+from bifang.core.command import OperatorCommand
 from bifang.core.database.schema import pending_migrations
 from bifang.core.errors import BifangError, ConfigError, SecretError
 from bifang.core.secrets.sealed import SealedField, place_of
@@ -31,7 +32,7 @@ NEXT = (
 )
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Nothing that is in use is touched; with ``--into`` what was restored stays, which is how one restores in earnest."""
 
     help = "恢复演练：把一份备份恢复到新的地方，核对条数、解密和审计链；正在使用的数据不受影响"

@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.models import DetectionRule
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import detection_rules
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Files, a folder of them, or a zip."""
 
     help = "读入 Sigma 规则（YAML 文件、文件夹或 zip）的级别、说明、已知的误报和 ATT&CK，显示在写着这条规则的告警上"

@@ -4,15 +4,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from secops_agent.models import Runbook
 from secops_agent.services.actors import Actor
 from secops_agent.services.runbooks import folders, importing, trees
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """For keeping them in a version control system, and for moving them from one installation to another."""
 
     help = "把手册导出成文件夹，或从文件夹导入：每份一个文件夹，里面是 SKILL.md；可重复执行"

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from bifang.core.command import OperatorCommand
 from secops_agent.services.audit import verification
 from secops_agent.services.audit.verification import ChainVerdict
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Computes the chain again from the records; changes nothing."""
 
     help = "校验审计记录：重新计算整条哈希链，发现任何修改、删除、插入、调换、截去或退回"

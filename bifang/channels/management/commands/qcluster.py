@@ -22,6 +22,7 @@ TASK_FACTOR: Final = 20  # a task may take so much longer than a page
 class Command(qcluster.Command):  # type: ignore[misc]
     """Exits non-zero only for what a restart or a person must mend."""
 
+    requires_system_checks = ()  # as `OperatorCommand`
     help = "执行后台任务：大文件导入、定时任务、定期的清理与索引"
 
     def handle(self, *args: Any, **options: Any) -> None:

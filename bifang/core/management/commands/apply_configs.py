@@ -4,15 +4,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
+from bifang.core.command import OperatorCommand
 from bifang.core.configuration.documents import read_yaml
 from bifang.core.configuration.sections import apply_sections
 from bifang.core.errors import BifangError
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Prints ``id<TAB>kind<TAB>name`` for each configuration."""
 
     help = "从 YAML 文件写入配置与人员：可重复执行、要么全部成功要么不变；「-」表示标准输入"

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from bifang.core.backups.making import make_backup
+from bifang.core.command import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """For cron and before an upgrade."""
 
     help = "备份数据库、密钥和数据目录里的文件，带校验和；可以在运行中执行"

@@ -4,8 +4,9 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from bifang.core.command import OperatorCommand
 from bifang.core.monitoring.health import HealthFinding, HealthReport, check_health
 from bifang.core.monitoring.recent import Recent
 
@@ -14,11 +15,10 @@ BUSY = "检查在 10 秒内没有完成：数据库没有响应，请检查 DATA
 WORDS = {"ok": "通过", "failed": "失败", "skipped": "跳过"}
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """For Docker, systemd and monitoring."""
 
     help = "检查本机的毕方能否工作：密钥、数据库、数据库结构、工作进程；退出码 0 表示全部通过，1 表示有问题"
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The form of the output."""

@@ -4,9 +4,10 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import models
 
+from bifang.core.command import OperatorCommand
 from bifang.core.errors import BifangError
 from bifang.core.secrets import keys
 from bifang.core.secrets.sealed import Sealed, SealedField, place_of
@@ -15,7 +16,7 @@ CHUNK = 500
 REFILL = "请到「系统配置」里重新填写各个密钥，并重启各进程；用两步验证的人要重新设置。"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """New key in front, every sealed value rewritten, old keys dropped."""
 
     help = "更换加密密钥：生成新密钥、重新加密所有密文、移除旧密钥（运行中的进程会自动改用新密钥）"
