@@ -25,7 +25,7 @@
     rows.forEach((row, place) => row.setAttribute("aria-selected", String(place === at)));
     const link = rows[at].querySelector("[data-open]");
     link.focus({ preventScroll: true });
-    rows[at].scrollIntoView({ block: "nearest" });
+    if (!quietly || window.matchMedia("(min-width: 641px)").matches) rows[at].scrollIntoView({ block: "nearest" });
     if (!quietly) say("");
   }
 

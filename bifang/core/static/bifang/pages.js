@@ -86,13 +86,12 @@
     event.target.parentElement.querySelector(".bf-hits a")?.click();
   });
 
-  // What went well goes away by itself, on a phone with the page; an error stays until it is pressed or the page is left.
+  // What went well goes away by itself, except on a phone, where the page would move; an error stays until it is pressed.
   function fade(root) {
-    window.setTimeout(function () {
-      document.getElementById("messages")?.classList.add("bf-rest");
-      if (window.matchMedia("(max-width: 640px)").matches) return;
-      root.querySelectorAll(".bf-toast-success, .bf-toast-info").forEach((each) => each.remove());
-    }, MESSAGE_MS);
+    if (window.matchMedia("(max-width: 640px)").matches) return;
+    root.querySelectorAll(".bf-toast-success, .bf-toast-info").forEach(function (each) {
+      window.setTimeout(() => each.remove(), MESSAGE_MS);
+    });
   }
   fade(document);
   document.body.addEventListener("htmx:afterSwap", (event) => fade(event.target));
