@@ -104,7 +104,7 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("导入任务", "upload_file", "secops_agent.importjob", words="上传扫描、资产和告警的文件，看每一次写入了什么。"),
     MenuPage("接入", "cable", "secops_agent.formattable", also="格式 字段表 解析 样例 导入 TOML",
              tabs=(MenuPage("检测规则", "rule_folder", "secops_agent.detectionrule", also="Sigma"),)),
-    MenuPage("Syslog 来源", "input", "secops_agent.syslogsource"),
+    MenuPage("Syslog 来源", "input", "secops_agent.syslogsource", also="接收进程 监听 端口 514", tabs=(MenuPage("Syslog 拒收", "rule", "secops_agent.syslogrejection"),)),
     MenuPage("情报清单", "shield_question", "secops_agent.indicatorlist", also="IOC 黑名单 威胁情报",
          tabs=(MenuPage("情报条目", "fingerprint", "secops_agent.listedindicator"),)),
     MenuPage("漏洞情报", "rss_feed", "secops_agent.feed"),
@@ -128,8 +128,6 @@ STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", tabs=(
          tabs=(MenuPage("审计封存段", "lock_clock", "secops_agent.auditsegment"),)),
     MenuPage("登录失败", "no_accounts", "core.loginfailure"),
     MenuPage("消息流死信", "unsubscribe", "secops_agent.brokerletter"),
-    MenuPage("Syslog 接收进程", "settings_input_antenna", "secops_agent.sysloglistener",
-         tabs=(MenuPage("Syslog 拒收", "rule", "secops_agent.syslogrejection"),)),
     MenuPage("计划任务", "schedule", "django_q.schedule", tabs=(
         MenuPage("排队的任务", "pending_actions", "django_q.ormq"), MenuPage("失败的任务", "error", "django_q.failure"),
         MenuPage("成功的任务", "task_alt", "django_q.success"))),

@@ -228,7 +228,7 @@ def _doors() -> dict[str, Any]:
     places = [place for row in fresh for place in row.places]
     last = SyslogTraffic.objects.order_by(F("last_line_at").desc(nulls_last=True)).first()
     return {
-        "places": places,
+        "listeners": [(row.owner, row.places, row.connections, row.waiting) for row in fresh],
         "port": places[0].rpartition(":")[2] if places else PORT,
         "last": ago(last.last_line_at) if last and last.last_line_at else "还没有收到",
         "kernel_drops": sum(row.kernel_drops for row in fresh),
