@@ -44,6 +44,7 @@ def offered(said: str, focus: Focus | None = None) -> list[tuple[str, dict[str, 
         ("A156转王五 备注一下 让他先把网线拔了", "assign_alert", {"alert_id": 156, "assignee": "王五", "note": "让他先把网线拔了"}),
         ("A140给俺 李四占太久了 再备注句 已重启过网关", "assign_alert", {"alert_id": 140, "assignee": ASKER, "note": "已重启过网关"}),
         ("A299给李四吧 哦不对 给王五", "assign_alert", {"alert_id": 299, "assignee": "王五"}),
+        ("封禁 203.0.113.5 等王五批就行", "block_ip", {"ip": "203.0.113.5"}),
         ("A12 误报 不对 真实攻击 关了", "close_alert", {"alert_id": 12, "verdict": "true_positive"}),
     ],
 )  # fmt: skip

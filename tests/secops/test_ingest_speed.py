@@ -9,10 +9,13 @@ from statistics import median
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from secops_agent.models import Alert, Component, Finding
 from secops_agent.services import writing
 from secops_agent.services.intake import ingest
+from secops_agent.services.intake.session import Session
+from secops_agent.services.intake.writers.alerts import write_alerts
 from secops_agent.services.writing import ROWS, Pace, import_transaction
 
 from .inventory_aid import ACTOR, alert, component, finding, flaw, host, later, queries, store
@@ -41,6 +44,42 @@ def test_statements_grow_with_pieces_not_with_rows(database, monkeypatch):
         store(*many(400), at=later(hours=1))
     # 380 more of each of four kinds: one of them with a statement a row would be seen
     assert len(statements(lots)) - len(statements(few)) < 380
+
+
+def test_a_transaction_takes_as_many_statements_for_500_alerts_as_for_100(database):
+    def cost(count):
+        records = [
+            alert(f"{count}-{n % (count * 3 // 4)}", n, assets=(host(f"app-{n % 40}", f"10.0.0.{n % 40}"),))
+            for n in range(count)
+        ]
+        store(*records[: count // 2])
+        session = Session(ACTOR, timezone.now(), timezone.now())
+        with queries() as seen, import_transaction():
+            write_alerts(session, records)
+        assert len(session.ledger.created("alert")) == count // 4
+        return sum(
+            "INSERT" not in each["sql"] for each in statements(seen)
+        )  # of which one takes 999 values on SQLite
+
+    assert cost(500) == cost(100) <= 19
+
+
+def test_an_import_goes_on_at_the_pace_of_the_one_before_from_the_same_source(database, monkeypatch):
+    monkeypatch.setattr(writing, "_HOLD", 60)  # or a busy machine makes the pieces small
+    spans = []
+
+    @contextmanager
+    def counted():
+        spans[-1] += 1
+        with import_transaction():
+            yield
+
+    monkeypatch.setattr(ingest, "import_transaction", counted)
+    for source in ("pace", "pace", "pace", "another"):
+        spans.append(0)
+        store(*(alert(f"{len(spans)}-{n}", source=source) for n in range(80)))
+    first, _, third, other = spans
+    assert third == 1 < first == other
 
 
 @pytest.mark.slow

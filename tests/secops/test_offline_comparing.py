@@ -22,6 +22,9 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "web-01 的原始日志里有没有 powershell": ("search_events", {"keyword": "powershell", "asset": "web-01"}),
     "算一下 (120-73)/73": ("compute", {"expression": "(120-73)/73"}),
     "23+24等于多少": ("compute", {"expression": "23+24"}),
+    "谁这周关的误报最多": ("alert_statistics", {"verdict": "false_positive", "time_of": "closed", "group_by": "assignee", "period": "this_week"}),
+    "误报谁关的最多": ("alert_statistics", {"verdict": "false_positive", "group_by": "assignee"}),
+    "今天关了多少": ("alert_statistics", {"time_of": "closed", "period": "today"}),
     "王五哪天值班": ("who_is_on_call", {"person": "王五"}),
     "我什么时候值班": ("who_is_on_call", {"person": ASKER}),
     "epss超过90%的": ("list_vulnerabilities", {"epss": 90}),
@@ -40,6 +43,16 @@ def test_a_question_reaches_its_tool_with_what_it_says(text: str) -> None:
         {name: value for name, value in found.intent.arguments.items() if name not in extra},
     ) == (tool, wanted)
     assert "没有用到" not in found.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["A302 为什么没有发", "A302为什么没通知我", "A302 通知了谁", "A302 发出去了吗"]
+)
+def test_whom_an_alert_was_told_is_on_its_card(text: str) -> None:
+    found = understand(text, LEXICON, NOW, asker=ASKER)
+    assert found.intent is not None
+    assert found.intent.tool == "get_alert"
+    assert not found.unused
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,10 @@ def listed(**asked: Any) -> set[str]:
     }
 
 
+def test_a_card_says_that_an_alert_was_told_to_nobody(estate: None) -> None:
+    assert "- 通知：没有发给任何人" in use("get_alert", alert_id=Alert.objects.earliest("pk").pk).text
+
+
 def test_alerts_are_counted_by_what_they_consist_of(estate: None) -> None:
     assert groups(group_by="owner") == {"李四": 2, "没有负责人": 2}
     assert groups(group_by="technique") == {"T1110": 1, "T1110.001": 1, "T11100": 1, "T1486": 1}

@@ -77,7 +77,6 @@ class Recall:
         ):  # a model's, in the place of what code asked back
             left = [Intent(one.tool, one.arguments) for one in offer.actions]
         focus, fields = self.focus.after_words(heard.named if heard else {}, *left), [*self.fields]
-        focus = replace(focus, missed=bool(heard and heard.unclear))
         for run in runs:
             if run.executed and run.result.useful and run.result.status != "offered":
                 fields += [field for field in run.result.fields if len(field) <= _LONGEST_FIELD]
@@ -113,7 +112,7 @@ class Recall:
         focus = self.focus
         stored = {
             "last": _plain(focus.last), "named": {kind: list(values) for kind, values in focus.named.items()},
-            "order": _plain(focus.order), "beside": [_plain(one) for one in focus.beside], "missed": focus.missed, "just": focus.just, "told": self.told, "shown": self.shown, "fields": list(self.fields),
+            "order": _plain(focus.order), "beside": [_plain(one) for one in focus.beside], "just": focus.just, "told": self.told, "shown": self.shown, "fields": list(self.fields),
             "offers": [{"code": one.code, "at": one.at.isoformat(), "replaces": one.replaces, "inbox": one.inbox_id, "effects": list(one.effects), "actions": [[each.tool, dict(each.arguments)] for each in one.actions]} for one in self.offers],
         }  # fmt: skip
         return json.dumps(stored, ensure_ascii=False, default=str)
@@ -136,9 +135,8 @@ def read_recall(text: str) -> Recall:
         stored = json.loads(text or "{}")
         named = {str(kind): tuple(map(str, values)) for kind, values in stored.get("named", {}).items()}
         beside = tuple(filter(None, map(_intent_of, stored.get("beside", ()))))
-        order, missed = _intent_of(stored.get("order")), bool(stored.get("missed"))
-        just = str(stored.get("just", ""))
-        focus = Focus(_intent_of(stored.get("last")), named, order, beside, missed, just)
+        order, last = _intent_of(stored.get("order")), _intent_of(stored.get("last"))
+        focus = Focus(last, named, order, beside, str(stored.get("just", "")))
         offers = tuple(map(_offer_of, stored.get("offers", ())))
         return Recall(
             focus,

@@ -131,12 +131,12 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     said = narrow(skeleton, asked.now, *_WHICH, "limit")
     times = "time_of" in said
     if times:
-        text = pattern("filters.closed_in").sub(" ", text)
         said.pop("status", None)
     text = pattern("filters.rate").sub(" ", text)  # 误报率最高的是哪个规则
     group = group_of(text if "告警类型" in text else pattern("filters.alert_noun").sub(" ", text))
-    if group.get("group_by") == "source" and count_products(text, asked.lexicon.keywords) == 1:
-        group = {}  # 来源是 wazuh 的
+    one = group.get("group_by") == "source" and count_products(text, asked.lexicon.keywords) == 1
+    if one or (times and group.get("group_by") == "status"):
+        group = {}  # 来源是 wazuh 的, 关了多少
     if (named := _compared_values(asked, times)) and (not group or named == "assignee"):
         group = {"group_by": named}
     by = group.get("group_by")
@@ -300,8 +300,6 @@ def _report(asked: Asked) -> dict[str, Any]:
     period = said or kind or "today"
     if kind and said not in ("", kind, _EARLIER[kind]):
         period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
-    if pattern("filters.previous").search(asked.text):
-        period = _EARLIER.get(period, period)
     file = name_of("filters.report_file", asked.text)
     return {"period": period, "file": file} if file else {"period": period}
 

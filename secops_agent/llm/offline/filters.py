@@ -50,7 +50,7 @@ def _drop_asides(skeleton: Skeleton) -> str:
         objects = "" if named.search(kept) else "".join(named.findall(aside))
         objects += "" if noun.search(kept) else "".join(noun.findall(aside)[:1])
         text = f"{objects}，{kept}"
-    return pattern("filters.but").sub(" ", text) if len(levels.findall(text)) > 1 else text
+    return text
 
 
 def _state(match: re.Match[str]) -> str | None:

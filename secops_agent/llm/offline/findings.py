@@ -89,9 +89,7 @@ def read_findings(asked: Asked) -> dict[str, Any]:
     kinds = [kind for kind in load("filters")["finding"] if pattern(f"filters.finding.{kind}").search(bare)]
     if "secret" in kinds:  # 泄露的密钥在哪个仓库
         kinds = ["secret"]
-    kind = (
-        kinds[0] if len(kinds) == 1 else "other" if kinds or pattern("filters.no_flaws").search(bare) else ""
-    )
+    kind = kinds[0] if len(kinds) == 1 else "other" if kinds else ""
     said = narrow(skeleton, asked.now, *_FINDING) | owner_of(asked)
     each = pattern("filters.each").search(text)
     by = "cve" if pattern("filters.by_flaw").search(text) else "source" if len(scanners) > 1 else ""

@@ -75,15 +75,15 @@ def _is_technical(word: str) -> bool:
 
 def _clean(phrase: str) -> str:
     """The phrase without verbs at its edges; "" when it is no name."""
-    word = pattern("keywords.no_part").split(phrase)[-1].strip()
-    for edge in ("edges", "reporting", "first_verb", "edges"):
+    word = phrase.strip()
+    for edge in ("edges", "first_verb", "edges"):
         word = pattern(f"keywords.{edge}").sub("", word).strip()
     common = wordset("keywords.common_english")
     plain = word.isascii() and common.issuperset(word.lower().split())
     if len(word) < 2 or plain or word.isdigit() or word.lower() in wordset("keywords.no_names"):
         return ""
     whose = pattern("keywords.organisation").search(word) and not _is_technical(word)
-    return "" if whose or pattern("keywords.machine").search(word) else word
+    return "" if whose else word
 
 
 def _find_words(text: str, *lists: str) -> list[tuple[int, int]]:

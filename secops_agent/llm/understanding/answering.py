@@ -169,7 +169,7 @@ class QuestionHearing(FollowingHearing):
                 questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
             )
             intent = reader._clearly(part, goes_on=bool(goes_on))
-            if intent and not (found and _is_every_host(intent)):
+            if intent:
                 found.append(intent)
                 reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
             elif counts and "ask.count" not in questions.cues_of(part):
@@ -311,8 +311,3 @@ def _left_out(parts: list[str]) -> str:
 def _is_part(one: Intent, other: Intent) -> bool:
     """Is it the same question, or with fewer conditions?"""
     return one.tool == other.tool and one.arguments.items() <= other.arguments.items()
-
-
-def _is_every_host(intent: Intent) -> bool:
-    """打过我们哪些机器 behind an address: all machines are no answer."""
-    return intent.tool == "list_assets" and intent.arguments.keys() == {"asset_type"}

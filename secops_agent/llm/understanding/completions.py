@@ -26,7 +26,6 @@ def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
         more := pattern("cues.said.turns").sub("", rest)
     ):  # 等下不对 应该是…
         rest = more
-    rest = pattern("cues.said.rather").sub("", rest) if rest != text else rest
     rest = rest if rest.strip(EDGES) else text
     changes = rest != skeleton.text or pattern("cues.said.changes").search(text) is not None
     return Skeleton(rest, skeleton.entities), changes

@@ -42,14 +42,12 @@ _MOST: Final = 20
 @dataclass(frozen=True, slots=True)
 class Focus:
     """``named``: the last things of a kind, the newest kind last; ``order``: what was ordered and not done, perhaps incomplete;
-    ``beside``: the other actions of that offer; ``missed``: the last sentence was not understood, nobody knows what 全 is of;
-    ``just``: the kind of what the last sentence named."""
+    ``beside``: the other actions of that offer; ``just``: the kind of what the last sentence named."""
 
     last: Intent | None = None
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order: Intent | None = None
     beside: tuple[Intent, ...] = ()
-    missed: bool = False
     just: str = ""
 
     def of(self, kind: str) -> tuple[str, ...]:
@@ -117,7 +115,7 @@ class Focus:
             for name, value in {**last.about, **last.arguments}.items()
             if name in ARGUMENTS and ARGUMENTS[name] not in named
         }
-        return replace(self, last=last, named=self._with(shown), missed=False)
+        return replace(self, last=last, named=self._with(shown))
 
     def _with(self, named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         kept = {kind: values for kind, values in self.named.items() if kind not in named}
@@ -138,8 +136,6 @@ def meant_by(reference: str, focus: Focus, wanted: Iterable[str] = ()) -> tuple[
     """The kind and the things that 它 or 那台 stands for; ``wanted``: the kinds that the verb takes, the nearest first."""
     kinds = [kind for kind in wanted if focus.of(kind)]
     if reference == "all":
-        if focus.missed:
-            return "", ()
         kind, rows = focus.all_rows()
         return (kind, rows) if rows else _first(kinds, focus)
     if reference in KINDS:

@@ -11,7 +11,7 @@ from secops_agent import says
 from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
-from secops_agent.llm.offline.words import load, pattern
+from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
@@ -47,8 +47,6 @@ class FollowingHearing(Hearing):
             return self._of_thing(sentence, followups.without_lead(text))
         if another := self._another(sentence, last):
             return Understanding(intent=another)
-        if last.tool == "search_runbook" and pattern("followups.steps").search(text):
-            return Understanding(Intent(last.tool, {"query": last.arguments.get("query", "")}))
         number = pattern("followups.sibling").fullmatch(text)
         asset = str(last.arguments.get("asset", ""))
         if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
@@ -95,8 +93,6 @@ class FollowingHearing(Hearing):
         if not bare or not (marked or (cues and not alone)):
             return None
         bare = pattern("followups.me").sub("我的", bare)
-        if (period := last.arguments.get("period")) and pattern("followups.earlier").search(sentence.plain):
-            bare = f"{load('followups')['before'][period]}呢"
         noun = "修了多少漏洞" if "mended" in last.arguments else noun
         whole = self.heard(f"{noun} {bare}".strip())
         weighed = self.weighed(whole)
@@ -134,9 +130,7 @@ class FollowingHearing(Hearing):
                 if found.tool not in questions.LISTS:
                     return Understanding(found)
                 of_all = alone and not found.arguments.keys().isdisjoint(_OF_ALL)  # 今天有哪些严重告警
-                if not of_flaw and (
-                    of_all or self.focus.missed
-                ):  # what was asked last is not what was spoken of
+                if of_all and not of_flaw:
                     return None
                 told, whole = hint("of_thing").format(thing=one), says.plainly(f"全部{bare}")
                 best = self.weighed(self.heard(str(whole))).best

@@ -50,10 +50,6 @@ class ListHearing(Hearing):
             said.pop("since_hours", None)
         if said.get("status") == "closed":  # the verb itself
             del said["status"]
-        if pattern("cues.inside.besides").search(
-            sentence.plain
-        ):  # 顺便告诉我今晚谁值班: its time is another's
-            said = {name: value for name, value in said.items() if name not in TIMES}
         held = pattern("cues.inside.theirs").search(sentence.order.text)
         people = [str(one.value) for one in sentence.found(Kind.PERSON)]
         whose = next(iter([*people, *self.focus.of("person")]), "")

@@ -115,7 +115,7 @@ class OrderHearing(ListHearing):
 
         What speaks against it turns the whole order round, or leaves out what it names; of anything else it does nothing."""
         order = self.focus.order
-        if order is None or order.tool not in ACTS or pattern("talk.category").search(sentence.plain):
+        if order is None or order.tool not in ACTS:
             return None
         lacks = missing_in([order])
         if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
@@ -288,9 +288,10 @@ class OrderHearing(ListHearing):
             return None
         part = "、".join(f"「{one}」" for one in sentence.narrowing)
         if not part and "minutes" in order.arguments and (said := self._described(sentence)):
-            if not pattern("cues.inside.of_time").search(sentence.order.text):  # 今天约了渗透测试 is why
-                said = {name: value for name, value in said.items() if name not in TIMES}
-            look = Intent("list_alerts", {**said, "limit": MOST_ALERTS})
+            kept = {
+                name: value for name, value in said.items() if name not in TIMES
+            }  # 今天约了渗透测试 is why
+            look = Intent("list_alerts", {**kept, "limit": MOST_ALERTS})
             return Understanding(look, suggestions=lines, order=order, each="all")
         told = (
             f"静默不能只限{part}的告警，只能整个静默"

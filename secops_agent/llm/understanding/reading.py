@@ -331,8 +331,7 @@ def _find_rights(sentence: Sentence) -> Understanding | None:
         return Understanding(hint=hint("withdrawn"))
     if pattern("cues.self.permission").search(text) and not sentence.order.found(Kind.ALERT):
         tool = _verb_in(sentence)
-        effect = sentence.order.found(*OWN) and pattern("cues.said.effect").search(text)
-        if (tool or pattern("cues.self.rights").search(text)) and not effect:
+        if tool or pattern("cues.self.rights").search(text):
             able = tool and pattern("cues.self.able").search(text)
             return Understanding(category="rights", hint=tool, order=Intent(tool) if able else None)
     if (
@@ -366,7 +365,6 @@ def _verb_in(sentence: Sentence) -> str:
 def _find_category(text: str) -> Understanding | None:
     """The kind of small talk that the whole text is."""
     bare = text.strip() if not text.strip("?") else text.strip(" ,.!?;:~、。，！？；：…")
-    bare = pattern("talk.greeting_first").sub("", bare) or bare
     kind = name_of("talk.category", bare)
     if kind == "status":
         return Understanding(intent=Intent("service_status"))

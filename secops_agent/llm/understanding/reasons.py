@@ -74,7 +74,7 @@ def reasons_of(
     stands beside the verb. Not the verdict. With verbs of several tools a piece belongs to the verb before it. Nor what only has the
     words by which alerts are ``described``."""
     text = without(skeleton, verbs)
-    for name in ("harmless.silence_alerts", "hurry", "filed"):
+    for name in ("harmless.silence_alerts", "hurry", "filed", "approved"):
         text = pattern(f"cues.{name}").sub(" ", text)
     kept: list[list[str]] = [[] for _ in range(max(len(verbs), 1))]
     seen, several = 0, len({verb.tool for verb in verbs}) > 1
@@ -231,7 +231,7 @@ def _ended(said: Skeleton) -> tuple[str, tuple[str, ...], bool]:
         if not any(verb.tool in ACTS for verb in verbs) or find_doubt(rest, verbs):
             continue
         own = rest.first(Kind.ALERT, Kind.CASE) is not None
-        if own or pattern("cues.inside.then").match(border[0]) or not any(reasons_of(rest, verbs)):
+        if own or not any(reasons_of(rest, verbs)):
             return said.text[: border.start()], (f"「{said.expand(rest.text).strip(EDGES)}」",), not own
     return said.text, (), False
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
@@ -152,6 +152,11 @@ class Staging:
         return self._buffers[kind]
 
     @property
+    def source(self) -> str:
+        """What most of it is from."""
+        return next((name for name, _ in self.sources.most_common(1)), "")
+
+    @property
     def holds_nothing(self) -> bool:
         """Nothing but ends of scans."""
         return not self.rejected and self.count == self._buffers[ScanRecord].count
@@ -267,7 +272,7 @@ class _Writer:
         self._write(FindingRecord, write_findings)
         self._write(ListedRecord, write_listed)
         self._write(VexRecord, write_statements)
-        self._run(self._staging.buffer(AlertRecord), write_alerts, Pace(thing_of=_alert_of))
+        self._run(self._staging.buffer(AlertRecord), write_alerts, _pace_of(self._staging.source))
         if not any(each.fatal for each in self._staging.rejected):
             for scan in self._staging.buffer(ScanRecord):
                 self._end_scan(scan)
@@ -321,6 +326,12 @@ class _Writer:
             with import_transaction():
                 retire_components(piece)
                 self._session.remainder.note({"component": piece})
+
+
+@lru_cache(maxsize=100)
+def _pace_of(source: str) -> Pace:
+    """For alerts, by what the imports of a source before this one took: most bring fewer than it takes to learn that."""
+    return Pace(thing_of=_alert_of)
 
 
 def _alert_of(record: AlertRecord) -> tuple[str, tuple[str, ...]]:

@@ -7,15 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from secops_agent.llm.offline.words import pattern
 from secops_agent.services.mcp.definitions import ReadyTool
 from secops_agent.services.mcp.schemas import FORMATS
 
 _LONGEST: Final = 200
 _VALUE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._@:/\\-]*")
-_FILLER: Final = re.compile(
-    r"请|帮我|帮忙|麻烦|查询|查|看|一下|下|用|在不在|在|里面|里|上|中|的|有没有|有没|是否|是不是|还|有|是|吗|呢|了|什么|哪些|情况|工具|服务"
-    r"|[\s，,。.？?！!：:；;「」“”]+"
-)
 _CLOSEST: Final = (
     "ip",
     "network",
@@ -36,7 +33,7 @@ def line_in(text: str, tools: Iterable[ReadyTool]) -> str | None:
 
 
 def _line(text: str, tool: ReadyTool) -> str | None:
-    plain = re.sub(rf"{re.escape(tool.service)}(?![0-9A-Za-z])", " ", text, count=1)
+    plain = re.sub(rf"用?\s*{re.escape(tool.service)}(?![0-9A-Za-z])", " ", text, count=1)
     own = (
         [tool.name] if plain != text or re.search("[_.-]", tool.name) else []
     )  # a bare "search" is anybody's word
@@ -48,10 +45,19 @@ def _line(text: str, tool: ReadyTool) -> str | None:
         return None
     rest = f"{plain[: named.start()]} {plain[named.end() :]}"
     values = [value.rstrip(".:/") for value in _VALUE.findall(rest)]
-    given = None if _FILLER.sub("", _VALUE.sub(" ", rest)) else _fill(tool.schema, values)
+    given = None if _says_more(_VALUE.sub(" ", rest)) else _fill(tool.schema, values)
     if given is None:
         return None
     return " ".join([tool.service, tool.name, *(f'{name}="{value}"' for name, value in given.items())])
+
+
+def _says_more(rest: str) -> bool:
+    """Has it a word with a meaning of its own, or is it denied?"""
+    if any(pattern(f"cues.nothing.{denied}").search(rest) for denied in ("withdrawn", "negation")):
+        return True
+    for empty in ("cues.ask.see", "cues.unread.filler"):
+        rest = pattern(empty).sub(" ", rest)
+    return re.search(r"\w", rest) is not None
 
 
 def _pattern(name: str) -> str:

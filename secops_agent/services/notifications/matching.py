@@ -27,6 +27,7 @@ from secops_agent.services.notifications.delivery.progress import PICTURED, trac
 from secops_agent.services.notifications.detections import detection_of
 from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
+from secops_agent.services.reading import values_by
 from secops_agent.services.severities import GRAVE
 
 SLA: Final = ("sla_at_risk", "sla_broken")  # in this order; told only where a rule is about them
@@ -49,11 +50,12 @@ class Changed:
 
 def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     """Write down what is to be told, in the caller's transaction."""
-    _revive_messages([each.alert.pk for each in changed if "reopened" in each.changes], now)
-    _put_back([each.alert.pk for each in changed if each.undone], now)
-    _put_off([each.alert.pk for each in changed if each.deed], now)
-    _update_messages([each.alert.pk for each in changed if not each.changes and not each.deed], now)
-    _update_messages([each.alert.pk for each in changed if each.deed or each.changes - set(SLA)])
+    told = {
+        pk
+        for (pk,) in values_by(AlertMessageItem, ["alert_id"], alert_id=[each.alert.pk for each in changed])
+    }
+    if told:
+        _follow([each for each in changed if each.alert.pk in told], now)
     rules = read_rules() if any(each.changes for each in changed) else []
     if not rules:
         return
@@ -66,6 +68,15 @@ def note_changes(changed: Sequence[Changed], now: datetime) -> None:
             ):
                 _want(wanted, rule, each, facts[each.alert.pk], now)
     _write(wanted, now)
+
+
+def _follow(changed: Sequence[Changed], now: datetime) -> None:
+    """The messages that tell of these alerts already."""
+    _revive_messages([each.alert.pk for each in changed if "reopened" in each.changes], now)
+    _put_back([each.alert.pk for each in changed if each.undone], now)
+    _put_off([each.alert.pk for each in changed if each.deed], now)
+    _update_messages([each.alert.pk for each in changed if not each.changes and not each.deed], now)
+    _update_messages([each.alert.pk for each in changed if each.deed or each.changes - set(SLA)])
 
 
 @dataclass(slots=True)

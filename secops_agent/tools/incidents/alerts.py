@@ -9,7 +9,7 @@ from typing import Final
 from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
 from secops_agent import says
-from secops_agent.models import DetectionRule
+from secops_agent.models import DetectionRule, MessageState
 from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
@@ -28,6 +28,7 @@ from secops_agent.services.decisions.ledger.blocks import find_blocks
 from secops_agent.services.intelligence.locations import place_of
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.investigations.wording import is_grave_attack
+from secops_agent.services.notifications.views import told_of
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
@@ -50,6 +51,7 @@ _HISTORY: Final = 3
 _INDICATORS: Final = 8
 _ORIGINS: Final = 2
 _CODES: Final = 3
+_MESSAGES: Final = 3
 _MOST: Final = 20
 _DAY: Final = timedelta(days=1)
 _NUMBER: Final = re.compile(r"\d{1,18}")
@@ -270,6 +272,7 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
         ("确认时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("时限", _limit(alert, asker)),
+        ("通知", _told(alert.id)),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
@@ -283,6 +286,16 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("可观察对象", _observables(detail.indicators)),
         ("文字里提到", _observables(detail.mentions)),
     ]
+
+
+def _told(number: int) -> str:
+    """Whom its newest messages went to, or why not."""
+    rows = (
+        (each, f"{plain(each.place, 60)} {MessageState(each.state).label}")
+        for each in told_of(number, _MESSAGES)
+    )
+    told = "；".join(f"{one}（{plain(each.reason, 120)}）" if each.reason else one for each, one in rows)
+    return told or "没有发给任何人：没有通知规则要发它"
 
 
 def _limit(alert: AlertSummary, asker: Asker) -> str:

@@ -6,13 +6,16 @@ import pytest
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertMessage, Escalation, MessageState
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, triage
 from secops_agent.services.alerts.batches import Doer, TriageAct
 from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.notifications.views import told_of
 from secops_agent.services.on_call.shifts import on_call_at
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.definitions import Asker
+from secops_agent.tools.incidents.alerts import GetAlert, get_alert
 from tests.secops.inventory_aid import alert, store
 from tests.secops.on_call.rota_aid import rota
 
@@ -129,6 +132,11 @@ def test_step_without_targets_tells_administrators_and_follows_up(people):
     assert stage.told_privately() == {"boss": 1}
 
 
+def card(number):
+    asker = Asker(Person("", "boss", "boss", Role.ADMIN), False, timezone.localtime(), None)
+    return get_alert(asker, GetAlert(alert_id=number)).text
+
+
 @pytest.mark.slow
 def test_timeline_says_who_was_told_and_what_comes_next(people):
     stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=1)
@@ -140,6 +148,7 @@ def test_timeline_says_who_was_told_and_what_comes_next(people):
         "下一位值班人 安全值班",
         "群 cidGroup",
     ]
+    assert "- 通知：下一位值班人 安全值班" in card(found.pk)
     (line,) = coming(found)
     assert "还没有人确认就升级（严重告警 第 1 步，第 2 轮）" in line
 

@@ -18,7 +18,7 @@ _Part = tuple[frozenset[str], str]
 
 def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Wish | None:
     """The task that a normalised sentence wants to be run; ``read_task`` tells what question a task asks."""
-    bare, quoted = _take_quoted(_join(pattern("schedules.purpose").sub("", text)))
+    bare, quoted = _take_quoted(_join(text))
     found = _find_recurrence(bare)
     if not found:
         return None
