@@ -299,7 +299,8 @@ def _proposal() -> Any:
     )  # fmt: skip
 
 
-def _action() -> Any:
+def unknown_action() -> Action:
+    """One of which nobody knows what it came to."""
     proposal = _proposal()
     return Action.objects.create(
         proposal=proposal, config=proposal.config, key=proposal.code, tool="block_ip", title="封禁 IP", summary="封禁 203.0.113.5",
@@ -529,7 +530,6 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.clientstate": lambda: connected(dingtalk()),
     "channels.card": lambda: card(received(dingtalk()), state=CardState.FAILED, last_error="坏了"),
     "secops_agent.proposal": _proposal,
-    "secops_agent.action": _action,
     "secops_agent.auditrecord": _audited,
     "secops_agent.auditsegment": _segment,
     "secops_agent.turnusage": _usage,
