@@ -17,9 +17,9 @@ deploy_env := BIFANG_HTTPS=1 DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=bifang.example.
 
 help: ## 显示这份说明
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
-	@echo '  变量：PORT=8000 SIM_PORT=8910 FEISHU=1 PYTHON=python3.12 VENV=.venv PIP_INDEX_URL=… TESTS=tests/core'
+	@echo '  变量：PORT=8000 SIM_PORT=8910 SYSLOG_PORT=5514 FEISHU=1 PYTHON=python3.12 VENV=.venv PIP_INDEX_URL=… TESTS=tests/core'
 
-run: install ## 安装并启动演示：网页、Stream 工作进程、后台任务、钉钉模拟器；FEISHU=1 加上飞书（Ctrl-C 停止）
+run: install ## 安装并启动演示：网页、Stream 工作进程、后台任务、Syslog 接收、钉钉模拟器；FEISHU=1 加上飞书（Ctrl-C 停止）
 	@exec $(python) -m deploy.local
 
 test: install-dev ## 跑测试：每个对外入口的全部行为，几分钟（TESTS=路径 跑那里的全部）

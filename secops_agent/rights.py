@@ -61,9 +61,6 @@ allow("responder", "secops_agent.change_action")
 allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
 allow(
     "analyst",
-    *(
-        f"secops_agent.view_{name}"
-        for name in ("syslogsource", "sysloglistener", "syslogrejection", "datasource")
-    ),
+    *(f"secops_agent.view_{name}" for name in ("syslogsource", "syslogrejection", "datasource")),
 )
 allow("admin", "secops_agent.*")

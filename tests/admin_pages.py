@@ -61,7 +61,6 @@ from secops_agent.models import (
     SourceHour,
     Staff,
     SuppressionRule,
-    SyslogListener,
     SyslogRejection,
     SyslogSource,
     SyslogTraffic,
@@ -300,7 +299,8 @@ def _proposal() -> Any:
     )  # fmt: skip
 
 
-def _action() -> Any:
+def unknown_action() -> Action:
+    """One of which nobody knows what it came to."""
     proposal = _proposal()
     return Action.objects.create(
         proposal=proposal, config=proposal.config, key=proposal.code, tool="block_ip", title="封禁 IP", summary="封禁 203.0.113.5",
@@ -461,14 +461,6 @@ def syslog_source(networks: tuple[str, ...] = ("203.0.113.0/24",)) -> SyslogSour
     return source
 
 
-def _syslog_listener() -> SyslogListener:
-    now = timezone.now()
-    return SyslogListener.objects.create(
-        owner=f"secops-01:{next(_numbers)}", places=["udp 0.0.0.0:5514", "tcp 0.0.0.0:5514"], started_at=now,
-        heartbeat_at=now, unknown=3, strangers={"198.51.100.9": 3}, kernel_drops=12,
-    )  # fmt: skip
-
-
 def _syslog_rejection() -> SyslogRejection:
     return SyslogRejection.objects.create(
         source=syslog_source(), at=timezone.now(), peer="203.0.113.9", reason="不是 UTF-8 编码。", size=10,
@@ -512,7 +504,6 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.suppressionrule": lambda: SuppressionRule.objects.create(
         name=f"规则{next(_numbers)}", reason="扫描"
     ),
-    "secops_agent.sysloglistener": _syslog_listener,
     "secops_agent.syslogrejection": _syslog_rejection,
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
@@ -539,7 +530,6 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.clientstate": lambda: connected(dingtalk()),
     "channels.card": lambda: card(received(dingtalk()), state=CardState.FAILED, last_error="坏了"),
     "secops_agent.proposal": _proposal,
-    "secops_agent.action": _action,
     "secops_agent.auditrecord": _audited,
     "secops_agent.auditsegment": _segment,
     "secops_agent.turnusage": _usage,

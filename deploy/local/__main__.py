@@ -211,6 +211,7 @@ def _welcome(place: Place, connected: bool) -> str:
                 if (logins := place.data_dir / "demo-logins").exists()
                 else []
             ),
+            f"  Syslog    {HOST}:{ports.syslog}（UDP 和 TCP）：先在「设置 → Syslog 来源」写明发送方的地址",
             f"  Stream    {stream}",
             f"  模型      {'通义千问（DASHSCOPE_API_KEY）' if qwen else '离线模式；设置 DASHSCOPE_API_KEY 后重新 make run 即接入通义千问'}",
             f"  日志      tail -f {_short(place.log_dir / 'bifang.log')}",

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bifang import env
@@ -17,11 +17,12 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Of the web, the simulator, and Feishu's simulator; 0 for none."""
+    """Of the web, the simulator, and Feishu's simulator; 0 for none. ``syslog``: where lines of devices are taken, UDP and TCP."""
 
     web: int
     simulator: int
     feishu: int = 0
+    syslog: int = 0
 
     def named(self) -> list[tuple[str, str, int]]:
         """Variable, label and number of each that is used."""
@@ -34,7 +35,8 @@ class Ports:
 
 
 def read_ports() -> Ports:
-    """PORT (web, 8000), SIM_PORT (8910), with FEISHU=1 FEISHU_PORT (8930). Raises ConfigError."""
+    """PORT (web, 8000), SIM_PORT (8910), with FEISHU=1 FEISHU_PORT (8930), SYSLOG_PORT (the first free from 5514
+    on: a device is told which it is). Raises ConfigError."""
     feishu = _read_port("FEISHU_PORT", 8930) if env.flag("FEISHU") else 0
     ports = Ports(_read_port("PORT", 8000), _read_port("SIM_PORT", 8910), feishu)
     taken: dict[int, str] = {}
@@ -42,7 +44,7 @@ def read_ports() -> Ports:
         if port in taken:
             raise ConfigError(f"{taken[port]} 和 {name} 都是 {port}，请换一个：{name}={port + 1} make run")
         taken[port] = name
-    return ports
+    return replace(ports, syslog=next_free(_read_port("SYSLOG_PORT", 5514), avoid=taken))
 
 
 def _read_port(name: str, default: int) -> int:

@@ -25,7 +25,7 @@ from bifang.env import unreadable
 from deploy.local.console import last_lines
 from deploy.local.ports import Ports
 
-PROGRAMS = ("simulator", "web", "dingtalk-stream", "tasks")
+PROGRAMS = ("simulator", "web", "dingtalk-stream", "tasks", "syslog")
 FEISHU_PROGRAMS = ("feishu-simulator", "feishu-stream")
 FAILED = ("BACKOFF", "FATAL", "EXITED", "UNKNOWN")
 STOP_DEADLINE_S = 20.0
@@ -137,7 +137,12 @@ def render(place: Place, socket: Path) -> str:
     values = {name: str(value) for name, value in plain.items()}
     values |= {name: shlex.quote(str(value)) for name, value in quoted.items()}
     values = {name: value.replace("%", "%%") for name, value in values.items()}
-    ports = {"port": place.ports.web, "sim_port": place.ports.simulator, "feishu_port": place.ports.feishu}
+    ports = {
+        "port": place.ports.web,
+        "sim_port": place.ports.simulator,
+        "feishu_port": place.ports.feishu,
+        "syslog_port": place.ports.syslog,
+    }
     grouped = ",".join(name for name in place.programs if not name.endswith("simulator"))
     return Template(text).substitute(values, **ports, programs=grouped)
 

@@ -11,7 +11,6 @@ from secops_agent.admin.alerting import (
     suppressions,
 )
 from secops_agent.admin.automation import (
-    actions,
     config_pages,
     mcp,
     reports,
@@ -42,7 +41,7 @@ from secops_agent.admin.sources import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
+    "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
     "data_sources",
     "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reporting", "reports", "rules",
     "runbooks",

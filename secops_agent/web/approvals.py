@@ -19,7 +19,6 @@ from django.views.decorators.http import require_POST
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.automation.actions import ACTION_TONES
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_as_user, object_to_user
 from secops_agent.models import Action, ActionState, Proposal, ProposalState, Staff
@@ -185,6 +184,10 @@ def _carried_out(action: Action) -> Iterator[CourseStep]:
         yield CourseStep(action.finished_at or action.created_at, f"{action.settled_by} 核实了结果")
 
 
+ACTION_TONES: Final = {
+    ActionState.PENDING: "info", ActionState.CLAIMED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
+    ActionState.DRY: "idle", ActionState.FAILED: "bad", ActionState.UNKNOWN: "warn",
+}  # fmt: skip
 VIEW: Final = "secops_agent.view_proposal"
 DECIDE: Final = "secops_agent.change_proposal"
 TABS: Final = (
@@ -192,6 +195,7 @@ TABS: Final = (
     ("own", "我提出的"),
     ("waiting", "等待中"),
     ("decided", "已决定"),
+    ("unknown", "结果未知"),
     ("all", "全部"),
 )
 PER_PAGE: Final = 20
@@ -242,6 +246,10 @@ def _of_tab(
         return rows.filter(asked_by__in=people)
     if tab == "decided":
         return rows.exclude(still_open)
+    if tab == "unknown":
+        related = ("proposal", "batch", "undo_of__proposal", "undo_of__batch")
+        unknown = Action.objects.filter(state=ActionState.UNKNOWN).select_related(*related)
+        return rows.filter(pk__in={first.pk for each in unknown if (first := each.ordered_by)})
     return rows if tab == "all" else rows.filter(pk__in=mine)
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("alerts/facets/", alerts.facets, name="alert_facets"),
     path("alerts/news/", alerts.news, name="alert_news"),
     path("alerts/act/", alert_acts.act, name="alert_act"),
+    path("alerts/cases/", alert_acts.cases, name="alert_cases"),
     path("alerts/undo/", alert_acts.undo, name="alert_undo"),
     path("alerts/silence/", alert_acts.silence, name="alert_silence"),
     path("alerts/propose/", alert_acts.propose, name="alert_propose"),

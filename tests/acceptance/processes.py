@@ -42,6 +42,7 @@ def clean_environment(tmp_path: Path, **extra: str) -> dict[str, str]:
         "DINGTALK_",
         "FEISHU",
         "SIM_PORT",
+        "SYSLOG_PORT",
         "MAKE",
         "MFLAGS",
         "PIP_",

@@ -38,8 +38,8 @@ class Demo:
 
     def __init__(self, tmp_path: Path) -> None:
         self.data_dir, self.log_dir = tmp_path / "var", tmp_path / "logs"
-        self.port, self.sim_port = free_ports(2)
-        ports = {"PORT": str(self.port), "SIM_PORT": str(self.sim_port)}
+        self.port, self.sim_port, self.syslog_port = free_ports(3)
+        ports = {"PORT": str(self.port), "SIM_PORT": str(self.sim_port), "SYSLOG_PORT": str(self.syslog_port)}
         self.env = uncounted(clean_environment(tmp_path, **ports))
         self._output = tmp_path / "output"
         self.started: list[Started] = []
@@ -60,7 +60,7 @@ class Demo:
     def assert_gone(self) -> None:
         """No process of ours, no port of ours."""
         wait_until(lambda: not processes_with(str(self.data_dir)), within=25, what="no process")
-        for port in (self.port, self.sim_port):
+        for port in (self.port, self.sim_port, self.syslog_port):
             socket.create_server(("127.0.0.1", port)).close()
 
 
@@ -103,6 +103,8 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     assert re.search(r"演示登录  lisi（分析）、wangwu（审批）、zhaoliu（处置），密码都是 \S{12}", first.text)
     assert "Stream    已连接" in first.text, first.text
     assert "离线模式" in first.text
+    assert f"Syslog    127.0.0.1:{demo.syslog_port}（UDP 和 TCP）" in first.text
+    socket.create_connection(("127.0.0.1", demo.syslog_port)).close()
     assert "WARNING" not in first.text, "nothing is wrong"
     assert stat.S_IMODE((demo.data_dir / "admin-password").stat().st_mode) == 0o600
     status, page = get(demo.port, "/admin/login/")

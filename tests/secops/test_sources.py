@@ -153,7 +153,7 @@ def test_silent_source_is_one_alert_that_closes_itself_when_the_source_is_back(d
     (alert,) = Alert.objects.all()
     assert (alert.source, alert.severity, alert.count) == ("bifang", "high", 1)
     assert alert.title.startswith("「边界WAF」3 天没有数据")
-    assert "Syslog 接收进程" in alert.description
+    assert "看「Syslog 来源」" in alert.description
     back = now + timedelta(minutes=70)
     SyslogTraffic.objects.update(lines=180, rejected=0, last_line_at=back)
     assert source_watch.watch(back) == 0

@@ -19,12 +19,12 @@ from secops_agent.admin.alerting.rule_form import (
     MODELS,
     ROBOT,
     STEPS,
-    PreviewedScreen,
     RuleForm,
     conditions_line,
     told_of,
 )
 from secops_agent.admin.inventory import actor_of, lines
+from secops_agent.admin.previewed import Previewed
 from secops_agent.models import NotificationRule, NotificationTarget, Role
 from secops_agent.models.people.staff import allows
 from secops_agent.services.clock import clock
@@ -57,7 +57,7 @@ def _begin() -> SafeString:
 
 
 @admin.register(NotificationRule)
-class RuleScreen(PreviewedScreen):
+class RuleScreen(Previewed):
     """Rules are written through their service; what the list shows of targets is what happened last."""
 
     records_itself = True

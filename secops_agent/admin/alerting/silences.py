@@ -7,7 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -21,6 +21,7 @@ from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.admin.inventory import actor_of
+from secops_agent.admin.previewed import Previewed
 from secops_agent.models import Silence
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Forbidden, NotFound
@@ -125,7 +126,7 @@ def _until(given: Mapping[str, str]) -> str:
 
 
 @admin.register(Silence)
-class SilenceScreen(RecordScreen):
+class SilenceScreen(Previewed, RecordScreen):
     """Made and ended here, in the chat and through the API; never changed."""
 
     records_itself = True
@@ -159,13 +160,6 @@ class SilenceScreen(RecordScreen):
         made.actor = actor_of(request)
         return made
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Says what it would cover while it is filled in."""
-        context = {"bf_preview_url": reverse("admin:secops_agent_silence_preview")}
-        return super().add_view(request, form_url, context | (extra_context or {}))
-
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """From now."""
         return {"starts_at": timezone.now().replace(second=0, microsecond=0)}
@@ -182,29 +176,19 @@ class SilenceScreen(RecordScreen):
         messages.info(request, f"{coverage(obj.scope, obj.value)}。")
 
     def get_urls(self) -> list[URLPattern]:
-        """With the addresses of the button and of what the form asks."""
-        ends, asked = self.admin_site.admin_view(self.end_view), self.admin_site.admin_view(self.preview_view)
-        return [
-            path("<int:silence_id>/end/", ends, name="secops_agent_silence_end"),
-            path("preview/", asked, name="secops_agent_silence_preview"),
-            *super().get_urls(),
-        ]
+        """With the address of the button."""
+        ends = self.admin_site.admin_view(self.end_view)
+        return [path("<int:silence_id>/end/", ends, name="secops_agent_silence_end"), *super().get_urls()]
 
-    def preview_view(self, request: HttpRequest) -> JsonResponse:
-        """``scope, value`` → ``{known, text}``: what a silence would cover now; "" while nothing is named."""
-        if not self.has_add_permission(request):
-            return JsonResponse({"known": False, "text": "没有设置静默的权限。"}, status=403)
-        given = request.POST or request.GET
+    def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """``scope, value``: what a silence would cover now; "" while nothing is named. Raises BifangError."""
+        given = request.POST
         scope, value = given.get("scope", ""), given.get("value", "")[:300].strip()
         if scope not in silences.SCOPES:
-            return JsonResponse({"known": False, "text": "请选择范围。"})
+            return {"known": False, "text": "请选择范围。"}
         if scope != "all" and not value:
-            return JsonResponse({"known": True, "text": ""})
-        try:
-            known = known_value(scope, value)
-        except BifangError as error:
-            return JsonResponse({"known": False, "text": error.message})
-        return JsonResponse({"known": True, "text": f"{coverage(scope, known)}。{_until(given)}"})
+            return {"known": True, "text": ""}
+        return {"known": True, "text": f"{coverage(scope, known_value(scope, value))}。{_until(given)}"}
 
     def end_view(self, request: HttpRequest, silence_id: int) -> HttpResponse:
         """POST: end it now."""

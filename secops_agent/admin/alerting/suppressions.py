@@ -18,8 +18,9 @@ from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, ago, badge, once
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
-from secops_agent.admin.alerting.rule_form import PreviewedScreen, choice_boxes, conditions_line
+from secops_agent.admin.alerting.rule_form import choice_boxes, conditions_line
 from secops_agent.admin.inventory import actor_of, severity_badge
+from secops_agent.admin.previewed import Previewed
 from secops_agent.admin.sources.assets import TagsField
 from secops_agent.models import Alert, SuppressionRule
 from secops_agent.models.choices import AlertStatus, Importance, Severity, Verdict
@@ -119,7 +120,7 @@ SELDOM: Final = ("importance", "owners")
 
 
 @admin.register(SuppressionRule)
-class SuppressionScreen(PreviewedScreen):
+class SuppressionScreen(Previewed):
     """Written through their service."""
 
     records_itself = True

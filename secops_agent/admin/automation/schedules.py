@@ -5,7 +5,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -16,7 +16,6 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from bifang.core.admin.base import (
     NOTHING,
     RecordScreen,
-    Screen,
     ago,
     badge,
     moment,
@@ -27,6 +26,7 @@ from bifang.core.admin.base import (
 from bifang.core.errors import BifangError
 from secops_agent import says
 from secops_agent.admin.inventory import actor_of, lines
+from secops_agent.admin.previewed import Previewed
 from secops_agent.models import Feed, RunState, ScheduledTask, Staff, TargetKind, TaskRun
 from secops_agent.services.notifications import choices
 from secops_agent.services.people.eligibility import account_of
@@ -142,7 +142,7 @@ TONES: Final = {
 
 
 @admin.register(ScheduledTask)
-class ScheduledTaskScreen(Screen):
+class ScheduledTaskScreen(Previewed):
     """Written through their service; with the next runs and what the last ones came to."""
 
     records_itself = True
@@ -205,10 +205,9 @@ class ScheduledTaskScreen(Screen):
 
     def get_urls(self) -> list[URLPattern]:
         """With the address of the button."""
-        start, told = (self.admin_site.admin_view(view) for view in (self.start_view, self.preview_view))
+        start = self.admin_site.admin_view(self.start_view)
         return [
             path("<int:task_id>/start/", start, name="secops_agent_scheduledtask_start"),
-            path("preview/", told, name="secops_agent_scheduledtask_preview"),
             *super().get_urls(),
         ]
 
@@ -220,21 +219,10 @@ class ScheduledTaskScreen(Screen):
         messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
         return redirect("admin:secops_agent_scheduledtask_change", task_id)
 
-    def preview_view(self, request: HttpRequest) -> JsonResponse:
-        """``when`` → ``{known, text}``: the time in words and the next runs; "" while nothing is written."""
-        if not self.has_add_permission(request) and not self.has_change_permission(request):
-            return JsonResponse({"known": False, "text": "没有设置定时任务的权限。"}, status=403)
+    def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """``when``: the time in words and the next runs; "" while nothing is written. Raises BifangError."""
         words = request.POST.get("when", "")[:200].strip()
-        try:
-            return JsonResponse({"known": True, "text": _runs_of(words) if words else ""})
-        except BifangError as error:
-            return JsonResponse({"known": False, "text": error.message})
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Says when it would run while it is filled in."""
-        return super().add_view(request, form_url, _previewed() | (extra_context or {}))
+        return {"known": True, "text": _runs_of(words) if words else ""}
 
     def change_view(
         self,
@@ -248,7 +236,7 @@ class ScheduledTaskScreen(Screen):
         context: dict[str, Any] = {}
         if row is not None and self.has_change_permission(request, row):
             start = reverse("admin:secops_agent_scheduledtask_start", args=[row.pk])
-            context = {"bf_start_url": start, **_previewed()}
+            context = {"bf_start_url": start}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     @admin.display(description="状态", ordering="enabled")
@@ -313,10 +301,6 @@ class ScheduledTaskScreen(Screen):
             return NOTHING
         head = "".join(f"<th>{name}</th>" for name in ("应执行时间", "状态", "用时", "结果"))
         return format_html('<table class="bf-table"><tr>{}</tr>{}</table>', SafeString(head), body)
-
-
-def _previewed() -> dict[str, str]:
-    return {"bf_preview_url": reverse("admin:secops_agent_scheduledtask_preview")}
 
 
 def _runs_of(words: str) -> str:

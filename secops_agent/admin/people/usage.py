@@ -91,14 +91,13 @@ class PriceScreen(Screen):
 
 def decision_cards(request: HttpRequest) -> list[Panel]:
     """What nobody knows the result of, and what today cost."""
-    pages = {name: reverse(f"admin:secops_agent_{name}_changelist") for name in ("action", "turnusage")}
     cards = []
     if request.user.has_perm("secops_agent.view_action"):
         unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
-        page, tone = f"{pages['action']}?state__exact=unknown", "bad" if unknown else "ok"
+        page, tone = f"{reverse('web:approvals')}?tab=unknown", "bad" if unknown else "ok"
         cards.append(Panel("结果未知的动作", f"{unknown}", "需要人工核实", tone, "help", page))
     if request.user.has_perm("secops_agent.view_turnusage"):
-        cards.append(_spent(pages["turnusage"]))
+        cards.append(_spent(reverse("admin:secops_agent_turnusage_changelist")))
     return cards
 
 

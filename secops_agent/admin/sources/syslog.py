@@ -5,7 +5,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +19,7 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.models import SyslogListener, SyslogSource, SyslogTraffic
 from secops_agent.services.audit.changes import keep
 from secops_agent.syslog import sources, standing
+from secops_agent.syslog.places import PORT
 
 _LATE: Final = 90  # seconds after which a count of lines a minute tells nothing any more
 _STRANGERS: Final = 10
@@ -86,7 +87,9 @@ class SyslogSourceScreen(Screen):
     records_itself = True
     form = SyslogSourceForm
     purpose = "谁可以用 syslog 发来日志：按发送方的地址认。不属于任何来源的行丢弃，只计数。"
-    when_empty = "先新增一个来源，写明设备的网段；再启动接收进程，让设备或 rsyslog 发到这台服务器的 5514 端口，命令都在上面。"
+    when_empty = (
+        "先新增一个来源，写明设备的网段，再让设备或 rsyslog 发过来。有没有接收进程、在哪个端口，写在上面。"
+    )
     way = ("secops_agent.syslogrejection", "Syslog 拒收")
     list_display = (
         "name",
@@ -222,8 +225,12 @@ def _doors() -> dict[str, Any]:
         for address, count in reversed(list(row.strangers.items()))
         if known.find(address) is None
     ]
+    places = [place for row in fresh for place in row.places]
+    last = SyslogTraffic.objects.order_by(F("last_line_at").desc(nulls_last=True)).first()
     return {
-        "places": [place for row in fresh for place in row.places],
+        "listeners": [(row.owner, row.places, row.connections, row.waiting) for row in fresh],
+        "port": places[0].rpartition(":")[2] if places else PORT,
+        "last": ago(last.last_line_at) if last and last.last_line_at else "还没有收到",
         "kernel_drops": sum(row.kernel_drops for row in fresh),
         "refused": sum(row.refused for row in fresh),
         "broken": sum(row.broken for row in fresh),

@@ -1,4 +1,4 @@
-"""Syslog 拒收 and Syslog 接收进程: what could not be read, who listens, and the card of 工作台."""
+"""Syslog 拒收: what could not be read, and the card of 工作台."""
 
 import base64
 import binascii
@@ -6,13 +6,11 @@ import binascii
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, preformatted, shortened
+from bifang.core.admin.base import RecordScreen, moment, preformatted, shortened
 from bifang.core.admin.panels import CARDS, Panel
-from secops_agent.models import SyslogListener, SyslogRejection
+from secops_agent.models import SyslogRejection
 from secops_agent.syslog import standing
 
 
@@ -43,56 +41,6 @@ class SyslogRejectionScreen(RecordScreen):
     def as_text(self, row: SyslogRejection) -> SafeString | str:
         r"""ASCII as it is, every other byte as \xNN: nothing invisible, nothing that turns the text around."""
         return preformatted(_shown(row.data))
-
-
-@admin.register(SyslogListener)
-class SyslogListenerScreen(RecordScreen):
-    """Who listens right now."""
-
-    purpose = "正在监听的进程（listen_syslog），和它启动以来没有收下的东西。"
-    when_empty = "没有运行中的接收进程。在服务器上执行 python manage.py listen_syslog，或安装 deploy/ 里的 bifang-syslog。"
-    way = ("secops_agent.syslogsource", "Syslog 来源")
-    list_display = (
-        "owner",
-        "alive",
-        "place_line",
-        "connections",
-        "waiting",
-        "unknown",
-        "kernel_drops",
-        "heartbeat",
-    )
-    fields = (
-        "owner", "alive", "place_line", "started_at", "heartbeat_at", "connections", "waiting", "unknown", "stranger_lines",
-        "refused", "broken", "kernel_drops",
-    )  # fmt: skip
-
-    @admin.display(description="状态")
-    def alive(self, row: SyslogListener) -> SafeString:
-        """By the heartbeat."""
-        return (
-            badge("运行中", "ok")
-            if timezone.now() - row.heartbeat_at < standing.FRESH
-            else badge("已失联", "bad")
-        )
-
-    @admin.display(description="监听")
-    def place_line(self, row: SyslogListener) -> str:
-        """Where."""
-        return "，".join(row.places)
-
-    @admin.display(description="心跳", ordering="heartbeat_at")
-    def heartbeat(self, row: SyslogListener) -> SafeString | str:
-        """Last sign of life."""
-        return ago(row.heartbeat_at)
-
-    @admin.display(description="未知地址")
-    def stranger_lines(self, row: SyslogListener) -> SafeString | str:
-        """Who sent them, the latest last."""
-        return (
-            format_html_join("", "{}：{} 次<br>", ((name, f"{n:,}") for name, n in row.strangers.items()))
-            or NOTHING
-        )
 
 
 def syslog_cards(request: HttpRequest) -> list[Panel]:

@@ -28,7 +28,7 @@ NAMED: Final = 10
 ALL: Final = "many"
 WAYS: Final[Mapping[str, str]] = {
     SourceDoor.TOKEN: "看发送方的日志和令牌（是否到期、作废），用它的令牌发一条试试",
-    SourceDoor.SYSLOG: "看「Syslog 接收进程」和「Syslog 拒收」，在设备上核对日志服务器的地址、端口和级别",
+    SourceDoor.SYSLOG: "看「Syslog 来源」和「Syslog 拒收」，在设备上核对日志服务器的地址、端口和级别",
     SourceDoor.STREAM: "看系统配置里这个消息流的状态和「消息流死信」，在消息服务上看生产者",
     SourceDoor.PULL: "看系统配置里的最近错误，点「测试连接」",
     SourceDoor.FILE: "看运行 import_data 的计划任务和扫描器",

@@ -25,7 +25,7 @@
     rows.forEach((row, place) => row.setAttribute("aria-selected", String(place === at)));
     const link = rows[at].querySelector("[data-open]");
     link.focus({ preventScroll: true });
-    rows[at].scrollIntoView({ block: "nearest" });
+    if (!quietly || window.matchMedia("(min-width: 641px)").matches) rows[at].scrollIntoView({ block: "nearest" });
     if (!quietly) say("");
   }
 
@@ -77,6 +77,15 @@
       dialog.querySelector("[data-optional]").hidden = number > 1;
     }
     dialog.showModal();
+    const cases = dialog.querySelector("[data-asks]");
+    if (cases) ask(cases);
+  }
+
+  // What closing leaves open is told before a verdict is chosen.
+  async function ask(place) {
+    place.textContent = "";
+    const answer = await fetch(place.dataset.asks, { method: "POST", body: new FormData(form) });
+    if (answer.ok && !answer.redirected) place.textContent = await answer.text();
   }
 
   // One act of the current row or the ticked ones, without a dialog: it can be undone.

@@ -173,13 +173,18 @@ def _alone(request: HttpRequest, posted: Posted, name: str, chosen: Sequence[int
 
 
 def _tell(request: HttpRequest, outcome: BatchOutcome, wanted: TriageAct) -> None:
-    """What was done stands with its 撤销 on the page itself; here only what was not, and what stays open."""
+    """What was done stands with its 撤销 on the page itself; here only what was not."""
     label = wanted.label
-    if wanted.name == "close" and (codes := _open_cases(outcome.done)):
-        messages.info(request, f"属于进行中的事件 {codes}：事件没有跟着关闭。")
     for reason, count in outcome.refused.items():
         what = f"没有{label}" if not outcome.done else f"{count} 条没有{label}"
         messages.warning(request, f"{what}：{reason}")
+
+
+@posting(ACT)
+def cases(request: HttpRequest, posted: Posted) -> HttpResponse:
+    """POST which, as to `act`: what a closing of these leaves open, for the dialog that asks for the verdict."""
+    codes = _open_cases(_chosen(request, posted))
+    return HttpResponse(f"其中有属于进行中的事件 {codes} 的：关闭告警，事件仍然开着。" if codes else "")
 
 
 def _open_cases(alerts: Sequence[int]) -> str:

@@ -105,9 +105,12 @@ def test_the_page_takes_networks_as_people_write_them(
     refused = client.post(page, form | {"name": "另一个"}).content.decode()
     assert "已经属于来源「防火墙」" in refused
     SyslogListener.objects.create(
-        owner="a:1", places=["udp 0.0.0.0:5514"], started_at=timezone.now(), heartbeat_at=timezone.now(), unknown=3, strangers={"10.1.2.3": 2, "192.0.2.9": 1}
+        owner="a:1", places=["udp 0.0.0.0:5814"], started_at=timezone.now(), heartbeat_at=timezone.now(), unknown=3, strangers={"10.1.2.3": 2, "192.0.2.9": 1}
     )  # fmt: skip
     listed = client.get(reverse("admin:secops_agent_syslogsource_changelist")).content.decode()
+    assert all(
+        each in listed for each in ("udp 0.0.0.0:5814 <", "最近一行：还没有收到", "端口 5814", "-P 5814 -T")
+    )
     assert ("192.0.2.9（1 次）" in listed, "10.1.2.3（" in listed) == (True, False)
     shown = client.get(reverse("admin:secops_agent_syslogsource_change", args=[row.pk])).content.decode()
     assert "10.2.0.0/16\n10.3.0.1/32" in shown

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from bifang.core.models import Switch
 from bifang.core.rights import AUDITOR
-from secops_agent.models import Alert, AuditRecord, History, Role, Silence, Staff, TriageBatch
+from secops_agent.models import Alert, AuditRecord, Case, History, Role, Silence, Staff, TriageBatch
 from secops_agent.services.alerts import batches, triage
+from secops_agent.services.cases import orders
 from secops_agent.services.notifications.delivery.events import DEEDS
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
 from tests.secops.inventory_aid import ACTOR, alert, person, store
@@ -252,3 +253,21 @@ def test_undoing_a_close_is_told_where_the_close_was_told() -> None:
         "closed",
         "open",
     ]
+
+
+def test_what_closing_leaves_open_is_told_before_a_verdict_is_chosen() -> None:
+    client = at_desk(Role.ANALYST)
+    first, second, alone = arrived("a", "b", "c")
+    orders.create([first.pk, second.pk], ACTOR, "被入侵")
+    ask = reverse("web:alert_cases")
+    told = f"其中有属于进行中的事件 E{Case.objects.get().pk} 的：关闭告警，事件仍然开着。"
+    for chosen in (
+        {"ids": [first.pk, alone.pk]},
+        {"one": second.pk},
+        {"all": "1", "list": "tab=all", "mark": alone.pk},
+    ):
+        assert client.post(ask, chosen).content.decode() == told, chosen
+    assert client.post(ask, {"ids": [alone.pk]}).content == b""
+    assert ask in client.get(reverse("web:alerts")).content.decode()
+    assert at_desk(Role.VIEWER, "wang").post(ask, {"one": first.pk}).status_code == 403
+    assert states().count(states()[0]) == 3, "asking changes nothing"

@@ -14,7 +14,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, pending
 from secops_agent.services.decisions.carriers import BATCH
 from secops_agent.services.faults import Forbidden
-from tests.admin_pages import ROWS, member, messages_of, serve_plain_static, superuser, text_of
+from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of, unknown_action
 from tests.secops.decisions_aid import company, propose, the
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,19 +105,21 @@ def test_an_unknown_verdict_and_an_unknown_proposal_change_nothing() -> None:
 
 
 def test_an_unknown_result_is_settled_on_the_page() -> None:
-    row = ROWS["secops_agent.action"]()
+    row = unknown_action()
     code = propose(company(), "zhao")
     Action.objects.filter(pk=row.pk).update(proposal=the(code), state="unknown")
     client, address = superuser(), reverse("web:approval_settle", args=[the(code).pk])
+    assert code in seen(client, "approvals", tab="unknown")
     assert "ask-settle" in client.get(reverse("web:approval", args=[the(code).pk])).content.decode()
     assert "请选择" in messages_of(client.post(address, {}, follow=True))
     assert "已登记" in messages_of(client.post(address, {"executed": "no"}, follow=True))
     assert Action.objects.get(pk=row.pk).state == "failed"
+    assert code not in seen(client, "approvals", tab="unknown")
     assert "不需要核实" in messages_of(client.post(address, {"executed": "yes"}, follow=True))
 
 
 def test_an_unknown_result_of_a_batch_is_settled_there_and_by_nobody_else() -> None:
-    row = ROWS["secops_agent.action"]()
+    row = unknown_action()
     pk = the(propose(company(), "zhao")).pk
     Proposal.objects.filter(pk=pk).update(
         tool=BATCH, arguments={"tool": "block_ip", "targets": ["203.0.113.5"]}
@@ -130,6 +132,9 @@ def test_an_unknown_result_of_a_batch_is_settled_there_and_by_nobody_else() -> N
         actions.settle(row.pk, Actor.person(stranger, "admin"), executed=True)
     assert Action.objects.get(pk=row.pk).state == "unknown"
     client, address = superuser(), reverse("web:approval_settle", args=[pk])
+    assert [
+        line.row.pk for line in client.get(reverse("web:approvals"), {"tab": "unknown"}).context["cards"]
+    ] == [pk]
     assert (
         f'name="action" value="{row.pk}"' in client.get(reverse("web:approval", args=[pk])).content.decode()
     )
@@ -139,7 +144,7 @@ def test_an_unknown_result_of_a_batch_is_settled_there_and_by_nobody_else() -> N
 
 
 def test_what_cannot_be_undone_says_so() -> None:
-    row = ROWS["secops_agent.action"]()
+    row = unknown_action()
     code = propose(company(), "zhao")
     Action.objects.filter(pk=row.pk).update(proposal=the(code), state="failed")
     address = reverse("web:approval_undo", args=[the(code).pk])

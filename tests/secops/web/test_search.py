@@ -51,7 +51,7 @@ def test_a_word_is_found_in_everything() -> None:
     assert found(client, "王小五") == {"人员": ["王小五"]}
     assert found(client, "45.83.64.1")["告警"], "an address in a text, defanged there"
     assert found(client, "没有这个词") == {}
-    assert found(client, "接收进程")["页面"] == ["Syslog 接收进程"]
+    assert found(client, "接收进程")["页面"] == ["Syslog 来源"]
     boxed = client.get(reverse("search"), {"q": "web-01"}, headers={"HX-Request": "true"})
     assert [each.title for each in boxed.context["groups"]] == [
         each.title for each in groups_of(client, "web-01")

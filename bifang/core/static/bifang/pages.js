@@ -86,8 +86,9 @@
     event.target.parentElement.querySelector(".bf-hits a")?.click();
   });
 
-  // What went well goes away by itself; an error stays until it is pressed or the page is left.
+  // What went well goes away by itself, except on a phone, where the page would move; an error stays until it is pressed.
   function fade(root) {
+    if (window.matchMedia("(max-width: 640px)").matches) return;
     root.querySelectorAll(".bf-toast-success, .bf-toast-info").forEach(function (each) {
       window.setTimeout(() => each.remove(), MESSAGE_MS);
     });
