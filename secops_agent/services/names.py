@@ -1,11 +1,11 @@
-"""Names of the estate: assets, people, sources, rules and runbooks, against which the offline mode reads a sentence."""
+"""Names of the estate: assets, people, sources and rules, against which the offline mode reads a sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.db.models import Exists, Max, OuterRef
 
-from secops_agent.models import Alert, Asset, AssetKey, Finding, Runbook, Staff, Vulnerability
+from secops_agent.models import Alert, Asset, AssetKey, Finding, Staff, Vulnerability
 from secops_agent.models.choices import FindingKind
 
 _MOST = 50_000
@@ -21,13 +21,12 @@ class KnownNames:
     assets: tuple[tuple[str, tuple[str, ...]], ...]
     people: tuple[tuple[str, str, str], ...]
     keywords: frozenset[str]
-    runbooks: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     flaws: Mapping[str, str] = field(default_factory=dict)
 
 
 def known_names() -> KnownNames:
-    """Read them all; nine queries. Keep the answer for a while rather than reading it for every sentence."""
+    """Read them all; eight queries. Keep the answer for a while rather than reading it for every sentence."""
     aliases: dict[int, list[str]] = {}
     keys = AssetKey.objects.filter(kind__in=_NAMING).values_list("asset_id", "value")[: 4 * _MOST]
     for asset_id, value in keys:
@@ -39,7 +38,6 @@ def known_names() -> KnownNames:
         assets=assets,
         people=tuple((staff_id, name, "") for staff_id, name in people),
         keywords=_keywords(),
-        runbooks=_runbooks(),
         rules=_rules(),
         flaws=_flaws(),
     )
@@ -49,12 +47,6 @@ def _keywords() -> frozenset[str]:
     """Sources and rules that alerts have had of late."""
     rows = Alert.objects.order_by("-last_seen").values_list("source", "rule_name")[:5000]
     return frozenset(word for pair in set(rows) for word in pair if word)
-
-
-def _runbooks() -> tuple[str, ...]:
-    """What the published runbooks of everybody are about: their titles and tags."""
-    rows = Runbook.objects.filter(published=True).values_list("title", "tags")[:1000]
-    return tuple(word for title, tags in rows for word in (title, *(tags or ())) if word)
 
 
 def _rules() -> tuple[str, ...]:

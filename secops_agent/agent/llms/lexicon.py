@@ -50,7 +50,6 @@ def build(names: KnownNames) -> Lexicon:
         assets=names.assets,
         people=names.people,
         keywords=names.keywords,
-        runbooks=names.runbooks,
         findings=names.rules,
         flaws=names.flaws,
     )

@@ -9,9 +9,8 @@ from typing import Any
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.expressions.times import clock_of
 
-from .asked import Asked, owner_of
 from .cases import read_case_question
-from .filters import group_of, narrow, type_of
+from .filters import Asked, group_of, narrow, owner_of, type_of
 from .findings import is_of_findings, read_findings, read_flaws
 from .intents import Intent
 from .keywords import count_products, find_keyword
@@ -110,8 +109,6 @@ def _sought(asked: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
     whose = str(person.value) if person else asked.asker if pattern("filters.mine").search(asked.text) else ""
     keyword = _alert_keyword(asked, said) or ("" if whose else _left(asked, "filters.alert_noun"))
     found |= {"assignee": whose} if whose and keyword else {}
-    address = skeleton.first(Kind.IP) if asked.known and keyword == asked.known else None
-    found |= {"address": address.value} if address and address.value != said.get("asset") else {}
     return found | ({"keyword": keyword or whose} if keyword or whose else {})
 
 
@@ -122,7 +119,7 @@ def _alert_keyword(asked: Asked, said: Mapping[str, Any]) -> str:
     named = skeleton.first(*_LOOKED_FOR)
     if named and named.value not in said.values() and not (asked.known and named.kind is Kind.IP):
         return str(named.value)
-    return asked.known or find_keyword(skeleton, "filters.alert_noun", asked.lexicon.keywords)
+    return asked.known or find_keyword(skeleton, "filters.alert_noun")
 
 
 def _statistics(asked: Asked) -> dict[str, Any]:
@@ -213,12 +210,10 @@ def _assets(asked: Asked) -> dict[str, Any]:
 
 
 def _asset(asked: Asked) -> dict[str, Any]:
-    """The one machine, what is asked of it first, and the software that a version is asked of."""
+    """The one machine, and what is asked of it first."""
     said = _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP)(asked)
     about = name_of("filters.about", asked.text)
-    versions = pattern("filters.version_asked").search(asked.text)
-    software = _software(asked).get("keyword", "") if versions else ""
-    return said | ({"software": software} if software else {"about": about} if about else {})
+    return said | ({"about": about} if about else {})
 
 
 def _asset_keyword(asked: Asked) -> str:
@@ -237,7 +232,7 @@ def _asset_keyword(asked: Asked) -> str:
     clauses, noun = pattern("filters.clause").findall(asked.text), pattern("filters.asset_noun")
     text = "，".join(clause for clause in clauses if noun.search(clause)) or asked.text
     bare = Skeleton(pattern("filters.unsaid").sub(" ", text), skeleton.entities)
-    found = "" if asked.command else find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
+    found = "" if asked.command else find_keyword(bare, "filters.asset_noun", of_assets=True)
     plain = replace(asked, skeleton=Skeleton(pattern("filters.asset_noun").sub(" ", text), skeleton.entities))
     return found or _left(asked, "filters.asset_noun") or _software(plain).get("keyword", "")
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, time
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from secops_agent.llm.offline.expressions.entities import is_private
 from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton, mark
 
+from .lexicon import Lexicon
 from .words import load, name_of, pattern
 
 _LEVELS = ("critical", "high", "medium", "low", "info")
@@ -19,6 +21,31 @@ _ORDERS = {"most": "most_often", "oldest": "oldest", "due": "by_due"}
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
 _RUNNING = ("today", "this_week", "this_month")
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's sentence with what it is read against; ``command``: it is the rest of a slash command,
+    where any word that nothing explains is what to look for."""
+
+    skeleton: Skeleton
+    lexicon: Lexicon
+    now: datetime
+    asker: str = ""
+    command: bool = False
+    known: str = ""  # a rule, an attack or a product that was found already
+
+    @property
+    def text(self) -> str:
+        """With marks."""
+        return self.skeleton.text
+
+
+def owner_of(asked: Asked) -> dict[str, str]:
+    """Whose the assets are: a person who is named, or 我."""
+    named = asked.skeleton.first(Kind.PERSON)
+    whose = str(named.value) if named else asked.asker if pattern("filters.mine").search(asked.text) else ""
+    return {"owner": whose} if whose else {}
 
 
 def take_filters(skeleton: Skeleton) -> Skeleton:

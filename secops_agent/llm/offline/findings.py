@@ -6,8 +6,7 @@ from typing import Any
 
 from secops_agent.llm.offline.expressions.skeletons import Kind
 
-from .asked import Asked, owner_of
-from .filters import group_of, narrow, type_of
+from .filters import Asked, group_of, narrow, owner_of, type_of
 from .intents import Intent
 from .words import load, name_of, pattern, wordset
 
@@ -23,8 +22,7 @@ def read_flaws(asked: Asked) -> Intent | None:
     if (said := pattern("filters.flaws_of_software").fullmatch(text)) and said["word"].lower() not in usual:
         return Intent("list_assets", {"keyword": said["word"], **type_of(text)})
     if said := pattern("filters.kev_of").fullmatch(text):
-        named = asked.skeleton.entities.get(said["of"])
-        host = str(named.value) if named else asked.lexicon.parts.get(said["of"].lower(), "")
+        host = asked.lexicon.parts.get(said["of"].lower(), "")
         about = {"asset": host} if host else {"keyword": said["of"]}
         return (
             Intent("list_vulnerabilities", {"kev_only": True, **about})
@@ -49,8 +47,6 @@ def _joined(asked: Asked, text: str) -> Intent | None:
             found["importance"] = weight
         elif pattern("filters.kev_only").search(word):
             found["kev"] = True
-        elif pattern("filters.exposed_words").search(f"{word}的资产"):
-            found["exposed"] = True
         else:
             return None
     return Intent("list_assets", found) if len(found) > 1 else None

@@ -24,7 +24,7 @@ def count_products(text: str, keywords: frozenset[str]) -> int:
     return len(known | {word.lower() for word in _of_lexicon(text, keywords)})
 
 
-def find_keyword(skeleton: Skeleton, nouns: str, keywords: frozenset[str], *, of_assets: bool = False) -> str:
+def find_keyword(skeleton: Skeleton, nouns: str, *, of_assets: bool = False) -> str:
     """What the noun (a list of words: 告警, 资产) is narrowed by; "" when nothing is evidence enough."""
     text, noun = skeleton.text, pattern(nouns)
     quoted = pattern("keywords.quoted").search(text)
@@ -32,10 +32,7 @@ def find_keyword(skeleton: Skeleton, nouns: str, keywords: frozenset[str], *, of
         return skeleton.expand(quoted["word"])
     text = pattern("keywords.purpose").sub("", text)
     marked, before = _marked(text, noun), _before_noun(text, noun, strict=not of_assets)
-    if of_assets:
-        return find_known(noun.sub(" ", text), frozenset(), "asset_words") or marked or before
-    nearest = find_known(before, frozenset())
-    known = nearest if nearest and not _is_product(nearest) else find_known(text, keywords)
+    known = find_known(noun.sub(" ", text), frozenset(), "asset_words") if of_assets else ""
     return known or marked or before
 
 

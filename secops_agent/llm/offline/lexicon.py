@@ -8,13 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from secops_agent.llm.offline.expressions.normalization import simplify
-from secops_agent.llm.terms import terms
-
-from .words import load
 
 _LONG: Final = 24  # characters of a name that is no machine's
 _SLIP_FROM: Final = 7  # characters of a name that one wrong letter is forgiven in
-_FEW: Final = 5  # titles that a term may stand in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +24,7 @@ class Lexicon:
     dashes of a name → the one name that has it; ``numbered``: the beginning of such a part with the name's number → the one
     name (pay3: pay-gateway-3); ``spellings``: the first two letters and the number of a squeezed name → those names; ``families``: such a part, or a beginning, that several have → pay-gateway*, *node*; ``called``: the
     first and the last character of a name → the one person (李, 四). ``rules``: the first two characters of every
-    part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written. ``runbooks``: terms that tell one runbook from the others.
+    part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written.
     ``findings``: rules of findings, as they are written; ``flaws``: the last number of a vulnerability → the one that has it.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
@@ -44,7 +40,6 @@ class Lexicon:
     families: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    runbooks: frozenset[str] = frozenset()
     spelled: Mapping[str, str] = field(default_factory=dict)
     findings: Mapping[str, str] = field(default_factory=dict)
     flaws: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +51,6 @@ class Lexicon:
         assets: Iterable[tuple[str, Iterable[str]]] = (),
         people: Iterable[tuple[str, str, str]] = (),
         keywords: Iterable[str] = (),
-        runbooks: Iterable[str] = (),
         findings: Iterable[str] = (),
         flaws: Mapping[str, str] | None = None,
     ) -> "Lexicon":
@@ -84,7 +78,6 @@ class Lexicon:
             _families(name for name, _ in given),
             _unique((char, name) for _, name, _ in known for char in {name[:1], name[-1:]} if char),
             _index_rules(rules),
-            _naming(runbooks),
             {_whole(rule): rule for rule in rules if len(rule) > 3 or not rule.isascii()},
             {rule.lower(): rule for rule in findings},
             flaws or {},
@@ -190,16 +183,6 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if found.setdefault(key, name) != name:
             twice.add(key)
     return {key: name for key, name in found.items() if key not in twice}
-
-
-def _naming(titles: Iterable[str]) -> frozenset[str]:
-    """What stands in few titles and tags: what many have in common, or all such texts, names nothing."""
-    each = [set(terms(title)) for title in titles]
-    counted = Counter(term for found in each for term in found if len(term) > 1)
-    most = max(_FEW, len(each) // 50)
-    return frozenset(term for term, many in counted.items() if many <= most) - set(
-        load("cues")["unread"]["titles"]
-    )
 
 
 def _index_rules(rules: Iterable[str]) -> dict[str, tuple[tuple[str, str], ...]]:

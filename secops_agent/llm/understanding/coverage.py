@@ -117,17 +117,13 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     counted = counted or _is_of_a_scan(sentence, sentence.keyword, intent.tool)
     if (lists or intent.tool in _OF_EVERYTHING) and not counted and not _carried(sentence.keyword, arguments):
         yield from filter(None, [sentence.keyword])
-    if lists or frame:
-        yield from _names(sentence, arguments, None if lists or not frame else frame.tells)
+    yield from _names(sentence, arguments, None if lists or not frame else frame.tells)
     if lists:
-        judged = "verdict" in arguments or "decision" in arguments or by == "verdict"
         yield from _conditions(sentence.question.text, arguments)
         for word in words:
             counted = by == "source" and count_products(word, sentence.lexicon.keywords)
             counted = counted or _is_of_a_scan(sentence, word, intent.tool)
-            if not (
-                counted or (judged and pattern("cues.verdict").search(word)) or _carried(word, arguments)
-            ):
+            if not (counted or _carried(word, arguments)):
                 yield word
 
 

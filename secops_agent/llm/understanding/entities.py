@@ -162,10 +162,6 @@ def _take_findings(skeleton: Skeleton, lexicon: Lexicon) -> None:
     """F12, redis-noauth, and a bare 46604 that only one vulnerability ends with."""
     skeleton.take(Kind.FINDING, pattern("names.finding"), lambda m: f"F{m['n'] or m['n2']}")
     skeleton.take(Kind.FINDING, pattern("names.finding_rule"), lambda m: lexicon.findings.get(m[0].lower()))
-    for char, one in list(skeleton.entities.items()):
-        if one.kind is Kind.HOST and (rule := lexicon.findings.get(one.raw.lower())):
-            del skeleton.entities[char]
-            skeleton.put(MaskedName(Kind.FINDING, one.raw, rule), instead_of=char)
     skeleton.take(Kind.CVE, pattern("names.end_of_cve"), lambda m: lexicon.flaws.get(m[0]), exact=False)
 
 

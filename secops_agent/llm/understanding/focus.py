@@ -139,11 +139,8 @@ def meant_by(reference: str, focus: Focus, wanted: Iterable[str] = ()) -> tuple[
         kind, rows = focus.all_rows()
         return (kind, rows) if rows else _first(kinds, focus)
     if reference in KINDS:
-        if not kinds or reference in kinds:
-            if values := focus.of(reference):
-                return reference, values
-            if reference == "asset" and (values := focus.of("ip")):
-                return "ip", values
+        if (not kinds or reference in kinds) and (values := focus.of(reference)):
+            return reference, values
         return _first(
             kinds or [focus.newest] * (reference == "person"), focus
         )  # 她那钓鱼告警: of her machine

@@ -12,7 +12,6 @@ from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import pattern
-from secops_agent.llm.terms import terms
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.entities import HOSTS, Sentence, take_verdicts_and_numbers
@@ -125,8 +124,6 @@ class FollowingHearing(Hearing):
         )
         for one in things:
             if found := self._about(self.heard(f"{one} {bare}")):
-                if last and found.tool == last.tool == "affected_assets":  # of these
-                    found = followups.changed(found, last, self.lexicon.people.values())
                 if found.tool not in questions.LISTS:
                     return Understanding(found)
                 of_all = alone and not found.arguments.keys().isdisjoint(_OF_ALL)  # 今天有哪些严重告警
@@ -141,8 +138,6 @@ class FollowingHearing(Hearing):
     def _about(self, whole: Sentence) -> Intent | None:
         """What a whole sentence asks, if one tool takes all of it."""
         weighed = self.weighed(whole)
-        if exact := questions.exact(whole):
-            return exact
         certain = weighed.whole and not any(coverage.unread(whole))
         likely = (
             weighed.likely if certain and weighed.likely and weighed.likely.frame.tool in _OF_ONE else None
@@ -171,7 +166,7 @@ class FollowingHearing(Hearing):
         """The question of the frame that takes everything, or of ``best``; None: nothing fits, or two do."""
         best = best or weighed.best
         if weighed.is_one_of(*_NOT_OURS):
-            return self._not_ours(sentence, weighed)
+            return self._not_ours(sentence)
         frame = self._telling(best.frame, sentence, weighed) if best else None
         intents = questions.ask_each(frame, sentence) if frame else []
         if best is None or frame is None or not intents:
@@ -184,13 +179,7 @@ class FollowingHearing(Hearing):
 
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
-        each = (
-            pattern("filters.each").search(sentence.plain)
-            and self._beside_card(sentence, weighed) == "list_assets"
-        )
-        if frame.tool == "list_alerts" and each:  # pay 那三台各几条
-            return next(one for one in self.frames if one.tool == "alert_statistics")
-        if frame.tool == "get_asset" and (other := self._beside_card(sentence, weighed)):
+        if frame.tool == "get_asset" and (other := self._beside_card(sentence)):
             return next(one for one in self.frames if one.tool == other)
         asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
         asked = asked if "ask.statistics" not in weighed.cues else set()
@@ -203,22 +192,15 @@ class FollowingHearing(Hearing):
         return frame if grouped else next(one for one in self.frames if one.tool == "list_alerts")
 
     @staticmethod
-    def _beside_card(sentence: Sentence, weighed: Weighed) -> str:
-        """What a card does not tell: several machines, findings, alerts that are described; "" for nothing."""
+    def _beside_card(sentence: Sentence) -> str:
+        """What a card does not tell: several machines, alerts that are described; "" for nothing."""
         if any("*" in str(one.value) for one in sentence.found(Kind.ASSET)):
             return "list_assets"
-        if "noun.finding" in weighed.cues:
-            return "list_findings"
         return "list_alerts" if sentence.lexicon.rules_named(sentence.keyword) else ""
 
-    def _not_ours(self, sentence: Sentence, weighed: Weighed) -> Understanding:
-        """General knowledge: a runbook where one is about it, else that none is; never our data as if they were the answer."""
-        named = terms(sentence.keyword or sentence.question.text)
-        if (
-            not self.lexicon.runbooks.isdisjoint(named)
-            and weighed.ranks.get("search_runbook", 0.0) >= questions.WORTH
-        ):
-            return Understanding(intent=questions.ask("search_runbook", sentence), guessed=True)
+    @staticmethod
+    def _not_ours(sentence: Sentence) -> Understanding:
+        """General knowledge: that it is none of ours, never our data as if they were the answer."""
         taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
         return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)
 

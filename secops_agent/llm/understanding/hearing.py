@@ -6,7 +6,6 @@ from typing import Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
-from secops_agent.llm.offline.commands import find_command, spell_out
 from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
@@ -53,9 +52,6 @@ class Hearing:
 
     def task(self, said: str) -> Intent | None:
         """What a whole sentence asks for: a question only, never an action, never a follow-up."""
-        command = find_command(spell_out(said))
-        if command and command[0].tools == ["noisy_rules"]:
-            return Intent("noisy_rules")
         sentence = self.heard(said)
         weighed = self.weighed(sentence)
         return questions.ask(weighed.likely.frame.tool, sentence) if weighed.likely else None

@@ -9,7 +9,6 @@ from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
-from secops_agent.llm.offline.followups import last_list
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
@@ -96,9 +95,7 @@ class OrderHearing(ListHearing):
         act = ACTS[first.tool]
         if first.tool not in OUTSIDE or not found.intent or found.intent.tool not in READ_TOOLS:
             return found
-        names_none = first.tool == "block_ip" and sentence.first(Kind.DOMAIN, Kind.URL)
-        told = hint("no_block") if names_none else f"没有执行任何操作。要{act.verb}{act.which}？"
-        return replace(found, hint=told, order=first)
+        return replace(found, hint=f"没有执行任何操作。要{act.verb}{act.which}？", order=first)
 
     def _asks_beside(self, sentence: Sentence, ordered: Ordered) -> bool:
         """先别隔离 web-01，看下它的告警: a clause of its own asks something."""
@@ -317,12 +314,6 @@ class OrderHearing(ListHearing):
         said = self._described(sentence)
         # 那几条: of the list, nobody knows which
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
-        listed = last_list(self.focus.last) if shown and sentence.keyword else None
-        if listed and listed.tool == "list_alerts" and "asset" in listed.arguments and "asset" not in said:
-            said, shown = (
-                said | {"asset": listed.arguments["asset"]},
-                False,
-            )  # 挖矿的都确认了: those of the host
         each = self._means_each(sentence) and not shown
         if each and (case := self._of_case(sentence, order)):
             return case

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final
 
 from secops_agent.llm.offline.arguments import build, read_exact
-from secops_agent.llm.offline.asked import Asked
 from secops_agent.llm.offline.expressions.skeletons import Kind
+from secops_agent.llm.offline.filters import Asked
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent
 from secops_agent.llm.offline.words import pattern, wordset
 from secops_agent.llm.understanding.entities import HOSTS, Sentence

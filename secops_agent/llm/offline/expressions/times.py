@@ -100,8 +100,6 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
     unit, back = name.split("_")
     first = _start_of(unit, int(back), now.date())
     weekday = match["weekday"] if unit == "week" else None
-    if match["weekday"] and not weekday:
-        return None
     day = first + timedelta(days=_WEEKDAYS[weekday]) if weekday else first
     midnight = datetime.combine(day, time(), now.tzinfo)
     start = _clock(match, day, part, now) if hour else None
