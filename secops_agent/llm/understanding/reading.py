@@ -314,7 +314,7 @@ class _Reader(OrderHearing, QuestionHearing):
             if pattern("cues.inside.apart").match(one.strip())
         ]
         asked = [self.task(sentence.order.expand(one).strip()) for one in pieces]
-        intent = next((one for one in asked if one), None)
+        intent = next((one for one in asked if one and one.arguments), None)  # no whole list
         if not found.order or found.order.tool in DICTATED:
             return found
         if intent is None or found.intent:
