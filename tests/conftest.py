@@ -1,6 +1,7 @@
 """Fixtures of every test: a clean database where a test asks for one."""
 
 import contextlib
+import gc
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -26,6 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = contextlib.ExitStack()
     stack.enter_context(postgres_of_the_session())
     config.add_cleanup(stack.close)
+
+
+def pytest_collection() -> None:
+    """Thousands of tests are made, and none is garbage: until `pytest_collection_finish`."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """They stay until the end: tests do not pay for looking through them again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 # What the files say that have tests of the two slower targets: a process that imports no others starts sooner.

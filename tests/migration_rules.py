@@ -12,7 +12,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 
-from bifang.core.database.expanding import contracts, release_number
+from bifang.core.database.schema import contracts, release_number
 from bifang.core.extensions import VERSION
 
 POSTGRES: Final = DatabaseWrapper({"ENGINE": "django.db.backends.postgresql", "NAME": "x"})  # never connected

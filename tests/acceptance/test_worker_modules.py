@@ -17,7 +17,7 @@ QUESTIONS = (
 )  # fmt: skip
 OF_THE_WEB = re.compile(
     r"(bifang\.urls|bifang\.site|unfold|rest_framework|drf_spectacular"
-    r"|redis|opentelemetry|(secops_agent|dingtalk_integration|feishu_integration|bifang\.core|bifang\.channels)\.(admin|web|api))(\..+)?"
+    r"|redis|opentelemetry|jsonschema|univers|psycopg|(secops_agent|dingtalk_integration|feishu_integration|bifang\.core|bifang\.channels)\.(admin|web|api))(\..+)?"
 )
 # Django imports these of every installed application, in every process; Unfold's `apps` imports the rest.
 OF_THE_REGISTRY = {

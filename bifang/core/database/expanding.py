@@ -5,7 +5,6 @@ without blocking writers. What it no longer uses leaves the models at once and t
 migration named ``NNNN_contract_<release>``: the last release that used it (``0043_contract_0_1_0``).
 """
 
-import re
 from typing import Any, Final
 
 from django.contrib.postgres.operations import AddIndexConcurrently
@@ -13,19 +12,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations import AddIndex
 from django.db.migrations.state import ProjectState
 
-_CONTRACT: Final = re.compile(r"\d{4}_contract_(\d+(?:_\d+)*)$")
 _INVALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid)"
-
-
-def release_number(version: str) -> tuple[int, ...]:
-    """``0.1.0`` or ``0_1_0``, comparable."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-
-
-def contracts(name: str) -> tuple[int, ...] | None:
-    """The last release that cannot live with this migration; None: every release can."""
-    found = _CONTRACT.fullmatch(name)
-    return release_number(found[1]) if found else None
 
 
 class AddIndexLive(AddIndexConcurrently):

@@ -1,10 +1,8 @@
 """Core's own health checks: database, migrations, keys."""
 
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Count, Max
 
 from bifang.core.database.identity import check_key, name_of, require_own_database
 from bifang.core.database.schema import pending_migrations
@@ -32,31 +30,9 @@ def check_database() -> str:
     return f"{name_of()} 可以访问"
 
 
-class _Migrations:
-    """Reading the whole graph takes long; it is needed again only when the table of what was applied changed."""
-
-    def __init__(self) -> None:
-        self._complete_at: Any = None
-
-    def pending(self) -> list[str]:
-        """Migrations that are not applied yet."""
-        if not MigrationRecorder(connection).has_table():
-            return pending_migrations()
-        where = str(connection.settings_dict["NAME"])
-        applied = (where, MigrationRecorder(connection).migration_qs.aggregate(Count("pk"), Max("pk")))
-        if applied == self._complete_at:
-            return []
-        pending = pending_migrations()
-        self._complete_at = None if pending else applied
-        return pending
-
-
-_migrations = _Migrations()
-
-
 def check_migrations() -> str:
     """Every migration of this version is applied, and none of another."""
-    pending = _migrations.pending()
+    pending = pending_migrations()
     if pending:
         named = "、".join(pending[:3]) + ("…" if len(pending) > 3 else "")
         raise ConfigError(f"有 {len(pending)} 个迁移还没有执行（{named}）：请执行 python manage.py migrate。")

@@ -8,14 +8,14 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
-
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
+from typing import TYPE_CHECKING, Any, Final
 
 from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 LARGEST: Final = 16_000  # characters of a schema
 _DEEPEST: Final = 8
@@ -59,9 +59,16 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "hash": ("MD5、SHA-1、SHA-256 或 SHA-512", _HASH.fullmatch),
     "line": ("一行文字，没有换行等控制字符", lambda text: not _CONTROL.search(text)),
 }
-_CHECKER: Final = FormatChecker(formats=())
-for _name, (_, _fits) in FORMATS.items():
-    _CHECKER.checks(_name)(lambda value, fits=_fits: not isinstance(value, str) or bool(fits(value)))
+
+
+def _validator(schema: Mapping[str, Any]) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator, FormatChecker  # not at the start: few have foreign tools
+    from referencing import Registry
+
+    checker = FormatChecker(formats=())
+    for name, (_, fits) in FORMATS.items():
+        checker.checks(name)(lambda value, fits=fits: not isinstance(value, str) or bool(fits(value)))
+    return Draft202012Validator(schema, registry=Registry(), format_checker=checker)
 
 
 def flatten(schema: Any) -> dict[str, Any]:
@@ -70,6 +77,8 @@ def flatten(schema: Any) -> dict[str, Any]:
         raise InvalidInput("参数的 schema 不是对象（type: object）。")
     if len(json.dumps(schema, ensure_ascii=False)) > LARGEST:
         raise InvalidInput(f"参数的 schema 超过 {LARGEST} 个字符。")
+    from jsonschema import Draft202012Validator, SchemaError
+
     flat = _Flattening(schema).flatten(schema, 0)
     try:
         Draft202012Validator.check_schema(flat)
@@ -136,8 +145,7 @@ def check_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> None
     """Raises InvalidInput that names every parameter with what is wrong. ``schema`` comes from `flatten`."""
     known = schema["properties"]
     faults = [f"没有参数「{name[:_SHOWN]}」" for name in given if name not in known and not _open(schema)]
-    validator = Draft202012Validator(schema, registry=Registry(), format_checker=_CHECKER)
-    errors = sorted(validator.iter_errors(dict(given)), key=lambda error: list(map(str, error.path)))
+    errors = sorted(_validator(schema).iter_errors(dict(given)), key=lambda error: list(map(str, error.path)))
     faults += [_told(error, known) for error in errors if error.validator != "additionalProperties"]
     if faults:
         raise InvalidInput(f"参数有误：{'；'.join(faults[:8])}。")
@@ -148,7 +156,7 @@ def _open(schema: Mapping[str, Any]) -> bool:
     return schema.get("additionalProperties") is True or isinstance(schema.get("additionalProperties"), dict)
 
 
-def _told(error: ValidationError, known: Mapping[str, Any]) -> str:
+def _told(error: "ValidationError", known: Mapping[str, Any]) -> str:
     name = ".".join(map(str, error.path)) or "（全部）"
     value: Any = error.validator_value
     shown = str(error.instance)[:_SHOWN]

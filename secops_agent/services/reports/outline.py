@@ -68,8 +68,8 @@ def headline(report: PeriodReport) -> tuple[ReportLine, ...]:
         _number("已关闭", total(now.alerts.closed), total(before.alerts.closed), "条", *(each.closed for each in ticks)),
         _number("未关闭", total(now.alerts.open), total(before.alerts.open), "条", *(each.open for each in course)),
         _number("已超时", total(now.alerts.overdue), total(before.alerts.overdue), "条", *(each.overdue for each in course)),
-        ReportLine("已被利用的发现", _now_too(f"{now.flaws.kev_findings} 个", now.flaws.kev_findings, now.flaws.kev_now),
-                   change(now.flaws.kev_findings, before.flaws.kev_findings), tuple(each.kev for each in course)),
+        _now_too(_number("已被利用的发现", now.flaws.kev_findings, before.flaws.kev_findings, "个", *(each.kev for each in course)),
+                 now.flaws.kev_findings, now.flaws.kev_now),
     )  # fmt: skip
 
 
@@ -155,20 +155,19 @@ def _flaw_lines(now: FlawFigures, before: FlawFigures) -> tuple[ReportLine, ...]
     exploited = "、".join(
         f"{each.vuln_id} {each.assets} 台" + ("（勒索）" if each.ransomware else "") for each in now.exploited
     )
-    unmended = _counted("未修复", now.open, before.open, "个")
     return (
         _counted("新发现", now.new, before.new, "个"),
         _number("已修复", now.gone, before.gone, "个"),
-        replace(unmended, value=_now_too(unmended.value, total(now.open), now.open_now)),
+        _now_too(_counted("未修复", now.open, before.open, "个"), total(now.open), now.open_now),
         _counted("已超时", now.overdue, before.overdue, "个"),
-        ReportLine(
-            "已被利用（KEV）",
-            _now_too(
+        _now_too(
+            ReportLine(
+                "已被利用（KEV）",
                 f"{now.kev_findings} 个，涉及资产 {now.kev_assets} 台，其中重要资产 {now.kev_important} 台",
-                now.kev_findings,
-                now.kev_now,
+                change(now.kev_findings, before.kev_findings),
             ),
-            change(now.kev_findings, before.kev_findings),
+            now.kev_findings,
+            now.kev_now,
         ),
         *([ReportLine("重要资产上的已被利用", exploited)] if exploited else []),
         _number("新增资产", now.new_assets, before.new_assets, "台"),
@@ -202,9 +201,9 @@ def _number(label: str, now: int, before: int, unit: str, *course: int) -> Repor
     return ReportLine(label, f"{now} {unit}", change(now, before), course)
 
 
-def _now_too(told: str, then: int, now: int | None) -> str:
+def _now_too(line: ReportLine, then: int, now: int | None) -> ReportLine:
     """With what 工作台 counts, where that is another number: found or mended after the end of the period."""
-    return told if now in (None, then) else f"期末 {told}；现在 {now} 个"
+    return line if now in (None, then) else replace(line, change=f"{line.change}；现在 {now} 个")
 
 
 def _counted(label: str, now: Counts, before: Counts, unit: str) -> ReportLine:

@@ -91,9 +91,9 @@ def test_findings_at_the_end_of_a_period_and_those_of_the_kev_catalogue(database
     assert found.late == (LateFlaw("CVE-1", "high", True, 1, 0, ""),)
     assert found.kev_now == tallies.worklist(NOW).kev == 4, "工作台 and the report count one thing"
     told = outline.headline(PeriodReport(None, DAY, figures, figures, NOW))
-    assert told[-1].value == "期末 3 个；现在 4 个"
+    assert (told[-1].value, told[-1].change) == ("3 个", "＝；现在 4 个")
     same = replace(figures, flaws=replace(found, kev_now=3))
-    assert outline.headline(PeriodReport(None, DAY, same, same, NOW))[-1].value == "3 个"
+    assert outline.headline(PeriodReport(None, DAY, same, same, NOW))[-1].change == "＝"
 
 
 def test_noisy_rules_and_busy_assets_without_accounts(database):

@@ -9,11 +9,21 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from secops_agent.models import Alert, Asset, AuditRecord, Finding, History, Role, Staff, Vulnerability
+from secops_agent.models import (
+    Alert,
+    Asset,
+    AuditRecord,
+    BlockRecord,
+    Finding,
+    History,
+    Role,
+    Staff,
+    Vulnerability,
+)
 from secops_agent.services.cases import orders
-from secops_agent.services.intake import ingest
+from secops_agent.services.intake import ingest, merging
 from secops_agent.services.records import AssetRecord, Cvss, Key, VexRecord
-from tests.admin_pages import messages_of, serve_plain_static, text_of
+from tests.admin_pages import messages_of, serve_plain_static, text_of, unknown_action
 from tests.secops.api.callers import SYSTEM, estate, host
 from tests.secops.inventory_aid import alert, component, finding, flaw, store
 from tests.secops.inventory_aid import host as machine
@@ -304,23 +314,31 @@ def test_pages_say_which_supplier_said_what_when_and_why() -> None:
         assert "示例厂商&lt;b&gt;" in shown.content.decode()
 
 
-def test_two_assets_of_one_name_are_merged_by_who_may_change_them() -> None:
+@pytest.mark.parametrize("most", [1000, 0])
+def test_two_assets_of_one_name_are_merged_by_who_may_change_them(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MOST", most)  # more than that goes piece by piece
     twin = AssetRecord("application", "web-01", (Key("path", "web-01"),), source="trivy")
     store(finding(twin, "A"), component(twin), alert("k", assets=(twin,)), machine("db-01"))
     store(machine("web-01", "10.0.0.1"), finding(machine(), "B"))
     client, gone, kept = at_desk(Role.ANALYST), *Asset.objects.filter(name="web-01").order_by("pk")
     orders.create(list(Alert.objects.values_list("pk", flat=True)), SYSTEM, "web-01 被入侵")
+    BlockRecord.objects.create(
+        action=unknown_action(), kind="isolate_host", target="web-01", asset_id=gone.pk, since=timezone.now()
+    )
     page, into = reverse("web:asset", args=[gone.pk]), reverse("web:asset_merge", args=[gone.pk])
-    assert "告警 1、发现 1、组件 1、标识 1、事件 1" in text_of(client.get(page))
+    assert "告警 1、发现 1、组件 1、标识 1、事件 1、封禁和隔离 1" in text_of(client.get(page))
     assert "同名的还有 ¦ 主机" in text_of(client.get(page))
     assert at_desk(Role.VIEWER, "wang").post(into, {"into": kept.pk}).status_code == 403
     for wrong, said in ((gone.pk, "并入它自己"), ("没有的", "资产里没有"), ("", "资产里没有")):
         assert said in "".join(messages_of(client.post(into, {"into": wrong}, follow=True))), wrong
     assert Asset.objects.count() == 3
     done = client.post(into, {"into": kept.pk}, follow=True)
-    assert "告警 1、发现 1、组件 1、标识 1、事件 1" in "".join(messages_of(done))
+    assert "告警 1、发现 1、组件 1、标识 1、事件 1、封禁和隔离 1" in "".join(messages_of(done))
     assert done.redirect_chain[-1][0] == reverse("web:asset", args=[kept.pk]) == client.get(page).url
     assert (kept.findings.count(), kept.components.count(), kept.alert_links.count()) == (2, 1, 1)
+    assert BlockRecord.objects.get().asset_id == kept.pk
     assert AuditRecord.objects.filter(subject=f"asset:{kept.pk}", actor_name="人员lisi").exists()
     store(finding(twin, "A"))
     assert Asset.objects.count() == 2, "the next scan finds what it was merged into"

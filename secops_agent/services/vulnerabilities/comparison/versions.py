@@ -8,8 +8,6 @@ from itertools import pairwise
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from univers import versions as univers
-
 # How the ecosystems order versions, where univers differs from the reference; None: not a version of that scheme.
 
 Order = tuple[Any, ...]
@@ -100,29 +98,39 @@ def maven_order(text: str) -> MavenOrder | None:
     plain = _RELEASE_WORD.sub("", text)
     if not plain[:1].isdigit() or _ODD_RELEASE_WORD.search(plain):
         return None
-    return MavenOrder(univers.MavenVersion(plain), univers.MavenVersion(_DOTTED_WORD.sub("-", plain)))
+    order = _univers("MavenVersion")
+    return MavenOrder(order(plain), order(_DOTTED_WORD.sub("-", plain)))
 
 
 def rpm_order(text: str) -> Any | None:
     """rpm's own order; a release that is empty is none."""
-    return None if text.endswith("-") else univers.RpmVersion(text)
+    return None if text.endswith("-") else _univers("RpmVersion")(text)
+
+
+def _univers(name: str) -> Callable[[str], Any]:
+    def order(text: str) -> Any:
+        from univers import versions  # not at the start: few processes compare versions
+
+        return getattr(versions, name)(text)
+
+    return order
 
 
 Answer = Literal["affected", "unaffected", "unknown"]
 ANSWER_LABELS: dict[Answer, str] = {"affected": "受影响", "unaffected": "不受影响", "unknown": "无法判断"}
 _ORDERS: dict[str, Callable[[str], Any]] = {
-    "deb": univers.DebianVersion,
+    "deb": _univers("DebianVersion"),
     "rpm": rpm_order,
-    "apk": univers.AlpineLinuxVersion,
-    "pypi": univers.PypiVersion,
+    "apk": _univers("AlpineLinuxVersion"),
+    "pypi": _univers("PypiVersion"),
     "npm": semver_order,
     "maven": maven_order,
     "golang": semver_order,
     "cargo": semver_order,
-    "gem": univers.RubygemsVersion,
+    "gem": _univers("RubygemsVersion"),
     "composer": composer_order,
-    "nuget": univers.NugetVersion,
-    "conan": univers.ConanVersion,
+    "nuget": _univers("NugetVersion"),
+    "conan": _univers("ConanVersion"),
     "hex": semver_order,
     "pub": pub_order,
 }
@@ -339,7 +347,7 @@ def _parsed(scheme: str, text: str) -> Any:
     try:
         version = known(text)
         version < version  # noqa: B015 - some classes only complain when they are compared
-    except (univers.InvalidVersion, ValueError, TypeError, AttributeError, IndexError, KeyError):
+    except (ValueError, TypeError, AttributeError, IndexError, KeyError):
         return None
     return version
 
