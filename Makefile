@@ -1,6 +1,6 @@
 # 毕方：make run 启动演示，make test 跑测试；只需要 Python ≥ 3.11（带 venv）和 make。
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-outside coverage lint bench eval importer-check screenshots clean lock sbom bundle arm-wheels pin-images chaos install install-dev
+.PHONY: help run test test-all test-outside test-everything coverage lint bench eval importer-check screenshots clean lock sbom bundle arm-wheels pin-images chaos install install-dev
 
 VENV ?= .venv
 python := $(VENV)/bin/python
@@ -30,6 +30,9 @@ test-all: install-dev ## 跑 make test 没跑的：耗时的进程、接管、�
 
 test-outside: install-dev ## 跑需要 Chromium、Node 或消息中间件的；没有安装的算失败
 	@$(pytest) $(side_by_side) $(if $(all),-m outside) $(TESTS)
+
+test-everything: install-dev ## 一次跑完以上三样，CI 这样跑：一次收集、一份模板（MARKED='not outside'：没有那些程序）
+	@$(pytest) $(side_by_side) $(if $(MARKED),-m '$(MARKED)') $(TESTS)
 
 coverage: install-dev ## 报告分支覆盖率，在 make test COVERAGE=1 之后
 	@$(python) -m coverage combine -q; $(python) -m coverage report

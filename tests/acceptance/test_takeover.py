@@ -88,6 +88,8 @@ def private(number: int, where: str) -> dict[str, Any]:
     return {"text": f"第{number}句", "conversation_id": where, "group": False}
 
 
+# Once: both platforms' workers claim by the same code, and the test above has both.
+@pytest.mark.parametrize("stage", ["stream"], indirect=True)
 def test_two_machines_share_the_work_in_order(stage: Stage) -> None:
     for name in ("first", "second"):
         start_machine(stage, name, Echo(delay=0.02))
