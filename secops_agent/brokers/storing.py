@@ -8,6 +8,7 @@ from django.db import transaction
 
 from bifang.core.database.db import UNAVAILABLE
 from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.monitoring.disk import require_room
 from secops_agent.brokers.config import BrokerSettings
 from secops_agent.brokers.reading import items_of
 from secops_agent.services.actors import Actor
@@ -79,6 +80,7 @@ def store_alone(settings: BrokerSettings, message: Delivery) -> float | None:
     """
     if letters.known_marks(settings.id, [message]):
         return None
+    require_room()  # a full disk is no try: it would bury what has nothing wrong with it
     tries = letters.begin_try(settings.id, message)
     if message.problem or tries > TRIES:
         letters.bury(settings.id, message, message.problem or KILLER)

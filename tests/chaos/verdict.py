@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from bifang.channels.models import OPEN, InboxRow, Outage, OutboxRow, State
 from bifang.core.monitoring.health import check_health
-from secops_agent.models import Alert, NotificationTarget
+from secops_agent.models import Alert, BrokerLetter, LetterState, NotificationTarget
 from secops_agent.models.alerting.notification import AlertMessage, MessageState
 from tests.acceptance.processes import processes_with
 from tests.acceptance.worker import Stage
@@ -139,6 +139,8 @@ def _left(house: House) -> Iterator[Line]:
     # A message about an alert that was refused is written anew.
     said = OutboxRow.objects.filter(state=State.DEAD).exclude(key__startswith="note:alert:")
     dead = [*InboxRow.objects.filter(state=State.DEAD), *said]
+    letters = [row.error[:60] for row in BrokerLetter.objects.filter(state=LetterState.DEAD)]
+    yield "消息流的死信", f"{len(letters)} {letters[:3]}", not letters
     yield "死信", f"{len(dead)} {[str(row.last_error)[:60] for row in dead[:3]]}", not dead
     grown, measured = [], 0
     for each in house.kept:

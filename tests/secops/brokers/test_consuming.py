@@ -6,14 +6,16 @@ import time
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from bifang.core.configuration import configs
-from secops_agent.brokers import dead_letters
+from bifang.core.monitoring.failures import DiskAlmostFull
+from secops_agent.brokers import dead_letters, storing
 from secops_agent.brokers.kafka import CLOSE_S, KafkaStream
 from secops_agent.models import Alert, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
-from secops_agent.services.intake.deliveries import KEPT, Delivery
+from secops_agent.services.intake.deliveries import KEPT, TRIES, Delivery
 from secops_agent.services.records import AlertRecord
 from tests.deadline import wait_until
 from tests.secops.brokers.conftest import Consuming, configure
@@ -96,6 +98,20 @@ def test_poison_is_buried_after_five_tries_and_the_rest_goes_on(
     monkeypatch.setattr(ingest, "write_alerts", real)
     assert dead_letters.try_again([letter.pk], TESTER) == 1
     assert _counts() == {"前": 1, "后": 1, "毒": 1}
+    assert not BrokerLetter.objects.exists()
+
+
+def test_a_full_disk_buries_nothing(allowed: None, database: Any, settings: Any) -> None:
+    values = {"url": "redis://127.0.0.1:6379/2", "topic": "t", "format": "generic"}
+    stream = configs.load(configs.save("stream", "总线", True, values)[0])
+    message = Delivery("s", "1", timezone.now(), alert("一直在等"), again=True)
+    least, settings.DISK_MIN_MB = settings.DISK_MIN_MB, 1 << 40
+    for _ in range(TRIES + 2):
+        with pytest.raises(DiskAlmostFull):
+            storing.store_alone(stream, message)
+    settings.DISK_MIN_MB = least
+    assert storing.store_alone(stream, message) is None
+    assert _counts() == {"一直在等": 1}
     assert not BrokerLetter.objects.exists()
 
 
