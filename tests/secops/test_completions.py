@@ -150,3 +150,52 @@ def test_alerts_are_put_into_the_case_that_is_named() -> None:
     spoken = Focus().after_words({"alert": ("21", "22")})
     (offer,) = said("归到E2", spoken).offers
     assert (offer.tool, offer.arguments) == ("add_case_alerts", {"alerts": "21,22", "case_id": 2})
+
+
+# Sentences that no corpus had: rules were nearly taken away that only these show.
+REPORT = Focus().after_look_up(Intent("security_report", {"period": "last_week"}))
+MANUAL = Focus().after_look_up(Intent("search_runbook", {"query": "勒索病毒"}))
+OF_WEB = Focus(named={"asset": ("web-01",)}).after_look_up(
+    Intent("list_alerts", {"asset": "web-01"}, items=("12", "15"))
+)
+LIST = Focus().after_look_up(Intent("list_alerts", {"severity": "high"}, items=("12", "15", "18")))
+FLAW = Focus(named={"cve": ("CVE-2021-44228",)}).after_look_up(
+    Intent("affected_assets", {"cve_id": "CVE-2021-44228"}, items=("web-01", "db-01"))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "tool", "wanted"),
+    [
+        ("出成周报", REPORT, "security_report", {"period": "last_week"}),
+        ("下一步呢", MANUAL, "search_runbook", {"query": "勒索病毒"}),
+        ("挖矿的都确认了", OF_WEB, "list_alerts", {"keyword": "挖矿", "asset": "web-01", "limit": 50}),
+        ("今天几条高危，log4j 影响哪几台", Focus(), "list_alerts", {"severity": "high", "since_hours": 11, "period": "today"}),
+    ],
+)  # fmt: skip
+def test_a_short_sentence_is_read_with_what_was_spoken_of(
+    text: str, focus: Focus, tool: str, wanted: dict[str, Any]
+) -> None:
+    found = said(text, focus)
+    assert (found.intent.tool, dict(found.intent.arguments)) == (tool, wanted)
+
+
+@pytest.mark.parametrize("text", ["这些资产上的漏洞", "他手上的告警"])
+def test_what_a_list_is_not_narrowed_to_is_asked_back(text: str) -> None:
+    assert said(text, LIST).intent is None
+
+
+def test_an_order_of_findings_without_a_decision_is_asked_what_for() -> None:
+    found = said("都关了", FLAW)
+    assert found.question
+    assert [str(one) for one in found.suggestions] == ["CVE-2021-44228 标修复中"]
+
+
+@pytest.mark.parametrize("text", ["撤了", "算了"])
+def test_taken_back_in_a_word_it_is_no_farewell(text: str) -> None:
+    assert said(text, ONE).drops
+
+
+def test_why_somebody_else_gets_it_speaks_not_against_it() -> None:
+    found = said("A12 不该是我的，转给李四", Focus())
+    assert [(one.tool, one.arguments["assignee"]) for one in found.offers] == [("assign_alert", "李四")]

@@ -109,6 +109,8 @@ def _sought(asked: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
     whose = str(person.value) if person else asked.asker if pattern("filters.mine").search(asked.text) else ""
     keyword = _alert_keyword(asked, said) or ("" if whose else _left(asked, "filters.alert_noun"))
     found |= {"assignee": whose} if whose and keyword else {}
+    address = skeleton.first(Kind.IP) if asked.known and keyword == asked.known else None
+    found |= {"address": address.value} if address and address.value != said.get("asset") else {}
     return found | ({"keyword": keyword or whose} if keyword or whose else {})
 
 
@@ -295,6 +297,8 @@ def _report(asked: Asked) -> dict[str, Any]:
     period = said or kind or "today"
     if kind and said not in ("", kind, _EARLIER[kind]):
         period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
+    if pattern("filters.previous").search(asked.text):
+        period = _EARLIER.get(period, period)
     file = name_of("filters.report_file", asked.text)
     return {"period": period, "file": file} if file else {"period": period}
 

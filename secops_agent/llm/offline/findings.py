@@ -22,7 +22,8 @@ def read_flaws(asked: Asked) -> Intent | None:
     if (said := pattern("filters.flaws_of_software").fullmatch(text)) and said["word"].lower() not in usual:
         return Intent("list_assets", {"keyword": said["word"], **type_of(text)})
     if said := pattern("filters.kev_of").fullmatch(text):
-        host = asked.lexicon.parts.get(said["of"].lower(), "")
+        named = asked.skeleton.entities.get(said["of"])
+        host = str(named.value) if named else asked.lexicon.parts.get(said["of"].lower(), "")
         about = {"asset": host} if host else {"keyword": said["of"]}
         return (
             Intent("list_vulnerabilities", {"kev_only": True, **about})
@@ -47,6 +48,8 @@ def _joined(asked: Asked, text: str) -> Intent | None:
             found["importance"] = weight
         elif pattern("filters.kev_only").search(word):
             found["kev"] = True
+        elif pattern("filters.exposed_words").search(f"{word}的资产"):
+            found["exposed"] = True
         else:
             return None
     return Intent("list_assets", found) if len(found) > 1 else None
@@ -85,7 +88,9 @@ def read_findings(asked: Asked) -> dict[str, Any]:
     kinds = [kind for kind in load("filters")["finding"] if pattern(f"filters.finding.{kind}").search(bare)]
     if "secret" in kinds:  # 泄露的密钥在哪个仓库
         kinds = ["secret"]
-    kind = kinds[0] if len(kinds) == 1 else "other" if kinds else ""
+    kind = (
+        kinds[0] if len(kinds) == 1 else "other" if kinds or pattern("filters.no_flaws").search(bare) else ""
+    )
     said = narrow(skeleton, asked.now, *_FINDING) | owner_of(asked)
     each = pattern("filters.each").search(text)
     by = "cve" if pattern("filters.by_flaw").search(text) else "source" if len(scanners) > 1 else ""

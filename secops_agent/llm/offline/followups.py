@@ -98,4 +98,7 @@ def changed(intent: Intent, last: Intent, people: Collection[str]) -> Intent:
     gone |= {*whose} if "unassigned" in said else {"unassigned"} if said.get("keyword") in people else set()
     kept = {name: value for name, value in last.arguments.items() if name in takes and name not in gone}
     kept = {name: value for name, value in kept.items() if name != "group_by" or value not in said}
+    if "keyword" in kept and "keyword" in said and (kept["keyword"] in people) != (said["keyword"] in people):
+        one = kept if kept["keyword"] in people else said
+        one["assignee"] = one.pop("keyword")
     return Intent(intent.tool, {**kept, **said})

@@ -1,5 +1,5 @@
 """The word that a list is narrowed by, only on evidence: it is in the lexicon or a known attack or product, in
-quotation marks, marked as one (关于 X 的, X 相关, 带 X), or stands as a name directly before the noun (X 告警)."""
+quotation marks, marked as one (X 类的, 叫 X), or stands as a name directly before the noun (X 告警)."""
 
 import re
 from functools import cache

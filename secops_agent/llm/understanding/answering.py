@@ -53,7 +53,7 @@ class QuestionHearing(FollowingHearing):
             return found
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
-        found = self._of_product(sentence, found) or found
+        found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
 
     def _covered(self, sentence: Sentence, exact: Intent) -> Understanding:
@@ -100,6 +100,19 @@ class QuestionHearing(FollowingHearing):
         if not word or named or (sentence.numbers and [*map(str, sentence.numbers)] != ends):
             return None
         return Understanding(Intent("list_vulnerabilities", {"keyword": word}), guessed=True)
+
+    def _of_that_period(self, sentence: Sentence, found: Understanding) -> Understanding:
+        """出成周报, of last week's figures: the report of the week that was spoken of."""
+        spoken = str(self.focus.last.arguments.get("period", "")) if self.focus.last else ""
+        report = found.intent if found.intent and found.intent.tool == "security_report" else None
+        if not report or sentence.question.found(Kind.TIME) or spoken.partition("_")[0] != "last":
+            return found
+        alike = str(report.arguments["period"]).partition("_")[2] == spoken.partition("_")[2]
+        return (
+            replace(found, intent=replace(report, arguments={**report.arguments, "period": spoken}))
+            if alike
+            else found
+        )
 
     @staticmethod
     def _pasted_log(sentence: Sentence) -> Understanding | None:
@@ -156,7 +169,9 @@ class QuestionHearing(FollowingHearing):
                 questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
             )
             intent = reader._clearly(part, goes_on=bool(goes_on))
-            if intent:
+            if intent and not (
+                found and intent.arguments.keys() == {"asset_type"}
+            ):  # all machines answer nothing
                 found.append(intent)
                 reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
             elif counts and "ask.count" not in questions.cues_of(part):
@@ -182,6 +197,8 @@ class QuestionHearing(FollowingHearing):
     def _clearly(self, sentence: Sentence, *, goes_on: bool = False) -> Intent | None:
         """What a part asks, if nothing of it is left over; ``goes_on``: only as something more about the part before it."""
         found = self._follow_up(sentence)
+        if exact := None if found else questions.exact(sentence):
+            return exact
         weighed = self.weighed(sentence)
         found = found or (self._chosen(sentence, weighed) if weighed.whole and not goes_on else None)
         return found.intent if found and not found.beside and not found.unused else None
@@ -201,7 +218,15 @@ class QuestionHearing(FollowingHearing):
         anew = (
             weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
         )  # 在别的机器上出现过没 is none
-        return (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
+        found = (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
+        lost = next((one.raw for one in meant.found(Kind.REF) if one.value in ("all", "person")), "")
+        theirs = None if meant.found(Kind.PERSON) else pattern("cues.inside.theirs").search(meant.order.text)
+        lost = lost or (theirs[0] if theirs else "")
+        if lost and self.focus.last and found.intent and found.intent.tool in questions.LISTS:
+            return Understanding(
+                question=_WHICH.format(said=lost), suggestions=found.suggestions, guessed=True
+            )
+        return found  # 这些资产上的: those of the list, which nothing can be narrowed to
 
     @staticmethod
     def _with_doubt(found: Understanding, ordered: Ordered) -> Understanding:

@@ -31,7 +31,7 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.group": (("group_by", "group_by.hour", "group_by.day", "group_by.asset", "each"), ("group_by", "compare")),
     "said.held": (("burden",), ("keyword", "assignee", "overdue")),
     "ask.statistics": ((), ("group_by", "limit", "alert_statistics", "compare_periods")),
-    "said.file": (("report_file", "period"), ("period", "file")),
+    "said.file": (("report_file", "period", "previous"), ("period", "file")),
     "ask.kev": (("kev_only",), ("kev_only",)),
     "ask.due": (("late", "soon", "due_word", "due_ahead"), ("due", "overdue", "due_within")),
     "said.finding": (("finding.secret", "finding.code", "finding.misconfiguration"), ("kind",)),

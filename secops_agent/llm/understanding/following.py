@@ -11,7 +11,7 @@ from secops_agent import says
 from secops_agent.llm.offline import followups
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent, Understanding
-from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.entities import HOSTS, Sentence, take_verdicts_and_numbers
@@ -46,6 +46,8 @@ class FollowingHearing(Hearing):
             return self._of_thing(sentence, followups.without_lead(text))
         if another := self._another(sentence, last):
             return Understanding(intent=another)
+        if last.tool == "search_runbook" and pattern("followups.steps").search(text):
+            return Understanding(Intent(last.tool, {"query": last.arguments.get("query", "")}))
         number = pattern("followups.sibling").fullmatch(text)
         asset = str(last.arguments.get("asset", ""))
         if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
@@ -92,6 +94,8 @@ class FollowingHearing(Hearing):
         if not bare or not (marked or (cues and not alone)):
             return None
         bare = pattern("followups.me").sub("我的", bare)
+        if (period := last.arguments.get("period")) and pattern("followups.earlier").search(sentence.plain):
+            bare = f"{load('followups')['before'][period]}呢"
         noun = "修了多少漏洞" if "mended" in last.arguments else noun
         whole = self.heard(f"{noun} {bare}".strip())
         weighed = self.weighed(whole)

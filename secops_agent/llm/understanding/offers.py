@@ -422,6 +422,8 @@ class Parts:
         behind = self.skeleton.text[verb.end :].lstrip()[:1] if verb else ""
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:
             return named.value
+        if named and named.value == "person" and self.focus.of("person"):
+            return self.focus.of("person")[-1]
         me = any(pattern("cues.inside.me").search(place.text) for place in places)
         return self.sentence.asker if me else ""
 

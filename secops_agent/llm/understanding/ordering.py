@@ -9,6 +9,7 @@ from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.followups import last_list
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
@@ -49,7 +50,7 @@ from secops_agent.llm.understanding.verbs import (
 
 _SAID_NOT: Final = ("exception", "withdrawn", "takes_back", "condition", "hearsay", "quotation")
 # Of a line that is only an example.
-_USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "high"}
+_USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "high", "decision": "in_progress"}
 # What is asked where something beside the object lacks.
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
@@ -314,6 +315,12 @@ class OrderHearing(ListHearing):
         said = self._described(sentence)
         # 那几条: of the list, nobody knows which
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
+        listed = last_list(self.focus.last) if shown and sentence.keyword else None
+        if listed and listed.tool == "list_alerts" and "asset" in listed.arguments and "asset" not in said:
+            said, shown = (
+                said | {"asset": listed.arguments["asset"]},
+                False,
+            )  # 挖矿的都确认了: those of the host
         each = self._means_each(sentence) and not shown
         if each and (case := self._of_case(sentence, order)):
             return case

@@ -159,7 +159,8 @@ class _Reader(OrderHearing, QuestionHearing):
         if control and not self.lexicon.asset(control.code):
             return Understanding(control=control)
         request = strip_courtesies(plain)
-        if talk := _find_category(plain) or _find_category(request.text):
+        undone = self.focus.order and pattern("cues.said.undo").search(plain)  # 撤了 is no farewell then
+        if not undone and (talk := _find_category(plain) or _find_category(request.text)):
             ours = talk.category == "thing" and self.heard(request.text).found(
                 Kind.ALERT, Kind.IP, Kind.ASSET, Kind.CASE
             )

@@ -121,6 +121,7 @@ _BRIEF: Final = 8  # characters that order something of what was spoken of: 建�
 _ASIDE: Final = 4  # characters that tell something by themselves
 _TURNS: Final = ("quotation", "condition", "question", "withdrawn", "takes_back")
 VERB: Final = "✱"  # stands for a verb in the patterns of ``[nothing]``
+_SET_ASIDE: Final = ("wrong", "left_be")  # pieces that say nothing against the order
 _NO_NOTE: Final = ("doubt.question", "no_note", "takes_back", "nothing", "by_others")
 
 
@@ -253,7 +254,7 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     ]
     apart += [one for one in pieces[first:] if VERB not in one and pattern("cues.inside.gone").search(one)]
     beside = [one for one in pieces if VERB not in one]
-    apart += [one for one in beside if pattern("cues.inside.left_be").search(one)]
+    apart += [one for one in beside if any(pattern(f"cues.inside.{name}").search(one) for name in _SET_ASIDE)]
     apart += [one for one in pieces[:first] if _tells_why(one)]
     asides = [piece for piece in pieces[first:] if is_aside(piece) and piece not in apart]
     main = text

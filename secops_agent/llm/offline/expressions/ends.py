@@ -75,6 +75,8 @@ def _hour(found: re.Match[str]) -> int:
         return _HOURS.get(part, _MORNING if found["day"] else _EVENING)
     if part in ("晚", "夜") and (said == 12 or said < _EARLY):
         return 24 + said % 12
+    if part == "凌":
+        return said % 12
     return min(said + 12 * (said < 12 and part in ("下", "晚", "夜")), 24)
 
 
