@@ -272,9 +272,11 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered.exact or ordered.doubt:
             return ordered
         other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
-        denied = weighed.ranks.get("nothing", 0.0) >= questions.VETO
-        if denied or (other and ordered.actions[0].tool in OUTSIDE):
-            return replace(ordered, doubt="withdrawn" if denied else "unclear")
+        if weighed.ranks.get("nothing", 0.0) >= questions.VETO:
+            asks = pattern("cues.nothing.question").search(sentence.plain)
+            return None if asks else replace(ordered, doubt="withdrawn")
+        if other and ordered.actions[0].tool in OUTSIDE:
+            return replace(ordered, doubt="unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION) is not None
         leads = leads or ordered.actions[0].tool == "silence_alerts"
         leads = leads or commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)

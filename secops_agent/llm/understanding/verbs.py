@@ -118,6 +118,15 @@ _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|�
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
+_TELLS_WHY: Final = 5  # characters; less only turns an order round
+_WHY: Final = (
+    "withdrawn",
+    "negation",
+    "report",
+    "quotation",
+    "hearsay",
+    "takes_back",
+)  # may only be words of a reason
 _ASIDE: Final = 4  # characters that tell something by themselves
 _TURNS: Final = ("quotation", "condition", "question", "withdrawn", "takes_back")
 VERB: Final = "✱"  # stands for a verb in the patterns of ``[nothing]``
@@ -276,8 +285,16 @@ def clear_until(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> int:
     if first is None or (end := PIECE.search(skeleton.text, first.end)) is None:
         return 0
     said = Skeleton(skeleton.text[: end.start()], skeleton.entities)
-    doubt = find_doubt(said, [verb for verb in verbs if verb.end <= end.start()])
-    return 0 if doubt else end.start()
+    if _doubt_of_whole(skeleton, verbs) or find_doubt(said, [one for one in verbs if one.end <= end.start()]):
+        return 0
+    behind = re.split(r"[\s,，。;；!！]+", skeleton.text[end.start() :])
+    return 0 if any(map(_turns_round, behind)) else end.start()
+
+
+def _turns_round(piece: str) -> bool:
+    """算了, 先等等, 可以吗, 演习: a few words that take the order back, or make it a question or a plan."""
+    doubt = first_doubt(piece)
+    return bool(doubt) and (len(piece) < _TELLS_WHY or doubt not in _WHY)
 
 
 def _tells_why(piece: str) -> bool:
