@@ -1,6 +1,7 @@
 """A list is narrowed by its own filters: no parameter asks about a column that it does not show."""
 
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ def list_of(model: type[Model]) -> str:
 
 
 def questions(model: type[Model]) -> Iterator[str]:
-    """Every column of the model, and the columns of what it points to, asked in every way but a filter's."""
-    for field in model._meta.get_fields():
-        yield from (f"{field.name}__{lookup}" for lookup in LOOKUPS)
+    """Every column of the model in one way that is no filter's, in turn, and the columns of what it points to."""
+    for field, lookup in zip(model._meta.get_fields(), cycle(LOOKUPS), strict=False):
+        yield f"{field.name}__{lookup}"
         related = None if isinstance(field, Field) and not field.is_relation else field.related_model
         if isinstance(related, type) and not isinstance(field, ForeignObjectRel):
             yield from (f"{field.name}__{one.name}__regex" for one in related._meta.get_fields())

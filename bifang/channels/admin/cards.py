@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.addressees import NamedList, group_of, hinted, person_of, short_person
 from bifang.channels.cards.models import Card, CardState
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, once, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment, once, shortened
 
 CARD_TONES = {
     CardState.OPEN: "info", CardState.FINISHED: "ok", CardState.GIVEN_UP: "warn", CardState.FAILED: "bad",
@@ -76,12 +76,5 @@ class CardScreen(RecordScreen):
         """Short, whole when pointed at."""
         return shortened(row.last_error, 40)
 
-    @admin.display(description="创建时间", ordering="id")
-    def created(self, row: Card) -> SafeString | str:
-        """When it was begun."""
-        return moment(row.created_at)
-
-    @admin.display(description="更新时间")
-    def updated(self, row: Card) -> SafeString | str:
-        """Its last change."""
-        return moment(row.updated_at)
+    created = column("created_at", "创建时间", moment, ordering="id")
+    updated = column("updated_at", "更新时间", moment)

@@ -9,7 +9,7 @@ from django.utils.timesince import timesince
 from bifang.channels.admin.connection_face import TONES
 from bifang.channels.models import ClientState, ClientStatus
 from bifang.channels.workers.client_status import FRESH
-from bifang.core.admin.base import RecordScreen, ago, badge, moment, shortened
+from bifang.core.admin.base import RecordScreen, ago, badge, column, moment, shortened
 
 
 @admin.register(ClientState)
@@ -37,10 +37,7 @@ class ClientStateScreen(RecordScreen):
         status = ClientStatus(row.status)
         return badge(str(status.label), TONES[status], f"已持续 {timesince(row.since, depth=1)}")
 
-    @admin.display(description="状态开始时间", ordering="since")
-    def in_state(self, row: ClientState) -> SafeString | str:
-        """Since when."""
-        return moment(row.since)
+    in_state = column("since", "状态开始时间", moment, ordering="since")
 
     @admin.display(description="心跳往返", ordering="answered_at")
     def echo(self, row: ClientState) -> SafeString | str:
@@ -49,27 +46,13 @@ class ClientStateScreen(RecordScreen):
             return moment(None)
         return format_html("{} 毫秒 · {}", row.round_trip_ms or 0, ago(row.answered_at))
 
-    @admin.display(description="最近一帧", ordering="last_frame_at")
-    def last_frame(self, row: ClientState) -> SafeString | str:
-        """The last frame read."""
-        return ago(row.last_frame_at)
+    last_frame = column("last_frame_at", "最近一帧", ago, ordering="last_frame_at")
 
     @admin.display(description="最近错误")
     def error(self, row: ClientState) -> SafeString | str:
         """Short, whole when pointed at."""
         return shortened(row.last_error, 40)
 
-    @admin.display(description="最近错误时间")
-    def failed(self, row: ClientState) -> SafeString | str:
-        """When the last error came."""
-        return moment(row.last_error_at)
-
-    @admin.display(description="下次尝试")
-    def next_attempt(self, row: ClientState) -> SafeString | str:
-        """When it tries again."""
-        return moment(row.retry_at)
-
-    @admin.display(description="更新时间", ordering="updated_at")
-    def seen(self, row: ClientState) -> SafeString | str:
-        """The worker's last word."""
-        return moment(row.updated_at)
+    failed = column("last_error_at", "最近错误时间", moment)
+    next_attempt = column("retry_at", "下次尝试", moment)
+    seen = column("updated_at", "更新时间", moment, ordering="updated_at")

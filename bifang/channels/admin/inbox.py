@@ -16,7 +16,7 @@ from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
 from bifang.channels.queues import inbox
-from bifang.core.admin.base import NOTHING, as_json, moment, once, preformatted, shortened
+from bifang.core.admin.base import NOTHING, as_json, column, moment, once, preformatted, shortened
 
 
 @admin.register(InboxRow)
@@ -42,10 +42,7 @@ class InboxScreen(RowScreen):
         "whole_text", "data", "replies", "received", "handled", "attempts", "waits_until", "owner",
     )  # fmt: skip
 
-    @admin.display(description="收到时间", ordering="id")
-    def received(self, row: InboxRow) -> SafeString | str:
-        """When it was stored."""
-        return moment(row.received_at)
+    received = column("received_at", "收到时间", moment, ordering="id")
 
     @admin.display(description="种类", ordering="kind")
     def what(self, row: InboxRow) -> str:
@@ -53,10 +50,7 @@ class InboxScreen(RowScreen):
         kind = str(row.get_kind_display())
         return f"{kind} {row.text}" if row.kind == "event" and row.text else kind
 
-    @admin.display(description="完成时间")
-    def handled(self, row: InboxRow) -> SafeString | str:
-        """When it was answered or given up."""
-        return moment(row.handled_at)
+    handled = column("handled_at", "完成时间", moment)
 
     @admin.display(description="发送人")
     def who(self, row: InboxRow) -> SafeString | str:
@@ -98,15 +92,8 @@ class InboxScreen(RowScreen):
         """The beginning of the text; an event's type stands beside its kind."""
         return NOTHING if row.kind == "event" else shortened(row.text, 40)
 
-    @admin.display(description="内容")
-    def whole_text(self, row: InboxRow) -> SafeString | str:
-        """The text."""
-        return preformatted(row.text)
-
-    @admin.display(description="数据")
-    def data(self, row: InboxRow) -> SafeString | str:
-        """What the channel kept of the frame; addresses with a token in them are not part of it."""
-        return as_json(row.payload)
+    whole_text = column("text", "内容", preformatted)
+    data = column("payload", "数据", as_json)
 
     @admin.display(description="回复")
     @once

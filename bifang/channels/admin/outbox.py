@@ -10,7 +10,7 @@ from bifang.channels.admin.addressees import group_of, person_of
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OutboxRow
 from bifang.channels.queues import outbox
-from bifang.core.admin.base import NOTHING, moment, once, preformatted, shortened
+from bifang.core.admin.base import NOTHING, column, moment, once, preformatted, shortened
 
 
 @admin.register(OutboxRow)
@@ -40,15 +40,8 @@ class OutboxScreen(RowScreen):
         "title", "whole_text", "created", "sent", "attempts", "waits_until", "owner",
     )  # fmt: skip
 
-    @admin.display(description="创建时间", ordering="id")
-    def created(self, row: OutboxRow) -> SafeString | str:
-        """When it was written."""
-        return moment(row.created_at)
-
-    @admin.display(description="送达时间")
-    def sent(self, row: OutboxRow) -> SafeString | str:
-        """When the remote side accepted it."""
-        return moment(row.sent_at)
+    created = column("created_at", "创建时间", moment, ordering="id")
+    sent = column("sent_at", "送达时间", moment)
 
     @admin.display(description="途径", ordering="route")
     def route_label(self, row: OutboxRow) -> str:
@@ -91,10 +84,7 @@ class OutboxScreen(RowScreen):
         """The beginning of the text."""
         return shortened(row.text, 40)
 
-    @admin.display(description="内容")
-    def whole_text(self, row: OutboxRow) -> SafeString | str:
-        """The text."""
-        return preformatted(row.text)
+    whole_text = column("text", "内容", preformatted)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxRow]:
         """The sealed column is not even read."""

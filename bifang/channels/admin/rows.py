@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from bifang.channels.admin.explanations import explain, may_go_again
 from bifang.channels.models import BoxRow, State
 from bifang.channels.rights import READ_TEXT
-from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, column, moment, shortened
 from bifang.core.changes import Change, record
 
 MAY_NOT_READ = "无权查看聊天内容"
@@ -121,10 +121,7 @@ class RowScreen(RecordScreen):
             return NOTHING
         return format_html('<div class="bf-error">{}</div>{}', row.last_error, moment(row.last_error_at))
 
-    @admin.display(description="最早处理时间")
-    def waits_until(self, row: BoxRow) -> SafeString | str:
-        """When it is tried again."""
-        return moment(row.not_before)
+    waits_until = column("not_before", "最早处理时间", moment)
 
     @admin.display(description="配置")
     def config_link(self, row: BoxRow) -> SafeString | str:

@@ -124,6 +124,18 @@ def as_json(value: Any) -> SafeString | str:
     return format_html('<pre class="bf-json">{}</pre>', json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def column(
+    field: str, label: str, show: Callable[[Any], SafeString | str], ordering: str | None = None
+) -> Callable[[Any, Any], SafeString | str]:
+    """A column of a list, or a line of a record's page, that shows one value of its row: ``column("created_at", "创建时间", moment)``."""
+
+    @admin.display(description=label, ordering=ordering)
+    def shown(self: Any, row: Any) -> SafeString | str:
+        return show(getattr(row, field))
+
+    return shown
+
+
 class CappedPaginator(_Pages):
     """Counts no further than `cap` rows: a table of millions opens as quickly as a small one.
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, ago, badge, shortened
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, column, shortened
 from bifang.core.database.retention import retention_state
 
 if TYPE_CHECKING:
@@ -60,10 +60,7 @@ class RunScreen(SuperuserScreen):
     way = ("django_q.schedule", "计划任务")
     list_filter = ()
 
-    @admin.display(description="开始", ordering="started")
-    def began(self, row: Any) -> SafeString | str:
-        """How long ago."""
-        return ago(row.started)
+    began = column("started", "开始", ago, ordering="started")
 
 
 for _model in (Schedule, Success, Failure, OrmQ):
@@ -100,10 +97,7 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
         """-1 means for ever."""
         return "一直" if row.repeats < 0 else f"{row.repeats} 次"
 
-    @admin.display(description="下次", ordering="next_run")
-    def soon(self, row: Any) -> SafeString | str:
-        """In how long."""
-        return ago(row.next_run)
+    soon = column("next_run", "下次", ago, ordering="next_run")
 
     @admin.display(description="上一次")
     def last_run(self, row: Any) -> Any:
@@ -162,10 +156,7 @@ class QueueScreen(SuperuserScreen, QueueAdmin):
         """With the function."""
         return _named(row.name(), row.func())
 
-    @admin.display(description="可以取走", ordering="lock")
-    def since(self, row: Any) -> SafeString | str:
-        """Since when, or when again after somebody took it."""
-        return ago(row.lock)
+    since = column("lock", "可以取走", ago, ordering="lock")
 
 
 def _named(name: str, function: str) -> SafeString:

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, column, moment, shortened
 from bifang.core.models import LoginFailure
 
 
@@ -51,15 +51,8 @@ class LoginScreen(RecordScreen):
         opens = timezone.localtime(row.attempt_time + settings.AXES_COOLOFF_TIME)
         return badge(f"已锁定到 {opens:%H:%M}", "bad")
 
-    @admin.display(description="最近一次", ordering="attempt_time")
-    def last(self, row: LoginFailure) -> SafeString | str:
-        """The last failure."""
-        return ago(row.attempt_time)
-
-    @admin.display(description="最近一次")
-    def moment_of(self, row: LoginFailure) -> SafeString | str:
-        """Exactly."""
-        return moment(row.attempt_time)
+    last = column("attempt_time", "最近一次", ago, ordering="attempt_time")
+    moment_of = column("attempt_time", "最近一次", moment)
 
     @admin.display(description="浏览器")
     def client(self, row: LoginFailure) -> SafeString | str:

@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import AGAIN, for_one
-from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, column, moment
 from bifang.core.admin.panels import Panel
 from bifang.core.changes import Change, record
 from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
@@ -120,15 +120,8 @@ class AlertMessageScreen(RecordScreen):
         """When there was something to tell, and when it was told last."""
         return format_html('{}<div class="bf-note">发送 {}</div>', moment(row.opened_at), moment(row.sent_at))
 
-    @admin.display(description="最早发送")
-    def due(self, row: AlertMessage) -> SafeString | str:
-        """Not before."""
-        return moment(row.due_at)
-
-    @admin.display(description="最近发送", ordering="sent_at")
-    def sent(self, row: AlertMessage) -> SafeString | str:
-        """The last message about it."""
-        return moment(row.sent_at)
+    due = column("due_at", "最早发送", moment)
+    sent = column("sent_at", "最近发送", moment, ordering="sent_at")
 
     @admin.display(description="状态", ordering="state")
     def state_badge(self, row: AlertMessage) -> SafeString:
@@ -186,12 +179,5 @@ class WakeCallScreen(RecordScreen):
     search_fields = ("staff__name", "reason")
     fields = ("created", "staff", "means", "state", "called", "reason", "text", "config", "recalled_at")
 
-    @admin.display(description="提出", ordering="id")
-    def created(self, row: WakeCall) -> SafeString | str:
-        """When it was wanted."""
-        return moment(row.created_at)
-
-    @admin.display(description="呼叫时间", ordering="called_at")
-    def called(self, row: WakeCall) -> SafeString | str:
-        """When the platform was asked."""
-        return moment(row.called_at)
+    created = column("created_at", "提出", moment, ordering="id")
+    called = column("called_at", "呼叫时间", moment, ordering="called_at")

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from bifang.channels.admin.rows import MAY_NOT_READ
 from bifang.channels.rights import READ_TEXT
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import Screen, ago, badge, preformatted, shortened
+from bifang.core.admin.base import Screen, ago, badge, column, preformatted, shortened
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.admin.sources.assets import TagsField
@@ -165,10 +165,7 @@ class CorrectionScreen(Screen):
         """Coloured."""
         return badge(str(row.get_state_display()), TONES[CorrectionState(row.state)])
 
-    @admin.display(description="时间", ordering="at")
-    def when(self, row: Correction) -> SafeString | str:
-        """When it was said."""
-        return ago(row.at)
+    when = column("at", "时间", ago, ordering="at")
 
     @admin.display(description="问题")
     def words(self, row: Correction) -> SafeString | str:
@@ -180,20 +177,9 @@ class CorrectionScreen(Screen):
         """Its beginning."""
         return shortened(row.reason, 40)
 
-    @admin.display(description="问题")
-    def asked(self, row: Correction) -> SafeString | str:
-        """Whole."""
-        return preformatted(row.question)
-
-    @admin.display(description="回答")
-    def answered(self, row: Correction) -> SafeString | str:
-        """Whole."""
-        return preformatted(row.answer)
-
-    @admin.display(description="原因")
-    def why_whole(self, row: Correction) -> SafeString | str:
-        """Whole."""
-        return preformatted(row.reason)
+    asked = column("question", "问题", preformatted)
+    answered = column("answer", "回答", preformatted)
+    why_whole = column("reason", "原因", preformatted)
 
     @admin.display(description="内容")
     def hidden_text(self, row: Correction) -> str:

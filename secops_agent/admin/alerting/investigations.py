@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
-from bifang.core.admin.base import RecordScreen, ago, badge, moment
+from bifang.core.admin.base import RecordScreen, ago, badge, column, moment
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links
 from secops_agent.services.investigations import looks, replays
@@ -163,10 +163,7 @@ class ReplayScreen(RecordScreen):
         count = sum(each.has_earned for each in found)
         return badge(f"{count} / {len(found)} 条", "ok" if count else "idle")
 
-    @admin.display(description="生成时间")
-    def made(self, row: InvestigationReplay) -> SafeString | str:
-        """When."""
-        return ago(row.made_at)
+    made = column("made_at", "生成时间", ago)
 
 
 def _headline(found: Comparison) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, once
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, column, once
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent import says
@@ -252,12 +252,5 @@ class SilenceScreen(Previewed, RecordScreen):
         """What was held back until now."""
         return f"{row.held} 条" if row.held else NOTHING
 
-    @admin.display(description="开始", ordering="starts_at")
-    def starts(self, row: Silence) -> SafeString | str:
-        """From."""
-        return ago(row.starts_at)
-
-    @admin.display(description="结束", ordering="ends_at")
-    def ends(self, row: Silence) -> SafeString | str:
-        """Until."""
-        return ago(row.ends_at)
+    starts = column("starts_at", "开始", ago, ordering="starts_at")
+    ends = column("ends_at", "结束", ago, ordering="ends_at")

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, ago, badge, once
+from bifang.core.admin.base import NOTHING, ago, badge, column, once
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent.admin.alerting.rule_form import choice_boxes, conditions_line
@@ -253,15 +253,8 @@ class SuppressionScreen(Previewed):
         """Alerts."""
         return f"{row.lately} 条" if row.lately else NOTHING
 
-    @admin.display(description="最近一次", ordering="last_hit_at")
-    def last_hit(self, row: SuppressionRule) -> SafeString | str:
-        """When."""
-        return ago(row.last_hit_at)
-
-    @admin.display(description="有效期至", ordering="expires_at")
-    def until(self, row: SuppressionRule) -> SafeString | str:
-        """When it ends by itself."""
-        return ago(row.expires_at)
+    last_hit = column("last_hit_at", "最近一次", ago, ordering="last_hit_at")
+    until = column("expires_at", "有效期至", ago, ordering="expires_at")
 
     @admin.display(description="谁")
     def people(self, row: SuppressionRule) -> str:

@@ -22,7 +22,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
-from bifang.core.admin.base import RecordScreen, ago, author_of, badge, moment, shortened
+from bifang.core.admin.base import RecordScreen, ago, author_of, badge, column, moment, shortened
 from bifang.core.changes import Change, record
 from bifang.core.configuration import configs
 from bifang.core.configuration.config_cache import ConfigCache
@@ -245,10 +245,7 @@ class McpScreen(RecordScreen):
         """Why it cannot be reached, with the remedy."""
         return shortened(row.config.last_error, 60)
 
-    @admin.display(description="检查时间", ordering="checked_at")
-    def checked(self, row: McpCatalogue) -> SafeString | str:
-        """When it last answered."""
-        return ago(row.checked_at)
+    checked = column("checked_at", "检查时间", ago, ordering="checked_at")
 
     def get_urls(self) -> list[URLPattern]:
         """With the page of one tool."""

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.queues import outbox
-from bifang.core.admin.base import RecordScreen, ago, author_of
+from bifang.core.admin.base import RecordScreen, ago, author_of, column
 from bifang.core.changes import Change, record
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
@@ -217,10 +217,7 @@ class ReportScreen(RecordScreen):
         """Its first numbers."""
         return "，".join(f"{line.label} {line.value} {line.change}" for line in headline(archive.read(row)))
 
-    @admin.display(description="生成时间", ordering="made_at")
-    def made(self, row: SecurityReport) -> SafeString | str:
-        """When."""
-        return ago(row.made_at)
+    made = column("made_at", "生成时间", ago, ordering="made_at")
 
     @admin.display(description="下载")
     def files(self, row: SecurityReport) -> SafeString | str:

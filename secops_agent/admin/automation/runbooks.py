@@ -21,7 +21,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from bifang.core.admin.base import NOTHING, Screen, ago, badge, once, shortened
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, column, once, shortened
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.requests.bodies import takes_file
@@ -328,10 +328,7 @@ class RunbookScreen(Screen):
         """In one line."""
         return "、".join(row.techniques) or NOTHING
 
-    @admin.display(description="修改时间", ordering="updated_at")
-    def changed(self, row: Runbook) -> SafeString | str:
-        """Last change."""
-        return ago(row.updated_at)
+    changed = column("updated_at", "修改时间", ago, ordering="updated_at")
 
     @admin.display(description="来历")
     @once

@@ -18,6 +18,7 @@ from bifang.core.admin.base import (
     RecordScreen,
     ago,
     badge,
+    column,
     moment,
     once,
     preformatted,
@@ -365,15 +366,8 @@ class FeedScreen(RecordScreen):
             return badge("还没有获取", "warn")
         return badge("过期", "bad") if timezone.now() - row.checked_at > feeds.STALE else badge("最新", "ok")
 
-    @admin.display(description="确认最新", ordering="checked_at")
-    def checked(self, row: Feed) -> SafeString | str:
-        """When."""
-        return ago(row.checked_at)
-
-    @admin.display(description="内容更新", ordering="changed_at")
-    def changed(self, row: Feed) -> SafeString | str:
-        """When."""
-        return ago(row.changed_at)
+    checked = column("checked_at", "确认最新", ago, ordering="checked_at")
+    changed = column("changed_at", "内容更新", ago, ordering="changed_at")
 
     @admin.display(description="最近的问题")
     def trouble(self, row: Feed) -> SafeString | str:

@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 
 from bifang.channels.admin.rows import MAY_NOT_READ
 from bifang.channels.rights import READ_TEXT
-from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preformatted, shortened
+from bifang.core.admin.base import RecordScreen, as_json, badge, column, moment, preformatted, shortened
 from secops_agent.admin.inventory import door_word
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
 from secops_agent.services.audit.trail import FIELDS, plain
@@ -86,10 +86,7 @@ class AuditScreen(RecordScreen):
         "whole_text", "data", "sealed",
     )  # fmt: skip
 
-    @admin.display(description="时间", ordering="id")
-    def when(self, row: AuditRecord) -> SafeString | str:
-        """When it happened."""
-        return moment(row.at)
+    when = column("at", "时间", moment, ordering="id")
 
     @admin.display(description="种类", ordering="kind")
     def kind_badge(self, row: AuditRecord) -> SafeString:
@@ -101,15 +98,8 @@ class AuditScreen(RecordScreen):
         """The beginning of the text."""
         return shortened(row.text, 50)
 
-    @admin.display(description="内容")
-    def whole_text(self, row: AuditRecord) -> SafeString | str:
-        """The text."""
-        return preformatted(row.text)
-
-    @admin.display(description="数据")
-    def data(self, row: AuditRecord) -> SafeString | str:
-        """The facts."""
-        return as_json(row.detail)
+    whole_text = column("text", "内容", preformatted)
+    data = column("detail", "数据", as_json)
 
     @admin.display(description="内容")
     def hidden_text(self, row: AuditRecord) -> str:
@@ -176,17 +166,6 @@ class SegmentScreen(RecordScreen):
         "number", "day", "count", "first_id", "last_id", "previous", "digest", "opened", "sealed", "closed", "dropped",
     )  # fmt: skip
 
-    @admin.display(description="开始时间")
-    def opened(self, row: AuditSegment) -> SafeString | str:
-        """When its first record was sealed."""
-        return moment(row.opened_at)
-
-    @admin.display(description="最近封存")
-    def sealed(self, row: AuditSegment) -> SafeString | str:
-        """When its last record was sealed."""
-        return moment(row.sealed_at)
-
-    @admin.display(description="清除时间")
-    def dropped(self, row: AuditSegment) -> SafeString | str:
-        """When retention removed its records."""
-        return moment(row.dropped_at)
+    opened = column("opened_at", "开始时间", moment)
+    sealed = column("sealed_at", "最近封存", moment)
+    dropped = column("dropped_at", "清除时间", moment)

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import HouseList, RecordScreen, Screen, ago, badge
+from bifang.core.admin.base import HouseList, RecordScreen, Screen, ago, badge, column
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import CalendarFeed, OnCallSchedule
@@ -134,7 +134,4 @@ class CalendarFeedScreen(RecordScreen):
         stands = row.stands if hasattr(row, "stands") else feeds.stands(row)
         return badge("有效", "ok") if stands else badge("失效", "warn", feeds.FALLEN)
 
-    @admin.display(description="创建时间", ordering="id")
-    def created(self, row: CalendarFeed) -> SafeString | str:
-        """When."""
-        return ago(row.created_at)
+    created = column("created_at", "创建时间", ago, ordering="id")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
 from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import ApiToken, Scope
@@ -301,25 +301,15 @@ class TokenScreen(RecordScreen):
             return badge("已过期", "warn")
         return badge("有效", "ok")
 
-    @admin.display(description="创建时间", ordering="created_at")
-    def created(self, row: ApiToken) -> SafeString | str:
-        """When."""
-        return moment(row.created_at)
-
-    @admin.display(description="最近使用", ordering="last_used_at")
-    def used(self, row: ApiToken) -> SafeString | str:
-        """To the minute."""
-        return moment(row.last_used_at)
+    created = column("created_at", "创建时间", moment, ordering="created_at")
+    used = column("last_used_at", "最近使用", moment, ordering="last_used_at")
 
     @admin.display(description="到期时间", ordering="expires_at")
     def expires(self, row: ApiToken) -> SafeString | str:
         """Until when."""
         return moment(row.expires_at) if row.expires_at else "不过期"
 
-    @admin.display(description="吊销时间")
-    def revoked(self, row: ApiToken) -> SafeString | str:
-        """Since when."""
-        return moment(row.revoked_at)
+    revoked = column("revoked_at", "吊销时间", moment)
 
     @admin.action(description="吊销", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:

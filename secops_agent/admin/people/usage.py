@@ -7,9 +7,8 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest, StrIndex, Substr
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago
+from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago, column
 from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import Action, ActionState, ModelPrice, Staff, TurnUsage
 from secops_agent.services.operations.usage import MICRO, spending, spent_today, unpriced_models
@@ -38,10 +37,7 @@ class UsageScreen(RecordScreen):
         """With what it adds up to."""
         return super().changelist_view(request, {"bf_spending": spending()} | (extra_context or {}))
 
-    @admin.display(description="时间", ordering="id")
-    def when(self, row: TurnUsage) -> SafeString | str:
-        """How long ago the turn ended."""
-        return ago(row.at)
+    when = column("at", "时间", ago, ordering="id")
 
     @admin.display(description="提问人", ordering="person")
     def asker(self, row: Any) -> str:

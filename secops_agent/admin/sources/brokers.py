@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, column, moment, shortened
 from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup
@@ -230,15 +230,8 @@ class BrokerLetterScreen(RecordScreen):
         """Whole."""
         return format_html('<div class="bf-error">{}</div>', row.error) if row.error else NOTHING
 
-    @admin.display(description="进入消息流的时间", ordering="received_at")
-    def came(self, row: BrokerLetter) -> SafeString | str:
-        """When the broker got it."""
-        return moment(row.received_at)
-
-    @admin.display(description="最近失败", ordering="failed_at")
-    def failed(self, row: BrokerLetter) -> SafeString | str:
-        """When it was tried last."""
-        return moment(row.failed_at)
+    came = column("received_at", "进入消息流的时间", moment, ordering="received_at")
+    failed = column("failed_at", "最近失败", moment, ordering="failed_at")
 
     @admin.display(description="原文")
     def text(self, row: BrokerLetter) -> SafeString | str:

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment, shortened
 from bifang.core.errors import BifangError
 from bifang.core.requests.bodies import takes_file
 from bifang.core.spreadsheets import csv_file
@@ -311,10 +311,7 @@ class ImportScreen(RecordScreen):
         """Coloured."""
         return badge(str(JobState(row.state).label), TONES[JobState(row.state)])
 
-    @admin.display(description="时间", ordering="id")
-    def submitted(self, row: ImportJob) -> SafeString | str:
-        """When it came in."""
-        return moment(row.created_at)
+    submitted = column("created_at", "时间", moment, ordering="id")
 
     @admin.display(description="途径")
     def door(self, row: ImportJob) -> str:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import RecordScreen, moment, preformatted, shortened
+from bifang.core.admin.base import RecordScreen, column, moment, preformatted, shortened
 from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import SyslogRejection
 from secops_agent.syslog import standing
@@ -27,10 +27,7 @@ class SyslogRejectionScreen(RecordScreen):
     search_fields = ("=peer", "reason")
     fields = ("source", "peer", "at_time", "reason", "size", "as_text", "data")
 
-    @admin.display(description="收到时间", ordering="at")
-    def at_time(self, row: SyslogRejection) -> SafeString | str:
-        """When."""
-        return moment(row.at)
+    at_time = column("at", "收到时间", moment, ordering="at")
 
     @admin.display(description="开头")
     def beginning(self, row: SyslogRejection) -> SafeString | str:

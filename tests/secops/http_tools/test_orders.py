@@ -108,7 +108,7 @@ def test_a_rehearsal_reads_and_sends_no_change() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["查一下 203.0.113.5 的封禁规则", "203.0.113.5有没有封禁规则？", f"用 {WALL} get_rule 查 203.0.113.5", "get_rule 203.0.113.5"],
+    ["查一下 203.0.113.5 的封禁规则", "查询 203.0.113.5 的封禁规则", "203.0.113.5有没有封禁规则？", f"用 {WALL} get_rule 查 203.0.113.5", "get_rule 203.0.113.5"],
 )  # fmt: skip
 def test_a_whole_sentence_reaches_a_reading_tool_without_a_model(said: str) -> None:
     async def act(site: Site) -> None:
@@ -121,7 +121,7 @@ def test_a_whole_sentence_reaches_a_reading_tool_without_a_model(said: str) -> N
 
 @pytest.mark.parametrize(
     "said",
-    ["封禁规则是谁写的", "把 203.0.113.5 的封禁规则删了", f"用 {WALL} block 203.0.113.5", "203.0.113.5 和 203.0.113.6 的封禁规则"],
+    ["封禁规则是谁写的", "把 203.0.113.5 的封禁规则删了", f"用 {WALL} block 203.0.113.5", "203.0.113.5 和 203.0.113.6 的封禁规则", "不用查 203.0.113.5 的封禁规则", "先别看 203.0.113.5 的封禁规则"],
 )  # fmt: skip
 def test_what_has_another_word_or_changes_something_reaches_none(said: str) -> None:
     async def act(site: Site) -> None:
