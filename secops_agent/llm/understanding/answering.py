@@ -159,10 +159,10 @@ class QuestionHearing(FollowingHearing):
         )  # each number is one of the whole
         if not (beside or counts) and self._is_one(sentence, parts):
             return None
+        if any(part not in asked and coverage.tells(part) for part in parts):
+            return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
-            if part not in asked and coverage.tells(part):
-                return None
             if part not in asked or (counts and found and found[0].tool == "list_alerts" and _asks_who(part)):
                 continue  # the list tells it
             goes_on = found and not (
@@ -178,8 +178,7 @@ class QuestionHearing(FollowingHearing):
                 return None  # 都打的哪台: the whole tells it
             elif counts or not (found and self._tells_of(found[-1], part)):
                 left.append(part.plain)
-        apart = counts or re.search("[?？;；].", sentence.said) is not None
-        return _each(found, left, apart=apart, counts=counts, beside=beside)
+        return _each(found, left, apart=counts or _is_apart(sentence), counts=counts, beside=beside)
 
     def _is_one(self, sentence: Sentence, parts: Sequence[Sentence]) -> bool:
         """Does one tool take all of it, and no part ask for another?"""
@@ -282,6 +281,11 @@ class QuestionHearing(FollowingHearing):
             return self.taps(self.heard(thing))
         kind, rows = self.focus.all_rows()
         return tuple(says.show(int(row)) if kind == "alert" else says.look_up(row) for row in rows[:3])
+
+
+def _is_apart(sentence: Sentence) -> bool:
+    """Are its questions sentences of their own?"""
+    return re.search("[?？;；].", sentence.said) is not None
 
 
 def _each(

@@ -13,6 +13,7 @@ from secops_agent.llm.understanding.focus import Focus, meant_by
 from secops_agent.llm.understanding.verbs import ACTS, NEEDS, WANTED, Act, SpokenVerb
 
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
+_SPARED: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
 _ALL: Final = MaskedName(Kind.REF, "全", "all", exact=False)
 _LOGGED: Final = re.compile(
     rf"^(?P<log>.*(?<![\s:：=,，(（\[「“]))(?:\s+|\s*→\s*)(?P<said>(?:[一-鿿]|{mark(Kind.REF)})[^A-Za-z\"'“”=:{{}}<>]*)$"
@@ -53,6 +54,15 @@ def named_again(act: Act, skeleton: Skeleton, start: int, end: int) -> list[tupl
     behind = Skeleton(skeleton.text[end:].lstrip()[:1], skeleton.entities)
     said = ((kind, named_in(kind, before), named_in(kind, behind)) for kind in act.kinds)
     return [(kind, again[0]) for kind, named, again in said if len(named) > 1 and set(again) & set(named)]
+
+
+def without_spared(whole: Skeleton) -> Skeleton:
+    """19 197关掉 232先甭动: without what is to be left alone, if that is none of the others."""
+    rest = pattern("cues.inside.spared").sub("，", whole.text)
+    kept = Skeleton(rest, {char: one for char, one in whole.entities.items() if char in rest})
+    others = kept.found(*_SPARED)
+    spared = [one.value for char, one in whole.entities.items() if char in whole.text and char not in rest]
+    return kept if spared and others and not {one.value for one in others} & set(spared) else whole
 
 
 def without_repeated(whole: Skeleton) -> Skeleton:

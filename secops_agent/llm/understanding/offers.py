@@ -36,6 +36,7 @@ from secops_agent.llm.understanding.objects import (
     part_at,
     target,
     without_repeated,
+    without_spared,
 )
 from secops_agent.llm.understanding.reasons import (
     EDGES,
@@ -75,7 +76,6 @@ _CORRECTED: Final = re.compile(
 _NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
 _ALERTS_BEHIND: Final = re.compile(mark(Kind.ALERT, Kind.ALERTS, Kind.NUMBER))
 LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
-_OBJECTS: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     ``act``: what it orders in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
-    whole, together = _with_alerts(without_repeated(_without_spared(whole)))
+    whole, together = _with_alerts(without_repeated(without_spared(whole)))
     if said := read_dictated(whole, sentence, focus):
         return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
@@ -115,8 +115,9 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
-    spoken = find_doubt(skeleton, verbs, note)
-    doubt = spoken or unfiltered(verbs, skeleton, sentence)
+    doubt = find_doubt(skeleton, verbs, note)
+    clear = clear_until(skeleton, verbs) if doubt else 0
+    doubt = doubt or unfiltered(verbs, skeleton, sentence)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
@@ -129,10 +130,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     found = _settle([action for verb in known for action in parts.act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)
-    told = len(verbs) == 1 if command else len(actions) == 1 and _is_exact(skeleton, actions[0].tool)
-    loose = doubt or missing or left or logged or start or parts.is_noted(found)
-    exact = told and not loose and len(actions) == 1
-    clear = clear_until(skeleton, verbs) if spoken else 0
+    told = len(actions) == 1 and (len(verbs) == 1 if command else _is_exact(skeleton, actions[0].tool))
+    exact = told and not (doubt or missing or left or logged or start or parts.is_noted(found))
     return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, clear)
 
 
@@ -188,15 +187,6 @@ def _with_alerts(whole: Skeleton) -> tuple[Skeleton, bool]:
     """E1结案，下面的告警一起关: without these words, and were they said of a case?"""
     rest = pattern("cues.inside.with_alerts").sub("", whole.text) if whole.first(Kind.CASE) else whole.text
     return Skeleton(rest, whole.entities), rest != whole.text
-
-
-def _without_spared(whole: Skeleton) -> Skeleton:
-    """19 197关掉 232先甭动: without what is to be left alone, if that is none of the others."""
-    rest = pattern("cues.inside.spared").sub("，", whole.text)
-    kept = Skeleton(rest, {char: one for char, one in whole.entities.items() if char in rest})
-    others = kept.found(*_OBJECTS)
-    spared = [one.value for char, one in whole.entities.items() if char in whole.text and char not in rest]
-    return kept if spared and others and not {one.value for one in others} & set(spared) else whole
 
 
 def _most(actions: Sequence[Intent]) -> int:

@@ -273,8 +273,8 @@ class _Reader(OrderHearing, QuestionHearing):
             return ordered
         other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
         if weighed.ranks.get("nothing", 0.0) >= questions.VETO:
-            asks = pattern("cues.nothing.question").search(sentence.plain)
-            return None if asks else replace(ordered, doubt="withdrawn")
+            is_question = pattern("cues.nothing.question").search(sentence.plain)
+            return None if is_question else replace(ordered, doubt="withdrawn")
         if other and ordered.actions[0].tool in OUTSIDE:
             return replace(ordered, doubt="unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION) is not None

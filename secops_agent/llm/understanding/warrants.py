@@ -85,12 +85,10 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
-    cleared = (_CHANGED if waits else frozenset()) | (_READ if _reads_as_order(sentence) else frozenset())
-    doubt = "" if doubt in cleared else doubt
+    doubt = "" if _is_cleared(doubt, sentence, changes=bool(waits)) else doubt
     ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
-    ordered |= _of_findings(ordered, whole)
     return Warrant(
-        frozenset(ordered) if doubt in _NO_DOUBT else frozenset(),
+        frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
         _named(sentence),
@@ -114,11 +112,14 @@ def _likely(sentence: Sentence) -> set[str]:
     return {tool for tool, odds in rank(sentence).items() if tool in ACTS and odds >= _LIKELY}
 
 
-def _reads_as_order(sentence: Sentence) -> bool:
-    """Is it probably an order in spite of words of doubt, which a model weighs better: 谁关的误报啊,重新打开给我看看?"""
+def _is_cleared(doubt: str, sentence: Sentence, *, changes: bool) -> bool:
+    """Is it a change of what was offered, or probably an order in spite of words of doubt, which a model weighs better: 谁关的误报
+    啊,重新打开给我看看?"""
+    if doubt not in _READ:
+        return changes and doubt in _CHANGED
     ranks = rank(sentence)
     acts = sum(share for label, share in ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
-    return acts >= _ORDERS and ranks.get("nothing", 0.0) < ELSE
+    return (changes and doubt in _CHANGED) or (acts >= _ORDERS and ranks.get("nothing", 0.0) < ELSE)
 
 
 def _of_findings(ordered: set[str], said: Skeleton) -> set[str]:
