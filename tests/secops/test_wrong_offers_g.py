@@ -204,3 +204,30 @@ def test_a_question_beside_an_order_is_no_reason() -> None:
     assert found.intent
     assert found.intent.tool == "list_vulnerabilities"
     assert understand("封 203.0.113.5，一天，顺便看看还打了谁").unused == ("「看看还打了谁」",)
+
+
+@pytest.mark.parametrize(
+    ("said", "tool"),
+    [
+        ("203.0.113.5 暴力破解了几次", "list_alerts"),  # 破解 releases nothing
+        ("要是把web-01隔离了官网会挂吗", "get_asset"),
+    ],
+)
+def test_a_question_with_a_verb_in_it_is_answered(said: str, tool: str) -> None:
+    found = understand(said)
+    assert found.offers == ()
+    assert found.intent
+    assert found.intent.tool == tool
+
+
+def test_a_reason_behind_an_order_takes_nothing_back() -> None:
+    """But a few words that only take back do."""
+    assert offered(understand("web-01 先隔离掉吧，A12 批量加密，不能再等了")) == [
+        ("isolate_host", {"asset": "web-01", "reason": "批量加密"})
+    ]
+    assert offered(understand("把 A12 A13 关了，真实攻击，已经在WAF上拦了")) == [
+        ("close_alert", {"alert_id": 12, "verdict": "true_positive"}),
+        ("close_alert", {"alert_id": 13, "verdict": "true_positive"}),
+    ]
+    for taken_back in ("web-01 先隔离掉吧，先等等", "关告警 12，误报，算了", "把 A12 关了，真实攻击，行吗"):
+        assert understand(taken_back).offers == ()
