@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.turn.toolbox import build_toolbox
-from secops_agent.models import Alert, AlertIndicator, Asset, Finding, Vulnerability
+from secops_agent.models import Alert, AlertIndicator, Asset, DataSource, Finding, Vulnerability
 from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
@@ -212,6 +212,21 @@ def test_status_shows_what_is_wrong(demo):
     found = use("service_status")
     assert "没有在线的" in found.text
     assert f"{Asset.objects.count()} 台" in found.text
+
+
+def test_status_names_the_sources_that_are_silent_as_the_front_page_does(demo):
+    rows = [
+        DataSource(key=f"s{i}", door="token", name=f"来源{i}", first_seen=timezone.now(), trouble=trouble,
+                   trouble_at=timezone.now() + timedelta(seconds=i), detail="3 天没有数据")
+        for i, trouble in enumerate(["silent"] * 11 + [""])
+    ]  # fmt: skip
+    DataSource.objects.all().delete()
+    DataSource.objects.bulk_create(rows)
+    text = use("service_status").text
+    assert "- 数据源「来源0」3 天没有数据" in text
+    assert "有需要处理的问题" in text
+    assert "另有 1 个数据源不正常" in text
+    assert "来源10" not in text
 
 
 def test_missing_alert_is_no_data(demo):

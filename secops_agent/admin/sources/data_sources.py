@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from bifang.core.admin.base import NOTHING, Screen, ago, badge, moment
 from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import DataSource, SourceHour, SourceTrouble
+from secops_agent.services.operations.source_watch import troubled
 
 WEEK: Final = timedelta(days=7)
 BARS: Final = 28  # of six hours each
@@ -30,22 +31,22 @@ TONES: Final = {
 
 def source_state(request: HttpRequest) -> tuple[str, str]:
     """For its card: how many have trouble, and the tone."""
-    troubled = [row.name for row in DataSource.objects.exclude(trouble="")[:BARS]]
-    if not troubled:
+    names = [row.name for row in troubled()[:BARS]]
+    if not names:
         return f"{DataSource.objects.count()} 个，都正常", "ok"
-    return f"{len(troubled)} 个不正常：{troubled[0]}"[:120], "bad"
+    return f"{len(names)} 个不正常：{names[0]}"[:120], "bad"
 
 
 def source_cards(request: HttpRequest) -> Iterable[Panel]:
     """On the front page while something is wrong."""
     if not request.user.has_perm("secops_agent.view_datasource"):
         return []
-    troubled = list(DataSource.objects.exclude(trouble="").order_by("trouble_at")[:BARS])
-    if not troubled:
+    rows = list(troubled()[:BARS])
+    if not rows:
         return []
-    note = f"「{troubled[0].name}」{troubled[0].detail}"[:160]
+    note = f"「{rows[0].name}」{rows[0].detail}"[:160]
     page = reverse("admin:secops_agent_datasource_changelist")
-    return [Panel("数据源", f"{len(troubled)}", note, "bad", "sensors_off", page)]
+    return [Panel("数据源", f"{len(rows)}", note, "bad", "sensors_off", page)]
 
 
 CARDS.add(source_cards, place=26)

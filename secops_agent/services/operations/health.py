@@ -13,6 +13,7 @@ from bifang.core.database.retention import retention_state
 from bifang.core.database.rows import count_each
 from bifang.core.models import SystemConfig
 from secops_agent.models import Alert, Asset, Vulnerability
+from secops_agent.services.operations.source_watch import troubled
 from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
 
 _ALIVE: Final = timedelta(seconds=30)
@@ -33,7 +34,8 @@ class Trouble:
 class Health:
     """``dead`` and ``unsent`` count what failed within the last day; ``late`` names what the retention left behind.
 
-    ``missing`` names the services that enabled configurations wait for, ``stuck`` tells of other programs dead or behind.
+    ``missing`` names the services that enabled configurations wait for, ``stuck`` tells of other programs dead or behind,
+    ``sources`` which sources `source_watch` found silent or unreadable.
     """
 
     workers: int
@@ -49,12 +51,13 @@ class Health:
     late: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     stuck: tuple[str, ...] = ()
+    sources: tuple[Trouble, ...] = ()
 
     @property
     def sound(self) -> bool:
         """Nothing that a person must look at."""
-        failing = self.dead or self.unsent or self.faults or self.late or self.missing or self.stuck
-        return bool(self.workers) and not failing
+        failing = (self.dead, self.unsent, self.faults, self.late, self.missing, self.stuck, self.sources)
+        return bool(self.workers) and not any(failing)
 
 
 def read_health(now: datetime) -> Health:
@@ -85,4 +88,5 @@ def read_health(now: datetime) -> Health:
         late=tuple(each.label for each in retention_state() if each.late_since),
         missing=tuple(f"{service.name}（{service.program}）" for service in missing_services()),
         stuck=tuple(each.trouble for each in troubles()),
+        sources=tuple(Trouble(row.name, row.detail, row.trouble) for row in troubled()),
     )

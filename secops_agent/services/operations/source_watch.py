@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from secops_agent.models import DataSource, SourceDoor, SourceHour, SourceTrouble
@@ -52,6 +53,11 @@ def watch(now: datetime | None = None) -> int:
     over = [row for row in due if row.trouble and (row.pk not in found or row.pk in changed)]
     _close(over, now)
     return len(found)
+
+
+def troubled() -> "QuerySet[DataSource]":
+    """Those that `watch` found silent or unreadable, the longest first."""
+    return DataSource.objects.exclude(trouble="").order_by("trouble_at")
 
 
 def _is_due(row: DataSource, now: datetime) -> bool:

@@ -13,6 +13,8 @@ from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import ago, moment
 
+_SOURCES: Final = 10
+
 
 def service_status(asker: Asker, given: NoArguments) -> ToolResult:
     """Workers, queues, configurations with errors, and how fresh the data is."""
@@ -48,6 +50,11 @@ def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
         if fault.kind not in MODEL_KINDS
     ]
     lines += [f"- 进程：{each}" for each in health.stuck]
+    lines += [
+        f"- 数据源「{plain(each.name, 40)}」{plain(each.error, 160)}" for each in health.sources[:_SOURCES]
+    ]
+    if (rest := len(health.sources) - _SOURCES) > 0:
+        lines.append(f"- 另有 {rest} 个数据源不正常，见「数据源」")
     if health.late:
         lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
     return "\n".join(lines)
@@ -83,7 +90,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "service_status",
         "查看运行状态",
-        "毕方自己的运行状态：工作进程、消息和回复的积压、模型和配置错误、数据更新时间。",
+        "毕方自己的运行状态：工作进程、消息和回复的积压、模型和配置错误、不正常的数据源、数据更新时间。",
         NoArguments,
         service_status,
         slow=True,  # looks names up
