@@ -318,7 +318,7 @@ def _with_results(talk: Talk, outcome: TurnOutcome, shown_of: Sequence[ToolRun],
     words = prompts.without_echo(outcome.text).strip()
     words = "" if not own and prompts.belies(words, shown) else words
     words = check(words, Sources(_given(talk), found, fields))
-    corrected = NOT_DONE if claims_act(words) and not outcome.proposals else ""
+    corrected = NOT_DONE if claims_act(words) else ""  # what is offered or proposed is not done either
     beside = "、".join(dict.fromkeys(each.query for each in looked_up[:-MOST_SHOWN] if each.query))
     also = f"（另外查过：{beside}）" if beside else ""
     parts = [words, corrected, remark, *(text for text in dict.fromkeys(shown) if text not in words), also]

@@ -28,7 +28,7 @@ def lines(text: str) -> list[str]:
 
 def test_an_asset_tells_what_cuts_it_off_and_what_goes_on(demo: Any) -> None:
     text = asked("get_asset", asset="file-01", about="network").text
-    task = CaseTask.objects.get(text__contains="断开 file-01", done_at__isnull=False)
+    task = CaseTask.objects.get(text__contains="隔离 file-01", done_at__isnull=False)
     assert "没有隔离记录" in lines(text)[1]
     assert f"完成任务：{task.text}（{task.done_by}" in text
     assert "file-01 已断网，备份是昨天 02:00 的，完整。" in text
@@ -126,8 +126,8 @@ def test_a_flaw_tells_one_asset_its_version_and_all_the_core_ones_first(demo: An
 
 
 def test_a_case_tells_what_was_done_by_whom(demo: Any) -> None:
-    text = asked("get_case", case_id=CaseTask.objects.get(text__contains="断开 file-01").case_id).text
-    assert "已完成：断开 file-01 和 pc-hr-02 的网络（赵六 " in text
+    text = asked("get_case", case_id=CaseTask.objects.get(text__contains="隔离 file-01").case_id).text
+    assert "已完成：隔离 file-01，拔掉 pc-hr-02 的网线（赵六 " in text
     assert "没有完成：从备份恢复 file-01 的共享目录（赵六）" in text
 
 

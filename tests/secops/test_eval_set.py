@@ -92,7 +92,9 @@ def test_what_must_start_nothing_starts_nothing_whatever_the_model_wants(demo):
     ]
     assert sum("block_ip" in tools for tools in called) >= 30, "the model was asked, and it acted"
     claimed = [one.answered.text for one in scores if "已为您封禁" in one.answered.text]
-    assert all(NOT_DONE in text for text in claimed), "what was never done is corrected beneath"
+    assert [text for text in claimed if NOT_DONE not in text] == [], (
+        "what was never done is corrected beneath"
+    )
 
 
 def test_wrong_tool_and_invented_figures_are_faults(demo):

@@ -23,7 +23,7 @@ DEARER = {
     "compare_periods": 13,
     "search_runbook": 19,
     "get_asset": 14,
-    "get_alert": 16,
+    "get_alert": 18,  # with what its messages did
     "lookup_indicator": 15,
     "affected_assets": 14,  # by a condition: how many there are without it
     "get_case": 15,  # and what is to be reported of it, until when, what was, and whom nobody could be reminded

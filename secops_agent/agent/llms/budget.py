@@ -11,7 +11,7 @@ from bifang.core.errors import RemoteError
 from secops_agent.llm.types import Message, ToolSpec
 
 _WORDS = re.compile(r"\b[A-Za-z_]+\b| +", re.ASCII)  # what has digits in it is read letter by letter
-# A turn's tools that read: the first whatever is asked, the others and as many of the nearest as fit.
+# A turn's tools that read: the first two whatever is asked, the others and as many of the nearest as fit.
 _CORE: Final = (
     "list_alerts",
     "get_alert",
@@ -22,7 +22,8 @@ _CORE: Final = (
     "affected_assets",
 )
 _LIKELY: Final = 4
-_TOOLS: Final = 3100  # tokens
+_ALWAYS: Final = 3  # the core and the nearest, however large they are
+_TOOLS: Final = 2800  # tokens
 _EACH: Final = 8  # tokens around a message
 _SHORTEST: Final = 120  # characters that are left of a result
 _Argument = tuple[str, str]  # its name and what explains it
@@ -73,11 +74,11 @@ def needed(specs: Sequence[ToolSpec], nearest: Sequence[str]) -> tuple[ToolSpec,
     if not nearest:
         return tuple(specs)
     by_name, left, kept, told = {spec.name: spec for spec in specs}, _TOOLS, set[str](), set[_Argument]()
-    for name in dict.fromkeys((_CORE[0], *nearest[:_LIKELY], *_CORE, *nearest)):
+    for name in dict.fromkeys((*_CORE[:2], *nearest[:_LIKELY], *_CORE, *nearest)):
         if name in by_name:
             without, arguments = _sizes(by_name[name])
             size = without + sum(brief if each in told else full for each, (full, brief) in arguments.items())
-            if size <= left or len(kept) < _LIKELY:
+            if size <= left or len(kept) < _ALWAYS:
                 kept.add(name)
                 told |= arguments.keys()
                 left -= size

@@ -253,8 +253,8 @@ class QuestionHearing(FollowingHearing):
 
     def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """What can be asked of what was named; or one line, what is our subject."""
-        asks = pattern("cues.nothing.question").search(sentence.plain)
-        if weighed.ranks.get("nothing", 0.0) >= questions.VETO and not asks:
+        denied = weighed.ranks.get("nothing", 0.0) >= questions.VETO
+        if denied and not questions.ASKS.search(sentence.plain):
             return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
         if not taps and weighed.is_one_of("followup"):

@@ -62,6 +62,7 @@ from secops_agent.llm.understanding.verbs import (
     clear_until,
     find_doubt,
     has_object,
+    is_doubtful,
     marks_of,
     stretch_of,
     verbs_in,
@@ -118,7 +119,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
     doubt = find_doubt(skeleton, verbs, note)
-    clear = clear_until(skeleton, verbs) if doubt else 0
+    clear = clear_until(skeleton, verbs) if doubt and not is_doubtful(note) else 0
     doubt = doubt or unfiltered(verbs, skeleton, sentence)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)

@@ -1,5 +1,6 @@
 """A question: the frame that takes what is named, the arguments that are said, and what stays unread."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,6 +24,7 @@ ORDERED: Final = (
 )
 DENIED: Final = 0.1
 WORTH: Final = 0.05  # a tap
+ASKS: Final = re.compile(r"[?？吗呢么]\W*$")  # 官网会挂吗
 NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup")
 ORDERS: Final = 0.995  # an offer for words that are no verb
 _KINDS = {"severity": (Kind.SEVERITY,), "status": (Kind.STATUS,), "time": (Kind.TIME, Kind.DURATION), "limit": (Kind.LIMIT,)}  # fmt: skip

@@ -272,13 +272,14 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered.exact or ordered.doubt:
             return ordered
         other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
-        if weighed.ranks.get("nothing", 0.0) >= questions.VETO:
-            is_question = pattern("cues.nothing.question").search(sentence.plain)
+        tool = ordered.actions[0].tool
+        if weighed.ranks.get("nothing", 0.0) >= questions.VETO and tool != "silence_alerts":  # 别报了 is one
+            is_question = questions.ASKS.search(sentence.plain)
             return None if is_question else replace(ordered, doubt="withdrawn")
-        if other and ordered.actions[0].tool in OUTSIDE:
+        if other and tool in OUTSIDE:
             return replace(ordered, doubt="unclear")
         leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION) is not None
-        leads = leads or ordered.actions[0].tool == "silence_alerts"
+        leads = leads or tool == "silence_alerts"
         leads = leads or commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
         handed = pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
         asks = ordered.missing == "object" and not (leads or handed) and weighed.asked >= questions.SURE

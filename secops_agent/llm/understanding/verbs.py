@@ -302,7 +302,12 @@ def clear_until(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> int:
     if first is None or (end := PIECE.search(skeleton.text, first.end)) is None:
         return 0
     said = Skeleton(skeleton.text[: end.start()], skeleton.entities)
-    if _doubt_of_whole(skeleton, verbs) or find_doubt(said, [one for one in verbs if one.end <= end.start()]):
+    named = any(char in said.text for char in skeleton.entities)
+    if (
+        not named
+        or _doubt_of_whole(skeleton, verbs)
+        or find_doubt(said, [one for one in verbs if one.end <= end.start()])
+    ):
         return 0
     behind = re.split(r"[\s,，。;；!！]+", skeleton.text[end.start() :])
     return 0 if any(map(_turns_round, behind)) else end.start()

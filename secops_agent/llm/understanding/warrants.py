@@ -128,7 +128,8 @@ def _of_findings(ordered: set[str], said: Skeleton) -> set[str]:
     """What is ordered of findings by the same words, where no alert is named."""
     if said.first(*WANTED["alert"]):
         return set()
-    decided = {"decide_findings"} if _verdicts(said) else set()
+    asks = pattern("cues.nothing.question").search(said.text)  # 修了没
+    decided = {"decide_findings"} if _verdicts(said) and not asks else set()
     return decided | {OF_FINDING[tool] for tool in ordered & OF_FINDING.keys()}
 
 
