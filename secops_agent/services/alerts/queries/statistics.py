@@ -13,7 +13,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, Asset, AssetKey, Staff
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
-from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column
+from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column, within
 from secops_agent.services.alerts.queries.filters import RULE, AlertFilter, matching
 from secops_agent.services.alerts.queries.search import narrowed
 from secops_agent.services.alerts.queries.words import Keyword
@@ -21,7 +21,7 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
 
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
-    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"),
+    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": F("closed_by_id"),
 }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def kinds_of(values: Iterable[str]) -> dict[str, str]:
 GROUPINGS: dict[str, str] = {
     "severity": "级别", "status": "状态", "source": "来源", "rule": "规则", "asset": "资产", "verdict": "结论",
     "assignee": "处理人", "day": "日期", "hour": "小时", "severity_day": "日期和级别", "owner": "资产负责人", "address": "来源地址",
-    "indicator": "可观察对象", "technique": "ATT&CK 技术",
+    "indicator": "可观察对象", "technique": "ATT&CK 技术", "closer": "关闭人",
 }  # fmt: skip
 MOST_READ = 20_000  # alerts whose parts are read, where the database has no column to group by
 _LABELS: dict[str, dict[str, str]] = {
@@ -90,7 +90,7 @@ _LABELS: dict[str, dict[str, str]] = {
     "verdict": {"": "未下结论", **dict(Verdict.choices)},
 }
 _TIMES: dict[str, str] = {"day": "%m-%d", "hour": "%m-%d %H:00", "severity_day": "%m-%d"}
-_NOBODY = {"assignee": "未分配", "owner": "没有负责人"}
+_NOBODY = {"assignee": "未分配", "owner": "没有负责人", "closer": "没有记录"}
 _ALL = AlertFilter()
 _SHARED = {"asset", *GROUPS}  # an alert may be in several groups, or in none
 _BY_LEVEL = {"severity", *_TIMES}
@@ -178,6 +178,7 @@ def _time_label(value: str, group_by: str) -> str:
 def _counted(wanted: AlertFilter, group_by: str) -> "tuple[int, Counter[str], bool, int]":
     """By the database, of the alerts themselves."""
     rows, sampled = _narrowed(matching(wanted), wanted.sought)
+    rows = rows.filter(within("closed", None, None)) if group_by == "closer" else rows
     if group_by not in _SHARED:
         of_levels = group_by in _BY_LEVEL and _is_of_a_span_only(wanted)
         counts = _grouped(rows.filter(OF_ANY_LEVEL) if of_levels else rows, wanted.clock, group_by)
@@ -215,7 +216,7 @@ def _grouped(rows: "QuerySet[Alert]", clock: Clock, group_by: str) -> "Counter[s
     return Counter({
         str("" if value is None else value)[:200]: number
         for value, number in found
-        if value is not None or group_by == "assignee"
+        if value is not None or group_by in _NOBODY
     })  # fmt: skip
 
 
