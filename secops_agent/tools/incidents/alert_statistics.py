@@ -55,7 +55,7 @@ class AlertStatistics(AlertConditions):
 
 def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     """Numbers counted by the database."""
-    asked = read(asker, given, usual="all")
+    asked = read(asker, given, usual="closed" if given.group_by == "closer" else "all")
     found = statistics(asked.filter, given.group_by, given.limit or _GROUPS)
     query = asked.query(分组=GROUPINGS[given.group_by])
     data = {"total": found.total, "groups": {group.label: group.count for group in found.groups}}

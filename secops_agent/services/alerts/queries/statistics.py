@@ -13,7 +13,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, Asset, AssetKey, Staff
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
-from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column, within
+from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column
 from secops_agent.services.alerts.queries.filters import RULE, AlertFilter, matching
 from secops_agent.services.alerts.queries.search import narrowed
 from secops_agent.services.alerts.queries.words import Keyword
@@ -178,7 +178,6 @@ def _time_label(value: str, group_by: str) -> str:
 def _counted(wanted: AlertFilter, group_by: str) -> "tuple[int, Counter[str], bool, int]":
     """By the database, of the alerts themselves."""
     rows, sampled = _narrowed(matching(wanted), wanted.sought)
-    rows = rows.filter(within("closed", None, None)) if group_by == "closer" else rows
     if group_by not in _SHARED:
         of_levels = group_by in _BY_LEVEL and _is_of_a_span_only(wanted)
         counts = _grouped(rows.filter(OF_ANY_LEVEL) if of_levels else rows, wanted.clock, group_by)
