@@ -17,6 +17,7 @@ from secops_agent.models.automation.proposal import Proposal
 from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import views as case_views
+from secops_agent.services.decisions.carriers import stopped_now
 from secops_agent.services.decisions.ledger import batches, blocks, entries
 from secops_agent.services.decisions.ledger.blocks import BLOCKS, KIND, STATE, Block, BlockFilter
 from secops_agent.services.decisions.targets import refusals
@@ -144,7 +145,8 @@ def _told(request: HttpRequest, plan: batches.BatchPlan) -> Proposal:
         '<a class="bf-link" href="{}">{}</a>', reverse("web:approval", args=[asked.pk]), asked.code
     )
     messages.success(
-        request, format_html("已提出「{}」{}，还没有执行：要另一位审批人同意。", asked.title, link)
+        request,
+        format_html("已提出「{}」{}，还没有执行：要另一位审批人同意。{}", asked.title, link, stopped_now()),
     )
     for target, why in list(plan.refused.items())[:50]:
         messages.warning(request, f"没有列入：{target} {why}")

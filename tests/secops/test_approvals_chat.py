@@ -6,6 +6,8 @@ import pytest
 
 from bifang.channels.models import OutboxRow
 from secops_agent.models import Action, Alert, AuditRecord, Proposal
+from secops_agent.services.decisions.carriers import STOPPED
+from secops_agent.services.decisions.views import get
 from tests.secops.decisions_aid import company, some_alert, switch, talk, the
 
 pytestmark = pytest.mark.django_db
@@ -86,9 +88,14 @@ def test_stopped_actions_leave_people_their_own_acts_and_no_danger() -> None:
     assert Alert.objects.get(pk=number).status == "acknowledged"
     (asked,) = talk(config, ("zhao", "封禁 203.0.113.5 1小时 原因：扫描"))
     code = code_in(asked)
+    assert f"**{STOPPED}" in asked
+    assert get(code, None).prospect.startswith(STOPPED), "as page and API tell it"
+    told = OutboxRow.objects.values_list("text", flat=True)
+    assert any("申请执行危险操作" in text and STOPPED in text for text in told), "as the approver reads it"
     (refused,) = talk(config, ("wang", f"同意 {code}"), conversation="cid-private-wang", is_group=False)
     assert "停止动作" in refused
     switch("no_actions", False)
+    assert STOPPED not in get(code, None).prospect
     talk(config, ("wang", f"同意 {code}"), conversation="cid-private-wang", is_group=False)
     assert Action.objects.count() == 1
 

@@ -302,3 +302,26 @@ def test_a_rule_on_a_host_is_no_wider_than_what_was_said(demo):
     assert offering._is_ending("203.0.113.77", "203.0.113.7", "打错了 是.77")
     assert not offering._is_ending("203.0.113.78", "203.0.113.7", "打错了 是.77")
     assert not offering._is_ending("198.51.100.77", "203.0.113.7", "打错了 是.77")
+
+
+def test_a_refused_action_may_be_called_again_when_a_look_up_showed_what_it_lacked(demo):
+    """The rule that a list showed may be silenced; before it was looked up, nobody had named it."""
+    silence = call("silence_alerts", scope="规则:HIDS：SSH 暴力破解 @ jump-01", minutes=120)
+    model = Scripted([[silence], [call("list_alerts", asset="jump-01")], [silence], "请看下面。"])
+    outcome = talk("jump-01 上那个爆破的规则先静默2小时", model, as_="zhaoliu", model_offers="all")
+    assert offered(outcome) == [
+        ("silence_alerts", {"scope": "规则:HIDS：SSH 暴力破解 @ jump-01", "minutes": 120})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("203.0.113.5 那条解封吧，业务说是他们自己的扫描器", "unblock_ip"), ("A222 谁关的误报啊，重新打开给我看看", "reopen_alert"),
+        ("我跟李四换一下，他那天我来", "swap_shift"), ("那个 redis 没密码的 finding 指给王五", "assign_finding"),
+        ("CVE-2022-28346误报 没用django", "decide_findings"),
+    ],
+)  # fmt: skip
+def test_what_reads_like_an_order_has_its_action_in_the_request(demo, text, tool):
+    _, model = asked(text)
+    assert tool in {one.name for one in model.requests[0].tools}

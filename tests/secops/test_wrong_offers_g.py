@@ -231,3 +231,16 @@ def test_a_reason_behind_an_order_takes_nothing_back() -> None:
     ]
     for taken_back in ("web-01 先隔离掉吧，先等等", "关告警 12，误报，算了", "把 A12 关了，真实攻击，行吗"):
         assert understand(taken_back).offers == ()
+
+
+def test_verbs_that_follow_each_other_take_their_own_alerts() -> None:
+    closed = {"verdict": "true_positive", "note": "已经清了"}
+    assert offered(understand("A12 A13 关了 真实攻击 已经清了 顺手 A31 指给李四")) == [
+        ("close_alert", {"alert_id": 12, **closed}),
+        ("close_alert", {"alert_id": 13, **closed}),
+        ("assign_alert", {"alert_id": 31, "assignee": "李四"}),
+    ]
+    assert offered(understand("确认 A12 指派 A13 给李四")) == [
+        ("acknowledge_alert", {"alert_id": 12}),
+        ("assign_alert", {"alert_id": 13, "assignee": "李四"}),
+    ]

@@ -341,7 +341,7 @@ def _take_together(person: Person, offer: OpenOffer, proposals: Proposals) -> li
     except BifangError:
         return []
     return [
-        f"**{batch.title}**（尚未执行）\n\n{batch.summary}\n\n需要另一位审批人同意 {code}，一次决定全部；怎么批准，已经私聊告诉审批人。"
+        f"**{batch.title}**（尚未执行）\n\n{batch.summary}\n\n**{carrier_effect(BATCH, batch.arguments)}**\n\n需要另一位审批人同意 {code}，一次决定全部；怎么批准，已经私聊告诉审批人。"
     ]
 
 

@@ -29,6 +29,7 @@ class Calls:
         self.left = limits.calls
         self.repeating = False
         self._uncertain: set[Any] = set()
+        self._refused: set[Any] = set()
         self.runs: list[ToolRun] = []
 
     async def run(
@@ -42,6 +43,10 @@ class Calls:
         jobs = (self._run_one(call, item) for call, item in zip(calls, admitted, strict=True))
         runs = await asyncio.gather(*jobs)
         self.runs += runs
+        if any(run.result.useful for run in runs):  # what was found may be what a refused action lacked
+            for key in self._refused - self._uncertain:
+                self._asked.pop(key, None)
+            self._refused.clear()
         self.repeating = all(item is _REPEATED for item in admitted)
         return [_message(run) for run in runs]
 
@@ -83,6 +88,8 @@ class Calls:
         start = clock()
         result = _readable(await self._execute(admitted))
         clipped = clip(result, self._limits.result_chars)
+        if result.status == "error" and admitted.tool.risk != "read":
+            self._refused.add(_action(admitted))
         return ToolRun(call, clipped, clock() - start, admitted.values, executed=True)
 
     async def _execute(self, prepared: Prepared) -> ToolResult:

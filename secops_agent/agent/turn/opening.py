@@ -150,7 +150,9 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
         places = "，".join(f"{i} {value}" for i, value in enumerate(shown, 1))
         yield f"上一次列出的{_KINDS.get(kind, '')}（第几条）：{places}"
     if focus.order:
-        told = "，".join(f"{name}={value}" for name, value in focus.order.arguments.items() if _NAME.fullmatch(str(value)))  # fmt: skip
+        told = "，".join(
+            f"{name}={value}" for name, value in focus.order.arguments.items() if _is_plain(value)
+        )
         is_open = any(each.tool == focus.order.tool for offer in recall.offers for each in offer.actions)
         state = "还没有提交的选项" if is_open else "之前要做、还没有列成选项的"
         yield f"{state}：{focus.order.tool}（{told}）；提问者要改或补充，就用改后的参数再调用一次"
@@ -159,6 +161,11 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
             yield refusal(BY_NAME[tool], person)
     if heard and heard.rights is not None:
         yield rights.tell(person, heard.rights)
+
+
+def _is_plain(value: object) -> bool:
+    """A name, or several numbers or names with commas between."""
+    return all(_NAME.fullmatch(one) for one in str(value).split(","))
 
 
 def _told(named: Mapping[str, Sequence[str]]) -> str:

@@ -56,6 +56,12 @@ def named_again(act: Act, skeleton: Skeleton, start: int, end: int) -> list[tupl
     return [(kind, again[0]) for kind, named, again in said if len(named) > 1 and set(again) & set(named)]
 
 
+def with_alerts(whole: Skeleton) -> tuple[Skeleton, bool]:
+    """E1结案，下面的告警一起关: without these words, and were they said of a case?"""
+    rest = pattern("cues.inside.with_alerts").sub("", whole.text) if whole.first(Kind.CASE) else whole.text
+    return Skeleton(rest, whole.entities), rest != whole.text
+
+
 def without_spared(whole: Skeleton) -> Skeleton:
     """19 197关掉 232先甭动: without what is to be left alone, if that is none of the others."""
     rest = pattern("cues.inside.spared").sub("，", whole.text)

@@ -35,6 +35,7 @@ from secops_agent.llm.understanding.objects import (
     objects_of,
     part_at,
     target,
+    with_alerts,
     without_repeated,
     without_spared,
 )
@@ -62,6 +63,7 @@ from secops_agent.llm.understanding.verbs import (
     find_doubt,
     has_object,
     marks_of,
+    stretch_of,
     verbs_in,
 )
 
@@ -105,7 +107,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     ``act``: what it orders in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = _typed(sentence)
-    whole, together = _with_alerts(without_repeated(without_spared(whole)))
+    whole, together = with_alerts(without_repeated(without_spared(whole)))
     if said := read_dictated(whole, sentence, focus):
         return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
     skeleton, note = split_note(whole)
@@ -183,12 +185,6 @@ def _windowed(sentence: Sentence) -> tuple[Sentence, str]:
     return replace(sentence, order=order), f"{start:%Y-%m-%d %H:%M}"
 
 
-def _with_alerts(whole: Skeleton) -> tuple[Skeleton, bool]:
-    """E1结案，下面的告警一起关: without these words, and were they said of a case?"""
-    rest = pattern("cues.inside.with_alerts").sub("", whole.text) if whole.first(Kind.CASE) else whole.text
-    return Skeleton(rest, whole.entities), rest != whole.text
-
-
 def _most(actions: Sequence[Intent]) -> int:
     return MOST if any(one.tool in OUTSIDE for one in actions) else MOST_ALERTS
 
@@ -260,7 +256,7 @@ class Parts:
         if act.argument in ("alerts", "findings") and found:
             found = [(found[0][0], ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
-            said = target(act, kind, value) | self.beside(act, verb, places[:3])
+            said = target(act, kind, value) | self.beside(act, verb, places[:-1])
             reason = self.reasons.get(verb, "")
             reason = self._words(act, verb) or reason
             said |= {act.free: reason} if act.free and reason else {}
@@ -274,7 +270,8 @@ class Parts:
 
     def _places(self, verb: SpokenVerb) -> tuple[Skeleton, ...]:
         """Where what belongs to a verb may stand, nearest first."""
-        return (*self._around(verb), self.skeleton, self.whole)
+        piece, clause = self._around(verb)
+        return (piece, *stretch_of(self.skeleton, verb), clause, self.skeleton, self.whole)
 
     def _same(self, verb: SpokenVerb) -> list[tuple[Skeleton, ...]]:
         """The places of this verb; X 别再响了，静音到明天: of a silence that is said twice, of both."""

@@ -108,7 +108,7 @@ WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
 # …，A1再静默: A1 is in the clause of its verb.
 _OBJECTS: Final = (Kind.ALERT, Kind.NUMBER, Kind.IP, Kind.ASSET)
 CLAUSE: Final = re.compile(
-    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺便|同时|另外|并且?|接着|\band\b)(?=\S)|\s+(?:and|ranhou)\s+|\s{{2,}}"
+    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺[便手]|同时|另外|并且?|接着|\band\b)(?=\S)|\s+(?:and|ranhou)\s+|\s{{2,}}"
 )
 _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
 PIECE: Final = re.compile(
@@ -276,6 +276,23 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
         "alert" in ACTS[one].kinds for one in tools & ACTS.keys()
     )
     return doubt or ("unclear" if spoilt or numbers else "")
+
+
+def stretch_of(skeleton: Skeleton, verb: SpokenVerb) -> list[Skeleton]:
+    """What is said of this verb alone where several follow each other without a comma: A36 A291 关了 真实攻击 A25 指给李四, 确认 A12
+    指派 A13 给李四. Up to it where an object comes before the first of them, else behind it."""
+    acts = [one for one in verbs_in(skeleton) if one.tool in ACTS]
+    if len(acts) < 2 or verb not in acts:
+        return []
+    text, same = skeleton.text, [i for i, one in enumerate(acts) if one.tool == verb.tool]
+    since, until = same[0], same[-1]  # 指派 A13 给李四 is one
+    first = Skeleton(CLAUSE.split(text[: acts[0].start])[-1], skeleton.entities)
+    if any(first.first(*WANTED[kind]) for kind in ACTS[acts[0].tool].kinds):
+        said = CLAUSE.split(text[acts[since - 1].end if since else 0 : acts[until].end])[-1]
+    else:
+        end = acts[until + 1].start if until + 1 < len(acts) else len(text)
+        said = CLAUSE.split(text[acts[since].start : end])[0]
+    return [Skeleton(said, skeleton.entities)]
 
 
 def clear_until(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> int:

@@ -36,12 +36,12 @@ from secops_agent.llm.understanding.verbs import (
 )
 
 _NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what only reads oddly
-_CHANGED = frozenset(
-    {"exception", "negation", "plan", "takes_back", "withdrawn"}
-)  # 不对, 等等: words of a change as well
-_READ = frozenset({*_CHANGED, "question", "quotation", "hearsay", "condition"}) - {"exception"}
+# What a model may read otherwise than code, and what may be words of a change as well (不对, 等等).
+_READ = frozenset(
+    {"negation", "plan", "takes_back", "withdrawn", "question", "quotation", "hearsay", "condition"}
+)
 _LIKELY = 0.1
-_ORDERS = 0.3  # so probable, and probably not nothing: the model reads what words of doubt mean
+_ORDERS = 0.3
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -113,13 +113,15 @@ def _likely(sentence: Sentence) -> set[str]:
 
 
 def _is_cleared(doubt: str, sentence: Sentence, *, changes: bool) -> bool:
-    """Is it a change of what was offered, or probably an order in spite of words of doubt, which a model weighs better: 谁关的误报
-    啊,重新打开给我看看?"""
+    """Is it a change of what was offered, or probably no denial, which a model reads better: redis 没密码那个派给王五? A question only
+    where it is probably an order: 谁关的误报啊,重新打开给我看看."""
     if doubt not in _READ:
-        return changes and doubt in _CHANGED
+        return changes and doubt == "exception"
+    if changes and doubt != "question":
+        return True
     ranks = rank(sentence)
     acts = sum(share for label, share in ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
-    return (changes and doubt in _CHANGED) or (acts >= _ORDERS and ranks.get("nothing", 0.0) < ELSE)
+    return ranks.get("nothing", 0.0) < ELSE and (doubt != "question" or acts >= _ORDERS)
 
 
 def _of_findings(ordered: set[str], said: Skeleton) -> set[str]:

@@ -7,17 +7,27 @@ from typing import Final
 from django.utils import timezone
 
 from secops_agent.models import Alert, Escalation
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.delivery.escalation import holding
 
 MOST: Final = 30
 
 
 def coming(alert: Alert) -> Iterator[str]:
-    """One line for each step to come, in order."""
-    rows = Escalation.objects.filter(message__alerts=alert, next_at__isnull=False).select_related("rule")
-    for row in rows.order_by("next_at")[:MOST]:
-        if row.next_at is not None and alert.status == "open":
-            again = f"，第 {row.round + 1} 轮" if row.round else ""
-            yield f"{_at(row.next_at)} 还没有人确认就升级（{row.rule} 第 {row.step + 1} 步{again}）"
+    """One line for each step to come, in order; of what is silenced, that it does not come."""
+    if alert.status != AlertStatus.OPEN:
+        return
+    rows = Escalation.objects.filter(message__alerts=alert, next_at__isnull=False, rule__enabled=True)
+    active = silences.active(timezone.now())
+    for row in rows.select_related("rule", "message").order_by("next_at")[:MOST]:
+        again = f"，第 {row.round + 1} 轮" if row.round else ""
+        step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
+        told = list(row.message.alerts.order_by("pk")) if active else []
+        if silence := holding(active, told):
+            yield f"静默中，{_at(silence.ends_at)} 以前不升级{step}"
+        elif row.next_at is not None:
+            yield f"{_at(row.next_at)} 还没有人确认就升级{step}"
 
 
 def _at(at: datetime) -> str:

@@ -13,6 +13,7 @@ from secops_agent.models import Action
 from secops_agent.services.mcp import catalogue, http
 from secops_agent.services.mcp.mappings import map_call, mapped_actions
 from secops_agent.services.mcp.orders import CALL, order_to_undo
+from secops_agent.services.switches import NO_ACTIONS, read_switches
 
 KIND: Final = "webhook_connector"
 UNDO: Final = (
@@ -25,6 +26,7 @@ AUTHORISATION: Final = (
     "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
 )
 DRY: Final = "未配置处置连接器：同意后只做演练，不会真的执行。"
+STOPPED: Final = "「停止动作」打开着：管理员在「系统开关」里恢复以前批准不了，也不执行。"
 
 
 def tool_names(text: str) -> frozenset[str]:
@@ -68,9 +70,18 @@ def require_fit(tool: str, arguments: Mapping[str, Any]) -> None:
 
 
 def carrier_effect(tool: str, arguments: Mapping[str, Any]) -> str:
-    """What an approval would set going now, for those who are asked for it."""
+    """What an approval would set going now, for who asks and who is asked for it."""
+    return f"{stopped_now()}{_effect(tool, arguments)}"
+
+
+def stopped_now() -> str:
+    """What people are told of a proposal while 停止动作 is on; "" while it is not."""
+    return STOPPED if NO_ACTIONS in read_switches() else ""
+
+
+def _effect(tool: str, arguments: Mapping[str, Any]) -> str:
     if tool == AUTHORISATION:
-        return f"本人确认以后才请审批人决定。{carrier_effect(arguments['tool'], arguments['arguments'])}"
+        return f"本人确认以后才请审批人决定。{_effect(arguments['tool'], arguments['arguments'])}"
     config_id, action = None, None
     if tool == BATCH:
         tool, arguments = str(arguments["tool"]), {}

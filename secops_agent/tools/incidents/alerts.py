@@ -71,14 +71,23 @@ def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
 
 
 def fields_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
-    """Numbers, and names of assets."""
-    return tuple(word for alert in found for word in (str(alert.id), *(asset.name for asset in alert.assets)))
+    """Numbers, and names of assets and rules."""
+    return tuple(
+        word
+        for alert in found
+        for word in (str(alert.id), *(asset.name for asset in alert.assets), *_rule_of(alert))
+    )
+
+
+def _rule_of(alert: AlertSummary) -> list[str]:
+    """As a silence names it."""
+    return [f"规则:{alert.rule_name}"] * bool(alert.rule_name)
 
 
 def detail_fields(detail: AlertDetail) -> tuple[str, ...]:
-    """Of one alert its rule, who has it and its observables, too."""
+    """Of one alert who has it and its observables, too."""
     alert = detail.summary
-    named = [alert.assignee] * bool(alert.assignee) + [f"规则:{alert.rule_name}"] * bool(alert.rule_name)
+    named = [alert.assignee] * bool(alert.assignee)
     return (*fields_of([alert]), *named, *(each.value for each in detail.indicators))
 
 

@@ -26,6 +26,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, saved_views, triage
 from secops_agent.services.alerts.batches import BatchOutcome, Doer, TriageAct
 from secops_agent.services.clock import clock
+from secops_agent.services.decisions.carriers import stopped_now
 from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.decisions.ledger.entries import first_named
 from secops_agent.services.investigations import feedback, work
@@ -284,7 +285,9 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
     page = reverse("web:approval", args=[proposal.pk])
     link = format_html('<a class="bf-link" href="{}">{}</a>', page, proposal.code)
     bare = "" if typed else "没有写理由，审批人会看到这一点。"
-    messages.success(request, format_html("已提出 {}，还没有执行：要另一位审批人同意。{}", link, bare))
+    messages.success(
+        request, format_html("已提出 {}，还没有执行：要另一位审批人同意。{}{}", link, bare, stopped_now())
+    )
     return posted.back()
 
 

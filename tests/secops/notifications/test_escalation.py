@@ -6,17 +6,18 @@ import pytest
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, Role
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, Role, Silence
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, triage
 from secops_agent.services.alerts.batches import Doer, TriageAct
 from secops_agent.services.alerts.timeline import coming
+from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.views import told_of
 from secops_agent.services.on_call.shifts import on_call_at
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.incidents.alerts import GetAlert, get_alert
-from tests.secops.inventory_aid import alert, store
+from tests.secops.inventory_aid import ACTOR, alert, store
 from tests.secops.on_call.rota_aid import rota
 
 from . import stage
@@ -151,6 +152,20 @@ def test_timeline_says_who_was_told_and_what_comes_next(people):
     assert "- 通知：下一位值班人 安全值班" in card(found.pk)
     (line,) = coming(found)
     assert "还没有人确认就升级（严重告警 第 1 步，第 2 轮）" in line
+
+
+def test_what_is_silenced_is_told_no_time_at_which_it_escalates(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}])
+    store(alert())
+    stage.announce()
+    found = Alert.objects.get()
+    silences.silence("alert", str(found.pk), 60, ACTOR)
+    (line,) = coming(found)
+    assert line.startswith("静默中，")
+    assert "不升级" in line
+    Silence.objects.all().delete()
+    (line,) = coming(found)
+    assert "还没有人确认就升级" in line
 
 
 @pytest.mark.parametrize(

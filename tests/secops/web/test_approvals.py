@@ -12,10 +12,10 @@ from django.utils import timezone
 from secops_agent.models import Action, Proposal, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, pending
-from secops_agent.services.decisions.carriers import BATCH
+from secops_agent.services.decisions.carriers import BATCH, STOPPED
 from secops_agent.services.faults import Forbidden
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of, unknown_action
-from tests.secops.decisions_aid import company, propose, the
+from tests.secops.decisions_aid import company, propose, switch, the
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,6 +52,13 @@ def test_the_list_shows_each_person_what_waits_for_them() -> None:
     assert "203.0.113.5 ¦ " in seen(asker, "blocks")
     assert "封禁等待审批" in seen(asker, "blocks")
     assert "没有符合" in seen(asker, "approvals", tab="all", q="没有这样的")
+
+
+def test_while_actions_are_stopped_who_asks_on_a_page_is_told() -> None:
+    company()
+    switch("no_actions")
+    given = {"targets": "203.0.113.5", "minutes": "60"}
+    assert STOPPED in messages_of(as_staff("zhao").post(reverse("web:block_many"), given, follow=True))
 
 
 def test_an_expired_one_waits_for_nobody() -> None:
@@ -155,5 +162,5 @@ def test_what_cannot_be_undone_says_so() -> None:
 def test_the_pages_take_few_queries(name: str, django_assert_max_num_queries: Any) -> None:
     code = propose(company(), "zhao")
     client, place = as_staff("wang"), [the(code).pk] if name == "approval" else []
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         seen(client, name, *place)

@@ -1,5 +1,6 @@
 """Escalation: while nobody takes a group of alerts, the next ones are told, at last the administrators."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +14,7 @@ from secops_agent.models import (
     AlertMessageItem,
     Escalation,
     NotificationTarget,
+    Silence,
     Staff,
 )
 from secops_agent.models.choices import AlertStatus
@@ -50,7 +52,7 @@ def _take(row: Escalation, now: datetime) -> None:
         by_source = alerts and all(each.closed_by_source for each in alerts)
         _end(row, Escalation.RESOLVED if by_source else Escalation.TAKEN)
         return
-    if silences.covering_all(silences.active(now), alerts, facts_of(alerts[:1])):
+    if holding(silences.active(now), alerts):
         row.next_at = now + LOOK_AGAIN
         row.save(update_fields=["next_at"])
         return
@@ -66,6 +68,11 @@ def _take(row: Escalation, now: datetime) -> None:
         row.save(update_fields=["step", "round", "next_at"])
     else:
         _end(row, EXHAUSTED)
+
+
+def holding(active: Sequence[Silence], alerts: Sequence[Alert]) -> Silence | None:
+    """The silence for which nothing is escalated now."""
+    return silences.covering_all(active, alerts, facts_of(alerts[:1])) if active else None
 
 
 def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
