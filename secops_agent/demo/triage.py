@@ -33,6 +33,7 @@ _WRITTEN = (
     "assignee",
     "acknowledged_at",
     "closed_at",
+    "closed_by",
     "closed_count",
     "due_at",
 )
@@ -100,6 +101,7 @@ def _close(row: Alert, verdict: Verdict, person: Staff, random: Random, now: dat
     at = min(now, max(row.last_seen, row.acknowledged_at) + timedelta(minutes=random.randrange(10, 600)))
     random.random()  # what followed this draw stays as it was
     row.status, row.verdict, row.closed_at, row.closed_count = AlertStatus.CLOSED, verdict, at, row.count
+    row.closed_by = person
     changes = {"status": (AlertStatus.ACKNOWLEDGED, AlertStatus.CLOSED), "verdict": ("", verdict)}
     return [
         history.entry(

@@ -10,14 +10,15 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import indicators, triage
+from secops_agent.services.alerts import batches, indicators, triage
 from secops_agent.services.alerts.queries import statistics
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.privacy import is_private, public
 from secops_agent.services.records import Indicator
 
-from .inventory_aid import NOW, alert, host, later, person, queries, store
+from .demo_aid import use
+from .inventory_aid import ACTOR, NOW, alert, host, later, person, queries, store
 
 pytestmark = pytest.mark.both_databases
 SEVERAL = {"asset", *statistics.GROUPS}  # groupings of which an alert may have several values, or none
@@ -123,6 +124,50 @@ def test_work_on_an_alert_is_recorded(five):
         "status": ("acknowledged", "closed"),
         "verdict": ("", "true_positive"),
     }
+
+
+def test_who_closed_is_known_and_counted_whoever_had_it(five):
+    li, boss = person(), person("manager01", "张三", "admin")
+    mine = Actor.person(li, "dingtalk")
+    a, b, c, d, e = Alert.objects.order_by("-last_seen").values_list("pk", flat=True)
+    triage.assign(c, boss, ACTOR)
+    for pk, actor in ((a, mine), (b, mine), (c, mine), (d, Actor.person(boss, "admin")), (e, ACTOR)):
+        triage.close(pk, "benign", actor)
+    asked = {"time_of": "closed", "since_hours": 1}
+    found = use("alert_statistics", group_by="closer", **asked)
+    assert found.data["groups"] == {"李四": 3, "张三": 1, "没有记录": 1}
+    triage.reopen(d, ACTOR)
+    assert use("alert_statistics", group_by="closer").data == {
+        "total": 4,
+        "groups": {"李四": 3, "没有记录": 1},
+    }
+    for who, own in (("李四", {a, b, c}), ("张三", set())):
+        assert use("alert_statistics", assignee=who, **asked).data.get("total", 0) == len(own)
+        listed = use("list_alerts", assignee=who, **asked)
+        assert f"关闭人={who}" in listed.query
+        assert set(listed.data or ()) == own
+    assert set(use("list_alerts", assignee="张三", status="all").data) == {c}  # who has it
+    card = use("get_alert", alert_id=a).text
+    assert "关闭人：李四" in card
+    assert "还没有处理人" not in card
+
+
+def test_who_closed_goes_with_the_closing_and_comes_back_with_its_undo(five):
+    li = person()
+    mine, doer = Actor.person(li, "dingtalk"), batches.Doer(staff_id=li.pk)
+    row = Alert.objects.get(title="规则 c")
+
+    def closer():
+        row.refresh_from_db()
+        return row.status, row.closed_by_id
+
+    triage.close(row.pk, "benign", mine)
+    reopened = batches.carry_out(batches.TriageAct("reopen"), [row.pk], ACTOR, doer)
+    assert closer() == ("open", None)
+    assert batches.undo(reopened.batch.pk, mine, doer).done == (row.pk,)
+    assert closer() == ("closed", li.pk)
+    store(alert("c", 1, severity="critical", at=timezone.now(), source="WAF"))  # graver than anyone knew
+    assert closer() == ("open", None)
 
 
 def test_unknown_things_are_named(five):

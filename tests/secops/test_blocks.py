@@ -1,6 +1,7 @@
 """What is blocked now, plainly told; and taking it back, which is as dangerous as doing it."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -75,6 +76,9 @@ def test_each_state_of_a_block_is_told_plainly() -> None:
     said = use("list_blocks", "wu", target=IP).text
     assert "现在没有被封禁" in said
     assert "只做了演练" in said
+    assert "演练，没有执行" in said, "and no time until which, or at which it was done"
+    assert not re.search(r" 到 \d|\d 执行", said)
+    assert blocks.find_blocks([IP])[0].until is None
 
 
 def test_a_block_names_who_where_and_until_when() -> None:

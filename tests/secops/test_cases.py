@@ -256,6 +256,9 @@ def test_related_alerts_share_something_within_a_day() -> None:
     case = orders.create([a, b], someone()).case
     assert [each.alert.id for each in related.related_to_case(case.id)] == [c]
     assert [each.case for each in related.related_to_alert(c)] == [case]
+    old = store(alert("old", at=NOW - timedelta(days=6))).created_ids["alert"]
+    Alert.objects.filter(pk__in=old).update(case=case.id)
+    assert [each.alert.id for each in related.related_to_case(case.id)] == [c], "not what is between them"
 
 
 def test_the_timeline_tells_what_people_did_with_the_alerts_too() -> None:

@@ -92,6 +92,18 @@ def test_how_long_people_take_by_person(now: datetime) -> None:
     assert use("compare_periods", metric="close_time", assignee="张三").status == "no_data"
 
 
+def test_what_was_closed_is_compared_by_who_closed_it(now: datetime) -> None:
+    Alert.objects.filter(closed_at__isnull=False).update(
+        closed_by=Staff.objects.get(name="李四"), assignee=None, closed_by_source=False
+    )
+    for metric in ("closed", "close_time"):
+        asked = use("compare_periods", metric=metric, period="today", group_by="assignee")
+        assert "分组=关闭人" in asked.query
+        assert "- 李四：" in asked.text
+        assert use("compare_periods", metric=metric, assignee="李四").status == "ok"
+        assert use("compare_periods", metric=metric, assignee="张三").status == "no_data"
+
+
 def test_the_time_of_day_is_the_same_whatever_it_is_compared_with(now: datetime) -> None:
     Staff.objects.filter(staff_id="lisi").update(name="李四四")
     for against, days in (("yesterday", 1), ("last_week", 7)):

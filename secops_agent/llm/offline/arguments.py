@@ -25,6 +25,7 @@ _VULNERABLE = (
 )  # fmt: skip
 _LIKE = ("exposed", "importance", "environment")
 _ESTATE = ("exposed", "importance", "riskiest")
+_PEOPLE = ("assignee", "closer")
 SPAN = ("since_hours", "until_hours", "period")
 _AHEAD = {"昨": -1, "今": 0, "明": 1}
 _DAY_WORDS = {"明早": "明天", "今早": "今天", "今夜": "今晚"}
@@ -136,12 +137,15 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     one = group.get("group_by") == "source" and count_products(text, asked.lexicon.keywords) == 1
     if one or (times and group.get("group_by") == "status"):
         group = {}  # 来源是 wazuh 的, 关了多少
-    if (named := _compared_values(asked, times)) and (not group or named == "assignee"):
+    closing = said.get("time_of") == "closed" or group.get("group_by") == "closer"
+    if (named := _compared_values(asked, times, closing)) and (not group or named in _PEOPLE):
         group = {"group_by": named}
     by = group.get("group_by")
+    if by == "closer":
+        said = {name: value for name, value in said.items() if name != "status"} | {"time_of": "closed"}
     if by == "assignee" and "status" not in said and pattern("filters.burden").search(text):
         said["status"] = "unclosed"
-    if by != "source" and not (by == "assignee" and len(skeleton.found(Kind.PERSON)) > 1):
+    if by != "source" and not (by in _PEOPLE and len(skeleton.found(Kind.PERSON)) > 1):
         bare = Skeleton(pattern("filters.group_by").sub(" ", asked.text), skeleton.entities)
         said |= _sought(replace(asked, skeleton=bare, command=False), said)
     if group and pattern("filters.false_alarms").search(asked.text):
@@ -154,10 +158,10 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name != by} | group
 
 
-def _compared_values(asked: Asked, times: bool) -> str:
+def _compared_values(asked: Asked, times: bool, closing: bool) -> str:
     """What several values of it were said of: two sources, people or states, 高危低危各多少."""
     if len({one.value for one in asked.skeleton.found(Kind.PERSON)}) > 1:
-        return "assignee"
+        return "closer" if closing else "assignee"
     if count_products(asked.text, asked.lexicon.keywords) > 1:
         return "source"
     if not times and len({entity.value for entity in asked.skeleton.found(Kind.STATUS)}) > 1:
@@ -175,6 +179,8 @@ def _comparison(asked: Asked) -> dict[str, Any]:
     later = text.translate({ord(char): " " for char, one in entities.items() if one is earlier})
     skeleton = Skeleton(later if earlier else pattern("filters.than").sub(" ", text), entities)
     said = {name: name_of(f"filters.{name}", asked.skeleton.expand(text)) for name in ("metric", "against")}
+    if group.get("group_by") in _PEOPLE:
+        group = {"group_by": "assignee"}  # of what was closed, who closed it
     said |= group if group.get("group_by") in ("severity", "assignee", "rule", "asset", "source") else {}
     named = skeleton.first(Kind.PERSON)
     said |= {"assignee": str(named.value)} if named else {}

@@ -175,9 +175,9 @@ def _period(skeleton: Skeleton, _: datetime) -> str:
 
 
 def _time_of(skeleton: Skeleton, now: datetime) -> str:
-    """What happened in the time that was said: 关了多少, 新增了哪些."""
+    """What happened in the time that was said: 关了多少, 新增了哪些; 李四关了几条 at any time."""
     if _since(skeleton, now) is None:
-        return ""
+        return "closed" if _says("closed_by", skeleton) and _says("closed_in", skeleton) else ""
     return "closed" if _says("closed_in", skeleton) else "new" if _says("new_in", skeleton) else ""
 
 

@@ -109,7 +109,7 @@ def unused(
 
 def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolFrame | None) -> Iterator[str]:
     arguments, lists = _taken(intent), intent.tool in LISTS
-    if (by := arguments.get("group_by")) == "assignee":
+    if (by := arguments.get("group_by")) in ("assignee", "closer"):
         arguments["person"] = " ".join(str(one.value) for one in sentence.order.found(Kind.PERSON)).lower()
     if "keyword" in arguments:
         arguments.setdefault("asset", "")  # 它 may be what is looked for

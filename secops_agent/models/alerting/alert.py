@@ -13,7 +13,8 @@ from secops_agent.models.people.staff import Staff
 class Alert(models.Model):
     """One alert of one source; repeats are occurrences of it.
 
-    ``closed_by_source`` tells that the source itself reported the end; ``closed_count`` is the count at closing.
+    ``closed_by``: who of the staff closed it; None: nobody, or not known. ``closed_by_source`` tells that the source
+    itself reported the end; ``closed_count`` is the count at closing.
     ``suppressed_by``: a rule closed it, and nobody has looked at it since, while it is closed without a verdict.
     ``reported_severity``: the gravest that the source itself has said, once a person has set another one; else "".
     ``sla_told``: what was noted of its time limit, "", "at_risk" or "broken".
@@ -59,6 +60,15 @@ class Alert(models.Model):
     sla_told = models.CharField(max_length=8, blank=True, default="", editable=False)
     acknowledged_at = models.DateTimeField("确认时间", null=True, blank=True)
     closed_at = models.DateTimeField("关闭时间", null=True, blank=True)
+    closed_by = models.ForeignKey(
+        Staff,
+        verbose_name="关闭人",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="closed_alerts",
+        db_index=False,
+    )
     suppressed_by = models.ForeignKey(
         SuppressionRule,
         verbose_name="抑制规则",

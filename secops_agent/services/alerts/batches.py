@@ -36,9 +36,10 @@ _DO: Final[Mapping[str, Callable[..., object]]] = {
     "reopen": triage.reopen, "severity": triage.set_severity,
 }  # fmt: skip
 _COLUMNS: Final = (
-    "status", "verdict", "assignee_id", "acknowledged_at", "closed_at", "closed_count", "closed_by_source",
-    "severity", "due_at", "sla_told", "reported_severity",
+    "status", "verdict", "assignee_id", "acknowledged_at", "closed_at", "closed_by_id", "closed_count",
+    "closed_by_source", "severity", "due_at", "sla_told", "reported_severity",
 )  # fmt: skip
+_PEOPLE: Final = ("assignee_id", "closed_by_id")
 _TIMES: Final = ("acknowledged_at", "closed_at", "due_at")
 _LEFT: Final = (
     "status",
@@ -237,13 +238,12 @@ def undo(batch_id: int, actor: Actor, doer: Doer) -> BatchOutcome:
 
 
 def _people(rows: Iterable[Any]) -> set[int]:
-    return {before["assignee_id"] for before, _ in rows if before["assignee_id"] is not None}
+    return {before[name] for before, _ in rows for name in _PEOPLE if before.get(name) is not None}
 
 
 def _read(state: Mapping[str, Any], people: set[int] | None) -> dict[str, Any]:
     """As the columns have it; ``people``: those who are still listed."""
     values = {name: state[name] for name in _COLUMNS if name in state}
     values |= {name: parse_datetime(state[name]) for name in _TIMES if state.get(name)}
-    if people is not None and values["assignee_id"] not in people:
-        values["assignee_id"] = None
-    return values
+    gone = [name for name in _PEOPLE if people is not None and values.get(name) not in people]
+    return values | dict.fromkeys(gone)

@@ -11,6 +11,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
 
 from secops_agent.models import Alert
 from secops_agent.services.alerts.queries.clocks import column
+from secops_agent.services.alerts.queries.statistics import VALUES
 
 Stage = Literal["acknowledged", "closed"]
 MOST_READ = 20_000  # alerts that are read to tell groups apart, the newest
@@ -34,9 +35,9 @@ def time_taken(rows: "QuerySet[Alert]", stage: Stage) -> TimeTaken | None:
 
 
 def times_by(rows: "QuerySet[Alert]", stage: Stage, group: str) -> dict[str, TimeTaken]:
-    """The same for each value of a column (severity, assignee; "" for none), of the newest `MOST_READ`."""
+    """The same for each value of a column (severity, assignee, closer; "" for none), of the newest `MOST_READ`."""
     found: dict[str, list[timedelta]] = defaultdict(list)
-    read = _timed(rows, stage).order_by(f"-{column(stage)}").values_list(group, "span")
+    read = _timed(rows, stage).order_by(f"-{column(stage)}").values_list(VALUES[group], "span")
     for value, span in read[:MOST_READ]:
         found[str(value or "")].append(span)
     return {value: _of(sorted(spans)) for value, spans in found.items()}

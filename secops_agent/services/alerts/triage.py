@@ -129,6 +129,7 @@ def get(alert_id: int, *, private: bool = False, raw: bool = True) -> AlertDetai
         references=tuple(row.references),
         acknowledged_at=row.acknowledged_at,
         closed_at=row.closed_at,
+        closed_by=row.closed_by.name if row.closed_by else "",
         recurred=max(0, row.count - row.closed_count) if closed else 0,
         finding=_finding(alert_id),
         listed=tuple(hits_of(alert_id)),
@@ -155,7 +156,7 @@ def _finding(alert_id: int) -> str:
 
 
 def _read(alert_id: int) -> Alert:
-    row = Alert.objects.select_related("assignee", "suppressed_by").filter(pk=alert_id).first()
+    row = Alert.objects.select_related("assignee", "closed_by", "suppressed_by").filter(pk=alert_id).first()
     if row is None:
         raise NotFound(f"没有编号为 {alert_id} 的告警。")
     return row
@@ -206,9 +207,11 @@ def close(alert_id: int, verdict: str, actor: Actor, note: str = "") -> AlertSum
             f"结论应为 {'、'.join(f'{key}（{label}）' for key, label in Verdict.choices)} 之一。"
         )
 
+    person = staff_of(actor)
+
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
-        closed = {"status": AlertStatus.CLOSED, "verdict": verdict, "closed_at": now}
+        closed = {"status": AlertStatus.CLOSED, "verdict": verdict, "closed_at": now, "closed_by": person}
         return closed | {"closed_count": row.count, "closed_by_source": False}
 
     return _change(alert_id, actor, "close", act, note)
@@ -245,8 +248,8 @@ def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.CLOSED, AlertStatus.ACKNOWLEDGED)
         taken_back = {"acknowledged_at": None, "assignee": None} if row.status != AlertStatus.CLOSED else {}
-        again = {"status": AlertStatus.OPEN, "verdict": "", "closed_at": None, "closed_by_source": False}
-        return again | taken_back
+        again = {"status": AlertStatus.OPEN, "verdict": "", "closed_at": None, "closed_by": None}
+        return again | {"closed_by_source": False} | taken_back
 
     return _change(alert_id, actor, "reopen", act, note)
 

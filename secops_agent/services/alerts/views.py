@@ -85,6 +85,7 @@ class AlertDetail:
     acknowledged_at: datetime | None
     closed_at: datetime | None
     recurred: int
+    closed_by: str = ""
     finding: str = ""
     listed: tuple[ListedView, ...] = ()
     suppressed_by: str = ""

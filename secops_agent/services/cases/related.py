@@ -1,8 +1,9 @@
 """Suggestions for a case: alerts of the same asset, indicator or rule within a day."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -61,9 +62,18 @@ def _related(mine: "QuerySet[Alert]", *, free: bool = False) -> tuple[CaseCandid
 
 
 def _near(ids: Sequence[int], seen: Sequence[datetime]) -> "QuerySet[Alert]":
-    return Alert.objects.filter(last_seen__gte=min(seen) - SPAN, last_seen__lte=max(seen) + SPAN).exclude(
-        pk__in=ids
-    )
+    """Within `SPAN` of one of them: those of a case may lie weeks apart."""
+    near = Q()
+    for first, last in _runs(sorted(seen)):
+        near |= Q(last_seen__gte=first - SPAN, last_seen__lte=last + SPAN)
+    return Alert.objects.filter(near).exclude(pk__in=ids)
+
+
+def _runs(seen: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
+    """The first and the last of those that leave no gap."""
+    gaps = [at for at, (one, other) in enumerate(pairwise(seen), 1) if other - one > 2 * SPAN]
+    for begin, end in pairwise((0, *gaps, len(seen))):
+        yield seen[begin], seen[end - 1]
 
 
 def _same_rule(rules: Sequence[tuple[str, str, str]]) -> Q:

@@ -20,7 +20,7 @@ SAMPLE: Final = 3000  # the newest alerts whose kinds are counted
 SHOWN: Final = 8  # values of a facet
 _FACETS: Final = ALERTS.facets()
 _COLUMNS: Final = (
-    "pk", "severity", "status", "source", "assignee_id", "verdict", "rule_name", "rule_id", "title",
+    "pk", "severity", "status", "source", "assignee_id", "closed_by_id", "verdict", "rule_name", "rule_id", "title",
 )  # fmt: skip
 
 
@@ -142,6 +142,8 @@ def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[s
             counted[dimension] = Counter(rule_of(row) for row in read)
         elif dimension == "assignee":
             counted[dimension] = Counter(str(row.assignee_id or NOBODY) for row in read)
+        elif dimension == "closer":
+            counted[dimension] = Counter(str(row.closed_by_id) for row in read if row.closed_by_id)
         else:
             counted[dimension] = Counter(getattr(row, dimension) for row in read)
     return counted, len(read) == SAMPLE
@@ -151,6 +153,7 @@ def _read_for(dimension: str) -> tuple[str, ...]:
     return {
         "rule": ("rule_name", "rule_id", "title"),
         "assignee": ("assignee_id",),
+        "closer": ("closed_by_id",),
         "asset": (),
         "list": (),
     }.get(dimension, (dimension,))
@@ -168,7 +171,7 @@ def _buckets(dimension: str, counts: "Counter[str]", chosen: Collection[object])
 
 def labels(dimension: str, values: Collection[str]) -> Mapping[str, str]:
     """The values of a facet as people read them; what reads by itself is left out."""
-    kinds: dict[str, Any] = {"asset": Asset, "assignee": Staff, "list": IndicatorList}
+    kinds: dict[str, Any] = {"asset": Asset, "assignee": Staff, "closer": Staff, "list": IndicatorList}
     kind = kinds.get(dimension)
     if kind is None or not values:
         return _FACETS[dimension].choices

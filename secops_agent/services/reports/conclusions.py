@@ -94,8 +94,9 @@ def _decisions(report: PeriodReport) -> Iterator[str]:
         oldest = f"（其中最久{days_told(max(each.days for each in flaws.late))}）" if flaws.late else ""
         yield f"{overdue} 个漏洞超过修复时限{oldest}，限期修复还是接受风险"
     if overdue := total(alerts.overdue):
-        most = next(
-            (f"（{each.owner}名下本期超时 {each.alerts} 条）" for each in alerts.missed if each.owner), ""
+        left = max((each for each in alerts.missed if each.owner), key=lambda each: each.open, default=None)
+        most = (
+            f"（其中本期才超时的，{left.owner}名下最多，还有 {left.open} 条）" if left and left.open else ""
         )
         yield f"{overdue} 条超时告警由谁处理完{most}"
     yield from (f"事件 {each.code} 交给谁" for each in report.figures.cases if each.open and not each.owner)

@@ -81,7 +81,7 @@ def sections(report: PeriodReport) -> tuple[ReportSection, ...]:
         ReportSection("事件", (
             *map(_case, now.cases), *([ReportLine("另有", f"{more} 个")] if more else []),
         ), listed=True),
-        ReportSection("本期内超过处理时限的告警", tuple(
+        ReportSection("本期才超过处理时限的告警", tuple(
             ReportLine(each.owner or "没有处理人", f"{each.alerts} 条，其中 {each.open} 条还没有关闭") for each in now.alerts.missed
         ), listed=True),
         ReportSection("超过修复时限的漏洞", tuple(map(_late, now.flaws.late)), listed=True),

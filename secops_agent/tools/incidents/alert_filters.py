@@ -77,7 +77,7 @@ class AlertConditions(Arguments):
     )
     unassigned: bool | None = argument("只看没有处理人的", default=None)
     listed: bool | None = argument("只看命中情报的", default=None)
-    assignee: str = argument("处理人的姓名或员工 ID；我", default="")
+    assignee: str = argument("处理人的姓名或员工 ID；我。time_of=closed 时指关闭人", default="")
     technique: str = argument("ATT&CK 技术编号", default="", max_length=20)
     address: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
     owner: str = argument("资产负责人", default="")
@@ -104,7 +104,7 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
     is_done = given.time_of in ("acknowledged", "closed") or given.verdict
     status = given.status or ("all" if is_done else usual)
     time = _time(asker, given)
-    people = _people(asker, given)
+    people, is_closer = _people(asker, given), given.time_of == "closed"
     wanted = AlertFilter(
         severities=levels(given.severity),
         statuses=STATES[status],
@@ -114,7 +114,7 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         clock=given.time_of or "seen",
         private=not asker.hides_private,
         asset=given.asset,
-        assignees=tuple(person.pk for person in people),
+        **{"closers" if is_closer else "assignees": tuple(person.pk for person in people)},
         on=asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed),
         **_sought(given, "" if people and not given.assignee else given.keyword, asker.now),
     )
@@ -161,7 +161,8 @@ def _told(wanted: AlertFilter, given: AlertConditions, told: dict[str, str], per
         **told,
         "结论": VERDICT[given.verdict] if given.verdict else "",
         "时限": _DUE[given.due] if given.due else f"{given.due_within} 小时内到" if given.due_within else "",
-        "处理人": person or ("没有" if given.unassigned else ""),
+        "关闭人": person if wanted.closers else "",
+        "处理人": person if wanted.assignees else "没有" if given.unassigned else "",
         "情报": "命中情报清单" if given.listed else "",
         "关键字": plain(wanted.keyword, 60),
         "技术": wanted.technique,

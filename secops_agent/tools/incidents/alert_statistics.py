@@ -27,7 +27,7 @@ _GROUPS: Final = 10
 _MOST: Final = 50
 _TIMES: Final = ("day", "hour", "severity_day")
 _PARTS: Final = ("address", "indicator")
-_NAMED: Final = (*_PARTS, "asset", "assignee", "owner")  # what a follow-up may point at
+_NAMED: Final = (*_PARTS, "asset", "assignee", "closer", "owner")  # what a follow-up may point at
 
 
 class AlertStatistics(AlertConditions):
@@ -48,13 +48,14 @@ class AlertStatistics(AlertConditions):
         "address",
         "indicator",
         "technique",
+        "closer",
     ] = argument("按什么分组", default="severity")
     limit: int | None = argument("最多列出几组", default=None, minimum=1, maximum=_MOST)
 
 
 def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     """Numbers counted by the database."""
-    asked = read(asker, given, usual="all")
+    asked = read(asker, given, usual="closed" if given.group_by == "closer" else "all")
     found = statistics(asked.filter, given.group_by, given.limit or _GROUPS)
     query = asked.query(分组=GROUPINGS[given.group_by])
     data = {"total": found.total, "groups": {group.label: group.count for group in found.groups}}
@@ -136,7 +137,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "alert_statistics",
         "统计告警",
         "统计告警数量并分组，条件与 list_alerts 相同；"
-        "关了多少用 time_of=closed，新增多少用 time_of=new。数字由数据库算出。",
+        "关了多少用 time_of=closed，谁关的用 group_by=closer，新增多少用 time_of=new。数字由数据库算出。",
         AlertStatistics,
         alert_statistics,
     ),

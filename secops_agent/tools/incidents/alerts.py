@@ -252,12 +252,13 @@ def _rule_text(rule: DetectionRule | None) -> str:
 def _detail(detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str]], asker: Asker) -> str:
     """The first line tells what it is, how it stands and who has it."""
     alert = detail.summary
+    is_open = alert.status != AlertStatus.CLOSED
     stand = joined(
         [
             SEVERITY.get(alert.severity, alert.severity),
             state(alert),
-            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "还没有处理人",
-            limit_told(alert.due_at, asker.now) if alert.status != AlertStatus.CLOSED else "",
+            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "还没有处理人" if is_open else "",
+            limit_told(alert.due_at, asker.now) if is_open else "",
         ]
     )
     lines = [f"**告警 {says.code(alert.id)}：{stand}**", "", plain(alert.title, 200), ""]
@@ -280,6 +281,7 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("事件", case),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
         ("确认时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
+        ("关闭人", plain(detail.closed_by, 40)),
         ("时限", _limit(alert, asker)),
         ("通知", _told(alert.id)),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),

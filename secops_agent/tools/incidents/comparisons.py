@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from bifang.channels.text.markup import plain
 from secops_agent.models import Alert
 from secops_agent.services.alerts import timing
-from secops_agent.services.alerts.queries.statistics import Statistics, labels, rows_of, statistics
+from secops_agent.services.alerts.queries.statistics import GROUPINGS, Statistics, labels, rows_of, statistics
 from secops_agent.services.alerts.timing import TimeTaken
 from secops_agent.services.clock import minutes_told
 from secops_agent.services.records import SEVERITIES
@@ -69,8 +69,12 @@ def compare_periods(asker: Asker, given: ComparePeriods) -> ToolResult:
     before = replace(
         asked, time=earlier, filter=replace(asked.filter, since=earlier.since, until=earlier.until)
     )
+    if given.group_by == "assignee" and asked.filter.clock == "closed":
+        given = given.model_copy(update={"group_by": "closer"})  # what was closed, by who closed it
     query = asked.query(
-        指标=_METRICS[given.metric], 相比=earlier.told, 分组=_GROUPS[given.group_by] if given.group_by else ""
+        指标=_METRICS[given.metric],
+        相比=earlier.told,
+        分组=GROUPINGS[given.group_by] if given.group_by else "",
     )
     if given.metric in _STAGES:
         return _times(given, asked, before, query)
@@ -117,7 +121,9 @@ def _times(given: ComparePeriods, asked: Wanted, before: Wanted, query: str) -> 
     rows, stage = [rows_of(each.filter) for each in (asked, before)], _STAGES[given.metric]
     now, then = (timing.time_taken(each, stage) for each in rows)
     heading = f"**{_METRICS[given.metric]}：{asked.time.told} {_taken(now)}**；{before.time.told} {_taken(then)}{_faster(now, then)}"
-    lines = _times_by(rows, stage, given.group_by) if given.group_by in ("severity", "assignee") else []
+    lines = (
+        _times_by(rows, stage, given.group_by) if given.group_by in ("severity", "assignee", "closer") else []
+    )
     note = "> 从告警入库算起；来源自己恢复的和规则关闭的不算。"
     data = {"now": now and now.median, "before": then and then.median, "count": now.count if now else 0}
     return ToolResult(

@@ -14,7 +14,7 @@ from secops_agent.services.assets import inventory
 from secops_agent.services.clock import minutes_told
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.ledger import blocks, entries
-from secops_agent.services.decisions.ledger.blocks import KIND, NOW, STATE, Block
+from secops_agent.services.decisions.ledger.blocks import KIND, NEVER_DONE, NOW, STATE, Block
 from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
@@ -25,6 +25,7 @@ from secops_agent.tools.markdown import foot, joined, moment
 from secops_agent.tools.masking import for_reader
 
 _WANTED: Final = {"now": "现在的", "ended": "已结束的", "all": "全部"}
+_BEGUN: Final = {"waiting": "提出", "dry": "演练", "failed": "尝试"}  # what was done at its time, else 执行
 _ONLY_OURS: Final = "只有毕方执行的；直接在设备上做的不在这里。"
 
 
@@ -120,7 +121,7 @@ def block_line(block: Block, reader: Person) -> str:
     parts = (
         f"**{plain(block.target, 60)}** {KIND[block.kind]}{STATE[block.state]}",
         until_words(block),
-        f"{moment(block.at)} {'设置' if block.kind == 'silence' else '提出' if block.state == 'waiting' else '执行'}",
+        f"{moment(block.at)} {'设置' if block.kind == 'silence' else _BEGUN.get(block.state, '执行')}",
         f"提出 {asked}" + (f"、批准 {approved}" if block.approved_by else ""),
         f"设备 {plain(block.device, 40)}{_verified(block)}" if block.device else "",
         f"告警 A{block.alert}" if block.alert and block.kind != "silence" else "",
@@ -143,7 +144,9 @@ def _verified(block: Block) -> str:
 
 
 def until_words(block: Block) -> str:
-    """到 11-30 10:00, 永久, 时长按设备默认."""
+    """到 11-30 10:00, 永久, 时长按设备默认; of what was never in force, that."""
+    if block.state in NEVER_DONE:
+        return NEVER_DONE[block.state]
     if block.until is not None:
         return f"到 {moment(block.until)}"
     if block.minutes:

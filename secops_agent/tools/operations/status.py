@@ -50,14 +50,17 @@ def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
         if fault.kind not in MODEL_KINDS
     ]
     lines += [f"- 进程：{each}" for each in health.stuck]
-    lines += [
-        f"- 数据源「{plain(each.name, 40)}」{plain(each.error, 160)}" for each in health.sources[:_SOURCES]
-    ]
-    if (rest := len(health.sources) - _SOURCES) > 0:
-        lines.append(f"- 另有 {rest} 个数据源不正常，见「数据源」")
+    lines += _sources(health)
     if health.late:
         lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
     return "\n".join(lines)
+
+
+def _sources(health: Health) -> list[str]:
+    shown = health.sources[:_SOURCES]
+    lines = [f"- 数据源「{plain(each.name, 40)}」{plain(each.error, 160)}" for each in shown]
+    rest = len(health.sources) - len(shown)
+    return lines + [f"- 另有 {rest} 个数据源不正常，见「数据源」"] * bool(rest)
 
 
 def _model(standing: ModelStanding, asker: Asker) -> str:

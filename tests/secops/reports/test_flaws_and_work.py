@@ -178,6 +178,9 @@ def test_limits_missed_by_owner_and_what_rules_hid_or_called_wrongly(database):
     ])  # fmt: skip
     found = archive.count(DAY).alerts
     assert found.missed == (Missed("李四", 2, 1), Missed("", 1, 1))
+    Alert.objects.bulk_create([row(7, BEFORE, due_at=DAY.start - timedelta(hours=1), assignee=li)])
+    said = conclude(archive.look("yesterday", NOW))[2]
+    assert "3 条超时告警由谁处理完（其中本期才超时的，李四名下最多，还有 1 条）" in said
     assert (found.broken, found.suppressed, found.suppressions) == (3, 1, (("扫描器", 1),))
     assert found.mistaken == (NoisyRule("规则", 3, 1),)
 
@@ -201,7 +204,7 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
     )
     absent = outline.document(report)
     assert not any(section.lines for section in absent.sections)
-    assert "没有：事件、本期内超过处理时限的告警" in "".join(absent.notes)
+    assert "没有：事件、本期才超过处理时限的告警" in "".join(absent.notes)
     kev = Vulnerability.objects.create(
         vuln_id="CVE-1", kev=True, ransomware=True, created_at=NOW, updated_at=NOW
     )

@@ -45,6 +45,7 @@ ALERTS: Final = Listing((
     Condition(
         "assignees", "处理人", "row", "处理人的编号。", page="assignee", api="assignee_id", several=True, least=NOBODY, facet="found"
     ),
+    Condition("closers", "关闭人", "row", "关闭人的编号。", page="closer", api="closed_by_id", several=True, facet="found"),
     Condition("sources", "来源", told="来源，完整匹配，例如 wazuh。", page="source", api="source", several=True, facet="found"),
     Condition("rules", "规则", page="rule", several=True, longest=500, facet="found"),
     Condition("assets", "资产", "row", page="asset", several=True, facet="found"),
@@ -95,6 +96,7 @@ class AlertFilter:
     on: AssetFilter | None = None
     verdicts: tuple[str, ...] = ()
     assignees: tuple[int, ...] = ()
+    closers: tuple[int, ...] = ()
     mine: tuple[int, ...] | None = None
     unassigned: bool = False
     overdue: bool = False
@@ -118,7 +120,7 @@ def matching(wanted: AlertFilter, clock: RiskClock | None = None) -> "QuerySet[A
     """The alerts, in no order and whatever the keyword (`search`). Raises NotFound for an unknown asset, InvalidInput."""
     columns = {
         "severity__in": wanted.severities, "status__in": wanted.statuses, "verdict__in": wanted.verdicts, "source__in": wanted.sources,
-        "rule__in": wanted.rules,
+        "rule__in": wanted.rules, "closed_by__in": wanted.closers,
     }  # fmt: skip
     rows = Alert.objects.alias(rule=RULE) if wanted.rules else Alert.objects.all()
     rows = rows.filter(**{name: values for name, values in columns.items() if values})

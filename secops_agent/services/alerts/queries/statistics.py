@@ -21,7 +21,7 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
 
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
-    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"),
+    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": F("closed_by_id"),
 }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def kinds_of(values: Iterable[str]) -> dict[str, str]:
 GROUPINGS: dict[str, str] = {
     "severity": "级别", "status": "状态", "source": "来源", "rule": "规则", "asset": "资产", "verdict": "结论",
     "assignee": "处理人", "day": "日期", "hour": "小时", "severity_day": "日期和级别", "owner": "资产负责人", "address": "来源地址",
-    "indicator": "可观察对象", "technique": "ATT&CK 技术",
+    "indicator": "可观察对象", "technique": "ATT&CK 技术", "closer": "关闭人",
 }  # fmt: skip
 MOST_READ = 20_000  # alerts whose parts are read, where the database has no column to group by
 _LABELS: dict[str, dict[str, str]] = {
@@ -90,7 +90,7 @@ _LABELS: dict[str, dict[str, str]] = {
     "verdict": {"": "未下结论", **dict(Verdict.choices)},
 }
 _TIMES: dict[str, str] = {"day": "%m-%d", "hour": "%m-%d %H:00", "severity_day": "%m-%d"}
-_NOBODY = {"assignee": "未分配", "owner": "没有负责人"}
+_NOBODY = {"assignee": "未分配", "owner": "没有负责人", "closer": "没有记录"}
 _ALL = AlertFilter()
 _SHARED = {"asset", *GROUPS}  # an alert may be in several groups, or in none
 _BY_LEVEL = {"severity", *_TIMES}
@@ -215,7 +215,7 @@ def _grouped(rows: "QuerySet[Alert]", clock: Clock, group_by: str) -> "Counter[s
     return Counter({
         str("" if value is None else value)[:200]: number
         for value, number in found
-        if value is not None or group_by == "assignee"
+        if value is not None or group_by in _NOBODY
     })  # fmt: skip
 
 

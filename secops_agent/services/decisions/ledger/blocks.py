@@ -32,6 +32,10 @@ _IN_FORCE: Final = {
     "running": 1,
     WAITING: 1,
 }  # what counts of one target
+NEVER_DONE: Final = {  # what was never in force has no end: what is said instead
+    BlockState.DRY.value: "演练，没有执行",
+    BlockState.FAILED.value: "没有生效",
+}
 KIND: Final = {**KINDS, "silence": "静默"}
 STATE: Final = {**{value: str(label) for value, label in BlockState.choices}, WAITING: "等待审批"}
 MOST: Final = 500  # that are looked through, the newest first
@@ -68,7 +72,7 @@ class BlockFilter:
 class Block:
     """One block; ``kind`` is the tool that made it, or ``silence``. ``state``: a `BlockState`, or waiting for an approval.
 
-    ``until`` None: for good, or (``minutes`` None) as long as the device's own rule says. ``at``: when it was done, or asked
+    ``until`` None: for good, of `NEVER_DONE`, or (``minutes`` None) as long as the device's own rule says. ``at``: when it was done, or asked
     for while it ``waits``; ``code`` is of its proposal, ``action_id`` of what carries it out. ``stands``: what the device said
     last (None: nothing), ``proof`` how and when.
     """
@@ -166,8 +170,9 @@ def for_reader(block: Block, homes: Homes) -> Block:
 
 def _view(row: BlockRecord) -> Block:
     action, first = row.action, row.action.ordered_by
+    until, minutes = (None, None) if row.state in NEVER_DONE else (row.until, row.minutes)
     return Block(
-        row.kind, row.target, row.state, action.asker, row.since, row.until, row.minutes, str(action.arguments.get("reason", "")),
+        row.kind, row.target, row.state, action.asker, row.since, until, minutes, str(action.arguments.get("reason", "")),
         action.approver, device_of(row), row.alert_id, first.code if first else "", action.pk, row.corp_id, row.pk, row.case_id,
         row.stands, row.verified_at, row.proof, row.due_at, row.ended_at, row.ended_by, row.mistaken_by, action.undo_url is not None,
     )  # fmt: skip
