@@ -117,8 +117,10 @@ class AlertMessageScreen(RecordScreen):
 
     @admin.display(description="开始", ordering="id")
     def opened(self, row: AlertMessage) -> SafeString | str:
-        """When there was something to tell, and when it was told last."""
-        return format_html('{}<div class="bf-note">发送 {}</div>', moment(row.opened_at), moment(row.sent_at))
+        """When there was something to tell, when it was told, and when that was changed last."""
+        more = format_html("，更新 {}", moment(row.updated_at)) if row.updated_at else ""
+        sent = moment(row.first_sent_at)
+        return format_html('{}<div class="bf-note">发送 {}{}</div>', moment(row.opened_at), sent, more)
 
     due = column("due_at", "最早发送", moment)
     sent = column("sent_at", "最近发送", moment, ordering="sent_at")

@@ -1,6 +1,7 @@
 """Who is told of which alerts: rules, their targets, the groups that the robot knows, and what was told."""
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -215,6 +216,17 @@ class AlertMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+    @property
+    def first_sent_at(self) -> datetime | None:
+        """When it was told; a change of what it says moves only `sent_at`."""
+        return self.told_at or self.sent_at
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When what it says was changed last; None: it was not."""
+        first, last = self.first_sent_at, self.sent_at
+        return last if first and last and last > first else None
 
 
 class AlertMessageItem(models.Model):

@@ -19,8 +19,9 @@ def coming(alert: Alert) -> Iterator[str]:
     if alert.status != AlertStatus.OPEN:
         return
     rows = Escalation.objects.filter(message__alerts=alert, next_at__isnull=False, rule__enabled=True)
-    active = silences.active(timezone.now())
-    for row in rows.select_related("rule", "message").order_by("next_at")[:MOST]:
+    found = list(rows.select_related("rule", "message").order_by("next_at")[:MOST])
+    active = silences.active(timezone.now()) if found else ()
+    for row in found:
         again = f"，第 {row.round + 1} 轮" if row.round else ""
         step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
         told = list(row.message.alerts.order_by("pk")) if active else []

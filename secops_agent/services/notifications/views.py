@@ -13,6 +13,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.calls import problems_of, words_of
 from secops_agent.services.notifications.conditions import Conditions, Grouping, Hours
 from secops_agent.services.notifications.coverage import Coverage, coverage
+from secops_agent.services.notifications.delivery.bursts import UPDATES
 from secops_agent.services.notifications.targets import doubt, place_of
 from secops_agent.services.pages import Page, cut
 
@@ -65,13 +66,16 @@ class SilenceView:
 
 @dataclass(frozen=True, slots=True)
 class ToldView:
-    """What one target was told of an alert. ``reason`` says why not, with the remedy, or who was called; ``retrying``: not accepted yet."""
+    """What one target was told of an alert. ``reason`` says why not, with the remedy, or who was called; ``retrying``: not accepted yet;
+    ``updated_at``: when what it said was changed last; ``is_update``: it is itself about a change of what was told before."""
 
     place: str
     state: str
     reason: str
     retrying: bool
     sent_at: datetime | None
+    updated_at: datetime | None
+    is_update: bool
     opened_at: datetime
 
 
@@ -83,6 +87,7 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
         .prefetch_related("calls__staff")
     )
     found = list(rows.order_by("-pk")[:limit])
+    followed = {row.destination for row in found if row.burst in UPDATES}  # by a message of its own
     keys = {f"note:alert:{row.pk}:{row.shown}": row.pk for row in found}
     waiting = OutboxRow.objects.filter(key__in=keys, state__in=OPEN, attempts__gt=0).values_list(
         "key", "last_error"
@@ -94,7 +99,9 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
             row.state,
             errors.get(row.pk) or row.reason or _called(row),
             row.pk in errors,
-            row.sent_at,
+            row.first_sent_at,
+            None if row.destination in followed else row.updated_at,
+            row.burst in UPDATES,
             row.opened_at,
         )
         for row in found

@@ -164,9 +164,15 @@ def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
         lost = each.state in UNREACHED and not each.retrying
         if lost:
             what = f"通知 {visible(each.place)}：{MessageState(each.state).label}"
-            yield TimelineEntry(each.sent_at or each.opened_at, what, "bad", visible(each.reason))
+            yield TimelineEntry(
+                each.updated_at or each.sent_at or each.opened_at, what, "bad", visible(each.reason)
+            )
         elif each.sent_at is not None:
-            yield TimelineEntry(each.sent_at, f"通知 {visible(each.place)}", note=visible(each.reason))
+            update = f"更新给 {visible(each.place)} 的通知"
+            what = update if each.is_update else f"通知 {visible(each.place)}"
+            yield TimelineEntry(each.sent_at, what, note=visible(each.reason))
+            if each.updated_at is not None:
+                yield TimelineEntry(each.updated_at, update)
 
 
 MOST_ASSETS: Final = 5

@@ -11,11 +11,13 @@ from bifang.channels.text import outgoing
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.agent.turn.toolbox import execute, plan
-from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, NotificationTarget
+from secops_agent.models import Alert, AlertMessage, Burst, Escalation, MessageState, NotificationTarget
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery import announcing
+from secops_agent.services.notifications.delivery.progress import card_of
+from secops_agent.services.notifications.views import told_of
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 from tests.secops.on_call.rota_aid import rota
 
@@ -58,6 +60,37 @@ def test_new_alert_is_told_once_with_its_code_and_commands(database):
         said
     )
     assert all(text.count(f"[{each}]") == 1 and text.count(each) == 1 for each in said), "each is there once"
+
+
+def test_a_change_of_what_was_told_leaves_the_time_of_the_first_sending(database):
+    stage.rule()
+    store(alert())
+    stage.announce()
+    pk = Alert.objects.get().pk
+    assert told_of(pk)[0].updated_at is None
+    triage.acknowledge(pk, ACTOR)
+    age(600)
+    row = AlertMessage.objects.get(kind="group", sent_at__isnull=False)
+    OutboxRow.objects.update(card=card_of(row), route="card")
+    stage.announce()
+    (told,) = told_of(pk)
+    assert told.sent_at == row.sent_at
+    assert told.updated_at is not None
+
+
+def test_a_change_that_is_a_message_of_its_own_is_told_as_one(database):
+    stage.rule()
+    store(alert())
+    stage.announce()
+    pk = Alert.objects.get().pk
+    AlertMessage.objects.update(
+        sent_at=timezone.now() + timedelta(minutes=2)
+    )  # as a burst marks what it tells of
+    row = AlertMessage.objects.get()
+    row.pk, row.burst, row.told_at = None, Burst.CHANGED, row.sent_at
+    row.save()
+    row.alerts.add(pk)
+    assert [(each.updated_at, each.is_update) for each in told_of(pk)] == [(None, True), (None, False)]
 
 
 def test_what_no_rule_is_about_is_not_told(database):
