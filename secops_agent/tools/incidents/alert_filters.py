@@ -105,6 +105,7 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
     status = given.status or ("all" if is_done else usual)
     time = _time(asker, given)
     people, is_closer = _people(asker, given), given.time_of == "closed"
+    found = tuple(person.pk for person in people)
     wanted = AlertFilter(
         severities=levels(given.severity),
         statuses=STATES[status],
@@ -114,7 +115,8 @@ def read(asker: Asker, given: AlertConditions, usual: str) -> Wanted:
         clock=given.time_of or "seen",
         private=not asker.hides_private,
         asset=given.asset,
-        **{"closers" if is_closer else "assignees": tuple(person.pk for person in people)},
+        assignees=() if is_closer else found,
+        closers=found if is_closer else (),
         on=asset_like(asker.person, given.owner, given.environment, given.importance, given.exposed),
         **_sought(given, "" if people and not given.assignee else given.keyword, asker.now),
     )

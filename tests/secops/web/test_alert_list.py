@@ -83,10 +83,12 @@ def test_every_filter_narrows_and_its_facet_counts_what_else_there_is() -> None:
     (other,) = arrived("c", severity="low", rule_name="", rule_id="r-7", assets=(host("db-01"),))
     triage.assign(web.pk, Staff.objects.get(staff_id="lisi"), ACTOR)
     asset = other.assets.get()
+    Alert.objects.filter(pk=web.pk).update(closed_by=Staff.objects.get())
     for query, expected in (
         ({"severity": ["high", "low"]}, {web, db, other}), ({"severity": "low"}, {other}), ({"source": "wazuh"}, {web, db}),
         ({"rule": "暴力破解"}, {web, db}), ({"rule": "r-7"}, {other}), ({"rule": ["r-7", "暴力破解"], "asset": asset.pk}, {other}),
         ({"asset": asset.pk}, {other}), ({"assignee": Staff.objects.get().pk}, {web}), ({"assignee": 0}, {db, other}),
+        ({"closer": Staff.objects.get().pk}, {web}),
         ({"span": "1h"}, {web, db, other}), ({"to": "2025-01-01"}, set()), ({"from": f"{timezone.localdate()}"}, {web, db, other}),
         ({"q": "r-7"}, {other}), ({"q": "没有这样的"}, set()),
     ):  # fmt: skip
