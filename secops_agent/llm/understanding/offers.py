@@ -315,7 +315,9 @@ class Parts:
 
     def _named_rule(self, places: Sequence[Skeleton]) -> str:
         """The rule or attack that stands beside the verb, or in its clause; one in another clause is why."""
-        words = [replace(self.sentence, order=one).keyword for one in places[:2]]
+        words = [
+            replace(self.sentence, order=one).keyword for one in (places[0], places[-3])
+        ]  # its piece and its clause
         return max((one for one in words if self.sentence.keyword in ("", one)), key=len, default="")
 
     def _is_described(self, act: Act, places: Sequence[Skeleton]) -> bool:
