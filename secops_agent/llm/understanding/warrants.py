@@ -2,6 +2,7 @@
 against them. Computed from the typed words alone; no evidence and no model has a part in it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +42,7 @@ _READ = frozenset(
     {"negation", "plan", "takes_back", "withdrawn", "question", "quotation", "hearsay", "condition"}
 )
 _LIKELY = 0.1
+_QUOTED = re.compile('[「」『』“”‘’"《》`]')  # somebody's words: no ranker makes them the asker's
 _ORDERS = 0.3
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
@@ -115,7 +117,7 @@ def _likely(sentence: Sentence) -> set[str]:
 def _is_cleared(doubt: str, sentence: Sentence, *, changes: bool) -> bool:
     """Is it a change of what was offered, or probably no denial, which a model reads better: redis 没密码那个派给王五? A question only
     where it is probably an order: 谁关的误报啊,重新打开给我看看."""
-    if doubt not in _READ:
+    if doubt not in _READ or _QUOTED.search(sentence.said):
         return changes and doubt == "exception"
     if changes and doubt != "question":
         return True
