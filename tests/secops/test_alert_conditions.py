@@ -22,7 +22,7 @@ BOTH = [each for each in ALERTS.conditions if each.page and each.api]
 
 @pytest.fixture
 def someone(settings: Any, tmp_path: Path) -> Staff:
-    """Four alerts that differ in everything, one of them his."""
+    """Four alerts that differ in everything, one of them his, one closed by him."""
     serve_plain_static(settings, tmp_path)
     him = Staff.objects.create(staff_id="him", name="某人", role=Role.ANALYST)
     for number, severity in enumerate(("critical", "high", "low", "info")):
@@ -38,6 +38,7 @@ def someone(settings: Any, tmp_path: Path) -> Staff:
     first, second, *_ = Alert.objects.order_by("pk")
     triage.assign(first.pk, him, Actor.system("test"))
     triage.close(second.pk, "benign", Actor.system("test"))
+    Alert.objects.filter(pk=second.pk).update(closed_by=him)
     return him
 
 
@@ -49,7 +50,7 @@ def test_what_a_condition_sets_is_a_field_of_the_filter() -> None:
 def test_page_and_api_find_the_same(each: Condition, someone: Staff) -> None:
     value = {
         "keyword": "告警甲2", "severities": "high", "statuses": "closed", "verdicts": "benign", "sources": "源3",
-        "assignees": str(someone.pk),
+        "assignees": str(someone.pk), "closers": str(someone.pk),
     }[each.name]  # fmt: skip
     more = {} if each.name == "statuses" else {"status": ["open", "acknowledged", "closed"]}
     page = with_role(Role.ANALYST).get("/alerts/", {each.page: value, **more}).content.decode()
