@@ -20,7 +20,7 @@ from .lexicon import Lexicon
 from .words import load, pattern
 
 NAME = "离线模式"
-_FINAL = ("negation", "quotation", "condition", "takes_back", "overheard")
+_FINAL = ("negation", "quotation", "condition", "overheard")
 _HISTORY = "**处理记录**"
 _DETAILS = ("get_alert", "get_asset")
 _MORE = {"about", "software", "alert_ids"}  # more is asked than who has it
@@ -101,7 +101,7 @@ def _heard(understanding: Understanding) -> Heard:
         offers=tuple(map(_offer, understanding.offers)),
         taps=understanding.suggestions,
         asks=bool(understanding.question) or bool(asked and understanding.order),
-        unclear=understanding.category == "thing"
+        unclear=understanding.category == "chatter"
         or (nothing and (understanding.guessed or not understanding.hint)),
         rights=understanding.hint if understanding.category == "rights" else None,
         named=understanding.named,

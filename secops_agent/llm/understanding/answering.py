@@ -154,12 +154,11 @@ class QuestionHearing(FollowingHearing):
             return None
         beside = pattern("cues.said.beside").search(sentence.plain) is not None
         asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        counts = len(asked) > 1 and "ask.count" in questions.cues_of(
-            asked[0]
-        )  # each number is one of the whole
-        if not (beside or counts) and self._is_one(sentence, parts):
-            return None
-        if any(part not in asked and coverage.tells(part) for part in parts):
+        # Each number is one of the whole; 下周三呢 asks once more.
+        counts = len(asked) > 1 and "ask.count" in questions.cues_of(asked[0])
+        again = any(part in asked and followups.is_marked_as_one(part.plain) for part in parts[1:])
+        whole = not (beside or counts or again) and self._is_one(sentence, parts)
+        if whole or any(part not in asked and coverage.tells(part) for part in parts):
             return None
         found, left, reader = list[Intent](), list[str](), self
         for part in parts:
@@ -169,16 +168,15 @@ class QuestionHearing(FollowingHearing):
                 questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
             )
             intent = reader._clearly(part, goes_on=bool(goes_on))
-            if intent and not (
-                found and intent.arguments.keys() == {"asset_type"}
-            ):  # all machines answer nothing
+            # All machines answer nothing.
+            if intent and not (found and intent.arguments.keys() == {"asset_type"}):
                 found.append(intent)
                 reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
             elif counts and "ask.count" not in questions.cues_of(part):
                 return None  # 都打的哪台: the whole tells it
             elif counts or not (found and self._tells_of(found[-1], part)):
                 left.append(part.plain)
-        return _each(found, left, apart=counts or _is_apart(sentence), counts=counts, beside=beside)
+        return _each(found, left, apart=counts or again or _is_apart(sentence), counts=counts, beside=beside)
 
     def _is_one(self, sentence: Sentence, parts: Sequence[Sentence]) -> bool:
         """Does one tool take all of it, and no part ask for another?"""
@@ -253,9 +251,11 @@ class QuestionHearing(FollowingHearing):
 
     def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """What can be asked of what was named; or one line, what is our subject."""
+        if weighed.is_one_of("chatter") and not sentence.order.found(*OWN):
+            return Understanding(category="chatter", suggestions=DEFAULT)
         denied = weighed.ranks.get("nothing", 0.0) >= questions.VETO
-        if denied and not questions.ASKS.search(sentence.plain):
-            return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence, weighed))
+        if denied and not pattern("cues.asks").search(sentence.plain):
+            return Understanding(hint=hint("nothing"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
         if not taps and weighed.is_one_of("followup"):
             told = _WHICH.format(said=sentence.plain.strip(" 。?？")[:SHORT])

@@ -25,8 +25,6 @@ def is_unknown(sentence: Sentence, found: Understanding) -> bool:
     card = found.intent.tool in _CARDS if found.intent else bool(found.question)
     if not card or not sentence.order.found(*_OBJECTS) or pattern("cues.said.asks").search(sentence.plain):
         return False
-    if first_doubt(sentence.order.text) == "report":
-        return False
     cues = questions.cues_of(sentence)
     return not any(cue.startswith("ask.") for cue in cues) and any(coverage.unread(sentence))
 

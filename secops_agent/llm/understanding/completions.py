@@ -7,10 +7,17 @@ from typing import Any, Final
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding.deciding import decided_anew, decision_in
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.objects import missing_in, named_in, objects_of, rows_in, target
+from secops_agent.llm.understanding.objects import (
+    decided_anew,
+    decision_in,
+    missing_in,
+    named_in,
+    objects_of,
+    rows_in,
+    target,
+)
 from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
 from secops_agent.llm.understanding.reasons import EDGES, reasons_of, split_note, tells
 from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, NAMES, WANTED, find_doubt, verbs_in

@@ -66,6 +66,9 @@ _GROUPED: Final = {Kind.SEVERITY: "severity", Kind.STATUS: "status"}
 # A list with these alone is of everything: no answer to a sentence whose words were left over.
 _OF_EVERY_LIST: Final = frozenset(("since_hours", "until_hours", "period", "status", "limit", "offset"))
 _MOST: Final = 3
+_ANY_CUE: Final = tuple(
+    f"{table}.{name}" for table in ("noun", "ask", "said") for name in load("cues")[table] if name != "exists"
+)  # 有结论没: what there is is a word
 
 
 def left_over(
@@ -186,21 +189,8 @@ def tells(sentence: Sentence) -> bool:
     return bool(named or cues_of(sentence))
 
 
-@cache
-def _known_words() -> tuple["re.Pattern[str]", ...]:
-    """Whatever some list explains."""
-    cues = load("cues")
-    tables = [(table, name) for table in ("noun", "ask", "said") for name in cues[table]]
-    names = [
-        f"cues.{table}.{name}" for table, name in tables if name != "exists"
-    ]  # 有结论没: what there is is a word
-    names += [f"filters.{name}" for name in cues["unread"]["explained"]]
-    names += ["courtesies.neutral", "courtesies.asking", "courtesies.thanks", "cues.unread.asides"]
-    return tuple(pattern(name) for name in names)
-
-
 def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Iterator[str]:
-    """Words that no list explains, or none of what is known; as they were typed."""
+    """Words that nothing known explains, or without it no tool at all; as they were typed."""
     text = sentence.question.text
     for word, written in load("keywords")["synonyms"].items():
         text = (
@@ -212,7 +202,7 @@ def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Ite
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
     text = ANY_MARK.sub(" ", text)
-    left = _uncovered(text, known or _known_words())
+    left = _uncovered(text, known or _words_of())
     yield from _strange(left)
     yield from pattern("cues.unread.alone").findall(left) if known else ()
 
@@ -250,22 +240,24 @@ def _carried(word: str, arguments: Mapping[str, str]) -> bool:
 
 
 @cache
-def _words_of(frame: ToolFrame, taken: frozenset[str]) -> tuple["re.Pattern[str]", ...]:
-    """What the answer of this tool, with these arguments, tells of; and what tells nothing at all."""
-    told = frame.tells
+def _words_of(
+    frame: ToolFrame | None = None, taken: frozenset[str] = frozenset()
+) -> tuple["re.Pattern[str]", ...]:
+    """What the answer of this tool, with these arguments, tells of, without a tool that of any; and what tells nothing at all."""
+    told = frame.tells if frame else _ANY_CUE
     names = [f"filters.{name}" for name in load("cues")["unread"]["of_anything"]]
     names += [
         PATTERNS.get(cue) or f"cues.{cue}"
         for cue in (*told, *PARTS, "ask.see", "ask.list", "said.ours")
-        if cue not in _CONDITIONS and (cue in PATTERNS or not cue.startswith(("said.", "word.")))
+        if cue not in _CONDITIONS and (cue in PATTERNS or not frame or not cue.startswith(("said.", "word.")))
     ]
     for cue, (words, arguments) in _CONDITIONS.items():
-        if not taken.isdisjoint(arguments) or (cue in told and frame.tool not in LISTS):
+        if not frame or not taken.isdisjoint(arguments) or (cue in told and frame.tool not in LISTS):
             names += [f"filters.{word}" for word in words]
             names += (
                 [PATTERNS[cue]] if cue in PATTERNS else [f"cues.{cue}"] if not cue.startswith("said.") else []
             )
-    names += [f"cues.act.{act}" for act in load("cues")["act"] if "noun.proposal" in told]
+    names += [f"cues.act.{act}" for act in load("cues")["act"] if frame and "noun.proposal" in told]
     names += ["courtesies.neutral", "courtesies.asking", "courtesies.thanks", "cues.unread.asides"]
     return tuple(pattern(name) for name in names)
 

@@ -169,6 +169,8 @@ class FollowingHearing(Hearing):
     def _chosen(self, sentence: Sentence, weighed: Weighed, best: Fit | None = None) -> Understanding | None:
         """The question of the frame that takes everything, or of ``best``; None: nothing fits, or two do."""
         best = best or weighed.best
+        if weighed.is_one_of("chatter") and not sentence.order.found(*OWN):
+            return Understanding(category="chatter", suggestions=DEFAULT)
         if weighed.is_one_of(*_NOT_OURS):
             return self._not_ours(sentence)
         frame = self._telling(best.frame, sentence, weighed) if best else None

@@ -16,31 +16,30 @@ from secops_agent.llm.offline.expressions.ends import find_window, read_until
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
-from secops_agent.llm.understanding.deciding import (
+from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.objects import (
     decision_in,
     findings_of,
     is_of_findings,
     left_of_findings,
-    narrowed_by,
-    of_findings,
-    unfiltered,
-    without_place,
-)
-from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
-from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.objects import (
-    beside_log,
     missing_in,
     named_again,
+    narrowed_by,
     objects_of,
+    of_findings,
     part_at,
     target,
+    typed_in,
+    unfiltered,
     with_alerts,
+    without_place,
     without_repeated,
     without_spared,
 )
 from secops_agent.llm.understanding.reasons import (
     EDGES,
+    Dictated,
     read_dictated,
     reasons_of,
     rest_of,
@@ -59,23 +58,19 @@ from secops_agent.llm.understanding.verbs import (
     WANTED,
     Act,
     SpokenVerb,
-    clear_until,
     find_doubt,
+    first_doubt,
     has_object,
-    is_doubtful,
+    is_apart,
     marks_of,
     stretch_of,
     verbs_in,
+    without_harmless,
 )
 
 MOST: Final = 5  # actions of one offer
 MOST_ALERTS: Final = 50  # of one action
-_CORRECTED: Final = re.compile(
-    "|".join(
-        rf"(?P<wrong{kind}>{mark(kind)})(?P<between{kind}>[^{ANY_MARK.pattern[1:-1]},，]{{0,6}}?)[,，\s]*(?:[哦噢喔啊呃唉欸]\s*)?(?:不对|(?:说|打|写|搞|弄)错了?|口误)[,，\s]*(?:应该|改)?(?:是|给|成|派)?\s*(?P<right{kind}>{mark(kind)})"
-        for kind in (Kind.PERSON, Kind.ALERT, Kind.IP, Kind.ASSET, Kind.DURATION, Kind.VERDICT)
-    )
-)  # 给张三吧 哦不对 给李四
+_MARKED: Final = re.compile("[^,，]{0,6}[:：]")
 _NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
 _ALERTS_BEHIND: Final = re.compile(mark(Kind.ALERT, Kind.ALERTS, Kind.NUMBER))
 LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
@@ -84,7 +79,7 @@ LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 @dataclass(frozen=True, slots=True)
 class Ordered:
     """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them;
-    ``clear``: the end of the piece that orders, if the doubt is behind it;
+    ``said``: what of it may order, if that is not all;
     ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
     else it says that nothing here does."""
 
@@ -95,22 +90,17 @@ class Ordered:
     has_object: bool = False
     left: tuple[str, ...] = ()
     exact: bool = False
-    clear: int = 0
-
-    def cleared(self) -> "Ordered":
-        """Without the doubt, and what is only said behind it."""
-        before = {verb.tool for verb in self.verbs if verb.end <= self.clear}
-        return replace(self, doubt="", actions=tuple(one for one in self.actions if one.tool in before))
+    said: str = ""
 
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
     """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason;
     ``act``: what it orders in words that are no verb."""
     sentence, start = _windowed(sentence)
-    whole, logged = _typed(sentence)
+    whole, logged = typed_in(sentence)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
     if said := read_dictated(whole, sentence, focus):
-        return Ordered((said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left)
+        return _dictated(said, whole)
     skeleton, note = split_note(whole)
     verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
     if not verbs:
@@ -118,9 +108,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
-    doubt = find_doubt(skeleton, verbs, note)
-    clear = clear_until(skeleton, verbs) if doubt and not is_doubtful(note) else 0
-    doubt = doubt or unfiltered(verbs, skeleton, sentence)
+    doubt = find_doubt(skeleton, verbs, note) or unfiltered(verbs, skeleton, sentence)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
@@ -133,9 +121,25 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     found = _settle([action for verb in known for action in parts.act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)
-    told = len(actions) == 1 and (len(verbs) == 1 if command else _is_exact(skeleton, actions[0].tool))
+    told = _is_command(skeleton, verbs) if command else _is_exact(skeleton, actions[0].tool)
+    told = told and len(actions) == 1 and _is_plain(reason, note, sentence)
     exact = told and not (doubt or missing or left or logged or start or parts.is_noted(found))
-    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, clear)
+    apart = _without_apart(whole, logged=logged)
+    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, apart)
+
+
+def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
+    """What stands behind a colon is text, and orders nothing."""
+    head = whole.expand(whole.text[: said.verb.end]) if _MARKED.match(whole.text, said.verb.end) else ""
+    missing = missing_in(said.actions)
+    return Ordered((said.verb,), said.actions, said.doubt, missing, True, said.left, said=head)
+
+
+def _without_apart(whole: Skeleton, *, logged: bool) -> str:
+    """What of it may order, if that is not all: what was typed beside a log, an order without what is looked up beside it."""
+    clauses = CLAUSE.split(whole.text)
+    own = [one for one in clauses if not is_apart(one)]
+    return whole.expand("，".join(own)) if logged or len(own) < len(clauses) else ""
 
 
 def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:
@@ -151,25 +155,6 @@ def _of_others(tool: str, doubt: str, text: str) -> str:
     how = tool in PAGES and pattern("cues.said.where").search(text)
     tool = "unclear" if tool in DICTATED else tool
     return tool if how or doubt in ("", "unclear") else doubt
-
-
-def _typed(sentence: Sentence) -> tuple[Skeleton, bool]:
-    """What of it may order: of a pasted line of a log nothing, but what is typed behind or before it; a rule in quotation marks is
-    nobody's words."""
-    whole = take_verdicts_and_numbers(sentence.order)
-    logged = pattern("cues.said.logged").search(sentence.plain) is not None
-    whole = beside_log(whole) if logged else whole
-    if wrong := _CORRECTED.search(whole.text):
-        said = {
-            name.rstrip("0123456789"): value for name, value in wrong.groupdict().items() if value is not None
-        }
-        whole.text = (
-            f"{whole.text[: wrong.start()]}{said['right']}{said['between']}{whole.text[wrong.end() :]}"
-        )
-        logged = True  # no exact line any more
-    if sentence.keyword:
-        whole.text = re.sub(rf"[“「『\"]({re.escape(sentence.keyword)})[”」』\"]", r"\1", whole.text)
-    return whole, logged
 
 
 def _windowed(sentence: Sentence) -> tuple[Sentence, str]:
@@ -206,15 +191,30 @@ def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
 
     def reports(verb: SpokenVerb) -> bool:
         part = part_at(skeleton, verb, PIECE)
-        at = part.text.find(skeleton.text[verb.start : verb.end])
-        return pattern("cues.inside.told").search(f"{part.text[:at]}{VERB}") is not None
+        said = skeleton.text[verb.start : verb.end]
+        at = part.text.find(said)
+        head, tail = part.text[:at], part.text[at + len(said) :]
+        told = pattern("cues.inside.told").search(f"{head}{VERB}")
+        return bool(told or first_doubt(without_harmless(f"{head}{VERB}{tail}", (verb.tool,)), ("negation",)))
 
-    clear = [verb for verb in verbs if not reports(verb)]
-    return clear if any(verb.tool != one.tool for verb in clear for one in verbs) else verbs
+    return [verb for verb in verbs if not reports(verb)] or verbs
 
 
 def _told(actions: Sequence[Intent]) -> list[str]:
     return [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions]
+
+
+def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
+    """One verb, what it is done to, and words only where its tool takes a reason: /封禁 203.0.113.5 1小时 扫描."""
+    act, behind = ACTS[verbs[0].tool], Skeleton(skeleton.text[verbs[0].end :].lstrip()[:1], skeleton.entities)
+    named = any(behind.first(*WANTED[kind]) for kind in act.kinds)
+    return len(verbs) == 1 and (named if act.free else not rest_of(skeleton, verbs))
+
+
+def _is_plain(reason: str, note: str, sentence: Sentence) -> bool:
+    """Does the reason of an exact line, which stands behind a colon, neither ask nor take anything back?"""
+    marked = not note or any(f"{mark}{note}" in sentence.plain for mark in (" ", ":", "：", "备注"))
+    return marked and not (first_doubt(reason) or pattern("cues.asks").search(reason))
 
 
 def _is_exact(skeleton: Skeleton, tool: str) -> bool:

@@ -10,7 +10,7 @@ from secops_agent import says
 from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.followups import last_list
-from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Understanding
+from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import (
@@ -21,13 +21,13 @@ from secops_agent.llm.understanding.completions import (
     tells_more,
     without_turns,
 )
-from secops_agent.llm.understanding.deciding import is_of_findings
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import OWN, hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
 from secops_agent.llm.understanding.objects import (
     counted_in,
+    is_of_findings,
     missing_in,
     named_in,
     rows_in,
@@ -42,13 +42,12 @@ from secops_agent.llm.understanding.verbs import (
     OUTSIDE,
     UNDOES,
     WANTED,
-    commands,
     find_doubt,
-    is_doubtful,
+    first_doubt,
     verbs_in,
 )
 
-_SAID_NOT: Final = ("exception", "withdrawn", "takes_back", "condition", "hearsay", "quotation")
+_SAID_NOT: Final = ("nothing", "exception", "negation", "condition", "quotation")
 # Of a line that is only an example.
 _USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "high", "decision": "in_progress"}
 # What is asked where something beside the object lacks.
@@ -60,43 +59,18 @@ _ASKED: Final = {
     "justification": "{what} 为什么不受影响？写：没有这个组件、组件里没有有问题的代码、有问题的代码不会被执行、攻击者控制不了，或已有缓解措施。", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
-_MAY_MEAN: Final = ("later", "plan")  # what may be meant all the same is one tap away
-_TELLS: Final = ("report", "hearsay")
-_LEAVES: Final = (
-    "exception",
-    "withdrawn",
-    "negation",
-    "takes_back",
-)  # speak against what is named, or the whole order
-_NO_ANSWER: Final = ("question", "condition", "quotation", "later", "plan")
+_LEAVES: Final = ("exception", "negation")  # speak against what is named, or the whole order
+_NO_ANSWER: Final = ("question", "condition", "quotation", "later")
 
 
 @dataclass(frozen=True, slots=True)
 class OrderHearing(ListHearing):
     """The part that hears orders."""
 
-    def is_asked(self, sentence: Sentence, ordered: Ordered) -> bool:
-        """Is a verb without an object a word of a question: 未确认的, 给我看, 关的最多? Not behind 把."""
-        leads = ordered.actions[0].tool == "silence_alerts"  # 静默昨天的告警
-        told = commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
-        if leads or told or pattern("cues.said.handed").search(sentence.order.text):
-            return False
-        return self.weighed(sentence).asked >= questions.SURE and not self._within(
-            sentence, ordered.actions[0]
-        )
-
     @staticmethod
     def _means_each(sentence: Sentence) -> bool:
         """所有, 那些, 都: the order is for every alert that is described."""
         return pattern("cues.said.each").search(sentence.plain) is not None
-
-    def aimless(self, sentence: Sentence, ordered: Ordered, found: Understanding) -> Understanding:
-        """What is known of what the sentence names, and what the order is to be done to is asked."""
-        first = ordered.actions[0]
-        act = ACTS[first.tool]
-        if first.tool not in OUTSIDE or not found.intent or found.intent.tool not in READ_TOOLS:
-            return found
-        return replace(found, hint=f"没有执行任何操作。要{act.verb}{act.which}？", order=first)
 
     def _asks_beside(self, sentence: Sentence, ordered: Ordered) -> bool:
         """先别隔离 web-01，看下它的告警: a clause of its own asks something."""
@@ -119,7 +93,7 @@ class OrderHearing(ListHearing):
         if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
             return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
-        against = find_doubt(rest, verbs_in(rest))
+        against = find_doubt(rest, verbs_in(rest)) or first_doubt(rest.text, ("negation",))
         new = read_order(sentence, NOTHING)
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
@@ -128,8 +102,6 @@ class OrderHearing(ListHearing):
             return self._left_out(sentence, rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
             return None
-        if against == "hearsay" and pattern("cues.nothing.quotation").search(rest.text):
-            return Understanding(hint=hint("hearsay"), order=order, waits=self.focus.beside)
         adds = same and not lacks and adds_to(rest.text)
         answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
         own = (new is not None and (new.has_object or not same)) or tells_more(rest, order)
@@ -158,7 +130,7 @@ class OrderHearing(ListHearing):
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)
         if not own and rest.first(*OWN, Kind.NUMBER):
-            return Understanding(hint=hint("withdrawn"), order=orders[0], waits=orders[1:])
+            return Understanding(hint=hint("negation"), order=orders[0], waits=orders[1:])
         return self._kept(sentence, rest) or self.dropped()
 
     def _kept(self, sentence: Sentence, rest: Skeleton) -> Understanding | None:
@@ -174,7 +146,7 @@ class OrderHearing(ListHearing):
         act = ACTS.get(order.tool) if order else None
         what = str(order.arguments.get(act.argument, "")) if order and act else ""
         named = f"「{act.verb} {says.code(what)}」" if act and what else ""
-        told = f"好的，{named}不做了，没有执行任何操作。" if named else hint("takes_back")
+        told = f"好的，{named}不做了，没有执行任何操作。" if named else hint("negation")
         filed = (
             f"已经提出申请的，请用「{says.withdraw(says.CODE)}」撤回。"
             if order and order.tool in OUTSIDE
@@ -231,7 +203,7 @@ class OrderHearing(ListHearing):
         if order.tool == "close_alert":
             numbers = [int(one) for one in values]
             return (
-                says.closings(numbers[0]) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
+                says.closings(numbers[0], str(order.arguments.get("note") or "")) if len(numbers) == 1 else tuple(says.close_all(numbers, one) for one in says.VERDICTS)
             )  # fmt: skip
         names = list(dict.fromkeys(self.lexicon.called.values()))[:2]
         said: Mapping[str, Sequence[Any]] = {
@@ -350,25 +322,12 @@ class OrderHearing(ListHearing):
             return Understanding(exported)
         if doubt in LIKE:
             return Understanding(hint=hint(doubt), suggestions=self.taps(sentence)) if named else None
-        if (
-            doubt == "unclear"
-            and ordered.actions
-            and (
-                not ordered.missing
-                or (ordered.missing != "object" and pattern("cues.said.may").search(sentence.order.text))
-            )
-            and ordered.actions[0].tool in says.ORDERED
-        ):
+        meant = ordered.actions and ordered.missing != "object" and ordered.actions[0].tool in says.ORDERED
+        if doubt == "unclear" and meant:
             return self._unclear(sentence, ordered.actions[0])
-        if not named and doubt in _SAID_NOT and not pattern("cues.nothing.question").search(sentence.plain):
-            return Understanding(hint=hint(doubt), suggestions=self.taps(sentence))
-        if (
-            not named
-            or pattern("cues.nothing.question").search(sentence.plain)
-            or self._asks_beside(sentence, ordered)
-        ):
+        if pattern("cues.asks").search(sentence.plain) or not (named or doubt in _SAID_NOT):
             return None
-        return self._why(sentence, ordered)
+        return None if named and self._asks_beside(sentence, ordered) else self._why(sentence, ordered)
 
     def _exported(self, sentence: Sentence) -> Intent | None:
         """The report of a case, the alerts that are described; of other lists a page has the table, as is told to who asks how."""
@@ -384,8 +343,8 @@ class OrderHearing(ListHearing):
     def _why(self, sentence: Sentence, ordered: Ordered) -> Understanding:
         """Why nothing is done; with how the thing stands of which something was reported, or the line of what may be meant."""
         doubt = ordered.doubt
-        meant = doubt in _MAY_MEAN or pattern("cues.said.asked_of_me").search(sentence.plain)
-        if not meant and doubt in _TELLS and (state := self._state(sentence, ordered)):
+        meant = doubt == "later" or pattern("cues.said.asked_of_me").search(sentence.plain)
+        if not meant and doubt == "nothing" and (state := self._state(sentence, ordered)):
             return Understanding(intent=state, hint=hint(doubt), suggestions=self.taps(sentence))
         lines = self.lines_of(ordered) if meant else ()
         return Understanding(
@@ -418,12 +377,7 @@ class OrderHearing(ListHearing):
         return says.take(order.arguments["alert_id"]) if mine else says.order(order.tool, order.arguments)
 
     def _unclear(self, sentence: Sentence, first: Intent) -> Understanding:
-        """The exact line of what may be meant, without a reason that takes it back."""
-        free = ACTS[first.tool].free
-        if is_doubtful(str(first.arguments.get(free, ""))):
-            first = replace(
-                first, arguments={name: said for name, said in first.arguments.items() if name != free}
-            )
+        """The exact line of what may be meant."""
         act, lacks = ACTS[first.tool], missing_in([first])
         number, note = first.arguments.get(act.argument), str(first.arguments.get("note") or "")
         lines: Sequence[Suggestion] = () if lacks else (self.line_of(first),)

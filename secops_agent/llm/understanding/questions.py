@@ -1,6 +1,5 @@
 """A question: the frame that takes what is named, the arguments that are said, and what stays unread."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,19 +12,15 @@ from secops_agent.llm.offline.intents import READ_TOOLS, Intent
 from secops_agent.llm.offline.words import pattern, wordset
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.frames import PARTS, Fit, ToolFrame, find_cues, fits
-from secops_agent.llm.understanding.ranker import rank
+from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts
 
 SURE: Final = 0.7  # share of what is possible: so much is right in 94 of 100 (held-out writers)
 LIKELY: Final = 0.4
+CERTAIN: Final = 0.95
 ELSE: Final = 0.5
+DENIED: Final = 1.2  # so much more probable must an order be than none
 VETO: Final = 0.8  # so sure that nothing is ordered that nothing is offered
-ORDERED: Final = (
-    0.8  # …, and DENIED: so sure that something is ordered that a word of doubt beside it is none
-)
-DENIED: Final = 0.1
 WORTH: Final = 0.05  # a tap
-ASKS: Final = re.compile(r"[?？吗呢么]\W*$")  # 官网会挂吗
-NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup")
 ORDERS: Final = 0.995  # an offer for words that are no verb
 _KINDS = {"severity": (Kind.SEVERITY,), "status": (Kind.STATUS,), "time": (Kind.TIME, Kind.DURATION), "limit": (Kind.LIMIT,)}  # fmt: skip
 PATTERNS: Final[Mapping[str, str]] = {
@@ -97,11 +92,18 @@ class Weighed:
         """Is it something else than a question to a tool?"""
         return sum(self.ranks.get(label, 0.0) for label in labels) >= ELSE
 
+    def is_order(self, missing: str = "") -> bool:
+        """Is something ordered, where a verb says what? Only that nothing is ordered speaks against it; where something is ``missing``,
+        that must be sure, or of an object that something is asked. What goes on with something said before is ranked as that."""
+        nothing, acts = self.ranks.get("nothing", 0.0), share_of_acts(self.ranks)
+        if missing:
+            return nothing < VETO and self.asked < (SURE if missing == "object" else CERTAIN)
+        return nothing <= WORTH if self.is_one_of("followup") else acts >= max(WORTH, DENIED * nothing)
+
     @property
-    def is_order(self) -> bool:
-        """Is it certainly an order, whatever else is said beside it?"""
-        acts = sum(share for label, share in self.ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
-        return acts >= ORDERED and self.ranks.get("nothing", 0.0) <= DENIED
+    def doubt(self) -> str:
+        """Why nothing is offered where no order is certain: it speaks of an action and orders none, or nobody can tell."""
+        return "nothing" if self.ranks.get("nothing", 0.0) >= ELSE else "unclear"
 
     @property
     def act(self) -> str:

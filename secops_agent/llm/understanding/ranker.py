@@ -17,9 +17,11 @@ from struct import unpack_from
 from typing import Final
 
 from secops_agent.llm.offline.expressions.skeletons import Kind
+from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.understanding.entities import Sentence
 
 WEIGHTS: Final = "ranker.json.gz"
+NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup", "decide")
 LONGEST_PIECE: Final = 4  # characters
 OFFSET: Final = 128  # of a weight, so that none is negative
 _KEYWORD: Final = chr(0xF800)  # stands for a rule, an attack or a product
@@ -92,6 +94,11 @@ def unpack(content: bytes) -> Ranker:
 def ranker() -> Ranker:
     """The one that is shipped."""
     return unpack((files(__package__) / WEIGHTS).read_bytes())
+
+
+def share_of_acts(ranks: Mapping[str, float]) -> float:
+    """How probable it is that something is ordered."""
+    return sum(share for label, share in ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
 
 
 @lru_cache(maxsize=256)

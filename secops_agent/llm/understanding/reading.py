@@ -33,7 +33,7 @@ from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.completions import open_orders, redecided, without_turns
-from secops_agent.llm.understanding.entities import Sentence, read_sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, hint
@@ -45,16 +45,15 @@ from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
+    LIKE,
     OUTSIDE,
-    against_asked,
-    commands,
     is_called_off,
     verbs_in,
 )
 
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
-    r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
+    r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|(?:告警|邮件|消息|通知|系统)?(?:内容|提示|标题)|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
     re.IGNORECASE,
 )
 
@@ -161,11 +160,7 @@ class _Reader(OrderHearing, QuestionHearing):
         request = strip_courtesies(plain)
         undone = self.focus.order and pattern("cues.said.undo").search(plain)  # 撤了 is no farewell then
         if not undone and (talk := _find_category(plain) or _find_category(request.text)):
-            ours = talk.category == "thing" and self.heard(request.text).found(
-                Kind.ALERT, Kind.IP, Kind.ASSET, Kind.CASE
-            )
-            if not ours:
-                return talk
+            return talk
         please = "请" if request.pleading else ""
         told = plain if plain.startswith(Verb.SEND) else please + request.text  # a message keeps its 谢谢
         if not request.asking and (formal := self._formal(told)):
@@ -216,12 +211,9 @@ class _Reader(OrderHearing, QuestionHearing):
         ordered = None if request.asking else self._ordered(sentence, self.weighed(sentence))
         if ordered and ordered.exact:
             return Understanding(intent=ordered.actions[0], order=ordered.actions[0])
-        asked = ordered and ordered.missing == "object" and self.is_asked(sentence, ordered)
-        if ordered and not ordered.doubt and asked:
-            return self.aimless(sentence, ordered, self.question(sentence, ordered))
         if ordered and not ordered.doubt:
             return self._with_look_up(sentence, self.ordered(sentence, ordered))
-        if ordered and ordered.doubt not in ("", "question") and (told := self.nothing(sentence, ordered)):
+        if ordered and ordered.doubt != "question" and (told := self.nothing(sentence, ordered)):
             return told
         return self._asked(sentence, ordered)
 
@@ -257,47 +249,39 @@ class _Reader(OrderHearing, QuestionHearing):
         return Understanding(category="rights" if tool else "help", hint=tool)
 
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
-        """What it orders. An exact line is one whatever the ranker says. Where that is sure of an order, what is said behind it is
-        why; where it says that nothing is ordered, nothing is offered, where another thing, nothing dangerous; and where it says
-        that something is asked, the verb without an object is a word of the question."""
+        """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
+        offered, where of another one, nothing dangerous."""
         ordered = read_order(sentence, self.focus)
-        if ordered is None or not ordered.actions:
+        if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
             act = (
                 weighed.act if weighed.act in ACTS and ordered is None and weighed.act not in DICTATED else ""
             )
             found = read_order(sentence, self.focus, act=act) if act and sentence.found(*OWN) else None
             return found if found and not found.doubt else ordered
-        if ordered.clear and weighed.is_order:
-            ordered = ordered.cleared()
-        if ordered.exact or ordered.doubt:
+        if ordered.exact or (ordered.doubt and (ordered.actions or ordered.doubt not in LIKE)):
             return ordered
-        other = weighed.act and not {one.tool for one in ordered.actions} & {weighed.act}
-        tool = ordered.actions[0].tool
-        if weighed.ranks.get("nothing", 0.0) >= questions.VETO and tool != "silence_alerts":  # 别报了 is one
-            is_question = questions.ASKS.search(sentence.plain)
-            return None if is_question else replace(ordered, doubt="withdrawn")
-        if other and tool in OUTSIDE:
-            return replace(ordered, doubt="unclear")
-        leads = ordered.verbs[0].start == 0 or sentence.first(Kind.REF, Kind.ROW, Kind.DURATION) is not None
-        leads = leads or tool == "silence_alerts"
-        leads = leads or commands(take_verdicts_and_numbers(sentence.order), ordered.verbs)
-        handed = pattern("cues.said.handed").search(sentence.order.text)  # 中危的全转李四
-        asks = ordered.missing == "object" and not (leads or handed) and weighed.asked >= questions.SURE
-        return None if asks else ordered
+        tools = [one.tool for one in ordered.actions]
+        other = weighed.act and weighed.act not in tools
+        typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
+        if not any(one.is_order(ordered.missing if ordered.actions else "page") for one in (weighed, typed)):
+            asks = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
+            return replace(ordered, doubt="question" if asks else weighed.doubt)
+        return replace(ordered, doubt="unclear") if other and {*tools[:1]} & {*OUTSIDE} else ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""
         about = sentence.found(*OWN) or (self.focus.named and len(sentence.plain) <= SHORT)
         asks = pattern("cues.said.asks").search(sentence.plain) and not sentence.found(*OWN)
         if ordered is None and about and not asks and pattern("cues.said.left_alone").search(sentence.plain):
-            return Understanding(hint=hint("withdrawn"), suggestions=self.taps(sentence))
+            return Understanding(hint=hint("negation"), suggestions=self.taps(sentence))
         found = self.question(sentence, ordered)
         if ordered is None and is_unknown(sentence, found):
             return self._unknown(sentence, found)
         proposes = pattern("cues.said.proposes").search(sentence.plain)
         if found.intent and "decision" in found.intent.arguments:  # what was decided is asked
             return found
-        if ordered is None or not proposes or against_asked(sentence.order, ordered.verbs):
+        denied = self.weighed(sentence).doubt == "nothing"
+        if ordered is None or not proposes or denied or ordered.doubt not in ("question", "unclear"):
             return found
         taps = (*self.lines_of(ordered), *found.suggestions)
         return replace(found, suggestions=tuple(dict.fromkeys(taps))[:3])
@@ -333,7 +317,7 @@ def _find_rights(sentence: Sentence) -> Understanding | None:
     """What Bifang can do, and who may do what: answered from the asker's real rights."""
     text = sentence.order.text
     if pattern("cues.said.refused").search(text):  # 领导问能不能静默, 我说不行
-        return Understanding(hint=hint("withdrawn"))
+        return Understanding(hint=hint("negation"))
     if pattern("cues.self.permission").search(text) and not sentence.order.found(Kind.ALERT):
         tool = _verb_in(sentence)
         if tool or pattern("cues.self.rights").search(text):
@@ -373,5 +357,4 @@ def _find_category(text: str) -> Understanding | None:
     kind = name_of("talk.category", bare)
     if kind == "status":
         return Understanding(intent=Intent("service_status"))
-    steps = DEFAULT if kind == "thing" else ()  # what is not ours: what can be asked instead
-    return Understanding(category=kind, suggestions=steps) if kind else None
+    return Understanding(category=kind) if kind else None

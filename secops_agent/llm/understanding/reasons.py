@@ -25,7 +25,6 @@ from secops_agent.llm.understanding.verbs import (
     WANTED,
     SpokenVerb,
     find_doubt,
-    is_aside,
     marks_of,
     verbs_in,
     without,
@@ -45,15 +44,15 @@ _CUTS: Final = re.compile(
 
 def split_note(skeleton: Skeleton) -> tuple[Skeleton, str]:
     """The sentence without its 备注：… or 原因：…, and that text as it was typed; it ends where an order begins."""
-    text = pattern("doubts.fields").sub("，", skeleton.text)
-    marker = pattern("doubts.note").search(text)
+    text = pattern("reasons.fields").sub("，", skeleton.text)
+    marker = pattern("reasons.note").search(text)
     if marker is None:
         return skeleton, ""
     start = marker.start("aim") if marker["aim"] else marker.end()
-    if quoted := pattern("doubts.quoted").match(text, start):
+    if quoted := pattern("reasons.quoted").match(text, start):
         said, rest = quoted["said"], f"{text[: marker.start()]}，{text[quoted.end() :]}"
     else:
-        ends = [match.start() for match in pattern("doubts.break").finditer(text) if match.start() > start]
+        ends = [match.start() for match in pattern("reasons.break").finditer(text) if match.start() > start]
         later = (
             end
             for end in ends
@@ -90,7 +89,7 @@ def reasons_of(
             own += [one for one in _CUTS.split(piece) if named and one and tells(one)]
         elif _SUBJECT.match(piece):
             own.append(piece)
-        elif tells(_AROUND.sub("", piece)) or (is_aside(piece) and pattern("cues.inside.why").match(piece)):
+        elif tells(_AROUND.sub("", piece)) or pattern("cues.inside.why").match(piece):
             own.append(_AROUND.sub("", piece))
     if described:
         kept = [[one for one in own if not _describes(one, described)] for own in kept]
@@ -137,7 +136,7 @@ def tells(piece: str) -> bool:
     for name in ("inside.benign", "harmless.any", "inside.polite"):
         bare = pattern(f"cues.{name}").sub("", bare)
     left = pattern("cues.unread.filler").sub("", bare)
-    return len(left) > 1 or (len(bare) > 2 and pattern("doubts.evidence").search(bare) is not None)
+    return len(left) > 1 or (len(bare) > 2 and pattern("reasons.evidence").search(bare) is not None)
 
 
 # What is dictated
@@ -201,9 +200,8 @@ def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) 
     doubt = find_doubt(Skeleton(said, whole.entities), [])
     called = pattern("cues.inside.called").match(tail)
     text = tail[called.end() :] if called else tail
-    asked = not (called and called["colon"]) and (
-        pattern("cues.nothing.question").search(text) or pattern("cues.inside.was_said").match(text)
-    )
+    marked = called and "：" in called[0].replace(":", "：")
+    asked = not marked and (pattern("cues.asks").search(text) or pattern("cues.inside.was_said").match(text))
     if doubt or asked or pattern("cues.inside.was_noted").match(tail):
         return Dictated(verb, doubt=doubt or "question")
     text, left, bare = _ended(Skeleton(text, whole.entities))
@@ -291,7 +289,7 @@ def _opened(whole: Skeleton, sentence: Sentence) -> Dictated | None:
         return None
     verb = SpokenVerb("create_case", match.start(), match.end(), "create_case")
     doubt = find_doubt(Skeleton(whole.text[: match.end()], whole.entities), [verb])
-    doubt = doubt or ("question" if pattern("cues.nothing.question").search(title[-2:]) else "")
+    doubt = doubt or ("question" if pattern("cues.asks").search(title[-2:]) else "")
     return Dictated(verb, (Intent("create_case", {"title": title[:200], **found}),), doubt)
 
 

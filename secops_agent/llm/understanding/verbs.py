@@ -5,12 +5,12 @@ explains. Words stand in `cues.toml`: ``[act]``, ``[nothing]``, ``[harmless]``, 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
-from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.offline.words import load, pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +118,8 @@ _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|�
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
-_TELLS_WHY: Final = 5  # characters; less only turns an order round
-_WHY: Final = (
-    "withdrawn",
-    "negation",
-    "report",
-    "quotation",
-    "hearsay",
-    "takes_back",
-)  # may only be words of a reason
-_ASIDE: Final = 4  # characters that tell something by themselves
-_TURNS: Final = ("quotation", "condition", "question", "withdrawn", "takes_back")
+_TELLS_WHY: Final = 5  # characters; less can only take an order back
 VERB: Final = "✱"  # stands for a verb in the patterns of ``[nothing]``
-_SET_ASIDE: Final = ("wrong", "left_be")  # pieces that say nothing against the order
-_NO_NOTE: Final = ("doubt.question", "no_note", "takes_back", "nothing", "by_others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +220,6 @@ def has_object(tool: str, skeleton: Skeleton) -> bool:
     return tool in PAGES or any(skeleton.first(*WANTED[kind]) for kind in kinds)
 
 
-def commands(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
-    """web-01 那两条 SQL 注入关了吧, 没人管的都确认掉: is it said which alerts are meant, and does the verb end the clause?"""
-    return pattern("cues.inside.meant").search(without(skeleton, verbs)) is not None
-
-
 def without(skeleton: Skeleton, verbs: Sequence[SpokenVerb], mark: str = VERB) -> str:
     """The text with a mark in the place of these verbs."""
     text = skeleton.text
@@ -246,36 +229,45 @@ def without(skeleton: Skeleton, verbs: Sequence[SpokenVerb], mark: str = VERB) -
 
 
 def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") -> str:
-    """The first reason of ``[nothing]`` why the sentence orders nothing; "unclear" for words that nothing explains.
-
-    A piece of its own that names nothing and orders nothing tells why: it takes the order back, but makes no report of it."""
-    tools = {verb.tool for verb in verbs}
-    text = _without_verbs(skeleton, verbs)
+    """The name in ``[nothing]`` of what keeps the sentence from ordering, whatever the ranker says: what nobody can pick out, a later
+    time, marks of quotation, a supposition; in the piece of a verb, or in a few words of their own, a denial or a question."""
+    tools, text = {verb.tool for verb in verbs}, without(skeleton, verbs)
     if of_whole := _doubt_of_whole(skeleton, verbs):
         return of_whole
-    for name in ("any", *(tools & load("cues")["harmless"].keys())):
-        text = pattern(f"cues.harmless.{name}").sub(" ", text)
-    first = next((i for i, piece in enumerate(PIECE.split(text)) if VERB in piece), 0)
-    pieces = PIECE.split(text)
-    apart = [one for one in pieces[:first] if pattern("cues.inside.done").search(one)]
-    apart += [
-        one for one in CLAUSE.split(text) if VERB not in one and pattern("cues.inside.apart").match(one)
-    ]
-    apart += [one for one in pieces[first:] if VERB not in one and pattern("cues.inside.gone").search(one)]
-    beside = [one for one in pieces if VERB not in one]
-    apart += [one for one in beside if any(pattern(f"cues.inside.{name}").search(one) for name in _SET_ASIDE)]
-    apart += [one for one in pieces[:first] if _tells_why(one)]
-    asides = [piece for piece in pieces[first:] if is_aside(piece) and piece not in apart]
-    main = text
-    for piece in (*apart, *asides):
-        main = main.replace(piece, " ")
-    doubt = first_doubt(main) or next((one for one in map(_doubt_of_aside, asides) if one), "")
-    spoilt = any(_is_spoilt(clause, tools) for clause in CLAUSE.split(main) if clause.strip())
-    spoilt = spoilt or is_doubtful(note)
+    text = without_harmless(text, tools)
+    beside = [one for one in PIECE.split(text) if VERB in one or not verbs]
+    pieces = [one for one in re.split(r"[\s,，。;；!！~]+", f"{text}，{note}") if one]
+    apart = [*filter(_is_answer, pieces), note]
+    if doubt := first_doubt(text, ("quotation",)) or first_doubt(f"{text}，{note}", ("condition",)):
+        return doubt
+    denied = pattern("cues.nothing.negation")
+    if any(map(denied.search, beside)) or any(map(pattern("cues.inside.refused").search, apart)):
+        return "negation"
+    asks = pattern("cues.asks")
+    whole = asks.match(text) or any(map(pattern("cues.inside.whether").match, pieces[-1:]))
+    if whole or any(map(asks.search, (*beside, *apart))):
+        return "question"
     numbers = skeleton.found(Kind.NUMBER) and not any(
         "alert" in ACTS[one].kinds for one in tools & ACTS.keys()
     )
-    return doubt or ("unclear" if spoilt or numbers else "")
+    return "unclear" if numbers else ""
+
+
+def without_harmless(text: str, tools: Collection[str] = ()) -> str:
+    """Without what takes nothing back beside an order, or beside one to these tools."""
+    for name in ("any", *(load("cues")["harmless"].keys() & {*tools})):
+        text = pattern(f"cues.harmless.{name}").sub(" ", text)
+    return text
+
+
+def _is_answer(piece: str) -> bool:
+    """算了, 可以吗: a few words that name nothing, and so speak of the order itself."""
+    return len(piece) < _TELLS_WHY and not (VERB in piece or NAMES.search(piece))
+
+
+def is_apart(piece: str) -> bool:
+    """看看 pay-gateway-1 有啥漏洞: is it a look-up of its own beside an order?"""
+    return VERB not in piece and pattern("cues.inside.apart").match(piece.strip()) is not None
 
 
 def stretch_of(skeleton: Skeleton, verb: SpokenVerb) -> list[Skeleton]:
@@ -295,38 +287,6 @@ def stretch_of(skeleton: Skeleton, verb: SpokenVerb) -> list[Skeleton]:
     return [Skeleton(said, skeleton.entities)]
 
 
-def clear_until(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> int:
-    """The end of the first piece that orders, if nothing up to there raises a doubt; else 0. What is behind it may be why:
-    隔离掉吧，不能再等了."""
-    first = next((verb for verb in verbs if verb.tool in ACTS), None)
-    if first is None or (end := PIECE.search(skeleton.text, first.end)) is None:
-        return 0
-    said = Skeleton(skeleton.text[: end.start()], skeleton.entities)
-    named = any(char in said.text for char in skeleton.entities)
-    if (
-        not named
-        or _doubt_of_whole(skeleton, verbs)
-        or find_doubt(said, [one for one in verbs if one.end <= end.start()])
-    ):
-        return 0
-    behind = re.split(r"[\s,，。;；!！]+", skeleton.text[end.start() :])
-    return 0 if any(map(_turns_round, behind)) else end.start()
-
-
-def _turns_round(piece: str) -> bool:
-    """算了, 先等等, 可以吗, 演习: a few words that take the order back, or make it a question or a plan."""
-    doubt = first_doubt(piece)
-    return bool(doubt) and (len(piece) < _TELLS_WHY or doubt not in _WHY)
-
-
-def _tells_why(piece: str) -> bool:
-    """证书早换完了, before the verb: how things stand, in nobody else's words."""
-    bare = NAMES.sub("", piece).strip()
-    stands = len(bare) >= _ASIDE and pattern("cues.inside.standing").search(bare)
-    clear = pattern("cues.stated").search(bare) or first_doubt(bare) in ("", "report")
-    return bool(stands and clear)
-
-
 def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     """What nothing beside it explains: an exception or a choice, a later time, a silence without an end."""
     text = without(skeleton, verbs)
@@ -335,7 +295,7 @@ def _doubt_of_whole(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
     typed = skeleton.expand(text)
     decides = any(verb.tool == "decide_findings" and verb.start == 0 for verb in verbs)  # 撤回 F12 的决定
     if not decides and (pieces := PIECE.split(skeleton.text, maxsplit=1))[1:] and is_taken_back(pieces[0]):
-        return "takes_back"
+        return "negation"
     if pattern("cues.said.broken_number").search(typed):
         return "exception"
     if pattern("cues.nothing.later").search(typed):
@@ -357,64 +317,9 @@ def is_called_off(plain: str) -> bool:
     return is_taken_back(plain) or any("撤" in one[:2] and is_taken_back(one) for one in pieces)
 
 
-def against_asked(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
-    """Does something beside the question speak against what it asks: 要是隔了 web-01 …?, 那会儿封了?"""
-    told = Skeleton(skeleton.text.rstrip("?？ "), skeleton.entities)
-    return find_doubt(told, verbs) not in ("", "question", "plan", "unclear")
-
-
-def is_doubtful(note: str) -> bool:
-    """Does a reason take back what it is given for? 防止扩散 is an aim and denies nothing."""
-    told = pattern("doubts.aim").sub("", note)
-    if any(pattern(f"doubts.{name}").search(told) for name in _NO_NOTE):
-        return True
-    return name_of("doubts.doubt", pattern("doubts.states").sub("", told)) not in ("", "report")
-
-
-def _without_verbs(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
-    text = without(skeleton, [verb for verb in verbs if verb.tool not in NOTES])
-    for char in marks_of(skeleton, Kind.TIME):  # 今晚 makes no report
-        text = text.replace(char, "") if skeleton.entities[char].raw.startswith(("今", "本", "现")) else text
-    for char in marks_of(skeleton, Kind.REF):  # 他 in 他说 is a word
-        meant = skeleton.entities[char]
-        text = text.replace(char, meant.raw) if meant.value == "person" or meant.raw.isascii() else text
-    return text
-
-
-def is_aside(piece: str) -> bool:
-    """Does a piece of a sentence tell why, and nothing else: 在恢复备份, 证书已经续了?"""
-    told = re.search("[一-鿿]|\\w .*\\w", piece)
-    return bool(told) and len(piece.strip()) >= _ASIDE and VERB not in piece and not NAMES.search(piece)
-
-
-def first_doubt(text: str) -> str:
-    return next(
-        (name for name in load("cues")["nothing"] if pattern(f"cues.nothing.{name}").search(text)), ""
+def first_doubt(text: str, names: Sequence[str] = ()) -> str:
+    """The first of ``[nothing]``, or of these of its lists, that stands in a text."""
+    found = (
+        name for name in names or load("cues")["nothing"] if pattern(f"cues.nothing.{name}").search(text)
     )
-
-
-def _doubt_of_aside(piece: str) -> str:
-    """What turns an order round though it stands beside it."""
-    found = next((name for name in _TURNS if pattern(f"cues.nothing.{name}").search(piece)), "")
-    told = pattern("doubts.states").sub("", piece)
-    return found or (
-        "takes_back"
-        if any(pattern(f"doubts.{name}").search(told) for name in ("takes_back", "by_others"))
-        else ""
-    )
-
-
-def _is_spoilt(clause: str, tools: set[str]) -> bool:
-    """Beside the verb, or in a clause of its own, something that nothing explains turns the order round."""
-    if VERB not in clause:
-        told = pattern("doubts.states").sub("", clause)
-        return any(pattern(f"doubts.{name}").search(told) for name in ("takes_back", "by_others"))
-    bare = pattern("cues.inside.benign").sub("", clause)
-    someone = not tools & {
-        "assign_alert",
-        "assign_finding",
-        "assign_case",
-        "set_owner",
-        "send_message",
-    } and pattern("cues.inside.someone").search(bare)
-    return bool(someone or pattern("cues.inside.spoils").search(bare))
+    return next(found, "")

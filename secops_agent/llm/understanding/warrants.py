@@ -2,7 +2,6 @@
 against them. Computed from the typed words alone; no evidence and no model has a part in it.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +9,6 @@ from datetime import datetime
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
-from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import (
@@ -21,8 +19,8 @@ from secops_agent.llm.understanding.entities import (
 )
 from secops_agent.llm.understanding.focus import Focus, names_in
 from secops_agent.llm.understanding.objects import objects_of
-from secops_agent.llm.understanding.questions import ELSE, NO_ACTS
-from secops_agent.llm.understanding.ranker import rank
+from secops_agent.llm.understanding.questions import CERTAIN
+from secops_agent.llm.understanding.ranker import rank, share_of_acts
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
 from secops_agent.llm.understanding.verbs import (
@@ -36,13 +34,9 @@ from secops_agent.llm.understanding.verbs import (
     verbs_in,
 )
 
-_NO_DOUBT = frozenset({"", "unclear", "report"})  # a model may understand what only reads oddly
-# What a model may read otherwise than code, and what may be words of a change as well (不对, 等等).
-_READ = frozenset(
-    {"negation", "plan", "takes_back", "withdrawn", "question", "quotation", "hearsay", "condition"}
-)
+_NO_DOUBT = frozenset({"", "unclear"})  # a model may understand what only reads oddly
+_OF_CHANGES = frozenset({"negation", "condition", "exception"})  # 不对, 等等: words of a change as well
 _LIKELY = 0.1
-_QUOTED = re.compile('[「」『』“”‘’"《》`]')  # somebody's words: no ranker makes them the asker's
 _ORDERS = 0.3
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
@@ -87,7 +81,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
-    doubt = "" if _is_cleared(doubt, sentence, changes=bool(waits)) else doubt
+    doubt = _weighed(doubt, sentence, changes=bool(waits))
     ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
@@ -114,23 +108,22 @@ def _likely(sentence: Sentence) -> set[str]:
     return {tool for tool, odds in rank(sentence).items() if tool in ACTS and odds >= _LIKELY}
 
 
-def _is_cleared(doubt: str, sentence: Sentence, *, changes: bool) -> bool:
-    """Is it a change of what was offered, or probably no denial, which a model reads better: redis 没密码那个派给王五? A question only
-    where it is probably an order: 谁关的误报啊,重新打开给我看看."""
-    if doubt not in _READ or _QUOTED.search(sentence.said):
-        return changes and doubt == "exception"
+def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
+    """The doubt that is left beside what the ranker says: none of what changes an offer, nor of a question that is probably an order;
+    "nothing" where probably nothing is ordered."""
     if changes and doubt != "question":
-        return True
+        return "" if doubt in _OF_CHANGES else doubt
     ranks = rank(sentence)
-    acts = sum(share for label, share in ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
-    return ranks.get("nothing", 0.0) < ELSE and (doubt != "question" or acts >= _ORDERS)
+    if doubt == "question" and share_of_acts(ranks) >= _ORDERS:
+        return ""
+    return doubt or ("nothing" if ranks.get("nothing", 0.0) >= CERTAIN else "")
 
 
 def _of_findings(ordered: set[str], said: Skeleton) -> set[str]:
     """What is ordered of findings by the same words, where no alert is named."""
     if said.first(*WANTED["alert"]):
         return set()
-    asks = pattern("cues.nothing.question").search(said.text)  # 修了没
+    asks = pattern("cues.asks").search(said.text)  # 修了没
     decided = {"decide_findings"} if _verdicts(said) and not asks else set()
     return decided | {OF_FINDING[tool] for tool in ordered & OF_FINDING.keys()}
 

@@ -53,7 +53,7 @@ def _line(text: str, tool: ReadyTool) -> str | None:
 
 def _says_more(rest: str) -> bool:
     """Has it a word with a meaning of its own, or is it denied?"""
-    if any(pattern(f"cues.nothing.{denied}").search(rest) for denied in ("withdrawn", "negation")):
+    if pattern("cues.nothing.negation").search(rest):
         return True
     for empty in ("cues.ask.see", "cues.unread.filler"):
         rest = pattern(empty).sub(" ", rest)

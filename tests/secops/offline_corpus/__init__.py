@@ -4,7 +4,7 @@ A line of a ``.tsv`` file is text, tool, arguments (JSON), label, separated by t
 
 - the name of a tool: that tool with exactly these arguments is right; of a ``query`` only that it holds this;
 - ``!``: anything but an action is right; its ``label`` may name the question it can be taken for, used in
-  training only;
+  training only, ``-`` that people also order so, and nothing is learned from it;
 - empty: no tool at all is right.
 """
 

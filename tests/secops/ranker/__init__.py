@@ -15,18 +15,20 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from secops_agent.llm.offline import Lexicon
+from secops_agent.llm.offline import ACTION_TOOLS, Lexicon
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, strip_courtesies
+from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from tests.secops import offline_corpus as corpora
 from tests.secops import offline_lexicon
+from tests.secops.doubts import FRAMES, rotate
 
 DATA = Path(__file__).parent / "data"
 FILES = tuple(sorted(DATA.glob("*.tsv")))
 NOW = datetime(2026, 11, 29, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 ASKER = "zhaoliu"
-LITTLE = 0.05
+LITTLE, LEAST, MORE = 0.1, 0.05, 0.2
 OWN, MUCH = "own", 2.0  # what people are told to say is certain
 
 
@@ -50,12 +52,21 @@ def read() -> Iterator[Labelled]:
 
 
 def plain() -> Iterator[Labelled]:
-    """Of our own corpora, which are plainer than what people write and partly written beside the grammar: they count little."""
+    """Of our own corpora, which are plainer than what people write and partly written beside the grammar: they count little. What
+    is no order and asks nothing is none, whatever question it can be taken for."""
     for path in corpora.FILES:
         for line in corpora.read(path):
-            label = line.tool if line.tool not in ("", "!") else line.label
-            if label and line.text[0] not in "/／":
-                yield Labelled("", line.text, (label,), LITTLE)
+            asked = line.label if line.label == "-" or pattern("cues.asks").search(line.text) else "nothing"
+            label = asked if line.tool == "!" else line.tool or line.label
+            if label not in ("", "-") and line.text[0] not in "/／":
+                yield Labelled("", line.text, (label,), MORE if label in ACTION_TOOLS else LITTLE)
+
+
+def doubted() -> Iterator[Labelled]:
+    """Orders of our corpora in words that make them none; every third is left for the test that tries the same words."""
+    lines = [line for path in corpora.FILES for line in corpora.read(path) if line.tool in ACTION_TOOLS]
+    taught = [line.text for i, line in enumerate(lines) if i % 3 and line.text[0] not in "/／"]
+    yield from (Labelled("", text, ("nothing",), LEAST) for text in rotate(taught, FRAMES, 40, 7))
 
 
 @cache

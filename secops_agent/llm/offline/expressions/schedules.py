@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from secops_agent.llm.offline.intents import READ_TOOLS, Intent, Wish
-from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.offline.words import load, pattern
 
 from .recurrence import Recurrence, read_recurrence
 
@@ -111,6 +111,8 @@ def _is_task(task: str, read_task: Callable[[str], Intent | None]) -> bool:
 
 def _is_doubtful(said: str) -> bool:
     """A state in the task (未处理) is no doubt, and a verb of delivery makes even 有哪些 a wish."""
-    doubt = name_of("doubts.doubt", pattern("schedules.states").sub("", said))
-    unruly = _UNRULY.search(said) if doubt == "question" else doubt in ("negation", "quotation", "condition")
-    return bool(unruly or pattern("schedules.unsent").search(said))
+    told = pattern("schedules.states").sub("", said)
+    doubted = any(
+        pattern(f"cues.nothing.{name}").search(told) for name in ("negation", "quotation", "condition")
+    )
+    return bool(doubted or _UNRULY.search(said) or pattern("schedules.unsent").search(said))
