@@ -155,7 +155,8 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
         )
         is_open = any(each.tool == focus.order.tool for offer in recall.offers for each in offer.actions)
         state = "还没有提交的选项" if is_open else "之前要做、还没有列成选项的"
-        yield f"{state}：{focus.order.tool}（{told}）；提问者要改或补充，就用改后的参数再调用一次"
+        after = "代替所有还没有提交的选项" if opening.warrant.changes else "和它并列，它仍然可以提交"
+        yield f"{state}：{focus.order.tool}（{told}）；提问者要改或补充，就用改后的参数再调用一次；这句话新列的选项{after}"
     for tool in sorted(opening.warrant.tools & BY_NAME.keys() - set(allowed)):
         if not person.may(BY_NAME[tool].role):
             yield refusal(BY_NAME[tool], person)

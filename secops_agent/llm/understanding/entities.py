@@ -261,8 +261,10 @@ def _take_nicknames(skeleton: Skeleton, lexicon: Lexicon) -> None:
         word = match["word"].lower()
         if match.string[: match.start()].rstrip().endswith(("叫", "~")):  # 叫 node 的服务器: a part of names
             return None
+        head, tail = match.string[: match.start()], match.string[match.end() :]
+        english = re.search("[A-Za-z]\\s+$", head) or re.match("\\s+[A-Za-z]", tail)  # File upload
         if not match["that"] and (
-            word in words or any(pattern(f"cues.{cue}").search(skeleton.text) for cue in _SOFTWARE)
+            word in words or english or any(pattern(f"cues.{cue}").search(skeleton.text) for cue in _SOFTWARE)
         ):
             return None
         return lexicon.parts.get(words.get(word, word))
