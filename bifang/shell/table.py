@@ -108,8 +108,8 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
          tabs=(MenuPage("情报条目", "fingerprint", "secops_agent.listedindicator"),)),
     MenuPage("漏洞情报", "rss_feed", "secops_agent.feed"),
     MenuPage("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
-    MenuPage("人员", "badge", "secops_agent.staff", words="谁可以用毕方，各是什么角色。"),
-    MenuPage("登录用户", "person", "auth.user", tabs=(MenuPage("用户组", "group", "auth.group"),)),
+    MenuPage("人员", "badge", "secops_agent.staff", words="谁可以用毕方，各是什么角色，怎么登录。", also="同事 账号 密码 邀请 离职",
+             tabs=(MenuPage("登录用户", "person", "auth.user"), MenuPage("用户组", "group", "auth.group"))),
     MenuPage("API 令牌", "key", "secops_agent.apitoken", words="给程序和别的智能体的钥匙：读取、导入、修改各一把。"),
 ))  # fmt: skip
 
