@@ -194,7 +194,7 @@ def deciding(user: Any, now: datetime) -> dict[str, Any]:
     today = timezone.localdate(now)
     return {
         "choices": FindingDecision.choices, "justifications": VexJustification.choices,
-        "first_day": today + resolutions.DAY, "usual_day": today + 90 * resolutions.DAY,
+        "first_day": today + resolutions.DAY, "usual_day": today + resolutions.USUAL,
         "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(user.pk), "people": selectable(able(Role.VIEWER)),
     }  # fmt: skip
 
