@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from bifang.channels.models import InboxRow, State
 from bifang.core.models import Switch, SystemConfig
@@ -70,8 +68,7 @@ def close(client: Client, pk: int) -> Any:
 
 
 def leave(client: Client, pk: int) -> Any:
-    until = f"{timezone.localdate() + timedelta(days=30):%Y-%m-%d}"
-    posted = {"decision": "accepted", "note": "看过了", "until": until, "ids": pk}
+    posted = {"decision": "false_positive", "note": "看过了", "ids": pk}
     return client.post(reverse("web:finding_decide"), posted)
 
 

@@ -96,7 +96,7 @@ def test_who_is_on_call_is_reached_by_the_rota(config: SystemConfig) -> None:
         ("@all", "请看", "不能发给群或企业外的人"),
         ("cid-group", "请看", "不能发给群或企业外的人"),
         ("李四", "请看", "是您自己"),
-        ("王五", "", "缺少参数"),
+        ("王五", "", "请写明要说什么"),
         ("王五", "字" * 501, "最长 500"),
         ("王五", "\u200b\u200b", "请写明要说什么"),
         ("王五", "密码是 Abc12345", "像密码"),
@@ -179,10 +179,10 @@ def test_a_report_goes_to_one_persons_own_chat_within_their_rights(config: Syste
     assert "写明是您发的" in talk(config, ("li", f"确认 {code[0]}"))[0]
     (row,) = sent()
     assert (row.target["is_group"], row.target["staff_id"]) == (False, "wang")
-    assert "**李四** 请毕方把《周报" in row.text
-    assert "告警" in row.text
+    assert "**李四** 请毕方把这份报告发给您" in row.text
+    assert "周报 20" in row.text
     kept = AuditRecord.objects.filter(subject__startswith="staff:").latest("id")
-    assert kept.detail["report"].startswith("周报")
+    assert "周报" in kept.detail["report"]
     Staff.objects.filter(staff_id="wang").update(role="none")
     with pytest.raises(BifangError, match="没有查看权限"):
         messages.check(

@@ -194,7 +194,7 @@ class StaffScreen(InvitingScreen):
             login = ("login", "invite", "is_active", "is_superuser", "groups", "second")
         else:
             login = ("login",)
-        typed = request.POST.get("login", "") if request.method == "POST" else ""
+        typed = request.POST.get("login", "") if request.user.is_superuser else ""
         same = ("same",) if typed and not (tied and obj.user.username == typed) else ()
         return (
             (None, {"fields": (*StaffForm.Meta.fields, *sure)}),

@@ -153,7 +153,7 @@ def send(given: SendMessage, actor: Actor, origin: Origin) -> str:
     name = plain(sender.name, 40)
     lines = "\n".join(f"> {literal(line)}" for line in text.splitlines() if line.strip())
     report = document(archive.look(given.report)) if given.report else None
-    first = f"**{name}** 请毕方{f'把《{report.title}》发给您' if report else '转告您'}："
+    first = f"**{name}** 请毕方{'把这份报告发给您' if report else '转告您'}："
     parts = [
         first,
         lines,
