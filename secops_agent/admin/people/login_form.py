@@ -58,7 +58,7 @@ class LoginFields(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
                 "is_superuser": user.is_superuser,
                 "groups": user.groups.all(),
             }
-            self.initial |= {"login": user.username, **rights}
+            self.initial.update(login=user.username, **rights)
 
     def clean(self) -> dict[str, Any]:
         """A name that is somebody's is theirs only if that is said."""
@@ -88,14 +88,15 @@ def give_login(form: Any, author: Author) -> User | None:
         person.user = form.known
         return None
     if person.user is None:
-        person.user = User.objects.create_user(values["login"])
-        _record(author, "新增", person.user, [])
-        return person.user
+        made = person.user = User.objects.create_user(values["login"])
+        _record(author, "新增", made, [])
+        return made
     return _changed(form, author)
 
 
 def _changed(form: Any, author: Author) -> User | None:
-    values, user = form.cleaned_data, form.instance.user
+    values: dict[str, Any] = form.cleaned_data
+    user: User = form.instance.user
     changed = [name for name in ("login", *RIGHTS) if name in form.changed_data]
     user.username = values["login"]
     user.is_active, user.is_superuser = values["is_active"], values["is_superuser"]
