@@ -23,7 +23,7 @@
     line.className = "bf-error";
     line.dataset.blame = name;
     line.textContent = text;
-    box.parentElement.after(line);
+    (box.closest(".bf-secret") || box.parentElement).after(line);
   }
 
   function markRunning() {
