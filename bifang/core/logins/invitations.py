@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
@@ -44,6 +44,10 @@ class InvitationDoor(PasswordResetConfirmView):
     form_class = ChosenPassword
     title = "设置密码"
     success_url = reverse_lazy("admin:login")
+
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        """As Django's, in the admin's frame."""
+        return {**admin.site.each_context(self.request), **super().get_context_data(**more)}
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Chosen and recorded; the login then asks for it, and for the second step."""
