@@ -280,9 +280,16 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "story": story(row, action),
         "may_undo": action is not None and _may_undo(request, action),
         "settles": (settles := request.user.has_perm("secops_agent.settle_action")),
+        "may_call_off": request.user.has_perm(DECIDE) and _waits(row, action),
         "may_settle": settles and action is not None and action.state == "unknown",
     }
     return render(request, "pages/approval.html", context)
+
+
+def _waits(row: Proposal, action: Action | None) -> bool:
+    """Did it order something that has not begun?"""
+    batched = row.tool == BATCH and Action.objects.filter(batch=row, state=ActionState.PENDING).exists()
+    return batched or (action is not None and action.state == ActionState.PENDING)
 
 
 def _possible(request: HttpRequest, row: Proposal) -> tuple[tuple[Verdict, ...], str]:
@@ -351,6 +358,19 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("web:approval", pk)
     messages.success(request, f"已提出「{asked.title}」（{asked.code}），等待另一位审批人同意。")
     return redirect("web:approval", asked.pk)
+
+
+@require_POST
+@page(VIEW, DECIDE)
+def call_off(request: HttpRequest, pk: int) -> HttpResponse:
+    """What it ordered and has not begun is not done any more."""
+    try:
+        actions.call_off(get_object_or_404(_seen(request), pk=pk), actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "已撤回，不会执行；已告诉提出人和批准人。")
+    return redirect("web:approval", pk)
 
 
 def _asker(request: HttpRequest, action: Action) -> Staff:

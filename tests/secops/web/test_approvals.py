@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.models import OutboxRow
 from secops_agent.models import Action, Proposal, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, pending
@@ -59,6 +60,29 @@ def test_while_actions_are_stopped_who_asks_on_a_page_is_told() -> None:
     switch("no_actions")
     given = {"targets": "203.0.113.5", "minutes": "60"}
     assert STOPPED in messages_of(as_staff("zhao").post(reverse("web:block_many"), given, follow=True))
+
+
+def test_what_was_approved_and_has_not_begun_is_withdrawn_by_asker_or_approver() -> None:
+    code = propose(company(), "zhao")
+    asker, approver, other = as_staff("zhao"), as_staff("wang"), as_staff("li")
+    page, post = (
+        reverse("web:approval", args=[the(code).pk]),
+        reverse("web:approval_call_off", args=[the(code).pk]),
+    )
+    assert "撤回，不再执行" not in text_of(approver.get(page)), "nothing is ordered yet"
+    approver.post(reverse("web:approval_decide", args=[the(code).pk]), {"verdict": "approve"})
+    switch("no_actions")
+    assert Action.objects.get().state == "pending"
+    assert "只有提出人和审批人" in messages_of(other.post(post, follow=True))
+    assert "撤回，不再执行" in text_of(asker.get(page))
+    assert "已撤回" in messages_of(asker.post(post, follow=True))
+    action = Action.objects.get()
+    assert (action.state, action.result) == ("failed", "zhao先生 撤回了，没有执行。")
+    assert "不能撤回" in messages_of(approver.post(post, follow=True))
+    switch("no_actions", False)
+    assert actions.claim("runner") == []
+    told = {row.target["staff_id"] for row in OutboxRow.objects.filter(text__contains="撤回了，没有执行")}
+    assert {"zhao", "wang"} <= told
 
 
 def test_an_expired_one_waits_for_nobody() -> None:
@@ -162,5 +186,5 @@ def test_what_cannot_be_undone_says_so() -> None:
 def test_the_pages_take_few_queries(name: str, django_assert_max_num_queries: Any) -> None:
     code = propose(company(), "zhao")
     client, place = as_staff("wang"), [the(code).pk] if name == "approval" else []
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(22):
         seen(client, name, *place)
