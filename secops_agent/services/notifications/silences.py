@@ -76,7 +76,7 @@ def _covers(silence: Silence, alert: Alert, facts: Facts) -> bool:
         case "tag":
             return silence.value in facts.asset_tags
         case "source":
-            return silence.value == facts.source
+            return silence.value.casefold() == facts.source.casefold()
         case "rule":
             return silence.value in facts.rules
         case "rule_on":

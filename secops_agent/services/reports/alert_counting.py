@@ -26,6 +26,7 @@ from secops_agent.services.reports.figures import (
     Tick,
 )
 from secops_agent.services.reports.periods import Period
+from secops_agent.services.source_names import joined
 
 TOP: Final = 5
 MOST_OWNERS: Final = 10
@@ -52,7 +53,7 @@ def count_alerts(period: Period, left: Counts, overdue: Counts, *, worst: bool) 
         closed=ordered(closed_levels),
         open=left,
         overdue=overdue,
-        sources=_most(sources),
+        sources=_most(joined(sources)),
         verdicts=_most(verdicts),
         recovered=recovered,
         suppressed=suppressed.total(),

@@ -19,6 +19,7 @@ from secops_agent.services.alerts.queries.search import narrowed
 from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
+from secops_agent.services.source_names import joined
 
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
     "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": F("closed_by_id"),
@@ -212,11 +213,12 @@ def _grouped(rows: "QuerySet[Alert]", clock: Clock, group_by: str) -> "Counter[s
     parts: QuerySet[Any] = _links(rows) if group_by == "asset" else rows
     counted = parts.annotate(value=VALUES[group_by]).order_by().values_list("value")
     found = counted.annotate(number=Count("pk"))
-    return Counter({
+    counts = Counter({
         str("" if value is None else value)[:200]: number
         for value, number in found
         if value is not None or group_by in _NOBODY
     })  # fmt: skip
+    return joined(counts) if group_by == "source" else counts
 
 
 def _links(rows: "QuerySet[Alert]") -> "QuerySet[AlertAsset]":
