@@ -153,7 +153,9 @@ def render_demo() -> str:
         ai_config=ai_config,
         feishu=FEISHU.substitute(ai_config=ai_config, port=port) if feishu else "",
         feishu_staff=FEISHU_STAFF if feishu else "",
-        firewall=json.dumps([sys.executable, "-m", "simulators.firewall", "--stdio", "--rules", str(rules)]),
+        firewall=json.dumps(
+            [sys.executable, "-m", "simulators.firewall", "--stdio", "--hosts", "--rules", str(rules)]
+        ),
         project=settings.BASE_DIR,
     )
 

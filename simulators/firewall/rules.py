@@ -12,7 +12,8 @@ _ADDRESS = {"type": "string", "description": "要处理的公网 IP 地址"}
 _HOST = {"type": "string", "description": "主机名"}
 TOOLS: list[dict[str, Any]] = [
     {
-        "name": "get_rules", "title": "查询封禁规则",
+        "name": "get_rules",
+        "title": "查询封禁规则",
         "description": "列出现在封禁的地址和隔离的主机；给出 address 或 host 时只查这一个。",
         "inputSchema": {
             "type": "object",
@@ -22,17 +23,27 @@ TOOLS: list[dict[str, Any]] = [
             },
         },
         "outputSchema": {
-            "type": "object", "properties": {"rules": {"type": "array", "items": {"type": "object"}}}, "required": ["rules"],
+            "type": "object",
+            "properties": {"rules": {"type": "array", "items": {"type": "object"}}},
+            "required": ["rules"],
         },
         "annotations": {"readOnlyHint": True, "openWorldHint": False},
     },
     {
-        "name": "block_address", "title": "封禁地址", "description": "封禁一个 IP 地址一段时间。",
+        "name": "block_address",
+        "title": "封禁地址",
+        "description": "封禁一个 IP 地址一段时间。",
         "inputSchema": {
             "type": "object",
             "properties": {
                 "address": _ADDRESS,
-                "minutes": {"type": "integer", "minimum": 1, "maximum": 43200, "default": 60, "description": "封禁多少分钟"},
+                "minutes": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 43200,
+                    "default": 60,
+                    "description": "封禁多少分钟",
+                },
                 "direction": {"type": "string", "enum": ["in", "out", "both"], "description": "哪个方向"},
                 "reason": {"type": "string", "maxLength": 500, "description": "理由"},
             },
@@ -41,10 +52,15 @@ TOOLS: list[dict[str, Any]] = [
         "annotations": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": True},
     },
     {
-        "name": "unblock_address", "title": "解除封禁", "description": "解除一个 IP 地址的封禁。",
+        "name": "unblock_address",
+        "title": "解除封禁",
+        "description": "解除一个 IP 地址的封禁。",
         "inputSchema": {"type": "object", "properties": {"address": _ADDRESS}, "required": ["address"]},
         "annotations": {"readOnlyHint": False, "destructiveHint": False, "idempotentHint": True},
     },
+]
+# Of one that cuts machines off, too, as an EDR does.
+HOST_TOOLS: list[dict[str, Any]] = [
     {
         "name": "isolate_host", "title": "隔离主机", "description": "把一台主机与网络断开。",
         "inputSchema": {
