@@ -160,6 +160,7 @@ def test_a_few_words_that_belie_the_result_beneath_are_left_out(demo):
     [
         "封禁 192.0.2.44 2 小时、隔离 web-03、确认告警 A297、静默规则 web-01 2 小时。",
         "封禁 203.0.113.5 2小时\n隔离 web-01",
+        "高危告警\n\n（没有列出、也可以按名字调用的工具：export_alerts(severity,status)、get_case(case_id)）",
         lambda request: "\n\n".join([shown_in(request)] * 3),
     ],
 )
