@@ -149,9 +149,10 @@ def test_action_that_was_never_done_is_corrected_beneath(demo, claim):
     assert "\n\n（没有执行任何操作。）\n\n" in outcome.text
 
 
-def test_a_few_words_that_belie_the_result_beneath_are_left_out(demo):
-    outcome = talk("高危告警", Scripted(["一切正常，没有告警。"]))
-    assert "一切正常" not in outcome.text
+@pytest.mark.parametrize("words", ["一切正常，没有告警。", "没有查到"])
+def test_a_few_words_that_belie_the_result_beneath_are_left_out(demo, words):
+    outcome = talk("高危告警", Scripted([words]))
+    assert words not in outcome.text
     assert outcome.text.startswith("**")
 
 
