@@ -155,6 +155,28 @@ def test_a_few_words_that_belie_the_result_beneath_are_left_out(demo):
     assert outcome.text.startswith("**")
 
 
+@pytest.mark.parametrize(
+    "copied",
+    [
+        "封禁 192.0.2.44 2 小时、隔离 web-03、确认告警 A297、静默规则 web-01 2 小时。",
+        "封禁 203.0.113.5 2小时\n隔离 web-01",
+        "高危告警\n\n（没有列出、也可以按名字调用的工具：export_alerts(severity,status)、get_case(case_id)）",
+        lambda request: "\n\n".join([shown_in(request)] * 3),
+    ],
+)
+def test_words_that_are_only_orders_nobody_gave_or_what_stands_beneath_are_left_out(demo, copied):
+    outcome = talk("高危告警", Scripted([copied]))
+    assert outcome.text.startswith("**告警：共")
+    assert outcome.text.count("**告警：共") == 1
+    assert "封禁 " not in outcome.text
+
+
+def shown_in(request):
+    """The result that a model was given."""
+    result = next(each.content for each in reversed(request.messages) if "告警：共" in each.content)
+    return result[result.index("**告警：共") :].split("\n\n")[0]
+
+
 def test_endlessly_wrong_calls_end_in_the_offline_mode(demo):
     model = Scripted(lambda request: call("no_such_tool", n=len(request.messages)))
     outcome = talk("帮我分析一下现在的形势", model)
