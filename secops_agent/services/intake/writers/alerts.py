@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bifang.core.database.rows import insert_many, update_rows
+from bifang.core.database.rows import create_rows, insert_many, update_rows
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -162,7 +162,7 @@ class _UnitOfWork:
         """Write everything, and tell of it."""
         new = [row for row, _ in self._fresh if row.pk is None]
         old = [row for row, _ in self._fresh if row.pk is not None]
-        Alert.objects.bulk_create(new)
+        create_rows(new)
         update_changed(Alert, ((row, self._stored[row.pk]) for row in old))
         self._session.ledger.create("alert", (row.pk for row in new))
         self._session.ledger.update("alert", (row.pk for row in old))
