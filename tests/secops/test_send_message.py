@@ -96,7 +96,7 @@ def test_who_is_on_call_is_reached_by_the_rota(config: SystemConfig) -> None:
         ("@all", "请看", "不能发给群或企业外的人"),
         ("cid-group", "请看", "不能发给群或企业外的人"),
         ("李四", "请看", "是您自己"),
-        ("王五", "", "缺少参数"),
+        ("王五", "", "请写明要说什么"),
         ("王五", "字" * 501, "最长 500"),
         ("王五", "\u200b\u200b", "请写明要说什么"),
         ("王五", "密码是 Abc12345", "像密码"),
@@ -168,3 +168,32 @@ def test_where_nothing_may_be_said_unasked_nothing_is_sent(config: SystemConfig)
     SystemConfig.objects.filter(pk=config.pk).update(params={**config.params, "notifications_enabled": False})
     with pytest.raises(BifangError, match="没有启用通知"):
         plan("王五")
+
+
+def test_a_report_goes_to_one_persons_own_chat_within_their_rights(config: SystemConfig) -> None:
+    (asked,) = talk(config, ("li", "把上周周报发给王五"))
+    assert "以您的名义私聊 王五（wang）：《周报" in asked
+    assert sent() == []
+    code = CODE.search(asked)
+    assert code
+    assert "写明是您发的" in talk(config, ("li", f"确认 {code[0]}"))[0]
+    (row,) = sent()
+    assert (row.target["is_group"], row.target["staff_id"]) == (False, "wang")
+    assert "**李四** 请毕方把这份报告发给您" in row.text
+    assert "周报 20" in row.text
+    kept = AuditRecord.objects.filter(subject__startswith="staff:").latest("id")
+    assert "周报" in kept.detail["report"]
+    Staff.objects.filter(staff_id="wang").update(role="none")
+    with pytest.raises(BifangError, match="没有查看权限"):
+        messages.check(
+            parse(messages.SendMessage, {"to": "wang", "report": "last_week"}), find_person("corp", "li")
+        )
+    for text in ("把上周周报发给王五了吗", "把周报发给老板"):
+        assert "以您的名义私聊" not in talk(config, ("li", text))[0]
+    (viewer,) = talk(config, ("wu", "把上周周报发给王五"))
+    assert "以您的名义私聊" not in viewer or "角色" in viewer
+
+
+def test_a_message_needs_words_or_a_report(config: SystemConfig) -> None:
+    with pytest.raises(BifangError, match="请写明要说什么"):
+        plan("王五", "")

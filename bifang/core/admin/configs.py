@@ -81,7 +81,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         cleaned = self.cleaned_data
         try:
             config = self._current() if self.instance.pk else None
-            self.instance, _ = configs.save(
+            self.instance, self.instance.__dict__["bf_written"] = configs.save(
                 self.kind.name, cleaned["name"], cleaned["enabled"],
                 {name: cleaned[name] for name in self.boxes}, config=config, author=self.author,
             )  # fmt: skip
@@ -252,7 +252,7 @@ class SystemConfigScreen(Screen):
         may = self.has_change_permission(request, config) if config else self.has_add_permission(request)
         checkup = kind_pages.page_of(kind.name).checkup
         return {
-            "kind": kind, "checkup": checkup, "try_url": place if checkup and may else "",
+            "kind": kind, "checkup": checkup, "try_url": place if checkup and may else "", "try_now": "try" in request.GET,
             "show_save_and_add_another": False, "show_save_and_continue": False,
         }  # fmt: skip
 
@@ -343,12 +343,13 @@ class SystemConfigScreen(Screen):
         return self._saved(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        """Stays on the page: whether it works is shown there."""
+        """Stays on the page, which tries what was written: whether it works is shown there."""
         return self._saved(request, obj)
 
     def _saved(self, request: HttpRequest, config: SystemConfig) -> HttpResponse:
         messages.success(request, f"已保存配置「{config}」，几秒内生效。")
-        return redirect("admin:core_systemconfig_change", config.pk)
+        page = reverse("admin:core_systemconfig_change", args=[config.pk])
+        return redirect(f"{page}?try=1" if config.enabled and config.__dict__.get("bf_written") else page)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -274,7 +274,7 @@ class OfferingToolbox(ReadingToolbox):
 
 def _effect(definition: ToolDefinition, plan: ValidatedAction) -> str:
     """What it would do; of a dangerous action also what an approval would set going."""
-    if definition.risk != "dangerous":
+    if definition.risk_of(plan) != "dangerous":
         return plan.summary
     return f"{plan.summary}。{carrier_effect(definition.name, plan.arguments)}"
 

@@ -10,6 +10,7 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.secrets.sealed import place_of
 from secops_agent.models import Action
+from secops_agent.models.automation.action import ActionState
 from secops_agent.services.mcp import catalogue, http
 from secops_agent.services.mcp.mappings import map_call, mapped_actions
 from secops_agent.services.mcp.orders import CALL, order_to_undo
@@ -21,6 +22,7 @@ UNDO: Final = (
 )
 UNDOES: Final = (UNDO, "unblock_ip", "release_host")  # proposals to take an action back, by its ``action_id``
 BATCH: Final = "batch"  # of a proposal for many targets; no model and no grammar can call it
+OURS: Final = ("decide_findings",)  # another person may have to approve it, and it is done in our own data
 RELEASE: Final = "release"  # what it may be beside a tool: the release of what was ordered
 AUTHORISATION: Final = (
     "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
@@ -82,6 +84,8 @@ def stopped_now() -> str:
 def _effect(tool: str, arguments: Mapping[str, Any]) -> str:
     if tool == AUTHORISATION:
         return f"本人确认以后才请审批人决定。{_effect(arguments['tool'], arguments['arguments'])}"
+    if tool in OURS:
+        return "同意后立即写入，不改动外面的系统。"
     config_id, action = None, None
     if tool == BATCH:
         tool, arguments = str(arguments["tool"]), {}
@@ -97,10 +101,17 @@ def _effect(tool: str, arguments: Mapping[str, Any]) -> str:
         return f"决定以后由 {place}执行。{_sent(row, tool, arguments, action) if row and action else ''}"
     carrier = carrier_of(tool, config_id)
     if carrier is None:
-        return DRY
+        return f"{DRY}{_before(tool)}"
     if carrier.kind not in catalogue.KINDS:
         return f"同意后由处置连接器「{carrier.name}」执行。"
     return f"同意后由{catalogue.place_of(carrier)}执行。{_sent(carrier, tool, arguments, action)}"
+
+
+def _before(tool: str) -> str:
+    """Who did such things before, where nothing does them now: the ledger shows what it did."""
+    rows = Action.objects.filter(tool=tool, state=ActionState.DONE).exclude(connector="").order_by("-pk")
+    name = rows.values_list("connector", flat=True).first()
+    return f"以前由「{literal(visible(name))}」执行，现在没有启用的配置负责它。" if name else ""
 
 
 def _sent(carrier: SystemConfig, tool: str, arguments: Mapping[str, Any], undone: Action | None) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -23,6 +23,8 @@ JOB: Final = f"{__name__}.expire"
 MOST: Final = 500  # each is a transaction with its history: more would keep the browser waiting
 DAY: Final = timedelta(days=1)
 LONGEST: Final = 366 * DAY  # a risk is accepted for a year, then looked at again
+USUAL: Final = 90 * DAY  # where nothing is said
+NEEDS_SECOND: Final = "已被利用（KEV），接受风险要另一位审批人同意：请在网页「发现」或聊天里提出。"
 _ROUND: Final = 500
 _OVER: Final = "接受风险的期限已到，恢复为待处理。"
 _SEEN: Final = "标为「已修复」以后，扫描仍然发现它，恢复为待处理。"
@@ -30,12 +32,16 @@ _SEEN: Final = "标为「已修复」以后，扫描仍然发现它，恢复为�
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A decision, "" to withdraw it. ``until`` of an accepted risk (None: for good), ``justification`` of "not affected"."""
+    """A decision, "" to withdraw it. ``until`` of an accepted risk (None: for good), ``justification`` of "not affected".
+
+    ``asked_by``: who asked for what somebody else approved; without it the actor decides alone.
+    """
 
     decision: str
     note: str = ""
     until: datetime | None = None
     justification: str = ""
+    asked_by: str = ""
 
     @property
     def label(self) -> str:
@@ -75,7 +81,19 @@ def settle(finding_id: int, wanted: Resolution, actor: Actor) -> None:
         row = _lock(finding_id)
         if _same(row, wanted):
             raise Conflict(f"发现 {finding_id} 已经是这个决定。")
+        if not wanted.asked_by and Finding.objects.filter(needs_second(wanted), pk=finding_id).exists():
+            raise Conflict(f"发现 {finding_id} {NEEDS_SECOND}")
         _write(row, wanted, actor, "decide")
+
+
+def needs_second(wanted: Resolution) -> Q:
+    """The findings of which nobody decides this alone: a risk that attackers use already is accepted by two persons."""
+    return Q(vulnerability__kev=True) if wanted.decision == FindingDecision.ACCEPTED else Q(pk__in=())
+
+
+def end_of(day: date) -> datetime:
+    """The end of that day, which is included."""
+    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
 
 
 def _lock(finding_id: int) -> Finding:
@@ -123,7 +141,8 @@ def _write(row: Finding, wanted: Resolution, actor: Actor, action: str) -> None:
         for name in DECIDED
         if name != "decided_at" and before[name] != after[name]
     }
-    history.record("finding", row.pk, actor, action, told, wanted.note)
+    asked = f"{wanted.asked_by} 提出。" if wanted.asked_by else ""
+    history.record("finding", row.pk, actor, action, told, f"{asked}{wanted.note}")
 
 
 def adopt(row: Finding, wanted: Resolution, actor: Actor) -> bool:

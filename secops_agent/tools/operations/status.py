@@ -53,7 +53,7 @@ def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
     lines += [f"- 进程：{each}" for each in health.stuck]
     lines += _sources(health, asker)
     if health.late:
-        lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
+        lines.append(f"- 保留期：{'、'.join(health.late)}到期没有清除，请检查后台任务进程")
     return "\n".join(lines)
 
 

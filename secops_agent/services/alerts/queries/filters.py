@@ -179,6 +179,11 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
     return hits_in_force().filter(entry__list__in=lists).order_by()
 
 
+URGENT: Final = (
+    "先看级别，同级先看没人接手、没超时的，再看核心资产上的，再看时限近的"  # "urgent" below, in words
+)
+
+
 def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":
     """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "urgent": by severity, then
     what is nobody's yet and not too late, then on assets that matter most, then what is due first."""
