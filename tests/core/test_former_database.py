@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
@@ -50,6 +51,7 @@ def make_empty() -> None:
 def migrate_to_first_release() -> Any:
     """Returns the models of then."""
     executor = MigrationExecutor(connection)
+    executor.loader = MigrationLoader(connection, replace_migrations=False)
     leaves = executor.loader.graph.leaf_nodes()
     others = [node for node in leaves if node[0] not in OURS]
     state = executor.migrate([*others, *((name, FIRST[1]) for name in sorted(OURS - {"feishu_integration"}))])

@@ -205,7 +205,10 @@ def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> A
         word = "已经执行" if executed else "没有执行"
         text = f"经 {actor.name} 核实：{word}。{note}".strip()
         rows = Action.objects.filter(pk=action_id, state=ActionState.UNKNOWN)
-        if not _close(rows, ActionResult("done" if executed else "failed", text, action.response)):
+        said = {
+            name: value for name, value in action.response.items() if name != "stands"
+        }  # and did not yet know
+        if not _close(rows, ActionResult("done" if executed else "failed", text, said)):
             raise Conflict(f"动作 #{action_id} 的结果不是未知的，不需要核实。")
         Action.objects.filter(pk=action_id).update(settled_by=actor.name)
         action.refresh_from_db()

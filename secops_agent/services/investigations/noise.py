@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import inf
+from math import ceil, inf
 from typing import Any, Final
 
 from django.db.models import Count, Q
@@ -87,7 +87,7 @@ def _crowded_assets(rules: Mapping[_Rule, int], inside: Q) -> dict[_Rule, tuple[
     counted = mine.values_list("source", "rule", "asset_links__asset_id").annotate(
         number=Count("asset_links__asset_id")  # and no other column of theirs: an index has these
     )
-    rows = counted.filter(number__gte=_CROWDED * min(rules.values())).order_by(
+    rows = counted.filter(number__gte=ceil(_CROWDED * min(rules.values()))).order_by(
         "number", "-asset_links__asset_id"
     )
     crowded = {

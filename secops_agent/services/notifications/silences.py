@@ -105,8 +105,8 @@ def plan(
     )
     if _needs_approver(scope, known, spans) and not allows(authority_of(actor), Role.APPROVER):
         named = f"A{known}" if scope == "alert" else known
-        grave = f"对「{named}」的静默合计超过 24 小时（其中会有严重告警），"
-        what = ("静默全部", "只静默一条规则或一台资产") if scope == "all" else (grave, "缩短时间")
+        grave = f"对「{named}」的静默合计超过 24 小时，"
+        what = ("静默全部", "只静默一条规则或一台资产") if scope == "all" else (grave, "缩短到 24 小时以内")
         raise Forbidden(NEEDS_APPROVER.format(what=what[0], instead=what[1]))
     return SilencePlan(scope, known, spans)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
-from django.db.models.functions import TruncDay, TruncHour
+from django.db.models import CharField, Count, Exists, F, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf, TruncDay, TruncHour
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
@@ -21,8 +21,10 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.source_names import joined
 
+_BY_TOKEN: Final = NullIf(Concat(Value("由接口 "), "closed_via"), Value("由接口 "))
+CLOSER: Final = Coalesce(Cast("closed_by_id", CharField()), _BY_TOKEN, output_field=CharField())
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
-    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": F("closed_by_id"),
+    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": CLOSER,
 }  # fmt: skip
 
 
