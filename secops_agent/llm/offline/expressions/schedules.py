@@ -25,14 +25,19 @@ def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Wish 
         return None
     before, recurrence, after = found
     first, second = _split(before), _split(after)
-    if len(parts := _REASON.split(after, maxsplit=1)) == 2 and not _split(parts[0])[1] == "":
-        second = _split(parts[0])  # …，老板要看
+    said, *aside = _REASON.split(after, maxsplit=1)
+    if trimmed := bool(aside and _split(said)[1]):  # …，老板要看
+        second = _split(said)
     tasks = [task for task in (first[1], second[1], quoted) if task]
     told = first[1] and not pattern("schedules.plain").search(first[1])
     if len(tasks) != 1 or told or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], read_task):
         return None
     intent = Intent("create_schedule", {"task": tasks[0], "cron": recurrence.cron})
-    return Wish(intent, _is_order(first, second, recurrence), when=bare[len(before) : len(bare) - len(after)])
+    return Wish(
+        intent,
+        not trimmed and _is_order(first, second, recurrence),
+        when=bare[len(before) : len(bare) - len(after)],
+    )
 
 
 def _join(text: str) -> str:
