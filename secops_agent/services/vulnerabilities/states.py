@@ -4,6 +4,7 @@ from secops_agent.models import Finding
 from secops_agent.models.choices import FindingState
 
 SETTLED = ("accepted", "false_positive", "not_affected", "fixed")
+SECONDED = ("accepted", "false_positive", "not_affected")  # of what is exploited two persons say so; a scan refutes "fixed"
 REFUTED = {
     "false_positive": "已判定为误报",
     "not_affected": "已判定为不受影响",
