@@ -86,7 +86,11 @@ def _kept_open(kept: Finding, gone: Finding) -> Finding | None:
     """Of an exploited flaw the one that no two persons closed, where they did the other: joining assets is one person's."""
     one, *more = sorted((kept, gone), key=lambda each: each.decision in SECONDED)
     differ = one.decision not in SECONDED and more[0].decision in SECONDED
-    return one if differ and any(each.vulnerability and each.vulnerability.kev for each in (kept, gone)) else None
+    return (
+        one
+        if differ and any(each.vulnerability and each.vulnerability.kev for each in (kept, gone))
+        else None
+    )
 
 
 def _take_decision(row: Finding, other: Finding) -> None:
