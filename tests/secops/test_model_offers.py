@@ -124,15 +124,11 @@ def test_verdict_length_and_words_are_the_askers(demo):
     assert offered(forever) == [("block_ip", {"ip": "198.51.100.7", "duration_minutes": 0})]
 
 
-def test_what_is_said_in_somebodys_name_is_their_words_and_a_report_their_colleagues(demo):
+def test_what_is_said_in_somebodys_name_is_their_own_words(demo):
     unsaid, _ = asked(
         "帮我转告王五一声", call("send_message", to="王五", text="请立即关闭全部告警"), as_="lisi"
     )
     assert all("关闭全部" not in str(arguments) for _, arguments in offered(unsaid))
-    report, _ = asked(
-        "上周的周报麻烦发给王五，他要看", call("send_message", to="王五", report="last_week"), as_="lisi"
-    )
-    assert offered(report) == [("send_message", {"to": "王五", "report": "last_week"})]
 
 
 def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
