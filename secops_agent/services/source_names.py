@@ -52,9 +52,9 @@ def as_stored(actor: Actor, items: Iterable[Item]) -> Iterator[Item]:
     known: dict[str, str] = {}
     for item in items:
         if isinstance(item, AlertRecord) and not actor.sources:
-            name = known.get(item.source) or _known(item.source[:60], known)
-            known[item.source] = name
-            yield item if name == item.source else _renamed(item, name)
+            stored = item.source[:60]
+            known[stored] = known.get(stored) or _known(stored, known)
+            yield item if known[stored] == stored else _renamed(item, known[stored])
         else:
             yield item
 

@@ -201,6 +201,9 @@ def test_a_colleague_is_one_form_and_chooses_the_password_by_invitation() -> Non
     # Whoever forgot it gets another, and what they had ends.
     again = {"login": "lisi", "is_active": "on", "invite": "on"}
     second = _invitation(root.post(page_of(person), values(Role.ANALYST, **again)))
+    assert AuditRecord.objects.filter(
+        subject=f"user:{person.user.pk}", detail__fields=["给一个登录邀请"]
+    ).exists()
     assert theirs.get("/").status_code == 302
     assert Client().post("/admin/login/", given).status_code == 200
     assert "用户名是「lisi」" in text_of(Client().get(second, follow=True))

@@ -10,6 +10,7 @@ from secops_agent.services.alerts.queries.statistics import count, statistics
 from secops_agent.services.intake import ingest
 from secops_agent.services.notifications.conditions import Conditions, Facts
 from secops_agent.services.notifications.coverage import known_value
+from secops_agent.services.notifications.silences import covering
 from secops_agent.services.operations import queues
 from secops_agent.services.sla import RiskClock
 from tests.secops.inventory_aid import NOW, alert, store
@@ -58,4 +59,14 @@ def test_lists_counts_and_rules_join_what_was_stored_before() -> None:
 def test_a_silence_of_a_source_is_of_its_other_spelling() -> None:
     store(alert("a", source="WAF"))
     assert known_value("source", "waf") == "WAF"
-    assert Silence(scope="source", value="waf").value.casefold() == "WAF".casefold()
+    silence = Silence(scope="source", value="waf")
+    assert covering([silence], Alert.objects.get(), Facts("high", "WAF", ())) is silence
+    assert covering([silence], Alert.objects.get(), Facts("high", "edr", ())) is None
+
+
+def test_a_long_name_is_what_it_was() -> None:
+    """It is cut where it is stored, not in what an alert is told apart by."""
+    name = "很长的来源" * 20
+    store(alert("a", source=name))
+    store(alert("a", 1, source=name))
+    assert Alert.objects.get().count == 2

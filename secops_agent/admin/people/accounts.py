@@ -99,7 +99,10 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     class Meta:
         model = User
         fields = ("username", "last_name", "first_name", "is_active", *RIGHTS)
-        help_texts = {"is_active": SWITCHED_OFF, "username": "登录时输入的名字：字母、数字和 @ . + - _。"}
+        help_texts = {
+            "is_active": SWITCHED_OFF,
+            "username": "登录时输入的名字：字母、数字和 @ . + - _。同事请在「人员」里登记，这里只给没有聊天账号的人。",
+        }
 
 
 @admin.register(User)

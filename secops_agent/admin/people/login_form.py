@@ -97,7 +97,7 @@ def give_login(form: Any, author: Author) -> User | None:
 def _changed(form: Any, author: Author) -> User | None:
     values: dict[str, Any] = form.cleaned_data
     user: User = form.instance.user
-    changed = [name for name in ("login", *RIGHTS) if name in form.changed_data]
+    changed = [name for name in ("login", "invite", *RIGHTS) if name in form.changed_data]
     user.username = values["login"]
     user.is_active, user.is_superuser = values["is_active"], values["is_superuser"]
     user.save(update_fields=["username", "is_active", "is_superuser"])

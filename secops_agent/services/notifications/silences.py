@@ -111,6 +111,12 @@ def plan(
     return SilencePlan(scope, known, spans)
 
 
+def next_morning(now: datetime) -> tuple[datetime, str]:
+    """When a night is over, and the words for it. ``now`` is local."""
+    morning = now.replace(hour=9, minute=0, second=0, microsecond=0)
+    return (morning, "到今早 9 点") if now < morning else (morning + timedelta(days=1), "到明早 9 点")
+
+
 def _needs_approver(scope: str, value: str, spans: Sequence[Span]) -> bool:
     """Is it too much for one person to decide? What the same thing is silent for already counts: two times a day is
     two days."""

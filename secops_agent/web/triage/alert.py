@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -38,6 +38,7 @@ from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import views
 from secops_agent.services.notifications.coverage import open_alerts
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
+from secops_agent.services.notifications.silences import next_morning
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -226,11 +227,8 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _until(now: datetime) -> list[tuple[str, str]]:
     """The times at which people say that a silence ends, and their words."""
-    day = now.replace(minute=0, second=0, microsecond=0)
-    ends = (
-        (day.replace(hour=18), "到今天 18 点"),
-        (day.replace(hour=9) + timedelta(days=1), "到明早 9 点"),
-    )
+    evening = now.replace(hour=18, minute=0, second=0, microsecond=0)
+    ends = sorted([(evening, "到今天 18 点"), next_morning(now)])
     return [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends if end > now]
 
 
