@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from secops_agent.models import Action, Alert, AuditRecord, Proposal
@@ -151,14 +150,3 @@ def test_what_waits_and_what_is_blocked_tell_the_same_to_who_does_not_decide() -
     assert the(code_in(waiting.partition("提出，")[2])).asker_id == "zhao"
     assert "203.0.113.5" in waiting
     assert "等待审批" in blocked
-
-
-def test_what_was_done_by_a_device_that_is_gone_is_said_beside_the_rehearsal() -> None:
-    config = company()
-    Action.objects.create(
-        config=config, key="k", tool="block_ip", title="封禁 IP", arguments={"ip": "203.0.113.9"}, summary="封禁",
-        asker="赵", approver="王", connector="旧防火墙", state="done", created_at=timezone.now(),
-    )  # fmt: skip
-    (answer,) = talk(config, ("zhao", "封禁 203.0.113.5 一小时"))
-    assert "未配置处置连接器" in answer
-    assert "以前由「旧防火墙」执行，现在没有启用的配置负责它" in answer

@@ -149,7 +149,7 @@ def _order(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool
     done, fault = _attempt(lambda: _order_now(proposal, executors))
     if not done:
         return False, f"{proposal.code} {word}，但现在不能执行：{fault}"
-    begun = "现在开始演练（未配置处置连接器），不会真的执行" if DRY in prospect_of(proposal) else "正在执行"
+    begun = "现在开始演练（未配置处置连接器），不会真的执行" if prospect_of(proposal) == DRY else "正在执行"
     told = "结果会发到提出它的会话，并私聊告诉提出人和批准人"
     return True, f"{word} {proposal.code}：{proposal.summary}\n\n{begun}，{told}。"
 

@@ -10,7 +10,6 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from bifang.core.secrets.sealed import place_of
 from secops_agent.models import Action
-from secops_agent.models.automation.action import ActionState
 from secops_agent.services.mcp import catalogue, http
 from secops_agent.services.mcp.mappings import map_call, mapped_actions
 from secops_agent.services.mcp.orders import CALL, order_to_undo
@@ -101,17 +100,10 @@ def _effect(tool: str, arguments: Mapping[str, Any]) -> str:
         return f"决定以后由 {place}执行。{_sent(row, tool, arguments, action) if row and action else ''}"
     carrier = carrier_of(tool, config_id)
     if carrier is None:
-        return f"{DRY}{_before(tool)}"
+        return DRY
     if carrier.kind not in catalogue.KINDS:
         return f"同意后由处置连接器「{carrier.name}」执行。"
     return f"同意后由{catalogue.place_of(carrier)}执行。{_sent(carrier, tool, arguments, action)}"
-
-
-def _before(tool: str) -> str:
-    """Who did such things before, where nothing does them now: the ledger shows what it did."""
-    rows = Action.objects.filter(tool=tool, state=ActionState.DONE).exclude(connector="").order_by("-pk")
-    name = rows.values_list("connector", flat=True).first()
-    return f"以前由「{literal(visible(name))}」执行，现在没有启用的配置负责它。" if name else ""
 
 
 def _sent(carrier: SystemConfig, tool: str, arguments: Mapping[str, Any], undone: Action | None) -> str:

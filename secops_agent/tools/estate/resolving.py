@@ -231,7 +231,7 @@ def check_decide(given: DecideFindings, person: Person | None) -> ValidatedActio
     ids = [each.id for each in found]
     exploited = Finding.objects.filter(resolutions.needs_second(wanted.resolution), pk__in=ids).exists()
     if exploited:
-        effect = f"{effect}\n其中有已被利用（KEV）的：接受风险要另一位审批人同意"
+        effect = f"{effect}\n其中有已被利用（KEV）的：{resolutions.SECOND}"
     return ValidatedAction(kept, effect, _places(found), seconded=exploited)
 
 
@@ -270,7 +270,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         "decide_findings",
         "决定发现",
-        "对发现作决定：修复中、接受风险（写明到哪一天；已被利用的要另一位审批人同意）、误报、调查中、不受影响（写明理由）、已修复，或撤回决定。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "对发现作决定：修复中、接受风险（写明到哪一天）、误报、调查中、不受影响（写明理由）、已修复，或撤回决定；已被利用的，接受风险、误报、不受影响要另一位审批人同意。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
         "write",
         DecideFindings,
         check_decide,

@@ -29,6 +29,7 @@ from secops_agent.services.vulnerabilities import resolutions
 from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
 from secops_agent.services.vulnerabilities.states import SETTLED
+from secops_agent.tools.arguments import parse
 from secops_agent.tools.estate.resolving import DecideFindings, check_decide
 from secops_agent.tools.registry import BY_NAME
 from secops_agent.web import listing
@@ -73,20 +74,21 @@ def _ask(request: HttpRequest, ids: Sequence[int], wanted: Resolution) -> frozen
     """Ask another person for what nobody decides alone; the findings that are asked about. Raises BifangError."""
     rows = Finding.objects.filter(resolutions.needs_second(wanted), pk__in=ids)
     asked = frozenset(rows.values_list("pk", flat=True))
-    if not asked or wanted.until is None:
+    if not asked:
         return asked
-    given = DecideFindings(
-        findings=",".join(f"F{pk}" for pk in sorted(asked)), decision="accepted", note=wanted.note[:500],
-        until=f"{timezone.localtime(wanted.until):%Y-%m-%d}",
-    )  # fmt: skip
+    said = {
+        "findings": ",".join(f"F{pk}" for pk in sorted(asked)), "decision": wanted.decision, "note": wanted.note[:500],
+        "until": f"{timezone.localtime(wanted.until):%Y-%m-%d}" if wanted.until else "", "justification": wanted.justification,
+    }  # fmt: skip
+    given = parse(DecideFindings, {name: value for name, value in said.items() if value})
     staff, tool = demand_account(request.user.pk), BY_NAME["decide_findings"]
     plan = check_decide(given, Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role)))
     proposal = request_directly(
         staff, actor_of(request), tool.name, tool.title, "dangerous", plan.arguments, plan.summary
     )
     place = links.record("proposal", proposal.pk)
-    text = '{} 条是已被利用（KEV）的，接受风险要另一位审批人同意：已经提出，<a class="bf-link" href="{}">{}</a>。'
-    messages.info(request, format_html(text, len(asked), place, proposal.code))
+    text = '{} 条是已被利用（KEV）的，{}：已经提出，<a class="bf-link" href="{}">{}</a>。'
+    messages.info(request, format_html(text, len(asked), resolutions.SECOND, place, proposal.code))
     return asked
 
 

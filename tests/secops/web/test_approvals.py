@@ -213,7 +213,7 @@ def test_what_cannot_be_undone_says_so() -> None:
     assert "不能撤销" in messages_of(as_staff("wang").post(address, follow=True))
 
 
-@pytest.mark.parametrize(("name", "most"), [("approvals", 10), ("approval", 21)])
+@pytest.mark.parametrize(("name", "most"), [("approvals", 10), ("approval", 20)])
 def test_the_pages_take_few_queries(name: str, most: int, django_assert_max_num_queries: Any) -> None:
     code = propose(company(), "zhao")
     client, place = as_staff("wang"), [the(code).pk] if name == "approval" else []
