@@ -17,7 +17,7 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]  # unfold is untyped
     """Unfold's, for every active user: what they may do does not hang on Django's ``is_staff``."""
 
     error_messages = {
-        "invalid_login": "用户名或密码不对（区分大小写）。忘记了请超级管理员在「登录用户」里重设；连续 10 次不对，要等 15 分钟。",
+        "invalid_login": "用户名或密码不对（区分大小写）。忘记了请超级管理员在「人员」里给一个登录邀请；连续 10 次不对，要等 15 分钟。",
         "inactive": "这个登录用户已经停用。",
     }
 

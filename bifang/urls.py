@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from bifang.core.logins.invitations import InvitationDoor
 from bifang.core.logins.views import ask_code, second_factor_page
 from bifang.shell import views as shell
 from bifang.shell.find import search
@@ -20,6 +21,7 @@ urlpatterns = [
     path("admin/login/code/", ask_code, name="login_code"),
     path("admin/login/dingtalk/", sign_in.come_back, name="dingtalk_back"),
     path("admin/login/dingtalk/<int:config_id>/", sign_in.start, name="dingtalk_start"),
+    path("admin/invitation/<uidb64>/<token>/", InvitationDoor.as_view(), name="invitation"),
     path("admin/second-factor/", second_factor_page, name="second_factor"),
     path("dingtalk/<str:path>/<str:door>", receive, name="dingtalk_callback"),
     path("admin/", admin.site.urls),

@@ -86,6 +86,7 @@ def begin(stage: Any) -> None:
     from django.core.management import call_command
 
     from deploy.local.preparation import render_demo
+    from tests.deadline import wait_until
 
     os.environ["SIM_PORT"] = stage.sim.base_url.rpartition(":")[2]
     file = stage.database.data_dir / "demo.yaml"
@@ -93,9 +94,19 @@ def begin(stage: Any) -> None:
     call_command("apply_configs", str(file), verbosity=0)
     call_command("load_demo", verbosity=0)
     stage.start()
+    wait_until(firewall_is_known, within=60)
     for number, (who, text) in enumerate((("manager01", "最近24小时告警按级别统计"), ("zhaoliu", ORDER)), 1):
         stage.say(text, GROUP, who)
         stage.wait_replies(number, conversation_id=GROUP)
+
+
+def firewall_is_known() -> bool:
+    """Did the worker fetch its tools? Before that nothing can be blocked there."""
+    from bifang.core.models import SystemConfig
+    from secops_agent.services.mcp.catalogue import known_tools
+
+    tools = known_tools(SystemConfig.objects.get(kind="mcp"))
+    return bool(tools) and all(tool.state == "ready" for tool in tools)
 
 
 def signed_in() -> dict[str, str]:

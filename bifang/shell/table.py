@@ -32,6 +32,7 @@ class MenuPage:
     model: str = ""
     name: str = ""
     tabs: tuple["MenuPage", ...] = ()
+    links: tuple["MenuPage", ...] = ()  # pages that stand elsewhere, and have a card here, too
     words: str = ""  # what it is for, where the admin's list does not say so
     also: str = ""  # what else people call it, for the search
     # How it stands, and the tone; else its rows are counted.
@@ -64,13 +65,16 @@ class MenuPage:
         return f"{self.title} {self.purpose()} {names} {self.also}".lower()
 
 
+BLOCKS: Final = MenuPage(
+    "封禁台账", "block", "secops_agent.blockrecord", "web:blocks", words="封禁和隔离了什么、为什么、谁批准、到什么时候、设备上是不是真有。",
+    also="解封 误封 拉黑 block 封禁 IP 地址 批量封禁 隔离主机 解除",
+)  # fmt: skip
 MENU: Final = (
     MenuPage("工作台", "dashboard", name="web:home", thumb=True, also="首页 总览 仪表盘 dashboard home"),
     MenuPage("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True, also="alert 报警 待处理"),
     MenuPage("事件", "folder_special", "secops_agent.case", "web:cases", also="案件 工单 incident"),
     MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True, also="批准 同意 申请 封禁 隔离 解封 处置动作 执行结果",
-         tabs=(MenuPage("封禁台账", "block", "secops_agent.blockrecord", "web:blocks", words="封禁和隔离了什么、为什么、谁批准、到什么时候、设备上是不是真有。",
-                        also="解封 误封 拉黑 block"),)),
+         tabs=(BLOCKS,)),
     MenuPage("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call", also="排班 空档 轮值 轮班 班次 换班 交接 on call",
          tabs=(MenuPage("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
                MenuPage("节假日与调休", "event_busy", "secops_agent.calendarday"))),
@@ -91,7 +95,8 @@ MENU: Final = (
 )  # fmt: skip
 
 SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
-    MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。"),
+    MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。",
+             also="机器人 通义千问 API Key 处置连接器 防火墙 封禁 IP 隔离 webhook"),
     MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, also="全部停下 全部恢复 急停", words="出事时一键停下对外的动作和模型，一键恢复；维护模式、只读。"),
     MenuPage("通知规则", "campaign", "secops_agent.notificationrule", also="告警规则 推送 升级 叫醒"),
     MenuPage("处理时限", "timer", "secops_agent.slatarget", state=limit_state, also="SLA 超时"),
@@ -108,12 +113,12 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
          tabs=(MenuPage("情报条目", "fingerprint", "secops_agent.listedindicator"),)),
     MenuPage("漏洞情报", "rss_feed", "secops_agent.feed"),
     MenuPage("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
-    MenuPage("人员", "badge", "secops_agent.staff", words="谁可以用毕方，各是什么角色。"),
-    MenuPage("登录用户", "person", "auth.user", tabs=(MenuPage("用户组", "group", "auth.group"),)),
+    MenuPage("人员", "badge", "secops_agent.staff", words="谁可以用毕方，各是什么角色，怎么登录。", also="同事 账号 密码 邀请 离职",
+             tabs=(MenuPage("登录用户", "person", "auth.user"), MenuPage("用户组", "group", "auth.group"))),
     MenuPage("API 令牌", "key", "secops_agent.apitoken", words="给程序和别的智能体的钥匙：读取、导入、修改各一把。"),
 ))  # fmt: skip
 
-STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", tabs=(
+STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", links=(BLOCKS,), tabs=(
     MenuPage("连接状态", "hub", "channels.clientstate", state=connection_state, tabs=(MenuPage("工作进程", "memory", "channels.worker"),)),
     MenuPage("数据源", "sensors", "secops_agent.datasource", state=source_state, also="安静 没有日志 节律 采集 来源"),
     MenuPage("告警消息", "mark_chat_read", "secops_agent.alertmessage", state=message_state, words="每个地方收到了哪些告警，哪些没有送到、为什么。",

@@ -30,7 +30,7 @@ def status(request: HttpRequest) -> HttpResponse:
 
 
 def _cards(request: HttpRequest, shown: MenuPage) -> HttpResponse:
-    seen = [each for each in shown.tabs if may_see(request, each)]
+    seen = [each for each in (*shown.tabs, *shown.links) if may_see(request, each)]
     numbers = counted(each.model for each in seen if not each.state)
     cards = [_card(request, each, numbers) for each in seen]
     return render(request, "pages/cards.html", {"title": shown.title, "cards": cards})

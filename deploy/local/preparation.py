@@ -4,6 +4,7 @@ A process of its own, so that the wrapper that outlives it stays small and holds
 """
 
 import hashlib
+import json
 import logging
 import os
 import secrets
@@ -18,6 +19,7 @@ from deploy.local.console import say
 
 QWEN = '  - {kind: qwen, name: 通义千问, api_key: "env:DASHSCOPE_API_KEY", model: qwen-plus}\n'
 CORPORATION = "dingdemocorp"  # the simulator's
+FIREWALL = "firewall.json"  # what the demo's firewall blocks
 FEISHU = Template("""\
   - kind: feishu
     name: 演示飞书机器人
@@ -138,7 +140,10 @@ def rest_feishu() -> None:
 
 def render_demo() -> str:
     """The demo file with this run's ports, linked to Qwen if there is a key, with Feishu if it is asked for."""
+    from django.conf import settings
+
     template = Template(Path(__file__).with_name("demo.yaml").read_text(encoding="utf-8"))
+    rules = settings.DATA_DIR / FIREWALL
     linked, feishu = bool(os.environ.get("DASHSCOPE_API_KEY")), env.flag("FEISHU")
     ai_config = "通义千问" if linked else ""
     port = os.environ.get("FEISHU_PORT") or "8930"
@@ -148,6 +153,10 @@ def render_demo() -> str:
         ai_config=ai_config,
         feishu=FEISHU.substitute(ai_config=ai_config, port=port) if feishu else "",
         feishu_staff=FEISHU_STAFF if feishu else "",
+        firewall=json.dumps(
+            [sys.executable, "-m", "simulators.firewall", "--stdio", "--hosts", "--rules", str(rules)]
+        ),
+        project=settings.BASE_DIR,
     )
 
 
@@ -208,9 +217,12 @@ def load_demo_data(empty: bool) -> None:
     from django.conf import settings
     from django.core.management import get_commands
 
+    from secops_agent.demo.duty import standing
+
     loaded: Path = settings.DATA_DIR / "demo-loaded"
     if "load_demo" in get_commands() and (empty or not loaded.exists()):
         say("· 演示数据")
+        (settings.DATA_DIR / FIREWALL).write_text(json.dumps(standing(), ensure_ascii=False), "utf-8")
         _call("load_demo")
         loaded.touch()
 

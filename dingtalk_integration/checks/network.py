@@ -104,6 +104,7 @@ STEPS: tuple[CheckStep[Any], ...] = (
     CheckStep(
         "credentials", "凭证", check_credentials,
         "在钉钉开放平台「凭证与基础信息」核对 Client ID 和 Client Secret，确认应用没有停用；在「系统配置」中更正。", ("tls",),
+        field="client_secret",
     ),
     CheckStep("clock", "时钟", check_clock, "打开时间同步：sudo timedatectl set-ntp true（或检查 chrony、ntpd）。", ("tls",)),
     CheckStep(

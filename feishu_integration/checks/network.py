@@ -99,7 +99,7 @@ STEPS: tuple[CheckStep[Any], ...] = (
     CheckStep(
         "credentials", "凭证", check_credentials,
         "在飞书开放平台「凭证与基础信息」核对 App ID 和 App Secret；「添加应用能力」里有机器人，并发布过版本；在「系统配置」中更正。",
-        ("tls",),
+        ("tls",), field="client_secret",
     ),
     CheckStep(
         "tenant", "企业", check_tenant,

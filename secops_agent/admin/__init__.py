@@ -18,6 +18,7 @@ from secops_agent.admin.automation import (
     schedules,
 )
 from secops_agent.admin.people import (
+    accounts,
     audit,
     calendar,
     calendar_files,
@@ -41,7 +42,7 @@ from secops_agent.admin.sources import (
 )
 
 __all__ = [
-    "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
+    "accounts", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_pages", "corrections",
     "data_sources",
     "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reporting", "reports", "rules",
     "runbooks",

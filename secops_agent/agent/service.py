@@ -316,7 +316,8 @@ def _with_results(talk: Talk, outcome: TurnOutcome, shown_of: Sequence[ToolRun],
     read = (*talk.recall.fields, *talk.recall.spoken_of(), *(name for names in named for name in names))
     fields = (*read, *(field for run in runs for field in run.result.fields))
     words = prompts.without_echo(outcome.text).strip()
-    words = "" if not own and prompts.belies(words, shown) else words
+    empty = prompts.adds_nothing(words, talk.text, shown) and not (outcome.offer or outcome.proposals)
+    words = "" if empty or (not own and prompts.belies(words, shown)) else words
     words = check(words, Sources(_given(talk), found, fields))
     corrected = NOT_DONE if claims_act(words) else ""  # what is offered or proposed is not done either
     beside = "、".join(dict.fromkeys(each.query for each in looked_up[:-MOST_SHOWN] if each.query))

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
-from django.db import transaction
+from django.db import Error, transaction
 
-from bifang.core.database.db import UNAVAILABLE
+from bifang.core.database.db import is_unavailable
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.monitoring.disk import require_room
 from secops_agent.brokers.config import BrokerSettings
@@ -21,6 +22,7 @@ from secops_agent.services.records import Item, Rejected
 log = logging.getLogger(__name__)
 TOGETHER: Final = 16 << 10  # bytes: a larger one is a document, which is written piece by piece
 KILLER: Final = "处理这条消息时，进程每次都意外结束。请检查它的内容。"
+_owed: Final = set[tuple[int, str]]()  # tries that ended with the database: (configuration, mark)
 
 
 class _Unfit(Exception):
@@ -32,6 +34,7 @@ def store_together(settings: BrokerSettings, messages: Sequence[Delivery]) -> li
 
     Raises what the database raises when it does not answer; then nothing is stored.
     """
+    _give_back()
     known = letters.known_marks(settings.id, messages)
     rest, together, items = list[Delivery](), list[Delivery](), list[Item]()
     for message in (each for each in messages if each.mark not in known):
@@ -63,9 +66,9 @@ def _stored(settings: BrokerSettings, messages: list[Delivery], items: list[Item
         ingest.store_at_once(
             items, actor_of(settings), received_at=min(each.at for each in messages), beside=remember
         )
-    except UNAVAILABLE:
-        raise
-    except Exception:
+    except Exception as error:
+        if is_unavailable(error):
+            raise
         log.warning(
             "consume_alerts 一批消息没有写入，改为逐条处理", extra={"config": settings.id}, exc_info=True
         )
@@ -76,8 +79,9 @@ def _stored(settings: BrokerSettings, messages: list[Delivery], items: list[Item
 def store_alone(settings: BrokerSettings, message: Delivery) -> float | None:
     """Store one message, or make it a dead letter. None: it is dealt with; else seconds until it should be tried again.
 
-    Raises what the database raises when it does not answer.
+    Raises what the database raises when it does not answer; that is no try of the message.
     """
+    _give_back()
     if letters.known_marks(settings.id, [message]):
         return None
     require_room()  # a full disk is no try: it would bury what has nothing wrong with it
@@ -87,21 +91,38 @@ def store_alone(settings: BrokerSettings, message: Delivery) -> float | None:
         return None
     try:
         _store(settings, message)
-    except UNAVAILABLE:
-        raise
-    except BifangError as error:
-        if error.permanent or tries >= TRIES:
-            letters.bury(settings.id, message, error.message)
-            return None
-        return _later(settings, message, tries, error.message)
     except Exception as error:
-        log.exception("consume_alerts 消息 %s 处理失败", message.position, extra={"config": settings.id})
-        reason = f"处理时出现意外错误（{type(error).__name__}），详情见 logs/bifang.log。"
-        if tries >= TRIES:
+        if is_unavailable(error):
+            _owed.add((settings.id, message.mark))
+            with suppress(Error):
+                _give_back()
+            raise
+        reason = _reason_of(error, settings, message)
+        if tries >= TRIES or (isinstance(error, BifangError) and error.permanent):
             letters.bury(settings.id, message, reason)
             return None
         return _later(settings, message, tries, reason)
     return None
+
+
+def _give_back() -> None:
+    """What the database has to answer for is no try of a message: known here until it can be written down."""
+    while _owed:
+        each = _owed.pop()
+        try:
+            letters.take_back_try(*each)
+        except Exception:
+            _owed.add(each)
+            raise
+
+
+def _reason_of(error: Exception, settings: BrokerSettings, message: Delivery) -> str:
+    if isinstance(error, BifangError):
+        return error.message
+    log.error(
+        "consume_alerts 消息 %s 处理失败", message.position, extra={"config": settings.id}, exc_info=error
+    )
+    return f"处理时出现意外错误（{type(error).__name__}），详情见 logs/bifang.log。"
 
 
 def _later(settings: BrokerSettings, message: Delivery, tries: int, reason: str) -> float:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from bifang.core.configuration import configs
 from bifang.core.database import db
-from bifang.core.database.db import UNAVAILABLE
+from bifang.core.database.db import is_unavailable
 from bifang.core.errors import BifangError, ConfigError, RemoteError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.failures import explain
@@ -181,7 +181,7 @@ async def _held(broker: BrokerClient, left: dict[str, Delivery]) -> AsyncIterato
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, UNAVAILABLE):
+    if is_unavailable(error):
         return f"数据库暂时无法写入，消息留在消息流里：{explain(error) or type(error).__name__}"
     if isinstance(error, BifangError):
         return error.message

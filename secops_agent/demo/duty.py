@@ -2,14 +2,15 @@
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import models
 
 from bifang.core.models import SystemConfig
+from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models import (
     Action,
     ActionState,
@@ -25,13 +26,18 @@ from secops_agent.models import (
     SourceDoor,
     SourceHour,
     SourceTrouble,
+    Staff,
 )
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases.reporting import clock
 from secops_agent.services.decisions.ledger.entries import ENDS
+from secops_agent.services.decisions.proposals import digest_of, new_code
+from secops_agent.services.mcp.catalogue import KIND
+from secops_agent.services.mcp.orders import undo_note
 from secops_agent.services.writing import import_transaction
 
-_DEVICE: Final = "边界防火墙（演示）"
+DEVICE: Final = "边界防火墙（演示）"  # of deploy/local/demo.yaml
 _PROOF: Final = "演示数据：没有真的设备。"
 _WEEKS: Final = 28 * 24  # hours, from which a rhythm is learned
 
@@ -90,7 +96,7 @@ def _source(
 
 
 def blocks(now: datetime) -> dict[str, list[int]]:
-    """Of the ledger, with their actions; nothing without a chat configuration to which they belong."""
+    """Of the ledger, with their actions and what approved them; nothing without a chat configuration to which they belong."""
     config = SystemConfig.objects.chats().first()
     case = Case.objects.filter(title__contains="file-01").first()
     made: list[tuple[Action, BlockRecord]] = []
@@ -99,7 +105,11 @@ def blocks(now: datetime) -> dict[str, list[int]]:
     for deed in _DEEDS:
         with import_transaction():
             made.append(_block(deed, config, case, now))
-    return {"block": [row.pk for _, row in made], "action": [action.pk for action, _ in made]}
+    return {
+        "block": [row.pk for _, row in made],
+        "action": [action.pk for action, _ in made],
+        "proposal": [action.proposal_id for action, _ in made if action.proposal_id],
+    }
 
 
 def _block(deed: Deed, config: SystemConfig, case: Case | None, now: datetime) -> tuple[Action, BlockRecord]:
@@ -109,11 +119,21 @@ def _block(deed: Deed, config: SystemConfig, case: Case | None, now: datetime) -
     isolates = deed.kind == "isolate_host"
     aim = {"asset": deed.target} if isolates else {"ip": deed.target, "duration_minutes": deed.minutes}
     title = "隔离主机" if isolates else "封禁 IP"
-    action = Action.objects.create(
-        config=config, key=secrets.token_hex(16), tool=deed.kind, title=title, arguments={**aim, "reason": deed.reason},
-        summary=f"{title} {deed.target}", asker="赵六", approver="王五", connector=_DEVICE, state=ActionState.DONE,
-        created_at=begun, finished_at=begun, result=_PROOF,
+    summary, wanted = f"{title} {deed.target}", {**aim, "reason": deed.reason}
+    device = SystemConfig.objects.filter(name=DEVICE, kind=KIND).first()
+    action = Action(
+        config=config, key=secrets.token_hex(16), tool=deed.kind, title=title, arguments=wanted, summary=summary,
+        asker="赵六", approver="王五", connector=DEVICE, connector_config=device, state=ActionState.DONE,
+        created_at=begun, finished_at=begun, result=_PROOF, proposal=_approved(config, deed.kind, title, summary, wanted, begun),
     )  # fmt: skip
+    if device:
+        note = (
+            undo_note("release_host", {"host": deed.target})
+            if isolates
+            else undo_note("unblock_address", {"address": deed.target})
+        )
+        action.undo_url = Sealed.of(note, place_of(Action, "undo_url", {"key": action.key}))
+    action.save()
     state = (
         BlockState.ACTIVE if ended is None else BlockState.EXPIRED if deed.by == ENDS else BlockState.LIFTED
     )
@@ -127,6 +147,34 @@ def _block(deed: Deed, config: SystemConfig, case: Case | None, now: datetime) -
         ended_at=ended, ended_by=deed.by, mistaken_by=deed.by if deed.mistaken else "",
     )  # fmt: skip
     return action, row
+
+
+def _approved(
+    config: SystemConfig, tool: str, title: str, summary: str, wanted: Mapping[str, Any], at: datetime
+) -> Proposal:
+    """What it was done on: asked by one of the demo's people, approved by another."""
+    asker, decider = (Staff.objects.filter(staff_id=each).first() for each in ("zhaoliu", "wangwu"))
+    proposal = Proposal(
+        code=new_code(), config=config, conversation_id="", tool=tool, title=title, risk=Risk.DANGEROUS, arguments=dict(wanted),
+        summary=summary, asked_by=asker, corp_id=asker.corp_id if asker else "", asker_id="zhaoliu", asker_name="赵六",
+        state=ProposalState.APPROVED, created_at=at, expires_at=at + timedelta(hours=1), decided_at=at,
+        decider_id=decider.staff_id if decider else "", decider_name="王五", result=_PROOF,
+    )  # fmt: skip
+    proposal.digest = digest_of(proposal)
+    proposal.save()
+    return proposal
+
+
+def standing() -> dict[str, dict[str, Any]]:
+    """What its firewall holds, as `simulators.firewall` keeps it: target → rule."""
+    return {
+        deed.target: {
+            "host" if deed.kind == "isolate_host" else "address": deed.target,
+            "reason": deed.reason,
+        }
+        for deed in _DEEDS
+        if deed.ended is None
+    }
 
 
 def reporting(cases: Sequence[int], actor: Actor, now: datetime) -> None:

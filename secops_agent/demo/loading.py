@@ -28,6 +28,7 @@ from secops_agent.models import (
     Staff,
     Vulnerability,
 )
+from secops_agent.models.automation.proposal import Proposal
 from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
@@ -42,13 +43,14 @@ ACTOR = Actor.system("load_demo")
 _SEED = 20261124
 _BOOKS = Path(__file__).with_name("runbooks")
 _COMPLETE = "complete"
+_HELD_BY = {"action": "undo_of", "proposal": "proposal"}  # by the field of another action
 _PEOPLE = (
     ("manager01", "张三", Role.ADMIN), ("lisi", "李四", Role.ANALYST), ("wangwu", "王五", Role.APPROVER),
     ("zhaoliu", "赵六", Role.RESPONDER),
 )  # fmt: skip
-# What hangs on what: blocks before their actions, then alerts, people last.
+# What hangs on what: blocks before their actions and those before what approved them, then alerts, people last.
 _ORDER: tuple[tuple[str, type[models.Model]], ...] = (
-    ("block", BlockRecord), ("action", Action), ("source", DataSource),
+    ("block", BlockRecord), ("action", Action), ("proposal", Proposal), ("source", DataSource),
     ("alert", Alert), ("case", Case), ("finding", Finding), ("component", Component), ("vulnerability", Vulnerability), ("asset", Asset),
     ("runbook", Runbook), ("staff", Staff),
 )  # fmt: skip
@@ -175,6 +177,15 @@ def _needed(entity: str, ids: list[int]) -> set[int]:
         )
     if entity == "case":
         return {pk for pk in Alert.objects.filter(case_id__in=ids).values_list("case_id", flat=True) if pk}
+    if entity in ("action", "proposal"):
+        # Taken back, or taken part in: the record of what people did stays.
+        return {
+            pk
+            for pk in Action.objects.filter(**{f"{_HELD_BY[entity]}__in": ids}).values_list(
+                _HELD_BY[entity], flat=True
+            )
+            if pk
+        }
     if entity == "asset":
         holders = (Finding.objects, Component.objects, AlertAsset.objects)
         return {

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 ANYBODY: Final = "events"  # looks only where nobody else claims a file
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format
+_FIRST = 4096  # bytes that mostly show that a named format is the right one; to look at all of the head takes longer
 _SURE = 0.7  # enough when nobody has
 _SHOWN = 5  # places of empty records
 _MOST_REJECTED = 10_000  # of a file of which most is rejected
@@ -269,7 +270,8 @@ def _why(item: Item) -> str:
 
 
 def _check(importer: Importer, source: Source, options: Options) -> None:
-    if importer.sniff(source.head(options.limits)) >= _CLAIM:
+    head = source.head(options.limits)
+    if importer.sniff(head[:_FIRST]) >= _CLAIM or importer.sniff(head) >= _CLAIM:
         return
     other = detect(source, options)
     if other and other != ANYBODY:

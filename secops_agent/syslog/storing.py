@@ -61,7 +61,9 @@ class SyslogWriter:
             try:
                 counted = await db.call(store_lines, batch)
                 break
-            except db.UNAVAILABLE as error:
+            except Exception as error:
+                if not db.is_unavailable(error):
+                    raise
                 if time.monotonic() - since > DATABASE_PATIENCE:
                     raise DatabaseAway from None
                 first = (str(error).splitlines() or [""])[0][:200]
@@ -87,9 +89,9 @@ def _store_alerts(read: Sequence[tuple[Line, LineReading]]) -> list[_Refused]:
     telling = [(line, reading.alerts) for line, reading in read if reading.alerts]
     try:
         _ingest([alert for _, alerts in telling for alert in alerts])
-    except db.UNAVAILABLE:
-        raise
     except Exception as error:
+        if db.is_unavailable(error):
+            raise
         if len(telling) > 1:
             return [each for pair in telling for each in _store_alone(*pair)]
         log.exception("syslog 来自 %s 的一行存不下来", telling[0][0].peer)

@@ -63,11 +63,12 @@ class Asker:
 @dataclass(frozen=True, slots=True)
 class ValidatedAction:
     """A checked action: ``arguments`` in the form that is stored (names resolved), ``summary`` for people; ``about``: the names
-    and addresses in it that stand in fields of our own data."""
+    and addresses in it that stand in fields of our own data; ``seconded``: another person approves it, whatever the tool."""
 
     arguments: Mapping[str, Any]
     summary: str
     about: tuple[str, ...] = ()
+    seconded: bool = False
 
 
 Read = Callable[[Asker, Any], ToolResult]
@@ -108,6 +109,10 @@ class ToolDefinition:
     def role(self) -> Role:
         """What one must be to use it."""
         return NEEDED[self.risk]
+
+    def risk_of(self, plan: ValidatedAction) -> Risk:
+        """Who decides this one."""
+        return "dangerous" if plan.seconded else self.risk
 
     def bind(self, asker: Asker) -> Tool:
         """The tool of this asker."""
@@ -157,20 +162,24 @@ def action(
 
     def run(asker: Asker, given: Any) -> ToolResult:
         plan = check(given, asker.person)
+        asked = definition.risk_of(plan)
         try:
-            code = asker.proposer.propose(name, title, risk, plan.arguments, plan.summary)
+            code = asker.proposer.propose(name, title, asked, plan.arguments, plan.summary)
         except BifangError as refusal:
             said = f"没有执行任何操作：{refusal.message}\n\n原本要做的是：{plan.summary}"
             return ToolResult("error", plan.summary, said)
-        mine = risk == "write" or asker.confirms_first
+        mine = asked == "write" or asker.confirms_first
         status: Any = "needs_confirmation" if mine else "needs_approval"
-        warning = f"**{carrier_effect(name, plan.arguments)}**\n\n" if risk == "dangerous" else ""
-        how = HOW["confirmed_first" if mine and risk == "dangerous" else risk].format(code=code)
-        bare = "" if mine or plan.arguments.get("reason") else _unreasoned(code)
+        warning = f"**{carrier_effect(name, plan.arguments)}**\n\n" if asked == "dangerous" else ""
+        how = HOW["confirmed_first" if mine and asked == "dangerous" else asked].format(code=code)
+        bare = "" if mine or {"reason", "note"} & plan.arguments.keys() else _unreasoned(code)
         text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{how}{bare}"
         return ToolResult(status, plan.summary, text, dict(plan.arguments), code)
 
-    return ToolDefinition(name, title, description, risk, arguments, run, check, act, recheck, act_there)
+    definition = ToolDefinition(
+        name, title, description, risk, arguments, run, check, act, recheck, act_there
+    )
+    return definition
 
 
 def _unreasoned(code: str) -> str:

@@ -276,13 +276,22 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "verdicts": _worded(request, row, possible),
         "why_not": why_not,
         "action": action,
-        "ordered": Action.objects.filter(batch=row).order_by("pk") if row.tool == BATCH else (),
+        "ordered": Action.objects.filter(batch=row).select_related("undone_by").order_by("pk")
+        if row.tool == BATCH
+        else (),
         "story": story(row, action),
         "may_undo": action is not None and _may_undo(request, action),
         "settles": (settles := request.user.has_perm("secops_agent.settle_action")),
+        "may_call_off": request.user.has_perm(DECIDE) and _waits(row, action),
         "may_settle": settles and action is not None and action.state == "unknown",
     }
     return render(request, "pages/approval.html", context)
+
+
+def _waits(row: Proposal, action: Action | None) -> bool:
+    """Did it order something that has not begun?"""
+    batched = row.tool == BATCH and Action.objects.filter(batch=row, state=ActionState.PENDING).exists()
+    return batched or (action is not None and action.state == ActionState.PENDING)
 
 
 def _possible(request: HttpRequest, row: Proposal) -> tuple[tuple[Verdict, ...], str]:
@@ -353,6 +362,19 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("web:approval", asked.pk)
 
 
+@require_POST
+@page(VIEW, DECIDE)
+def call_off(request: HttpRequest, pk: int) -> HttpResponse:
+    """What it ordered and has not begun is not done any more."""
+    try:
+        actions.call_off(get_object_or_404(_seen(request), pk=pk), actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "已撤回，不会执行；已告诉提出人和批准人。")
+    return redirect("web:approval", pk)
+
+
 def _asker(request: HttpRequest, action: Action) -> Staff:
     return demand_account(request.user.pk, action.proposal.corp_id if action.proposal else "")
 
@@ -360,12 +382,14 @@ def _asker(request: HttpRequest, action: Action) -> Staff:
 @require_POST
 @page(VIEW)
 def settle(request: HttpRequest, pk: int) -> HttpResponse:
-    """POST ``executed`` yes|no, of a batch ``action``: what a person found out about an unknown result."""
+    """POST ``executed`` yes|no: what a person found out about an unknown result. ``action``: which, of a batch, or the release
+    that nobody proposed (its time was over, it was a mistake)."""
     if not request.user.has_perm("secops_agent.settle_action"):
         raise PermissionDenied
-    one = request.POST.get("action", "")  # of a batch
-    batched = one.isdecimal() and len(one) <= 18
-    action = get_object_or_404(Action, **{"pk": one, "batch_id": pk} if batched else {"proposal_id": pk})
+    one = request.POST.get("action", "")
+    chosen = {"pk": one} if one.isdecimal() and len(one) <= 18 else {"proposal_id": pk}
+    ours = Q(proposal_id=pk) | Q(batch_id=pk) | Q(undo_of__proposal_id=pk) | Q(undo_of__batch_id=pk)
+    action = get_object_or_404(Action.objects.filter(ours), **chosen)
     found = {"yes": True, "no": False}.get(request.POST.get("executed", ""))
     try:
         if found is None:

@@ -89,7 +89,7 @@ def _exposure(now: datetime) -> dict[str, Any]:
             *(_risks_level(severity, count) for severity, count in found.levels if severity != Severity.INFO),
         ],
         "limits": [
-            Panel("已超期", f"{found.late:,}", "超过修复时限", "bad" if found.late else "ok", link=finding_list(tab="overdue")),
+            Panel("已超时", f"{found.late:,}", "超过修复时限", "bad" if found.late else "ok", link=finding_list(tab="overdue")),
             Panel("7 天内到期", f"{found.due:,}", "修复时限", "warn" if found.due else "ok", link=finding_list(tab="due", sort="due")),
             Panel("接受快到期", f"{found.ending:,}", "7 天内恢复为待处理", "warn" if found.ending else "ok", link=finding_list(tab="ending")),
         ],

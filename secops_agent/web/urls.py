@@ -54,6 +54,7 @@ urlpatterns = [
     path("approvals/<int:pk>/", approvals.proposal, name="approval"),
     path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
     path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
+    path("approvals/<int:pk>/call-off/", approvals.call_off, name="approval_call_off"),
     path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
     path("blocks/", blocks.ledger, name="blocks"),
     path("blocks/act/", blocks.act, name="block_act"),

@@ -1,4 +1,4 @@
-"""``python -m simulators.firewall [--port N] [--token T]``, or ``--stdio [--rules FILE]``: serves until it is interrupted or
+"""``python -m simulators.firewall [--port N] [--token T]``, or ``--stdio [--rules FILE] [--hosts]``: serves until it is interrupted or
 its input ends; no Django is imported."""
 
 import argparse
@@ -10,7 +10,7 @@ from bifang.core.errors import ConfigError
 from simulators.terminal import serve_until_signal
 
 from .pipe import serve_lines
-from .rules import Firewall
+from .rules import HOST_TOOLS, TOOLS, Firewall
 from .server import DEFAULT_PORT, FirewallServer
 
 
@@ -29,9 +29,11 @@ def main() -> int:
     parser.add_argument("--token", default="", help="要求的 Bearer 令牌，默认不要求")
     parser.add_argument("--stdio", action="store_true", help="不监听端口：在标准输入输出上提供服务")
     parser.add_argument("--rules", type=Path, help="--stdio 时存规则的文件：每次访问是一个新的进程")
+    parser.add_argument("--hosts", action="store_true", help="--stdio 时也隔离主机")
     given = parser.parse_args()
     if given.stdio:
-        serve_lines(Firewall(given.rules), sys.stdin.buffer, sys.stdout.buffer)
+        tools = [*TOOLS, *(HOST_TOOLS if given.hosts else ())]
+        serve_lines(Firewall(given.rules), tools, sys.stdin.buffer, sys.stdout.buffer)
         return 0
     try:
         asyncio.run(serve(given.port, given.token))

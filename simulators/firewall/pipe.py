@@ -5,19 +5,21 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from .answers import MODERN, Fault, answered, greet, read, refused, result_of
-from .rules import TOOLS, Firewall
+from .rules import Firewall
 
 
-def serve_lines(firewall: Firewall, lines: Iterable[bytes], output: IO[bytes]) -> None:
+def serve_lines(
+    firewall: Firewall, tools: list[dict[str, Any]], lines: Iterable[bytes], output: IO[bytes]
+) -> None:
     """Answers each line."""
     for line in lines:
-        answer = _answer(firewall, line)
+        answer = _answer(firewall, tools, line)
         if answer is not None:
             output.write(json.dumps(answer).encode() + b"\n")
             output.flush()
 
 
-def _answer(firewall: Firewall, line: bytes) -> Mapping[str, Any] | None:
+def _answer(firewall: Firewall, tools: list[dict[str, Any]], line: bytes) -> Mapping[str, Any] | None:
     message: Any = None
     try:
         message = read(line)
@@ -27,6 +29,6 @@ def _answer(firewall: Firewall, line: bytes) -> Mapping[str, Any] | None:
         if method == "initialize":
             return greet(message, params)
         told = (params.get("_meta") or {}).get("io.modelcontextprotocol/protocolVersion")
-        return answered(message, result_of(firewall, TOOLS, method, params, modern=told == MODERN))
+        return answered(message, result_of(firewall, tools, method, params, modern=told == MODERN))
     except Fault as fault:
         return refused(message, fault)

@@ -25,7 +25,7 @@ def number(name: str) -> int:
 
 
 def test_new_migrations_only_expand() -> None:
-    loader = MigrationLoader(None)
+    loader = MigrationLoader(None, replace_migrations=False)
     found = []
     for key, migration in loader.disk_migrations.items():
         if key[0] in OURS and number(key[1]) > BEFORE[key[0]]:

@@ -34,7 +34,7 @@ def main() -> bool:
         import django
 
         django.setup()
-        from tests.chaos import faults, house, load, verdict
+        from tests.chaos import faults, findings, house, load, verdict
 
         with house.open_house(home, cluster) as opened:
             opened.standby = follow(cluster)
@@ -59,6 +59,8 @@ def main() -> bool:
                 *verdict.judge(opened, people),
                 *verdict.stop(opened),
             ]
+            if not all(ok for _, _, ok in lines):
+                print(f"查到的留在 {findings.keep(opened, people, lines)}", flush=True)
             opened.cluster.stop("fast")
             if opened.standby:
                 opened.standby.stop("fast")

@@ -71,6 +71,22 @@ def missing(house: House, load: Load, name: str) -> list[Asked]:
     return [asked for asked in load.asked[name] if asked.msg_id not in found]
 
 
+def concerned(house: House, load: Load) -> set[str]:
+    """The messages of questions that were not answered, answered again, or out of order."""
+    found = set[str]()
+    for name, asked in load.asked.items():
+        replies = replies_of(house, name)
+        found |= {each.msg_id for each in asked if len(replies.get(each.msg_id, ())) != 1}
+        rows = {
+            number
+            for where in {each.where for each in asked}
+            for pair in _out_of_order(where, asked, replies)
+            for number in pair[:2]
+        }
+        found |= set(InboxRow.objects.filter(pk__in=rows).values_list("external_id", flat=True))
+    return found
+
+
 def judge(house: House, load: Load) -> Iterator[Line]:
     """What, how it is, whether that is right."""
     for name in load.asked:
@@ -94,7 +110,8 @@ def _answers(house: House, load: Load, name: str) -> Iterator[Line]:
     unexcused = [each.msg_id for each in again if not _in_flight(house, each, found[each.msg_id])]
     yield f"{name}：重复的（不在途中的）", f"{len(again)}（{len(unexcused)}）{unexcused[:5]}", not unexcused
     wrong = [one for where in {each.where for each in asked} for one in _out_of_order(where, asked, found)]
-    yield f"{name}：次序错的", f"{len(wrong)} {wrong}", not wrong
+    told = [f"{first} {late}: {seconds:.2f} s" for first, late, seconds in wrong]
+    yield f"{name}：次序错的", f"{len(wrong)} {told}", not wrong
 
 
 def _in_flight(house: House, asked: Asked, replies: list[dict[str, object]]) -> bool:
@@ -102,8 +119,11 @@ def _in_flight(house: House, asked: Asked, replies: list[dict[str, object]]) -> 
     return any(began <= last and asked.at <= ended for began, ended in house.disturbed)
 
 
-def _out_of_order(where: str, asked: list[Asked], found: dict[str, list[dict[str, object]]]) -> list[str]:
-    """Questions answered after one that was both said and received later; what arrives late is next, by design."""
+def _out_of_order(
+    where: str, asked: list[Asked], found: dict[str, list[dict[str, object]]]
+) -> list[tuple[int, int, float]]:
+    """Questions answered after one that was both said and received later, that one, and by how many seconds; what
+    arrives late is next, by design."""
     mine = {each.msg_id for each in asked if each.where == where}
     rows = [
         (row.pk, row.said_ms, min(float(str(reply["at"])) for reply in found[row.external_id]))
@@ -111,7 +131,7 @@ def _out_of_order(where: str, asked: list[Asked], found: dict[str, list[dict[str
         if row.external_id in found
     ]
     return [
-        f"{first[0]} {late[0]}: {(first[2] - late[2]) / 1000:.2f} s"
+        (first[0], late[0], (first[2] - late[2]) / 1000)
         for first in rows
         for late in rows
         if first[0] < late[0] and first[1] < late[1] and first[2] > late[2]

@@ -84,8 +84,7 @@ def test_managing_accounts_does_not_make_a_superuser() -> None:
 def test_managing_accounts_does_not_reach_superusers() -> None:
     client = manager()
     root = User.objects.create_superuser("boss")
-    new = {"password1": "a-new-Password-1", "password2": "a-new-Password-1", "usable_password": "true"}
-    assert client.post(f"/admin/auth/user/{root.pk}/password/", new).status_code == 403
+    assert client.post(reverse("admin:auth_user_change", args=[root.pk]), INVITED).status_code == 403
     assert client.post(reverse("admin:auth_user_delete", args=[root.pk]), {"post": "yes"}).status_code == 403
     assert client.get("/admin/auth/group/").status_code == 403
 
@@ -134,7 +133,7 @@ def target(kind: str) -> User:
 
 MORE = ["superuser", "group", "sleeping", "permission", "two accounts", "viewer", "analyst", "responder", "approver", "admin",
         "left responder", "left approver", "left admin"]  # fmt: skip
-NEW_PASSWORD = {"password1": "a-new-Password-1", "password2": "a-new-Password-1", "usable_password": "true"}
+INVITED = {"username": "target", "is_active": "on", "invite": "on"}
 
 
 @pytest.mark.slow
@@ -142,26 +141,36 @@ NEW_PASSWORD = {"password1": "a-new-Password-1", "password2": "a-new-Password-1"
 def test_a_login_with_more_rights_is_touched_by_superusers_alone(kind: str) -> None:
     client, user = manager(), target(kind)
     before = User.objects.filter(pk=user.pk).values().get()
-    values = {"username": "target", "email": "mine@example.com", "is_active": "on"}
     change = reverse("admin:auth_user_change", args=[user.pk])
-    assert client.post(change, values).status_code == 403
-    assert client.post(f"/admin/auth/user/{user.pk}/password/", NEW_PASSWORD).status_code == 403
+    listed = Staff.objects.filter(user=user).first()
+    if listed:
+        assert client.post(change, INVITED)["Location"] == reverse(
+            "admin:secops_agent_staff_change", args=[listed.pk]
+        )
+        assert client.post(change, INVITED, follow=True).status_code == 403
+    else:
+        assert client.post(change, INVITED).status_code == 403
     assert client.post(reverse("admin:auth_user_delete", args=[user.pk]), {"post": "yes"}).status_code == 403
     bulk = {"action": "delete_selected", "_selected_action": [user.pk], "post": "yes"}
     client.post("/admin/auth/user/", bulk)
     assert User.objects.filter(pk=user.pk).values().get() == before
-    assert "只有超级管理员可以修改" in text_of(client.get(change))
-    assert superuser().post(f"/admin/auth/user/{user.pk}/password/", NEW_PASSWORD).status_code == 302
+    if not listed:
+        assert "只有超级管理员可以修改" in text_of(client.get(change))
+    given = {"name": "甲", "staff_id": "x", "role": "none", "login": "target", **INVITED}
+    assert "登录邀请" in text_of(
+        superuser().post(
+            change if not listed else reverse("admin:secops_agent_staff_change", args=[listed.pk]), given
+        )
+    )
 
 
 @pytest.mark.slow
 def test_a_login_without_rights_is_managed_by_those_who_may() -> None:
     client, user = manager(), User.objects.create_user("newcomer")
-    values = {"username": "newcomer", "email": "n@example.com", "is_active": "on"}
-    assert client.post(reverse("admin:auth_user_change", args=[user.pk]), values).status_code == 302
-    assert client.post(f"/admin/auth/user/{user.pk}/password/", NEW_PASSWORD).status_code == 302
+    values = {"username": "newcomer", "last_name": "张", "is_active": "on", "invite": "on"}
+    assert "登录邀请" in text_of(client.post(reverse("admin:auth_user_change", args=[user.pk]), values))
     user.refresh_from_db()
-    assert (user.email, user.check_password("a-new-Password-1")) == ("n@example.com", True)
+    assert user.last_name == "张"
 
 
 def test_a_role_nobody_knows_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Databases of other versions: an older one is brought here with all it holds; a newer one, or one of before, is left as it is."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,29 @@ from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
 from bifang.channels.cards.models import Card
-from bifang.core.database.schema import FIRST, OURS
+from bifang.core.database.founding import MARK
+from bifang.core.database.schema import FIRST, OURS, pending_migrations
 from bifang.core.errors import ConfigError
 from bifang.core.models import Switch
 from bifang.core.monitoring.health_checks import check_migrations
 from bifang.core.monitoring.startup import await_database
 from bifang.core.secrets.sealed import SealedField, place_of
+from secops_agent.models.people.usage import ModelPrice
 from tests.admin_pages import MODELS, serve_plain_static, superuser
 from tests.databases import Database
 from tests.every_page import admin_pages, own_pages
+from tests.schema_standing import standing
 
 # A row of every screen and more, as the first release (9ac95978) wrote it: `ROWS` of its tests, its `ask`, its audit.
 FIRST_RELEASE = Path(__file__).with_name("first_release.json")
 # Sealed with this key, which was made for these rows.
 KEY = "V6XljcoLwYjWLZMXmN_gmAElYvXMe3Bpp2fivXUPjSM="
+PRICES = import_module("secops_agent.migrations.0001_first_release").PRICES
 MOVED = {"dingtalk_integration.card": "channels.card"}
 # Of the processes that ran then; of what runs by itself, one job was retired; counts that are not kept any more.
 GONE = ("dingtalk_integration.clientstate", "django_q.schedule", "secops_agent.alerttally")
@@ -50,6 +56,7 @@ def make_empty() -> None:
 def migrate_to_first_release() -> Any:
     """Returns the models of then."""
     executor = MigrationExecutor(connection)
+    executor.loader = MigrationLoader(connection, replace_migrations=False)
     leaves = executor.loader.graph.leaf_nodes()
     others = [node for node in leaves if node[0] not in OURS]
     state = executor.migrate([*others, *((name, FIRST[1]) for name in sorted(OURS - {"feishu_integration"}))])
@@ -95,7 +102,16 @@ def sealed_places() -> list[tuple[type[Model], str]]:
 
 
 @pytest.fixture
-def first_release(database: Database, settings: Any) -> dict[str, set[Any]]:
+def new(database: Database) -> set[tuple[Any, ...]]:
+    """What a new database consists of, made in one step."""
+    recorder = MigrationRecorder(connection)
+    assert any(MARK in name for _, name in recorder.applied_migrations())
+    assert set(ModelPrice.objects.values_list("prefix", flat=True)) == set(PRICES)
+    return standing()
+
+
+@pytest.fixture
+def first_release(database: Database, settings: Any, new: set[tuple[Any, ...]]) -> dict[str, set[Any]]:
     """A database of the first release; the keys of what it holds."""
     settings.ENCRYPTION_KEY_FILE.write_text(f"{KEY}\n", encoding="utf-8")
     make_empty()
@@ -140,10 +156,18 @@ def test_migrations_of_others_are_none_of_our_business(database: Database) -> No
 @pytest.mark.slow
 @pytest.mark.both_databases
 def test_first_release_is_upgraded_with_everything_it_holds(
-    first_release: dict[str, set[Any]], settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    first_release: dict[str, set[Any]],
+    new: set[tuple[Any, ...]],
+    settings: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     call_command("migrate", verbosity=0)
     assert check_migrations() == "是当前版本"
+    assert standing() == new, "the history of the migrations leads to what a new database is made as"
+    recorder = MigrationRecorder(connection)
+    recorder.migration_qs.filter(name__contains=MARK).delete()  # as before it was there
+    assert pending_migrations() == []
     del first_release["secops_agent.runbookterm"]  # an index, written anew
     for label, keys in first_release.items():
         found = set(apps.get_model(label)._default_manager.values_list("pk", flat=True))

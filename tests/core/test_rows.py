@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
-from bifang.core.database.rows import Among, count_each, insert_many, update_rows
+from bifang.core.database.rows import Among, count_each, create_rows, insert_many, update_rows
 from bifang.core.secrets.sealed import Sealed
 from secops_agent.models import AuditRecord, Staff
 from secops_agent.models.people.usage import ModelPrice, TurnUsage
@@ -119,6 +119,18 @@ def test_many_rows_are_all_there_in_their_order_and_can_be_changed_again() -> No
     assert stored.pop(7) == ({"n": "again"}, 1)
     wanted = [({"n": [n, None]}, 2**40 if n % 2 else None) for n in range(250) if n != 7]
     assert stored == wanted
+
+
+def test_created_rows_have_their_keys_and_are_saved_again() -> None:
+    rows = [AuditRecord(**VALUES | {"text": str(n)}) for n in range(250)]
+    create_rows(rows)
+    create_rows([])
+    assert {row.pk: row.text for row in rows} == dict(AuditRecord.objects.values_list("pk", "text"))
+    rows[7].text = "again"
+    rows[7].save()
+    AuditRecord.objects.create(**VALUES)
+    assert AuditRecord.objects.count() == 251
+    assert AuditRecord.objects.get(pk=rows[7].pk).text == "again"
 
 
 @pytest.mark.only_postgresql

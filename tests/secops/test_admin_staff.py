@@ -1,5 +1,6 @@
 """人员 in the admin: whoever asks for or approves dangerous actions is made by superusers alone."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from bifang.core.rights import AUDITOR
-from secops_agent.models import Role, Staff
+from secops_agent.models import AuditRecord, Role, Staff
 from tests.admin_pages import dingtalk, member, messages_of, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ def values(role: Role, **changes: str) -> dict[str, str]:
         "staff_id": "lisi",
         "corp_id": "",
         "role": role,
-        "user": "",
+        "login": "",
         "active": "on",
         **changes,
     }
@@ -87,7 +88,7 @@ def test_an_approver_is_not_taken_over() -> None:
     approver = Staff.objects.create(name="王五", staff_id="wangwu", role=Role.APPROVER)
     client = member(Role.ADMIN)
     mine = User.objects.get(username__startswith="as-")
-    response = client.post(page_of(approver), values(Role.APPROVER, user=str(mine.pk)))
+    response = client.post(page_of(approver), values(Role.APPROVER, login=mine.username, same="on"))
     assert response.status_code == 403
     assert client.post(page_of(approver, "delete"), {"post": "yes"}).status_code == 403
     bulk = {"action": "delete_selected", "_selected_action": [approver.pk], "post": "yes"}
@@ -122,12 +123,12 @@ def test_nobody_raises_themselves_or_ties_a_login() -> None:
     client.force_login(user)
     assert client.post(page_of(mine), values(Role.RESPONDER, staff_id="mine", name="我")).status_code == 403
     assert client.post(page_of(mine, "delete"), {"post": "yes"}).status_code == 403
-    for tied in (str(user.pk), ""):
-        given = values(Role.RESPONDER, staff_id="zhao", name="赵六", user=tied)
+    for tied in ("manager", "another", ""):
+        given = values(Role.RESPONDER, staff_id="zhao", name="赵六", login=tied, same="on")
         assert client.post(page_of(other), given).status_code == 302
         other.refresh_from_db()
         assert other.user is None
-    client.post(ADD, values(Role.RESPONDER, user=str(user.pk)))
+    client.post(ADD, values(Role.RESPONDER, login="manager", same="on"))
     assert list(Staff.objects.filter(user=user)) == [mine]
 
 
@@ -135,12 +136,12 @@ def test_an_account_of_a_login_is_untied_and_removed_by_superusers_alone() -> No
     user = User.objects.create_user("lisi")
     person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
     client = member(Role.ADMIN)
-    assert client.post(page_of(person), values(Role.VIEWER, user="")).status_code == 302
+    assert client.post(page_of(person), values(Role.VIEWER, login="")).status_code == 302
     person.refresh_from_db()
     assert (person.role, person.user) == (Role.VIEWER, user), "the role is theirs to give, the tie is not"
     assert client.post(page_of(person, "delete"), {"post": "yes"}).status_code == 403
     root = superuser()
-    assert root.post(page_of(person), values(Role.RESPONDER, user="")).status_code == 302
+    assert root.post(page_of(person), values(Role.RESPONDER, login="")).status_code == 302
     assert root.post(page_of(person, "delete"), {"post": "yes"}).status_code == 302
 
 
@@ -155,8 +156,9 @@ def test_whoever_may_do_more_is_not_locked_out_through_their_account() -> None:
 def test_several_accounts_of_one_login_are_one_person() -> None:
     user = User.objects.create_user("lisi")
     for corp_id in ("a", "b"):
-        given = values(Role.ANALYST, corp_id=corp_id, user=str(user.pk))
-        assert _root().post(ADD, given).status_code == 302
+        given = values(Role.ANALYST, corp_id=corp_id, login="lisi")
+        assert "是同一个人" in text_of(_root().post(ADD, given)), "a name that is somebody's is asked about"
+        assert _root().post(ADD, given | {"same": "on"}).status_code == 302
     assert Staff.objects.filter(user=user).count() == 2
 
 
@@ -167,3 +169,58 @@ def test_an_empty_corporation_is_the_only_one_known() -> None:
     dingtalk(corp_id="another")
     _root().post(ADD, values(Role.ANALYST, staff_id="wang"))
     assert Staff.objects.get(staff_id="wang").corp_id == ""
+
+
+def _invitation(response: Any) -> str:
+    found = re.search(r"http://testserver(/admin/invitation/[\w-]+/[\w-]+/)", text_of(response))
+    assert found is not None
+    return found[1]
+
+
+def test_a_colleague_is_one_form_and_chooses_the_password_by_invitation() -> None:
+    root = superuser()
+    shown = root.post(ADD, values(Role.ANALYST, login="lisi"))
+    address = _invitation(shown)
+    assert "no-store" in shown["Cache-Control"]
+    person = Staff.objects.get(staff_id="lisi")
+    assert person.user is not None
+    assert (person.user.username, person.user.has_usable_password()) == ("lisi", False)
+    theirs = Client()
+    page = theirs.get(address, follow=True)
+    assert "用户名是「lisi」" in text_of(page)
+    assert address not in page.request["PATH_INFO"], "the token is not in the address of the page"
+    chosen = {"new_password1": "Zebra-crossing-77", "new_password2": "Zebra-crossing-77"}
+    assert theirs.post(page.request["PATH_INFO"], chosen)["Location"] == "/admin/login/"
+    assert AuditRecord.objects.filter(
+        what__contains="用邀请设置密码", subject=f"user:{person.user.pk}"
+    ).exists()
+    given = {"username": "lisi", "password": "Zebra-crossing-77"}
+    assert theirs.post("/admin/login/", given).status_code == 302
+    assert theirs.get("/").status_code == 200
+    assert "用过了" in text_of(Client().get(address, follow=True)), "once"
+    # Whoever forgot it gets another, and what they had ends.
+    again = {"login": "lisi", "is_active": "on", "invite": "on"}
+    second = _invitation(root.post(page_of(person), values(Role.ANALYST, **again)))
+    assert AuditRecord.objects.filter(
+        subject=f"user:{person.user.pk}", detail__fields=["给一个登录邀请"]
+    ).exists()
+    assert theirs.get("/").status_code == 302
+    assert Client().post("/admin/login/", given).status_code == 200
+    assert "用户名是「lisi」" in text_of(Client().get(second, follow=True))
+
+
+def test_the_login_is_edited_on_the_page_of_the_person() -> None:
+    root, user = superuser(), User.objects.create_user("lisi")
+    person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
+    old = reverse("admin:auth_user_change", args=[user.pk])
+    assert root.get(old)["Location"] == page_of(person), "the old address leads there"
+    listed = root.get("/admin/auth/user/").context["cl"].result_list
+    assert [row.username for row in listed] == ["root"]
+    assert (
+        root.post(page_of(person), values(Role.ANALYST, login="li.si", is_superuser="on")).status_code == 302
+    )
+    user.refresh_from_db()
+    assert (user.username, user.is_active, user.is_superuser) == ("li.si", False, True)
+    told = AuditRecord.objects.get(subject=f"user:{user.pk}")
+    assert told.detail["fields"] == ["用户名", "登录有效", "超级管理员"]
+    assert root.post(page_of(person), values(Role.ANALYST, login="root")).status_code == 200

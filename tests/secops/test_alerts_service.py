@@ -141,6 +141,18 @@ def test_who_closed_is_known_and_counted_whoever_had_it(five):
         "total": 4,
         "groups": {"李四": 3, "没有记录": 1},
     }
+    triage.close(d, "benign", Actor.token("7", "SOAR 剧本"))
+    assert use("alert_statistics", group_by="closer").data["groups"] == {
+        "李四": 3, "由接口 SOAR 剧本": 1, "没有记录": 1,
+    }  # fmt: skip
+    assert triage.get(d).closed_by == "由接口 SOAR 剧本"
+    assert "由接口 SOAR 剧本" in use("get_alert", alert_id=d).text
+    assert (
+        "由接口 SOAR 剧本"
+        in use("compare_periods", metric="closed", period="today", group_by="assignee").text
+    )
+    triage.reopen(d, ACTOR)
+    assert triage.get(d).closed_by == ""
     for who, own in (("李四", {a, b, c}), ("张三", set())):
         assert use("alert_statistics", assignee=who, **asked).data.get("total", 0) == len(own)
         listed = use("list_alerts", assignee=who, **asked)

@@ -138,3 +138,15 @@ def test_no_approval_is_ever_a_tap() -> None:
     talk(config, ("zhao", "封禁 203.0.113.5 一小时"), conversation="cid-private-zhao", is_group=False)
     assert OutboxRow.objects.count() == 4
     assert not OutboxRow.objects.filter(text__contains="dtmd:").exists()
+
+
+def test_what_waits_and_what_is_blocked_tell_the_same_to_who_does_not_decide() -> None:
+    config = company()
+    talk(config, ("zhao", "封禁 203.0.113.5 一小时"))
+    place = {"conversation": "own-li", "is_group": False}
+    waiting, blocked = talk(config, ("li", "待审批的有哪些"), ("li", "现在封了哪些IP"), **place)
+    assert "没有等待您确认或审批的操作" in waiting
+    assert "等别人审批，不由您决定：1 个" in waiting
+    assert the(code_in(waiting.partition("提出，")[2])).asker_id == "zhao"
+    assert "203.0.113.5" in waiting
+    assert "等待审批" in blocked

@@ -1,10 +1,10 @@
 """Whatever people change by the API, the admin or a file is in the audit trail: who, what, old and new, no secret."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from bifang.channels.models import InboxRow, State
 from bifang.core.models import Switch, SystemConfig
@@ -23,7 +22,7 @@ from secops_agent.models import Alert, ApiToken, Asset, AuditRecord, Finding, Ru
 from secops_agent.services.audit import chain, verification
 from secops_agent.services.audit.trail import FIELDS, plain
 from secops_agent.services.people.staff import leave_organisation
-from tests.admin_pages import SECRET, dingtalk, serve_plain_static, superuser
+from tests.admin_pages import SECRET, dingtalk, serve_plain_static, superuser, text_of
 from tests.channels.boxes import incoming, store
 from tests.secops.api.callers import estate, with_token
 
@@ -69,8 +68,7 @@ def close(client: Client, pk: int) -> Any:
 
 
 def leave(client: Client, pk: int) -> Any:
-    until = f"{timezone.localdate() + timedelta(days=30):%Y-%m-%d}"
-    posted = {"decision": "accepted", "note": "看过了", "until": until, "ids": pk}
+    posted = {"decision": "false_positive", "note": "看过了", "ids": pk}
     return client.post(reverse("web:finding_decide"), posted)
 
 
@@ -200,16 +198,17 @@ def test_accounts_and_what_else_the_admin_changes(root: Client) -> None:
     assert by_root(record)
     assert record.detail["name"] == "夜班"
     user = User.objects.create_user("operator")
-    password = "Zebra-crossing-77"
-    root.post(reverse("admin:auth_user_password_change", args=[user.pk]), {"password1": password, "password2": password, "usable_password": "true"})  # fmt: skip
-    user.refresh_from_db()
-    assert user.check_password(password)
+    invited = root.post(
+        reverse("admin:auth_user_change", args=[user.pk]), {"username": "operator", "invite": "on"}
+    )
+    token = re.search(r"/admin/invitation/\w+/([\w-]+)/", text_of(invited))
+    assert token is not None
     assert told(f"user:{user.pk}").detail["name"] == "operator"
     root.post(page("slatarget", "add"), {"severity": "high", "alert_hours": "1", "finding_days": "2"})
     assert SlaTarget.objects.exists()
     assert by_root(told("slatarget:"))
     everything = json.dumps([plain(row) for row in AuditRecord.objects.values(*FIELDS)], ensure_ascii=False)
-    assert password not in everything
+    assert token[1] not in everything
 
 
 def test_files_and_queues(root: Client, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from secops_agent.llm.openai import OpenAISettings
 from secops_agent.llm.probe import probe_server, probe_tools
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.qwen_session import close_sessions
-from tests.admin_pages import dingtalk, messages_of, serve_plain_static, superuser, text_of
+from tests.admin_pages import dingtalk, form_of, messages_of, serve_plain_static, superuser, text_of
 from tests.admin_pages import tried as tried_on_the_page
 from tests.certificates import self_signed
 from tests.fake_dashscope import Calls, FakeDashScope, Page, Say
@@ -169,3 +169,36 @@ def test_model_page_says_what_comes_next_until_a_robot_uses_it(page: None, serve
     shown = text_of(client.get(address))
     assert "接下来" not in shown
     assert f"选用它的配置 ¦ {robot}" in shown
+
+
+@pytest.mark.django_db
+def test_what_was_saved_is_tried_and_what_fails_stands_in_the_list(page: None) -> None:
+    client = superuser()
+    with in_a_thread(FakeOpenAI("vllm", models=("qwen3-8b",), window=16384, api_key="right")) as server:
+        given = {
+            "name": "内网千问",
+            "enabled": "on",
+            "base_url": server.base_url,
+            "model": "qwen3-8b",
+            "api_key": "wrong",
+        }
+        rest = {"context_window": "16384", "tool_calls": "native", "thinking": "auto"}
+        saved = client.post("/admin/core/systemconfig/add/?kind=openai", {**given, **rest})
+        config = SystemConfig.objects.get(kind="openai")
+        assert saved["Location"].endswith(f"/{config.pk}/change/"), "saved anyway, and tried"
+        assert "data-try-now" in client.get(saved["Location"]).text
+        for link in (saved["Location"], f"{saved['Location']}?try=1"):
+            assert "data-try-now" not in client.get(link).text, "once, and by no link"
+        found = tried_on_the_page(client, config)
+        assert '"field": "api_key"' in found["whole"].replace("'", '"')
+        listed = text_of(client.get("/admin/core/systemconfig/"))
+        assert "最近一次出错" in listed
+        assert "不接受这个 API Key" in listed
+        page_again = reverse("admin:core_systemconfig_change", args=[config.pk])
+        unchanged = client.post(page_again, form_of(client.get(page_again)))
+        assert unchanged["Location"] == page_again, "nothing was written, nothing is tried"
+        form = form_of(client.get(page_again)) | {"api_key": "right"}
+        assert client.post(page_again, form)["Location"] == page_again
+        assert "data-try-now" in client.get(page_again).text
+        assert "全部通过" in tried_on_the_page(client, config)["end"]
+        assert "最近一次出错" not in text_of(client.get("/admin/core/systemconfig/"))

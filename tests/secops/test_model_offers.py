@@ -124,8 +124,26 @@ def test_verdict_length_and_words_are_the_askers(demo):
     assert offered(forever) == [("block_ip", {"ip": "198.51.100.7", "duration_minutes": 0})]
 
 
+def test_what_is_said_in_somebodys_name_is_their_own_words(demo):
+    unsaid, _ = asked(
+        "帮我转告王五一声", call("send_message", to="王五", text="请立即关闭全部告警"), as_="lisi"
+    )
+    assert all("关闭全部" not in str(arguments) for _, arguments in offered(unsaid))
+
+
 def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
-    plain = {"verdict", "severity", "status", "with_alerts", "when", "schedule", "task", "cron", "again"}
+    plain = {
+        "verdict",
+        "severity",
+        "status",
+        "with_alerts",
+        "when",
+        "schedule",
+        "task",
+        "cron",
+        "again",
+        "report",
+    }
     narrows = {"count", "due_within", "environment", "exposed", "importance", "overdue"}
     known = {*offering._OBJECTS, *offering._FREE, *offering._TIMES, *offering._DECIDED, *plain, *narrows}
     acts = [each for each in DEFINITIONS if each.risk != "read"]

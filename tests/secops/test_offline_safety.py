@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secops_agent.llm.offline import ACTION_TOOLS
+from secops_agent.llm.understanding.reading import LONGEST
 from tests.secops.doubts import AFTER, BEFORE, QUOTES, TAKEN_BACK
 from tests.secops.offline_corpus import Line, read
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW, understand
@@ -193,3 +194,11 @@ def test_after_a_refusal_no_action_is_suggested() -> None:
     found = understand("不要封禁 203.0.113.5", LEXICON, NOW)
     assert found.hint == "好的，没有执行任何操作。"
     assert not any(starts_action(str(line)) for line in found.suggestions)
+
+
+@pytest.mark.parametrize("verb", ["封", "关了", "A1关了", "派给李四", "别封"])
+def test_more_verbs_than_people_say_order_nothing(verb: str) -> None:
+    """Each cost as much as all before it: one line kept everybody waiting for seven seconds."""
+    found = understand((verb * LONGEST)[:LONGEST])
+    assert not found.offers
+    assert found.intent is None or found.intent.tool not in ACTION_TOOLS

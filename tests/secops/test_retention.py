@@ -122,7 +122,7 @@ def test_page_and_status_tell_what_the_job_left_behind(settings: Any, tmp_path: 
     ConversationMessage.objects.create(key="k", role="user", content="你好", created_at=at)
     assert read_health(timezone.now()).late == ("会话记忆",)
     text = text_of(superuser().get("/admin/django_q/schedule/"))
-    assert f"会话记忆 ¦ 7 天 ¦ 超期未清除，最早 {timezone.localtime(at):%Y-%m-%d}" in text
+    assert f"会话记忆 ¦ 7 天 ¦ 到期未清除，最早 {timezone.localtime(at):%Y-%m-%d}" in text
     assert "变更历史 ¦ 永久" in text
 
 

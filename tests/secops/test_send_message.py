@@ -5,6 +5,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from bifang.channels import allowance
@@ -12,11 +13,22 @@ from bifang.channels.allowance import SendingAllowance
 from bifang.channels.models import OutboxRow
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from secops_agent.models import AuditRecord, OnCallLayer, OnCallMember, OnCallSchedule, Proposal, Staff
+from secops_agent.models import (
+    AuditRecord,
+    NotificationTarget,
+    OnCallLayer,
+    OnCallMember,
+    OnCallSchedule,
+    Proposal,
+    Staff,
+    TargetKind,
+)
+from secops_agent.services.notifications.targets import Unreachable, resolve
+from secops_agent.services.people.messages import tell
 from secops_agent.services.people.staff import find_person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.operations import messages
-from tests.secops.decisions_aid import company, talk
+from tests.secops.decisions_aid import company, robot, talk
 
 pytestmark = pytest.mark.django_db
 CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
@@ -96,7 +108,7 @@ def test_who_is_on_call_is_reached_by_the_rota(config: SystemConfig) -> None:
         ("@all", "请看", "不能发给群或企业外的人"),
         ("cid-group", "请看", "不能发给群或企业外的人"),
         ("李四", "请看", "是您自己"),
-        ("王五", "", "缺少参数"),
+        ("王五", "", "请写明要说什么"),
         ("王五", "字" * 501, "最长 500"),
         ("王五", "\u200b\u200b", "请写明要说什么"),
         ("王五", "密码是 Abc12345", "像密码"),
@@ -109,6 +121,45 @@ def test_what_must_not_be_sent_is_refused(config: SystemConfig, to: str, text: s
     Staff.objects.create(staff_id="gone", name="路人", role="viewer", corp_id="corp", active=False)
     with pytest.raises(BifangError, match=reason):
         plan(to, text)
+
+
+def test_whose_corporation_is_not_known_is_a_colleague_only_where_there_is_one(config: SystemConfig) -> None:
+    nina = Staff.objects.create(staff_id="nina", name="妮娜", role="viewer")
+    assert plan("妮娜").arguments["to"] == "nina"
+    rota("夜班", nina)
+    other = robot("other", "dingtalk", "另一个企业")
+    Staff.objects.create(staff_id="eve", name="伊芙", role="analyst", corp_id="other")
+    ben = Staff.objects.create(staff_id="ben", name="本", role="viewer", corp_id="other")
+    eve = find_person("other", "eve")
+    assert eve is not None
+    for to, reason in (
+        ("妮娜", "本企业的人员里没有"),
+        ("nina", "本企业的人员里没有"),
+        ("夜班", "属于另一个企业"),
+    ):
+        with pytest.raises(BifangError, match=reason):
+            messages.check(parse(messages.SendMessage, {"to": to, "text": "请看"}), eve)
+    assert messages._demand_reachable(ben, eve) == {other.pk}
+    assert not tell(ben, "请看", "请看", key="x", among={config.pk}), "through no other corporation"
+
+
+def test_nothing_reaches_somebody_whose_login_is_switched_off(config: SystemConfig) -> None:
+    wang = Staff.objects.get(staff_id="wang")
+    rota("夜班", wang)
+    (asked,) = talk(config, ("li", "把上周周报发给王五"))
+    wang.user = User.objects.create_user("wang", is_active=False)
+    wang.save()
+    code = CODE.search(asked)
+    assert code
+    assert "没有发送" in talk(config, ("li", f"确认 {code[0]}"))[0]
+    for to, reason in (("王五", "本企业的人员里没有"), ("夜班", "无人值班")):
+        with pytest.raises(BifangError, match=reason):
+            plan(to)
+    assert not tell(wang, "请看", "请看", key="x")
+    target = NotificationTarget(kind=TargetKind.PERSON, config=config, staff=wang)
+    with pytest.raises(Unreachable, match="登录已停用"):
+        resolve(target, timezone.now())
+    assert not OutboxRow.objects.filter(target__staff_id="wang").exists()
 
 
 def test_names_of_two_people_are_told_apart(config: SystemConfig) -> None:
@@ -168,3 +219,32 @@ def test_where_nothing_may_be_said_unasked_nothing_is_sent(config: SystemConfig)
     SystemConfig.objects.filter(pk=config.pk).update(params={**config.params, "notifications_enabled": False})
     with pytest.raises(BifangError, match="没有启用通知"):
         plan("王五")
+
+
+def test_a_report_goes_to_one_persons_own_chat_within_their_rights(config: SystemConfig) -> None:
+    (asked,) = talk(config, ("li", "把上周周报发给王五"))
+    assert "以您的名义私聊 王五（wang）：《周报" in asked
+    assert sent() == []
+    code = CODE.search(asked)
+    assert code
+    assert "写明是您发的" in talk(config, ("li", f"确认 {code[0]}"))[0]
+    (row,) = sent()
+    assert (row.target["is_group"], row.target["staff_id"]) == (False, "wang")
+    assert "**李四** 请毕方把这份报告发给您" in row.text
+    assert "周报 20" in row.text
+    kept = AuditRecord.objects.filter(subject__startswith="staff:").latest("id")
+    assert "周报" in kept.detail["report"]
+    Staff.objects.filter(staff_id="wang").update(role="none")
+    with pytest.raises(BifangError, match="没有查看权限"):
+        messages.check(
+            parse(messages.SendMessage, {"to": "wang", "report": "last_week"}), find_person("corp", "li")
+        )
+    for text in ("把上周周报发给王五了吗", "把周报发给老板"):
+        assert "以您的名义私聊" not in talk(config, ("li", text))[0]
+    (viewer,) = talk(config, ("wu", "把上周周报发给王五"))
+    assert "以您的名义私聊" not in viewer or "角色" in viewer
+
+
+def test_a_message_needs_words_or_a_report(config: SystemConfig) -> None:
+    with pytest.raises(BifangError, match="请写明要说什么"):
+        plan("王五", "")

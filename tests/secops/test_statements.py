@@ -12,7 +12,7 @@ from secops_agent.importers import registry
 from secops_agent.models import Finding, History, SupplierStatement, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
-from secops_agent.services.records import VexRecord
+from secops_agent.services.records import Kev, VexRecord
 from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.catalogue import affected_assets
 from secops_agent.services.vulnerabilities.openvex import statements, vex
@@ -87,6 +87,16 @@ def test_supplier_is_followed_and_stays_visible(database):
     (exposed,) = affected_assets(CVE).unaffected
     assert "示例厂商 声明不受影响" in exposed.reason
     assert "示例厂商" in vex.statements(row.vulnerability)[0].note
+
+
+def test_what_is_exploited_is_settled_by_no_suppliers_word(database):
+    estate()
+    store(said())
+    assert only().decision == "not_affected"
+    store(flaw(kev=Kev()))
+    store(said(days=1))
+    assert (only().decision, only().active) == ("", True)
+    assert "已被利用（KEV）" in findings.get(only().pk).history[0].note
 
 
 def test_finding_that_comes_later_is_settled_too(database):

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from bifang.core.configuration import configs
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.turn.toolbox import build_toolbox
-from secops_agent.models import Alert, AlertIndicator, Asset, DataSource, Finding, Vulnerability
+from secops_agent.models import Alert, AlertIndicator, Asset, DataSource, Finding, Staff, Vulnerability
 from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
@@ -227,6 +228,29 @@ def test_status_names_the_sources_that_are_silent_as_the_front_page_does(demo):
     assert "有需要处理的问题" in text
     assert "另有 1 个数据源不正常" in text
     assert "来源10" not in text
+
+
+def test_status_tells_no_names_of_sources_to_viewers_and_none_of_two_corporations(demo):
+    DataSource.objects.all().delete()
+    given = {
+        "first_seen": timezone.now(),
+        "trouble": "silent",
+        "trouble_at": timezone.now(),
+        "detail": "3 天没有数据",
+    }
+    DataSource.objects.create(key="s", door="token", name="财务系统", **given)
+    assert "财务系统" in use("service_status", as_="lisi").text
+    Staff.objects.filter(staff_id="zhaoliu").update(role=Role.VIEWER)
+    viewer = use("service_status", as_="zhaoliu").text
+    assert "财务系统" not in viewer
+    assert "- 1 个数据源不正常" in viewer
+    for name in ("one", "other"):
+        values = {"corp_id": f"ding-{name}", "client_id": name, "client_secret": "s"}
+        row, _ = configs.save("dingtalk", f"机器人 {name}", True, values)
+        configs.report_error(row.pk, "凭证错误")
+    there = use("service_status", as_="lisi").text
+    assert "财务系统" not in there
+    assert "机器人 other" not in there
 
 
 def test_missing_alert_is_no_data(demo):

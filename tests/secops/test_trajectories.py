@@ -149,10 +149,33 @@ def test_action_that_was_never_done_is_corrected_beneath(demo, claim):
     assert "\n\n（没有执行任何操作。）\n\n" in outcome.text
 
 
-def test_a_few_words_that_belie_the_result_beneath_are_left_out(demo):
-    outcome = talk("高危告警", Scripted(["一切正常，没有告警。"]))
-    assert "一切正常" not in outcome.text
+@pytest.mark.parametrize("words", ["一切正常，没有告警。", "没有查到"])
+def test_a_few_words_that_belie_the_result_beneath_are_left_out(demo, words):
+    outcome = talk("高危告警", Scripted([words]))
+    assert words not in outcome.text
     assert outcome.text.startswith("**")
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        "封禁 192.0.2.44 2 小时、隔离 web-03、确认告警 A297、静默规则 web-01 2 小时。",
+        "封禁 203.0.113.5 2小时\n隔离 web-01",
+        "高危告警\n\n（没有列出、也可以按名字调用的工具：export_alerts(severity,status)、get_case(case_id)）",
+        lambda request: "\n\n".join([shown_in(request)] * 3),
+    ],
+)
+def test_words_that_are_only_orders_nobody_gave_or_what_stands_beneath_are_left_out(demo, copied):
+    outcome = talk("高危告警", Scripted([copied]))
+    assert outcome.text.startswith("**告警：共")
+    assert outcome.text.count("**告警：共") == 1
+    assert "封禁 " not in outcome.text
+
+
+def shown_in(request):
+    """The result that a model was given."""
+    result = next(each.content for each in reversed(request.messages) if "告警：共" in each.content)
+    return result[result.index("**告警：共") :].split("\n\n")[0]
 
 
 def test_endlessly_wrong_calls_end_in_the_offline_mode(demo):

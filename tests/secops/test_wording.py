@@ -103,7 +103,7 @@ def test_the_demo_estate_and_its_histories_show_words() -> None:
     call_command("load_demo", verbosity=0)
     alert, finding, asset = (
         Alert.objects.filter(status="open").first(),
-        Finding.objects.filter(decision="").first(),
+        Finding.objects.filter(decision="").exclude(vulnerability__kev=True).first(),
         Asset.objects.first(),
     )
     triage.acknowledge(alert.pk, WHO)
@@ -167,11 +167,11 @@ def test_times_of_a_history_are_local() -> None:
 def test_the_log_of_accounts_is_chinese() -> None:
     client, someone = superuser(), User.objects.create_user("someone")
     group = Group.objects.create(name="我们的组")
-    values = {"username": "someone2", "first_name": "三", "last_name": "张", "email": "a@b.example", "is_active": "", "is_staff": "on", "is_superuser": "on", "groups": [group.pk]}  # fmt: skip
+    values = {"username": "someone2", "first_name": "三", "last_name": "张", "is_active": "", "is_superuser": "on", "groups": [group.pk]}  # fmt: skip
     client.post(reverse("admin:auth_user_change", args=[someone.pk]), values)
     message = LogEntry.objects.get(object_id=str(someone.pk)).get_change_message()
     assert "用户组" in message
-    assert not re.search("[A-Za-z]", message.replace("Email", "")), message
+    assert not re.search("[A-Za-z]", message), message
     assert message in text_of(client.get(reverse("admin:auth_user_history", args=[someone.pk])))
 
 

@@ -1,5 +1,5 @@
-"""The admin of core: configurations, switches, accounts, background jobs, and the first page."""
+"""The admin of core: configurations, switches, background jobs, and the first page."""
 
-from bifang.core.admin import accounts, configs, jobs, logins, switches
+from bifang.core.admin import configs, jobs, logins, switches
 
-__all__ = ["accounts", "configs", "jobs", "logins", "switches"]
+__all__ = ["configs", "jobs", "logins", "switches"]

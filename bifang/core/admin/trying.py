@@ -32,12 +32,13 @@ Part = tuple[str, Sequence[CheckStep[Any]]]  # heading and steps
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """How a kind is tried: ``note`` says what that does and does not do, ``seconds`` is for all of it."""
+    """How a kind is tried, by its button and when it was saved: ``note`` says what that does and does not do, ``seconds`` is for all of it."""
 
     trial: type[Tryout]
     parts: Callable[[], Sequence[Part]]
     note: str
     seconds: float = 40.0
+    keeps: bool = False  # what fails with what is stored is its last error, until something works
 
 
 _rooms = threading.BoundedSemaphore(AT_ONCE)
@@ -117,10 +118,18 @@ def _lines(checkup: Checkup, trial: Tryout) -> Iterator[str]:
     try:
         parts, results = checkup.parts(), list[Result]()
         yield _line(plan=_html("plan", parts=parts))
-        for result in _run([step for _, steps in parts for step in steps], trial, checkup.seconds):
+        steps = {step.name: step for _, steps in parts for step in steps}
+        for result in _run(list(steps.values()), trial, checkup.seconds):
             results.append(result)
-            yield _line(step=_html("step", result=result), name=result.name)
-        yield _line(end=_html("end", **_summary(results, trial)))
+            wrong = steps[result.name].field if result.verdict == "failed" else ""
+            yield _line(
+                step=_html("step", result=result), name=result.name, field=wrong, detail=result.detail
+            )
+        found = _summary(results, trial)
+        if checkup.keeps and trial.stored:
+            first = found["first"]
+            configs.report_error(trial.row.pk, f"「{first.label}」没有通过：{first.detail}" if first else "")
+        yield _line(end=_html("end", **found))
     finally:
         _rooms.release()
 

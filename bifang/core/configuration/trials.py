@@ -47,7 +47,7 @@ class CheckStep(Generic[C]):
     """``run`` returns what is well, in Chinese; raises `Skip`, `Failure`, or any error that has an explanation.
 
     ``remedy``: what to do when it failed. ``needs``: names of steps without which it makes no sense. ``seconds``:
-    how long it may take.
+    how long it may take. ``field``: of the form, which a failure is about.
     """
 
     name: str
@@ -56,6 +56,7 @@ class CheckStep(Generic[C]):
     remedy: str
     needs: tuple[str, ...] = ()
     seconds: float = STEP_SECONDS
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)

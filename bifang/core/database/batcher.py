@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connections
 
-from bifang.core.database.db import UNAVAILABLE, threads
+from bifang.core.database.db import is_unavailable, threads
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,7 +70,7 @@ class Batcher(Generic[T, R]):
         except Exception as error:
             connections.close_all()  # a broken one must not be used again
             # A locked or lost database would fail every row again, each after its own time-out.
-            if len(items) == 1 or isinstance(error, UNAVAILABLE):
+            if len(items) == 1 or is_unavailable(error):
                 return [error] * len(items)
         return [self._results([item])[0] for item in items]
 

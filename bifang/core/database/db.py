@@ -27,11 +27,28 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 UNAVAILABLE = (OperationalError, InterfaceError)  # the database does not answer, or not in time
+# Of the codes of errors, those of a condition of the database: connection, state of the transaction, conflict, resources, objects in
+# use, intervention, system; not 54, what was given is too large. And what is of another version, or not ours to use.
+_STATES = ("08", "25", "28", "40", "53", "55", "57", "58", "XX", "42P01", "42703", "42501")
+_OF_SQLITE = tuple(
+    f"SQLITE_{each}" for each in ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PROTOCOL")
+)
 
 
 def on_postgresql() -> bool:
     """Or on SQLite."""
     return connection.vendor == "postgresql"
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Is it the database that could not (gone, full, locked, read only), whatever it was given? Then nothing is said
+    against what was to be written."""
+    cause = error.__cause__
+    if name := getattr(cause, "sqlite_errorname", ""):
+        return str(name).startswith(_OF_SQLITE)
+    if state := getattr(cause, "sqlstate", None):
+        return str(state).startswith(_STATES)
+    return isinstance(error, UNAVAILABLE)
 
 
 def database_now() -> datetime:

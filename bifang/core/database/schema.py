@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.recorder import MigrationRecorder
 
+from bifang.core.database.founding import MARK
 from bifang.core.errors import ConfigError
 from bifang.core.extensions import VERSION
 from bifang.core.monitoring.checks import sqlite_file
@@ -33,7 +34,9 @@ def pending_migrations(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
     """Migrations not applied yet, as ``app.name``. OperationalError if unreachable, ConfigError if of another version."""
     applied = _applied(alias)
     _refuse(applied, alias)
-    return [".".join(key) for key in sorted(_on_disk() - applied)]
+    missing = _on_disk() - applied
+    # What a short form replaces is on disk, too; it is noted as applied by the next `migrate`.
+    return [".".join(key) for key in sorted(missing) if MARK not in key[1]]
 
 
 def refuse_other_version(using: str, **_: Any) -> None:

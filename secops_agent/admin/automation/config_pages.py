@@ -123,7 +123,7 @@ class McpTrial(Tryout):
 async def ask_qwen(trial: Tryout) -> str:
     """One question with a tool call."""
     try:
-        return await _told(trial, await probe_tools(Qwen(trial.ready)))
+        return _told(await probe_tools(Qwen(trial.ready)))
     finally:
         await close_sessions()
 
@@ -138,7 +138,7 @@ async def ask_server(trial: Tryout) -> str:
     if found.outcome == "no_tools" and settings.tool_calls != "none":
         offers["tool_calls"] = ["json", "none"] if settings.tool_calls == "native" else ["none"]
     trial.offers = {name: values for name, values in offers.items() if values}
-    return await _told(trial, found)
+    return _told(found)
 
 
 _REMEDIES = {
@@ -148,10 +148,7 @@ _REMEDIES = {
 }
 
 
-async def _told(trial: Tryout, found: Probe) -> str:
-    """What works now has no last error any more, and is used again at once."""
-    if trial.stored and found.outcome in ("ok", "no_tools"):
-        await in_thread(lambda: configs.report_error(trial.row.pk, ""))
+def _told(found: Probe) -> str:
     if found.outcome != "ok":
         raise Failure(found.text, _REMEDIES[found.outcome])
     return found.text
@@ -191,7 +188,7 @@ def _parts(*steps: CheckStep[Any]) -> Sequence[Part]:
     return [("", (COMPLETE, *REACH, *steps))]
 
 
-_ASKED: CheckStep[Any] = CheckStep("model", "模型与工具调用", ask_server, "", ("tls",), PROBE_S)
+_ASKED: CheckStep[Any] = CheckStep("model", "模型与工具调用", ask_server, "", ("tls",), PROBE_S, "api_key")
 _ASKS = "逐步检查网络，再向模型问一句话并调用一次工具（几百 token）。"
 _LISTED: CheckStep[Any] = CheckStep(
     "tools", "取回工具列表", list_tools, "核对服务地址（通常以 /mcp 结尾）和请求头里的令牌，确认服务在运行。", ("tls",), VISIT_S,
@@ -255,10 +252,14 @@ _OF_MODELS: Final = KindPage(kind="", watch=look, guide=model_guide, facts=users
 _BY_QWEN: Final = replace(_ASKED, run=ask_qwen)
 KIND_PAGES.add(
     replace(
-        _OF_MODELS, kind="qwen", checkup=Checkup(QwenTrial, lambda: _parts(_BY_QWEN), _ASKS, PROBE_S + 15)
+        _OF_MODELS,
+        kind="qwen",
+        checkup=Checkup(QwenTrial, lambda: _parts(_BY_QWEN), _ASKS, PROBE_S + 15, keeps=True),
     ),
     replace(
-        _OF_MODELS, kind="openai", checkup=Checkup(ServerTrial, lambda: _parts(_ASKED), _ASKS, PROBE_S + 15)
+        _OF_MODELS,
+        kind="openai",
+        checkup=Checkup(ServerTrial, lambda: _parts(_ASKED), _ASKS, PROBE_S + 15, keeps=True),
     ),
     KindPage(
         kind=catalogue.KIND,

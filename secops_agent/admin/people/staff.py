@@ -16,18 +16,18 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from bifang.core.admin.accounts import GUARDS, may_touch_rights
-from bifang.core.admin.base import HouseList, Screen, ago, badge
+from bifang.core.admin.base import NOTHING, HouseList, ago, author_of, badge
 from bifang.core.admin.panels import STEPS, Step
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.admin.inventory import actor_of
+from secops_agent.admin.people.accounts import InvitingScreen, may_touch_rights, second_step
+from secops_agent.admin.people.login_form import LoginFields, give_login
 from secops_agent.models import Role, Staff
 from secops_agent.models.people.staff import allows
 from secops_agent.services.notifications.rules import uses_of_person
 from secops_agent.services.people import address_book, staff
 from secops_agent.services.people.address_book import last_heard
-from secops_agent.services.people.logins import is_guarded
 
 PRIVILEGED = (Role.APPROVER, Role.ADMIN)
 ONLY_SUPERUSERS = "只有超级管理员可以授予「处置」「审批」「管理」角色；请选择其他角色，或请超级管理员来修改。"
@@ -40,20 +40,18 @@ MAY_DO = {
 ROLE_HELP = "角色逐级包含：查看 → 分析（可确认、指派、关闭告警）→ 处置（可申请封禁、隔离）→ 审批（可批准别人的申请）→ 管理。"
 
 
-class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class StaffForm(LoginFields):
     """Refuses a role that the person at the keyboard may not give."""
 
-    superuser = False
     sure = forms.BooleanField(label="仍然停用", required=False, widget=UnfoldBooleanSwitchWidget)
 
     class Meta:
         model = Staff
-        fields = ("name", "staff_id", "corp_id", "role", "user", "active")
+        fields = ("name", "staff_id", "corp_id", "role", "active")
         help_texts = {
             "staff_id": "钉钉的 userId，或飞书的 open_id；问机器人一句话，它会告诉没有登记的人自己的员工 ID。",
             "corp_id": "留空表示唯一的企业，收到第一条消息后自动得知。",
             "role": ROLE_HELP,
-            "user": "登录本页面的用户：他按这个角色使用本页面。几条记录对应到同一个用户，就是同一个人，不能互相审批。只有超级管理员可以修改。",
         }
 
     def clean(self) -> dict[str, Any]:
@@ -90,8 +88,8 @@ class StaffList(HouseList):
 
 
 @admin.register(Staff)
-class StaffScreen(Screen):
-    """People and their roles."""
+class StaffScreen(InvitingScreen):
+    """People, their roles and their logins."""
 
     records_itself = True
 
@@ -102,8 +100,7 @@ class StaffScreen(Screen):
     list_filter = ("role", "active", "corp_id")
     list_select_related = ("user",)
     search_fields = ("name", "staff_id", "user__username")
-    search_help_text = "按姓名、员工 ID 或登录用户搜索"
-    autocomplete_fields = ("user",)
+    search_help_text = "按姓名、员工 ID 或用户名搜索"
 
     @admin.display(description="角色", ordering="role")
     def role_badge(self, person: Staff) -> SafeString:
@@ -169,8 +166,11 @@ class StaffScreen(Screen):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """With its record, in the transaction of the page."""
         before = Staff.objects.filter(pk=obj.pk).first() if change else None
+        to_invite = give_login(form, author_of(request))
         super().save_model(request, obj, form, change)
         staff.keep_change(actor_of(request), before, obj)
+        if to_invite:
+            self.to_invite(request, to_invite)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """With its record, in the transaction of the page."""
@@ -184,10 +184,27 @@ class StaffScreen(Screen):
                 staff.keep_change(actor_of(request), person, None)
             super().delete_queryset(request, queryset)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The question only where there is something to ask."""
-        fields = StaffForm.Meta.fields
-        return (*fields, "sure") if obj and obj.active and uses_of_person(obj) else fields
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who it is, and the login; each question only where there is something to ask."""
+        sure = ("sure",) if obj and obj.active and uses_of_person(obj) else ()
+        tied = obj is not None and obj.user is not None
+        if not request.user.is_superuser:
+            login: tuple[str, ...] = ("user",)
+        elif tied:
+            login = ("login", "invite", "is_active", "is_superuser", "groups", "second")
+        else:
+            login = ("login",)
+        typed = request.POST.get("login", "") if request.user.is_superuser else ""
+        same = ("same",) if typed and not (tied and obj.user.username == typed) else ()
+        return (
+            (None, {"fields": (*StaffForm.Meta.fields, *sure)}),
+            ("登录网页", {"fields": (*login[:1], *same, *login[1:])}),
+        )
+
+    @admin.display(description="两步验证")
+    def second(self, person: Staff) -> SafeString | str:
+        """Of the login."""
+        return second_step(person.user) if person.user else NOTHING
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form, told who is at the keyboard."""
@@ -206,14 +223,13 @@ class StaffScreen(Screen):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whoever ties a login or another account to a person gives it their role."""
-        fields = super().get_readonly_fields(request, obj)
         if request.user.is_superuser:
-            return fields
+            return ("second",)
         # Whoever says which DingTalk account it is lets that account log in as the user, and ask for what the role may;
         # by the name four eyes tell people apart.
         asks = obj is not None and allows(obj.role, Role.RESPONDER)
         account = ("staff_id", "corp_id") if asks or (obj is not None and obj.user_id is not None) else ()
-        return (*fields, "user", *account, *(("name",) if asks else ()))
+        return ("user", *account, *(("name",) if asks else ()))
 
     def get_actions(self, request: HttpRequest) -> Any:
         """No deleting in bulk for those who may not delete everyone."""
@@ -263,4 +279,3 @@ def listing_step(config: SystemConfig) -> Step:
 
 
 STEPS.add(first_steps, place=20)
-GUARDS.add(is_guarded)

@@ -247,7 +247,7 @@ def decide_as_user(proposal: Proposal, given: DirectDecision, executors: Executo
 def object_to_user(proposal: Proposal, given: DirectDecision) -> str:
     """Why `decide_as_user` would refuse; "" if it would not."""
     request = _request_of_user(proposal, given)
-    return eligibility.NOT_LISTED if request is None else refusals.objection(request)
+    return eligibility.NOT_LISTED if request is None else refusals.objection(request, proposal)
 
 
 def _request_of_user(proposal: Proposal, given: DirectDecision) -> DecisionRequest | None:

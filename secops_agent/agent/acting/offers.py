@@ -121,9 +121,9 @@ def _lines(
     several = len(planned) > 1
     summaries = [f"{plan.summary}{CHOSEN if plan.summary in chosen else ''}" for _, plan in planned]
     yield "\n".join(f"{i}. {told}" if several else told for i, told in enumerate(summaries, 1))
-    dangerous = [(each.name, plan.arguments) for each, plan in planned if each.risk == "dangerous"]
+    dangerous = [(each.name, plan.arguments) for each, plan in planned if each.risk_of(plan) == "dangerous"]
     yield from dict.fromkeys(f"**{carrier_effect(*one)}**" for one in dangerous)
-    yield _how(code, [each for each, _ in planned], is_group=is_group)
+    yield _how(code, dangerous=bool(dangerous), is_group=is_group)
 
 
 def _waiting(person: Person, tools: Container[str]) -> list[Proposal]:
@@ -144,8 +144,7 @@ def _plan(definition: ToolDefinition, offer: Offer, person: Person) -> Validated
     return definition.check(parse(definition.arguments, offer.arguments), person)
 
 
-def _how(code: str, definitions: Sequence[ToolDefinition], *, is_group: bool) -> str:
-    dangerous = any(each.risk == "dangerous" for each in definitions)
+def _how(code: str, *, dangerous: bool, is_group: bool) -> str:
     yes = f"「{says.submit(code)}」" if dangerous and is_group else f"「好」或「{says.submit(code)}」"
     then = "另一位审批人同意后才会执行" if dangerous else "才会执行"
     return f"回复{yes}后{then}；10 分钟内有效。"
@@ -354,9 +353,9 @@ def _take_one(
         plan = _plan(definition, action, person)
         if plan.summary != effect:
             return f"{_NOT_DONE}：情况变了，现在会是「{plan.summary}」。需要的话请再说一次。"
-        if definition.risk == "dangerous":
+        if definition.risk_of(plan) == "dangerous":
             code = proposals.propose(
-                definition.name, definition.title, definition.risk, plan.arguments, plan.summary
+                definition.name, definition.title, Risk.DANGEROUS, plan.arguments, plan.summary
             )
             return f"**{definition.title}**（尚未执行）\n\n{plan.summary}\n\n**{carrier_effect(definition.name, plan.arguments)}**\n\n需要另一位审批人同意 {code}，批准后才会执行；怎么批准，已经私聊告诉审批人。"
         return _confirm(turn, person, definition, plan, proposals, is_group=is_group)

@@ -18,7 +18,7 @@ from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
 from secops_agent.llm.offline.lexicon import squeeze
 from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.offers import LENGTHS, MOST
-from secops_agent.llm.understanding.verbs import ACTS
+from secops_agent.llm.understanding.verbs import ACTS, DICTATED
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.notifications.coverage import ON
@@ -205,7 +205,10 @@ class OfferingToolbox(ReadingToolbox):
                 del kept[name]
         for name in _FREE:
             if kept.get(name) and name not in known and not grounds.was_typed(str(kept[name])):
-                if definition.arguments.model_fields[name].is_required():
+                dictated = (
+                    definition.name in DICTATED
+                )  # it is said in their name: in their words, or not at all
+                if dictated or definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
         return {name: value for name, value in kept.items() if value != ""}
@@ -274,7 +277,7 @@ class OfferingToolbox(ReadingToolbox):
 
 def _effect(definition: ToolDefinition, plan: ValidatedAction) -> str:
     """What it would do; of a dangerous action also what an approval would set going."""
-    if definition.risk != "dangerous":
+    if definition.risk_of(plan) != "dangerous":
         return plan.summary
     return f"{plan.summary}。{carrier_effect(definition.name, plan.arguments)}"
 

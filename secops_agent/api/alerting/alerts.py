@@ -126,7 +126,7 @@ class AlertDetailOut(AlertOut):
         "references": "参考链接",
         "acknowledged_at": "确认时间",
         "closed_at": "关闭时间",
-        "closed_by": "关闭人；空：没有关闭，或不知道是谁",
+        "closed_by": "关闭人，由接口关闭的写明令牌的名称；空：没有关闭，或不知道是谁",
         "recurred": "关闭之后又发生的次数",
         "raw": serializers.DictField(
             allow_null=True, help_text="来源的原始事件（最近一次）；没有权限看时为空"

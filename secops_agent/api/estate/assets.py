@@ -173,7 +173,7 @@ class AssetView(View):
         return Response(AssetDetailOut(flat(inventory.get(asset_id))).data)
 
     @extend_schema(tags=TAG, operation_id="assets_update", summary="修改资产", request=AssetIn, responses=AssetOut,
-                   description="只改给出的字段；之后的导入不会覆盖人设置的值。",
+                   description="只改给出的字段；之后的导入不会覆盖人设置的值。接口不合并资产：两个是同一个时，在网页的资产页「合并到…」里做。",
                    examples=[OpenApiExample("负责人与重要性", value={"owner": "lisi", "importance": "critical"}, request_only=True)])  # fmt: skip
     def patch(self, request: Request, asset_id: int) -> Response:
         """What people know better."""

@@ -123,7 +123,9 @@ class DecideIn(NoteIn):
         choices=FindingDecision.choices, allow_blank=True, help_text="决定；空字符串表示撤回。"
     )
     until = serializers.DateTimeField(
-        default=None, allow_null=True, help_text="接受风险到什么时候，最长一年；到期恢复为待处理。"
+        default=None,
+        allow_null=True,
+        help_text="接受风险到什么时候，最长一年；不写：90 天以后。到期恢复为待处理。",
     )
     justification = serializers.ChoiceField(
         choices=VexJustification.choices,
@@ -185,7 +187,7 @@ class DecideView(View):
     needs = {"POST": access.WRITE_FINDINGS}
 
     @extend_schema(tags=TAG, operation_id="findings_decide", summary="处理决定", request=DecideIn, responses=FindingOut,
-                   description="修复中、接受风险、误报、OpenVEX 的四种状态，或撤回；之后的导入不会覆盖。已经是这个决定时返回 409。",
+                   description="修复中、接受风险、误报、OpenVEX 的四种状态，或撤回；之后的导入不会覆盖。已经是这个决定、接受风险的是已被利用（KEV）的（要另一个人同意，在网页或聊天里提出）时返回 409。",
                    examples=[OpenApiExample("接受风险", value={"decision": "accepted", "note": "内网隔离，下季度升级"}, request_only=True)])  # fmt: skip
     def post(self, request: Request, finding_id: int) -> Response:
         """Set or withdraw."""

@@ -10,7 +10,7 @@ from .words import load, name_of, pattern
 
 _NUMBER = re.compile(r"\d+")
 _ME = frozenset(("我", "我自己", "自己", "本人"))
-_FREE = ("text", "note", "title", "title2", "assignee")
+_FREE = ("text", "note", "title", "title2", "assignee", "to2")
 
 
 def read_case_order(plain: str, asker: str) -> Intent | None:
@@ -58,8 +58,8 @@ def _arguments(said: Mapping[str, str], asker: str) -> dict[str, Any]:
                 found["with_alerts"] = True
             case "status":
                 found["status"] = name_of("cues.to_status", value)
-            case "scope":
-                found["scope"] = name_of("cases.scopes", value)
+            case "scope" | "report" as key:
+                found[key] = name_of(f"cases.{key}s", value)
             case "assignee":
                 found["assignee"] = asker if value in _ME and asker else value
             case key:

@@ -18,6 +18,7 @@ from secops_agent.llm.understanding.entities import HOSTS, Sentence, take_verdic
 from secops_agent.llm.understanding.frames import Fit, ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
 from secops_agent.llm.understanding.questions import Weighed
+from secops_agent.llm.understanding.terms import explain
 
 _LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
 _OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
@@ -206,9 +207,9 @@ class FollowingHearing(Hearing):
 
     @staticmethod
     def _not_ours(sentence: Sentence) -> Understanding:
-        """General knowledge: that it is none of ours, never our data as if they were the answer."""
+        """A word of ours is explained; other knowledge is none of ours, never our data as if they were the answer."""
         taps = (says.alerts_of(sentence.keyword),) if sentence.keyword else DEFAULT
-        return Understanding(hint=hint("not_known"), suggestions=taps, guessed=True)
+        return Understanding(hint=explain(sentence.said) or hint("not_known"), suggestions=taps, guessed=True)
 
     def _without(self, sentence: Sentence, central: Sequence[str], weighed: Weighed) -> Understanding:
         """A condition that cannot be taken is asked back, with what can be asked as taps."""

@@ -93,7 +93,7 @@ NEEDS: Final = {
 }  # fmt: skip
 _OF_CASE_ONLY: Final = ("set_case_status", "add_case_task", "finish_case_task")
 # What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
-PAGES: Final = ("allow", "export")
+PAGES: Final = ("allow", "export", "join_assets")
 LIKE: Final[Mapping[str, tuple[str, ...]]] = {"other": ("asset",), **dict.fromkeys((*PAGES, "remind"), ())}
 WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
     "ip": (Kind.IP, Kind.ASSET_IP),
@@ -118,6 +118,7 @@ _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|�
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
+_MOST_VERBS: Final = 20
 _TELLS_WHY: Final = 5  # characters; less can only take an order back
 VERB: Final = "✱"  # stands for a verb in the patterns of ``[nothing]``
 
@@ -133,7 +134,8 @@ class SpokenVerb:
 
 
 def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
-    """The verbs in their order, the longest at each place; an alert beside a verdict is a verb by itself."""
+    """The verbs in their order, the longest at each place; an alert beside a verdict is a verb by itself. Of more than people say
+    in one message none: each costs as much as all before it."""
     text = skeleton.text
     found = [
         SpokenVerb(tool, match.start(), match.end(), tool)
@@ -148,6 +150,8 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
     for verb in found:
         if not kept or verb.start >= kept[-1].end:
             kept.append(verb)
+    if len(kept) > _MOST_VERBS:
+        return []
     kept = [replace(verb, tool=_tool_of(verb.tool, skeleton)) for verb in kept]
     opened = [
         verb for verb in kept if verb.tool == "reopen_alert" and not text.startswith("关错", verb.start)

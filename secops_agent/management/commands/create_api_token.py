@@ -69,6 +69,6 @@ class Command(OperatorCommand):
         pk: int | None = users.values_list("pk", flat=True).first()
         if pk is None:
             raise CommandError(
-                f"没有可登录的用户「{username}」：--owner 是「登录用户」的用户名，请先在管理后台「设置 → 登录用户」里建立，或检查拼写。"
+                f"没有可登录的用户「{username}」：--owner 是登录网页的用户名，请先在管理后台「设置 → 人员」里给他，或检查拼写。"
             )
         return pk

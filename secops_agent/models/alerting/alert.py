@@ -14,7 +14,7 @@ class Alert(models.Model):
     """One alert of one source; repeats are occurrences of it.
 
     ``closed_by``: who of the staff closed it; None: nobody, or not known. ``closed_by_source`` tells that the source
-    itself reported the end; ``closed_count`` is the count at closing.
+    itself reported the end, ``closed_via`` by which API token it was closed (its name); ``closed_count`` is the count at closing.
     ``suppressed_by``: a rule closed it, and nobody has looked at it since, while it is closed without a verdict.
     ``reported_severity``: the gravest that the source itself has said, once a person has set another one; else "".
     ``sla_told``: what was noted of its time limit, "", "at_risk" or "broken".
@@ -79,6 +79,7 @@ class Alert(models.Model):
         db_index=False,
     )
     closed_by_source = models.BooleanField(default=False, editable=False)
+    closed_via = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
     closed_count = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField("入库时间")
 
@@ -142,6 +143,13 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def closer(self) -> str:
+        """Who closed it, for people; "" for what nobody closed, or before that was kept."""
+        if self.closed_via:
+            return f"由接口 {self.closed_via}"
+        return self.closed_by.name if self.closed_by else ""
 
     @property
     def is_suppressed(self) -> bool:

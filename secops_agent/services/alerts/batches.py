@@ -37,7 +37,7 @@ _DO: Final[Mapping[str, Callable[..., object]]] = {
 }  # fmt: skip
 _COLUMNS: Final = (
     "status", "verdict", "assignee_id", "acknowledged_at", "closed_at", "closed_by_id", "closed_count",
-    "closed_by_source", "severity", "due_at", "sla_told", "reported_severity",
+    "closed_by_source", "closed_via", "severity", "due_at", "sla_told", "reported_severity",
 )  # fmt: skip
 _PEOPLE: Final = ("assignee_id", "closed_by_id")
 _TIMES: Final = ("acknowledged_at", "closed_at", "due_at")

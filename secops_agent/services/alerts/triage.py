@@ -129,7 +129,7 @@ def get(alert_id: int, *, private: bool = False, raw: bool = True) -> AlertDetai
         references=tuple(row.references),
         acknowledged_at=row.acknowledged_at,
         closed_at=row.closed_at,
-        closed_by=row.closed_by.name if row.closed_by else "",
+        closed_by=row.closer,
         recurred=max(0, row.count - row.closed_count) if closed else 0,
         finding=_finding(alert_id),
         listed=tuple(hits_of(alert_id)),
@@ -212,7 +212,8 @@ def close(alert_id: int, verdict: str, actor: Actor, note: str = "") -> AlertSum
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
         closed = {"status": AlertStatus.CLOSED, "verdict": verdict, "closed_at": now, "closed_by": person}
-        return closed | {"closed_count": row.count, "closed_by_source": False}
+        via = actor.name[:200] if actor.kind == "token" else ""
+        return closed | {"closed_count": row.count, "closed_by_source": False, "closed_via": via}
 
     return _change(alert_id, actor, "close", act, note)
 
@@ -249,7 +250,7 @@ def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
         _demand(row, AlertStatus.CLOSED, AlertStatus.ACKNOWLEDGED)
         taken_back = {"acknowledged_at": None, "assignee": None} if row.status != AlertStatus.CLOSED else {}
         again = {"status": AlertStatus.OPEN, "verdict": "", "closed_at": None, "closed_by": None}
-        return again | {"closed_by_source": False} | taken_back
+        return again | {"closed_by_source": False, "closed_via": ""} | taken_back
 
     return _change(alert_id, actor, "reopen", act, note)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from bifang.channels.queues import claims
 from bifang.core.database.db import database_now
@@ -21,6 +21,7 @@ from bifang.core.secrets.sealed import Sealed, place_of
 from secops_agent.models.automation.action import Action, ActionState
 from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.models.people.audit import AuditKind
+from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import notices, targets
@@ -32,9 +33,7 @@ from secops_agent.services.switches import NO_ACTIONS, read_switches, stops
 HOLD: Final = timedelta(seconds=90)  # longer than any connector may take
 LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在它的审批页登记结果；系统不会自动重试。"
 STALE: Final = timedelta(days=1)  # what was approved before that and has not begun is not done any more
-HELD: Final = (
-    "「停止动作」打开着，先不执行。恢复以后自动执行；批准一天以后还没有开始的不再执行，会告诉提出人和批准人。"
-)
+HELD: Final = "「停止动作」打开着，先不执行。恢复以后自动执行；批准一天以后还没有开始的不再执行，会告诉提出人和批准人。不要了在它的审批页撤回。"
 Result = Literal["done", "dry", "failed", "unknown"]
 
 
@@ -206,12 +205,36 @@ def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> A
         word = "已经执行" if executed else "没有执行"
         text = f"经 {actor.name} 核实：{word}。{note}".strip()
         rows = Action.objects.filter(pk=action_id, state=ActionState.UNKNOWN)
-        if not _close(rows, ActionResult("done" if executed else "failed", text, action.response)):
+        said = {
+            name: value for name, value in action.response.items() if name != "stands"
+        }  # and did not yet know
+        if not _close(rows, ActionResult("done" if executed else "failed", text, said)):
             raise Conflict(f"动作 #{action_id} 的结果不是未知的，不需要核实。")
         Action.objects.filter(pk=action_id).update(settled_by=actor.name)
         action.refresh_from_db()
         _tell(action, actor)
     return action
+
+
+def call_off(first: Proposal, actor: Actor) -> int:
+    """What was ordered by it and has not begun (as while 停止动作 is on) is not done any more; returns how many. Raises
+    Conflict for none, Forbidden for whoever neither asked for it nor approves."""
+    staff = eligibility.staff_of(actor)
+    if foreign := eligibility.foreign(first, actor):
+        raise Forbidden(foreign)
+    own = staff and first.asked_by and eligibility.same_person(first.asked_by, staff)
+    if not (own or (staff and eligibility.able(Role.APPROVER).filter(pk=staff.pk).exists())):
+        raise Forbidden("只有提出人和审批人可以撤回还没有开始的动作。")
+    mine, done = _waiting().filter(Q(proposal=first) | Q(batch=first)), 0
+    for action in mine.select_related("proposal", "batch"):
+        with transaction.atomic():
+            if _close(mine.filter(pk=action.pk), ActionResult("failed", f"{actor.name} 撤回了，没有执行。")):
+                action.refresh_from_db()
+                _tell(action, actor)
+                done += 1
+    if not done:
+        raise Conflict("已经开始执行，或已有结果，不能撤回。")
+    return done
 
 
 def get(action_id: int) -> Action:

@@ -19,7 +19,7 @@ from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import actions, direct_requests, notices, undo
-from secops_agent.services.decisions.carriers import AUTHORISATION, BATCH, DRY, UNDOES
+from secops_agent.services.decisions.carriers import AUTHORISATION, BATCH, DRY, OURS, UNDOES
 from secops_agent.services.decisions.ledger import batches
 from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of, unknown
@@ -102,7 +102,8 @@ def _carry_out(
 ) -> Decision:
     actor = request.actor(decider)
     confirm = {CALL: _order, AUTHORISATION: _pass_on}.get(proposal.tool, _confirm)
-    act = {"confirm": confirm, "approve": _order}.get(kind, _close)
+    order = _confirm if proposal.tool in OURS else _order
+    act = {"confirm": confirm, "approve": order}.get(kind, _close)
     done, text = act(proposal, actor, executors)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)
     _record(request, proposal, actor, kind, done=done, text=text)
@@ -130,7 +131,9 @@ def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str, *,
 
 
 def _confirm(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
-    origin = Origin(proposal.config_id, proposal.conversation_id, proposal.is_group, proposal.inbox_id)
+    asker = proposal.asker_name if proposal.risk == Risk.DANGEROUS else ""
+    place = (proposal.config_id, proposal.conversation_id, proposal.is_group, proposal.inbox_id)
+    origin = Origin(*place, asked_by=asker)
     done, text = _attempt(lambda: executors.execute(proposal.tool, proposal.arguments, actor, origin))
     return done, text if done else f"{proposal.code} 没有执行成功：{text}"
 

@@ -21,6 +21,7 @@ UNDO: Final = (
 )
 UNDOES: Final = (UNDO, "unblock_ip", "release_host")  # proposals to take an action back, by its ``action_id``
 BATCH: Final = "batch"  # of a proposal for many targets; no model and no grammar can call it
+OURS: Final = ("decide_findings",)  # another person may have to approve it, and it is done in our own data
 RELEASE: Final = "release"  # what it may be beside a tool: the release of what was ordered
 AUTHORISATION: Final = (
     "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
@@ -82,6 +83,8 @@ def stopped_now() -> str:
 def _effect(tool: str, arguments: Mapping[str, Any]) -> str:
     if tool == AUTHORISATION:
         return f"本人确认以后才请审批人决定。{_effect(arguments['tool'], arguments['arguments'])}"
+    if tool in OURS:
+        return "同意后立即写入，不改动外面的系统。"
     config_id, action = None, None
     if tool == BATCH:
         tool, arguments = str(arguments["tool"]), {}

@@ -34,6 +34,16 @@ def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Propos
     return [*rows.select_related("config").order_by("-pk")[:_MOST_LISTED], *_elsewhere(staff)]
 
 
+def of_others(person: Person, known: Sequence[Proposal]) -> Sequence[Proposal]:
+    """What waits for somebody else's approval in the corporation, beside ``known``; nothing for those who may not see it."""
+    staff = eligibility.listed(person.corp_id, person.staff_id)
+    if staff is None or not allows(staff.role, Role.ANALYST):
+        return ()
+    rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    rows = rows.filter(risk=Risk.DANGEROUS, corp_id__in=(staff.corp_id, ""))
+    return list(rows.exclude(pk__in=[each.pk for each in known]).order_by("-pk")[:_MOST])
+
+
 def decided(
     person: Person, since: datetime | None, until: datetime | None, target: str
 ) -> Sequence[Proposal]:

@@ -288,6 +288,8 @@ def role_of_asker(proposal: Proposal) -> Role:
 
 def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
     """What a program proposed is confirmed like a write, and asks for something dangerous."""
+    if tool in carriers.OURS:
+        risk = Risk.WRITE  # whoever may decide it with somebody else may ask for it
     asked_for = Risk.DANGEROUS if tool == carriers.AUTHORISATION else risk
     return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
 

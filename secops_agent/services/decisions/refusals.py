@@ -7,6 +7,7 @@ from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models import Role, Staff
 from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.people.staff import allows
 from secops_agent.services.decisions.proposals import digest_of
 from secops_agent.services.decisions.requests import DecisionRequest
 from secops_agent.services.mcp.orders import CALL
@@ -23,10 +24,10 @@ UNSIGNED_TEXT: Final = (
 )
 
 
-def objection(request: DecisionRequest) -> str:
-    """Why `decide` would refuse, nothing done and nothing recorded; "" if it would not. For pages."""
-    proposal = asked_for(request)
-    if proposal is None or proposal.state != ProposalState.PROPOSED:
+def objection(request: DecisionRequest, proposal: Proposal) -> str:
+    """Why `decide` would refuse, nothing done and nothing recorded; "" if it would not. For pages, which have read the
+    proposal with its asker."""
+    if proposal.state != ProposalState.PROPOSED:
         return f"{request.code} 已经决定。"
     decider, refusal = decider_of(request, proposal)
     return refusal if decider is None else refusal_of(request, proposal, decider, database_now())
@@ -142,5 +143,8 @@ def _not_approvable(proposal: Proposal, decider: Staff, *, own: bool) -> str:
 def _not_an_approver(proposal: Proposal, decider: Staff) -> str:
     if proposal.risk == Risk.WRITE:
         return f"{proposal.code} 只能由提出人 {proposal.asker_name} 本人决定。"
-    allowed = eligibility.able(Role.APPROVER).filter(pk=decider.pk).exists()
-    return "" if allowed else f"只有「{Role.APPROVER.label}」角色的人可以决定 {proposal.code}。"
+    return (
+        ""
+        if allows(decider.role, Role.APPROVER)
+        else f"只有「{Role.APPROVER.label}」角色的人可以决定 {proposal.code}。"
+    )

@@ -14,13 +14,15 @@ Verdict = Literal["confirm", "approve", "reject", "withdraw"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where something is proposed. ``target`` is the address of that conversation."""
+    """Where something is proposed. ``target`` is the address of that conversation; ``asked_by``: who asked for what
+    somebody else approved, when it is done."""
 
     config_id: int
     conversation_id: str
     is_group: bool
     inbox_id: int | None = None
     target: ReplyTarget | None = None
+    asked_by: str = ""
 
 
 Execute = Callable[[str, Mapping[str, Any], Actor, Origin], str]

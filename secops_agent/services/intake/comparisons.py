@@ -13,7 +13,7 @@ from typing import Final
 
 from bifang.channels.models import State
 from bifang.channels.queues import claims
-from bifang.core.database.db import UNAVAILABLE, database_now
+from bifang.core.database.db import database_now, is_unavailable
 from bifang.core.database.rows import insert_many
 from bifang.core.processes import process_name
 from secops_agent.models import Uncompared
@@ -94,9 +94,9 @@ def _compare_rows(rows: Sequence[Uncompared]) -> int:
     """Returns how many. One that cannot be compared is left claimed, and tried again later; the others go on."""
     try:
         compare(_ACTOR, (row.ids for row in rows))
-    except UNAVAILABLE:
-        raise
-    except Exception:
+    except Exception as error:
+        if is_unavailable(error):
+            raise
         if len(rows) > 1:
             return sum(_compare_rows([row]) for row in rows)
         log.exception("有一段没有比对成（%s），稍后再试", rows[0].pk)

@@ -69,6 +69,12 @@ def begin_try(config_id: int, delivery: Delivery) -> int:
         return int(mine.values_list("tries", flat=True).get())
 
 
+def take_back_try(config_id: int, mark: str) -> None:
+    """The last try was none: it ended for a reason that lies elsewhere."""
+    mine = BrokerLetter.objects.filter(config=config_id, mark=mark, state=LetterState.TRYING, tries__gt=0)
+    mine.update(tries=F("tries") - 1)
+
+
 def note_failure(config_id: int, delivery: Delivery, error: str) -> None:
     """Why a try failed."""
     mine = BrokerLetter.objects.filter(config=config_id, mark=delivery.mark, state=LetterState.TRYING)

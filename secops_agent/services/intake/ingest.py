@@ -41,6 +41,7 @@ from secops_agent.services.records import (
     VexRecord,
     VulnerabilityRecord,
 )
+from secops_agent.services.source_names import as_stored
 from secops_agent.services.writing import Pace, import_transaction
 
 # Staging: everything is read before anything is written, in memory while it is little, on disk when it is much.
@@ -192,7 +193,7 @@ def store(
     written, where any comes from a source that the actor may not speak for.
     """
     with Staging() as staging:
-        _fill(staging, speaking.permitted(actor, items))
+        _fill(staging, as_stored(actor, speaking.permitted(actor, items)))
         received = received_at or (_first_time(digest) if digest else timezone.now())
         session = Session(actor, timezone.now(), received, announce)
         session.ledger.rejected += staging.rejected
@@ -214,7 +215,7 @@ def store_at_once(
     Raises what `items` raises before its first record; then nothing is written.
     """
     with Staging() as staging:
-        _fill(staging, speaking.permitted(actor, items))
+        _fill(staging, as_stored(actor, speaking.permitted(actor, items)))
         session = Session(actor, timezone.now(), received_at)
         session.ledger.rejected += staging.rejected
         session.ledger.nothing = staging.holds_nothing

@@ -1,8 +1,9 @@
 """Noisy rules: those that cost more attention than they are worth, with a remedy for each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil, inf
 from typing import Any, Final
 
 from django.db.models import Count, Q
@@ -15,13 +16,15 @@ MONTH: Final = timedelta(days=30)
 MOST: Final = 20
 _LEAST: Final = 10  # alerts in the month
 _JUDGED: Final = 5
+_CROWDED: Final = 0.7  # of a rule's alerts, on one asset
 _OLD: Final = timedelta(days=7)
 _Rule = tuple[str, str]  # source, rule
 
 
 @dataclass(frozen=True, slots=True)
 class NoisyDetection:
-    """A rule in one month, and what is proposed for it."""
+    """A rule in one month, and what is proposed for it. ``asset``: which most of its alerts concern, ``asset_alerts`` of
+    them; "" where that is no reason for a proposal."""
 
     source: str
     rule: str
@@ -48,7 +51,7 @@ class NoisyDetection:
             yield "没有一条是真实攻击：在来源调高阈值、加白名单，或降低级别"
         if self.duplicates >= 0.3 * max(self.judged, _JUDGED):
             yield "重复很多：在来源加长去重时间，或按攻击来源合并"
-        if self.asset and not self.attacks and self.asset_alerts >= 0.7 * self.alerts:
+        if self.asset:
             yield f"{self.asset_alerts} 条来自 {self.asset}：先看这台资产，或只对它设例外"
         if self.untouched >= 0.5 * self.alerts:
             instead = "" if self.attacks else "，或不再通知"
@@ -70,23 +73,29 @@ def noisy_rules(until: datetime, span: timedelta = MONTH, most: int = MOST) -> t
         )
     )  # fmt: skip
     loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:most])
-    assets = _loudest_assets([(row[0], row[1]) for row in loud], inside) if loud else {}
+    harmless = {(source, rule): number for source, rule, number, attacks, *_ in loud if not attacks}
+    assets = _crowded_assets(harmless, inside) if harmless else {}
     nothing = ("", 0)
     found = (NoisyDetection(*(*row, *assets.get((row[0], row[1]), nothing))) for row in loud)
     return tuple(each for each in found if each.proposals)
 
 
-def _loudest_assets(loud: Sequence[_Rule], inside: Q) -> dict[_Rule, tuple[str, int]]:
-    """For each source and rule, the asset that most of its alerts concern, and how many do."""
-    rules = {rule for _, rule in loud}
-    mine = Alert.objects.filter(inside, source__in={source for source, _ in loud}).exclude(SUPPRESSED)
-    mine = mine.annotate(rule=RULE)
-    rows = mine.filter(rule__in=rules, asset_links__isnull=False).order_by()
-    counted = rows.values_list("source", "rule", "asset_links__asset_id").annotate(number=Count("pk"))
-    first: dict[_Rule, tuple[int, int]] = {}
-    for source, rule, asset_id, number in counted.order_by("-number", "asset_links__asset_id"):
-        first.setdefault((source, rule), (asset_id, number))
-    names: dict[int, str] = dict(
-        Asset.objects.filter(pk__in=[pk for pk, _ in first.values()]).values_list("pk", "name")
+def _crowded_assets(rules: Mapping[_Rule, int], inside: Q) -> dict[_Rule, tuple[str, int]]:
+    """For each source and rule, of so many alerts: the asset that _CROWDED of them concern, and how many do."""
+    mine = Alert.objects.filter(inside, source__in={source for source, _ in rules}).exclude(SUPPRESSED)
+    mine = mine.annotate(rule=RULE).filter(rule__in={rule for _, rule in rules}).order_by()
+    counted = mine.values_list("source", "rule", "asset_links__asset_id").annotate(
+        number=Count("asset_links__asset_id")  # and no other column of theirs: an index has these
     )
-    return {key: (names.get(pk, ""), number) for key, (pk, number) in first.items()}
+    rows = counted.filter(number__gte=ceil(_CROWDED * min(rules.values()))).order_by(
+        "number", "-asset_links__asset_id"
+    )
+    crowded = {
+        (source, rule): (asset_id, number)  # of a rule with several, the last
+        for source, rule, asset_id, number in rows
+        if number >= _CROWDED * rules.get((source, rule), inf)
+    }
+    names: dict[int, str] = dict(
+        Asset.objects.filter(pk__in=[pk for pk, _ in crowded.values()]).values_list("pk", "name")
+    )
+    return {key: (names.get(pk, ""), number) for key, (pk, number) in crowded.items()}

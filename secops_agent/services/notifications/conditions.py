@@ -37,7 +37,7 @@ class Facts:
 
 
 _KNOWN: Final[Mapping[str, Callable[[Facts], Collection[str]]]] = {
-    "severities": lambda facts: (facts.severity,), "sources": lambda facts: (facts.source,),
+    "severities": lambda facts: (facts.severity,), "sources": lambda facts: (facts.source.casefold(),),
     "rules": lambda facts: facts.rules, "asset_tags": lambda facts: facts.asset_tags,
     "assets": lambda facts: facts.asset_names, "importance": lambda facts: facts.importance, "owners": lambda facts: facts.owners,
     "addresses": lambda facts: facts.addresses,
@@ -68,7 +68,9 @@ class Conditions(Entry):
     @cached_property
     def _wanted(self) -> tuple[tuple[tuple[str, frozenset[str]], ...], frozenset[str]]:
         """What restricts, and on what changes: every alert is held against every rule."""
-        listed = ((name, frozenset(getattr(self, name))) for name in _KNOWN)
+        wanted = {name: frozenset(getattr(self, name)) for name in _KNOWN}
+        wanted["sources"] = frozenset(name.casefold() for name in self.sources)
+        listed = wanted.items()
         return tuple((name, values) for name, values in listed if values), frozenset(self.on)
 
 

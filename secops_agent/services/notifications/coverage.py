@@ -12,6 +12,7 @@ from secops_agent.models import Alert, AlertAsset, Asset, AssetKey
 from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
+from secops_agent.services.source_names import names, spelled
 
 _ASSETS_TOLD: Final = 5
 _LOOKED_AT: Final = 5000  # rows that near names are looked for in
@@ -122,7 +123,9 @@ def _find(scope: str, text: str) -> str:
         case "tag":
             return text if Asset.objects.filter(inventory.tagged(text)).exists() else ""
         case "source":
-            return text if Alert.objects.filter(source=text).exists() else ""
+            if Alert.objects.filter(source=text).exists():
+                return text
+            return next((name for name in spelled([text]) if name != text), "")
     return text if Alert.objects.filter(Q(rule_id=text) | Q(rule_name=text)).exists() else ""
 
 
@@ -145,7 +148,7 @@ def _names(scope: str, text: str) -> Iterable[str]:
             rows = Asset.objects.exclude(tags=[]).order_by("-pk").values_list("tags", flat=True)[:_LOOKED_AT]
             return {tag for tags in rows for tag in tags}
         case "source":
-            return Alert.objects.order_by().values_list("source", flat=True).distinct()
+            return names()
         case "rule":
             pairs = Alert.objects.order_by("-last_seen").values_list("rule_id", "rule_name")[:_LOOKED_AT]
             return {name for pair in pairs for name in pair if name}

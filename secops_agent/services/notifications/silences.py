@@ -76,7 +76,7 @@ def _covers(silence: Silence, alert: Alert, facts: Facts) -> bool:
         case "tag":
             return silence.value in facts.asset_tags
         case "source":
-            return silence.value == facts.source
+            return silence.value.casefold() == facts.source.casefold()
         case "rule":
             return silence.value in facts.rules
         case "rule_on":
@@ -105,10 +105,16 @@ def plan(
     )
     if _needs_approver(scope, known, spans) and not allows(authority_of(actor), Role.APPROVER):
         named = f"A{known}" if scope == "alert" else known
-        grave = f"对「{named}」的静默合计超过 24 小时（其中会有严重告警），"
-        what = ("静默全部", "只静默一条规则或一台资产") if scope == "all" else (grave, "缩短时间")
+        grave = f"对「{named}」的静默合计超过 24 小时，"
+        what = ("静默全部", "只静默一条规则或一台资产") if scope == "all" else (grave, "缩短到 24 小时以内")
         raise Forbidden(NEEDS_APPROVER.format(what=what[0], instead=what[1]))
     return SilencePlan(scope, known, spans)
+
+
+def next_morning(now: datetime) -> tuple[datetime, str]:
+    """When a night is over, and the words for it. ``now`` is local."""
+    morning = now.replace(hour=9, minute=0, second=0, microsecond=0)
+    return (morning, "到今早 9 点") if now < morning else (morning + timedelta(days=1), "到明早 9 点")
 
 
 def _needs_approver(scope: str, value: str, spans: Sequence[Span]) -> bool:

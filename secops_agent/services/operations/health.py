@@ -23,11 +23,12 @@ _FAULTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An enabled configuration that does not work."""
+    """An enabled configuration, or a source, that does not work. ``corp_id``: whose it is; "": the installation's."""
 
     name: str
     error: str
     kind: str = ""
+    corp_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ def read_health(now: datetime) -> Health:
         newest_alert=Alert.objects.order_by("-last_seen").values_list("last_seen", flat=True).first(),
         newest_vulnerability=newest.first(),
         assets=assets,
-        faults=tuple(Trouble(row.name, row.last_error, row.kind) for row in faulty[:_FAULTS]),
+        faults=tuple(
+            Trouble(row.name, row.last_error, row.kind, row.corporation) for row in faulty[:_FAULTS]
+        ),
         feeds=tuple(feed_statuses()),
         late=tuple(each.label for each in retention_state() if each.late_since),
         missing=tuple(f"{service.name}（{service.program}）" for service in missing_services()),

@@ -14,6 +14,7 @@ from secops_agent.services.alerts.queries.search import COMMON, ENOUGH, newest
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import Total, counts_of
 from secops_agent.services.sla import RiskClock
+from secops_agent.services.source_names import joined
 
 REACH: Final = 1000  # rows of a list that are paged through, and among which a neighbour is looked for
 SAMPLE: Final = 3000  # the newest alerts whose kinds are counted
@@ -162,6 +163,10 @@ def _read_for(dimension: str) -> tuple[str, ...]:
 def _buckets(dimension: str, counts: "Counter[str]", chosen: Collection[object]) -> tuple[FacetValue, ...]:
     """The most frequent, and those that are chosen, whatever their number."""
     counts.pop("", None)
+    if dimension == "source":
+        counts = joined(counts)
+        folded = {name.casefold(): name for name in counts}
+        chosen = [folded.get(str(value).casefold(), value) for value in chosen]
     each = _FACETS[dimension]
     values = list(each.choices) if each.facet == "all" else [value for value, _ in counts.most_common(SHOWN)]
     values += [str(value) for value in chosen if str(value) not in values]

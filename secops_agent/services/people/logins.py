@@ -92,7 +92,7 @@ def user_behind(corp_id: str, staff_id: str) -> Any:
     if row.user_id is None:
         raise NotAdmitted(
             f"您已登记为「{row.name}」，但还没有对应的登录用户：请联系{_whom(corp_id)}，"
-            "由超级管理员在「人员」里把您和一个登录用户对应起来。"
+            "由超级管理员在「人员」里给您一个用户名。"
         )
     user = valid_user(row.user_id)
     if user is None:

@@ -1,12 +1,12 @@
 """Counts of alerts for a report: the database counts, no alert is read."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Sum, Value, When
 from django.utils import timezone
 
 from bifang.core.database.rows import count_each
@@ -26,10 +26,13 @@ from secops_agent.services.reports.figures import (
     Tick,
 )
 from secops_agent.services.reports.periods import Period
+from secops_agent.services.source_names import joined
 
 TOP: Final = 5
 MOST_OWNERS: Final = 10
 GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
+SEVERITY_WEIGHTS: Final = {"critical": 20, "high": 8, "medium": 2}  # of an alert; else 1
+IMPORTANCE_WEIGHTS: Final = {"critical": 4, "high": 3, "medium": 2}  # of an asset; else 1
 _UNCLOSED: Final = ~Q(status=AlertStatus.CLOSED)  # as the index of what is open has it
 _RECOVERED: Final = Count("pk", filter=Q(closed_by_source=True))
 _KEPT: Final = Count("pk", filter=Q(closed_at__lte=F("due_at")))
@@ -50,7 +53,7 @@ def count_alerts(period: Period, left: Counts, overdue: Counts, *, worst: bool) 
         closed=ordered(closed_levels),
         open=left,
         overdue=overdue,
-        sources=_most(sources),
+        sources=_most(joined(sources)),
         verdicts=_most(verdicts),
         recovered=recovered,
         suppressed=suppressed.total(),
@@ -150,17 +153,26 @@ def _rules(new: QuerySet[Alert]) -> tuple[tuple[NoisyRule, ...], tuple[NoisyRule
 
 
 def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
-    """Without accounts: those are people."""
+    """The most at risk first: what came by severity, times how much the asset matters. Without accounts: those are people."""
     linked = AlertAsset.objects.filter(
         alert__first_seen__gte=period.start, alert__first_seen__lt=period.end
     ).exclude(asset__asset_type=AssetType.ACCOUNT)
     grave = Count("pk", filter=Q(alert__severity__in=GRAVE))
     rows = linked.order_by().values_list("asset_id", "asset__name", "asset__importance")
-    counted = rows.annotate(number=Count("pk"), grave=grave).order_by("-number", "asset_id")
+    risk = Sum(_weight("alert__severity", SEVERITY_WEIGHTS)) * _weight(
+        "asset__importance", IMPORTANCE_WEIGHTS
+    )
+    counted = rows.annotate(number=Count("pk"), grave=grave, risk=risk)
+    counted = counted.order_by("-risk", "-number", "asset_id")
     return tuple(
         BusyAsset(public_name(name), importance, number, grave)
-        for _, name, importance, number, grave in counted[:TOP]
+        for _, name, importance, number, grave, _ in counted[:TOP]
     )
+
+
+def _weight(name: str, weights: Mapping[str, int]) -> Case:
+    whens = (When(**{name: value}, then=Value(weight)) for value, weight in weights.items())
+    return Case(*whens, default=Value(1), output_field=IntegerField())
 
 
 def _suppressed(period: Period) -> Counter[str]:

@@ -13,6 +13,7 @@ from secops_agent.models.choices import Verdict
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.notifications.conditions import Conditions
 from secops_agent.services.notifications.matching import facts_of
+from secops_agent.services.source_names import spelled
 
 DAYS: Final = 7
 MOST: Final = 20_000  # alerts that are looked at, the newest
@@ -84,7 +85,9 @@ def _candidates(conditions: Conditions, since: datetime) -> "QuerySet[Alert]":
     """The newest first."""
     rows = Alert.objects.filter(created_at__gte=since)
     rows = rows.filter(severity__in=conditions.severities) if conditions.severities else rows
-    return (rows.filter(source__in=conditions.sources) if conditions.sources else rows).order_by("-pk")
+    return (rows.filter(source__in=spelled(conditions.sources)) if conditions.sources else rows).order_by(
+        "-pk"
+    )
 
 
 def _matching(conditions: Conditions, ids: list[int]) -> Iterator[Alert]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Finding, VulnerabilityAlias
+from secops_agent.models.choices import FindingDecision
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
@@ -23,7 +24,7 @@ from secops_agent.services.privacy import public
 from secops_agent.services.sla import findings_overdue
 from secops_agent.services.vulnerabilities import groups
 from secops_agent.services.vulnerabilities.openvex import statements
-from secops_agent.services.vulnerabilities.resolutions import Resolution, settle
+from secops_agent.services.vulnerabilities.resolutions import USUAL, Resolution, end_of, settle
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, finding_summaries
 
 __all__ = [
@@ -181,7 +182,10 @@ def decide(
     until: datetime | None = None,
     justification: str = "",
 ) -> FindingSummary:
-    """Set or withdraw ("") a person's decision; imports keep it. Raises InvalidInput, NotFound, Conflict."""
+    """Set or withdraw ("") a person's decision; imports keep it. A risk is accepted for `USUAL` if nothing is said.
+    Raises InvalidInput, NotFound, Conflict."""
+    if until is None and decision == FindingDecision.ACCEPTED:
+        until = end_of(timezone.localdate() + USUAL)
     settle(finding_id, Resolution(decision, note, until, justification), actor)
     return finding_summaries([_read(finding_id)])[0]
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -17,25 +17,33 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.switches import refuse_when_read_only
-from secops_agent.services.vulnerabilities.states import DECIDED, is_active
+from secops_agent.services.vulnerabilities.states import DECIDED, SECONDED, is_active
 
 JOB: Final = f"{__name__}.expire"
 MOST: Final = 500  # each is a transaction with its history: more would keep the browser waiting
 DAY: Final = timedelta(days=1)
 LONGEST: Final = 366 * DAY  # a risk is accepted for a year, then looked at again
+USUAL: Final = 90 * DAY  # where nothing is said
+SECOND: Final = "接受风险、误报、不受影响要另一位审批人同意"
+NEEDS_SECOND: Final = f"已被利用（KEV），{SECOND}：请在网页「发现」或聊天里提出。"
 _ROUND: Final = 500
 _OVER: Final = "接受风险的期限已到，恢复为待处理。"
+_ALONE: Final = f"漏洞已被利用（KEV），而这个决定没有经过两个人，恢复为待处理。{SECOND}。"
 _SEEN: Final = "标为「已修复」以后，扫描仍然发现它，恢复为待处理。"
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A decision, "" to withdraw it. ``until`` of an accepted risk (None: for good), ``justification`` of "not affected"."""
+    """A decision, "" to withdraw it. ``until`` of an accepted risk (None: for good), ``justification`` of "not affected".
+
+    ``asked_by``: who asked for what somebody else approved; without it the actor decides alone.
+    """
 
     decision: str
     note: str = ""
     until: datetime | None = None
     justification: str = ""
+    asked_by: str = ""
 
     @property
     def label(self) -> str:
@@ -75,7 +83,19 @@ def settle(finding_id: int, wanted: Resolution, actor: Actor) -> None:
         row = _lock(finding_id)
         if _same(row, wanted):
             raise Conflict(f"发现 {finding_id} 已经是这个决定。")
+        if not wanted.asked_by and Finding.objects.filter(needs_second(wanted), pk=finding_id).exists():
+            raise Conflict(f"发现 {finding_id} {NEEDS_SECOND}")
         _write(row, wanted, actor, "decide")
+
+
+def needs_second(wanted: Resolution) -> Q:
+    """The findings of which nobody decides this alone: what attackers use already is put aside by two persons."""
+    return Q(vulnerability__kev=True) if wanted.decision in SECONDED else Q(pk__in=())
+
+
+def end_of(day: date) -> datetime:
+    """The end of that day, which is included."""
+    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
 
 
 def _lock(finding_id: int) -> Finding:
@@ -112,7 +132,7 @@ def _write(row: Finding, wanted: Resolution, actor: Actor, action: str) -> None:
     before = {name: getattr(row, name) for name in DECIDED}
     after: dict[str, Any] = {
         "decision": wanted.decision, "justification": wanted.justification, "until": wanted.until,
-        "decided_at": timezone.now() if wanted.decision else None,
+        "decided_at": timezone.now() if wanted.decision else None, "seconded": bool(wanted.decision and wanted.asked_by),
     }  # fmt: skip
     row.decision = wanted.decision
     changed = Finding.objects.filter(pk=row.pk, decision=before["decision"], until=before["until"])
@@ -121,9 +141,10 @@ def _write(row: Finding, wanted: Resolution, actor: Actor, action: str) -> None:
     told = {
         name: (before[name], after[name])
         for name in DECIDED
-        if name != "decided_at" and before[name] != after[name]
+        if name not in ("decided_at", "seconded") and before[name] != after[name]
     }
-    history.record("finding", row.pk, actor, action, told, wanted.note)
+    asked = f"{wanted.asked_by} 提出。" if wanted.asked_by else ""
+    history.record("finding", row.pk, actor, action, told, f"{asked}{wanted.note}")
 
 
 def adopt(row: Finding, wanted: Resolution, actor: Actor) -> bool:
@@ -161,15 +182,17 @@ def _each(ids: Sequence[int], act: Callable[[int], None]) -> Resolved:
 
 
 def expire() -> int:
-    """Open again what was accepted until now, and what was "fixed" but is seen again; returns how many."""
+    """Open again what was accepted until now, what was "fixed" but is seen again, and what one person put aside before
+    attackers used it; returns how many."""
     now, system = timezone.now(), Actor.system("expiry")
     over = Q(decision=FindingDecision.ACCEPTED, until__lte=now)
     seen = Q(decision=FindingDecision.FIXED, last_seen__gt=F("decided_at")) & ~Q(state=FindingState.GONE)
+    alone = Q(decision__in=SECONDED, seconded=False, vulnerability__kev=True)
     found = 0
-    for due, note in ((over, _OVER), (seen, _SEEN)):
+    for due, note in ((over, _OVER), (seen, _SEEN), (alone, _ALONE)):
         for pk in Finding.objects.filter(due).order_by("pk").values_list("pk", flat=True)[:_ROUND]:
             with transaction.atomic():
-                row = Finding.objects.select_for_update().filter(due, pk=pk).first()
+                row = Finding.objects.select_for_update(of=("self",)).filter(due, pk=pk).first()
                 if row is not None:  # nobody has decided again meanwhile
                     _write(row, Resolution("", note), system, "expire")
                     found += 1

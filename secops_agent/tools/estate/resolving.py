@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from django.utils import timezone
@@ -15,6 +15,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Finding
 from secops_agent.models.choices import FindingDecision, FindingState, VexJustification
 from secops_agent.services.actors import Actor
+from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.services.vulnerabilities import findings, resolutions
@@ -209,7 +210,7 @@ def _until(text: str) -> datetime:
         raise InvalidInput(
             f"请写接受风险到哪一天为止（最长一年），例如 2026-12-31：到期以后会恢复为待处理。{_NONE}"
         )
-    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
+    return resolutions.end_of(day)
 
 
 def check_decide(given: DecideFindings, person: Person | None) -> ValidatedAction:
@@ -226,7 +227,12 @@ def check_decide(given: DecideFindings, person: Person | None) -> ValidatedActio
     effect = f"把 {len(found)} 条发现（现在：{before}）标为{wanted.told}\n{_told(found)}"
     if not wanted.resolution.decision:
         effect = f"撤回 {len(found)} 条发现的决定（现在：{before}），恢复为待处理\n{_told(found)}"
-    return ValidatedAction({name: value for name, value in stored.items() if value}, effect, _places(found))
+    kept = {name: value for name, value in stored.items() if value}
+    ids = [each.id for each in found]
+    exploited = Finding.objects.filter(resolutions.needs_second(wanted.resolution), pk__in=ids).exists()
+    if exploited:
+        effect = f"{effect}\n其中有已被利用（KEV）的：{resolutions.SECOND}"
+    return ValidatedAction(kept, effect, _places(found), seconded=exploited)
 
 
 def _state(each: FindingSummary) -> str:
@@ -241,12 +247,12 @@ def _is_so(each: FindingSummary, wanted: Resolution) -> bool:
     )
 
 
-def decide(given: DecideFindings, actor: Actor) -> str:
-    """Done for a confirmed proposal. Raises Conflict for none."""
+def decide(given: DecideFindings, actor: Actor, origin: Origin) -> str:
+    """Done for a confirmed or approved proposal. Raises Conflict for none."""
     wanted = _wanted(given)
-    done = resolutions.settle_many(
-        [each.id for each in _meant(given, actor, decided=None)], wanted.resolution, actor
-    )
+    resolution = replace(wanted.resolution, asked_by=origin.asked_by)
+    ids = [each.id for each in _meant(given, actor, decided=None)]
+    done = resolutions.settle_many(ids, resolution, actor)
     told = f"标为{wanted.told}" if wanted.resolution.decision else "恢复为待处理"
     return _done(f"已把 {done.done} 条发现{told}。", done)
 
@@ -264,10 +270,10 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         "decide_findings",
         "决定发现",
-        "对发现作决定：修复中、接受风险（写明到哪一天）、误报、调查中、不受影响（写明理由）、已修复，或撤回决定。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "对发现作决定：修复中、接受风险（写明到哪一天）、误报、调查中、不受影响（写明理由）、已修复，或撤回决定；已被利用的，接受风险、误报、不受影响要另一位审批人同意。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
         "write",
         DecideFindings,
         check_decide,
-        decide,
+        act_there=decide,
     ),
 )

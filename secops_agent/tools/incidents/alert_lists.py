@@ -9,7 +9,7 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.queries.filters import AlertFilter
+from secops_agent.services.alerts.queries.filters import URGENT, AlertFilter
 from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Total
@@ -43,7 +43,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     usual = "due" if given.due or given.due_within else asked.filter.order
     order = "urgent" if given.urgent else given.order or usual
     wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
-    query = asked.query(排序="紧急的在前" if given.urgent else _ORDERS.get(order, ""))
+    query = asked.query(排序=URGENT if given.urgent else _ORDERS.get(order, ""))
     wanted = with_asset(wanted)
     found = triage.search(wanted)
     shown = found.items[given.offset :]

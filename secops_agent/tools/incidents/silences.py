@@ -1,7 +1,8 @@
 """silence_alerts, end_silence: messages about what it covers are held back for a while; alerts stay in every list."""
 
+import math
 import re
-from typing import Final
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -37,6 +38,11 @@ class SilenceAlerts(Arguments):
         max_length=1100,
     )
     minutes: int = argument("多少分钟", default=60, minimum=1, maximum=30 * 24 * 60)
+    until: str = argument(
+        "到什么时候为止，北京时间 YYYY-MM-DD HH:MM；说的是结束的时刻（到明天八点）就写它，不写 minutes",
+        default="",
+        max_length=40,
+    )
     start: str = argument("开始时间，北京时间 YYYY-MM-DD HH:MM；不填从现在起", default="", max_length=40)
     reason: str = argument("原因", default="", max_length=200)
 
@@ -66,8 +72,8 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
         return _check_several(given, person)
     scope, value = read_scope(given.scope)
     actor = Actor.person(person, "agent") if person else NOBODY  # nothing is done yet, and nothing recorded
-    start = read_moment(given.start)
-    planned = silences.plan(scope, value, given.minutes, actor, start=start)
+    start, minutes = read_moment(given.start), length_of(given)
+    planned = silences.plan(scope, value, minutes, actor, start=start)
     word = "" if scope == "alert" else _word_of(scope)
     named = (
         f"告警 A{value}"
@@ -78,19 +84,42 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
     covered = coverage(scope, planned.value)
     covers = plain(str(covered), 300)
     begins = f"，从 {moment(start)} 起" if start else ""
-    lasts = minutes_told(given.minutes) if start else until_told(given.minutes)
+    lasts = _lasts(given, minutes)
     summary = f"静默{named} {lasts}{begins}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
-    stored = given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}
+    stored = given.model_dump(exclude_defaults=True, exclude={"minutes"}) | _ends(given)
     return ValidatedAction(stored, summary, covered.assets)
+
+
+def length_of(given: SilenceAlerts) -> int:
+    """Minutes: to the moment that was said, from now or from its start, else as many as were said. Raises InvalidInput."""
+    if (end := read_moment(given.until)) is None:
+        return given.minutes
+    minutes = math.ceil((end - (read_moment(given.start) or timezone.now())).total_seconds() / 60)
+    if minutes < 1:
+        raise InvalidInput(
+            f"静默要到「{plain(given.until, 40)}」，那时还没有开始或已经过去：请写以后的时间。"
+        )
+    return minutes
+
+
+def _lasts(given: SilenceAlerts, minutes: int) -> str:
+    if given.until:
+        return f"到 {plain(given.until, 40)}"
+    return minutes_told(minutes) if given.start else until_told(minutes)
+
+
+def _ends(given: SilenceAlerts) -> dict[str, Any]:
+    """A moment stays that moment, whenever it is confirmed."""
+    return {"until": given.until} if given.until else {"minutes": given.minutes}
 
 
 def _check_several(given: SilenceAlerts, person: Person | None) -> ValidatedAction:
     """Of several alerts: those that can be silenced, and why not of each other one. Raises InvalidInput for none."""
     actor = Actor.person(person, "agent") if person else NOBODY
-    ids, left = numbers(None, given.alert_ids), dict[int, str]()
+    ids, left, minutes = numbers(None, given.alert_ids), dict[int, str](), length_of(given)
     for pk in ids:
         try:
-            silences.plan("alert", str(pk), given.minutes, actor)
+            silences.plan("alert", str(pk), minutes, actor)
         except InvalidInput as error:
             left[pk] = error.message
     kept = [pk for pk in ids if pk not in left]
@@ -99,18 +128,18 @@ def _check_several(given: SilenceAlerts, person: Person | None) -> ValidatedActi
     named = "、".join(map(says.code, kept))
     rest = f"。没有列入：{'；'.join(left.values())}" if left else ""
     why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
-    summary = f"静默 {len(kept)} 条告警 {until_told(given.minutes)}（{named}）：这段时间不发送它们的消息，只计数{why}{rest}"
-    stored = {"alert_ids": ",".join(map(str, kept)), "minutes": given.minutes} | (
-        {"reason": given.reason} if given.reason else {}
-    )
+    summary = f"静默 {len(kept)} 条告警 {_lasts(given, minutes)}（{named}）：这段时间不发送它们的消息，只计数{why}{rest}"
+    stored = {"alert_ids": ",".join(map(str, kept)), **_ends(given)}
+    stored |= {"reason": given.reason} if given.reason else {}
     return ValidatedAction(stored, summary)
 
 
 def silence(given: SilenceAlerts, actor: Actor) -> str:
     """Done for a confirmed proposal."""
+    minutes = length_of(given)
     if given.alert_ids:
         rows = [
-            silences.silence("alert", str(pk), given.minutes, actor, given.reason)
+            silences.silence("alert", str(pk), minutes, actor, given.reason)
             for pk in numbers(None, given.alert_ids)
         ]
         ends = "".join(f"「{says.end_silence(row.value)}」" for row in rows)
@@ -118,7 +147,7 @@ def silence(given: SilenceAlerts, actor: Actor) -> str:
             f"已静默 {len(rows)} 条到 {moment(rows[0].ends_at)}，结束时汇总期间的告警。提前结束请发送{ends}。"
         )
     scope, value = read_scope(given.scope)
-    row = silences.silence(scope, value, given.minutes, actor, given.reason, start=read_moment(given.start))
+    row = silences.silence(scope, value, minutes, actor, given.reason, start=read_moment(given.start))
     covers = plain(str(coverage(scope, row.value)), 300)
     return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警。{covers}。提前结束请发送「{says.end_silence(given.scope)}」。"
 

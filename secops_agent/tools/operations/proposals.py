@@ -38,7 +38,10 @@ def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
         if given.state == "decided" or given.target
         else ()
     )
-    text = pending.tell(asker.person, waiting) if given.state != "decided" else ""
+    others = [each for each in pending.of_others(asker.person, waiting) if given.target in each.summary]
+    text = ""
+    if given.state != "decided":
+        text = "\n".join([pending.tell(asker.person, waiting), *_elsewhere(others)])
     query = told(
         状态="已决定的" if given.state == "decided" else "等待您决定的",
         对象=plain(given.target, 60),
@@ -46,13 +49,21 @@ def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
     )
     if given.state == "decided" or given.target:
         text = "\n\n".join(filter(None, (text, "\n".join([*_decided(done), *foot(query)]))))
-    status = "ok" if waiting or done else "no_data"
-    if asker.is_group and (waiting or done):
+    status = "ok" if waiting or done or others else "no_data"
+    if asker.is_group and (waiting or done or others):
         return ToolResult("ok", query, _IN_GROUP, private_text=text)
     codes = [each.code for each in waiting]
-    asked = [each.arguments.get(name) for each in (*waiting, *done) for name in _OBJECTS]
+    asked = [each.arguments.get(name) for each in (*waiting, *others, *done) for name in _OBJECTS]
     fields = (*codes, *(str(value) for value in asked if value))
     return ToolResult(status, query, text, codes, fields=fields)  # type: ignore[arg-type]
+
+
+def _elsewhere(rows: Sequence[Proposal]) -> list[str]:
+    """What others ask for and others decide."""
+    lines = [
+        f"- {plain(each.summary, 160)}（{plain(each.asker_name, 40)} 提出，{each.code}）" for each in rows
+    ]
+    return ["", f"**等别人审批，不由您决定：{len(rows)} 个**", "", *lines] if rows else []
 
 
 def _decided(rows: Sequence[Proposal]) -> list[str]:

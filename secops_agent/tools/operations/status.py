@@ -7,6 +7,7 @@ from secops_agent.config import MODEL_KINDS
 from secops_agent.models.people.staff import Role
 from secops_agent.services.operations.destinations import LEAVES, ModelStanding, read_models
 from secops_agent.services.operations.health import Health, read_health
+from secops_agent.services.people.staff import named_corporations, only_corporation
 from secops_agent.services.schedules.feeds import FeedStatus
 from secops_agent.syslog.standing import SyslogStanding, read_standing
 from secops_agent.tools.base import NoArguments, ToolResult
@@ -47,20 +48,24 @@ def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
     lines += [
         f"- 配置「{plain(fault.name, 40)}」：{plain(fault.error, 160)}"
         for fault in health.faults
-        if fault.kind not in MODEL_KINDS
+        if fault.kind not in MODEL_KINDS and fault.corp_id in ("", asker.person.corp_id)
     ]
     lines += [f"- 进程：{each}" for each in health.stuck]
-    lines += _sources(health)
+    lines += _sources(health, asker)
     if health.late:
-        lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
+        lines.append(f"- 保留期：{'、'.join(health.late)}到期没有清除，请检查后台任务进程")
     return "\n".join(lines)
 
 
-def _sources(health: Health) -> list[str]:
-    shown = health.sources[:_SOURCES]
+def _sources(health: Health, asker: Asker) -> list[str]:
+    """Their names are for whom 「数据源」 is for, where all of them are of one corporation; for others how many there are."""
+    others = named_corporations() - {asker.person.corp_id or only_corporation()}
+    whole = asker.person.may(Role.ANALYST) and not others
+    shown = health.sources[:_SOURCES] if whole else ()
     lines = [f"- 数据源「{plain(each.name, 40)}」{plain(each.error, 160)}" for each in shown]
     rest = len(health.sources) - len(shown)
-    return lines + [f"- 另有 {rest} 个数据源不正常，见「数据源」"] * bool(rest)
+    more = f"- {'另有 ' if shown else ''}{rest} 个数据源不正常，有「分析」角色的在「数据源」里看是哪些"
+    return lines + [more] * bool(rest)
 
 
 def _model(standing: ModelStanding, asker: Asker) -> str:

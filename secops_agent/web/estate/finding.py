@@ -1,6 +1,7 @@
 """One finding: what it is, how urgent and why, what was decided."""
 
-from datetime import datetime, time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import messages
@@ -9,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
 from bifang.channels.text.visible import visible
@@ -18,13 +20,18 @@ from secops_agent.models import Finding, Role, Staff
 from secops_agent.models.choices import FindingDecision
 from secops_agent.services import links
 from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.people.eligibility import able, demand_account
+from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import NEEDS_ROLE, login_may_read
 from secops_agent.services.vulnerabilities import findings as findings_service
 from secops_agent.services.vulnerabilities import resolutions
 from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
 from secops_agent.services.vulnerabilities.states import SETTLED
+from secops_agent.tools.arguments import parse
+from secops_agent.tools.estate.resolving import DecideFindings, check_decide
+from secops_agent.tools.registry import BY_NAME
 from secops_agent.web import listing
 from secops_agent.web.access import page
 from secops_agent.web.changes import changes_of
@@ -52,13 +59,37 @@ def decide(request: HttpRequest) -> HttpResponse:
             person = _person(request)
             what, done = f"交给 {person.name}", resolutions.assign_many(_ids(request), person, actor)
         else:
-            wanted = _wanted(request.POST)
-            what, done = wanted.label, resolutions.settle_many(_ids(request), wanted, actor)
+            wanted, ids = _wanted(request.POST), _ids(request)
+            asked = _ask(request, ids, wanted)
+            left = [pk for pk in ids if pk not in asked]
+            what, done = wanted.label, resolutions.settle_many(left, wanted, actor)
     except BifangError as error:
         messages.error(request, error.message)
         return redirect(back)
     _tell(request, what, done)
     return redirect(back)
+
+
+def _ask(request: HttpRequest, ids: Sequence[int], wanted: Resolution) -> frozenset[int]:
+    """Ask another person for what nobody decides alone; the findings that are asked about. Raises BifangError."""
+    rows = Finding.objects.filter(resolutions.needs_second(wanted), pk__in=ids)
+    asked = frozenset(rows.values_list("pk", flat=True))
+    if not asked:
+        return asked
+    said = {
+        "findings": ",".join(f"F{pk}" for pk in sorted(asked)), "decision": wanted.decision, "note": wanted.note[:500],
+        "until": f"{timezone.localtime(wanted.until):%Y-%m-%d}" if wanted.until else "", "justification": wanted.justification,
+    }  # fmt: skip
+    given = parse(DecideFindings, {name: value for name, value in said.items() if value})
+    staff, tool = demand_account(request.user.pk), BY_NAME["decide_findings"]
+    plan = check_decide(given, Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role)))
+    proposal = request_directly(
+        staff, actor_of(request), tool.name, tool.title, "dangerous", plan.arguments, plan.summary
+    )
+    place = links.record("proposal", proposal.pk)
+    text = '{} 条是已被利用（KEV）的，{}：已经提出，<a class="bf-link" href="{}">{}</a>。'
+    messages.info(request, format_html(text, len(asked), resolutions.SECOND, place, proposal.code))
+    return asked
 
 
 def _person(request: HttpRequest) -> Staff:
@@ -105,7 +136,7 @@ def _until(text: str) -> datetime:
         day = None
     if day is None or not 2000 <= day.year <= 2100:
         raise InvalidInput("请写接受风险到哪一天为止：到期以后会恢复为待处理。")
-    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
+    return resolutions.end_of(day)
 
 
 def _ids(request: HttpRequest) -> list[int]:

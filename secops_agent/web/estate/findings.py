@@ -37,7 +37,7 @@ from secops_agent.web.triage.alert_rows import plain_line
 SEE: Final = "secops_agent.view_finding"
 ACT: Final = "secops_agent.change_finding"
 TABS: Final[Mapping[str, str]] = {
-    "open": "待处理", "overdue": "已超期", "due": "7 天内到期", "ending": "接受快到期", "mine": "我负责的", "decided": "已决定", "all": "全部",
+    "open": "待处理", "overdue": "已超时", "due": "7 天内到期", "ending": "接受快到期", "mine": "我负责的", "decided": "已决定", "all": "全部",
 }  # fmt: skip
 EACH: Final = "each"
 BY: Final[Mapping[str, str]] = {**{way: each.label for way, each in groups.WAYS.items()}, EACH: "逐条"}
@@ -194,7 +194,7 @@ def deciding(user: Any, now: datetime) -> dict[str, Any]:
     today = timezone.localdate(now)
     return {
         "choices": FindingDecision.choices, "justifications": VexJustification.choices,
-        "first_day": today + resolutions.DAY, "usual_day": today + 90 * resolutions.DAY,
+        "first_day": today + resolutions.DAY, "usual_day": today + resolutions.USUAL,
         "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(user.pk), "people": selectable(able(Role.VIEWER)),
     }  # fmt: skip
 

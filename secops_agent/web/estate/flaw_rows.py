@@ -143,7 +143,7 @@ def time_left(due_at: datetime | None, now: datetime) -> SafeString | str:
     seconds = (due_at - now).total_seconds()
     exact = f"修复时限 {timezone.localtime(due_at):%Y-%m-%d %H:%M}"
     if seconds < 0:
-        return badge(f"超期 {length(-seconds)}", "bad", exact)
+        return badge(f"超时 {length(-seconds)}", "bad", exact)
     return badge(f"剩 {length(seconds)}", "warn" if seconds < _SOON_S else "idle", exact)
 
 

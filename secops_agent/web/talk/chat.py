@@ -28,7 +28,7 @@ from secops_agent.web_chat.lines import Speaker
 MOST_FILLED_IN: Final = 500  # characters of a question that a link brings
 _SAY: Final = {"confirm": says.confirm, "reject": says.reject}
 NO_ACCOUNT: Final = "您的登录用户没有对应的「人员」，或角色不够：{whom}在「人员」里把您和登录用户对应起来以后，就可以在这里提问。"
-NO_ACCOUNT_YET: Final = "您的登录用户没有对应的「人员」：请在「设置 → 人员」里打开您自己的那一条（没有就新增，员工 ID 问机器人一句话就知道），把「登录用户」选成 {login}，就可以在这里提问。"
+NO_ACCOUNT_YET: Final = "您的登录用户没有对应的「人员」：请在「设置 → 人员」里打开您自己的那一条（没有就新增，员工 ID 问机器人一句话就知道），「登录网页」的用户名写 {login}，选「是同一个人」，就可以在这里提问。"
 NO_ROBOT: Final = (
     "您的企业还没有启用的{platforms}配置。网页聊天由它的机器人回答：请先在「系统配置」里新增一个；"
     "已经有的，先在聊天里 @ 它一次，让它知道是哪个企业。"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.detection_rules import named_rule
+from secops_agent.services.alerts.queries.filters import URGENT
 from secops_agent.services.alerts.related import READ, indicators_of, related
 from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.alerts.views import silenced_until
@@ -37,6 +38,7 @@ from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import views
 from secops_agent.services.notifications.coverage import open_alerts
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
+from secops_agent.services.notifications.silences import next_morning
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -49,7 +51,7 @@ from secops_agent.web.approvals import VIEW as SEE_ORDERS
 from secops_agent.web.approvals import story
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
-from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge
+from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge, weighs
 from secops_agent.web.triage.alerts import ACT, SEE, acting
 
 # Everything that happened to one alert, in one order: occurrences, changes, notes, messages.
@@ -216,34 +218,17 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, orders, private=private),
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
-        "weighs": _weighs(row, assets, clock, listed),
+        "weighs": weighs(row, [each.name for each in assets if each.importance == Importance.CRITICAL], clock), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
         "private": private, "ask_url": _ask(row), "until": _until(timezone.localtime(clock.now)), "alike": _alike(row), **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
 
 
-def _weighs(row: Alert, assets: Sequence[Asset], clock: RiskClock, listed: Sequence[object]) -> str:
-    """What makes it stand where it does in the list, as `filters.ordered` has it, and what else is grave about it."""
-    core = [plain_line(each.name) for each in assets if each.importance == Importance.CRITICAL]
-    free = row.status == AlertStatus.OPEN and not row.assignee_id and clock.stage(row) != "broken"
-    found = (
-        f"级别{row.get_severity_display()}",
-        "还没有人管" if free else "",
-        f"核心资产 {'、'.join(core)}" if core else "不在核心资产上",
-        "命中情报" if listed else "",
-        {"broken": "已超过时限", "at_risk": "快到时限"}.get(clock.stage(row), ""),
-    )
-    return "，".join(each for each in found if each)
-
-
 def _until(now: datetime) -> list[tuple[str, str]]:
     """The times at which people say that a silence ends, and their words."""
-    day = now.replace(minute=0, second=0, microsecond=0)
-    ends = (
-        (day.replace(hour=18), "到今天 18 点"),
-        (day.replace(hour=9) + timedelta(days=1), "到明早 9 点"),
-    )
+    evening = now.replace(hour=18, minute=0, second=0, microsecond=0)
+    ends = sorted([(evening, "到今天 18 点"), next_morning(now)])
     return [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends if end > now]
 
 

@@ -14,7 +14,7 @@ from bifang.channels.text.visible import visible
 from bifang.core.admin.base import NOTHING, ago, badge
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Alert, AlertAsset
-from secops_agent.models.choices import AlertStatus, Verdict
+from secops_agent.models.choices import AlertStatus, Importance, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.clock import clock
@@ -56,6 +56,7 @@ class AlertLine:
     assignee: str
     case: int | None
     due: SafeString | str
+    why: str
     seen: SafeString | str
     count: int
 
@@ -97,18 +98,45 @@ def length(seconds: float) -> str:
     return "不到 1 分钟"
 
 
+def weighs(row: Alert, core: Sequence[str], clock: RiskClock) -> str:
+    """Why it stands where it does among those of its level, as `filters.ordered` has it: of what is not closed.
+
+    ``core``: the names of the core assets that it concerns.
+    """
+    if row.status == AlertStatus.CLOSED:
+        return ""
+    free = row.status == AlertStatus.OPEN and not row.assignee_id
+    late = {"broken": "已超时", "at_risk": "快超时"}.get(clock.stage(row), "")
+    shown = "、".join(plain_line(name) for name in core[:_SHOWN])
+    return "，".join(filter(None, ("没人接手" if free else "", f"核心资产 {shown}" if core else "", late)))
+
+
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
     """Rows that were read with their assignee. ``query`` goes with their links. Two queries, three with silences."""
     linked: dict[int, list[NamedLink]] = {}
+    core: dict[int, list[str]] = {}
     pairs = AlertAsset.objects.filter(alert_id__in=[row.pk for row in rows]).order_by("id")
-    for alert_id, asset_id, name in pairs.values_list("alert_id", "asset_id", "asset__name"):
+    columns = ("alert_id", "asset_id", "asset__name", "asset__importance")
+    for alert_id, asset_id, name, importance in pairs.values_list(*columns):
         linked.setdefault(alert_id, []).append(NamedLink(plain_line(name), links.asset(asset_id)))
+        if importance == Importance.CRITICAL:
+            core.setdefault(alert_id, []).append(name)
     quiet = silenced_until(rows, clock.now)
-    return [_line(row, linked.get(row.pk, []), quiet.get(row.pk), clock, query) for row in rows]
+    return [
+        _line(
+            row,
+            linked.get(row.pk, []),
+            quiet.get(row.pk),
+            clock,
+            query,
+            weighs(row, core.get(row.pk, []), clock),
+        )
+        for row in rows
+    ]
 
 
 def _line(
-    row: Alert, assets: list[NamedLink], quiet: datetime | None, clock: RiskClock, query: str
+    row: Alert, assets: list[NamedLink], quiet: datetime | None, clock: RiskClock, query: str, why: str
 ) -> AlertLine:
     return AlertLine(
         pk=row.pk,
@@ -125,6 +153,7 @@ def _line(
         assignee=row.assignee.name if row.assignee else "",
         case=row.case_id,
         due=due_badge(row, clock),
+        why=why,
         seen=ago(row.last_seen),
         count=row.count,
     )

@@ -15,7 +15,7 @@ from secops_agent.models import Alert, SavedView
 from secops_agent.models.choices import Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts import batches
-from secops_agent.services.alerts.queries.filters import ALERTS
+from secops_agent.services.alerts.queries.filters import ALERTS, URGENT
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import REACH, Facets
 from secops_agent.services.pages import Total
@@ -55,7 +55,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "tabs": _tabs(query, counts), "chips": _chips(query), "orders": _orders(query), "spans": _spans(query),
         "views": _views(request, query), "mark": _newest(), "older": _at(query, query.page + 1) if len(found) > PAGE else "",
         "newer": _at(query, query.page - 1) if query.page > 1 else "", "reach": REACH, "asked": query.get("q"),
-        "first_day": query.get("from"), "last_day": query.get("to"), "query_tab": tab, "query_span": query.get("span"),
+        "first_day": query.get("from"), "last_day": query.get("to"), "order": URGENT if queue.order == "urgent" else "", "query_tab": tab, "query_span": query.get("span"),
     }  # fmt: skip
     return render(request, "pages/alerts.html", context | acting(request, query.text))
 

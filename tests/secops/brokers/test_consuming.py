@@ -6,15 +6,17 @@ import time
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from bifang.core.configuration import configs
 from bifang.core.monitoring.failures import DiskAlmostFull
 from secops_agent.brokers import dead_letters, storing
+from secops_agent.brokers.config import BrokerSettings
 from secops_agent.brokers.kafka import CLOSE_S, KafkaStream
 from secops_agent.models import Alert, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
 from secops_agent.services.actors import Actor
-from secops_agent.services.intake import ingest
+from secops_agent.services.intake import deliveries, ingest
 from secops_agent.services.intake.deliveries import KEPT, TRIES, Delivery
 from secops_agent.services.records import AlertRecord
 from tests.deadline import wait_until
@@ -102,8 +104,7 @@ def test_poison_is_buried_after_five_tries_and_the_rest_goes_on(
 
 
 def test_a_full_disk_buries_nothing(allowed: None, database: Any, settings: Any) -> None:
-    values = {"url": "redis://127.0.0.1:6379/2", "topic": "t", "format": "generic"}
-    stream = configs.load(configs.save("stream", "总线", True, values)[0])
+    stream = _a_stream()
     message = Delivery("s", "1", timezone.now(), alert("一直在等"), again=True)
     least, settings.DISK_MIN_MB = settings.DISK_MIN_MB, 1 << 40
     for _ in range(TRIES + 2):
@@ -115,9 +116,35 @@ def test_a_full_disk_buries_nothing(allowed: None, database: Any, settings: Any)
     assert not BrokerLetter.objects.exists()
 
 
-def _at_once(settings: Any, message: Any, tries: int, reason: str) -> float:
-    from secops_agent.services.intake import deliveries
+def test_a_database_that_fails_buries_nothing(
+    allowed: None, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = _a_stream()
+    message = Delivery("s", "1", timezone.now(), alert("一直在等"), again=True)
+    real = ingest.write_alerts, deliveries.take_back_try
+    monkeypatch.setattr(ingest, "write_alerts", _is_gone)
+    for number in range(TRIES + 3):
+        away = number in (0, TRIES)  # nothing can be written down either
+        monkeypatch.setattr(deliveries, "take_back_try", _is_gone if away else real[1])
+        with pytest.raises(OperationalError):
+            storing.store_alone(stream, message)
+        assert BrokerLetter.objects.get().tries == away
+    monkeypatch.setattr(ingest, "write_alerts", real[0])
+    assert storing.store_alone(stream, message) is None
+    assert _counts() == {"一直在等": 1}
+    assert not BrokerLetter.objects.exists()
 
+
+def _is_gone(*_: Any) -> None:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+def _a_stream() -> BrokerSettings:
+    values = {"url": "redis://127.0.0.1:6379/2", "topic": "t", "format": "generic"}
+    return configs.load(configs.save("stream", "总线", True, values)[0])
+
+
+def _at_once(settings: Any, message: Any, tries: int, reason: str) -> float:
     deliveries.note_failure(settings.id, message, reason)
     return 0.1
 

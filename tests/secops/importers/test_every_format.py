@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from bifang.testing import ImporterCases
-from secops_agent.importers import registry
-from secops_agent.importers.base import Options
+from secops_agent.importers import base, registry
+from secops_agent.importers.base import Options, Source
 from secops_agent.services.records import AssetRecord, Key
 
 from . import cn_samples, test_feed_guards, test_guards
@@ -40,3 +42,15 @@ globals().update({case.__name__: case for case in _cases()})
 
 def test_every_format_has_a_sample() -> None:
     assert set(SAMPLES) == set(registry.NAMES)
+
+
+def test_a_named_format_is_mostly_known_by_its_first_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = list[int]()
+    real = base._paths
+    monkeypatch.setattr(base, "_paths", lambda head: looked.append(len(head)) or real(head))
+    base.whole_outline.cache_clear()
+    base.document_outline.cache_clear()
+    line = b'{"rule": "r", "priority": "Warning", "output_fields": {}, "output": "%d"}\n'
+    body = b"".join(line % number for number in range(5000))
+    assert len(list(registry.parse("falco", Source.from_bytes(body)))) == 5000
+    assert looked == [4096]

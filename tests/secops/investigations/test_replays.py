@@ -11,8 +11,9 @@ from secops_agent.services.investigations.checks.base import Signal
 from secops_agent.services.investigations.noise import noisy_rules
 from secops_agent.services.investigations.replays import RuleRecord
 from secops_agent.services.investigations.weighing import REASONS, assess
+from tests.secops.inventory_aid import host
 
-from .cases import arrive, judge, past
+from .cases import WEB, arrive, judge, past
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases]
 LI = Actor("person", "corp:li", "李四", "dingtalk")
@@ -135,3 +136,18 @@ def test_noisy_rules_get_a_proposal_each():
         "没有一条是真实攻击：在来源调高阈值、加白名单，或降低级别",
         "12 条来自 web-01：先看这台资产，或只对它设例外",
     )
+
+
+@pytest.mark.slow
+def test_noisy_rule_names_an_asset_only_where_that_is_a_proposal(django_assert_num_queries):
+    past("true_positive", 12, ago=48)
+    now = arrive("now", rule_name="新的").created_at
+    with django_assert_num_queries(1):
+        assert noisy_rules(now) == ()
+    past("benign", 8, ago=96, rule_name="两台", assets=(host("db-01", "10.0.0.6"), WEB))
+    past("benign", 2, ago=120, rule_name="两台", assets=())
+    past("benign", 12, ago=144, rule_name="没有", assets=())
+    past("benign", 6, ago=168, rule_name="一半")
+    past("benign", 6, ago=192, rule_name="一半", assets=())
+    named = {each.rule: (each.asset, each.asset_alerts) for each in noisy_rules(now)}
+    assert named == {"两台": ("web-01", 8), "没有": ("", 0), "一半": ("", 0)}

@@ -111,6 +111,17 @@ def test_noisy_rules_and_busy_assets_without_accounts(database):
     assert found.assets == (BusyAsset("web-01", "high", 3, 1),)
 
 
+def test_assets_of_a_report_stand_by_risk_not_by_number(database):
+    small, core, loud = asset("test-01", "low"), asset("pay-01", "critical"), asset("web-01", "high")
+    made = Alert.objects.bulk_create(
+        row(number, INSIDE, severity="critical" if number < 2 else "low") for number in range(12)
+    )
+    AlertAsset.objects.bulk_create(
+        AlertAsset(alert=each, asset=on) for on, alerts in ((small, made[:1]), (core, made[1:2]), (loud, made[2:])) for each in alerts
+    )  # fmt: skip
+    assert [each.name for each in archive.count(DAY).alerts.assets] == ["pay-01", "web-01", "test-01"]
+
+
 def proposal(code, state, decided_at, config):
     return Proposal.objects.create(
         code=code, config=config, conversation_id="c", tool="block_ip", title="封禁 IP", risk="dangerous", summary="x",

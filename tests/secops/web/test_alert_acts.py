@@ -22,7 +22,7 @@ from .desk import arrived, at_desk, do
 
 pytestmark = pytest.mark.django_db
 STATE = (
-    "status", "verdict", "assignee", "acknowledged_at", "closed_at", "closed_by", "closed_count", "closed_by_source",
+    "status", "verdict", "assignee", "acknowledged_at", "closed_at", "closed_by", "closed_count", "closed_by_source", "closed_via",
 )  # fmt: skip
 
 

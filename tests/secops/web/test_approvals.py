@@ -9,10 +9,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from secops_agent.models import Action, Proposal, Role, Staff
+from bifang.channels.models import OutboxRow
+from secops_agent.models import Action, BlockRecord, Proposal, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, pending
 from secops_agent.services.decisions.carriers import BATCH, STOPPED
+from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.faults import Forbidden
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of, unknown_action
 from tests.secops.decisions_aid import company, propose, switch, the
@@ -59,6 +61,29 @@ def test_while_actions_are_stopped_who_asks_on_a_page_is_told() -> None:
     switch("no_actions")
     given = {"targets": "203.0.113.5", "minutes": "60"}
     assert STOPPED in messages_of(as_staff("zhao").post(reverse("web:block_many"), given, follow=True))
+
+
+def test_what_was_approved_and_has_not_begun_is_withdrawn_by_asker_or_approver() -> None:
+    code = propose(company(), "zhao")
+    asker, approver, other = as_staff("zhao"), as_staff("wang"), as_staff("li")
+    page, post = (
+        reverse("web:approval", args=[the(code).pk]),
+        reverse("web:approval_call_off", args=[the(code).pk]),
+    )
+    assert "撤回，不再执行" not in text_of(approver.get(page)), "nothing is ordered yet"
+    approver.post(reverse("web:approval_decide", args=[the(code).pk]), {"verdict": "approve"})
+    switch("no_actions")
+    assert Action.objects.get().state == "pending"
+    assert "只有提出人和审批人" in messages_of(other.post(post, follow=True))
+    assert "撤回，不再执行" in text_of(asker.get(page))
+    assert "已撤回" in messages_of(asker.post(post, follow=True))
+    action = Action.objects.get()
+    assert (action.state, action.result) == ("failed", "zhao先生 撤回了，没有执行。")
+    assert "不能撤回" in messages_of(approver.post(post, follow=True))
+    switch("no_actions", False)
+    assert actions.claim("runner") == []
+    told = {row.target["staff_id"] for row in OutboxRow.objects.filter(text__contains="撤回了，没有执行")}
+    assert {"zhao", "wang"} <= told
 
 
 def test_an_expired_one_waits_for_nobody() -> None:
@@ -150,6 +175,36 @@ def test_an_unknown_result_of_a_batch_is_settled_there_and_by_nobody_else() -> N
     assert Action.objects.get(pk=row.pk).state == "failed"
 
 
+@pytest.mark.parametrize(("executed", "becomes"), [("yes", "expired"), ("no", "active")])
+@pytest.mark.parametrize("carrier", ["proposal", "batch"])
+def test_the_unknown_end_of_a_limit_is_settled_where_it_was_ordered(
+    carrier: str, executed: str, becomes: str
+) -> None:
+    row, pk = unknown_action(), the(propose(company(), "zhao")).pk
+    if carrier == "batch":
+        Proposal.objects.filter(pk=pk).update(
+            tool=BATCH, arguments={"tool": "block_ip", "targets": ["203.0.113.5"]}
+        )
+    none: dict[str, Any] = {"proposal": None, "batch": None}
+    given = {"tool": "block_ip", "arguments": {"ip": "203.0.113.5"}, f"{carrier}_id": pk, "state": "done"}
+    Action.objects.filter(pk=row.pk).update(**none)
+    Action.objects.filter(pk=row.pk).update(**given)
+    row.refresh_from_db()
+    entries.open_rows([row])
+    BlockRecord.objects.update(state="lifting", stands=True, verified_at=timezone.now())
+    undo = entries.end(row, entries.ENDS, entries.ENDS)
+    Action.objects.filter(pk=undo.pk).update(state="unknown", response={"stands": True})
+    client, address = superuser(), reverse("web:approval_settle", args=[pk])
+    form = f'name="action" value="{undo.pk}"'
+    assert form in client.get(reverse("web:approval", args=[pk])).content.decode()
+    assert form not in as_staff("wang").get(reverse("web:approval", args=[pk])).content.decode()
+    given = {"action": undo.pk, "executed": executed}
+    assert "已登记" in messages_of(client.post(address, given, follow=True))
+    block = BlockRecord.objects.get()
+    assert (block.state, block.stands, bool(block.due_at)) == (becomes, None, executed == "no")
+    assert form not in client.get(reverse("web:approval", args=[pk])).content.decode()
+
+
 def test_what_cannot_be_undone_says_so() -> None:
     row = unknown_action()
     code = propose(company(), "zhao")
@@ -158,9 +213,9 @@ def test_what_cannot_be_undone_says_so() -> None:
     assert "不能撤销" in messages_of(as_staff("wang").post(address, follow=True))
 
 
-@pytest.mark.parametrize("name", ["approvals", "approval"])
-def test_the_pages_take_few_queries(name: str, django_assert_max_num_queries: Any) -> None:
+@pytest.mark.parametrize(("name", "most"), [("approvals", 10), ("approval", 20)])
+def test_the_pages_take_few_queries(name: str, most: int, django_assert_max_num_queries: Any) -> None:
     code = propose(company(), "zhao")
     client, place = as_staff("wang"), [the(code).pk] if name == "approval" else []
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(most):
         seen(client, name, *place)

@@ -96,7 +96,7 @@ def test_superuser_without_an_account_is_told_to_make_the_tie_himself() -> None:
     client, root = Client(), User.objects.create_superuser("root")
     client.force_login(root)
     said = text_of(client.get(reverse("web:chat")))
-    assert "把「登录用户」选成 root" in said
+    assert "「登录网页」的用户名写 root" in said
     assert "请管理员" not in said
 
 

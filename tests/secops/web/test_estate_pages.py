@@ -244,6 +244,7 @@ def test_a_vulnerability_says_how_urgent_it_is_for_us_and_why() -> None:
     Vulnerability.objects.update(kev=True)
     assert "立即处理" in text_of(client.get(reverse("web:vulnerability", args=[row.pk])))
     assert "pay-01" in text_of(client.get(reverse("web:vulnerability_compared", args=[row.pk])))
+    Vulnerability.objects.update(kev=False)
     decide(
         client,
         Finding.objects.first(),

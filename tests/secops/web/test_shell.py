@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from bifang.shell.table import SETTINGS, STATUS
+from bifang.shell.table import SETTINGS, STATUS, trail
 from secops_agent.models import Alert, NotificationPreference, OnCallOverride, Role, Staff
 from secops_agent.services.people import tokens
 from tests.admin_pages import SYSTEM, member, rule, serve_plain_static, superuser, text_of, with_role
@@ -41,6 +41,8 @@ def test_search_finds_pages_settings_alerts_assets_and_people() -> None:
         ("黑名单", "情报清单"),
         ("排班 换班", "值班"),
         ("runbook", "手册"),
+        ("封禁台账", "封禁台账"),
+        ("封禁 IP", "封禁台账"),
     ):
         assert f"页面 ¦ {title} ¦" in found(client, said), said
     assert f"A{row.pk} WebShell 后门文件 ¦ 高危" in found(client, "webshell")
@@ -127,6 +129,8 @@ def test_a_page_is_drawn_when_all_of_it_was_read() -> None:
 
 
 def test_every_card_says_what_it_is_for_and_leads_somewhere() -> None:
-    for card in (*SETTINGS.tabs, *STATUS.tabs):
+    for card in (*SETTINGS.tabs, *STATUS.tabs, *STATUS.links):
         assert len(card.purpose()) > 5, card.title
         assert card.address, card.title
+    assert "封禁台账" in text_of(superuser().get("/status/"))
+    assert [each.title for each in trail("/blocks/")] == ["审批", "封禁台账"]

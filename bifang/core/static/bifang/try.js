@@ -1,4 +1,4 @@
-// 测试连接: sends the form as it stands, and shows each check as it ends. The server escapes what it sends.
+// 测试连接, by its button and once after saving: sends the form as it stands, and shows each check as it ends. The server escapes what it sends.
 (function () {
   "use strict";
   const panel = document.getElementById("bf-try");
@@ -14,6 +14,18 @@
     end.replaceChildren(line);
   }
 
+  const form = document.getElementById(button.dataset.form);
+
+  function blame(name, text) {
+    const box = form.elements[name];
+    if (!box) return;
+    const line = document.createElement("p");
+    line.className = "bf-error";
+    line.dataset.blame = name;
+    line.textContent = text;
+    (box.closest(".bf-secret") || box.parentElement).after(line);
+  }
+
   function markRunning() {
     const waiting = plan.querySelector("li:not([class])");
     if (waiting) waiting.className = "bf-running";
@@ -25,6 +37,7 @@
     if (line.step) {
       const place = plan.querySelector('li[data-step="' + line.name + '"]');
       if (place) place.outerHTML = line.step;
+      if (line.field) blame(line.field, line.detail);
     }
     if (line.end) end.innerHTML = line.end;
     else markRunning();
@@ -49,10 +62,10 @@
     button.disabled = true;
     panel.hidden = false;
     plan.replaceChildren();
+    form.querySelectorAll("[data-blame]").forEach((one) => one.remove());
     say("正在测试…");
     panel.scrollIntoView({ block: "nearest", behavior: "smooth" });
     try {
-      const form = document.getElementById(button.dataset.form);
       const answer = await fetch(button.dataset.try, { method: "POST", body: new FormData(form) });
       if (answer.redirected) throw new Error("登录已过期，请在另一个页面登录后再试。");
       if (answer.status === 429) throw new Error((await answer.json()).error);
@@ -68,7 +81,7 @@
   }
 
   function fill(choice) {
-    const box = document.getElementById(button.dataset.form).elements[choice.dataset.fill];
+    const box = form.elements[choice.dataset.fill];
     if (!box) return;
     box.value = choice.dataset.value;
     box.dispatchEvent(new Event("change", { bubbles: true }));
@@ -79,6 +92,10 @@
   }
 
   button.addEventListener("click", run);
+  if ("tryNow" in panel.dataset) {
+    window.history.replaceState(null, "", window.location.pathname);
+    run();
+  }
   end.addEventListener("click", function (event) {
     const choice = event.target.closest("[data-fill]");
     if (choice) fill(choice);

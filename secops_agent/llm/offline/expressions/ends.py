@@ -83,7 +83,10 @@ def _hour(found: re.Match[str]) -> int:
 def _day(found: re.Match[str], now: datetime) -> datetime | None:
     """The day that was said; today if only an hour was."""
     if found["day"]:
-        return now + timedelta(days=_DAYS[found["day"][0]])
+        at_night = (
+            found["day"] == "明早" and now.hour < _EARLY
+        )  # the one that comes: the night is not over yet
+        return now + timedelta(days=_DAYS[found["day"][0]] - at_night)
     if found["week"]:
         wanted = _WEEK.index(found["week"].replace("天", "日").replace("末", "六"))
         ahead = (wanted - now.weekday()) % 7 if not found["next"] else wanted - now.weekday() + 7

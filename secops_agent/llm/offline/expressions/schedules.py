@@ -11,6 +11,7 @@ from .recurrence import Recurrence, read_recurrence
 
 _BREAKS = " ,，;；。.:：!！~\t"
 _UNRULY = re.compile(r"[?？吗么]|为什么|谁|怎么|如何|是否|能不能|要不要")
+_REASON = re.compile("[,，。;；]")
 _JOINED = re.compile("[a-z0-9_-]{2}", re.IGNORECASE)
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _Part = tuple[frozenset[str], str]
@@ -24,12 +25,19 @@ def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Wish 
         return None
     before, recurrence, after = found
     first, second = _split(before), _split(after)
+    said, *aside = _REASON.split(after, maxsplit=1)
+    if trimmed := bool(aside and _split(said)[1]):  # …，老板要看
+        second = _split(said)
     tasks = [task for task in (first[1], second[1], quoted) if task]
     told = first[1] and not pattern("schedules.plain").search(first[1])
     if len(tasks) != 1 or told or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], read_task):
         return None
     intent = Intent("create_schedule", {"task": tasks[0], "cron": recurrence.cron})
-    return Wish(intent, _is_order(first, second, recurrence), when=bare[len(before) : len(bare) - len(after)])
+    return Wish(
+        intent,
+        not trimmed and _is_order(first, second, recurrence),
+        when=bare[len(before) : len(bare) - len(after)],
+    )
 
 
 def _join(text: str) -> str:

@@ -23,6 +23,7 @@ from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.networks import inside
 from secops_agent.services.sla import RiskClock, overdue
+from secops_agent.services.source_names import spelled
 
 RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
 NOBODY: Final = 0  # among ``assignees``: nobody has it
@@ -46,7 +47,7 @@ ALERTS: Final = Listing((
         "assignees", "处理人", "row", "处理人的编号。", page="assignee", api="assignee_id", several=True, least=NOBODY, facet="found"
     ),
     Condition("closers", "关闭人", "row", "关闭人的编号。", page="closer", api="closed_by_id", several=True, facet="found"),
-    Condition("sources", "来源", told="来源，完整匹配，例如 wazuh。", page="source", api="source", several=True, facet="found"),
+    Condition("sources", "来源", told="来源，完整匹配，不分大小写，例如 wazuh。", page="source", api="source", several=True, facet="found"),
     Condition("rules", "规则", page="rule", several=True, longest=500, facet="found"),
     Condition("assets", "资产", "row", page="asset", several=True, facet="found"),
     Condition("verdicts", "结论", "choice", page="verdict", api="verdict", several=True, choices=dict(Verdict.choices), facet="found"),
@@ -119,7 +120,7 @@ class AlertFilter:
 def matching(wanted: AlertFilter, clock: RiskClock | None = None) -> "QuerySet[Alert]":
     """The alerts, in no order and whatever the keyword (`search`). Raises NotFound for an unknown asset, InvalidInput."""
     columns = {
-        "severity__in": wanted.severities, "status__in": wanted.statuses, "verdict__in": wanted.verdicts, "source__in": wanted.sources,
+        "severity__in": wanted.severities, "status__in": wanted.statuses, "verdict__in": wanted.verdicts, "source__in": spelled(wanted.sources),
         "rule__in": wanted.rules, "closed_by__in": wanted.closers,
     }  # fmt: skip
     rows = Alert.objects.alias(rule=RULE) if wanted.rules else Alert.objects.all()
@@ -177,6 +178,11 @@ def _concerning(assets: "Collection[int] | QuerySet[Any, Any]") -> Q:
 def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
     """What entries of these lists of indicators name in alerts."""
     return hits_in_force().filter(entry__list__in=lists).order_by()
+
+
+URGENT: Final = (
+    "先看级别，同级先看没人接手、没超时的，再看核心资产上的，再看时限近的"  # "urgent" below, in words
+)
 
 
 def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":

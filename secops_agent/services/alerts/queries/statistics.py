@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
-from django.db.models.functions import TruncDay, TruncHour
+from django.db.models import CharField, Count, Exists, F, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf, TruncDay, TruncHour
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
@@ -19,9 +19,12 @@ from secops_agent.services.alerts.queries.search import narrowed
 from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.records import SEVERITIES
+from secops_agent.services.source_names import joined
 
+_BY_TOKEN: Final = NullIf(Concat(Value("由接口 "), "closed_via"), Value("由接口 "))
+CLOSER: Final = Coalesce(Cast("closed_by_id", CharField()), _BY_TOKEN, output_field=CharField())
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
-    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": F("closed_by_id"),
+    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": CLOSER,
 }  # fmt: skip
 
 
@@ -212,11 +215,12 @@ def _grouped(rows: "QuerySet[Alert]", clock: Clock, group_by: str) -> "Counter[s
     parts: QuerySet[Any] = _links(rows) if group_by == "asset" else rows
     counted = parts.annotate(value=VALUES[group_by]).order_by().values_list("value")
     found = counted.annotate(number=Count("pk"))
-    return Counter({
+    counts = Counter({
         str("" if value is None else value)[:200]: number
         for value, number in found
         if value is not None or group_by in _NOBODY
     })  # fmt: skip
+    return joined(counts) if group_by == "source" else counts
 
 
 def _links(rows: "QuerySet[Alert]") -> "QuerySet[AlertAsset]":

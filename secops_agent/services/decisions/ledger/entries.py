@@ -103,9 +103,12 @@ def note_result(action: Action) -> None:
 
 
 def _seen(action: Action) -> dict[str, Any]:
-    """What the device said afterwards, if it was asked."""
+    """What the device said afterwards, if it was asked; who looked there since then knows better."""
     stands = action.response.get("stands")
-    told = {"stands": stands, "verified_at": action.finished_at} if isinstance(stands, bool) else {}
+    if isinstance(stands, bool):
+        told = {"stands": stands, "verified_at": action.finished_at}
+    else:
+        told = {"stands": None, "verified_at": None} if action.settled_by else {}
     return {**told, "proof": action.result[:2000]}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bifang.core.database.rows import insert_many, update_rows
+from bifang.core.database.rows import create_rows, insert_many, update_rows
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -31,7 +31,7 @@ from secops_agent.services.vulnerabilities.priority import graver, rank
 from secops_agent.services.writing import by_key, state_of, update_changed
 
 _WRITTEN = ("severity", "reported_severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
-            "status", "closed_at", "closed_by", "closed_by_source", "closed_count")  # fmt: skip
+            "status", "closed_at", "closed_by", "closed_by_source", "closed_via", "closed_count")  # fmt: skip
 _AHEAD = timedelta(days=1)  # of now: more than time zones and clocks explain
 _MOST_LINKS = 200  # assets, and indicators, of one alert
 
@@ -151,18 +151,14 @@ class _UnitOfWork:
         row.severity = severity
         due = self._session.limits.alert_due(severity, moment)
         row.due_at = min(filter(None, (row.due_at, due)), default=None)
-        row.status, row.closed_at, row.closed_by_id, row.closed_by_source = (
-            AlertStatus.OPEN,
-            None,
-            None,
-            False,
-        )
+        row.status, row.closed_at, row.closed_by_id = AlertStatus.OPEN, None, None
+        row.closed_by_source, row.closed_via = False, ""
 
     def save(self) -> None:
         """Write everything, and tell of it."""
         new = [row for row, _ in self._fresh if row.pk is None]
         old = [row for row, _ in self._fresh if row.pk is not None]
-        Alert.objects.bulk_create(new)
+        create_rows(new)
         update_changed(Alert, ((row, self._stored[row.pk]) for row in old))
         self._session.ledger.create("alert", (row.pk for row in new))
         self._session.ledger.update("alert", (row.pk for row in old))

@@ -9,7 +9,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by
 from secops_agent.services.records.identity import earliest
-from secops_agent.services.vulnerabilities.states import DECIDED, is_active
+from secops_agent.services.vulnerabilities.states import DECIDED, SECONDED, is_active
 
 COMPONENT_WRITTEN = ("distro", "location", "licenses", "active", "first_seen", "last_seen")
 _SCANNED = (
@@ -71,12 +71,26 @@ def _settle(kept: Finding, gone: Finding) -> tuple[dict[str, tuple[str, str]], s
     """The decision of both. Returns the change, and what to say."""
     old, other = kept.decision, gone.decision
     kept.assignee_id = kept.assignee_id or gone.assignee_id
-    if not old:
-        _take_decision(kept, gone)
     note = f"发现 {gone.pk} 与本发现相同，资产合并时已并入。"
+    if still_open := _kept_open(kept, gone):
+        _take_decision(kept, still_open)
+        note += "漏洞已被利用（KEV），两个资产上的决定不同：合并不代替另一位审批人，按没有这样决定的那条。"
+    elif not old:
+        _take_decision(kept, gone)
     if other and other != kept.decision:
         note += f"它的处理决定是「{gone.get_decision_display()}」。"
-    return ({"decision": (old, other)} if not old and other else {}), note
+    return ({"decision": (old, kept.decision)} if old != kept.decision else {}), note
+
+
+def _kept_open(kept: Finding, gone: Finding) -> Finding | None:
+    """Of an exploited flaw the one that no two persons closed, where they did the other: joining assets is one person's."""
+    one, *more = sorted((kept, gone), key=lambda each: each.decision in SECONDED)
+    differ = one.decision not in SECONDED and more[0].decision in SECONDED
+    return (
+        one
+        if differ and any(each.vulnerability and each.vulnerability.kev for each in (kept, gone))
+        else None
+    )
 
 
 def _take_decision(row: Finding, other: Finding) -> None:

@@ -12,7 +12,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.reading import rows_by
 from secops_agent.services.severities import GRAVE
 from secops_agent.services.vulnerabilities.openvex.vex_products import Installable, component_packages, fit
-from secops_agent.services.vulnerabilities.resolutions import Resolution, adopt
+from secops_agent.services.vulnerabilities.resolutions import SECOND, Resolution, adopt
 from secops_agent.services.vulnerabilities.views import StatementView
 from secops_agent.services.writing import Pace, import_transaction
 
@@ -21,6 +21,7 @@ _PIECE: Final = 200
 UNVOUCHED: Final = (
     "供应商的声明由 API 令牌导入，没有人核对是谁说的：严重和高危的发现要由人导入同一份文件，或由人决定。"
 )
+EXPLOITED: Final = f"漏洞已被利用（KEV），不按供应商的声明改变，恢复为待处理。{SECOND}。"
 _WHOLE: Final = 1  # what names only the asset is weaker than what names the version
 Book = Mapping[tuple[int, str], Sequence[SupplierStatement]]
 
@@ -61,11 +62,11 @@ def _spoken_of(vulnerability_ids: Collection[int]) -> Iterator[int]:
 def _settle(actor: Actor, ids: Sequence[int]) -> set[int]:
     rows = list(
         Finding.objects.select_for_update(of=("self",))
-        .select_related("component")
+        .select_related("component", "vulnerability")
         .filter(pk__in=ids, decision__in=("", FindingDecision.NOT_AFFECTED))
     )
     book = _Matching(rows)
-    wanted = ((row, _resolution(book.statements(row), row.severity)) for row in rows)
+    wanted = ((row, _resolution(book.statements(row), row)) for row in rows)
     return {row.pk for row, resolution in wanted if adopt(row, resolution, actor)}
 
 
@@ -111,13 +112,16 @@ def _assets(found: Iterable[SupplierStatement]) -> dict[str, int]:
     return {str(key.identity): key.asset_id for key in rows_by(AssetKey, "identity", names)}
 
 
-def _resolution(found: Sequence[SupplierStatement], severity: str) -> Resolution:
-    """ "Not affected" only with a reason, only when nobody says anything else; of what is grave not by a token's word."""
+def _resolution(found: Sequence[SupplierStatement], row: Finding) -> Resolution:
+    """ "Not affected" only with a reason, only when nobody says anything else; of what is grave not by a token's word, of what
+    is exploited never: whoever may import writes any supplier's name into a file."""
     if not found or any(
         said.status != VexStatus.NOT_AFFECTED or not (said.justification or said.note) for said in found
     ):
         return Resolution("", "供应商的声明不再是「不受影响」，恢复为待处理。")
-    if severity in GRAVE and any(said.token for said in found):
+    if row.vulnerability and row.vulnerability.kev:
+        return Resolution("", EXPLOITED)
+    if row.severity in GRAVE and any(said.token for said in found):
         return Resolution("", UNVOUCHED)
     said = found[0]
     names = "、".join(dict.fromkeys(each.author for each in found))

@@ -1,73 +1,130 @@
-"""用户 and 用户组: who may log in. Only superusers give rights, and touch the logins of those who have more."""
+"""登录用户 and 用户组: who may log in. Only superusers give rights, and touch the logins of those who have more.
 
-from collections.abc import Callable
+The login of somebody who is listed is edited on their page in 人员; here are those of nobody's.
+"""
+
 from copy import copy
 from typing import Any, Final
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminSelect2MultipleWidget
+from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldBooleanSwitchWidget
 
 from bifang.core.admin.base import NOTHING, Screen, ago, author_of, badge
 from bifang.core.logins import second_factor
+from bifang.core.logins.invitations import invite
 from bifang.core.models import SecondFactor
-from bifang.core.registry import Registry
+from secops_agent.models import Staff
+from secops_agent.services.people.logins import is_guarded
 
 RIGHTS = ("is_superuser", "groups")
 GUARDED = (
     "这个登录用户的权限比您的多，或属于审批、处置、管理等角色的人，只有超级管理员可以修改，所以页面是只读的。"
 )
 SWITCHED_OFF = "停用一个登录用户，等于停用这个人：网页、API 令牌、对应的人员在聊天里的查询和审批都不行。"
+INVITE: Final = (
+    "保存后显示一个地址，他打开后自己设置密码（三天之内，一次）；以前的密码立即作废。忘了密码也用它。"
+)
 VERBS = {"add": "新增", "change": "修改", "delete": "删除", "view": "查看"}
-
-# Which logins only a superuser may touch, whatever their rights on the pages are.
-GUARDS: Final = Registry[Callable[[User], bool]]()
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
-@admin.register(User)
-class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Django's, with unfold's forms, and closed to those who would raise themselves. Rights come from groups."""
-
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    purpose = (
-        "能登录这些页面的人。能做什么主要由「人员」的角色决定：登录用户对应到一位人员，就有那个角色的权限。"
+def invitation_field() -> forms.BooleanField:
+    """The switch 「给一个登录邀请」."""
+    return forms.BooleanField(
+        label="给一个登录邀请", required=False, help_text=INVITE, widget=UnfoldBooleanSwitchWidget
     )
-    way = ("secops_agent.staff", "人员与角色")
+
+
+def second_step(user: User) -> SafeString:
+    """Is it set up? With the way to take it back, which superusers alone may go."""
+    row = second_factor.find(user.pk)
+    if row is None:
+        return badge("没有设置")
+    way = reverse("admin:auth_user_second_factor", args=[user.pk])
+    state = badge(f"已设置，还有 {second_factor.left(row)} 个恢复码", "ok")
+    return format_html('{} <a class="bf-link" href="{}">重置（超级管理员）</a>', state, way)
+
+
+class InvitingScreen(Screen):
+    """A screen whose form may make an invitation, which is shown once: `to_invite` before the answer."""
+
+    def to_invite(self, request: HttpRequest, user: User) -> None:
+        """The answer to this request shows an invitation for `user`."""
+        request.__dict__["bf_invited"] = (user, invite(user, request))
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Not by a redirect, which would have to keep the address somewhere."""
+        return self._shown(request, obj) or super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """As for a new one."""
+        return self._shown(request, obj) or super().response_change(request, obj)
+
+    def _shown(self, request: HttpRequest, obj: Any) -> HttpResponse | None:
+        if "bf_invited" not in request.__dict__:
+            return None
+        user, address = request.__dict__.pop("bf_invited")
+        context = {
+            **self.admin_site.each_context(request), "opts": self.opts, "title": "登录邀请", "who": obj,
+            "username": user.get_username(), "address": address,
+            "back": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+        }  # fmt: skip
+        page = TemplateResponse(request, "admin/secops_agent/invited.html", context)
+        page["Cache-Control"] = "no-store"
+        return page
+
+
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Who it is and what they may do; passwords are chosen by those whose they are."""
+
+    invite = invitation_field()
+
+    class Meta:
+        model = User
+        fields = ("username", "last_name", "first_name", "is_active", *RIGHTS)
+        help_texts = {
+            "is_active": SWITCHED_OFF,
+            "username": "登录时输入的名字：字母、数字和 @ . + - _。同事请在「人员」里登记，这里只给没有聊天账号的人。",
+        }
+
+
+@admin.register(User)
+class UserScreen(InvitingScreen):
+    """Those that belong to nobody in 人员; closed to those who would raise themselves."""
+
+    form = UserForm
+    purpose = "没有聊天账号的登录，例如审计员和安装时的管理员。同事在「人员」里登记，登录也在那里给。"
+    way = ("secops_agent.staff", "人员")
     list_display = ("username", "full_name", "awake", "rights", "second", "seen")
     list_filter = ("is_active", "is_superuser", "groups")
-    fieldsets = (
-        (None, {"fields": ("username", "password")}),
-        ("个人信息", {"fields": ("last_name", "first_name", "email")}),
-        ("权限", {"fields": ("is_active", *RIGHTS), "description": SWITCHED_OFF}),
-        ("登录", {"fields": ("second_step",)}),
-        ("记录", {"fields": ("last_login", "date_joined")}),
-    )
+    search_fields = ("username", "last_name", "first_name")
+    ordering = ("username",)
     one_by_one = True
-    add_fieldsets = ((None, {"fields": ("username", "last_name", "first_name", "password1", "password2")}),)
-    filter_horizontal = ()
     autocomplete_fields = ("groups",)
     readonly_fields = ("last_login", "date_joined", "second_step")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """With the groups and the second steps."""
+        """With the groups and the second steps; the list is of those who are not in 人员."""
         found: QuerySet[User] = super().get_queryset(request)
+        if request.resolver_match is not None and request.resolver_match.url_name == "auth_user_changelist":
+            found = found.filter(staff_rows=None)
         return found.prefetch_related("groups").annotate(
             has_second=Exists(SecondFactor.objects.filter(user=OuterRef("pk")))
         )
@@ -103,13 +160,18 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
 
     @admin.display(description="两步验证")
     def second_step(self, user: User) -> SafeString:
-        """Is it set up? With the way to take it back, which superusers alone may go."""
-        row = second_factor.find(user.pk)
-        if row is None:
-            return badge("没有设置")
-        way = reverse("admin:auth_user_second_factor", args=[user.pk])
-        state = badge(f"已设置，还有 {second_factor.left(row)} 个恢复码", "ok")
-        return format_html('{} <a class="bf-link" href="{}">重置（超级管理员）</a>', state, way)
+        """Of the page."""
+        return second_step(user)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new one is always invited."""
+        return (*UserForm.Meta.fields, "invite", *self.readonly_fields) if obj else UserForm.Meta.fields
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """With an invitation: for a new one always, else if it is wanted."""
+        super().save_model(request, obj, form, change)
+        if not change or form.cleaned_data.get("invite"):
+            self.to_invite(request, obj)
 
     def get_urls(self) -> list[URLPattern]:
         """With the page that takes somebody's second step back."""
@@ -156,25 +218,21 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Says why a page is read-only."""
+        """Of somebody who is listed: their page in 人员. Says why a page is read-only."""
         user = self.get_object(request, object_id)
+        person = Staff.objects.filter(user=user).first() if user else None
+        if person is not None and self.has_view_permission(request):
+            return redirect("admin:secops_agent_staff_change", person.pk)
         allowed = super().has_change_permission(request, user)
         if request.method == "GET" and allowed and not _may_touch(request, user):
             messages.info(request, GUARDED)
         return super().change_view(request, object_id, form_url, extra_context)
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """As Django's; a new password and its record in one."""
-        if request.method != "POST":
-            return super().user_change_password(request, id, form_url)
-        with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
-
 
 def _may_touch(request: HttpRequest, user: Any) -> bool:
     if request.user.is_superuser or user is None:
         return True
-    return not any(guard(user) for guard in GUARDS) and may_touch_rights(request, user)
+    return not is_guarded(user) and may_touch_rights(request, user)
 
 
 def may_touch_rights(request: HttpRequest, user: Any) -> bool:
