@@ -213,7 +213,7 @@ def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
 
 def _is_plain(reason: str, note: str, sentence: Sentence) -> bool:
     """Does the reason of an exact line, which stands behind a colon, neither ask nor take anything back?"""
-    marked = not note or any(f"{mark}{note}" in sentence.plain for mark in (" ", ":", "：", "备注"))
+    marked = not note or any(f"{mark}{note}" in sentence.plain for mark in (" ", ":", "：", "是", "备注"))
     return marked and not (first_doubt(reason) or pattern("cues.asks").search(reason))
 
 
