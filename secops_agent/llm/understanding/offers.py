@@ -206,7 +206,11 @@ def _told(actions: Sequence[Intent]) -> list[str]:
 
 def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
     """One verb, what it is done to, and words only where its tool takes a reason: /封禁 203.0.113.5 1小时 扫描."""
-    act, behind = ACTS[verbs[0].tool], Skeleton(skeleton.text[verbs[0].end :].lstrip()[:1], skeleton.entities)
+    act, said = (
+        ACTS[verbs[0].tool],
+        re.sub(rf"^(?:\s|{mark(Kind.DURATION)})+", "", skeleton.text[verbs[0].end :]),
+    )
+    behind = Skeleton(said[:1], skeleton.entities)
     named = any(behind.first(*WANTED[kind]) for kind in act.kinds)
     return len(verbs) == 1 and (named if act.free else not rest_of(skeleton, verbs))
 
