@@ -5,6 +5,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from bifang.channels import allowance
@@ -12,11 +13,22 @@ from bifang.channels.allowance import SendingAllowance
 from bifang.channels.models import OutboxRow
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from secops_agent.models import AuditRecord, OnCallLayer, OnCallMember, OnCallSchedule, Proposal, Staff
+from secops_agent.models import (
+    AuditRecord,
+    NotificationTarget,
+    OnCallLayer,
+    OnCallMember,
+    OnCallSchedule,
+    Proposal,
+    Staff,
+    TargetKind,
+)
+from secops_agent.services.notifications.targets import Unreachable, resolve
+from secops_agent.services.people.messages import tell
 from secops_agent.services.people.staff import find_person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.operations import messages
-from tests.secops.decisions_aid import company, talk
+from tests.secops.decisions_aid import company, robot, talk
 
 pytestmark = pytest.mark.django_db
 CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
@@ -109,6 +121,45 @@ def test_what_must_not_be_sent_is_refused(config: SystemConfig, to: str, text: s
     Staff.objects.create(staff_id="gone", name="路人", role="viewer", corp_id="corp", active=False)
     with pytest.raises(BifangError, match=reason):
         plan(to, text)
+
+
+def test_whose_corporation_is_not_known_is_a_colleague_only_where_there_is_one(config: SystemConfig) -> None:
+    nina = Staff.objects.create(staff_id="nina", name="妮娜", role="viewer")
+    assert plan("妮娜").arguments["to"] == "nina"
+    rota("夜班", nina)
+    other = robot("other", "dingtalk", "另一个企业")
+    Staff.objects.create(staff_id="eve", name="伊芙", role="analyst", corp_id="other")
+    ben = Staff.objects.create(staff_id="ben", name="本", role="viewer", corp_id="other")
+    eve = find_person("other", "eve")
+    assert eve is not None
+    for to, reason in (
+        ("妮娜", "本企业的人员里没有"),
+        ("nina", "本企业的人员里没有"),
+        ("夜班", "属于另一个企业"),
+    ):
+        with pytest.raises(BifangError, match=reason):
+            messages.check(parse(messages.SendMessage, {"to": to, "text": "请看"}), eve)
+    assert messages._demand_reachable(ben, eve) == {other.pk}
+    assert not tell(ben, "请看", "请看", key="x", among={config.pk}), "through no other corporation"
+
+
+def test_nothing_reaches_somebody_whose_login_is_switched_off(config: SystemConfig) -> None:
+    wang = Staff.objects.get(staff_id="wang")
+    rota("夜班", wang)
+    (asked,) = talk(config, ("li", "把上周周报发给王五"))
+    wang.user = User.objects.create_user("wang", is_active=False)
+    wang.save()
+    code = CODE.search(asked)
+    assert code
+    assert "没有发送" in talk(config, ("li", f"确认 {code[0]}"))[0]
+    for to, reason in (("王五", "本企业的人员里没有"), ("夜班", "无人值班")):
+        with pytest.raises(BifangError, match=reason):
+            plan(to)
+    assert not tell(wang, "请看", "请看", key="x")
+    target = NotificationTarget(kind=TargetKind.PERSON, config=config, staff=wang)
+    with pytest.raises(Unreachable, match="登录已停用"):
+        resolve(target, timezone.now())
+    assert not OutboxRow.objects.filter(target__staff_id="wang").exists()
 
 
 def test_names_of_two_people_are_told_apart(config: SystemConfig) -> None:

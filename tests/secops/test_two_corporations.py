@@ -12,6 +12,7 @@ from secops_agent.services.people.staff import find_person
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.filters import people_named
 from secops_agent.tools.incidents.alert_filters import AlertConditions, read
+from tests.secops.decisions_aid import robot
 
 pytestmark = pytest.mark.django_db
 
@@ -53,3 +54,8 @@ def test_who_shares_a_name_is_told_apart_in_a_list(both: list[Staff]) -> None:
     Staff.objects.create(staff_id="wangwu", corp_id="ding", name="王五", role="viewer")
     Staff.objects.create(staff_id="gone", corp_id="ding", name="王五", role="viewer", active=False)
     assert [each.name for each in selectable()] == ["李四（lisi）", "李四（ou_lisi）", "王五"]
+    for corp_id, kind in (("ding", "dingtalk"), ("feishu", "feishu")):
+        robot(corp_id, kind)
+    assert [each.name for each in selectable()] == ["李四（钉钉）", "李四（飞书）", "王五"]
+    Staff.objects.create(staff_id="lisi2", corp_id="ding", name="李四", role="viewer")
+    assert [each.name for each in selectable()] == ["李四（lisi）", "李四（飞书）", "李四（lisi2）", "王五"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -32,6 +32,7 @@ STALE = (
     "这份配置在您打开页面之后已被别人修改，为避免覆盖，没有保存。请重新打开这个页面，确认新的内容后再改一次。"
 )
 GONE = "这份配置已被归档，不能再修改。"
+_TRY: Final = "configuration_to_try"  # in the session: no link starts a trial, only what was saved here does
 RACE = "刚刚有人保存了同名或同 Client ID 的配置，没有保存。请返回列表查看。"
 
 
@@ -252,7 +253,7 @@ class SystemConfigScreen(Screen):
         may = self.has_change_permission(request, config) if config else self.has_add_permission(request)
         checkup = kind_pages.page_of(kind.name).checkup
         return {
-            "kind": kind, "checkup": checkup, "try_url": place if checkup and may else "", "try_now": "try" in request.GET,
+            "kind": kind, "checkup": checkup, "try_url": place if checkup and may else "", "try_now": config is not None and request.session.pop(_TRY, None) == config.pk,
             "show_save_and_add_another": False, "show_save_and_continue": False,
         }  # fmt: skip
 
@@ -349,7 +350,9 @@ class SystemConfigScreen(Screen):
     def _saved(self, request: HttpRequest, config: SystemConfig) -> HttpResponse:
         messages.success(request, f"已保存配置「{config}」，几秒内生效。")
         page = reverse("admin:core_systemconfig_change", args=[config.pk])
-        return redirect(f"{page}?try=1" if config.enabled and config.__dict__.get("bf_written") else page)
+        if config.enabled and config.__dict__.get("bf_written"):
+            request.session[_TRY] = config.pk
+        return redirect(page)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

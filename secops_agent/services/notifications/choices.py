@@ -15,6 +15,7 @@ from secops_agent.services.chats import name_of
 from secops_agent.services.notifications.targets import place_of
 from secops_agent.services.people.applications import reachable
 from secops_agent.services.people.logins import homes_of
+from secops_agent.services.people.staff import written_as
 
 MOST_PEOPLE: Final = 500
 
@@ -33,7 +34,8 @@ def choices(user: Any, *, gateway: bool = False) -> list[Choice]:
     """What this login may choose: groups that the robot knows in its own corporation, people of the corporation whom it
     reaches, schedules. Only those of the login's own corporations; a superuser's, and of a token without owner (None): all.
     ``gateway``: also who is only called by the company's own gateway."""
-    homes = None if user and user.is_superuser else homes_of(user)
+    own = None if user and user.is_superuser else homes_of(user)
+    homes = None if own is None else frozenset(name for home in own for name in written_as(home))
     schedules = list(OnCallSchedule.objects.filter(enabled=True))
     people, groups = cache(_people), defaultdict(list)
     for group in KnownGroup.objects.order_by("title"):
@@ -60,7 +62,7 @@ def choices(user: Any, *, gateway: bool = False) -> list[Choice]:
 
 
 def _within(homes: frozenset[str] | None, corporation: str) -> bool:
-    return homes is None or not corporation or corporation in homes
+    return homes is None or corporation in homes
 
 
 def _at_home(homes: frozenset[str] | None, people: Iterable[Staff]) -> list[Staff]:
@@ -74,9 +76,9 @@ def robot_choices() -> list[Choice]:
 
 
 def _people(corporation: str) -> list[Staff]:
-    """Those of a corporation, and whoever has none."""
-    people = Staff.objects.filter(active=True).order_by("name")
-    return list((people.filter(corp_id__in=("", corporation)) if corporation else people)[:MOST_PEOPLE])
+    """Those of a corporation; of every one where it is not known."""
+    people = Staff.objects.acting().order_by("name")
+    return list((people.filter(corp_id__in=written_as(corporation)) if corporation else people)[:MOST_PEOPLE])
 
 
 def _groups(config: SystemConfig, groups: Sequence[KnownGroup]) -> Iterator[Choice]:

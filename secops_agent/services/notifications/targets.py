@@ -260,8 +260,8 @@ def resolve(target: NotificationTarget, now: datetime, person: Staff | None = No
     if target.kind == TargetKind.GROUP and person is None:
         return _group_address(target, config)
     staff = person or _person(target, now)
-    if staff is None or not staff.active:
-        raise Unreachable(f"「{staff or '这位人员'}」已离开：请给规则换一个目标。")
+    if staff is None or not staff.acts:
+        raise Unreachable(f"「{staff or '这位人员'}」已离开，或登录已停用：请给规则换一个目标。")
     if target.kind == TargetKind.GATEWAY and not permitted(target.by, preference_of(staff).calls):
         raise Unreachable(f"「{staff}」在通知偏好里选了不用电话叫：请本人改，或给规则换一个目标。")
     return private_address(config, staff)

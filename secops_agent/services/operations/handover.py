@@ -66,7 +66,7 @@ def _look(row: OnCallSchedule, now: datetime) -> bool:
 
 def _places(row: OnCallSchedule, incoming: Staff | None, now: datetime) -> Iterator[_Place]:
     for staff in (incoming, row.holder):
-        if staff is not None and staff.active and (config_id := config_of(staff)) is not None:
+        if staff is not None and staff.acts and (config_id := config_of(staff)) is not None:
             yield config_id, ReplyTarget("", is_group=False, staff_id=staff.staff_id)
     if row.handover_group:
         group = NotificationTarget(

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
+from secops_agent.services.chats import label_of
 from secops_agent.services.faults import NotFound
 
 _MOST: Final = 500  # people of a list to choose from
@@ -24,12 +25,19 @@ class Colleague:
 
 
 def selectable(people: "QuerySet[Staff] | None" = None) -> list[Colleague]:
-    """Those of ``people`` (all who are active) by their names; who shares one, as who is in DingTalk and in Feishu, with the staffId."""
+    """Those of ``people`` (all who are active) by their names; who shares one, with the platform, and where that does not tell
+    them apart with the staffId."""
     rows = Staff.objects.filter(active=True) if people is None else people
     found = list(rows.order_by("name", "pk")[:_MOST])
     many = Counter(row.name for row in found)
+    if len(many) == len(found):
+        return [Colleague(row.pk, row.name) for row in found]
+    places = {config.corporation: label_of(config) for config in SystemConfig.objects.chats()}
+    beside = {row.pk: places.get(row.corp_id) or row.staff_id for row in found}
+    alike = Counter((row.name, beside[row.pk]) for row in found)
+    told = {row.pk: beside[row.pk] if alike[row.name, beside[row.pk]] == 1 else row.staff_id for row in found}
     return [
-        Colleague(row.pk, f"{row.name}（{row.staff_id}）" if many[row.name] > 1 else row.name)
+        Colleague(row.pk, f"{row.name}（{told[row.pk]}）" if many[row.name] > 1 else row.name)
         for row in found
     ]
 

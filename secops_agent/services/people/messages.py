@@ -42,15 +42,26 @@ def _written_to(staff: Staff, rows: Sequence[SystemConfig]) -> frozenset[int]:
     return frozenset(said.exclude(conversation_id__startswith=WEB).values_list("config_id", flat=True))
 
 
-def config_of(staff: Staff) -> int | None:
+def config_of(staff: Staff, among: Collection[int] | None = None) -> int | None:
     """The id of `speaker_for` them."""
-    speaker = speaker_for(staff)
+    speaker = speaker_for(staff, among=among)
     return speaker.pk if speaker else None
 
 
-def tell(staff: Staff, title: str, text: str, *, key: str, suggestions: Sequence[Suggestion] = ()) -> bool:
-    """Say it once per key, in the caller's transaction; False if nothing reaches them."""
-    config_id = config_of(staff) if staff.active else None
+def tell(
+    staff: Staff,
+    title: str,
+    text: str,
+    *,
+    key: str,
+    suggestions: Sequence[Suggestion] = (),
+    among: Collection[int] | None = None,
+) -> bool:
+    """Say it once per key, in the caller's transaction; False if nothing reaches them, or they may read nothing any more.
+
+    ``among``: through no other configuration than these.
+    """
+    config_id = config_of(staff, among) if staff.acts else None
     if config_id is None:
         return False
     target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)

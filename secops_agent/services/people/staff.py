@@ -98,8 +98,7 @@ def _is_one_of_several(corp_id: str) -> bool:
 
 def leave_organisation(corp_id: str, staff_ids: Sequence[str], via: str) -> int:
     """Revoke at once what people who left the organisation could do. ``via``: what told of it. Returns how many."""
-    meant = (corp_id, "") if is_only_corporation(corp_id) else (corp_id,)
-    mine = Staff.objects.filter(corp_id__in=meant, staff_id__in=staff_ids, active=True)
+    mine = Staff.objects.filter(corp_id__in=written_as(corp_id), staff_id__in=staff_ids, active=True)
     return sum(_deactivate(row, via) for row in mine)
 
 
@@ -163,6 +162,11 @@ def is_only_corporation(corp_id: str) -> bool:
     chats = list(SystemConfig.objects.chats())
     platforms = {row.kind for row in chats if row.corporation == corp_id}
     return _named(row for row in chats if row.kind in platforms) <= {corp_id}
+
+
+def written_as(corp_id: str) -> tuple[str, ...]:
+    """What stands in the rows of this corporation's people and configurations: its id, and nothing where it is the only one."""
+    return (corp_id, "") if is_only_corporation(corp_id) else (corp_id,)
 
 
 def only_corporation() -> str:

@@ -16,6 +16,7 @@ from bifang.channels.text.markup import literal, plain
 from bifang.channels.text.visible import visible
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
 from bifang.core.secrets.redaction import redact
 from secops_agent.models import OnCallSchedule, Proposal, Role, Staff
 from secops_agent.models.automation.proposal import ProposalState
@@ -27,7 +28,7 @@ from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import on_call_at
 from secops_agent.services.people import messages
 from secops_agent.services.people.eligibility import staff_of
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.staff import Person, written_as
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.files import text as words_of
 from secops_agent.services.reports.outline import document
@@ -65,7 +66,7 @@ def check(given: SendMessage, person: Person | None) -> ValidatedAction:
     staff, duty = _receiver(given.to, person)
     if (staff.corp_id or person.corp_id, staff.staff_id) == (person.corp_id, person.staff_id):
         raise InvalidInput(f"收信人是您自己。{_NOTHING}")
-    _demand_reachable(staff)
+    _demand_reachable(staff, person)
     _demand_reader(staff, given.report)
     named = f"{plain(staff.name, 40)}（{f'{plain(duty, 40)}现在值班，' if duty else ''}{plain(staff.staff_id, 60)}）"
     about = period_of(given.report, timezone.localtime()).title if given.report else ""
@@ -97,7 +98,7 @@ def _receiver(wanted: str, person: Person) -> tuple[Staff, str]:
         )
     if named:
         return _on_duty(named[0], person), named[0].name
-    ours = Staff.objects.filter(corp_id__in=("", person.corp_id), active=True)
+    ours = Staff.objects.acting().filter(corp_id__in=written_as(person.corp_id))
     rows = list(ours.filter(staff_id=wanted.strip())[:2]) or list(ours.filter(name=wanted.strip())[:3])
     if len(rows) != 1:
         told = (
@@ -111,9 +112,9 @@ def _receiver(wanted: str, person: Person) -> tuple[Staff, str]:
 
 def _on_duty(rota: OnCallSchedule, person: Person) -> Staff:
     staff = on_call_at(rota, timezone.now()).staff
-    if staff is None or not staff.active:
+    if staff is None or not staff.acts:
         raise NotFound(f"「{plain(rota.name, 40)}」现在无人值班。{_NOTHING}")
-    if staff.corp_id not in ("", person.corp_id):
+    if staff.corp_id not in written_as(person.corp_id):
         raise InvalidInput(f"「{plain(rota.name, 40)}」现在的值班人属于另一个企业，不能由您发送。{_NOTHING}")
     return staff
 
@@ -126,13 +127,16 @@ def _demand_reader(staff: Staff, report: str) -> None:
         )
 
 
-def _demand_reachable(staff: Staff) -> None:
-    """Raises Conflict."""
-    config_id = messages.config_of(staff)
+def _demand_reachable(staff: Staff, person: Person) -> frozenset[int]:
+    """The configurations of the asker's corporation, one of which reaches them. Raises Conflict."""
+    own = written_as(person.corp_id)
+    through = frozenset(row.pk for row in SystemConfig.objects.chats() if row.corporation in own)
+    config_id = messages.config_of(staff, through)
     if config_id is None:
         raise Conflict(f"没有启用通知的配置可以联系{plain(staff.name, 40)}。{_NOTHING}")
     if (spare := allowance(config_id)).scarce:
         raise Conflict(f"接口额度快用完了（{spare.reason}），现在不代发消息：请直接联系对方。{_NOTHING}")
+    return through
 
 
 def recheck(stored: Mapping[str, Any]) -> ValidatedAction:
@@ -148,7 +152,7 @@ def send(given: SendMessage, actor: Actor, origin: Origin) -> str:
     person = Person(sender.corp_id or actor.named[0], sender.staff_id, sender.name, sender.role)  # type: ignore[arg-type]
     _demand_pace(sender)
     staff, text = _receiver(given.to, person)[0], _cleaned(given.text) if given.text else ""
-    _demand_reachable(staff)
+    through = _demand_reachable(staff, person)
     _demand_reader(staff, given.report)
     name = plain(sender.name, 40)
     lines = "\n".join(f"> {literal(line)}" for line in text.splitlines() if line.strip())
@@ -162,7 +166,7 @@ def send(given: SendMessage, actor: Actor, origin: Origin) -> str:
     ]
     said = "\n\n".join(filter(None, parts))
     key = f"message:{sender.pk}:{secrets.token_hex(8)}"
-    if not messages.tell(staff, f"{name} 请毕方转告", said, key=key):
+    if not messages.tell(staff, f"{name} 请毕方转告", said, key=key, among=through):
         raise Conflict(f"现在联系不到{plain(staff.name, 40)}。{_NOTHING}")
     keep(
         actor,

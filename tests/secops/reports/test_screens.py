@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -167,11 +168,13 @@ def test_a_report_goes_to_ones_own_corporation_to_whom_may_see_it_and_ten_times_
     staff = {
         name: Staff.objects.create(corp_id=corp, staff_id=name, name=name, role=role)
         for name, corp, role in (
-            ("同事", "corpA", Role.VIEWER), ("无权", "corpA", Role.NONE), ("外人", "corpB", Role.VIEWER)
+            ("同事", "corpA", Role.VIEWER), ("无权", "corpA", Role.NONE), ("外人", "corpB", Role.VIEWER),
+            ("哪家", "", Role.VIEWER), ("停用", "corpA", Role.VIEWER),
         )
     }  # fmt: skip
     analyst, address = with_role(Role.ANALYST), page("send", report.pk)
     Staff.objects.filter(staff_id="as-analyst").update(corp_id="corpA")
+    Staff.objects.filter(staff_id="停用").update(user=User.objects.create_user("off", is_active=False))
 
     def send(to):
         return messages_of(analyst.post(address, {"to": to, "form": ""}, follow=True))
@@ -179,7 +182,7 @@ def test_a_report_goes_to_ones_own_corporation_to_whom_may_see_it_and_ten_times_
     places = text_of(analyst.get(page("change", report.pk)))
     assert "corpA的群" in places
     assert "同事" in places
-    for foreign in ("corpB的群", "外人"):
+    for foreign in ("corpB的群", "外人", "哪家（", "停用（"):
         assert foreign not in places
     for config, group in ((theirs, "cidcorpB"), (ours, "cidcorpB")):
         assert "只能选本企业" in send(f"group:{config.pk}:{group}")

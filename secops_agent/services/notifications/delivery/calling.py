@@ -171,8 +171,8 @@ def _message_of(row: WakeCall, now: datetime) -> tuple[str, CallState | None, st
 def _hindrance(row: WakeCall, now: datetime) -> tuple[CallState | None, str]:
     if row.message and not row.message.alerts.filter(status=AlertStatus.OPEN).exists():
         return CallState.STOPPED, ""
-    if not row.staff.active:
-        return CallState.REFUSED, f"「{row.staff.name}」已离开。"
+    if not row.staff.acts:
+        return CallState.REFUSED, f"「{row.staff.name}」已离开，或登录已停用。"
     # The limits hold over several workers: one of them counts at a time.
     config = SystemConfig.objects.select_for_update(no_key=True).get(pk=row.config_id)
     if not config.enabled or config.archived_at or not speaks(config):

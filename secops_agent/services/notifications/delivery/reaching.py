@@ -60,8 +60,8 @@ def _resolve(row: AlertMessage, now: datetime) -> Address:
     """Somebody of several at the target, or an administrator in its place, whose way need not be the target's."""
     if row.staff is None or row.target.kind == TargetKind.ROLE:
         return resolve(row.target, now, row.staff)
-    if not row.staff.active:
-        raise Unreachable(f"「{row.staff}」已离开。")
+    if not row.staff.acts:
+        raise Unreachable(f"「{row.staff}」已离开，或登录已停用。")
     speaker = speaker_for(row.staff, row.target.config)
     if speaker is None:
         raise Unreachable(
