@@ -153,9 +153,9 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
     if len(kept) > _MOST_VERBS:
         return []
     kept = [replace(verb, tool=_tool_of(verb.tool, skeleton)) for verb in kept]
-    opened = [one for one in kept if one.tool == "reopen_alert" and not text.startswith("关错", one.start)]
-    # 重开，关错了: the second is why.
-    kept = [one for one in kept if not opened or one.tool != "reopen_alert" or one in opened]
+    opened = [it for it in kept if it.tool == "reopen_alert" and not text.startswith("关错", it.start)]
+    if opened:  # 重开，关错了: the second is why
+        kept = [verb for verb in kept if verb.tool != "reopen_alert" or verb in opened]
     tools = {verb.tool for verb in kept}
     about_alert = skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW)
     at = next((i for i, char in enumerate(text) if char in marks_of(skeleton, Kind.VERDICT)), -1)
