@@ -131,8 +131,9 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
     """What stands behind a colon is text, and orders nothing."""
     head = whole.expand(whole.text[: said.verb.end]) if _MARKED.match(whole.text, said.verb.end) else ""
-    missing = missing_in(said.actions)
-    return Ordered((said.verb,), said.actions, said.doubt, missing, True, said.left, said=head)
+    return Ordered(
+        (said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left, said=head
+    )
 
 
 def _without_apart(whole: Skeleton, *, logged: bool) -> str:
@@ -177,13 +178,9 @@ def _most(actions: Sequence[Intent]) -> int:
 
 def _is_reason(skeleton: Skeleton, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> bool:
     """A21 关吧，测试库重启: what a machine does is why, where another verb orders."""
-    piece = part_at(skeleton, verb, PIECE).text
-    return (
-        verb.tool == "other"
-        and len({one.tool for one in verbs}) > 1
-        and not ANY_MARK.search(piece)
-        and not piece.startswith(skeleton.text[verb.start : verb.end])
-    )
+    piece, said = part_at(skeleton, verb, PIECE).text, skeleton.text[verb.start : verb.end]
+    apart = verb.tool == "other" and len({one.tool for one in verbs}) > 1
+    return apart and not (ANY_MARK.search(piece) or piece.startswith(said))
 
 
 def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
