@@ -159,8 +159,6 @@ def test_a_command_without_its_object_shows_its_usage() -> None:
         ("隔离 web-99", "资产库里没有"),
         ("如果再扫描就封禁 203.0.113.5", "条件句"),
         ("不要封禁 203.0.113.5", "好的"),
-        ("老板说把 web-01 隔离", "引用或转述"),
-        ("打算封禁 203.0.113.5", "建议或打算"),
     ],
 )
 def test_a_refused_action_says_why(said: str, hint: str) -> None:
@@ -169,9 +167,10 @@ def test_a_refused_action_says_why(said: str, hint: str) -> None:
     assert hint in found.hint
 
 
-def test_an_act_that_is_reported_shows_how_it_stands() -> None:
-    found = ask("刚封禁 203.0.113.5")
-    assert "已经发生" in found.hint
+@pytest.mark.parametrize("said", ["刚封禁 203.0.113.5", "打算封禁 203.0.113.5", "老板说把 203.0.113.5 封了"])
+def test_an_act_that_is_no_order_shows_how_it_stands(said: str) -> None:
+    found = ask(said)
+    assert "不是要现在做" in found.hint
     assert found.intent
     assert (found.intent.tool, found.intent.arguments["target"]) == ("list_blocks", "203.0.113.5")
 

@@ -93,7 +93,8 @@ class OrderHearing(ListHearing):
         if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
             return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
-        against = find_doubt(rest, verbs_in(rest)) or first_doubt(rest.text, ("negation",))
+        against = find_doubt(rest, verbs_in(rest))
+        against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
         new = read_order(sentence, NOTHING)
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
