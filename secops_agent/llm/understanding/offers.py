@@ -23,6 +23,7 @@ from secops_agent.llm.understanding.objects import (
     findings_of,
     is_of_findings,
     left_of_findings,
+    left_of_watches,
     missing_in,
     named_again,
     narrowed_by,
@@ -345,6 +346,7 @@ class Parts:
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
         whole += left_of_findings(verbs, self.whole, actions)
+        whole += left_of_watches(actions, self.sentence)
         noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
         note = [f"备注「{self.note}」"] if self.note and not noted else []
         return [*_told(actions[_most(actions) :]), *others, *whole, *note]
@@ -419,7 +421,7 @@ class Parts:
         """Who stands right behind the verb, or 我; A140给我 李四… is mine."""
         if verb and self.skeleton.text[verb.start : verb.end].rstrip("的").endswith("我"):
             return self.sentence.asker
-        behind = self.skeleton.text[verb.end :].lstrip()[:1] if verb else ""
+        behind = re.sub(r"^\s*[给到]?\s*", "", self.skeleton.text[verb.end :])[:1] if verb else ""  # 改派给
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:
             return named.value
         if named and named.value == "person" and self.focus.of("person"):
