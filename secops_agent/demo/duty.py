@@ -127,22 +127,18 @@ def _block(deed: Deed, config: SystemConfig, case: Case | None, now: datetime) -
         created_at=begun, finished_at=begun, result=_PROOF, proposal=_approved(config, deed.kind, title, summary, wanted, begun),
     )  # fmt: skip
     if device:
-        note = (
-            undo_note("release_host", {"host": deed.target})
+        back = (
+            ("release_host", {"host": deed.target})
             if isolates
-            else undo_note("unblock_address", {"address": deed.target})
+            else ("unblock_address", {"address": deed.target})
         )
-        action.undo_url = Sealed.of(note, place_of(Action, "undo_url", {"key": action.key}))
+        action.undo_url = Sealed.of(undo_note(*back), place_of(Action, "undo_url", {"key": action.key}))
     action.save()
-    state = (
-        BlockState.ACTIVE if ended is None else BlockState.EXPIRED if deed.by == ENDS else BlockState.LIFTED
-    )
-    alerts = Alert.objects.filter(
-        models.Q(indicators__value=deed.target) | models.Q(assets__name=deed.target)
-    )
+    named = models.Q(indicators__value=deed.target) | models.Q(assets__name=deed.target)
+    alerts = Alert.objects.filter(named)
     row = BlockRecord.objects.create(
         action=action, kind=deed.kind, target=deed.target, alert=alerts.order_by("-pk").first(), case=case if isolates else None,
-        asset_id=Asset.objects.filter(name=deed.target).values_list("pk", flat=True).first(), state=state, minutes=deed.minutes,
+        asset_id=Asset.objects.filter(name=deed.target).values_list("pk", flat=True).first(), state=(BlockState.EXPIRED if deed.by == ENDS else BlockState.LIFTED) if ended else BlockState.ACTIVE, minutes=deed.minutes,
         since=begun, until=until, due_at=None if ended else until, stands=ended is None, verified_at=ended or now, proof=_PROOF,
         ended_at=ended, ended_by=deed.by, mistaken_by=deed.by if deed.mistaken else "",
     )  # fmt: skip

@@ -137,7 +137,8 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     second = demo.start()
     assert second.wait_for(r"用户名 admin，密码 (\S+)（").group(1) == password
     with contextlib.closing(sqlite3.connect(demo.data_dir / "bifang.sqlite3")) as database:
-        assert database.execute("SELECT count(*) FROM core_systemconfig").fetchone() == (1,)
+        kinds = [kind for (kind,) in database.execute("SELECT kind FROM core_systemconfig")]
+        assert len(kinds) == len(set(kinds)) == 2, "the robot and the firewall, each made once"
         tie = "SELECT username FROM auth_user JOIN secops_agent_staff s ON s.user_id = auth_user.id WHERE staff_id = ?"
         assert database.execute(tie, ("manager01",)).fetchall() == [("admin",)]
     second.signal_group(signal.SIGHUP)

@@ -132,8 +132,9 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
     """What stands behind a colon is text, and orders nothing."""
     head = whole.expand(whole.text[: said.verb.end]) if _MARKED.match(whole.text, said.verb.end) else ""
-    missing = missing_in(said.actions)
-    return Ordered((said.verb,), said.actions, said.doubt, missing, True, said.left, said=head)
+    return Ordered(
+        (said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left, said=head
+    )
 
 
 def _without_apart(whole: Skeleton, *, logged: bool) -> str:
@@ -178,13 +179,9 @@ def _most(actions: Sequence[Intent]) -> int:
 
 def _is_reason(skeleton: Skeleton, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> bool:
     """A21 关吧，测试库重启: what a machine does is why, where another verb orders."""
-    piece = part_at(skeleton, verb, PIECE).text
-    return (
-        verb.tool == "other"
-        and len({one.tool for one in verbs}) > 1
-        and not ANY_MARK.search(piece)
-        and not piece.startswith(skeleton.text[verb.start : verb.end])
-    )
+    piece, said = part_at(skeleton, verb, PIECE).text, skeleton.text[verb.start : verb.end]
+    apart = verb.tool == "other" and len({one.tool for one in verbs}) > 1
+    return apart and not (ANY_MARK.search(piece) or piece.startswith(said))
 
 
 def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
@@ -207,14 +204,18 @@ def _told(actions: Sequence[Intent]) -> list[str]:
 
 def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
     """One verb, what it is done to, and words only where its tool takes a reason: /封禁 203.0.113.5 1小时 扫描."""
-    act, behind = ACTS[verbs[0].tool], Skeleton(skeleton.text[verbs[0].end :].lstrip()[:1], skeleton.entities)
+    act, said = (
+        ACTS[verbs[0].tool],
+        re.sub(rf"^(?:\s|{mark(Kind.DURATION)})+", "", skeleton.text[verbs[0].end :]),
+    )
+    behind = Skeleton(said[:1], skeleton.entities)
     named = any(behind.first(*WANTED[kind]) for kind in act.kinds)
     return len(verbs) == 1 and (named if act.free else not rest_of(skeleton, verbs))
 
 
 def _is_plain(reason: str, note: str, sentence: Sentence) -> bool:
     """Does the reason of an exact line, which stands behind a colon, neither ask nor take anything back?"""
-    marked = not note or any(f"{mark}{note}" in sentence.plain for mark in (" ", ":", "：", "备注"))
+    marked = not note or any(f"{mark}{note}" in sentence.plain for mark in (" ", ":", "：", "是", "备注"))
     return marked and not (first_doubt(reason) or pattern("cues.asks").search(reason))
 
 

@@ -153,9 +153,7 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
     if len(kept) > _MOST_VERBS:
         return []
     kept = [replace(verb, tool=_tool_of(verb.tool, skeleton)) for verb in kept]
-    opened = [
-        verb for verb in kept if verb.tool == "reopen_alert" and not text.startswith("关错", verb.start)
-    ]
+    opened = [it for it in kept if it.tool == "reopen_alert" and not text.startswith("关错", it.start)]
     if opened:  # 重开，关错了: the second is why
         kept = [verb for verb in kept if verb.tool != "reopen_alert" or verb in opened]
     tools = {verb.tool for verb in kept}
