@@ -89,6 +89,9 @@ class FollowingHearing(Hearing):
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
         cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
         fresh = questions.stands_alone(_of_these(cues, noun))
+        own = self.weighed(sentence).best if fresh else None
+        if own and own.whole and followups.NOUNS.get(own.frame.tool) != noun:  # 有什么待审批的, behind blocks
+            return None
         asks_anew = fresh or (sentence.keyword and "said.exists" in cues)
         alone = asks_anew or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)
@@ -192,7 +195,9 @@ class FollowingHearing(Hearing):
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
         if frame.tool == "get_asset" and (other := self._beside_card(sentence)):
             return next(one for one in self.frames if one.tool == other)
-        if frame.tool == "list_alerts" and pattern("filters.closer").search(sentence.plain):  # 昨天谁关的告警
+        if frame.tool == "list_alerts" and pattern("filters.group_by.closer").search(
+            sentence.plain
+        ):  # 昨天谁关的告警
             return next(one for one in self.frames if one.tool == "alert_statistics")
         asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
         asked = asked if "ask.statistics" not in weighed.cues else set()
