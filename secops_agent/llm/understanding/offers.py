@@ -204,10 +204,8 @@ def _told(actions: Sequence[Intent]) -> list[str]:
 
 def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
     """One verb, what it is done to, and words only where its tool takes a reason: /封禁 203.0.113.5 1小时 扫描."""
-    act, said = (
-        ACTS[verbs[0].tool],
-        re.sub(rf"^(?:\s|{mark(Kind.DURATION)})+", "", skeleton.text[verbs[0].end :]),
-    )
+    act = ACTS[verbs[0].tool]
+    said = re.sub(rf"^(?:\s|{mark(Kind.DURATION)})+", "", skeleton.text[verbs[0].end :])
     behind = Skeleton(said[:1], skeleton.entities)
     named = any(behind.first(*WANTED[kind]) for kind in act.kinds)
     return len(verbs) == 1 and (named if act.free else not rest_of(skeleton, verbs))
@@ -346,8 +344,7 @@ class Parts:
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
-        whole += left_of_findings(verbs, self.whole, actions)
-        whole += left_of_watches(actions, self.sentence)
+        whole += [*left_of_findings(verbs, self.whole, actions), *left_of_watches(actions, self.sentence)]
         noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
         note = [f"备注「{self.note}」"] if self.note and not noted else []
         return [*_told(actions[_most(actions) :]), *others, *whole, *note]
