@@ -46,6 +46,12 @@ def offered(said: str, focus: Focus | None = None) -> list[tuple[str, dict[str, 
         ("A299给李四吧 哦不对 给王五", "assign_alert", {"alert_id": 299, "assignee": "王五"}),
         ("封禁 203.0.113.5 等王五批就行", "block_ip", {"ip": "203.0.113.5"}),
         ("A12 误报 不对 真实攻击 关了", "close_alert", {"alert_id": 12, "verdict": "true_positive"}),
+        ("A207close吧，是我们自己的扫描器，误报", "close_alert", {"alert_id": 207, "verdict": "false_positive"}),
+        ("A282确认下 我看着呢", "acknowledge_alert", {"alert_id": 282}),
+        ("A38 改派给王五，赵六今天休息", "assign_alert", {"alert_id": 38, "assignee": "王五"}),
+        ("A290评论一句 跟研发确认过是发版引起的", "comment_alert", {"alert_id": 290, "note": "跟研发确认过是发版引起的"}),
+        ("盯下web-01", "watch", {"target": "web-01"}),
+        ("db-02 再有外传的告警马上叫我", "watch", {"target": "db-02"}),
     ],
 )  # fmt: skip
 def test_an_act_of_a_page_is_one_offer_with_all_that_was_said(
@@ -139,3 +145,32 @@ def test_what_may_be_closed_gets_the_lines_with_its_reason() -> None:
     found = understand("A287可以关了 密码已经重置了", LEXICON, NOW, asker=ASKER)
     assert not found.offers
     assert str(found.suggestions[0]) == "误报 A287 备注：密码已经重置了"
+
+
+def test_a_watch_says_what_it_does_not_pick() -> None:
+    found = understand("盯着web-01，有新的严重告警马上告诉我", asker=ASKER)
+    assert [one.tool for one in found.offers] == ["watch"]
+    assert any("严重" in one for one in found.unused)
+
+
+def test_a_report_for_somebody_without_a_name_is_asked_back() -> None:
+    found = understand("把上周的周报发给老板", asker=ASKER)
+    assert found.intent is None
+    assert "「老板」" in found.question
+
+
+def test_who_closed_is_counted() -> None:
+    found = understand("昨天谁关的告警", asker=ASKER).intent
+    assert found is not None
+    assert (found.tool, found.arguments["group_by"], found.arguments["time_of"]) == (
+        "alert_statistics",
+        "closer",
+        "closed",
+    )
+
+
+def test_a_whole_question_of_another_tool_is_no_part_of_the_last_one() -> None:
+    last = Intent("list_blocks", {"kind": "block_ip"}, items=("203.0.113.77",))
+    found = understand("有什么待审批的", asker=ASKER, focus=Focus(last=last))
+    assert found.intent is not None
+    assert found.intent.tool == "list_proposals"

@@ -89,6 +89,9 @@ class FollowingHearing(Hearing):
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
         cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
         fresh = questions.stands_alone(_of_these(cues, noun))
+        own = self.weighed(sentence).best if fresh and "said.exists" in cues else None
+        if own and own.whole and followups.NOUNS.get(own.frame.tool) != noun:  # 有什么待审批的, behind blocks
+            return None
         asks_anew = fresh or (sentence.keyword and "said.exists" in cues)
         alone = asks_anew or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)
@@ -127,16 +130,21 @@ class FollowingHearing(Hearing):
         things = dict.fromkeys(
             [*([thing] if thing else []), *(followups.things_of(last, bare) if last else [])]
         )
+        anew = alone and "said.exists" in questions.cues_of(sentence)
+        by_itself = self.weighed(sentence).best if anew else None
+        whole = by_itself if by_itself and by_itself.whole else None
         for one in things:
             if found := self._about(self.heard(f"{one} {bare}")):
+                if whole and whole.frame.tool != found.tool:  # 有什么待审批的, behind one block
+                    return None
                 if found.tool not in questions.LISTS:
                     return Understanding(found)
                 of_all = alone and not found.arguments.keys().isdisjoint(_OF_ALL)  # 今天有哪些严重告警
                 if of_all and not of_flaw:
                     return None
-                told, whole = hint("of_thing").format(thing=one), says.plainly(f"全部{bare}")
-                best = self.weighed(self.heard(str(whole))).best
-                taps = (whole,) if best and best.whole else ()
+                told, all_of_it = hint("of_thing").format(thing=one), says.plainly(f"全部{bare}")
+                best = self.weighed(self.heard(str(all_of_it))).best
+                taps = (all_of_it,) if best and best.whole else ()
                 return Understanding(found, hint=told, suggestions=taps)
         return None
 
@@ -188,6 +196,9 @@ class FollowingHearing(Hearing):
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
         if frame.tool == "get_asset" and (other := self._beside_card(sentence)):
             return next(one for one in self.frames if one.tool == other)
+        closer = "ask.list" not in weighed.cues and pattern("filters.group_by.closer").search(sentence.plain)
+        if closer and frame.tool == "list_alerts":  # 昨天谁关的告警
+            return next(one for one in self.frames if one.tool == "alert_statistics")
         asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
         asked = asked if "ask.statistics" not in weighed.cues else set()
         if frame.tool != "alert_statistics" or not (

@@ -298,6 +298,14 @@ def without_place(said: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def left_of_watches(actions: Sequence[Intent], sentence: Sentence) -> list[str]:
+    """What a watch does not pick: it tells of every new alert."""
+    levels = [one.raw for one in sentence.question.found(Kind.SEVERITY)]
+    picked = [*levels, *filter(None, [sentence.keyword])]
+    watches = any(one.tool == "watch" for one in actions)
+    return [f"「{one}」（盯着的是它的全部新告警）" for one in picked] if watches else []
+
+
 def left_of_findings(verbs: Sequence[SpokenVerb], whole: Skeleton, actions: Sequence[Intent]) -> list[str]:
     """That a limit that was said is not set; the vulnerabilities of a sentence that also orders something of alerts."""
     if not any(is_of_findings(one.tool) for one in actions):

@@ -23,6 +23,7 @@ from secops_agent.llm.understanding.objects import (
     findings_of,
     is_of_findings,
     left_of_findings,
+    left_of_watches,
     missing_in,
     named_again,
     narrowed_by,
@@ -203,10 +204,8 @@ def _told(actions: Sequence[Intent]) -> list[str]:
 
 def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
     """One verb, what it is done to, and words only where its tool takes a reason: /封禁 203.0.113.5 1小时 扫描."""
-    act, said = (
-        ACTS[verbs[0].tool],
-        re.sub(rf"^(?:\s|{mark(Kind.DURATION)})+", "", skeleton.text[verbs[0].end :]),
-    )
+    act = ACTS[verbs[0].tool]
+    said = re.sub(rf"^(?:\s|{mark(Kind.DURATION)})+", "", skeleton.text[verbs[0].end :])
     behind = Skeleton(said[:1], skeleton.entities)
     named = any(behind.first(*WANTED[kind]) for kind in act.kinds)
     return len(verbs) == 1 and (named if act.free else not rest_of(skeleton, verbs))
@@ -345,7 +344,7 @@ class Parts:
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
-        whole += left_of_findings(verbs, self.whole, actions)
+        whole += [*left_of_findings(verbs, self.whole, actions), *left_of_watches(actions, self.sentence)]
         noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
         note = [f"备注「{self.note}」"] if self.note and not noted else []
         return [*_told(actions[_most(actions) :]), *others, *whole, *note]
@@ -420,7 +419,7 @@ class Parts:
         """Who stands right behind the verb, or 我; A140给我 李四… is mine."""
         if verb and self.skeleton.text[verb.start : verb.end].rstrip("的").endswith("我"):
             return self.sentence.asker
-        behind = self.skeleton.text[verb.end :].lstrip()[:1] if verb else ""
+        behind = re.sub(r"^\s*[给到]?\s*", "", self.skeleton.text[verb.end :])[:1] if verb else ""  # 改派给
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:
             return named.value
         if named and named.value == "person" and self.focus.of("person"):

@@ -51,6 +51,7 @@ from secops_agent.llm.understanding.verbs import (
     verbs_in,
 )
 
+_STILL: Final = re.compile(r"呢(?=$|[\s,，。!！])")
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
     r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|(?:告警|邮件|消息|通知|系统)?(?:内容|提示|标题)|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
@@ -186,6 +187,8 @@ class _Reader(OrderHearing, QuestionHearing):
             return Understanding(intent=Intent("swap_shift", said))
         if case := read_case_order(plain, self.asker):
             return Understanding(intent=case)
+        if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
+            return Understanding(question=hint("unnamed").format(who=unnamed["who"]))
         wish = read_schedule(plain, self.task)
         if wish is None:
             return None
@@ -258,9 +261,12 @@ class _Reader(OrderHearing, QuestionHearing):
             )
             found = read_order(sentence, self.focus, act=act) if act and sentence.found(*OWN) else None
             return found if found and not found.doubt else ordered
+        tools = [one.tool for one in ordered.actions]
+        asks = pattern("cues.asks").search(_STILL.sub("", sentence.plain))
+        if ordered.doubt == "question" and weighed.act in tools and not asks:  # 确认下，我看着呢
+            return replace(ordered, doubt="")
         if ordered.exact or (ordered.doubt and (ordered.actions or ordered.doubt not in LIKE)):
             return ordered
-        tools = [one.tool for one in ordered.actions]
         other = weighed.act and weighed.act not in tools
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
         if not any(one.is_order(ordered.missing if ordered.actions else "page") for one in (weighed, typed)):
