@@ -51,7 +51,7 @@ async def _read(turn: ReadingTurn) -> None:
         told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
         await db.call(devices.note_problem, turn.config_id, told)
         return
-    await db.call(devices.note_reading, turn.config_id, found)
+    await db.call(devices.note_reading, turn.config_id, found, turn.began)
 
 
 async def _addresses(turn: ReadingTurn) -> set[str]:

@@ -438,6 +438,29 @@ def test_a_device_that_differs_is_shown_and_told_once(admin_client: Client) -> N
     with_firewall(act, actions=ACTIONS)
 
 
+def test_a_reading_from_before_a_block_or_its_end_says_nothing_of_it(admin_client: Client) -> None:
+    async def act(estate: Estate) -> None:
+        await approve(estate, f"封禁 {IP} 1小时")
+        assert await DeviceReader().step() == 1
+        page = (await db.call(admin_client.get, "/blocks/")).content.decode()
+        assert "与台账一致" in page
+        await approve(estate, f"封禁 {OTHER} 1小时")
+        await db.call(make_due)
+        await carry_out()
+        assert (await db.call(row_of)).state == BlockState.EXPIRED
+        page = (await db.call(admin_client.get, "/blocks/")).content.decode()
+        assert f"还没有再读：{IP}、{OTHER}" in page
+        for wrong in ("下过令、设备上没有", "已经解除、设备上还有", "没有下过令", "与台账一致"):
+            assert wrong not in page
+        await db.call(DeviceReading.objects.update, due_at=timezone.now())
+        await DeviceReader().step()
+        page = (await db.call(admin_client.get, "/blocks/")).content.decode()
+        assert "与台账一致" in page
+        assert "还没有再读" not in page
+
+    with_firewall(act, actions=ACTIONS)
+
+
 def test_only_an_administrator_adds_to_what_is_never_blocked() -> None:
     company()
     IndicatorList.objects.create(name="合作伙伴", protects=True)

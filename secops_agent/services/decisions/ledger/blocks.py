@@ -237,7 +237,7 @@ def _waits(row: Proposal) -> Block:
 @dataclass(frozen=True, slots=True)
 class DeviceView:
     """One device that can be read. ``missing``: ordered here and not there; ``foreign``: there, and in force by no order of
-    ours; ``lingering``: of these, what was ended here."""
+    ours; ``lingering``: of these, what was ended here; ``unread``: what was ordered or ended after the reading, of which it says nothing."""
 
     name: str
     read_at: datetime | None
@@ -246,6 +246,7 @@ class DeviceView:
     missing: tuple[str, ...]
     foreign: tuple[str, ...]
     lingering: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 def devices() -> list[DeviceView]:
@@ -258,13 +259,19 @@ def compare(reading: DeviceReading) -> DeviceView:
     """One reading beside the ledger as it is now."""
     mine = BlockRecord.objects.filter(action__connector_config_id=reading.config_id, kind="block_ip")
     states: dict[str, Any] = {}
-    for target, state in mine.order_by("pk").values_list("target", "state"):
+    unread: dict[str, None] = {}
+    for target, state, since, ended_at in mine.order_by("pk").values_list(
+        "target", "state", "since", "ended_at"
+    ):
         states[target] = state if states.get(target) not in NOW else states[target]
+        if reading.read_at is None or (ended_at or since) >= reading.read_at:
+            unread[target] = None
     has = set(reading.addresses)
-    missing = [each for each, state in states.items() if state == BlockState.ACTIVE and each not in has]
-    foreign = [each for each in reading.addresses if states.get(each) not in NOW]
+    told = {each: state for each, state in states.items() if each not in unread}
+    missing = [each for each, state in told.items() if state == BlockState.ACTIVE and each not in has]
+    foreign = [each for each in reading.addresses if each not in unread and states.get(each) not in NOW]
     ended = (BlockState.EXPIRED, BlockState.LIFTED)
     return DeviceView(
         reading.config.name, reading.read_at, reading.problem, len(has), tuple(missing if not reading.problem else ()), tuple(foreign),
-        tuple(each for each in foreign if states.get(each) in ended),
+        tuple(each for each in foreign if states.get(each) in ended), tuple(unread),
     )  # fmt: skip

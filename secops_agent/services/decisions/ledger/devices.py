@@ -28,10 +28,11 @@ _BETWEEN: Final = re.compile("[，,、]")
 
 @dataclass(frozen=True, slots=True)
 class ReadingTurn:
-    """What is to be read: ``lists`` names the tool that tells all, ``tool`` the one that is asked for each of ``targets`` by
+    """What is to be read from ``began`` on: ``lists`` names the tool that tells all, ``tool`` the one that is asked for each of ``targets`` by
     ``parameter``; "": none."""
 
     config_id: int
+    began: datetime
     lists: str
     tool: str
     parameter: str
@@ -42,7 +43,7 @@ def due() -> list[ReadingTurn]:
     """Devices whose turn it is; whoever gets one here reads it, no other process does."""
     now, found = database_now(), []
     for config in catalogue.services():
-        reader = _reader(config)
+        reader = _reader(config, now)
         if reader is None:
             continue
         DeviceReading.objects.get_or_create(config=config, defaults={"due_at": now})
@@ -51,7 +52,7 @@ def due() -> list[ReadingTurn]:
     return found
 
 
-def _reader(config: SystemConfig) -> ReadingTurn | None:
+def _reader(config: SystemConfig, now: datetime) -> ReadingTurn | None:
     """The tools that list and verify its blocks, if it has one that may be used now."""
     mapped = mapped_actions(config).get(_BLOCK)
     tools = {tool.name: tool for tool in catalogue.tools_of(config)} if mapped else {}
@@ -66,7 +67,7 @@ def _reader(config: SystemConfig) -> ReadingTurn | None:
     mine = BlockRecord.objects.filter(kind=_BLOCK, state=BlockState.ACTIVE, action__connector_config=config)
     targets = tuple(mine.order_by("verified_at", "pk").values_list("target", flat=True)[:MOST])
     names = lister.name if lister else "", reader.name if reader else ""
-    return ReadingTurn(config.pk, *names, parameter, targets)
+    return ReadingTurn(config.pk, now, *names, parameter, targets)
 
 
 def addresses_in(answer: str) -> Iterator[str]:
@@ -88,21 +89,21 @@ def note_problem(config_id: int, problem: str) -> None:
     DeviceReading.objects.filter(config_id=config_id).update(problem=problem[:500])
 
 
-def note_reading(config_id: int, addresses: Collection[str]) -> None:
-    """What a device has: kept, compared, and told to administrators where it differs in a new way."""
-    now, has = database_now(), set(addresses)
+def note_reading(config_id: int, addresses: Collection[str], began: datetime) -> None:
+    """What a device had when it was asked: kept, compared, and told to administrators where it differs in a new way."""
+    has = set(addresses)
     with transaction.atomic():
         row = DeviceReading.objects.select_for_update().select_related("config").get(config_id=config_id)
-        row.addresses, row.read_at, row.problem = sorted(has)[:MOST_KEPT], now, ""
+        row.addresses, row.read_at, row.problem = sorted(has)[:MOST_KEPT], began, ""
         rows = BlockRecord.objects.filter(action__connector_config_id=config_id, kind=_BLOCK)
-        _note_seen(rows.filter(state=BlockState.ACTIVE, since__lt=now), has, now)
+        _note_seen(rows.filter(state=BlockState.ACTIVE, since__lt=began), has, began)
         view = compare(row)
         drift = [*(f"-{each}" for each in view.missing), *(f"+{each}" for each in view.lingering)]
         fresh = sorted(set(drift) - set(row.told))
         row.told = sorted(drift)
         row.save()
         if fresh:
-            _tell(row.config, fresh, now)
+            _tell(row.config, fresh, began)
 
 
 def _note_seen(rows: Any, has: set[str], now: datetime) -> None:
