@@ -92,11 +92,11 @@ def test_assets_broken_rows_are_rejected_with_their_line() -> None:
 
 
 def test_an_importance_that_nobody_knows_is_kept_in_the_description() -> None:
-    rows = "主机名,重要性,备注\na,P9,备用\nb,三级,\nc,核心,\nd,高级,\ne,,\nf,信息,\n"
+    rows = "主机名,重要性,备注\na,P9,备用\nb,三级,\nc,核心,\nd,高级,\ne,,\nf,信息,\ng,很低,\n"
     items = read("assets_csv", rows)
     assert rejected(items) == []
     assert [(asset.importance, asset.description) for asset in of(items, AssetRecord)] == [
-        ("", "备用\n重要性：P9"), ("", "重要性：三级"), ("critical", ""), ("high", ""), ("", ""), ("info", ""),
+        ("", "备用\n重要性：P9"), ("", "重要性：三级"), ("critical", ""), ("high", ""), ("", ""), ("info", ""), ("info", ""),
     ]  # fmt: skip
 
 

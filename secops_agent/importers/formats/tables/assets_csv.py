@@ -69,7 +69,7 @@ _TYPE_WORDS = {word: kind for kind, words in _TYPES.items() for word in words}
 _IMPORTANCE: dict[str, Severity] = {
     "核心": "critical", "关键": "critical", "极高": "critical", "非常重要": "critical", "很高": "critical",
     "重要": "high", "较高": "high", "一般": "medium", "普通": "medium", "normal": "medium", "中等": "medium",
-    "次要": "low", "较低": "low", "不重要": "low", "很低": "low",
+    "次要": "low", "较低": "low", "不重要": "low", "很低": "info",
 }  # fmt: skip
 _FINDING_COLUMNS = (
     "cve",
@@ -221,7 +221,7 @@ def _importance(word: str) -> Severity | None:
     """None for a word that nobody knows (P1, 三级): it says nothing, and stays readable in the description."""
     plain = word.lower().removesuffix("级")
     found = _IMPORTANCE.get(plain) or (severity_of(plain) if plain else None)
-    return None if found == "info" and plain not in ("info", "信息") else found
+    return None if found == "info" and plain not in ("info", "信息", "很低") else found
 
 
 def _description(cells: Cells) -> str:
