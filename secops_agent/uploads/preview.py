@@ -78,7 +78,7 @@ _BY_NAME: Final = {
 class FilePreview:
     """``homeless``: findings and components of which the file does not say to what asset they belong.
 
-    ``cut``: there is more than was counted. ``reasons``: why the first ones are rejected. ``flaws``: lines of
+    ``cut``: there is more than was counted. ``rejected`` records, ``reasons``: why the first ones are; ``unused``: about columns. ``flaws``: lines of
     vulnerabilities, which are shown where there is nothing that has them. ``lists``: of indicators, by name.
     ``records``: the assets that it names; ``foresight``: what it would change of those that we know.
     """
@@ -87,6 +87,7 @@ class FilePreview:
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
     assets: dict[str, None] = field(default_factory=dict)
@@ -197,9 +198,7 @@ def foresee_in(found: FilePreview, actor: Actor) -> FilePreview:
 
 def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
     if isinstance(item, Rejected):
-        found.rejected += 1
-        if len(found.reasons) < _REASONS:
-            found.reasons.append(mask_personal(plain(f"{item.position}：{item.reason}", 120)))
+        _count_rejected(found, item)
         return
     kind = _kind_of(item)
     mark = hash((kind, _identity(item)))
@@ -219,6 +218,16 @@ def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
     lines = found.flaws if kind == "vulnerability" else found.lines
     if len(lines) < LINES:
         lines.append(_line(item))
+
+
+def _count_rejected(found: FilePreview, item: Rejected) -> None:
+    """A column that is not used is no record that is not taken."""
+    if item.unused:
+        found.unused.append(mask_personal(plain(item.reason, 320)))
+        return
+    found.rejected += 1
+    if len(found.reasons) < _REASONS:
+        found.reasons.append(mask_personal(plain(f"{item.position}：{item.reason}", 120)))
 
 
 def _kind_of(item: Item) -> str:

@@ -270,6 +270,7 @@ def test_a_list_of_vulnerabilities_names_what_it_does_not_use_and_is_imported() 
     )
     (shown,) = talk(config, ("li", Sent("漏洞.csv", listed)))
     assert "漏洞清单" in shown
+    assert "漏洞 1、发现 1，另有 1 条不会导入" in shown  # the row, not the column
     assert "没有用到的列：工单号" in shown
     assert "第 3 行：「IP」不是有效的地址" in shown
     talk(config, ("li", f"确认 {code_in(shown)}"))

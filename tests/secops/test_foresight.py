@@ -40,6 +40,17 @@ def person() -> Actor:
     return Actor("person", "corp:li", "li", "web")
 
 
+def test_page_counts_rows_only_and_names_columns_and_rows_that_are_not_taken(
+    settings: Any, tmp_path: Path
+) -> None:
+    serve_plain_static(settings, tmp_path)
+    known()
+    text = text_of(send(member(Role.ADMIN), "主机名,IP,负责人,到期日\nweb-01,10.0.0.5,赵六,2027\n,,李四,\n"))
+    assert "文件里一共：资产 1，另有 1 条不会导入" in text
+    assert "没有用到的列：到期日" in text
+    assert "不会导入的 第 3 行：这一行没有能标识资产的内容" in text
+
+
 @pytest.mark.slow
 def test_page_shows_what_would_be_changed_and_imports_what_was_seen(settings: Any, tmp_path: Path) -> None:
     serve_plain_static(settings, tmp_path)

@@ -44,7 +44,13 @@ def ask(request: HttpRequest, upload: Upload, format_name: str, choices: Choices
         "user": request.user.pk,
     }  # fmt: skip
     kept = signing.dumps(told, salt=_SALT)
-    lines = (f"文件里一共：{found.told}", *found.altered, *found.doubts)
+    lines = (
+        f"文件里一共：{found.told}",
+        *found.unused,
+        *(f"不会导入的 {each}" for each in found.reasons),
+        *found.altered,
+        *found.doubts,
+    )
     return AskedImport(kept, upload.name, found.foresight.changed, lines)
 
 

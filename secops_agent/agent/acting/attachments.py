@@ -366,12 +366,12 @@ def _offer(
 
 
 def _left_out(found: FilePreview) -> list[str]:
-    """Why records are not taken, told before anybody confirms."""
+    """Why records are not taken and which columns are not used, told before anybody confirms."""
     if not found.rejected:
-        return []
+        return found.unused
     rest = found.rejected - len(found.reasons)
     more = f"\n- 另有 {rest} 条，导入以后作为文件发给您" if rest else ""
-    return ["不会导入的：\n\n" + "\n".join(f"- {reason}" for reason in found.reasons) + more]
+    return [*found.unused, "不会导入的：\n\n" + "\n".join(f"- {reason}" for reason in found.reasons) + more]
 
 
 def _altered(found: FilePreview) -> list[str]:

@@ -50,7 +50,7 @@ class Columns:
     def strange(self, head: bytes) -> Iterator[Rejected]:
         """The headers that mean nothing to us, told once."""
         if names := [name for name in header_cells(head) if name and not self.of(name)]:
-            yield Rejected("表头", f"没有用到的列：{'、'.join(names)[:300]}。其余列照常导入。")
+            yield Rejected("表头", f"没有用到的列：{'、'.join(names)[:300]}。其余列照常导入。", unused=True)
 
     def cells(self, row: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """What is filled in, by column; several headers may mean one (内网IP, 公网IP)."""

@@ -283,12 +283,13 @@ Record = (
 class Rejected:
     """What was not taken: ``position`` is a JSON path ("matches[3]"), "第 12 行" or "host[2]"; ``reason`` Chinese.
 
-    ``fatal``: the file broke here, nothing after it was read.
+    ``fatal``: the file broke here, nothing after it was read. ``unused``: columns that nobody knows, no record.
     """
 
     position: str
     reason: str
     fatal: bool = False
+    unused: bool = False
 
 
 Item = Record | Rejected
