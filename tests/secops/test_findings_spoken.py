@@ -34,7 +34,7 @@ SAID: tuple[tuple[list[str], str | None, dict[str, Any], str], ...] = (
     (["web-99上的CVE-2021-44228标修复中"], None, {}, "web-99"),
     (["测试区的CVE-2021-44228标修复中"], "decide_findings", {"findings": "CVE-2021-44228", "decision": "in_progress", "environment": "测试"}, "1 条发现"),
     # Nothing is ordered
-    (["我没让你标误报"], "list_findings", {"decision": "false_positive"}, "没有执行任何操作"),
+    (["我没让你标误报"], None, {}, "没有执行任何操作"),
     (["审计问我是不是把CVE-2022-42889标成误报过，没标吧？"], "list_findings", {"decision": "false_positive", "keyword": "CVE-2022-42889"}, "没有执行任何操作"),
     (["CVE-2022-42889 标过误报吗"], "list_findings", {"decision": "false_positive", "keyword": "CVE-2022-42889"}, "没有"),
     (["别标CVE-2022-32532误报"], None, {}, "没有执行任何操作"),
