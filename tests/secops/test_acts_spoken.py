@@ -174,3 +174,31 @@ def test_a_whole_question_of_another_tool_is_no_part_of_the_last_one() -> None:
     found = understand("有什么待审批的", asker=ASKER, focus=Focus(last=last))
     assert found.intent is not None
     assert found.intent.tool == "list_proposals"
+
+
+def test_it_is_never_the_person_who_was_named_before() -> None:
+    said = "最严重的告警是哪一条，为什么它最要紧"
+    for last in (None, Intent("list_alerts", {"keyword": "李四"})):
+        found = understand(said, asker=ASKER, focus=Focus(last=last, named={"person": ("李四",)})).intent
+        assert found is None or "keyword" not in found.arguments
+
+
+@pytest.mark.parametrize(
+    ("said", "period"),
+    [
+        ("上周告警比前一周多吗", "last_week"),
+        ("昨天比前一天多吗", "yesterday"),
+        ("上周告警比上上周多吗", "last_week"),
+    ],
+)
+def test_the_week_before_is_that_of_the_calendar(said: str, period: str) -> None:
+    found = understand(said, asker=ASKER).intent
+    assert found is not None
+    assert (found.tool, found.arguments["period"]) == ("compare_periods", period)
+
+
+@pytest.mark.parametrize("said", ["全部停下", "恢复动作", "全部恢复"])
+def test_the_switches_are_said_to_be_on_a_page(said: str) -> None:
+    found = understand(said, asker=ASKER)
+    assert found.intent is None
+    assert "系统开关" in found.hint

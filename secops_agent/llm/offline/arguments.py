@@ -175,7 +175,9 @@ def _comparison(asked: Asked) -> dict[str, Any]:
     text = asked.text
     group = group_of(pattern("filters.grown").sub(" ", pattern("filters.alert_noun").sub(" ", text)))
     entities, times = asked.skeleton.entities, asked.skeleton.found(Kind.TIME)
-    earlier = min(times, key=lambda one: one.value.start) if len(times) == 2 else None  # 上个月和这个月比
+    before = [one for one in times if one.raw.startswith("前一")]  # 上周比前一周: the one before it
+    other = before[0] if len(before) == 1 else min(times, key=lambda one: one.value.start, default=None)
+    earlier = other if len(times) == 2 else None  # 上个月和这个月比
     later = text.translate({ord(char): " " for char, one in entities.items() if one is earlier})
     skeleton = Skeleton(later if earlier else pattern("filters.than").sub(" ", text), entities)
     said = {name: name_of(f"filters.{name}", asked.skeleton.expand(text)) for name in ("metric", "against")}

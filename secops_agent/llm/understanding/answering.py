@@ -241,9 +241,13 @@ class QuestionHearing(FollowingHearing):
             return replace(sentence, order=alert)
         references = sorted(skeleton.found(Kind.REF), key=lambda one: one.value in ("it", "all"))
         kind, values = focuses.meant_by(references[0].value, self.focus) if references else ("", ())
+        marked = Skeleton(skeleton.text, dict(skeleton.entities))
+        its = {ord(char): None for char, one in marked.entities.items() if one.raw.strip() == "它"}
+        if not values and its and questions.stands_alone(questions.cues_of(sentence)):
+            marked.text = marked.text.translate(its)  # 最严重的是哪条，为什么它最要紧
+            return replace(sentence, order=marked)
         if not values or (references[0].value == "all" and len(values) > 1):
             return sentence
-        marked = Skeleton(skeleton.text, dict(skeleton.entities))
         first, *others = (char for one in references for char, each in marked.entities.items() if each is one)
         marked.text = marked.text.translate({ord(char): None for char in others})
         marked.put(focuses.mark_for(kind, values[0]), instead_of=first)

@@ -270,8 +270,8 @@ class _Reader(OrderHearing, QuestionHearing):
         other = weighed.act and weighed.act not in tools
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
         if not any(one.is_order(ordered.missing if ordered.actions else "page") for one in (weighed, typed)):
-            asks = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
-            return replace(ordered, doubt="question" if asks else weighed.doubt)
+            is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
+            return replace(ordered, doubt="question" if is_question else weighed.doubt)
         return replace(ordered, doubt="unclear") if other and {*tools[:1]} & {*OUTSIDE} else ordered
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:

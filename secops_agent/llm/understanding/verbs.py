@@ -93,7 +93,7 @@ NEEDS: Final = {
 }  # fmt: skip
 _OF_CASE_ONLY: Final = ("set_case_status", "add_case_task", "finish_case_task")
 # What a page does, and other verbs of what no tool does: read, so that nothing else is made of them.
-PAGES: Final = ("allow", "export", "join_assets")
+PAGES: Final = ("allow", "export", "join_assets", "switches")
 LIKE: Final[Mapping[str, tuple[str, ...]]] = {"other": ("asset",), **dict.fromkeys((*PAGES, "remind"), ())}
 WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
     "ip": (Kind.IP, Kind.ASSET_IP),
