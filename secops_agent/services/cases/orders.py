@@ -106,7 +106,7 @@ def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], 
 def untold(case: CaseSummary) -> str:
     """Why whoever has it was not told that it is theirs, and what to do; "": they were, or nothing was to be told."""
     last = OutboxRow.objects.filter(key__startswith=f"note:case:{case.id}:owner:").order_by("-pk").first()
-    if last is None or last.state not in (State.DEAD, State.UNKNOWN):
+    if case.owner_id is None or last is None or last.state not in (State.DEAD, State.UNKNOWN):
         return ""
     if not Staff.objects.filter(pk=case.owner_id, staff_id=last.target["staff_id"]).exists():
         return ""
