@@ -82,12 +82,11 @@ class ToolConnector:
         except BifangError as error:
             return ActionResult("failed", f"没有执行：{error.message}")
         kept = {"text": answered.text[:SHOWN]}
+        shown = (answered.shown or answered.text)[:SHOWN]
         if answered.failed:
-            return ActionResult("failed", f"对方报告没有成功：{answered.text[:SHOWN]}", kept)
+            return ActionResult("failed", f"对方报告没有成功：{shown}", kept)
         checked, stands = await _verify(server, call) if call.verify else ("", None)
-        return ActionResult(
-            "done", f"{answered.text[:SHOWN] or '对方已接受并执行。'}{checked}", kept, call.undo, stands
-        )
+        return ActionResult("done", f"{shown or '对方已接受并执行。'}{checked}", kept, call.undo, stands)
 
 
 def _call_of(order: Order, config_id: int) -> _Call:
@@ -156,9 +155,8 @@ async def _verify(server: ToolSession, call: _Call) -> tuple[str, bool | None]:
     except (BifangError, TimeoutError) as error:
         told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
         return f"\n\n核实（{name}）没有成功：{told}请到目标系统确认。", None
-    return f"\n\n核实（{name}）：{_finding(answered, call)}\n\n{answered.text[:SHOWN]}", _stands(
-        answered, call
-    )
+    shown = (answered.shown or answered.text)[:SHOWN]
+    return f"\n\n核实（{name}）：{_finding(answered, call)}\n\n{shown}", _stands(answered, call)
 
 
 def _found(answered: Answered, call: _Call) -> list[str]:

@@ -23,6 +23,7 @@ from secops_agent.models.choices import Severity, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts.table import HEADS, rows_of
 from secops_agent.services.alerts.views import summaries
+from secops_agent.services.audit import history
 from secops_agent.services.cases import membership, merging, orders, related, tasks, timeline, views
 from secops_agent.services.cases.membership import Collected
 from secops_agent.services.cases.orders import STEPS
@@ -228,16 +229,22 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
     """The page."""
     detail = read_detail(request, pk)
     may_act = request.user.has_perm(CHANGE)
+    moments = timeline.moments(detail, private=login_may_read(request.user))
     context = {
         "title": f"{detail.summary.code} {detail.summary.title}",
         "case": detail.summary,
         "detail": detail,
+        "untold": orders.untold(detail.summary) if any(map(_hands_over, moments)) else "",
         "reporting": view.line(timezone.now()) if (view := clock.standing(pk)) else "",
-        "moments": timeline.moments(detail, private=login_may_read(request.user)),
+        "moments": moments,
         "may_act": may_act,
         **(_choices(detail) if may_act else {}),
     }
     return render(request, "pages/case.html", context)
+
+
+def _hands_over(moment: timeline.CaseMoment) -> bool:
+    return moment.subject.startswith("E") and moment.what == history.ACTIONS["assign"]
 
 
 def read_detail(request: HttpRequest, pk: int) -> CaseDetail:

@@ -194,6 +194,8 @@ def test_what_was_saved_is_tried_and_what_fails_stands_in_the_list(page: None) -
         listed = text_of(client.get("/admin/core/systemconfig/"))
         assert "最近一次出错" in listed
         assert "不接受这个 API Key" in listed
+        offered = text_of(client.get("/admin/core/systemconfig/add/?kind=dingtalk"))
+        assert "内网千问（最近一次出错：" in offered, "said where it is chosen"
         page_again = reverse("admin:core_systemconfig_change", args=[config.pk])
         unchanged = client.post(page_again, form_of(client.get(page_again)))
         assert unchanged["Location"] == page_again, "nothing was written, nothing is tried"

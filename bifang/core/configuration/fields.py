@@ -177,7 +177,10 @@ class LinkField(Setting, forms.ModelChoiceField):  # type: ignore[type-arg]  # n
         return f"{value.kind}/{value.name}" if isinstance(value, SystemConfig) else value
 
     def label_from_instance(self, obj: Any) -> str:
-        return obj.name if obj.enabled else f"{obj.name}（已停用）"
+        if not obj.enabled:
+            return f"{obj.name}（已停用）"
+        why = " ".join(obj.last_error.split())
+        return f"{obj.name}（最近一次出错：{why[:40]}{'…' if len(why) > 40 else ''}）" if why else obj.name
 
 
 class SecretInput(forms.PasswordInput):

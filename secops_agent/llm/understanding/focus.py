@@ -144,7 +144,7 @@ def meant_by(reference: str, focus: Focus, wanted: Iterable[str] = ()) -> tuple[
         return _first(
             kinds or [focus.newest] * (reference == "person"), focus
         )  # 她那钓鱼告警: of her machine
-    return _first(kinds or [kind for kind in reversed(focus.named) if kind != "person"][:1], focus)
+    return _first(kinds or [kind for kind in reversed([*focus.named]) if kind != "person"][:1], focus)
 
 
 def _first(kinds: Iterable[str], focus: Focus) -> tuple[str, tuple[str, ...]]:

@@ -1,8 +1,10 @@
 """封禁 and 隔离 in the hands of an MCP service: ordered in the chat, approved, called once, looked after, taken back."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from bifang.core.configuration import configs
 from bifang.core.configuration.trials import Failure
@@ -50,6 +52,13 @@ def test_a_block_ordered_in_words_is_carried_out_verified_and_taken_back() -> No
         action = await the_action()
         assert (action.tool, action.state, action.connector) == ("block_ip", "done", FIREWALL)
         assert "核实（get_rules）：结果里有 203.0.113.5。" in action.result
+        until = timezone.localtime(
+            datetime.fromisoformat(estate.server.firewall.rules["203.0.113.5"]["until"])
+        )
+        shown = (
+            f"地址：203.0.113.5，时长（分钟）：120，方向：双向，理由：扫描，到期：{until:%Y-%m-%d %H:%M:%S}"
+        )
+        assert shown in action.result, "in our words and local time"
         await take_back(estate, action)
 
     async def take_back(estate: Estate, action: Action) -> None:

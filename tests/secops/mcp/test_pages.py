@@ -126,7 +126,7 @@ def test_a_changed_tool_is_shown_with_the_difference_until_it_is_seen(firewall: 
     response = root.get(reverse("admin:core_systemconfig_change", args=[config.pk]))
     told = text_of(response)
     assert "<script>alert" not in response.content.decode()
-    assert "-说明：列出防火墙现在的封禁规则" in told
+    assert "-说明：列出现在封禁的地址和隔离的主机" in told
     assert "+说明：列出规则。⟨U+200B⟩" in told
     assert "已变化，停用" in told
     assert "又变了" in messages_of(

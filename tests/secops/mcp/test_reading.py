@@ -36,10 +36,11 @@ def test_a_model_is_offered_what_reads_by_role_and_gets_the_result_fenced() -> N
         offered = {spec.name: spec for spec in model.requests[0].tools}
         assert (
             offered[rules].description
-            == f"[{FIREWALL}] 列出防火墙现在的封禁规则；给出 address 时只查这一个地址。"
+            == f"[{FIREWALL}] 列出现在封禁的地址和隔离的主机；给出 address 或 host 时只查这一个。"
         )
         assert offered[rules].parameters["properties"] == {
-            "address": {"type": "string", "description": "只查这个 IP"}
+            "address": {"type": "string", "description": "只查这个 IP"},
+            "host": {"type": "string", "description": "只查这台主机"},
         }
         assert not [name for name in offered if "block_address" in name or name == "call_mcp_tool"]
         evidence = model.requests[1].messages[-1]

@@ -13,11 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.models import OutboxRow, State
 from secops_agent.models import Alert, Case, CaseTask, History, Role, Runbook, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import orders, tasks
 from secops_agent.services.records import Indicator
 from tests.admin_pages import messages_of, serve_plain_static, text_of, with_role
+from tests.secops.decisions_aid import robot
 from tests.secops.inventory_aid import alert, host, store
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,6 +116,23 @@ def test_a_case_goes_through_its_life_on_its_page(li: Client) -> None:
         .values_list("actor_name", flat=True)
     )
     assert actors == {"李四"}
+
+
+def test_a_new_owner_whom_the_message_did_not_reach_is_said_on_the_page(li: Client) -> None:
+    robot("corp", "dingtalk")
+    pk = made(alerts(1))
+    wang = Staff.objects.create(staff_id="wang", name="王五", role=Role.ANALYST, corp_id="corp")
+    address = reverse("web:case", args=[pk])
+    assert "已交给" in messages_of(act(li, pk, "assign", person=wang.pk))
+    assert "没有送到" not in text_of(li.get(address))
+    told = OutboxRow.objects.filter(key__startswith=f"note:case:{pk}:owner:")
+    assert told.update(state=State.DEAD, last_error="机器人被移出了企业") == 1
+    text = text_of(li.get(address))
+    assert f"告诉 {wang.name} 这个事件归他的消息没有送到（机器人被移出了企业），不会自动重发" in text
+    told.update(state=State.UNKNOWN)
+    assert "不知道是否送到" in text_of(li.get(address))
+    act(li, pk, "assign", person=Staff.objects.get(staff_id="li").pk)
+    assert "送到" not in text_of(li.get(address)), "it is no longer theirs"
 
 
 def test_merging_and_splitting_from_the_page(li: Client) -> None:
