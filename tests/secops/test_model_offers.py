@@ -357,3 +357,14 @@ def test_what_stands_in_quotation_marks_gives_a_model_no_action(demo, text):
     _, model = asked(text)
     shown = {one.name for request in model.requests for one in request.tools}
     assert not {"block_ip", "isolate_host"} & shown
+
+
+def test_where_something_is_ordered_other_writes_can_be_called_by_name(demo):
+    outcome, _ = asked("A222给李四", call("comment_alert", alert_id=222, note="给李四"))
+    assert offered(outcome) == [("comment_alert", {"alert_id": 222, "note": "给李四"})]
+    for text in ("A222给李四", "A222咋回事"):  # never what is dangerous, and nothing where nothing is ordered
+        outcome, _ = asked(
+            text, call("isolate_host", asset="web-01"), call("comment_alert", alert_id=222, note="咋回事")
+        )
+        assert "isolate_host" not in [tool for tool, _ in offered(outcome)]
+    assert offered(outcome) == []

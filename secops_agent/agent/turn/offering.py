@@ -131,7 +131,8 @@ def _bare(text: str) -> str:
 
 
 class OfferingToolbox(ReadingToolbox):
-    """As a model reads; and the actions of ``grounds.warrant`` that ``switch`` allows, which only become ``offers``."""
+    """As a model reads; and the actions of ``grounds.warrant`` that ``switch`` allows, which only become ``offers``. Where one of
+    them only writes, the others that only write can be called by their names: words for what is ordered have no end."""
 
     def __init__(
         self,
@@ -143,16 +144,17 @@ class OfferingToolbox(ReadingToolbox):
     ) -> None:
         super().__init__(asker, foreign)
         self._grounds = grounds or Grounds()
-        self.allowed = tuple(
-            name
-            for name, each in self._definitions.items()
-            if each.risk in _RISKS[switch] and name in self._grounds.warrant.tools
-        )
+        may = {name: each.risk for name, each in self._definitions.items() if each.risk in _RISKS[switch]}
+        self.ordered = tuple(name for name in may if name in self._grounds.warrant.tools)
+        writes = any(may[name] == "write" for name in self.ordered)
+        others = [name for name in may if writes and may[name] == "write" and name not in self.ordered]
+        self.allowed = (*self.ordered, *others)
         self._found = set[str]()
         own = [each.spec for each in self._definitions.values() if each.risk == "read"]
-        acts = tuple(self._definitions[name].spec for name in self.allowed)
+        acts = tuple(self._definitions[name].spec for name in self.ordered)
         self._specs = (*needed(own, nearest), *foreign.specs(asker.person), *acts)
         listed = {spec.name for spec in self._specs}
+        own += [self._definitions[name].spec for name in others]
         self.unlisted = tuple(spec for spec in own if spec.name not in listed)
         self.offers: list[Offer] = []
 

@@ -19,7 +19,7 @@ _LONGEST_NAME: Final = 40
 QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"
 # Small models keep to the last words they read.
 _FIRST: Final = "问的若是本单位的数据：还没有查过，先调用工具{}，查到了再回答；没有工具合适就直说"
-_ORDERED: Final = "提问者要求处置：对象、结论清楚就直接调用 {}；不清楚先查，或问他"
+_ORDERED: Final = "提问者要求处置：对象、结论清楚就直接调用对应的操作（多半是 {}）；不清楚先查，或问他"
 LOOKED: Final = "代码先查了一次，查询条件和结果在下面：条件与提问对得上就据此回答，对不上或不够就换条件再查"
 _ALSO: Final = "没有列出、也可以按名字调用的工具"
 _NEAREST: Final = 2  # tools that are named to the model as the likely ones
