@@ -170,7 +170,7 @@ CONTENTS: list[tuple[str, dict[str, Any], str]] = [
         "web-01（未核实） 失陷",
     ),
     ("unknownMsgType", {}, "还不支持的消息（类型 sticker）"),
-    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "资产里没有「web-01」"),
+    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "引用的消息：\n\n张三：web-01 有告警"),
     ("interactiveCard", {"content": {"biz": [1]}}, "还不支持的消息（类型 interactiveCard）"),
     ("actionCard", {"content": "不是对象"}, "引用的消息：\n\n不是对象"),
 ]

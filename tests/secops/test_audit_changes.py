@@ -68,7 +68,7 @@ def close(client: Client, pk: int) -> Any:
 
 
 def leave(client: Client, pk: int) -> Any:
-    posted = {"decision": "false_positive", "note": "看过了", "ids": pk}
+    posted = {"decision": "fixed", "note": "看过了", "ids": pk}
     return client.post(reverse("web:finding_decide"), posted)
 
 

@@ -243,7 +243,9 @@ class QuestionHearing(FollowingHearing):
         kind, values = focuses.meant_by(references[0].value, self.focus) if references else ("", ())
         marked = Skeleton(skeleton.text, dict(skeleton.entities))
         its = {ord(char): None for char, one in marked.entities.items() if one.raw.strip() == "它"}
-        if not values and its and questions.stands_alone(questions.cues_of(sentence)):
+        before = next((skeleton.text[: skeleton.text.index(chr(char))] for char in its), "")
+        inner = re.search(r"[,，]", before) and questions.stands_alone(questions.cues_of(sentence))
+        if not values and inner:
             marked.text = marked.text.translate(its)  # 最严重的是哪条，为什么它最要紧
             return replace(sentence, order=marked)
         if not values or (references[0].value == "all" and len(values) > 1):

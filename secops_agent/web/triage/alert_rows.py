@@ -108,7 +108,7 @@ def weighs(row: Alert, core: Sequence[str], clock: RiskClock) -> str:
     free = row.status == AlertStatus.OPEN and not row.assignee_id
     late = {"broken": "已超时", "at_risk": "快超时"}.get(clock.stage(row), "")
     shown = "、".join(plain_line(name) for name in core[:_SHOWN])
-    return "，".join(filter(None, ("没人接手" if free else "", f"核心资产 {shown}" if core else "", late)))
+    return "，".join(filter(None, ("没人处理" if free else "", f"核心资产 {shown}" if core else "", late)))
 
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:

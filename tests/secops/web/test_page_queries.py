@@ -22,7 +22,8 @@ from tests.secops.demo_aid import demo  # noqa: F401
 
 pytestmark = pytest.mark.slow
 MOST = 21
-DEARER = {"/cases/1/reporting/": 24}  # all of the case, for the draft, and what the form asks
+# All of the case, for the draft, and what the form asks; whether the new owner was told.
+DEARER = {"/cases/1/reporting/": 24, "/cases/1/": 22}
 
 
 @pytest.fixture(scope="module")

@@ -181,7 +181,7 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
 
 
 URGENT: Final = (
-    "先看级别，同级先看没人接手、没超时的，再看核心资产上的，再看时限近的"  # "urgent" below, in words
+    "先看级别，同级先看没人处理、没超时的，再看核心资产上的，再看时限近的"  # "urgent" below, in words
 )
 
 
