@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from bifang.core.configuration import configs
 from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
 from secops_agent.agent.turn.toolbox import build_toolbox
 from secops_agent.models import Alert, AlertIndicator, Asset, DataSource, Finding, Staff, Vulnerability
 from secops_agent.models.people.staff import Role
@@ -249,6 +250,10 @@ def test_status_tells_no_names_of_sources_to_viewers_and_none_of_two_corporation
         row, _ = configs.save("dingtalk", f"机器人 {name}", True, values)
         configs.report_error(row.pk, "凭证错误")
     there = use("service_status", as_="lisi").text
+    # Others see the same estate, in whatever order they run.
+    SystemConfig.objects.filter(name__startswith="机器人 ").delete()
+    Staff.objects.filter(staff_id="zhaoliu").update(role=Role.RESPONDER)
+    DataSource.objects.all().delete()
     assert "财务系统" not in there
     assert "机器人 other" not in there
 
