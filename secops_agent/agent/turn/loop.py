@@ -217,7 +217,9 @@ class _Steps:
             return False
         if self.nudged or self.stopped_by != "answer" or not self.llm.terms.calls:
             self.unbacked = bool(text)
-            return (not text or only_denies(text)) and self._fall_back(RemoteError(_UNGROUNDED, permanent=True))
+            return (not text or only_denies(text)) and self._fall_back(
+                RemoteError(_UNGROUNDED, permanent=True)
+            )
         self.nudged = True
         self.added += [Message("assistant", text or "（没有内容）"), Message("user", _NUDGE)]
         return True
