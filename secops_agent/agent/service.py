@@ -257,7 +257,9 @@ async def _dialogue(
 ) -> list[Message]:
     """The rules, what was said before, and the question with what code read of it."""
     facts = await db.call(facts_of, talk.person, opening, talk.recall, offering.ordered)
-    first = prompts.first_of(nearest, offering.ordered, looked_up=opening.calls is not None)
+    first = prompts.first_of(
+        nearest, offering.ordered, looked_up=opening.calls is not None, may=opening.warrant.may
+    )
     question = prompts.QUOTE_QUESTION if talk.only_quotes else talk.text
     asked = prompts.told_now(question, talk.person, now, first, facts, prompts.also(offering.unlisted))
     rules = prompts.system_message(talk.person.role, is_group=talk.is_group)

@@ -19,7 +19,10 @@ _LONGEST_NAME: Final = 40
 QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"
 # Small models keep to the last words they read.
 _FIRST: Final = "问的若是本单位的数据：现在还什么都没有查，先调用工具{}，看到结果再回答"
-_ORDERED: Final = "提问者要求处置：对象、结论清楚就直接调用对应的操作（多半是 {}）；不清楚先查，或问他"
+_ORDERED: Final = (
+    "提问者多半要求处置（{}，或别的操作）：对象、结论清楚就直接调用；不清楚先查，或问他；没有要求就不要调用"
+)
+_MAY: Final = "提问者要求处置就直接调用对应的操作，问的是数据就先查，都不是就直接回答"
 LOOKED: Final = "代码先查了一次，查询条件和结果在下面：条件与提问对得上就据此回答，对不上或不够就换条件再查"
 _ALSO: Final = "没有列出、也可以按名字调用的工具"
 _NEAREST: Final = 2  # tools that are named to the model as the likely ones
@@ -62,12 +65,14 @@ def also(tools: Sequence[ToolSpec]) -> str:
     return f"\n（{_ALSO}：{'、'.join(told)}）" if tools else ""
 
 
-def first_of(nearest: Sequence[str], allowed: Sequence[str], *, looked_up: bool) -> str:
-    """What to do first; ``nearest``: tools, the most probable first; ``allowed``: the actions that were ordered."""
+def first_of(nearest: Sequence[str], allowed: Sequence[str], *, looked_up: bool, may: bool = False) -> str:
+    """What to do first; ``nearest``: tools, the most probable first; ``allowed``: the actions that were ordered; ``may``: nothing is asked."""
     if allowed:
         return _ORDERED.format("、".join(allowed))
     if looked_up:
         return LOOKED
+    if may:
+        return _MAY
     if not nearest:
         return ""
     likely = f"（多半是 {'、'.join(nearest[:_NEAREST])}）"
@@ -87,7 +92,7 @@ def _is_ours(sentence: str) -> bool:
 
 @cache
 def _told_to_models() -> str:
-    said = (_SYSTEM, _FIRST, _ORDERED, LOOKED, QUOTE_QUESTION, *INSTRUCTIONS, *loop.INSTRUCTIONS)
+    said = (_SYSTEM, _FIRST, _ORDERED, _MAY, LOOKED, QUOTE_QUESTION, *INSTRUCTIONS, *loop.INSTRUCTIONS)
     return "\n".join(_BETWEEN.sub("", one) for one in said)
 
 
