@@ -43,7 +43,7 @@ class SecopsAgentConfig(AppConfig):
         self._register_brokers()
 
     @staticmethod
-    def _follow_changes(self) -> None:
+    def _follow_changes() -> None:
         from bifang.core.changes import RECORDERS
         from secops_agent.services.notifications.delivery.reaching import look_at_once
         from secops_agent.services.people.authority import keep_change
@@ -51,6 +51,7 @@ class SecopsAgentConfig(AppConfig):
         RECORDERS.add(keep_change)
         RECORDERS.add(look_at_once)
 
+    @staticmethod
     def _register_kinds() -> None:
         from bifang.core.configuration.kinds import KINDS
         from secops_agent.config import OpenAIKind, QwenKind
