@@ -1,6 +1,5 @@
 """Inventory of assets: lists, one asset by any of its names, choices where a name does not tell, and changes."""
 
-import ipaddress
 import json
 import re
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets.open_counts import worst_first
 from secops_agent.services.assets.reach import exposed_ids
-from secops_agent.services.assets.taking_back import keep_addresses
+from secops_agent.services.assets.taking_back import keep_addresses, read_addresses
 from secops_agent.services.assets.views import (
     AssetDetail,
     AssetRef,
@@ -106,7 +105,6 @@ __all__ = [
 _CANDIDATES = 10
 ORDERS = {"name": ("name", "id"), "-name": ("-name", "-id")}
 _EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags", "description", "ips")
-_MOST_IPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,23 +416,8 @@ def _checked(values: dict[str, Any], actor: Actor) -> dict[str, Any]:
     if "tags" in values:
         values["tags"] = list(dict.fromkeys(str(tag).strip() for tag in values["tags"] if str(tag).strip()))
     if "ips" in values:
-        values["ips"] = _addresses(values["ips"])
+        values["ips"] = read_addresses(values["ips"])
     return values
-
-
-def _addresses(given: Sequence[str]) -> list[str]:
-    """As they are written. Raises InvalidInput."""
-    found = []
-    for each in filter(None, map(str.strip, given)):
-        try:
-            found.append(str(ipaddress.ip_address(each)))
-        except ValueError:
-            raise InvalidInput(
-                f"「{each[:50]}」不是 IP 地址：每个写完整，例如 10.0.0.5，多个用逗号分隔。"
-            ) from None
-    if len(found) > _MOST_IPS:
-        raise InvalidInput(f"一个资产最多 {_MOST_IPS} 个地址。")
-    return list(dict.fromkeys(found))
 
 
 def components(asset_id: int, keyword: str = "", limit: int = 50, cursor: str = "") -> Page[ComponentView]:

@@ -1,5 +1,6 @@
 """Taking back: what an import did to one asset is undone, field by field, and kept from the next import; the undoing, too."""
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.writing import assign
 
 ACTION: Final = "take_back"
+MOST_IPS: Final = 64  # of one asset
 POSSIBLE: Final = ("import", ACTION)
 _FIELDS: Final = (
     "name", "ips", "owner_id", "owner_text", "importance", "environment", "tags", "description", "locked",
@@ -95,6 +97,21 @@ def _former(row: Asset, done: History) -> dict[str, Any]:
         elif name in changes and now == new:
             found[name] = old
     return found
+
+
+def read_addresses(given: Sequence[str]) -> list[str]:
+    """As they are written. Raises InvalidInput."""
+    found = []
+    for each in filter(None, map(str.strip, given)):
+        try:
+            found.append(str(ipaddress.ip_address(each)))
+        except ValueError:
+            raise InvalidInput(
+                f"「{each[:50]}」不是 IP 地址：每个写完整，例如 10.0.0.5，多个用逗号分隔。"
+            ) from None
+    if len(found) > MOST_IPS:
+        raise InvalidInput(f"一个资产最多 {MOST_IPS} 个地址。")
+    return list(dict.fromkeys(found))
 
 
 def keep_addresses(row: Asset, before: Sequence[str]) -> None:
