@@ -236,6 +236,10 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     tools, text = {verb.tool for verb in verbs}, without(skeleton, verbs)
     if of_whole := _doubt_of_whole(skeleton, verbs):
         return of_whole
+    begins = text.lstrip(f"请{VERB} ")
+    leads = map(pattern("cues.inside.leads").match, (begins, skeleton.expand(begins)))
+    if any(leads) or pattern("cues.inside.tails").search(text):
+        return "nothing"
     text = without_harmless(text, tools)
     beside = [one for one in PIECE.split(text) if VERB in one or not verbs]
     pieces = [one for one in re.split(r"[\s,，。;；!！~]+", f"{text}，{note}") if one]
