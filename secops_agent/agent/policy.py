@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -30,6 +31,7 @@ from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.operations.usage import Accounts, Budget
 from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
 from secops_agent.services.people.staff import Person
+from secops_agent.services.privacy import mask_personal
 from secops_agent.services.switches import NO_MODEL, NO_MODEL_TEXT, SwitchBoard
 
 CONTROL_REPLIES: Final = 3  # to one person in a minute; a control beyond is carried out without a word
@@ -101,7 +103,7 @@ class Policy:
                 turn, person, is_group=is_group, may_tell=lambda: self._control_replies.take(who)
             )
             if handled is not None:
-                return handled
+                return _told_to(handled, is_group=is_group)
         refusal = self._limiter.enter(who)
         if refusal is None:
             return None
@@ -156,6 +158,15 @@ def _placeholder_key(conversation: str) -> bytes:
     return hmac.new(settings.SECRET_KEY.encode(), text, hashlib.sha256).digest()
 
 
+def _told_to(result: TurnResult, *, is_group: bool) -> TurnResult:
+    """With the replies to the conversation as it may read them."""
+    replies = (
+        replace(one, text=for_readers(one.text, is_group=is_group)) if one.target is None else one
+        for one in result.replies
+    )
+    return replace(result, replies=tuple(replies))
+
+
 def for_readers(text: str, *, is_group: bool) -> str:
-    """A reply as this conversation may read it: in a group no secret stands, whoever wrote it."""
-    return mask(text) if is_group else text
+    """A reply as this conversation may read it: in a group no secret and nobody's address stands, whoever wrote it."""
+    return mask(mask_personal(text)) if is_group else text

@@ -45,7 +45,6 @@ from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.models.people.staff import Role
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.people.staff import Person
-from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.base import Proposer, Toolbox, ToolResult
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.operations.mcp import McpTools
@@ -197,7 +196,7 @@ class Agent:
     ) -> TurnResult:
         """What is said about a file is remembered like any other answer."""
         person, now = known.person, timezone.now()
-        text = for_readers(mask_personal(received.text) if is_group else received.text, is_group=is_group)
+        text = for_readers(received.text, is_group=is_group)
         reply = Reply(text, title=title_of(text), buttons=received.buttons, suggestions=received.suggestions)
         said = memory.remember(conversation, person, received.said, text, known.recall, now)
         return TurnResult((reply,), (*said, *brief(turn, person, text, now), *received.rows))

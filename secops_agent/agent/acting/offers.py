@@ -40,6 +40,7 @@ from secops_agent.services.decisions.ledger import batches
 from secops_agent.services.decisions.proposals import Proposals, new_code
 from secops_agent.services.decisions.requests import DecisionRequest, Verdict
 from secops_agent.services.people.staff import Person
+from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction
 from secops_agent.tools.registry import BY_NAME
@@ -313,7 +314,7 @@ async def handle_offer(
         )
     taken = proposals()
     text = await db.call(_take, turn, known.person, offer, taken, is_group=is_group)
-    told = mask(text) if is_group else text
+    told = mask(mask_personal(text)) if is_group else text
     return _with_memory(turn, known, known.recall.without(offer.code, filed=dangerous), told, taken)
 
 

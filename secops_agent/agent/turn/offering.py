@@ -23,6 +23,7 @@ from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.notifications.coverage import ON
 from secops_agent.services.people.staff import Person
+from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.arguments import Arguments, parse
 from secops_agent.tools.base import Prepared, Tool, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
@@ -40,8 +41,11 @@ _OBJECTS: Final[Mapping[str, str]] = {
 _FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
 _TIMES: Final = (*LENGTHS, "start", "due", "until")
 _DECIDED: Final = ("decision", "justification")
+_OWN_WORDS: Final = (
+    "create_schedule",
+)  # nothing of it is an object: only where it is ordered by a word for it
 _TIME: Final = re.compile(
-    r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
+    r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到\s*(?=[\d一二两三四五六七八九十今明后周下年])|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
 )
 _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of these would leave out
     "asset": ("alert", "rule"), "all": ("alert", "asset", "ip", "rule"),
@@ -52,6 +56,7 @@ _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警
 _CLAUSE: Final = re.compile("[^，,。；;]+")
 _BETWEEN: Final = re.compile(r"[\W_]+")
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
+_UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
 _NO_OBJECT: Final = (
@@ -62,8 +67,10 @@ _NOT_NAMED: Final = "对象要由提问者写出或指明（它、第一个）�
 _WIDER: Final = (
     "静默的范围比提问者说的宽（他说的是「{}」），没有列出。查出他说的告警，把编号写进 alert_ids，不填 scope。"
 )
+_ALL_HOSTS: Final = "提问者说的是「{}」上的，没有列出。把它写进 asset。"
 _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）和理由提问者都没有说，没有列出。请问他。"
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
+_NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
 _NO_WORDS: Final = "「{}」只能用提问者写的原话，没有列出。"
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
 
@@ -79,10 +86,13 @@ class Grounds:
     order: Mapping[str, Any] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()
 
-    def is_typed(self, value: str) -> bool:
+    def is_typed(self, value: str, kind: str = "") -> bool:
         """Did the asker write it in this turn, or what it is the name of?"""
+        if value.isdigit():
+            own = self.warrant.named.get(kind)
+            return value in own if own else _stands_in(value, self.warrant.typed, kind)
         named = {one for values in self.warrant.named.values() for one in values}
-        return value in named or _stands_in(value, self.warrant.typed)
+        return value in named or _stands_in(value, self.warrant.typed, kind)
 
     def is_near(self, value: str) -> bool:
         """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
@@ -105,18 +115,25 @@ class Grounds:
             _stands_in(name, typed) for name in names
         )
 
-    def was_typed(self, value: str) -> bool:
+    def was_typed(self, value: str, kind: str = "") -> bool:
         """Or before, in this conversation?"""
-        return self.is_typed(value) or any(_stands_in(value, text) for text in self.earlier)
+        return self.is_typed(value, kind) or any(_stands_in(value, text, kind) for text in self.earlier)
 
 
-def _stands_in(value: str, text: str) -> bool:
+def _stands_in(value: str, text: str, kind: str = "") -> bool:
+    """Not as a part of something else: 33 is not in E33, web-33 or 33分钟, app-01 not in test-app-01."""
     if _FINDING.fullmatch(value):
         return re.search(rf"(?<!\w){value}(?!\d)", text, re.IGNORECASE) is not None
     if value.isdigit():
-        return re.search(rf"(?<![\d.]){value}(?![\d.]*\d)", text) is not None
+        sign = "[Ee]" if kind == "case" else "[Aa#]"
+        number = rf"(?<![A-Za-z0-9_.:-]){sign}?{value}(?![A-Za-z0-9_:-]|\.\d|{_UNIT})"
+        return re.search(number, text) is not None
     if re.fullmatch(r"[\d.:a-f]+", value):
         return re.search(rf"(?<![\w.]){re.escape(value)}(?![\w]|\.\d)", text, re.IGNORECASE) is not None
+    if value.isascii():
+        spelled = r"[\W_]*".join(map(re.escape, _bare(value)))
+        name = rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][-_.]){spelled}(?![A-Za-z0-9]|[-_][A-Za-z0-9])"
+        return bool(spelled) and re.search(name, text, re.IGNORECASE) is not None
     return any(plain and plain in form(text) for form in (squeeze, _bare) for plain in [form(value)])
 
 
@@ -126,7 +143,7 @@ def _is_ending(value: str, before: str, text: str) -> bool:
     now, then = ending.fullmatch(value), ending.fullmatch(before)
     if not now or not then or now[1] != then[1]:
         return False
-    return re.search(rf"(?<![\d.])\.?{now[2]}(?![\d.])", text) is not None
+    return re.search(rf"(?:(?<!不)是|成|换|为)\s*\.?{now[2]}(?!\d|[.:]\d|{_UNIT})", text) is not None
 
 
 def _bare(text: str) -> str:
@@ -152,7 +169,8 @@ class OfferingToolbox(ReadingToolbox):
         self.ordered = tuple(name for name in may if name in self._grounds.warrant.tools)
         writes = any(may[name] == "write" for name in self.ordered)
         open_to = set(may.values()) if self._grounds.warrant.may else {"write"} if writes else set()
-        others = [name for name in may if may[name] in open_to and name not in self.ordered]
+        named = (*self.ordered, *_OWN_WORDS)
+        others = [name for name in may if may[name] in open_to and name not in named]
         self.allowed = (*self.ordered, *others)
         self._found = set[str]()
         own = [each.spec for each in self._definitions.values() if each.risk == "read"]
@@ -178,7 +196,11 @@ class OfferingToolbox(ReadingToolbox):
     async def execute(self, prepared: Prepared) -> ToolResult:
         """As the base; the fields of what was found can be pointed at from then on."""
         result = await super().execute(prepared)
-        self._found |= {field.strip().lower() for field in result.fields}
+        asked = (
+            texts_of(prepared.arguments.model_dump().values()) if result.status == "no_data" else frozenset()
+        )
+        if prepared.tool.name != "compute":  # what a model made up itself is no field
+            self._found |= texts_of(result.fields) - asked
         return result
 
     def _offers(self, definition: ToolDefinition) -> Callable[[Any], Any]:
@@ -192,6 +214,7 @@ class OfferingToolbox(ReadingToolbox):
                 raise InvalidInput(_TOO_MANY)
             self.offers += [] if offer in self.offers else [offer]
             effect = await db.call(_effect, definition, plan)
+            effect = mask_personal(effect) if self._asker.hides_private else effect
             return ToolResult("offered", text=_OFFERED.format(effect), fields=plan.about)
 
         return run
@@ -203,6 +226,9 @@ class OfferingToolbox(ReadingToolbox):
             self._require_object(kind, value, definition)
         if definition.name == "silence_alerts" and not said.get("alert_ids"):
             self._require_scope(str(said.get("scope", "")))
+        hosts = "、".join(grounds.warrant.named.get("asset", ()))
+        if said.get("findings") and hosts and not said.get("asset"):
+            raise InvalidInput(_ALL_HOSTS.format(hosts[:80]))
         kept = dict(said)
         said_before = grounds.order if grounds.warrant.changes else {}
         known = {name for name in kept if kept[name] == said_before.get(name)}
@@ -231,23 +257,29 @@ class OfferingToolbox(ReadingToolbox):
             raise InvalidInput(_NO_VERDICT)
         if any(name in new and str(new[name]) not in warrant.decisions for name in _DECIDED):
             raise InvalidInput(_NO_DECISION)
+        if "severity" in new and not warrant.named.get("level"):
+            raise InvalidInput(_NO_LEVEL)
 
     def _require_object(self, kind: str, value: str, definition: ToolDefinition) -> None:
         grounds, warrant = self._grounds, self._grounds.warrant
         if value.lower() in warrant.spared:
             raise InvalidInput(_SPARED.format(value[:60]))
-        if _is_self(value, self._asker.person) or grounds.is_typed(value) or value.lower() in warrant.meant:
+        if (
+            _is_self(value, self._asker.person)
+            or grounds.is_typed(value, kind)
+            or value.lower() in warrant.meant
+        ):
             return
-        before = [str(one) for one in grounds.order.values()] if warrant.changes else []
+        before = [one for _, one in _objects(grounds.order)] if warrant.changes else []
         if value in before or any(_is_ending(value, one, warrant.typed) for one in before):
             return
         near = definition.risk == "write" and grounds.is_near(value)
         shown = self._is_shown(f"规则:{value}" if kind == "rule" else value)
-        if not (grounds.was_typed(value) or shown or near):
+        if not (grounds.was_typed(value, kind) or shown or near):
             raise InvalidInput(_NO_OBJECT.format(value[:60]))
         others = kind != "rule" and bool(warrant.named.get(kind))  # they named which: the data may add none
-        pointed = warrant.changes or (warrant.points and not others)
-        if (definition.risk == "dangerous" or others) and not pointed:
+        loose = definition.risk == "write" and definition.name in self.ordered and not warrant.changes
+        if (others or not loose) and not (warrant.points and not others):
             raise InvalidInput(_NOT_NAMED.format(value[:60]))
 
     def _require_scope(self, scope: str) -> None:
@@ -271,12 +303,8 @@ class OfferingToolbox(ReadingToolbox):
     def _chosen(self, said: Mapping[str, Any]) -> str:
         """What the model chose, so that people should look twice: an object from data, a verdict from the reason that was given."""
         objects = any(
-            not (
-                _is_self(value, self._asker.person)
-                or self._grounds.was_typed(value)
-                or value.lower() in self._grounds.focus
-            )
-            for _, value in _objects(said)
+            not (_is_self(value, self._asker.person) or self._grounds.is_typed(value, kind))
+            for kind, value in _objects(said)
         )
         verdict = "verdict" in said and not self._grounds.warrant.verdicts
         return "和".join(word for word, holds in (("对象", objects), ("结论", verdict)) if holds)

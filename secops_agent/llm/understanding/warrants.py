@@ -37,7 +37,7 @@ from secops_agent.llm.understanding.verbs import (
 
 _NO_DOUBT = frozenset({"", "unclear"})  # a model may understand what only reads oddly
 _OF_CHANGES = frozenset({"negation", "condition", "exception"})  # 不对, 等等: words of a change as well
-_OTHERS_WORDS = frozenset({"overheard", "quoted", "forwarded", "pasted"})
+_NEVER_ORDERS = frozenset({"overheard", "quotation", "pasted", "negation", "exception"})
 _LIKELY = 0.1
 _ORDERS = 0.3
 _ASKS = 0.5
@@ -90,7 +90,13 @@ def _completed(warrant: Warrant, before: Warrant) -> Warrant:
     """What was ordered before, with what these words say of it."""
     if not before.tools:
         return warrant
-    why = "" if warrant.minutes or warrant.named else warrant.typed
+    plain = not (warrant.minutes or warrant.named or warrant.points)
+    why = warrant.typed if plain and not pattern("cues.hurry").search(warrant.typed) else ""
+    left = {
+        one.lower()
+        for kind in before.named.keys() & warrant.named.keys()
+        for one in {*before.named[kind]} - {*warrant.named[kind]}
+    }
     return replace(
         warrant,
         tools=warrant.tools | before.tools,
@@ -102,7 +108,7 @@ def _completed(warrant: Warrant, before: Warrant) -> Warrant:
         verdicts=warrant.verdicts or before.verdicts,
         minutes=warrant.minutes or before.minutes,
         decisions=warrant.decisions or before.decisions,
-        spared=warrant.spared | before.spared,
+        spared=warrant.spared | before.spared | left,
     )
 
 
@@ -121,7 +127,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
-    doubt = _weighed(doubt, sentence, changes=bool(waits))
+    doubt = _weighed(doubt, sentence, changes=bool(waits) and not verbs)
     ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
@@ -155,7 +161,7 @@ def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
     if changes and doubt != "question":
         return "" if doubt in _OF_CHANGES else doubt
     ranks = rank(sentence)
-    if doubt not in _OTHERS_WORDS and share_of_acts(ranks) >= _ORDERS:
+    if doubt not in _NEVER_ORDERS and share_of_acts(ranks) >= _ORDERS:
         return ""
     return doubt or ("nothing" if ranks.get("nothing", 0.0) >= CERTAIN else "")
 
