@@ -121,6 +121,7 @@ _BRIEF: Final = 8  # characters that order something of what was spoken of: 建�
 _MOST_VERBS: Final = 20
 _TELLS_WHY: Final = 5  # characters; less can only take an order back
 VERB: Final = "✱"  # stands for a verb in the patterns of ``[nothing]``
+_TO_VERB: Final = re.compile(rf"(?<={ANY_MARK.pattern})\s+(?={VERB})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,8 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     if of_whole := _doubt_of_whole(skeleton, verbs):
         return of_whole
     text = without_harmless(text, tools)
-    beside = [one for one in PIECE.split(text) if VERB in one or not verbs]
+    joined = _TO_VERB.sub("", text)  # 不要把 A12 转给李四 is one piece
+    beside = [one for one in PIECE.split(joined) if VERB in one or not verbs]
     pieces = [one for one in re.split(r"[\s,，。;；!！~]+", f"{text}，{note}") if one]
     apart = [*filter(_is_answer, pieces), note]
     conditions = () if tools == {"watch"} else ("condition",)  # 再有告警就叫我: what a watch is for
