@@ -16,7 +16,7 @@ from bifang.channels.workers.programs import Program
 from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.processes import is_gone
-from secops_agent.models import SyslogListener, SyslogRejection, SyslogSource, SyslogTraffic
+from secops_agent.models import SyslogListener, SyslogSource, SyslogTraffic
 from secops_agent.syslog.sources import SourceSettings, enabled_sources
 from secops_agent.syslog.tallies import SourceTally
 
@@ -82,6 +82,7 @@ def _add(tallies: Mapping[int, SourceTally], now: datetime) -> None:
         changes: dict[str, Any] = {name: F(name) + count for name, count in tally.counts.items()}
         moments = {"last_line_at": tally.last_line_at, "last_drop_at": tally.last_drop_at}
         changes |= {name: at for name, at in moments.items() if at}
+        changes |= {"behind": tally.behind} if tally.behind is not None else {}
         changes |= {"per_minute": tally.per_minute, "updated_at": now}
         SyslogTraffic.objects.get_or_create(source_id=source, defaults={"updated_at": now})
         SyslogTraffic.objects.filter(pk=source).update(**changes)
@@ -151,8 +152,3 @@ def collect_syslog() -> Iterable[Metric]:
         yield GaugeMetricFamily(
             f"bifang_syslog_{name}", f"{text} Of the processes that listen now.", value=total
         )
-
-
-def old_rejections(before: datetime) -> Any:
-    """For the retention."""
-    return SyslogRejection.objects.filter(at__lt=before).order_by("at")
