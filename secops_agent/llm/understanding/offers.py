@@ -52,6 +52,7 @@ from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
+    LABELLED,
     OUTSIDE,
     PAGES,
     PIECE,
@@ -103,7 +104,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if said := read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
-    verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
+    verbs = _as(LABELLED.get(act, act), of_findings(verbs_in(skeleton), whole, focus))
     if not verbs:
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
@@ -115,6 +116,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     reason = note or (rest_of(skeleton, verbs) if command else "")
     kept: dict[str, dict[str, Any]] = {
         "silence_alerts": {"start": start}, "close_case": {"with_alerts": together},
+        "decide_findings": {"decision": "accepted" if act == "accept_risk" else ""},
     }  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
     own = not (reason or command) and reasons_of(skeleton, verbs, named and not act, parts.described(known))
@@ -127,6 +129,14 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     exact = told and not (doubt or missing or left or logged or start or parts.is_noted(found))
     apart = _without_apart(whole, logged=logged)
     return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, apart)
+
+
+def _as(tool: str, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
+    """The verbs; with a ``tool`` that they do not name its one, in the place of the first."""
+    if not tool or any(verb.tool == tool for verb in verbs):
+        return verbs
+    start, end = next(((verb.start, verb.end) for verb in verbs if verb.tool in ACTS), (0, 0))
+    return [SpokenVerb(tool, start, end, tool)]
 
 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
@@ -417,7 +427,8 @@ class Parts:
 
     def _assignee(self, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> Any:
         """Who stands right behind the verb, or 我; A140给我 李四… is mine."""
-        if verb and self.skeleton.text[verb.start : verb.end].rstrip("的").endswith("我"):
+        words = self.skeleton.text[verb.start : verb.end].rstrip("的") if verb else ""
+        if words.endswith("我") or words.startswith("我"):  # 我接了
             return self.sentence.asker
         behind = re.sub(r"^\s*[给到]?\s*", "", self.skeleton.text[verb.end :])[:1] if verb else ""  # 改派给
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:
