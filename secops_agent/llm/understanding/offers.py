@@ -16,6 +16,7 @@ from secops_agent.llm.offline.expressions.ends import find_window, read_until
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.understanding.calendar import read_calendar
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
@@ -23,7 +24,6 @@ from secops_agent.llm.understanding.objects import (
     findings_of,
     is_of_findings,
     left_of_findings,
-    left_of_watches,
     missing_in,
     named_again,
     narrowed_by,
@@ -33,6 +33,7 @@ from secops_agent.llm.understanding.objects import (
     target,
     typed_in,
     unfiltered,
+    watched_beside,
     with_alerts,
     without_place,
     without_repeated,
@@ -48,6 +49,7 @@ from secops_agent.llm.understanding.reasons import (
     timed,
     verdict_in,
 )
+from secops_agent.llm.understanding.telling import is_later, read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -100,7 +102,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     sentence, start = _windowed(sentence)
     whole, logged = typed_in(sentence)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
-    if said := read_dictated(whole, sentence, focus):
+    told = None if command else read_calendar(sentence, focus) or read_telling(sentence, focus)
+    if said := told or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
     verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
@@ -110,6 +113,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
     doubt = find_doubt(skeleton, verbs, note) or unfiltered(verbs, skeleton, sentence)
+    doubt = doubt or ("later" if {verb.tool for verb in known} & {*OUTSIDE} and is_later(sentence) else "")
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
@@ -258,6 +262,7 @@ class Parts:
             found = [(found[0][0], ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
             said = target(act, kind, value) | self.beside(act, verb, places[:-1])
+            said |= watched_beside(self.sentence) if act.tool == "watch" else {}
             reason = self.reasons.get(verb, "")
             reason = self._words(act, verb) or reason
             said |= {act.free: reason} if act.free and reason else {}
@@ -344,7 +349,7 @@ class Parts:
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
-        whole += [*left_of_findings(verbs, self.whole, actions), *left_of_watches(actions, self.sentence)]
+        whole += left_of_findings(verbs, self.whole, actions)
         noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
         note = [f"备注「{self.note}」"] if self.note and not noted else []
         return [*_told(actions[_most(actions) :]), *others, *whole, *note]

@@ -38,6 +38,7 @@ from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered,
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
+    MILD,
     NAMES,
     OUTSIDE,
     UNDOES,
@@ -190,7 +191,12 @@ class OrderHearing(ListHearing):
     def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """两个都封, and one is known: which ones is asked."""
         first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
-        if not said or (act := ACTS.get(first.tool)) is None or is_of_findings(first.tool):
+        if (
+            not said
+            or (act := ACTS.get(first.tool)) is None
+            or is_of_findings(first.tool)
+            or first.tool in MILD
+        ):
             return None
         known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
         values = str(first.arguments.get(act.argument, "")).split(",") if len(known) == 1 else known

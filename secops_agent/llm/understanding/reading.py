@@ -31,6 +31,7 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
+from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.completions import open_orders, redecided, without_turns
 from secops_agent.llm.understanding.entities import Sentence, read_sentence
@@ -41,11 +42,13 @@ from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
+from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, names_others
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
     LIKE,
+    MILD,
     OUTSIDE,
     is_called_off,
     verbs_in,
@@ -190,16 +193,18 @@ class _Reader(OrderHearing, QuestionHearing):
         if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
             return Understanding(question=hint("unnamed").format(who=unnamed["who"]))
         wish = read_schedule(plain, self.task)
-        if wish is None:
+        if wish is None or names_others(self.heard(plain), self.focus):
             return None
         if wish.certain:
-            return Understanding(intent=wish.intent)
+            return Understanding(intent=wish.intent, order=wish.intent)
         line = says.new_task(wish.when, str(wish.intent.arguments["task"]))
         return Understanding(offers=(wish.intent,), order=wish.intent, suggestions=(line,))
 
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
+        if self.focus.order is None and not request.asking and (told := retold(sentence, self.focus)):
+            return self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
         if self.focus.order and not request.asking and (found := self._of_the_open(sentence, request)):
             return found
         if pattern("cues.said.undone").search(sentence.plain):
@@ -211,7 +216,8 @@ class _Reader(OrderHearing, QuestionHearing):
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
         if rights := self._rights(sentence):
             return rights
-        ordered = None if request.asking else self._ordered(sentence, self.weighed(sentence))
+        asking = request.asking and not asks_somebody(sentence)
+        ordered = None if asking else self._ordered(sentence, self.weighed(sentence))
         if ordered and ordered.exact:
             return Understanding(intent=ordered.actions[0], order=ordered.actions[0])
         if ordered and not ordered.doubt:
@@ -222,7 +228,7 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
         """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
-        if told := redecided(sentence, self.focus):
+        if told := redecided(sentence, self.focus) or retold(sentence, self.focus):
             anew = self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
             return replace(anew, drops=bool(anew.offers) and not missing_in(open_orders(self.focus)))
         if found := self.completed(sentence):
@@ -269,7 +275,8 @@ class _Reader(OrderHearing, QuestionHearing):
             return ordered
         other = weighed.act and weighed.act not in tools
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
-        if not any(one.is_order(ordered.missing if ordered.actions else "page") for one in (weighed, typed)):
+        lenient = not ordered.actions or all(verb.words == SPOKEN for verb in ordered.verbs)
+        if not any(one.is_order("page" if lenient else ordered.missing) for one in (weighed, typed)):
             is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
             return replace(ordered, doubt="question" if is_question else weighed.doubt)
         return replace(ordered, doubt="unclear") if other and {*tools[:1]} & {*OUTSIDE} else ordered
@@ -309,7 +316,7 @@ class _Reader(OrderHearing, QuestionHearing):
         ]
         asked = [self.task(sentence.order.expand(one).strip()) for one in pieces]
         intent = next((one for one in asked if one and one.arguments), None)  # no whole list
-        if not found.order or found.order.tool in DICTATED:
+        if not found.order or found.order.tool in (*DICTATED, *MILD):
             return found
         if intent is None or found.intent:
             left = [
