@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from bifang.channels.admin.figures import dead_letter_badge
+from bifang.channels.admin.figures import dead_letter_badge, frame_counts
 from bifang.core.admin.dashboard import switches_on
 from bifang.shell.table import ALL, SETTINGS, STATUS, MenuPage, may_see, trail
 
@@ -16,7 +16,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "house_menu": SimpleLazyObject(lambda: menu(request)),
         "house_tabs": SimpleLazyObject(lambda: _tabs(request)),
         "house_crumbs": SimpleLazyObject(lambda: _crumbs(request)),
-        "house_switches": SimpleLazyObject(switches_on),
+        "house_switches": SimpleLazyObject(lambda: switches_on(frame_counts(request))),
     }
 
 

@@ -88,6 +88,17 @@ class Talk:
         """Was nothing typed beside the quotation? Then it is a question about it, and orders nothing."""
         return bool(self.quoted) and not self.text.strip()
 
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """What the person typed here before, the newest last."""
+        mine = (author_of(self.person), "")
+        return tuple(said.content for said in self.history if said.role == "user" and said.author in mine)
+
+    @property
+    def unanswered(self) -> str:
+        """The last of it, if nothing was offered to it."""
+        return "" if self.recall.shown or not self.typed else self.typed[-1]
+
     def plain(self) -> list[Message]:
         """The dialogue as the offline mode reads it: of a quotation alone, what can be looked up for it."""
         return prompts.plain_dialogue(self.history, self.quoted if self.only_quotes else self.text)
@@ -212,7 +223,7 @@ class Agent:
         calls, foreign = llm.terms.calls, await self._mcp_tools.get()
         opening = await find_opening(
             talk.text, talk.plain(), offline, grammar=self._grammar_first, calls=calls, model=not llm.offline,
-            spoken=foreign.order_in(talk.text, talk.person),
+            spoken=foreign.order_in(talk.text, talk.person), before=talk.unanswered,
         )  # fmt: skip
         if opening.by_code:
             llm, others = offline, []
@@ -257,10 +268,9 @@ def _toolboxes(
     talk: Talk, llm: LLM, now: datetime, foreign: McpTools, warrant: Warrant, nearest: Sequence[str]
 ) -> tuple[Toolbox, OfferingToolbox]:
     """What is called; and what a model may call. Only people's words act: a model reads and offers. A quotation orders nothing."""
-    mine = (author_of(talk.person), "")
     grounds = Grounds(
         NO_WARRANT if talk.only_quotes else warrant,
-        tuple(said.content for said in talk.history if said.role == "user" and said.author in mine),
+        talk.typed,
         talk.recall.spoken_of(),
         dict(talk.recall.focus.order.arguments) if talk.recall.focus.order else {},
         texts_of(talk.recall.fields),
@@ -284,7 +294,7 @@ async def _told(
     ]
     same = {one.tool for one in waits} & {one.tool for one in offering.offers}
     changes = opening.warrant.changes and bool(same)
-    heard = with_heard(outcome, opening.heard, offering.offers, changes=changes)
+    heard = with_heard(outcome, opening.heard, offering.offers, talk.recall.offers, changes=changes)
     finished = heard if heard.offline else _finished(talk, heard, opening)
     told = await tell(talk.person, finished, is_group=talk.is_group, by_model=bool(offering.offers))
     told = untaken(told, talk.text, talk.recall.offers)

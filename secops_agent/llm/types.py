@@ -87,7 +87,7 @@ class Offer:
 
     tool: str
     arguments: Mapping[str, Any]
-    chosen: bool = False  # a model chose its object from data
+    chosen: str = ""  # what of it a model chose: 对象 from data, 结论 from a reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,7 @@ def test_what_advises_nothing_or_names_nothing_is_no_hearsay(words: str) -> None
         "已成功为您隔离 web-01。",
         "正在为您封禁该地址。",
         "我来处置这台机器。",
+        "已按您的要求封禁该地址。",
     ],
 )
 def test_claims_of_acts_are_recognised(words: str) -> None:
@@ -175,6 +176,7 @@ def test_claims_of_acts_are_recognised(words: str) -> None:
         "我不能自己封禁。",
         "我不会执行隔离，要另一位审批人同意。",
         "安全团队已介入处置",
+        "另 5 条已按真实攻击关闭。",
     ],
 )
 def test_what_others_did_or_nobody_did_is_no_claim(words: str) -> None:

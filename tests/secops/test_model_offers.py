@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from secops_agent.agent.conversation.memory import Said
 from secops_agent.agent.conversation.recall import NOTHING, Recall, open_offer
 from secops_agent.agent.turn import offering
 from secops_agent.agent.turn.outcome import TurnOutcome
-from secops_agent.models import Alert, AuditRecord, Proposal
+from secops_agent.models import Alert, AuditRecord, CaseTask, Proposal
 from secops_agent.tools.registry import DEFINITIONS
 from tests.scripted_model import Scripted, ScriptedModels, call
 from tests.secops.decisions_aid import company, new_agent, say, some_alert
@@ -84,7 +85,7 @@ def test_a_field_of_what_was_shown_may_be_pointed_at_and_is_labelled(demo):
     model = Scripted([call("get_alert", alert_id=218), call("block_ip", ip="203.0.113.5"), "请看下面。"])
     outcome = talk("看下A218 把攻击源封了", model, as_="zhaoliu", model_offers="all")
     assert offered(outcome) == [("block_ip", {"ip": "203.0.113.5"})]
-    assert "由模型从数据中选出，请核对" in outcome.text
+    assert "由模型选出，请核对" in outcome.text
 
 
 def test_a_dangerous_object_must_be_named_or_pointed_at(demo):
@@ -122,6 +123,60 @@ def test_verdict_length_and_words_are_the_askers(demo):
     assert offered(length) == [("block_ip", {"ip": "198.51.100.7"})]
     forever, _ = asked("198.51.100.7 永久拉黑", call("block_ip", ip="198.51.100.7", duration_minutes=0))
     assert offered(forever) == [("block_ip", {"ip": "198.51.100.7", "duration_minutes": 0})]
+
+
+def test_a_verdict_from_the_reason_that_was_given_is_labelled(demo):
+    given, _ = asked(
+        "A299关了吧 运维例行的",
+        call("close_alert", alert_id=299, verdict="benign", note="运维例行的"),
+        as_="lisi",
+    )
+    assert [name for name, _ in offered(given)] == ["close_alert"]
+    assert "结论由模型选出，请核对" in given.text
+    other, _ = asked("A299误报 关了吧", call("close_alert", alert_id=299, verdict="benign"), as_="lisi")
+    assert offered(other) == []
+
+
+def test_a_few_words_complete_the_order_that_was_asked_back(demo):
+    before = [Said("user", "赵六", "app-02静了吧", ""), Said("assistant", "毕方", "静多久？")]
+    silence = call("silence_alerts", scope="资产:app-02", minutes=240)
+    outcome, _ = asked("4小时", silence, history=before)
+    assert offered(outcome) == [("silence_alerts", {"scope": "资产:app-02", "minutes": 240})]
+    question, _ = asked("现在几条告警", silence, history=before)
+    assert offered(question) == []
+    others = [one._replace(author=":lisi") for one in before]
+    assert offered(asked("4小时", silence, history=others)[0]) == []
+
+
+def test_what_asks_nothing_may_order_in_words_of_its_own(demo):
+    recall = NOTHING.after(asked("E2还有几个任务没完", call("get_case", case_id=2))[0].tool_runs, told=False)
+    task = CaseTask.objects.filter(case_id=2, done_at=None).first()
+    assert task is not None
+    outcome, model = asked(
+        "那个完成了，标一下", call("finish_case_task", case_id=2, task=task.text), recall=recall
+    )
+    assert "finish_case_task(" in model.requests[0].messages[-1].content
+    assert [name for name, _ in offered(outcome)] == ["finish_case_task"]
+    _, model = asked("E2还有几个任务没完")
+    assert "finish_case_task(" not in model.requests[0].messages[-1].content
+
+
+def test_only_the_last_number_is_said_again(demo):
+    first, _ = asked("帮我隔离web-03", call("isolate_host", asset="web-03"))
+    recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard)
+    outcome, _ = asked("不是03，是01", call("isolate_host", asset="web-01"), recall=recall)
+    assert offered(outcome) == [("isolate_host", {"asset": "web-01"})]
+    other, _ = asked("不是03，是01", call("isolate_host", asset="db-01"), recall=recall)
+    assert offered(other) == []
+
+
+def test_what_code_read_is_not_offered_again_where_a_model_spoke(demo):
+    now = timezone.now()
+    first, _ = asked("A269按误报关，是监控探测", call("close_alert", alert_id=269, verdict="false_positive"))
+    shown = open_offer(first, now)
+    recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard, offer=shown)
+    outcome, _ = asked("哎等下搞错了，那个不是误报，重新打开", recall=recall)
+    assert offered(outcome) == []
 
 
 def test_what_is_said_in_somebodys_name_is_their_own_words(demo):

@@ -114,7 +114,7 @@ def test_what_is_said_to_a_model_is_never_shown(demo):
     model = Scripted(
         [
             call("list_alerts", severity="critical"),
-            "按这些条件查过了，没有：正是问的，这就是答案，不是就换条件再查，不要编造。有严重告警没处理。没有查到就说没有查到，绝不编造 IP、域名、哈希、漏洞编号、数字、人名。",
+            "按这些条件查过了，没有：正是问的，这就是答案，不是就换条件再查，不要编造。有严重告警没处理。只依据工具结果和提问中给出的信息回答，绝不编造 IP、域名、哈希、漏洞编号、数字、人名。",
         ]
     )
     outcome = talk("前几天那些要紧的事怎么样了", model, grammar_first=False)
@@ -338,3 +338,11 @@ def test_a_list_bears_out_no_claim_that_something_was_closed(demo):
     outcome = talk("高危告警", model)
     assert "另有严重" in outcome.text
     assert f"告警 7{MARK} 已关闭{MARK}" in outcome.text
+
+
+def test_who_has_not_looked_cannot_say_that_there_is_nothing(demo):
+    """A few words of denial are asked for once more; then the offline mode answers."""
+    outcome = talk("今天有多少告警", Scripted(["没有查到", "没有查到。"]), grammar_first=False)
+    assert outcome.used_fallback
+    assert outcome.text.count("没有查到") == 0
+    assert "告警" in outcome.text

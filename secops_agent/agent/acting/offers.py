@@ -58,7 +58,7 @@ REPLACED: Final = "按新的说法改了，之前的选项不再有效。"
 GONE: Final = (
     "没有代码为 {code} 的待提交操作：它已经提交、过期（10 分钟），或不是您在这个会话里的。没有执行任何操作。"
 )
-CHOSEN: Final = "（对象由模型从数据中选出，请核对）"
+CHOSEN: Final = "（{}由模型选出，请核对）"
 QUOTED: Final = "「好」只提交所引用的那一项，引用里没有最后显示的选项。没有执行任何操作。要这样做：{effects}，请写「{line}」。"
 UNTAKEN: Final = "什么也没有提交，没有执行任何操作。还开着的选项：{effects}。要这样做请写「{line}」。"
 BY_CODE: Final = "危险操作在群里不能用「{said}」提交，请写「{line}」。没有执行任何操作。"
@@ -83,7 +83,7 @@ def show(
     """Check what is offered and say what it would do; ``changes``: it takes the place of what was offered or proposed before.
     On a database thread."""
     planned: list[tuple[ToolDefinition, ValidatedAction]] = []
-    chosen = set[str]()
+    chosen = dict[str, str]()
     kept: list[Offer] = []
     faults: list[str] = []
     for offer in offers:
@@ -91,7 +91,7 @@ def show(
         try:
             planned.append((definition, _plan(definition, offer, person)))
             kept.append(offer)
-            chosen |= {planned[-1][1].summary} if offer.chosen else set()
+            chosen |= {planned[-1][1].summary: CHOSEN.format(offer.chosen)} if offer.chosen else {}
         except BifangError as fault:
             faults.append(fault.message)
     if left:
@@ -108,18 +108,22 @@ def show(
         return OfferTold(said)
     code = new_code()
     told = "\n\n".join(filter(None, (*_lines(code, planned, chosen, is_group=is_group), said)))
-    told = f"{REPLACED}\n\n{told}" if changes else told
+    told = f"{REPLACED}\n\n{told}" if changes and not replaces else told
     effects = tuple(plan.summary for _, plan in planned)
     return OfferTold(told, OfferShown(code, tuple(kept), effects, replaces=replaces.code if replaces else ""))
 
 
 def _lines(
-    code: str, planned: Sequence[tuple[ToolDefinition, ValidatedAction]], chosen: set[str], *, is_group: bool
+    code: str,
+    planned: Sequence[tuple[ToolDefinition, ValidatedAction]],
+    chosen: Mapping[str, str],
+    *,
+    is_group: bool,
 ) -> Iterator[str]:
     """The effect of each action, what an approval would set going, and how to take the offer."""
     yield "**要这样做吗？**（尚未执行）"
     several = len(planned) > 1
-    summaries = [f"{plan.summary}{CHOSEN if plan.summary in chosen else ''}" for _, plan in planned]
+    summaries = [f"{plan.summary}{chosen.get(plan.summary, '')}" for _, plan in planned]
     yield "\n".join(f"{i}. {told}" if several else told for i, told in enumerate(summaries, 1))
     dangerous = [(each.name, plan.arguments) for each, plan in planned if each.risk_of(plan) == "dangerous"]
     yield from dict.fromkeys(f"**{carrier_effect(*one)}**" for one in dangerous)
@@ -151,10 +155,15 @@ def _how(code: str, *, dangerous: bool, is_group: bool) -> str:
 
 
 def with_heard(
-    outcome: TurnOutcome, heard: Heard | None, offers: Sequence[Offer], *, changes: bool
+    outcome: TurnOutcome,
+    heard: Heard | None,
+    offers: Sequence[Offer],
+    open_ones: Sequence[OpenOffer],
+    *,
+    changes: bool,
 ) -> TurnOutcome:
     """With what code heard before a model was asked, for the focus, and what is offered: what the model called for, else what
-    code read, if the model looked nothing up. ``changes``: the offers before are replaced."""
+    code read, if the model looked nothing up and it is not one of the ``open_ones``. ``changes``: the offers before are replaced."""
     if outcome.offline:
         return outcome
     heard = replace(heard or Heard(), taps=())
@@ -162,7 +171,9 @@ def with_heard(
         return replace(
             outcome, heard=replace(heard, offers=tuple(offers), order=offers[0], left=(), drops=changes)
         )
-    return replace(outcome, heard=replace(heard, offers=() if outcome.tool_runs else heard.offers))
+    before = {str(one) for each in open_ones for one in each.actions}
+    own = () if outcome.tool_runs or before & set(map(str, heard.offers)) else heard.offers
+    return replace(outcome, heard=replace(heard, offers=own))
 
 
 async def tell(

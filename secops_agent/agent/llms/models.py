@@ -191,10 +191,11 @@ class OfflineMode:
         offered = replace(request, tools=all_specs()) if request.tools else request
         return await (await self._model()).complete(offered, on_delta)
 
-    async def warrant(self, text: str) -> Warrant:
-        """The actions that the asker's typed words let a model offer."""
+    async def warrant(self, text: str, before: str = "") -> Warrant:
+        """The actions that the asker's typed words let a model offer; ``before``: what they typed just before, if nothing was
+        offered to it."""
         lexicon = await self._lexicon.get()
-        return read_warrant(text, lexicon, self._now, self._focus, self._asker)
+        return read_warrant(text, lexicon, self._now, self._focus, self._asker, before)
 
     async def nearest(self, text: str) -> tuple[str, ...]:
         """The reading tools, the most probable for this question first."""

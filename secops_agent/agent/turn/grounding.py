@@ -17,6 +17,7 @@ from secops_agent.llm.offline.words import pattern
 MARK: Final = "（未核实）"
 HEARSAY: Final = "（资料中的内容，未核实）"  # in advice: only some text names it, no field and nobody here
 NOT_LOOKED: Final = "（这段没有查询数据。）"
+_FEW: Final = 40  # characters
 _FENCE: Final = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _PART: Final = re.compile(r"[^。！!？?；;\n]+")
 _CLAUSE: Final = re.compile(r"[^，,]+")
@@ -207,6 +208,11 @@ def _with_marks(words: str, marks: Iterable[tuple[int, str]]) -> str:
 def needs_look(words: str, given: Iterable[str]) -> bool:
     """Do the words tell of our data what nobody here said, or that there is none? Then somebody has to look."""
     return _said("denial").search(words) is not None or check(words, Sources(tuple(given))) != words
+
+
+def only_denies(words: str) -> bool:
+    """Are they but a few words that there is nothing? Of who has not looked they are worth nothing."""
+    return len(words) <= _FEW and _said("denial").search(words) is not None
 
 
 def claims_act(words: str) -> bool:

@@ -65,7 +65,7 @@ _NOT_NAMED: Final = "对象要由提问者写出或指明（它、第一个）�
 _WIDER: Final = (
     "静默的范围比提问者说的宽（他说的是「{}」），没有列出。查出他说的告警，把编号写进 alert_ids，不填 scope。"
 )
-_NO_VERDICT: Final = "结论要由提问者说出来（误报、真实攻击、正常行为、重复），没有列出。请问他。"
+_NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）和理由提问者都没有说，没有列出。请问他。"
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
 _NO_WORDS: Final = "「{}」只能由提问者写的话和已经显示给他的名称、编号组成，没有列出。"
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
@@ -140,9 +140,12 @@ def _stands_in(value: str, text: str) -> bool:
 
 
 def _is_ending(value: str, before: str, text: str) -> bool:
-    """打错了 是.77: the last number of an address, in the place of the one before."""
-    net, _, last = value.rpartition(".")
-    return net == before.rpartition(".")[0] and re.search(rf"(?<![\d.])\.{last}(?![\d.])", text) is not None
+    """打错了 是.77, 不是03 是01: the last number of an address or a host, in the place of the one before."""
+    ending = re.compile(r"(.*?[.-]?)(\d+)")
+    now, then = ending.fullmatch(value), ending.fullmatch(before)
+    if not now or not then or now[1] != then[1]:
+        return False
+    return re.search(rf"(?<![\d.])\.?{now[2]}(?![\d.])", text) is not None
 
 
 def _bare(text: str) -> str:
@@ -150,8 +153,9 @@ def _bare(text: str) -> str:
 
 
 class OfferingToolbox(ReadingToolbox):
-    """As a model reads; and the actions of ``grounds.warrant`` that ``switch`` allows, which only become ``offers``. Where one of
-    them only writes, the others that only write can be called by their names: words for what is ordered have no end."""
+    """As a model reads; and the actions of ``grounds.warrant`` that ``switch`` allows, which only become ``offers``. Where nothing
+    is asked, the others can be called by their names, and those that only write where one of them is ordered: words for what is
+    ordered have no end."""
 
     def __init__(
         self,
@@ -166,7 +170,8 @@ class OfferingToolbox(ReadingToolbox):
         may = {name: each.risk for name, each in self._definitions.items() if each.risk in _RISKS[switch]}
         self.ordered = tuple(name for name in may if name in self._grounds.warrant.tools)
         writes = any(may[name] == "write" for name in self.ordered)
-        others = [name for name in may if writes and may[name] == "write" and name not in self.ordered]
+        open_to = set(may.values()) if self._grounds.warrant.may else {"write"} if writes else set()
+        others = [name for name in may if may[name] in open_to and name not in self.ordered]
         self.allowed = (*self.ordered, *others)
         self._found = set[str]()
         own = [each.spec for each in self._definitions.values() if each.risk == "read"]
@@ -198,7 +203,7 @@ class OfferingToolbox(ReadingToolbox):
     def _offers(self, definition: ToolDefinition) -> Callable[[Any], Any]:
         async def run(given: Arguments) -> ToolResult:
             said = given.model_dump(exclude_unset=True)
-            offer = Offer(definition.name, self._settled(definition, said), self._is_chosen(said))
+            offer = Offer(definition.name, self._settled(definition, said), self._chosen(said))
             assert definition.check is not None
             checked = parse(definition.arguments, offer.arguments)
             plan = await db.call(definition.check, checked, self._asker.person)
@@ -246,7 +251,11 @@ class OfferingToolbox(ReadingToolbox):
     def _require_said(self, new: Mapping[str, Any]) -> None:
         """A verdict, a decision and its grounds are the asker's. Raises InvalidInput."""
         warrant = self._grounds.warrant
-        if "verdict" in new and str(new["verdict"]) not in warrant.verdicts:
+        if (
+            "verdict" in new
+            and str(new["verdict"]) not in warrant.verdicts
+            and (warrant.verdicts or not warrant.reason)
+        ):
             raise InvalidInput(_NO_VERDICT)
         if any(name in new and str(new[name]) not in warrant.decisions for name in _DECIDED):
             raise InvalidInput(_NO_DECISION)
@@ -258,7 +267,7 @@ class OfferingToolbox(ReadingToolbox):
         if _is_self(value, self._asker.person) or grounds.is_typed(value) or value.lower() in warrant.meant:
             return
         before = [str(one) for one in grounds.order.values()] if warrant.changes else []
-        if value in before or (kind == "ip" and any(_is_ending(value, one, warrant.typed) for one in before)):
+        if value in before or any(_is_ending(value, one, warrant.typed) for one in before):
             return
         near = definition.risk == "write" and grounds.is_near(value)
         shown = self._is_shown(f"规则:{value}" if kind == "rule" else value)
@@ -287,9 +296,9 @@ class OfferingToolbox(ReadingToolbox):
         grounds = self._grounds
         return plain in grounds.focus or plain in grounds.fields or plain in self._found
 
-    def _is_chosen(self, said: Mapping[str, Any]) -> bool:
-        """Did the model choose the object from data, so that people should look twice?"""
-        return any(
+    def _chosen(self, said: Mapping[str, Any]) -> str:
+        """What the model chose, so that people should look twice: an object from data, a verdict from the reason that was given."""
+        objects = any(
             not (
                 _is_self(value, self._asker.person)
                 or self._grounds.was_typed(value)
@@ -297,6 +306,8 @@ class OfferingToolbox(ReadingToolbox):
             )
             for _, value in _objects(said)
         )
+        verdict = "verdict" in said and not self._grounds.warrant.verdicts
+        return "和".join(word for word, holds in (("对象", objects), ("结论", verdict)) if holds)
 
     def _is_length_said(self, minutes: Any) -> bool:
         warrant = self._grounds.warrant

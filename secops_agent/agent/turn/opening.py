@@ -19,6 +19,7 @@ from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
 from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
+from secops_agent.services.decisions import pending
 from secops_agent.services.mcp.definitions import LOGS
 from secops_agent.services.mcp.orders import CALL, COMMAND, pairs_in
 from secops_agent.services.people.staff import Person
@@ -29,6 +30,7 @@ from secops_agent.tools.registry import ADDED, BY_NAME
 _LONGEST: Final = 2000  # characters of an order
 _KINDS: Final = {"alert": "告警", "ip": "地址", "asset": "主机或系统", "cve": "漏洞", "person": "人员"}
 _MOST: Final = 10  # values of a kind
+_IN_PART: Final = "代码先查的那次只顾到这句话的一部分，缺的自己再查"
 _NAME: Final = re.compile(
     r"[\w.:/@#-]{1,40}"
 )  # what reads like a sentence is nobody's name, and told to no model
@@ -57,16 +59,17 @@ async def find_opening(
     calls: bool = True,
     model: bool = True,
     spoken: str | None = None,
+    before: str = "",
 ) -> TurnOpening:
     """How the turn begins. ``text`` is what was typed; ``calls``: may the model look up more? Else code looks up all that it
     makes of the words, not only what is certain. Without a ``model`` nothing is prepared for one. ``spoken``:
-    the line of the foreign tool that it names."""
+    the line of the foreign tool that it names; ``before``: what the asker typed just before, if nothing was offered to it."""
     order = _read_command(text) or _read_log_question(text) or (_order(spoken) if spoken else None)
     if order is not None:
         return TurnOpening(True, order)
     if not model:
         return TurnOpening()
-    warrant = await offline.warrant(text)
+    warrant = await offline.warrant(text, before)
     if not grammar and calls:
         return TurnOpening(warrant=warrant)
     read = await offline.complete(Request(tuple(dialogue), all_specs()))
@@ -142,7 +145,7 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
     if heard and (named := _told(heard.named)):
         yield f"这句话里的名称：{named}"
     if opening.remark:
-        yield opening.remark
+        yield _IN_PART
     if before := _told(focus.named):
         yield f"之前说到的（它、那台、这条）：{before}"
     kind, rows = focus.all_rows()
@@ -154,7 +157,16 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
             f"{name}={value}" for name, value in focus.order.arguments.items() if _is_plain(value)
         )
         is_open = any(each.tool == focus.order.tool for offer in recall.offers for each in offer.actions)
-        state = "还没有提交的选项" if is_open else "之前要做、还没有列成选项的"
+        filed = [
+            one for one in pending.own(person, pending.waiting_for(person)) if one.tool == focus.order.tool
+        ]
+        state = (
+            "还没有提交的选项"
+            if is_open
+            else "已经提出申请、等人决定的"
+            if filed
+            else "之前要做、还没有列成选项的"
+        )
         after = "代替所有还没有提交的选项" if opening.warrant.changes else "和它并列，它仍然可以提交"
         yield f"{state}：{focus.order.tool}（{told}）；提问者要改或补充，就用改后的参数再调用一次；这句话新列的选项{after}"
     for tool in sorted(opening.warrant.tools & BY_NAME.keys() - set(allowed)):

@@ -13,13 +13,13 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.periods import period_said
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
 from secops_agent.llm.understanding.telling import (
     ME,
     as_typed,
     dictated,
     find_time,
-    period_said,
     receivers_in,
     without_border,
 )
@@ -72,7 +72,7 @@ def _what(text: str, typed: Skeleton, sentence: Sentence) -> str:
     named = [typed.expand(char) for char in text if (one := typed.entities.get(char)) and one.kind in HOSTS]
     spoken = re.search("提醒|闹钟|叫我|喊我", text)
     words = [kind[0]] if kind else ["提醒"] if spoken else []
-    if not kind and (timed := find_time(typed, sentence.now)):
+    if not (kind or named) and (timed := find_time(typed, sentence.now)):
         clock = f"{timed.at:%H:%M}" if timed.at else _clock_of(timed.cron)
         words += [clock] if clock else []
     return " ".join([*words, *named]) or "定时"
@@ -122,7 +122,7 @@ def time_of(text: str, sentence: Sentence) -> dict[str, str]:
     said = text.strip(EDGES)
     if (found := read_recurrence(said)) and not said[found.end :].strip(EDGES + "发吧了"):
         return {"cron": found.cron}
-    moment = read_moment(said, 0, sentence.now)
+    moment = read_moment(said, 0, sentence.now.replace(hour=0, minute=0))  # 八点 is in the morning
     if moment is None or len(said[moment.end :].strip(EDGES + "发吧了再")) > 4:
         return {}
     words = said[: moment.end]

@@ -49,7 +49,7 @@ from secops_agent.llm.understanding.reasons import (
     timed,
     verdict_in,
 )
-from secops_agent.llm.understanding.telling import is_later, read_telling
+from secops_agent.llm.understanding.telling import find_later, read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -102,8 +102,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     sentence, start = _windowed(sentence)
     whole, logged = typed_in(sentence)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
-    told = None if command else read_calendar(sentence, focus) or read_telling(sentence, focus)
-    if said := told or read_dictated(whole, sentence, focus):
+    spoken = None if command else read_calendar(sentence, focus) or read_telling(sentence, focus)
+    if said := spoken or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
     verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
@@ -112,8 +112,11 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
-    doubt = find_doubt(skeleton, verbs, note) or unfiltered(verbs, skeleton, sentence)
-    doubt = doubt or ("later" if {verb.tool for verb in known} & {*OUTSIDE} and is_later(sentence) else "")
+    doubt = (
+        find_doubt(skeleton, verbs, note)
+        or unfiltered(verbs, skeleton, sentence)
+        or find_later(known, sentence)
+    )
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
@@ -136,9 +139,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
     """What stands behind a colon is text, and orders nothing."""
     head = whole.expand(whole.text[: said.verb.end]) if _MARKED.match(whole.text, said.verb.end) else ""
-    return Ordered(
-        (said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left, said=head
-    )
+    lacks = missing_in(said.actions)
+    return Ordered((said.verb,), said.actions, said.doubt, lacks, True, said.left, said=head)
 
 
 def _without_apart(whole: Skeleton, *, logged: bool) -> str:
@@ -200,10 +202,6 @@ def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
         return bool(told or first_doubt(without_harmless(f"{head}{VERB}{tail}", (verb.tool,)), ("negation",)))
 
     return [verb for verb in verbs if not reports(verb)] or verbs
-
-
-def _told(actions: Sequence[Intent]) -> list[str]:
-    return [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions]
 
 
 def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
@@ -352,7 +350,8 @@ class Parts:
         whole += left_of_findings(verbs, self.whole, actions)
         noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
         note = [f"备注「{self.note}」"] if self.note and not noted else []
-        return [*_told(actions[_most(actions) :]), *others, *whole, *note]
+        codes = [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions[_most(actions) :]]
+        return [*codes, *others, *whole, *note]
 
     def said(self, verb: SpokenVerb) -> str:
         """The verb with what stands around it, as it was typed."""

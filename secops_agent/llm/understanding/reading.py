@@ -203,8 +203,8 @@ class _Reader(OrderHearing, QuestionHearing):
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
-        if self.focus.order is None and not request.asking and (told := retold(sentence, self.focus)):
-            return self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
+        if self.focus.order is None and not request.asking and (passed := retold(sentence, self.focus)):
+            return self.ordered(sentence, Ordered((), passed, missing=missing_in(passed)))
         if self.focus.order and not request.asking and (found := self._of_the_open(sentence, request)):
             return found
         if pattern("cues.said.undone").search(sentence.plain):
@@ -275,8 +275,12 @@ class _Reader(OrderHearing, QuestionHearing):
             return ordered
         other = weighed.act and weighed.act not in tools
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
-        lenient = not ordered.actions or all(verb.words == SPOKEN for verb in ordered.verbs)
-        if not any(one.is_order("page" if lenient else ordered.missing) for one in (weighed, typed)):
+        if ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs):
+            likely = weighed.ranks.get("nothing", 0.0) < questions.VETO  # its form speaks for itself
+        else:
+            lacks = ordered.missing if ordered.actions else "page"
+            likely = any(one.is_order(lacks) for one in (weighed, typed))
+        if not likely:
             is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
             return replace(ordered, doubt="question" if is_question else weighed.doubt)
         return replace(ordered, doubt="unclear") if other and {*tools[:1]} & {*OUTSIDE} else ordered

@@ -5,21 +5,21 @@ marks. Words stand in `telling.toml`. What is read is only ever offered.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.moments import Moment, read_moment
-from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.periods import period_said
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
-from secops_agent.llm.understanding.verbs import SpokenVerb
+from secops_agent.llm.understanding.verbs import OUTSIDE, SpokenVerb
 
 ME: Final = "我"
 SPOKEN: Final = "remind"  # the words of verbs that stand for a whole sentence
@@ -225,57 +225,6 @@ def _reported(text: str, typed: Skeleton, sentence: Sentence) -> dict[str, Any]:
     return {}
 
 
-def period_said(text: str, now: datetime) -> dict[str, str]:
-    """The report by its name, or by its date: 11月月报, 上上周的周报, 11.29那天的日报."""
-    weekly, monthly = "周报" in text, "月报" in text or "月度" in text
-    if "年报" in text:
-        return {"date": "年报"}
-    if monthly and (found := pattern("telling.report.month").search(text)):
-        month = read_integer(found["month"]) or 1
-        year = int(found["year"] or now.year - (month > now.month))
-        return (
-            {"report": "this_month"}
-            if (year, month) == (now.year, now.month)
-            else {"date": f"{year}-{month:02}"}
-        )
-    if weekly and pattern("telling.reports.before_last").search(text):
-        return {"date": f"{now - timedelta(days=14):%G-W%V}"}
-    if not (weekly or monthly) and (day := _day_said(text, now)):
-        return {"date": day}
-    names = (
-        ("last_week", "this_week")
-        if weekly
-        else ("last_month", "this_month")
-        if monthly
-        else ("yesterday", "today")
-    )
-    return {
-        "report": next(
-            name for name in names if name == names[-1] or pattern(f"telling.reports.{name}").search(text)
-        )
-    }
-
-
-def _day_said(text: str, now: datetime) -> str:
-    found = pattern("telling.report.day").search(text)
-    if found is None:
-        return ""
-    if found["ahead"]:
-        return f"{now - timedelta(days=2):%Y-%m-%d}"
-    month, day = int(found["mo"] or now.month), int(found["dom"] or found["dom2"])
-    try:
-        said = now.replace(month=month, day=day)
-    except ValueError:
-        return ""
-    if said.date() > now.date():
-        said = (
-            said.replace(year=now.year - 1)
-            if found["mo"]
-            else (now.replace(day=1) - timedelta(days=1)).replace(day=min(day, 28))
-        )
-    return f"{said:%Y-%m-%d}"
-
-
 # An answer for somebody else
 
 
@@ -440,15 +389,18 @@ def _task(
     return (task, people, ()) if wanted and delivered and len(task) > 2 else None
 
 
-def is_later(sentence: Sentence) -> bool:
-    """Does it begin with a moment that is ahead: 明天8点帮我把 file-01 解除隔离?"""
+def find_later(verbs: Sequence[SpokenVerb], sentence: Sentence) -> str:
+    """ "later" where something outside is to be done at a moment that is ahead: 明天8点帮我把 file-01 解除隔离; else ""."""
+    if not {verb.tool for verb in verbs} & {*OUTSIDE}:
+        return ""
     timed = find_time(as_typed(sentence), sentence.now)
     early = (
         timed
         and not timed.before.strip(EDGES)
         and not timed.after.lstrip().startswith(("前", "之前", "以前"))
     )
-    return bool(timed and early and timed.at and timed.at > sentence.now and not timed.is_deadline)
+    ahead = timed and early and timed.at and timed.at > sentence.now and not timed.is_deadline
+    return "later" if ahead else ""
 
 
 def asks_somebody(sentence: Sentence) -> bool:

@@ -3,14 +3,16 @@ against them. Computed from the typed words alone; no evidence and no model has 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
+from secops_agent.llm.understanding.calendar import read_calendar
 from secops_agent.llm.understanding.entities import (
     Sentence,
     numbers_of,
@@ -20,9 +22,10 @@ from secops_agent.llm.understanding.entities import (
 from secops_agent.llm.understanding.focus import Focus, names_in
 from secops_agent.llm.understanding.objects import objects_of
 from secops_agent.llm.understanding.questions import CERTAIN
-from secops_agent.llm.understanding.ranker import rank, share_of_acts
+from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
+from secops_agent.llm.understanding.telling import read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     OF_FINDING,
@@ -36,15 +39,17 @@ from secops_agent.llm.understanding.verbs import (
 
 _NO_DOUBT = frozenset({"", "unclear"})  # a model may understand what only reads oddly
 _OF_CHANGES = frozenset({"negation", "condition", "exception"})  # 不对, 等等: words of a change as well
+_OTHERS_WORDS = frozenset({"overheard", "quoted", "forwarded", "pasted"})
 _LIKELY = 0.1
 _ORDERS = 0.3
+_ASKS = 0.5
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
 @dataclass(frozen=True, slots=True)
 class Warrant:
     """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
-    overheard). ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
+    overheard); ``may``: the words ask nothing, so that they may order what no verb of ours says (那个完成了); ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
     攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts``, ``minutes`` and ``decisions`` (with the
     grounds of one): those that were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone."""
 
@@ -60,13 +65,50 @@ class Warrant:
     decisions: frozenset[str] = frozenset()
     changes: bool = False
     spared: frozenset[str] = frozenset()
+    may: bool = False
 
 
 NO_WARRANT = Warrant()
 
 
-def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) -> Warrant:
-    """What these typed words order. ``focus``: an order that waits may be completed or changed by them."""
+def read_warrant(
+    text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str, before: str = ""
+) -> Warrant:
+    """What these typed words order. ``focus``: an order that waits may be completed or changed by them; ``before``: what the asker
+    typed just before, if it was answered with no offer: a few words (4小时, 例行的) complete what it ordered."""
+    warrant = _read(text, lexicon, now, focus, asker)
+    if not before or not warrant.may or len(warrant.typed) > _SHORT:
+        return warrant
+    return _completed(warrant, _read(before, lexicon, now, focus, asker))
+
+
+def _is_asking(sentence: Sentence) -> bool:
+    """Is it for data, or about anything but what is to be done?"""
+    asks = {*READ_TOOLS, *NO_ACTS} - {"followup", "decide"}
+    return sum(odds for label, odds in rank(sentence).items() if label in asks) >= _ASKS
+
+
+def _completed(warrant: Warrant, before: Warrant) -> Warrant:
+    """What was ordered before, with what these words say of it."""
+    if not before.tools:
+        return warrant
+    why = "" if warrant.minutes or warrant.named else warrant.typed
+    return replace(
+        warrant,
+        tools=warrant.tools | before.tools,
+        typed=f"{before.typed}，{warrant.typed}",
+        named={**before.named, **warrant.named},
+        points=warrant.points or before.points,
+        meant=warrant.meant or before.meant,
+        reason=warrant.reason or before.reason or why,
+        verdicts=warrant.verdicts or before.verdicts,
+        minutes=warrant.minutes or before.minutes,
+        decisions=warrant.decisions or before.decisions,
+        spared=warrant.spared | before.spared,
+    )
+
+
+def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) -> Warrant:
     if is_pasted(text) or len(text) > LONGEST:
         return Warrant(doubt="pasted")
     addressee, said = split_address(spell_out(normalize(text)))
@@ -82,7 +124,12 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
     doubt = _weighed(doubt, sentence, changes=bool(waits))
-    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
+    told = read_calendar(sentence, focus) or read_telling(sentence, focus)
+    spoken = {one.tool for one in told.actions} if told else set[str]()
+    doubt = "" if spoken and not addressee else doubt  # what stands behind 跟李四说 doubts nothing
+    ordered = (
+        {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits | spoken
+    )
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
         doubt,
@@ -96,6 +143,7 @@ def read_warrant(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=bool(waits),
         spared=spared,
+        may=doubt in _NO_DOUBT and not _is_asking(sentence),
     )
 
 
@@ -109,12 +157,12 @@ def _likely(sentence: Sentence) -> set[str]:
 
 
 def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
-    """The doubt that is left beside what the ranker says: none of what changes an offer, nor of a question that is probably an order;
-    "nothing" where probably nothing is ordered."""
+    """The doubt that is left beside what the ranker says: none of what changes an offer, nor of what may well be an order (a model
+    weighs it, and its asker decides); "nothing" where probably nothing is ordered."""
     if changes and doubt != "question":
         return "" if doubt in _OF_CHANGES else doubt
     ranks = rank(sentence)
-    if doubt == "question" and share_of_acts(ranks) >= _ORDERS:
+    if doubt not in _OTHERS_WORDS and share_of_acts(ranks) >= _ORDERS:
         return ""
     return doubt or ("nothing" if ranks.get("nothing", 0.0) >= CERTAIN else "")
 

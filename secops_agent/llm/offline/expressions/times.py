@@ -227,8 +227,9 @@ def _past(start: datetime | None, now: datetime) -> Since | None:
 
 def _day_of_month(match: re.Match[str], now: datetime) -> Since | None:
     day = read_integer(match["d"])
-    if day is None or not 1 <= day <= 28:
+    first = _start_of("month", int((day or 0) > now.day), now.date())
+    try:
+        start = datetime.combine(first.replace(day=day or 0), time(), now.tzinfo)
+    except ValueError:
         return None
-    first = _start_of("month", int(day > now.day), now.date())
-    start = datetime.combine(first.replace(day=day), time(), now.tzinfo)
     return Since(start, end=start + timedelta(days=1) if match["only"] else None)
