@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.expressions.times import clock_of
 
@@ -307,8 +308,10 @@ def _report(asked: Asked) -> dict[str, Any]:
         period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
     if pattern("filters.previous").search(asked.text):
         period = _EARLIER.get(period, period)
+    text = asked.skeleton.expand(asked.text)
+    dated = period_said(text, asked.now).get("date") if pattern("telling.kinds").search(text) else ""
     file = name_of("filters.report_file", asked.text)
-    return {"period": period, "file": file} if file else {"period": period}
+    return {"date": dated} if dated else {"period": period} | ({"file": file} if file else {})
 
 
 def _on_call(asked: Asked) -> dict[str, Any]:

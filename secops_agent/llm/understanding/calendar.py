@@ -8,12 +8,12 @@ from typing import Any, Final
 from secops_agent.llm.offline.expressions.moments import read_moment
 from secops_agent.llm.offline.expressions.numerals import read_number
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
+from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.periods import period_said
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
 from secops_agent.llm.understanding.telling import (
     ME,

@@ -136,6 +136,8 @@ def target(act: Act, kind: str, value: str) -> dict[str, Any]:
         return {
             "scope": f"A{value}" if kind == "alert" else f"{'规则' if kind == 'rule' else '资产'}:{value}"
         }
+    if act.tool == "watch" and kind == "alert":
+        return {"target": f"A{value}"}
     return {act.argument: int(value) if act.argument.endswith("_id") else value}
 
 

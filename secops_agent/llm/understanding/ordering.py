@@ -35,6 +35,7 @@ from secops_agent.llm.understanding.objects import (
     without_object,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
+from secops_agent.llm.understanding.telling import SPOKEN
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
@@ -97,6 +98,8 @@ class OrderHearing(ListHearing):
         against = find_doubt(rest, verbs_in(rest))
         against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
         new = read_order(sentence, NOTHING)
+        if new and new.actions and all(verb.words == SPOKEN for verb in new.verbs):
+            return None  # 跟他说前头那份别看: another message
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None

@@ -249,6 +249,8 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _rights(self, sentence: Sentence) -> Understanding | None:
         """What Bifang can do, who may do what, and that it shares nothing out by itself."""
+        if pattern("telling.change.asked").search(sentence.plain):  # 日报是几点发，发给谁
+            return Understanding(intent=Intent("list_schedules"))
         if pattern("cues.said.shares").search(sentence.order.text):
             return self.shared(sentence)
         found = _find_rights(sentence)

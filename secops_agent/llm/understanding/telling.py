@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.moments import Moment, read_moment
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
+from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
-from secops_agent.llm.understanding.periods import period_said
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
 from secops_agent.llm.understanding.verbs import OUTSIDE, SpokenVerb
 
@@ -146,6 +146,8 @@ def _said(
     told = _worded(name, groups, words, typed)
     called = name in _ROUSED or _CALLED.search(text[: match.end()])
     told = told or (CALL_BACK if called else "")
+    if not told and any(one.startswith("负责人:") for one in people):
+        return None  # 告知支付系统的责任人: who that is, is asked
     action = {"to": ",".join(people)} if people else {}
     return dictated(
         "send_message",
@@ -238,6 +240,7 @@ def _answer(typed: Skeleton, focus: Focus) -> Dictated | None:
     if not pattern("telling.later.data").search(task):
         shown = [one for one in typed.entities.values() if one.kind is Kind.ALERT and one.raw in task]
         return dictated("send_message", {"to": ",".join(others), "text": task}) if shown else None
+    task = re.sub(r"(?:总体|整体|安全)?情况$", "告警统计", task)
     return dictated("create_schedule", {"task": task, "at": NOW, "to": ",".join(others)})
 
 

@@ -50,7 +50,7 @@ ACTS: Final[Mapping[str, Act]] = {
         Act("set_owner", ("asset",), "asset", "哪个资产", "改负责人", "", "owner", "owner"),
         Act(
             "watch",
-            ("asset", "ip"),
+            ("asset", "ip", "alert"),
             "target",
             "哪台资产、哪个地址、哪条规则或哪个级别",
             "盯着",
@@ -137,6 +137,7 @@ PIECE: Final = re.compile(
 _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|几个(?!小时|钟|月|星期|礼拜)|哪)")
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
+_LABEL: Final = re.compile(r"\s*(?:备注|评论|记一笔)\s*[:：]")
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
 _MOST_VERBS: Final = 20
 _TELLS_WHY: Final = 5  # characters; less can only take an order back
@@ -219,6 +220,7 @@ def _is_possible(tool: str, skeleton: Skeleton) -> bool:
     if tool in ("create_case", "comment_alert", "unassign_alert"):
         spoken = tool != "unassign_alert" and (skeleton.first(Kind.REF) or len(skeleton.text) <= _BRIEF)
         kinds = (*WANTED["alert"], *WANTED["case"]) if tool == "comment_alert" else WANTED["alert"]
+        spoken = spoken or (tool == "comment_alert" and _LABEL.match(skeleton.text) is not None)
         return bool(spoken) or skeleton.first(*kinds) is not None
     return not (tool == "close_alert" and skeleton.first(Kind.SCHEDULE))
 

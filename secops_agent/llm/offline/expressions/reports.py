@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.words import pattern
+
+from .numerals import read_integer
 
 
 def period_said(text: str, now: datetime) -> dict[str, str]:
