@@ -332,7 +332,7 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             several = re.split(r"[,，、\s]+", value)
         for each in several:
             told = str(each or "").strip()
-            plain = re.sub(r"^(?:资产|来源|规则|告警|地址|负责人|群)[:：]", "", told)
+            plain = re.sub(r"^(?:资产|来源|规则|告警|地址|群|值班|下一班)[:：]", "", told)
             if plain:
                 kind = "alert" if name == "scope" and re.fullmatch(r"[Aa#]?\d+", plain) else kind
                 rule, _, host = plain.partition(ON) if told.startswith("规则") else ("", "", "")

@@ -81,10 +81,8 @@ LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them;
-    ``said``: what of it may order, if that is not all;
-    ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
-    else it says that nothing here does."""
+    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them; ``said``: what of
+    it may order, if that is not all; ``missing``: what has to be said first; ``left``: what nothing here does."""
 
     verbs: tuple[SpokenVerb, ...]
     actions: tuple[Intent, ...] = ()
@@ -97,8 +95,7 @@ class Ordered:
 
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
-    """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason;
-    ``act``: what it orders in words that are no verb."""
+    """What the sentence orders; None: no verb that orders. ``command``: a slash command, whose rest is the reason; ``act``: in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = typed_in(sentence)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
@@ -138,8 +135,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
     """What stands behind a colon is text, and orders nothing."""
-    head = whole.expand(whole.text[: said.verb.end]) if _MARKED.match(whole.text, said.verb.end) else ""
-    lacks = missing_in(said.actions)
+    end, lacks = said.verb.end, missing_in(said.actions)
+    head = whole.expand(whole.text[:end]) if _MARKED.match(whole.text, end) else ""
     return Ordered((said.verb,), said.actions, said.doubt, lacks, True, said.left, said=head)
 
 

@@ -81,7 +81,7 @@ def understand(
     if len(plain) > LONGEST:
         return Understanding(suggestions=DEFAULT, hint=hint("long"), guessed=True)
     addressee, said = split_address(plain)
-    if addressee:
+    if addressee and not pattern("telling.asked_last").search(said):  # …，帮我问他
         return reader.read_overheard(said)
     if again := read_again(plain):
         return reader.read_again(*again)

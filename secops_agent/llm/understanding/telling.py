@@ -81,7 +81,7 @@ def _named(word: str, said: Skeleton, focus: Focus) -> list[str]:
     if marked and marked.kind is Kind.PERSON:
         return [str(marked.value)]
     if marked:
-        return [f"负责人:{marked.value}"] if pattern("telling.owner").fullmatch(word) else []
+        return [f"{marked.value}的负责人"] if pattern("telling.owner").fullmatch(word) else []
     if pattern("telling.me").fullmatch(word):
         return [ME]
     if pattern("telling.them").fullmatch(word):
@@ -96,7 +96,7 @@ def _named(word: str, said: Skeleton, focus: Focus) -> list[str]:
     if word.startswith(("这个", "本")):
         return []  # here
     name = re.search(r"(安全|运维|值班|应急|护网)+(?=[组小大工作]*群)", word)
-    return [f"群:{name[0]}" if name else "群"]
+    return [f"{name[0]}群" if name else "群"]
 
 
 # A message now
@@ -138,7 +138,7 @@ def _said(
     if (
         pattern("telling.past").search(words)
         or re.match(r"\s*(?:了|好了|以后)?再", words)
-        or re.match(r"\s*(?:是|该|应该)?(?:喊|找|叫|问|发给)?(?:哪个|谁|哪位)", words)
+        or re.match(r"\s*(?:是|该|应该)?(?:喊|找|叫|问|发给)?(?:哪个|谁|哪位)[?？啊呀]*$", words)
     ):
         return None
     if before and not words.strip(EDGES) and name not in _ROUSED:
@@ -146,7 +146,7 @@ def _said(
     told = _worded(name, groups, words, typed)
     called = name in _ROUSED or _CALLED.search(text[: match.end()])
     told = told or (CALL_BACK if called else "")
-    if not told and any(one.startswith("负责人:") for one in people):
+    if any(one.endswith("的负责人") for one in people) and not re.match(r"(?![及和与是])\S", told):
         return None  # 告知支付系统的责任人: who that is, is asked
     action = {"to": ",".join(people)} if people else {}
     return dictated(
@@ -209,6 +209,13 @@ def _report(typed: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | Non
     people = [one for one in receivers_in(head, typed, focus) if one != ME]
     if not people:
         return None
+    if (lasting := pattern("telling.change.lasting").search(head)) and not about.get("case"):
+        kind = pattern("telling.kinds").search(head)
+        return (
+            dictated("create_schedule", {"task": kind[0], "to": ",".join(people)})
+            if kind and lasting
+            else None
+        )
     file = pattern("telling.report.file").search(text)
     about |= {"file": file.lastgroup} if file else {}
     about |= {"text": typed.expand(told["text"]).strip(EDGES)} if told else {}
@@ -284,7 +291,12 @@ def find_time(said: Skeleton, now: datetime) -> Timed | None:
     text = re.sub(r"(?<=点)(?=[早晚]上?\d)|(?<=\d)跟(?=\d{1,2}[:点])", "和", text)
     for match in pattern("times.starts").finditer(text):
         if found := read_recurrence(text[match.start() :]):
-            return Timed(said, text[: match.start()], text[match.start() + found.end :], found.cron)
+            after = text[match.start() + found.end :]
+            lost = not found.timed and re.match(r"[^,，]{0,3}?[\d一二两三四五六七八九十]+\s*[点:]", after)
+            cron = (
+                said.expand(text[match.start() :])[:12] if lost or after.startswith("最后一") else found.cron
+            )
+            return Timed(said, text[: match.start()], after, cron)
     if bad := pattern("telling.later.every_bad").search(text):
         return Timed(said, text[: bad.start()], text[bad.end() :], bad[0])
     for place in _places(text):
@@ -410,7 +422,7 @@ def asks_somebody(sentence: Sentence) -> bool:
     """问下张三 …: is somebody else asked, and not the robot?"""
     typed = as_typed(sentence)
     found = _framed(typed.text)
-    return bool(found and found[0] == "to_tell" and typed.text.lstrip("请帮我").startswith("问"))
+    return bool(found and found[0] == "to_tell" and re.match("(?:请|麻烦|帮我|帮忙)*问", typed.text))
 
 
 def names_others(sentence: Sentence, focus: Focus) -> bool:

@@ -26,13 +26,15 @@ from secops_agent.services.people.staff import Person, written_as
 
 MOST: Final = 5
 GROUP: Final = "群"
-SHAPE: Final = "同事的姓名或员工 ID（几位用逗号分开），「值班」「下一班」或值班表的名称，「群」或「群:群名」，「负责人:资产名」"
+SHAPE: Final = (
+    "同事的姓名或员工 ID（几位用逗号分开），「值班」「下一班」或值班表的名称，「群」或群名，「db-02的负责人」"
+)
 _DUTY: Final = re.compile(
     r"(?:现在的?|当前的?|今天的?)?(?:值班(?:的?人|员|的)?|on-?call)(?:[:：](?P<rota>.+))?", re.IGNORECASE
 )
 _NEXT: Final = re.compile(r"下一?(?:个|位)?(?:班|值班)(?:的?人|员|的)?(?:[:：](?P<rota>.+))?")
-_GROUP: Final = re.compile(r"(?:聊天|工作)?群(?:里|聊)?(?:[:：]\s*(?P<name>.+))?")
-_OWNER: Final = re.compile(r"负责人[:：]\s*(?P<asset>.+)")
+_GROUP: Final = re.compile(r"(?P<before>\S{0,20}?)群(?:里|聊)?(?:[:：]\s*(?P<name>.+))?")
+_OWNER: Final = re.compile(r"(?P<asset>.+?)的?负责人")
 _BETWEEN: Final = re.compile(r"[,，、;；]+")
 _EVERYBODY: Final = re.compile(r"@?(?:所有人?|全员|全体|大家|每个人|all)", re.IGNORECASE)
 _SELF: Final = ("我", "我自己", "本人")
@@ -83,8 +85,8 @@ def _read(wanted: str, person: Person) -> Recipient:
         return _of_rota(_rota(after["rota"] or ""), person, after=True)
     if rota := next((each for each in enabled_schedules() if each.name == wanted), None):
         return _of_rota(rota, person, after=False)
-    if group := _GROUP.fullmatch(wanted):
-        return _group(group["name"] or "", person)
+    if (group := _GROUP.fullmatch(wanted)) and not _EVERYBODY.fullmatch(wanted):
+        return _group(group["name"] or group["before"], person)
     if owner := _OWNER.fullmatch(wanted):
         return _of_owner(owner["asset"], person)
     if _EVERYBODY.fullmatch(wanted):
@@ -123,12 +125,14 @@ def _group(name: str, person: Person) -> Recipient:
     known = KnownGroup.objects.filter(
         config__in=chats, state=GroupState.OPEN, corp_id__in=written_as(person.corp_id)
     )
-    rows = [row for row in known.select_related("config") if name in ("", str(row), row.conversation_id)]
+    groups = list(known.select_related("config"))
+    rows = [row for row in groups if name in ("", str(row), row.conversation_id)]
+    rows = rows or [row for row in groups if name in str(row)]
     if not rows:
         told = f"没有名为「{plain(name, 40)}」的群" if name else "还没有能发的群"
         raise NotFound(f"{told}：请在群里 @ 一次机器人，它就会记住这个群。")
     if len(rows) > 1:
-        names = "、".join(f"「群:{plain(str(row), 40)}」" for row in rows[:MOST])
+        names = "、".join(f"「{plain(str(row), 40)}」" for row in rows[:MOST])
         raise InvalidInput(f"有几个群，请写明是哪一个：{names}。")
     return Recipient(f"{GROUP}:{rows[0].conversation_id}", f"群「{plain(str(rows[0]), 40)}」", group=rows[0])
 

@@ -11,7 +11,7 @@ def reminders(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("secops_agent", "0055_finding_seconded")]
+    dependencies = [("secops_agent", "0056_syslog_clock")]
 
     operations = [
         migrations.AddField(
