@@ -421,7 +421,9 @@ _ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
         said.get("target") or said.get("rule") or said.get("severity", ""), said.get("until_hours") or 0
     ),
     "delete_schedule": lambda said: (
-        end_watch(said["watch_id"]) if said.get("watch_id") else delete_task(said["schedule_id"])
+        end_watch(said["watch_id"])
+        if said.get("watch_id")
+        else delete_task(said.get("schedule_id") or NUMBER)
     ),
 }
 

@@ -20,6 +20,7 @@ from secops_agent.llm.understanding.telling import (
     as_typed,
     dictated,
     find_time,
+    read_telling,
     receivers_in,
     without_border,
 )
@@ -27,6 +28,11 @@ from secops_agent.llm.understanding.telling import (
 ALL: Final = "全部"
 _UNITS: Final = {"小时": 60, "钟头": 60, "分钟": 1, "刻钟": 15}
 _TALK: Final = ("send_message", "create_schedule", "watch", "comment_alert", "comment_case")
+
+
+def read_spoken(sentence: Sentence, focus: Focus) -> Dictated | None:
+    """What the whole sentence orders of the calendar, of watches, or to be told; None for none of it."""
+    return read_calendar(sentence, focus) or read_telling(sentence, focus)
 
 
 def read_calendar(sentence: Sentence, focus: Focus) -> Dictated | None:

@@ -16,7 +16,7 @@ from secops_agent.llm.offline.expressions.ends import find_window, read_until
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
-from secops_agent.llm.understanding.calendar import read_calendar
+from secops_agent.llm.understanding.calendar import read_spoken
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
@@ -49,7 +49,6 @@ from secops_agent.llm.understanding.reasons import (
     timed,
     verdict_in,
 )
-from secops_agent.llm.understanding.telling import find_later, read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -99,8 +98,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     sentence, start = _windowed(sentence)
     whole, logged = typed_in(sentence)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
-    spoken = None if command else read_calendar(sentence, focus) or read_telling(sentence, focus)
-    if said := spoken or read_dictated(whole, sentence, focus):
+    if said := (None if command else read_spoken(sentence, focus)) or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
     verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
@@ -109,11 +107,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
-    doubt = (
-        find_doubt(skeleton, verbs, note)
-        or unfiltered(verbs, skeleton, sentence)
-        or find_later(known, sentence)
-    )
+    doubt = find_doubt(skeleton, verbs, note) or unfiltered(verbs, skeleton, sentence)
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")

@@ -42,7 +42,7 @@ from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
-from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, names_others
+from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, find_later, names_others
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -262,7 +262,7 @@ class _Reader(OrderHearing, QuestionHearing):
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
         offered, where of another one, nothing dangerous."""
-        ordered = read_order(sentence, self.focus)
+        ordered = _delayed(read_order(sentence, self.focus), sentence)
         if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
             act = (
                 weighed.act if weighed.act in ACTS and ordered is None and weighed.act not in DICTATED else ""
@@ -330,6 +330,13 @@ class _Reader(OrderHearing, QuestionHearing):
             ]
             return replace(found, unused=(*found.unused, *(f"「{one}」" for one in left if not found.intent)))
         return replace(found, intent=intent, hint=found.question, question="")
+
+
+def _delayed(ordered: Ordered | None, sentence: Sentence) -> Ordered | None:
+    """明天8点把 file-01 放出来: nothing outside is done at a set time."""
+    if ordered and not ordered.doubt and find_later(ordered.verbs, sentence):
+        return replace(ordered, doubt="later", exact=False)
+    return ordered
 
 
 def _find_rights(sentence: Sentence) -> Understanding | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.moments import Moment, read_moment
+from secops_agent.llm.offline.expressions.moments import SpokenMoment, read_moment
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
@@ -321,7 +321,7 @@ def _places(text: str) -> Iterator[int]:
             yield start + remind.end()
 
 
-def _is_clear(found: Moment, text: str) -> bool:
+def _is_clear(found: SpokenMoment, text: str) -> bool:
     """A day or a part of it alone, and what stands in a later clause, is the time only of a reminder: 下周一提醒李四接班."""
     after, before = text[found.end :].lstrip(EDGES), text[: found.start]
     reminds = any(pattern(f"telling.later.{name}").match(after) for name in ("remind", "tells"))

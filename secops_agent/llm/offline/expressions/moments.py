@@ -37,7 +37,7 @@ _FAR: Final = timedelta(days=300)  # a date that far ahead is meant of this year
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class SpokenMoment:
     """``at``, aware, perhaps over; where its words begin and end in the text; ``clear``: an hour, a part of a day or an event was said."""
 
     at: datetime
@@ -46,14 +46,14 @@ class Moment:
     clear: bool = True
 
 
-def read_moment(text: str, start: int, now: datetime) -> Moment | None:
+def read_moment(text: str, start: int, now: datetime) -> SpokenMoment | None:
     """The moment whose words begin at this place of the text; None for none."""
     found = pattern("times.moment").match(text, start)
     if found is None or not found[0].strip():
         return None
     if found["n"] or found["soon"]:
         minutes = _minutes(found)
-        return Moment(_whole(now + timedelta(minutes=minutes)), start, found.end()) if minutes else None
+        return SpokenMoment(_whole(now + timedelta(minutes=minutes)), start, found.end()) if minutes else None
     day = _day(found, now)
     if day is None or not any(
         found[name] for name in ("hour", "part", "event", "day", "week", "month", "dom2", "end")
@@ -64,7 +64,7 @@ def read_moment(text: str, start: int, now: datetime) -> Moment | None:
     clear = (
         found["hour"] or found["event"] or (named and (found["part"] or (found["day"] or "天")[-1] != "天"))
     )
-    return Moment(at, start, found.end(), bool(clear)) if at else None
+    return SpokenMoment(at, start, found.end(), bool(clear)) if at else None
 
 
 def _minutes(found: re.Match[str]) -> int:
