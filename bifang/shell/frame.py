@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from bifang.channels.admin.figures import dead_letter_badge
-from bifang.core.admin.dashboard import switches_on
+from bifang.core.admin.dashboard import mute_robots, switches_on
 from bifang.shell.table import ALL, SETTINGS, STATUS, MenuPage, may_see, trail
 
 
@@ -17,6 +17,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "house_tabs": SimpleLazyObject(lambda: _tabs(request)),
         "house_crumbs": SimpleLazyObject(lambda: _crumbs(request)),
         "house_switches": SimpleLazyObject(switches_on),
+        "house_mute": SimpleLazyObject(mute_robots),
     }
 
 

@@ -41,11 +41,11 @@ def test_one_click_stops_everything_after_it_was_asked() -> None:
     assert "全部恢复" not in text_of(client.get(PAGE))
     address = reverse("admin:core_switch_set", args=["all"])
     said = messages_of(client.post(address, {"on": "1", "reason": "误封\u202e了客户"}, follow=True))
-    assert "已打开「停止动作」「停用模型」" in said
+    assert "已打开「停止动作」「停用模型」「不主动说话」" in said
     assert set(Switch.objects.values_list("name", "on", "reason")) == {
-        (name, True, "误封了客户") for name in ("no_actions", "no_model")
+        (name, True, "误封了客户") for name in ("no_actions", "no_model", "no_speech")
     }
-    assert LogEntry.objects.count() == 2
+    assert LogEntry.objects.count() == 3
     assert "看停了什么，恢复" in text_of(client.get("/"))
     client.post(reverse("admin:core_switch_set", args=["read_only"]), {"on": "1"})
     assert "本来就是打开的" in messages_of(client.post(address, {"on": "1"}, follow=True))
@@ -53,7 +53,7 @@ def test_one_click_stops_everything_after_it_was_asked() -> None:
     assert "打开：误封了客户" in shown
     assert "照常：接收告警" in shown
     said = messages_of(client.post(address, {"on": "0", "reason": "查清了"}, follow=True))
-    assert "已关闭「停止动作」「停用模型」「只读」" in said
+    assert "已关闭「停止动作」「停用模型」「不主动说话」「只读」" in said
     assert not Switch.objects.filter(on=True).exists()
     assert set(Switch.objects.values_list("reason", flat=True)) == {"查清了"}
 

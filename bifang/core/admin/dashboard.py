@@ -28,6 +28,11 @@ def switches_on() -> list[str]:
     return [meaning.label for meaning in MEANINGS if meaning.name in on]
 
 
+def mute_robots() -> list[SystemConfig]:
+    """The enabled chat configurations through which nothing is said unasked, because their notifications are off."""
+    return list(SystemConfig.objects.chats().filter(enabled=True, params__notifications_enabled=False))
+
+
 def switch_state(request: HttpRequest) -> tuple[str, str]:
     """For the card of 系统开关: what is on, and the tone."""
     on = switches_on()

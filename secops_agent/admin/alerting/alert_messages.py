@@ -175,11 +175,12 @@ class WakeCallScreen(RecordScreen):
     """Whom an escalation called; the system writes these."""
 
     when_empty = "还没有叫过谁：在通知规则的升级步骤里选「同时怎么叫」，或在「我的」页试拨一次。"
-    list_display = ("created", "staff", "means", "state", "called", "reason", "config")
+    list_display = ("created", "staff", "means", "standing", "called", "reason", "config")
     list_filter = ("state", "means", "created_at")
     list_select_related = ("staff", "config")
     search_fields = ("staff__name", "reason")
-    fields = ("created", "staff", "means", "state", "called", "reason", "text", "config", "recalled_at")
+    fields = ("created", "staff", "means", "standing", "called", "reason", "text", "config", "recalled_at")
 
     created = column("created_at", "提出", moment, ordering="id")
+    standing = column("standing", "状态", str, ordering="state")
     called = column("called_at", "呼叫时间", moment, ordering="called_at")
