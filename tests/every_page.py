@@ -1,18 +1,15 @@
 """Every page that a browser can be led to, found by walking the addresses, with a row of everything there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from django.contrib import admin
 from django.db.models import Model
 from django.test import Client
-from django.urls import reverse
-from django.urls.exceptions import NoReverseMatch
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from bifang.channels.models import InboxRow
 from bifang.core.configuration.kinds import all_kinds
 from secops_agent.models import Alert, Asset, Case, Finding, Proposal, Staff, Vulnerability
-from secops_agent.web.urls import urlpatterns
 from tests.admin_pages import MODELS, ROWS
 
 # Which rows the number in an own address counts, by the first word of the address.
@@ -20,7 +17,8 @@ COUNTED: dict[str, type[Model]] = {
     "alerts": Alert, "approvals": Proposal, "assets": Asset, "cases": Case, "conversations": InboxRow, "findings": Finding,
     "vulnerabilities": Vulnerability,
 }  # fmt: skip
-OTHERS = ("admin:index", "admin:password_change", "second_factor", "settings", "status")
+SCREENS = "admin/"
+MACHINES = ("api/", "mcp", "^")  # what no browser is led to, and what is left over
 
 
 def fill() -> dict[type[Model], Model]:
@@ -37,11 +35,10 @@ def own_pages(client: Client) -> list[str]:
 
 
 def admin_pages(client: Client, rows: dict[type[Model], Model]) -> list[str]:
-    """The admin's pages: those of every screen, their own extras, and those that belong to no model."""
-    found = [reverse(name) for name in OTHERS]
-    found += [f"{reverse('admin:core_systemconfig_add')}?kind={kind.name}" for kind in all_kinds()]
-    for model in MODELS:
-        found += _screen_addresses(model, rows[model])
+    """The admin's pages: those of every screen, their own extras, and those that belong to no model; not those of a link
+    that is sent to somebody."""
+    found = [f"{reverse('admin:core_systemconfig_add')}?kind={kind.name}" for kind in all_kinds()]
+    found += [path for path in _screen_addresses(rows) if "<" not in path]
     return [path for path in dict.fromkeys(found) if is_page(client, path)]
 
 
@@ -52,24 +49,33 @@ def is_page(client: Client, path: str) -> bool:
     return bool(answer.status_code == 200 and whole and b"<html" in answer.content)
 
 
+def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[tuple[str, str]]:
+    """Every route of the site, as it is written, and its name."""
+    for each in (resolver or get_resolver()).url_patterns:
+        route = before + str(each.pattern)
+        if isinstance(each, URLPattern):
+            yield route, each.name or ""
+        elif not route.startswith(MACHINES):
+            yield from routes(each, route)
+
+
 def own_addresses() -> Iterator[str]:
     """Our own addresses: pages, parts of pages, files, and what takes a POST."""
-    for pattern in urlpatterns:
-        route = str(pattern.pattern)
-        if route.lstrip("^").startswith("admin/"):
-            continue
-        model = COUNTED.get(route.partition("/")[0])
-        row = model._default_manager.order_by("pk").first() if model else None
-        yield "/" + re.sub(r"<int:\w+>", str(row.pk if row else 0), route)
+    for route, _ in routes():
+        if not route.startswith((SCREENS, *MACHINES)):
+            model = COUNTED.get(route.partition("/")[0])
+            yield _filled(route, model._default_manager.order_by("pk").first() if model else None)
 
 
-def _screen_addresses(model: type[Model], row: Model) -> Iterator[str]:
-    for pattern in admin.site._registry[model].get_urls():
-        name = str(getattr(pattern, "name", ""))
-        if name.endswith(("_history", "_delete")) and model is not Staff:  # Django's own, the same everywhere
+def _screen_addresses(rows: Mapping[type[Model], Model]) -> Iterator[str]:
+    screens = {f"{SCREENS}{model._meta.app_label}/{model._meta.model_name}": model for model in rows}
+    for route, name in routes():
+        model = screens.get("/".join(route.split("/")[:3]))
+        if not route.startswith(SCREENS) or "^" in route:
             continue
-        for arguments in ([], [row.pk]):
-            try:
-                yield reverse(f"admin:{name}", args=arguments)
-            except NoReverseMatch:
-                continue
+        if not name.endswith(("_history", "_delete")) or model is Staff:  # Django's own, the same everywhere
+            yield _filled(route, rows[model] if model else None)
+
+
+def _filled(route: str, row: Model | None) -> str:
+    return "/" + re.sub(r"<(int|path):\w+>", str(row.pk if row else 0), route)

@@ -5,8 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from bifang.channels.admin.figures import dead_letter_badge
-from bifang.core.admin.dashboard import mute_robots, switches_on
+from bifang.channels.admin.figures import dead_letter_badge, frame_counts, mute_robots
+from bifang.core.admin.dashboard import switches_on
 from bifang.shell.table import ALL, SETTINGS, STATUS, MenuPage, may_see, trail
 
 
@@ -16,8 +16,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "house_menu": SimpleLazyObject(lambda: menu(request)),
         "house_tabs": SimpleLazyObject(lambda: _tabs(request)),
         "house_crumbs": SimpleLazyObject(lambda: _crumbs(request)),
-        "house_switches": SimpleLazyObject(switches_on),
-        "house_mute": SimpleLazyObject(mute_robots),
+        "house_switches": SimpleLazyObject(lambda: switches_on(frame_counts(request))),
+        "house_mute": SimpleLazyObject(lambda: mute_robots(request)),
     }
 
 

@@ -1,6 +1,6 @@
 """报告时钟 of a case: the grading questions, the countdown, drafts, and the record of what was reported."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -75,6 +75,7 @@ def reporting(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if stage not in ReportStage.values:
         raise Http404
+    questions = list(GradingQuestion.objects.all())
     context = {
         "title": f"报告时钟 {detail.summary.code}",
         "case": detail.summary,
@@ -83,8 +84,8 @@ def reporting(request: HttpRequest, pk: int) -> HttpResponse:
         "late": bool(view and view.due_at and view.due_at <= now),
         "stage": stage,
         "stages": ReportStage.choices,
-        "draft": drafts.draft(detail, stage, view) if view else "",
-        **_asked(view),
+        "draft": drafts.draft(detail, stage, view, questions) if view else "",
+        **_asked(view, questions),
         "found_at": view.found_at if view else _first_seen(detail),
         "now": now,
         "official": OFFICIAL,
@@ -93,13 +94,12 @@ def reporting(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "pages/reporting.html", context)
 
 
-def _asked(view: clock.ReportingView | None) -> dict[str, Any]:
+def _asked(view: clock.ReportingView | None, questions: Sequence[GradingQuestion]) -> dict[str, Any]:
     """What the form asks, with what was answered."""
     answers = view.answers if view else {}
-    rows = GradingQuestion.objects.filter(enabled=True)
     return {
         "duties": ReportingDuty.objects.filter(enabled=True),
-        "questions": [(each, answers.get(str(each.pk))) for each in rows],
+        "questions": [(each, answers.get(str(each.pk))) for each in questions if each.enabled],
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from bifang.core.models import Switch
+from bifang.core.models import Switch, SystemConfig
 from bifang.core.rights import AUDITOR, OPERATOR
 from secops_agent.models import Staff
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
@@ -82,3 +82,13 @@ def test_unknown_switches_and_plain_visits_are_refused() -> None:
     client = superuser()
     assert client.post(reverse("admin:core_switch_set", args=["other"]), {"on": "1"}).status_code == 404
     assert client.get(reverse("admin:core_switch_set", args=["read_only"])).status_code == 405
+
+
+def test_every_page_names_a_robot_that_only_answers() -> None:
+    given: dict[str, Any] = {"kind": "dingtalk", "enabled": True, "client_id": "d1", "revision": 1}
+    config = SystemConfig.objects.create(name="演示机器人", params={"notifications_enabled": False}, **given)
+    client = superuser()
+    for page in ("/", PAGE, "/alerts/"):
+        answer = client.get(page)
+        assert "机器人「演示机器人」只回答，不主动说话" in text_of(answer), page
+        assert f"/systemconfig/{config.pk}/change/#id_notifications_enabled" in answer.content.decode()

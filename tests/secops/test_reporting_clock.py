@@ -187,14 +187,14 @@ def test_a_record_is_kept_audited_and_not_entered_twice(case_id: int) -> None:
 
 def test_drafts_tell_what_is_known_and_what_is_missing(case_id: int) -> None:
     view = graded(case_id, None)
-    text = drafts.draft(views.get(case_id), "first", view)
+    text = drafts.draft(views.get(case_id), "first", view, list(GradingQuestion.objects.all()))
     assert "数据泄露" in text
     assert "- 泄露了多少人的个人信息" in text
     assert "以官方文本为准" in text
     assert "- 事件经过" in text
     orders.edit(case_id, li(), title="数据泄露", severity="critical", text="网站被拖库")
     view = graded(case_id, 3_000_000)
-    text = drafts.draft(views.get(case_id), "first", view)
+    text = drafts.draft(views.get(case_id), "first", view, list(GradingQuestion.objects.all()))
     assert "3,000,000 人" in text
     assert "网站被拖库" in text
     assert "- 事件经过" not in text
@@ -203,10 +203,12 @@ def test_drafts_tell_what_is_known_and_what_is_missing(case_id: int) -> None:
     orders.comment(case_id, li(), "后来查清的")
     again = clock.standing(case_id)
     assert again is not None
-    supplement = drafts.draft(views.get(case_id), "supplement", again)
+    supplement = drafts.draft(views.get(case_id), "supplement", again, list(GradingQuestion.objects.all()))
     assert "后来查清的" in supplement
     assert "先报的" not in supplement
-    assert "整改措施：【待补充】" in drafts.draft(views.get(case_id), "closing", again)
+    assert "整改措施：【待补充】" in drafts.draft(
+        views.get(case_id), "closing", again, list(GradingQuestion.objects.all())
+    )
     assert not BlockRecord.objects.exists()
 
 

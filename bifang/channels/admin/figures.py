@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet, Value
+from django.db.models import Count, F, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -12,18 +13,37 @@ from django.utils import timezone
 from bifang.channels.models import NOT_CHATS, OPEN, BoxRow, InboxRow, OutboxRow, State
 from bifang.channels.workers.programs import heartbeats, troubles
 from bifang.core.admin.panels import CARDS, Panel
+from bifang.core.models import Switch, SystemConfig
 
 MOST_COUNTED = 1000
+MUTE = "mute:"
 
 
-def dead_letters(request: HttpRequest) -> Mapping[str, int]:
-    """Model name → dead letters of that box, counted no further than `MOST_COUNTED`. A page asks several times: one
-    query, whose answer is kept on the request."""
-    kept: dict[str, int] | None = request.__dict__.get("bf_dead_letters")
+def frame_counts(request: HttpRequest) -> Mapping[str, int]:
+    """What the frame of every page shows: model name → dead letters of that box, counted no further than `MOST_COUNTED`,
+    the name of each switch that is on, and `MUTE` with the name of each robot that only answers → its configuration. A page asks several times: one query, whose answer is kept on the request."""
+    kept: dict[str, int] | None = request.__dict__.get("bf_frame_counts")
     if kept is None:
-        kept = dict(_dead(InboxRow).union(_dead(OutboxRow), all=True))
-        request.__dict__["bf_dead_letters"] = kept
+        on = Switch.objects.filter(on=True).order_by().values_list("name").annotate(number=Value(1))
+        mute = (
+            SystemConfig.objects.chats().filter(enabled=True, params__notifications_enabled=False).order_by()
+        )
+        named = mute.annotate(part=Concat(Value(MUTE), "name")).values_list("part").annotate(number=F("pk"))
+        kept = dict(_dead(InboxRow).union(_dead(OutboxRow), on, named, all=True))
+        request.__dict__["bf_frame_counts"] = kept
     return kept
+
+
+def mute_robots(request: HttpRequest) -> list[tuple[str, int]]:
+    """Name and id of the enabled chat configurations through which nothing is said unasked: their notifications are off."""
+    found = frame_counts(request).items()
+    return [(name.removeprefix(MUTE), pk) for name, pk in found if name.startswith(MUTE)]
+
+
+def _dead_letters(request: HttpRequest) -> tuple[int, int]:
+    """Of the inbox, of the outbox."""
+    found = frame_counts(request)
+    return found.get("inboxrow", 0), found.get("outboxrow", 0)
 
 
 def _dead(model: type[BoxRow]) -> "QuerySet[Any, Any]":
@@ -45,22 +65,21 @@ def _figure(count: int) -> str:
 
 def dead_letter_badge(request: HttpRequest) -> str:
     """For the menu: dead letters of both boxes, nothing if there are none."""
-    count = sum(dead_letters(request).values()) if request.user.has_perm("channels.view_inboxrow") else 0
+    count = sum(_dead_letters(request)) if request.user.has_perm("channels.view_inboxrow") else 0
     return _figure(count) if count else ""
 
 
 def inbox_state(request: HttpRequest) -> tuple[str, str]:
     """For its card: dead letters of the inbox, and the tone."""
-    return _state(request, "inboxrow")
+    return _state(_dead_letters(request)[0])
 
 
 def outbox_state(request: HttpRequest) -> tuple[str, str]:
     """For its card: dead letters of the outbox, and the tone."""
-    return _state(request, "outboxrow")
+    return _state(_dead_letters(request)[1])
 
 
-def _state(request: HttpRequest, box: str) -> tuple[str, str]:
-    count = dead_letters(request).get(box, 0)
+def _state(count: int) -> tuple[str, str]:
     return (f"{_figure(count)} 条死信", "bad") if count else ("没有死信", "ok")
 
 
@@ -104,8 +123,7 @@ def _day_cards(inbox_page: str, outbox_page: str) -> list[Panel]:
 
 
 def _dead_card(request: HttpRequest, inbox_page: str, outbox_page: str) -> Panel:
-    found = dead_letters(request)
-    received, unsent = found.get("inboxrow", 0), found.get("outboxrow", 0)
+    received, unsent = _dead_letters(request)
     page = outbox_page if unsent and not received else inbox_page
     note = f"收件箱 {_figure(received)}，发件箱 {_figure(unsent)}" if received + unsent else "没有失败的消息"
     tone = "bad" if received + unsent else "ok"

@@ -1,13 +1,14 @@
 """What 工作台 shows of the system: which configurations are connected, which switches are on, what is to be set up."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from bifang.core.admin import kind_pages, panels
 from bifang.core.admin.switches import MEANINGS
-from bifang.core.models import Switch, SystemConfig
+from bifang.core.models import SystemConfig
+from bifang.core.switches import read_switches
 
 MOST_CONNECTIONS = 12
 
@@ -22,20 +23,14 @@ def connections(request: HttpRequest) -> list[tuple[SystemConfig, kind_pages.Liv
     return [(config, states[config.pk]) for config in configs if config.pk in states]
 
 
-def switches_on() -> list[str]:
-    """Labels of the switches that are on: everyone should know why the robot behaves oddly."""
-    on = set(Switch.objects.filter(on=True).values_list("name", flat=True))
+def switches_on(on: Container[str]) -> list[str]:
+    """Labels of these switches: everyone should know why the robot behaves oddly."""
     return [meaning.label for meaning in MEANINGS if meaning.name in on]
-
-
-def mute_robots() -> list[SystemConfig]:
-    """The enabled chat configurations through which nothing is said unasked, because their notifications are off."""
-    return list(SystemConfig.objects.chats().filter(enabled=True, params__notifications_enabled=False))
 
 
 def switch_state(request: HttpRequest) -> tuple[str, str]:
     """For the card of 系统开关: what is on, and the tone."""
-    on = switches_on()
+    on = switches_on(read_switches())
     return (f"已打开：{'、'.join(on)}", "warn") if on else ("都关着", "ok")
 
 

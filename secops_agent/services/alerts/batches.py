@@ -27,6 +27,7 @@ T = TypeVar("T")
 MOST: Final = 1000  # each is a transaction with its history: more would keep the browser waiting
 LONGEST_NOTE: Final = 2000
 UNDO_FOR: Final = timedelta(minutes=10)
+JUST_NOW: Final = timedelta(minutes=1)
 TOGETHER_S: Final = 2.0  # of the seconds for which what became of an alert is held back (`matching.UNDO`)
 ACTS: Final[Mapping[str, str]] = {
     name: ACTIONS[name] for name in ("acknowledge", "assign", "unassign", "close", "reopen")
@@ -178,12 +179,15 @@ def keep(said: str, done: Mapping[int, Any], doer: Doer) -> TriageBatch:
     )
 
 
-def undoable(user_id: int) -> TriageBatch | None:
-    """What this person did last, if it can still be undone."""
-    rows = TriageBatch.objects.filter(user_id=user_id).defer("rows").order_by("-pk")
-    last = rows.first()
-    is_fresh = last is not None and last.undone_at is None and last.at > database_now() - UNDO_FOR
-    return last if is_fresh else None
+def undoable(user_id: int, alert_id: int | None = None) -> TriageBatch | None:
+    """What this person did last, if it can still be undone; beside an alert that it was not done to only while it is what
+    they have just done."""
+    rows = TriageBatch.objects.filter(user_id=user_id).order_by("-pk")
+    last = (rows if alert_id else rows.defer("rows")).first()
+    if last is None or last.undone_at is not None:
+        return None
+    here = alert_id is None or str(alert_id) in last.rows
+    return last if last.at > database_now() - (UNDO_FOR if here else JUST_NOW) else None
 
 
 def last_of(doer: Doer, alert_ids: Collection[int] = ()) -> list[TriageBatch]:

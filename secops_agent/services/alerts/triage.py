@@ -64,13 +64,11 @@ __all__ = [
 
 def search(wanted: AlertFilter) -> Page[AlertSummary]:
     """Newest first. Raises InvalidInput, NotFound for an asset that does not exist."""
-    clock = RiskClock(timezone.now())
-    rows, keyword = matching(wanted, clock), wanted.sought
+    rows, keyword = matching(wanted, RiskClock(timezone.now())), wanted.sought
     demand_limit(wanted.limit)
     if wanted.order in ("urgent", "most", "oldest", "due"):
-        return _first(
-            ordered(narrowed(rows, keyword)[0] if keyword.text else rows, wanted.order, clock), wanted.limit
-        )
+        asked = narrowed(rows, keyword)[0] if keyword.text else rows
+        return _first(ordered(asked, wanted.order), wanted.limit)
     order = order_of(wanted.order, CURSOR_ORDERS)
     found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword.text else None
     chosen = (found.rows if found else rows).select_related("assignee")

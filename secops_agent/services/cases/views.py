@@ -1,7 +1,7 @@
 """Views of cases: frozen values for tools, pages and the API."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -139,9 +139,11 @@ def cases_of(alert_ids: Iterable[int]) -> dict[int, CaseRef]:
 
 def summaries(rows: Sequence[Case]) -> list[CaseSummary]:
     """Views of rows that were read with their owner; two queries for the counts of all."""
-    ids = [row.pk for row in rows]
-    counts, gravest = _alert_counts(ids)
-    to_do = _task_counts(ids)
+    return _summaries(rows, _task_counts([row.pk for row in rows]))
+
+
+def _summaries(rows: Sequence[Case], to_do: Mapping[int, tuple[int, int]]) -> list[CaseSummary]:
+    counts, gravest = _alert_counts([row.pk for row in rows])
     return [
         CaseSummary(
             id=row.pk, title=row.title, severity=row.severity or gravest.get(row.pk, ""), status=row.status,
@@ -193,11 +195,11 @@ def get(case_id: int, *, private: bool = False) -> CaseDetail:
 
 
 def _whole(case_id: int) -> CaseDetail:
-    row = read(case_id)
-    summary = summaries([row])[0]
+    row, merged = _with_merged(case_id)
+    tasks = task_views(case_id)
+    summary = _summaries([row], {case_id: (len(tasks), sum(not each.done_at for each in tasks))})[0]
     rows = _alerts_of(case_id)
     alerts = tuple(alert_summaries(rows))
-    tasks = task_views(case_id)
     names = (summary.owner, *(each.assignee for each in alerts), *(each.assignee for each in tasks))
     return CaseDetail(
         summary=summary,
@@ -207,12 +209,22 @@ def _whole(case_id: int) -> CaseDetail:
         lost=max(0, row.closed_count - summary.alerts) if summary.is_closed and not row.merged_into_id else 0,
         alerts=alerts,
         tasks=tasks,
-        merged=tuple(ref_of(each) for each in row.merged.order_by("pk")),
+        merged=tuple(map(ref_of, merged)),
         assets=_assets_of(case_id),
         indicators=_indicators_of(case_id),
         techniques=_joined(alert.techniques for alert in rows),
         people=tuple(dict.fromkeys(name for name in names if name)),
     )
+
+
+def _with_merged(case_id: int) -> tuple[Case, list[Case]]:
+    """The row with its owner, and those that were merged into it. Raises NotFound."""
+    rows = Case.objects.select_related("owner").filter(Q(pk=case_id) | Q(merged_into=case_id)).order_by("pk")
+    found = list(rows)
+    row = next((each for each in found if each.pk == case_id), None)
+    if row is None:
+        raise unknown(case_id)
+    return row, [each for each in found if each is not row]
 
 
 def _alerts_of(case_id: int) -> list[Alert]:

@@ -32,7 +32,7 @@ from secops_agent.services.notifications.delivery.wording import MARKS
 from secops_agent.services.notifications.targets import Unreachable, resolve
 from secops_agent.services.on_call.shifts import ZONE, Shift, on_call_at
 from secops_agent.services.people.messages import config_of
-from secops_agent.services.sla import RiskClock, is_overdue, overdue
+from secops_agent.services.sla import is_overdue, overdue
 
 SOON: Final = timedelta(hours=24)
 MOST_LISTED: Final = 5
@@ -138,7 +138,7 @@ def _happened(since: datetime) -> str:
 def _gravest(now: datetime) -> list[str]:
     """The open ones that come first."""
     rows = Alert.objects.exclude(status=AlertStatus.CLOSED).filter(severity__in=("critical", "high"))
-    rows = ordered(rows.select_related("assignee"), "urgent", RiskClock(now))
+    rows = ordered(rows.select_related("assignee"), "urgent")
     listed = [
         f"- {MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}"
         f"（{each.assignee.name if each.assignee else '没有处理人'}{'，已超时' if is_overdue(each, now) else ''}）"

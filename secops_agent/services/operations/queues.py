@@ -73,7 +73,7 @@ def rule_of(row: Alert) -> str:
 
 def ordered(queue: AlertFilter, clock: RiskClock) -> "QuerySet[Alert]":
     """The alerts, in the order that is asked for."""
-    return filters.ordered(found(queue, clock), queue.order, clock)
+    return filters.ordered(found(queue, clock), queue.order)
 
 
 def ids(queue: AlertFilter, clock: RiskClock, most: int = REACH) -> list[int]:

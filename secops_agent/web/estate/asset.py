@@ -20,7 +20,7 @@ from secops_agent.models import Alert, Asset, Component, Finding, Staff
 from secops_agent.models.choices import AlertStatus, AssetType, FindingKind, Importance
 from secops_agent.services import links
 from secops_agent.services.assets import inventory, neighbours
-from secops_agent.services.assets.open_counts import open_counts
+from secops_agent.services.assets.open_counts import OpenCounts, open_counts
 from secops_agent.services.assets.reach import exposure_of, is_public
 from secops_agent.services.intake import merging
 from secops_agent.services.people.directory import selectable
@@ -59,23 +59,22 @@ def asset(request: HttpRequest, pk: int) -> HttpResponse:
     query = listing.read(request.GET, SHAPE)
     seen = [name for name, (_, right) in TABS.items() if request.user.has_perm(right)]
     tab = query.get("tab") or seen[0]
-    may_change = request.user.has_perm(CHANGE)
+    may_change, standing = request.user.has_perm(CHANGE), open_counts([pk])[pk]
     context = {
         "title": plain_line(row.name), "row": row, "importance": importance_badge(row.importance), "exposure": exposure_of(row),
         "owner": visible(row.owner.name if row.owner else row.owner_text), "tags": [visible(str(each)) for each in row.tags],
         "about": visible(row.description), "origin": "、".join(visible(str(each)) for each in row.sources),
         "addresses": [visible(str(each)) for each in row.ips], "kind": row.get_asset_type_display(),
-        "environment": visible(row.environment), "tab": tab, "tabs": _tabs(pk, seen, tab), "query": query,
-        "standing": open_counts([pk])[pk], "may_change": may_change, "ask_url": f"{reverse('web:chat')}?q={quote(f'资产 {row.name} 有什么风险')}",
+        "environment": visible(row.environment), "tab": tab, "tabs": _tabs(pk, seen, tab, standing), "query": query,
+        "standing": standing, "may_change": may_change, "ask_url": f"{reverse('web:chat')}?q={quote(f'资产 {row.name} 有什么风险')}",
         **(_form(row) if may_change else {}), **(_PARTS[tab](request, row) if tab in seen else {}),
     }  # fmt: skip
     return render(request, "pages/asset.html", context)
 
 
-def _tabs(pk: int, seen: list[str], tab: str) -> list[ListLink]:
-    counts = {"components": Component.objects.filter(asset_id=pk, active=True).count()}
-    found = open_counts([pk])[pk]
-    counts |= {"alerts": found.alerts, "findings": found.findings}
+def _tabs(pk: int, seen: list[str], tab: str, standing: OpenCounts) -> list[ListLink]:
+    components = Component.objects.filter(asset_id=pk, active=True).count()
+    counts = {"components": components, "alerts": standing.alerts, "findings": standing.findings}
     return [
         ListLink(TABS[name][0], f"?tab={name}", name == tab, str(counts.get(name) or "")) for name in seen
     ]

@@ -279,7 +279,8 @@ def _deeds(
     request: HttpRequest, row: Alert, assets: Sequence[Asset], observed: Sequence[tuple[str, str, str, str]]
 ) -> dict[str, Any]:
     """What this person may do to it as it is."""
-    context = acting(request, alert_query.read(request.GET).text if "tab" in request.GET else "")
+    query = alert_query.read(request.GET).text if "tab" in request.GET else ""
+    context = acting(request, query, row.pk)
     if not context["may_act"]:
         return context
     may_propose = allows(role_of(request.user), Role.RESPONDER)

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Final
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -16,10 +17,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
+from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Alert, Case, CaseStatus, Role, Staff
+from secops_agent.models.choices import AlertStatus
 from secops_agent.models.people.staff import allows
 from secops_agent.services import links
 from secops_agent.services.actors import Actor
@@ -183,9 +186,20 @@ def _tell(request: HttpRequest, outcome: BatchOutcome, wanted: TriageAct) -> Non
 
 @posting(ACT)
 def cases(request: HttpRequest, posted: Posted) -> HttpResponse:
-    """POST which, as to `act`: what a closing of these leaves open, for the dialog that asks for the verdict."""
-    codes = _open_cases(_chosen(request, posted))
-    return HttpResponse(f"其中有属于进行中的事件 {codes} 的：关闭告警，事件仍然开着。" if codes else "")
+    """POST which, as to `act`: whose these are, and what closing them leaves open, for the dialog that asks for the verdict."""
+    chosen = _chosen(request, posted)
+    codes, others = _open_cases(chosen), _in_hands(request, chosen)
+    told = [f"其中 {others} 正在处理。"] if others else []
+    told += [f"其中有属于进行中的事件 {codes} 的：关闭告警，事件仍然开着。"] if codes else []
+    return HttpResponse("".join(told))
+
+
+def _in_hands(request: HttpRequest, alerts: Sequence[int]) -> str:
+    """李四 4 条、赵六 5 条: whose these alerts are that are not closed, without one's own."""
+    rows = Alert.objects.filter(pk__in=alerts, assignee__isnull=False).exclude(status=AlertStatus.CLOSED)
+    counted = rows.exclude(assignee__user=request.user.pk).order_by().values_list("assignee__name")
+    found = counted.annotate(number=Count("pk")).order_by("-number", "assignee__name")
+    return "、".join(f"{visible(name)} {count} 条" for name, count in found)
 
 
 def _open_cases(alerts: Sequence[int]) -> str:

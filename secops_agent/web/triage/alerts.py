@@ -60,14 +60,14 @@ def alerts(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/alerts.html", context | acting(request, query.text))
 
 
-def acting(request: HttpRequest, query: str) -> dict[str, Any]:
-    """What the templates of those need who may act: people, verdicts, what can be undone."""
+def acting(request: HttpRequest, query: str, alert_id: int | None = None) -> dict[str, Any]:
+    """What the templates of those need who may act: people, verdicts, what can be undone (beside an alert, if it is one's page)."""
     if not request.user.has_perm(ACT):
         return {"may_act": False}
     mine = [row for row in accounts(request.user) if row.active]
     return {
         "may_act": True, "verdicts": Verdict.choices, "people": selectable(),
-        "me": mine[0] if mine else None, "undo": batches.undoable(request.user.pk or 0), "list": query, "collect_url": _collect(request), "undo_minutes": batches.UNDO_FOR.seconds // 60,
+        "me": mine[0] if mine else None, "undo": batches.undoable(request.user.pk or 0, alert_id), "list": query, "collect_url": _collect(request), "undo_minutes": batches.UNDO_FOR.seconds // 60,
     }  # fmt: skip
 
 

@@ -90,6 +90,16 @@ def test_reopening_can_be_taken_back_and_messages_know_the_word() -> None:
     assert "undo" in DEEDS
 
 
+def test_undo_stands_beside_another_alert_only_while_it_is_new() -> None:
+    client, (done, other) = at_desk(Role.ANALYST), arrived("a", "b")
+    do(client, "close:benign", done)
+    pages = {row.pk: reverse("web:alert", args=[row.pk]) for row in (done, other)}
+    assert 'id="undo"' in client.get(pages[other.pk]).content.decode(), "the next one is opened at once"
+    TriageBatch.objects.update(at=timezone.now() - timedelta(minutes=2))
+    assert 'id="undo"' in client.get(pages[done.pk]).content.decode()
+    assert 'id="undo"' not in client.get(pages[other.pk]).content.decode()
+
+
 def test_undoing_leaves_what_somebody_has_touched_since() -> None:
     client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c")
     do(client, "close:false_positive", *rows, note="扫描")
@@ -268,6 +278,11 @@ def test_what_closing_leaves_open_is_told_before_a_verdict_is_chosen() -> None:
     ):
         assert client.post(ask, chosen).content.decode() == told, chosen
     assert client.post(ask, {"ids": [alone.pk]}).content == b""
+    Alert.objects.filter(pk__in=[second.pk, alone.pk]).update(assignee=person("zhao", "赵六"))
+    Alert.objects.filter(pk=first.pk).update(assignee=Staff.objects.get(staff_id="lisi"))
+    both = client.post(ask, {"ids": [first.pk, second.pk, alone.pk]}).content.decode()
+    assert both == f"其中 赵六 2 条 正在处理。{told}"
+    Alert.objects.update(assignee=None)
     assert ask in client.get(reverse("web:alerts")).content.decode()
     assert at_desk(Role.VIEWER, "wang").post(ask, {"one": first.pk}).status_code == 403
     assert states().count(states()[0]) == 3, "asking changes nothing"

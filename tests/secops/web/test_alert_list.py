@@ -46,7 +46,7 @@ def test_list_is_by_severity_then_what_nobody_has_then_core_assets_then_what_pre
     core = host("core-01", "10.0.0.9", importance="critical")
     (core_high,) = arrived("g", severity="high", due_in_hours=21, assets=(core,))
     client = at_desk(Role.VIEWER)
-    expected = [near_critical, fresh_critical, taken, core_high, fresh_high, late_high, late_low]
+    expected = [near_critical, fresh_critical, taken, core_high, late_high, fresh_high, late_low]
     assert listed(client) == [row.pk for row in expected]
     pressing = [near_critical, taken, late_high, late_low]
     assert listed(client, tab="at_risk") == [row.pk for row in pressing]

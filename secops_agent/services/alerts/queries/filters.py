@@ -181,13 +181,13 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
 
 
 URGENT: Final = (
-    "先看级别，同级先看没人处理、没超时的，再看核心资产上的，再看时限近的"  # "urgent" below, in words
+    "先看级别，同级先看没人处理的，再看核心资产上的，再看时限早的（超时的在前）"  # "urgent" below, in words
 )
 
 
-def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[Alert]":
+def ordered(rows: "QuerySet[Alert]", order: str) -> "QuerySet[Alert]":
     """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "urgent": by severity, then
-    what is nobody's yet and not too late, then on assets that matter most, then what is due first."""
+    what is nobody's yet, then on assets that matter most, then what is or was due first."""
     if order in CURSOR_ORDERS:
         return rows.order_by(*CURSOR_ORDERS[order])
     if order == "oldest":
@@ -198,8 +198,7 @@ def ordered(rows: "QuerySet[Alert]", order: str, clock: RiskClock) -> "QuerySet[
         return rows.order_by(F("due_at").asc(nulls_last=True), "-last_seen", "-id")
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
     grave = Case(*ranks, default=Value(9), output_field=IntegerField())
-    fresh = Q(status=AlertStatus.OPEN, assignee=None) & ~Q(due_at__lte=clock.now)
-    free = Case(When(fresh, then=Value(0)), default=Value(1))
+    free = Case(When(status=AlertStatus.OPEN, assignee=None, then=Value(0)), default=Value(1))
     core = AlertAsset.objects.filter(asset__importance=Importance.CRITICAL).order_by().values("alert_id")
     matters = Case(When(pk__in=core, then=Value(0)), default=Value(1))
     return rows.order_by(grave, free, matters, F("due_at").asc(nulls_last=True), "-last_seen", "-id")

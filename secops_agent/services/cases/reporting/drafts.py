@@ -16,9 +16,9 @@ _STANDING = (BlockState.ACTIVE, BlockState.LIFTING)
 _MOST = 20
 
 
-def draft(detail: CaseDetail, stage: str, view: ReportingView) -> str:
-    """The text of a report for a person to complete; a supplement tells what came after the last one."""
-    questions = list(GradingQuestion.objects.all())
+def draft(detail: CaseDetail, stage: str, view: ReportingView, questions: Sequence[GradingQuestion]) -> str:
+    """The text of a report for a person to complete, with all ``questions``, also those that are not asked any more; a
+    supplement tells what came after the last one."""
     since = max((each.at for each in view.entries), default=None) if stage == ReportStage.SUPPLEMENT else None
     parts = [
         f"网络安全事件{ReportStage(stage).label}（草稿，{OFFICIAL}）",
