@@ -19,6 +19,7 @@ from secops_agent.importers.base import ImportLimits, Options, Source
 from secops_agent.importers.reading.documents import csv_rows, json_lines, json_values
 from secops_agent.services.records import FindingRecord, Rejected, ScanRecord, VulnerabilityRecord
 
+from . import test_network_scanners as network
 from .reading_aid import of, read, rejected, source_of
 from .test_csaf import FLAW, advisory
 from .test_cyclonedx import BOM, LEGACY, XML
@@ -308,7 +309,14 @@ def test_spoilt_report_never_raises_anything_else(name: str, data: st.DataObject
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize(
-    ("name", "written"), [("nmap", run(HOST)), ("cyclonedx", XML), ("cyclonedx", LEGACY)]
+    ("name", "written"),
+    [
+        ("nmap", run(HOST)),
+        ("nessus", network.nessus(network.HOST)),
+        ("openvas", network.openvas(network.RESULT)),
+        ("cyclonedx", XML),
+        ("cyclonedx", LEGACY),
+    ],
 )
 def test_spoilt_xml_never_raises_anything_else(name: str, written: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(written)))
