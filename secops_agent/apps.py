@@ -22,6 +22,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.changes import RECORDERS
         from bifang.core.configuration import configs
         from secops_agent.services.cases.reporting import defaults
+        from secops_agent.services.notifications.delivery.reaching import look_at_once
         from secops_agent.services.notifications.rules import make_draft, uses_of
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
@@ -29,6 +30,7 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.people.directory import names_of
 
         RECORDERS.add(keep_change)
+        RECORDERS.add(look_at_once)
         NAMES.add(names_of)
         self._read_sections()
         self._keep_for_a_time()

@@ -11,7 +11,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bifang.core.errors import BifangError, InvalidInput
@@ -40,6 +39,7 @@ from secops_agent.services.runbooks.search import search_for
 from secops_agent.services.runbooks.visibility import reader_at_page
 from secops_agent.web.access import page
 from secops_agent.web.cases import CHANGE, VIEW
+from secops_agent.web.send_again import back_to
 
 # What the buttons on a case's page do, each through its service.
 
@@ -234,7 +234,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"{detail.summary.code} {detail.summary.title}",
         "case": detail.summary,
         "detail": detail,
-        "untold": orders.untold(detail.summary) if any(map(_hands_over, moments)) else "",
+        "untold": orders.untold(detail.summary) if any(map(_hands_over, moments)) else None,
         "reporting": view.line(timezone.now()) if (view := clock.standing(pk)) else "",
         "moments": moments,
         "may_act": may_act,
@@ -339,7 +339,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "held": [(pk, ref) for pk, ref in held.items() if not ref.is_closed][:_SHOWN],
         "others": list(Case.objects.filter(status__in=GOING_ON).order_by("-id")[:_collect_MOST_CHOICES]),
         "related": [each for each in related_to_alert(ids[0]) if not each.case] if len(ids) == 1 else (),
-        "next": _back(request, request.GET.get("next", "")),
+        "next": back_to(request, request.GET.get("next", "")),
     }
 
 
@@ -360,13 +360,7 @@ def _collect(request: HttpRequest) -> Collected | None:
 def _go(request: HttpRequest, done: Collected | None) -> HttpResponse:
     """Back to where one came from; without that to the case."""
     there = reverse("web:case", args=[done.case.id]) if done else reverse("web:cases")
-    target = _back(request, request.POST.get("next", "")) or there
+    target = back_to(request, request.POST.get("next", "")) or there
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": target})
     return redirect(target)
-
-
-def _back(request: HttpRequest, target: str) -> str:
-    """An address of this host, or nothing."""
-    mine = url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure())
-    return target if mine else ""

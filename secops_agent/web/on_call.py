@@ -19,6 +19,7 @@ from secops_agent.models import (
     SwapState,
     allows,
 )
+from secops_agent.services.lost_messages import lost_handovers
 from secops_agent.services.on_call import schedules
 from secops_agent.services.on_call.duties import AROUND, Duty, duties
 from secops_agent.services.on_call.shifts import ZONE, Shift
@@ -123,7 +124,7 @@ def on_call(request: HttpRequest) -> HttpResponse:
         "title": "值班", "number": number, "spans": SPANS,
         "boards": _boards(found, now.astimezone(ZONE).date(), number),
         "me": me, "mine": sorted(mine, key=lambda pair: pair[1].start)[:MOST_MINE], "now": now, "seen_until": now + AROUND,
-        "swaps": waiting_swaps(request, me, now), "may_swap": may_swap(request), "people": _people(request),
+        "swaps": waiting_swaps(request, me, now), "may_swap": may_swap(request), "people": _people(request), "lost": list(lost_handovers()),
     }  # fmt: skip
     return render(request, "pages/on_call.html", context)
 

@@ -6,6 +6,7 @@ from secops_agent.web import approvals, audit_check, blocks, case, cases, me, on
 from secops_agent.web.estate import asset, assets, finding, findings, vulnerabilities
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
+from secops_agent.web.send_again import send_again
 from secops_agent.web.talk import chat, conversations
 from secops_agent.web.triage import alert, alert_acts, alerts
 
@@ -59,6 +60,7 @@ urlpatterns = [
     path("blocks/", blocks.ledger, name="blocks"),
     path("blocks/act/", blocks.act, name="block_act"),
     path("blocks/new/", blocks.block_many, name="block_many"),
+    path("again/", send_again, name="send_again"),
     path("me/", me.me, name="me"),
     path("me/call/", me.call_me, name="me_call"),
     path("me/sessions/", me.end_sessions, name="me_sessions"),

@@ -23,6 +23,9 @@ SURE = {"block_ip": 1.0}
         "203.0.113.5 赶紧封了，可以吗",
         "除了 203.0.113.5 都封了",
         "明天再把 203.0.113.5 封了",
+        "打算把 203.0.113.5 封了",
+        "老板说 203.0.113.5 封了",
+        "封了 203.0.113.5 的人",
     ],
 )
 def test_what_a_rule_stops_is_not_the_rankers_to_say(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +36,7 @@ def test_what_a_rule_stops_is_not_the_rankers_to_say(said: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "said", ["203.0.113.5 封了，他们说的", "昨天 203.0.113.5 封了", "打算把 203.0.113.5 封了"]
+    "said", ["203.0.113.5 封了，他们说的", "昨天 203.0.113.5 封了", "203.0.113.5 是该封了"]
 )
 def test_what_no_rule_stops_is_the_rankers_to_say(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for ranks, offered in ((SURE, True), ({"nothing": 1.0}, False)):

@@ -30,6 +30,8 @@ def explain(row: BoxRow) -> Explanation:
     state, received = State(row.state), isinstance(row, InboxRow)
     if state == State.DONE and received and row.last_error:
         return Explanation("未回答", "idle", row.last_error, "毕方有意不回答，不需要处理。")
+    if state == State.DONE and row.last_error:
+        return Explanation("已由后来的送达", "idle", row.last_error, "同样的内容后来送到了，不需要处理。")
     advice = {
         State.PENDING: _waiting(row),
         State.CLAIMED: "工作进程正在处理；进程退出时，30 秒内由别的进程接手。",

@@ -1,7 +1,7 @@
 """What is to be said: stored with the turn it answers, claimed in order, kept until somebody accepted it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -209,6 +209,12 @@ def ours(part: Part) -> "models.QuerySet[OutboxRow]":
 def let_go(parts: Sequence[Part]) -> int:
     """Hand parts back, unsent."""
     return sum(claims.release(ours(part)) for part in parts)
+
+
+def supersede(ids: Collection[int]) -> int:
+    """Dead rows whose news arrived with a later one: done, with the reason kept; returns how many."""
+    dead = OutboxRow.objects.filter(pk__in=ids, state=State.DEAD)
+    return dead.update(state=State.DONE, sent_at=database_now(), webhook=None, file=None)
 
 
 def resend(rows: "models.QuerySet[OutboxRow]") -> int:

@@ -40,6 +40,7 @@ SELDOM: Final[tuple[Callable[[], int], ...]] = (
     outages.step,
     outages.tell_programs,
     troubles.step,
+    reaching.settle_dead_letters,
 )  # nobody waits for a second here
 SELDOM_ROUNDS: Final = 20
 UNASKED: Final = (

@@ -188,9 +188,20 @@ class FollowingHearing(Hearing):
             return None
         intent, *beside = intents
         told, central = coverage.left_over(sentence, intent, frame)
+        if central and (other := self._instead(sentence, frame)):
+            return other
         if central:
             return self._without(sentence, central, weighed)
         return Understanding(intent=intent, beside=tuple(beside), unused=told, guessed=best.score < _CLEAR)
+
+    def _instead(self, sentence: Sentence, frame: ToolFrame) -> Understanding | None:
+        """What another tool that tells the same answers, where that takes the words that this one does not."""
+        for other in self.frames:
+            if other is not frame and other.tool in questions.alike_to(frame.tool):
+                intent = questions.ask(other.tool, sentence)
+                if intent and not coverage.left_over(sentence, intent, other)[1]:
+                    return Understanding(intent=intent, guessed=True)
+        return None
 
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""

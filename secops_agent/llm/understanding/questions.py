@@ -29,7 +29,10 @@ PATTERNS: Final[Mapping[str, str]] = {
     "said.ours": "cues.said.ours", "said.exists": "cues.said.exists", "said.version": "cues.said.version", "said.held": "cues.said.held", "said.verdict": "cues.verdict",
 }  # fmt: skip
 _ALONE: Final = ("said.urgent", "said.mine", "said.held", "ask.attacked", "ask.happened")
-_HAVE_HOW_MANY: Final = frozenset({"list_alerts", "alert_statistics"})  # both tell it
+_ALIKE: Final = (
+    ("list_alerts", "alert_statistics"),
+    ("list_findings", "list_vulnerabilities"),
+)  # both tell it
 LISTS: Final = (
     "list_alerts",
     "list_assets",
@@ -64,7 +67,7 @@ class Weighed:
         left = sum(fit.score for fit in self.fits if fit.untaken)
         if not taking or self.fits[0].untaken:
             return None
-        alike = [fit.score for fit in taking if {fit.frame.tool, taking[0].frame.tool} <= _HAVE_HOW_MANY]
+        alike = [fit.score for fit in taking if fit.frame.tool in alike_to(taking[0].frame.tool)]
         rivals = [fit for fit in taking if fit.narrowed or not taking[0].narrowed]
         rivals = [fit for fit in rivals if fit.of_the_noun or not taking[0].whole]
         possible = sum(fit.score for fit in rivals) + sum(self.ranks.get(one, 0.0) for one in self.others)
@@ -136,6 +139,11 @@ def cues_of(sentence: Sentence) -> Mapping[str, str]:
     if software := software_of(skeleton.text):
         cues["said.software"] = software
     return cues
+
+
+def alike_to(tool: str) -> tuple[str, ...]:
+    """The tools that tell the same, with this one."""
+    return next((pair for pair in _ALIKE if tool in pair), (tool,))
 
 
 def stands_alone(cues: Mapping[str, str]) -> bool:

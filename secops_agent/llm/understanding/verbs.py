@@ -250,10 +250,19 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     whole = asks.match(text) or any(map(pattern("cues.inside.whether").match, pieces[-1:]))
     if whole or any(map(asks.search, (*beside, *apart))):
         return "question"
+    if _is_framed(skeleton, without(skeleton, verbs)):
+        return "nothing"
     numbers = skeleton.found(Kind.NUMBER) and not any(
         "alert" in ACTS[one].kinds for one in tools & ACTS.keys()
     )
     return "unclear" if numbers else ""
+
+
+def _is_framed(skeleton: Skeleton, text: str) -> bool:
+    """打算…, 老板说…, …的人, …失败: does it begin as a plan or a report, or end as the name of a thing?"""
+    begins = text.lstrip(f"请{VERB} ")
+    leads = map(pattern("cues.inside.leads").match, (begins, skeleton.expand(begins)))
+    return any(leads) or pattern("cues.inside.tails").search(text) is not None
 
 
 def without_harmless(text: str, tools: Collection[str] = ()) -> str:

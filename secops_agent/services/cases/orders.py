@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.channels.models import OutboxRow, State
+from bifang.channels.models import OutboxRow
 from bifang.channels.text.markup import plain
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
@@ -23,6 +23,7 @@ from secops_agent.services.cases.membership import Collected, demand_ids, take
 from secops_agent.services.cases.reporting.clock import end_handling
 from secops_agent.services.cases.views import CaseSummary, code_of, read, summaries
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.lost_messages import CASE, LostMessage, lost
 from secops_agent.services.people.directory import named_by
 from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.people.messages import tell
@@ -103,18 +104,13 @@ def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], 
     tell(person, f"交给您的事件 {case.code}", "\n\n".join(lines), key=key)
 
 
-def untold(case: CaseSummary) -> str:
-    """Why whoever has it was not told that it is theirs, and what to do; "": they were, or nothing was to be told."""
-    last = OutboxRow.objects.filter(key__startswith=f"note:case:{case.id}:owner:").order_by("-pk").first()
-    if case.owner_id is None or last is None or last.state not in (State.DEAD, State.UNKNOWN):
-        return ""
-    if not Staff.objects.filter(pk=case.owner_id, staff_id=last.target["staff_id"]).exists():
-        return ""
-    known = "没有送到" if last.state == State.DEAD else "不知道是否送到"
-    return (
-        f"告诉 {case.owner} 这个事件归他的消息{known}（{last.last_error[:200] or '没有原因'}），不会自动重发。"
-        "请另外告诉他，或请管理员在「发件箱」重新发送。"
-    )
+def untold(case: CaseSummary) -> LostMessage | None:
+    """What should have told whoever has it that it is theirs, and did not arrive."""
+    last = OutboxRow.objects.filter(key__startswith=f"{CASE}{case.id}:owner:").order_by("-pk").first()
+    if last is None or case.owner_id is None:
+        return None
+    theirs = Staff.objects.filter(pk=case.owner_id, staff_id=last.target.get("staff_id")).exists()
+    return lost(last, f"告诉 {case.owner} 这个事件归他的消息") if theirs else None
 
 
 def advance(case_id: int, status: str, actor: Actor, note: str = "") -> CaseSummary:

@@ -89,11 +89,13 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """``entries`` the newest first; ``ahead``: what comes if nobody does anything; ``pending``: not (yet) told."""
+    """``entries`` the newest first; ``ahead``: what comes if nobody does anything; ``pending``: not (yet) told; ``lost``:
+    how many messages could not be delivered."""
 
     entries: tuple[TimelineEntry, ...]
     ahead: tuple[str, ...]
     pending: tuple[Pending, ...]
+    lost: int
 
 
 def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, private: bool) -> Timeline:
@@ -109,7 +111,8 @@ def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, p
         for each in told
         if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
-    return Timeline(tuple(found), tuple(coming(row)), waiting)
+    lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
+    return Timeline(tuple(found), tuple(coming(row)), waiting, lost)
 
 
 def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:

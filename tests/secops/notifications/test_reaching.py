@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from bifang.channels.admin.explanations import explain
 from bifang.channels.models import OutboxRow, State
+from bifang.core.changes import PROGRAM, Change, record
 from bifang.core.models import SystemConfig
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, Staff
 from secops_agent.services.notifications.delivery import reaching
@@ -253,4 +255,44 @@ def test_burst_that_could_not_be_told_is_told_again(database):
     assert AlertMessage.objects.get(burst="crowd").state == MessageState.UNDELIVERABLE
     age(400)
     stage.announce()
+    assert len(stage.told()) == 2
+
+
+def test_dead_letter_whose_news_arrived_later_is_settled(database):
+    stage.rule()
+    store(alert(), alert("other"))
+    stage.announce()
+    answer("dead", "群已解散")
+    stage.announce()
+    dead = OutboxRow.objects.filter(state=State.DEAD)
+    assert dead.count() == 2
+    assert reaching.settle_dead_letters() == 0
+    first = AlertMessage.objects.order_by("pk").first()
+    assert first is not None
+    reaching.try_again([first.pk])
+    for _ in range(2):  # one target is not told twice in a breath
+        age(7)
+        settle()
+    answer("done", key__startswith=f"note:alert:{first.pk}:")
+    assert reaching.settle_dead_letters() == 1
+    left = dead.get()
+    assert not left.key.startswith(f"note:alert:{first.pk}:")
+    settled = OutboxRow.objects.get(state=State.DONE, route="")
+    assert (settled.last_error, explain(settled).word) == ("群已解散", "已由后来的送达")
+
+
+def test_refused_target_is_tried_at_once_when_its_configuration_was_changed(database, config):
+    stage.rule()
+    store(alert())
+    stage.announce()
+    answer("dead", "应用缺少接口权限")
+    stage.announce()
+    assert NotificationTarget.objects.get().next_try_at is not None
+    record(Change(PROGRAM, "修改系统配置", f"config:{config.pk + 1}"))
+    assert NotificationTarget.objects.get().next_try_at is not None, "another one"
+    record(Change(PROGRAM, "修改系统配置", f"config:{config.pk}"))
+    settle()
+    assert NotificationTarget.objects.get().last_error == ""
+    age(7)  # one target is not told twice in a breath
+    settle()
     assert len(stage.told()) == 2

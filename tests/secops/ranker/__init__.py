@@ -22,13 +22,12 @@ from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from tests.secops import offline_corpus as corpora
 from tests.secops import offline_lexicon
-from tests.secops.doubts import FRAMES, rotate
 
 DATA = Path(__file__).parent / "data"
 FILES = tuple(sorted(DATA.glob("*.tsv")))
 NOW = datetime(2026, 11, 29, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 ASKER = "zhaoliu"
-LITTLE, LEAST, MORE = 0.1, 0.05, 0.2
+LITTLE, MORE = 0.1, 0.2
 OWN, MUCH = "own", 2.0  # what people are told to say is certain
 
 
@@ -60,13 +59,6 @@ def plain() -> Iterator[Labelled]:
             label = asked if line.tool == "!" else line.tool or line.label
             if label not in ("", "-") and line.text[0] not in "/／":
                 yield Labelled("", line.text, (label,), MORE if label in ACTION_TOOLS else LITTLE)
-
-
-def doubted() -> Iterator[Labelled]:
-    """Orders of our corpora in words that make them none; every third is left for the test that tries the same words."""
-    lines = [line for path in corpora.FILES for line in corpora.read(path) if line.tool in ACTION_TOOLS]
-    taught = [line.text for i, line in enumerate(lines) if i % 3 and line.text[0] not in "/／"]
-    yield from (Labelled("", text, ("nothing",), LEAST) for text in rotate(taught, FRAMES, 40, 7))
 
 
 @cache

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from secops_agent.llm.offline import READ_TOOLS
 from secops_agent.llm.understanding import ranker
-from tests.secops.ranker import Labelled, digest, doubted, heard, plain, read
+from tests.secops.ranker import Labelled, digest, heard, plain, read
 from tests.secops.ranker.fitting import fit
 
 SURE = (0.5, 0.6, 0.7, 0.8)
 
 
 def main(check: bool) -> None:
-    data = [*read(), *plain(), *doubted()]
+    data = [*read(), *plain()]
     found = [ranker.features(heard(one)) for one in data]
     if not check:
         content = fit(found, [one.labels for one in data], [one.counts for one in data], digest())

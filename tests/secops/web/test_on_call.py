@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.models import OutboxRow
-from bifang.core.models import Switch
+from bifang.channels.models import OutboxRow, State
+from bifang.channels.ports import ReplyTarget
+from bifang.channels.queues import outbox
+from bifang.core.models import Switch, SystemConfig
 from bifang.core.rights import AUDITOR
 from secops_agent.models import (
     AuditRecord,
@@ -409,3 +411,19 @@ def test_the_page_costs_the_same_with_many_rotas(who: Role) -> None:
             assert client.get(PAGE).status_code == 200
         costs.append(len(caught))
     assert costs[0] == costs[1] <= 20, costs
+
+
+def test_handover_that_did_not_arrive_is_sent_again_from_the_page(rota: OnCallSchedule) -> None:
+    config = SystemConfig.objects.filter(kind="dingtalk").latest("pk")
+    OutboxRow.objects.all().delete()
+    key = f"handover:{rota.pk}:1:li"
+    outbox.notify(
+        config.pk, ReplyTarget("", is_group=False, staff_id="li"), "交接", key=key, title="值班交接 安全值班"
+    )
+    client = login("li")
+    assert "没有送到" not in text_of(client.get(PAGE))
+    OutboxRow.objects.update(state=State.DEAD, last_error="应用缺少接口权限")
+    assert "值班交接 安全值班（单聊）没有送到：应用缺少接口权限" in text_of(client.get(PAGE))
+    client.post("/again/", {"message": OutboxRow.objects.get().pk, "next": PAGE})
+    assert OutboxRow.objects.get().state == State.PENDING
+    assert "没有送到" not in text_of(client.get(PAGE))

@@ -14,7 +14,9 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from bifang.channels.models import OutboxRow, State
+from bifang.channels.queues import outbox
 from bifang.channels.queues.targets import target_key
+from bifang.core.changes import Change
 from bifang.core.database.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
@@ -37,6 +39,7 @@ LATELY: Final = timedelta(minutes=10)  # asked every second: not about every dea
 KEPT: Final = timedelta(days=30)  # after which nobody waits for it any more
 MOST_TRIES: Final = 20  # of one message; what it says may be the trouble
 LOOKED_AT: Final = 50
+MOST_SETTLED: Final = 500  # of the newest dead letters
 UNREACHED: Final = (MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
 UNASKED: Final = ("group", "private", "card", "robot")  # routes that prove a target to be reached
 
@@ -121,6 +124,13 @@ def try_again(ids: Collection[int]) -> int:
     return rows.update(wanted=wanted, digest="", due_at=database_now())
 
 
+def look_at_once(change: Change) -> None:
+    """Somebody changed a configuration: what could not be reached through it is tried without waiting for its time."""
+    kind, _, number = change.subject.partition(":")
+    if kind == "config" and number.isdecimal():
+        NotificationTarget.objects.filter(config_id=int(number)).update(next_try_at=None)
+
+
 def heal() -> int:
     """Look whether what could not be reached can be; returns how many targets can. Raises DatabaseError."""
     troubled = NotificationTarget.objects.exclude(last_error="").select_related("config", "staff", "schedule")
@@ -163,6 +173,17 @@ def note_failures(past: timedelta = LATELY) -> int:
     )
     fresh = [each for each in rows.values_list("pk", "shown") if each in known]
     return sum(_note(*each, *known[each], now) for each in fresh)
+
+
+def settle_dead_letters() -> int:
+    """What was given up and has arrived since with a later message of the same is no dead letter any more; returns how many."""
+    rows = OutboxRow.objects.filter(state=State.DEAD, key__startswith="note:alert:").order_by("-pk")
+    dead = {pk: _named(key) for pk, key in rows.values_list("pk", "key")[:MOST_SETTLED]}
+    shown = AlertMessage.objects.filter(pk__in={message for message, _ in dead.values()})
+    last = {f"note:alert:{pk}:{number}": pk for pk, number in shown.values_list("pk", "shown")}
+    arrived = OutboxRow.objects.filter(key__in=last, state=State.DONE).values_list("key", flat=True)
+    told = dict(map(_named, arrived))
+    return outbox.supersede([pk for pk, (message, number) in dead.items() if told.get(message, 0) > number])
 
 
 def _named(key: str) -> tuple[int, int]:
