@@ -19,19 +19,15 @@ class SecopsAgentConfig(AppConfig):
         from django_q.signals import post_spawn
 
         from bifang.channels.addressees import NAMES
-        from bifang.core.changes import RECORDERS
         from bifang.core.configuration import configs
         from secops_agent.services.cases.reporting import defaults
-        from secops_agent.services.notifications.delivery.reaching import look_at_once
         from secops_agent.services.notifications.rules import make_draft, uses_of
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
-        from secops_agent.services.people.authority import keep_change
         from secops_agent.services.people.directory import names_of
 
-        RECORDERS.add(keep_change)
-        RECORDERS.add(look_at_once)
         NAMES.add(names_of)
+        self._follow_changes()
         self._read_sections()
         self._keep_for_a_time()
         self._register_kinds()
@@ -45,6 +41,15 @@ class SecopsAgentConfig(AppConfig):
         self._register_tables()
         self._register_syslog()
         self._register_brokers()
+
+    @staticmethod
+    def _follow_changes() -> None:
+        from bifang.core.changes import RECORDERS
+        from secops_agent.services.notifications.delivery.reaching import look_at_once
+        from secops_agent.services.people.authority import keep_change
+
+        RECORDERS.add(keep_change)
+        RECORDERS.add(look_at_once)
 
     @staticmethod
     def _register_kinds() -> None:

@@ -31,7 +31,7 @@ BEHIND: Final = timedelta(days=370)
 
 @dataclass(frozen=True, slots=True)
 class SyslogMessage:
-    """A line without its header. ``at`` is None where the header has no time, or one that cannot be."""
+    """A line without its header. ``at`` is None where the header has no time, or one that cannot be, which ``said`` has."""
 
     severity: int
     facility: int
@@ -41,6 +41,7 @@ class SyslogMessage:
     app: str = ""
     process: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    said: datetime | None = None
 
 
 def read_message(line: str, zone: tzinfo, received_at: datetime) -> SyslogMessage:
@@ -64,8 +65,9 @@ def _new(pri: int, head: re.Match[str], rest: str, zone: tzinfo, received_at: da
     stamp, host, app, process, _ = ("" if part == "-" else part for part in head.groups())
     place, fields = _elements(rest, head.end())
     text = rest[place:].strip().lstrip("\ufeff")
-    at = believable(_moment(stamp, zone), received_at)
-    return SyslogMessage(pri & 7, pri >> 3, text, at, host, app, process, fields)
+    said = _moment(stamp, zone)
+    at = believable(said, received_at)
+    return SyslogMessage(pri & 7, pri >> 3, text, at, host, app, process, fields, said)
 
 
 def _elements(rest: str, place: int) -> tuple[int, dict[str, str]]:
@@ -89,7 +91,7 @@ def _old(pri: int, rest: str, zone: tzinfo, received_at: datetime) -> SyslogMess
     if tag := _TAG.match(rest, place):
         app, process, place = tag[1], tag[2] or "", tag.end()
     return SyslogMessage(
-        pri & 7, pri >> 3, rest[place:].strip(), believable(at, received_at), host, app, process
+        pri & 7, pri >> 3, rest[place:].strip(), believable(at, received_at), host, app, process, said=at
     )
 
 

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
@@ -239,10 +239,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LineReading:
-    """What a line came to. Neither alerts nor a ``refusal``: it is nothing that anyone needs to be told of."""
+    """What a line came to. Neither alerts nor a ``refusal``: it is nothing that anyone needs to be told of. ``behind``: how many
+    seconds the time in its header is behind its arrival; None where it has none."""
 
     alerts: tuple[AlertRecord, ...] = ()
     refusal: str = ""
+    behind: int | None = field(default=None, compare=False)
 
 
 def read_line(line: Line) -> LineReading:
@@ -264,6 +266,11 @@ def _read(line: Line) -> LineReading:
             refusal=f"不是 {label} 编码{_rather(line)}：请在这个来源里改「编码」，或改设备的设置。"
         )
     message = read_message(text, line.source.zone, line.received_at)
+    behind = int((line.received_at - message.said).total_seconds()) if message.said else None
+    return replace(_told(text, message, line), behind=behind)
+
+
+def _told(text: str, message: SyslogMessage, line: Line) -> LineReading:
     origin = LineOrigin(
         line.source.name, line.peer, line.data, line.received_at, line.size if line.is_cut else 0
     )

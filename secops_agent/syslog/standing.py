@@ -82,6 +82,7 @@ def _add(tallies: Mapping[int, SourceTally], now: datetime) -> None:
         changes: dict[str, Any] = {name: F(name) + count for name, count in tally.counts.items()}
         moments = {"last_line_at": tally.last_line_at, "last_drop_at": tally.last_drop_at}
         changes |= {name: at for name, at in moments.items() if at}
+        changes |= {"behind": tally.behind} if tally.behind is not None else {}
         changes |= {"per_minute": tally.per_minute, "updated_at": now}
         SyslogTraffic.objects.get_or_create(source_id=source, defaults={"updated_at": now})
         SyslogTraffic.objects.filter(pk=source).update(**changes)

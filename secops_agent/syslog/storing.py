@@ -59,7 +59,7 @@ class SyslogWriter:
         since = time.monotonic()
         while True:
             try:
-                counted = await db.call(store_lines, batch)
+                counted, clocks = await db.call(store_lines, batch)
                 break
             except Exception as error:
                 if not db.is_unavailable(error):
@@ -73,15 +73,19 @@ class SyslogWriter:
         now = timezone.now()
         for (source, what), many in counted.items():
             self._tallies.note(source, what, now, many)
+        for source, behind in clocks.items():
+            self._tallies.note_clock(source, behind)
 
 
-def store_lines(lines: Sequence[Line]) -> Counted:
-    """Store what the lines say; returns what became of them. Raises only for a database that does not answer."""
+def store_lines(lines: Sequence[Line]) -> tuple[Counted, dict[int, int]]:
+    """Store what the lines say; returns what became of them, and by source how many seconds the time of its last line was
+    behind. Raises only for a database that does not answer."""
     read = [(line, read_line(line)) for line in lines]
     refused = [_Refused(line, reading.refusal) for line, reading in read if reading.refusal]
     refused += _store_alerts(read)
     _keep_refused(refused)
-    return _counted(read, refused)
+    clocks = {line.source.pk: reading.behind for line, reading in read if reading.behind is not None}
+    return _counted(read, refused), clocks
 
 
 def _store_alerts(read: Sequence[tuple[Line, LineReading]]) -> list[_Refused]:

@@ -11,6 +11,7 @@ Count = Literal["lines", "alerts", "below", "cut", "rejected", "over_rate", "que
 DROPS: Final[frozenset[Count]] = frozenset({"over_rate", "queue_full"})
 _MOST_STRANGERS: Final = 50
 _MINUTE: Final = 60.0
+_MOST_OFF: Final = 366 * 86_400  # seconds that are told apart
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class SourceTally:
     last_line_at: datetime | None = None
     last_drop_at: datetime | None = None
     per_minute: int = 0
+    behind: int | None = None  # seconds, of the last line that told a time
 
 
 @dataclass(slots=True)
@@ -42,6 +44,10 @@ class SyslogTallies:
             tally.last_drop_at = at
         elif what == "lines":
             tally.last_line_at = at
+
+    def note_clock(self, source: int, behind: int) -> None:
+        """How far the time that a device writes is behind ours."""
+        self._sources.setdefault(source, SourceTally()).behind = max(-_MOST_OFF, min(_MOST_OFF, behind))
 
     def note_stranger(self, address: str) -> None:
         """A line, or a connection, of an address that no source has. The oldest addresses are forgotten."""

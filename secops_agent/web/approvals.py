@@ -21,7 +21,7 @@ from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_as_user, object_to_user
-from secops_agent.models import Action, ActionState, Proposal, ProposalState, Staff
+from secops_agent.models import Action, ActionState, CaseStatus, Proposal, ProposalState, Staff, choices
 from secops_agent.models.automation.action import NOTHING_DONE
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.alerts import indicators
@@ -50,6 +50,17 @@ NAMES: Final = {
     "ip": "地址", "duration_minutes": "时长", "reason": "理由", "asset": "资产", "asset_id": "资产编号",
     "addresses": "资产的地址", "alert_id": "告警", "verdict": "结论", "note": "备注", "assignee": "处理人",
     "action_id": "处置动作", "targets": "对象", "case_id": "事件", "actions": "处置动作", "service": "服务", "tool": "工具", "minutes": "时长", "scope": "范围",
+    "alert_ids": "告警", "alerts": "告警", "severity": "级别", "title": "标题", "owner": "负责人", "into_id": "并入的事件",
+    "with_alerts": "告警一起关闭", "status": "状态", "text": "内容", "due": "期限", "task": "任务", "again": "恢复为未完成",
+    "findings": "发现", "environment": "环境", "importance": "资产重要性", "exposed": "只要可能对外的", "overdue": "只要已超时的",
+    "due_within": "几天内到期", "count": "条数", "decision": "决定", "until": "到", "justification": "不受影响的理由",
+    "start": "开始", "silence_id": "静默", "colleague": "和谁换", "when": "哪天", "schedule": "值班表", "cron": "什么时候",
+    "schedule_id": "定时任务", "watch_id": "盯着", "to": "发给谁", "report": "报告", "target": "对象", "until_hours": "多少小时",
+}  # fmt: skip
+WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "verdict": dict(choices.Verdict.choices), "severity": dict(choices.Severity.choices), "status": dict(CaseStatus.choices),
+    "importance": dict(choices.Importance.choices), "decision": dict(choices.FindingDecision.choices),
+    "justification": dict(choices.VexJustification.choices),
 }  # fmt: skip
 ALERTS_SHOWN: Final = 5
 ADDRESSES_SHOWN: Final = 3  # of many
@@ -153,10 +164,18 @@ def _values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(value, dict):
             yield from _values(value)
         else:
-            shown = "、".join(map(str, value)) if isinstance(value, list) else str(value)
-            if NAMES.get(name) == "时长" and isinstance(value, int):
-                shown = minutes_told(value) if value else "永久"
-            yield NAMES.get(name, name), shown or "—"
+            yield NAMES.get(name, name), _value(name, value) or "—"
+
+
+def _value(name: str, value: Any) -> str:
+    """As people read it."""
+    if isinstance(value, list):
+        return "、".join(map(str, value))
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if NAMES.get(name) == "时长" and isinstance(value, int):
+        return minutes_told(value) if value else "永久"
+    return str(WORDS.get(name, {}).get(value, value))
 
 
 def story(row: Proposal, action: Action | None) -> list[CourseStep]:

@@ -104,7 +104,9 @@ def _wish(person: Staff) -> dict[str, Any]:
     row = preferences.preference_of(person)
     quiet = QuietHours(quiet_from=row.quiet_from, quiet_until=row.quiet_until)
     words = (
-        f"{row.quiet_from:%H:%M} 到 {row.quiet_until:%H:%M} 免打扰" if row.quiet_from else "没有免打扰时段"
+        f"{row.quiet_from:%H:%M} 到 {row.quiet_until:%H:%M} 免打扰：这段时间不叫您"
+        if row.quiet_from
+        else "没有免打扰时段"
     )
     return {
         "person": person,

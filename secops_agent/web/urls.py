@@ -30,6 +30,7 @@ urlpatterns = [
     path("assets/", assets.list_assets, name="assets"),
     path("assets/<int:pk>/", asset.asset, name="asset"),
     path("assets/<int:pk>/change/", asset.change, name="asset_change"),
+    path("assets/<int:pk>/take-back/", asset.undo_change, name="asset_take_back"),
     path("assets/<int:pk>/merge/", asset.merge, name="asset_merge"),
     path("vulnerabilities/", vulnerabilities.list_vulnerabilities, name="vulnerabilities"),
     path("vulnerabilities/<int:pk>/", vulnerabilities.vulnerability, name="vulnerability"),

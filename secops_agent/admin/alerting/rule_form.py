@@ -117,22 +117,22 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     addresses = TagsField(label="地址", required=False, help_text="告警的来源、目标等 IP；留空表示不论地址。")
     days = forms.ChoiceField(label="哪些天发送", choices=Days.choices, widget=UnfoldAdminSelectWidget)
     quiet_from = forms.TimeField(
-        label="免打扰从",
-        required=False,
-        widget=UnfoldAdminTimeWidget,
-        help_text="这段时间不发；仅夜间：从 08:00 到 22:00。",
-    )
-    quiet_until = forms.TimeField(
-        label="免打扰到",
+        label="发送时段到",
         required=False,
         widget=UnfoldAdminTimeWidget,
         help_text="可以到第二天早上，例如 08:00。",
     )
+    quiet_until = forms.TimeField(
+        label="发送时段从",
+        required=False,
+        widget=UnfoldAdminTimeWidget,
+        help_text="只在这段时间发，两格都空着是全天。仅夜间：从 22:00 到 08:00。",
+    )
     waits = forms.BooleanField(
-        label="免打扰期间的等到结束再发", required=False, widget=UnfoldBooleanSwitchWidget,
-        help_text="关上：期间发生的不由这条规则发送，仅夜间的规则要关上。",
+        label="其余时间发生的，等到时段开始再发", required=False, widget=UnfoldBooleanSwitchWidget,
+        help_text="关上：其余时间发生的不由这条规则发送，仅夜间的规则要关上。",
     )  # fmt: skip
-    always = choice_boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
+    always = choice_boxes("随时发送的级别", Severity.choices, "不受日期和发送时段限制。")
     size = forms.IntegerField(
         label="从第几条起归并", required=False, min_value=2, max_value=1000, widget=UnfoldAdminIntegerFieldWidget,
         help_text="同一条检测规则的告警，从这一条起合为一条消息；更严重的仍单独发送。",
@@ -351,4 +351,4 @@ def _awake(entry: RuleEntry) -> Iterator[str]:
     others = NotificationRule.objects.filter(enabled=True).exclude(name=entry.name).order_by("name")
     awake = [row.name for row in others if Hours(**row.hours).quiet_from is None]
     if awake:
-        yield f"另有启用的规则没有免打扰，这段时间仍会发送：{'、'.join(awake[:5])}。"
+        yield f"另有启用的规则全天发送，其余时间仍会发：{'、'.join(awake[:5])}。"

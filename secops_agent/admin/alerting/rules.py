@@ -85,7 +85,7 @@ class RuleScreen(Previewed):
             (None, {"fields": ("name", "enabled"), "description": "" if obj else _begin()}),
             ("哪些告警", {"fields": ("severities",)}),
             ("发给谁", {"fields": ("targets",)}),
-            ("什么时候", {"fields": (("quiet_from", "quiet_until"), "waits")}),
+            ("什么时候", {"fields": (("quiet_until", "quiet_from"), "waits")}),
             _fold("没有人处理时", [*steps, "repeat"], STEPS_NOTE),
             _fold("更多条件：什么事、资产、来源、检测规则", ("on", *SELDOM), "填了的都要符合，不填不限制。"),
             _fold("很多条同时发生时", (("size", "within_seconds"),)),

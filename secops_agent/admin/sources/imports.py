@@ -25,6 +25,8 @@ from secops_agent.admin.sources.import_asked import AskedImport
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
 from secops_agent.models.sources.job import JobPhase, JobState
+from secops_agent.services import links
+from secops_agent.services.assets.taking_back import changes_by
 from secops_agent.services.intake import jobs
 from secops_agent.services.intake.jobs import JobView
 from secops_agent.services.intake.ledger import APART
@@ -342,6 +344,7 @@ def _job_context(row: ImportJob) -> dict[str, Any]:
     job = jobs.get(row.pk)
     table = _table(row, dict(job.outcome)) if job.outcome else {}
     return {
+        "changed": [(each, links.asset(each.asset_id)) for each in changes_by(row)],
         "job": job,
         "job_text": _text(job),
         "job_open": job.state in (JobState.QUEUED, JobState.RUNNING),

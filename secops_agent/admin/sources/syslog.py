@@ -1,5 +1,6 @@
 """Syslog 来源: whose lines are taken, and what comes from each."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from django import forms
@@ -18,6 +19,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import SyslogListener, SyslogSource, SyslogTraffic
 from secops_agent.services.audit.changes import keep
+from secops_agent.services.clock import minutes_told
 from secops_agent.syslog import sources, standing
 from secops_agent.syslog.places import PORT
 
@@ -27,6 +29,10 @@ _FIGURES: Final = (
     ("lines", "收到"), ("alerts", "成为告警"), ("below", "未达级别、不是告警"), ("cut", "超过 64 KiB 而截断"),
     ("rejected", "拒收"), ("over_rate", "超过速率而丢弃"), ("queue_full", "队列满而丢弃"),
 )  # fmt: skip
+CLOCK_OFF: Final = timedelta(minutes=30)  # more is no delay on the way
+CLOCK_ADVICE: Final = (
+    "请改设备的时钟，或这个来源的「时区」；在那以前它的告警按设备写的时间算，写在将来的按收到的时间算。"
+)
 _DROPS: Final = (("over_rate", "超过速率"), ("queue_full", "队列满"), ("cut", "截断"))
 
 
@@ -153,6 +159,8 @@ class SyslogSourceScreen(Screen):
         traffic = _traffic(row)
         if traffic is None or traffic.last_line_at is None:
             return badge("还没有收到", "warn")
+        if wrong := clock_trouble(traffic):
+            return badge(wrong, "warn", CLOCK_ADVICE)
         return badge("在收", "ok") if _speed(traffic) else badge("安静", "idle", "近一分钟没有收到")
 
     @admin.display(description="网段")
@@ -207,7 +215,8 @@ class SyslogSourceScreen(Screen):
         if traffic is None:
             return "还没有收到。"
         told = ((label, f"{getattr(traffic, name):,}") for name, label in _FIGURES)
-        shown = format_html_join("", "{}：{}<br>", told)
+        wrong = clock_trouble(traffic)
+        shown = format_html_join("", "{}：{}<br>", [*told, *([(wrong, CLOCK_ADVICE)] if wrong else ())])
         return format_html(
             "{}最近一行：{}<br>最近丢弃：{}",
             shown,
@@ -248,6 +257,14 @@ def _keep_deletion(request: HttpRequest, row: SyslogSource) -> None:
 def _traffic(row: SyslogSource) -> SyslogTraffic | None:
     found: SyslogTraffic | None = getattr(row, "traffic", None)
     return found
+
+
+def clock_trouble(traffic: SyslogTraffic) -> str:
+    """设备时间慢 8 小时; "" while it agrees with ours."""
+    behind = timedelta(seconds=traffic.behind or 0)
+    if abs(behind) < CLOCK_OFF:
+        return ""
+    return f"设备时间{'慢' if behind > timedelta(0) else '快'} {minutes_told(round(abs(behind) / timedelta(minutes=1)))}"
 
 
 def _speed(traffic: SyslogTraffic) -> int:

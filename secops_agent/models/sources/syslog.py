@@ -65,6 +65,7 @@ class SyslogTraffic(models.Model):
     over_rate = models.PositiveBigIntegerField("超过速率丢弃的行", default=0)
     queue_full = models.PositiveBigIntegerField("队列满丢弃的行", default=0)
     per_minute = models.PositiveIntegerField("每分钟行数", default=0)
+    behind = models.IntegerField("设备时间落后（秒）", null=True, blank=True)
     last_line_at = models.DateTimeField("最近一行", null=True, blank=True)
     last_drop_at = models.DateTimeField("最近丢弃", null=True, blank=True)
     updated_at = models.DateTimeField("写入时间")

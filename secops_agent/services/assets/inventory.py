@@ -19,6 +19,7 @@ from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets.open_counts import worst_first
 from secops_agent.services.assets.reach import exposed_ids
+from secops_agent.services.assets.taking_back import keep_addresses, read_addresses
 from secops_agent.services.assets.views import (
     AssetDetail,
     AssetRef,
@@ -103,7 +104,7 @@ __all__ = [
 ]  # fmt: skip
 _CANDIDATES = 10
 ORDERS = {"name": ("name", "id"), "-name": ("-name", "-id")}
-_EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags", "description")
+_EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags", "description", "ips")
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,12 +370,13 @@ def update(asset_id: int, actor: Actor, **values: Any) -> AssetSummary:
         if row is None:
             raise NotFound(f"没有编号为 {asset_id} 的资产。")
         _refuse_twin(row, str(wanted.get("name", row.name)).strip())
-        before = row.owner.name if row.owner else ""
+        before, addresses = row.owner.name if row.owner else "", list(row.ips)
         changes = assign(row, wanted)
         locked = sorted({*row.locked, *wanted})
         if changes or locked != row.locked:
             row.locked = locked
             row.save(update_fields=[*changes, "locked"])
+            keep_addresses(row, addresses)
         if changes:
             if "owner" in changes:
                 changes["owner"] = (before, row.owner.name if row.owner else "")
@@ -413,6 +415,8 @@ def _checked(values: dict[str, Any], actor: Actor) -> dict[str, Any]:
         raise InvalidInput("资产名称不能为空。")
     if "tags" in values:
         values["tags"] = list(dict.fromkeys(str(tag).strip() for tag in values["tags"] if str(tag).strip()))
+    if "ips" in values:
+        values["ips"] = read_addresses(values["ips"])
     return values
 
 

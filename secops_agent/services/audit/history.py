@@ -32,7 +32,7 @@ ACTIONS: Final = {
     "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失", "expire": "到期", "vex": "供应商声明",
     "gather": "归入事件", "part": "移出事件", "add_alerts": "加入告警", "drop_alerts": "移出告警", "split": "拆分",
     "absorb": "并入事件", "add_task": "添加任务", "finish_task": "完成任务", "resume_task": "恢复任务", "drop_task": "删除任务",
-    "hit": "命中情报", "suppress": "抑制", "lift": "不再抑制",
+    "hit": "命中情报", "take_back": "收回", "suppress": "抑制", "lift": "不再抑制",
 }  # fmt: skip
 MODELS: Final[dict[str, type[Model]]] = {
     "alert": Alert, "case": Case, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,
@@ -62,6 +62,7 @@ class HistoryEntry:
     action: str
     changes: dict[str, tuple[Any, Any]]
     note: str
+    pk: int = 0
 
     def masked(self, values: Collection[str], shown: str) -> "HistoryEntry":
         """As it is shown to who may not read of people: `privacy.mask` in the note and in what was changed."""
@@ -124,7 +125,9 @@ def entries(entity: str, entity_id: int, limit: int = 50) -> tuple[HistoryEntry,
 def _views(rows: Iterable[History]) -> Iterable[HistoryEntry]:
     for row in rows:
         changes = {name: (old, new) for name, (old, new) in row.changes.items()}
-        yield HistoryEntry(row.at, row.actor_kind, row.actor_name, row.via, row.action, changes, row.note)
+        yield HistoryEntry(
+            row.at, row.actor_kind, row.actor_name, row.via, row.action, changes, row.note, row.pk
+        )
 
 
 def _plain(value: Any) -> Any:

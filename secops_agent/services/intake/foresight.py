@@ -20,7 +20,16 @@ MOST: Final = 20  # assets that are told of
 MOST_READ: Final = 20_000  # records that are compared
 _PIECE: Final = 500
 # What a reader decides by. Where it was seen and how often changes with every import.
-_TELLING: Final = ("owner_id", "owner_text", "name", "importance", "environment", "ips")
+_TELLING: Final = (
+    "owner_id",
+    "owner_text",
+    "name",
+    "importance",
+    "environment",
+    "ips",
+    "tags",
+    "description",
+)
 
 
 @dataclass(frozen=True, slots=True)

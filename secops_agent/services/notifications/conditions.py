@@ -85,7 +85,7 @@ class QuietHours(Entry):
         if (self.quiet_from is None) != (self.quiet_until is None) or (
             self.quiet_from is not None and self.quiet_from == self.quiet_until
         ):
-            raise ValueError("quiet_from 和 quiet_until 要一起写，而且不同")
+            raise ValueError("开始和结束（quiet_from、quiet_until）要一起写，而且不同")
         return self
 
     def is_quiet(self, clock: time) -> bool:
@@ -107,16 +107,16 @@ class Hours(QuietHours):
     waits: bool = True
 
     def __str__(self) -> str:
-        """22:00 到 08:00 不发，严重随时发，期间的不补发; "" if it always speaks."""
+        """只在 08:00 到 22:00 发，严重随时发，其余时间的不补发; "" if it always speaks."""
         days = {"working": "只在工作日", "rest": "只在休息日"}.get(self.days, "")
         quiet = (
-            f"{self.quiet_from:%H:%M} 到 {self.quiet_until:%H:%M} 不发"
+            f"只在 {self.quiet_until:%H:%M} 到 {self.quiet_from:%H:%M} 发"
             if self.quiet_from and self.quiet_until
             else ""
         )
         levels = "、".join(str(Severity(each).label) for each in self.always)
         always = f"{levels}随时发" if levels and (days or quiet) else ""
-        dropped = "期间的不补发" if not self.waits and (days or quiet) else ""
+        dropped = "其余时间的不补发" if not self.waits and (days or quiet) else ""
         return "，".join(filter(None, (days, quiet, always, dropped)))
 
     def takes(self, now: datetime, severity: str) -> bool:

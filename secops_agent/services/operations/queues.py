@@ -21,7 +21,7 @@ SAMPLE: Final = 3000  # the newest alerts whose kinds are counted
 SHOWN: Final = 8  # values of a facet
 _FACETS: Final = ALERTS.facets()
 _COLUMNS: Final = (
-    "pk", "severity", "status", "source", "assignee_id", "closed_by_id", "verdict", "rule_name", "rule_id", "title",
+    "pk", "severity", "status", "source", "assignee_id", "closed_by_id", "ended", "verdict", "rule_name", "rule_id", "title",
 )  # fmt: skip
 
 
@@ -130,7 +130,8 @@ def _without(queue: AlertFilter, name: str, clock: RiskClock) -> AlertFilter:
 def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[str, "Counter[str]"], bool]:
     """Of the newest rows, read once."""
     columns = _COLUMNS if len(dimensions) > 1 else ("pk", *_read_for(*dimensions))
-    read = list(rows.order_by("-last_seen", "-id").values_list(*columns, named=True)[:SAMPLE])
+    shown = rows.annotate(ended=filters.HOW_ENDED).order_by("-last_seen", "-id")
+    read = list(shown.values_list(*columns, named=True)[:SAMPLE])
     counted: dict[str, Counter[str]] = {}
     for dimension in dimensions:
         if dimension == "asset":

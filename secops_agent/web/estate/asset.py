@@ -22,6 +22,7 @@ from secops_agent.services import links
 from secops_agent.services.assets import inventory, neighbours
 from secops_agent.services.assets.open_counts import OpenCounts, open_counts
 from secops_agent.services.assets.reach import exposure_of, is_public
+from secops_agent.services.assets.taking_back import can_take_back, take_back
 from secops_agent.services.intake import merging
 from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.logins import homes_of
@@ -33,6 +34,7 @@ from secops_agent.web.changes import changes_of
 from secops_agent.web.estate.assets import CHANGE, SEE
 from secops_agent.web.estate.flaw_rows import line
 from secops_agent.web.listing import ListLink, ListShape
+from secops_agent.web.send_again import back_to
 from secops_agent.web.triage.alert_rows import lines, plain_line
 
 # tab → its title, and the right without which nobody sees it
@@ -84,7 +86,7 @@ def _form(row: Asset) -> dict[str, Any]:
     """What the dialog of a correction offers."""
     return {
         "people": selectable(), "types": AssetType.choices,
-        "twins": merging.twins(row), "moves": merging.belongings(row.pk), "levels": Importance.choices, "tag_text": "，".join(visible(str(each)) for each in row.tags), "locked": len(row.locked),
+        "twins": merging.twins(row), "moves": merging.belongings(row.pk), "levels": Importance.choices, "address_text": "，".join(visible(str(each)) for each in row.ips), "tag_text": "，".join(visible(str(each)) for each in row.tags), "locked": len(row.locked),
     }  # fmt: skip
 
 
@@ -134,7 +136,8 @@ def _exposure(request: HttpRequest, row: Asset) -> dict[str, Any]:
 
 
 def _history(request: HttpRequest, row: Asset) -> dict[str, Any]:
-    return {"changes": changes_of("asset", row.pk)}
+    may = can_take_back if request.user.has_perm(CHANGE) else lambda _: False
+    return {"changes": changes_of("asset", row.pk, may)}
 
 
 _PARTS: Final[Mapping[str, Callable[[HttpRequest, Asset], dict[str, Any]]]] = {
@@ -163,6 +166,21 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @page(SEE, CHANGE)
+def undo_change(request: HttpRequest, pk: int) -> HttpResponse:
+    """POST ``entry``: a change of its history, an import's or an undoing, is undone; back to its history, or to ``next``."""
+    try:
+        left = take_back(pk, listing.number(request.POST.get("entry", "")), actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+    else:
+        kept = f"{'、'.join(left)}后来又改过，保持现在的值。" if left else ""
+        messages.success(request, f"已收回，以后的导入不会再改这些值。{kept}收回错了，在历史里再收回这一次。")
+    here = f"{reverse('web:asset', args=[pk])}?tab=history"
+    return redirect(back_to(request, request.POST.get("next", "")) or here)
+
+
+@require_POST
+@page(SEE, CHANGE)
 def merge(request: HttpRequest, pk: int) -> HttpResponse:
     """POST ``into``: the asset that this one becomes part of, by number, address or name."""
     try:
@@ -182,7 +200,7 @@ def _changed(request: HttpRequest) -> dict[str, Any]:
     posted = request.POST
     touched = {
         name
-        for name in (*EDITED, "tags", "owner")
+        for name in (*EDITED, "tags", "ips", "owner")
         if name in posted and posted[name] != posted.get(f"was_{name}")
     }
     wanted: dict[str, Any] = {
@@ -190,6 +208,8 @@ def _changed(request: HttpRequest) -> dict[str, Any]:
     }
     if "tags" in touched:
         wanted["tags"] = [each.strip()[:100] for each in re.split("[，,、]", posted["tags"])][:50]
+    if "ips" in touched:
+        wanted["ips"] = re.split("[，,、\\s]+", posted["ips"])
     if "owner" in touched:
         wanted["owner"] = _person(posted["owner"])
     return wanted

@@ -103,7 +103,7 @@ def test_a_rule_for_nights_only_leaves_the_day_to_others(database):
             "targets.1.kind 只能是 group、person、on_call、next、role、webhook、gateway",
         ),
         ({"severities": ["urgent"]}, "conditions.severities.1 只能是"),
-        ({"hours": {"quiet_from": "22:00"}}, "quiet_from 和 quiet_until 要一起写"),
+        ({"hours": {"quiet_from": "22:00"}}, "（quiet_from、quiet_until）要一起写"),
         ({"escalate": {"after_minutes": 0}}, "escalate.1.after_minutes 应不小于 1"),
         ({"shout": True}, "不认识的键「shout」"),
     ],

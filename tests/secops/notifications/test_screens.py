@@ -162,11 +162,11 @@ def test_a_new_rule_begins_with_a_usual_one_and_can_be_saved(like: str, place: s
         name: value for name in form.fields if (value := form[name].value()) not in (None, "", [], False)
     }
     told = client.post(reverse("admin:secops_agent_notificationrule_preview"), given).json()["text"]
-    assert ("没有免打扰，这段时间仍会发送：已有的" in told) == (like == "night"), told
+    assert ("全天发送，其余时间仍会发：已有的" in told) == (like == "night"), told
     assert client.post(reverse(ADD), given | {"enabled": "on"}).status_code == 302
     made = NotificationRule.objects.latest("pk")
     listed = text_of(client.get(reverse("admin:secops_agent_notificationrule_changelist")))
-    assert ("22:00 到 08:00 不发，严重随时发" in listed) == (like == "night")
+    assert ("只在 08:00 到 22:00 发，严重随时发" in listed) == (like == "night")
     assert [each.kind for each in made.targets.filter(step=None)] == [place]
     assert made.conditions["severities"]
 

@@ -3,13 +3,18 @@
 import asyncio
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib import admin
 from django.db import OperationalError
 from django.utils import timezone
 
 from bifang.core.database import db
+from secops_agent.admin.sources.syslog import SyslogSourceScreen, clock_trouble
 from secops_agent.models import (
     Alert,
     AlertMessage,
@@ -52,7 +57,7 @@ def lines(firewall: SourceSettings, count: int = 3) -> list[Line]:
 @pytest.mark.both_databases
 def test_lines_become_one_alert_and_its_message(firewall: SourceSettings) -> None:
     rule()
-    counted = store_lines(lines(firewall))
+    counted, _ = store_lines(lines(firewall))
     alert = Alert.objects.get()
     assert (alert.source, alert.count, alert.severity) == ("防火墙", 3, "critical")
     assert AlertMessage.objects.exists()
@@ -75,7 +80,7 @@ def test_a_line_changes_no_asset_and_joins_none(firewall: SourceSettings) -> Non
 @pytest.mark.slow
 def test_rejections_are_kept_in_base64_and_bounded(firewall: SourceSettings) -> None:
     bad = [line(b"<34>\xff%d\xff" % n, firewall, at=timezone.now()) for n in range(KEPT_REJECTIONS + 50)]
-    counted = store_lines(bad[:150])
+    counted, _ = store_lines(bad[:150])
     store_lines(bad[150:])
     assert counted == {(firewall.pk, "rejected"): 150}
     assert SyslogRejection.objects.count() == KEPT_REJECTIONS
@@ -95,7 +100,7 @@ def test_one_line_that_cannot_be_stored_harms_no_other(
         return store(items, *args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ingest, "store", refuse)
-    counted = store_lines(lines(firewall))
+    counted, _ = store_lines(lines(firewall))
     assert Alert.objects.get().count == 2
     assert counted == {(firewall.pk, "alerts"): 2, (firewall.pk, "rejected"): 1}
 
@@ -233,8 +238,34 @@ def test_a_line_names_a_known_asset_and_changes_nothing_about_it(firewall: Sourc
     before = known()
     for number, name in enumerate(("财务（已下线）", "db-01", "db-01.evil.example")):
         told = QT_LINE.replace("pay-gateway-3", name).replace("08:30:00", f"08:30:0{number}")
-        assert store_lines([line(told, firewall, at=timezone.now())]) == {(firewall.pk, "alerts"): 1}
+        assert store_lines([line(told, firewall, at=timezone.now())])[0] == {(firewall.pk, "alerts"): 1}
     assert known() == before
     assert set(Alert.objects.get().assets.values_list("pk", flat=True)) == set(ids)
     inventory_aid.store(inventory_aid.host("db-01", fqdn="db-01.corp.example"))
     assert Asset.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "told"),
+    [
+        ("UTC", 0, ""),
+        ("Asia/Shanghai", 0, "设备时间慢 8 小时"),
+        ("UTC", 3, "设备时间快 3 小时"),
+        ("UTC", 0.2, ""),
+    ],
+)
+def test_device_whose_clock_is_hours_off_is_told_where_it_is_shown(
+    firewall: SourceSettings, zone: str, hours: float, told: str
+) -> None:
+    at = timezone.now()
+    of = replace(firewall, zone=ZoneInfo(zone))  # the device writes UTC
+    stamp = (at + timedelta(hours=hours)).astimezone(UTC).strftime("%b %d %H:%M:%S")
+    _, clocks = store_lines([line(f"<34>{stamp} fw01 sshd: x", of, at=at), line("<34>no time", of, at=at)])
+    tallies = SyslogTallies()
+    tallies.note(firewall.pk, "lines", at)
+    tallies.note_clock(firewall.pk, clocks[firewall.pk])
+    standing.beat(pulse(), tallies.take())
+    traffic = SyslogTraffic.objects.get()
+    assert clock_trouble(traffic) == told
+    shown = SyslogSourceScreen(SyslogSource, admin.site).state(traffic.source)
+    assert (told in shown) if told else ("设备时间" not in shown)

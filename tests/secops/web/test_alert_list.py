@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.rights import OPERATOR
-from secops_agent.models import Alert, IndicatorList, Role, SavedView, Staff
+from secops_agent.models import Alert, IndicatorList, Role, SavedView, Staff, SuppressionRule
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries import words
 from secops_agent.services.cases import orders as cases
@@ -270,3 +270,29 @@ def test_list_costs_the_same_with_many_alerts() -> None:
     assert max(costs[1]) <= 21, costs  # by source: its spellings, for the list and for each tab
     assert len(client.get(reverse("web:alerts")).context["lines"]) == 50
     assert len(listed(client, page="2")) == 11
+
+
+@pytest.mark.both_databases
+def test_what_closed_an_alert_is_a_filter_and_a_facet_though_no_person_did() -> None:
+    client = at_desk(Role.VIEWER)
+    person, rule, source, token, other, _ = rows = arrived("a", "b", "c", "d", "e", "f")
+    Alert.objects.filter(pk__in=[row.pk for row in rows[:5]]).update(status="closed", verdict="benign")
+    by = {
+        person: {"closed_by": Staff.objects.get()}, source: {"closed_by_source": True}, token: {"closed_via": "接口"},
+        rule: {"suppressed_by": SuppressionRule.objects.create(name="扫描", reason="扫描")},
+    }  # fmt: skip
+    for row, values in by.items():
+        Alert.objects.filter(pk=row.pk).update(**values)
+    for ended, row in (
+        ("person", person),
+        ("rule", rule),
+        ("source", source),
+        ("token", token),
+        ("other", other),
+    ):
+        assert listed(client, tab="all", status="closed", ended=ended) == [row.pk], ended
+    page = client.get(reverse("web:alert_facets"), {"tab": "all", "status": ["open", "closed"]})
+    groups = {title: {each.label: each.count for each in found} for title, found in page.context["facets"]}
+    told = ("人", "接口", "抑制规则", "来源报告恢复", "毕方，或没有记录")
+    assert groups["由谁关闭"] == dict.fromkeys(told, "1"), "what is open is nobody's"
+    assert groups["关闭人"] == {"人员lisi": "1"}

@@ -16,6 +16,8 @@ from secops_agent.services.decisions import actions, pending
 from secops_agent.services.decisions.carriers import BATCH, STOPPED
 from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.faults import Forbidden
+from secops_agent.tools.registry import DEFINITIONS
+from secops_agent.web.approvals import NAMES, _values
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of, unknown_action
 from tests.secops.decisions_aid import company, propose, switch, the
 
@@ -219,3 +221,11 @@ def test_the_pages_take_few_queries(name: str, most: int, django_assert_max_num_
     client, place = as_staff("wang"), [the(code).pk] if name == "approval" else []
     with django_assert_max_num_queries(most):
         seen(client, name, *place)
+
+
+def test_every_argument_of_an_order_has_a_word_of_ours_and_so_have_its_choices() -> None:
+    named = {name for tool in DEFINITIONS if tool.risk != "read" for name in tool.arguments.model_fields}
+    assert not named - NAMES.keys()
+    arguments = {"verdict": "benign", "with_alerts": True, "severity": "high", "duration_minutes": 0}
+    told = dict(_values(arguments))
+    assert told == {"结论": "正常行为", "告警一起关闭": "是", "级别": "高危", "时长": "永久"}

@@ -20,6 +20,7 @@ from secops_agent.models import (
     Staff,
     Vulnerability,
 )
+from secops_agent.services.assets import inventory
 from secops_agent.services.cases import orders
 from secops_agent.services.intake import ingest, merging
 from secops_agent.services.records import AssetRecord, Cvss, Key, VexRecord
@@ -54,6 +55,7 @@ def fields(client: Client, row: Asset) -> dict[str, str]:
     shown = {
         "name": row.name, "asset_type": row.asset_type, "importance": row.importance, "environment": row.environment,
         "description": row.description, "owner": str(row.owner_id or ""), "tags": "，".join(row.tags),
+        "ips": "，".join(row.ips),
     }  # fmt: skip
     html = client.get(reverse("web:asset", args=[row.pk])).content.decode()
     assert all(f'name="was_{name}"' in html for name in shown)
@@ -357,3 +359,53 @@ def test_an_asset_of_another_corporation_is_not_merged(settings: Any) -> None:
         done = client.post(reverse("web:asset_merge", args=[gone.pk]), {"into": kept.pk}, follow=True)
         assert "另一个企业" in "".join(messages_of(done))
     assert Asset.objects.count() == 2
+
+
+def test_addresses_are_corrected_on_the_page_and_lead_to_the_asset() -> None:
+    client = at_desk(Role.ANALYST)
+    store(machine("web-01", "10.0.0.5"), machine("web-01", "10.0.0.77"))
+    row = Asset.objects.get()
+    page = reverse("web:asset_change", args=[row.pk])
+    assert "不是 IP 地址" in messages_of(
+        client.post(page, fields(client, row) | {"ips": "10.0.0"}, follow=True)
+    )
+    client.post(page, fields(client, row) | {"ips": "10.0.0.5, 10.0.0.6"})
+    row.refresh_from_db()
+    assert row.ips == ["10.0.0.5", "10.0.0.6"]
+    store(machine("web-01", "10.0.0.77"))
+    row.refresh_from_db()
+    assert row.ips == ["10.0.0.5", "10.0.0.6"], "the next scan does not bring it back"
+    assert inventory.find("10.0.0.77").asset is None
+    assert inventory.require("10.0.0.6").id == row.pk
+
+
+@pytest.mark.both_databases
+def test_what_an_import_did_to_an_asset_is_taken_back_in_one_act_and_so_is_that() -> None:
+    client = at_desk(Role.ANALYST)
+    store(machine("web-01", "10.0.0.5", importance="high", description="官网前端一号机"))
+    row = Asset.objects.get()
+    store(machine("web-01", "10.0.0.77", importance="low", description="操作系统：Windows", tags=("scan",)))
+    page, act = reverse("web:asset", args=[row.pk]), reverse("web:asset_take_back", args=[row.pk])
+    entry = History.objects.get(entity="asset", action="import")
+    shown = client.get(page, {"tab": "history"})
+    assert "说明：官网前端一号机 → 操作系统：Windows" in text_of(shown)
+    assert f'name="entry" value="{entry.pk}"' in shown.content.decode()
+    inventory.update(row.pk, SYSTEM, importance="critical")
+    said = messages_of(client.post(act, {"entry": entry.pk}, follow=True))
+    assert "已收回" in said
+    assert "重要性后来又改过" in said
+    row.refresh_from_db()
+    stood = (row.ips, row.description, row.tags, row.importance)
+    assert stood == (["10.0.0.5"], "官网前端一号机", [], "critical")
+    store(machine("web-01", "10.0.0.77", description="操作系统：Windows"))
+    row.refresh_from_db()
+    assert (row.ips, row.description) == (["10.0.0.5"], "官网前端一号机"), "nor does the next import"
+    assert inventory.find("10.0.0.77").asset is None
+    assert "没有可以收回的" in messages_of(client.post(act, {"entry": entry.pk}, follow=True))
+    undone = History.objects.get(entity="asset", action="take_back")
+    client.post(act, {"entry": undone.pk})
+    row.refresh_from_db()
+    assert (row.ips, row.description) == (["10.0.0.5", "10.0.0.77"], "操作系统：Windows")
+    assert row.locked == ["importance"]
+    assert inventory.require("10.0.0.77").id == row.pk
+    assert at_desk(Role.VIEWER, "wang").post(act, {"entry": entry.pk}).status_code == 403

@@ -80,7 +80,7 @@ def test_my_page_shows_what_is_mine(django_assert_max_num_queries: Any) -> None:
     assert "我的告警一" in text
     assert "别人的告警" not in text
     assert "1 条没有关闭" in text
-    assert "22:00 到 07:00 免打扰" in text
+    assert "22:00 到 07:00 免打扰：这段时间不叫您" in text
     assert page.content.decode().count('class="home-quiet"') == 9
     assert "API 令牌「我的脚本」" in text
     assert "两步验证：还没有设置" in text.replace(" ¦ ", "")

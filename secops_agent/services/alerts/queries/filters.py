@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
@@ -29,6 +29,23 @@ RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("
 NOBODY: Final = 0  # among ``assignees``: nobody has it
 UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 TECHNIQUE: Final = re.compile(r"[Tt][0-9]{4}(?:\.[0-9]{3})?")
+# What closed an alert, where that is told apart; "" where it is open.
+ENDED: Final = {
+    "person": "人",
+    "token": "接口",
+    "rule": "抑制规则",
+    "source": "来源报告恢复",
+    "other": "毕方，或没有记录",
+}
+HOW_ENDED: Final = Case(
+    When(~Q(status=AlertStatus.CLOSED), then=Value("")),
+    When(closed_by__isnull=False, then=Value("person")),
+    When(~Q(closed_via=""), then=Value("token")),
+    When(suppressed_by__isnull=False, then=Value("rule")),
+    When(closed_by_source=True, then=Value("source")),
+    default=Value("other"),
+    output_field=CharField(),
+)
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NETWORK: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:[89]|[12][0-9]|3[0-2]))?"
 CURSOR_ORDERS: Final = {
@@ -47,6 +64,7 @@ ALERTS: Final = Listing((
         "assignees", "处理人", "row", "处理人的编号。", page="assignee", api="assignee_id", several=True, least=NOBODY, facet="found"
     ),
     Condition("closers", "关闭人", "row", "关闭人的编号。", page="closer", api="closed_by_id", several=True, facet="found"),
+    Condition("ended", "由谁关闭", "choice", page="ended", several=True, choices=ENDED, facet="found"),
     Condition("sources", "来源", told="来源，完整匹配，不分大小写，例如 wazuh。", page="source", api="source", several=True, facet="found"),
     Condition("rules", "规则", page="rule", several=True, longest=500, facet="found"),
     Condition("assets", "资产", "row", page="asset", several=True, facet="found"),
@@ -98,6 +116,7 @@ class AlertFilter:
     verdicts: tuple[str, ...] = ()
     assignees: tuple[int, ...] = ()
     closers: tuple[int, ...] = ()
+    ended: tuple[str, ...] = ()
     mine: tuple[int, ...] | None = None
     unassigned: bool = False
     overdue: bool = False
@@ -124,6 +143,8 @@ def matching(wanted: AlertFilter, clock: RiskClock | None = None) -> "QuerySet[A
         "rule__in": wanted.rules, "closed_by__in": wanted.closers,
     }  # fmt: skip
     rows = Alert.objects.alias(rule=RULE) if wanted.rules else Alert.objects.all()
+    if wanted.ended:
+        rows = rows.alias(how=HOW_ENDED).filter(how__in=wanted.ended)
     rows = rows.filter(**{name: values for name, values in columns.items() if values})
     rows = rows.filter(clocks.within(wanted.clock, wanted.since, wanted.until))
     for condition in (*_of_people(wanted), *_of_time(wanted, clock), *_of_contents(wanted)):

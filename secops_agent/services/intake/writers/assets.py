@@ -296,7 +296,7 @@ class _UnitOfWork:
             if stated and (known := candidate.unstated.pop(key, None)):
                 known.stated = True
                 self._confirmed.append(known)
-            if key in candidate.keys or not key.value:
+            if key in candidate.keys or not key.value or _is_refused(row, key):
                 continue
             identity: str | None = identity_of(row.asset_type, key)
             if identity not in own or identity in self._by_identity:
@@ -372,6 +372,11 @@ def _complete(row: Asset, record: AssetRecord, session: Session, rename: bool) -
 
 def _union(old: Sequence[str], more: Sequence[str], most: int) -> list[str]:
     return list(dict.fromkeys([*old, *more]))[:most]
+
+
+def _is_refused(row: Asset, key: Key) -> bool:
+    """An address that is not among those that people gave the asset."""
+    return key.kind == "ip" and "ips" in row.locked and key.value not in row.ips
 
 
 def _is_address(text: str) -> bool:
