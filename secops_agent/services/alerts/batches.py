@@ -1,6 +1,7 @@
 """Batch actions on alerts: one act of a person on one alert or many, and its undo while nobody has touched them since."""
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,21 +13,26 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
+from bifang.channels.text.markup import plain
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, Staff, TriageBatch
-from secops_agent.models.choices import Severity, Verdict
+from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.audit.history import ACTIONS
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications.matching import wait_for_more
+from secops_agent.services.people.eligibility import staff_of
+from secops_agent.services.people.messages import tell
 from secops_agent.services.switches import refuse_when_read_only
 
 T = TypeVar("T")
 MOST: Final = 1000  # each is a transaction with its history: more would keep the browser waiting
 LONGEST_NOTE: Final = 2000
 UNDO_FOR: Final = timedelta(minutes=10)
+_TAKEN: Final = ("assign", "unassign", "close")  # what takes alerts out of somebody's hands
+_NAMED: Final = 10
 JUST_NOW: Final = timedelta(minutes=1)
 TOGETHER_S: Final = 2.0  # of the seconds for which what became of an alert is held back (`matching.UNDO`)
 ACTS: Final[Mapping[str, str]] = {
@@ -129,7 +135,28 @@ def carry_out(act: TriageAct, ids: Sequence[int], actor: Actor, doer: Doer) -> B
                 work.left[pk] = error.message
     finally:  # what was done can be undone, whatever happened then
         batch = keep(f"已{act.label}", work.done, doer) if work.done and doer != Doer() else None
+        _tell_owners(act, work.done, actor)
     return BatchOutcome(tuple(work.done), dict(work.refused), batch, work.left)
+
+
+def _tell_owners(act: TriageAct, done: Mapping[int, Any], actor: Actor) -> None:
+    """Who had several of them in hand hears once what another did to these."""
+    if act.name not in _TAKEN:
+        return
+    theirs: dict[int, list[int]] = {}
+    for pk, (before, _) in done.items():
+        if before["assignee_id"] and before["status"] != AlertStatus.CLOSED:
+            theirs.setdefault(before["assignee_id"], []).append(pk)
+    for person in Staff.objects.filter(pk__in=[owner for owner, pks in theirs.items() if len(pks) > 1]):
+        if person == staff_of(actor) or person == act.person:
+            continue
+        pks = theirs[person.pk]
+        codes = "、".join(f"A{pk}" for pk in pks[:_NAMED]) + (" 等" if len(pks) > _NAMED else "")
+        title = f"您名下的 {len(pks)} 条告警已{act.label}"
+        note = f"\n\n原因：{plain(act.note, 300)}" if act.note.strip() else ""
+        text = f"**{plain(actor.name, 40)}** 已{act.label}您名下的 {len(pks)} 条告警：{codes}。{note}"
+        with transaction.atomic():
+            tell(person, title, text, key=f"batch:{uuid.uuid4().hex}")
 
 
 def _doing(act: TriageAct, actor: Actor) -> Callable[[int], object]:

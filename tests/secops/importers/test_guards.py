@@ -48,8 +48,8 @@ def test_detect_names_the_format() -> None:
 
 
 def test_unknown_format_lists_the_known() -> None:
-    with pytest.raises(InvalidInput, match=r"没有名为「nessus」的导入格式.*trivy、grype"):
-        read("nessus", {})
+    with pytest.raises(InvalidInput, match=r"没有名为「qualys」的导入格式.*trivy、grype"):
+        read("qualys", {})
 
 
 @pytest.mark.parametrize("data", [b"", b"  \n ", gzip.compress(b"")], ids=["nothing", "blank", "packed"])
