@@ -88,7 +88,13 @@ class Action(ClaimableRow):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.title}"
+        return f"{self.code} {self.title}".strip()
+
+    @property
+    def code(self) -> str:
+        """The one by which people name it: that of the proposal that it goes back to; "" for none."""
+        first = self.ordered_by
+        return first.code if first else ""
 
     @property
     def ordered_by(self) -> Proposal | None:

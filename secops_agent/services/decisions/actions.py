@@ -209,7 +209,7 @@ def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> A
             name: value for name, value in action.response.items() if name != "stands"
         }  # and did not yet know
         if not _close(rows, ActionResult("done" if executed else "failed", text, said)):
-            raise Conflict(f"动作 #{action_id} 的结果不是未知的，不需要核实。")
+            raise Conflict(f"{action.code} 的结果不是未知的，不需要核实。")
         Action.objects.filter(pk=action_id).update(settled_by=actor.name)
         action.refresh_from_db()
         _tell(action, actor)
@@ -250,7 +250,7 @@ def report(action: Action) -> str:
     really = action.connector and action.state != ActionState.DRY
     via = f"\n- 连接器：{action.connector}" if really else ""
     return (
-        f"**{action.title}**：{ActionState(action.state).label}（动作 #{action.pk}）\n\n{action.summary}\n\n"
+        f"**{action.title}**：{ActionState(action.state).label}（{action.code}）\n\n{action.summary}\n\n"
         f"- 提出：{action.asker}\n- 批准：{action.approver}{via}\n- 结果：{action.result}"
     )
 

@@ -27,7 +27,7 @@ def request(action_id: int, asker: Staff, via: str) -> Proposal:
             first.inbox_id,
             notices.origin_target(first),
         )
-        summary, wanted = f"撤销动作 #{action.pk}：{action.summary}", {"action_id": action.pk}
+        summary, wanted = f"撤销 {action.code}：{action.summary}", {"action_id": action.pk}
         return direct_requests.propose_at(
             origin,
             asker,
@@ -47,23 +47,19 @@ def demand_undoable(action_id: int) -> Action:
         tool__in=UNDOES, arguments__action_id=action_id, state=ProposalState.PROPOSED, expires_at__gt=database_now()
     ).first()  # fmt: skip
     if asked is not None:
-        raise Conflict(
-            f"动作 #{action_id} 的撤销已由 {asked.asker_name} 提出（{asked.code}），正在等待审批。"
-        )
+        raise Conflict(f"{action.code} 的撤销已由 {asked.asker_name} 提出（{asked.code}），正在等待审批。")
     return action
 
 
 def _undoable(action_id: int) -> Action:
     action = actions.get(action_id)
     if action.state != ActionState.DONE:
-        raise Conflict(f"动作 #{action_id} 没有执行成功，不能撤销。")
+        raise Conflict(f"{action.code} 没有执行成功，不能撤销。")
     if action.ordered_by is None or action.undo_url is None:
-        raise Conflict(
-            f"毕方不能撤销动作 #{action_id}（{action.summary}）：设备没有给出撤销的办法。请到设备上解除。"
-        )
+        raise Conflict(f"毕方不能撤销 {action}（{action.summary}）：设备没有给出撤销的办法。请到设备上解除。")
     undo = Action.objects.filter(undo_of=action).exclude(state__in=NOTHING_DONE).first()
     if undo is not None:
-        raise Conflict(f"动作 #{action_id} 已经在撤销或撤销过（#{undo.pk}）。")
+        raise Conflict(f"{action.code} 已经在撤销或撤销过（{undo.code}）。")
     return action
 
 

@@ -127,11 +127,7 @@ def block_line(block: Block, reader: Person) -> str:
         f"告警 A{block.alert}" if block.alert and block.kind != "silence" else "",
         "误封" if block.mistaken_by else "",
         f"理由：{plain(block.reason, 100)}" if block.reason else "",
-        f"申请 {block.code}"
-        if block.state == "waiting"
-        else f"动作 #{block.action_id}"
-        if block.action_id
-        else "",
+        f"申请 {block.code}" if block.code else "",
     )
     return joined(parts)
 
@@ -193,7 +189,7 @@ def _lifting(
     how = f"{found.asked_by} 提出、{found.approved_by} 批准，{moment(found.at)} 由「{found.device}」执行"
     why = f"，理由：{plain(reason, 500)}" if reason else "，没有写理由"
     plan = {**aim, "action_id": found.action_id} | ({"reason": reason} if reason else {})
-    return ValidatedAction(plan, f"解除{word} {named}（动作 #{found.action_id}：{plain(how, 200)}）{why}")
+    return ValidatedAction(plan, f"解除{word} {named}（{found.code}：{plain(how, 200)}）{why}")
 
 
 def check_mistaken(given: MistakenBlock, person: Person | None) -> ValidatedAction:
@@ -208,9 +204,7 @@ def check_mistaken(given: MistakenBlock, person: Person | None) -> ValidatedActi
         entries.demand_releaser(Actor.person(person, ""), found.corp_id)
     why = f"，{plain(given.reason, 500)}" if given.reason else ""
     plan = {"target": given.target, "reason": given.reason}
-    return ValidatedAction(
-        plan, f"误封：立即解除对 {named} 的{KIND[found.kind]}（动作 #{found.action_id}）{why}"
-    )
+    return ValidatedAction(plan, f"误封：立即解除对 {named} 的{KIND[found.kind]}{why}")
 
 
 def mistaken_block(given: MistakenBlock, actor: Actor) -> str:

@@ -67,9 +67,7 @@ def _demand_longer(address: str, minutes: int | None, person: Person | None) -> 
         return None
     found = for_reader(found, (person.corp_id,) if person else None)
     if found.state != "active":
-        raise Conflict(
-            f"{address} 的封禁{STATE[found.state]}（动作 #{found.action_id}）：等它有结果再说。没有执行任何操作。"
-        )
+        raise Conflict(f"{address} 的封禁{STATE[found.state]}：等它有结果再说。没有执行任何操作。")
     wanted = database_now() + timedelta(minutes=minutes) if minutes else None
     if minutes is None or found.until is None or (wanted and wanted <= found.until):
         until = (

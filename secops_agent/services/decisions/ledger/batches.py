@@ -73,7 +73,7 @@ def plan_releases(row_ids: Collection[int], reason: str, corp_id: str) -> BatchP
     good = [row for row in rows if not _unreleasable(row, corp_id)]
     if not good:
         raise InvalidInput(f"没有一个可以解除：{_listed(refused)}")
-    lines = "、".join(f"{row.target}（动作 #{row.action_id}）" for row in good)
+    lines = "、".join(row.target for row in good)
     why = f"理由：{plain(reason, 500)}" if reason else "没有写理由"
     given = {"tool": RELEASE, "actions": [row.action_id for row in good], "reason": reason}
     title = f"批量解除 {len(good)} 个封禁和隔离"
@@ -123,7 +123,7 @@ def _standing(targets: Collection[str], minutes: int | None) -> dict[str, str]:
     for row in taken:
         longer = minutes is not None and row.until is not None and (wanted is None or wanted > row.until)
         if row.state != BlockState.ACTIVE:
-            found[row.target] = f"上一次封禁{BlockState(row.state).label}（动作 #{row.action_id}）"
+            found[row.target] = f"上一次封禁{BlockState(row.state).label}"
         elif not longer:
             found[row.target] = f"已经封禁（{f'到 {clock(row.until)}' if row.until else '没有到期时间'}）"
     return found

@@ -257,7 +257,7 @@ def mistaken(row_id: int, actor: Actor, note: str = "") -> BlockRecord:
         if not won.update(state=BlockState.LIFTING, due_at=None, mistaken_by=actor.name[:100]):
             raise Conflict(f"{row.target} 现在没有{KINDS[row.kind]}，或正在解除。没有执行任何操作。")
         end(row.action, actor.name[:100], "误封，立即解除")
-        said = f"误封：{row.target}（动作 #{row.action_id}），立即解除"
+        said = f"误封：{row.target}，立即解除"
         detail = {"target": row.target, "kind": row.kind, "action": row.action_id, "alert": row.alert_id}
         keep(actor, said, f"block:{row.pk}", detail, note)
         if first := row.action.ordered_by:
