@@ -21,6 +21,7 @@ from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, No
 from secops_agent.services import links
 from secops_agent.services.notifications.delivery import reaching
 from secops_agent.services.notifications.targets import describe, place_of
+from secops_agent.services.notifications.views import called_of
 
 TONES = {
     MessageState.WAITING: "info", MessageState.SHOWN: "ok", MessageState.HELD: "warn", MessageState.UNDELIVERABLE: "bad",
@@ -89,7 +90,7 @@ class AlertMessageScreen(RecordScreen):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertMessage]:
         """With the number of alerts, and the first one."""
-        found: QuerySet[AlertMessage] = super().get_queryset(request)
+        found: QuerySet[AlertMessage] = super().get_queryset(request).prefetch_related("calls__staff")
         first = AlertMessageItem.objects.filter(message=OuterRef("pk")).order_by("pk")
         may = Value(self.has_operate_permission(request))
         alert, title = (Subquery(first.values(name)[:1]) for name in ("alert_id", "alert__title"))
@@ -147,7 +148,7 @@ class AlertMessageScreen(RecordScreen):
         """Why it stands so; with a button where somebody can do something."""
         again = row.state == MessageState.UNDELIVERABLE and row.may_operate
         button = format_html('<button type="submit" class="bf-button bf-small" name="{}" value="{}">立即重试</button>', AGAIN, row.pk)  # fmt: skip
-        return format_html("{} {}", row.reason, button if again else "")
+        return format_html("{} {}", row.reason or called_of(row), button if again else "")
 
     @admin.display(description="告警", ordering="alert_number")
     def about(self, row: Any) -> SafeString | str:

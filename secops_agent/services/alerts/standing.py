@@ -31,7 +31,7 @@ def weighs(row: Alert, core: Sequence[str], clock: RiskClock) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueuePlace:
     """``place`` among all that is not closed, 0 behind the first ones; ``why``: its level and what counts for it; ``before``: the number
     of the one just ahead, and why that one is."""
 
@@ -56,11 +56,11 @@ def reasons(ids: Collection[int]) -> dict[int, str]:
     }
 
 
-def standing_of(alert_id: int) -> Standing:
+def standing_of(alert_id: int) -> QueuePlace:
     """Where one that is not closed stands now."""
     rows = Alert.objects.filter(status__in=UNCLOSED)
     first = list(ordered(rows, "urgent").values_list("pk", flat=True)[:_LOOKED_AT])
     ahead = next((one for one, other in pairwise(first) if other == alert_id), None)
     why = reasons([alert_id, *([ahead] if ahead else [])])
     place = first.index(alert_id) + 1 if alert_id in first else 0
-    return Standing(place, rows.count(), why.get(alert_id, ""), (ahead, why[ahead]) if ahead in why else None)
+    return QueuePlace(place, rows.count(), why.get(alert_id, ""), (ahead, why[ahead]) if ahead in why else None)

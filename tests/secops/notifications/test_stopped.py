@@ -20,6 +20,7 @@ from secops_agent.models import (
 from secops_agent.services.notifications import calls
 from secops_agent.services.notifications.delivery import calling, escalation
 from secops_agent.services.schedules import delivery
+from tests.admin_pages import serve_plain_static, superuser, text_of
 from tests.secops.decisions_aid import switch
 from tests.secops.inventory_aid import alert, store
 from tests.secops.notifications.test_calls import CHAIN, DING, begin, people
@@ -59,12 +60,15 @@ def test_alerts_and_escalations_are_held_and_told_in_one_summary_at_the_end():
     assert escalation.step(), "what nobody took goes on after it"
 
 
-def test_held_call_says_when_it_is_made():
+def test_held_call_says_when_it_is_made(settings, tmp_path):
+    serve_plain_static(settings, tmp_path)
     switch("no_actions")
     call = begin()
     assert calls.words_of(call).endswith("：已停下：恢复时再叫")
     assert "已停下：恢复时再叫" in OutboxRow.objects.get(target__staff_id=call.staff.staff_id).text
     assert not calling.take(*DING)
+    page = text_of(superuser().get("/admin/secops_agent/alertmessage/"))
+    assert f"叫 {call.staff.name}：已停下：恢复时再叫" in page
     switch("no_actions", False)
     assert len(calling.take(*DING)) == 1
     assert calls.words_of(WakeCall.objects.get()).endswith("：正在叫")
