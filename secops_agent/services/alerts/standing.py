@@ -63,4 +63,6 @@ def standing_of(alert_id: int) -> QueuePlace:
     ahead = next((one for one, other in pairwise(first) if other == alert_id), None)
     why = reasons([alert_id, *([ahead] if ahead else [])])
     place = first.index(alert_id) + 1 if alert_id in first else 0
-    return QueuePlace(place, rows.count(), why.get(alert_id, ""), (ahead, why[ahead]) if ahead in why else None)
+    return QueuePlace(
+        place, rows.count(), why.get(alert_id, ""), (ahead, why[ahead]) if ahead in why else None
+    )
