@@ -76,13 +76,14 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.database.retention import KEEPINGS, Keeping
         from bifang.core.monitoring.health import CHECKS, HealthCheck
         from bifang.core.monitoring.metrics import METRICS
+        from secops_agent.models import SyslogRejection
         from secops_agent.syslog import standing
         from secops_agent.syslog.sources import apply_source_entries
 
         SECTIONS.add(FileSection("syslog_sources", apply_source_entries))
         METRICS.add(standing.collect_syslog)
         PROGRAMS.add(standing.PROGRAM)
-        KEEPINGS.add(Keeping("Syslog 拒收", "RETENTION_DAYS", standing.old_rejections, "at"))
+        KEEPINGS.add(Keeping.of("Syslog 拒收", "RETENTION_DAYS", SyslogRejection, "at"))
         remedy = (
             f"有启用的 Syslog 来源，但没有正在运行的接收进程：请启动 {standing.COMMAND}，或查看它的日志。"
         )

@@ -164,10 +164,7 @@ class OpenAIKind(Kind):
         validators=[RegexValidator(r"\A[A-Za-z0-9-]+\Z", "只能是字母、数字和连字符，例如 api-key。")],
         help_text="默认 Authorization（Bearer）；有的网关要求别的名字，例如 api-key。",
     )  # fmt: skip
-    ca = CaField(
-        "CA 证书", advanced=True,
-        help_text="服务的证书由公司自己的 CA 签发时填写，例如 file:/run/secrets/ca.pem；只信任它。留空用系统的 CA。",
-    )  # fmt: skip
+    ca = CaField()
     daily_budget_yuan = NumberField(
         "每日预算（元）", min_value=0, advanced=True,
         help_text="0 表示不限。自建模型默认不计费；要计费，在「模型价格」里为前缀「配置名称/」定价。",

@@ -202,10 +202,7 @@ class StreamKind(Kind):
         group=WHO,
         help_text="不需要时留空；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
     )
-    ca = CaField(
-        "CA 证书", advanced=True,
-        help_text="服务的证书由公司自己的 CA 签发时填写，例如 file:/run/secrets/ca.pem；只信任它。留空用系统的 CA。",
-    )  # fmt: skip
+    ca = CaField()
 
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> BrokerSettings:

@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.queues import outbox
 from bifang.core.errors import InvalidInput
-from secops_agent.models import AlertMessage, MessageState
+from secops_agent.models import AlertMessage
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications.delivery import reaching
@@ -45,12 +46,12 @@ def lost_handovers() -> Iterator[LostMessage]:
             yield found
 
 
-def tell_again(alert_id: int, actor: Actor) -> int:
-    """All messages of an alert that could not be delivered are tried at once; returns how many."""
-    rows = AlertMessage.objects.filter(alerts=alert_id, state=MessageState.UNDELIVERABLE)
+def tell_again(rows: "QuerySet[AlertMessage]", actor: Actor) -> int:
+    """Those messages about alerts that could not be delivered are tried at once; returns how many."""
+    ids = list(rows.order_by().values_list("pk", flat=True))
     with transaction.atomic():
-        if done := reaching.try_again(list(rows.values_list("pk", flat=True))):
-            keep(actor, f"立即重试 {done} 条告警消息", f"alert:{alert_id}", {"done": done})
+        if done := reaching.try_again(ids):
+            keep(actor, f"立即重试 {done} 条告警消息", "alertmessage", {"ids": ids[:200], "done": done})
     return done
 
 

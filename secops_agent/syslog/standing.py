@@ -16,7 +16,7 @@ from bifang.channels.workers.programs import Program
 from bifang.core.database.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.processes import is_gone
-from secops_agent.models import SyslogListener, SyslogRejection, SyslogSource, SyslogTraffic
+from secops_agent.models import SyslogListener, SyslogSource, SyslogTraffic
 from secops_agent.syslog.sources import SourceSettings, enabled_sources
 from secops_agent.syslog.tallies import SourceTally
 
@@ -152,8 +152,3 @@ def collect_syslog() -> Iterable[Metric]:
         yield GaugeMetricFamily(
             f"bifang_syslog_{name}", f"{text} Of the processes that listen now.", value=total
         )
-
-
-def old_rejections(before: datetime) -> Any:
-    """For the retention."""
-    return SyslogRejection.objects.filter(at__lt=before).order_by("at")

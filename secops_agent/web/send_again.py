@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
+from secops_agent.models import AlertMessage
 from secops_agent.services import lost_messages
 from secops_agent.web.access import page
 from secops_agent.web.listing import number
@@ -34,7 +35,8 @@ def send_again(request: HttpRequest) -> HttpResponse:
 def _send_again(request: HttpRequest) -> int:
     """How many. Raises InvalidInput for none."""
     if alert_id := number(request.POST.get("alert", "")):
-        done = lost_messages.tell_again(alert_id, actor_of(request))
+        lost = AlertMessage.objects.filter(alerts=alert_id)
+        done = lost_messages.tell_again(lost, actor_of(request))
         if not done:
             raise InvalidInput("没有送不到的通知。")
         return done

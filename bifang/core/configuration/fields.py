@@ -280,6 +280,12 @@ class CaField(SecretField):
 
     directs = True
 
+    def __init__(self) -> None:
+        super().__init__(
+            "CA 证书", advanced=True,
+            help_text="对方的证书由公司自己的 CA 签发（或自签名）时填写，例如 file:/run/secrets/ca.pem；只信任它。留空用系统的 CA。",
+        )  # fmt: skip
+
     def check(self, value: Any) -> None:
         try:
             tls_context(value)

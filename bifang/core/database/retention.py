@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from bifang.core.database.db import database_now
 from bifang.core.database.rows import count_each
@@ -39,6 +39,12 @@ class Keeping:
     rows: Callable[[datetime], "QuerySet[Any]"]
     column: str
     drop: Callable[[datetime, float], int] | None = None
+
+    @classmethod
+    def of(cls, label: str, setting: str, model: type[Model], column: str) -> "Keeping":
+        """All rows of a model, by one of their times."""
+        rows = model._default_manager.order_by(column)
+        return cls(label, setting, lambda before: rows.filter(**{f"{column}__lt": before}), column)
 
     @property
     def days(self) -> int:

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,12 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import AGAIN, for_one
-from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, column, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
 from bifang.core.admin.panels import Panel
-from bifang.core.changes import Change, record
+from secops_agent.admin.inventory import actor_of
 from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
 from secops_agent.services import links
-from secops_agent.services.notifications.delivery import reaching
+from secops_agent.services.lost_messages import tell_again
 from secops_agent.services.notifications.targets import describe, place_of
 from secops_agent.services.notifications.views import called_of
 
@@ -106,14 +105,10 @@ class AlertMessageScreen(RecordScreen):
     @admin.action(description="立即重试", permissions=["operate"])
     def try_again(self, request: HttpRequest, rows: QuerySet[AlertMessage]) -> None:
         """Those that could not be delivered."""
-        ids = list(rows.order_by().values_list("pk", flat=True))
-        with transaction.atomic():
-            if done := reaching.try_again(ids):
-                told = {"ids": ids[:200], "done": done}
-                record(Change(author_of(request), f"立即重试 {done} 条告警消息", "alertmessage", told))
+        asked, done = rows.count(), tell_again(rows, actor_of(request))
         if done:
             messages.success(request, f"{done} 条马上重试，几秒后刷新看结果；仍送不到的会写明原因。")
-        if left := len(ids) - done:
+        if left := asked - done:
             messages.warning(request, f"{left} 条没有变化：只有「无法送达」的可以重试。")
 
     @admin.display(description="开始", ordering="id")
@@ -148,7 +143,9 @@ class AlertMessageScreen(RecordScreen):
         """Why it stands so; with a button where somebody can do something."""
         again = row.state == MessageState.UNDELIVERABLE and row.may_operate
         button = format_html('<button type="submit" class="bf-button bf-small" name="{}" value="{}">立即重试</button>', AGAIN, row.pk)  # fmt: skip
-        return format_html("{} {}", row.reason or called_of(row), button if again else "")
+        due = row.state == MessageState.UNDELIVERABLE and row.wanted > row.shown and row.due_at
+        when = format_html(" {}自动再试", moment(due)) if due else ""
+        return format_html("{}{} {}", row.reason or called_of(row), when, button if again else "")
 
     @admin.display(description="告警", ordering="alert_number")
     def about(self, row: Any) -> SafeString | str:

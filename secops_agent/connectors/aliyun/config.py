@@ -94,11 +94,7 @@ class AliyunKind(Kind):
         "接入地址", advanced=True,
         help_text="留空按服务区域使用官方地址；专有云填写自己的，主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
     )  # fmt: skip
-    ca = CaField(
-        "CA 证书",
-        advanced=True,
-        help_text="专有云的证书由公司自己的 CA 签发时填写；只信任它。留空用系统的 CA。",
-    )
+    ca = CaField()
     proxy = ProxyField()
 
     @classmethod

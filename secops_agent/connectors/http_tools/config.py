@@ -237,10 +237,7 @@ class HttpToolsKind(Kind):
         advanced=True,
         help_text="一次请求连同应答，1 到 40。",
     )
-    ca = CaField(
-        "CA 证书", advanced=True,
-        help_text="设备的证书由公司自己的 CA 签发（或自签名）时填写，例如 file:/run/secrets/ca.pem；只信任它。",
-    )  # fmt: skip
+    ca = CaField()
     proxy = ProxyField()
 
     @classmethod

@@ -147,10 +147,7 @@ class McpKind(Kind):
         "超时（秒）", min_value=1, max_value=40, initial=10, advanced=True,
         help_text="一次请求连同应答最多用多久，1 到 40；改动超时的，结果记为未知，不会再次执行。",
     )  # fmt: skip
-    ca = CaField(
-        "CA 证书", advanced=True,
-        help_text="服务的证书由公司自己的 CA 签发时填写，例如 file:/run/secrets/ca.pem；只信任它。留空用系统的 CA。",
-    )  # fmt: skip
+    ca = CaField()
     proxy = ProxyField()
     command = CommandField("启动命令", from_file=True)
     env = EnvironmentField("环境变量", from_file=True)

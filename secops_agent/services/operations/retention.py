@@ -58,48 +58,8 @@ def _told(before: datetime) -> Rows:
     return quiet.filter(~Exists(going_on)).order_by("id")
 
 
-def _remembered(before: datetime) -> Rows:
-    return ConversationMessage.objects.filter(created_at__lt=before).order_by("created_at")
-
-
-def _typed(before: datetime) -> Rows:
-    return WebLine.objects.filter(at__lt=before).order_by("at")
-
-
-def _sent_in(before: datetime) -> Rows:
-    return ChatFile.objects.filter(at__lt=before).order_by("at")
-
-
-def _corrected(before: datetime) -> Rows:
-    return Correction.objects.filter(at__lt=before).order_by("at")
-
-
-def _used(before: datetime) -> Rows:
-    return TurnUsage.objects.filter(at__lt=before).order_by("at")
-
-
-def _changed(before: datetime) -> Rows:
-    return History.objects.filter(at__lt=before).order_by("at")
-
-
-def _investigated(before: datetime) -> Rows:
-    return Investigation.objects.filter(requested_at__lt=before).order_by("requested_at")
-
-
 def _counted(before: datetime) -> Rows:
     return AlertEvent.objects.filter(at__lt=before, alert__created_at__lt=before).order_by("at")
-
-
-def _marked(before: datetime) -> Rows:
-    return BrokerMark.objects.filter(at__lt=before).order_by("at")
-
-
-def _left(before: datetime) -> Rows:
-    return BrokerLetter.objects.filter(failed_at__lt=before).order_by("failed_at")
-
-
-def _kept_apart(before: datetime) -> Rows:
-    return KeptApart.objects.filter(at__lt=before).order_by("at")
 
 
 def _audited(before: datetime) -> Rows:
@@ -113,24 +73,20 @@ def _done(before: datetime) -> Rows:
     )
 
 
-def _over(before: datetime) -> Rows:
-    return ListedIndicator.objects.filter(expires_at__lt=before).order_by("expires_at")
-
-
 KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
-    Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
-    Keeping("网页聊天", "RETENTION_DAYS", _typed, "at"),
-    Keeping("会话里的文件记录", "RETENTION_DAYS", _sent_in, "at"),
-    Keeping("改进建议", "RETENTION_DAYS", _corrected, "at"),
-    Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
+    Keeping.of("会话记忆", "RETENTION_DAYS", ConversationMessage, "created_at"),
+    Keeping.of("网页聊天", "RETENTION_DAYS", WebLine, "at"),
+    Keeping.of("会话里的文件记录", "RETENTION_DAYS", ChatFile, "at"),
+    Keeping.of("改进建议", "RETENTION_DAYS", Correction, "at"),
+    Keeping.of("告警调查", "RETENTION_DAYS", Investigation, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
-    Keeping("过期的情报条目", "RETENTION_DAYS", _over, "expires_at"),
+    Keeping.of("过期的情报条目", "RETENTION_DAYS", ListedIndicator, "expires_at"),
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", drop_old),
-    Keeping("消息流标记", "ALERT_EVENT_RETENTION_DAYS", _marked, "at"),
-    Keeping("消息流死信", "RETENTION_DAYS", _left, "failed_at"),
-    Keeping("没有合并的资产", "RETENTION_DAYS", _kept_apart, "at"),
+    Keeping.of("消息流标记", "ALERT_EVENT_RETENTION_DAYS", BrokerMark, "at"),
+    Keeping.of("消息流死信", "RETENTION_DAYS", BrokerLetter, "failed_at"),
+    Keeping.of("没有合并的资产", "RETENTION_DAYS", KeptApart, "at"),
     Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),
-    Keeping("变更历史", "HISTORY_RETENTION_DAYS", _changed, "at"),
-    Keeping("模型用量", "HISTORY_RETENTION_DAYS", _used, "at"),
+    Keeping.of("变更历史", "HISTORY_RETENTION_DAYS", History, "at"),
+    Keeping.of("模型用量", "HISTORY_RETENTION_DAYS", TurnUsage, "at"),
 )
