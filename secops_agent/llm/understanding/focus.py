@@ -110,7 +110,7 @@ class Focus:
 
     def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
         """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""
-        shown = {
+        shown: dict[str, tuple[str, ...]] = {
             ARGUMENTS[name]: (str(value),)
             for name, value in {**last.about, **last.arguments}.items()
             if name in ARGUMENTS and ARGUMENTS[name] not in named
