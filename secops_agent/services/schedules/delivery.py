@@ -1,6 +1,6 @@
 """Delivery of a run's result: to the outbox, in the transaction of its end; held while it cannot, and told then.
 
-Unasked: at the end of the quota a result waits, and of several that wait the newest of each task is sent.
+Unasked: at the end of the quota, and while 不主动说话 is on, a result waits, and of several that wait the newest of each task is sent.
 """
 
 from datetime import datetime
@@ -16,6 +16,7 @@ from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.notifications.targets import Address, Unreachable, resolve
 from secops_agent.services.schedules.cron import describe
 from secops_agent.services.schedules.schedules import destination_of
+from secops_agent.services.switches import NO_SPEECH, SILENT, read_switches
 
 LONGEST: Final = 2600  # characters; a message has at most 3,000, some of which say what sends it
 REPLACED: Final = "没有发送：后来的一次代替了它"
@@ -26,6 +27,8 @@ def deliver(run: TaskRun, now: datetime) -> bool:
     target = destination_of(run.task)
     if not run.text or target is None:
         return _end(run)
+    if NO_SPEECH in read_switches():
+        return _hold(run, SILENT, now)
     try:
         address = resolve(target, now)
     except Unreachable as error:

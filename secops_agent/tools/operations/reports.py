@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.figures import Figures
-from secops_agent.services.reports.files import FORMATS, report_file, text
+from secops_agent.services.reports.files import FORMATS, brief, report_file, text
 from secops_agent.services.reports.outline import document
 from secops_agent.services.reports.periods import PERIODS
 from secops_agent.tools.arguments import Arguments, argument
@@ -27,6 +27,7 @@ class ReportPeriod(Arguments):
     file: Literal["", "any", "pdf", "png", "markdown", "csv"] = argument(
         "同时作为文件发送，只在提问者要文件时填写", labels=FILES, default=""
     )
+    brief: bool = argument("只要三句结论：概括、给老板讲讲", default=False)
 
 
 def security_report(asker: Asker, given: ReportPeriod) -> ToolResult:
@@ -40,7 +41,7 @@ def security_report(asker: Asker, given: ReportPeriod) -> ToolResult:
     return ToolResult(
         "ok",
         f"时间={PERIODS[given.period]}（{start} 至 {end}）",
-        said + text(shown)[1],
+        said + (brief(shown) if given.brief else text(shown)[1]),
         data,
         file=file,
     )
