@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.expressions.times import clock_of
 
@@ -315,8 +316,11 @@ def _report(asked: Asked) -> dict[str, Any]:
         period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
     if pattern("filters.previous").search(asked.text):
         period = _EARLIER.get(period, period)
+    text = asked.skeleton.expand(asked.text)
+    dated = period_said(text, asked.now).get("date") if pattern("telling.kinds").search(text) else ""
     file, brief = name_of("filters.report_file", asked.text), pattern("filters.brief").search(asked.text)
-    return {"period": period} | ({"file": file} if file else {}) | ({"brief": True} if brief else {})
+    about = {"date": dated} if dated else {"period": period}
+    return about | ({"file": file} if file else {}) | ({"brief": True} if brief else {})
 
 
 def _on_call(asked: Asked) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from bifang.channels.ports import FileToSend
 from bifang.channels.queues import outbox
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.notifications.targets import Address, Unreachable, resolve
-from secops_agent.services.schedules.cron import describe
-from secops_agent.services.schedules.schedules import destination_of
+from secops_agent.services.people.messages import no_place
+from secops_agent.services.schedules.schedules import destination_of, told_when
 from secops_agent.services.switches import NO_SPEECH, SILENT, read_switches
 
 LONGEST: Final = 2600  # characters; a message has at most 3,000, some of which say what sends it
@@ -39,8 +39,8 @@ def deliver(run: TaskRun, now: datetime) -> bool:
     _say(run, address, run.text, f"report:{run.pk}")
     if run.file is not None:
         file = FileToSend(run.file_name, bytes(run.file))
-        told = f"文件「{file.name}」没有地方可发：请到「报告」页面下载。"
-        outbox.notify(address.config_id, address.target, told, key=f"report:{run.pk}:file", file=file)
+        key = f"report:{run.pk}:file"
+        outbox.notify(address.config_id, address.target, no_place(file), key=key, file=file)
     return _end(run)
 
 
@@ -63,7 +63,7 @@ def _hold(run: TaskRun, reason: str, now: datetime) -> bool:
 
 def _say(run: TaskRun, address: Address, text: str, key: str) -> None:
     """With what says it, so that whoever reads it can have it stopped."""
-    text = f"{text}\n\n> 定时任务 {run.task_id} · {describe(run.task.cron)}"
+    text = f"{text}\n\n> 定时任务 {run.task_id} · {told_when(run.task)}"
     outbox.notify(address.config_id, address.target, text, key=key, title=f"定时任务：{run.task.name}")
 
 
