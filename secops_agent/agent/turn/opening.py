@@ -15,7 +15,7 @@ from secops_agent.agent.conversation import rights
 from secops_agent.agent.conversation.recall import Recall
 from secops_agent.agent.llms.models import OfflineMode
 from secops_agent.agent.turn.toolbox import all_specs, refusal
-from secops_agent.llm.offline import ACTION_TOOLS
+from secops_agent.llm.offline import ACTION_TOOLS, Intent
 from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
 from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
@@ -153,27 +153,25 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
         places = "，".join(f"{i} {value}" for i, value in enumerate(shown, 1))
         yield f"上一次列出的{_KINDS.get(kind, '')}（第几条）：{places}"
     if focus.order:
-        told = "，".join(
-            f"{name}={value}" for name, value in focus.order.arguments.items() if _is_plain(value)
-        )
-        is_open = any(each.tool == focus.order.tool for offer in recall.offers for each in offer.actions)
-        filed = [
-            one for one in pending.own(person, pending.waiting_for(person)) if one.tool == focus.order.tool
-        ]
-        state = (
-            "还没有提交的选项"
-            if is_open
-            else "已经提出申请、等人决定的"
-            if filed
-            else "之前要做、还没有列成选项的"
-        )
-        after = "代替所有还没有提交的选项" if opening.warrant.changes else "和它并列，它仍然可以提交"
-        yield f"{state}：{focus.order.tool}（{told}）；提问者要改或补充，就用改后的参数再调用一次；这句话新列的选项{after}"
+        yield _waiting(person, focus.order, recall, changes=opening.warrant.changes)
     for tool in sorted(opening.warrant.tools & BY_NAME.keys() - set(allowed)):
         if not person.may(BY_NAME[tool].role):
             yield refusal(BY_NAME[tool], person)
     if heard and heard.rights is not None:
         yield rights.tell(person, heard.rights)
+
+
+def _waiting(person: Person, order: Intent, recall: Recall, *, changes: bool) -> str:
+    """The order that waits, and how far it came."""
+    told = "，".join(f"{name}={value}" for name, value in order.arguments.items() if _is_plain(value))
+    after = "代替所有还没有提交的选项" if changes else "和它并列，它仍然可以提交"
+    if any(each.tool == order.tool for offer in recall.offers for each in offer.actions):
+        state = "还没有提交的选项"
+    elif any(one.tool == order.tool for one in pending.own(person, pending.waiting_for(person))):
+        state = "已经提出申请、等人决定的"
+    else:
+        state = "之前要做、还没有列成选项的"
+    return f"{state}：{order.tool}（{told}）；提问者要改或补充，就用改后的参数再调用一次；这句话新列的选项{after}"
 
 
 def _is_plain(value: object) -> bool:

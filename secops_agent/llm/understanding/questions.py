@@ -55,6 +55,11 @@ class Weighed:
     cues: Mapping[str, str]
 
     @property
+    def may_be_spoken(self) -> bool:
+        """Is it not certainly something else? Then a form of an order speaks for itself."""
+        return self.ranks.get("nothing", 0.0) < VETO and self.asked < CERTAIN
+
+    @property
     def best(self) -> Fit | None:
         """The tool that is certainly asked for, and takes every name; None: only the asker can tell."""
         return self._at_least(SURE)

@@ -274,7 +274,8 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
         return of_whole
     text = without_harmless(text, tools)
     joined = _TO_VERB.sub("", text)  # 不要把 A12 转给李四 is one piece
-    beside = [one for one in PIECE.split(joined) if VERB in one or not verbs]
+    written = any(verb.end > verb.start for verb in verbs)  # else the whole sentence is the order
+    beside = [one for one in PIECE.split(joined) if VERB in one or not written]
     pieces = [one for one in re.split(r"[\s,，。;；!！~]+", f"{text}，{note}") if one]
     apart = [*filter(_is_answer, pieces), note]
     conditions = () if tools == {"watch"} else ("condition",)  # 再有告警就叫我: what a watch is for

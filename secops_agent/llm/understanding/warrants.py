@@ -126,13 +126,12 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     kept, spared = _spared(skeleton) if doubt == "exception" else (skeleton, frozenset())
     if spared:
         skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
-    changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
-    waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
+    waits = _waits(focus, said)
     spoken = _spoken(sentence, focus)
-    weighed = _weighed(doubt, sentence, changes=bool(waits) and not verbs)
-    doubt = "" if spoken and not addressee else weighed
-    waits |= spoken
-    ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
+    doubt = _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
+    ordered = (
+        {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits | spoken
+    )
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
         doubt,
@@ -148,6 +147,12 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         spared=spared,
         may=doubt in _NO_DOUBT and not _is_asking(sentence),
     )
+
+
+def _waits(focus: Focus, said: str) -> set[str]:
+    """The tool of the order that these words may complete or change."""
+    changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
+    return {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
 
 
 def _spoken(sentence: Sentence, focus: Focus) -> set[str]:
