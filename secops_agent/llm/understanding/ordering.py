@@ -305,7 +305,8 @@ class OrderHearing(ListHearing):
         said = self._described(sentence)
         # 那几条: of the list, nobody knows which
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
-        which = shown and self._means_each(sentence) and not counted_in(sentence.plain)
+        pointed = any(one.raw.strip() not in ("都", "全") for one in sentence.found(Kind.REF))
+        which = shown and pointed and self._means_each(sentence) and not counted_in(sentence.plain)
         within = {} if which else self._within_list(sentence, said)
         said, shown = (within, None) if within else (said, shown)
         each = self._means_each(sentence) and not shown
