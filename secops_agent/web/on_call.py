@@ -124,7 +124,7 @@ def on_call(request: HttpRequest) -> HttpResponse:
         "title": "值班", "number": number, "spans": SPANS,
         "boards": _boards(found, now.astimezone(ZONE).date(), number),
         "me": me, "mine": sorted(mine, key=lambda pair: pair[1].start)[:MOST_MINE], "now": now, "seen_until": now + AROUND,
-        "swaps": waiting_swaps(request, me, now), "may_swap": may_swap(request), "people": _people(request), "lost": list(lost_handovers()),
+        "swaps": waiting_swaps(request, me, now), "may_swap": may_swap(request), "others": _others(found, me), "people": _people(request), "lost": list(lost_handovers()),
     }  # fmt: skip
     return render(request, "pages/on_call.html", context)
 
@@ -151,6 +151,16 @@ def _boards(found: Sequence[Duty], first: date, number: int) -> list[RotaBoard]:
         )
         for duty in found
     ]  # fmt: skip
+
+
+def _others(found: Sequence[Duty], me: Sequence[Staff]) -> list[Shift]:
+    """Whom one may swap with: the next shift of everybody else, the nearest first."""
+    mine, nearest = {each.pk for each in me}, dict[int, Shift]()
+    ahead = [shift for duty in found for shift in duty.ahead]
+    for shift in sorted(ahead, key=lambda each: each.start):
+        if shift.staff and shift.staff.pk not in mine:
+            nearest.setdefault(shift.staff.pk, shift)
+    return list(nearest.values())
 
 
 def waiting_swaps(request: HttpRequest, me: Sequence[Staff], now: datetime) -> list[WaitingSwap]:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from secops_agent.services.severities import SEVERITIES as SEVERITIES
 from secops_agent.services.severities import WORDS as WORDS
@@ -30,6 +30,9 @@ FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
 StatusHint = Literal["", "open", "closed"]
 VexWord = Literal["affected", "under_investigation", "fixed", "not_affected"]
 LONGEST_KEY = 500  # what the table holds: cut off, two things would be one
+
+
+GUESSED: Final = "操作系统："  # what a scan makes of an asset, in its description
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,9 @@ class AssetRecord:
     """An asset as one source sees it. Two records are the same asset when a strong key (not ``ip``) is shared.
 
     ``keys`` come strongest first and are never empty; ``owner`` is a staffId or a name as the source has it.
-    ``importance`` is "" when the source does not say. ``source`` names the tool. ``hearsay``: whoever says so does not
-    prove who they are; it finds an asset or begins one, and changes none.
+    ``importance`` is "" when the source does not say; a ``description`` that begins with `GUESSED` gives way to any other.
+    ``source`` names the tool. ``hearsay``: whoever says so does not prove who they are; it finds an asset or begins one,
+    and changes none.
     """
 
     asset_type: AssetType

@@ -384,11 +384,11 @@ def test_what_an_import_did_to_an_asset_is_taken_back_in_one_act_and_so_is_that(
     client = at_desk(Role.ANALYST)
     store(machine("web-01", "10.0.0.5", importance="high", description="官网前端一号机"))
     row = Asset.objects.get()
-    store(machine("web-01", "10.0.0.77", importance="low", description="操作系统：Windows", tags=("scan",)))
+    store(machine("web-01", "10.0.0.77", importance="low", description="换过系统", tags=("scan",)))
     page, act = reverse("web:asset", args=[row.pk]), reverse("web:asset_take_back", args=[row.pk])
     entry = History.objects.get(entity="asset", action="import")
     shown = client.get(page, {"tab": "history"})
-    assert "说明：官网前端一号机 → 操作系统：Windows" in text_of(shown)
+    assert "说明：官网前端一号机 → 换过系统" in text_of(shown)
     assert f'name="entry" value="{entry.pk}"' in shown.content.decode()
     inventory.update(row.pk, SYSTEM, importance="critical")
     said = messages_of(client.post(act, {"entry": entry.pk}, follow=True))
@@ -397,7 +397,7 @@ def test_what_an_import_did_to_an_asset_is_taken_back_in_one_act_and_so_is_that(
     row.refresh_from_db()
     stood = (row.ips, row.description, row.tags, row.importance)
     assert stood == (["10.0.0.5"], "官网前端一号机", [], "critical")
-    store(machine("web-01", "10.0.0.77", description="操作系统：Windows"))
+    store(machine("web-01", "10.0.0.77", description="换过系统"))
     row.refresh_from_db()
     assert (row.ips, row.description) == (["10.0.0.5"], "官网前端一号机"), "nor does the next import"
     assert inventory.find("10.0.0.77").asset is None
@@ -405,7 +405,16 @@ def test_what_an_import_did_to_an_asset_is_taken_back_in_one_act_and_so_is_that(
     undone = History.objects.get(entity="asset", action="take_back")
     client.post(act, {"entry": undone.pk})
     row.refresh_from_db()
-    assert (row.ips, row.description) == (["10.0.0.5", "10.0.0.77"], "操作系统：Windows")
+    assert (row.ips, row.description) == (["10.0.0.5", "10.0.0.77"], "换过系统")
     assert row.locked == ["importance"]
     assert inventory.require("10.0.0.77").id == row.pk
     assert at_desk(Role.VIEWER, "wang").post(act, {"entry": entry.pk}).status_code == 403
+
+
+def test_what_a_scan_guesses_of_the_system_gives_way_to_what_is_known() -> None:
+    store(machine("web-01", "10.0.0.5", description="操作系统：Linux 5.x"))
+    store(machine("web-01", "10.0.0.5", description="官网前端一号机"))
+    store(machine("web-01", "10.0.0.5", description="操作系统：Microsoft Windows Server 2012"))
+    assert Asset.objects.get().description == "官网前端一号机"
+    store(machine("db-01", "10.0.0.6"), machine("db-01", "10.0.0.6", description="操作系统：Linux 5.x"))
+    assert Asset.objects.get(name="db-01").description == "操作系统：Linux 5.x"

@@ -427,3 +427,11 @@ def test_handover_that_did_not_arrive_is_sent_again_from_the_page(rota: OnCallSc
     client.post("/again/", {"message": OutboxRow.objects.get().pk, "next": PAGE})
     assert OutboxRow.objects.get().state == State.PENDING
     assert "没有送到" not in text_of(client.get(PAGE))
+
+
+def test_swap_offers_who_takes_turns_with_their_next_shift(rota: OnCallSchedule) -> None:
+    html = login("li").get(PAGE).content.decode()
+    offered = html.partition('id="swap-who"')[2].partition("</select>")[0]
+    assert 'value="wang"' in offered
+    assert 'value="li"' not in offered, "not with oneself"
+    assert "起值班）" in offered or "正在值班" in offered

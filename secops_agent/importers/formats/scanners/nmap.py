@@ -21,6 +21,7 @@ from secops_agent.importers.values.fields import (
     shortened,
 )
 from secops_agent.services.records import (
+    GUESSED,
     AssetRecord,
     ComponentRecord,
     FindingRecord,
@@ -85,7 +86,7 @@ def _asset(host: Element, seen: datetime | None, options: Options) -> AssetRecor
     if found is None:
         raise BrokenRecord("主机没有有效的地址或名称（本机地址 127.0.0.1 不算）：请在导入时指定资产")
     system = host.find("os/osmatch")
-    description = f"操作系统：{plain_text(system.get('name', ''))}" if system is not None else ""
+    description = f"{GUESSED}{plain_text(system.get('name', ''))}" if system is not None else ""
     return AssetRecord(
         "host", found.name, found.keys, ips=found.ips, source=tool, description=description, seen_at=seen
     )

@@ -11,7 +11,7 @@ from secops_agent.models import Asset, AssetKey, History
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
-from secops_agent.services.records import AssetRecord, Key
+from secops_agent.services.records import GUESSED, AssetRecord, Key
 from secops_agent.services.records.identity import (
     FORMER,
     asset_addresses,
@@ -360,7 +360,9 @@ def _complete(row: Asset, record: AssetRecord, session: Session, rename: bool) -
     }
     if rename or not row.name:
         values["name"] = record.name[:300]
-    texts = {"environment": record.environment[:50], "description": record.description}
+    guessed = record.description.startswith(GUESSED) and not row.description.startswith(GUESSED)
+    about = row.description if guessed else ""  # what is known of it is more than a scan's guess
+    texts = {"environment": record.environment[:50], "description": about or record.description}
     texts |= {"importance": record.importance, "owner_text": record.owner[:200]}
     values |= {name: text for name, text in texts.items() if text}
     owner = session.owners.get(record.owner)
