@@ -113,10 +113,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
-    kept: dict[str, dict[str, Any]] = {
-        "silence_alerts": {"start": start}, "close_case": {"with_alerts": together},
-        "decide_findings": {"decision": "accepted" if act == "accept_risk" else ""},
-    }  # fmt: skip
+    decided = {"decision": "accepted" if act == "accept_risk" else ""}
+    kept: dict[str, dict[str, Any]] = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}, "decide_findings": decided}  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
     own = not (reason or command) and reasons_of(skeleton, verbs, named and not act, parts.described(known))
     parts = replace(parts, reasons=dict(zip(verbs, own or [reason] * len(verbs), strict=True)))
@@ -126,8 +124,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     told = _is_command(skeleton, verbs) if command else _is_exact(skeleton, actions[0].tool)
     told = told and len(actions) == 1 and _is_plain(reason, note, sentence)
     exact = told and not (doubt or missing or left or logged or start or parts.is_noted(found))
-    apart = _without_apart(whole, logged=logged)
-    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, apart)
+    order = Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+    return replace(order, said=_without_apart(whole, logged=logged))
 
 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
