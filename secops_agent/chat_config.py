@@ -9,7 +9,7 @@ from bifang.core.models import SystemConfig
 from secops_agent.config import MODEL_KINDS
 from secops_agent.services.people.staff import is_named_corporation
 
-CREDENTIALS, RECEIVING, MODEL = "凭证", "接收与通知", "模型"  # groups of fields
+CREDENTIALS, RECEIVING, MODEL = "凭证", "接收与通知", "AI配置"  # groups of fields
 CHOOSE_MODEL: Final = "在这里选已经保存的模型配置；不选也能用。"
 DEFAULT_ROLE: Final = ChoiceField(
     "未登记人员的角色", initial="none", choices=(("none", "无权限（默认）"), ("viewer", "查看")), group=RECEIVING,

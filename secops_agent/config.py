@@ -38,7 +38,7 @@ class QwenKind(Kind):
 
     name = "qwen"
     label = "通义千问"
-    icon, place, section = "psychology", 20, "大模型"
+    icon, place, section = "psychology", 20, "AI配置"
     sentence = "智能体所用的大模型，在阿里云百炼（DashScope）上。不配置时机器人以离线模式回答。"
     at_hand = "阿里云百炼的 API Key（百炼控制台 › 密钥管理 › 创建 API Key）。提问和查到的数据会发给阿里云。"
     start = "接上模型后能听懂任意问法；保存后到聊天配置的「AI配置」里选它。"
@@ -88,10 +88,10 @@ class OpenAIKind(Kind):
 
     name = "openai"
     label = "自建模型（OpenAI 兼容）"
-    icon, place, section = "dns", 21, "大模型"
+    icon, place, section = "dns", 21, "AI配置"
     at_hand = "模型服务的地址、模型名，以及它要求的 API Key；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。"
     groups: ClassVar[Mapping[str, str]] = {
-        CREDENTIALS: "问搭建模型服务的同事要；vLLM 的 API Key 是启动时的 --api-key，Ollama 没有。",
+        CREDENTIALS: "地址、模型名问搭建模型服务的同事要；vLLM 的 API Key 是启动时的 --api-key，Ollama 没有。",
         MODEL: "要与服务实际的启动参数一致；测试连接会告诉您服务有哪些模型、上下文多长、会不会调用工具。",
     }
     sentence: ClassVar[str] = (
@@ -105,7 +105,7 @@ class OpenAIKind(Kind):
     model = TextField(
         "模型",
         max_length=200,
-        group=MODEL,
+        group=CREDENTIALS,
         help_text="服务里的模型名。不知道时留空，按「测试连接」从列表中选择。",
     )
     api_key = SecretField(

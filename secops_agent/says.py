@@ -416,10 +416,14 @@ _ORDERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Suggestion]]] = {
         said["findings"], said["decision"], said.get("asset") or "", said.get("until") or ""
     ),
     "set_owner": lambda said: set_owner(said["asset"], said["owner"]),
-    "send_message": lambda said: send(said["to"], said["text"]),
-    "watch": lambda said: watch(said["target"], said.get("until_hours") or 0),
+    "send_message": lambda said: send(said["to"], said.get("text") or ""),
+    "watch": lambda said: watch(
+        said.get("target") or said.get("rule") or said.get("severity", ""), said.get("until_hours") or 0
+    ),
     "delete_schedule": lambda said: (
-        end_watch(said["watch_id"]) if said.get("watch_id") else delete_task(said["schedule_id"])
+        end_watch(said["watch_id"])
+        if said.get("watch_id")
+        else delete_task(said.get("schedule_id") or NUMBER)
     ),
 }
 

@@ -96,7 +96,7 @@ class SystemConfig(models.Model):
 
 
 class Switch(models.Model):
-    """A switch of the whole system (停止动作, 停用模型, 维护模式, 只读), changed in the admin without a restart."""
+    """A switch of the whole system (停止动作, 停用模型, 不主动说话, 维护模式, 只读), changed in the admin without a restart."""
 
     name = models.CharField("开关", max_length=32, primary_key=True)
     on = models.BooleanField("打开", default=False)

@@ -6,6 +6,7 @@ MAINTENANCE = "maintenance"
 READ_ONLY = "read_only"
 NO_MODEL = "no_model"
 NO_ACTIONS = "no_actions"
+NO_SPEECH = "no_speech"
 
 
 def read_switches() -> frozenset[str]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from bifang.channels.admin.figures import dead_letter_badge, frame_counts
+from bifang.channels.admin.figures import dead_letter_badge, frame_counts, mute_robots
 from bifang.core.admin.dashboard import switches_on
 from bifang.shell.table import ALL, SETTINGS, STATUS, MenuPage, may_see, trail
 
@@ -17,6 +17,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "house_tabs": SimpleLazyObject(lambda: _tabs(request)),
         "house_crumbs": SimpleLazyObject(lambda: _crumbs(request)),
         "house_switches": SimpleLazyObject(lambda: switches_on(frame_counts(request))),
+        "house_mute": SimpleLazyObject(lambda: mute_robots(request)),
     }
 
 

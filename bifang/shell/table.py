@@ -95,9 +95,9 @@ MENU: Final = (
 )  # fmt: skip
 
 SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
-    MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、大模型、连接器：毕方和外面怎么连。",
+    MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、AI配置（大模型）、连接器：毕方和外面怎么连。",
              also="机器人 通义千问 API Key 处置连接器 防火墙 封禁 IP 隔离 webhook"),
-    MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, also="全部停下 全部恢复 急停", words="出事时一键停下对外的动作和模型，一键恢复；维护模式、只读。"),
+    MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, also="全部停下 全部恢复 急停", words="出事时一键停下对外的动作、模型和主动说的话，一键恢复；维护模式、只读。"),
     MenuPage("通知规则", "campaign", "secops_agent.notificationrule", also="告警规则 推送 升级 叫醒"),
     MenuPage("处理时限", "timer", "secops_agent.slatarget", state=limit_state, also="SLA 超时"),
     MenuPage("报告时限", "gavel", "secops_agent.reportingduty", also="上报 网信 监管 报告办法 合规",

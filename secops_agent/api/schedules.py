@@ -35,6 +35,7 @@ class ScheduleOut(Output):
         "enabled": "启用",
         "task": "做什么",
         "cron": "cron 表达式，北京时间；1-5 表示工作日",
+        "once": "只执行一次，执行以后停用",
         "when": "时间，中文",
         "target": "发到哪里",
         "attachment": "报告同时作为文件发送：pdf、png（概要图片）、markdown、csv；空：不附",
@@ -63,6 +64,7 @@ class ScheduleIn(Form):
     name = Remark(default="", max_length=100, help_text="名称；空：按任务命名")
     task = Text(max_length=200, help_text="日报、周报、月报、更新漏洞情报、重新比对，或一句查询")
     cron = Text(max_length=200, help_text="cron 表达式或中文，例如 每天早上9点、工作日 9:30")
+    once = Truth(default=False, help_text="只执行一次：cron 下一次到来时执行，然后停用")
     enabled = Truth(default=True, help_text="启用")
     target = ScheduleTargetIn(default=None, allow_null=True, help_text="发到哪里；情报和比对可以没有")
     attachment = serializers.ChoiceField(

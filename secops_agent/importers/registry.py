@@ -20,7 +20,7 @@ from .values.table_importer import TableImporter
 # A module of `formats` with an `IMPORTER`, or a table (TOML), per name, in the order in which they are shown.
 FORMATS: Final = (
     "scanners.trivy", "scanners.grype", "scanners.sarif", "scanners.cyclonedx", "scanners.spdx", "intelligence.csaf", "intelligence.openvex",
-    "scanners.osv", "scanners.nuclei", "scanners.nmap", "tables.generic", "alerts.wazuh", "alerts.suricata", "alerts.falco", "alerts.alertmanager",
+    "scanners.osv", "scanners.nuclei", "scanners.nmap", "scanners.nessus", "scanners.openvas", "tables.generic", "alerts.wazuh", "alerts.suricata", "alerts.falco", "alerts.alertmanager",
     "alerts.grafana", "alerts.elastic", "alerts.zabbix", "alerts.splunk", "china.aliyun_sas", "intelligence.kev", "intelligence.epss",
     "intelligence.cnvd", "tables.assets_csv", "tables.indicators_csv", "tables.findings_csv", "tables.alerts_csv", "china.tencent_cwp",
     "china.huawei_hss", "china.huawei_secmaster", "china.safeline", "china.skyeye", "china.tdp", "china.sangfor_xdr", "china.sangfor_sip",

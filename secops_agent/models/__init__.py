@@ -10,7 +10,7 @@ from secops_agent.models.alerting.alert import (
     AlertPayload,
     MentionBacklog,
 )
-from secops_agent.models.alerting.call import CALL_COUNTED, CALL_OPEN, CallState, WakeCall
+from secops_agent.models.alerting.call import CALL_COUNTED, CALL_OPEN, CALLED_LATER, CallState, WakeCall
 from secops_agent.models.alerting.case import Case, CaseStatus, CaseTask
 from secops_agent.models.alerting.correction import Correction, CorrectionState
 from secops_agent.models.alerting.detection_rule import DetectionRule
@@ -103,6 +103,7 @@ from secops_agent.models.sources.syslog import (
 
 __all__ = [
     "ACTION_OPEN",
+    "CALLED_LATER",
     "CALL_COUNTED",
     "CALL_OPEN",
     "SUPPRESSED",

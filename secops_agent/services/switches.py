@@ -1,4 +1,4 @@
-"""只读, 停止动作 and 停用模型: read where something is decided, remembered for a moment where a turn only asks."""
+"""只读, 停止动作, 不主动说话 and 停用模型: read where something is decided, remembered for a moment where a turn only asks."""
 
 import asyncio
 import time
@@ -6,13 +6,15 @@ from typing import Final
 
 from bifang.core.database import db
 from bifang.core.errors import BifangError
-from bifang.core.switches import NO_ACTIONS, NO_MODEL, READ_ONLY, read_switches
+from bifang.core.switches import NO_ACTIONS, NO_MODEL, NO_SPEECH, READ_ONLY, read_switches
 from secops_agent.models.automation.proposal import Risk
 
 __all__ = [
     "NO_ACTIONS",
     "NO_MODEL",
+    "NO_SPEECH",
     "READ_ONLY",
+    "SILENT",
     "ReadOnly",
     "SwitchBoard",
     "read_switches",
@@ -27,6 +29,7 @@ READ_ONLY_TEXT: Final = (
 NO_ACTIONS_TEXT: Final = (
     "「停止动作」打开着，对外的动作不执行。请管理员在「系统开关」里恢复以后再决定；那时已过期的，请重新提出。"
 )
+SILENT: Final = "「不主动说话」打开着：恢复时汇总告知"
 NO_MODEL_TEXT: Final = "管理员已停用模型。"
 
 

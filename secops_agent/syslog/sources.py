@@ -23,7 +23,7 @@ Way = Literal["datagrams", "connections"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MOST_NETWORKS: Final = 200
 FILES: Final = frozenset({  # formats that are a whole file, never a line of a log
-    "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "kev", "epss", "cnvd",
+    "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "nessus", "openvas", "kev", "epss", "cnvd",
     "assets_csv", "indicators_csv", "findings_csv", "alerts_csv", "indicators_json",
 })  # fmt: skip
 TOLD: Final = ("enabled", "networks", "encoding", "zone", "format", "plain_level", "rate")

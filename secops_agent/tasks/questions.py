@@ -61,7 +61,8 @@ class ReminderWork:
     def run(self, order: TaskOrder) -> TaskResult:
         """Nothing is looked up."""
         text = plain(str(order.arguments["text"]), LONGEST_QUESTION)
-        return TaskResult(f"⏰ **{text}**", text)
+        told = f"**{plain(order.reader.name, 40)}** 请毕方到时候告诉您：\n\n" if order.shared else ""
+        return TaskResult(f"{told}⏰ **{text}**", text)
 
 
 QUESTION: Final = QuestionWork()

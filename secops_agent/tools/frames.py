@@ -22,7 +22,7 @@ def _frame(
 
 
 FRAMES: Final[tuple[ToolFrame, ...]] = (
-    _frame("list_alerts", "ask.attacked ask.count ask.did ask.due ask.handler ask.happened ask.list ask.related ask.state ask.when ask.who noun.alert said.held said.listed said.mine said.severity said.status said.time said.unowned said.urgent said.verdict said.whole", "ASSET ASSET_IP HOST IP DOMAIN URL HASH CVE PERSON TECHNIQUE NETWORK OBSERVABLE ENVIRONMENT", tap=says.alerts_of),
+    _frame("list_alerts", "ask.attacked ask.count ask.did ask.due ask.handler ask.happened ask.list ask.related ask.state ask.when ask.who ask.why noun.alert said.held said.listed said.mine said.severity said.status said.time said.unowned said.urgent said.verdict said.whole", "ASSET ASSET_IP HOST IP DOMAIN URL HASH CVE PERSON TECHNIQUE NETWORK OBSERVABLE ENVIRONMENT", tap=says.alerts_of),
     _frame("get_alert", "ask.count ask.define ask.due ask.handler ask.list ask.owner ask.state ask.told ask.when ask.who ask.why noun.alert noun.case noun.event said.severity said.status said.verdict", "ASSET PERSON", "ALERT", tap=says.show),
     _frame("investigate_alert", "ask.investigate ask.judge ask.why noun.alert said.status said.verdict", "", "ALERT", tap=says.investigate),
     _frame("alert_statistics", "ask.attacked ask.count ask.did ask.due ask.handler ask.list ask.noisy ask.related ask.state ask.statistics ask.trend ask.where ask.who noun.alert noun.report said.group said.held said.severity said.status said.time said.verdict", "ASSET ASSET_IP HOST IP DOMAIN URL HASH PERSON TECHNIQUE NETWORK OBSERVABLE ENVIRONMENT", example=says.STATISTICS),

@@ -44,7 +44,7 @@ _MOST: Final = 200_000  # records that are counted
 _LONGEST_S: Final = 20.0
 _LEVELS: Final = {"critical": "严重", "high": "高危", "medium": "中危", "low": "低危", "info": "信息"}
 UNKNOWN: Final = (
-    "认不出是什么工具的输出。可以发：扫描报告（Trivy、Grype、SARIF、Nuclei、nmap 等）、SBOM（CycloneDX、SPDX）、"
+    "认不出是什么工具的输出。可以发：扫描报告（Nessus、OpenVAS、Nmap、Trivy、Grype、SARIF、Nuclei 等）、SBOM（CycloneDX、SPDX）、"
     "资产表和情报清单（xlsx、CSV，第一行是列名）、安全产品导出的告警（JSON）。确实是其中一种时，请在网页「设置 → 导入任务 → 导入文件」选择格式。"
 )
 _PICTURE: Final = "图片，我看不了图片：请复制图里的告警编号或文字发给我，报告请发工具导出的文件"

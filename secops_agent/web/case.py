@@ -98,8 +98,8 @@ def _advance(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
 
 
 def _assign(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
-    with_tasks = data.get("with_tasks") == "1"
-    case = orders.assign(case_id, _person(data), actor, data.get("note", ""), with_tasks=with_tasks)
+    also = {name: data.get(name) == "1" for name in ("with_tasks", "with_alerts")}
+    case = orders.assign(case_id, _person(data), actor, data.get("note", ""), **also)
     return CaseOutcome(f"{case.code} 已交给 {case.owner}。")
 
 
@@ -264,6 +264,7 @@ def _choices(detail: CaseDetail) -> dict[str, Any]:
         "steps": [(each.value, each.label) for each in STEPS if each != summary.status],
         "verdicts": Verdict.choices,
         "severities": Severity.choices,
+        "owned": orders.in_hands(summary.id, summary.owner_id).count() if summary.open_alerts else 0,
         "others": () if summary.is_closed else list(others[:_MOST_CHOICES]),
     }
 

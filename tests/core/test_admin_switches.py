@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from bifang.core.models import Switch
+from bifang.core.models import Switch, SystemConfig
 from bifang.core.rights import AUDITOR, OPERATOR
 from secops_agent.models import Staff
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
@@ -41,11 +41,11 @@ def test_one_click_stops_everything_after_it_was_asked() -> None:
     assert "全部恢复" not in text_of(client.get(PAGE))
     address = reverse("admin:core_switch_set", args=["all"])
     said = messages_of(client.post(address, {"on": "1", "reason": "误封\u202e了客户"}, follow=True))
-    assert "已打开「停止动作」「停用模型」" in said
+    assert "已打开「停止动作」「停用模型」「不主动说话」" in said
     assert set(Switch.objects.values_list("name", "on", "reason")) == {
-        (name, True, "误封了客户") for name in ("no_actions", "no_model")
+        (name, True, "误封了客户") for name in ("no_actions", "no_model", "no_speech")
     }
-    assert LogEntry.objects.count() == 2
+    assert LogEntry.objects.count() == 3
     assert "看停了什么，恢复" in text_of(client.get("/"))
     client.post(reverse("admin:core_switch_set", args=["read_only"]), {"on": "1"})
     assert "本来就是打开的" in messages_of(client.post(address, {"on": "1"}, follow=True))
@@ -53,7 +53,7 @@ def test_one_click_stops_everything_after_it_was_asked() -> None:
     assert "打开：误封了客户" in shown
     assert "照常：接收告警" in shown
     said = messages_of(client.post(address, {"on": "0", "reason": "查清了"}, follow=True))
-    assert "已关闭「停止动作」「停用模型」「只读」" in said
+    assert "已关闭「停止动作」「停用模型」「不主动说话」「只读」" in said
     assert not Switch.objects.filter(on=True).exists()
     assert set(Switch.objects.values_list("reason", flat=True)) == {"查清了"}
 
@@ -82,3 +82,13 @@ def test_unknown_switches_and_plain_visits_are_refused() -> None:
     client = superuser()
     assert client.post(reverse("admin:core_switch_set", args=["other"]), {"on": "1"}).status_code == 404
     assert client.get(reverse("admin:core_switch_set", args=["read_only"])).status_code == 405
+
+
+def test_every_page_names_a_robot_that_only_answers() -> None:
+    given: dict[str, Any] = {"kind": "dingtalk", "enabled": True, "client_id": "d1", "revision": 1}
+    config = SystemConfig.objects.create(name="演示机器人", params={"notifications_enabled": False}, **given)
+    client = superuser()
+    for page in ("/", PAGE, "/alerts/"):
+        answer = client.get(page)
+        assert "机器人「演示机器人」只回答，不主动说话" in text_of(answer), page
+        assert f"/systemconfig/{config.pk}/change/#id_notifications_enabled" in answer.content.decode()

@@ -37,8 +37,8 @@ def offered(said: str, focus: Focus | None = None) -> list[tuple[str, dict[str, 
         ("E2结案 真实攻击，里头3条告警一块关", "close_case", {"case_id": 2, "verdict": "true_positive", "with_alerts": True}),
         ("建个事件：支付网关错误率飙高 高危 归我", "create_case", {"title": "支付网关错误率飙高", "severity": "high", "owner": ASKER}),
         ("建个新case web-01挖矿 A30 A181 塞进去", "create_case", {"alerts": "30,181", "title": "web-01挖矿"}),
-        ("明早6点提醒我交班", "create_schedule", {"task": "提醒：交班", "cron": "0 6 25 11 *"}),
-        ("2小时后提醒我看A12", "create_schedule", {"task": "提醒：看A12", "cron": "30 12 24 11 *"}),
+        ("明早6点提醒我交班", "create_schedule", {"task": "提醒：交班", "at": "2026-11-25 06:00"}),
+        ("2小时后提醒我看A12", "create_schedule", {"task": "提醒：看A12", "at": "2026-11-24 12:30"}),
         ("web-01今晚割接，12点到4点别报了", "silence_alerts",
          {"scope": "资产:web-01", "minutes": 240, "start": "2026-11-25 00:00", "reason": "割接"}),
         ("A156转王五 备注一下 让他先把网线拔了", "assign_alert", {"alert_id": 156, "assignee": "王五", "note": "让他先把网线拔了"}),
@@ -51,7 +51,7 @@ def offered(said: str, focus: Focus | None = None) -> list[tuple[str, dict[str, 
         ("A38 改派给王五，赵六今天休息", "assign_alert", {"alert_id": 38, "assignee": "王五"}),
         ("A290评论一句 跟研发确认过是发版引起的", "comment_alert", {"alert_id": 290, "note": "跟研发确认过是发版引起的"}),
         ("盯下web-01", "watch", {"target": "web-01"}),
-        ("db-02 再有外传的告警马上叫我", "watch", {"target": "db-02"}),
+        ("db-02 再有外传的告警马上叫我", "watch", {"target": "db-02", "rule": "外传"}),
     ],
 )  # fmt: skip
 def test_an_act_of_a_page_is_one_offer_with_all_that_was_said(
@@ -147,10 +147,9 @@ def test_what_may_be_closed_gets_the_lines_with_its_reason() -> None:
     assert str(found.suggestions[0]) == "误报 A287 备注：密码已经重置了"
 
 
-def test_a_watch_says_what_it_does_not_pick() -> None:
+def test_a_watch_picks_the_level_that_was_said() -> None:
     found = understand("盯着web-01，有新的严重告警马上告诉我", asker=ASKER)
-    assert [one.tool for one in found.offers] == ["watch"]
-    assert any("严重" in one for one in found.unused)
+    assert [one.arguments for one in found.offers] == [{"target": "web-01", "severity": "critical"}]
 
 
 def test_a_report_for_somebody_without_a_name_is_asked_back() -> None:

@@ -97,7 +97,11 @@ def test_a_small_file_is_imported_on_the_page() -> None:
     assert answer["Location"] == reverse("admin:secops_agent_importjob_change", args=[job.pk])
     assert "告警 ¦ 3 ¦ 0 ¦ 0" in text_of(client.get(answer["Location"]))
     assert (job.state, job.name, job.actor_via, Alert.objects.count()) == ("done", "导出.json", "admin", 3)
-    assert "认不出" in text_of(upload(client, b'{"what": "is this"}'))
+    refused = upload(client, b'{"what": "is this"}')
+    assert "认不出" in text_of(refused)
+    for link in ("formattable_add", "importjob_template"):
+        args = ["findings_csv"] if link.endswith("template") else []
+        assert f'href="{reverse(f"admin:secops_agent_{link}", args=args)}"' in refused.content.decode()
     assert "像是 generic" in text_of(upload(client, generic(1), format="trivy"))
 
 

@@ -449,7 +449,7 @@ def test_a_reading_from_before_a_block_or_its_end_says_nothing_of_it(admin_clien
         await carry_out()
         assert (await db.call(row_of)).state == BlockState.EXPIRED
         page = (await db.call(admin_client.get, "/blocks/")).content.decode()
-        assert f"还没有再读：{IP}、{OTHER}" in page
+        assert f"这台设备的清单还没有再读（每个地址执行时的核实见上面各行）：{IP}、{OTHER}" in page
         for wrong in ("下过令、设备上没有", "已经解除、设备上还有", "没有下过令", "与台账一致"):
             assert wrong not in page
         await db.call(DeviceReading.objects.update, due_at=timezone.now())

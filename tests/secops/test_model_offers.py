@@ -198,6 +198,10 @@ def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
         "cron",
         "again",
         "report",
+        "date",
+        "file",
+        "what",
+        "watched",
     }
     narrows = {"count", "due_within", "environment", "exposed", "importance", "overdue"}
     known = {*offering._OBJECTS, *offering._FREE, *offering._TIMES, *offering._DECIDED, *plain, *narrows}

@@ -51,6 +51,12 @@ def talk(*sentences: str) -> tuple[str, dict[str, Any]]:
             "list_alerts",
             {"severity": "high", "since_hours": 35, "until_hours": 10, "period": "yesterday"},
         ),
+        (["最要紧的是哪条"], "list_alerts", {"urgent": True, "limit": 1}),
+        (["为什么 A12 排第一"], "get_alert", {"alert_id": 12, "about": "order"}),
+        (["A12 为什么没通知"], "get_alert", {"alert_id": 12, "about": "delivery"}),
+        (["李四为什么没有收到 A12 的通知"], "get_alert", {"alert_id": 12, "about": "delivery"}),
+        (["概括一下昨天的情况"], "security_report", {"period": "yesterday", "brief": True}),
+        (["给老板讲讲今天的情况"], "security_report", {"period": "today", "brief": True}),
         (["昨天的告警", "那今天的呢"], "list_alerts", {"since_hours": 11, "period": "today"}),
         (["高危告警", "web-01 的呢"], "list_alerts", {"severity": "high", "asset": "web-01"}),
         (

@@ -28,6 +28,7 @@ from secops_agent.services.people.messages import tell
 from secops_agent.services.people.staff import find_person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.operations import messages
+from secops_agent.tools.operations.recipients import Recipient
 from tests.secops.decisions_aid import company, robot, talk
 
 pytestmark = pytest.mark.django_db
@@ -104,9 +105,14 @@ def test_who_is_on_call_is_reached_by_the_rota(config: SystemConfig) -> None:
         ("路人", "请看", "本企业的人员里没有"),
         ("外人", "请看", "本企业的人员里没有"),
         ("wai", "请看", "本企业的人员里没有"),
-        ("所有人", "请看", "不能发给群或企业外的人"),
-        ("@all", "请看", "不能发给群或企业外的人"),
-        ("cid-group", "请看", "不能发给群或企业外的人"),
+        ("所有人", "请看", "不能逐个发给所有人"),
+        ("@all", "请看", "不能逐个发给所有人"),
+        ("cid-group", "请看", "只能发给登记的同事、值班人"),
+        ("王武", "请看", "是否指：王五"),
+        ("群", "请看", "还没有能发的群"),
+        ("下一班", "请看", "没有启用的值班表"),
+        ("no-such的负责人", "请看", "不知道它的负责人"),
+        ("王五,张三,zhao,sun,wu,li", "请看", "一次最多发给 5 位"),
         ("李四", "请看", "是您自己"),
         ("王五", "", "请写明要说什么"),
         ("王五", "字" * 501, "最长 500"),
@@ -139,7 +145,7 @@ def test_whose_corporation_is_not_known_is_a_colleague_only_where_there_is_one(c
     ):
         with pytest.raises(BifangError, match=reason):
             messages.check(parse(messages.SendMessage, {"to": to, "text": "请看"}), eve)
-    assert messages._demand_reachable(ben, eve) == {other.pk}
+    assert messages._demand_reachable(Recipient("ben", "本", ben), eve) == {other.pk}
     assert not tell(ben, "请看", "请看", key="x", among={config.pk}), "through no other corporation"
 
 

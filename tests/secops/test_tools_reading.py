@@ -14,6 +14,7 @@ from secops_agent.models import Alert, AlertIndicator, Asset, DataSource, Findin
 from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
+from secops_agent.services.alerts.queries.filters import URGENT
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.filters import clock_span
 from secops_agent.tools.registry import DEFINITIONS
@@ -28,7 +29,7 @@ CONDITIONS = (
 )  # fmt: skip
 TABLE = {
     "list_alerts": [*CONDITIONS, "limit", "urgent", "order", "offset"],
-    "get_alert": ["alert_id", "alert_ids"],
+    "get_alert": ["alert_id", "alert_ids", "about"],
     "alert_statistics": [*CONDITIONS, "group_by", "limit"],
     "acknowledge_alert": ["alert_id", "alert_ids", "note"],
     "assign_alert": ["alert_id", "alert_ids", "note", "assignee"],
@@ -46,7 +47,7 @@ TABLE = {
     "who_is_on_call": ["schedule", "at", "person"],
     "lookup_indicator": ["value"],
     "search_runbook": ["query", "alert_id", "file", "page"],
-    "security_report": ["period", "file"],
+    "security_report": ["period", "file", "brief"],
     "block_ip": ["ip", "duration_minutes", "reason"],
     "isolate_host": ["asset", "reason"],
     "service_status": [],
@@ -122,6 +123,43 @@ def test_alerts_of_an_address_nobody_has_are_searched_as_indicator(demo):
     assert found.status == "ok"
     rows = AlertIndicator.objects.filter(value="203.0.113.5").values_list("alert_id", flat=True)
     assert set(found.data) <= set(rows)
+
+
+def test_the_most_urgent_one_is_told_with_why_and_the_next_two(demo):
+    several = use("list_alerts", urgent=True, limit=3).data
+    found = use("list_alerts", urgent=True, limit=1)
+    assert found.data == several[:1]
+    assert found.text.startswith(f"**最要紧的是 A{several[0]}**")
+    assert "- 为什么是它：严重，" in found.text
+    assert all(f"A{pk} " in found.text.partition("- 接着：")[2] for pk in several[1:])
+
+
+def test_one_alert_says_why_it_stands_where_it_does_and_why_nothing_arrived(demo):
+    first, second = use("list_alerts", urgent=True, limit=2).data
+    text = use("get_alert", alert_id=second, about="order").text
+    assert text.startswith(f"**A{second} 排第 2（")
+    assert f"排在它前面一位的是 A{first}：" in text
+    assert f"顺序：{URGENT}" in text
+    said = use("get_alert", alert_id=first, about="delivery").text
+    assert said.startswith(f"**A{first} 的消息**：没有发给任何人：没有通知规则要发它")
+    assert "可观察对象" not in said
+
+
+def test_nothing_new_is_said_so_with_what_is_older_and_goes_on(demo):
+    now = timezone.now()
+    Alert.objects.filter(title__contains="勒索").update(first_seen=now - timedelta(days=2))
+    Alert.objects.filter(pk=222).update(last_seen=now - timedelta(hours=1))
+    found = use("list_alerts", keyword="勒索", since_hours=13, time_of="new", status="all")
+    assert found.text.startswith("**没有新的。更早就有、这段时间还在发生的：1 条**")
+    assert found.data == [222]
+    assert "没有关闭的 1 条" in use("list_alerts", keyword="勒索", since_hours=13, status="all").text
+
+
+def test_report_in_three_sentences(demo):
+    text = use("security_report", period="yesterday", brief=True).text
+    assert len([line for line in text.splitlines() if line]) == 4
+    assert "需要决定" in text or "没有需要决定" in text
+    assert "新增告警" in text
 
 
 def test_limits_beyond_the_cap_are_cut(demo):

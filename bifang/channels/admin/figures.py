@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet, Value
+from django.db.models import Count, F, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -12,20 +13,31 @@ from django.utils import timezone
 from bifang.channels.models import NOT_CHATS, OPEN, BoxRow, InboxRow, OutboxRow, State
 from bifang.channels.workers.programs import heartbeats, troubles
 from bifang.core.admin.panels import CARDS, Panel
-from bifang.core.models import Switch
+from bifang.core.models import Switch, SystemConfig
 
 MOST_COUNTED = 1000
+MUTE = "mute:"
 
 
 def frame_counts(request: HttpRequest) -> Mapping[str, int]:
     """What the frame of every page shows: model name → dead letters of that box, counted no further than `MOST_COUNTED`,
-    and the name of each switch that is on. A page asks several times: one query, whose answer is kept on the request."""
+    the name of each switch that is on, and `MUTE` with the name of each robot that only answers → its configuration. A page asks several times: one query, whose answer is kept on the request."""
     kept: dict[str, int] | None = request.__dict__.get("bf_frame_counts")
     if kept is None:
         on = Switch.objects.filter(on=True).order_by().values_list("name").annotate(number=Value(1))
-        kept = dict(_dead(InboxRow).union(_dead(OutboxRow), on, all=True))
+        mute = (
+            SystemConfig.objects.chats().filter(enabled=True, params__notifications_enabled=False).order_by()
+        )
+        named = mute.annotate(part=Concat(Value(MUTE), "name")).values_list("part").annotate(number=F("pk"))
+        kept = dict(_dead(InboxRow).union(_dead(OutboxRow), on, named, all=True))
         request.__dict__["bf_frame_counts"] = kept
     return kept
+
+
+def mute_robots(request: HttpRequest) -> list[tuple[str, int]]:
+    """Name and id of the enabled chat configurations through which nothing is said unasked: their notifications are off."""
+    found = frame_counts(request).items()
+    return [(name.removeprefix(MUTE), pk) for name, pk in found if name.startswith(MUTE)]
 
 
 def _dead_letters(request: HttpRequest) -> tuple[int, int]:

@@ -61,7 +61,7 @@ async def check_ai_config(subject: ChannelTrial) -> str:
 
 def _usable(ai: SystemConfig) -> str:
     if ai.archived_at is not None or not ai.enabled:
-        raise Failure(f"AI 配置「{ai.name}」（ID {ai.pk}）没有启用。")
+        raise Failure(f"AI配置「{ai.name}」（ID {ai.pk}）没有启用。")
     return f"「{ai.name}」，模型 {configs.load(ai).model or '（还没有选择）'}"
 
 
@@ -114,7 +114,7 @@ def steps_before(service: WorkerService) -> tuple[CheckStep[Any], ...]:
         ),
         CheckStep(
             "ai_config", "AI配置", check_ai_config,
-            f"在「系统配置」中启用并补全这个模型配置，或在{title}配置中不选 AI 配置（离线模式）。",
+            f"在「系统配置」中启用并补全这个模型配置，或在{title}配置中不选AI配置（离线模式）。",
         ),
     )  # fmt: skip
 

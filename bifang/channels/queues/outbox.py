@@ -137,6 +137,12 @@ def is_on_card(card: str) -> bool:
     return OutboxRow.objects.filter(card=card, route="card").exists()
 
 
+def is_text(card: str) -> bool:
+    """Did a message of this card go out, and none as a card?"""
+    sent = OutboxRow.objects.filter(card=card, state=State.DONE)
+    return bool(card) and sent.exists() and not is_on_card(card)
+
+
 def claim(owner: str, room: int, scope: Remit = EVERYTHING) -> list[Part]:
     """Claim up to `room` waiting rows that nothing is ahead of, and what waits behind them."""
     where, given = claims.in_order(scope)

@@ -1,6 +1,6 @@
 """What 工作台 shows of the system: which configurations are connected, which switches are on, what is to be set up."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,6 +11,7 @@ from bifang.core.models import SystemConfig
 from bifang.core.switches import read_switches
 
 MOST_CONNECTIONS = 12
+MOST_NAMED = 3
 
 
 def connections(request: HttpRequest) -> list[tuple[SystemConfig, kind_pages.Live]]:
@@ -28,6 +29,11 @@ def switches_on(on: Container[str]) -> list[str]:
     return [meaning.label for meaning in MEANINGS if meaning.name in on]
 
 
+def named(names: Sequence[str]) -> str:
+    """All of a few, for a card that says how many: a、b、c 等."""
+    return "、".join(names[:MOST_NAMED]) + (" 等" if len(names) > MOST_NAMED else "")
+
+
 def switch_state(request: HttpRequest) -> tuple[str, str]:
     """For the card of 系统开关: what is on, and the tone."""
     on = switches_on(read_switches())
@@ -40,7 +46,7 @@ def connection_state(request: HttpRequest) -> tuple[str, str]:
     lost = [f"{config.name} {state.text}" for config, state in live if state.tone != "ok"]
     if not live:
         return "还没有要连接的配置", "idle"
-    return (f"{len(lost)} 个没有连上：{lost[0]}", "bad") if lost else (f"{len(live)} 个都连着", "ok")
+    return (f"{len(lost)} 个不正常：{named(lost)}", "bad") if lost else (f"{len(live)} 个都连着", "ok")
 
 
 def config_step(request: HttpRequest, kind: str, title: str, text: str) -> Iterable[panels.Step]:

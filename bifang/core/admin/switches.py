@@ -1,4 +1,4 @@
-"""系统开关: the switches of the whole system, changed without a restart; two of them are what stops everything."""
+"""系统开关: the switches of the whole system, changed without a restart; three of them are what stops everything."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +31,9 @@ class Meaning:
 MEANINGS = (
     Meaning("no_actions", "停止动作", "front_hand",
             "对外的动作（封禁、隔离、外部系统的写入）一律不执行，不能确认也不能批准；已经批准还没有开始的和到期的解封等到恢复以后（批准一天以后还没有开始的不再执行，会告诉提出人和批准人）；呼叫（DING、加急、短信、电话）先不叫，恢复时仍没有人处理的再叫。",
-            "接收告警、告警消息和升级、只读的自动调查、定时任务；人照常确认、指派、关闭告警，照常提出和拒绝操作。", emergency=True),
+            "接收告警、告警消息和升级（要它们也停，用「不主动说话」）、只读的自动调查、定时任务；人照常确认、指派、关闭告警，照常提出和拒绝操作。", emergency=True),
     Meaning("no_model", "停用模型", "psychology_alt", "不再调用任何大模型，不产生模型费用。", "所有提问由离线模式回答，指令照常听懂。", emergency=True),
+    Meaning("no_speech", "不主动说话", "voice_over_off", "告警消息、升级、呼叫、提醒、交接、定时报告都先不发；恢复时每个群、每个人只收一条汇总，没有人处理的几分钟后继续升级。", "有人问就答，人做的事（审批、换班、转告、确认）照常告诉当事人，系统故障照常告诉管理员；告警照常接收和入库。", emergency=True),
     Meaning("maintenance", "维护模式", "construction", "聊天里的消息暂不处理：每个会话告知一次「稍后回复」，关闭后依次补上。", "保持连接、保存消息，告警照收照发，网页照常。"),
     Meaning("read_only", "只读", "lock", "人也不能改：确认、关闭告警，提出和批准操作，换班，一律拒绝并说明原因。只想停下对外的动作，用「停止动作」。", "查询、接收告警、告警消息、升级和呼叫。"),
 )  # fmt: skip

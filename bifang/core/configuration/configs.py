@@ -240,7 +240,7 @@ def archive(config: SystemConfig, author: Author = PROGRAM) -> None:
         raise ConfigError(why)
     if users := users_of(config):
         names = "、".join(user.name for user in users)
-        raise ConfigError(f"配置「{config.name}」正被 {names} 使用；请先在那里改用别的 AI 配置。")
+        raise ConfigError(f"配置「{config.name}」正被 {names} 使用；请先在那里改用别的AI配置。")
     with transaction.atomic():
         SystemConfig.objects.filter(pk=config.pk).update(
             enabled=False, archived_at=timezone.now(), revision=F("revision") + 1

@@ -20,6 +20,7 @@ from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, No
 from secops_agent.services import links
 from secops_agent.services.lost_messages import tell_again
 from secops_agent.services.notifications.targets import describe, place_of
+from secops_agent.services.notifications.views import called_of
 
 TONES = {
     MessageState.WAITING: "info", MessageState.SHOWN: "ok", MessageState.HELD: "warn", MessageState.UNDELIVERABLE: "bad",
@@ -88,7 +89,7 @@ class AlertMessageScreen(RecordScreen):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertMessage]:
         """With the number of alerts, and the first one."""
-        found: QuerySet[AlertMessage] = super().get_queryset(request)
+        found: QuerySet[AlertMessage] = super().get_queryset(request).prefetch_related("calls__staff")
         first = AlertMessageItem.objects.filter(message=OuterRef("pk")).order_by("pk")
         may = Value(self.has_operate_permission(request))
         alert, title = (Subquery(first.values(name)[:1]) for name in ("alert_id", "alert__title"))
@@ -144,7 +145,7 @@ class AlertMessageScreen(RecordScreen):
         button = format_html('<button type="submit" class="bf-button bf-small" name="{}" value="{}">立即重试</button>', AGAIN, row.pk)  # fmt: skip
         due = row.state == MessageState.UNDELIVERABLE and row.wanted > row.shown and row.due_at
         when = format_html(" {}自动再试", moment(due)) if due else ""
-        return format_html("{}{} {}", row.reason, when, button if again else "")
+        return format_html("{}{} {}", row.reason or called_of(row), when, button if again else "")
 
     @admin.display(description="告警", ordering="alert_number")
     def about(self, row: Any) -> SafeString | str:
@@ -172,11 +173,12 @@ class WakeCallScreen(RecordScreen):
     """Whom an escalation called; the system writes these."""
 
     when_empty = "还没有叫过谁：在通知规则的升级步骤里选「同时怎么叫」，或在「我的」页试拨一次。"
-    list_display = ("created", "staff", "means", "state", "called", "reason", "config")
+    list_display = ("created", "staff", "means", "standing", "called", "reason", "config")
     list_filter = ("state", "means", "created_at")
     list_select_related = ("staff", "config")
     search_fields = ("staff__name", "reason")
-    fields = ("created", "staff", "means", "state", "called", "reason", "text", "config", "recalled_at")
+    fields = ("created", "staff", "means", "standing", "called", "reason", "text", "config", "recalled_at")
 
     created = column("created_at", "提出", moment, ordering="id")
+    standing = column("standing", "状态", str, ordering="state")
     called = column("called_at", "呼叫时间", moment, ordering="called_at")

@@ -207,7 +207,7 @@ def model_guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     """Chosen, switched on, and linked by somebody."""
     robot = SystemConfig.objects.chats().filter(enabled=True).first()
     place = (
-        reverse("admin:core_systemconfig_change", args=[robot.pk])
+        f"{reverse('admin:core_systemconfig_change', args=[robot.pk])}#id_ai_config"
         if robot
         else reverse("admin:core_systemconfig_add")
     )

@@ -34,7 +34,7 @@ from secops_agent.services.people.eligibility import account_of
 from secops_agent.services.schedules import feeds, runs, schedules
 from secops_agent.services.schedules.cron import HELP, describe, next_runs, read_cron
 from secops_agent.services.schedules.delivery import sending_of
-from secops_agent.services.schedules.schedules import NOWHERE, destination_of
+from secops_agent.services.schedules.schedules import NOWHERE, destination_of, told_when
 from secops_agent.services.schedules.tasks import ATTACHMENTS, QUESTION, REPORTS, TASKS, read_task, title_of
 
 # The form of a scheduled task: what a file says in YAML, as fields.
@@ -93,10 +93,11 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         row = self.instance
         title, asks = title_of(row.task, row.arguments), row.task == QUESTION
         spoken = describe(row.cron)
+        again = row.cron if row.once or spoken.startswith("cron") else spoken
         self.initial.update(
             what=ASK if asks else title,
             question=title if asks else "",
-            when=row.cron if spoken.startswith("cron") else spoken,
+            when=again,
             target=target,
             attachment=row.attachment,
         )
@@ -106,7 +107,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         values = self.cleaned_data
         chosen = self._known.get(values.get("target") or "")
         return {
-            "name": values["name"], "task": self._task(values), "cron": values["when"], "enabled": values["enabled"],
+            "name": values["name"], "task": self._task(values), "cron": values["when"], "once": self.instance.once, "enabled": values["enabled"],
             "target": chosen.entry if chosen else None, "attachment": values.get("attachment") or "",
         }  # fmt: skip
 
@@ -255,7 +256,7 @@ class ScheduledTaskScreen(Previewed):
     @admin.display(description="时间")
     def when(self, row: ScheduledTask) -> str:
         """In words."""
-        return describe(row.cron)
+        return told_when(row)
 
     @admin.display(description="发到")
     def place(self, row: ScheduledTask) -> str:

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, ago, badge, moment
+from bifang.core.admin.dashboard import named
 from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import DataSource, SourceHour, SourceTrouble
 from secops_agent.services.operations.source_watch import troubled
@@ -34,7 +35,7 @@ def source_state(request: HttpRequest) -> tuple[str, str]:
     names = [row.name for row in troubled()[:BARS]]
     if not names:
         return f"{DataSource.objects.count()} 个，都正常", "ok"
-    return f"{len(names)} 个不正常：{names[0]}"[:120], "bad"
+    return f"{len(names)} 个不正常：{named(names)}"[:120], "bad"
 
 
 def source_cards(request: HttpRequest) -> Iterable[Panel]:

@@ -77,6 +77,14 @@ TEMPLATES: Final = {
 }
 
 
+def _unknown(error: BifangError) -> SafeString:
+    """What is wrong with a file of no format that is known, and what can be done with it."""
+    draft = reverse("admin:secops_agent_formattable_add")
+    table = reverse("admin:secops_agent_importjob_template", args=["findings_csv"])
+    text = '{}能读的都列在「格式」里（Nessus、OpenVAS、Nmap、Nuclei、Trivy 等）。别的可以照样例<a class="bf-link" href="{}">写一个接入</a>，漏洞也可以填进<a class="bf-link" href="{}">漏洞清单模板（CSV）</a>再导入。'
+    return format_html(text, error.message, draft, table)
+
+
 def template(name: str) -> HttpResponse:
     """One of `TEMPLATES`, with an example: it can be imported as it is."""
     if table := _TABLES.get(name):
@@ -213,6 +221,8 @@ class ImportScreen(RecordScreen):
                 if not isinstance(done, AskedImport):
                     return redirect("admin:secops_agent_importjob_change", done)
                 asked = done
+            except registry.UnknownFormat as error:
+                form.add_error(None, _unknown(error))
             except BifangError as error:
                 form.add_error(None, error.message)
         page = {

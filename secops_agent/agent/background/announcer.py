@@ -21,6 +21,7 @@ from secops_agent.services.notifications.delivery import (
 )
 from secops_agent.services.on_call import swaps
 from secops_agent.services.operations import deadlines, handover, reminders
+from secops_agent.services.switches import NO_SPEECH, read_switches
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
@@ -42,6 +43,19 @@ SELDOM: Final[tuple[Callable[[], int], ...]] = (
     reaching.settle_dead_letters,
 )  # nobody waits for a second here
 SELDOM_ROUNDS: Final = 20
+UNASKED: Final = (
+    digests.tell_digests,
+    silence_lines.tell_silences,
+    handover.step,
+    reminders.step,
+    reminding.step,
+)  # they only speak, and what is due waits while 不主动说话 is on
+
+
+def _steps(number: int, *, silent: bool) -> list[Callable[[], int]]:
+    """Those of a round."""
+    steps = (*STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ()))
+    return [step for step in steps if not (silent and step in UNASKED)]
 
 
 class Announcer:
@@ -55,7 +69,8 @@ class Announcer:
                 return
             await self._look_into()
             try:
-                for step in (*first, *STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ())):
+                silent = NO_SPEECH in await db.call(read_switches)
+                for step in (*first, *_steps(number, silent=silent)):
                     while await db.call(step) and step in REPEATED and not stop.is_set():
                         pass
                 first = ()

@@ -35,10 +35,12 @@ _RISKS: Final[Mapping[str, tuple[str, ...]]] = {"off": (), "write": ("write",), 
 _OBJECTS: Final[Mapping[str, str]] = {
     **{act.argument: act.kinds[-1] if act.argument == "scope" else act.kinds[0] * (len(act.kinds) == 1) for act in ACTS.values()},
     **dict.fromkeys(("assignee", "owner", "colleague"), "person"), **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"),
-    **dict.fromkeys(("watch_id", "into_id", "silence_id", "findings"), ""),
+    **dict.fromkeys(("watch_id", "watch_ids", "schedule_ids", "into_id", "silence_id", "findings"), ""),
+    "also_to": "person", "case": "case", "rule": "rule",
 }  # fmt: skip
 _FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
-_TIMES: Final = (*LENGTHS, "start", "due", "until")
+_TIMES: Final = (*LENGTHS, "start", "due", "until", "at", "clock", "later_minutes")
+_LISTS: Final = ("alerts", "alert_ids", "findings", "to", "also_to", "target", "schedule_ids", "watch_ids")
 _DECIDED: Final = ("decision", "justification")
 _TIME: Final = re.compile(
     r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
@@ -52,6 +54,7 @@ _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警
 _CLAUSE: Final = re.compile("[^，,。；;]+")
 _BETWEEN: Final = re.compile(r"[\W_]+")
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
+_COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|一下|尽快|[你您他她]们?|[的了吧哈呢啊，。！、：\s]")
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
 _NO_OBJECT: Final = (
@@ -64,7 +67,7 @@ _WIDER: Final = (
 )
 _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）和理由提问者都没有说，没有列出。请问他。"
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
-_NO_WORDS: Final = "「{}」只能用提问者写的原话，没有列出。"
+_NO_WORDS: Final = "「{}」只能由提问者写的话和已经显示给他的名称、编号组成，没有列出。"
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
 
 
@@ -103,6 +106,22 @@ class Grounds:
         names = re.findall(r"[A-Za-z0-9][\w.:/-]*", clause, re.ASCII)
         return 3 * sum(char in typed for char in wide) >= 2 * max(len(wide), 1) and all(
             _stands_in(name, typed) for name in names
+        )
+
+    def are_theirs(self, words: str) -> bool:
+        """Is a text made of what they typed here, or of values that were shown to them: all its names and figures, and nearly all its
+        pairs of characters, courtesies set aside?"""
+        sources = [self.warrant.typed, *self.earlier, *self.fields, *self.focus]
+        names = re.findall(r"[A-Za-z0-9][\w.:/-]*", words, re.ASCII)
+        bare = _COURTEOUS.sub(" ", words)
+        pairs = [
+            bare[at : at + 2]
+            for at in range(len(bare) - 1)
+            if _WIDE.fullmatch(bare[at]) and _WIDE.fullmatch(bare[at + 1])
+        ]
+        said = sum(any(pair in source for source in sources) for pair in pairs)
+        return 4 * said >= 3 * len(pairs) and all(
+            any(_stands_in(name, one) for one in sources) for name in names
         )
 
     def was_typed(self, value: str) -> bool:
@@ -212,13 +231,22 @@ class OfferingToolbox(ReadingToolbox):
                 del kept[name]
         for name in _FREE:
             if kept.get(name) and name not in known and not grounds.was_typed(str(kept[name])):
-                dictated = (
-                    definition.name in DICTATED
-                )  # it is said in their name: in their words, or not at all
-                if dictated or definition.arguments.model_fields[name].is_required():
+                if definition.name in DICTATED:  # it is said in their name: in their words, or not at all
+                    self._require_words(name, str(kept[name]))
+                    continue
+                if definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
+        if definition.name == "create_schedule":
+            self._require_words(
+                "task", str(kept.get("task", "")).removeprefix("提醒：").removeprefix("提醒:")
+            )
         return {name: value for name, value in kept.items() if value != ""}
+
+    def _require_words(self, name: str, text: str) -> None:
+        """Raises InvalidInput."""
+        if not (self._grounds.was_typed(text) or self._grounds.are_theirs(text)):
+            raise InvalidInput(_NO_WORDS.format(name))
 
     def _require_said(self, new: Mapping[str, Any]) -> None:
         """A verdict, a decision and its grounds are the asker's. Raises InvalidInput."""
@@ -300,11 +328,11 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, kind in _OBJECTS.items():
         value = said.get(name)
         several = value if isinstance(value, list | tuple) else [value]
-        if name in ("alerts", "alert_ids", "findings") and isinstance(value, str):
+        if name in _LISTS and isinstance(value, str):
             several = re.split(r"[,，、\s]+", value)
         for each in several:
             told = str(each or "").strip()
-            plain = re.sub(r"^(?:资产|来源|规则|告警)[:：]", "", told)
+            plain = re.sub(r"^(?:资产|来源|规则|告警|地址|群|值班|下一班)[:：]", "", told)
             if plain:
                 kind = "alert" if name == "scope" and re.fullmatch(r"[Aa#]?\d+", plain) else kind
                 rule, _, host = plain.partition(ON) if told.startswith("规则") else ("", "", "")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.expressions.times import clock_of
 
@@ -81,6 +82,8 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 def _alerts(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order")
+    if "urgent" in said and "limit" not in said and pattern("filters.which_alert").search(asked.text):
+        said["limit"] = 1
     if said.get("order") == "due":
         said.pop("due", None)  # 快超时的排前面 leaves nothing out
     if (ahead := asked.skeleton.first(Kind.DURATION, Kind.TIME)) and pattern("filters.due_ahead").search(
@@ -219,6 +222,12 @@ def _assets(asked: Asked) -> dict[str, Any]:
     return {"query": ""} if unsaid else found
 
 
+def _alert(asked: Asked) -> dict[str, Any]:
+    """The one alert, and what is asked of it first."""
+    about = name_of("filters.about_alert", asked.text)
+    return _first("alert_id", Kind.ALERT)(asked) | ({"about": about} if about else {})
+
+
 def _asset(asked: Asked) -> dict[str, Any]:
     """The one machine, and what is asked of it first."""
     said = _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP)(asked)
@@ -307,8 +316,11 @@ def _report(asked: Asked) -> dict[str, Any]:
         period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
     if pattern("filters.previous").search(asked.text):
         period = _EARLIER.get(period, period)
-    file = name_of("filters.report_file", asked.text)
-    return {"period": period, "file": file} if file else {"period": period}
+    text = asked.skeleton.expand(asked.text)
+    dated = period_said(text, asked.now).get("date") if pattern("telling.kinds").search(text) else ""
+    file, brief = name_of("filters.report_file", asked.text), pattern("filters.brief").search(asked.text)
+    about = {"date": dated} if dated else {"period": period}
+    return about | ({"file": file} if file else {}) | ({"brief": True} if brief else {})
 
 
 def _on_call(asked: Asked) -> dict[str, Any]:
@@ -363,7 +375,7 @@ def _proposals(asked: Asked) -> dict[str, Any]:
 
 _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "list_alerts": _alerts,
-    "get_alert": _first("alert_id", Kind.ALERT),
+    "get_alert": _alert,
     "investigate_alert": _first("alert_id", Kind.ALERT),
     "alert_statistics": _statistics,
     "compare_periods": _comparison,

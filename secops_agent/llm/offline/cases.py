@@ -47,7 +47,7 @@ def _arguments(said: Mapping[str, str], asker: str) -> dict[str, Any]:
         match name.rstrip("23"):
             case "words":
                 found["text"] = value
-            case "case_id" | "into_id" | "alert_id" | "watch_id" as key:
+            case "case_id" | "into_id" | "alert_id" | "watch_id" | "schedule_id" as key:
                 found[key] = int(value)
             case "alerts" | "findings" as key:
                 field, mark = ("alerts", "") if key == "alerts" else ("findings", "F")

@@ -110,11 +110,13 @@ class Focus:
 
     def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
         """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""
-        shown = {
+        shown: dict[str, tuple[str, ...]] = {
             ARGUMENTS[name]: (str(value),)
             for name, value in {**last.about, **last.arguments}.items()
             if name in ARGUMENTS and ARGUMENTS[name] not in named
         }
+        if len(last.items) == 1 and (kind := _LISTED.get(last.tool, "")) == "alert":
+            shown |= {kind: tuple(last.items)}  # 最要紧的是哪条: the one that was told is 它
         return replace(self, last=last, named=self._with(shown))
 
     def _with(self, named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

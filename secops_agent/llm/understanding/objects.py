@@ -16,7 +16,7 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, meant_by
-from secops_agent.llm.understanding.verbs import ACTS, NEEDS, OF_FINDING, WANTED, Act, SpokenVerb
+from secops_agent.llm.understanding.verbs import ACTS, INSTEAD, NEEDS, OF_FINDING, WANTED, Act, SpokenVerb
 
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _SPARED: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
@@ -29,6 +29,9 @@ _NARROWED: Final = ("asset", "owner", "environment", "importance", "exposed", "o
 _SAID: Final = _NARROWED[2:]
 _LISTS: Final = ("list_vulnerabilities", "list_findings", "affected_assets", "lookup_cve")
 _DATE: Final = re.compile(r"(20\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
+_ALONE: Final = {
+    "create_case": ("title",), "watch": ("rule", "severity"), "delete_schedule": ("what", "watched", "watch_id"),
+}  # fmt: skip
 _PLACE: Final = re.compile(r"[^，]{2,6}(?:区|环境|上|里|边|网|服)?的")
 _CORRECTED: Final = re.compile(
     "|".join(
@@ -133,6 +136,8 @@ def target(act: Act, kind: str, value: str) -> dict[str, Any]:
         return {
             "scope": f"A{value}" if kind == "alert" else f"{'规则' if kind == 'rule' else '资产'}:{value}"
         }
+    if act.tool == "watch" and kind == "alert":
+        return {"target": f"A{value}"}
     return {act.argument: int(value) if act.argument.endswith("_id") else value}
 
 
@@ -148,7 +153,8 @@ def missing_in(actions: Sequence[Intent]) -> str:
         act = ACTS.get(action.tool)
         if act and act.argument not in action.arguments and not _stands_alone(action):
             return "object"
-        if act and act.demands and not action.arguments.get(act.demands):
+        said = (act.demands, *INSTEAD.get(action.tool, ())) if act and act.demands else ()
+        if act and said and not any(action.arguments.get(name) for name in said):
             return act.demands
         lacks = NEEDS.get(str(action.arguments.get("decision", "")), ())
         if left := next((name for name in lacks if not action.arguments.get(name)), ""):
@@ -157,8 +163,8 @@ def missing_in(actions: Sequence[Intent]) -> str:
 
 
 def _stands_alone(action: Intent) -> bool:
-    """A case without alerts has a title."""
-    return action.tool == "create_case" and "title" in action.arguments
+    """A case without alerts has a title, what is watched a rule or a level, a task of the calendar what it does."""
+    return any(name in action.arguments for name in _ALONE.get(action.tool, ()))
 
 
 def beside_log(skeleton: Skeleton) -> Skeleton:
@@ -298,12 +304,13 @@ def without_place(said: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def left_of_watches(actions: Sequence[Intent], sentence: Sentence) -> list[str]:
-    """What a watch does not pick: it tells of every new alert."""
-    levels = [one.raw for one in sentence.question.found(Kind.SEVERITY)]
-    picked = [*levels, *filter(None, [sentence.keyword])]
-    watches = any(one.tool == "watch" for one in actions)
-    return [f"「{one}」（盯着的是它的全部新告警）" for one in picked] if watches else []
+def watched_beside(sentence: Sentence) -> dict[str, Any]:
+    """What a watch picks: levels (高危以上的), a rule or an attack (webshell 再出来)."""
+    levels = [str(one.value) for one in sentence.question.found(Kind.SEVERITY)]
+    quiet = pattern("cues.inside.quiet").search(sentence.question.text)
+    picked = levels[:1] if quiet else levels
+    said = {"severity": ",".join(dict.fromkeys(",".join(picked).split(",")))} if picked else {}
+    return said | ({"rule": sentence.keyword} if sentence.keyword else {})
 
 
 def left_of_findings(verbs: Sequence[SpokenVerb], whole: Skeleton, actions: Sequence[Intent]) -> list[str]:

@@ -16,6 +16,7 @@ from secops_agent.llm.offline.expressions.ends import find_window, read_until
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
+from secops_agent.llm.understanding.calendar import read_spoken
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
@@ -23,7 +24,6 @@ from secops_agent.llm.understanding.objects import (
     findings_of,
     is_of_findings,
     left_of_findings,
-    left_of_watches,
     missing_in,
     named_again,
     narrowed_by,
@@ -33,6 +33,7 @@ from secops_agent.llm.understanding.objects import (
     target,
     typed_in,
     unfiltered,
+    watched_beside,
     with_alerts,
     without_place,
     without_repeated,
@@ -79,10 +80,8 @@ LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them;
-    ``said``: what of it may order, if that is not all;
-    ``missing``, what has to be said first (verdict, assignee, object); ``left``: what is too much for one offer, and what
-    else it says that nothing here does."""
+    """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them; ``said``: what of
+    it may order, if that is not all; ``missing``: what has to be said first; ``left``: what nothing here does."""
 
     verbs: tuple[SpokenVerb, ...]
     actions: tuple[Intent, ...] = ()
@@ -95,12 +94,11 @@ class Ordered:
 
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
-    """What the sentence orders; None: it has no verb that orders. ``command``: a slash command, whose rest is the reason;
-    ``act``: what it orders in words that are no verb."""
+    """What the sentence orders; None: no verb that orders. ``command``: a slash command, whose rest is the reason; ``act``: in words that are no verb."""
     sentence, start = _windowed(sentence)
     whole, logged = typed_in(sentence)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
-    if said := read_dictated(whole, sentence, focus):
+    if said := (None if command else read_spoken(sentence, focus)) or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
     verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
@@ -131,10 +129,9 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
     """What stands behind a colon is text, and orders nothing."""
-    head = whole.expand(whole.text[: said.verb.end]) if _MARKED.match(whole.text, said.verb.end) else ""
-    return Ordered(
-        (said.verb,), said.actions, said.doubt, missing_in(said.actions), True, said.left, said=head
-    )
+    end, lacks = said.verb.end, missing_in(said.actions)
+    head = whole.expand(whole.text[:end]) if _MARKED.match(whole.text, end) else ""
+    return Ordered((said.verb,), said.actions, said.doubt, lacks, True, said.left, said=head)
 
 
 def _without_apart(whole: Skeleton, *, logged: bool) -> str:
@@ -198,10 +195,6 @@ def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
     return [verb for verb in verbs if not reports(verb)] or verbs
 
 
-def _told(actions: Sequence[Intent]) -> list[str]:
-    return [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions]
-
-
 def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
     """One verb, what it is done to, and words only where its tool takes a reason: /封禁 203.0.113.5 1小时 扫描."""
     act = ACTS[verbs[0].tool]
@@ -258,6 +251,7 @@ class Parts:
             found = [(found[0][0], ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
             said = target(act, kind, value) | self.beside(act, verb, places[:-1])
+            said |= watched_beside(self.sentence) if act.tool == "watch" else {}
             reason = self.reasons.get(verb, "")
             reason = self._words(act, verb) or reason
             said |= {act.free: reason} if act.free and reason else {}
@@ -344,10 +338,11 @@ class Parts:
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
-        whole += [*left_of_findings(verbs, self.whole, actions), *left_of_watches(actions, self.sentence)]
+        whole += left_of_findings(verbs, self.whole, actions)
         noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
         note = [f"备注「{self.note}」"] if self.note and not noted else []
-        return [*_told(actions[_most(actions) :]), *others, *whole, *note]
+        codes = [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions[_most(actions) :]]
+        return [*codes, *others, *whole, *note]
 
     def said(self, verb: SpokenVerb) -> str:
         """The verb with what stands around it, as it was typed."""

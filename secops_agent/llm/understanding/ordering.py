@@ -35,9 +35,11 @@ from secops_agent.llm.understanding.objects import (
     without_object,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
+from secops_agent.llm.understanding.telling import SPOKEN
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
+    MILD,
     NAMES,
     OUTSIDE,
     UNDOES,
@@ -96,6 +98,8 @@ class OrderHearing(ListHearing):
         against = find_doubt(rest, verbs_in(rest))
         against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
         new = read_order(sentence, NOTHING)
+        if new and new.actions and all(verb.words == SPOKEN for verb in new.verbs):
+            return None  # 跟他说前头那份别看: another message
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
         only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
@@ -190,7 +194,12 @@ class OrderHearing(ListHearing):
     def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """两个都封, and one is known: which ones is asked."""
         first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
-        if not said or (act := ACTS.get(first.tool)) is None or is_of_findings(first.tool):
+        if (
+            not said
+            or (act := ACTS.get(first.tool)) is None
+            or is_of_findings(first.tool)
+            or first.tool in MILD
+        ):
             return None
         known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
         values = str(first.arguments.get(act.argument, "")).split(",") if len(known) == 1 else known

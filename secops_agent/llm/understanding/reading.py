@@ -31,6 +31,7 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
+from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.completions import open_orders, redecided, without_turns
 from secops_agent.llm.understanding.entities import Sentence, read_sentence
@@ -41,11 +42,13 @@ from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
+from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, find_later, names_others
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
     LIKE,
+    MILD,
     OUTSIDE,
     is_called_off,
     verbs_in,
@@ -78,7 +81,7 @@ def understand(
     if len(plain) > LONGEST:
         return Understanding(suggestions=DEFAULT, hint=hint("long"), guessed=True)
     addressee, said = split_address(plain)
-    if addressee:
+    if addressee and not pattern("telling.asked_last").search(said):  # …，帮我问他
         return reader.read_overheard(said)
     if again := read_again(plain):
         return reader.read_again(*again)
@@ -190,16 +193,18 @@ class _Reader(OrderHearing, QuestionHearing):
         if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
             return Understanding(question=hint("unnamed").format(who=unnamed["who"]))
         wish = read_schedule(plain, self.task)
-        if wish is None:
+        if wish is None or names_others(self.heard(plain), self.focus):
             return None
         if wish.certain:
-            return Understanding(intent=wish.intent)
+            return Understanding(intent=wish.intent, order=wish.intent)
         line = says.new_task(wish.when, str(wish.intent.arguments["task"]))
         return Understanding(offers=(wish.intent,), order=wish.intent, suggestions=(line,))
 
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
+        if self.focus.order is None and not request.asking and (passed := retold(sentence, self.focus)):
+            return self.ordered(sentence, Ordered((), passed, missing=missing_in(passed)))
         if self.focus.order and not request.asking and (found := self._of_the_open(sentence, request)):
             return found
         if pattern("cues.said.undone").search(sentence.plain):
@@ -211,7 +216,8 @@ class _Reader(OrderHearing, QuestionHearing):
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
         if rights := self._rights(sentence):
             return rights
-        ordered = None if request.asking else self._ordered(sentence, self.weighed(sentence))
+        asking = request.asking and not asks_somebody(sentence)
+        ordered = None if asking else self._ordered(sentence, self.weighed(sentence))
         if ordered and ordered.exact:
             return Understanding(intent=ordered.actions[0], order=ordered.actions[0])
         if ordered and not ordered.doubt:
@@ -222,7 +228,7 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
         """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
-        if told := redecided(sentence, self.focus):
+        if told := redecided(sentence, self.focus) or retold(sentence, self.focus):
             anew = self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
             return replace(anew, drops=bool(anew.offers) and not missing_in(open_orders(self.focus)))
         if found := self.completed(sentence):
@@ -243,6 +249,8 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _rights(self, sentence: Sentence) -> Understanding | None:
         """What Bifang can do, who may do what, and that it shares nothing out by itself."""
+        if pattern("telling.change.asked").search(sentence.plain):  # 日报是几点发，发给谁
+            return Understanding(intent=Intent("list_schedules"))
         if pattern("cues.said.shares").search(sentence.order.text):
             return self.shared(sentence)
         found = _find_rights(sentence)
@@ -254,7 +262,7 @@ class _Reader(OrderHearing, QuestionHearing):
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
         offered, where of another one, nothing dangerous."""
-        ordered = read_order(sentence, self.focus)
+        ordered = _delayed(read_order(sentence, self.focus), sentence)
         if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
             act = (
                 weighed.act if weighed.act in ACTS and ordered is None and weighed.act not in DICTATED else ""
@@ -269,7 +277,12 @@ class _Reader(OrderHearing, QuestionHearing):
             return ordered
         other = weighed.act and weighed.act not in tools
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
-        if not any(one.is_order(ordered.missing if ordered.actions else "page") for one in (weighed, typed)):
+        if ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs):
+            likely = weighed.ranks.get("nothing", 0.0) < questions.VETO  # its form speaks for itself
+        else:
+            lacks = ordered.missing if ordered.actions else "page"
+            likely = any(one.is_order(lacks) for one in (weighed, typed))
+        if not likely:
             is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
             return replace(ordered, doubt="question" if is_question else weighed.doubt)
         return replace(ordered, doubt="unclear") if other and {*tools[:1]} & {*OUTSIDE} else ordered
@@ -309,7 +322,7 @@ class _Reader(OrderHearing, QuestionHearing):
         ]
         asked = [self.task(sentence.order.expand(one).strip()) for one in pieces]
         intent = next((one for one in asked if one and one.arguments), None)  # no whole list
-        if not found.order or found.order.tool in DICTATED:
+        if not found.order or found.order.tool in (*DICTATED, *MILD):
             return found
         if intent is None or found.intent:
             left = [
@@ -317,6 +330,13 @@ class _Reader(OrderHearing, QuestionHearing):
             ]
             return replace(found, unused=(*found.unused, *(f"「{one}」" for one in left if not found.intent)))
         return replace(found, intent=intent, hint=found.question, question="")
+
+
+def _delayed(ordered: Ordered | None, sentence: Sentence) -> Ordered | None:
+    """明天8点把 file-01 放出来: nothing outside is done at a set time."""
+    if ordered and not ordered.doubt and find_later(ordered.verbs, sentence):
+        return replace(ordered, doubt="later", exact=False)
+    return ordered
 
 
 def _find_rights(sentence: Sentence) -> Understanding | None:

@@ -225,6 +225,8 @@ def _ended(said: Skeleton) -> tuple[str, tuple[str, ...], bool]:
     """The text up to a clause that orders something else, that clause, and is it an order of the same thing: …，然后关了."""
     for border in CLAUSE.finditer(said.text):
         rest = Skeleton(said.text[border.end() :], said.entities)
+        if pattern("cues.inside.of_others").match(rest.text):
+            continue
         verbs = verbs_in(rest)
         if not any(verb.tool in ACTS for verb in verbs) or find_doubt(rest, verbs):
             continue

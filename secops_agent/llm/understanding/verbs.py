@@ -48,7 +48,15 @@ ACTS: Final[Mapping[str, Act]] = {
         Act("end_silence", ("alert", "asset"), "scope", "哪条告警、哪台资产或哪条规则", "取消静默"),
         Act("set_severity", ("alert",), "alert_id", "哪条告警", "改级别", "", "severity", "severity", True),
         Act("set_owner", ("asset",), "asset", "哪个资产", "改负责人", "", "owner", "owner"),
-        Act("watch", ("asset", "ip"), "target", "哪台资产或哪个地址", "盯着", "", "until_hours"),
+        Act(
+            "watch",
+            ("asset", "ip", "alert"),
+            "target",
+            "哪台资产、哪个地址、哪条规则或哪个级别",
+            "盯着",
+            "",
+            "until_hours",
+        ),
         Act("delete_schedule", ("schedule",), "schedule_id", "哪个定时任务（写编号）", "删除定时任务"),
         Act("close_case", ("case",), "case_id", "哪个事件", "关闭事件", "note", "verdict", "verdict"),
         Act("assign_case", ("case",), "case_id", "哪个事件", "转交事件", "", "assignee", "assignee"),
@@ -73,6 +81,18 @@ ACTS: Final[Mapping[str, Act]] = {
         Act("send_message", ("person",), "to", "谁", "转告", "text", "", "text"),
     )
 }
+# What may be said instead of the argument that an act demands.
+INSTEAD: Final = {"send_message": ("report", "date", "case")}
+# Done in our own data and for people to read: what is doubtful about them is seen in the offer.
+MILD: Final = (
+    "send_message",
+    "create_schedule",
+    "change_schedule",
+    "delete_schedule",
+    "watch",
+    "comment_alert",
+    "comment_case",
+)
 NOTES: Final = ("comment_alert", "comment_case")
 DICTATED: Final = (*NOTES, "send_message", "add_case_task")  # what stands behind these is text
 OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
@@ -117,6 +137,7 @@ PIECE: Final = re.compile(
 _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|几个(?!小时|钟|月|星期|礼拜)|哪)")
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
+_LABEL: Final = re.compile(r"\s*(?:备注|评论|记一笔)\s*[:：]")
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
 _MOST_VERBS: Final = 20
 _TELLS_WHY: Final = 5  # characters; less can only take an order back
@@ -199,6 +220,7 @@ def _is_possible(tool: str, skeleton: Skeleton) -> bool:
     if tool in ("create_case", "comment_alert", "unassign_alert"):
         spoken = tool != "unassign_alert" and (skeleton.first(Kind.REF) or len(skeleton.text) <= _BRIEF)
         kinds = (*WANTED["alert"], *WANTED["case"]) if tool == "comment_alert" else WANTED["alert"]
+        spoken = spoken or (tool == "comment_alert" and _LABEL.match(skeleton.text) is not None)
         return bool(spoken) or skeleton.first(*kinds) is not None
     return not (tool == "close_alert" and skeleton.first(Kind.SCHEDULE))
 

@@ -12,6 +12,7 @@ from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
+from secops_agent.llm.understanding.calendar import read_spoken
 from secops_agent.llm.understanding.entities import (
     Sentence,
     numbers_of,
@@ -121,7 +122,9 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
     waits = {focus.order.tool} if focus.order and (changed or len(said) <= _SHORT) else set()
-    doubt = _weighed(doubt, sentence, changes=bool(waits))
+    spoken = _spoken(sentence, focus)
+    doubt = "" if spoken and not addressee else _weighed(doubt, sentence, changes=bool(waits))
+    waits |= spoken
     ordered = {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
@@ -134,10 +137,16 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         verdicts=_found("hinted", said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
-        changes=bool(waits),
+        changes=bool(waits - spoken),
         spared=spared,
         may=doubt in _NO_DOUBT and not _is_asking(sentence),
     )
+
+
+def _spoken(sentence: Sentence, focus: Focus) -> set[str]:
+    """What the whole sentence orders to be told, or of the calendar: what stands behind 跟李四说 doubts nothing."""
+    told = read_spoken(sentence, focus)
+    return {one.tool for one in told.actions} if told else set()
 
 
 def _verdicts(said: Skeleton) -> frozenset[str]:

@@ -19,6 +19,7 @@ class CallState(models.TextChoices):
     JOINED = "joined", "刚叫过，没有再叫"
 
 
+CALLED_LATER = "已停下：恢复时再叫"  # the reason of a call that waits for the switches
 CALL_OPEN = (CallState.WAITING, CallState.CALLING)
 CALL_COUNTED = (CallState.CALLING, CallState.MADE, CallState.UNKNOWN)  # what may have cost something
 
@@ -65,3 +66,9 @@ class WakeCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_means_display()} → {self.staff}"
+
+    @property
+    def standing(self) -> str:
+        """Its state in words; what waits for the switches says so."""
+        held = self.state == CallState.WAITING and self.reason
+        return self.reason if held else CallState(self.state).label

@@ -15,13 +15,15 @@ from secops_agent.models.people.staff import Staff
 class ScheduledTask(models.Model):
     """A task of `services.schedules.tasks`, when it is done (a cron expression), and where its result goes.
 
-    It reads with the rights of its ``owner``; without one, as a viewer. ``kind`` "" keeps the result in the history.
+    It reads with the rights of its ``owner``; without one, as a viewer. ``kind`` "" keeps the result in the history. ``once``: it is over
+    after one run.
     """
 
     name = models.CharField("名称", max_length=100, unique=True)
     task = models.CharField("任务", max_length=20)
     arguments = models.JSONField("参数", default=dict, blank=True)
     cron = models.CharField("时间", max_length=100)
+    once = models.BooleanField("只执行一次", default=False, db_default=False)
     enabled = models.BooleanField("启用", default=True)
     owner = models.ForeignKey(
         Staff, verbose_name="设置人", null=True, blank=True, on_delete=models.PROTECT, related_name="+"

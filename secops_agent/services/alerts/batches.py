@@ -1,6 +1,7 @@
 """Batch actions on alerts: one act of a person on one alert or many, and its undo while nobody has touched them since."""
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,21 +13,25 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
+from bifang.channels.text.markup import plain
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, Staff, TriageBatch
-from secops_agent.models.choices import Severity, Verdict
+from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.audit.history import ACTIONS
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications.matching import wait_for_more
+from secops_agent.services.people.eligibility import staff_of
+from secops_agent.services.people.messages import tell
 from secops_agent.services.switches import refuse_when_read_only
 
 T = TypeVar("T")
 MOST: Final = 1000  # each is a transaction with its history: more would keep the browser waiting
 LONGEST_NOTE: Final = 2000
 UNDO_FOR: Final = timedelta(minutes=10)
+_NAMED: Final = 10
 JUST_NOW: Final = timedelta(minutes=1)
 TOGETHER_S: Final = 2.0  # of the seconds for which what became of an alert is held back (`matching.UNDO`)
 ACTS: Final[Mapping[str, str]] = {
@@ -128,7 +133,8 @@ def carry_out(act: TriageAct, ids: Sequence[int], actor: Actor, doer: Doer) -> B
             except BifangError as error:
                 work.left[pk] = error.message
     finally:  # what was done can be undone, whatever happened then
-        batch = keep(f"已{act.label}", work.done, doer) if work.done and doer != Doer() else None
+        said = f"已{act.label}"
+        batch = keep(said, work.done, doer, actor, act.note) if work.done and doer != Doer() else None
     return BatchOutcome(tuple(work.done), dict(work.refused), batch, work.left)
 
 
@@ -168,8 +174,9 @@ def _reason(text: str, pk: int) -> str:
     return text.replace(f"告警 {pk} ", "告警").replace(f"编号为 {pk} 的", "这个编号的")
 
 
-def keep(said: str, done: Mapping[int, Any], doer: Doer) -> TriageBatch:
-    """Keep what was done, so that it can be undone. ``said``: 已确认; ``done``: id → [before, after]."""
+def keep(said: str, done: Mapping[int, Any], doer: Doer, actor: Actor, note: str = "") -> TriageBatch:
+    """Keep what was done, so that it can be undone, and tell whom it concerns. ``said``: 已确认; ``done``: id → [before, after]."""
+    _tell_owners(said, done, actor, note)
     now = database_now()
     TriageBatch.objects.filter(at__lt=now - UNDO_FOR).delete()
     some = f"A{next(iter(done))}" if len(done) == 1 else f"{len(done)} 条告警"
@@ -177,6 +184,24 @@ def keep(said: str, done: Mapping[int, Any], doer: Doer) -> TriageBatch:
     return TriageBatch.objects.create(
         user_id=doer.user_id, staff_id=doer.staff_id, at=now, text=f"{said} {some}"[:200], rows=rows
     )
+
+
+def _tell_owners(said: str, done: Mapping[int, Any], actor: Actor, note: str) -> None:
+    """Out of whose hands another took several at once hears of it, once."""
+    theirs: dict[int, list[int]] = {}
+    for pk, (before, after) in done.items():
+        taken = after["status"] == AlertStatus.CLOSED or after["assignee_id"] != before["assignee_id"]
+        if taken and before["assignee_id"] and before["status"] != AlertStatus.CLOSED:
+            theirs.setdefault(before["assignee_id"], []).append(pk)
+    several = {owner: pks for owner, pks in theirs.items() if len(pks) > 1}
+    mine = staff_of(actor) if several else None
+    for person in Staff.objects.filter(pk__in=several.keys() - {mine.pk if mine else 0}):
+        pks = several[person.pk]
+        codes = "、".join(f"A{pk}" for pk in pks[:_NAMED]) + (" 等" if len(pks) > _NAMED else "")
+        why = f"\n\n原因：{plain(note, 300)}" if note.strip() else ""
+        text = f"**{plain(actor.name, 40)}** {said}您名下的 {len(pks)} 条告警：{codes}。{why}"
+        with transaction.atomic():
+            tell(person, f"您名下的 {len(pks)} 条告警{said}", text, key=f"batch:{uuid.uuid4().hex}")
 
 
 def undoable(user_id: int, alert_id: int | None = None) -> TriageBatch | None:

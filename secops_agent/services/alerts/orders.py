@@ -243,7 +243,8 @@ def carry_out(order: AlertOrder, orderer: Orderer) -> OrderOutcome:
 
 def _keep(order: AlertOrder, changed: dict[int, Any], orderer: Orderer) -> None:
     if changed and (staff := eligibility.listed(orderer.person.corp_id, orderer.person.staff_id)):
-        batches.keep(f"已{KINDS[order.verb].did}", changed, Doer(staff_id=staff.pk))
+        actor = Actor.person(staff, orderer.via)
+        batches.keep(f"已{KINDS[order.verb].did}", changed, Doer(staff_id=staff.pk), actor)
 
 
 def _undo(order: AlertOrder, orderer: Orderer) -> OrderOutcome:

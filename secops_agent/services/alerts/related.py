@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, Value
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey
-from secops_agent.models.choices import AlertStatus, AssetType
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, AssetKey
+from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind
 from secops_agent.services.records.identity import FORMER
 
 SHOWN: Final = 5  # of each kind
@@ -37,9 +37,12 @@ class SeenIndicator:
 
 
 def indicators_of(alert_id: int, most: int = 30) -> list[Observed]:
-    """The first ones."""
-    rows = AlertIndicator.objects.filter(alert_id=alert_id).order_by("id")
-    return list(rows.values_list("kind", "value")[:most])
+    """The first ones, and behind them the addresses that only its title or description names. One query."""
+    own = AlertIndicator.objects.filter(alert_id=alert_id).annotate(place=Value(0))
+    told = AlertMention.objects.filter(alert_id=alert_id, kind=IndicatorKind.IP).annotate(place=Value(1))
+    columns = ("kind", "value", "place", "id")
+    rows = own.order_by().values_list(*columns).union(told.order_by().values_list(*columns), all=True)
+    return [(kind, value) for kind, value, *_ in rows.order_by("place", "id")[:most]]
 
 
 def related(

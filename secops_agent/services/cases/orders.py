@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
@@ -80,19 +81,33 @@ def edit(case_id: int, actor: Actor, *, title: str, severity: str, text: str) ->
 
 
 def assign(
-    case_id: int, owner: Staff | str, actor: Actor, note: str = "", *, with_tasks: bool = True
+    case_id: int,
+    owner: Staff | str,
+    actor: Actor,
+    note: str = "",
+    *,
+    with_tasks: bool = True,
+    with_alerts: bool = False,
 ) -> CaseSummary:
     """Give it to someone (a Staff, a name or a staffId), who is told; ``with_tasks``: what the one before has still to do for
-    it goes along. Raises NotFound, Conflict."""
+    it goes along, ``with_alerts``: its alerts that are theirs and not closed. Raises NotFound, Conflict."""
     person, kept = named_by(actor, owner), text_of(note)
     with transaction.atomic():
         before = lock_open(case_id).owner
         case = _change(case_id, actor, "assign", lambda row: {"owner": person}, kept)
         if before != person:
             moved = tasks.hand_over(case_id, before, person, actor) if with_tasks and before else ()
+            if with_alerts and before:
+                for pk in in_hands(case_id, before.pk).values_list("pk", flat=True):
+                    triage.assign(pk, person, actor, kept)
             if person != staff_of(actor):
                 _tell(person, case, actor, moved, kept)
     return case
+
+
+def in_hands(case_id: int, owner_id: int | None) -> "QuerySet[Alert]":
+    """The alerts of a case that this person has and that are not closed."""
+    return Alert.objects.filter(case_id=case_id, assignee=owner_id or 0).exclude(status=AlertStatus.CLOSED)
 
 
 def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], note: str) -> None:

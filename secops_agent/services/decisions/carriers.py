@@ -27,7 +27,7 @@ AUTHORISATION: Final = (
     "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
 )
 DRY: Final = "未配置处置连接器：同意后只做演练，不会真的执行。"
-STOPPED: Final = "「停止动作」打开着：管理员在「系统开关」里恢复以前批准不了，也不执行。"
+STOPPED: Final = "「停止动作」打开着：现在批准不了，也不执行；管理员在「系统开关」里恢复以后才能批准。"
 
 
 def tool_names(text: str) -> frozenset[str]:

@@ -139,7 +139,7 @@ def why_unread() -> str:
     wanted = settings.INVESTIGATION_MODEL
     if wanted == OFF:
         return "BIFANG_INVESTIGATION_MODEL=off"
-    return f"没有启用名为「{wanted}」的 AI 配置" if wanted else f"没有启用的{platforms()}配置设了 AI 配置"
+    return f"没有启用名为「{wanted}」的AI配置" if wanted else f"没有启用的{platforms()}配置设了AI配置"
 
 
 def queue(row: Investigation) -> None:

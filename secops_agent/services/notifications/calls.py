@@ -97,7 +97,7 @@ def words_of(call: WakeCall) -> str:
     """10:02 用 DING 电话叫 李四：已发出."""
     why = f"（{call.reason.rstrip('。')}）" if call.state in FAILED and call.reason else ""
     at = call.called_at or call.created_at
-    return f"{clock(at)} 用 {call.get_means_display()}叫 {call.staff.name}：{call.get_state_display()}{why}"
+    return f"{clock(at)} 用 {call.get_means_display()}叫 {call.staff.name}：{call.standing}{why}"
 
 
 def problems_of(target: NotificationTarget, now: datetime) -> Iterator[str]:

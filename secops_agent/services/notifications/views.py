@@ -97,7 +97,7 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
         ToldView(
             _where(row),
             row.state,
-            errors.get(row.pk) or row.reason or _called(row),
+            errors.get(row.pk) or row.reason or called_of(row),
             row.pk in errors,
             row.first_sent_at,
             None if row.destination in followed else row.updated_at,
@@ -108,7 +108,8 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     ]
 
 
-def _called(row: AlertMessage) -> str:
+def called_of(row: AlertMessage) -> str:
+    """Who was called with it, or will be."""
     return "；".join(words_of(each) for each in row.calls.all())
 
 

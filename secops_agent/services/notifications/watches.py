@@ -1,7 +1,9 @@
 """Watches: notification rules that somebody set for a while in a chat, and that end by themselves."""
 
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -9,7 +11,7 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, Staff
+from secops_agent.models import Alert, NotificationRule, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.chats import name_of
 from secops_agent.services.faults import NotFound
@@ -21,15 +23,43 @@ SCOPES: Final = {
     "source": "sources",
     "rule": "rules",
     "address": "addresses",
+    "severity": "severities",
 }
+_MOST_RULES: Final = 20  # of one watch
+_LOOKED_AT: Final = 5000  # alerts, for the names of their rules
 MOST: Final = 20  # of one person
 KEPT: Final = timedelta(days=7)  # after its end, for who asks what was told
 
 
+def is_alert(text: str) -> bool:
+    """A291, 告警 291: one alert."""
+    return re.fullmatch(r"(?:告警|alert)?[:：]?\s*[A#]\s?\d{1,9}", text.strip(), re.IGNORECASE) is not None
+
+
+def rules_like(wanted: str) -> list[str]:
+    """The names of the rules of alerts that are so called, or have these words in their names. Raises NotFound."""
+    seen = Alert.objects.exclude(rule_name="").order_by("-last_seen").values_list("rule_name", flat=True)
+    names = list(dict.fromkeys(seen[:_LOOKED_AT]))
+    key = wanted.replace(" ", "").casefold()
+    found = [name for name in names if key in name.replace(" ", "").casefold()]
+    exact = [name for name in found if name == wanted]
+    if not found:
+        raise NotFound(f"没有规则「{wanted[:60]}」：发送「噪声最多的规则」可以看到名称。")
+    return (exact or found)[:_MOST_RULES]
+
+
 def begin(
-    scope: str, value: str, hours: int, owner: Staff, config: SystemConfig, group: str, actor: Actor
+    conditions: Mapping[str, Sequence[str]],
+    told: str,
+    hours: int,
+    owner: Staff,
+    config: SystemConfig,
+    group: str,
+    actor: Actor,
+    places: Sequence[Mapping[str, Any]] = (),
 ) -> NotificationRule:
-    """Tell ``owner``, or the group, of what happens from now on; the same again is prolonged. Raises InvalidInput."""
+    """Tell ``owner``, the group, or these ``places``, of what happens from now on; the same again is prolonged. ``conditions`` by scope,
+    ``told`` in words. Raises InvalidInput."""
     now = timezone.now()
     place = (
         {"kind": "group", "conversation_id": group}
@@ -40,13 +70,13 @@ def begin(
         for over in NotificationRule.objects.filter(ends_at__lt=now - KEPT):
             rules.delete_rule(over, Actor.system("watches"))
         mine = current(now).filter(owner=owner)
-        name = f"盯着 {value[:40]}（{owner.name[:15]} {owner.pk}{f'，群 {group[-20:]}' if group else ''}）"
+        name = f"盯着 {told.removeprefix('资产 ')[:50]}（{owner.name[:15]} {owner.pk}{f'，群 {group[-20:]}' if group else ''}）"
         if mine.exclude(name=name).count() >= MOST:
             raise InvalidInput(f"您已经盯着 {MOST} 样：请先取消不用的。")
         given = {
             "name": name,
-            "conditions": {SCOPES[scope]: [value]},
-            "targets": [{**place, "config": name_of(config)}],
+            "conditions": {SCOPES[scope]: list(values) for scope, values in conditions.items()},
+            "targets": list(places) or [{**place, "config": name_of(config)}],
         }
         return rules.save_rule(given, actor, ends_at=now + timedelta(hours=hours), owner=owner)
 

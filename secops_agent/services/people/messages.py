@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from bifang.channels.models import InboxRow
-from bifang.channels.ports import ReplyTarget, Suggestion
+from bifang.channels.ports import FileToSend, ReplyTarget, Suggestion
 from bifang.channels.queues import outbox
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
@@ -56,8 +56,10 @@ def tell(
     key: str,
     suggestions: Sequence[Suggestion] = (),
     among: Collection[int] | None = None,
+    file: FileToSend | None = None,
 ) -> bool:
-    """Say it once per key, in the caller's transaction; False if nothing reaches them, or they may read nothing any more.
+    """Say it once per key, in the caller's transaction, with a ``file`` behind it; False if nothing reaches them, or they may read
+    nothing any more.
 
     ``among``: through no other configuration than these.
     """
@@ -66,4 +68,11 @@ def tell(
         return False
     target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
     outbox.notify(config_id, target, text, key=key, title=title, suggestions=suggestions)
+    if file:
+        outbox.notify(config_id, target, no_place(file), key=f"{key}:file", file=file)
     return True
+
+
+def no_place(file: FileToSend) -> str:
+    """What is said where a file cannot go."""
+    return f"文件「{file.name}」没有地方可发：请到「报告」页面下载。"

@@ -29,27 +29,10 @@ _EMAIL: Final = re.compile(r"[^@\s]{1,128}@([^@\s]{3,253})")
 _DOTS: Final = re.compile(r"\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|。", re.IGNORECASE)
 _ATS: Final = re.compile(r"\[@\]|\(@\)|\[at\]|\(at\)", re.IGNORECASE)
 # Under which everybody may have a name: listed by mistake, they would hit everything.
-_SUFFIXES: Final = frozenset(
-    [
-        "com.cn",
-        "net.cn",
-        "org.cn",
-        "gov.cn",
-        "edu.cn",
-        "ac.cn",
-        "mil.cn",
-        "co.uk",
-        "org.uk",
-        "com.hk",
-        "com.tw",
-        "com.sg",
-        "com.au",
-        "co.jp",
-        "co.kr",
-        "com.br",
-        "co.in",
-    ]
-)
+_SUFFIXES: Final = frozenset({
+    "com.cn", "net.cn", "org.cn", "gov.cn", "edu.cn", "ac.cn", "mil.cn", "co.uk", "org.uk", "com.hk", "com.tw", "com.sg", "com.au", "co.jp",
+    "co.kr", "com.br", "co.in",
+})  # fmt: skip
 _LABELS: Final = 12  # of a name; what has more is looked up by its end
 
 

@@ -94,11 +94,11 @@ def _decisions(report: PeriodReport) -> Iterator[str]:
         oldest = f"（其中最久{days_told(max(each.days for each in flaws.late))}）" if flaws.late else ""
         yield f"{overdue} 个漏洞超过修复时限{oldest}，限期修复还是接受风险"
     if overdue := total(alerts.overdue):
-        left = max((each for each in alerts.missed if each.owner), key=lambda each: each.open, default=None)
-        most = (
-            f"（其中本期才超时的，{left.owner}名下最多，还有 {left.open} 条）" if left and left.open else ""
-        )
-        yield f"{overdue} 条超时告警由谁处理完{most}"
+        left = max(alerts.missed, key=lambda each: each.open, default=None)
+        whose = f"{left.owner}名下" if left and left.owner else "没有处理人的"
+        most = "最多，还" if len(alerts.missed) > 1 else ""
+        most = f"（其中本期才超时的，{whose}{most}有 {left.open} 条）" if left and left.open else ""
+        yield f"各级别共 {overdue} 条超时告警由谁处理完{most}"
     yield from (f"事件 {each.code} 交给谁" for each in report.figures.cases if each.open and not each.owner)
     if work.expired:
         yield f"{work.expired} 项处置申请过期没有人决定，要不要重新提出"

@@ -36,20 +36,33 @@ def text(document: Document) -> tuple[str, str]:
     return f"{document.title}：{told}", fitting
 
 
+def brief(document: Document) -> str:
+    """Its conclusion alone, and where the rest is."""
+    rest = _link("看全文", document) or [f"全文：发送「{document.title[2:4]}」。"]
+    return "\n\n".join([*_concluded(document), *rest])
+
+
+def _concluded(document: Document) -> list[str]:
+    first, *others = map(literal, document.conclusion)
+    return [f"**{document.title}**：{first}", "\n".join(f"- {each}" for each in others)]
+
+
+def _link(label: str, document: Document) -> list[str]:
+    return (
+        [f"[{label}]({settings.PUBLIC_URL}{document.link})"] if settings.PUBLIC_URL and document.link else []
+    )
+
+
 def _written(document: Document, most: int) -> str:
     """``most``: lines of each list."""
-    first, *others = map(literal, document.conclusion)
     figures = "，".join(f"{each.label} **{each.value}**{_change(each)}" for each in document.headline)
     shown = (
         _listed(each.title, each.lines[:most] if each.listed else each.lines) for each in document.sections
     )
-    link = (
-        [f"[图表与文件]({settings.PUBLIC_URL}{document.link})"]
-        if settings.PUBLIC_URL and document.link
-        else []
+    parts = [*_concluded(document), figures]
+    return "\n\n".join(
+        [*parts, *filter(None, shown), *_link("图表与文件", document), f"> {document.notes[0]}"]
     )
-    parts = [f"**{document.title}**：{first}", "\n".join(f"- {each}" for each in others), figures]
-    return "\n\n".join([*parts, *filter(None, shown), *link, f"> {document.notes[0]}"])
 
 
 def _listed(title: str, lines: tuple[ReportLine, ...]) -> str:

@@ -1,5 +1,6 @@
 """Periods of reports: the time that one tells of, and the one that it is compared with."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -22,6 +23,8 @@ _KIND_OF: Final[dict[str, Kind]] = {
     "last_month": "monthly",
 }  # fmt: skip
 _WEEKDAYS: Final = "一二三四五六日"
+_DATED: Final = (("daily", "%Y-%m-%d", ""), ("weekly", "%G-W%V-%u", "-1"), ("monthly", "%Y-%m", ""))
+DATES: Final = "2026-11-29（日报）、2026-W48（周报）、2026-10（月报）"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,27 @@ class Period:
 
 
 def period_of(name: str, now: datetime) -> Period:
-    """A period by its name. Raises InvalidInput."""
+    """A period by its name, or by its date as one of `DATES` is written. Raises InvalidInput."""
+    local = timezone.localtime(now)
     if name not in PERIODS:
-        raise InvalidInput(f"没有「{name[:40]}」这种报告；可以是：{'、'.join(PERIODS)}。")
-    kind, local = _KIND_OF[name], timezone.localtime(now)
+        return _dated(name, local)
+    kind = _KIND_OF[name]
     first = _first(kind, local)
     if name == SCHEDULED[kind]:
         return Period(kind, _first(kind, first - timedelta(days=1)), first)
     return Period(kind, first, local)
+
+
+def _dated(name: str, now: datetime) -> Period:
+    for kind, form, end in _DATED if re.fullmatch(r"20\d\d-[\dW-]{2,5}", name) else ():
+        try:
+            start = datetime.strptime(f"{name}{end}", form).replace(tzinfo=now.tzinfo)
+        except ValueError:
+            continue
+        if start >= now:
+            raise InvalidInput(f"「{name}」还没有到，没有它的报告。")
+        return Period(kind, start, min(_next(kind, start), now))  # type: ignore[arg-type]  # one of its choices
+    raise InvalidInput(f"没有「{name[:40]}」这种报告；可以是：{'、'.join(PERIODS)}，或 {DATES}。")
 
 
 def _first(kind: Kind, at: datetime) -> datetime:

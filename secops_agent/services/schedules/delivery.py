@@ -1,6 +1,6 @@
 """Delivery of a run's result: to the outbox, in the transaction of its end; held while it cannot, and told then.
 
-Unasked: at the end of the quota a result waits, and of several that wait the newest of each task is sent.
+Unasked: at the end of the quota, and while 不主动说话 is on, a result waits, and of several that wait the newest of each task is sent.
 """
 
 from datetime import datetime
@@ -14,8 +14,9 @@ from bifang.channels.ports import FileToSend
 from bifang.channels.queues import outbox
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.notifications.targets import Address, Unreachable, resolve
-from secops_agent.services.schedules.cron import describe
-from secops_agent.services.schedules.schedules import destination_of
+from secops_agent.services.people.messages import no_place
+from secops_agent.services.schedules.schedules import destination_of, told_when
+from secops_agent.services.switches import NO_SPEECH, SILENT, read_switches
 
 LONGEST: Final = 2600  # characters; a message has at most 3,000, some of which say what sends it
 REPLACED: Final = "没有发送：后来的一次代替了它"
@@ -26,6 +27,8 @@ def deliver(run: TaskRun, now: datetime) -> bool:
     target = destination_of(run.task)
     if not run.text or target is None:
         return _end(run)
+    if NO_SPEECH in read_switches():
+        return _hold(run, SILENT, now)
     try:
         address = resolve(target, now)
     except Unreachable as error:
@@ -36,8 +39,8 @@ def deliver(run: TaskRun, now: datetime) -> bool:
     _say(run, address, run.text, f"report:{run.pk}")
     if run.file is not None:
         file = FileToSend(run.file_name, bytes(run.file))
-        told = f"文件「{file.name}」没有地方可发：请到「报告」页面下载。"
-        outbox.notify(address.config_id, address.target, told, key=f"report:{run.pk}:file", file=file)
+        key = f"report:{run.pk}:file"
+        outbox.notify(address.config_id, address.target, no_place(file), key=key, file=file)
     return _end(run)
 
 
@@ -60,7 +63,7 @@ def _hold(run: TaskRun, reason: str, now: datetime) -> bool:
 
 def _say(run: TaskRun, address: Address, text: str, key: str) -> None:
     """With what says it, so that whoever reads it can have it stopped."""
-    text = f"{text}\n\n> 定时任务 {run.task_id} · {describe(run.task.cron)}"
+    text = f"{text}\n\n> 定时任务 {run.task_id} · {told_when(run.task)}"
     outbox.notify(address.config_id, address.target, text, key=key, title=f"定时任务：{run.task.name}")
 
 

@@ -21,7 +21,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.schedules import delivery
 from secops_agent.services.schedules.cron import WORKING, next_runs
-from secops_agent.services.schedules.tasks import BY_NAME, TaskResult
+from secops_agent.services.schedules.tasks import TaskResult
 
 log = logging.getLogger(__name__)
 TICK: Final = "secops_agent.services.schedules.runs.tick"
@@ -62,11 +62,10 @@ def start_due(now: datetime) -> int:
 def _start(row: ScheduledTask, now: datetime) -> bool:
     """Of those who see that it is due, one starts it."""
     assert row.next_at is not None  # what is due has a time
-    over = row.task in BY_NAME and BY_NAME[row.task].once
-    following = None if over else next(iter(next_runs(row.cron, now, 1)), None)
+    following = None if row.once else next(iter(next_runs(row.cron, now, 1)), None)
     with transaction.atomic():
         won = ScheduledTask.objects.filter(pk=row.pk, enabled=True, next_at=row.next_at).update(
-            next_at=following, enabled=not over
+            next_at=following, enabled=not row.once
         )
         if won:
             TaskRun.objects.get_or_create(task=row, due_at=row.next_at)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from pydantic import Field
 
@@ -18,7 +19,7 @@ from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import TargetEntry
-from secops_agent.services.schedules.cron import next_runs, read_cron
+from secops_agent.services.schedules.cron import describe, next_runs, read_cron
 from secops_agent.services.schedules.tasks import ATTACHMENTS, BY_NAME, TaskKind, read_task, title_of
 
 MOST: Final = 200
@@ -31,9 +32,16 @@ class TaskEntry(Entry):
     name: str = Field("", max_length=100)
     task: str = Field(min_length=1, max_length=200)
     cron: str = Field(min_length=1, max_length=200)
+    once: bool = False
     enabled: bool = True
     target: TargetEntry | None = None
     attachment: Literal["", "pdf", "png", "markdown", "csv"] = ""
+
+
+def standing() -> "QuerySet[ScheduledTask]":
+    """All but what was to be done once and is over."""
+    rows = ScheduledTask.objects.exclude(once=True, enabled=False)
+    return rows.select_related("config", "staff", "rota", "owner")
 
 
 def get_task(task_id: int) -> ScheduledTask:
@@ -69,7 +77,7 @@ def _read_target(entry: TargetEntry | None) -> NotificationTarget | None:
 
 
 def _demand_room() -> None:
-    if ScheduledTask.objects.count() >= MOST:
+    if standing().count() >= MOST:
         raise InvalidInput(f"定时任务已有 {MOST} 个：请先删除不用的。")
 
 
@@ -82,6 +90,7 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
     cron = read_cron(entry.cron)
     was = (row.cron, row.enabled)
     row.task, row.arguments, row.cron, row.enabled = kind.name, arguments, cron, entry.enabled
+    row.once = entry.once
     row.attachment = entry.attachment
     row.name = _free_name(title_of(kind.name, arguments), entry.name, row)
     row.kind = target.kind if target else ""
@@ -99,10 +108,18 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
 
 def _refuse_twin(row: ScheduledTask) -> None:
     """The same thing at the same time in the same place would only be told twice."""
-    same = ("task", "arguments", "cron", "kind", "config_id", "conversation_id", "staff_id", "rota_id")
-    duplicates = ScheduledTask.objects.filter(**{name: getattr(row, name) for name in same}).exclude(
-        pk=row.pk
+    same = (
+        "once",
+        "task",
+        "arguments",
+        "cron",
+        "kind",
+        "config_id",
+        "conversation_id",
+        "staff_id",
+        "rota_id",
     )
+    duplicates = standing().filter(**{name: getattr(row, name) for name in same}).exclude(pk=row.pk)
     if duplicate := duplicates.first():
         raise InvalidInput(f"已有同样的定时任务 {duplicate.pk}（{duplicate.name}）。")
 
@@ -126,7 +143,7 @@ def delete_task(row: ScheduledTask, actor: Actor) -> None:
 def described(row: ScheduledTask) -> dict[str, Any]:
     """What it says, for people and the record of changes."""
     return {
-        "name": row.name, "task": title_of(row.task, row.arguments), "cron": row.cron, "enabled": row.enabled,
+        "name": row.name, "task": title_of(row.task, row.arguments), "cron": row.cron, "once": row.once, "enabled": row.enabled,
         "target": place_of(row), "attachment": ATTACHMENTS.get(row.attachment, row.attachment),
     }  # fmt: skip
 
@@ -168,6 +185,11 @@ def place_of(row: ScheduledTask) -> str:
     """The same in words."""
     target = destination_of(row)
     return targets.place_of(target) if target else NOWHERE
+
+
+def told_when(row: ScheduledTask) -> str:
+    """When it is done, in words: 每天 09:00; 12 月 2 日 08:00（一次）."""
+    return f"{describe(row.cron).removeprefix('每年 ')}（一次）" if row.once else describe(row.cron)
 
 
 def when_of(row: ScheduledTask, now: datetime) -> list[datetime]:

@@ -60,15 +60,13 @@ class TaskWork(Protocol):
 
 @dataclass(frozen=True)
 class TaskKind:
-    """``words`` matches the texts that mean it. ``told``: without a destination it would be for nothing. ``once``: it is over after
-    one run."""
+    """``words`` matches the texts that mean it. ``told``: without a destination it would be for nothing."""
 
     name: str
     title: str
     words: str
     place: str
     told: bool = True
-    once: bool = False
 
     @cached_property
     def work(self) -> TaskWork:
@@ -88,7 +86,7 @@ TASKS: Final[tuple[TaskKind, ...]] = (
         "secops_agent.tasks.matching.MATCH", told=False,
     ),
     TaskKind(
-        REMINDER, "提醒", "提醒[:：].+", "secops_agent.tasks.questions.REMINDER", once=True
+        REMINDER, "提醒", "提醒[:：].+", "secops_agent.tasks.questions.REMINDER"
     ),
     TaskKind(QUESTION, "查询", "", "secops_agent.tasks.questions.QUESTION"),
 )  # fmt: skip

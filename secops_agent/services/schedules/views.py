@@ -8,9 +8,8 @@ from django.utils import timezone
 
 from secops_agent.models import ScheduledTask, TargetKind, TaskRun
 from secops_agent.services.pages import Page, cut
-from secops_agent.services.schedules.cron import describe
 from secops_agent.services.schedules.delivery import sending_of
-from secops_agent.services.schedules.schedules import get_task, place_of, when_of
+from secops_agent.services.schedules.schedules import get_task, place_of, told_when, when_of
 from secops_agent.services.schedules.tasks import title_of
 
 
@@ -23,6 +22,7 @@ class TaskView:
     enabled: bool
     task: str
     cron: str
+    once: bool
     when: str
     target: str
     attachment: str
@@ -59,7 +59,7 @@ def search_tasks(limit: int = 20, cursor: str = "") -> Page[TaskView]:
 def view_task(row: ScheduledTask) -> TaskView:
     """One of them."""
     return TaskView(
-        row.pk, row.name, row.enabled, title_of(row.task, row.arguments), row.cron, describe(row.cron), place_of(row), row.attachment,
+        row.pk, row.name, row.enabled, title_of(row.task, row.arguments), row.cron, row.once, told_when(row), place_of(row), row.attachment,
         row.owner.staff_id if row.owner else "", row.made_by, tuple(when_of(row, timezone.now())), row.last_at,
         row.last_error, row.last_error_at,
     )  # fmt: skip

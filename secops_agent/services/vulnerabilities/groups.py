@@ -53,7 +53,8 @@ WAYS: Final[Mapping[str, GroupWay]] = {
 @dataclass(frozen=True, slots=True)
 class FindingGroup:
     """One line. ``within``: the conditions of the list that leave its findings; ``kev``: how many of them are of a
-    vulnerability in KEV; ``due_at``: of what still needs someone and is due first."""
+    vulnerability in KEV; ``due_at``: of what still needs someone and is due first; ``until``: when the first risk that was
+    accepted ends."""
 
     within: Mapping[str, str]
     title: str
@@ -63,6 +64,7 @@ class FindingGroup:
     kev: int
     severity: str
     due_at: datetime | None
+    until: datetime | None = None
 
 
 def of(people: Collection[int]) -> Q:
@@ -75,7 +77,7 @@ def of(people: Collection[int]) -> Q:
 
 def grouped(rows: "QuerySet[Finding]", way: str) -> "QuerySet[Finding, dict[str, Any]]":
     """A row a group, in no order: its columns, and what it may be ordered by: ``findings``, ``kev``, ``peak``, ``due``,
-    ``newest``."""
+    ``until``, ``newest``."""
     columns = WAYS[way].columns
     found: QuerySet[Finding, dict[str, Any]] = (
         rows.order_by()
@@ -83,7 +85,7 @@ def grouped(rows: "QuerySet[Finding]", way: str) -> "QuerySet[Finding, dict[str,
         .values(*columns)
         .annotate(
             findings=Count("pk"), kev=Count("pk", filter=Q(priority__gte=KEV)), peak=Max("priority"),
-            due=Min("due_at", filter=Q(active=True)), newest=Max("last_seen"),
+            due=Min("due_at", filter=Q(active=True)), until=Min("until", filter=Q(active=False)), newest=Max("last_seen"),
         )
     )  # fmt: skip
     return found
@@ -119,7 +121,15 @@ def views(way: str, cells: Sequence[Mapping[str, Any]], rows: "QuerySet[Finding]
         within, title, about = _told(way, cell, known)
         severity = SEVERITIES[-1 - cell["worst"] // RANK]
         yield FindingGroup(
-            within, title, about, cell["findings"], cell["assets"], cell["kev"], severity, cell["due"]
+            within,
+            title,
+            about,
+            cell["findings"],
+            cell["assets"],
+            cell["kev"],
+            severity,
+            cell["due"],
+            cell["until"],
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Finding, History, Staff
@@ -27,6 +28,9 @@ USUAL: Final = 90 * DAY  # where nothing is said
 SECOND: Final = "接受风险、误报、不受影响要另一位审批人同意"
 NEEDS_SECOND: Final = f"已被利用（KEV），{SECOND}：请在网页「发现」或聊天里提出。"
 _ROUND: Final = 500
+UNDO_FOR: Final = timedelta(minutes=10)
+TOGETHER: Final = timedelta(seconds=30)  # between two decisions that were one act
+_DECIDING: Final = ("decide", "undo", "expire", "vex")
 _OVER: Final = "接受风险的期限已到，恢复为待处理。"
 _ALONE: Final = f"漏洞已被利用（KEV），而这个决定没有经过两个人，恢复为待处理。{SECOND}。"
 _SEEN: Final = "标为「已修复」以后，扫描仍然发现它，恢复为待处理。"
@@ -179,6 +183,64 @@ def _each(ids: Sequence[int], act: Callable[[int], None]) -> Resolved:
         except BifangError as error:
             refused[error.message.replace(f"发现 {pk} ", "").replace(f"编号为 {pk} 的", "这个编号的")] += 1
     return Resolved(done, dict(refused))
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What somebody decided last, of how many, in words. ``last``: the newest entry of the history, which names it."""
+
+    last: int
+    findings: tuple[int, ...]
+    label: str
+
+
+def undoable(actor: Actor) -> Decided | None:
+    """What this person decided last, while it can be taken back: the same decision with the same words, made together."""
+    since = timezone.now() - UNDO_FOR
+    mine = History.objects.filter(entity="finding", action__in=("decide", "undo"), at__gt=since)
+    rows = list(mine.filter(actor_kind=actor.kind, actor_id=actor.ident).order_by("-pk")[:MOST])
+    same: list[History] = []
+    for row in rows:
+        if row.action == "undo" or (
+            same and (_given(row) != _given(same[0]) or same[-1].at - row.at > TOGETHER)
+        ):
+            break
+        same.append(row)
+    if not same:
+        return None
+    newest = same[0].changes.get("decision", ("", ""))[1]
+    return Decided(same[0].pk, tuple(row.entity_id for row in same), Resolution(newest).label)
+
+
+def _given(row: History) -> tuple[Any, ...]:
+    """What was decided, without what it was before."""
+    return row.note, {name: new for name, (_, new) in row.changes.items()}
+
+
+def undo(last: int, actor: Actor) -> Resolved:
+    """Put back what is still as this person decided it. Raises Conflict once that is over, InvalidInput, ReadOnly."""
+    found = undoable(actor)
+    if found is None or found.last != last:
+        raise Conflict(f"已经撤销过，或超过了 {UNDO_FOR.seconds // 60} 分钟：需要的话请再决定一次。")
+    return _each(found.findings, lambda pk: _put_back(pk, actor))
+
+
+def _put_back(finding_id: int, actor: Actor) -> None:
+    with transaction.atomic():
+        row = _lock(finding_id)
+        acts = History.objects.filter(entity="finding", entity_id=finding_id, action__in=_DECIDING)
+        last = acts.latest("pk")
+        if last.action != "decide" or (last.actor_kind, last.actor_id) != (actor.kind, actor.ident):
+            raise Conflict(f"发现 {finding_id} 后来又被决定过，没有撤销。")
+        old = {name: before for name, (before, _) in last.changes.items()}
+        until = old.get("until", row.until)
+        wanted = Resolution(
+            old.get("decision", row.decision), "撤销刚才的决定", parse_datetime(until) if isinstance(until, str) else until,
+            old.get("justification", row.justification),
+        )  # fmt: skip
+        if Finding.objects.filter(needs_second(wanted), pk=finding_id).exists():
+            raise Conflict(f"发现 {finding_id} {NEEDS_SECOND}")
+        _write(row, wanted, actor, "undo")
 
 
 def expire() -> int:

@@ -10,6 +10,7 @@ from secops_agent import says
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.filters import URGENT, AlertFilter
+from secops_agent.services.alerts.standing import reasons
 from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Total
@@ -25,6 +26,7 @@ from secops_agent.tools.masking import for_reader
 
 _ORDERS: Final = {"most": "次数多的在前", "oldest": "最早发生的在前", "due": "时限最近的在前"}
 _PEOPLE: Final = 4
+_NEXT: Final = 2  # beside the one that is most urgent
 _TOLD_APART: Final = 3  # alerts that need no counts
 
 
@@ -45,9 +47,13 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
     query = asked.query(排序=URGENT if given.urgent else _ORDERS.get(order, ""))
     wanted = with_asset(wanted)
+    if given.urgent and given.limit == 1 and not given.offset:
+        return _most_urgent(asker, replace(wanted, limit=1 + _NEXT), query)
     found = triage.search(wanted)
     shown = found.items[given.offset :]
     if not shown:
+        if not found.items and (older := _older(asker, wanted, query)):
+            return older
         text = beyond("告警", found) if found.items else _none(wanted, query)
         return ToolResult("no_data", query, text, [])
     lines, people, fields = alert_lines(shown, asker)
@@ -67,6 +73,23 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     return for_reader(result, asker, people) if asker.hides_private else result
 
 
+def _most_urgent(asker: Asker, wanted: AlertFilter, query: str) -> ToolResult:
+    """The one alert that comes first, why, and the next two in a line."""
+    found = triage.search(wanted)
+    if not found.items:
+        return ToolResult("no_data", query, _none(wanted, query), [])
+    first, *others = found.items
+    lines, people, fields = alert_lines([first], asker)
+    why = reasons([each.id for each in found.items])
+    following = "；".join(
+        f"{says.code(each.id)} {plain(each.title, 40)}（{why[each.id]}）" for each in others
+    )
+    lines += [f"- 为什么是它：{why[first.id]}", *([f"- 接着：{following}"] if following else [])]
+    text = "\n".join([f"**最要紧的是 {says.code(first.id)}**", "", *lines, *foot(query)])
+    result = ToolResult("ok", query, text, [first.id], steps=(says.show(first.id),), fields=fields)
+    return for_reader(result, asker, people) if asker.hides_private else result
+
+
 def _shares(wanted: AlertFilter) -> str:
     """What they are by level, over their limit and by handler, as far as the conditions do not tell."""
     found = triage.shares(wanted)
@@ -83,6 +106,9 @@ def _beside(wanted: AlertFilter) -> str:
     """What somebody may take for part of the list: graver ones, closed ones."""
     gravest = min((SEVERITIES.index(each) for each in wanted.severities), default=0)
     others = []
+    if not wanted.statuses and not wanted.verdicts and wanted.clock in ("seen", "new"):
+        left = triage.count(replace(wanted, statuses=STATES["unclosed"]))[0]
+        return f"没有关闭的 {left.text} 条" if left.count else "都已关闭"
     if gravest:
         names = "、".join(SEVERITY[each] for each in SEVERITIES[:gravest])
         others.append((names, replace(wanted, severities=SEVERITIES[:gravest])))
@@ -96,6 +122,18 @@ def _counted(others: Sequence[tuple[str, AlertFilter]]) -> list[tuple[str, Total
     """Name and number of those that find anything."""
     totals = triage.count(*(wanted for _, wanted in others))
     return [(name, total) for (name, _), total in zip(others, totals, strict=True) if total.count]
+
+
+def _older(asker: Asker, wanted: AlertFilter, query: str) -> ToolResult | None:
+    """Nothing new, but what is older happens still."""
+    found = triage.search(replace(wanted, clock="seen", limit=_TOLD_APART)) if wanted.clock == "new" else None
+    if not found or not found.items:
+        return None
+    lines, people, fields = alert_lines(found.items, asker)
+    heading = f"**没有新的。更早就有、这段时间还在发生的：{found.total_text} 条**"
+    text = "\n".join([heading, "", *lines, *foot(query)])
+    result = ToolResult("ok", query, text, [each.id for each in found.items], fields=fields)
+    return for_reader(result, asker, people) if asker.hides_private else result
 
 
 def _none(wanted: AlertFilter, query: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
@@ -13,8 +13,10 @@ from secops_agent.models import DetectionRule, MessageState
 from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
+from secops_agent.services.alerts.queries.filters import URGENT
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
 from secops_agent.services.alerts.spread import Judged, closed_before
+from secops_agent.services.alerts.standing import standing_of
 from secops_agent.services.alerts.views import (
     AlertDetail,
     AlertOrigin,
@@ -63,6 +65,9 @@ class GetAlert(Arguments):
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)
     alert_ids: str = argument("一起比较的其他编号，用英文逗号分隔", default="", max_length=400)
+    about: Literal["", "order", "delivery"] = argument(
+        "只问一件事：order 为什么排在这里，delivery 消息为什么没有到", default=""
+    )
 
 
 def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
@@ -173,7 +178,7 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     result = ToolResult(
         "ok",
         query,
-        _detail(detail, found, past, asker),
+        _said(detail, found, past, asker, given.about),
         data,
         steps=_steps(detail.summary),
         fields=detail_fields(detail),
@@ -181,9 +186,39 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     if not asker.hides_private:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]
-    shown = _detail(public(detail), found, past, asker)
+    shown = _said(public(detail), found, past, asker, given.about)
     result = replace(result, text=shown, private_text=result.text if hidden else "")
     return for_reader(result, asker, [*hidden, *(name for name, _, is_account in found.assets if is_account)])
+
+
+def _said(
+    detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str]], asker: Asker, about: str
+) -> str:
+    """All of it, or the one thing that was asked and the alert in a line."""
+    alert = detail.summary
+    if not about:
+        return _detail(detail, found, past, asker)
+    told = (
+        _why_there(alert)
+        if about == "order"
+        else f"**{says.code(alert.id)} 的消息**：{_told(alert.id, reasons=True)}"
+    )
+    return f"{told}\n\n{alert_line(alert, asker)}"
+
+
+def _why_there(alert: AlertSummary) -> str:
+    """Where it stands in the order of what is most urgent, and why not before the one ahead of it."""
+    code = says.code(alert.id)
+    if alert.status == AlertStatus.CLOSED:
+        return f"**{code} 已经关闭，不在「最要紧」的排序里**"
+    found = standing_of(alert.id)
+    place = f"第 {found.place}" if found.place else "200 名以后"
+    lines = [f"**{code} 排{place}（没有关闭的共 {found.total} 条）：{found.why}**"]
+    if found.before:
+        pk, why = found.before
+        same = "（一样，只是时限更早）" if why == found.why else ""
+        lines.append(f"- 排在它前面一位的是 {says.code(pk)}：{why}{same}")
+    return "\n".join([*lines, f"- 顺序：{URGENT}"])
 
 
 def _compared(asker: Asker, ids: Sequence[int]) -> ToolResult:
@@ -299,13 +334,15 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
     ]
 
 
-def _told(number: int) -> str:
-    """Whom its newest messages went to, or why not."""
+def _told(number: int, *, reasons: bool = False) -> str:
+    """Whom its newest messages went to, or why not; ``reasons``: and who is not told of it by any rule."""
     rows = (
         (each, f"{plain(each.place, 60)} {MessageState(each.state).label}")
         for each in told_of(number, _MESSAGES)
     )
     told = "；".join(f"{one}（{plain(each.reason, 120)}）" if each.reason else one for each, one in rows)
+    if told and reasons:
+        return f"{told}。没有列出的人和群，是没有通知规则让它发给他们"
     return told or "没有发给任何人：没有通知规则要发它"
 
 

@@ -6,9 +6,9 @@ from pydantic import TypeAdapter
 
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.figures import Figures
-from secops_agent.services.reports.files import FORMATS, report_file, text
+from secops_agent.services.reports.files import FORMATS, brief, report_file, text
 from secops_agent.services.reports.outline import document
-from secops_agent.services.reports.periods import PERIODS
+from secops_agent.services.reports.periods import DATES, PERIODS
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -24,14 +24,16 @@ class ReportPeriod(Arguments):
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] = argument(
         "哪一段时间", labels=PERIODS, default="today"
     )
+    date: str = argument(f"不是上面几段时，某一天、一周或一个月的：{DATES}", default="", max_length=10)
     file: Literal["", "any", "pdf", "png", "markdown", "csv"] = argument(
         "同时作为文件发送，只在提问者要文件时填写", labels=FILES, default=""
     )
+    brief: bool = argument("只要三句结论：概括、给老板讲讲", default=False)
 
 
 def security_report(asker: Asker, given: ReportPeriod) -> ToolResult:
     """The numbers of one period; "ok" even when nothing happened, for that is the news."""
-    report = archive.look(given.period, asker.now)
+    report = archive.look(given.date or given.period, asker.now)
     start, end = moment(report.period.start), moment(report.period.end)
     shown = document(report)
     file = report_file(shown, given.file) if given.file else None
@@ -39,8 +41,8 @@ def security_report(asker: Asker, given: ReportPeriod) -> ToolResult:
     said = f"文件「{file.name}」随后发出。\n\n" if file else ""
     return ToolResult(
         "ok",
-        f"时间={PERIODS[given.period]}（{start} 至 {end}）",
-        said + text(shown)[1],
+        f"时间={given.date or PERIODS[given.period]}（{start} 至 {end}）",
+        said + (brief(shown) if given.brief else text(shown)[1]),
         data,
         file=file,
     )

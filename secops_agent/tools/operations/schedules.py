@@ -1,9 +1,11 @@
-"""list_schedules, create_schedule, delete_schedule: things that are done at set times, for the place where they were asked for."""
+"""list_schedules, create_schedule: things that are done at set times, or once, for the place where they were asked for or for
+whom they name."""
 
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from bifang.channels.text.markup import plain
@@ -14,50 +16,51 @@ from secops_agent.models import NotificationRule, ScheduledTask, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.notifications import watches
-from secops_agent.services.notifications.rules import delete_rule
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.people.staff import Person
 from secops_agent.services.schedules import schedules
 from secops_agent.services.schedules.cron import HELP, describe, monthly, next_runs, read_cron
-from secops_agent.services.schedules.tasks import read_task, title_of
+from secops_agent.services.schedules.tasks import REMINDER, read_task, title_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.markdown import joined, moment
+from secops_agent.tools.operations.recipients import SHAPE, Recipient, read_recipients
 
+NOW: Final = "现在"
+AT: Final = "2026-12-02 08:00"
 _WEEKDAYS: Final = "一二三四五六日"
 _MOST: Final = 50
 _EMPTY: Final = f"还没有定时任务。可以说「{says.DAILY_EVERY_DAY}」。"
+_NOTHING: Final = "没有新建定时任务。"
 
 
 class CreateSchedule(Arguments):
     """Arguments of create_schedule."""
 
     task: str = argument(
-        "做什么：日报、周报、月报、更新漏洞情报、重新比对，或一句查询，例如 未处理的高危告警；只提醒一次的写「提醒：…」"
+        "做什么：日报、周报、月报、更新漏洞情报、重新比对，或一句查询，例如 未处理的高危告警；到时候只说一句话的写「提醒：…」，用提问者自己的词"
     )
-    cron: str = argument(f"什么时候：{HELP}")
+    cron: str = argument(f"反复做的时间：{HELP}", default="")
+    at: str = argument(f"只做一次的时间，北京时间，例如 {AT}；「{NOW}」是马上做一次", default="")
+    to: str = argument(f"发给谁，不填就是发到这个会话：{SHAPE}", default="")
 
 
-class DeleteSchedule(Arguments):
-    """Arguments of delete_schedule."""
-
-    schedule_id: int | None = argument("定时任务的编号", default=None, minimum=1)
-    watch_id: int | None = argument("要结束的是「盯着」时，它的编号", default=None, minimum=1)
+def standing(person: Person) -> QuerySet[ScheduledTask]:
+    """Those of a person's corporation, and those that people made in files and on pages."""
+    return schedules.standing().filter(Q(owner=None) | Q(owner__corp_id__in=("", person.corp_id)))
 
 
 def list_schedules(asker: Asker, given: NoArguments) -> ToolResult:
-    """Those of the asker's corporation, and those that people made in files and on pages."""
-    mine = Q(owner=None) | Q(owner__corp_id__in=("", asker.person.corp_id))
-    rows = list(ScheduledTask.objects.filter(mine).select_related("config", "staff", "rota", "owner")[:_MOST])
-    watched = [f"- {_watch_line(row)}" for row in watches.of_corporation(asker.person.corp_id)]
+    """Those of the asker's corporation with what is watched."""
+    rows = list(standing(asker.person)[:_MOST])
+    watched = [f"- {watch_line(row)}" for row in watches.of_corporation(asker.person.corp_id)]
     if not rows and not watched:
         return ToolResult("no_data", "定时任务", _EMPTY)
-    lines = [f"- {_line(row, asker.now)}" for row in rows]
     tasks = [
         f"**定时任务：{len(rows)} 个**",
         "",
-        *lines,
+        *(f"- {task_line(row, asker.now)}" for row in rows),
         "",
         f"删除请发送「{says.delete_task(says.NUMBER)}」。",
     ]
@@ -73,17 +76,19 @@ def list_schedules(asker: Asker, given: NoArguments) -> ToolResult:
     return ToolResult("ok", "定时任务", text, [row.pk for row in rows])
 
 
-def _line(row: ScheduledTask, now: datetime) -> str:
+def task_line(row: ScheduledTask, now: datetime) -> str:
+    """A task with its number, on one line."""
     runs = next_runs(row.cron, now, 1)
     state = f"下次 {_spoken(runs[0])}" if row.enabled and runs else "已停用"
     fault = f"⚠️ {plain(row.last_error, 120)}" if row.last_error else ""
     title = plain(title_of(row.task, row.arguments), 60)
     place = plain(schedules.place_of(row), 60)
     who = plain(str(row.owner or row.made_by), 20)
-    return f"**{row.pk}** " + joined((title, describe(row.cron), place, state, who, fault))
+    return f"**{row.pk}** " + joined((title, schedules.told_when(row), place, state, who, fault))
 
 
-def _watch_line(row: NotificationRule) -> str:
+def watch_line(row: NotificationRule) -> str:
+    """What is watched, with its number, on one line."""
     what = plain(row.name.partition("（")[0].removeprefix("盯着 "), 60)
     place = plain(watches.place_of(row), 60)
     return f"**{row.pk}** " + joined((what, f"到 {moment(row.ends_at)}", place, plain(str(row.owner), 20)))
@@ -95,65 +100,92 @@ def _spoken(at: datetime) -> str:
 
 
 def check_creation(given: CreateSchedule, person: Person | None) -> ValidatedAction:
-    """Raises InvalidInput for an unknown task or time. The confirmation says when it will be and what it costs."""
+    """Raises InvalidInput for an unknown task, time or recipient. The confirmation says when it will be, for whom, and what it costs."""
     kind, arguments = read_task(given.task)
-    cron, now = read_cron(given.cron), timezone.localtime()
-    task = title_of(kind.name, arguments)
+    task, place, keys = title_of(kind.name, arguments), "这个会话", ""
+    if given.to and person:
+        found = read_recipients(given.to, person, _NOTHING)
+        place, keys = "、".join(one.named for one in found), ",".join(one.key for one in found)
+    when, cost = _when(given, told=kind.told)
+    what = task.partition("：")[2] if kind.name == REMINDER else task
+    verb = "提醒" if kind.name == REMINDER else "结果"
+    summary = f"{when}：{plain(what, 200)}，{verb}发到{place}。{cost}"
+    if kind.name == REMINDER and given.at:
+        summary = f"{when} {f'告诉{place}' if keys else f'在{place}里提醒一次'}：{plain(what, 200)}"
+    stored = {"task": task, "cron": given.cron and read_cron(given.cron), "at": given.at, "to": keys}
+    return ValidatedAction({name: value for name, value in stored.items() if value}, summary)
+
+
+def _when(given: CreateSchedule, *, told: bool) -> tuple[str, str]:
+    """When in words, and what it costs. Raises InvalidInput."""
+    if bool(given.cron) == bool(given.at):
+        raise InvalidInput(f"请写明什么时候：{HELP}；只一次的写 {AT} 这样的。{_NOTHING}")
+    now = timezone.localtime()
+    if given.at:
+        once = moment_of(given.at, now)
+        return ("马上（一分钟内）" if given.at == NOW else f"{_spoken(once)}（一次）"), ""
+    cron = read_cron(given.cron)
     following = "、".join(_spoken(each) for each in next_runs(cron, now))
-    cost = f"；每月约 {monthly(cron, now)} 条消息" if kind.told else ""
-    summary = f"{describe(cron)}：{plain(task, 100)}，结果发到这个会话。接下来是 {following}{cost}。"
-    if kind.once:
-        summary = f"{describe(cron).removeprefix('每年 ')} 在这个会话里提醒一次：{plain(task.partition('：')[2], 100)}"
-    return ValidatedAction({"task": task, "cron": cron}, summary)
+    return describe(cron), f"接下来是 {following}{f'；每月约 {monthly(cron, now)} 条消息' if told else ''}。"
+
+
+def moment_of(text: str, now: datetime) -> datetime:
+    """The minute that is meant, aware; of 现在 the next one. Raises InvalidInput for one that is over."""
+    if text == NOW:
+        return now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    try:
+        at = datetime.strptime(text.replace("T", " ")[:16], "%Y-%m-%d %H:%M").replace(tzinfo=now.tzinfo)
+    except ValueError:
+        raise InvalidInput(f"看不懂时间「{text[:40]}」：请写成 {AT} 这样的。{_NOTHING}") from None
+    if at <= now:
+        raise InvalidInput(f"{_spoken(at)} 已经过去了：请写以后的时间。{_NOTHING}")
+    if at > now + timedelta(days=365):
+        raise InvalidInput(f"「{text[:40]}」太远了：只做一次的最多一年以内。{_NOTHING}")
+    return at
+
+
+def timing(given: CreateSchedule) -> dict[str, Any]:
+    """The time as a file writes it. Raises InvalidInput."""
+    if not given.at:
+        return {"cron": given.cron}
+    at = moment_of(given.at, timezone.localtime())
+    return {"cron": f"{at.minute} {at.hour} {at.day} {at.month} *", "once": True}
 
 
 def create(given: CreateSchedule, actor: Actor, origin: Origin) -> str:
-    """Done for a confirmed proposal: the result goes where it was proposed."""
+    """Done for a confirmed proposal: the result goes where it was proposed, or to whom it names, a task for each of them."""
     corp_id, _, staff_id = actor.ident.partition(":")
     owner = listed(corp_id, staff_id) if actor.kind == "person" else None
     config = SystemConfig.objects.filter(pk=origin.config_id).first()
     if owner is None or config is None:
         raise InvalidInput("只有登记的人员可以在会话里设置定时任务：请在「定时任务」页面设置。")
+    person = Person(owner.corp_id or corp_id, owner.staff_id, owner.name, owner.role)  # type: ignore[arg-type]  # one of its choices
+    found = read_recipients(given.to, person, _NOTHING) if given.to else []
+    entry = {"task": given.task, **timing(given)}
+    with transaction.atomic():
+        rows = [
+            schedules.save_task({**entry, "target": place}, actor, owner=owner)
+            for place in [target_of(one, config) for one in found] or [_here(owner, config, origin)]
+        ]
+    places = "、".join(map(schedules.place_of, rows))
+    ends = "、".join(f"「{says.delete_task(row.pk)}」" for row in rows)
+    numbers = "、".join(str(row.pk) for row in rows)
+    return f"已新建定时任务 {numbers}：{schedules.told_when(rows[0])}，{places}。不需要时发送{ends}。"
+
+
+def target_of(one: Recipient, config: SystemConfig) -> dict[str, Any]:
+    """A recipient as a file writes a target."""
+    through = one.group.config if one.group else config
+    return {**one.entry, "config": f"{through.kind}/{through.name}"}
+
+
+def _here(owner: Staff, config: SystemConfig, origin: Origin) -> dict[str, Any]:
     place = (
         {"kind": "group", "conversation_id": origin.conversation_id}
         if origin.is_group
         else {"kind": "person", "staff_id": owner.staff_id}
     )
-    entry = {"task": given.task, "cron": given.cron, "target": {**place, "config": config.name}}
-    row = schedules.save_task(entry, actor, owner=owner)
-    return f"已新建定时任务 {row.pk}：{describe(row.cron)}，{schedules.place_of(row)}。不需要时发送「{says.delete_task(row.pk)}」。"
-
-
-def check_deletion(given: DeleteSchedule, person: Person | None) -> ValidatedAction:
-    """Raises NotFound; of another corporation it is not there."""
-    if given.watch_id:
-        watch = watches.get(given.watch_id)
-        _demand_ours(watch.owner, person)
-        return ValidatedAction(
-            {"watch_id": watch.pk}, f"不再盯：{plain(watch.name, 100)}（{watches.place_of(watch)}）"
-        )
-    if not given.schedule_id:
-        raise InvalidInput(f"请写明编号：「{says.delete_task(says.NUMBER)}」。没有执行任何操作。")
-    row = schedules.get_task(given.schedule_id)
-    _demand_ours(row.owner, person)
-    title = plain(title_of(row.task, row.arguments), 100)
-    summary = f"删除定时任务 {row.pk}：{describe(row.cron)} {title}（{plain(schedules.place_of(row), 60)}）"
-    return ValidatedAction({"schedule_id": row.pk}, summary)
-
-
-def _demand_ours(owner: Staff | None, person: Person | None) -> None:
-    if person and owner and owner.corp_id not in ("", person.corp_id):
-        raise InvalidInput("它属于另一个企业，您不能删除。")
-
-
-def delete(given: DeleteSchedule, actor: Actor) -> str:
-    """Done for a confirmed proposal."""
-    if given.watch_id:
-        delete_rule(watches.get(given.watch_id), actor)
-        return f"不再盯着（{given.watch_id}）。"
-    row = schedules.get_task(given.schedule_id or 0)
-    schedules.delete_task(row, actor)
-    return f"已删除定时任务 {given.schedule_id}。"
+    return {**place, "config": f"{config.kind}/{config.name}"}
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
@@ -167,19 +199,11 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         "create_schedule",
         "新建定时任务",
-        "定时做一件事并把结果发到这个会话，例如每天早上9点发日报。只提出，由提问者本人确认后才生效。仅在提问者明确要求时调用。",
+        "反复（cron）或只一次（at）做一件事：发报告、查一句、提醒一句话，结果发到这个会话、同事、值班人或群，例如每天早上9点把日报发给张三、明早8点提醒我看 db-01。"
+        "只提出，由提问者本人确认后才生效。仅在提问者明确要求时调用。",
         "write",
         CreateSchedule,
         check_creation,
         act_there=create,
-    ),
-    action(
-        "delete_schedule",
-        "删除定时任务",
-        "删除一个定时任务，或结束一个「盯着」。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
-        "write",
-        DeleteSchedule,
-        check_deletion,
-        delete,
     ),
 )

@@ -70,6 +70,19 @@ def decide(request: HttpRequest) -> HttpResponse:
     return redirect(back)
 
 
+@require_POST
+@page(SEE, ACT)
+def undo(request: HttpRequest) -> HttpResponse:
+    """POST ``last``: take back what this person decided last, as far as nobody has decided again; ``list`` and ``one`` as above."""
+    try:
+        done = resolutions.undo(number(request.POST.get("last", "")), actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+    else:
+        _tell(request, "已撤销刚才的决定", done)
+    return redirect(_back(request))
+
+
 def _ask(request: HttpRequest, ids: Sequence[int], wanted: Resolution) -> frozenset[int]:
     """Ask another person for what nobody decides alone; the findings that are asked about. Raises BifangError."""
     rows = Finding.objects.filter(resolutions.needs_second(wanted), pk__in=ids)
@@ -199,7 +212,7 @@ def finding(request: HttpRequest, pk: int) -> HttpResponse:
         "about": visible(row.description), "place": visible(row.location), "remedy": visible(row.remediation),
         "evidence": (visible(row.evidence) if private else NEEDS_ROLE) if row.evidence else "",
         "references": web_links(row.references[:30]), "changes": changes_of("finding", pk), "said": said_lines(statements.about_finding(row)), "exploit": exploit_line(row.vulnerability),
-        "owner": visible(row.asset.owner.name if row.asset.owner else row.asset.owner_text), "may_act": may_act, **(deciding(request.user, now) if may_act else {}),
+        "owner": visible(row.asset.owner.name if row.asset.owner else row.asset.owner_text), "may_act": may_act, **(deciding(request, now) if may_act else {}),
     }  # fmt: skip
     return render(request, "pages/finding.html", context)
 

@@ -18,7 +18,7 @@ from bifang.channels.text.visible import visible
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.database.rows import Among
 from bifang.core.spreadsheets import csv_file
-from secops_agent.admin.inventory import severity_badge
+from secops_agent.admin.inventory import actor_of, severity_badge
 from secops_agent.models import Asset, Finding, Role, Staff
 from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification
 from secops_agent.services.pages import count_of, counts_of
@@ -100,7 +100,8 @@ def list_findings(request: HttpRequest) -> HttpResponse:
     """The list. Without a word in the address: what still needs someone, by vulnerability."""
     query = listing.read(request.GET, SHAPE)
     now, by, sort = timezone.now(), way_of(query), query.get("sort") or "urgent"
-    found = _settled(query, chosen_rows(query, request.user, now))
+    every = _settled(query, matched(query))
+    found = _of_tab(every, query.get("tab") or "open", request.user, now)
     rows = tallies.narrowed(found, _chosen(query))
     if request.GET.get("export") == "csv":
         ordered = rows.order_by(*ORDERS[sort][1]).select_related(*_WITH)
@@ -109,12 +110,12 @@ def list_findings(request: HttpRequest) -> HttpResponse:
     may_act = request.user.has_perm(ACT)
     context = {
         "title": "发现", "query": query, "query_words": query.get("q"), "pages": pages, "total": listing.counted(pages), "count": pages.paginator.count,
-        "lines": lines, "tabs": _tabs(query, request.user, now), "by": by, "noun": "条" if by == EACH else f"组，{count_of(rows).text} 条发现",
+        "lines": lines, "tabs": _tabs(query, every, request.user, now), "by": by, "noun": "条" if by == EACH else f"组，{count_of(rows).text} 条发现",
         "ways": [ListLink(label, query.with_(by=name), name == by) for name, label in BY.items()],
         "facets": _facets(query, found), "chips": listing.chips(query, TITLES, _words(query)),
         "orders": [ListLink(label, name, name == sort) for name, (label, _) in ORDERS.items()],
         "export_url": query.with_(export="csv"), "most_exported": MOST_EXPORTED, "may_act": may_act, "most": resolutions.MOST,
-        "mark": _newest() if may_act else 0, **(deciding(request.user, now) if may_act else {}),
+        "mark": _newest() if may_act else 0, **(deciding(request, now) if may_act else {}),
     }  # fmt: skip
     return render(request, "pages/findings.html", context)
 
@@ -145,23 +146,30 @@ def _groups(
     return pages, [
         GroupLine(
             urlencode(each.within), query.with_(by=EACH, **each.within), plain_line(each.title), plain_line(each.about) if each.about else "", each.severity,
-            severity_badge(each.severity), each.kev, each.findings, each.assets, time_left(each.due_at, now),
+            severity_badge(each.severity), each.kev, each.findings, each.assets, _limit(each, now),
         )
         for each in found
     ]  # fmt: skip
 
 
-def chosen_rows(query: ListQuery, user: Any, now: datetime) -> "QuerySet[Finding]":
-    """What the tab and the search leave, before the facets."""
+def _limit(each: groups.FindingGroup, now: datetime) -> SafeString | str:
+    """What is due first; where nothing of it needs someone, until when it is accepted."""
+    if each.due_at is None and each.until:
+        return f"接受到 {timezone.localtime(each.until):%Y-%m-%d}"
+    return time_left(each.due_at, now)
+
+
+def matched(query: ListQuery) -> "QuerySet[Finding]":
+    """What the search leaves, before the tab and the facets."""
     wanted = FindingFilter(
         states=tuple(FindingState.values), asset_id=query.number("asset"), vulnerability=query.get("cve"), keyword=query.get("q"),
         owner_id=query.number("owner"), rule=query.get("rule"), component=query.get("component"), fixed=query.get("fixed"),
     )  # fmt: skip
-    return _of_tab(findings.matching(wanted), query.get("tab") or "open", user, now)
+    return findings.matching(wanted)
 
 
 def _settled(query: ListQuery, rows: "QuerySet[Finding]") -> "QuerySet[Finding]":
-    """What has the keyword looked up once, if it is not too much: no index knows it, and the page asks three times."""
+    """What has the keyword looked up once, if it is not too much: no index knows it, and the page asks for every tab."""
     ids = list(rows.order_by().values_list("pk", flat=True)[: _MOST_SETTLED + 1]) if query.get("q") else []
     return Finding.objects.filter(Among(ids)) if 0 < len(ids) <= _MOST_SETTLED else rows
 
@@ -186,16 +194,18 @@ def _chosen(query: ListQuery) -> dict[str, list[str]]:
 
 def narrowed(query: ListQuery, user: Any, now: datetime) -> "QuerySet[Finding]":
     """Everything that the list shows on all its pages."""
-    return tallies.narrowed(chosen_rows(query, user, now), _chosen(query))
+    rows = _of_tab(matched(query), query.get("tab") or "open", user, now)
+    return tallies.narrowed(rows, _chosen(query))
 
 
-def deciding(user: Any, now: datetime) -> dict[str, Any]:
-    """What the dialogs of a decision and of giving it to somebody need."""
+def deciding(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """What the dialogs of a decision and of giving it to somebody need, and what was just decided."""
     today = timezone.localdate(now)
     return {
+        "decided": resolutions.undoable(actor_of(request)), "undo_minutes": resolutions.UNDO_FOR.seconds // 60,
         "choices": FindingDecision.choices, "justifications": VexJustification.choices,
         "first_day": today + resolutions.DAY, "usual_day": today + resolutions.USUAL,
-        "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(user.pk), "people": selectable(able(Role.VIEWER)),
+        "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(request.user.pk), "people": selectable(able(Role.VIEWER)),
     }  # fmt: skip
 
 
@@ -203,9 +213,10 @@ def _newest() -> int:
     return Finding.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _tabs(query: ListQuery, user: Any, now: datetime) -> list[ListLink]:
-    """How many there are in each, whatever else is chosen."""
-    counts = counts_of([_of_tab(Finding.objects.all(), tab, user, now) for tab in TABS])
+def _tabs(query: ListQuery, rows: "QuerySet[Finding]", user: Any, now: datetime) -> list[ListLink]:
+    """How many of what is searched and chosen there are in each."""
+    within = tallies.narrowed(rows, _chosen(query))
+    counts = counts_of([_of_tab(within, tab, user, now) for tab in TABS])
     chosen = query.get("tab") or "open"
     return [
         ListLink(label, query.with_(tab=tab), tab == chosen, total.text)

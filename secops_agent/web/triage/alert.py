@@ -27,6 +27,7 @@ from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.detection_rules import named_rule
 from secops_agent.services.alerts.queries.filters import URGENT
 from secops_agent.services.alerts.related import READ, indicators_of, related
+from secops_agent.services.alerts.standing import weighs
 from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
@@ -51,7 +52,7 @@ from secops_agent.web.approvals import VIEW as SEE_ORDERS
 from secops_agent.web.approvals import story
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
-from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge, weighs
+from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge
 from secops_agent.web.triage.alerts import ACT, SEE, acting
 
 # Everything that happened to one alert, in one order: occurrences, changes, notes, messages.

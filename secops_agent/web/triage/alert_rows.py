@@ -16,6 +16,7 @@ from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, Importance, Verdict
 from secops_agent.services import links
+from secops_agent.services.alerts.standing import weighs
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.clock import clock
 from secops_agent.services.operations.queues import rule_of
@@ -96,19 +97,6 @@ def length(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return "不到 1 分钟"
-
-
-def weighs(row: Alert, core: Sequence[str], clock: RiskClock) -> str:
-    """Why it stands where it does among those of its level, as `filters.ordered` has it: of what is not closed.
-
-    ``core``: the names of the core assets that it concerns.
-    """
-    if row.status == AlertStatus.CLOSED:
-        return ""
-    free = row.status == AlertStatus.OPEN and not row.assignee_id
-    late = {"broken": "已超时", "at_risk": "快超时"}.get(clock.stage(row), "")
-    shown = "、".join(plain_line(name) for name in core[:_SHOWN])
-    return "，".join(filter(None, ("没人处理" if free else "", f"核心资产 {shown}" if core else "", late)))
 
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:

@@ -56,8 +56,8 @@ def test_unsure_file_is_asked_about_and_a_named_format_is_tried(tmp_path: Path) 
     told = shown(tmp_path, {"some": "thing"}, "tdp")
     assert "自动识别认不出这个文件" in told
     assert "拒绝：不是 tdp 的记录" in told
-    with pytest.raises(CommandError, match="没有名为「nessus」的导入格式"):
-        shown(tmp_path, {}, "nessus")
+    with pytest.raises(CommandError, match="没有名为「qualys」的导入格式"):
+        shown(tmp_path, {}, "qualys")
 
 
 def test_table_that_nobody_saved_is_tried_by_its_examples_and_then_read(tmp_path: Path) -> None:

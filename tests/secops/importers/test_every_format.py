@@ -12,6 +12,7 @@ from secops_agent.importers.base import Options, Source
 from secops_agent.services.records import AssetRecord, Key
 
 from . import cn_samples, test_feed_guards, test_guards
+from . import test_network_scanners as network
 from .test_cyclonedx import XML
 from .test_nmap import HOST
 from .test_nmap import run as nmap_run
@@ -24,6 +25,8 @@ SAMPLES: dict[str, Any] = {
     **dict(test_feed_guards.TEXTS.values()),
     **test_guards.SHAPES,
     "nmap": nmap_run(HOST),
+    "nessus": network.nessus(network.HOST),
+    "openvas": network.openvas(network.RESULT),
     "cyclonedx": XML,
     "indicators_csv": "type,value,note\nip,203.0.113.9,甲\n",
 }

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from secops_agent.importers import registry
+from secops_agent.importers.formats.tables.generic_parts import ASSET_FIELDS, GUIDE
 from secops_agent.services.records import (
     AlertRecord,
     AssetRecord,
@@ -96,9 +97,9 @@ def test_generic_refuses_what_is_misspelt_or_impossible() -> None:
         "alerts": [{"title": "t", "severity": "low", "indicators": [{"type": "ip", "value": "999.1.1.1"}]}],
         "scans": [{"asset": "web-01"}],
     }
-    items = read("generic", document)
+    items, known = read("generic", document), "、".join(sorted(ASSET_FIELDS))
     assert rejected(items) == [
-        ("assets[0]", "有不认识的字段：hostnam"),
+        ("assets[0]", f"有不认识的字段：hostnam。认识的有：{known}。写法见 {GUIDE}。"),
         ("assets[1]", "资产没有标识：至少给出 hostname、fqdn、ips、cloud_id、images、repo_url、url 等之一"),
         ("vulnerabilities[0]", "「severity」应当是 critical、high、medium、low、info 之一，实际是 terrible"),
         ("vulnerabilities[1]", "「epss」应当在 0 和 1 之间"),

@@ -19,6 +19,7 @@ from secops_agent.importers.base import ImportLimits, Options, Source
 from secops_agent.importers.reading.documents import csv_rows, json_lines, json_values
 from secops_agent.services.records import FindingRecord, Rejected, ScanRecord, VulnerabilityRecord
 
+from . import test_network_scanners as network
 from .reading_aid import of, read, rejected, source_of
 from .test_csaf import FLAW, advisory
 from .test_cyclonedx import BOM, LEGACY, XML
@@ -47,8 +48,8 @@ def test_detect_names_the_format() -> None:
 
 
 def test_unknown_format_lists_the_known() -> None:
-    with pytest.raises(InvalidInput, match=r"没有名为「nessus」的导入格式.*trivy、grype"):
-        read("nessus", {})
+    with pytest.raises(InvalidInput, match=r"没有名为「qualys」的导入格式.*trivy、grype"):
+        read("qualys", {})
 
 
 @pytest.mark.parametrize("data", [b"", b"  \n ", gzip.compress(b"")], ids=["nothing", "blank", "packed"])
@@ -308,7 +309,14 @@ def test_spoilt_report_never_raises_anything_else(name: str, data: st.DataObject
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize(
-    ("name", "written"), [("nmap", run(HOST)), ("cyclonedx", XML), ("cyclonedx", LEGACY)]
+    ("name", "written"),
+    [
+        ("nmap", run(HOST)),
+        ("nessus", network.nessus(network.HOST)),
+        ("openvas", network.openvas(network.RESULT)),
+        ("cyclonedx", XML),
+        ("cyclonedx", LEGACY),
+    ],
 )
 def test_spoilt_xml_never_raises_anything_else(name: str, written: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(written)))

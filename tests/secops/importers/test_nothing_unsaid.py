@@ -15,6 +15,7 @@ from secops_agent.importers.base import Source
 from secops_agent.services.records import Rejected, ScanRecord
 
 from . import cn_samples, test_feed_guards, test_guards
+from . import test_network_scanners as network
 from .reading_aid import read, rejected
 from .test_cnvd import ENTRY
 from .test_cnvd import document as cnvd_document
@@ -31,6 +32,8 @@ JSON: Final[dict[str, tuple[str, Any]]] = {
 LINES: Final = {name: pair for name, pair in cn_samples.FILES.items() if isinstance(pair[1], str)}
 TEXTS: Final[dict[str, tuple[str, str, str]]] = {  # a whole file, and what an empty element of it is
     "nmap": ("nmap", nmap_run(HOST, "<host/>"), "host[1]"),
+    "nessus": ("nessus", network.nessus(network.HOST, "<ReportHost/>"), "ReportHost[1]"),
+    "openvas": ("openvas", network.openvas(network.RESULT, "<result/>"), "result[1]"),
     "cyclonedx": ("cyclonedx", XML.replace("</components>", "<component/></components>"), "component"),
     "cnvd": ("cnvd", cnvd_document(ENTRY + "<vulnerability/>"), "vulnerability[1]"),
     "epss": ("epss", test_feed_guards.TEXTS["epss"][1] + ",,\n", "第 5 行"),

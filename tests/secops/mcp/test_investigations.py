@@ -59,7 +59,7 @@ def test_tool_that_is_marked_is_asked_with_the_alerts_fields_and_named_as_the_so
             False,
         )
         assert "203.0.113.5" in first.text
-        assert found.note == "没有启用的钉钉或飞书配置设了 AI 配置"
+        assert found.note == "没有启用的钉钉或飞书配置设了AI配置"
 
     with_firewall(act, PART)
 

@@ -4,9 +4,10 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
-from bifang.channels.models import OutboxRow
+from bifang.channels.models import OutboxRow, State
 from bifang.channels.text import outgoing
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -317,3 +318,21 @@ def test_message_whose_alert_was_deleted_ends_and_is_not_looked_at_again(databas
     assert announcing.step() == 0
     assert stage.told() == []
     assert AlertMessage.objects.get().reason == "告警已删除"
+
+
+def test_what_somebody_did_is_told_in_one_line_and_the_full_message_links_to_the_page(database, settings):
+    settings.PUBLIC_URL = "https://bifang.example"
+    stage.rule()
+    store(alert())
+    row = Alert.objects.get()
+    stage.announce()
+    (full,) = stage.told()
+    assert f"[在网页上看 A{row.pk}](https://bifang.example/alerts/{row.pk}/)" in full
+    OutboxRow.objects.update(state=State.DONE, route="group", sent_at=timezone.now())
+    triage.acknowledge(row.pk, Actor.person(stage.staff("lisi", "李四"), "dingtalk"))
+    AlertMessage.objects.update(due_at=timezone.now(), sent_at=F("sent_at") - timedelta(minutes=2))
+    stage.announce()
+    line = stage.told()[1]
+    assert line.startswith(f"👤 A{row.pk} ")
+    assert "处理中（李四）。李四 确认" in line
+    assert "\n" not in line

@@ -167,7 +167,7 @@ def test_another_corporation_neither_sees_nor_ends_it(config: SystemConfig) -> N
     row = watching().get()
     assert watches.of_corporation("other") == []
     Staff.objects.create(staff_id="wai", name="外人", role="admin", corp_id="other")
-    from secops_agent.tools.operations.schedules import DeleteSchedule, check_deletion
+    from secops_agent.tools.operations.schedule_changes import DeleteSchedule, check_deletion
 
     with pytest.raises(BifangError, match="另一个企业"):
         check_deletion(parse(DeleteSchedule, {"watch_id": row.pk}), find_person("other", "wai"))

@@ -140,6 +140,7 @@ def test_a_report_is_sent_to_a_chosen_group_and_only_by_who_makes_them(report):
     shown = text_of(analyst.get(page("change", report.pk)))
     assert "发给…" in shown
     assert "管理层群" in shown
+    assert "毕方没有接邮件：下载文件自己转发" in shown
     said = messages_of(
         analyst.post(address, {"to": f"group:{config.pk}:cidGroup", "form": "csv"}, follow=True)
     )

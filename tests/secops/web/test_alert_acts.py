@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.models import OutboxRow
 from bifang.core.models import Switch
 from bifang.core.rights import AUDITOR
 from secops_agent.models import Alert, AuditRecord, Case, History, Role, Silence, Staff, TriageBatch
@@ -16,6 +17,7 @@ from secops_agent.services.alerts import batches, triage
 from secops_agent.services.cases import orders
 from secops_agent.services.notifications.delivery.events import DEEDS
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
+from tests.secops.decisions_aid import robot
 from tests.secops.inventory_aid import ACTOR, alert, person, store
 
 from .desk import arrived, at_desk, do
@@ -286,3 +288,19 @@ def test_what_closing_leaves_open_is_told_before_a_verdict_is_chosen() -> None:
     assert ask in client.get(reverse("web:alerts")).content.decode()
     assert at_desk(Role.VIEWER, "wang").post(ask, {"one": first.pk}).status_code == 403
     assert states().count(states()[0]) == 3, "asking changes nothing"
+
+
+def test_whose_alerts_others_closed_hears_of_it_once() -> None:
+    robot("", "dingtalk")
+    client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c", "d")
+    li, zhao = person("lisi2", "李四"), person("zhaoliu", "赵六")
+    for row, owner in zip(rows, (li, li, zhao, None), strict=True):
+        if owner:
+            triage.assign(row.pk, owner, ACTOR)
+    do(client, "close:benign", *rows, note=["", "发布"])
+    (told,) = OutboxRow.objects.filter(target__staff_id="lisi2")
+    codes = "、".join(f"A{row.pk}" for row in rows[:2])
+    assert told.text == f"**人员lisi** 已关闭（正常行为）您名下的 2 条告警：{codes}。\n\n原因：发布"
+    assert not OutboxRow.objects.filter(target__staff_id__in=("zhaoliu", "lisi")).exists(), (
+        "one alert tells of itself"
+    )

@@ -183,3 +183,14 @@ def test_ticking_and_news_push_nothing(address: str) -> None:
         page.evaluate("htmx.ajax('GET', '/alerts/news/?tab=all&mark=1', '#news')")
         page.wait_for_selector("#news a")
         assert boxes.nth(1).bounding_box() == stood
+
+
+def test_thumb_anywhere_on_a_card_of_a_list_opens_it(address: str) -> None:
+    client = at_desk(Role.ANALYST, "thumb")
+    arrived("card")
+    pk = Alert.objects.get().pk
+    with browsing(address, client, 390, 844, has_touch=True) as phone:
+        phone.goto("/alerts/?tab=all")
+        card = phone.locator(".bf-grid tbody tr").bounding_box()
+        phone.touchscreen.tap(card["x"] + card["width"] - 6, card["y"] + card["height"] - 6)
+        phone.wait_for_url(f"**/alerts/{pk}/**")

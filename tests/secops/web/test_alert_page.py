@@ -246,3 +246,11 @@ def test_a_page_costs_the_same_whatever_is_known() -> None:
     assert max(costs[1]) <= 20, costs
     assert costs[0] == costs[1]
     assert "只显示前" in text_of(client.get(page(row, "alert_event")))
+
+
+def test_address_that_only_the_title_names_can_be_blocked() -> None:
+    client = at_desk(Role.RESPONDER)
+    (row,) = arrived("a", title="来自 185.220.101.45 的登录", description="又见 45.155.205.233")
+    page = client.get(reverse("web:alert", args=[row.pk])).content.decode()
+    assert all(f"<option>{address}</option>" in page for address in ("185.220.101.45", "45.155.205.233"))
+    assert 'data-opens="block"' in page

@@ -16,6 +16,7 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow, State
 from secops_agent.models import Alert, Case, CaseTask, History, Role, Runbook, Staff
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import triage
 from secops_agent.services.cases import orders, tasks
 from secops_agent.services.records import Indicator
 from tests.admin_pages import messages_of, serve_plain_static, text_of, with_role
@@ -318,3 +319,19 @@ def test_what_people_write_is_shown_as_text(li: Client) -> None:
     act(li, pk, "close", verdict="benign", note="\x00好", with_alerts="1")
     assert History.objects.get(entity="alert", entity_id=one, action="close").note == "好"
     assert Alert.objects.get().case_id == pk
+
+
+def test_case_is_handed_over_with_its_owners_alerts_if_asked(li: Client) -> None:
+    robot("", "dingtalk")
+    wang = Staff.objects.create(staff_id="wang", name="王五", role=Role.ANALYST)
+    ids = alerts(3)
+    pk = made(ids)
+    mine = Staff.objects.get(staff_id="li")
+    for each in ids[:2]:
+        triage.assign(each, mine, Actor.system("test"))
+    assert "李四 名下 2 条未关闭的告警一起交过去" in text_of(li.get(reverse("web:case", args=[pk])))
+    act(li, pk, "assign", person=wang.pk)
+    assert Alert.objects.filter(assignee=mine).count() == 2
+    act(li, pk, "assign", person=mine.pk)
+    act(li, pk, "assign", person=wang.pk, with_alerts="1")
+    assert list(Alert.objects.filter(assignee=wang).order_by("pk").values_list("pk", flat=True)) == ids[:2]

@@ -102,6 +102,10 @@ def test_facets_count_what_else_there_is() -> None:
     assert counts["决定"] == {"没有决定": "2"}
     assert shown(client, "web:findings", "name", decision="in_progress") == ["A"]
     assert shown(client, "web:findings", "name", decision="none", kind="secret") == ["C"]
+    assert [tab.count for tab in page.context["tabs"]] == ["2", "0", "0", "0", "0", "0", "2"], (
+        "as far as chosen"
+    )
+    page = client.get(reverse("web:findings"))
     assert [tab.count for tab in page.context["tabs"]] == ["3", "0", "0", "0", "0", "1", "3"]
 
 

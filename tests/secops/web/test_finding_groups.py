@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from secops_agent.models import Asset, Finding, History, Role, Staff
-from secops_agent.services.vulnerabilities import groups
-from tests.admin_pages import serve_plain_static
-from tests.secops.inventory_aid import component, finding, flaw, host, queries, store
+from secops_agent.services.actors import Actor
+from secops_agent.services.vulnerabilities import groups, resolutions
+from tests.admin_pages import serve_plain_static, text_of
+from tests.secops.inventory_aid import ACTOR, component, finding, flaw, host, queries, store
 
 from .desk import at_desk
 
@@ -43,6 +44,10 @@ def estate() -> None:
 
 def lines(client: Client, **query: Any) -> list[Any]:
     return client.get(reverse("web:findings"), query).context["lines"]
+
+
+def actor_of(staff_id: str) -> Actor:
+    return Actor.person(Staff.objects.get(staff_id=staff_id), "admin")
 
 
 def opened(client: Client, line: Any) -> int:
@@ -98,7 +103,33 @@ def test_what_is_chosen_of_a_group_is_done_to_all_of_it() -> None:
     client.post(reverse("web:finding_decide"), {**posted, **accepted})
     assert Finding.objects.filter(decision="accepted").count() == 3
     assert [each.title for each in lines(client)] == [SPRING, "问题 R1"]
+    assert [each.due for each in lines(client, tab="decided")] == [f"接受到 {day}"]
     assert dict(parse_qsl(first.value)) == {"cve": LOG4J}
+
+
+def test_decision_of_many_is_taken_back_within_ten_minutes_where_nobody_decided_again() -> None:
+    client = at_desk(Role.ANALYST)
+    estate()
+    posted = {"groups": [lines(client)[0].value], "list": "tab=open", "mark": Finding.objects.latest("pk").pk}
+    client.post(reverse("web:finding_decide"), {**posted, "decision": "in_progress"})
+    day = timezone.localdate() + timedelta(days=30)
+    accepted = {"decision": "accepted", "note": "内网", "until": day.isoformat()}
+    client.post(reverse("web:finding_decide"), {**posted, **accepted})
+    last = client.get(reverse("web:findings")).context["decided"]
+    assert (len(last.findings), last.label) == (3, "接受风险")
+    other, *mine = last.findings
+    resolutions.settle(other, resolutions.Resolution("fixed", "补了"), ACTOR)
+    said = client.post(reverse("web:finding_undo"), {"last": last.last, "list": "tab=open"}, follow=True)
+    assert "2 条发现：已撤销刚才的决定" in text_of(said)
+    assert "1 条没有变化：后来又被决定过，没有撤销" in text_of(said)
+    rows = Finding.objects.filter(pk__in=mine)
+    assert set(rows.values_list("decision", "until")) == {("in_progress", None)}
+    assert Finding.objects.get(pk=other).decision == "fixed"
+    assert client.get(reverse("web:findings")).context["decided"] is None, "once"
+    resolutions.settle(mine[0], resolutions.Resolution("fixed"), actor_of("lisi"))
+    assert client.get(reverse("web:findings")).context["decided"].findings == (mine[0],)
+    History.objects.update(at=timezone.now() - timedelta(minutes=11))
+    assert client.get(reverse("web:findings")).context["decided"] is None
 
 
 def test_what_arrived_after_the_list_was_drawn_and_the_rest_of_the_list_are_left_alone() -> None:

@@ -33,6 +33,17 @@
     ticked = box;
   }
 
+  // What an address names inside something folded: unfolded, in sight.
+  function unfold() {
+    const named = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!named) return;
+    for (let fold = named.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    named.scrollIntoView({ block: "center" });
+    named.focus({ preventScroll: true });
+  }
+  window.addEventListener("hashchange", unfold);
+  document.addEventListener("DOMContentLoaded", unfold);
+
   document.addEventListener("click", function (event) {
     closeDrops(event);
     event.target.closest("#messages .bf-toast:not(form)")?.remove();

@@ -23,6 +23,7 @@ from secops_agent.importers.values.fields import (
     primary_id,
     shortened,
 )
+from secops_agent.importers.values.host_hits import HIDDEN, SECRET
 from secops_agent.services.records import (
     AssetRecord,
     ComponentRecord,
@@ -78,9 +79,6 @@ _IGNORED: Final = frozenset(
     {"已忽略", "忽略", "误报", "白名单", "已加白", "加白", "ignored", "falsepositive", "false positive"}
 )
 _MOST_IDS: Final = 50  # of a row: each is a finding with all that the row says
-_SECRET: Final = re.compile(
-    r"口令|密码|密钥|凭[证据]|password|passwd|credential|secret|token|default login", re.IGNORECASE
-)
 _NUMBER: Final = re.compile(r"\d{1,2}(?:\.\d+)?")
 _LONGEST_ID: Final = 100  # of a vulnerability that only has a name
 
@@ -242,8 +240,8 @@ def _evidence(cells: Cells, title: str) -> str:
     """What the scanner saw, but where that may be the password that it found."""
     if not cells.get("证据"):
         return ""
-    if _SECRET.search(title) or _SECRET.search(one(cells, "类型")):
-        return "（可能含口令，未保存）"
+    if SECRET.search(title) or SECRET.search(one(cells, "类型")):
+        return HIDDEN
     return shortened("\n".join(cells["证据"]), 2000)
 
 

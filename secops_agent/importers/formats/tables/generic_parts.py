@@ -29,6 +29,7 @@ from secops_agent.services.records import (
     severity_of,
 )
 
+GUIDE = "/api/docs/ 和 docs/generic-format.md"
 ASSET_FIELDS = {
     "type", "name", "hostname", "fqdn", "ips", "macs", "cloud_id", "agent_id", "images", "image_digests", "repo_url",
     "url", "account", "application", "path", "owner", "importance", "tags", "environment", "description", "seen_at",
@@ -53,7 +54,9 @@ def known(data: Table, fields: set[str], where: str) -> None:
     """Raises BrokenRecord for a field that is not among these."""
     unknown = sorted(set(data) - fields)
     if unknown:
-        raise BrokenRecord(f"{where}有不认识的字段：{'、'.join(unknown)[:200]}")
+        raise BrokenRecord(
+            f"{where}有不认识的字段：{'、'.join(unknown)[:200]}。认识的有：{'、'.join(sorted(fields))}。写法见 {GUIDE}。"
+        )
 
 
 def choice(data: Table, key: str, choices: tuple[str, ...], default: str = "") -> str:

@@ -90,6 +90,8 @@ def _clock(match: re.Match[str], earlier: str) -> tuple[int, int] | None:
     if hour is None or minute is None or hour > 24 or minute > 59:
         return None
     part = (match["part"] or earlier)[:1]
+    if hour == 12 and part in tuple("晚夜"):
+        hour = 24  # the end of the day
     if (hour < 12 and part in tuple("下傍晚夜")) or (hour < 3 and part in tuple("中正")):
         hour += 12
     half = (match["ap"] or "").lower()

@@ -18,62 +18,12 @@ _SHOWN: Final = 5
 _LIKELY: Final = 0.5  # EPSS
 _WORD: Final = re.compile(r"[a-z][a-z0-9+]{3,}")
 # Words of package names that name no product.
-_COMMON: Final = frozenset(
-    [
-        "apache",
-        "core",
-        "common",
-        "commons",
-        "server",
-        "client",
-        "http",
-        "https",
-        "java",
-        "json",
-        "linux",
-        "logging",
-        "library",
-        "lang",
-        "python",
-        "spring",
-        "beans",
-        "text",
-        "file",
-        "files",
-        "http2",
-        "image",
-        "node",
-        "test",
-        "tool",
-        "tools",
-        "util",
-        "utils",
-        "script",
-        "shell",
-        "user",
-        "root",
-        "admin",
-        "data",
-        "alert",
-        "security",
-        "system",
-        "with",
-        "from",
-        "host",
-        "kernel",
-        "open",
-        "project",
-        "google",
-        "golang",
-        "github",
-        "embed",
-        "broker",
-        "crypto",
-        "golang.org",
-        "windows",
-        "windows-server",
-    ]
-)
+_COMMON: Final = frozenset({
+    "apache", "core", "common", "commons", "server", "client", "http", "https", "java", "json", "linux", "logging", "library", "lang",
+    "python", "spring", "beans", "text", "file", "files", "http2", "image", "node", "test", "tool", "tools", "util", "utils", "script",
+    "shell", "user", "root", "admin", "data", "alert", "security", "system", "with", "from", "host", "kernel", "open", "project", "google",
+    "golang", "github", "embed", "broker", "crypto", "golang.org", "windows", "windows-server",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

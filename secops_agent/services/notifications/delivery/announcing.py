@@ -30,6 +30,7 @@ from secops_agent.services.notifications.delivery import (
 )
 from secops_agent.services.notifications.delivery.contents import Told
 from secops_agent.services.notifications.targets import means_of
+from secops_agent.services.switches import NO_SPEECH, read_switches
 
 READ: Final = 64  # messages looked at in one transaction, and some 5 ms for each one that is then sent:
 ROUND: Final = 8  # people who ask wait for it
@@ -50,7 +51,7 @@ def step() -> int:
         rows = list(lock_idle(_due(now).filter(target__in=mine))[:READ])
         found = contents.read(rows)
         _end_empty({row.pk for row in rows} - {told.row.pk for told in found})
-        open_now = _Now(now, silences.active(now), _allowances(rows))
+        open_now = _Now(now, silences.active(now), _allowances(rows), NO_SPEECH in read_switches())
         news = [told for told in found if _is_to_be_told(told, open_now)]
         for told in bursts.gather(news, now)[:ROUND]:
             _announce(told, open_now)
@@ -78,11 +79,12 @@ def _payer(row: AlertMessage) -> tuple[int | None, Means]:
 
 @dataclass(frozen=True, slots=True)
 class _Now:
-    """What is in force in a round: silences, and what may be sent for whom."""
+    """What is in force in a round: silences, what may be sent for whom, and 不主动说话."""
 
     at: datetime
     quiet: Sequence[Silence]
     spare: Mapping[tuple[int | None, Means], SendingAllowance]
+    silent: bool
 
 
 def _is_to_be_told(told: Told, now: _Now) -> bool:
@@ -92,6 +94,8 @@ def _is_to_be_told(told: Told, now: _Now) -> bool:
         progress.mark(row, told.is_over, row.sent_at)
     elif not row.digest and told.is_over and row.burst not in bursts.UPDATES:
         progress.end(row, OVER)
+    elif now.silent and not told.on_card:
+        digests.hold_silent(row, now.at)
     elif (held := _silence(told, now)) is not None and not told.on_card:
         progress.hold(
             row, f"静默：{held}（到 {clock(held.ends_at)}）", silence_lines.line_of(held, row, now.at)
@@ -141,7 +145,7 @@ def _tell(told: Told, now: _Now) -> None:
     called = not row.digest and calling.plan(row, address, key, told.alerts, now.at)
     if not _by_phone(row):
         known = events.latest(told.alerts) if called else told.known
-        notice = notices.compose(
+        notice = notices.update_of(told, group=address.hides_private) or notices.compose(
             told.alerts, told.facts, known, burst=row.burst, quiet=_silence(told, now), prefix=prefix,
             heard=not target.robot, group=address.hides_private,
         )  # fmt: skip

@@ -25,6 +25,7 @@ from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.models import (
     CALL_COUNTED,
+    CALLED_LATER,
     Alert,
     AlertMessage,
     CallState,
@@ -44,7 +45,7 @@ from secops_agent.services.notifications.targets import Address
 from secops_agent.services.people.applications import reached_by
 from secops_agent.services.people.messages import speaker_for
 from secops_agent.services.privacy import mask_alerts
-from secops_agent.services.switches import NO_ACTIONS, read_switches
+from secops_agent.services.switches import NO_ACTIONS, NO_SPEECH, read_switches
 
 ROOM: Final = 8  # calls at a time
 TRIALS: Final = 3  # of one person
@@ -91,7 +92,7 @@ def _add(
 ) -> WakeCall:  # fmt: skip
     return WakeCall.objects.create(
         config_id=config_id, staff=staff, account=account, means=means, key=key, text=text[:500], created_at=now,
-        due_at=now, message=row,
+        due_at=now, message=row, reason=CALLED_LATER if _stopped() else "",
     )  # fmt: skip
 
 
@@ -121,13 +122,18 @@ def take(remit: Remit, means: Collection[str]) -> list[CallOrder]:
     lost = WakeCall.objects.filter(state=CallState.CALLING, called_at__lt=now - LOST)
     if not waiting.exists() and not lost.exists():  # asked every second: without SQLite's one write lock
         return []
-    if NO_ACTIONS in read_switches():  # asked for again once it is off, where still nobody has taken it
+    if _stopped():  # called once the switches are off, where still nobody has taken it
+        waiting.filter(reason="").update(reason=CALLED_LATER)
         waiting = waiting.none()
     with transaction.atomic():
         for row in lock_idle(lost.select_related("message__target"))[:ROOM]:
             _settle(row, CallState.UNKNOWN, DIED, now)
         rows = lock_idle(waiting.select_related("config", "staff", "message__target").order_by("pk"))[:ROOM]
         return [order for row in rows for order in _begin(row, now)]
+
+
+def _stopped() -> bool:
+    return bool(read_switches() & {NO_ACTIONS, NO_SPEECH})
 
 
 def _of(remit: Remit, rows: "QuerySet[WakeCall]") -> "QuerySet[WakeCall]":
@@ -144,7 +150,7 @@ def _begin(row: WakeCall, now: datetime) -> Iterator[CallOrder]:
     elif state is not None:
         _settle(row, state, why, now)
     else:
-        WakeCall.objects.filter(pk=row.pk).update(state=CallState.CALLING, called_at=now)
+        WakeCall.objects.filter(pk=row.pk).update(state=CallState.CALLING, called_at=now, reason="")
         yield CallOrder(
             row.pk, row.config_id, row.means, row.account, row.text, message_id, name=row.staff.name
         )

@@ -1,4 +1,4 @@
-"""Digests: messages that the quota held back, one with their numbers for each destination as soon as there is room."""
+"""Digests: messages that the quota or 不主动说话 held back, one with their numbers for each destination as soon as there is room."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +14,7 @@ from secops_agent import says
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState
 from secops_agent.services.notifications.delivery import progress, reaching, wording
 from secops_agent.services.notifications.targets import means_of
+from secops_agent.services.switches import SILENT
 
 HOURLY: Final = timedelta(hours=1)
 LOOK_AGAIN: Final = timedelta(minutes=5)  # while nothing may be sent
@@ -22,11 +23,16 @@ ROUND: Final = 40
 
 def hold(row: AlertMessage, spare: SendingAllowance, now: datetime) -> None:
     """Have the destination's next digest tell of this message instead. In the caller's transaction."""
-    digest = _open_digest(row, spare, now)
-    progress.hold(row, f"额度：{spare.reason}", digest)
+    wait = LOOK_AGAIN if spare.step == "none" else HOURLY
+    progress.hold(row, f"额度：{spare.reason}", _open_digest(row, now + wait, now))
 
 
-def _open_digest(row: AlertMessage, spare: SendingAllowance, now: datetime) -> AlertMessage:
+def hold_silent(row: AlertMessage, now: datetime) -> None:
+    """The same while 不主动说话 is on: its digest is told as soon as that is off."""
+    progress.hold(row, SILENT, _open_digest(row, now, now))
+
+
+def _open_digest(row: AlertMessage, due_at: datetime, now: datetime) -> AlertMessage:
     """The digest that is not told yet; held, so that it is not told before it knows of this message."""
     waiting = AlertMessage.objects.filter(
         destination=row.destination, kind="digest", state__in=(MessageState.WAITING, MessageState.UNDELIVERABLE)
@@ -35,7 +41,7 @@ def _open_digest(row: AlertMessage, spare: SendingAllowance, now: datetime) -> A
         waiting = waiting.select_for_update()
     return waiting.order_by("pk").first() or AlertMessage.objects.create(
         target_id=row.target_id, staff_id=row.staff_id, destination=row.destination, group_key="digest", kind="digest", opened_at=now,
-        due_at=now + (LOOK_AGAIN if spare.step == "none" else HOURLY), wanted=0,
+        due_at=due_at, wanted=0,
     )  # fmt: skip
 
 
@@ -57,7 +63,8 @@ def _tell(row: AlertMessage, now: datetime) -> bool:
     address = reaching.address_of(row, now)
     if address is None:
         return False
-    heading = "额度所限，没有逐条发送"
+    silent = AlertMessage.objects.filter(summary=row, reason=SILENT).exists()
+    heading = "「不主动说话」期间没有逐条发送" if silent else "额度所限，没有逐条发送"
     text = wording.counted_text(heading, _alerts(row), ("", f"发送「{says.ALERTS}」查看列表。"))
     outbox.notify(
         address.config_id, address.target, text, key=f"alert:{row.pk}:{row.wanted}", title=f"汇总：{heading}"

@@ -23,9 +23,10 @@ from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import destination, members
+from secops_agent.services.switches import NO_SPEECH, read_switches
 
 ROUND: Final = 20
-LOOK_AGAIN: Final = timedelta(minutes=5)  # while it is silenced
+LOOK_AGAIN: Final = timedelta(minutes=5)  # while it is silenced, or nothing is said unasked
 EXHAUSTED: Final = "已到最后一步"
 DISABLED: Final = "规则已停用"
 
@@ -52,7 +53,7 @@ def _take(row: Escalation, now: datetime) -> None:
         by_source = alerts and all(each.closed_by_source for each in alerts)
         _end(row, Escalation.RESOLVED if by_source else Escalation.TAKEN)
         return
-    if holding(silences.active(now), alerts):
+    if NO_SPEECH in read_switches() or holding(silences.active(now), alerts):
         row.next_at = now + LOOK_AGAIN
         row.save(update_fields=["next_at"])
         return

@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 from django.db.models import Count
 
 from bifang.channels.ports import Button, Suggestion
+from bifang.channels.queues import outbox
 from bifang.channels.text.markup import plain
 from bifang.channels.text.verbs import Verb
 from bifang.core.database.db import database_now
@@ -23,10 +24,12 @@ from secops_agent.models import (
     Silence,
     TargetKind,
 )
-from secops_agent.models.choices import Importance, IndicatorKind
+from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
+from secops_agent.services import links
 from secops_agent.services.notifications import detections, silences
 from secops_agent.services.notifications.conditions import Facts
-from secops_agent.services.notifications.delivery import events, wording
+from secops_agent.services.notifications.delivery import events, progress, wording
+from secops_agent.services.notifications.delivery.contents import Told
 from secops_agent.services.notifications.delivery.events import KnownNews
 from secops_agent.services.notifications.delivery.progress import PICTURED
 from secops_agent.services.notifications.matching import facts_of
@@ -99,12 +102,26 @@ def compose(
         heard=heard,
     )
     title, text = _of_group(alerts, known, said) if not burst else _of_burst(burst, alerts, known, said)
+    code = f"A{alerts[0].pk}"
+    link = links.page(f"在网页上看 {code}", links.alert(alerts[0].pk)) if burst in PICTURED else ""
+    text += f"\n\n{link}" if link else ""
     if group:
         masked = mask_alerts(f"{title}\n{text}", [alert.pk for alert in alerts])
         title, _, text = masked.partition("\n")
-    return AlertNotice(
-        f"A{alerts[0].pk}", title, text, _taps(alerts, known, burst, heard), _owner(alerts, facts)
-    )
+    return AlertNotice(code, title, text, _taps(alerts, known, burst, heard), _owner(alerts, facts))
+
+
+def update_of(told: Told, *, group: bool) -> AlertNotice | None:
+    """In one line what somebody did about a group that a text told of in full; None where the whole of it is told (again)."""
+    row, alerts = told.row, told.alerts
+    done = [each for each in alerts if each.pk in told.known.last]
+    is_news = row.sent_at and any(told.known.last[each.pk].at >= row.sent_at for each in done)
+    untaken = any(each.status == AlertStatus.OPEN for each in alerts)
+    if not is_news or untaken or row.burst or told.has_risen or not outbox.is_text(progress.card_of(row)):
+        return None
+    line = wording.update_text(alerts, events.last_event(alerts, told.known))
+    line = mask_alerts(line, [each.pk for each in alerts]) if group else line
+    return AlertNotice(f"A{alerts[0].pk}", wording.title_of(alerts), line, ())
 
 
 class _Said(TypedDict):

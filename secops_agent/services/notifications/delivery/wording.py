@@ -110,6 +110,13 @@ def group_text(
     return "\n".join(lines)
 
 
+def update_text(alerts: Sequence[Alert], last: str) -> str:
+    """What became of a group that was told of in full: ✅ A12 …：已关闭（误报）。李四 关闭，结论：误报（11-26 05:20）."""
+    first, again = alerts[0], f"　回复：{says.reopen(alerts[0].pk)}" if is_over(alerts) else ""
+    mark = OVER if is_over(alerts) else "👤"
+    return f"{mark} A{first.pk} {plain(first.title, 60)}：{state_of(alerts)}。{last}{again}"
+
+
 def _quiet(quiet: Silence | None) -> list[str]:
     return [f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []
 

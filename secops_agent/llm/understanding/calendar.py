@@ -1,0 +1,250 @@
+"""Orders about what is set already: another time or one more recipient for a task of the calendar, its end, the end of a watch; named by what
+they do. And what a short sentence changes of a message, a task, a watch or a note that was just offered."""
+
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+from secops_agent.llm.offline.expressions.moments import read_moment
+from secops_agent.llm.offline.expressions.numerals import read_number
+from secops_agent.llm.offline.expressions.recurrence import read_recurrence
+from secops_agent.llm.offline.expressions.reports import period_said
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.understanding.entities import HOSTS, Sentence
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.reasons import EDGES, Dictated
+from secops_agent.llm.understanding.telling import (
+    ME,
+    as_typed,
+    dictated,
+    find_time,
+    read_telling,
+    receivers_in,
+    without_border,
+)
+
+ALL: Final = "全部"
+_UNITS: Final = {"小时": 60, "钟头": 60, "分钟": 1, "刻钟": 15}
+_TALK: Final = ("send_message", "create_schedule", "watch", "comment_alert", "comment_case")
+
+
+def read_spoken(sentence: Sentence, focus: Focus) -> Dictated | None:
+    """What the whole sentence orders of the calendar, of watches, or to be told; None for none of it."""
+    return read_calendar(sentence, focus) or read_telling(sentence, focus)
+
+
+def read_calendar(sentence: Sentence, focus: Focus) -> Dictated | None:
+    """日报定时停了, file-01不用盯了, 日报那个改成八点半, 日报也抄一份给李四，以后天天都抄; None for none of them."""
+    typed = as_typed(sentence)
+    text = typed.text
+    if pattern("cues.asks").search(text):
+        return None
+    return (
+        _ended_watch(text, typed, sentence)
+        or _changed(text, typed, sentence, focus)
+        or _ended(text, typed, sentence)
+    )
+
+
+def _ended_watch(text: str, typed: Skeleton, sentence: Sentence) -> Dictated | None:
+    if not pattern("telling.change.unwatched").search(text):
+        return None
+    names = [str(one.value) for one in sentence.found(*HOSTS, Kind.IP)]
+    names += [sentence.keyword] * bool(sentence.keyword) + [
+        one.raw for one in sentence.question.found(Kind.SEVERITY)
+    ]
+    watched = names[:5] or [ALL]
+    actions = tuple(Intent("delete_schedule", {"watched": name}) for name in watched)
+    return replace(dictated("delete_schedule", {}), actions=actions)
+
+
+def _ended(text: str, typed: Skeleton, sentence: Sentence) -> Dictated | None:
+    noun = pattern("telling.change.noun").search(text)
+    ends = pattern("telling.change.ended").search(text)
+    if not noun or not ends or sentence.first(Kind.SCHEDULE):
+        return None
+    if pattern("telling.change.some_days").search(text):
+        return replace(dictated("delete_schedule", {}), actions=(), doubt="pause")
+    return dictated("delete_schedule", {"what": _what(text, typed, sentence)})
+
+
+def _what(text: str, typed: Skeleton, sentence: Sentence) -> str:
+    """What the task does: 日报, 提醒 db-01, 09:00; 全部 of the asker's own."""
+    if pattern("telling.change.all").search(text):
+        return ALL
+    kind = pattern("telling.kinds").search(text)
+    named = [typed.expand(char) for char in text if (one := typed.entities.get(char)) and one.kind in HOSTS]
+    spoken = re.search("提醒|闹钟|叫我|喊我", text)
+    words = [kind[0]] if kind else ["提醒"] if spoken else []
+    if not (kind or named) and (timed := find_time(typed, sentence.now)):
+        clock = f"{timed.at:%H:%M}" if timed.at else _clock_of(timed.cron)
+        words += [clock] if clock else []
+    return " ".join([*words, *named]) or "定时"
+
+
+def _clock_of(cron: str) -> str:
+    minute, hour, *_ = cron.split()
+    return f"{int(hour):02}:{int(minute):02}" if minute.isdigit() and hour.isdigit() else ""
+
+
+def _changed(text: str, typed: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | None:
+    """To another time, later by so much, or to one more person."""
+    number = sentence.first(Kind.SCHEDULE)
+    noun = pattern("telling.change.noun").search(text)
+    if not (number or noun):
+        return None
+    which = {"schedule_id": number.value} if number else {"what": _what_changes(text, typed)}
+    if later := pattern("telling.change.later").search(text):
+        return dictated("change_schedule", {**which, "later_minutes": _minutes(later)})
+    if also := pattern("telling.change.also").search(text):
+        people = [one for one in receivers_in(also["to"] or also["to2"], typed, focus) if one != ME]
+        lasting = number or pattern("telling.change.lasting").search(text)
+        return (
+            dictated("change_schedule", {**which, "also_to": ",".join(people)})
+            if people and lasting
+            else None
+        )
+    if not (to := pattern("telling.change.to_time").search(text)):
+        return None
+    when = time_of(text[to.end() :], sentence)
+    return dictated("change_schedule", {**which, **when}) if when else None
+
+
+def _what_changes(text: str, typed: Skeleton) -> str:
+    kind = pattern("telling.kinds").search(text)
+    return kind[0] if kind else "提醒" if re.search("提醒|闹钟", text) else "定时"
+
+
+def _minutes(found: re.Match[str]) -> int:
+    number = 0.5 if found["n"] == "半" else read_number(found["n"]) or 1
+    minutes = round(number * _UNITS[found["unit"]])
+    return -minutes if "前" in found[0] else minutes
+
+
+def time_of(text: str, sentence: Sentence) -> dict[str, str]:
+    """The new time: a recurrence, a moment of a day, or a clock of the same days; nothing where it is not understood."""
+    said = text.strip(EDGES)
+    if (found := read_recurrence(said)) and not said[found.end :].strip(EDGES + "发吧了"):
+        return {"cron": found.cron}
+    moment = read_moment(said, 0, sentence.now.replace(hour=0, minute=0))  # 八点 is in the morning
+    if moment is None or len(said[moment.end :].strip(EDGES + "发吧了再")) > 4:
+        return {}
+    words = said[: moment.end]
+    dated = re.search(r"[明后今]|周|星期|礼拜|月|号|日", words)
+    return {"at": f"{moment.at:%Y-%m-%d %H:%M}"} if dated else {"clock": f"{moment.at:%H:%M}"}
+
+
+# What changes an offer
+
+
+def retold(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
+    """The open message, task, watch or note with what this sentence changes of it: 改成七点半, 也给张三一份, 再加一句 …, 只要严重的, 不是 db-01 是
+    db-02. Of a report that was just shown: 给张三也发. None where it changes nothing of it."""
+    typed, order = as_typed(sentence), focus.order
+    if order is None or order.tool not in _TALK:
+        return _forwarded(typed, focus)
+    said: dict[str, Any] = {**order.arguments}
+    match order.tool:
+        case "send_message":
+            new = _new_message(said, typed, sentence, focus)
+        case "create_schedule":
+            new = _new_task(said, typed, sentence, focus)
+        case "watch":
+            new = _new_watch(said, sentence)
+        case _:
+            return _one_more_note(order, typed)
+    return (Intent(order.tool, new),) if new and new != order.arguments else ()
+
+
+def _forwarded(typed: Skeleton, focus: Focus) -> tuple[Intent, ...]:
+    last, also = focus.last, pattern("telling.change.also_now").fullmatch(typed.text.strip(EDGES))
+    people = [one for one in receivers_in(also["to"], typed, focus) if one != ME] if also else []
+    if not people or last is None:
+        return ()
+    reports = {
+        "export_case": {"case": str(last.arguments.get("case_id", ""))},
+        "security_report": {"report": last.arguments.get("period", "today")},
+    }
+    about = reports.get(last.tool)
+    return (Intent("send_message", {"to": ",".join(people), **about}),) if about else ()
+
+
+def _swapped(text: str, typed: Skeleton) -> tuple[str, str] | None:
+    """不是 db-01 是 db-02: the wrong name and the right one."""
+    found = re.search(
+        r"不是?\s*(?:看|叫|给|发)?\s*(.)[,，\s]*(?:而?是|改成|换成)\s*(?:看|叫|给|发)?\s*(.)", text
+    )
+    if found is None or not {found[1], found[2]} <= typed.entities.keys():
+        return None
+    return typed.expand(found[1]), typed.expand(found[2])
+
+
+def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
+    text = typed.text.strip(EDGES)
+    if more := pattern("telling.change.one_more").match(text):
+        words = typed.expand(without_border(text[more.end() :])).strip(EDGES)
+        return {**said, "text": "，".join(filter(None, (said.get("text", ""), words)))} if words else {}
+    if also := pattern("telling.change.also_now").fullmatch(text):
+        people = [one for one in receivers_in(also["to"], typed, focus) if one != ME]
+        return {**said, "to": ",".join(dict.fromkeys([*said.get("to", "").split(","), *people])).strip(",")}
+    if (swapped := _swapped(text, typed)) and "text" in said:
+        return {**said, "text": str(said["text"]).replace(*swapped)}
+    if ("report" in said or "date" in said) and pattern("telling.change.of_period").fullmatch(text):
+        kind = (
+            "周报"
+            if "week" in str(said.get("report"))
+            else "月报"
+            if "month" in str(said.get("report"))
+            else ""
+        )
+        kept = {name: value for name, value in said.items() if name not in ("report", "date")}
+        return kept | period_said(f"{text}{kind}", sentence.now)
+    if (
+        not said.get("text")
+        and not {"report", "date", "case"} & said.keys()
+        and text.startswith(("说", "就说", "跟他说", "问他"))
+    ):
+        return {
+            **said,
+            "text": typed.expand(without_border(re.sub("^(?:跟|问)[他她]", "", text))).strip(EDGES),
+        }
+    return {}
+
+
+def _new_task(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
+    text = typed.text.strip(EDGES)
+    if swapped := _swapped(text, typed):
+        return {**said, "task": str(said["task"]).replace(*swapped)}
+    if also := pattern("telling.change.also_now").fullmatch(text):
+        people = receivers_in(also["to"], typed, focus)
+        before = said.get("to") or ME
+        return {**said, "to": ",".join(dict.fromkeys([*before.split(","), *people]))}
+    to = pattern("telling.change.to_time").search(text)
+    when = time_of(text[to.end() :] if to else text, sentence)
+    if clock := when.get("clock"):
+        return said | _clocked(said, clock)
+    kept = {name: value for name, value in said.items() if name not in ("at", "cron")}
+    return kept | when if when else {}
+
+
+def _clocked(said: dict[str, Any], clock: str) -> dict[str, str]:
+    """The same days at another time."""
+    if at := said.get("at"):
+        return {"at": f"{str(at)[:10]} {clock}"}
+    _, _, *days = str(said["cron"]).split()
+    hour, minute = clock.split(":")
+    return {"cron": f"{int(minute)} {int(hour)} {' '.join(days)}"}
+
+
+def _new_watch(said: dict[str, Any], sentence: Sentence) -> dict[str, Any]:
+    level = sentence.question.first(Kind.SEVERITY)
+    only = pattern("telling.change.only").search(sentence.question.text)
+    return {**said, "severity": level.value} if level and only and not sentence.first(*HOSTS) else {}
+
+
+def _one_more_note(order: Intent, typed: Skeleton) -> tuple[Intent, ...]:
+    more = pattern("telling.change.one_more").match(typed.text.strip(EDGES))
+    words = typed.expand(without_border(typed.text.strip(EDGES)[more.end() :])).strip(EDGES) if more else ""
+    return (order, replace(order, arguments={**order.arguments, "note": words})) if words else ()
