@@ -81,7 +81,7 @@
     if (cases) ask(cases);
   }
 
-  // What closing leaves open is told before a verdict is chosen.
+  // Whose they are, and what closing leaves open, is told before it is done.
   async function ask(place) {
     place.textContent = "";
     const answer = await fetch(place.dataset.asks, { method: "POST", body: new FormData(form) });

@@ -186,9 +186,11 @@ def _tell(request: HttpRequest, outcome: BatchOutcome, wanted: TriageAct) -> Non
 
 @posting(ACT)
 def cases(request: HttpRequest, posted: Posted) -> HttpResponse:
-    """POST which, as to `act`: whose these are, and what closing them leaves open, for the dialog that asks for the verdict."""
+    """POST which, as to `act`: whose these are, and what closing them leaves open (``closes=0``: they are not closed), for
+    the dialog that asks for the verdict, or for whom."""
     chosen = _chosen(request, posted)
-    codes, others = _open_cases(chosen), _in_hands(request, chosen)
+    others = _in_hands(request, chosen)
+    codes = _open_cases(chosen) if request.GET.get("closes") != "0" else ""
     told = [f"其中 {others} 正在处理。"] if others else []
     told += [f"其中有属于进行中的事件 {codes} 的：关闭告警，事件仍然开着。"] if codes else []
     return HttpResponse("".join(told))

@@ -284,6 +284,9 @@ def test_what_closing_leaves_open_is_told_before_a_verdict_is_chosen() -> None:
     Alert.objects.filter(pk=first.pk).update(assignee=Staff.objects.get(staff_id="lisi"))
     both = client.post(ask, {"ids": [first.pk, second.pk, alone.pk]}).content.decode()
     assert both == f"其中 赵六 2 条 正在处理。{told}"
+    given = client.post(f"{ask}?closes=0", {"ids": [first.pk, second.pk]}).content.decode()
+    assert given == "其中 赵六 1 条 正在处理。", "whom they are taken from, where they are given to somebody"
+    assert client.get(reverse("web:alerts")).content.decode().count(f'data-asks="{ask}') == 2
     Alert.objects.update(assignee=None)
     assert ask in client.get(reverse("web:alerts")).content.decode()
     assert at_desk(Role.VIEWER, "wang").post(ask, {"one": first.pk}).status_code == 403

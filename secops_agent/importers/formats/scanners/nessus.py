@@ -23,7 +23,7 @@ from secops_agent.importers.values.fields import (
     shortened,
 )
 from secops_agent.importers.values.host_hits import HostHit, records_of
-from secops_agent.services.records import AssetRecord, Cvss, Item, Record, Rejected, Severity
+from secops_agent.services.records import GUESSED, AssetRecord, Cvss, Item, Record, Rejected, Severity
 
 _ROOT: Final = re.compile(rb"<NessusClientData_v2\b")
 _LEVELS: Final[dict[str, Severity]] = {"1": "low", "2": "medium", "3": "high", "4": "critical"}
@@ -87,7 +87,7 @@ def _asset(host: Element, known: dict[str, str], seen: datetime | None, options:
     if found is None:
         raise BrokenRecord("主机没有有效的地址或名称（本机地址 127.0.0.1 不算）：请在导入时指定资产")
     system = shortened(known.get("operating-system", "").replace("\n", " / "), 300)
-    return replace(found, description=f"操作系统：{system}" if system else "", seen_at=seen)
+    return replace(found, description=f"{GUESSED}{system}" if system else "", seen_at=seen)
 
 
 def _hit(
