@@ -98,6 +98,7 @@ def test_what_is_told_later_names_when_and_whom(said: str, arguments: dict[str, 
         ("都别盯了，睡觉", "delete_schedule", {"watched": "全部"}),
         ("严重的你都帮我盯到，来一条喊一条", "watch", {"severity": "critical"}),
         ("pay-gateway-3 高危以上的盯着，低的莫吵我", "watch", {"target": "pay-gateway-3", "severity": "critical,high"}),
+        ("帮值班的也盯上web-01，有新的叫他", "watch", {"target": "web-01", "to": "值班"}),
         ("webshell再出来马上叫我", "watch", {"rule": "webshell"}),
     ],
 )  # fmt: skip

@@ -168,6 +168,11 @@ def test_a_watch_is_of_levels_and_rules_and_ended_by_its_name(config: SystemConf
         "rules": ["WebShell 后门文件"],
         "assets": ["web-01"],
     }
+    done(WATCH, {"target": "web*", "to": "王五"}, config)
+    family = NotificationRule.objects.exclude(pk=rule.pk).get(name__startswith="盯着")
+    place = family.targets.get().staff
+    assert (family.conditions, place and place.staff_id) == ({"assets": ["web-01"]}, "wang")
+    family.delete()
     with pytest.raises(BifangError, match="不能只盯一条告警"):
         done(WATCH, {"target": "A12"}, config)
     with pytest.raises(BifangError, match="没有盯着「db-09」"):

@@ -125,13 +125,18 @@ def _minutes(found: re.Match[str]) -> int:
 
 def time_of(text: str, sentence: Sentence) -> dict[str, str]:
     """The new time: a recurrence, a moment of a day, or a clock of the same days; nothing where it is not understood."""
-    said = text.strip(EDGES)
+    said = re.split("[,，;；。]", text.strip(EDGES))[0]
     if (found := read_recurrence(said)) and not said[found.end :].strip(EDGES + "发吧了"):
         return {"cron": found.cron}
     moment = read_moment(said, 0, sentence.now.replace(hour=0, minute=0))  # 八点 is in the morning
     if moment is None or len(said[moment.end :].strip(EDGES + "发吧了再")) > 4:
         return {}
     words = said[: moment.end]
+    if (day := re.search("(?:周|星期|礼拜)([一二三四五六日天])", words)) and not re.search(
+        "下|这|本|月|号", words[:2]
+    ):
+        weekday = "日一二三四五六".index(day[1].replace("天", "日"))
+        return {"cron": f"{moment.at.minute} {moment.at.hour} * * {weekday}"}
     dated = re.search(r"[明后今]|周|星期|礼拜|月|号|日", words)
     return {"at": f"{moment.at:%Y-%m-%d %H:%M}"} if dated else {"clock": f"{moment.at:%H:%M}"}
 

@@ -305,11 +305,14 @@ def without_place(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def watched_beside(sentence: Sentence) -> dict[str, Any]:
-    """What a watch picks: levels (高危以上的), a rule or an attack (webshell 再出来)."""
+    """What a watch picks: levels (高危以上的), a rule or an attack (webshell 再出来), all whose names begin so (k8s那几台); and for whom it is."""
     levels = [str(one.value) for one in sentence.question.found(Kind.SEVERITY)]
     quiet = pattern("cues.inside.quiet").search(sentence.question.text)
     picked = levels[:1] if quiet else levels
     said = {"severity": ",".join(dict.fromkeys(",".join(picked).split(",")))} if picked else {}
+    families = [str(one.value) for one in sentence.found(*WANTED["asset"]) if "*" in str(one.value)]
+    said |= {"target": ",".join(families)} if families else {}
+    said |= {"to": "值班"} if pattern("cues.inside.for_duty").search(sentence.plain) else {}
     return said | ({"rule": sentence.keyword} if sentence.keyword else {})
 
 

@@ -81,7 +81,8 @@ def understand(
     if len(plain) > LONGEST:
         return Understanding(suggestions=DEFAULT, hint=hint("long"), guessed=True)
     addressee, said = split_address(plain)
-    if addressee and not pattern("telling.asked_last").search(said):  # …，帮我问他
+    told = pattern("telling.asked_last").search(said) or addressee.startswith(("@一下", "@下"))  # …，帮我问他
+    if addressee and not told:
         return reader.read_overheard(said)
     if again := read_again(plain):
         return reader.read_again(*again)

@@ -201,6 +201,7 @@ def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) 
     called = pattern("cues.inside.called").match(tail)
     text = tail[called.end() :] if called else tail
     marked = called and "：" in called[0].replace(":", "：")
+    marked = marked or pattern("cues.inside.of_others").match(text) is not None  # 等王五确认是不是备份
     asked = not marked and (pattern("cues.asks").search(text) or pattern("cues.inside.was_said").match(text))
     if doubt or asked or pattern("cues.inside.was_noted").match(tail):
         return Dictated(verb, doubt=doubt or "question")

@@ -133,7 +133,13 @@ def _said(
     earlier = receivers_in(before, typed, focus)
     if not people and (groups.get("to") or groups.get("to2")):  # 他: who was named before it
         people = earlier[-1:]
-    people = ["值班"] if "duty" in groups else [groups["unknown"]] if "unknown" in groups else people
+    people = (
+        ["值班"]
+        if {"duty", "duty2"} & groups.keys()
+        else [groups["unknown"]]
+        if "unknown" in groups
+        else people
+    )
     words = text[match.end() :]
     if (
         pattern("telling.past").search(words)
@@ -230,7 +236,10 @@ def _reported(text: str, typed: Skeleton, sentence: Sentence) -> dict[str, Any]:
     if pattern("telling.kinds").search(text) or re.search(r"月度|周度", text):
         return period_said(text, sentence.now)
     if re.search(r"(?:事件|案子|案件|事情?|事儿)[^,，]{0,8}报告|^\S{0,3}报告发", text):
-        return {"case": sentence.keyword or "?"}
+        hosts = [
+            typed.expand(char) for char in text if (one := typed.entities.get(char)) and one.kind in HOSTS
+        ]
+        return {"case": sentence.keyword or next(iter(hosts), "?")}
     return {}
 
 

@@ -8,12 +8,14 @@ from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
+from secops_agent.models import Asset
 from secops_agent.models.choices import Severity
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.chats import name_of
 from secops_agent.services.clock import minutes_told
 from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import watches
 from secops_agent.services.notifications.coverage import WORDS, known_value
 from secops_agent.services.people.eligibility import staff_of
@@ -24,12 +26,11 @@ from secops_agent.tools.incidents.silences import SCOPES
 from secops_agent.tools.markdown import moment
 from secops_agent.tools.operations.recipients import SHAPE, read_recipients
 
-_SHAPE: Final = (
-    "盯着什么：资产的名称（几台用逗号分开），一个 IP，或 标签:名称、来源:名称；只按规则或级别盯时不填"
-)
+_SHAPE: Final = "盯着什么：资产的名称（几台用逗号分开，k8s-node* 是以它开头的几台），一个 IP，或 标签:名称、来源:名称；只按规则或级别盯时不填"
 _SCOPES: Final = {**SCOPES, "地址": "address"}
 _LEVELS: Final = {str(each): str(each.label) for each in Severity}
 _NOTHING: Final = "没有盯着。"
+_MOST: Final = 20  # assets whose names begin so
 _ALERT: Final = "不能只盯一条告警的处理进展"
 
 
@@ -61,6 +62,18 @@ def read_target(text: str) -> tuple[str, str]:
     return "asset", known_value("asset", text)
 
 
+def _family(text: str) -> list[str]:
+    """The assets whose names begin so: k8s-node*. Raises NotFound for none, InvalidInput for too many."""
+    start = text.removeprefix("asset:").rstrip("*")
+    rows = Asset.objects.filter(name__istartswith=start).order_by("name")
+    names = list(rows.values_list("name", flat=True)[: _MOST + 1])
+    if not names or not start:
+        raise NotFound(f"没有名称以「{plain(start, 40)}」开头的资产。{_NOTHING}")
+    if len(names) > _MOST:
+        raise InvalidInput(f"名称以「{plain(start, 40)}」开头的资产超过 {_MOST} 台：请写得更具体。{_NOTHING}")
+    return names
+
+
 def _address(text: str) -> str:
     """As alerts name it; "" for what is none."""
     try:
@@ -73,8 +86,9 @@ def read_conditions(given: Watch) -> dict[str, list[str]]:
     """What alerts have to be, by the scopes of watches. Raises InvalidInput, NotFound."""
     found: dict[str, list[str]] = {}
     for one in filter(None, (part.strip() for part in given.target.replace("，", ",").split(","))):
-        scope, value = read_target(one)
-        found.setdefault(scope, []).append(value)
+        named = [("asset", name) for name in _family(one)] if one.endswith("*") else [read_target(one)]
+        for scope, value in named:
+            found.setdefault(scope, []).append(value)
     if given.rule:
         found["rule"] = watches.rules_like(given.rule)
     levels = [one.strip() for one in given.severity.split(",") if one.strip()]

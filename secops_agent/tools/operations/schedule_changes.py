@@ -93,6 +93,9 @@ def _new_cron(given: ChangeSchedule, row: ScheduledTask) -> str:
     if given.cron:
         return read_cron(given.cron)
     minute, hour, *days = row.cron.split()
+    if given.at and not row.once:
+        told = schedules.told_when(row)
+        raise InvalidInput(f"它是反复执行的（{told}）：请写成「每周五 15:00」这样的。{_UNCHANGED}")
     if given.at:
         at = moment_of(given.at, timezone.localtime())
         return f"{at.minute} {at.hour} {at.day} {at.month} *"
