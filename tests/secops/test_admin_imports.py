@@ -17,7 +17,7 @@ from django.utils import timezone
 from bifang.core.rights import AUDITOR, OPERATOR
 from secops_agent.admin.people.tokens import PURPOSES, RECEIVERS
 from secops_agent.admin.sources.imports import TEMPLATES
-from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope
+from secops_agent.models import Alert, ApiToken, Asset, History, ImportJob, Role, Scope
 from secops_agent.uploads import runner
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of, with_role
 from tests.secops.api.callers import estate, generic, packed
@@ -281,3 +281,22 @@ def test_an_import_of_suppliers_statements_can_be_looked_at() -> None:
     }
     answer = upload(client, json.dumps(document | {"statements": [said]}).encode())
     assert "VEX 声明 ¦ 1 ¦ 0 ¦ 0" in text_of(client.get(answer["Location"]))
+
+
+def test_the_job_says_what_it_changed_of_an_asset_and_takes_it_back_from_there() -> None:
+    client = member(Role.ADMIN)
+    head = "主机名,IP,重要性,说明\n"
+    upload(client, f"{head}web-01,10.0.0.5,高,官网前端一号机\n".encode(), format="assets_csv")
+    row = Asset.objects.get()
+    asked = upload(client, f"{head}web-01,10.0.0.77,核心,换过系统\n".encode(), format="assets_csv")
+    assert "说明 官网前端一号机 → 换过系统" in text_of(asked), "before it is imported"
+    words = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked.content.decode()))
+    done = client.post(IMPORT, words, follow=True)
+    page = done.redirect_chain[-1][0]
+    assert "重要性 高 → 核心" in text_of(done)
+    entry = History.objects.get(entity="asset", action="import")
+    assert f'name="entry" value="{entry.pk}"' in done.content.decode()
+    taken = client.post(reverse("web:asset_take_back", args=[row.pk]), {"entry": entry.pk, "next": page})
+    assert taken["Location"] == page
+    row.refresh_from_db()
+    assert (row.ips, row.importance, row.description) == (["10.0.0.5"], "high", "官网前端一号机")

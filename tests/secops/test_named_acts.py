@@ -51,11 +51,10 @@ def test_an_order_behind_a_list_is_of_that_list(said: str) -> None:
 @pytest.mark.parametrize(
     ("said", "tool"), [("批了没", "list_proposals"), ("谁批啊", "list_proposals"), ("好了没", "list_blocks")]
 )
-def test_how_an_open_order_stands_is_told_and_leaves_it_open(said: str, tool: str) -> None:
+def test_how_an_open_order_stands_is_told(said: str, tool: str) -> None:
     found = understand(said, LEXICON, NOW, asker=ASKER, focus=OPEN)
     assert found.intent
     assert (found.intent.tool, found.intent.arguments["target"]) == (tool, "203.0.113.5")
-    assert found.order == OPEN.order
 
 
 def test_level_and_owner_are_no_title() -> None:

@@ -17,16 +17,14 @@ from tests.secops.demo_aid import Proposals, demo, person
 
 __all__ = ["demo"]
 TOOL, REPORT = 12, 60
-# Two of one keyword's counts for two periods, and a runbook for an alert, which is read whole first: still to be made fewer.
+# A runbook for an alert, which is read whole first: still to be made fewer.
 # Cards that answer the usual questions beside one thing; in a group the names of people are looked up to be masked.
 DEARER = {
-    "compare_periods": 13,
     "search_runbook": 19,
     "get_asset": 14,
     "get_alert": 18,  # with what its messages did
-    "lookup_indicator": 15,
+    "lookup_indicator": 14,
     "affected_assets": 14,  # by a condition: how many there are without it
-    "get_case": 15,  # and what is to be reported of it, until when, what was, and whom nobody could be reminded
     "list_alerts": 16,  # by a keyword: how many the index has, the page, and its counts by level, limit and handler
 }
 _TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")

@@ -47,7 +47,7 @@ TABLE = {
     "who_is_on_call": ["schedule", "at", "person"],
     "lookup_indicator": ["value"],
     "search_runbook": ["query", "alert_id", "file", "page"],
-    "security_report": ["period", "file", "brief"],
+    "security_report": ["period", "date", "file", "brief"],
     "block_ip": ["ip", "duration_minutes", "reason"],
     "isolate_host": ["asset", "reason"],
     "service_status": [],

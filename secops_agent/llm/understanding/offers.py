@@ -66,6 +66,7 @@ from secops_agent.llm.understanding.verbs import (
     has_object,
     is_apart,
     marks_of,
+    named_as,
     stretch_of,
     verbs_in,
     without_harmless,
@@ -102,7 +103,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if said := (None if command else read_spoken(sentence, focus)) or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
-    verbs = _as(LABELLED.get(act, act), of_findings(verbs_in(skeleton), whole, focus))
+    verbs = named_as(LABELLED.get(act, act), of_findings(verbs_in(skeleton), whole, focus))
     if not verbs:
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
@@ -112,10 +113,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
-    kept: dict[str, dict[str, Any]] = {
-        "silence_alerts": {"start": start}, "close_case": {"with_alerts": together},
-        "decide_findings": {"decision": "accepted" if act == "accept_risk" else ""},
-    }  # fmt: skip
+    decided = {"decision": "accepted" if act == "accept_risk" else ""}
+    kept: dict[str, dict[str, Any]] = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}, "decide_findings": decided}  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
     own = not (reason or command) and reasons_of(skeleton, verbs, named and not act, parts.described(known))
     parts = replace(parts, reasons=dict(zip(verbs, own or [reason] * len(verbs), strict=True)))
@@ -125,16 +124,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     told = _is_command(skeleton, verbs) if command else _is_exact(skeleton, actions[0].tool)
     told = told and len(actions) == 1 and _is_plain(reason, note, sentence)
     exact = told and not (doubt or missing or left or logged or start or parts.is_noted(found))
-    apart = _without_apart(whole, logged=logged)
-    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, apart)
-
-
-def _as(tool: str, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
-    """The verbs; with a ``tool`` that they do not name its one, in the place of the first."""
-    if not tool or any(verb.tool == tool for verb in verbs):
-        return verbs
-    start, end = next(((verb.start, verb.end) for verb in verbs if verb.tool in ACTS), (0, 0))
-    return [SpokenVerb(tool, start, end, tool)]
+    order = Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+    return replace(order, said=_without_apart(whole, logged=logged))
 
 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:

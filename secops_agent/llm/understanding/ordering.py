@@ -159,7 +159,7 @@ class OrderHearing(ListHearing):
         return Understanding(hint=f"{told}{filed}", drops=True)
 
     def stands(self, sentence: Sentence) -> Understanding | None:
-        """批了没, 好了没, of the open order: what is known of that, which stays open."""
+        """批了没, 好了没, of the open order: what is known of that."""
         order, said = self.focus.order, pattern("cues.said.stands").fullmatch(sentence.plain.strip(" ?？。"))
         if not said or order is None or order.tool not in ACTS or missing_in([order]):
             return None
@@ -174,7 +174,7 @@ class OrderHearing(ListHearing):
             look = Intent("list_blocks")
         else:
             return None
-        return Understanding(look, hint=hint("stands"), order=order, waits=self.focus.beside)
+        return Understanding(look, hint=hint("stands"))
 
     def ordered(self, sentence: Sentence, ordered: Ordered) -> Understanding:
         """One offer; or what has to be said first."""
@@ -314,7 +314,8 @@ class OrderHearing(ListHearing):
         said = self._described(sentence)
         # 那几条: of the list, nobody knows which
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
-        which = shown and self._means_each(sentence) and not counted_in(sentence.plain)
+        pointed = any(one.raw.strip() not in ("都", "全") for one in sentence.found(Kind.REF))
+        which = shown and pointed and self._means_each(sentence) and not counted_in(sentence.plain)
         within = {} if which else self._within_list(sentence, said)
         said, shown = (within, None) if within else (said, shown)
         each = self._means_each(sentence) and not shown

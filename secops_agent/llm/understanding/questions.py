@@ -19,7 +19,6 @@ SURE: Final = 0.7  # share of what is possible: so much is right in 94 of 100 (h
 LIKELY: Final = 0.4
 CERTAIN: Final = 0.95
 ELSE: Final = 0.5
-DENIED: Final = 1.2  # so much more probable must an order be than none
 VETO: Final = 0.8  # so sure that nothing is ordered that nothing is offered
 WORTH: Final = 0.05  # a tap
 # An offer for words that are no verb: 129 of 133 are right, of writers who were not taught.
@@ -108,7 +107,7 @@ class Weighed:
         nothing, acts = self.ranks.get("nothing", 0.0), share_of_acts(self.ranks)
         if missing:
             return nothing < VETO and self.asked < (SURE if missing == "object" else CERTAIN)
-        return nothing <= WORTH if self.is_one_of("followup") else acts >= max(WORTH, DENIED * nothing)
+        return nothing <= WORTH if self.is_one_of("followup") else acts >= max(WORTH, nothing)
 
     @property
     def doubt(self) -> str:

@@ -211,9 +211,7 @@ class _Reader(OrderHearing, QuestionHearing):
     def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.dropped()
-        if found := self.stands(sentence):
-            return found
-        if not request.asking and (found := self._of_what_was_said(sentence, request)):
+        if found := self._of_what_was_said(sentence, request):
             return found
         if pattern("cues.said.undone").search(sentence.plain):
             return Understanding(
@@ -238,11 +236,13 @@ class _Reader(OrderHearing, QuestionHearing):
         """What is said to the open order, or once more of one that was carried out."""
         if self.focus.order:
             return self._of_the_open(sentence, request)
-        passed = retold(sentence, self.focus)
+        passed = None if request.asking else retold(sentence, self.focus)
         return self.ordered(sentence, Ordered((), passed, missing=missing_in(passed))) if passed else None
 
     def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
         """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
+        if request.asking or (stands := self.stands(sentence)):
+            return None if request.asking else stands
         if told := redecided(sentence, self.focus) or retold(sentence, self.focus):
             anew = self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
             return replace(anew, drops=bool(anew.offers) and not missing_in(open_orders(self.focus)))
@@ -312,7 +312,8 @@ class _Reader(OrderHearing, QuestionHearing):
         """The action that the ranker certainly names and no verb that is known does: 就归赵六管, 风险先认了; None for none."""
         tool = LABELLED.get(label, label)
         verbs = {verb.tool for verb in ordered.verbs} if ordered else set()
-        if tool not in ACTS or tool in DICTATED or (ordered and ordered.exact):
+        spoken = ordered and ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs)
+        if tool not in ACTS or tool in DICTATED or spoken or (ordered and ordered.exact):
             return None
         if verbs & {tool, *SAME_AS.get(tool, ())}:
             return None

@@ -1,7 +1,6 @@
 """Orders to tell somebody something, now, later or again and again: 跟李四说 …, 把昨天的日报给张三发一份, 明早8点提醒我 …, 每天9点发群里.
 
-Read from the sentence as it was typed, so that the words stay the writer's own; only names of people, assets, alerts and cases are
-marks. Words stand in `telling.toml`. What is read is only ever offered.
+Read from the sentence as it was typed: only names are marks. What is read is only ever offered.
 """
 
 import re
@@ -19,7 +18,7 @@ from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
-from secops_agent.llm.understanding.verbs import OUTSIDE, SpokenVerb
+from secops_agent.llm.understanding.verbs import OUTSIDE, SpokenVerb, first_doubt
 
 ME: Final = "我"
 SPOKEN: Final = "remind"  # the words of verbs that stand for a whole sentence
@@ -106,9 +105,16 @@ def _message(typed: Skeleton, focus: Focus) -> Dictated | None:
     """What stands behind the frame, at the beginning of the sentence or of one of its clauses."""
     for start in _starts(typed.text):
         before, text = typed.text[:start], typed.text[start:]
-        if (found := _framed(text)) and not pattern("telling.denied").search(before.rstrip(EDGES)):
+        if (found := _framed(text)) and not _is_doubtful(before, typed.text):
             return _said(found, text, before, typed, focus)
     return None
+
+
+def _is_doubtful(before: str, text: str) -> bool:
+    """Is it denied, supposed, quoted or reported: 我没有每天…, “每天9点…”, 老板说 跟李四说 …?"""
+    told = pattern("telling.quoted").search(text) or pattern("cues.inside.leads").match(text.lstrip("请"))
+    denied = pattern("telling.denied").search(before.rstrip(EDGES))
+    return bool(told or denied or first_doubt(before, ("negation", "condition", "quotation")))
 
 
 def _starts(text: str) -> Iterator[int]:
@@ -203,6 +209,8 @@ def dictated(tool: str, arguments: dict[str, Any], left: tuple[str, ...] = ()) -
 def _report(typed: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | None:
     """周报给李四一份, E2报告发王五跟李四, pdf的: for somebody else than the asker."""
     text = pattern("telling.report.kept").sub(" ", typed.text)
+    if pattern("telling.quoted").search(text) or pattern("telling.tailed").search(text.strip(EDGES)):
+        return None
     told = pattern("telling.report.said").search(text)
     head = text[: told.start()] if told else text
     about = _reported(head, typed, sentence)
@@ -343,7 +351,8 @@ def _later(timed: Timed, sentence: Sentence, focus: Focus) -> Dictated | None:
     said = timed.said
     before, after = (pattern("telling.later.wishes").sub(" ", part) for part in (timed.before, timed.after))
     rest = f"{before.strip(EDGES)} {after.strip(EDGES)}".strip()
-    if not rest.strip(EDGES) or pattern("telling.denied").search(before.rstrip(EDGES)):
+    tailed = timed.cron and pattern("telling.tailed").search(said.text.strip(EDGES))
+    if tailed or not rest.strip(EDGES) or _is_doubtful(before, said.text):
         return None
     if pattern("telling.later.dangerous").search(rest) and not pattern("telling.later.remind").search(rest):
         return None
@@ -397,7 +406,10 @@ def _task(
 ) -> tuple[str, list[str], tuple[str, ...]] | None:
     """日报发群里, 把支付系统的告警情况发张三: what is made or looked up then."""
     said = timed.said
-    if pattern("telling.report.refused").search(rest) and not pattern("telling.later.data").search(rest):
+    refused = not pattern("telling.later.data").search(rest) and pattern("telling.report.refused").search(
+        rest
+    )
+    if refused or pattern("telling.tailed").search(said.text.strip(EDGES)):
         return None
     if kind := pattern("telling.kinds").search(rest):
         people = receivers_in(rest, said, focus)

@@ -213,6 +213,14 @@ def _is_state(tool: str, text: str, match: re.Match[str], skeleton: Skeleton) ->
     return tool == "assign_alert" and after[:1] in people and after[1:2] == "的"
 
 
+def named_as(tool: str, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
+    """The verbs; with a ``tool`` that they do not name its one, in the place of the first."""
+    if not tool or any(verb.tool == tool for verb in verbs):
+        return verbs
+    start, end = next(((verb.start, verb.end) for verb in verbs if verb.tool in ACTS), (0, 0))
+    return [SpokenVerb(tool, start, end, tool)]
+
+
 def marks_of(skeleton: Skeleton, kind: Kind) -> set[str]:
     return {char for char, one in skeleton.entities.items() if one.kind is kind}
 

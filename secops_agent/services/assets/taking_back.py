@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Asset, AssetKey, History, ImportJob
+from secops_agent.models import Asset, AssetKey, History, ImportJob, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.faults import NotFound
@@ -96,6 +96,8 @@ def _former(row: Asset, done: History) -> dict[str, Any]:
             found[name] = [*kept, *(each for each in old if each not in new and each not in kept)]
         elif name in changes and now == new:
             found[name] = old
+    if (owner := found.get("owner_id")) and not Staff.objects.filter(pk=owner).exists():
+        found["owner_id"] = None
     return found
 
 

@@ -84,8 +84,8 @@
   // Whose they are, and what closing leaves open, is told before it is done.
   async function ask(place) {
     place.textContent = "";
-    const answer = await fetch(place.dataset.asks, { method: "POST", body: new FormData(form) });
-    if (answer.ok && !answer.redirected) place.textContent = await answer.text();
+    const answer = await fetch(place.dataset.asks, { method: "POST", body: new FormData(form) }).catch(() => null); // one went on
+    if (answer?.ok && !answer.redirected) place.textContent = await answer.text();
   }
 
   // One act of the current row or the ticked ones, without a dialog: it can be undone.

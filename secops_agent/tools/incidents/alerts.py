@@ -174,11 +174,12 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     about |= {"ip": sources[0]} if len(sources) == 1 else {}
     subject = {"subject": about} if about else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
-    past, found = _past(detail, sources, asker), concerned(given.alert_id)
+    told, found = _asked(detail.summary, given.about), concerned(given.alert_id)
+    past = () if told else _past(detail, sources, asker)
     result = ToolResult(
         "ok",
         query,
-        _said(detail, found, past, asker, given.about),
+        _said(detail, found, past, asker, told),
         data,
         steps=_steps(detail.summary),
         fields=detail_fields(detail),
@@ -186,24 +187,23 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     if not asker.hides_private:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]
-    shown = _said(public(detail), found, past, asker, given.about)
+    shown = _said(public(detail), found, past, asker, told)
     result = replace(result, text=shown, private_text=result.text if hidden else "")
     return for_reader(result, asker, [*hidden, *(name for name, _, is_account in found.assets if is_account)])
 
 
 def _said(
-    detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str]], asker: Asker, about: str
+    detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str]], asker: Asker, told: str
 ) -> str:
-    """All of it, or the one thing that was asked and the alert in a line."""
-    alert = detail.summary
-    if not about:
-        return _detail(detail, found, past, asker)
-    told = (
-        _why_there(alert)
-        if about == "order"
-        else f"**{says.code(alert.id)} 的消息**：{_told(alert.id, reasons=True)}"
-    )
-    return f"{told}\n\n{alert_line(alert, asker)}"
+    """All of it, or what was ``told`` of the one thing that was asked and the alert in a line."""
+    return f"{told}\n\n{alert_line(detail.summary, asker)}" if told else _detail(detail, found, past, asker)
+
+
+def _asked(alert: AlertSummary, about: str) -> str:
+    """The one thing that was asked of it; "" for all."""
+    if about == "delivery":
+        return f"**{says.code(alert.id)} 的消息**：{_told(alert.id, reasons=True)}"
+    return _why_there(alert) if about else ""
 
 
 def _why_there(alert: AlertSummary) -> str:

@@ -418,3 +418,17 @@ def test_what_a_scan_guesses_of_the_system_gives_way_to_what_is_known() -> None:
     assert Asset.objects.get().description == "官网前端一号机"
     store(machine("db-01", "10.0.0.6"), machine("db-01", "10.0.0.6", description="操作系统：Linux 5.x"))
     assert Asset.objects.get(name="db-01").description == "操作系统：Linux 5.x"
+
+
+def test_an_owner_who_was_deleted_since_is_not_put_back() -> None:
+    client = at_desk(Role.ANALYST)
+    gone, later = (Staff.objects.create(staff_id=name, name=name) for name in ("gone", "later"))
+    store(machine("web-01", owner="gone"))
+    store(machine("web-01", owner="later"))
+    row, entry = Asset.objects.get(), History.objects.get(entity="asset", action="import")
+    assert row.owner == later
+    gone.delete()
+    said = client.post(reverse("web:asset_take_back", args=[row.pk]), {"entry": entry.pk}, follow=True)
+    assert "已收回" in messages_of(said)
+    row.refresh_from_db()
+    assert (row.owner, row.owner_text) == (None, "gone")
