@@ -29,7 +29,7 @@ from secops_agent.llm.understanding.questions import Weighed
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
-_FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities")
+_FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities", "list_findings")
 _END_OF_ID: Final = re.compile(
     r"(?<![\w.:/-])(?!20\d\d(?!\d))\d{4,7}(?![\w.:/%-])(?!\s*[个条台次年])", re.ASCII
 )
@@ -92,7 +92,9 @@ class QuestionHearing(FollowingHearing):
         """log4j影响哪些, 46604有补丁没: the flaws of a product, or of the end of an id, where no answer is narrowed to them."""
         about = found.intent
         flaws = sum(self.weighed(sentence).ranks.get(tool, 0.0) for tool in _FLAWS)
-        if flaws < questions.ELSE or (about and (about.tool not in _FLAWS or about.arguments)):
+        if flaws < questions.ELSE or (
+            about and (about.tool not in _FLAWS or about.arguments.keys() - {"fix_available"})
+        ):
             return None
         ends, words = _END_OF_ID.findall(sentence.plain), products_of(sentence.question.text)
         named = [one.raw for one in sentence.found(*OWN) if one.kind is not Kind.ALERT]
@@ -242,12 +244,6 @@ class QuestionHearing(FollowingHearing):
         references = sorted(skeleton.found(Kind.REF), key=lambda one: one.value in ("it", "all"))
         kind, values = focuses.meant_by(references[0].value, self.focus) if references else ("", ())
         marked = Skeleton(skeleton.text, dict(skeleton.entities))
-        its = {ord(char): None for char, one in marked.entities.items() if one.raw.strip() == "它"}
-        before = next((skeleton.text[: skeleton.text.index(chr(char))] for char in its), "")
-        inner = re.search(r"[,，]", before) and questions.stands_alone(questions.cues_of(sentence))
-        if not values and inner:
-            marked.text = marked.text.translate(its)  # 最严重的是哪条，为什么它最要紧
-            return replace(sentence, order=marked)
         if not values or (references[0].value == "all" and len(values) > 1):
             return sentence
         first, *others = (char for one in references for char, each in marked.entities.items() if each is one)

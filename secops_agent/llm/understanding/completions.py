@@ -19,7 +19,7 @@ from secops_agent.llm.understanding.objects import (
     target,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
-from secops_agent.llm.understanding.reasons import EDGES, reasons_of, split_note, tells
+from secops_agent.llm.understanding.reasons import EDGES, case_parts, reasons_of, split_note, tells
 from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, NAMES, WANTED, find_doubt, verbs_in
 
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
@@ -129,7 +129,11 @@ def complete(
     targets = [target(act, kind, value) for kind, value in found]
     told = [] if targets or changes else reasons_of(skeleton, ())[0].split("，")
     reason = note or "，".join(one for one in told if not name_of("cues.answer", one))
-    said |= {act.free: reason} if act.free and reason else {}
+    parts, rest_of_case = (
+        case_parts(skeleton.text, skeleton, sentence.asker) if act.free == "title" else ({}, [])
+    )
+    said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}
+    said |= parts
     if not said and not targets:
         return ()
     again = [one for one in orders if any(one.arguments.items() >= each.items() for each in targets)]

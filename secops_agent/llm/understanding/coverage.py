@@ -56,7 +56,7 @@ _IMPLIED: Final[Mapping[str, str]] = {
     "riskiest": "urgent",
 }  # fmt: skip
 # These are narrowed by no rule, attack or product.
-_OF_EVERYTHING: Final = ("list_blocks", "list_proposals", "noisy_rules", "security_report", "service_status", "who_is_on_call")  # fmt: skip
+_OF_EVERYTHING: Final = ("list_blocks", "list_proposals", "noisy_rules", "security_report", "who_is_on_call")  # fmt: skip
 # The arguments that carry a condition, and the cue that tells of it.
 _CARRIERS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.TIME: ("since_hours", "at", "due_within", "period", "mended"), Kind.DURATION: ("since_hours", "minutes", "due_within"), Kind.SEVERITY: ("severity",),

@@ -195,9 +195,9 @@ class FollowingHearing(Hearing):
         return Understanding(intent=intent, beside=tuple(beside), unused=told, guessed=best.score < _CLEAR)
 
     def _instead(self, sentence: Sentence, frame: ToolFrame) -> Understanding | None:
-        """What another tool that tells the same answers, where that takes the words that this one does not."""
+        """What the wider tool that tells the same answers, where that takes the words that this one does not."""
         for other in self.frames:
-            if other is not frame and other.tool in questions.alike_to(frame.tool):
+            if other is not frame and other.tool == questions.alike_to(frame.tool)[-1]:
                 intent = questions.ask(other.tool, sentence)
                 if intent and not coverage.left_over(sentence, intent, other)[1]:
                     return Understanding(intent=intent, guessed=True)

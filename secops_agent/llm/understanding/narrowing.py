@@ -10,7 +10,7 @@ from secops_agent.llm.offline.followups import changed, last_list
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import coverage, questions
-from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
 from secops_agent.llm.understanding.objects import without_object
 from secops_agent.llm.understanding.offers import MOST_ALERTS, Ordered
@@ -60,6 +60,18 @@ class ListHearing(Hearing):
         if said.get("keyword") in {*people, self.asker} and not sentence.keyword:
             del said["keyword"]
         return said
+
+    def _within_list(self, sentence: Sentence, said: Mapping[str, Any]) -> dict[str, Any]:
+        """没人管的都给李四, 挖矿那条我来, behind a list of alerts: its conditions with these; {} where nothing is narrowed, or it is widened."""
+        listed = self.focus.last if self.focus.last and self.focus.last.tool == "list_alerts" else None
+        wide = bool(pattern("cues.said.everything").search(sentence.plain))
+        wide = wide or bool(listed and sentence.found(*HOSTS) and "asset" in listed.arguments)  # another one
+        own = {name: one for name, one in said.items() if name not in TIMES}
+        if listed is None or wide or not own or not listed.arguments.keys() - {"limit", "offset", "status"}:
+            return {}
+        people = self.lexicon.people.values()
+        whole = changed(Intent("list_alerts", own), listed, people).arguments
+        return {name: one for name, one in whole.items() if name not in _OF_ORDER}
 
     def _spoken_of(self, sentence: Sentence) -> str:
         """The host that was spoken of just before, and that the sentence neither names nor widens: perhaps only its alerts are meant."""

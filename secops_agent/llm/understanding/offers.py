@@ -53,6 +53,7 @@ from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
+    LABELLED,
     OUTSIDE,
     PAGES,
     PIECE,
@@ -65,6 +66,7 @@ from secops_agent.llm.understanding.verbs import (
     has_object,
     is_apart,
     marks_of,
+    named_as,
     stretch_of,
     verbs_in,
     without_harmless,
@@ -101,7 +103,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if said := (None if command else read_spoken(sentence, focus)) or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
-    verbs = of_findings(verbs_in(skeleton), whole, focus) or [SpokenVerb(act, 0, 0, act)] * bool(act)
+    verbs = named_as(LABELLED.get(act, act), of_findings(verbs_in(skeleton), whole, focus))
     if not verbs:
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
@@ -111,9 +113,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if not known:
         return Ordered(tuple(verbs), doubt=_of_others(verbs[0].tool, doubt, whole.text), has_object=named)
     reason = note or (rest_of(skeleton, verbs) if command else "")
-    kept: dict[str, dict[str, Any]] = {
-        "silence_alerts": {"start": start}, "close_case": {"with_alerts": together},
-    }  # fmt: skip
+    decided = {"decision": "accepted" if act == "accept_risk" else ""}
+    kept: dict[str, dict[str, Any]] = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}, "decide_findings": decided}  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
     own = not (reason or command) and reasons_of(skeleton, verbs, named and not act, parts.described(known))
     parts = replace(parts, reasons=dict(zip(verbs, own or [reason] * len(verbs), strict=True)))
@@ -123,8 +124,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     told = _is_command(skeleton, verbs) if command else _is_exact(skeleton, actions[0].tool)
     told = told and len(actions) == 1 and _is_plain(reason, note, sentence)
     exact = told and not (doubt or missing or left or logged or start or parts.is_noted(found))
-    apart = _without_apart(whole, logged=logged)
-    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, apart)
+    order = Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
+    return replace(order, said=_without_apart(whole, logged=logged))
 
 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
@@ -412,7 +413,8 @@ class Parts:
 
     def _assignee(self, verb: SpokenVerb | None, places: Sequence[Skeleton]) -> Any:
         """Who stands right behind the verb, or 我; A140给我 李四… is mine."""
-        if verb and self.skeleton.text[verb.start : verb.end].rstrip("的").endswith("我"):
+        words = self.skeleton.text[verb.start : verb.end].rstrip("的") if verb else ""
+        if words.endswith("我") or words.startswith("我"):  # 我接了
             return self.sentence.asker
         behind = re.sub(r"^\s*[给到]?\s*", "", self.skeleton.text[verb.end :])[:1] if verb else ""  # 改派给
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:

@@ -9,7 +9,6 @@ from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
-from secops_agent.llm.offline.followups import last_list
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
@@ -159,6 +158,24 @@ class OrderHearing(ListHearing):
         )
         return Understanding(hint=f"{told}{filed}", drops=True)
 
+    def stands(self, sentence: Sentence) -> Understanding | None:
+        """批了没, 好了没, of the open order: what is known of that."""
+        order, said = self.focus.order, pattern("cues.said.stands").fullmatch(sentence.plain.strip(" ?？。"))
+        if not said or order is None or order.tool not in ACTS or missing_in([order]):
+            return None
+        act, value = ACTS[order.tool], order.arguments[ACTS[order.tool].argument]
+        if said["approval"] and order.tool in OUTSIDE:
+            look = Intent("list_proposals", {"target": str(value)})
+        elif act.argument == "alert_id":
+            look = Intent("get_alert", {"alert_id": value})
+        elif order.tool in OUTSIDE:
+            look = Intent("list_blocks", {"target": str(value), "state": "all"})
+        elif order.tool in ("silence_alerts", "end_silence", "watch"):
+            look = Intent("list_blocks")
+        else:
+            return None
+        return Understanding(look, hint=hint("stands"))
+
     def ordered(self, sentence: Sentence, ordered: Ordered) -> Understanding:
         """One offer; or what has to be said first."""
         first = next((one for one in ordered.actions if missing_in([one])), ordered.actions[0])
@@ -297,12 +314,10 @@ class OrderHearing(ListHearing):
         said = self._described(sentence)
         # 那几条: of the list, nobody knows which
         shown = sentence.first(Kind.REF) and len(self.focus.all_rows()[1]) > 1
-        listed = last_list(self.focus.last) if shown and sentence.keyword else None
-        if listed and listed.tool == "list_alerts" and "asset" in listed.arguments and "asset" not in said:
-            said, shown = (
-                said | {"asset": listed.arguments["asset"]},
-                False,
-            )  # 挖矿的都确认了: those of the host
+        pointed = any(one.raw.strip() not in ("都", "全") for one in sentence.found(Kind.REF))
+        which = shown and pointed and self._means_each(sentence) and not counted_in(sentence.plain)
+        within = {} if which else self._within_list(sentence, said)
+        said, shown = (within, None) if within else (said, shown)
         each = self._means_each(sentence) and not shown
         if each and (case := self._of_case(sentence, order)):
             return case
@@ -311,11 +326,11 @@ class OrderHearing(ListHearing):
             or sentence.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP)
             or sentence.question.first(Kind.SEVERITY)
         )
-        if not said or not (named or each):
+        if not said or not (named or each or within):
             return None
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
             return self._unlisted(order, said, lost)
-        if each and "asset" not in said and (host := self._spoken_of(sentence)):
+        if each and not within and "asset" not in said and (host := self._spoken_of(sentence)):
             return self._of_host(order, said, host)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         some = {"limit": MOST_ALERTS} if each else {}

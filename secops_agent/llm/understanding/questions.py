@@ -13,15 +13,16 @@ from secops_agent.llm.offline.words import pattern, wordset
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.frames import PARTS, Fit, ToolFrame, find_cues, fits
 from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts
+from secops_agent.llm.understanding.verbs import OUTSIDE
 
 SURE: Final = 0.7  # share of what is possible: so much is right in 94 of 100 (held-out writers)
 LIKELY: Final = 0.4
 CERTAIN: Final = 0.95
 ELSE: Final = 0.5
-DENIED: Final = 1.2  # so much more probable must an order be than none
 VETO: Final = 0.8  # so sure that nothing is ordered that nothing is offered
 WORTH: Final = 0.05  # a tap
-ORDERS: Final = 0.995  # an offer for words that are no verb
+# An offer for words that are no verb: 129 of 133 are right, of writers who were not taught.
+ORDERS: Final = 0.9
 _KINDS = {"severity": (Kind.SEVERITY,), "status": (Kind.STATUS,), "time": (Kind.TIME, Kind.DURATION), "limit": (Kind.LIMIT,)}  # fmt: skip
 PATTERNS: Final[Mapping[str, str]] = {
     "said.mine": "filters.mine", "said.urgent": "filters.urgent", "said.unowned": "filters.unowned", "said.listed": "filters.in_lists", "said.nofix": "filters.no_fix",
@@ -101,7 +102,7 @@ class Weighed:
         nothing, acts = self.ranks.get("nothing", 0.0), share_of_acts(self.ranks)
         if missing:
             return nothing < VETO and self.asked < (SURE if missing == "object" else CERTAIN)
-        return nothing <= WORTH if self.is_one_of("followup") else acts >= max(WORTH, DENIED * nothing)
+        return nothing <= WORTH if self.is_one_of("followup") else acts >= max(WORTH, nothing)
 
     @property
     def doubt(self) -> str:
@@ -109,10 +110,15 @@ class Weighed:
         return "nothing" if self.ranks.get("nothing", 0.0) >= ELSE else "unclear"
 
     @property
+    def likely_act(self) -> str:
+        """The label of the action that it most probably orders, if any."""
+        return next((one for one in self.ranks if one not in {*READ_TOOLS, *NO_ACTS}), "")
+
+    @property
     def act(self) -> str:
-        """The action that it certainly orders, in whatever words; "" for none."""
-        label, share = next(iter(self.ranks.items()))
-        return label if label not in {*READ_TOOLS, *NO_ACTS} and share >= ORDERS else ""
+        """The label of the action that it certainly orders, in whatever words; "" for none."""
+        label = self.likely_act
+        return label if self.ranks.get(label, 0.0) >= (CERTAIN if label in OUTSIDE else ORDERS) else ""
 
 
 @lru_cache(maxsize=64)

@@ -47,14 +47,18 @@ from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
+    LABELLED,
     LIKE,
     MILD,
     OUTSIDE,
+    SAME_AS,
+    find_doubt,
     is_called_off,
     verbs_in,
 )
 
-_STILL: Final = re.compile(r"呢(?=$|[\s,，。!！])")
+_PAIR: Final = 2
+_HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
     r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|(?:告警|邮件|消息|通知|系统)?(?:内容|提示|标题)|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
@@ -190,7 +194,7 @@ class _Reader(OrderHearing, QuestionHearing):
                 said["colleague"] = str(named.value)
             return Understanding(intent=Intent("swap_shift", said))
         if case := read_case_order(plain, self.asker):
-            return Understanding(intent=case)
+            return Understanding(intent=case, order=case if case.tool == "add_case_alerts" else None)
         if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
             return Understanding(question=hint("unnamed").format(who=unnamed["who"]))
         wish = read_schedule(plain, self.task)
@@ -206,7 +210,7 @@ class _Reader(OrderHearing, QuestionHearing):
             return self.dropped()
         if self.focus.order is None and not request.asking and (passed := retold(sentence, self.focus)):
             return self.ordered(sentence, Ordered((), passed, missing=missing_in(passed)))
-        if self.focus.order and not request.asking and (found := self._of_the_open(sentence, request)):
+        if self.focus.order and (found := self._of_the_open(sentence, request)):
             return found
         if pattern("cues.said.undone").search(sentence.plain):
             return Understanding(
@@ -215,8 +219,8 @@ class _Reader(OrderHearing, QuestionHearing):
         if _decides(sentence):
             lines = {"approve": says.approve(says.CODE), "reject": says.reject(says.CODE, says.REASON)}
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
-        if rights := self._rights(sentence):
-            return rights
+        if found := self._rights(sentence) or self._of_two(sentence):
+            return found
         asking = request.asking and not asks_somebody(sentence)
         ordered = None if asking else self._ordered(sentence, self.weighed(sentence))
         if ordered and ordered.exact:
@@ -229,6 +233,8 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
         """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
+        if request.asking or (stands := self.stands(sentence)):
+            return None if request.asking else stands
         if told := redecided(sentence, self.focus) or retold(sentence, self.focus):
             anew = self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
             return replace(anew, drops=bool(anew.offers) and not missing_in(open_orders(self.focus)))
@@ -260,26 +266,38 @@ class _Reader(OrderHearing, QuestionHearing):
         tool = _verb_in(sentence)
         return Understanding(category="rights" if tool else "help", hint=tool)
 
+    def _of_two(self, sentence: Sentence) -> Understanding | None:
+        """A swap with one of those who are named on the days that are, or two cases that are to be one: each a line to send."""
+        act = self.weighed(sentence).act
+        if act not in ("swap_shift", "merge_cases") or find_doubt(sentence.order, []):
+            return None
+        if act == "merge_cases":
+            named = list(dict.fromkeys(one.value for one in sentence.found(Kind.CASE)))
+            both = ((named[0], named[1]), (named[1], named[0])) if len(named) == _PAIR else ()
+            lines = [f"事件 {one} 并入事件 {other}" for one, other in both]
+        else:
+            days = "和".join(dict.fromkeys(pattern("schedules.swap_day").findall(sentence.plain)))
+            people = dict.fromkeys(str(one.value) for one in sentence.found(Kind.PERSON))
+            lines = [f"我和{one}换{days}" for one in people if days and one != self.asker]
+        return Understanding(question=hint(act), suggestions=tuple(map(says.plainly, lines[:3])))
+
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
         offered, where of another one, nothing dangerous."""
         ordered = _delayed(read_order(sentence, self.focus), sentence)
+        if found := self._named_act(sentence, weighed.act, ordered):
+            return found
         if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
-            act = (
-                weighed.act if weighed.act in ACTS and ordered is None and weighed.act not in DICTATED else ""
-            )
-            found = read_order(sentence, self.focus, act=act) if act and sentence.found(*OWN) else None
-            return found if found and not found.doubt else ordered
+            return ordered
+        ordered = self._without_improbable(weighed, ordered)
         tools = [one.tool for one in ordered.actions]
-        asks = pattern("cues.asks").search(_STILL.sub("", sentence.plain))
-        if ordered.doubt == "question" and weighed.act in tools and not asks:  # 确认下，我看着呢
-            return replace(ordered, doubt="")
         if ordered.exact or (ordered.doubt and (ordered.actions or ordered.doubt not in LIKE)):
             return ordered
-        other = weighed.act and weighed.act not in tools
+        other = tools[:1] and weighed.likely_act not in {*tools, *SAME_AS.get(tools[0], ())}
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
         if ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs):
-            likely = weighed.ranks.get("nothing", 0.0) < questions.VETO  # its form speaks for itself
+            asked = weighed.asked >= questions.CERTAIN  # 晚上是谁值班来着,我想跟他打个招呼
+            likely = weighed.ranks.get("nothing", 0.0) < questions.VETO and not asked
         else:
             lacks = ordered.missing if ordered.actions else "page"
             likely = any(one.is_order(lacks) for one in (weighed, typed))
@@ -287,6 +305,29 @@ class _Reader(OrderHearing, QuestionHearing):
             is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
             return replace(ordered, doubt="question" if is_question else weighed.doubt)
         return replace(ordered, doubt="unclear") if other and {*tools[:1]} & {*OUTSIDE} else ordered
+
+    def _named_act(self, sentence: Sentence, label: str, ordered: Ordered | None) -> Ordered | None:
+        """The action that the ranker certainly names and no verb that is known does: 就归赵六管, 风险先认了; None for none."""
+        tool = LABELLED.get(label, label)
+        verbs = {verb.tool for verb in ordered.verbs} if ordered else set()
+        spoken = ordered and ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs)
+        if tool not in ACTS or tool in DICTATED or spoken or (ordered and ordered.exact):
+            return None
+        if verbs & {tool, *SAME_AS.get(tool, ())}:
+            return None
+        found = read_order(sentence, self.focus, act=label)
+        whole = ordered and ordered.actions and not (ordered.missing or ordered.doubt)
+        return found if found and not (found.doubt or (whole and found.missing)) else None
+
+    @staticmethod
+    def _without_improbable(weighed: Weighed, ordered: Ordered) -> Ordered:
+        """A203关早了，重新打开: what is whole and certain, without what lacks something and hardly is meant."""
+        whole = tuple(one for one in ordered.actions if not missing_in([one]))
+        rest = [one for one in ordered.actions if one not in whole]
+        meant = weighed.act in {one.tool for one in whole}
+        if not (rest and meant) or any(weighed.ranks.get(one.tool, 0.0) > _HARDLY for one in rest):
+            return ordered
+        return replace(ordered, actions=whole, missing="")
 
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""

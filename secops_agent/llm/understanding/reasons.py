@@ -265,6 +265,21 @@ def _due(piece: str, now: datetime) -> tuple[str, str] | None:
     return None
 
 
+def case_parts(text: str, whole: Skeleton, asker: str) -> tuple[dict[str, Any], list[str]]:
+    """The level and the owner of a case that are pieces of a text, and the other pieces: 高危 归我."""
+    found: dict[str, Any] = {}
+    kept: list[str] = []
+    for piece in re.split(r"[\s,，。;；]+", text):
+        if level := pattern("cues.inside.of_level").fullmatch(piece):
+            found["severity"] = name_of("cues.level", level["level"])
+        elif who := pattern("cues.inside.owner").fullmatch(piece):
+            named = next((whole.entities[char] for char in who[0] if char in whole.entities), None)
+            found["owner"] = str(named.value) if named else asker
+        elif piece:
+            kept.append(whole.expand(piece))
+    return found, kept
+
+
 def _opened(whole: Skeleton, sentence: Sentence) -> Dictated | None:
     """建个事件：支付网关错误率飙高 高危 归我: a case by its title; …，把 A156 和 A31 都挂上: with these alerts."""
     match = pattern("cues.inside.opens").search(whole.text)
@@ -278,15 +293,8 @@ def _opened(whole: Skeleton, sentence: Sentence) -> Dictated | None:
     found: dict[str, Any] = {}
     if put:
         found["alerts"] = ",".join(map(str, numbers_of(Skeleton(put["alerts"], whole.entities))))
-    kept: list[str] = []
-    for piece in re.split(r"[\s,，。;；]+", text[: put.start()] if put else text):
-        if level := pattern("cues.inside.of_level").fullmatch(piece):
-            found["severity"] = name_of("cues.level", level["level"])
-        elif who := pattern("cues.inside.owner").fullmatch(piece):
-            named = next((whole.entities[char] for char in who[0] if char in whole.entities), None)
-            found["owner"] = str(named.value) if named else sentence.asker
-        elif piece:
-            kept.append(whole.expand(piece))
+    more, kept = case_parts(text[: put.start()] if put else text, whole, sentence.asker)
+    found |= more
     title = " ".join(kept).strip(EDGES)
     if len(title) < _TITLE:
         return None

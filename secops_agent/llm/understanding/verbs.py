@@ -96,6 +96,12 @@ MILD: Final = (
 NOTES: Final = ("comment_alert", "comment_case")
 DICTATED: Final = (*NOTES, "send_message", "add_case_task")  # what stands behind these is text
 OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
+# What the ranker calls an action that a tool of another name does.
+LABELLED: Final = {
+    "accept_risk": "decide_findings",
+    "case_state": "set_case_status",
+    "finish_task": "finish_case_task",
+}
 # What takes an action back: said of one that was not done it calls it off.
 UNDOES: Final = {
     "block_ip": "unblock_ip", "isolate_host": "release_host", "close_alert": "reopen_alert", "assign_alert": "unassign_alert",
@@ -107,6 +113,13 @@ _OF_CASE: Final = {
 }  # fmt: skip
 # Of findings what is of alerts where findings or vulnerabilities are named, or were listed.
 OF_FINDING: Final = {"close_alert": "decide_findings", "assign_alert": "assign_finding"}
+# Verbs that are of the same action, whatever it is done to.
+SAME_AS: Final[Mapping[str, tuple[str, ...]]] = {
+    **{tool: tuple(filter(None, (of_case, OF_FINDING.get(tool)))) for tool, of_case in _OF_CASE.items()},
+    **{of_case: (tool,) for tool, of_case in _OF_CASE.items()},
+    "unblock_ip": ("mistaken_block", "release_host"), "release_host": ("mistaken_block", "unblock_ip"),
+    "set_case_status": ("close_case", "reopen_case"), "create_case": ("add_case_alerts",),
+}  # fmt: skip
 # What has to be said with a decision, as the page asks for it.
 NEEDS: Final = {
     "accepted": ("until", "note"), "not_affected": ("justification", "note"), "false_positive": ("note",), "fixed": ("note",),
@@ -197,6 +210,14 @@ def _is_state(tool: str, text: str, match: re.Match[str], skeleton: Skeleton) ->
     after = text[match.end() :].removeprefix("给")
     people = {"我", "咱", *marks_of(skeleton, Kind.PERSON)}
     return tool == "assign_alert" and after[:1] in people and after[1:2] == "的"
+
+
+def named_as(tool: str, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
+    """The verbs; with a ``tool`` that they do not name its one, in the place of the first."""
+    if not tool or any(verb.tool == tool for verb in verbs):
+        return verbs
+    start, end = next(((verb.start, verb.end) for verb in verbs if verb.tool in ACTS), (0, 0))
+    return [SpokenVerb(tool, start, end, tool)]
 
 
 def marks_of(skeleton: Skeleton, kind: Kind) -> set[str]:

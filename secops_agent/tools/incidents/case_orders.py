@@ -321,7 +321,8 @@ def _task(case: CaseSummary, said: str, *, done: bool) -> CaseTaskView:
     pairs = {said[i : i + 2].lower() for i in range(len(said) - 1)} - {"任务"}
     alike = {one.id: sum(pair in one.text.lower() for pair in pairs) for one in found}
     best = [one for one in found if alike[one.id] == max(alike.values())]
-    if len(best) > 1 or (said.strip() and not alike[best[0].id]):
+    only = len(found) == 1 and not said.strip().isdigit()  # its effect is shown before it is done
+    if len(best) > 1 or (said.strip() and not alike[best[0].id] and not only):
         listed = "；".join(
             f"{_shown(case, one)}（「{says.finish_task(case.id, one.id)}」）" for one in found[:5]
         )
