@@ -297,7 +297,7 @@ class _Reader(OrderHearing, QuestionHearing):
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
         if ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs):
             asked = weighed.asked >= questions.CERTAIN  # 晚上是谁值班来着,我想跟他打个招呼
-            likely = weighed.ranks.get("nothing", 0.0) < questions.VETO and not asked
+            likely = weighed.ranks.get("nothing", 0.0) < questions.CERTAIN and not asked
         else:
             lacks = ordered.missing if ordered.actions else "page"
             likely = any(one.is_order(lacks) for one in (weighed, typed))
