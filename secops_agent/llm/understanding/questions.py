@@ -56,7 +56,7 @@ class Weighed:
     @property
     def may_be_spoken(self) -> bool:
         """Is it not certainly something else? Then a form of an order speaks for itself."""
-        return self.ranks.get("nothing", 0.0) < VETO and self.asked < CERTAIN
+        return self.ranks.get("nothing", 0.0) < CERTAIN and self.asked < CERTAIN
 
     @property
     def best(self) -> Fit | None:

@@ -26,6 +26,7 @@ NOW: Final = "现在"
 CALL_BACK: Final = "请尽快联系我"  # of somebody who is only called
 _KINDS: Final = (Kind.PERSON, *HOSTS, Kind.ALERT, Kind.CASE, Kind.HOST)
 _CLAUSE: Final = re.compile(r"[,，;；。!！?？\s]+")
+_Task = tuple[str, list[str], tuple[str, ...]]  # what it does, for whom, and what it cannot
 _QUOTES: Final = '“”"「」『』'
 _THIS: Final = re.compile(r"(?:这|那|刚才?|上面)(?:个|句话?|条|段)?的?|")
 _ROUSED: Final = ("to_call", "to_rouse", "who_is_on", "let")
@@ -130,28 +131,25 @@ def _framed(text: str) -> tuple[str, re.Match[str]] | None:
     return None
 
 
+def _people(groups: dict[str, str], before: str, typed: Skeleton, focus: Focus) -> list[str]:
+    """Whom the frame names; 他: who was named before it, or was just told to be on call."""
+    if "unknown" in groups:
+        return [groups["unknown"]]
+    said = groups.get("to") or groups.get("to2") or ""
+    on_duty = {"duty", "duty2"} & groups.keys() or (
+        said and focus.last and focus.last.tool == "who_is_on_call"
+    )
+    found = receivers_in(said, typed, focus) or (receivers_in(before, typed, focus)[-1:] if said else [])
+    return found or (["值班"] if on_duty else [])
+
+
 def _said(
     found: tuple[str, re.Match[str]], text: str, before: str, typed: Skeleton, focus: Focus
 ) -> Dictated | None:
     name, match = found
     groups = {key: value for key, value in match.groupdict().items() if value}
-    people = receivers_in(groups.get("to") or groups.get("to2") or "", typed, focus)
-    earlier = receivers_in(before, typed, focus)
-    if not people and (groups.get("to") or groups.get("to2")):  # 他: who was named before it
-        people = earlier[-1:]
-    people = (
-        ["值班"]
-        if {"duty", "duty2"} & groups.keys()
-        else [groups["unknown"]]
-        if "unknown" in groups
-        else people
-    )
-    words = text[match.end() :]
-    if (
-        pattern("telling.past").search(words)
-        or re.match(r"\s*(?:了|好了|以后)?再", words)
-        or re.match(r"\s*(?:是|该|应该)?(?:喊|找|叫|问|发给)?(?:哪个|谁|哪位)[?？啊呀]*$", words)
-    ):
+    people, words = _people(groups, before, typed, focus), text[match.end() :]
+    if pattern("telling.no_words").search(words):
         return None
     if before and not words.strip(EDGES) and name not in _ROUSED:
         return None  # …，跟李四说一声 beside something else
@@ -366,9 +364,7 @@ def _later(timed: Timed, sentence: Sentence, focus: Focus) -> Dictated | None:
     return dictated("create_schedule", {"task": task[:190], **timed.arguments, **to}, left)
 
 
-def _reminder(
-    before: str, after: str, said: Skeleton, focus: Focus
-) -> tuple[str, list[str], tuple[str, ...]] | None:
+def _reminder(before: str, after: str, said: Skeleton, focus: Focus) -> _Task | None:
     """提醒我看 db-01, 叮李四看 jump-01, 给李四发一句 …; 提醒我 before the time too. None where data is wanted: 告诉我还有多少 …"""
     head = pattern("telling.later.remind").match(before)
     for text, match in (
@@ -401,9 +397,7 @@ def _is_report(text: str) -> bool:
     return pattern("telling.kinds").search(text) is not None
 
 
-def _task(
-    rest: str, timed: Timed, sentence: Sentence, focus: Focus
-) -> tuple[str, list[str], tuple[str, ...]] | None:
+def _task(rest: str, timed: Timed, sentence: Sentence, focus: Focus) -> _Task | None:
     """日报发群里, 把支付系统的告警情况发张三: what is made or looked up then."""
     said = timed.said
     refused = not pattern("telling.later.data").search(rest) and pattern("telling.report.refused").search(
