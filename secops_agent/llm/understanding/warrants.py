@@ -27,6 +27,7 @@ from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import reasons_of, split_note
 from secops_agent.llm.understanding.verbs import (
     ACTS,
+    LABELLED,
     OF_FINDING,
     PIECE,
     WANTED,
@@ -121,25 +122,21 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     sentence = read_sentence(request.text, lexicon, now, asker, said)
     whole = take_verdicts_and_numbers(sentence.order)
     skeleton, note = split_note(whole)
+    skeleton, spared = _spared(skeleton, note)
     verbs = verbs_in(skeleton)
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
-    kept, spared = _spared(skeleton) if doubt == "exception" else (skeleton, frozenset())
-    if spared:
-        skeleton, verbs, doubt = kept, verbs_in(kept), find_doubt(kept, verbs_in(kept), note)
     waits = _waits(focus, said)
     spoken = _spoken(sentence, focus)
     doubt = _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
-    ordered = (
-        {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence) | waits | spoken
-    )
+    ordered = _ordered(verbs, whole, sentence) | waits | spoken
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
         _named(sentence),
-        points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(said)),
+        points=_points(skeleton, said),
         meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
-        reason=next(filter(None, [note, *reasons_of(skeleton, verbs)]), ""),
+        reason=note or next(filter(None, reasons_of(skeleton, verbs)), ""),
         verdicts=_found("hinted", said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
@@ -147,6 +144,15 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         spared=spared,
         may=doubt in _NO_DOUBT and not _is_asking(sentence),
     )
+
+
+def _ordered(verbs: Sequence[SpokenVerb], whole: Skeleton, sentence: Sentence) -> set[str]:
+    return {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence)
+
+
+def _points(skeleton: Skeleton, said: str) -> bool:
+    named = skeleton.first(Kind.REF, Kind.ROW) is not None
+    return named or pattern("cues.said.pointed").search(said) is not None
 
 
 def _waits(focus: Focus, said: str) -> set[str]:
@@ -167,7 +173,8 @@ def _verdicts(said: Skeleton) -> frozenset[str]:
 
 def _likely(sentence: Sentence) -> set[str]:
     """The orders that it may be without a verb that is known: 都归四哥."""
-    return {tool for tool, odds in rank(sentence).items() if tool in ACTS and odds >= _LIKELY}
+    likely = (LABELLED.get(label, label) for label, odds in rank(sentence).items() if odds >= _LIKELY)
+    return {tool for tool in likely if tool in ACTS}
 
 
 def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
@@ -197,8 +204,10 @@ def _named(sentence: Sentence) -> dict[str, tuple[str, ...]]:
     return names_in(sentence.order, sentence.numbers) | rule | ({"level": levels} if levels else {})
 
 
-def _spared(skeleton: Skeleton) -> tuple[Skeleton, frozenset[str]]:
+def _spared(skeleton: Skeleton, note: str) -> tuple[Skeleton, frozenset[str]]:
     """A132给王五,A209不动; A14除外: without the clauses that only say what is to be left alone, and what that is."""
+    if find_doubt(skeleton, verbs_in(skeleton), note) != "exception":
+        return skeleton, frozenset()
     kept, spared = list[str](), set[str]()
     for clause in PIECE.split(skeleton.text):
         part = Skeleton(clause, skeleton.entities)
