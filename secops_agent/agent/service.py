@@ -325,7 +325,8 @@ def _with_results(talk: Talk, outcome: TurnOutcome, shown_of: Sequence[ToolRun],
     found = (outcome.notice, *(text for run in runs for text in (run.result.query, run.result.text)))
     named = outcome.heard.named.values() if outcome.heard else ()
     read = (*talk.recall.fields, *talk.recall.spoken_of(), *(name for names in named for name in names))
-    fields = (*read, *(field for run in runs for field in run.result.fields))
+    aimed = (str(one) for run in runs if run.result.status == "offered" for one in run.arguments.values())
+    fields = (*read, *aimed, *(field for run in runs for field in run.result.fields))
     words = prompts.without_echo(outcome.text).strip()
     empty = prompts.adds_nothing(words, talk.text, shown) and not (outcome.offer or outcome.proposals)
     words = "" if empty or (not own and prompts.belies(words, shown)) else words

@@ -19,7 +19,7 @@ SETS = sorted((Path(__file__).parent / "eval").glob("strangers_*.jsonl"))
 # Arguments that follow the clock: 11月 is this month or the last, and a week has fewer days each day.
 CLOCK = ("since_hours", "until_hours", "at", "period", "due_within", "minutes")
 # Turns that the trained ranker lost: their lines keep the right call.
-LOST_RIGHT, LOST_MENDED = 13, 7
+LOST_RIGHT, LOST_MENDED = 15, 7
 
 
 def lines() -> list[dict[str, Any]]:

@@ -57,6 +57,7 @@ _BETWEEN: Final = re.compile(r"[\W_]+")
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|一下|尽快|[你您他她]们?|[的了吧哈呢啊，。！、：\s]")
+_REMINDER: Final = re.compile(r"\s*提醒\s*[:：]?(?P<words>.*)", re.DOTALL)
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
 _NO_OBJECT: Final = (
@@ -253,10 +254,11 @@ class OfferingToolbox(ReadingToolbox):
                 if definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
-        if definition.name == "create_schedule":
-            self._require_words(
-                "task", str(kept.get("task", "")).removeprefix("提醒：").removeprefix("提醒:")
-            )
+        reminder = _REMINDER.match(str(kept.get("task", "")))
+        if (
+            definition.name == "create_schedule" and reminder
+        ):  # a question is answered; a reminder is said as it stands
+            self._require_words("task", reminder["words"])
         return {name: value for name, value in kept.items() if value != ""}
 
     def _require_objects(self, said: Mapping[str, Any], definition: ToolDefinition) -> None:
@@ -319,7 +321,7 @@ class OfferingToolbox(ReadingToolbox):
             return
         levels = [one for one in warrant.named.get("level", ()) if one not in value]
         said = [(kind, name) for kind in narrower for name in warrant.named.get(kind, ())]
-        more = [name for kind, name in said if kind != "asset" or not value.endswith(f"{ON}{name}")] + levels
+        more = [name for kind, name in said if kind != "asset" or name not in value] + levels
         if more:
             raise InvalidInput(_WIDER.format("、".join(more)[:80]))
 

@@ -106,7 +106,12 @@ class Focus:
     def after_words(self, named: Mapping[str, tuple[str, ...]], *orders: Intent) -> "Focus":
         """With what a sentence named and left to be done."""
         order, just = orders[0] if orders else None, next(iter(one for one in named if one in MARKS), "")
-        return Focus(self.last, self._with(named), order, orders[1:], just=just)
+        aimed = {  # 打错了 是.45: what is to be done is done to another one from then on
+            ARGUMENTS[name]: (str(value),)
+            for name, value in (order.arguments if order and len(orders) == 1 else {}).items()
+            if name in ARGUMENTS and ARGUMENTS[name] not in named
+        }
+        return Focus(self.last, self._with({**aimed, **named}), order, orders[1:], just=just)
 
     def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
         """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""

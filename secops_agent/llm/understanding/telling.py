@@ -137,7 +137,7 @@ def _people(groups: dict[str, str], before: str, typed: Skeleton, focus: Focus) 
         return [groups["unknown"]]
     said = groups.get("to") or groups.get("to2") or ""
     on_duty = {"duty", "duty2"} & groups.keys() or (
-        said and focus.last and focus.last.tool == "who_is_on_call"
+        said and focus.last and focus.last.tool == "who_is_on_call" and not focus.last.arguments.get("at")
     )
     found = receivers_in(said, typed, focus) or (receivers_in(before, typed, focus)[-1:] if said else [])
     return found or (["值班"] if on_duty else [])

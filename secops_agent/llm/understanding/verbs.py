@@ -294,7 +294,8 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
         return "negation"
     asks = pattern("cues.asks")
     whole = asks.match(text) or any(map(pattern("cues.inside.whether").match, pieces[-1:]))
-    if whole or any(map(asks.search, (*beside, *apart))):
+    told = (one.removesuffix("呢") or one for one in apart)  # 隔离了吧 挖矿呢: why, no question
+    if whole or any(map(asks.search, (*beside, *told))):
         return "question"
     if _is_framed(skeleton, without(skeleton, verbs)):
         return "nothing"

@@ -125,7 +125,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     skeleton, spared = _spared(skeleton, note)
     verbs = verbs_in(skeleton)
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
-    waits = _waits(focus, said)
+    verbs, doubt, waits = _beside(verbs, doubt, _waits(focus, said))
     spoken = _spoken(sentence, focus)
     doubt = _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
     ordered = _ordered(verbs, whole, sentence) | waits | spoken
@@ -144,6 +144,14 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         spared=spared,
         may=doubt in _NO_DOUBT and not _is_asking(sentence),
     )
+
+
+def _beside(verbs: list[SpokenVerb], doubt: str, waits: set[str]) -> tuple[list[SpokenVerb], str, set[str]]:
+    """别关 给李四: of the order that waits nothing is left, but what is ordered beside its denial."""
+    others = [verb for verb in verbs if verb.tool not in waits]
+    if doubt == "negation" and others and len(others) < len(verbs):
+        return others, "", set()
+    return verbs, doubt, waits
 
 
 def _ordered(verbs: Sequence[SpokenVerb], whole: Skeleton, sentence: Sentence) -> set[str]:

@@ -23,6 +23,8 @@ _TRADITIONAL = str.maketrans({pair[0]: pair[1:] for pair in load("spelling")["ch
 _USUAL = [pair.split("=") for pair in load("spelling")["usual"].split()]
 _SPACES = re.compile(r"\s+")
 
+_RUN_TOGETHER = re.compile(r"(?<![\w.-])A\d{1,6}(?:A\d{1,6})+(?![\w.-])", re.ASCII)  # A5A28A207
+
 
 def normalize(text: str) -> str:
     """The text in one spelling; letters keep their case, and ，stays what it is, as notes are kept."""
@@ -30,6 +32,7 @@ def normalize(text: str) -> str:
     plain = _EMOJI.sub("", plain.translate(_DASHES))
     plain = _DEFANGED_SCHEME.sub(r"http\1://", _DEFANGED_DOT.sub(".", plain))
     plain = _MENTION.sub("", simplify(plain))
+    plain = _RUN_TOGETHER.sub(lambda run: re.sub("(?<=\\d)(?=A)", " ", run[0]), plain)
     for word, usual in _USUAL:
         plain = plain.replace(word, usual)
     return _SPACES.sub(" ", plain).strip()
