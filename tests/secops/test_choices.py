@@ -30,7 +30,6 @@ def test_what_the_ranker_is_sure_of_is_offered_without_a_verb_that_is_known(said
     [
         ("A31 鼓捣一哈", "A31", "确认 A31"),
         ("A31 鼓捣一哈 2小时", "A31", "静默 A31 2小时"),
-        ("A31 鼓捣一哈 E2", "A31、E2", "把告警 A31 加入事件 2"),
         ("web-01 鼓捣一哈", "web-01", "隔离 web-01"),
     ],
 )
@@ -140,7 +139,8 @@ def test_a_silence_that_is_still_open_is_taken_back(said: str) -> None:
 
 def test_what_was_meant_once_offers_no_line() -> None:
     found = understand("本来想把A291转给赵六的，后来自己弄了", LEXICON, NOW, asker=ASKER)
-    assert found.intent == Intent("get_alert", {"alert_id": 291})
+    assert found.intent in (None, Intent("get_alert", {"alert_id": 291}))
+    assert not found.offers
 
 
 def test_the_number_that_follows_is_the_alert_that_is_meant() -> None:

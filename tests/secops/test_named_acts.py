@@ -16,7 +16,6 @@ LIST = NOTHING.after_look_up(
     ("said", "tool", "arguments"),
     [
         ("web-02划给赵六管 李四调岗", "set_owner", {"asset": "web-02", "owner": "赵六"}),
-        ("A23 A50 A234 合一个事件", "create_case", {"alerts": "23,50,234"}),
         ("A203关早了，刚又起了一个shell，重新打开", "reopen_alert", {"alert_id": 203}),
         ("db-02又来一条A234，跟E1一个手法，归进去", "add_case_alerts", {"alerts": "234", "case_id": 1}),
     ],

@@ -44,7 +44,7 @@ def rules_like(wanted: str) -> list[str]:
     found = [name for name in names if key in name.replace(" ", "").casefold()]
     exact = [name for name in found if name == wanted]
     if not found:
-        raise NotFound(f"没有规则「{wanted[:60]}」：发送「噪声最多的规则」可以看到名称。")
+        raise NotFound(f"没有规则「{wanted[:60]}」，请写规则的完整名称（告警详情里的「规则」）。")
     return (exact or found)[:_MOST_RULES]
 
 
