@@ -13,7 +13,7 @@ from django.utils import timezone
 from bifang.channels.text.markup import plain
 from secops_agent.models import Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, Importance, Severity
-from secops_agent.services.alerts.queries.filters import UNCLOSED, ordered
+from secops_agent.services.alerts.queries.filters import STILL, UNCLOSED, ordered
 from secops_agent.services.sla import RiskClock
 
 _SHOWN: Final = 3  # core assets that are named
@@ -26,8 +26,11 @@ def weighs(row: Alert, core: Sequence[str], clock: RiskClock) -> str:
         return ""
     free = row.status == AlertStatus.OPEN and not row.assignee_id
     late = {"broken": "已超时", "at_risk": "快超时"}.get(clock.stage(row), "")
+    still = "还在发生" if row.last_seen >= timezone.now() - STILL else ""
     shown = "、".join(" ".join(name.split()) for name in core[:_SHOWN])
-    return "，".join(filter(None, ("没人处理" if free else "", f"核心资产 {shown}" if core else "", late)))
+    return "，".join(
+        filter(None, ("没人处理" if free else "", still, f"核心资产 {shown}" if core else "", late))
+    )
 
 
 @dataclass(frozen=True, slots=True)

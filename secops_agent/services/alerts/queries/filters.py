@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Case, CharField, F, IntegerField, Q, QuerySet, Value, When
@@ -27,6 +27,7 @@ from secops_agent.services.source_names import spelled
 
 RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
 NOBODY: Final = 0  # among ``assignees``: nobody has it
+STILL: Final = timedelta(days=1)  # what happened so lately still happens
 UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 TECHNIQUE: Final = re.compile(r"[Tt][0-9]{4}(?:\.[0-9]{3})?")
 # What closed an alert, where that is told apart; "" where it is open.
@@ -201,14 +202,12 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
     return hits_in_force().filter(entry__list__in=lists).order_by()
 
 
-URGENT: Final = (
-    "先看级别，同级先看没人处理的，再看核心资产上的，再看时限早的（超时的在前）"  # "urgent" below, in words
-)
+URGENT: Final = "先看级别，同级先看没人处理的，再看 24 小时内还在发生的、核心资产上的，再看时限早的（超时的在前）"  # "urgent" below, in words
 
 
 def ordered(rows: "QuerySet[Alert]", order: str) -> "QuerySet[Alert]":
     """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "urgent": by severity, then
-    what is nobody's yet, then on assets that matter most, then what is or was due first."""
+    what is nobody's yet, then what still happens, then on assets that matter most, then what is or was due first."""
     if order in CURSOR_ORDERS:
         return rows.order_by(*CURSOR_ORDERS[order])
     if order == "oldest":
@@ -220,9 +219,10 @@ def ordered(rows: "QuerySet[Alert]", order: str) -> "QuerySet[Alert]":
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
     grave = Case(*ranks, default=Value(9), output_field=IntegerField())
     free = Case(When(status=AlertStatus.OPEN, assignee=None, then=Value(0)), default=Value(1))
+    still = Case(When(last_seen__gte=timezone.now() - STILL, then=Value(0)), default=Value(1))
     core = AlertAsset.objects.filter(asset__importance=Importance.CRITICAL).order_by().values("alert_id")
     matters = Case(When(pk__in=core, then=Value(0)), default=Value(1))
-    return rows.order_by(grave, free, matters, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
+    return rows.order_by(grave, free, still, matters, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
 
 
 def _using(technique: str) -> Q:
