@@ -54,7 +54,10 @@ def test_list_is_by_severity_then_what_nobody_has_then_core_assets_then_what_pre
     assert "没人处理，还在发生，核心资产 core-01" in why
     shown = client.get(reverse("web:alerts"))
     reasons = {line.pk: line.why for line in shown.context["lines"]}
-    assert (reasons[core_high.pk], reasons[taken.pk]) == ("没人处理，还在发生，核心资产 core-01", "还在发生，快超时")
+    assert (reasons[core_high.pk], reasons[taken.pk]) == (
+        "没人处理，还在发生，核心资产 core-01",
+        "还在发生，快超时",
+    )
     assert reasons[late_high.pk] == "没人处理，还在发生，已超时"
     assert text_of(shown).count("同级先看没人处理") == 1, "the order is told once, above"
     newest = text_of(client.get(reverse("web:alerts"), {"tab": "all", "sort": "newest"}))
