@@ -1,5 +1,6 @@
 """Importer: its type, and what all of them share."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -102,6 +103,18 @@ class Once:
                 if len(self._seen) < self._size:
                     self._seen.add(mark)
                 yield record
+
+
+def convert_once(
+    items: Iterable[tuple[str, Any]], read: Callable[[Any, Counter[str]], Iterable[Record]], noted: str
+) -> Iterator[Item]:
+    """As `convert`, each record once; ``read`` counts what is not worth a record, and one line says how many, ``noted`` what they are."""
+    counted: Counter[str] = Counter()
+    once = Once()
+    for item in convert(items, lambda one: read(one, counted)):
+        yield from once(item)
+    if counted:
+        yield Rejected("信息项", f"共 {counted.total()} 条只是扫描器的{noted}，没有导入。")
 
 
 @lru_cache(maxsize=2)

@@ -141,3 +141,11 @@ def test_a_report_that_was_shown_goes_on_to_others() -> None:
 )  # fmt: skip
 def test_what_tells_nobody_anything_offers_nothing(said: str) -> None:
     assert offered(said) == []
+
+
+def test_what_is_reminded_of_once_is_done_once_and_before_one_leaves_is_in_the_evening() -> None:
+    (once,) = understand("明晚12点前提醒我203.0.113.77的封禁要到期", LEXICON, NOW, asker=ASKER).offers
+    assert "at" in once.arguments
+    assert "cron" not in once.arguments
+    (weekly,) = understand("以后每周五下班前 5点半 周报给李四", LEXICON, NOW, asker=ASKER).offers
+    assert weekly.arguments["cron"] == "30 17 * * 5"

@@ -178,3 +178,40 @@ def test_a_watch_is_of_levels_and_rules_and_ended_by_its_name(config: SystemConf
     with pytest.raises(BifangError, match="没有盯着「db-09」"):
         done(DELETE, {"watched": "db-09"}, config)
     assert "不再盯着" in done(DELETE, {"watched": "web-01"}, config)
+
+
+def test_what_is_looked_up_goes_only_to_who_may_read_it(config: SystemConfig) -> None:
+    Staff.objects.filter(staff_id="zhang").update(role="none")
+    at = f"{timezone.localtime() + timedelta(hours=2):%Y-%m-%d %H:%M}"
+    for definition, arguments in (
+        (CREATE, {"task": "日报", "cron": "每天9点", "to": "张三"}),
+        (CREATE, {"task": "未处理的高危告警", "at": at, "to": "王五,张三"}),
+        (WATCH, {"severity": "critical", "to": "张三"}),
+    ):
+        with pytest.raises(BifangError, match=r"张三.*没有查看权限"):
+            done(definition, arguments, config)
+    done(CREATE, {"task": "日报", "cron": "每天9点"}, config)
+    with pytest.raises(BifangError, match="没有查看权限"):
+        done(CHANGE, {"what": "日报", "also_to": "张三"}, config)
+    assert "已新建" in done(CREATE, {"task": "提醒：开会", "at": at, "to": "张三"}, config)
+
+
+def test_a_reminder_for_others_holds_no_secret_and_counts_as_a_message(
+    config: SystemConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = f"{timezone.localtime() + timedelta(hours=2):%Y-%m-%d %H:%M}"
+    with pytest.raises(BifangError, match="密码"):
+        done(CREATE, {"task": "提醒：密码是 Hunter2222", "at": at, "to": "张三"}, config)
+    monkeypatch.setattr(messages, "AN_HOUR", -1)
+    with pytest.raises(BifangError, match="一小时内最多"):
+        done(CREATE, {"task": "提醒：开会", "at": at, "to": "张三"}, config)
+    assert "已新建" in done(CREATE, {"task": "提醒：开会", "at": at}, config)
+
+
+def test_another_time_does_not_switch_a_task_on(config: SystemConfig) -> None:
+    done(CREATE, {"task": "日报", "cron": "每天9点"}, config)
+    row = ScheduledTask.objects.get()
+    ScheduledTask.objects.update(enabled=False)
+    done(CHANGE, {"schedule_id": row.pk, "clock": "08:30"}, config)
+    row.refresh_from_db()
+    assert (row.cron, row.enabled) == ("30 8 * * *", False)

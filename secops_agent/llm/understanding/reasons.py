@@ -317,8 +317,8 @@ def _reminder(whole: Skeleton, verb: SpokenVerb, sentence: Sentence) -> Dictated
     again = pattern("times.recurring").search(whole.text)
     if doubt or again or not text or pattern("cues.inside.was_said").match(text):
         return Dictated(verb, doubt=doubt or "remind")
-    cron = f"{at.minute} {at.hour} {at.day} {at.month} *"
-    return Dictated(verb, (Intent("create_schedule", {"task": f"提醒：{text[:190]}", "cron": cron}),))
+    once = {"task": f"提醒：{text[:190]}", "at": f"{at:%Y-%m-%d %H:%M}"}
+    return Dictated(verb, (Intent("create_schedule", once),))
 
 
 def timed(whole: Skeleton, part: str) -> str:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.moments import SpokenMoment, read_moment
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from secops_agent.llm.offline.expressions.reports import period_said
-from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
@@ -44,6 +45,7 @@ def read_telling(sentence: Sentence, focus: Focus) -> Dictated | None:
     return _report(typed, sentence, focus) or _message(typed, focus) or _answer(typed, focus)
 
 
+@lru_cache(maxsize=64)
 def as_typed(sentence: Sentence) -> Skeleton:
     """The whole sentence as it was typed, with marks only for people, assets, alerts and cases."""
     text = sentence.said or sentence.plain
@@ -67,17 +69,21 @@ def as_typed(sentence: Sentence) -> Skeleton:
 def receivers_in(text: str, said: Skeleton, focus: Focus) -> list[str]:
     """Those whom a piece of the text names, as `tools.operations.recipients` takes them."""
     found: list[str] = []
-    for match in re.finditer(
-        rf"{pattern('telling.owner').pattern}|{pattern('telling.receiver').pattern}|[{''.join(said.entities) or '#'}]",
-        text,
-        re.IGNORECASE,
-    ):
+    for match in _receivers().finditer(text):
         found += _named(match[0], said, focus)
     return list(dict.fromkeys(found))
 
 
+@cache
+def _receivers() -> re.Pattern[str]:
+    spoken = (pattern(f"telling.{name}").pattern for name in ("owner", "receiver"))
+    return re.compile(f"{'|'.join(spoken)}|{ANY_MARK.pattern}", re.IGNORECASE)
+
+
 def _named(word: str, said: Skeleton, focus: Focus) -> list[str]:
     marked = said.entities.get(word[0])
+    if marked is None and ANY_MARK.match(word):
+        return []
     if marked and marked.kind is Kind.PERSON:
         return [str(marked.value)]
     if marked:
@@ -162,7 +168,7 @@ def _said(
     return dictated(
         "send_message",
         action | ({"text": told[:500]} if told else {}),
-        _cannot(text[: match.end()], typed, words),
+        _cannot(text[: match.end()], words),
     )
 
 
@@ -186,14 +192,11 @@ def without_border(words: str) -> str:
     return words[border.end() :] if border else words
 
 
-def _cannot(head: str, typed: Skeleton, words: str = "") -> tuple[str, ...]:
+def _cannot(head: str, words: str = "") -> tuple[str, ...]:
     """The ways of telling that there are none of."""
     found = pattern("telling.cannot").search(f"{head}{words[:6]}")
-    return (
-        (f"「{found[0].strip(EDGES)}」（只能发普通消息，不能打电话、发短信、发邮件或 DING）",)
-        if found
-        else ()
-    )
+    said = found[0].strip(EDGES) if found else ""
+    return (f"「{said}」（只能发普通消息，不能打电话、发短信、发邮件或 DING）",) if found else ()
 
 
 def dictated(tool: str, arguments: dict[str, Any], left: tuple[str, ...] = ()) -> Dictated:
@@ -389,7 +392,7 @@ def _reminder(before: str, after: str, said: Skeleton, focus: Focus) -> _Task | 
             or ("时间到了" if "我" in to else "")
         )
         people = receivers_in(to, said, focus)
-        return (f"提醒：{told}", people, _cannot(match[0], said)) if told and people else None
+        return (f"提醒：{told}", people, _cannot(match[0])) if told and people else None
     return None
 
 

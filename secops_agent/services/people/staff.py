@@ -63,7 +63,12 @@ def find_person(corp_id: str, staff_id: str) -> Person | None:
     if corp_id:
         rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id="")).order_by("-corp_id")
     row = rows.first()
-    return Person(row.corp_id or corp_id, row.staff_id, row.name, Role(row.role)) if row else None
+    return person_of(row, corp_id) if row else None
+
+
+def person_of(staff: Staff, corp_id: str) -> Person:
+    """Whom a row names, as somebody who asks in that corporation."""
+    return Person(staff.corp_id or corp_id, staff.staff_id, staff.name, Role(staff.role))
 
 
 def administrators(corp_id: str | None) -> list[str]:

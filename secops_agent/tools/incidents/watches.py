@@ -19,12 +19,12 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import watches
 from secops_agent.services.notifications.coverage import WORDS, known_value
 from secops_agent.services.people.eligibility import staff_of
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.staff import Person, person_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
 from secops_agent.tools.incidents.silences import SCOPES
 from secops_agent.tools.markdown import moment
-from secops_agent.tools.operations.recipients import SHAPE, read_recipients
+from secops_agent.tools.operations.recipients import SHAPE, demand_readers, read_recipients
 
 _SHAPE: Final = "盯着什么：资产的名称（几台用逗号分开，k8s-node* 是以它开头的几台），一个 IP，或 标签:名称、来源:名称；只按规则或级别盯时不填"
 _SCOPES: Final = {**SCOPES, "地址": "address"}
@@ -119,6 +119,7 @@ def check(given: Watch, person: Person | None) -> ValidatedAction:
     place, keys = "这个会话", ""
     if given.to and person:
         people = read_recipients(given.to, person, _NOTHING)
+        demand_readers(people, _NOTHING)
         place, keys = "、".join(one.named for one in people), ",".join(one.key for one in people)
     summary = (
         f"盯着{_told(found)} {minutes_told(given.until_hours * 60)}："
@@ -148,8 +149,8 @@ def _places(given: Watch, corp_id: str, owner: Any, config: SystemConfig) -> lis
     """Whom it names, as a file writes targets; none for where it was asked for."""
     if not given.to:
         return []
-    person = Person(corp_id, owner.staff_id, owner.name, owner.role)
-    found = read_recipients(given.to, person, _NOTHING)
+    found = read_recipients(given.to, person_of(owner, corp_id), _NOTHING)
+    demand_readers(found, _NOTHING)
     return [{**one.entry, "config": name_of(one.group.config if one.group else config)} for one in found]
 
 

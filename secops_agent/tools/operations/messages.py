@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal
 
+from django.db.models import Q
 from django.utils import timezone
 
 from bifang.channels.allowance import allowance
@@ -21,7 +22,7 @@ from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from bifang.core.secrets.redaction import redact
-from secops_agent.models import Case, CaseStatus, NotificationTarget, Proposal, Role, Staff, TargetKind
+from secops_agent.models import Case, CaseStatus, NotificationTarget, Proposal, Staff, TargetKind
 from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
@@ -30,7 +31,7 @@ from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications.targets import resolve
 from secops_agent.services.people import messages
 from secops_agent.services.people.eligibility import staff_of
-from secops_agent.services.people.staff import Person, written_as
+from secops_agent.services.people.staff import Person, person_of, written_as
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.documents import Document
 from secops_agent.services.reports.files import FORMATS, report_file
@@ -40,7 +41,7 @@ from secops_agent.services.reports.outline import document
 from secops_agent.services.reports.periods import DATES, PERIODS, period_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
-from secops_agent.tools.operations.recipients import SHAPE, Recipient, read_recipients
+from secops_agent.tools.operations.recipients import SHAPE, Recipient, demand_readers, read_recipients
 
 NAME: Final = "send_message"
 LONGEST: Final = 500
@@ -85,14 +86,15 @@ class SendMessage(Arguments):
 def check(given: SendMessage, person: Person | None) -> ValidatedAction:
     """Says whom it reaches and the whole text, or which report. Raises InvalidInput, NotFound, Conflict."""
     case_id, reports = _case_of(given.case), bool(given.period or given.case)
-    text = _cleaned(given.text) if given.text or not reports else ""
+    text = cleaned(given.text) if given.text or not reports else ""
     if person is None:
         raise InvalidInput(f"只有登记的人员可以请毕方转告。{_NOTHING}")
     found = read_recipients(given.to, person, _NOTHING)
     for one in found:
         _demand_other(one, person)
         _demand_reachable(one, person)
-        _demand_reader(one, reports=reports)
+    if reports:
+        demand_readers(found, _NOTHING)
     titles = [f"《{one.title}》" for one in _titled(given, case_id)]
     said = [*titles, *[f"「{literal(text)}」"] * bool(text)]
     as_file = f"，附 {_FILES[given.file]} 文件" if given.file else ""
@@ -136,8 +138,8 @@ def _titled(given: SendMessage, case_id: int) -> list[Any]:
     return [*periods, *([incident_report(case_id)] if case_id else [])]
 
 
-def _cleaned(text: str) -> str:
-    """What can be seen, without secrets. Raises InvalidInput."""
+def cleaned(text: str) -> str:
+    """What is said to others: what can be seen, without secrets. Raises InvalidInput."""
     said = visible(text).strip()
     if not said:
         raise InvalidInput(f"请写明要说什么。{_NOTHING}")
@@ -150,14 +152,6 @@ def _demand_other(one: Recipient, person: Person) -> None:
     staff = one.staff
     if staff and (staff.corp_id or person.corp_id, staff.staff_id) == (person.corp_id, person.staff_id):
         raise InvalidInput(f"收信人是您自己：{one.named}。{_NOTHING}")
-
-
-def _demand_reader(one: Recipient, *, reports: bool) -> None:
-    """Whoever gets a report may read it. Raises InvalidInput."""
-    if reports and one.staff and one.staff.role == Role.NONE:
-        raise InvalidInput(
-            f"「{plain(one.staff.name, 40)}」没有查看权限，请管理员在「人员」里给一个角色。{_NOTHING}"
-        )
 
 
 def _demand_reachable(one: Recipient, person: Person) -> frozenset[int]:
@@ -187,13 +181,13 @@ def send(given: SendMessage, actor: Actor, origin: Origin) -> str:
     sender = staff_of(actor)
     if sender is None:
         raise InvalidInput(f"只有登记的人员可以请毕方转告。{_NOTHING}")
-    person = Person(sender.corp_id or actor.named[0], sender.staff_id, sender.name, sender.role)  # type: ignore[arg-type]
-    _demand_pace(sender)
+    person = person_of(sender, actor.named[0])
+    demand_pace(sender)
     found = read_recipients(given.to, person, _NOTHING)
-    text = _cleaned(given.text) if given.text else ""
+    text = cleaned(given.text) if given.text else ""
     through = [_demand_reachable(one, person) for one in found]
-    for one in found:
-        _demand_reader(one, reports=bool(given.period or given.case))
+    if given.period or given.case:
+        demand_readers(found, _NOTHING)
     case_id = _case_of(given.case)
     reports = [document(archive.look(given.period))] if given.period else []
     reports += [incident_report(case_id)] if case_id else []
@@ -261,12 +255,11 @@ def _place(group: KnownGroup) -> NotificationTarget:
     )
 
 
-def _demand_pace(sender: Staff) -> None:
-    """Counted by what was confirmed, this one too. Raises Conflict."""
+def demand_pace(sender: Staff) -> None:
+    """Counted by what was confirmed, this one too: messages, and tasks of the calendar for others. Raises Conflict."""
     since = database_now() - timedelta(hours=1)
-    rows = Proposal.objects.filter(
-        asked_by=sender, tool=NAME, state=ProposalState.CONFIRMED, decided_at__gt=since
-    )
+    told = Q(tool=NAME) | Q(tool="create_schedule", arguments__has_key="to")
+    rows = Proposal.objects.filter(told, asked_by=sender, state=ProposalState.CONFIRMED, decided_at__gt=since)
     if rows.count() > AN_HOUR:
         raise Conflict(f"一小时内最多代发 {AN_HOUR} 条。{_NOTHING}")
 

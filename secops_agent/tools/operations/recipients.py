@@ -16,7 +16,7 @@ from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import Asset, OnCallSchedule, Staff
+from secops_agent.models import Asset, OnCallSchedule, Role, Staff
 from secops_agent.services.assets import inventory
 from secops_agent.services.chats import speaks
 from secops_agent.services.faults import NotFound
@@ -76,6 +76,14 @@ def read_recipients(wanted: str, person: Person, undone: str = "") -> list[Recip
     if len(found) > MOST:
         raise InvalidInput(f"一次最多发给 {MOST} 位：请分几次，或发到群里。{undone}")
     return list(found.values())
+
+
+def demand_readers(found: Sequence[Recipient], undone: str = "") -> None:
+    """Whoever is sent what was looked up may read it. Raises InvalidInput."""
+    for one in found:
+        if one.staff and one.staff.role == Role.NONE:
+            name = plain(one.staff.name, 40)
+            raise InvalidInput(f"「{name}」没有查看权限，请管理员在「人员」里给一个角色。{undone}")
 
 
 def _read(wanted: str, person: Person) -> Recipient:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
+from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.models import NotificationRule, ScheduledTask, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.chats import name_of
@@ -19,16 +20,16 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import watches
 from secops_agent.services.notifications.rules import delete_rule
 from secops_agent.services.people.eligibility import staff_of
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.staff import Person, person_of
 from secops_agent.services.schedules import schedules
 from secops_agent.services.schedules.cron import HELP, next_runs, read_cron
-from secops_agent.services.schedules.tasks import title_of
+from secops_agent.services.schedules.tasks import REMINDER, title_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
-from secops_agent.tools.operations.recipients import SHAPE, read_recipients
+from secops_agent.tools.operations.messages import demand_pace
+from secops_agent.tools.operations.recipients import SHAPE, Recipient, demand_readers, read_recipients
 from secops_agent.tools.operations.schedules import AT, moment_of, standing, target_of, task_line, watch_line
 
-ALL: Final = "全部"
 _CLOCK: Final = re.compile(r"(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)")
 _WORDS: Final = re.compile(
     r"[a-z0-9_.*:-]+|(?![的个那这给发])[一-鿿]+?(?=[的个那这给发]|[^一-鿿]|$)", re.IGNORECASE
@@ -76,7 +77,7 @@ def check_change(given: ChangeSchedule, person: Person | None) -> ValidatedActio
     title = plain(title_of(row.task, row.arguments), 100)
     old = f"定时任务 {row.pk}「{title}」"
     if given.also_to and person:
-        found = read_recipients(given.also_to, person, _UNCHANGED)
+        found = _also(given.also_to, row, person)
         stored["also_to"] = ",".join(one.key for one in found)
         names = "、".join(one.named for one in found)
         summary = f"{old}也发给{names}：{schedules.told_when(row)}，原来发到{schedules.place_of(row)}的不变"
@@ -86,6 +87,14 @@ def check_change(given: ChangeSchedule, person: Person | None) -> ValidatedActio
     following = f"，下次 {timezone.localtime(first):%m-%d %H:%M}" if first else ""
     summary = f"{old}的时间从 {schedules.told_when(row)} 改为 {schedules.told_when(new)}{following}，仍发到{plain(schedules.place_of(row), 60)}"
     return ValidatedAction({"schedule_id": row.pk, **stored}, summary)
+
+
+def _also(to: str, row: ScheduledTask, person: Person) -> list[Recipient]:
+    """Who is told too, and may read it. Raises InvalidInput, NotFound."""
+    found = read_recipients(to, person, _UNCHANGED)
+    if row.task != REMINDER:
+        demand_readers(found, _UNCHANGED)
+    return found
 
 
 def _new_cron(given: ChangeSchedule, row: ScheduledTask) -> str:
@@ -119,7 +128,7 @@ def change(given: ChangeSchedule, actor: Actor) -> str:
     row = schedules.get_task(given.schedule_id or 0)
     if given.also_to:
         return _add(given, row, actor)
-    entry = _entry(row) | {"cron": _new_cron(given, row), "enabled": True}
+    entry = _entry(row) | {"cron": _new_cron(given, row), "enabled": row.enabled or row.once}
     schedules.save_task(entry, actor, row=row)
     return f"已修改定时任务 {row.pk}：{schedules.told_when(row)}，{schedules.place_of(row)}。"
 
@@ -130,13 +139,14 @@ def _add(given: ChangeSchedule, row: ScheduledTask, actor: Actor) -> str:
         raise InvalidInput(
             f"这个定时任务没有聊天配置，不能再加收件人：请在「定时任务」页面设置。{_UNCHANGED}"
         )
-    person = Person(owner.corp_id or actor.named[0], owner.staff_id, owner.name, owner.role)  # type: ignore[arg-type]  # one of its choices
+    person = person_of(owner, actor.named[0])
+    demand_pace(owner)
     with transaction.atomic():
         rows = [
             schedules.save_task(
                 _entry(row) | {"name": "", "target": target_of(one, row.config)}, actor, owner=owner
             )
-            for one in read_recipients(given.also_to, person, _UNCHANGED)
+            for one in _also(given.also_to, row, person)
         ]
     made = "、".join(f"{each.pk}（{schedules.place_of(each)}）" for each in rows)
     return f"已新建定时任务 {made}：{schedules.told_when(row)}，内容和 {row.pk} 一样。"

@@ -12,12 +12,13 @@ from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
+from secops_agent.llm.understanding.telling import NOW
 from secops_agent.models import NotificationRule, ScheduledTask, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.notifications import watches
 from secops_agent.services.people.eligibility import listed
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.staff import Person, person_of
 from secops_agent.services.schedules import schedules
 from secops_agent.services.schedules.cron import HELP, describe, monthly, next_runs, read_cron
 from secops_agent.services.schedules.tasks import REMINDER, read_task, title_of
@@ -25,9 +26,9 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.markdown import joined, moment
-from secops_agent.tools.operations.recipients import SHAPE, Recipient, read_recipients
+from secops_agent.tools.operations.messages import cleaned, demand_pace
+from secops_agent.tools.operations.recipients import SHAPE, Recipient, demand_readers, read_recipients
 
-NOW: Final = "现在"
 AT: Final = "2026-12-02 08:00"
 _WEEKDAYS: Final = "一二三四五六日"
 _MOST: Final = 50
@@ -104,7 +105,7 @@ def check_creation(given: CreateSchedule, person: Person | None) -> ValidatedAct
     kind, arguments = read_task(given.task)
     task, place, keys = title_of(kind.name, arguments), "这个会话", ""
     if given.to and person:
-        found = read_recipients(given.to, person, _NOTHING)
+        found = _recipients(given.to, task, kind.name, person)
         place, keys = "、".join(one.named for one in found), ",".join(one.key for one in found)
     when, cost = _when(given, told=kind.told)
     what = task.partition("：")[2] if kind.name == REMINDER else task
@@ -114,6 +115,16 @@ def check_creation(given: CreateSchedule, person: Person | None) -> ValidatedAct
         summary = f"{when} {f'告诉{place}' if keys else f'在{place}里提醒一次'}：{plain(what, 200)}"
     stored = {"task": task, "cron": given.cron and read_cron(given.cron), "at": given.at, "to": keys}
     return ValidatedAction({name: value for name, value in stored.items() if value}, summary)
+
+
+def _recipients(to: str, task: str, kind: str, person: Person) -> list[Recipient]:
+    """Of a reminder whose words may be said to others, of a result who may read it. Raises InvalidInput, NotFound."""
+    found = read_recipients(to, person, _NOTHING)
+    if kind == REMINDER:
+        cleaned(task)
+    else:
+        demand_readers(found, _NOTHING)
+    return found
 
 
 def _when(given: CreateSchedule, *, told: bool) -> tuple[str, str]:
@@ -159,8 +170,10 @@ def create(given: CreateSchedule, actor: Actor, origin: Origin) -> str:
     config = SystemConfig.objects.filter(pk=origin.config_id).first()
     if owner is None or config is None:
         raise InvalidInput("只有登记的人员可以在会话里设置定时任务：请在「定时任务」页面设置。")
-    person = Person(owner.corp_id or corp_id, owner.staff_id, owner.name, owner.role)  # type: ignore[arg-type]  # one of its choices
-    found = read_recipients(given.to, person, _NOTHING) if given.to else []
+    person, found = person_of(owner, corp_id), list[Recipient]()
+    if given.to:
+        demand_pace(owner)
+        found = _recipients(given.to, given.task, read_task(given.task)[0].name, person)
     entry = {"task": given.task, **timing(given)}
     with transaction.atomic():
         rows = [

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from secops_agent.importers.base import BrokenRecord, Importer, Once, Options, Source, convert
+from secops_agent.importers.base import BrokenRecord, Importer, Options, Source, convert_once
 from secops_agent.importers.reading.documents import plain_text, xml_elements
 from secops_agent.importers.values.assets import host_asset
 from secops_agent.importers.values.fields import (
@@ -23,7 +23,7 @@ from secops_agent.importers.values.fields import (
     shortened,
 )
 from secops_agent.importers.values.host_hits import HostHit, records_of
-from secops_agent.services.records import GUESSED, AssetRecord, Cvss, Item, Record, Rejected, Severity
+from secops_agent.services.records import GUESSED, AssetRecord, Cvss, Item, Record, Severity
 
 _ROOT: Final = re.compile(rb"<NessusClientData_v2\b")
 _LEVELS: Final[dict[str, Severity]] = {"1": "low", "2": "medium", "3": "high", "4": "critical"}
@@ -40,16 +40,11 @@ class Nessus:
         return 1.0 if _ROOT.search(head[:8192]) else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
-        noted: Counter[str] = Counter()
-        once = Once()
-        hosts = xml_elements(source, {"ReportHost"}, options.limits)
-        for item in convert(hosts, partial(_host, options=options, noted=noted)):
-            yield from once(item)
-        if noted:
-            yield Rejected("信息项", f"共 {noted.total()} 条只是扫描器的记录（级别为信息），没有导入。")
+        items = xml_elements(source, {"ReportHost"}, options.limits)
+        return convert_once(items, partial(_host, options=options), "记录（级别为信息）")
 
 
-def _host(host: Element, *, options: Options, noted: Counter[str]) -> Iterator[Record]:
+def _host(host: Element, noted: Counter[str], *, options: Options) -> Iterator[Record]:
     known = {tag.get("name", ""): plain_text(tag.text or "").strip() for tag in host.iter("tag")}
     seen = _time(known, options)
     asset = _asset(host, known, seen, options)

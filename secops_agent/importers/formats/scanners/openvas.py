@@ -8,12 +8,12 @@ from functools import partial
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from secops_agent.importers.base import BrokenRecord, Importer, Once, Options, Source, convert
+from secops_agent.importers.base import BrokenRecord, Importer, Options, Source, convert_once
 from secops_agent.importers.reading.documents import plain_text, xml_elements
 from secops_agent.importers.values.assets import host_asset
 from secops_agent.importers.values.fields import aliases_in, cvss, distinct, number, parse_moment
 from secops_agent.importers.values.host_hits import HostHit, records_of
-from secops_agent.services.records import AssetRecord, Cvss, Item, Record, Rejected, severity_of
+from secops_agent.services.records import AssetRecord, Cvss, Item, Record, severity_of
 
 _ROOT: Final = re.compile(rb"<(?:report|get_reports_response)\b")
 _TELLING: Final = re.compile(rb"<(?:gmp|omp|nvt|result_count|report_format|results)\b|\bformat_id=")
@@ -29,16 +29,11 @@ class OpenVas:
         return 0.95 if _ROOT.search(head[:2048]) and _TELLING.search(head) else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
-        noted: Counter[str] = Counter()
-        once = Once()
-        results = xml_elements(source, {"result"}, options.limits)
-        for item in convert(results, partial(_result, options=options, noted=noted)):
-            yield from once(item)
-        if noted:
-            yield Rejected("信息项", f"共 {noted.total()} 条只是扫描器的记录或误报，没有导入。")
+        items = xml_elements(source, {"result"}, options.limits)
+        return convert_once(items, partial(_result, options=options), "记录或误报")
 
 
-def _result(result: Element, *, options: Options, noted: Counter[str]) -> Iterator[Record]:
+def _result(result: Element, noted: Counter[str], *, options: Options) -> Iterator[Record]:
     nvt = result.find("nvt")
     if nvt is None:
         raise BrokenRecord("缺少必填字段「nvt」")

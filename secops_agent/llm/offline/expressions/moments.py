@@ -116,7 +116,8 @@ def _dated(found: re.Match[str], now: datetime) -> datetime | None:
 def _clocked(found: re.Match[str], day: datetime, now: datetime) -> datetime | None:
     """The hour of that day; of an hour alone the next that people mean."""
     named = any(found[name] for name in ("day", "week", "month", "dom2", "end"))
-    part = (found["part"] or (found["day"] or "")[1:].strip("天儿个后") or "")[:1]
+    after_work = "下" if (found["event"] or "")[:1] in tuple("下散收") else ""  # 下班前 5点半
+    part = (found["part"] or (found["day"] or "")[1:].strip("天儿个后") or after_work)[:1]
     hour, minute = _hour(found, part, named=named, now=now)
     if hour is None or minute > 59:
         return None

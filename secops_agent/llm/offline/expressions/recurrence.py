@@ -74,7 +74,9 @@ def _clocks(text: str, at: int) -> tuple[str, int, bool]:
         return f"0 {_DEFAULT_HOURS[part[0][0]] if part else 9}", part.end() if part else at, bool(part)
     joint = pattern("times.and").match(text, first.end())
     second = spoken.match(text, joint.end()) if joint else None
-    found = [_clock(match, first["part"] or "") for match in (first, second) if match]
+    late = gap is not None and re.search("下班|收工", gap[0])  # 下班前 5点半
+    earlier = first["part"] or ("下午" if late else "")
+    found = [_clock(match, earlier) for match in (first, second) if match]
     end = (second or first).end()
     sharp = pattern("times.sharp").match(text, end)
     if None in found or len({time[1] for time in found if time}) > 1:
