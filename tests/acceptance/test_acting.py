@@ -26,7 +26,7 @@ from tests.secops.inventory_aid import alert, host, store
 
 pytestmark = pytest.mark.slow
 GROUP = "cidDemoGroup=="
-CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
+CODE = re.compile(r"(?:同意|确认) ([A-Z][A-Z2-9]{5})")  # another one may be named before: whose undoing it is
 IP = "203.0.113.5"
 PEOPLE = (
     *STAFF,
@@ -73,7 +73,7 @@ def own(who: str) -> str:
 def code_in(text: str) -> str:
     found = CODE.search(text)
     assert found, text
-    return found[0]
+    return found[1]
 
 
 def firewall(stage: Stage, tmp_path: Path) -> Started:
