@@ -19,7 +19,7 @@ from secops_agent.llm.understanding.objects import (
     target,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
-from secops_agent.llm.understanding.reasons import EDGES, case_parts, reasons_of, split_note, tells
+from secops_agent.llm.understanding.reasons import EDGES, case_parts, split_note, tells, told_in
 from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, NAMES, WANTED, find_doubt, verbs_in
 
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
@@ -127,7 +127,7 @@ def complete(
     said = Parts(skeleton, skeleton, sentence, focus, {}).beside(act, None, (skeleton,))
     found = list(objects_of(act, (skeleton,), replace(focus, named={})))
     targets = [target(act, kind, value) for kind, value in found]
-    told = [] if targets or changes else reasons_of(skeleton, ())[0].split("，")
+    told = [] if targets or changes else told_in(skeleton)
     reason = note or "，".join(one for one in told if not name_of("cues.answer", one))
     parts, rest_of_case = (
         case_parts(skeleton.text, skeleton, sentence.asker) if act.free == "title" else ({}, [])
