@@ -26,6 +26,7 @@ from secops_agent.services.alerts.views import (
 )
 from secops_agent.services.audit.history import ACTIONS, HistoryEntry
 from secops_agent.services.cases.views import code_of
+from secops_agent.services.clock import left_told
 from secops_agent.services.decisions.ledger.blocks import find_blocks
 from secops_agent.services.intelligence.locations import place_of
 from secops_agent.services.intelligence.matching import ListedView
@@ -349,7 +350,7 @@ def _told(number: int, *, reasons: bool = False) -> str:
 def _limit(alert: AlertSummary, asker: Asker) -> str:
     if alert.due_at is None or alert.status == AlertStatus.CLOSED:
         return ""
-    return f"{moment(alert.due_at)}（{'已超时' if alert.overdue else '还剩'} {roughly(abs(alert.due_at - asker.now))}）"
+    return f"{moment(alert.due_at)}（{left_told(alert.due_at, asker.now)}）"
 
 
 def _observables(found: Sequence[IndicatorView]) -> str:

@@ -188,7 +188,9 @@ LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
 def find(pk: int) -> Alert:
     """Raises Http404."""
     row = (
-        Alert.objects.select_related("assignee", "closed_by", "suppressed_by").filter(pk=pk).first()
+        Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by")
+        .filter(pk=pk)
+        .first()
         if pk < 2**63
         else None
     )
