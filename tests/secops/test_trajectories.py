@@ -127,6 +127,12 @@ def test_a_written_call_of_a_tool_that_there_is_not_is_answered_and_never_shown(
     assert "read_alerts" not in outcome.text
 
 
+def test_a_model_is_told_what_no_source_of_ours_tells(demo):
+    model = Scripted(["毕方不知道电话；安全值班的下一位是李四。"])
+    talk("王五电话多少 打不通还能找谁", model)
+    assert "毕方没有这样的数据：人员的电话" in model.requests[0].messages[-1].content
+
+
 def test_what_is_said_to_a_model_is_never_shown(demo):
     model = Scripted(
         [
