@@ -273,6 +273,48 @@ def test_a_short_sentence_is_read_with_what_was_spoken_of(
     assert (found.intent.tool, dict(found.intent.arguments)) == (tool, wanted)
 
 
+OVERDUE = Focus().after_look_up(
+    Intent("list_alerts", {"due": "overdue", "keyword": "李四"}, items=("12", "15"))
+)
+CRITICAL = Focus().after_look_up(
+    Intent(
+        "affected_assets", {"cve_id": "CVE-2021-44228", "importance": "critical"}, items=("web-01", "db-01")
+    )
+)
+CARD = Focus().after_look_up(Intent("get_alert", {"alert_id": 12}))
+DAY = Focus().after_look_up(Intent("alert_statistics", {"period": "today", "since_hours": 11}))
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "tool", "wanted"),
+    [
+        ("我自己的呢，只看严重的", OVERDUE, "list_alerts", {"due": "overdue", "keyword": ASKER, "severity": "critical"}),
+        ("里面有哪些是生产的，分别谁负责", CRITICAL, "affected_assets", {"environment": "生产", "importance": "critical"}),
+        ("负责人都是谁", CRITICAL, "affected_assets", {"importance": "critical"}),
+        ("今天多少告警", Focus(), "alert_statistics", {"period": "today"}),
+        ("为啥昨天这么多", DAY, "alert_statistics", {"period": "yesterday", "group_by": "rule"}),
+        ("哪些接受了风险", CARD, "list_findings", {"decision": "accepted"}),
+    ],
+)  # fmt: skip
+def test_what_goes_on_keeps_what_it_does_not_change(
+    text: str, focus: Focus, tool: str, wanted: dict[str, Any]
+) -> None:
+    found = said(text, focus)
+    assert found.intent.tool == tool
+    assert found.intent.arguments.items() >= wanted.items()
+
+
+@pytest.mark.parametrize("text", ["有没有没派出去的", "还有没有没处理的"])
+def test_what_is_asked_of_many_is_not_asked_of_the_one_alert_that_was_shown(text: str) -> None:
+    found = said(text, CARD)
+    assert found.intent is None or found.intent.tool != "get_alert"
+
+
+def test_what_is_asked_beside_an_address_lists_not_everything() -> None:
+    found = said("203.0.113.5 是什么来头，有没有打过我们？", Focus())
+    assert [one.tool for one in (found.intent, *found.beside) if not one.arguments] == []
+
+
 @pytest.mark.parametrize("text", ["这些资产上的漏洞", "他手上的告警"])
 def test_what_a_list_is_not_narrowed_to_is_asked_back(text: str) -> None:
     assert said(text, LIST).intent is None

@@ -21,7 +21,16 @@ from secops_agent.llm.understanding.objects import (
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
 from secops_agent.llm.understanding.reasons import EDGES, case_parts, reasons_of, split_note, tells
-from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, NAMES, PIECE, WANTED, find_doubt, verbs_in
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    CLAUSE,
+    NAMES,
+    PIECE,
+    WANTED,
+    Act,
+    find_doubt,
+    verbs_in,
+)
 
 _BESIDE: Final[Mapping[str, tuple[Kind, ...]]] = {
     "verdict": (Kind.VERDICT,), "decision": (Kind.VERDICT,), "assignee": (Kind.PERSON,), "owner": (Kind.PERSON,), "severity": (Kind.SEVERITY,),
@@ -168,7 +177,9 @@ def _reply(order: Intent, rest: Skeleton) -> _Reply:
     named = beside.first(*objects) and not pattern("cues.said.only_for").search(beside.text)
     if named or not said.first(*own) or (told and not act.free):
         return _Reply(beside, (), note)
-    return _Reply(said, tuple(map(rest.expand, told)), note, certain=True)
+    return _Reply(
+        said, tuple(rest.expand(one) for one in told if NAMES.search(one) or tells(one)), note, certain=True
+    )
 
 
 def tells_more(rest: Skeleton, order: Intent) -> bool:
@@ -192,24 +203,9 @@ def complete(
     those that there are, A13也是."""
     orders = open_orders(focus)
     act, reply = ACTS[orders[0].tool], _reply(orders[0], rest)
-    skeleton, note = reply.values, reply.note
-    said = Parts(skeleton, skeleton, sentence, focus, {}).beside(act, None, (skeleton,))
-    if note and missing_in(orders) == "verdict" and not said and (verdict := rest.first(Kind.VERDICT)):
-        said, note = (
-            {act.beside: verdict.value},
-            note.replace(verdict.raw, "", 1).strip(EDGES),
-        )  # 原因写误报 扫描器
-    found = list(objects_of(act, (skeleton,), replace(focus, named={})))
-    targets = [target(act, kind, value) for kind, value in found] or _other_end(orders[0], rest)
-    told = [] if targets or changes else reasons_of(skeleton, ())[0].split("，")
-    reason = note or "，".join(
-        [one for one in told if one and not name_of("cues.answer", one)] + [*reply.told]
-    )
-    parts, rest_of_case = (
-        case_parts(skeleton.text, skeleton, sentence.asker) if act.free == "title" else ({}, [])
-    )
-    said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}
-    said |= parts
+    objects = objects_of(act, (reply.values,), replace(focus, named={}))
+    targets = [target(act, kind, value) for kind, value in objects] or _other_end(orders[0], rest)
+    said = _beside(act, reply, rest, sentence, focus, quiet=bool(targets or changes))
     if not said and not targets:
         return ()
     again = [one for one in orders if any(one.arguments.items() >= each.items() for each in targets)]
@@ -218,22 +214,37 @@ def complete(
             replace(one, arguments={**one.arguments, **said}) if one in again else one for one in orders
         )
     if len(orders) > 1 and not targets:
-        return tuple(
-            replace(one, arguments=decided_anew({**one.arguments}, said))
-            for one in orders
-            if one.tool == act.tool
-        )
-    targets = [_narrowed(orders[0], one, skeleton) for one in targets]
-    new = [
-        Intent(act.tool, {**decided_anew({**orders[0].arguments}, said), **one}) for one in targets or [{}]
-    ]
-    if adds and targets:
-        of_all = {act.free: note.removeprefix("都是")} if note.startswith("都是") else {}  # 理由都是发版
-        return tuple(
-            replace(one, arguments={**one.arguments, **of_all})
-            for one in (*orders, *(one for one in new if one not in orders))
-        )
-    return tuple(new[:MOST])
+        same = (one for one in orders if one.tool == act.tool)
+        return tuple(replace(one, arguments=decided_anew({**one.arguments}, said)) for one in same)
+    targets = [_narrowed(orders[0], one, reply.values) for one in targets]
+    old = decided_anew({**orders[0].arguments}, said)
+    new = [Intent(act.tool, {**old, **one}) for one in targets or [{}]]
+    if not (adds and targets):
+        return tuple(new[:MOST])
+    of_all = {name: said[name] for name in {act.free} & said.keys() if f"都是{said[name]}" in sentence.plain}
+    whole = (*orders, *(one for one in new if one not in orders))
+    return tuple(replace(one, arguments={**one.arguments, **of_all}) for one in whole)
+
+
+def _beside(
+    act: Act, reply: _Reply, rest: Skeleton, sentence: Sentence, focus: Focus, *, quiet: bool
+) -> dict[str, Any]:
+    """What is said beside an object: the verdict, who, how long, why; ``quiet``: what is not called the reason is none."""
+    values, note = reply.values, reply.note
+    said = Parts(values, values, sentence, focus, {}).beside(act, None, (values,))
+    if (
+        note
+        and missing_in(open_orders(focus)) == "verdict"
+        and not said
+        and (verdict := rest.first(Kind.VERDICT))
+    ):
+        said, note = {act.beside: verdict.value}, note.replace(verdict.raw, "", 1)  # 原因写误报 扫描器
+    told = [] if quiet else reasons_of(values, ())[0].split("，")
+    told = [one for one in told if one and not name_of("cues.answer", one)]
+    reason = note.strip(EDGES).removeprefix("都是") or "，".join([*told, *reply.told])
+    parts, rest_of_case = case_parts(values.text, values, sentence.asker) if act.free == "title" else ({}, [])
+    said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}
+    return said | parts
 
 
 def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:

@@ -182,15 +182,10 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With what the sentence named, for the focus."""
-        numbers = sentence.numbers
-        if found.intent and "asset" in found.intent.arguments and not sentence.first(Kind.REF):
-            numbers = (
-                [] if not any(one.exact for one in sentence.found(Kind.ALERT)) else numbers
-            )  # 3号呢: a machine
-        if found.question and not (
-            found.order or any(one.exact for one in sentence.found(Kind.ALERT, Kind.ALERTS))
-        ):
-            numbers = []  # a guess that was asked back is nobody's 它
+        exact = any(one.exact for one in sentence.found(Kind.ALERT, Kind.ALERTS))
+        machine = found.intent and "asset" in found.intent.arguments and not sentence.first(Kind.REF)
+        asked = found.question and not found.order  # a guess that was asked back is nobody's 它
+        numbers = sentence.numbers if exact or not (machine or asked) else []  # 3号呢: a machine
         return replace(found, named=focuses.names_in(sentence.order, numbers))
 
     def _formal(self, plain: str) -> Understanding | None:
