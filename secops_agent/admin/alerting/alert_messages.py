@@ -130,7 +130,7 @@ class AlertMessageScreen(RecordScreen):
     sent = column("sent_at", "最近发送", moment, ordering="sent_at")
 
     @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: AlertMessage) -> SafeString:
+    def state_badge(self, row: Any) -> SafeString:
         """Coloured."""
         return badge(ON_ITS_WAY, "info") if row.on_its_way else message_badge(row.state)
 
