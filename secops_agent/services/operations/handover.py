@@ -142,7 +142,7 @@ def _gravest(now: datetime) -> list[str]:
     rows = ordered(rows.select_related("assignee", "case__owner"), "urgent")
     listed = [
         f"- {MARKS[each.severity]} {links.code('alert', each.pk)} {plain(each.title, 60)}"
-        f"（{each.handler.name if each.handler else '没有处理人'}{'，已超时' if is_overdue(each, now) else ''}）"
+        f"（{each.handler.name if each.handler else '未分配'}{'，已超时' if is_overdue(each, now) else ''}）"
         for each in rows[:MOST_LISTED]
     ]
     return ["", *listed] if listed else []
