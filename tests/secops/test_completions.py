@@ -334,3 +334,11 @@ def test_taken_back_in_a_word_it_is_no_farewell(text: str) -> None:
 def test_why_somebody_else_gets_it_speaks_not_against_it() -> None:
     found = said("A12 不该是我的，转给李四", Focus())
     assert [(one.tool, one.arguments["assignee"]) for one in found.offers] == [("assign_alert", "李四")]
+
+
+def test_whom_a_card_tells_is_no_newer_than_what_it_is_about() -> None:
+    focus = Focus(named={"case": ("1",)}).after_look_up(
+        Intent("get_case", {"case_id": 1}, about={"person": "李四"}), {"case": ("1",)}
+    )
+    (offer,) = said("都加个备注 web-01在查binlog", focus).offers
+    assert (offer.tool, offer.arguments["case_id"]) == ("comment_case", 1)

@@ -128,13 +128,19 @@ class Focus:
             for name, value in {**last.about, **last.arguments}.items()
             if name in ARGUMENTS and ARGUMENTS[name] not in named
         }
-        told = last.about.get("person")  # whom a card tells is 他 where nobody else was spoken of
-        on_duty = self.last is not None and self.last.tool == "who_is_on_call"
-        if told and "person" in shown and (on_duty or self.of("person") not in ((), (told,))):
-            shown["person"] = ()
         if len(last.items) == 1 and (kind := _LISTED.get(last.tool, "")) == "alert":
             shown |= {kind: tuple(last.items)}  # 最要紧的是哪条: the one that was told is 它
-        return replace(self, last=last, named=self._with(shown))
+        told, before = shown.pop("person", ()), self.of("person")
+        named = self._with(shown)
+        if (
+            told and told != before
+        ):  # whom a card tells is 他 where nobody else was spoken of, and no newer 它
+            others = before or (self.last is not None and self.last.tool == "who_is_on_call")
+            named = {
+                **({} if others else {"person": told}),
+                **{kind: one for kind, one in named.items() if kind != "person"},
+            }
+        return replace(self, last=last, named=named)
 
     def _with(self, named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         kept = {kind: values for kind, values in self.named.items() if kind not in named}
