@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import AGAIN, for_one
+from bifang.channels.models import ON_ITS_WAY, OPEN, OutboxRow
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.inventory import actor_of
@@ -92,9 +94,15 @@ class AlertMessageScreen(RecordScreen):
         found: QuerySet[AlertMessage] = super().get_queryset(request).prefetch_related("calls__staff")
         first = AlertMessageItem.objects.filter(message=OuterRef("pk")).order_by("pk")
         may = Value(self.has_operate_permission(request))
+        number, shown = (Cast(OuterRef(name), CharField()) for name in ("pk", "shown"))
+        key = Concat(Value("note:alert:"), number, Value(":"), shown)
         alert, title = (Subquery(first.values(name)[:1]) for name in ("alert_id", "alert__title"))
         return found.annotate(
-            alert_number=Count("items"), first_alert=alert, first_title=title, may_operate=may
+            alert_number=Count("items"),
+            first_alert=alert,
+            first_title=title,
+            may_operate=may,
+            on_its_way=Exists(OutboxRow.objects.filter(key=key, state__in=OPEN)),
         )
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
@@ -124,7 +132,7 @@ class AlertMessageScreen(RecordScreen):
     @admin.display(description="状态", ordering="state")
     def state_badge(self, row: AlertMessage) -> SafeString:
         """Coloured."""
-        return message_badge(row.state)
+        return badge(ON_ITS_WAY, "info") if row.on_its_way else message_badge(row.state)
 
     @admin.display(description="规则")
     def rule(self, row: AlertMessage) -> SafeString:

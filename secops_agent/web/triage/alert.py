@@ -122,7 +122,7 @@ def timeline(
     waiting = tuple(
         Pending(visible(each.place), _badge(each), visible(each.reason))
         for each in told
-        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
+        if each.on_its_way or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
     return Timeline(tuple(found), tuple(coming(row, active)), waiting, lost)
@@ -134,7 +134,7 @@ def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
 
 
 def _badge(told: ToldView) -> SafeString:
-    return badge("正在重试", "warn") if told.retrying else message_badge(told.state)
+    return badge(told.standing, "warn") if told.on_its_way else message_badge(told.state)
 
 
 def _occurrences(row: Alert, clock: RiskClock) -> Iterator[TimelineEntry]:
@@ -179,17 +179,18 @@ def _aim(row: Proposal) -> str:
 
 def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
     for each in told:
-        lost = each.state in UNREACHED and not each.retrying
-        if lost:
-            what = f"通知 {visible(each.place)}：{MessageState(each.state).label}"
-            yield TimelineEntry(
-                each.updated_at or each.sent_at or each.opened_at, what, "bad", visible(each.reason)
-            )
-        elif each.sent_at is not None:
-            update = f"更新给 {visible(each.place)} 的通知"
-            what = update if each.is_update else f"通知 {visible(each.place)}"
+        place = visible(each.place)
+        yield from (
+            TimelineEntry(at, f"通知 {place}：无法送达", "bad", visible(why)) for at, why in each.failed
+        )
+        if each.state in UNREACHED and not each.on_its_way:
+            at = each.updated_at or each.sent_at or each.opened_at
+            yield TimelineEntry(at, f"通知 {place}：{each.standing}", "bad", visible(each.reason))
+        elif each.sent_at is not None and each.arrived:
+            update = f"更新给 {place} 的通知"
+            what = update if each.is_update else f"通知 {place}"
             yield TimelineEntry(each.sent_at, what, note=visible(each.reason))
-            if each.updated_at is not None:
+            if each.updated_at is not None and not each.on_its_way:
                 yield TimelineEntry(each.updated_at, update)
 
 
@@ -200,7 +201,9 @@ LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
 def find(pk: int) -> Alert:
     """Raises Http404."""
     row = (
-        Alert.objects.select_related("assignee", "closed_by", "suppressed_by").filter(pk=pk).first()
+        Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by")
+        .filter(pk=pk)
+        .first()
         if pk < 2**63
         else None
     )

@@ -12,7 +12,7 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.clock import clock
+from secops_agent.services.clock import clock, left_told
 from secops_agent.services.privacy import mask_alerts
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
@@ -44,14 +44,9 @@ def level_of(alerts: Sequence[Alert]) -> str:
 
 
 def time_left(alerts: Sequence[Alert], now: datetime) -> str:
-    """还有 30 分钟, 已超时 2 小时: of the limit that comes first among those that are not closed; "" for none."""
+    """As `left_told`: of the limit that comes first among those that are not closed; "" for none."""
     limits = [each.due_at for each in alerts if each.due_at and each.status != AlertStatus.CLOSED]
-    if not limits:
-        return ""
-    minutes = round((min(limits) - now).total_seconds() / 60)
-    size = abs(minutes)
-    span = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
-    return f"还有 {span}" if minutes > 0 else f"已超时 {span}" if size else "已超时"
+    return left_told(min(limits), now) if limits else ""
 
 
 def is_over(alerts: Sequence[Alert]) -> bool:
@@ -182,7 +177,7 @@ def state_of(alerts: Sequence[Alert]) -> str:
         f"{AlertStatus(name).label}" + (f" {count}" if len(alerts) > 1 else "")
         for name, count in counted.items()
     ]
-    people = dict.fromkeys(each.assignee.name for each in alerts if each.assignee)
+    people = dict.fromkeys(each.handler.name for each in alerts if each.handler)
     verdicts = dict.fromkeys(str(each.get_verdict_display()) for each in alerts if each.verdict)
     recovered = ["自动恢复"] if any(each.closed_by_source for each in alerts) else []
     told = "、".join(plain(name, 20) for name in (*people, *verdicts, *recovered))
