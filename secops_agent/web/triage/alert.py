@@ -49,7 +49,7 @@ from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import silences, views
 from secops_agent.services.notifications.coverage import open_alerts
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
-from secops_agent.services.notifications.silences import next_morning
+from secops_agent.services.notifications.silences import usual_ends
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -240,16 +240,9 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
         "weighs": weighs(row, [each.name for each in assets if each.importance == Importance.CRITICAL], clock), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "until": _until(timezone.localtime(clock.now)), "alike": _alike(row), **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": _alike(row), **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
-
-
-def _until(now: datetime) -> list[tuple[str, str]]:
-    """The times at which people say that a silence ends, and their words."""
-    evening = now.replace(hour=18, minute=0, second=0, microsecond=0)
-    ends = sorted([(evening, "到今天 18 点"), next_morning(now)])
-    return [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends if end > now]
 
 
 def _alike(row: Alert) -> int:
