@@ -342,3 +342,39 @@ def test_whom_a_card_tells_is_no_newer_than_what_it_is_about() -> None:
     )
     (offer,) = said("都加个备注 web-01在查binlog", focus).offers
     assert (offer.tool, offer.arguments["case_id"]) == ("comment_case", 1)
+
+
+MANY = Focus().after_words({}, Intent("assign_alert", {"alert_ids": "21,22,23", "assignee": "李四"}))
+
+
+@pytest.mark.parametrize("text", ["等等 严重的我自己留着", "webshell那几条留下", "我自己留着高危的"])
+@pytest.mark.parametrize("focus", [MANY, THREE])
+def test_what_stays_of_several_and_cannot_be_picked_out_is_asked(text: str, focus: Focus) -> None:
+    found = said(text, focus)
+    assert not found.offers
+    assert found.order == focus.order
+
+
+def test_two_machines_that_are_not_named_are_asked() -> None:
+    found = said("两台里没人接的都转给李四", OF_WEB)
+    assert not (found.offers)
+    assert not (found.each)
+    assert "两台里" in found.hint
+
+
+def test_a_row_of_the_alerts_on_a_card_is_asked_with_their_list() -> None:
+    found = said("第一条给我", Focus().after_look_up(Intent("get_asset", {"asset": "web-01"})))
+    assert not (found.offers)
+    assert not (found.each)
+    assert (found.intent.tool, found.intent.arguments["asset"]) == ("list_alerts", "web-01")
+
+
+def test_the_first_two_are_two() -> None:
+    assert [one.arguments["alert_id"] for one in said("头俩我要了", LIST).offers] == [12, 15]
+
+
+@pytest.mark.parametrize("text", ["203.0.113.5 封了没", "web-01 隔离了吗"])
+def test_how_an_action_stands_is_told_without_saying_that_nothing_was_done(text: str) -> None:
+    found = said(text, Focus())
+    assert found.intent.tool == "list_blocks"
+    assert "没有执行" not in found.hint

@@ -93,6 +93,10 @@ class OrderHearing(ListHearing):
         lacks = missing_in([order])
         if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
             return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
+        several = self.focus.beside or "," in str(order.arguments.get("alert_ids", ""))
+        if several and pattern("cues.said.keeps").search(sentence.plain):  # 严重的我自己留着
+            orders = open_orders(self.focus)
+            return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         against = find_doubt(rest, verbs_in(rest))
         against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
@@ -133,7 +137,7 @@ class OrderHearing(ListHearing):
         left = own if only else tuple(one for one in orders if one not in own)
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)
-        if not own and rest.first(*OWN, Kind.NUMBER):
+        if not (own or rows_in(rest)) and rest.first(*OWN, Kind.NUMBER):
             return Understanding(hint=hint("negation"), order=orders[0], waits=orders[1:])
         return self._kept(sentence, rest) or self.dropped()
 
@@ -326,6 +330,8 @@ class OrderHearing(ListHearing):
             or sentence.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP)
             or sentence.question.first(Kind.SEVERITY)
         )
+        if sentence.first(Kind.ROW) and not self.focus.all_rows()[1] and (host := self._spoken_of(sentence)):
+            return self._of_host(order, {}, host)  # 第一条, of the alerts on a card
         if not said or not (named or each or within):
             return None
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
