@@ -42,6 +42,8 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
     [
         ("3小时，李四在跑脚本", SILENCE, {"scope": "A21", "minutes": 180, "reason": "李四在跑脚本"}),
         ("四个小时就行，只对 web-01", RULE, {"scope": "规则:端口扫描 @ web-01", "minutes": 240}),
+        ("只静默 web-01 上的", RULE, {"scope": "规则:端口扫描 @ web-01"}),
+        ("不，只静默web-01上的就行", RULE, {"scope": "规则:端口扫描 @ web-01"}),
         ("三天 一直爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320, "reason": "一直爆破web-01"}),
         ("等会 打错了 是.45", BLOCK, {"ip": "198.51.100.45", "duration_minutes": 60}),
         ("原因?写爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 60, "reason": "爆破web-01"}),

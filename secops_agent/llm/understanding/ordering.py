@@ -93,10 +93,8 @@ class OrderHearing(ListHearing):
         lacks = missing_in([order])
         if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
             return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
-        several = self.focus.beside or "," in str(order.arguments.get("alert_ids", ""))
-        if several and pattern("cues.said.keeps").search(sentence.plain):  # 严重的我自己留着
-            orders = open_orders(self.focus)
-            return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
+        if some := self._stays(sentence, order):
+            return some
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         against = find_doubt(rest, verbs_in(rest))
         against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
@@ -121,6 +119,15 @@ class OrderHearing(ListHearing):
         undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
         turned = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
         return self._turned(sentence, rest, order) if turned else None
+
+    def _stays(self, sentence: Sentence, order: Intent) -> Understanding | None:
+        """严重的我自己留着, of several: which of them is asked."""
+        several = self.focus.beside or "," in str(order.arguments.get("alert_ids", ""))
+        named = take_verdicts_and_numbers(sentence.order).first(*OWN, Kind.NUMBER, Kind.ROW)
+        if not several or named or not pattern("cues.said.keeps").search(sentence.plain):
+            return None
+        orders = open_orders(self.focus)
+        return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
 
     def _turned(self, sentence: Sentence, rest: Skeleton, order: Intent) -> Understanding:
         """Its object is wrong, and which is meant was not understood; or it is taken back."""
@@ -195,8 +202,7 @@ class OrderHearing(ListHearing):
         if ordered.missing == "object":
             return self._within(sentence, first) or self._which(sentence, first)
         person = ordered.missing == "assignee"
-        on_duty = person and pattern("cues.on_duty").search(sentence.order.text)
-        asked_for = self.heard(sentence.order.expand(on_duty[0])) if on_duty else None
+        asked_for = self._on_duty(sentence) if person else None
         if asked_for and (look_up := questions.ask("who_is_on_call", asked_for)):
             return Understanding(look_up, order=first, each="one")
         act = ACTS[first.tool]
@@ -211,6 +217,12 @@ class OrderHearing(ListHearing):
         return Understanding(
             question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=ordered.actions[1:]
         )  # fmt: skip
+
+    def _on_duty(self, sentence: Sentence) -> Sentence | None:
+        """A298 给值班的, 那A222给他吧 behind who is on call: the question that tells who that is."""
+        said = pattern("cues.on_duty").search(sentence.order.text)
+        told = self.focus.last == Intent("who_is_on_call") and "他" in sentence.plain
+        return self.heard(sentence.order.expand(said[0]) if said else "谁值班") if said or told else None
 
     def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """两个都封, and one is known: which ones is asked."""
