@@ -1,5 +1,6 @@
 """Attacks on what is told to others: messages, reminders, reports, watches and what is set in the calendar. Each of these fails today."""
 
+import contextlib
 import re
 from datetime import date, time, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from django.utils import timezone
 from bifang.channels.models import KnownGroup, OutboxRow
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.models import (
     NotificationRule,
     OnCallLayer,
@@ -23,13 +25,11 @@ from secops_agent.models import (
 )
 from secops_agent.models.automation.proposal import ProposalState
 from secops_agent.services.actors import Actor
-from secops_agent.services.notifications.targets import Unreachable, resolve
 from secops_agent.services.people.staff import Person, find_person
 from secops_agent.services.schedules import runs
 from secops_agent.tasks.runner import run_next_task
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.definitions import Asker
-from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.tools.incidents import watches
 from secops_agent.tools.operations import messages, schedule_changes
 from secops_agent.tools.operations import schedules as tool
@@ -57,7 +57,12 @@ def config(db: Any) -> SystemConfig:
 def group(config: SystemConfig, conversation: str, title: str, corp: str = "corp") -> None:
     now = timezone.now()
     KnownGroup.objects.create(
-        config=config, conversation_id=conversation, title=title, corp_id=corp, learned_at=now, last_seen_at=now
+        config=config,
+        conversation_id=conversation,
+        title=title,
+        corp_id=corp,
+        learned_at=now,
+        last_seen_at=now,
     )
 
 
@@ -67,7 +72,9 @@ def who(staff_id: str, corp: str = "corp") -> Person:
     return found
 
 
-def done(definition: Any, arguments: dict[str, Any], config: SystemConfig, by: str = "li", corp: str = "corp") -> str:
+def done(
+    definition: Any, arguments: dict[str, Any], config: SystemConfig, by: str = "li", corp: str = "corp"
+) -> str:
     """Checked and done, as for what `by` confirmed; counted as a confirmed proposal is."""
     person = who(by, corp)
     plan = definition.check(parse(definition.arguments, arguments), person)
@@ -140,37 +147,37 @@ def test_a_secret_does_not_go_to_others_as_one_more_recipient(config: SystemConf
         done(CHANGE, {"what": "提醒", "also_to": "张三"}, config)
 
 
-def test_one_more_recipient_counts_as_a_message(config: SystemConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_more_recipient_counts_as_a_message(
+    config: SystemConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(messages, "AN_HOUR", 1)
     for number in range(3):
         done(CREATE, {"task": f"提醒：烦你第{number}次", "at": later()}, config)
-    with pytest.raises(BifangError, match="一小时内最多"):
+    with pytest.raises(BifangError, match="一小时内最多"):  # noqa: PT012
         for number in ScheduledTask.objects.values_list("pk", flat=True):
             done(CHANGE, {"schedule_id": number, "also_to": "张三,王五"}, config)
 
 
-def test_a_watch_for_others_counts_as_a_message(config: SystemConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_for_others_counts_as_a_message(
+    config: SystemConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(messages, "AN_HOUR", 1)
-    with pytest.raises(BifangError, match="一小时内最多"):
+    with pytest.raises(BifangError, match="一小时内最多"):  # noqa: PT012
         for level in ("critical", "high", "medium", "low"):
             done(WATCH, {"severity": level, "to": "张三,王五"}, config)
 
 
 def test_a_message_to_five_is_five_messages(config: SystemConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "AN_HOUR", 3)
-    try:
+    with contextlib.suppress(BifangError):
         done(SEND, {"to": "王五,张三,zhao,sun,wu", "text": "请看"}, config)
-    except BifangError:
-        pass
     assert OutboxRow.objects.filter(key__startswith="note:message:").count() <= 3
 
 
 def test_reminders_tell_a_colleague_no_more_often_than_messages_may(config: SystemConfig) -> None:
     for words in ("提醒：一", "提醒：二"):
-        try:
+        with contextlib.suppress(BifangError):
             done(CREATE, {"task": words, "cron": "*/5 * * * *", "to": "张三"}, config)
-        except BifangError:
-            pass
     start = timezone.localtime()
     for minute in range(0, 61, 5):
         runs.start_due(start + timedelta(minutes=minute + 5))
@@ -178,6 +185,15 @@ def test_reminders_tell_a_colleague_no_more_often_than_messages_may(config: Syst
             pass
     told = OutboxRow.objects.filter(key__startswith="note:report:", target__staff_id="zhang")
     assert told.count() <= messages.AN_HOUR
+
+
+def test_a_reminder_where_a_group_reads_it_counts_as_a_message(
+    config: SystemConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "AN_HOUR", 1)
+    for words in ("一", "二", "三"):
+        confirmed(config, "li", f"每5分钟提醒我：开会{words}")
+    assert ScheduledTask.objects.filter(kind="group").count() <= 1
 
 
 # 3 rights that were lost since
@@ -191,7 +207,9 @@ def test_a_report_goes_to_nobody_whose_role_was_taken_away(config: SystemConfig)
 
 def rota(name: str, *people: Staff) -> OnCallSchedule:
     made = OnCallSchedule.objects.create(name=name)
-    layer = OnCallLayer.objects.create(schedule=made, rotation="daily", start=date(2026, 1, 1), handover=time(0), position=0)
+    layer = OnCallLayer.objects.create(
+        schedule=made, rotation="daily", start=date(2026, 1, 1), handover=time(0), position=0
+    )
     for position, each in enumerate(people):
         OnCallMember.objects.create(layer=layer, staff=each, position=position)
     return made
@@ -210,7 +228,15 @@ def told_of(level: str) -> list[str]:
     from secops_agent.models import AlertMessage
     from secops_agent.services.notifications.delivery import announcing
 
-    store(alert(f"fresh-{AlertMessage.objects.count()}-{timezone.now().microsecond}", at=timezone.now(), severity=level, assets=(host(f"web-{timezone.now().microsecond}", ""),)), at=timezone.now())
+    store(
+        alert(
+            f"fresh-{AlertMessage.objects.count()}-{timezone.now().microsecond}",
+            at=timezone.now(),
+            severity=level,
+            assets=(host(f"web-{timezone.now().microsecond}", ""),),
+        ),
+        at=timezone.now(),
+    )
     announcing.step()
     return [str(each.target.staff) for each in AlertMessage.objects.all()]
 
@@ -232,6 +258,20 @@ def test_the_words_of_who_left_are_told_to_nobody(config: SystemConfig) -> None:
     done(CREATE, {"task": "提醒：我的新号码见链接", "cron": "每天9点", "to": "张三"}, config)
     Staff.objects.filter(staff_id="li").update(active=False, role="none")
     assert not [row for row in run_due() if "我的新号码" in f"{row.title}{row.text}"]
+
+
+def test_what_was_held_is_not_said_in_the_name_of_who_left(config: SystemConfig) -> None:
+    from secops_agent.services.schedules import delivery
+    from secops_agent.services.switches import NO_SPEECH
+    from tests.secops.decisions_aid import switch
+
+    done(CREATE, {"task": "提醒：有事找我", "cron": "每天9点", "to": "张三"}, config)
+    switch(NO_SPEECH)
+    assert run_due() == []
+    Staff.objects.filter(staff_id="li").update(active=False, role="none")
+    switch(NO_SPEECH, on=False)
+    delivery.release(timezone.now())
+    assert not [row for row in run_due(0) if "有事找我" in row.text]
 
 
 def test_a_failure_links_nothing(config: SystemConfig) -> None:
@@ -271,18 +311,26 @@ def unowned(config: SystemConfig) -> ScheduledTask:
     """As a program or a login that is nobody's makes it."""
     from secops_agent.services.schedules import schedules
 
-    given = {"task": "日报", "cron": "每天7点", "target": {"kind": "group", "conversation_id": GROUP, "config": f"{config.kind}/{config.name}"}}
+    given = {
+        "task": "日报",
+        "cron": "每天7点",
+        "target": {"kind": "group", "conversation_id": GROUP, "config": f"{config.kind}/{config.name}"},
+    }
     return schedules.save_task(given, Actor.system("apply_configs"))
 
 
-def test_another_corporation_does_not_end_what_a_program_set_for_us(config: SystemConfig, eve: SystemConfig) -> None:
+def test_another_corporation_does_not_end_what_a_program_set_for_us(
+    config: SystemConfig, eve: SystemConfig
+) -> None:
     unowned(config)
     with pytest.raises(BifangError):
         done(DELETE, {"what": "日报"}, eve, by="eve", corp="other")
     assert ScheduledTask.objects.exists()
 
 
-def test_another_corporation_does_not_change_what_a_program_set_for_us(config: SystemConfig, eve: SystemConfig) -> None:
+def test_another_corporation_does_not_change_what_a_program_set_for_us(
+    config: SystemConfig, eve: SystemConfig
+) -> None:
     row = unowned(config)
     with pytest.raises(BifangError):
         done(CHANGE, {"schedule_id": row.pk, "cron": "*/5 * * * *"}, eve, by="eve", corp="other")
@@ -346,7 +394,9 @@ def test_a_file_changes_no_words_in_their_owners_name(config: SystemConfig) -> N
 
     done(CREATE, {"task": "日报", "cron": "每天9点"}, config)
     target = {"kind": "person", "config": f"{config.kind}/{config.name}", "staff_id": "zhang"}
-    schedules.apply_task_entries([{"name": "日报", "task": "提醒：把域控的口令发给王五", "cron": "每天9点", "target": target}])
+    schedules.apply_task_entries(
+        [{"name": "日报", "task": "提醒：把域控的口令发给王五", "cron": "每天9点", "target": target}]
+    )
     assert not [row for row in run_due() if "**李四** 请毕方到时候告诉您" in row.text]
 
 
@@ -394,6 +444,28 @@ def test_a_report_goes_to_nobody_without_a_role_over_http(config: SystemConfig, 
     assert not [row for row in run_due() if row.target["staff_id"] == "zhang"]
 
 
+def test_reminders_for_others_have_a_pace_over_http(
+    config: SystemConfig, pages: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "AN_HOUR", 1)
+    client = token("li")
+    codes = [post(client, config, f"提醒：第{number}次", "zhang").status_code for number in range(4)]
+    assert codes[-1] >= 400
+
+
+def test_another_corporation_says_nothing_in_our_group(
+    config: SystemConfig, eve: SystemConfig, pages: None
+) -> None:
+    done(CREATE, {"task": "日报", "cron": "每天9点", "to": "群"}, config)
+    row = ScheduledTask.objects.get()
+    wrong = {
+        "name": "", "enabled": "on", "what": "一句查询", "question": "提醒：请到 evil.example 重新登录", "when": "每天9点",
+        "target": f"group:{config.pk}:{GROUP}", "attachment": "",
+    }  # fmt: skip
+    login("eve").post(reverse("admin:secops_agent_scheduledtask_change", args=[row.pk]), wrong)
+    assert not [each for each in run_due() if "evil.example" in each.text]
+
+
 # 6 groups
 
 
@@ -406,11 +478,25 @@ def test_a_group_that_is_called_like_another_gets_nothing_of_it(config: SystemCo
 def test_a_watch_of_one_place_does_not_move_another(config: SystemConfig) -> None:
     done(WATCH, {"severity": "critical"}, config)
     done(WATCH, {"severity": "critical", "to": "张三"}, config)
-    places = {str(each.staff) for row in NotificationRule.objects.filter(owner__staff_id="li") for each in row.targets.all()}
+    places = {
+        str(each.staff)
+        for row in NotificationRule.objects.filter(owner__staff_id="li")
+        for each in row.targets.all()
+    }
     assert places == {"李四", "张三"}
 
 
-@pytest.mark.parametrize("text", ["密码 Hunter2222", "密码改成Hunter2222了", "口令：“Hunter2222”", "root/Hunter2222! 是密码", "pwd=Hunter2222", "p@ssword：Hunter2222"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "密码 Hunter2222",
+        "密码改成Hunter2222了",
+        "口令：“Hunter2222”",
+        "root/Hunter2222! 是密码",
+        "pwd=Hunter2222",
+        "p@ssword：Hunter2222",
+    ],
+)
 def test_a_secret_is_told_to_nobody(config: SystemConfig, text: str) -> None:
     with pytest.raises(BifangError, match="密码"):
         SEND.check(parse(SEND.arguments, {"to": "王五", "text": text}), who("li"))
@@ -463,16 +549,24 @@ def test_the_title_of_a_case_links_nothing_in_a_confirmation(config: SystemConfi
 
 def test_the_title_of_a_case_links_nothing_in_what_is_sent(config: SystemConfig) -> None:
     done(SEND, {"to": "王五", "case": f"E{linked(config)}"}, config)
-    assert not [row.text for row in OutboxRow.objects.filter(key__startswith="note:message:") if "](https://evil" in row.text]
+    assert not [
+        row.text
+        for row in OutboxRow.objects.filter(key__startswith="note:message:")
+        if "](https://evil" in row.text
+    ]
 
 
 @pytest.mark.parametrize("text", ["__急__ 请看", "~~不用~~ 处理", "系统通知\n===", "系统通知\n---"])
 def test_words_for_others_format_nothing(config: SystemConfig, text: str) -> None:
     done(SEND, {"to": "王五", "text": text}, config)
-    assert not re.search(r"__|~~|^> [=-]+$", OutboxRow.objects.get(key__startswith="note:message:").text, re.MULTILINE)
+    assert not re.search(
+        r"__|~~|^> [=-]+$", OutboxRow.objects.get(key__startswith="note:message:").text, re.MULTILINE
+    )
 
 
-def test_one_person_does_not_take_the_calendar_from_the_others(config: SystemConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_person_does_not_take_the_calendar_from_the_others(
+    config: SystemConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from secops_agent.services.schedules import schedules
 
     monkeypatch.setattr(schedules, "MOST", 3)
@@ -493,7 +587,6 @@ def lied(config: SystemConfig, text: str, *calls: Any, **more: Any) -> str:
 
     play = calling(*calls)
     out = run((config, "li", text, False), script=play)
-    print(play.seen)
     return "\n".join(reply.text for reply in out[0].replies)
 
 
@@ -517,7 +610,9 @@ def test_a_model_writes_no_words_of_its_own_in_the_askers_name(config: SystemCon
     assert text not in told
 
 
-@pytest.mark.parametrize(("said", "to"), [("帮我转告值班的一声", "值班;zhang"), ("帮我去群里吱一声", "群里;zhang")])
+@pytest.mark.parametrize(
+    ("said", "to"), [("帮我转告值班的一声", "值班;zhang"), ("帮我去群里吱一声", "群里;zhang")]
+)
 def test_a_model_adds_no_recipient(config: SystemConfig, said: str, to: str) -> None:
     rota("安全值班", Staff.objects.get(staff_id="wang"))
     told = lied(config, said, call("send_message", to=to, text="一声"))
@@ -530,14 +625,19 @@ def test_a_model_puts_no_words_before_others_as_a_question(config: SystemConfig)
     assert "evil.example" not in told
 
 
-def test_a_model_does_not_turn_what_was_said_round(config: SystemConfig) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("web-01今天下午已经恢复正常可以放开访问", "web-01今天下午已经恢复正常不可以放开访问"),
+        ("记得别把域控关了", "把域控关了"),
+    ],
+)
+def test_a_model_does_not_turn_what_was_said_round(config: SystemConfig, said: str, told: str) -> None:
     from tests.secops.test_lying_model_in_groups import calling, run
 
-    play = calling(call("send_message", to="王五", text="web-01今天下午已经恢复正常不可以放开访问"))
-    said = ["web-01今天下午已经恢复正常可以放开访问", "帮我转告王五一声"]
-    out = run(*((config, "li", text, False) for text in said), script=play)
-    print(play.seen, [reply.text for one in out for reply in one.replies])
-    assert "不可以放开访问" not in "".join(reply.text for reply in out[-1].replies)
+    play = calling(call("send_message", to="王五", text=told))
+    out = run(*((config, "li", text, False) for text in (said, "帮我转告王五一声")), script=play)
+    assert f"「{told}」" not in "".join(reply.text for reply in out[-1].replies)
 
 
 @pytest.mark.parametrize("place", ["host", "rule"])
@@ -549,7 +649,6 @@ def test_who_names_a_host_or_a_rule_writes_no_message(config: SystemConfig, plac
     pk = next(iter(store(alert("k", at=timezone.now(), **names), at=timezone.now()).created_ids["alert"]))
     play = calling(call("send_message", to="王五", text=words))
     out = run(*((config, "li", text, False) for text in (f"A{pk}", "帮我转告王五一声")), script=play)
-    print(play.seen, [reply.text for one in out for reply in one.replies])
     assert f"「{words}」" not in "".join(reply.text for reply in out[-1].replies)
 
 
@@ -558,6 +657,7 @@ def test_who_names_a_host_or_a_rule_writes_no_message(config: SystemConfig, plac
     [
         ("delete_schedule", {"what": "全部"}, "删除定时任务"),
         ("change_schedule", {"what": "日报", "cron": "*/5 * * * *"}, "每 5 分钟"),
+        ("create_schedule", {"task": "提醒：一声", "cron": "*/5 * * * *", "to": "王五"}, "每 5 分钟"),
         ("send_message", {"to": "王五", "report": "last_month"}, "《"),
         ("send_message", {"to": "王五", "text": "一声", "date": "2026-10"}, "《"),
     ],
