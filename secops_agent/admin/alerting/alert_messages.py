@@ -49,7 +49,7 @@ def reaching_cards(request: HttpRequest) -> list[Panel]:
         return []
     note = f"{place_of(troubled[0])}：{troubled[0].last_error}"[:160]
     page = reverse("admin:secops_agent_notificationrule_changelist")
-    return [Panel("送不到的目标", f"{len(troubled)}", note, "bad", "notifications_off", page)]
+    return [Panel("无法送达的目标", f"{len(troubled)}", note, "bad", "notifications_off", page)]
 
 
 WEEK = timedelta(days=7)
@@ -63,8 +63,10 @@ def message_state(request: HttpRequest) -> tuple[str, str]:
         lost.filter(opened_at__gt=timezone.now() - WEEK).values_list("reason", flat=True)[:MOST_COUNTED]
     )
     if not reasons:
-        return "一周内没有送不到的", "ok"
-    return f"一周内 {len(reasons)}{'+' * (len(reasons) == MOST_COUNTED)} 条送不到：{reasons[0]}"[:120], "bad"
+        return "一周内没有无法送达的", "ok"
+    return f"一周内 {len(reasons)}{'+' * (len(reasons) == MOST_COUNTED)} 条无法送达：{reasons[0]}"[
+        :120
+    ], "bad"
 
 
 @admin.register(AlertMessage)
@@ -115,7 +117,7 @@ class AlertMessageScreen(RecordScreen):
         """Those that could not be delivered."""
         asked, done = rows.count(), tell_again(rows, actor_of(request))
         if done:
-            messages.success(request, f"{done} 条马上重试，几秒后刷新看结果；仍送不到的会写明原因。")
+            messages.success(request, f"{done} 条马上重试，几秒后刷新看结果；仍无法送达的会写明原因。")
         if left := asked - done:
             messages.warning(request, f"{left} 条没有变化：只有「无法送达」的可以重试。")
 
@@ -130,7 +132,7 @@ class AlertMessageScreen(RecordScreen):
     sent = column("sent_at", "最近发送", moment, ordering="sent_at")
 
     @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: AlertMessage) -> SafeString:
+    def state_badge(self, row: Any) -> SafeString:
         """Coloured."""
         return badge(ON_ITS_WAY, "info") if row.on_its_way else message_badge(row.state)
 

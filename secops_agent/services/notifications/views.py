@@ -160,7 +160,7 @@ def untold(alert_id: int) -> list[str]:
         places = "、".join(dict.fromkeys(place_of(target) for target in rule.targets))
         missed = "、".join(rule.conditions.missed(facts))
         why = f"{missed}不在规则的条件里" if missed else "到达时规则还没有，或那时不发"
-        found.append(f"{places}没有发（规则「{rule.name}」）：{why}")
+        found.append(f"{places} 没有发（规则「{rule.name}」）：{why}")
     return found
 
 

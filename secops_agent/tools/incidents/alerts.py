@@ -293,7 +293,7 @@ def _detail(detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str
         [
             SEVERITY.get(alert.severity, alert.severity),
             state(alert),
-            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "还没有处理人" if is_open else "",
+            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "未分配" if is_open else "",
             limit_told(alert.due_at, asker.now) if is_open else "",
         ]
     )
@@ -339,10 +339,9 @@ def _told(number: int, *, reasons: bool = False) -> str:
     """Whom its newest messages went to, or why not; ``reasons``: and who is not told of it by which rule."""
     rows = [(each, f"{plain(each.place, 60)} {each.standing}") for each in told_of(number, _MESSAGES)]
     told = "；".join(f"{one}（{plain(each.reason, 120)}）" if each.reason else one for each, one in rows)
-    told = told or "没有发给任何人：没有通知规则要发它"
-    return (
-        "\n- ".join([told, *(plain(line, 300) for line in untold(number)[:_MESSAGES])]) if reasons else told
-    )
+    untold_by = [plain(line, 300) for line in untold(number)[:_MESSAGES]] if reasons else []
+    told = told or f"没有发给任何人{'' if untold_by else '：没有通知规则要发它'}"
+    return "\n- ".join([told, *untold_by])
 
 
 def _limit(alert: AlertSummary, asker: Asker) -> str:

@@ -69,4 +69,4 @@ def test_who_was_not_told_is_named_with_the_rule_and_why() -> None:
     rule("夜间", severities=["low"])
     store(alert())
     said = told_in_chat(Alert.objects.get().pk)
-    assert re.search(r"群 .*没有发（规则「夜间」）：级别不在规则的条件里", said)
+    assert re.search(r"没有发给任何人\n- 群 .* 没有发（规则「夜间」）：级别不在规则的条件里", said)

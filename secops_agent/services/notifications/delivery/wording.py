@@ -12,6 +12,7 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services import links
 from secops_agent.services.clock import clock, left_told
 from secops_agent.services.privacy import mask_alerts
 
@@ -109,7 +110,9 @@ def update_text(alerts: Sequence[Alert], last: str) -> str:
     """What became of a group that was told of in full: ✅ A12 …：已关闭（误报）。李四 关闭，结论：误报（11-26 05:20）."""
     first, again = alerts[0], f"　回复：{says.reopen(alerts[0].pk)}" if is_over(alerts) else ""
     mark = OVER if is_over(alerts) else "👤"
-    return f"{mark} A{first.pk} {plain(first.title, 60)}：{state_of(alerts)}。{last}{again}"
+    return (
+        f"{mark} {links.code('alert', first.pk)} {plain(first.title, 60)}：{state_of(alerts)}。{last}{again}"
+    )
 
 
 def _quiet(quiet: Silence | None) -> list[str]:
@@ -162,7 +165,7 @@ def levels_of(alerts: Sequence[Alert]) -> str:
 def happened_text(heading: str, alerts: Sequence[Alert], counted: Mapping[str, int]) -> str:
     """What became of many alerts that were told of already: 李四 关闭，结论：重复（120 条）."""
     listed = sorted(counted.items(), key=lambda pair: -pair[1])[:_MOST_LISTED]
-    codes = "、".join(f"A{each.pk}" for each in alerts[:_MOST_LISTED])
+    codes = "、".join(links.code("alert", each.pk) for each in alerts[:_MOST_LISTED])
     more = f" 等 {len(alerts)} 条" if len(alerts) > _MOST_LISTED else ""
     return "\n".join([
         f"**{heading}：{len(alerts)} 条告警**", "", *(f"- {said}：{number} 条" for said, number in listed),
@@ -194,7 +197,7 @@ def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = (
         "- 最多的规则：" + "、".join(f"{plain(name, 40)} {count}" for name, count in rules.most_common(3)),
         f"- 状态：{state_of(alerts)}",
     ]
-    lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst(alerts)]
+    lines += [f"- {links.code('alert', each.pk)} {plain(each.title, 60)}" for each in worst(alerts)]
     return mask_alerts("\n".join([*lines, *notes]), [each.pk for each in worst(alerts)])
 
 
