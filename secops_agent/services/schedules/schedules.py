@@ -141,7 +141,7 @@ def _demand_tellable(row: ScheduledTask) -> None:
         cleaned(str(row.arguments["text"]))
     elif row.staff and row.staff.role == Role.NONE:
         raise InvalidInput(UNREADABLE.format(plain(row.staff.name, 40)))
-    if row.owner and row.pk is None and (row.task == REMINDER or row.kind != TargetKind.GROUP):
+    if row.owner and row._state.adding and (row.task == REMINDER or row.kind != TargetKind.GROUP):
         demand_pace(row.owner)
 
 
