@@ -31,10 +31,11 @@ from secops_agent.admin.previewed import Previewed
 from secops_agent.models import Feed, RunState, ScheduledTask, Staff, TargetKind, TaskRun
 from secops_agent.services.notifications import choices
 from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.schedules import feeds, runs, schedules
 from secops_agent.services.schedules.cron import HELP, describe, next_runs, read_cron
 from secops_agent.services.schedules.delivery import sending_of
-from secops_agent.services.schedules.schedules import NOWHERE, destination_of, told_when
+from secops_agent.services.schedules.schedules import NOWHERE, destination_of, home_of, told_to, told_when
 from secops_agent.services.schedules.tasks import ATTACHMENTS, QUESTION, REPORTS, TASKS, read_task, title_of
 
 # The form of a scheduled task: what a file says in YAML, as fields.
@@ -185,14 +186,26 @@ class ScheduledTaskScreen(Previewed):
         return made
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledTask]:
-        """With the places."""
+        """With the places; those of the login's own corporations."""
         found: QuerySet[ScheduledTask] = super().get_queryset(request)
-        return found.select_related("config", "staff", "rota", "owner")
+        homes = None if request.user.is_superuser else homes_of(request.user)
+        rows = found.select_related("config", "staff", "rota", "owner")
+        ours = [row.pk for row in rows if home_of(row) in ("", *homes)] if homes else None
+        return rows if ours is None else rows.filter(pk__in=ours)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the door refuses is told."""
+        try:
+            shown: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except BifangError as error:
+            messages.error(request, error.message)
+            return redirect(request.path)
+        return shown
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Through the one door."""
         row = ScheduledTask.objects.get(pk=obj.pk) if change else None
-        saved = schedules.save_task(form.given(), actor_of(request), row=row, owner=_owner(request))
+        saved = schedules.save_task(form.given(), actor_of(request), row=row, owner=_owner(request, row))
         obj.pk = saved.pk
         obj.refresh_from_db()
 
@@ -217,8 +230,11 @@ class ScheduledTaskScreen(Previewed):
         """POST: once more, now."""
         if request.method != "POST" or not self.has_change_permission(request):
             return HttpResponseNotAllowed(["POST"]) if request.method != "POST" else HttpResponse(status=403)
-        runs.start_now(schedules.get_task(task_id), actor_of(request))
-        messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
+        try:
+            runs.start_now(schedules.get_task(task_id), actor_of(request))
+            messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
+        except BifangError as error:
+            messages.error(request, error.message)
         return redirect("admin:secops_agent_scheduledtask_change", task_id)
 
     def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
@@ -250,8 +266,8 @@ class ScheduledTaskScreen(Previewed):
 
     @admin.display(description="做什么", ordering="task")
     def what(self, row: ScheduledTask) -> str:
-        """The task."""
-        return title_of(row.task, row.arguments)
+        """The task; what one person is reminded of, they see in their chat."""
+        return told_to(row, None)
 
     @admin.display(description="时间")
     def when(self, row: ScheduledTask) -> str:
@@ -314,8 +330,8 @@ def _runs_of(words: str) -> str:
     return f"{describe(cron)}：接下来是 {runs}。"
 
 
-def _owner(request: HttpRequest) -> Staff | None:
-    return account_of(request.user.pk)
+def _owner(request: HttpRequest, row: ScheduledTask | None) -> Staff | None:
+    return account_of(request.user.pk, home_of(row) if row else "")
 
 
 def _state(run: TaskRun) -> SafeString:
