@@ -91,10 +91,8 @@ class OrderHearing(ListHearing):
         if order is None or order.tool not in ACTS:
             return None
         lacks = missing_in([order])
-        if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
-            return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
-        if some := self._stays(sentence, order):
-            return some
+        if told := self._asked_of_it(sentence, order, lacks):
+            return told
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         against = find_doubt(rest, verbs_in(rest))
         against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
@@ -120,13 +118,15 @@ class OrderHearing(ListHearing):
         turned = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
         return self._turned(sentence, rest, order) if turned else None
 
-    def _stays(self, sentence: Sentence, order: Intent) -> Understanding | None:
-        """严重的我自己留着, of several: which of them is asked."""
+    def _asked_of_it(self, sentence: Sentence, order: Intent, lacks: str) -> Understanding | None:
+        """Which values there are; 严重的我自己留着, of several: which of them is asked."""
+        orders = open_orders(self.focus)
+        if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
+            return self.ordered(sentence, Ordered((), orders, missing=lacks))
         several = self.focus.beside or "," in str(order.arguments.get("alert_ids", ""))
         named = take_verdicts_and_numbers(sentence.order).first(*OWN, Kind.NUMBER, Kind.ROW)
         if not several or named or not pattern("cues.said.keeps").search(sentence.plain):
             return None
-        orders = open_orders(self.focus)
         return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
 
     def _turned(self, sentence: Sentence, rest: Skeleton, order: Intent) -> Understanding:
