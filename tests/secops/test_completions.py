@@ -55,6 +55,8 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
         ("不光我，李四也叫上", WATCH, {"target": "web-01", "to": "我,李四"}),
         ("web-01 的不用盯了，已经修好了", WATCH, {"target": "web-02"}),
         ("不对 工作日就行，周末不要", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
+        ("周一三五就行", DAILY, {"task": "日报", "cron": "0 9 * * 1,3,5"}),
+        ("还是真实攻击 已经封了源", CLOSE, {"alert_id": 21, "verdict": "true_positive", "note": "已经封了源"}),
         ("周末不用发", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
         ("改周五下午5点吧，周一太忙", DAILY, {"task": "日报", "cron": "0 17 * * 5"}),
         ("对了也抄送李四", DAILY, {"task": "日报", "cron": "0 9 * * *", "to": "我,李四"}),
@@ -83,6 +85,7 @@ def test_what_is_no_value_of_an_open_order_changes_nothing_of_it(text: str) -> N
         ("哦漏扫改明天了，取消吧", SILENCE, ""),
         ("算了先不要发，我自己打电话", WEEKLY, ""),
         ("先不封了，我再确认确认", BLOCK, ""),
+        ("别发了 我自己说", WEEKLY, ""),
         ("啊不对 别关 给李四", CLOSE, "assign_alert"),
         ("哎等下搞错了，那个不是误报，重新打开", CLOSE, "reopen_alert"),
         ("先别关，改派给李四", LACKS, "assign_alert"),
@@ -94,6 +97,10 @@ def test_a_piece_that_takes_the_order_back_drops_it_and_the_rest_is_read(
     found = said(text, focus)
     assert found.drops
     assert {one.tool for one in found.offers} == ({instead} if instead else set())
+
+
+def test_another_order_is_no_reason_of_the_open_one() -> None:
+    assert not any("reason" in one.arguments for one in said("改成三天 另外把A12关了 误报", BLOCK).offers)
 
 
 @pytest.mark.parametrize("text", ["别忘了今天交班", "不要重启 web-01"])

@@ -22,6 +22,7 @@ from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
 from secops_agent.llm.understanding.reasons import EDGES, case_parts, reasons_of, split_note, tells
 from secops_agent.llm.understanding.verbs import (
     ACTS,
+    MILD,
     NAMES,
     PIECE,
     WANTED,
@@ -75,9 +76,9 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
         return True
     if NAMES.search(text):
         return False
-    if {verb.tool for verb in verbs} & {*ACTS}:
-        return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
-    return pattern("cues.said.refuses").fullmatch(text) is not None
+    if not {verb.tool for verb in verbs} & {*ACTS} or tools <= {*MILD}:  # 别发了, of a message
+        return pattern("cues.said.refuses").fullmatch(text) is not None
+    return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
 
 
 def adds_to(text: str) -> bool:
@@ -151,12 +152,20 @@ def _reply(order: Intent, rest: Skeleton) -> _Reply:
             piece
         )
     said = Skeleton("，".join(values), rest.entities)
+    if any(_orders_else(Skeleton(one, rest.entities), order) for one in told):
+        return _Reply(Skeleton("", rest.entities), (), "")
     named = beside.first(*objects) and not pattern("cues.said.only_for").search(beside.text)
     if named or not said.first(*own) or (told and not act.free):
         return _Reply(beside, (), note)
     return _Reply(
         said, tuple(rest.expand(one) for one in told if NAMES.search(one) or tells(one)), note, certain=True
     )
+
+
+def _orders_else(piece: Skeleton, order: Intent) -> bool:
+    """另外把A12关了: no reason, but an order of its own; 已经封了源 is none."""
+    verbs = {verb.tool for verb in verbs_in(piece)} & {*ACTS}
+    return bool(verbs - {order.tool}) and re.match("[已刚都在被]", piece.text) is None
 
 
 def tells_more(rest: Skeleton, order: Intent) -> bool:
@@ -167,7 +176,7 @@ def tells_more(rest: Skeleton, order: Intent) -> bool:
     ):
         return True
     if reply.certain or missing_in([order]):
-        return any(verb.tool in {*ACTS} - {order.tool} for verb in verbs_in(rest)) if reply.told else False
+        return False
     dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
     told = NAMES.search(reply.values.text) and (dated or tells(reply.values.text))
     return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))

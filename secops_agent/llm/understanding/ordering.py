@@ -94,14 +94,13 @@ class OrderHearing(ListHearing):
         if told := self._asked_of_it(sentence, order, lacks):
             return told
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
-        against = find_doubt(rest, verbs_in(rest))
-        against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
+        against = _against(rest)
         new = read_order(sentence, NOTHING)
         if new and new.actions and all(verb.words == SPOKEN for verb in new.verbs):
             return None  # 跟他说前头那份别看: another message
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
-        only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
+        only = bool(meant and pattern("cues.said.only").search(rest.text))
         if same and (only or against in _LEAVES):
             return self._left_out(sentence, rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
@@ -429,3 +428,9 @@ class OrderHearing(ListHearing):
         taps = (*lines[:3], *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])
+
+
+def _against(rest: Skeleton) -> str:
+    """What in it speaks against an order, a denial before a question."""
+    doubt = find_doubt(rest, verbs_in(rest))
+    return (first_doubt(rest.text, ("negation",)) if doubt in ("", "question") else "") or doubt
