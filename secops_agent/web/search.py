@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Replace
 from django.urls import reverse
 
 from bifang.channels.text.visible import visible
@@ -81,8 +82,9 @@ class Sought:
         return int(code["number"])
 
     def begins(self, *names: str) -> bool:
-        """Does one of these begin with it?"""
-        return any(name.lower().startswith(self.text.lower()) for name in names)
+        """Does one of these, or a part of its name, begin with it? gateway-3 does pay-gateway-3."""
+        begun = re.compile(rf"(?<![^\W_]){re.escape(self.text)}", re.IGNORECASE)
+        return any(begun.search(name) for name in names)
 
 
 def look(user: Any, text: str) -> list[FoundGroup]:
@@ -134,8 +136,11 @@ def _alerts(sought: Sought) -> Iterator[FoundItem]:
 
 
 def _assets(sought: Sought) -> Iterator[FoundItem]:
-    rows = inventory.matching(AssetFilter(keyword=sought.text)).select_related("owner").order_by("name", "pk")
-    for row in rows[: SHOWN + 1]:
+    bare = inventory.matching(AssetFilter()).annotate(bare=Replace("name", Value("-"), Value("")))
+    undashed = bare.filter(bare__icontains=sought.text.replace("-", "") or "-")
+    ways = inventory.matching(AssetFilter(keyword=sought.text)), undashed
+    found = (each.select_related("owner").order_by("name", "pk")[: SHOWN + 1] for each in ways)
+    for row in next(filter(None, found), ()):
         owner = row.owner.name if row.owner else row.owner_text
         about = (
             row.get_asset_type_display(),

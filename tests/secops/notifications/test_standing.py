@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow, State
-from secops_agent.models import Alert, Role
-from secops_agent.services.notifications.delivery import announcing, reaching
+from secops_agent.models import Alert, Escalation, Role, Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.cases import orders
+from secops_agent.services.notifications.delivery import announcing, escalation, reaching
 from secops_agent.services.notifications.views import told_of
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
@@ -70,3 +72,14 @@ def test_who_was_not_told_is_named_with_the_rule_and_why() -> None:
     store(alert())
     said = told_in_chat(Alert.objects.get().pk)
     assert re.search(r"没有发给任何人\n- 群 .* 没有发（规则「夜间」）：级别不在规则的条件里", said)
+
+
+def test_what_is_in_a_case_that_somebody_owns_is_not_escalated_further() -> None:
+    rule("严重告警")
+    store(alert())
+    announcing.step()
+    owner = Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
+    Escalation.objects.update(next_at=timezone.now())
+    orders.create([Alert.objects.get().pk], Actor.person(owner, "web"))
+    assert escalation.step() == 1
+    assert Escalation.objects.get().ended == Escalation.TAKEN
