@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from django.utils import timezone
-
 from secops_agent.models import Alert, Escalation, Silence
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.clock import clock
