@@ -33,10 +33,11 @@ from secops_agent.admin.previewed import Previewed
 from secops_agent.models import Feed, RunState, ScheduledTask, Staff, TargetKind, TaskRun
 from secops_agent.services.notifications import choices
 from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.schedules import feeds, runs, schedules
 from secops_agent.services.schedules.cron import HELP, describe, next_runs, read_cron
 from secops_agent.services.schedules.delivery import sending_of
-from secops_agent.services.schedules.schedules import NOWHERE, destination_of, told_when
+from secops_agent.services.schedules.schedules import NOWHERE, destination_of, home_of, told_to, told_when
 from secops_agent.services.schedules.tasks import ATTACHMENTS, QUESTION, REPORTS, TASKS, read_task, title_of
 
 # The form of a scheduled task: what a file says in YAML, as fields.
@@ -187,14 +188,26 @@ class ScheduledTaskScreen(Previewed):
         return made
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledTask]:
-        """With the places."""
+        """With the places; those of the login's own corporations."""
         found: QuerySet[ScheduledTask] = super().get_queryset(request)
-        return found.select_related("config", "staff", "rota", "owner")
+        homes = None if request.user.is_superuser else homes_of(request.user)
+        rows = found.select_related("config", "staff", "rota", "owner")
+        ours = [row.pk for row in rows if home_of(row) in ("", *homes)] if homes else None
+        return rows if ours is None else rows.filter(pk__in=ours)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the door refuses is told."""
+        try:
+            shown: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except BifangError as error:
+            messages.error(request, error.message)
+            return redirect(request.path)
+        return shown
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Through the one door."""
         row = ScheduledTask.objects.get(pk=obj.pk) if change else None
-        saved = schedules.save_task(form.given(), actor_of(request), row=row, owner=_owner(request))
+        saved = schedules.save_task(form.given(), actor_of(request), row=row, owner=_owner(request, row))
         obj.pk = saved.pk
         obj.refresh_from_db()
 
@@ -210,8 +223,11 @@ class ScheduledTaskScreen(Previewed):
     @extra("<int:task_id>/start/", "change", "POST")
     def start_view(self, request: HttpRequest, task_id: int) -> HttpResponse:
         """POST: once more, now."""
-        runs.start_now(schedules.get_task(task_id), actor_of(request))
-        messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
+        try:
+            runs.start_now(schedules.get_task(task_id), actor_of(request))
+            messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
+        except BifangError as error:
+            messages.error(request, error.message)
         return redirect("admin:secops_agent_scheduledtask_change", task_id)
 
     def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
@@ -241,7 +257,9 @@ class ScheduledTaskScreen(Previewed):
             return badge("已停用", "idle")
         return badge("有问题", "bad", row.last_error) if row.last_error else badge("启用", "ok")
 
-    what = cell("做什么", lambda row: title_of(row.task, row.arguments), ordering="task")
+    what = cell(
+        "做什么", lambda row: told_to(row, None), ordering="task"
+    )  # a reminder is seen in the chat of whom it is for
 
     when = cell("时间", told_when)
 
@@ -295,8 +313,8 @@ def _runs_of(words: str) -> str:
     return f"{describe(cron)}：接下来是 {runs}。"
 
 
-def _owner(request: HttpRequest) -> Staff | None:
-    return account_of(request.user.pk)
+def _owner(request: HttpRequest, row: ScheduledTask | None) -> Staff | None:
+    return account_of(request.user.pk, home_of(row) if row else "")
 
 
 def _state(run: TaskRun) -> SafeString:
