@@ -10,6 +10,8 @@ from secops_agent.llm.types import ToolCall
 
 _MOST: Final = 5
 _BEGINNING: Final = re.compile(r"\s*(?:```(?:json)?\s*)?(?:<tool_call>|[\[{])", re.IGNORECASE)
+_WHOLE: Final = {"name", "arguments"}
+_NAME: Final = re.compile(r"[a-z]+(?:_[a-z]+)+")
 _numbers: Final = itertools.count(1)
 # 好的，我先调用 get_alert 查一下。 And nothing else.
 _ANNOUNCED: Final = re.compile(
@@ -28,7 +30,8 @@ def looks_written(text: str) -> bool:
 
 
 def read_calls(text: str, names: Collection[str]) -> tuple[ToolCall, ...]:
-    """The calls of tools of these names, in order; none where the text is an answer with an example in it."""
+    """The calls, in order, of tools of these names, and of what looks like a tool's name and was written as nothing but a call: who
+    made it is told that there is none. None where the text is an answer with an example in it."""
     found = [call for value in _objects(text) if (call := _call(value, names))]
     return tuple(found[:_MOST])
 
@@ -54,7 +57,7 @@ def _call(value: Any, names: Collection[str]) -> ToolCall | None:
     told = inner if isinstance(inner, dict) else value
     name = told.get("name") or (inner if isinstance(inner, str) else None) or told.get("tool")
     arguments = told.get("arguments", told.get("parameters", {}))
-    if not isinstance(name, str) or name not in names:
+    if not isinstance(name, str) or not (name in names or (set(told) == _WHOLE and _NAME.fullmatch(name))):
         return None
     written = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     return ToolCall(f"written-{next(_numbers)}", name, written or "{}")

@@ -101,13 +101,36 @@ def test_answer_about_data_without_a_query_is_asked_for_one_then_told_to_be_none
     assert MARK in outcome.text
 
 
-@pytest.mark.parametrize("answer", ["", "好的，我先调用 list_alerts 查一下。"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "好的，我先调用 list_alerts 查一下。",
+        "抱歉，我无法提供关于告警、资产、漏洞和处置的信息。",
+        "### 结论\n目前没有查到任何告警和资产信息。\n\n### 建议\n1. 可以查看最近的告警，并请负责人逐台核对资产。",
+    ],
+)
 def test_a_model_that_says_nothing_or_only_announces_is_asked_again_then_replaced(demo, answer):
     model = Scripted([answer, answer])
     outcome = talk("帮我分析一下现在的形势", model)
     assert len(model.requests) == 2
     assert outcome.used_fallback
     assert not answer or answer not in outcome.text
+
+
+def test_a_written_call_of_a_tool_that_there_is_not_is_answered_and_never_shown(demo):
+    written = '先查询：\n```json\n{"name": "read_alerts", "arguments": {"severity": "all"}}\n```'
+    model = Scripted([written, call("list_alerts", severity="critical"), "有若干条。"])
+    outcome = talk("帮我分析一下现在的形势", model, grammar_first=False)
+    assert "没有名为「read_alerts」的工具" in model.requests[1].messages[-1].content
+    assert outcome.text.startswith("有若干条。")
+    assert "read_alerts" not in outcome.text
+
+
+def test_a_model_is_told_what_no_source_of_ours_tells(demo):
+    model = Scripted(["毕方不知道电话；安全值班的下一位是李四。"])
+    talk("王五电话多少 打不通还能找谁", model)
+    assert "毕方没有这样的数据：人员的电话" in model.requests[0].messages[-1].content
 
 
 def test_what_is_said_to_a_model_is_never_shown(demo):

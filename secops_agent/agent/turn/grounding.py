@@ -210,9 +210,10 @@ def needs_look(words: str, given: Iterable[str]) -> bool:
     return _said("denial").search(words) is not None or check(words, Sources(tuple(given))) != words
 
 
-def only_denies(words: str) -> bool:
-    """Are they but a few words that there is nothing? Of who has not looked they are worth nothing."""
-    return len(words) <= _FEW and _said("denial").search(words) is not None
+def is_worthless(words: str) -> bool:
+    """Do they say that there is nothing of ours, or refuse to look? Of who has not looked they are worth nothing."""
+    denied = _said("worthless" if len(words) > _FEW else "denial")
+    return denied.search(words) is not None
 
 
 def claims_act(words: str) -> bool:

@@ -16,7 +16,7 @@ from bifang.core.outbound.backoff import Backoff
 from secops_agent.agent.llms.budget import fit, offered
 from secops_agent.agent.turn.calls import Calls
 from secops_agent.agent.turn.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks
-from secops_agent.agent.turn.grounding import NOT_LOOKED, only_denies
+from secops_agent.agent.turn.grounding import NOT_LOOKED, is_worthless
 from secops_agent.agent.turn.limits import TurnLimits
 from secops_agent.agent.turn.outcome import Bill, StoppedBy, TurnOutcome
 from secops_agent.counted import MODELS
@@ -217,7 +217,7 @@ class _Steps:
             return False
         if self.nudged or self.stopped_by != "answer" or not self.llm.terms.calls:
             self.unbacked = bool(text)
-            return (not text or only_denies(text)) and self._fall_back(
+            return (not text or is_worthless(text)) and self._fall_back(
                 RemoteError(_UNGROUNDED, permanent=True)
             )
         self.nudged = True

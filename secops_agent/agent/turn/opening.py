@@ -40,7 +40,7 @@ _NAME: Final = re.compile(
 class TurnOpening:
     """``by_code``: no model is asked. ``calls``: what is looked up first, ``remark`` what they do not carry, ``shows`` beneath the
     answer too: a model that looks up by itself has read it. ``heard``: what code made of the sentence; ``warrant``: the actions
-    that its words let a model offer."""
+    that its words let a model offer; ``absent``: in Chinese, what it asks that no source of ours tells."""
 
     by_code: bool = False
     calls: Message | None = None
@@ -48,6 +48,7 @@ class TurnOpening:
     shows: bool = False
     heard: Heard | None = None
     warrant: Warrant = NO_WARRANT
+    absent: str = ""
 
 
 async def find_opening(
@@ -81,7 +82,9 @@ async def find_opening(
     looked_up = bool(called) and (heard.sure or not calls)
     message = read.message if looked_up else None
     remark = read.remark.replace(hint("not_done"), "").strip() if looked_up else ""  # a model claims no act
-    return TurnOpening(False, message, remark, not calls, heard, warrant)
+    said = read.message.content
+    absent = said if said.startswith(hint("absent").partition("{")[0]) else ""
+    return TurnOpening(False, message, remark, not calls, heard, warrant, absent)
 
 
 def _with_heard(warrant: Warrant, heard: Heard) -> Warrant:
@@ -146,6 +149,8 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
         yield f"这句话里的名称：{named}"
     if opening.remark:
         yield _IN_PART
+    if opening.absent:
+        yield f"{opening.absent}别的查询代替不了它"
     if before := _told(focus.named):
         yield f"之前说到的（它、那台、这条）：{before}"
     kind, rows = focus.all_rows()

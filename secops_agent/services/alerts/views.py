@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, AssetKey
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, AssetKey, Silence
 from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.assets.views import AssetRef
 from secops_agent.services.audit.history import HistoryEntry
@@ -28,7 +28,7 @@ from secops_agent.services.sla import is_overdue
 
 @dataclass(frozen=True, slots=True)
 class AlertSummary:
-    """One line of a list. ``assignee`` is a name, "" for nobody."""
+    """One line of a list. ``assignee`` is the name of `Alert.handler`, "" for nobody."""
 
     id: int
     title: str
@@ -115,13 +115,12 @@ def summaries(rows: Sequence[Alert]) -> list[AlertSummary]:
     for alert_id, asset_id, name, asset_type in named:
         linked.setdefault(alert_id, []).append(AssetRef(asset_id, name, asset_type))
     now = timezone.now()
-    quiet = silenced_until(rows, now)
+    quiet = silenced_until(rows, silences.active(now))
     return [_summary(row, tuple(linked.get(row.pk, ())), now, quiet.get(row.pk)) for row in rows]
 
 
-def silenced_until(rows: Sequence[Alert], now: datetime) -> dict[int, datetime]:
-    """Alert id → until when its messages are held back, of those that are silenced. Two queries, mostly one."""
-    active = silences.active(now)
+def silenced_until(rows: Sequence[Alert], active: Sequence[Silence]) -> dict[int, datetime]:
+    """Alert id → until when one of the ``active`` silences holds its messages back. One query, mostly none."""
     if not active:
         return {}
     facts = facts_of(rows)
@@ -141,8 +140,8 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
         rule_name=row.rule_name,
         confidence=row.confidence,
         assets=assets,
-        assignee=row.assignee.name if row.assignee else "",
-        assignee_id=row.assignee_id,
+        assignee=row.handler.name if row.handler else "",
+        assignee_id=row.handler.pk if row.handler else None,
         first_seen=row.first_seen,
         last_seen=row.last_seen,
         count=row.count,

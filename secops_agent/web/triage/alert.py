@@ -20,7 +20,17 @@ from bifang.core.admin.base import ago, badge, moment
 from secops_agent.admin.alerting.alert_messages import message_badge
 from secops_agent.admin.alerting.investigations import panel
 from secops_agent.admin.inventory import importance_badge, severity_badge
-from secops_agent.models import Alert, AlertEvent, AlertPayload, Asset, Finding, MessageState, Proposal, Role
+from secops_agent.models import (
+    Alert,
+    AlertEvent,
+    AlertPayload,
+    Asset,
+    Finding,
+    MessageState,
+    Proposal,
+    Role,
+    Silence,
+)
 from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
@@ -36,10 +46,10 @@ from secops_agent.services.audit import history
 from secops_agent.services.decisions.targets import AIMS
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
-from secops_agent.services.notifications import views
+from secops_agent.services.notifications import silences, views
 from secops_agent.services.notifications.coverage import open_alerts
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
-from secops_agent.services.notifications.silences import next_morning
+from secops_agent.services.notifications.silences import usual_ends
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -99,8 +109,10 @@ class Timeline:
     lost: int
 
 
-def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, private: bool) -> Timeline:
-    """Five queries. ``orders``: `ordered`; ``private``: who reads it may read private parts (`services.privacy`)."""
+def timeline(
+    row: Alert, clock: RiskClock, active: Sequence[Silence], orders: Iterable[TimelineEntry], *, private: bool
+) -> Timeline:
+    """Four queries. ``orders``: `ordered`; ``private``: who reads it may read private parts (`services.privacy`)."""
     told = views.told_of(row.pk)
     found = [*_occurrences(row, clock), *_changes(row.pk), *_sent(told), *orders]
     found.sort(key=lambda each: each.at, reverse=True)
@@ -110,10 +122,10 @@ def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, p
     waiting = tuple(
         Pending(visible(each.place), _badge(each), visible(each.reason))
         for each in told
-        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
+        if each.on_its_way or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
-    return Timeline(tuple(found), tuple(coming(row)), waiting, lost)
+    return Timeline(tuple(found), tuple(coming(row, active) if told else ()), waiting, lost)
 
 
 def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
@@ -122,7 +134,7 @@ def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
 
 
 def _badge(told: ToldView) -> SafeString:
-    return badge("正在重试", "warn") if told.retrying else message_badge(told.state)
+    return badge(told.standing, "warn") if told.on_its_way else message_badge(told.state)
 
 
 def _occurrences(row: Alert, clock: RiskClock) -> Iterator[TimelineEntry]:
@@ -167,17 +179,18 @@ def _aim(row: Proposal) -> str:
 
 def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
     for each in told:
-        lost = each.state in UNREACHED and not each.retrying
-        if lost:
-            what = f"通知 {visible(each.place)}：{MessageState(each.state).label}"
-            yield TimelineEntry(
-                each.updated_at or each.sent_at or each.opened_at, what, "bad", visible(each.reason)
-            )
-        elif each.sent_at is not None:
-            update = f"更新给 {visible(each.place)} 的通知"
-            what = update if each.is_update else f"通知 {visible(each.place)}"
+        place = visible(each.place)
+        yield from (
+            TimelineEntry(at, f"通知 {place}：无法送达", "bad", visible(why)) for at, why in each.failed
+        )
+        if each.state in UNREACHED and not each.on_its_way:
+            at = each.updated_at or each.sent_at or each.opened_at
+            yield TimelineEntry(at, f"通知 {place}：{each.standing}", "bad", visible(each.reason))
+        elif each.sent_at is not None and each.arrived:
+            update = f"更新给 {place} 的通知"
+            what = update if each.is_update else f"通知 {place}"
             yield TimelineEntry(each.sent_at, what, note=visible(each.reason))
-            if each.updated_at is not None:
+            if each.updated_at is not None and not each.on_its_way:
                 yield TimelineEntry(each.updated_at, update)
 
 
@@ -188,7 +201,9 @@ LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
 def find(pk: int) -> Alert:
     """Raises Http404."""
     row = (
-        Alert.objects.select_related("assignee", "closed_by", "suppressed_by").filter(pk=pk).first()
+        Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by")
+        .filter(pk=pk)
+        .first()
         if pk < 2**63
         else None
     )
@@ -206,7 +221,8 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     private = login_may_read(request.user)
     observed = _observed(indicators_of(pk), private)
     about = row.description if private else mask(row.description, people_of([pk]), NEEDS_ROLE)
-    quiet = silenced_until([row], clock.now).get(pk)
+    active = silences.active(clock.now)
+    quiet = silenced_until([row], active).get(pk)
     title = plain_line(row.title)
     aims: dict[str, Sequence[Any]] = {
         "ip": [each[2] for each in observed if each[0] == "ip"],
@@ -220,20 +236,13 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "rule": plain_line(rule_of(row)), "source": plain_line(row.source), "about": visible(about),
         "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
-        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, orders, private=private),
+        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, active, orders, private=private),
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
         "weighs": weighs(row, [each.name for each in assets if each.importance == Importance.CRITICAL], clock), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "until": _until(timezone.localtime(clock.now)), "alike": _alike(row), **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": _alike(row), **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
-
-
-def _until(now: datetime) -> list[tuple[str, str]]:
-    """The times at which people say that a silence ends, and their words."""
-    evening = now.replace(hour=18, minute=0, second=0, microsecond=0)
-    ends = sorted([(evening, "到今天 18 点"), next_morning(now)])
-    return [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends if end > now]
 
 
 def _alike(row: Alert) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -18,7 +17,8 @@ from secops_agent.models.choices import AlertStatus, Importance, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.standing import weighs
 from secops_agent.services.alerts.views import silenced_until
-from secops_agent.services.clock import clock
+from secops_agent.services.clock import clock, exact, left_told
+from secops_agent.services.notifications import silences
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.sla import RiskClock
 
@@ -85,18 +85,7 @@ def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
     stage = clock.stage(row)
     if not stage or row.due_at is None:
         return NOTHING
-    seconds = (row.due_at - clock.now).total_seconds()
-    word = f"超时 {length(-seconds)}" if stage == "broken" else f"剩 {length(seconds)}"
-    exact = f"{timezone.localtime(row.due_at):%Y-%m-%d %H:%M}"
-    return badge(word, _TONES[stage], f"处理时限 {exact}")
-
-
-def length(seconds: float) -> str:
-    """20 分钟, 5 小时, 3 天."""
-    for size, unit in ((86_400, "天"), (3600, "小时"), (60, "分钟")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "不到 1 分钟"
+    return badge(left_told(row.due_at, clock.now), _TONES[stage], f"处理时限 {exact(row.due_at)}")
 
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
@@ -109,7 +98,7 @@ def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine
         linked.setdefault(alert_id, []).append(NamedLink(plain_line(name), links.asset(asset_id)))
         if importance == Importance.CRITICAL:
             core.setdefault(alert_id, []).append(name)
-    quiet = silenced_until(rows, clock.now)
+    quiet = silenced_until(rows, silences.active(clock.now))
     return [
         _line(
             row,
@@ -138,7 +127,7 @@ def _line(
         source=plain_line(row.source),
         assets=tuple(assets[:_SHOWN]),
         more_assets=max(0, len(assets) - _SHOWN),
-        assignee=row.assignee.name if row.assignee else "",
+        assignee=row.handler.name if row.handler else "",
         case=row.case_id,
         due=due_badge(row, clock),
         why=why,

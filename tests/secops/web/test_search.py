@@ -7,12 +7,24 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from secops_agent.models import Alert, Asset, Case, Finding, Proposal, Role, Staff
+from bifang.core.models import SystemConfig
+from secops_agent.models import (
+    Alert,
+    Asset,
+    Case,
+    Finding,
+    NotificationRule,
+    OnCallSchedule,
+    Proposal,
+    Role,
+    Staff,
+)
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import orders
+from secops_agent.services.records import Indicator
 from secops_agent.services.runbooks.store import save
 from tests.admin_pages import serve_plain_static
-from tests.secops.inventory_aid import finding, flaw, host, queries, store
+from tests.secops.inventory_aid import alert, finding, flaw, host, queries, store
 
 from .desk import arrived, at_desk
 
@@ -75,6 +87,29 @@ def test_a_code_stands_before_what_only_has_the_word() -> None:
     ):  # fmt: skip
         assert found(client, text)[kind][0].startswith(f"{code} "), text
     assert "告警" not in found(client, f"E{case.pk}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "title"),
+    [
+        ("web-", "资产", "web-01"), ("web01", "资产", "web-01"), ("web 01", "资产", "web-01"), ("webg", "资产", "web-gateway-3"), ("gateway3", "资产", "web-gateway-3"), ("10.0.0.1:8443", "资产", "web-01"),
+        ("CVE 2021 44228", "漏洞", "CVE-2021-44228"), ("cve202144228", "漏洞", "CVE-2021-44228"),
+        ("2021-44228", "漏洞", "CVE-2021-44228"), ("wangxiaowu", "人员", "王小五"), ("wxw", "人员", "王小五"),
+        ("d41d8cd9", "告警", ""), ("连接 矿池", "告警", ""), ("值守", "设置", "值守一"), ("主干", "设置", "主干钉钉"),
+        ("夜间", "设置", "夜间严重"),
+    ],
+)  # fmt: skip
+def test_what_a_tired_person_types_is_found_and_stands_first(typed: str, kind: str, title: str) -> None:
+    client = at_desk(Role.ADMIN)
+    fill()
+    store(alert("hash", indicators=(Indicator("hash", "d41d8cd98f00b204e9800998ecf8427e"),)))
+    store(host("web-gateway-3", "10.0.0.3"), alert("named", title="web-gateway-3 出错"))
+    OnCallSchedule.objects.create(name="值守一")
+    SystemConfig.objects.create(kind="dingtalk", name="主干钉钉")
+    NotificationRule.objects.create(name="夜间严重")
+    first = groups_of(client, typed)[0]
+    assert first.title == kind
+    assert not title or first.items[0].title == title
 
 
 def test_nothing_is_found_that_one_may_not_see() -> None:
