@@ -5,14 +5,14 @@ from itertools import pairwise
 import pytest
 
 from secops_agent.llm.understanding import spans
-from secops_agent.llm.understanding.entities import take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.offers import read_order
 from tests.secops import ranker
 from tests.secops.spans import digest, marked, tagged
 
 
-def sentence(text: str) -> ranker.Sentence:
+def sentence(text: str) -> Sentence:
     return ranker.heard(ranker.Labelled("-", text, ()))
 
 

@@ -54,7 +54,7 @@ from secops_agent.llm.understanding.reasons import (
 from secops_agent.llm.understanding.spans import (
     ORDER,
     TEXT,
-    Span,
+    Stretch,
     only,
     order_at,
     ordering_verbs,
@@ -131,8 +131,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept, spans)
     untaken = {} if reason or not spans else {verb: parts.untaken(verb, verbs) for verb in verbs}
     why = {verb: reason or why_of(skeleton, spans, verb, verbs) or untaken.get(verb, "") for verb in verbs}
-    parts = replace(parts, reasons=why)
-    found = _settle([action for verb in known for action in parts.act(verb)], parts)
+    found = _settle([action for verb in known for action in replace(parts, reasons=why).act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)
     told = _is_command(skeleton, verbs) if command else _is_exact(skeleton, actions[0].tool)
@@ -209,7 +208,7 @@ class Parts:
     reasons: Mapping[SpokenVerb, str]
     note: str = ""
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, what was said of the whole
-    spans: tuple[Span, ...] = ()
+    spans: tuple[Stretch, ...] = ()
 
     def is_noted(self, actions: Sequence[Intent]) -> bool:
         """Do they carry a note that only a label makes one?"""

@@ -15,7 +15,7 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, usual
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import objects_of, target
-from secops_agent.llm.understanding.spans import REASON, Span, order_at, spans_of
+from secops_agent.llm.understanding.spans import REASON, Stretch, order_at, spans_of
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -70,7 +70,9 @@ def split_note(skeleton: Skeleton) -> tuple[Skeleton, str]:
     return Skeleton(rest.strip("，"), skeleton.entities), skeleton.expand(said).strip(EDGES)[:200]
 
 
-def why_of(skeleton: Skeleton, spans: Sequence[Span], verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> str:
+def why_of(
+    skeleton: Skeleton, spans: Sequence[Stretch], verb: SpokenVerb, verbs: Sequence[SpokenVerb]
+) -> str:
     """Why it is ordered, as it was typed; with verbs of several tools what stands behind its order, or before the first."""
     several, own = len({one.tool for one in verbs}) > 1, order_at(spans, verb.start) or 0
     why = [
@@ -222,7 +224,7 @@ def _as_typed(text: str, plain: str) -> str:
     return found[0] if found else text
 
 
-def _ended(said: Skeleton, whole: Skeleton, spans: Sequence[Span]) -> tuple[str, tuple[str, ...], bool]:
+def _ended(said: Skeleton, whole: Skeleton, spans: Sequence[Stretch]) -> tuple[str, tuple[str, ...], bool]:
     """The text up to a clause that orders something else, that clause, and is it an order of the same thing: …，然后关了."""
     start = len(whole.text) - len(said.text)
     for border in CLAUSE.finditer(said.text):

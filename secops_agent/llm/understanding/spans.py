@@ -46,7 +46,7 @@ _NO_OBJECT: Final = ("#PERSON", "#TIME", "#DURATION", "#VERDICT", "#SEVERITY", "
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Stretch:
     """A stretch of one role, from ``start`` to ``end`` of the skeleton's text; ``order``: which of its orders it is, or comes behind."""
 
     role: str
@@ -223,33 +223,33 @@ def labels_of(skeleton: Skeleton, tokens: Sequence[Token]) -> list[str]:
     return [LABELS[one] for one in reversed(path)]
 
 
-def spans_of(skeleton: Skeleton) -> tuple[Span, ...]:
+def spans_of(skeleton: Skeleton) -> tuple[Stretch, ...]:
     """The spans of a sentence in their order; none of one without words."""
     tokens = tokens_of(skeleton, verbs_in(skeleton))
-    found: list[Span] = []
+    found: list[Stretch] = []
     orders, last = -1, ""
     for token, label in zip(tokens, labels_of(skeleton, tokens) if tokens else (), strict=True):
         orders += label == f"B-{ORDER}"
         role = label[-1]
         if role != BETWEEN and (label[0] != "I" or role != last):
-            found.append(Span(role, token.start, token.end, max(orders, 0)))
+            found.append(Stretch(role, token.start, token.end, max(orders, 0)))
         elif role != BETWEEN:
             found[-1] = replace(found[-1], end=token.end)
         last = role
     return tuple(found)
 
 
-def order_at(spans: Sequence[Span], at: int) -> int | None:
+def order_at(spans: Sequence[Stretch], at: int) -> int | None:
     """Which order stands at this place of the text; None for none."""
     return next((one.order for one in spans if one.role == ORDER and one.start <= at < one.end), None)
 
 
-def role_at(spans: Sequence[Span], at: int) -> str:
+def role_at(spans: Sequence[Stretch], at: int) -> str:
     """The role of what stands at this place; an order where nothing is known of the sentence."""
     return next((one.role for one in spans if one.start <= at < one.end), BETWEEN if spans else ORDER)
 
 
-def only(skeleton: Skeleton, spans: Sequence[Span]) -> Skeleton:
+def only(skeleton: Skeleton, spans: Sequence[Stretch]) -> Skeleton:
     """The text of these spans alone, at the same places: commas in the place of everything else."""
     kept = ["，"] * len(skeleton.text)
     for span in spans:
@@ -258,7 +258,7 @@ def only(skeleton: Skeleton, spans: Sequence[Span]) -> Skeleton:
 
 
 def without_others(
-    skeleton: Skeleton, spans: Sequence[Span], verb: SpokenVerb, verbs: Sequence[SpokenVerb]
+    skeleton: Skeleton, spans: Sequence[Stretch], verb: SpokenVerb, verbs: Sequence[SpokenVerb]
 ) -> Skeleton:
     """The text with commas in the place of questions, and of the other orders where the verbs are of several tools."""
     own = order_at(spans, verb.start) if len({one.tool for one in verbs}) > 1 else None
@@ -270,10 +270,10 @@ def without_others(
     return Skeleton("".join(kept), skeleton.entities)
 
 
-def spans_with(skeleton: Skeleton, spans: Sequence[Span], verb: SpokenVerb) -> list[Span]:
+def spans_with(skeleton: Skeleton, spans: Sequence[Stretch], verb: SpokenVerb) -> list[Stretch]:
     """The order of a verb, with those behind it that have none: A245 转李四 A257 也转他; nothing where no order is known."""
     order, verbs = order_at(spans, verb.start), [one.start for one in verbs_in(skeleton)]
-    found: list[Span] = []
+    found: list[Stretch] = []
     for one in spans if order is not None else ():
         silent = found and not any(one.start <= at < one.end for at in verbs)
         if one.role == ORDER and (one.order == order or silent):
@@ -283,7 +283,7 @@ def spans_with(skeleton: Skeleton, spans: Sequence[Span], verb: SpokenVerb) -> l
     return found
 
 
-def ordering_verbs(skeleton: Skeleton, verbs: list[SpokenVerb], spans: Sequence[Span]) -> list[SpokenVerb]:
+def ordering_verbs(skeleton: Skeleton, verbs: list[SpokenVerb], spans: Sequence[Stretch]) -> list[SpokenVerb]:
     """The verbs of the spans that order, and of others, but questions, those beside what they are done to; all of them, if none is."""
 
     def orders(verb: SpokenVerb) -> bool:
