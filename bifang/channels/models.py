@@ -23,6 +23,7 @@ class State(models.TextChoices):
 
 
 OPEN = (State.PENDING, State.CLAIMED)
+ON_ITS_WAY = "发送中"
 
 
 class ClaimableRow(models.Model):
@@ -145,6 +146,18 @@ class OutboxRow(BoxRow):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def standing(self) -> str:
+        """Where it stands, as every page, chat and API says it."""
+        if self.state in OPEN:
+            return "正在重试" if self.attempts else ON_ITS_WAY
+        return {State.DONE: "已发送", State.DEAD: "无法送达"}.get(State(self.state), State.UNKNOWN.label)
+
+    @property
+    def said(self) -> str:
+        """What its reader gets: the file, where one can go, else the words."""
+        return self.text if not self.file_name or self.target.get("robot") else f"文件「{self.file_name}」"
 
 
 class GroupState(models.TextChoices):

@@ -25,6 +25,7 @@ def search(request: HttpRequest) -> HttpResponse:
         raise BadRequest("nothing is that long")
     pages = FoundGroup("页面", "", tuple(_pages(request, wanted)) if wanted else ())
     groups = [each for each in (pages, *look(request.user, wanted)) if each.items]
+    groups.sort(key=lambda each: not any(item.named for item in each.items))
     shown = "pages/found.html" if "HX-Request" in request.headers else "pages/search.html"
     return render(request, shown, {"title": "搜索", "wanted": wanted, "groups": groups})
 
@@ -35,4 +36,7 @@ def _pages(request: HttpRequest, wanted: str) -> Iterator[FoundItem]:
     words = wanted.lower().split()
     hits = [(title, each) for title, each in named if all(word in each.known_as for word in words)]
     hits.sort(key=lambda hit: wanted.lower() not in hit[1].title.lower())
-    return (FoundItem(each.title, title, each.address) for title, each in hits[:MOST])
+    return (
+        FoundItem(each.title, title, each.address, wanted.lower() in each.title.lower())
+        for title, each in hits[:MOST]
+    )

@@ -121,7 +121,7 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
 STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", links=(BLOCKS,), tabs=(
     MenuPage("连接状态", "hub", "channels.clientstate", state=connection_state, tabs=(MenuPage("工作进程", "memory", "channels.worker"),)),
     MenuPage("数据源", "sensors", "secops_agent.datasource", state=source_state, also="安静 没有日志 节律 采集 来源"),
-    MenuPage("告警消息", "mark_chat_read", "secops_agent.alertmessage", state=message_state, words="每个地方收到了哪些告警，哪些没有送到、为什么。",
+    MenuPage("告警消息", "mark_chat_read", "secops_agent.alertmessage", state=message_state, words="每个地方收到了哪些告警，哪些无法送达、为什么。",
          tabs=(MenuPage("呼叫", "call", "secops_agent.wakecall", also="DING 加急 电话 短信"),)),
     MenuPage("收件箱", "inbox", "channels.inboxrow", state=inbox_state, words="钉钉、飞书里收到的每条消息，和它办到了哪一步。",
          tabs=(MenuPage("AI 卡片", "view_agenda", "channels.card"),)),

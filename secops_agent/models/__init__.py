@@ -9,6 +9,7 @@ from secops_agent.models.alerting.alert import (
     AlertMention,
     AlertPayload,
     MentionBacklog,
+    handler_of,
 )
 from secops_agent.models.alerting.call import CALL_COUNTED, CALL_OPEN, CALLED_LATER, CallState, WakeCall
 from secops_agent.models.alerting.case import Case, CaseStatus, CaseTask
@@ -231,4 +232,5 @@ __all__ = [
     "WakeCall",
     "WebLine",
     "allows",
+    "handler_of",
 ]

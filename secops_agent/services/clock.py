@@ -30,6 +30,14 @@ def until_told(minutes: int) -> str:
     return f"到 {end:%m-%d %H:%M}（{minutes / 60:.2g} 小时）"
 
 
+def left_told(due: datetime, now: datetime) -> str:
+    """还剩 1 小时 12 分, 已超时 3 天 4 小时: of every time limit, to the nearest minute."""
+    left = timedelta(minutes=round((due - now).total_seconds() / 60))
+    if not left:
+        return "已超时" if due <= now else "还剩不到 1 分钟"
+    return f"还剩 {span(left)}" if due > now else f"已超时 {span(-left)}"
+
+
 def span(length: timedelta) -> str:
     """29 天 3 小时, 1 小时 12 分."""
     minutes = max(0, int(length.total_seconds() // 60))

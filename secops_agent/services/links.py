@@ -22,6 +22,9 @@ _FOLDERS: Final = {
 }
 
 
+_LETTERS: Final = {"alert": "A", "case": "E", "finding": "F"}
+
+
 def listing(kind: str) -> str:
     """The page that lists all alerts, assets, import jobs …"""
     return get_script_prefix() + _folder(kind)
@@ -44,6 +47,12 @@ def alert(pk: int) -> str:
 def asset(pk: int) -> str:
     """The page of an asset."""
     return record("asset", pk)
+
+
+def code(kind: str, pk: int) -> str:
+    """For a message: A12, E3 or F7, as a link where the address of the house is known."""
+    label = f"{_LETTERS[kind]}{pk}"
+    return page(label, record(kind, pk)) or label
 
 
 def named(label: str, address: str) -> str:

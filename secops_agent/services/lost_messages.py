@@ -20,7 +20,7 @@ from secops_agent.services.notifications.delivery import reaching
 CASE: Final = "note:case:"
 HANDOVER: Final = "note:handover:"
 SHOWN_FOR: Final = timedelta(days=1)  # a handover; the next one tells what there is then
-_LOST: Final = {State.DEAD: "没有送到", State.UNKNOWN: "不知道是否送到"}
+_LOST: Final = (State.DEAD, State.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,9 @@ class LostMessage:
 
 def lost(row: OutboxRow, what: str) -> LostMessage | None:
     """A row of the outbox as what did not arrive; None if it did, or still may."""
-    known = _LOST.get(State(row.state))
-    return LostMessage(row.pk, f"{what}{known}：{row.last_error[:200] or '没有原因'}") if known else None
+    if row.state not in _LOST:
+        return None
+    return LostMessage(row.pk, f"{what}{row.standing}：{row.last_error[:200] or '没有原因'}")
 
 
 def lost_handovers() -> Iterator[LostMessage]:
@@ -62,4 +63,9 @@ def send_again(outbox_id: int, actor: Actor) -> None:
     with transaction.atomic():
         if row is None or not row.key.startswith((CASE, HANDOVER)) or not outbox.resend(rows):
             raise InvalidInput("这条消息已经送到，或正在重发。")
-        keep(actor, "重新发送消息", f"outboxrow:{outbox_id}", {"title": row.title})
+        keep(
+            actor,
+            "重新发送消息",
+            f"outboxrow:{outbox_id}",
+            {"title": row.title, "reason": row.last_error[:200]},
+        )

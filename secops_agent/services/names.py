@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef
 
 from secops_agent.models import Alert, Asset, AssetKey, Finding, Staff, Vulnerability
 from secops_agent.models.choices import FindingKind
 
 _MOST = 50_000
 _FIGURES = 5  # of a number that people call a vulnerability by
+PeopleMark = tuple[int, datetime | None]
 _NAMING = ("hostname", "fqdn", "ip", "url", "cloud_id")
 
 
@@ -33,14 +35,25 @@ def known_names() -> KnownNames:
         aliases.setdefault(asset_id, []).append(value)
     named = Asset.objects.order_by("id").values_list("pk", "name")[:_MOST]
     assets = tuple((name, tuple(aliases.get(pk, ()))) for pk, name in named)
-    people = Staff.objects.filter(active=True).values_list("staff_id", "name")[:_MOST]
     return KnownNames(
         assets=assets,
-        people=tuple((staff_id, name, "") for staff_id, name in people),
+        people=known_people(),
         keywords=_keywords(),
         rules=_rules(),
         flaws=_flaws(),
     )
+
+
+def known_people() -> tuple[tuple[str, str, str], ...]:
+    """As `KnownNames` has them."""
+    people = Staff.objects.filter(active=True).values_list("staff_id", "name")[:_MOST]
+    return tuple((staff_id, name, "") for staff_id, name in people)
+
+
+def people_mark() -> PeopleMark:
+    """Another one whenever `known_people` may be others; one query, of every turn."""
+    found = Staff.objects.filter(active=True).aggregate(number=Count("pk"), last=Max("updated_at"))
+    return found["number"], found["last"]
 
 
 def _keywords() -> frozenset[str]:

@@ -43,6 +43,14 @@ _SEVERITIES: Final[tuple[Severity, ...]] = (
 _VARIABLE: Final = re.compile(
     r"\"[^\"]*\"|'[^']*'|\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{6,}\b|\d+(?:[.:]\d+)*", re.IGNORECASE
 )
+# The two ends of what a gateway's line of text tells of, by what devices call them. A host's own programs repeat what strangers
+# write, and name no ends.
+_GATEWAYS: Final = ("", "kernel", "filterlog", "iptables", "ulogd", "suricata", "snort")
+_END: Final = r"(?<![\w?&/.-])(?:{})(?:[_ ]?(?:ip|addr|address)|地址)?\s*[=:：]?\s*\"?(?:[A-Za-z_-]{{1,20}}:)?((?:\d{{1,3}}\.){{3}}\d{{1,3}})(?![\d.])"
+_TO, _FROM = (
+    re.compile(_END.format(words), re.IGNORECASE)
+    for words in ("dst|dest|destination|d|目的|目标", "src|source|s|源|来源")
+)
 _TELLING: Final = 300  # characters of a line that tell which kind it is
 _TITLE: Final = 200
 _ACCOUNTS: Final = ("suser", "duser", "usrName", "identUserName")
@@ -66,19 +74,19 @@ def plain_alert(message: SyslogMessage, origin: LineOrigin, doubt: str = "") -> 
     ``doubt``: why a line of JSON is nothing but a line.
     """
     text = visible(message.text)
-    asset = _device(message, origin)
+    assets = _addressed(message, origin) or tuple(filter(None, [_device(message, origin)]))
     title = shortened(" ".join(text.split()), _TITLE) or "（空行）"
     rule = message.app or "syslog"
     kind = _VARIABLE.sub("#", text[:_TELLING])
     return AlertRecord(
         source=origin.source,
-        dedup_key=(rule, kind, message.host or origin.peer),
+        dedup_key=(rule, kind, message.host or origin.peer, *(each.name for each in assets if each.ips)),
         title=title,
         severity=_SEVERITIES[message.severity],
         rule_id=rule[:200],
         rule_name=rule,
         description=_description(message, origin, text + doubt),
-        assets=(asset,) if asset else (),
+        assets=assets,
         indicators=observed(sighted_in(text)),
         techniques=techniques_in(text[:4096]),
         raw=_raw(message, origin, {"format": "plain"}),
@@ -153,6 +161,15 @@ def _mark(origin: LineOrigin, untimed: bool = False) -> str:
     """The same line again is the same occurrence: senders repeat what they are not sure has arrived."""
     second = origin.received_at.strftime("%Y%m%d%H%M%S") if untimed else ""
     return hashlib.blake2b(origin.data + second.encode(), digest_size=16).hexdigest()
+
+
+def _addressed(message: SyslogMessage, origin: LineOrigin) -> tuple[AssetRecord, ...]:
+    """The ends of a gateway's line that are surely ours, where it names both; what was gone for first."""
+    if message.app.casefold() not in _GATEWAYS and not message.app.startswith("%"):
+        return ()
+    ends = [pattern.search(message.text) for pattern in (_TO, _FROM)]
+    named = {name: end[1] for name, end in zip(("dst", "src"), ends, strict=True) if end}
+    return tuple(_ends(named, origin.source)) if len(named) == 2 else ()
 
 
 def _device(message: SyslogMessage, origin: LineOrigin) -> AssetRecord | None:

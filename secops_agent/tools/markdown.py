@@ -9,6 +9,7 @@ from django.utils import timezone
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.models.choices import AlertStatus, AssetType, Importance, IndicatorKind, Severity, Verdict
+from secops_agent.services.clock import left_told
 
 SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
 IMPORTANCE: Final = {value: str(label) for value, label in Importance.choices}
@@ -57,7 +58,7 @@ def limit_told(due_at: datetime | None, now: datetime) -> str:
     """How long it is over its limit, or what is left of the last day."""
     if due_at is None or due_at - now > _DAY:
         return ""
-    return f"剩 {roughly(due_at - now)}" if due_at > now else f"已超时 {roughly(now - due_at)}"
+    return left_told(due_at, now)
 
 
 def counts(pairs: Iterable[tuple[str, int]], labels: dict[str, str] | None = None) -> str:

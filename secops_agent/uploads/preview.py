@@ -115,9 +115,12 @@ class FilePreview:
 
     @property
     def altered(self) -> list[str]:
-        """web-01：负责人 李四 → 赵六; a line an asset that we know and that would change, as far as they are listed."""
+        """web-01（同一个 IP 10.0.0.5）：负责人 李四 → 赵六; a line an asset that we know and that would change, as far as they are listed."""
         known = self.foresight
-        lines = [mask_personal(plain(f"{each.name}：{each.told}", 300)) for each in known.changes]
+        lines = [
+            mask_personal(plain(f"{each.name}（同一个{each.why}）：{each.told}", 300))
+            for each in known.changes
+        ]
         return [
             *lines,
             *([f"另有 {known.rest} 个资产"] if known.rest else []),

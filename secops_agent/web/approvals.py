@@ -21,7 +21,17 @@ from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_as_user, object_to_user
-from secops_agent.models import Action, ActionState, CaseStatus, Proposal, ProposalState, Staff, choices
+from secops_agent.models import (
+    Action,
+    ActionState,
+    Asset,
+    CaseStatus,
+    Finding,
+    Proposal,
+    ProposalState,
+    Staff,
+    choices,
+)
 from secops_agent.models.automation.action import NOTHING_DONE
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.alerts import indicators
@@ -39,6 +49,7 @@ from secops_agent.services.people.eligibility import demand_account, same_person
 from secops_agent.services.people.logins import accounts, homes_of
 from secops_agent.services.privacy import login_may_read
 from secops_agent.web.access import page
+from secops_agent.web.estate.flaw_rows import FindingLine, line
 
 # What a page shows of a proposal: the line of a list, what it is aimed at, and its course.
 
@@ -83,12 +94,14 @@ class ProposalLine:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a proposal is aimed at, as far as this person may see it: values, an asset of ours, sightings of its first addresses."""
+    """What a proposal is aimed at, as far as this person may see it: values, an asset of ours, sightings of its first addresses,
+    findings with their assets."""
 
     values: tuple[tuple[str, str], ...]
     asset: AssetDetail | None
     gone: str
     sightings: tuple[indicators.Sightings, ...]
+    findings: tuple[tuple[FindingLine, Asset], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +139,17 @@ def target(request: HttpRequest, row: Proposal) -> Aim:
     private = login_may_read(request.user)
     seen = tuple(indicators.lookup(each, limit=ALERTS_SHOWN, private=private) for each in addresses)
     values = (pair for pair in row.arguments.items() if pair[0] != "tool" or row.tool != BATCH)
-    return Aim(tuple(_values(dict(values))), asset, gone, seen)
+    return Aim(tuple(_values(dict(values))), asset, gone, seen, tuple(_findings(request, arguments)))
+
+
+def _findings(request: HttpRequest, arguments: Mapping[str, Any]) -> Iterator[tuple[FindingLine, Asset]]:
+    """What is urgent first."""
+    codes, now = str(arguments.get("findings", "")).split(","), timezone.now()
+    ids = [int(code[1:]) for code in codes if code[1:].isdecimal()]
+    if ids and request.user.has_perm("secops_agent.view_finding"):
+        rows = Finding.objects.select_related("asset__owner", "assignee", "component", "vulnerability")
+        for row in rows.filter(pk__in=ids).order_by("-priority", "-id"):
+            yield line(row, now), row.asset
 
 
 def _aimed(row: Proposal) -> Mapping[str, Any]:

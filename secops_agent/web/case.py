@@ -216,7 +216,11 @@ def case_alerts(request: HttpRequest, pk: int) -> HttpResponse:
         read(pk)
     except NotFound as error:
         raise Http404(error.message) from None
-    rows = Alert.objects.select_related("assignee").filter(case_id=pk).order_by("first_seen", "pk")
+    rows = (
+        Alert.objects.select_related("assignee", "case__owner")
+        .filter(case_id=pk)
+        .order_by("first_seen", "pk")
+    )
     table = rows_of(summaries(list(rows[:_MOST_ROWS])))
     return csv_file(f"case-{pk}-alerts", HEADS, table)
 

@@ -148,8 +148,8 @@ def _burden(found: backlog.Burden) -> list[Panel]:
     tone = "bad" if found.broken else "warn" if found.at_risk else "ok"
     return [
         Panel(TABS["at_risk"], _figure(found.broken + found.at_risk), parts, tone, "timer", alert_list("at_risk")),
-        Panel("我的", _figure(found.mine), "指派给我，没有关闭", "info", "person", alert_list("mine")),
-        Panel("未分配", _figure(found.unassigned), "还没有处理人", "warn" if found.unassigned else "ok", "person_off",
+        Panel("我的", _figure(found.mine), "指派给我的，和我负责的事件里的", "info", "person", alert_list("mine")),
+        Panel("未分配", _figure(found.unassigned), "没有处理人", "warn" if found.unassigned else "ok", "person_off",
              alert_list("unassigned")),
     ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from secops_agent.admin.alerting.rule_form import conditions_line
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import ApiToken, CallMeans, Staff
 from secops_agent.services.alerts.backlog import unfinished
+from secops_agent.services.alerts.queries.filters import in_hand
 from secops_agent.services.decisions import pending
 from secops_agent.services.decisions.carriers import named_carrier
 from secops_agent.services.notifications import preferences
@@ -48,7 +49,7 @@ def me(request: HttpRequest) -> HttpResponse:
         "wishes": [_wish(each) for each in people],
     }  # fmt: skip
     if request.user.has_perm("secops_agent.view_alert"):
-        mine = unfinished().filter(assignee__in=people)
+        mine = unfinished().filter(in_hand([each.pk for each in people]))
         context |= {
             "alerts": list(mine.order_by("due_at", "id")[:MOST]),
             "alert_count": mine.count(),

@@ -1,4 +1,5 @@
-"""Search: one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people and proposals, by the rights of who asks."""
+"""Search: one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people, proposals and settings, by the rights of
+who asks."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -10,10 +11,12 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from bifang.channels.text.visible import visible
+from bifang.core.configuration.kinds import get_kind
 from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
 from secops_agent import says
-from secops_agent.models import Alert, Case, Finding, Staff
-from secops_agent.models.choices import FindingState
+from secops_agent.models import Alert, AlertIndicator, Case, Finding, NotificationRule, OnCallSchedule, Staff
+from secops_agent.models.choices import FindingState, IndicatorKind
 from secops_agent.services import links
 from secops_agent.services.alerts.queries import search as alert_search
 from secops_agent.services.alerts.queries.filters import CURSOR_ORDERS
@@ -25,6 +28,7 @@ from secops_agent.services.cases.search import CaseFilter
 from secops_agent.services.clock import clock
 from secops_agent.services.decisions.views import seen_by
 from secops_agent.services.people.logins import homes_of
+from secops_agent.services.people.pinyin import spelled
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.runbooks.search import search as search_runbooks
 from secops_agent.services.runbooks.visibility import reader_at_page
@@ -35,16 +39,21 @@ from secops_agent.web.triage.alert_rows import plain_line
 
 SHOWN: Final = 5
 _CODE: Final = re.compile(r"(?:告警|事件|发现)?\s*(?P<letter>[AEF#]?)(?P<number>\d{1,18})", re.IGNORECASE)
+_FLAW: Final = re.compile(r"(?:cve[\s_-]*(\d{4})[\s_-]*|(\d{4})-)(\d{4,7})", re.IGNORECASE)
+_WITH_PORT: Final = re.compile(r"([\w.-]*[\w]):\d{1,5}")
+_HASH_BEGUN: Final = re.compile(r"[0-9a-f]{7,64}")
+_PEOPLE: Final = 2000  # whose names are read as pinyin
 _LETTERS: Final = {"": "AEF", "#": "AEF"}
 
 
 @dataclass(frozen=True, slots=True)
 class FoundItem:
-    """One thing."""
+    """One thing; ``named``: its name begins with what is looked for."""
 
     title: str
     note: str
     url: str
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +80,32 @@ class Sought:
             return 0
         return int(code["number"])
 
+    def begins(self, *names: str) -> bool:
+        """Does one of these begin with it?"""
+        return any(name.lower().startswith(self.text.lower()) for name in names)
+
 
 def look(user: Any, text: str) -> list[FoundGroup]:
-    """What is found, of each kind that this user may see."""
-    sought = Sought(" ".join(visible(text).split()), user, login_may_read(user))
-    seen = (each for each in KINDS if sought.text and user.has_perm(f"secops_agent.view_{each[1]}"))
+    """What is found, of each kind that this user may see; where nothing is, of another way to write it."""
+    private = login_may_read(user)
+    found = (_found(Sought(each, user, private)) for each in _spellings(" ".join(visible(text).split())))
+    return next(filter(None, found), [])
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """CVE 2021 44228 and 10.0.0.5:22 as they are meant; then with a space, a dash or nothing where people differ: sql注入, db02."""
+    if flaw := _FLAW.fullmatch(text):
+        text = f"CVE-{flaw[1] or flaw[2]}-{flaw[3]}"
+    elif place := _WITH_PORT.fullmatch(text):
+        text = place[1]
+    spaced = re.sub(r"(?<=[A-Za-z0-9])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9])", " ", text)
+    yield from dict.fromkeys(
+        filter(None, (text, spaced, re.sub(r"(?<=[A-Za-z])[\s_]*(?=\d)", "-", text), text.replace(" ", "")))
+    )
+
+
+def _found(sought: Sought) -> list[FoundGroup]:
+    seen = (each for each in KINDS if sought.user.has_perm(each[1]))
     found = ((title, every, tuple(find(sought))) for title, _, every, find in seen)
     return [
         FoundGroup(title, every(sought) if len(items) > SHOWN else "", items[:SHOWN])
@@ -92,8 +122,13 @@ def _named_first(rows: "QuerySet[Any]", number: int, found: Iterable[Any]) -> li
 
 def _alerts(sought: Sought) -> Iterator[FoundItem]:
     keyword, order = Keyword(sought.text, sought.private), CURSOR_ORDERS["-last_seen"]
-    hits = alert_search.find(Alert.objects.all(), order, SHOWN, "", keyword)
-    for row in _named_first(Alert.objects.all(), sought.number("A"), hits.rows.order_by(*order)[: SHOWN + 1]):
+    rows = Alert.objects.order_by(*order)
+    if _HASH_BEGUN.fullmatch(sought.text.lower()):
+        begun = AlertIndicator.objects.filter(kind=IndicatorKind.HASH, value__gte=sought.text.lower())
+        hits = rows.filter(pk__in=begun.filter(value__lt=f"{sought.text.lower()}g").values("alert_id"))
+    if not _HASH_BEGUN.fullmatch(sought.text.lower()) or not hits.exists():
+        hits = alert_search.find(rows, order, SHOWN, "", keyword).rows.order_by(*order)
+    for row in _named_first(rows, sought.number("A"), hits[: SHOWN + 1]):
         note = f"{row.get_severity_display()} · {row.get_status_display()} · {clock(row.last_seen)}"
         yield FoundItem(f"{says.code(row.pk)} {plain_line(row.title)}", note, links.alert(row.pk))
 
@@ -109,7 +144,10 @@ def _assets(sought: Sought) -> Iterator[FoundItem]:
             owner,
         )
         yield FoundItem(
-            plain_line(row.name), visible(" · ".join(filter(None, map(str, about)))), links.asset(row.pk)
+            plain_line(row.name),
+            visible(" · ".join(filter(None, map(str, about)))),
+            links.asset(row.pk),
+            sought.begins(row.name, *map(str, row.ips)),
         )
 
 
@@ -158,11 +196,30 @@ def _runbooks(sought: Sought) -> Iterator[FoundItem]:
 
 
 def _people(sought: Sought) -> Iterator[FoundItem]:
-    named = Q(name__icontains=sought.text) | Q(staff_id__icontains=sought.text)
-    for row in Staff.objects.filter(named, active=True).order_by("name", "pk")[: SHOWN + 1]:
+    people = Staff.objects.filter(active=True).order_by("name", "pk")
+    letters = "".join(sought.text.lower().split())
+    known = people.values_list("pk", "name")[:_PEOPLE] if letters.isascii() and letters.isalpha() else ()
+    spelt = [pk for pk, name in known if any(each.startswith(letters) for each in spelled(name))]
+    named = Q(name__icontains=sought.text) | Q(staff_id__icontains=sought.text) | Q(pk__in=spelt)
+    for row in people.filter(named)[: SHOWN + 1]:
         yield FoundItem(
-            visible(row.name or row.staff_id), str(row.get_role_display()), links.record("staff", row.pk)
+            visible(row.name or row.staff_id),
+            str(row.get_role_display()),
+            links.record("staff", row.pk),
+            row.pk in spelt or sought.begins(row.name, row.staff_id),
         )
+
+
+def _settings(rows: "QuerySet[Any]", note: Callable[[Any], str]) -> Callable[[Sought], Iterator[FoundItem]]:
+    """What people gave a name: configurations, schedules, rules."""
+    page = f"admin:{rows.model._meta.app_label}_{rows.model._meta.model_name}_change"
+
+    def find(sought: Sought) -> Iterator[FoundItem]:
+        for row in rows.filter(name__icontains=sought.text).order_by("name", "pk")[: SHOWN + 1]:
+            url, name = reverse(page, args=[row.pk]), visible(str(row))
+            yield FoundItem(name, note(row), url, sought.begins(name))
+
+    return find
 
 
 def _proposals(sought: Sought) -> Iterator[FoundItem]:
@@ -179,12 +236,18 @@ def _list(name: str, **more: str) -> Callable[[Sought], str]:
 
 # What is searched: title, whose right to see it, the list of all that is found, and how.
 KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], Iterator[FoundItem]]], ...]] = (
-    ("告警", "alert", _list("web:alerts", tab="all"), _alerts),
-    ("事件", "case", _list("web:cases", tab="all"), _cases),
-    ("资产", "asset", _list("web:assets"), _assets),
-    ("漏洞", "vulnerability", _list("web:vulnerabilities", tab="all"), _flaws),
-    ("发现", "finding", _list("web:findings", tab="all", by="each"), _findings),
-    ("手册", "runbook", _list("admin:secops_agent_runbook_changelist"), _runbooks),
-    ("人员", "staff", _list("admin:secops_agent_staff_changelist"), _people),
-    ("审批", "proposal", lambda sought: reverse("web:approvals"), _proposals),
+    ("告警", "secops_agent.view_alert", _list("web:alerts", tab="all"), _alerts),
+    ("事件", "secops_agent.view_case", _list("web:cases", tab="all"), _cases),
+    ("资产", "secops_agent.view_asset", _list("web:assets"), _assets),
+    ("漏洞", "secops_agent.view_vulnerability", _list("web:vulnerabilities", tab="all"), _flaws),
+    ("发现", "secops_agent.view_finding", _list("web:findings", tab="all", by="each"), _findings),
+    ("手册", "secops_agent.view_runbook", _list("admin:secops_agent_runbook_changelist"), _runbooks),
+    ("人员", "secops_agent.view_staff", _list("admin:secops_agent_staff_changelist"), _people),
+    ("审批", "secops_agent.view_proposal", lambda sought: reverse("web:approvals"), _proposals),
+    ("系统配置", "core.view_systemconfig", _list("admin:core_systemconfig_changelist"),
+     _settings(SystemConfig.objects.current(), lambda row: get_kind(row.kind).label)),
+    ("通知规则", "secops_agent.view_notificationrule", _list("admin:secops_agent_notificationrule_changelist"),
+     _settings(NotificationRule.objects.all(), lambda row: "" if row.enabled else "停用")),
+    ("值班表", "secops_agent.view_oncallschedule", _list("admin:secops_agent_oncallschedule_changelist"),
+     _settings(OnCallSchedule.objects.all(), lambda row: "" if row.enabled else "停用")),
 )  # fmt: skip

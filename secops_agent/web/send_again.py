@@ -28,7 +28,7 @@ def send_again(request: HttpRequest) -> HttpResponse:
     except BifangError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, f"{done} 条马上再发，几秒后刷新看结果；仍送不到的会写明原因。")
+        messages.success(request, f"{done} 条马上再发，几秒后刷新看结果；仍无法送达的会写明原因。")
     return redirect(back_to(request, request.POST.get("next", "")) or reverse("web:home"))
 
 
@@ -38,7 +38,7 @@ def _send_again(request: HttpRequest) -> int:
         lost = AlertMessage.objects.filter(alerts=alert_id)
         done = lost_messages.tell_again(lost, actor_of(request))
         if not done:
-            raise InvalidInput("没有送不到的通知。")
+            raise InvalidInput("没有无法送达的通知。")
         return done
     lost_messages.send_again(number(request.POST.get("message", "")), actor_of(request))
     return 1

@@ -198,9 +198,9 @@ def test_cards_say_which_limits_hold_and_what_was_not_delivered() -> None:
     client = superuser()
     assert "处理时限 ¦ 默认：严重 4 小时，高危 24 小时" in text_of(client.get(reverse("settings")))
     row = ROWS["secops_agent.alertmessage"]()
-    assert "告警消息 ¦ 一周内没有送不到的" in text_of(client.get(reverse("status")))
+    assert "告警消息 ¦ 一周内没有无法送达的" in text_of(client.get(reverse("status")))
     type(row).objects.filter(pk=row.pk).update(state="undeliverable", reason="机器人已被移出群")
-    assert "告警消息 ¦ 一周内 1 条送不到：机器人已被移出群" in text_of(client.get(reverse("status")))
+    assert "告警消息 ¦ 一周内 1 条无法送达：机器人已被移出群" in text_of(client.get(reverse("status")))
 
 
 def test_a_message_that_could_not_be_delivered_is_tried_again_at_once() -> None:

@@ -116,7 +116,7 @@ def test_a_file_of_which_nothing_was_taken_says_so_in_the_history() -> None:
         }
     )
     shown = text_of(client.get(upload(client, broken.encode())["Location"]))
-    assert "2 条记录全部被拒绝" in shown
+    assert "2 条记录一条也没有导入" in shown
     assert "alerts[0]" in shown
     assert ImportJob.objects.get().state == "failed"
 

@@ -161,7 +161,7 @@ def test_who_closed_is_known_and_counted_whoever_had_it(five):
     assert set(use("list_alerts", assignee="张三", status="all").data) == {c}  # who has it
     card = use("get_alert", alert_id=a).text
     assert "关闭人：李四" in card
-    assert "还没有处理人" not in card
+    assert "未分配" not in card
 
 
 def test_who_closed_goes_with_the_closing_and_comes_back_with_its_undo(five):

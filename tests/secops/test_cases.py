@@ -14,13 +14,16 @@ from bifang.channels.models import OutboxRow
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, AuditRecord, Case, CaseTask, History, Staff
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import triage
+from secops_agent.services.alerts import backlog, standing, triage
+from secops_agent.services.alerts.queries.filters import NOBODY, AlertFilter
 from secops_agent.services.cases import membership, merging, orders, related, search, tasks, timeline, views
 from secops_agent.services.cases.search import CaseFilter
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.operations import queues
 from secops_agent.services.records import Indicator
 from secops_agent.services.reports.files import as_markdown
 from secops_agent.services.reports.incidents import incident_report
+from secops_agent.services.sla import RiskClock
 from secops_agent.tools.incidents.case_orders import AssignCase, check_assign
 from tests.secops.decisions_aid import company
 from tests.secops.inventory_aid import NOW, alert, host, person, store
@@ -332,3 +335,32 @@ def test_empty_words_are_refused(text: str) -> None:
         membership.collect(case.id, [], someone())
     with pytest.raises(InvalidInput, match="一次最多"):
         membership.collect(case.id, range(1, 400), someone())
+
+
+def test_alerts_of_a_case_that_somebody_owns_are_in_their_hands_while_it_is_open():
+    first, second = alerts(2, severity="critical")
+    case = orders.create([first], someone()).case
+    owner = Staff.objects.get(staff_id="lisi")
+
+    def found(**wanted: Any) -> list[int]:
+        return [each.id for each in triage.search(AlertFilter(statuses=("open",), **wanted)).items]
+
+    assert (found(unassigned=True), found(mine=(owner.pk,))) == ([second], [first])
+    assert (found(assignees=(NOBODY,)), found(assignees=(owner.pk,))) == ([second], [first])
+    assert dict(triage.shares(AlertFilter()).people) == {"李四": 1, "": 1}
+    burden = backlog.burden(timezone.now(), [owner])
+    assert (burden.mine, burden.unassigned) == (1, 1)
+    assert {row.value: row.count for row in triage.statistics(AlertFilter(), "assignee").groups} == {
+        str(owner.pk): 1,
+        "": 1,
+    }
+    queue = AlertFilter(statuses=("open",))
+    buckets = queues.facets(queue, RiskClock(timezone.now())).buckets["assignee"]
+    assert {row.label: row.count for row in buckets} == {"李四": 1, "未分配": 1}
+    assert ["没人处理" in standing.reasons([pk])[pk] for pk in (first, second)] == [False, True]
+    assert [each.id for each in triage.search(AlertFilter(order="urgent")).items] == [second, first]
+    assert triage.get(first, private=True).summary.assignee == "李四"
+
+    orders.close(case.id, "false_positive", someone())
+    assert found(unassigned=True) == [second, first]
+    assert not found(mine=(owner.pk,))

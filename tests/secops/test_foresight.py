@@ -98,7 +98,7 @@ def test_chat_lists_old_and_new_before_the_code_is_answered() -> None:
     row = known()
     (offered,) = talk(config, ("li", Sent("zc.csv", TABLE)))
     assert "会改动已有的 1 个资产（原来 → 导入后）" in offered
-    assert "web-01：负责人 李四 → 赵六" in offered
+    assert "web-01（同一个主机名 web-01）：负责人 李四 → 赵六" in offered
     row.refresh_from_db()
     assert row.owner is not None
     assert row.owner.name == "李四"
@@ -124,7 +124,9 @@ def test_assets_that_would_become_one_are_named() -> None:
     both = AssetRecord("host", "web-01", (agent, mac), source="agent")
     before = (History.objects.count(), list(Asset.objects.order_by("pk").values()))
     found = foresee([both], person())
-    assert [(each.name, each.told) for each in found.changes] == [("web-01", "并入的资产 — → mac-1")]
+    assert [(each.name, each.why, each.told) for each in found.changes] == [
+        ("web-01", "代理 wazuh:001", "并入的资产 — → mac-1（MAC 地址 3c:fd:fe:00:00:01）")
+    ]
     assert (History.objects.count(), list(Asset.objects.order_by("pk").values())) == before
 
 

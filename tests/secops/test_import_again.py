@@ -45,7 +45,7 @@ def test_components_without_an_asset_are_counted_and_named(database):
     assert [(each.position, each.reason) for each in outcome.rejected] == [
         ("log4j-core 2.0", "没有说明这个组件在哪个资产上：请在导入时指定资产。")
     ]
-    assert "全部被拒绝" in store(lost).refusal
+    assert "一条也没有导入" in store(lost).refusal
 
 
 def test_known_flaw_by_its_other_name_is_not_updated_again(database):

@@ -93,7 +93,7 @@ def test_a_file_of_which_nothing_was_taken_is_a_failure(database, tmp_path, opti
     path, out = tmp_path / "broken.json", StringIO()
     alerts = [{"severity": "low"}, {"severity": "high"}]
     path.write_text(json.dumps({"format": "bifang", "version": 1, "source": "x", "alerts": alerts}))
-    with pytest.raises(CommandError, match="全部被拒绝") as failure:
+    with pytest.raises(CommandError, match="一条也没有导入") as failure:
         call_command("import_data", "generic", str(path), *options, stdout=out)
     assert failure.value.returncode == 1
     assert "alerts[0]" in out.getvalue()

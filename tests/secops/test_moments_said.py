@@ -1,13 +1,13 @@
 """Times as people say them at night, and tasks with a word about who reads them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from secops_agent.llm.offline.expressions.ends import read_until
 from secops_agent.llm.offline.expressions.schedules import read_schedule
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.services.notifications.silences import next_morning
+from secops_agent.services.notifications.silences import usual_ends
 from tests.secops.offline_lexicon import NOW
 
 
@@ -19,14 +19,23 @@ def test_before_dawn_the_next_morning_is_this_one(hour: int, said: str, hours: i
     assert read_until(said, NOW.replace(hour=hour, minute=0, second=0, microsecond=0)) == hours * 60
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("hour", "days", "words"), [(3, 0, "到今早 9 点"), (9, 1, "到明早 9 点"), (20, 1, "到明早 9 点")]
+    ("at", "words"),
+    [
+        ("2026-11-26 03:30", ["到今早 9 点", "到今天 18 点"]),
+        ("2026-11-26 08:00", ["到今天 18 点", "到明早 9 点"]),
+        ("2026-11-26 15:59", ["到今天 18 点", "到明早 9 点"]),
+        ("2026-11-26 17:00", ["到明早 9 点"]),
+        ("2026-11-27 19:00", ["到明早 9 点", "到周一早上 9 点"]),
+        ("2026-11-28 10:00", ["到明早 9 点", "到周一早上 9 点"]),
+    ],
 )
-def test_a_page_offers_the_morning_that_comes(hour: int, days: int, words: str) -> None:
-    now = NOW.replace(hour=hour, minute=30)
-    end, said = next_morning(now)
-    assert (end.date() - now.date(), said) == (timedelta(days=days), words)
-    assert now < end <= now + timedelta(days=1)
+def test_a_page_offers_the_ends_that_make_sense_now(at: str, words: list[str]) -> None:
+    now = datetime.fromisoformat(at).replace(tzinfo=NOW.tzinfo)
+    ends = usual_ends(now)
+    assert [said for _, said in ends] == words
+    assert all(end - now >= timedelta(hours=2) for end, _ in ends)
 
 
 @pytest.mark.parametrize(

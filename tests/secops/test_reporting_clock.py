@@ -153,7 +153,7 @@ def test_the_limit_is_the_same_moment_in_every_zone_and_over_the_end_of_a_month(
 def test_what_is_past_when_it_is_graded_is_told_once_as_late(case_id: int) -> None:
     graded(case_id, 2_000_000, timezone.now() - timedelta(hours=9))
     assert [each.mark for each in ReportingReminder.objects.all()] == ["late"]
-    assert "已超过 5 小时" in clock.standing(case_id).line(timezone.now())  # type: ignore[union-attr]
+    assert "已超时 5 小时" in clock.standing(case_id).line(timezone.now())  # type: ignore[union-attr]
 
 
 def test_closing_the_case_starts_the_thirty_days(case_id: int) -> None:

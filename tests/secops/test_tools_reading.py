@@ -14,7 +14,7 @@ from secops_agent.models import Alert, AlertIndicator, Asset, DataSource, Findin
 from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
-from secops_agent.services.alerts.queries.filters import URGENT
+from secops_agent.services.alerts.queries.filters import URGENT, in_hand
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.filters import clock_span
 from secops_agent.tools.registry import DEFINITIONS
@@ -107,7 +107,7 @@ def test_alerts_of_a_person_are_those_assigned_to_them(demo):
     for said in ("李四", "lisi"):
         found = use("list_alerts", keyword=said, limit=50)
         assert set(found.data) <= set(
-            Alert.objects.filter(assignee__staff_id="lisi").values_list("pk", flat=True)
+            Alert.objects.filter(in_hand(Staff.objects.filter(staff_id="lisi"))).values_list("pk", flat=True)
         )
         assert found.data
 

@@ -82,9 +82,9 @@ class OutboxScreen(RowScreen):
     @admin.display(description="内容")
     def words(self, row: OutboxRow) -> SafeString | str:
         """The beginning of the text."""
-        return shortened(row.text, 40)
+        return shortened(row.said, 40)
 
-    whole_text = column("text", "内容", preformatted)
+    whole_text = column("said", "内容", preformatted)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxRow]:
         """The sealed column is not even read."""

@@ -128,7 +128,7 @@ class CardService:
             await self._show(part, held, face)
         except BifangError as error:
             log.warning(
-                "卡片发送失败，改用文字：%s", error.message,
+                "卡片没有发出，改用文字：%s", error.message,
                 extra={"config": part.config_id, "message_id": part.key},
             )  # fmt: skip
             self._breaker.failed(part.config_id, self.platform.revision(part.config_id), error)

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import AGAIN, for_one
+from bifang.channels.models import ON_ITS_WAY, OPEN, OutboxRow
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.inventory import actor_of
@@ -47,7 +49,7 @@ def reaching_cards(request: HttpRequest) -> list[Panel]:
         return []
     note = f"{place_of(troubled[0])}：{troubled[0].last_error}"[:160]
     page = reverse("admin:secops_agent_notificationrule_changelist")
-    return [Panel("送不到的目标", f"{len(troubled)}", note, "bad", "notifications_off", page)]
+    return [Panel("无法送达的目标", f"{len(troubled)}", note, "bad", "notifications_off", page)]
 
 
 WEEK = timedelta(days=7)
@@ -61,8 +63,10 @@ def message_state(request: HttpRequest) -> tuple[str, str]:
         lost.filter(opened_at__gt=timezone.now() - WEEK).values_list("reason", flat=True)[:MOST_COUNTED]
     )
     if not reasons:
-        return "一周内没有送不到的", "ok"
-    return f"一周内 {len(reasons)}{'+' * (len(reasons) == MOST_COUNTED)} 条送不到：{reasons[0]}"[:120], "bad"
+        return "一周内没有无法送达的", "ok"
+    return f"一周内 {len(reasons)}{'+' * (len(reasons) == MOST_COUNTED)} 条无法送达：{reasons[0]}"[
+        :120
+    ], "bad"
 
 
 @admin.register(AlertMessage)
@@ -92,9 +96,15 @@ class AlertMessageScreen(RecordScreen):
         found: QuerySet[AlertMessage] = super().get_queryset(request).prefetch_related("calls__staff")
         first = AlertMessageItem.objects.filter(message=OuterRef("pk")).order_by("pk")
         may = Value(self.has_operate_permission(request))
+        number, shown = (Cast(OuterRef(name), CharField()) for name in ("pk", "shown"))
+        key = Concat(Value("note:alert:"), number, Value(":"), shown)
         alert, title = (Subquery(first.values(name)[:1]) for name in ("alert_id", "alert__title"))
         return found.annotate(
-            alert_number=Count("items"), first_alert=alert, first_title=title, may_operate=may
+            alert_number=Count("items"),
+            first_alert=alert,
+            first_title=title,
+            may_operate=may,
+            on_its_way=Exists(OutboxRow.objects.filter(key=key, state__in=OPEN)),
         )
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
@@ -107,7 +117,7 @@ class AlertMessageScreen(RecordScreen):
         """Those that could not be delivered."""
         asked, done = rows.count(), tell_again(rows, actor_of(request))
         if done:
-            messages.success(request, f"{done} 条马上重试，几秒后刷新看结果；仍送不到的会写明原因。")
+            messages.success(request, f"{done} 条马上重试，几秒后刷新看结果；仍无法送达的会写明原因。")
         if left := asked - done:
             messages.warning(request, f"{left} 条没有变化：只有「无法送达」的可以重试。")
 
@@ -122,9 +132,9 @@ class AlertMessageScreen(RecordScreen):
     sent = column("sent_at", "最近发送", moment, ordering="sent_at")
 
     @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: AlertMessage) -> SafeString:
+    def state_badge(self, row: Any) -> SafeString:
         """Coloured."""
-        return message_badge(row.state)
+        return badge(ON_ITS_WAY, "info") if row.on_its_way else message_badge(row.state)
 
     @admin.display(description="规则")
     def rule(self, row: AlertMessage) -> SafeString:

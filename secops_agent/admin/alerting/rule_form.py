@@ -27,7 +27,7 @@ from secops_agent.services.decisions.carriers import named_carrier
 from secops_agent.services.intake.exposed import RULE as EXPLOITED
 from secops_agent.services.notifications import choices, targets
 from secops_agent.services.notifications.calls import GATEWAY_TOOL
-from secops_agent.services.notifications.conditions import CHANGES, Conditions, Grouping, Hours
+from secops_agent.services.notifications.conditions import CHANGES, WORDS, Conditions, Grouping, Hours
 from secops_agent.services.notifications.preview import preview_of
 from secops_agent.services.notifications.robots import Grant, demand
 from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, Rule, RuleEntry, read_rule
@@ -288,15 +288,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
 ALL: Final = "所有告警"
 UNNAMED: Final = "还没有名称的规则"
-WORDS: Final = {
-    "sources": "来源",
-    "rules": "规则",
-    "asset_tags": "标签",
-    "assets": "资产",
-    "importance": "重要性",
-    "owners": "负责人",
-    "addresses": "地址",
-}
 
 
 def conditions_line(given: Mapping[str, Any]) -> str:
@@ -304,7 +295,11 @@ def conditions_line(given: Mapping[str, Any]) -> str:
     levels = "、".join(str(Severity(each).label) for each in given.get("severities") or ())
     happens = "、".join(CHANGES[each] for each in given.get("on") or ())
     named = {**given, "importance": [Importance(each).label for each in given.get("importance") or ()]}
-    rest = [f"{word} {'、'.join(map(str, named[name]))}" for name, word in WORDS.items() if named.get(name)]
+    rest = [
+        f"{word} {'、'.join(map(str, named[name]))}"
+        for name, word in WORDS.items()
+        if named.get(name) and name != "severities"
+    ]
     return "；".join(part for part in (levels, *rest, happens) if part) or ALL
 
 

@@ -32,14 +32,13 @@ LENGTHS: Final = ((30, "半小时"), (60, "1 小时"), (240, "4 小时"), (1440,
 
 
 def _lengths() -> SafeString:
-    """Usual lengths, and till the next morning, to be tapped."""
+    """Usual lengths and ends, to be tapped."""
     now = timezone.localtime()
-    morning, words = silences.next_morning(now)
-    till = (-((now - morning) // timedelta(minutes=1)), words)
+    till = [(-((now - end) // timedelta(minutes=1)), words) for end, words in silences.usual_ends(now)]
     chip = '<button type="button" class="bf-chip" data-sets="id_minutes" data-value="{}">{}</button>'
     return format_html(
         '<span class="bf-chips">{}</span>最多 43200 分钟（30 天）。静默的告警仍在列表里，只是不发消息；超过一天的每天汇总一次，结束时再汇总一次。',
-        format_html_join("", chip, (*LENGTHS[:3], till, *LENGTHS[3:])),
+        format_html_join("", chip, (*LENGTHS[:3], *till, *LENGTHS[3:])),
     )
 
 

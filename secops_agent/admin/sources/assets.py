@@ -14,12 +14,6 @@ from bifang.core.admin.base import RecordScreen, shortened
 from secops_agent.models import Component
 from secops_agent.services import links
 
-KEYS = {
-    "hostname": "主机名", "fqdn": "域名", "ip": "IP", "mac": "MAC 地址", "cloud_id": "云实例", "agent_id": "代理",
-    "image": "镜像", "image_digest": "镜像摘要", "repo_url": "代码仓库", "url": "网址", "account": "账号",
-    "application": "应用", "path": "路径", "other": "其他",
-}  # fmt: skip
-
 
 class TagsField(forms.CharField):
     """A list of texts in one line."""

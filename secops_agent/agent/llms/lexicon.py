@@ -6,7 +6,7 @@ from typing import Final
 
 from bifang.core.database import db
 from secops_agent.llm.offline import Lexicon
-from secops_agent.services.names import KnownNames, known_names
+from secops_agent.services.names import KnownNames, PeopleMark, known_names, known_people, people_mark
 
 FRESH_FOR: Final = 30.0  # seconds
 _PATIENCE: Final = 50  # very many are read at most this part of the time
@@ -18,22 +18,34 @@ class CurrentLexicon:
     def __init__(self) -> None:
         self._lexicon: Lexicon | None = None
         self._due = 0.0
+        self._people: PeopleMark | None = None
         self._reading: asyncio.Task[Lexicon] | None = None
 
     async def get(self) -> Lexicon:
-        """The names of at most `FRESH_FOR` seconds ago, longer for very many."""
+        """The names of at most `FRESH_FOR` seconds ago, longer for very many; people's as they are now."""
         if time.monotonic() >= self._due and self._reading is None:
             self._reading = asyncio.create_task(self._read())
             self._reading.add_done_callback(self._done)
         if self._lexicon is not None:
+            await self._follow_people()
             return self._lexicon
         assert self._reading is not None
         return await asyncio.shield(self._reading)
 
+    async def _follow_people(self) -> None:
+        """Whoever was added just now is asked for just now."""
+        if (
+            self._lexicon is None
+            or self._people is None
+            or (now := await db.call(people_mark)) == self._people
+        ):
+            return
+        self._lexicon, self._people = self._lexicon.with_people(await db.call(known_people)), now
+
     async def _read(self) -> Lexicon:
         start = time.monotonic()
-        names = await db.call(known_names)
-        self._lexicon = await asyncio.to_thread(build, names)
+        mark, names = await db.call(people_mark), await db.call(known_names)
+        self._lexicon, self._people = await asyncio.to_thread(build, names), mark
         took = time.monotonic() - start
         self._due = time.monotonic() + max(FRESH_FOR, _PATIENCE * took)
         return self._lexicon

@@ -77,7 +77,7 @@ class IngestView(View):
         ],
         request={"application/json": OpenApiTypes.ANY, "application/octet-stream": OpenApiTypes.BINARY,
                  "multipart/form-data": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]}},
-        responses={200: OpenApiResponse(OutcomeOut, description="已导入"), 422: OpenApiResponse(RefusalOut, description="全部被拒绝，没有导入任何内容"), 202: OpenApiResponse(JobOut, description="已作为后台任务排队；Location 是进度的地址")},
+        responses={200: OpenApiResponse(OutcomeOut, description="已导入"), 422: OpenApiResponse(RefusalOut, description="一条也没有导入"), 202: OpenApiResponse(JobOut, description="已作为后台任务排队；Location 是进度的地址")},
         examples=[OpenApiExample("结果", value=OUTCOME, response_only=True, status_codes=["200"])],
     )  # fmt: skip
     def post(self, request: Request, format_name: str) -> Response:

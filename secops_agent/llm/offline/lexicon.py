@@ -3,8 +3,8 @@
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from secops_agent.llm.offline.expressions.normalization import simplify
@@ -76,12 +76,16 @@ class Lexicon:
             _unique((key, name) for name, _ in given for key in _numbered(name)),
             _index_spellings(name for name, _ in given),
             _families(name for name, _ in given),
-            _unique((char, name) for _, name, _ in known for char in {name[:1], name[-1:]} if char),
+            _index_called(known),
             _index_rules(rules),
             {_whole(rule): rule for rule in rules if len(rule) > 3 or not rule.isascii()},
             {rule.lower(): rule for rule in findings},
             flaws or {},
         )
+
+    def with_people(self, people: Sequence[tuple[str, str, str]]) -> "Lexicon":
+        """The same of other people."""
+        return replace(self, people=_index_people(people), called=_index_called(people))
 
     def asset(self, text: str) -> str:
         """The canonical name of an asset's name or address, or an empty string."""
@@ -217,6 +221,10 @@ def _index_people(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
         for key in filter(None, (staff_id, name, nick)):
             index.setdefault(simplify(key.lower()), staff_id if key == staff_id else name or staff_id)
     return index
+
+
+def _index_called(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    return _unique((char, name) for _, name, _ in people for char in {name[:1], name[-1:]} if char)
 
 
 def _index_chinese(names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -1,9 +1,10 @@
 """Alerts, what they concern, and their single occurrences."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, When
+from django.db.models.functions import Coalesce
 
-from secops_agent.models.alerting.case import Case
+from secops_agent.models.alerting.case import Case, CaseStatus
 from secops_agent.models.alerting.suppression import SuppressionRule
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.models.estate.asset import Asset
@@ -152,6 +153,12 @@ class Alert(models.Model):
         return self.closed_by.name if self.closed_by else ""
 
     @property
+    def handler(self) -> Staff | None:
+        """Who has it in hand: its assignee, else who owns its case while that is not closed. In queries: `handler_of`."""
+        case = self.case if self.assignee is None else None
+        return self.assignee or (case.owner if case and case.status != CaseStatus.CLOSED else None)
+
+    @property
     def is_suppressed(self) -> bool:
         """Is it closed by a rule, and has nobody judged it since? In queries: `SUPPRESSED`."""
         return self.suppressed_by_id is not None and self.status == AlertStatus.CLOSED and not self.verdict
@@ -159,6 +166,12 @@ class Alert(models.Model):
 
 # Nobody's work: left out wherever what people did is counted.
 SUPPRESSED = Q(suppressed_by__isnull=False, status=AlertStatus.CLOSED, verdict="")
+
+
+def handler_of(column: str) -> Coalesce:
+    """A column of who has it in hand (`Alert.handler`)."""
+    owner = models.Case(When(~Q(case__status=CaseStatus.CLOSED), then=F(f"case__owner__{column}")))
+    return Coalesce(f"assignee__{column}", owner)
 
 
 class AlertPayload(models.Model):

@@ -12,7 +12,7 @@ from django.db.models import Case, Count, Q, QuerySet, Value, When
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL
-from secops_agent.services.alerts.queries.filters import UNCLOSED
+from secops_agent.services.alerts.queries.filters import UNCLOSED, in_hand, unattended
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import SlaLimits, overdue
@@ -96,8 +96,8 @@ def burden(now: datetime, people: Collection[Staff]) -> Burden:
     wanted = {
         "broken": overdue(now),
         "at_risk": SlaLimits().at_risk(now),
-        "mine": Q(assignee__in=[each.pk for each in people]),
-        "unassigned": Q(assignee=None),
+        "mine": in_hand([each.pk for each in people]),
+        "unassigned": unattended(),
     }
     first, *rest = (_counted(name, unfinished().filter(each)) for name, each in wanted.items())
     found: dict[str, int] = dict(first.union(*rest, all=True))

@@ -100,7 +100,14 @@ def lookup(value: str, limit: int = 20, *, private: bool = False, whole: bool = 
         first=Min("first_seen"), last=Max("last_seen"), every=Count("pk"), told=Count("pk", filter=~observed)
     )
     every = Total(min(seen["every"], COUNT_CAP), seen["every"] > COUNT_CAP)
-    page = cut(rows.select_related("assignee"), ("-last_seen", "-id"), limit, "", summaries, count=every)
+    page = cut(
+        rows.select_related("assignee", "case__owner"),
+        ("-last_seen", "-id"),
+        limit,
+        "",
+        summaries,
+        count=every,
+    )
     keys = AssetKey.objects.filter(value__in={text, text.lower()}).exclude(kind=FORMER).values("asset_id")
     ours = Asset.objects.filter(pk__in=keys).select_related("owner").order_by("name", "id")
     if not private:

@@ -263,7 +263,7 @@ def _undo(order: AlertOrder, orderer: Orderer) -> OrderOutcome:
             raise Conflict("；".join(refused))
     except BifangError as error:
         return _refuse(order, orderer, error.message)
-    rows = Alert.objects.select_related("assignee").in_bulk(done)
+    rows = Alert.objects.select_related("assignee", "case__owner").in_bulk(done)
     named = rows.get(order.alert_id) or rows[min(rows)]
     together = f"（同组的另外 {len(rows) - 1} 条一起）" if len(rows) > 1 else ""
     left = "".join(f"\n\n{number} 条没有撤销：{reason}" for reason, number in refused.items())
@@ -290,7 +290,7 @@ def _attempt(order: AlertOrder, alert_id: int, orderer: Orderer, changed: OneAct
     try:
         with transaction.atomic():
             staff = _demand_right(order, orderer)
-            alert = Alert.objects.select_related("assignee").filter(pk=alert_id).first()
+            alert = Alert.objects.select_related("assignee", "case__owner").filter(pk=alert_id).first()
             act, actor = KINDS[order.verb].do, Actor.person(staff, orderer.via)
             if alert is None or act is None:  # what has none is an undoing, which does not come here
                 raise NotFound(f"没有编号为 A{alert_id} 的告警。")

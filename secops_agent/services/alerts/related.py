@@ -57,7 +57,7 @@ def related(
     for word, pks in kinds:
         for pk in list(dict.fromkeys(pks))[:SHOWN]:
             shared.setdefault(pk, []).append(word)
-    rows = Alert.objects.select_related("assignee").in_bulk(shared)
+    rows = Alert.objects.select_related("assignee", "case__owner").in_bulk(shared)
     found = [RelatedAlert(row, tuple(shared[row.pk])) for row in rows.values()]
     found.sort(key=lambda each: (-len(each.shared), -each.alert.last_seen.timestamp()))
     return found[:MOST], _seen(observed, pairs)

@@ -24,7 +24,7 @@ def weighs(row: Alert, core: Sequence[str], clock: RiskClock) -> str:
     """What counts for it among those of its level; "" for what is closed. ``core``: the names of the core assets that it concerns."""
     if row.status == AlertStatus.CLOSED:
         return ""
-    free = row.status == AlertStatus.OPEN and not row.assignee_id
+    free = row.status == AlertStatus.OPEN and row.handler is None
     late = {"broken": "已超时", "at_risk": "快超时"}.get(clock.stage(row), "")
     still = "还在发生" if row.last_seen >= timezone.now() - STILL else ""
     shown = "、".join(" ".join(name.split()) for name in core[:_SHOWN])

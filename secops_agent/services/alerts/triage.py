@@ -12,7 +12,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertPayload, Investigation, InvestigationState, Staff
+from secops_agent.models import Alert, AlertPayload, Investigation, InvestigationState, Staff, handler_of
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts.queries.filters import CURSOR_ORDERS, AlertFilter, matching, ordered
@@ -71,7 +71,7 @@ def search(wanted: AlertFilter) -> Page[AlertSummary]:
         return _first(ordered(asked, wanted.order), wanted.limit)
     order = order_of(wanted.order, CURSOR_ORDERS)
     found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword.text else None
-    chosen = (found.rows if found else rows).select_related("assignee")
+    chosen = (found.rows if found else rows).select_related("assignee", "case__owner")
     return cut(chosen, order, wanted.limit, wanted.cursor, summaries, count=found.total if found else rows)
 
 
@@ -86,7 +86,7 @@ class Shares:
 
 def shares(wanted: AlertFilter) -> Shares:
     """One query, beside that for a keyword. Raises InvalidInput, NotFound."""
-    cells = rows_of(wanted).order_by().values_list("severity", "assignee__name")
+    cells = rows_of(wanted).order_by().values_list("severity", handler_of("name"))
     levels, people, late = Counter[str](), Counter[str](), 0
     for severity, name, number, over in cells.annotate(
         number=Count("pk"), late=Count("pk", filter=overdue(timezone.now()))
@@ -111,7 +111,11 @@ def count(*wanted: AlertFilter) -> list[Total]:
 def _first(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
     """Only as many as are shown: there is no second page by cursor."""
     total = count_of(rows)
-    return Page(tuple(summaries(list(rows.select_related("assignee")[:limit]))), total.count, total.capped)
+    return Page(
+        tuple(summaries(list(rows.select_related("assignee", "case__owner")[:limit]))),
+        total.count,
+        total.capped,
+    )
 
 
 def get(alert_id: int, *, private: bool = False, raw: bool = True) -> AlertDetail:
@@ -143,7 +147,7 @@ def get(alert_id: int, *, private: bool = False, raw: bool = True) -> AlertDetai
 
 def several(alert_ids: Sequence[int]) -> dict[int, AlertSummary | None]:
     """The lines of these alerts, in this order; None for what does not exist. As many queries as for one."""
-    rows = Alert.objects.select_related("assignee").in_bulk(list(alert_ids))
+    rows = Alert.objects.select_related("assignee", "case__owner").in_bulk(list(alert_ids))
     found = {each.id: each for each in summaries([rows[pk] for pk in alert_ids if pk in rows])}
     return {pk: found.get(pk) for pk in alert_ids}
 
@@ -154,7 +158,11 @@ def _finding(alert_id: int) -> str:
 
 
 def _read(alert_id: int) -> Alert:
-    row = Alert.objects.select_related("assignee", "closed_by", "suppressed_by").filter(pk=alert_id).first()
+    row = (
+        Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by")
+        .filter(pk=alert_id)
+        .first()
+    )
     if row is None:
         raise NotFound(f"没有编号为 {alert_id} 的告警。")
     return row

@@ -28,7 +28,7 @@ from secops_agent.services.sla import is_overdue
 
 @dataclass(frozen=True, slots=True)
 class AlertSummary:
-    """One line of a list. ``assignee`` is a name, "" for nobody."""
+    """One line of a list. ``assignee`` is the name of `Alert.handler`, "" for nobody."""
 
     id: int
     title: str
@@ -141,8 +141,8 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
         rule_name=row.rule_name,
         confidence=row.confidence,
         assets=assets,
-        assignee=row.assignee.name if row.assignee else "",
-        assignee_id=row.assignee_id,
+        assignee=row.handler.name if row.handler else "",
+        assignee_id=row.handler.pk if row.handler else None,
         first_seen=row.first_seen,
         last_seen=row.last_seen,
         count=row.count,

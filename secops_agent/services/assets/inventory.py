@@ -226,28 +226,30 @@ def _about(keyword: str) -> Q:
     return named | Q(tags__icontains=keyword) | Q(description__icontains=keyword) | Q(Exists(keys))
 
 
-def find(text: str) -> AssetMatches:
-    """An asset by id, name, key or address: exact, else the only one whose name begins so, else candidates."""
+def find(text: str, beside: int = 0) -> AssetMatches:
+    """An asset by id, name, key or address: exact, else the only one whose name begins so, else candidates; another one than ``beside``."""
     wanted = text.strip()
     if not wanted:
         return AssetMatches(None)
-    for rows in _exactly(wanted):
+    others = Asset.objects.exclude(pk=beside)
+    for rows in _exactly(wanted, others):
         found = list(rows.select_related("owner").order_by("name", "id")[: _CANDIDATES + 1])
         if found:
             return _settle(found)
-    begun = Asset.objects.filter(Q(name__istartswith=wanted) | Q(pk__in=_key_ids(value__istartswith=wanted)))
+    begun = others.filter(Q(name__istartswith=wanted) | Q(pk__in=_key_ids(value__istartswith=wanted)))
     found = list(begun.select_related("owner").order_by("name", "id")[: _CANDIDATES + 1])
     if not found:
-        inside = Asset.objects.filter(_about(wanted)).select_related("owner")
+        inside = others.filter(_about(wanted)).select_related("owner")
         return AssetMatches(None, tuple(summaries(inside.order_by("name", "id")[:_CANDIDATES])))
     return _settle(found)
 
 
-def _exactly(wanted: str) -> list[QuerySet[Asset]]:
+def _exactly(wanted: str, others: QuerySet[Asset]) -> list[QuerySet[Asset]]:
+    """Whatever its number is, what is called by it is found."""
     rows = [
-        Asset.objects.filter(name=wanted),
-        Asset.objects.filter(name__iexact=wanted),
-        Asset.objects.filter(pk__in=_key_ids(value__in={wanted, wanted.lower()})),
+        others.filter(name=wanted),
+        others.filter(name__iexact=wanted),
+        others.filter(pk__in=_key_ids(value__in={wanted, wanted.lower()})),
     ]
     if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
         joined = AssetKey.objects.filter(kind=FORMER, value=str(int(wanted))).values("asset_id")
@@ -291,9 +293,9 @@ def accounts_among(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(rows.values_list("name", flat=True))
 
 
-def require(text: str) -> AssetSummary:
+def require(text: str, beside: int = 0) -> AssetSummary:
     """`find`, or NotFound that names the candidates."""
-    found = find(text)
+    found = find(text, beside)
     if found.asset is not None:
         return found.asset
     if found.candidates:

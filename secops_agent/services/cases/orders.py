@@ -15,6 +15,7 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
 from secops_agent.models import Alert, Case, CaseStatus, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.audit import history
@@ -111,7 +112,9 @@ def in_hands(case_id: int, owner_id: int | None) -> "QuerySet[Alert]":
 
 
 def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], note: str) -> None:
-    lines = [f"**{plain(actor.name, 40)}** 把事件 {case.code}「{plain(case.title, 80)}」交给您。"]
+    lines = [
+        f"**{plain(actor.name, 40)}** 把事件 {links.code('case', case.id)}「{plain(case.title, 80)}」交给您。"
+    ]
     lines += [f"未完成的任务也归您：{plain('、'.join(moved), 300)}。"] if moved else []
     lines += [f"备注：{plain(note, 500)}"] if note else []
     lines += [f"发送「{says.progress(case.id)}」查看。"]

@@ -86,7 +86,11 @@ def _same_rule(rules: Sequence[tuple[str, str, str]]) -> Q:
 
 def _views(found: dict[int, list[str]], free: bool) -> tuple[CaseCandidate, ...]:
     """What has the most in common first, then what is still open, then the newest."""
-    rows = Alert.objects.select_related("assignee").filter(pk__in=list(found)).order_by("-last_seen", "-id")
+    rows = (
+        Alert.objects.select_related("assignee", "case__owner")
+        .filter(pk__in=list(found))
+        .order_by("-last_seen", "-id")
+    )
     best = sorted(rows, key=lambda row: (-len(found[row.pk]), row.status == AlertStatus.CLOSED))[:MOST]
     cases = {} if free else cases_of(row.pk for row in best)
     return tuple(CaseCandidate(view, tuple(found[view.id]), cases.get(view.id)) for view in summaries(best))

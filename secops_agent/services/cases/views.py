@@ -229,7 +229,11 @@ def _with_merged(case_id: int) -> tuple[Case, list[Case]]:
 
 def _alerts_of(case_id: int) -> list[Alert]:
     """The oldest first."""
-    rows = Alert.objects.select_related("assignee").filter(case_id=case_id).order_by("first_seen", "pk")
+    rows = (
+        Alert.objects.select_related("assignee", "case__owner")
+        .filter(case_id=case_id)
+        .order_by("first_seen", "pk")
+    )
     return list(rows[:MOST_ALERTS])
 
 

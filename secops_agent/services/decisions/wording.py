@@ -37,10 +37,11 @@ def approving(proposal: Proposal, elsewhere: str) -> str:
 
 def describe_for_approver(proposal: Proposal, carrier_effect: str, elsewhere: str) -> str:
     """The request that an approver gets in private."""
+    link = links.page("在网页上看", links.record("proposal", proposal.pk))
     return (
         f"**{proposal.asker_name}** 申请执行危险操作（在{asked_in(proposal)}提出，{minutes(proposal)} 分钟内有效）：\n\n"
         f"**{proposal.title}**\n\n{proposal.summary}\n\n**{carrier_effect}**\n\n"
-        f"{approving(proposal, elsewhere)}执行，或回复「{says.reject(proposal.code, '理由')}」。"
+        f"{approving(proposal, elsewhere)}执行，或回复「{says.reject(proposal.code, '理由')}」。{link}"
     )
 
 

@@ -34,10 +34,11 @@ _TELLING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AssetChange:
-    """``changes``: label, old and new value as the pages word them."""
+    """``why``: what tells that it is this asset, IP 10.0.0.5; ``changes``: label, old and new value as the pages word them."""
 
     asset_id: int
     name: str
+    why: str
     changes: tuple[tuple[str, str, str], ...]
 
     @property
@@ -75,8 +76,8 @@ def foresee(records: Iterable[AssetRecord], actor: Actor, now: datetime | None =
         session.learn_owners({record.owner for record in piece})
         altered, begun = foreseen(session, piece)
         twins += _twins(begun)
-        for row, changes in altered:
-            if told := _told(row, changes):
+        for row, why, changes in altered:
+            if told := _told(row, why, changes):
                 found[row.pk] = told
     unlisted = tuple(sorted(name for name, pk in session.owners.items() if pk is None))
     rest = next(source, None) is not None
@@ -96,7 +97,7 @@ def _twins(begun: Iterable[Asset]) -> list[str]:
     return list(found.values())
 
 
-def _told(row: Asset, changes: Mapping[str, tuple[Any, Any]]) -> AssetChange | None:
+def _told(row: Asset, why: str, changes: Mapping[str, tuple[Any, Any]]) -> AssetChange | None:
     locked = (
         {"owner_text"} if "owner" in row.locked else set()
     )  # a person's word stays; the source's is nobody's concern
@@ -110,7 +111,7 @@ def _told(row: Asset, changes: Mapping[str, tuple[Any, Any]]) -> AssetChange | N
     if not kept:
         return None
     old_name = str(changes["name"][0]) if "name" in changes else row.name
-    return AssetChange(row.pk, old_name, history.worded("asset", kept))
+    return AssetChange(row.pk, old_name, why, history.worded("asset", kept))
 
 
 def _name_of(pk: int | None) -> str:

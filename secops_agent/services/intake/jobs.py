@@ -131,7 +131,7 @@ def _shortened(outcome: Mapping[str, Any]) -> dict[str, Any]:
     if len(rejected) > MOST_REJECTED:
         more = {
             "position": "其余",
-            "reason": f"另有 {len(rejected) - MOST_REJECTED} 条被拒绝，没有逐条保存。",
+            "reason": f"另有 {len(rejected) - MOST_REJECTED} 条没有导入，没有逐条保存。",
         }
         kept["rejected"] = [*rejected[:MOST_REJECTED], more]
     return kept

@@ -56,7 +56,7 @@ class ImportOutcome:
         if self.counts_anything or not self.rejected:
             return ""
         first = self.rejected[0]
-        return f"{len(self.rejected)} 条记录全部被拒绝，没有导入任何内容。第一条（{first.position}）：{first.reason}"
+        return f"{len(self.rejected)} 条记录一条也没有导入。第一条（{first.position}）：{first.reason}"
 
     def as_dict(self, name: str) -> dict[str, Any]:
         """The last line of import_data, and the answer of the API."""

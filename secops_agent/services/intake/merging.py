@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
+from django.db.models import Q
 from django.utils import timezone
 
 from bifang.core.database.rows import count_each
@@ -12,7 +13,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict, Forbidden
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.joining import Joining
-from secops_agent.services.records.identity import FORMER
+from secops_agent.services.records.identity import FORMER, realm
 from secops_agent.services.switches import refuse_when_read_only
 from secops_agent.services.writing import import_transaction
 
@@ -37,9 +38,18 @@ def belongings(asset_id: int) -> dict[str, int]:
     }
 
 
-def twins(row: Asset) -> list[Asset]:
-    """Other assets of the same name."""
-    return list(Asset.objects.filter(name__iexact=row.name).exclude(pk=row.pk).order_by("pk")[:_TWINS])
+def twins(row: Asset) -> list[tuple[Asset, str]]:
+    """Other assets of the same name, and other machines with one of its addresses; each with what is the same."""
+    held = (
+        AssetKey.objects.filter(kind="ip", value__in=row.ips).exclude(asset=row).values_list("asset", "value")
+    )
+    shared = dict(held.order_by("-value")) if realm(row.asset_type) == "host" else {}
+    rows = Asset.objects.filter(Q(name__iexact=row.name) | Q(pk__in=shared)).exclude(pk=row.pk).order_by("pk")
+    return [
+        (each, "同名" if each.name.lower() == row.name.lower() else f"同一个 IP {shared[each.pk]}")
+        for each in rows[:_TWINS]
+        if each.name.lower() == row.name.lower() or realm(each.asset_type) == "host"
+    ]
 
 
 def merge(gone: int, kept: int, actor: Actor, homes: Collection[str] | None) -> str:

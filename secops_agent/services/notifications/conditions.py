@@ -44,6 +44,12 @@ _KNOWN: Final[Mapping[str, Callable[[Facts], Collection[str]]]] = {
 }  # fmt: skip
 
 
+WORDS: Final = {
+    "severities": "级别", "sources": "来源", "rules": "规则", "asset_tags": "标签", "assets": "资产", "importance": "重要性",
+    "owners": "负责人", "addresses": "地址",
+}  # fmt: skip
+
+
 class Conditions(Entry):
     """What is empty does not restrict. ``rules`` are names or ids of detection rules, ``owners`` staff ids, ``addresses`` IP
     addresses among an alert's observables."""
@@ -64,6 +70,10 @@ class Conditions(Entry):
         if wanted.isdisjoint(changes):
             return False
         return all(not listed.isdisjoint(_KNOWN[name](facts)) for name, listed in restricted)
+
+    def missed(self, facts: Facts) -> list[str]:
+        """What the rule restricts and the alert does not have, in words."""
+        return [WORDS[name] for name, listed in self._wanted[0] if listed.isdisjoint(_KNOWN[name](facts))]
 
     @cached_property
     def _wanted(self) -> tuple[tuple[tuple[str, frozenset[str]], ...], frozenset[str]]:

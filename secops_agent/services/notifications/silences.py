@@ -20,6 +20,7 @@ from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import Forbidden
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.coverage import known_value, parts_of
+from secops_agent.services.on_call.working_days import CLOSES, OPENS, WorkingDays
 from secops_agent.services.people.authority import authority_of
 from secops_agent.services.people.eligibility import staff_of
 
@@ -111,10 +112,29 @@ def plan(
     return SilencePlan(scope, known, spans)
 
 
-def next_morning(now: datetime) -> tuple[datetime, str]:
-    """When a night is over, and the words for it. ``now`` is local."""
-    morning = now.replace(hour=9, minute=0, second=0, microsecond=0)
-    return (morning, "到今早 9 点") if now < morning else (morning + timedelta(days=1), "到明早 9 点")
+def usual_ends(now: datetime) -> list[tuple[datetime, str]]:
+    """When a silence of now, which is local, usually ends, with the words for it: the end of this day's work, the next morning and the
+    next one of a working day; none that comes within two hours."""
+    today = now.date()
+    days, worth = WorkingDays.between(today, today + timedelta(days=16)), now + timedelta(hours=2)
+    closes = datetime.combine(today, CLOSES, now.tzinfo)
+    mornings = [
+        (number, opens)
+        for number in range(17)
+        if (opens := datetime.combine(today + timedelta(days=number), OPENS, now.tzinfo)) >= worth
+    ]
+    working = next((each for each in mornings if days.is_working(each[1].date())), mornings[0])
+    ends = [(closes, f"到今天 {CLOSES.hour} 点")] if closes >= worth and days.is_working(today) else []
+    ends += [
+        (opens, f"到{_morning(number, opens)} {OPENS.hour} 点") for number, opens in {mornings[0], working}
+    ]
+    return sorted(ends)
+
+
+def _morning(days: int, at: datetime) -> str:
+    """今早, 明早, 周一早上, 02-24 早上."""
+    near = f"周{'一二三四五六日'[at.weekday()]}早上" if days < 7 else f" {at:%m-%d} 早上"
+    return ("今早", "明早")[days] if days < 2 else near
 
 
 def _needs_approver(scope: str, value: str, spans: Sequence[Span]) -> bool:

@@ -1,21 +1,33 @@
 """Views of rules and silences: without secrets, with what cannot be reached; for the API."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.channels.models import OPEN, OutboxRow
-from secops_agent.models import AlertMessage, NotificationRule, NotificationTarget, Silence
+from bifang.channels.models import OPEN, OutboxRow, State
+from secops_agent.models import (
+    Alert,
+    AlertMessage,
+    MessageState,
+    NotificationRule,
+    NotificationTarget,
+    Silence,
+)
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.calls import problems_of, words_of
 from secops_agent.services.notifications.conditions import Conditions, Grouping, Hours
 from secops_agent.services.notifications.coverage import Coverage, coverage
 from secops_agent.services.notifications.delivery.bursts import UPDATES
+from secops_agent.services.notifications.delivery.progress import trace_of
+from secops_agent.services.notifications.matching import addresses_of, facts_of
+from secops_agent.services.notifications.rules import read_rules
 from secops_agent.services.notifications.targets import doubt, place_of
 from secops_agent.services.pages import Page, cut
+
+_LAST: Final = 20  # sendings of one message that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +78,17 @@ class SilenceView:
 
 @dataclass(frozen=True, slots=True)
 class ToldView:
-    """What one target was told of an alert. ``reason`` says why not, with the remedy, or who was called; ``retrying``: not accepted yet;
-    ``updated_at``: when what it said was changed last; ``is_update``: it is itself about a change of what was told before."""
+    """What one target was told of an alert. ``standing``: where that is, in words; ``reason`` says why not, with the remedy, or who was
+    called; ``on_its_way``: not accepted yet; ``arrived``: something of it was; ``failed``: when it was refused before and why, the oldest first; ``updated_at``: when what
+    it said was changed last; ``is_update``: it is itself about a change of what was told before."""
 
     place: str
     state: str
+    standing: str
     reason: str
-    retrying: bool
+    on_its_way: bool
+    arrived: bool
+    failed: tuple[tuple[datetime, str], ...]
     sent_at: datetime | None
     updated_at: datetime | None
     is_update: bool
@@ -88,29 +104,64 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     )
     found = list(rows.order_by("-pk")[:limit])
     followed = {row.destination for row in found if row.burst in UPDATES}  # by a message of its own
-    keys = {f"note:alert:{row.pk}:{row.shown}": row.pk for row in found}
-    waiting = OutboxRow.objects.filter(key__in=keys, state__in=OPEN, attempts__gt=0).values_list(
-        "key", "last_error"
-    )
-    errors = {keys[key]: error for key, error in waiting}
-    return [
-        ToldView(
-            _where(row),
-            row.state,
-            errors.get(row.pk) or row.reason or called_of(row),
-            row.pk in errors,
-            row.first_sent_at,
-            None if row.destination in followed else row.updated_at,
-            row.burst in UPDATES,
-            row.opened_at,
-        )
+    sent = _sendings(found)
+    return [_told(row, sent[row.pk], row.destination in followed) for row in found]
+
+
+def _sendings(found: Sequence[AlertMessage]) -> Mapping[int, list[OutboxRow]]:
+    """What went to the outbox for each of them, the last `_LAST` times, the oldest first; one query."""
+    keys = {
+        f"{trace_of(row.pk)}:{number}": row.pk
         for row in found
+        for number in range(max(1, row.shown - _LAST), row.shown + 1)
+    }
+    sent: dict[int, list[OutboxRow]] = {row.pk: [] for row in found}
+    for each in OutboxRow.objects.filter(key__in=keys).defer("file", "text", "webhook").order_by("pk"):
+        sent[keys[each.key]].append(each)
+    return sent
+
+
+def _told(row: AlertMessage, sent: Sequence[OutboxRow], followed: bool) -> ToldView:
+    last = next((each for each in sent if each.key == f"{trace_of(row.pk)}:{row.shown}"), None)
+    on_its_way = last is not None and last.state in OPEN
+    reached = MessageState(row.state) in (MessageState.SHOWN, MessageState.ENDED)
+    refused = [
+        each for each in sent if each.last_error and each.state not in OPEN and (each is not last or reached)
     ]
+    return ToldView(
+        _where(row),
+        row.state,
+        last.standing
+        if last and reached and last.state != State.DONE
+        else str(MessageState(row.state).label),
+        (last.last_error if last and on_its_way else "") or row.reason or called_of(row),
+        on_its_way,
+        not sent or any(each.state == State.DONE and not each.last_error for each in sent),
+        tuple((each.last_error_at or each.created_at, each.last_error) for each in refused),
+        row.first_sent_at,
+        None if followed else row.updated_at,
+        row.burst in UPDATES,
+        row.opened_at,
+    )
 
 
 def called_of(row: AlertMessage) -> str:
     """Who was called with it, or will be."""
     return "；".join(words_of(each) for each in row.calls.all())
+
+
+def untold(alert_id: int) -> list[str]:
+    """Of enabled rules that did not tell of it, where each leads and what of the alert it is not about."""
+    alert, rules = Alert.objects.get(pk=alert_id), read_rules()
+    facts = facts_of([alert], addresses_of(rules))[alert_id]
+    told = set(AlertMessage.objects.filter(alerts=alert_id).values_list("target__rule", flat=True))
+    found = []
+    for rule in (each for each in rules if each.pk not in told):
+        places = "、".join(dict.fromkeys(place_of(target) for target in rule.targets))
+        missed = "、".join(rule.conditions.missed(facts))
+        why = f"{missed}不在规则的条件里" if missed else "到达时规则还没有，或那时不发"
+        found.append(f"{places} 没有发（规则「{rule.name}」）：{why}")
+    return found
 
 
 def _where(row: AlertMessage) -> str:

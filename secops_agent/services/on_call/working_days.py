@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from importlib.resources import files
 from typing import Final
 
@@ -12,6 +12,8 @@ from django.db import transaction
 from bifang.core.errors import InvalidInput
 from secops_agent.models import CalendarDay
 
+OPENS: Final = time(9)
+CLOSES: Final = time(18)
 SEED: Final = "working_days.csv"
 COLUMNS: Final = ("date", "working", "name")
 _YES, _NO = ("1", "是", "上班", "true"), ("0", "否", "放假", "休息", "false")

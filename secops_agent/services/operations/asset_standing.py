@@ -57,7 +57,8 @@ def standing_of(asset_id: int, name: str, now: datetime) -> AssetStanding:
         late, recent = late + over, recent + lately
         if case_id:
             cases[case_id] = CaseRef(case_id, title or "", status or "")
-    newest = rows.filter(open_now).select_related("assignee").order_by("-last_seen", "-id")[:_NEWEST]
+    current = rows.filter(open_now).select_related("assignee", "case__owner")
+    newest = current.order_by("-last_seen", "-id")[:_NEWEST]
     blocks = [*find_blocks(asset_id=asset_id), *find_silences("asset", name)]
     last = sorted(cases, reverse=True)[:_CASES]
     return AssetStanding(

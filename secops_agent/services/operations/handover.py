@@ -25,6 +25,7 @@ from secops_agent.models import (
     TargetKind,
 )
 from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services import links
 from secops_agent.services.alerts.queries.clocks import within
 from secops_agent.services.alerts.queries.filters import ordered
 from secops_agent.services.notifications import silences
@@ -138,10 +139,10 @@ def _happened(since: datetime) -> str:
 def _gravest(now: datetime) -> list[str]:
     """The open ones that come first."""
     rows = Alert.objects.exclude(status=AlertStatus.CLOSED).filter(severity__in=("critical", "high"))
-    rows = ordered(rows.select_related("assignee"), "urgent")
+    rows = ordered(rows.select_related("assignee", "case__owner"), "urgent")
     listed = [
-        f"- {MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}"
-        f"（{each.assignee.name if each.assignee else '没有处理人'}{'，已超时' if is_overdue(each, now) else ''}）"
+        f"- {MARKS[each.severity]} {links.code('alert', each.pk)} {plain(each.title, 60)}"
+        f"（{each.handler.name if each.handler else '未分配'}{'，已超时' if is_overdue(each, now) else ''}）"
         for each in rows[:MOST_LISTED]
     ]
     return ["", *listed] if listed else []

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff
+from secops_agent.models import Alert, AlertAsset, Asset, IndicatorList, Staff, handler_of
 from secops_agent.services.alerts.queries import filters
 from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, RULE, AlertFilter, matching, named_by
 from secops_agent.services.alerts.queries.search import COMMON, ENOUGH, newest
@@ -21,7 +21,7 @@ SAMPLE: Final = 3000  # the newest alerts whose kinds are counted
 SHOWN: Final = 8  # values of a facet
 _FACETS: Final = ALERTS.facets()
 _COLUMNS: Final = (
-    "pk", "severity", "status", "source", "assignee_id", "closed_by_id", "ended", "verdict", "rule_name", "rule_id", "title",
+    "pk", "severity", "status", "source", "held_by", "closed_by_id", "ended", "verdict", "rule_name", "rule_id", "title",
 )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def _without(queue: AlertFilter, name: str, clock: RiskClock) -> AlertFilter:
 def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[str, "Counter[str]"], bool]:
     """Of the newest rows, read once."""
     columns = _COLUMNS if len(dimensions) > 1 else ("pk", *_read_for(*dimensions))
-    shown = rows.annotate(ended=filters.HOW_ENDED).order_by("-last_seen", "-id")
+    shown = rows.annotate(ended=filters.HOW_ENDED, held_by=handler_of("pk")).order_by("-last_seen", "-id")
     read = list(shown.values_list(*columns, named=True)[:SAMPLE])
     counted: dict[str, Counter[str]] = {}
     for dimension in dimensions:
@@ -143,7 +143,7 @@ def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[s
         elif dimension == "rule":
             counted[dimension] = Counter(rule_of(row) for row in read)
         elif dimension == "assignee":
-            counted[dimension] = Counter(str(row.assignee_id or NOBODY) for row in read)
+            counted[dimension] = Counter(str(row.held_by or NOBODY) for row in read)
         elif dimension == "closer":
             counted[dimension] = Counter(str(row.closed_by_id) for row in read if row.closed_by_id)
         else:
@@ -154,7 +154,7 @@ def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[s
 def _read_for(dimension: str) -> tuple[str, ...]:
     return {
         "rule": ("rule_name", "rule_id", "title"),
-        "assignee": ("assignee_id",),
+        "assignee": ("held_by",),
         "closer": ("closed_by_id",),
         "asset": (),
         "list": (),

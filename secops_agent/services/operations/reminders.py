@@ -1,7 +1,7 @@
 """Reminders: a few a day about alerts that stay unacknowledged or overdue, while their owner works or is on call."""
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -14,17 +14,16 @@ from bifang.core.database.db import database_now
 from secops_agent import says
 from secops_agent.models import Alert, NotificationPreference, OnCallSchedule, Staff
 from secops_agent.models.choices import AlertStatus
+from secops_agent.services import links
 from secops_agent.services.notifications.delivery.wording import MARKS, gravest
 from secops_agent.services.notifications.preferences import preference_of, speaks_at
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
-from secops_agent.services.on_call.working_days import WorkingDays
+from secops_agent.services.on_call.working_days import CLOSES, OPENS, WorkingDays
 from secops_agent.services.people.messages import config_of, tell
 from secops_agent.services.sla import is_overdue, overdue
 
 PATIENCE: Final = timedelta(minutes=30)  # an alert that is newer than this was just told
 PAUSE: Final = timedelta(hours=2)  # between two reminders of a person
-OPENS: Final = time(9)
-CLOSES: Final = time(18)
 MOST_PEOPLE: Final = 200
 MOST_LISTED: Final = 5
 
@@ -81,7 +80,7 @@ def _remind(staff: Staff, now: datetime) -> bool:
 def _text(alerts: Sequence[Alert], number: int, now: datetime) -> str:
     lines = [f"⏰ **您负责的告警还有 {number} 条没有确认或已超时**", ""]
     lines += [
-        f"- {MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}（{AlertStatus(each.status).label}"
+        f"- {MARKS[each.severity]} {links.code('alert', each.pk)} {plain(each.title, 60)}（{AlertStatus(each.status).label}"
         f"{'，已超时' if is_overdue(each, now) else ''}）"
         for each in alerts[:MOST_LISTED]
     ]

@@ -11,6 +11,11 @@ from secops_agent.services.records import AlertRecord, AssetRecord, FindingRecor
 _HOST_LIKE = ("host", "network", "cloud")
 ASSET_URN = "urn:bifang:asset:"  # how our own VEX names an asset: its identity follows
 FORMER = "merged"  # the kind of the key that holds the id of an asset that was merged into another
+KEYS = {
+    "hostname": "主机名", "fqdn": "域名", "ip": "IP", "mac": "MAC 地址", "cloud_id": "云实例", "agent_id": "代理",
+    "image": "镜像", "image_digest": "镜像摘要", "repo_url": "代码仓库", "url": "网址", "account": "账号",
+    "application": "应用", "path": "路径", "other": "其他",
+}  # fmt: skip
 _NEVER = ("ip",)  # addresses are reused and translated: they find an asset, they do not prove it
 
 

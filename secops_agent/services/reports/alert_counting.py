@@ -10,7 +10,7 @@ from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Sum, Val
 from django.utils import timezone
 
 from bifang.core.database.rows import count_each
-from secops_agent.models import SUPPRESSED, Alert, AlertAsset
+from secops_agent.models import SUPPRESSED, Alert, AlertAsset, handler_of
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import within
 from secops_agent.services.alerts.queries.filters import RULE
@@ -186,7 +186,7 @@ def _missed(period: Period) -> tuple[Missed, ...]:
     due = _within(period, "due_at").order_by()
     late = due.filter(within("closed", period.start, None), closed_at__gt=F("due_at"))
     left, closed = (
-        Counter(dict(rows.values_list("assignee__name").annotate(Count("pk"))))
+        Counter(dict(rows.values_list(handler_of("name")).annotate(Count("pk"))))
         for rows in (due.filter(_UNCLOSED), late)
     )
     names = sorted(left | closed, key=lambda name: (-left[name] - closed[name], name or ""))

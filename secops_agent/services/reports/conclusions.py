@@ -95,7 +95,7 @@ def _decisions(report: PeriodReport) -> Iterator[str]:
         yield f"{overdue} 个漏洞超过修复时限{oldest}，限期修复还是接受风险"
     if overdue := total(alerts.overdue):
         left = max(alerts.missed, key=lambda each: each.open, default=None)
-        whose = f"{left.owner}名下" if left and left.owner else "没有处理人的"
+        whose = f"{left.owner}名下" if left and left.owner else "未分配的"
         most = "最多，还" if len(alerts.missed) > 1 else ""
         most = f"（其中本期才超时的，{whose}{most}有 {left.open} 条）" if left and left.open else ""
         yield f"各级别共 {overdue} 条超时告警由谁处理完{most}"

@@ -82,7 +82,7 @@ def sections(report: PeriodReport) -> tuple[ReportSection, ...]:
             *map(_case, now.cases), *([ReportLine("另有", f"{more} 个")] if more else []),
         ), listed=True),
         ReportSection("本期才超过处理时限的告警", tuple(
-            ReportLine(each.owner or "没有处理人", f"{each.alerts} 条，其中 {each.open} 条还没有关闭") for each in now.alerts.missed
+            ReportLine(each.owner or "未分配", f"{each.alerts} 条，其中 {each.open} 条还没有关闭") for each in now.alerts.missed
         ), listed=True),
         ReportSection("超过修复时限的漏洞", tuple(map(_late, now.flaws.late)), listed=True),
         ReportSection("处置动作和批准人", tuple(map(_action, now.work.told)), listed=True),

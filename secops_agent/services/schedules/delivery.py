@@ -97,9 +97,13 @@ def tell_failure(run: TaskRun, message: str, now: datetime) -> None:
 
 def sending_of(run: TaskRun) -> str:
     """What became of its message, in words; "" if there is none."""
-    row = OutboxRow.objects.filter(key__in=(f"note:report:{run.pk}", f"note:report:{run.pk}:failed")).first()
-    if row is None:
-        return ""
-    if row.state == State.DEAD:
-        return f"发送失败：{row.last_error}"
-    return "已发送" if row.state == State.DONE else "发送中"
+    keys = [f"note:report:{run.pk}{part}" for part in ("", ":file", ":failed")]
+    rows = OutboxRow.objects.filter(key__in=keys).order_by("pk")
+    told = {"文件" if row.file_name else "": row for row in rows}
+    if len({row.standing for row in told.values()}) == 1:
+        told = dict(list(told.items())[:1])
+    return "，".join(f"{what}{row.standing}{_why(row)}" for what, row in told.items())
+
+
+def _why(row: OutboxRow) -> str:
+    return f"：{row.last_error}" if row.last_error and row.state != State.DONE else ""

@@ -139,11 +139,14 @@ def _narrowed(given: MeantFindings, person: Person | Actor | None, **named: Any)
 
 
 def _told(found: Sequence[FindingSummary]) -> str:
-    """Each with its number, by what it is of."""
+    """Each with its number and whose it is, by what it is of."""
     named: dict[str, list[str]] = {}
     for each in found:
-        about = each.vulnerability or f"「{plain(each.title, 40)}」"
-        named.setdefault(about, []).append(f"{plain(each.asset.name, 60)}（F{each.id}）")
+        about = (
+            f"{each.vulnerability or f'「{plain(each.title, 40)}」'}{'（已被利用 KEV）' if each.kev else ''}"
+        )
+        owner = f"负责人 {plain(each.owner, 40)}" if each.owner else "没有负责人"
+        named.setdefault(about, []).append(f"{plain(each.asset.name, 60)}（F{each.id}）{owner}")
     return "；".join(f"{about}：{'、'.join(places)}" for about, places in named.items())
 
 

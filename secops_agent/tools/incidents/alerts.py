@@ -9,7 +9,7 @@ from typing import Final, Literal
 from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
 from secops_agent import says
-from secops_agent.models import DetectionRule, MessageState
+from secops_agent.models import DetectionRule
 from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
@@ -26,11 +26,12 @@ from secops_agent.services.alerts.views import (
 )
 from secops_agent.services.audit.history import ACTIONS, HistoryEntry
 from secops_agent.services.cases.views import code_of
+from secops_agent.services.clock import left_told
 from secops_agent.services.decisions.ledger.blocks import find_blocks
 from secops_agent.services.intelligence.locations import place_of
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.investigations.wording import is_grave_attack
-from secops_agent.services.notifications.views import told_of
+from secops_agent.services.notifications.views import told_of, untold
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
@@ -292,7 +293,7 @@ def _detail(detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str
         [
             SEVERITY.get(alert.severity, alert.severity),
             state(alert),
-            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "还没有处理人" if is_open else "",
+            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "未分配" if is_open else "",
             limit_told(alert.due_at, asker.now) if is_open else "",
         ]
     )
@@ -335,21 +336,18 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
 
 
 def _told(number: int, *, reasons: bool = False) -> str:
-    """Whom its newest messages went to, or why not; ``reasons``: and who is not told of it by any rule."""
-    rows = (
-        (each, f"{plain(each.place, 60)} {MessageState(each.state).label}")
-        for each in told_of(number, _MESSAGES)
-    )
+    """Whom its newest messages went to, or why not; ``reasons``: and who is not told of it by which rule."""
+    rows = [(each, f"{plain(each.place, 60)} {each.standing}") for each in told_of(number, _MESSAGES)]
     told = "；".join(f"{one}（{plain(each.reason, 120)}）" if each.reason else one for each, one in rows)
-    if told and reasons:
-        return f"{told}。没有列出的人和群，是没有通知规则让它发给他们"
-    return told or "没有发给任何人：没有通知规则要发它"
+    untold_by = [plain(line, 300) for line in untold(number)[:_MESSAGES]] if reasons else []
+    told = told or f"没有发给任何人{'' if untold_by else '：没有通知规则要发它'}"
+    return "\n- ".join([told, *untold_by])
 
 
 def _limit(alert: AlertSummary, asker: Asker) -> str:
     if alert.due_at is None or alert.status == AlertStatus.CLOSED:
         return ""
-    return f"{moment(alert.due_at)}（{'已超时' if alert.overdue else '还剩'} {roughly(abs(alert.due_at - asker.now))}）"
+    return f"{moment(alert.due_at)}（{left_told(alert.due_at, asker.now)}）"
 
 
 def _observables(found: Sequence[IndicatorView]) -> str:

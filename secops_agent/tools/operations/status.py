@@ -30,7 +30,7 @@ def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
         ("工作进程", f"{health.workers} 个在线" if health.workers else "没有在线的（消息不会被处理）"),
         ("没有运行", "、".join(health.missing)),
         ("消息", f"{health.waiting} 条等待或处理中，{health.dead} 条处理失败"),
-        ("回复", f"{health.sending} 条待发送，{health.unsent} 条发送失败"),
+        ("回复", f"{health.sending} 条待发送，{health.unsent} 条无法送达"),
         (
             "告警数据",
             f"更新于 {ago(health.newest_alert, asker.now)}" if health.newest_alert else "还没有告警",

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of, importance_badge
-from secops_agent.admin.sources.assets import KEYS
 from secops_agent.models import Alert, Asset, Component, Finding, Staff
 from secops_agent.models.choices import AlertStatus, AssetType, FindingKind, Importance
 from secops_agent.services import links
@@ -26,7 +25,7 @@ from secops_agent.services.assets.taking_back import can_take_back, take_back
 from secops_agent.services.intake import merging
 from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.logins import homes_of
-from secops_agent.services.records.identity import FORMER
+from secops_agent.services.records.identity import FORMER, KEYS
 from secops_agent.services.sla import RiskClock
 from secops_agent.web import listing
 from secops_agent.web.access import page
@@ -91,7 +90,7 @@ def _form(row: Asset) -> dict[str, Any]:
 
 
 def _alerts(request: HttpRequest, row: Asset) -> dict[str, Any]:
-    rows = Alert.objects.select_related("assignee").filter(asset_links__asset=row)
+    rows = Alert.objects.select_related("assignee", "case__owner").filter(asset_links__asset=row)
     shown = list(rows.exclude(status=AlertStatus.CLOSED).order_by("-last_seen", "-pk")[:SHOWN])
     closed = rows.filter(status=AlertStatus.CLOSED).order_by("-last_seen", "-pk")
     recent = list(closed[: max(0, SHOWN - len(shown))])
@@ -184,7 +183,7 @@ def undo_change(request: HttpRequest, pk: int) -> HttpResponse:
 def merge(request: HttpRequest, pk: int) -> HttpResponse:
     """POST ``into``: the asset that this one becomes part of, by number, address or name."""
     try:
-        into = inventory.require(request.POST.get("into", "")[:300])
+        into = inventory.require(request.POST.get("into", "")[:300], beside=pk)
         moved = merging.merge(pk, into.id, actor_of(request), homes_of(request.user))
     except BifangError as error:
         messages.error(request, error.message)

@@ -16,10 +16,11 @@ from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import FindingDecision, FindingState
 from secops_agent.services import links
+from secops_agent.services.clock import left_told
 from secops_agent.services.vulnerabilities import ssvc
 from secops_agent.services.vulnerabilities.ssvc import Advice
 from secops_agent.services.vulnerabilities.views import StatementView, cvss_views
-from secops_agent.web.triage.alert_rows import NamedLink, length, plain_line
+from secops_agent.web.triage.alert_rows import NamedLink, plain_line
 
 STATE_TONES: Final = {"new": "warn", "present": "info", "gone": "idle", "back": "bad"}
 DECISION_TONES: Final = {
@@ -142,9 +143,8 @@ def time_left(due_at: datetime | None, now: datetime) -> SafeString | str:
         return NOTHING
     seconds = (due_at - now).total_seconds()
     exact = f"修复时限 {timezone.localtime(due_at):%Y-%m-%d %H:%M}"
-    if seconds < 0:
-        return badge(f"超时 {length(-seconds)}", "bad", exact)
-    return badge(f"剩 {length(seconds)}", "warn" if seconds < _SOON_S else "idle", exact)
+    tone = "bad" if seconds < 0 else "warn" if seconds < _SOON_S else "idle"
+    return badge(left_told(due_at, now), tone, exact)
 
 
 def web_links(values: list[str]) -> list[tuple[str, str]]:

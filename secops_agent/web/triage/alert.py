@@ -39,7 +39,7 @@ from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import views
 from secops_agent.services.notifications.coverage import open_alerts
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
-from secops_agent.services.notifications.silences import next_morning
+from secops_agent.services.notifications.silences import usual_ends
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -110,7 +110,7 @@ def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, p
     waiting = tuple(
         Pending(visible(each.place), _badge(each), visible(each.reason))
         for each in told
-        if each.retrying or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
+        if each.on_its_way or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
     return Timeline(tuple(found), tuple(coming(row)), waiting, lost)
@@ -122,7 +122,7 @@ def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
 
 
 def _badge(told: ToldView) -> SafeString:
-    return badge("正在重试", "warn") if told.retrying else message_badge(told.state)
+    return badge(told.standing, "warn") if told.on_its_way else message_badge(told.state)
 
 
 def _occurrences(row: Alert, clock: RiskClock) -> Iterator[TimelineEntry]:
@@ -167,17 +167,18 @@ def _aim(row: Proposal) -> str:
 
 def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
     for each in told:
-        lost = each.state in UNREACHED and not each.retrying
-        if lost:
-            what = f"通知 {visible(each.place)}：{MessageState(each.state).label}"
-            yield TimelineEntry(
-                each.updated_at or each.sent_at or each.opened_at, what, "bad", visible(each.reason)
-            )
-        elif each.sent_at is not None:
-            update = f"更新给 {visible(each.place)} 的通知"
-            what = update if each.is_update else f"通知 {visible(each.place)}"
+        place = visible(each.place)
+        yield from (
+            TimelineEntry(at, f"通知 {place}：无法送达", "bad", visible(why)) for at, why in each.failed
+        )
+        if each.state in UNREACHED and not each.on_its_way:
+            at = each.updated_at or each.sent_at or each.opened_at
+            yield TimelineEntry(at, f"通知 {place}：{each.standing}", "bad", visible(each.reason))
+        elif each.sent_at is not None and each.arrived:
+            update = f"更新给 {place} 的通知"
+            what = update if each.is_update else f"通知 {place}"
             yield TimelineEntry(each.sent_at, what, note=visible(each.reason))
-            if each.updated_at is not None:
+            if each.updated_at is not None and not each.on_its_way:
                 yield TimelineEntry(each.updated_at, update)
 
 
@@ -188,7 +189,9 @@ LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
 def find(pk: int) -> Alert:
     """Raises Http404."""
     row = (
-        Alert.objects.select_related("assignee", "closed_by", "suppressed_by").filter(pk=pk).first()
+        Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by")
+        .filter(pk=pk)
+        .first()
         if pk < 2**63
         else None
     )
@@ -224,16 +227,9 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
         "weighs": weighs(row, [each.name for each in assets if each.importance == Importance.CRITICAL], clock), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "until": _until(timezone.localtime(clock.now)), "alike": _alike(row), **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": _alike(row), **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
-
-
-def _until(now: datetime) -> list[tuple[str, str]]:
-    """The times at which people say that a silence ends, and their words."""
-    evening = now.replace(hour=18, minute=0, second=0, microsecond=0)
-    ends = sorted([(evening, "到今天 18 点"), next_morning(now)])
-    return [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends if end > now]
 
 
 def _alike(row: Alert) -> int:

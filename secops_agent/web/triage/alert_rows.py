@@ -18,7 +18,7 @@ from secops_agent.models.choices import AlertStatus, Importance, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.standing import weighs
 from secops_agent.services.alerts.views import silenced_until
-from secops_agent.services.clock import clock
+from secops_agent.services.clock import clock, left_told
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.sla import RiskClock
 
@@ -85,18 +85,8 @@ def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
     stage = clock.stage(row)
     if not stage or row.due_at is None:
         return NOTHING
-    seconds = (row.due_at - clock.now).total_seconds()
-    word = f"超时 {length(-seconds)}" if stage == "broken" else f"剩 {length(seconds)}"
     exact = f"{timezone.localtime(row.due_at):%Y-%m-%d %H:%M}"
-    return badge(word, _TONES[stage], f"处理时限 {exact}")
-
-
-def length(seconds: float) -> str:
-    """20 分钟, 5 小时, 3 天."""
-    for size, unit in ((86_400, "天"), (3600, "小时"), (60, "分钟")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "不到 1 分钟"
+    return badge(left_told(row.due_at, clock.now), _TONES[stage], f"处理时限 {exact}")
 
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
@@ -138,7 +128,7 @@ def _line(
         source=plain_line(row.source),
         assets=tuple(assets[:_SHOWN]),
         more_assets=max(0, len(assets) - _SHOWN),
-        assignee=row.assignee.name if row.assignee else "",
+        assignee=row.handler.name if row.handler else "",
         case=row.case_id,
         due=due_badge(row, clock),
         why=why,

@@ -353,11 +353,11 @@ def test_what_is_refused_whole_is_no_success(format_name: str, background: str) 
     else:
         told = answer.json()
         assert (answer.status_code, told["error"]["code"]) == (422, "all_rejected")
-        assert "全部被拒绝" in told["error"]["message"]
+        assert "一条也没有导入" in told["error"]["message"]
         assert len(told["rejected"]) == len(BROKEN[format_name]["alerts"])
     [job] = client.get("/api/v1/jobs/").json()["items"]
     assert (job["state"], len(job["outcome"]["rejected"])) == ("failed", len(BROKEN[format_name]["alerts"]))
-    assert "全部被拒绝" in job["error"]
+    assert "一条也没有导入" in job["error"]
 
 
 def test_small_files_and_webhooks_are_in_the_history() -> None:

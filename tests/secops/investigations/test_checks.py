@@ -66,6 +66,8 @@ def test_the_import_of_an_alert_is_no_reason_against_it():
     assert "是我们自己的资产 web-01" in words(found)
     other = arrive("other", indicators=(Indicator("ip", "10.0.0.9"),))
     assert "own_indicator" in reasons(compile_dossier(other.pk))
+    ends = (Indicator("ip", "10.0.0.9"), Indicator("ip", "203.0.113.9"))
+    assert "own_indicator" not in reasons(compile_dossier(arrive("attacked", indicators=ends).pk))
 
 
 def test_what_sources_write_never_speaks_against_an_attack():

@@ -49,7 +49,7 @@ def test_limit_is_told_when_it_is_near_and_when_it_has_passed_each_once(database
     for _ in range(2):
         pass_by()
     assert len(stage.told()) == 2
-    assert "⏰ 处理时限还有 30 分钟" in stage.told()[1]
+    assert "⏰ 处理时限还剩 30 分钟" in stage.told()[1]
     assert stage.told("cidBoss") == []
     due_in(-1)
     for _ in range(2):

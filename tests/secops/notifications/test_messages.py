@@ -333,6 +333,6 @@ def test_what_somebody_did_is_told_in_one_line_and_the_full_message_links_to_the
     AlertMessage.objects.update(due_at=timezone.now(), sent_at=F("sent_at") - timedelta(minutes=2))
     stage.announce()
     line = stage.told()[1]
-    assert line.startswith(f"👤 A{row.pk} ")
+    assert line.startswith(f"👤 [A{row.pk}](https://bifang.example/alerts/{row.pk}/) ")
     assert "处理中（李四）。李四 确认" in line
     assert "\n" not in line

@@ -193,7 +193,7 @@ def test_limits_missed_by_owner_and_what_rules_hid_or_called_wrongly(database):
     said = conclude(archive.look("yesterday", NOW))[2]
     assert "各级别共 3 条超时告警由谁处理完（其中本期才超时的，李四名下最多，还有 1 条）" in said
     Alert.objects.bulk_create([row(number, BEFORE, due_at=INSIDE) for number in (8, 9)])
-    assert "没有处理人的最多，还有 3 条" in conclude(archive.look("yesterday", NOW))[2]
+    assert "未分配的最多，还有 3 条" in conclude(archive.look("yesterday", NOW))[2]
     assert (found.broken, found.suppressed, found.suppressions) == (3, 1, (("扫描器", 1),))
     assert found.mistaken == (NoisyRule("规则", 3, 1),)
 
@@ -240,7 +240,7 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
         "已被利用的 CVE-1：1 台重要资产上没有修复，有勒索软件在用。"
     )
     assert decide == (
-        f"需要决定：1 个漏洞超过修复时限（其中最久 3 天），限期修复还是接受风险；各级别共 1 条超时告警由谁处理完（其中本期才超时的，没有处理人的有 1 条）；事件 E{case.pk} 交给谁。"
+        f"需要决定：1 个漏洞超过修复时限（其中最久 3 天），限期修复还是接受风险；各级别共 1 条超时告警由谁处理完（其中本期才超时的，未分配的有 1 条）；事件 E{case.pk} 交给谁。"
     )
     assert [line.label for line in outline.sections(report)[0].lines] == [f"E{case.pk} 联系 〔个人信息〕"]
 

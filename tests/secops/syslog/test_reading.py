@@ -52,6 +52,30 @@ def test_a_broken_event_is_a_plain_line(text: str) -> None:
     assert alert(f"<34>Nov 26 11:59:00 fw {text}").raw["format"] == "plain"
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("fw-01 %ASA-4-106023: Deny tcp src outside:203.0.113.5/4444 dst inside:10.0.0.5/22", ["10.0.0.5"]),
+        ("gw kernel: [1.4] DROP IN=eth0 SRC=203.0.113.5 DST=10.0.0.5 LEN=40 DPT=22", ["10.0.0.5"]),
+        (
+            "fw %%01SEC/4/IPS(l)[1]: An intrusion. (SrcIp=203.0.113.5, DstIp=10.0.0.5, DstPort=80)",
+            ["10.0.0.5"],
+        ),
+        ("fw 攻击类型=SQL注入 源IP:203.0.113.5 目的IP:10.0.0.5 动作:阻断", ["10.0.0.5"]),
+        ("fw Teardown src=10.0.0.7 dst=10.0.0.5", ["10.0.0.5", "10.0.0.7"]),
+        ("fw Deny src=10.0.0.7 dst=203.0.113.5", ["10.0.0.7"]),
+        ("fw Deny src=198.51.100.7 dst=203.0.113.5", ["fw"]),
+        ("fw link down dst=10.0.0.5", ["fw"]),
+        ("jump-01 sshd[1]: Invalid user src=1.1.1.1,dst=10.0.0.9 from 203.0.113.5", ["jump-01"]),
+        ("web-01 nginx: GET /?src=1.1.1.1&dst=10.0.0.9", ["web-01"]),
+    ],
+)
+def test_a_gateways_line_is_about_the_ends_that_it_names_and_a_hosts_own_line_about_the_host(
+    text: str, names: list[str]
+) -> None:
+    assert [asset.name for asset in alert(f"<36>Nov 26 11:59:00 {text}").assets] == names
+
+
 def test_plain_lines_of_one_kind_are_one_alert() -> None:
     one, two, other = (
         alert(f"<36>Nov 26 11:59:0{second} web-01 sshd[{second}]: {text}")

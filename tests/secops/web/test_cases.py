@@ -125,22 +125,22 @@ def test_a_new_owner_whom_the_message_did_not_reach_is_said_on_the_page(li: Clie
     wang = Staff.objects.create(staff_id="wang", name="王五", role=Role.ANALYST, corp_id="corp")
     address = reverse("web:case", args=[pk])
     assert "已交给" in messages_of(act(li, pk, "assign", person=wang.pk))
-    assert "没有送到" not in text_of(li.get(address))
+    assert "无法送达" not in text_of(li.get(address))
     told = OutboxRow.objects.filter(key__startswith=f"note:case:{pk}:owner:")
     assert told.update(state=State.DEAD, last_error="机器人被移出了企业") == 1
     text = text_of(li.get(address))
-    assert f"告诉 {wang.name} 这个事件归他的消息没有送到：机器人被移出了企业" in text
+    assert f"告诉 {wang.name} 这个事件归他的消息无法送达：机器人被移出了企业" in text
     again = {"message": told.get().pk, "next": address}
     assert "马上再发" in text_of(li.post(reverse("web:send_again"), again, follow=True))
     assert told.get().state == State.PENDING
     assert "已经送到，或正在重发" in text_of(li.post(reverse("web:send_again"), again, follow=True))
     told.update(state=State.UNKNOWN)
-    assert "不知道是否送到" in text_of(li.get(address))
+    assert "结果未知" in text_of(li.get(address))
     told.update(state=State.DEAD, key="another")
     li.post(reverse("web:send_again"), again)
     assert OutboxRow.objects.get(pk=again["message"]).state == State.DEAD, "only what is shown on pages"
     OutboxRow.objects.update(state=State.DEAD, key=f"note:case:{pk}:owner:1")
-    assert "没有送到" in text_of(li.get(address))
+    assert "无法送达" in text_of(li.get(address))
     act(li, pk, "assign", person=Staff.objects.get(staff_id="li").pk)
     assert "送到" not in text_of(li.get(address)), "it is no longer theirs"
 

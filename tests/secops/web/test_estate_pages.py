@@ -317,6 +317,15 @@ def test_pages_say_which_supplier_said_what_when_and_why() -> None:
         assert "示例厂商&lt;b&gt;" in shown.content.decode()
 
 
+def test_an_address_that_two_machines_share_means_the_other_one_when_one_of_them_is_merged() -> None:
+    store(machine("web-01", "10.0.0.1"), machine("web-02", "10.0.0.1"))
+    gone, kept = Asset.objects.order_by("pk")
+    client, page = at_desk(Role.ANALYST), reverse("web:asset", args=[gone.pk])
+    assert f"（编号 {kept.pk}，同一个 IP 10.0.0.1）" in text_of(client.get(page))
+    client.post(reverse("web:asset_merge", args=[gone.pk]), {"into": "10.0.0.1"})
+    assert list(Asset.objects.values_list("name", flat=True)) == ["web-02"]
+
+
 @pytest.mark.parametrize("most", [1000, 0])
 def test_two_assets_of_one_name_are_merged_by_who_may_change_them(
     most: int, monkeypatch: pytest.MonkeyPatch
@@ -332,7 +341,7 @@ def test_two_assets_of_one_name_are_merged_by_who_may_change_them(
     )
     page, into = reverse("web:asset", args=[gone.pk]), reverse("web:asset_merge", args=[gone.pk])
     assert "告警 1、发现 1、组件 1、标识 1、事件 1、封禁和隔离 1" in text_of(client.get(page))
-    assert "同名的还有 ¦ 主机" in text_of(client.get(page))
+    assert f"看来是同一个： ¦ 主机 web-01 ¦ （编号 {kept.pk}，同名）" in text_of(client.get(page))
     assert at_desk(Role.VIEWER, "wang").post(into, {"into": kept.pk}).status_code == 403
     for wrong, said in ((gone.pk, "并入它自己"), ("没有的", "资产里没有"), ("", "资产里没有")):
         assert said in "".join(messages_of(client.post(into, {"into": wrong}, follow=True))), wrong

@@ -210,10 +210,10 @@ def test_what_i_may_decide_comes_first() -> None:
 def test_a_target_that_nobody_can_be_told_at_stands_on_top() -> None:
     rule("严重告警")
     client = superuser()
-    assert "送不到的目标" not in text_of(client.get(HOME))
+    assert "无法送达的目标" not in text_of(client.get(HOME))
     NotificationTarget.objects.update(last_error="机器人不在群里", last_error_at=timezone.now())
     shown = text_of(client.get(HOME))
-    assert shown.index("送不到的目标") < shown.index("未关闭的告警"), "before every figure"
+    assert shown.index("无法送达的目标") < shown.index("未关闭的告警"), "before every figure"
 
 
 SEEN = {

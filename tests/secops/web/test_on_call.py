@@ -421,12 +421,12 @@ def test_handover_that_did_not_arrive_is_sent_again_from_the_page(rota: OnCallSc
         config.pk, ReplyTarget("", is_group=False, staff_id="li"), "交接", key=key, title="值班交接 安全值班"
     )
     client = login("li")
-    assert "没有送到" not in text_of(client.get(PAGE))
+    assert "无法送达" not in text_of(client.get(PAGE))
     OutboxRow.objects.update(state=State.DEAD, last_error="应用缺少接口权限")
-    assert "值班交接 安全值班（单聊）没有送到：应用缺少接口权限" in text_of(client.get(PAGE))
+    assert "值班交接 安全值班（单聊）无法送达：应用缺少接口权限" in text_of(client.get(PAGE))
     client.post("/again/", {"message": OutboxRow.objects.get().pk, "next": PAGE})
     assert OutboxRow.objects.get().state == State.PENDING
-    assert "没有送到" not in text_of(client.get(PAGE))
+    assert "无法送达" not in text_of(client.get(PAGE))
 
 
 def test_swap_offers_who_takes_turns_with_their_next_shift(rota: OnCallSchedule) -> None:

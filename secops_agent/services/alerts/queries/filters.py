@@ -13,7 +13,8 @@ from django.utils import timezone
 from bifang.core.database.rows import Among
 from bifang.core.errors import InvalidInput
 from secops_agent.kit.listing import Condition, Listing
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, IndicatorHit
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, CaseStatus, IndicatorHit
+from secops_agent.models import Case as Incident
 from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries import clocks
 from secops_agent.services.alerts.queries.clocks import CLOCKS, Clock
@@ -29,6 +30,7 @@ RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("
 NOBODY: Final = 0  # among ``assignees``: nobody has it
 STILL: Final = timedelta(days=1)  # what happened so lately still happens
 UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+_OPEN_CASE: Final = ~Q(status=CaseStatus.CLOSED)
 TECHNIQUE: Final = re.compile(r"[Tt][0-9]{4}(?:\.[0-9]{3})?")
 # What closed an alert, where that is told apart; "" where it is open.
 ENDED: Final = {
@@ -153,14 +155,24 @@ def matching(wanted: AlertFilter, clock: RiskClock | None = None) -> "QuerySet[A
     return rows
 
 
+def unattended() -> Q:
+    """Nobody has them in hand (`Alert.handler`)."""
+    return Q(assignee=None) & ~Q(case__in=Incident.objects.filter(_OPEN_CASE, owner__isnull=False))
+
+
+def in_hand(people: Collection[int]) -> Q:
+    """One of these has them in hand."""
+    cases = Incident.objects.filter(_OPEN_CASE, owner__in=people)
+    return Q(assignee__in=people) | Q(assignee=None, case__in=cases)
+
+
 def _of_people(wanted: AlertFilter) -> Iterator[Q]:
     if wanted.mine is not None:
-        yield Q(assignee_id__in=wanted.mine)
+        yield in_hand(wanted.mine)
     if wanted.unassigned:
-        yield Q(assignee=None)
+        yield unattended()
     if wanted.assignees:
-        nobody = Q(assignee=None) if NOBODY in wanted.assignees else Q()
-        yield nobody | Q(assignee_id__in=wanted.assignees)
+        yield (unattended() if NOBODY in wanted.assignees else Q()) | in_hand(wanted.assignees)
 
 
 def _of_time(wanted: AlertFilter, clock: RiskClock | None) -> Iterator[Q]:
@@ -218,7 +230,7 @@ def ordered(rows: "QuerySet[Alert]", order: str) -> "QuerySet[Alert]":
         return rows.order_by(F("due_at").asc(nulls_last=True), "-last_seen", "-id")
     ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
     grave = Case(*ranks, default=Value(9), output_field=IntegerField())
-    free = Case(When(status=AlertStatus.OPEN, assignee=None, then=Value(0)), default=Value(1))
+    free = Case(When(unattended(), status=AlertStatus.OPEN, then=Value(0)), default=Value(1))
     still = Case(When(last_seen__gte=timezone.now() - STILL, then=Value(0)), default=Value(1))
     core = AlertAsset.objects.filter(asset__importance=Importance.CRITICAL).order_by().values("alert_id")
     matters = Case(When(pk__in=core, then=Value(0)), default=Value(1))

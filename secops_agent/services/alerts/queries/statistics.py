@@ -11,7 +11,7 @@ from django.db.models.functions import Cast, Coalesce, Concat, NullIf, TruncDay,
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, Asset, AssetKey, Staff
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, Asset, AssetKey, Staff, handler_of
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL, Clock, column
 from secops_agent.services.alerts.queries.filters import RULE, AlertFilter, matching
@@ -24,7 +24,7 @@ from secops_agent.services.source_names import joined
 _BY_TOKEN: Final = NullIf(Concat(Value("由接口 "), "closed_via"), Value("由接口 "))
 CLOSER: Final = Coalesce(Cast("closed_by_id", CharField()), _BY_TOKEN, output_field=CharField())
 VALUES: Final[dict[str, Any]] = {name: F(name) for name in ("severity", "status", "source", "verdict")} | {
-    "rule": RULE, "asset": F("asset_id"), "assignee": F("assignee_id"), "closer": CLOSER,
+    "rule": RULE, "asset": F("asset_id"), "assignee": handler_of("pk"), "closer": CLOSER,
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.cases.locks import lock, text_of
 from secops_agent.services.cases.views import code_of
-from secops_agent.services.clock import clock, exact, span
+from secops_agent.services.clock import clock, exact, left_told
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications.matching import follow_up
 
@@ -61,15 +61,13 @@ class ReportingView:
     def line(self, now: datetime) -> str:
         """The clock in one line, for page, card and report."""
         level = IncidentLevel(self.level).label
-        left = self.left(now)
-        if left is None or self.due_at is None:
+        if self.due_at is None:
             if self.level == IncidentLevel.GENERAL:
                 return f"分级 {level}：不到「较大」，没有报告时限（{OFFICIAL}）"
             done = any(each.stage == ReportStage.CLOSING for each in self.entries)
             return f"分级 {level}：{'总结报告已登记' if done else '首次报告已登记，处置结束以后还有总结报告'}"
         stage = ReportStage(self.waits_for).label
-        told = f"还剩 {span(left)}" if left > timedelta(0) else f"已超过 {span(-left)}"
-        return f"分级 {level}：{stage}{told}（{clock(self.due_at)} 前，报{self.duty.body}）"
+        return f"分级 {level}：{stage}{left_told(self.due_at, now)}（{clock(self.due_at)} 前，报{self.duty.body}）"
 
 
 def tell_alerts(case_id: int) -> None:

@@ -14,6 +14,7 @@ from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import GUESSED, AssetRecord, Key
 from secops_agent.services.records.identity import (
     FORMER,
+    KEYS,
     asset_addresses,
     asset_identities,
     identity_of,
@@ -122,9 +123,9 @@ def write_assets(session: Session, records: Iterable[AssetRecord], *, stated: bo
 
 def foreseen(
     session: Session, records: Iterable[AssetRecord]
-) -> tuple[list[tuple[Asset, dict[str, tuple[Any, Any]]]], list[Asset]]:
-    """What `write_assets` would change of assets that are stored, each with the names of those that it would take in as
-    ``merged``; and the assets that it would begin. Nothing is written."""
+) -> tuple[list[tuple[Asset, str, dict[str, tuple[Any, Any]]]], list[Asset]]:
+    """What `write_assets` would change of assets that are stored, each with what it is known by (云实例 i-07) and the names of
+    those that it would take in as ``merged``; and the assets that it would begin. Nothing is written."""
     wanted = list(dict.fromkeys(records))
     session.learn_owners({record.owner for record in wanted})
     book = _UnitOfWork(wanted)
@@ -138,7 +139,8 @@ class _Candidate:
     """An asset that records may be.
 
     ``keys``: key → identity, None for those that only help to find it; ``unstated``: those that only alerts name.
-    ``stored``: what it was before, None for a new one. ``age``: its place in the order of their beginnings.
+    ``stored``: what it was before, None for a new one. ``age``: its place in the order of their beginnings. ``why``: what a record
+    and it have in common, in words.
     """
 
     row: Asset
@@ -147,6 +149,14 @@ class _Candidate:
     keys: dict[Key, str | None] = field(default_factory=dict)
     unstated: dict[Key, AssetKey] = field(default_factory=dict)
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    why: str = ""
+
+    def know_by(self, record: AssetRecord) -> None:
+        """Keep the strongest thing in common with the first record that is it."""
+        shared = [key for key in record.keys if self.keys.get(key) == identity_of(record.asset_type, key)]
+        shared += [key for ip in asset_addresses(record) if (key := Key("ip", ip)) in self.keys]
+        first = next(iter(shared), Key("hostname", bare_name(record)))
+        self.why = self.why or f"{KEYS[first.kind]} {first.value}"
 
     def contradicts(self, record: AssetRecord) -> bool:
         """web-01.a and web-01.b share a short name, yet are two."""
@@ -230,6 +240,7 @@ class _UnitOfWork:
         seen = record.seen_at or session.received_at
         found = self._find(record)
         candidate = self._across(found, record, session) if found else self._begin(record, seen)
+        candidate.know_by(record)
         row = candidate.row
         row.first_seen, row.last_seen = min(row.first_seen, seen), max(row.last_seen, seen)
         if candidate.stored is None or not record.hearsay:
@@ -269,6 +280,8 @@ class _UnitOfWork:
         if session.keeps_apart(each.row for each in same):
             session.ledger.keep_apart([each.row for each in same])
             return found
+        for each in same:
+            each.know_by(record)
         self._bridges += [(each, kept) for each in same if each is not kept]
         return kept
 
@@ -314,16 +327,16 @@ class _UnitOfWork:
         """The assets that are new."""
         return [each.row for each in self._new]
 
-    def changes(self) -> list[tuple[Asset, dict[str, tuple[Any, Any]]]]:
+    def changes(self) -> list[tuple[Asset, str, dict[str, tuple[Any, Any]]]]:
         """Of the assets that were stored before."""
         taken: dict[_Candidate, list[str]] = {}
         for gone, kept in dict.fromkeys(self._bridges):
-            taken.setdefault(kept, []).append(gone.row.name)
+            taken.setdefault(kept, []).append(f"{gone.row.name}（{gone.why}）")
         placed = [each for each in dict.fromkeys((*self._placed.values(), *taken)) if each.stored is not None]
         merged = {
             each: {"merged": (None, "、".join(taken[each]))} if each in taken else {} for each in placed
         }
-        return [(each.row, each.changes | merged[each]) for each in placed]
+        return [(each.row, each.why, each.changes | merged[each]) for each in placed]
 
     def save(self, session: Session) -> None:
         """Write rows, keys and history, and note what is to be joined."""

@@ -32,6 +32,7 @@ _SHORT: Final = 32  # characters of an indicator in a reason
 _WIDE: Final = 3  # assets that the same stranger touched
 _CAMPAIGN: Final = timedelta(days=7)
 # What names one thing in the world; a process "bash" or the account root is everywhere.
+_ENDS: Final = ("ip", "domain", "url")
 TELLING: Final = frozenset(["ip", "domain", "url", "hash"])
 
 
@@ -169,8 +170,10 @@ def _short(seen: Sighted) -> str:
 
 
 def weigh(facts: ObservableFacts) -> Sequence[Signal]:
-    """Known from an attack, known from false alarms, seen in many places, our own."""
+    """Known from an attack, known from false alarms, seen in many places, our own where no stranger is beside it: then ours is
+    what the stranger went for, or what went to the stranger."""
     found: list[Signal] = []
+    strangers = any(each.own is None and each.kind in _ENDS for each in facts.indicators)
     for seen in facts.indicators:
         if seen.kind not in TELLING:
             continue
@@ -185,7 +188,7 @@ def weigh(facts: ObservableFacts) -> Sequence[Signal]:
         if seen.listed:
             detail = f"{_short(seen)} 在 {len(seen.listed)} 份清单里"
             found.append(Signal("listed_indicator", detail, (alert_evidence(facts.alert_id),)))
-        if seen.own is not None and not seen.struck:
+        if seen.own is not None and not seen.struck and not strangers:
             found.append(Signal("own_indicator", f"{_short(seen)} 是 {seen.own.name}", (seen.own,)))
         elif seen.own is None and seen.lately >= _WIDE:
             found.append(Signal("wide_indicator", f"{_short(seen)}：另外 {seen.lately} 个资产", cited))

@@ -79,7 +79,7 @@ def read(rows: Sequence[AlertMessage]) -> list[Told]:
     """Those of the messages that have an alert left. A few queries for all of them."""
     members: dict[int, list[Alert]] = defaultdict(list)
     items = AlertMessageItem.objects.filter(message_id__in=[row.pk for row in rows]).order_by("pk")
-    for item in items.select_related("alert__assignee"):
+    for item in items.select_related("alert__assignee", "alert__case__owner"):
         members[item.message_id].append(item.alert)
     bursts = {row.pk for row in rows if row.burst}
     looked_at = {

@@ -48,8 +48,9 @@ def _take(row: Escalation, now: datetime) -> None:
     if not row.rule.enabled:
         _end(row, DISABLED)
         return
-    alerts = list(Alert.objects.filter(messages=row.message).select_related("assignee").order_by("pk"))
-    if not any(each.status == AlertStatus.OPEN for each in alerts):
+    rows = Alert.objects.filter(messages=row.message).select_related("assignee", "case__owner")
+    alerts = list(rows.order_by("pk"))
+    if not any(each.status == AlertStatus.OPEN and (each.assignee or not each.handler) for each in alerts):
         by_source = alerts and all(each.closed_by_source for each in alerts)
         _end(row, Escalation.RESOLVED if by_source else Escalation.TAKEN)
         return

@@ -14,7 +14,7 @@ from secops_agent.models import Alert, History, Investigation, InvestigationStat
 from secops_agent.models.alerting.reporting import CaseReporting, ReportStage
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.audit.history import ACTIONS
-from secops_agent.services.clock import clock, span
+from secops_agent.services.clock import clock, left_told
 from secops_agent.services.notifications.calls import words_of
 
 DEEDS: Final = {
@@ -70,9 +70,10 @@ def _limits(case_ids: Collection[int]) -> dict[int, str]:
     for row in rows.prefetch_related("entries"):
         stage, due = row.waiting(each.stage for each in row.entries.all())
         if due:
-            left = f"还剩 {span(due - now)}" if due > now else f"已超过 {span(now - due)}"
             label = f"分级 {row.get_level_display()}，{ReportStage(stage).label}"
-            found[row.case_id] = f"{label} {clock(due)} 前报{row.duty.body}（{clock(now)} 时{left}）"
+            found[row.case_id] = (
+                f"{label} {clock(due)} 前报{row.duty.body}（{clock(now)} 时{left_told(due, now)}）"
+            )
     return found
 
 

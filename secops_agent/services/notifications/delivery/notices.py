@@ -209,7 +209,7 @@ def _few(word: str, names: Sequence[str], unit: str) -> str:
 def _owner(alerts: Sequence[Alert], facts: Mapping[int, Facts]) -> str:
     """Who has it, else whose asset it is, if that is one person."""
     owners = {owner for each in alerts if each.pk in facts for owner in facts[each.pk].owners}
-    people = {each.assignee.staff_id for each in alerts if each.assignee} or owners
+    people = {each.handler.staff_id for each in alerts if each.handler} or owners
     return people.pop() if len(people) == 1 else ""
 
 
@@ -222,7 +222,11 @@ def notice_of(message_id: int, config_id: int, role: str) -> AlertNotice | None:
     """How a message of this configuration stands now, for who pressed its button; None if there is nothing to tell."""
     rows = AlertMessage.objects.select_related("target")
     row = rows.filter(pk=message_id, target__config_id=config_id).first()
-    items = AlertMessageItem.objects.filter(message=row).select_related("alert__assignee").order_by("pk")
+    items = (
+        AlertMessageItem.objects.filter(message=row)
+        .select_related("alert__assignee", "alert__case__owner")
+        .order_by("pk")
+    )
     alerts = [item.alert for item in items] if row is not None else []
     if row is None or not alerts:
         return None

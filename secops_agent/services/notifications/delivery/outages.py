@@ -173,7 +173,7 @@ def _down(one: RobotConnection, since: datetime) -> Notice:
     lines = [
         f"- 状态：{status}，从 {clock(since)} 起",
         f"- 原因：{plain(one.error, 300) or '还没有连上，没有收到答复'}",
-        f"- 影响：收不到{title}里发给它的消息，也不回答；靠它发送的告警可能送不到",
+        f"- 影响：收不到{title}里发给它的消息，也不回答；靠它发送的告警可能无法送达",
         f"- 怎么办：{_remedy(one)}",
     ]
     head = f"{title}机器人「{name}」没有连上"

@@ -23,6 +23,7 @@ from secops_agent.models import (
     Silence,
 )
 from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services import links
 from secops_agent.services.clock import clock
 from secops_agent.services.notifications.delivery import digests, progress, reaching, wording
 from secops_agent.services.notifications.targets import Address, means_of
@@ -135,7 +136,10 @@ def _text(silence: Silence, alerts: Sequence[Alert], now: datetime) -> tuple[str
         + (f"，原因：{plain(silence.reason, 100)}" if silence.reason else ""),
         f"- 期间没有发送：{len(alerts)} 条告警（{_levels(alerts)}）",
         f"- 仍未关闭：{len(left)} 条" if left else "- 都已关闭",
-        *(f"- {wording.MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}" for each in worst),
+        *(
+            f"- {wording.MARKS[each.severity]} {links.code('alert', each.pk)} {plain(each.title, 60)}"
+            for each in worst
+        ),
     ]
     return title, "\n".join([*lines, *(["", f"发送「{says.ALERTS}」查看列表。"] if left else [])])
 

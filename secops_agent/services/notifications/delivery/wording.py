@@ -12,7 +12,8 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.clock import clock
+from secops_agent.services import links
+from secops_agent.services.clock import clock, left_told
 from secops_agent.services.privacy import mask_alerts
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
@@ -44,14 +45,9 @@ def level_of(alerts: Sequence[Alert]) -> str:
 
 
 def time_left(alerts: Sequence[Alert], now: datetime) -> str:
-    """还有 30 分钟, 已超时 2 小时: of the limit that comes first among those that are not closed; "" for none."""
+    """As `left_told`: of the limit that comes first among those that are not closed; "" for none."""
     limits = [each.due_at for each in alerts if each.due_at and each.status != AlertStatus.CLOSED]
-    if not limits:
-        return ""
-    minutes = round((min(limits) - now).total_seconds() / 60)
-    size = abs(minutes)
-    span = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
-    return f"还有 {span}" if minutes > 0 else f"已超时 {span}" if size else "已超时"
+    return left_told(min(limits), now) if limits else ""
 
 
 def is_over(alerts: Sequence[Alert]) -> bool:
@@ -114,7 +110,9 @@ def update_text(alerts: Sequence[Alert], last: str) -> str:
     """What became of a group that was told of in full: ✅ A12 …：已关闭（误报）。李四 关闭，结论：误报（11-26 05:20）."""
     first, again = alerts[0], f"　回复：{says.reopen(alerts[0].pk)}" if is_over(alerts) else ""
     mark = OVER if is_over(alerts) else "👤"
-    return f"{mark} A{first.pk} {plain(first.title, 60)}：{state_of(alerts)}。{last}{again}"
+    return (
+        f"{mark} {links.code('alert', first.pk)} {plain(first.title, 60)}：{state_of(alerts)}。{last}{again}"
+    )
 
 
 def _quiet(quiet: Silence | None) -> list[str]:
@@ -167,7 +165,7 @@ def levels_of(alerts: Sequence[Alert]) -> str:
 def happened_text(heading: str, alerts: Sequence[Alert], counted: Mapping[str, int]) -> str:
     """What became of many alerts that were told of already: 李四 关闭，结论：重复（120 条）."""
     listed = sorted(counted.items(), key=lambda pair: -pair[1])[:_MOST_LISTED]
-    codes = "、".join(f"A{each.pk}" for each in alerts[:_MOST_LISTED])
+    codes = "、".join(links.code("alert", each.pk) for each in alerts[:_MOST_LISTED])
     more = f" 等 {len(alerts)} 条" if len(alerts) > _MOST_LISTED else ""
     return "\n".join([
         f"**{heading}：{len(alerts)} 条告警**", "", *(f"- {said}：{number} 条" for said, number in listed),
@@ -182,7 +180,7 @@ def state_of(alerts: Sequence[Alert]) -> str:
         f"{AlertStatus(name).label}" + (f" {count}" if len(alerts) > 1 else "")
         for name, count in counted.items()
     ]
-    people = dict.fromkeys(each.assignee.name for each in alerts if each.assignee)
+    people = dict.fromkeys(each.handler.name for each in alerts if each.handler)
     verdicts = dict.fromkeys(str(each.get_verdict_display()) for each in alerts if each.verdict)
     recovered = ["自动恢复"] if any(each.closed_by_source for each in alerts) else []
     told = "、".join(plain(name, 20) for name in (*people, *verdicts, *recovered))
@@ -199,7 +197,7 @@ def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = (
         "- 最多的规则：" + "、".join(f"{plain(name, 40)} {count}" for name, count in rules.most_common(3)),
         f"- 状态：{state_of(alerts)}",
     ]
-    lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst(alerts)]
+    lines += [f"- {links.code('alert', each.pk)} {plain(each.title, 60)}" for each in worst(alerts)]
     return mask_alerts("\n".join([*lines, *notes]), [each.pk for each in worst(alerts)])
 
 
