@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from django.db import connection
 from django.db.models import Model
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from bifang.channels.models import InboxRow
@@ -18,6 +20,7 @@ COUNTED: dict[str, type[Model]] = {
     "vulnerabilities": Vulnerability,
 }  # fmt: skip
 SCREENS = "admin/"
+QUERIES = 20  # of a page
 MACHINES = ("api/", "mcp", "^")  # what no browser is led to, and what is left over
 
 
@@ -47,6 +50,13 @@ def is_page(client: Client, path: str) -> bool:
     answer = client.get(path)
     whole = answer.get("Content-Type", "").startswith("text/html") and not answer.streaming
     return bool(answer.status_code == 200 and whole and b"<html" in answer.content)
+
+
+def queries_of(client: Client, path: str) -> list[str]:
+    """What a page asks the database for; visit it once before, for what is read once a process."""
+    with CaptureQueriesContext(connection) as seen:
+        client.get(path)
+        return [each["sql"] for each in seen]  # the next request forgets them
 
 
 def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[tuple[str, str]]:

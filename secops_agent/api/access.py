@@ -23,6 +23,7 @@ from secops_agent.models import Role, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.people import tokens
 from secops_agent.services.people.authority import actor_of
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.people.tokens import Grant
 from secops_agent.services.privacy import login_may_read
 
@@ -159,6 +160,21 @@ class Caller:
         """For what is kept by caller."""
         return f"{self.actor.kind}:{self.actor.ident}"
 
+    @property
+    def homes(self) -> frozenset[str] | None:
+        """The corporations whose person stands behind the call; None: of the installation."""
+        return homes_of(self.user)
+
+    @property
+    def private(self) -> bool:
+        """May private parts be read? A token of nobody may not: no role stands behind it."""
+        return self.user is not None and login_may_read(self.user)
+
+    def may(self, need: Need) -> bool:
+        """Is there what is needed?"""
+        owned = self.user is None or self.user.has_perm(need.permission)
+        return bool(owned and (self.grant is None or self.grant.may(need.scope)))
+
 
 def caller_of(request: Request) -> Caller:
     """The caller of an authenticated request; a person by their Staff entry if they have one."""
@@ -176,20 +192,6 @@ def _caller(request: Request) -> Caller:
     return Caller(actor_of(author), user=request.user)
 
 
-def may(request: Request, need: Need) -> bool:
-    """Does the caller have what is needed?"""
-    if isinstance(request.auth, Grant):
-        owner = request.auth.owner
-        return request.auth.may(need.scope) and (owner is None or owner.has_perm(need.permission))
-    return bool(request.user.has_perm(need.permission))
-
-
-def reads_private(request: Request) -> bool:
-    """May the caller read private parts? A token of nobody may not: no role stands behind it."""
-    user = request.auth.owner if isinstance(request.auth, Grant) else request.user
-    return user is not None and login_may_read(user)
-
-
 class HasNeed(BasePermission):
     """What the view says this method needs."""
 
@@ -201,7 +203,7 @@ class HasNeed(BasePermission):
             spend(request.auth.token_id, request.auth.rate)
         needs: Mapping[str, Need] = view.needs
         need = needs.get(request.method or "")
-        if need is None or may(request, need):
+        if need is None or caller_of(request).may(need):
             return True
         raise exceptions.PermissionDenied(_missing(request, need))
 

@@ -1,19 +1,18 @@
 """The ledger of blocks: what was blocked and isolated through us, who asked and approved, and what the device says."""
 
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
+from typing import Any, Final
 
-from secops_agent.api.access import READ_BLOCKS, caller_of
-from secops_agent.api.base import ConditionsQuery, PageQuery, View, values_of
-from secops_agent.api.documentation import page_of
+from rest_framework import serializers
+
+from secops_agent.api.access import READ_BLOCKS, Caller
+from secops_agent.api.base import ConditionsQuery, PageQuery, values_of
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import Output
 from secops_agent.models import BlockState
 from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.decisions.ledger.blocks import BLOCKS, Block, BlockFilter
 from secops_agent.services.decisions.ledger.entries import KINDS
-from secops_agent.services.people.logins import homes_of
+from secops_agent.services.pages import Page
 
 
 class BlockQuery(ConditionsQuery, PageQuery):
@@ -53,16 +52,13 @@ class BlockOut(Output):
     }
 
 
-class BlockListView(View):
-    """The ledger."""
+def _list(caller: Caller, limit: int, cursor: str, **asked: Any) -> Page[Block]:
+    return blocks.search(BlockFilter(**values_of(BLOCKS, asked)), caller.homes, limit, cursor)
 
-    needs = {"GET": READ_BLOCKS}
 
-    @extend_schema(tags=["审批"], operation_id="blocks_list", summary="封禁台账", parameters=[BlockQuery],
-                   responses=page_of(BlockOut), description="毕方执行的封禁和隔离，一次命令一行，新的在前，游标翻页。还在等审批的看审批列表。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        asked = self.read_query(BlockQuery)
-        wanted = BlockFilter(**values_of(BLOCKS, asked))
-        homes = homes_of(caller_of(request).user)
-        return self.page(blocks.search(wanted, homes, asked["limit"], asked["cursor"]), BlockOut)
+PATHS: Final = {
+    "blocks/": view_of("审批", Endpoint(
+        "GET", READ_BLOCKS, "blocks_list", "封禁台账", "毕方执行的封禁和隔离，一次命令一行，新的在前，游标翻页。还在等审批的看审批列表。",
+        _list, BlockOut, BlockQuery, paged=True,
+    )),
+}  # fmt: skip

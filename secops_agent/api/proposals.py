@@ -1,23 +1,21 @@
 """What people asked for: list, one of them, and the decision of the person behind the caller."""
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from typing import Final
+
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.agent.acting.controls import DirectDecision, decide_as_user
-from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller, caller_of
-from secops_agent.api.base import Form, PageQuery, Remark, View
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller
+from secops_agent.api.base import Form, PageQuery, Remark
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import Output
 from secops_agent.models import ActionState, ProposalState
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.decisions import views
 from secops_agent.services.decisions.views import ProposalView
 from secops_agent.services.faults import Conflict
-from secops_agent.services.people.logins import homes_of
 
-TAG = ["审批"]
+TAG: Final = "审批"
 VERDICTS = (
     ("confirm", "确认自己提出的"),
     ("approve", "同意别人的危险操作"),
@@ -73,51 +71,14 @@ class DecisionIn(Form):
     reason = Remark(default="", max_length=500, help_text="理由，告诉提出人，可以不填。")
 
 
-class ProposalListView(View):
-    """All proposals."""
-
-    needs = {"GET": READ_PROPOSALS}
-
-    @extend_schema(tags=TAG, operation_id="proposals_list", summary="审批列表", parameters=[ProposalQuery],
-                   responses=page_of(ProposalOut), description="提出的操作，新的在前，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        return self.page(
-            views.search(homes_of(caller_of(request).user), **self.read_query(ProposalQuery)), ProposalOut
-        )
-
-
-class ProposalEndpoint(View):
-    """One proposal."""
-
-    needs = {"GET": READ_PROPOSALS}
-
-    @extend_schema(tags=TAG, operation_id="proposals_get", summary="一个审批", responses=ProposalOut,
-                   description="一个操作的确切内容、同意之后会怎样，以及它的结果。")  # fmt: skip
-    def get(self, request: Request, code: str) -> Response:
-        """Everything."""
-        return Response(ProposalOut(views.get(code, homes_of(caller_of(request).user))).data)
-
-
-class DecisionView(View):
-    """The verdict on one."""
-
-    needs = {"POST": DECIDE}
-
-    @extend_schema(tags=TAG, operation_id="proposals_decide", summary="决定一个审批", request=DecisionIn, responses=ProposalOut,
-                   description="以调用者本人（令牌的归属用户）的身份决定，规则与聊天里相同：提出人不能批准自己的危险操作，"
-                               "决定人须属于同一企业并有「审批」角色。不能决定时返回 409 和原因；同一个人重复同样的决定返回 200。",
-                   examples=[OpenApiExample("同意", value={"verdict": "approve", "reason": "已核实"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, code: str) -> Response:
-        """Decide."""
-        body, caller = self.read_body(DecisionIn), caller_of(request)
-        if caller.user_id is None:
-            raise Conflict(NOBODYS)
-        proposal = views.find(code, None)  # who may not decide is told why
-        decision = decide_as_user(proposal, _keystroke(caller, proposal.pk, body["verdict"], body["reason"]))
-        if decision.status == "refused":
-            raise Conflict(decision.text)
-        return Response(ProposalOut(views.get(code, None)).data)
+def _decide(caller: Caller, code: str, verdict: str, reason: str) -> ProposalView:
+    if caller.user_id is None:
+        raise Conflict(NOBODYS)
+    proposal = views.find(code, None)  # who may not decide is told why
+    decision = decide_as_user(proposal, _keystroke(caller, proposal.pk, verdict, reason))
+    if decision.status == "refused":
+        raise Conflict(decision.text)
+    return views.get(code, None)
 
 
 def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> DirectDecision:
@@ -129,3 +90,21 @@ def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> D
         reason=reason,
         token=caller.actor if caller.grant else None,
     )
+
+
+PATHS: Final = {
+    "proposals/": view_of(TAG, Endpoint(
+        "GET", READ_PROPOSALS, "proposals_list", "审批列表", "提出的操作，新的在前，游标翻页。",
+        lambda caller, **asked: views.search(caller.homes, **asked), ProposalOut, ProposalQuery, paged=True,
+    )),
+    "proposals/<str:code>/": view_of(TAG, Endpoint(
+        "GET", READ_PROPOSALS, "proposals_get", "一个审批", "一个操作的确切内容、同意之后会怎样，以及它的结果。",
+        lambda caller, code: views.get(code, caller.homes), ProposalOut,
+    )),
+    "proposals/<str:code>/decision/": view_of(TAG, Endpoint(
+        "POST", DECIDE, "proposals_decide", "决定一个审批",
+        "以调用者本人（令牌的归属用户）的身份决定，规则与聊天里相同：提出人不能批准自己的危险操作，"
+        "决定人须属于同一企业并有「审批」角色。不能决定时返回 409 和原因；同一个人重复同样的决定返回 200。",
+        _decide, ProposalOut, DecisionIn, example=("同意", {"verdict": "approve", "reason": "已核实"}),
+    )),
+}  # fmt: skip

@@ -1,16 +1,14 @@
 """Runbooks: list, search, read, write."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of, may
-from secops_agent.api.base import Form, PageQuery, Text, Truth, View, word
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import Caller
+from secops_agent.api.base import Form, PageQuery, Text, Truth, word
+from secops_agent.api.endpoints import Endpoint, items, view_of
 from secops_agent.api.fields import HistoryOut, Output, texts
 from secops_agent.models import Role
 from secops_agent.services import runbooks
@@ -18,7 +16,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.runbooks.search import RunbookHit
 from secops_agent.services.runbooks.store import RunbookLine
 
-TAG = ["手册"]
+TAG: Final = "手册"
 EXAMPLE = {
     "title": "SSH 暴力破解",
     "body": "## 第一步\n确认来源 IP。",
@@ -127,92 +125,62 @@ class RunbookHistoryOut(Form):
     items = HistoryOut(many=True, help_text="变更历史，新的在前")
 
 
-def _reader(request: Request) -> runbooks.Reader:
+def _reader(caller: Caller) -> runbooks.Reader:
     """The caller by their role; drafts are for those who may write."""
-    return runbooks.reader_of(caller_of(request).actor, drafts=may(request, access.WRITE_RUNBOOKS))
+    return runbooks.reader_of(caller.actor, drafts=caller.may(access.WRITE_RUNBOOKS))
 
 
-def _save(request: Request, body: Any, runbook_id: int | None = None) -> runbooks.RunbookView:
-    rest = {name: body[name] for name in ("when", "role", "published") if name in body}
+def _save(caller: Caller, runbook_id: int | None = None, **body: Any) -> runbooks.RunbookView:
+    rest: dict[str, Any] = {name: body[name] for name in ("when", "role", "published") if name in body}
     if "tools" in body:
         rest["tools"] = tuple(body["tools"])
     return runbooks.save(
-        body["title"], body["body"], tuple(body["tags"]), tuple(body["techniques"]), caller_of(request).actor,
+        body["title"], body["body"], tuple(body["tags"]), tuple(body["techniques"]), caller.actor,
         runbook_id, **rest,
     )  # fmt: skip
 
 
-class RunbookListView(View):
-    """All runbooks."""
-
-    needs = {"GET": access.READ_RUNBOOKS, "POST": access.WRITE_RUNBOOKS}
-
-    @extend_schema(tags=TAG, operation_id="runbooks_list", summary="手册列表", parameters=[RunbookQuery],
-                   responses=page_of(RunbookLineOut), description="全部手册，按标题排序，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        return self.page(
-            runbooks.browse(**self.read_query(RunbookQuery), reader=_reader(request)), RunbookLineOut
-        )
-
-    @extend_schema(tags=TAG, operation_id="runbooks_create", summary="新建手册", request=RunbookIn, responses={201: RunbookOut},
-                   description="新建一份手册；标题重复时返回 409。",
-                   examples=[OpenApiExample("手册", value=EXAMPLE, request_only=True)])  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """A new one."""
-        made = _save(request, self.read_body(RunbookIn))
-        return Response(RunbookOut(made).data, status=201)
+def _search(caller: Caller, q: str, limit: int) -> Mapping[str, Any]:
+    """Words that mean nothing find nothing."""
+    return items(runbooks.search(q, limit, _reader(caller)) if runbooks.terms(q) else ())
 
 
-class RunbookSearchView(View):
-    """Search."""
-
-    needs = {"GET": access.READ_RUNBOOKS}
-
-    @extend_schema(tags=TAG, operation_id="runbooks_search", summary="搜索手册", parameters=[SearchQuery], responses=HitsOut,
-                   description="按中文内容搜索手册，最相关的在前。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """Best first; words that mean nothing find nothing."""
-        asked = self.read_query(SearchQuery)
-        known = runbooks.terms(asked["q"])
-        found = runbooks.search(asked["q"], asked["limit"], _reader(request)) if known else ()
-        return Response(HitsOut({"items": found}).data)
+def _history(caller: Caller, runbook_id: int) -> Mapping[str, Any]:
+    runbooks.get(runbook_id, _reader(caller))
+    return items(history.entries("runbook", runbook_id))
 
 
-class RunbookEndpoint(View):
-    """One runbook."""
-
-    needs = {"GET": access.READ_RUNBOOKS, "PUT": access.WRITE_RUNBOOKS, "DELETE": access.WRITE_RUNBOOKS}
-
-    @extend_schema(tags=TAG, operation_id="runbooks_get", summary="手册", responses=RunbookOut, description="一份手册的全文。")  # fmt: skip
-    def get(self, request: Request, runbook_id: int) -> Response:
-        """Whole."""
-        return Response(RunbookOut(runbooks.get(runbook_id, _reader(request))).data)
-
-    @extend_schema(tags=TAG, operation_id="runbooks_update", summary="修改手册", request=RunbookIn, responses=RunbookOut,
-                   description="整份替换；标题与其他手册重复时返回 409。",
-                   examples=[OpenApiExample("手册", value=EXAMPLE, request_only=True)])  # fmt: skip
-    def put(self, request: Request, runbook_id: int) -> Response:
-        """Replace."""
-        saved = _save(request, self.read_body(RunbookIn), runbook_id)
-        return Response(RunbookOut(saved).data)
-
-    @extend_schema(tags=TAG, operation_id="runbooks_delete", summary="删除手册", responses={204: None},
-                   description="删除一份手册；历史中保留它的标题。")  # fmt: skip
-    def delete(self, request: Request, runbook_id: int) -> Response:
-        """Remove."""
-        runbooks.delete(runbook_id, caller_of(request).actor)
-        return Response(status=204)
-
-
-class RunbookHistoryView(View):
-    """The changes of a runbook."""
-
-    needs = {"GET": access.READ_RUNBOOKS}
-
-    @extend_schema(tags=TAG, operation_id="runbooks_history", summary="手册的历史", responses=RunbookHistoryOut,
-                   description="谁在什么时候改了这份手册。")  # fmt: skip
-    def get(self, request: Request, runbook_id: int) -> Response:
-        """Newest first."""
-        runbooks.get(runbook_id, _reader(request))
-        return Response(RunbookHistoryOut({"items": history.entries("runbook", runbook_id)}).data)
+PATHS: Final = {
+    "runbooks/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_RUNBOOKS, "runbooks_list", "手册列表", "全部手册，按标题排序，游标翻页。",
+            lambda caller, **asked: runbooks.browse(**asked, reader=_reader(caller)), RunbookLineOut, RunbookQuery, paged=True,
+        ),
+        Endpoint(
+            "POST", access.WRITE_RUNBOOKS, "runbooks_create", "新建手册", "新建一份手册；标题重复时返回 409。",
+            _save, RunbookOut, RunbookIn, 201, example=("手册", EXAMPLE),
+        ),
+    ),
+    "runbooks/search/": view_of(TAG, Endpoint(
+        "GET", access.READ_RUNBOOKS, "runbooks_search", "搜索手册", "按中文内容搜索手册，最相关的在前。", _search, HitsOut, SearchQuery,
+    )),
+    "runbooks/<int:runbook_id>/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_RUNBOOKS, "runbooks_get", "手册", "一份手册的全文。",
+            lambda caller, runbook_id: runbooks.get(runbook_id, _reader(caller)), RunbookOut,
+        ),
+        Endpoint(
+            "PUT", access.WRITE_RUNBOOKS, "runbooks_update", "修改手册", "整份替换；标题与其他手册重复时返回 409。",
+            _save, RunbookOut, RunbookIn, example=("手册", EXAMPLE),
+        ),
+        Endpoint(
+            "DELETE", access.WRITE_RUNBOOKS, "runbooks_delete", "删除手册", "删除一份手册；历史中保留它的标题。",
+            lambda caller, runbook_id: runbooks.delete(runbook_id, caller.actor), status=204,
+        ),
+    ),
+    "runbooks/<int:runbook_id>/history/": view_of(TAG, Endpoint(
+        "GET", access.READ_RUNBOOKS, "runbooks_history", "手册的历史", "谁在什么时候改了这份手册。", _history, RunbookHistoryOut,
+    )),
+}  # fmt: skip

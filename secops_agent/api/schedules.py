@@ -1,15 +1,15 @@
 """Scheduled tasks: list, make, delete, what their runs came to; the feeds and their age."""
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from collections.abc import Mapping
+from typing import Any, Final
+
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from bifang.core.errors import InvalidInput
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
-from secops_agent.api.base import Form, Nothing, PageQuery, Remark, Text, Truth, View
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import Caller
+from secops_agent.api.base import Form, Nothing, PageQuery, Remark, Text, Truth
+from secops_agent.api.endpoints import Endpoint, items, view_of
 from secops_agent.api.fields import Output
 from secops_agent.services.chats import find_chat, name_of
 from secops_agent.services.notifications import choices
@@ -18,7 +18,7 @@ from secops_agent.services.schedules import schedules, views
 from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
 from secops_agent.services.schedules.views import RunView, TaskView
 
-TAG = ["定时任务"]
+TAG: Final = "定时任务"
 UNKNOWN_TARGET = (
     "不能发到这个目标：群要在「已知的群」里、属于本企业，人员要在职，值班表要启用；config 是聊天配置的名称（钉钉和飞书有同名的，写 kind/名称），"
     "只写该种类的字段。"
@@ -111,78 +111,45 @@ class FeedsOut(Form):
     items = FeedOut(many=True, help_text="没有关闭的漏洞情报")
 
 
-class ScheduleListView(View):
-    """All scheduled tasks."""
-
-    needs = {"GET": access.READ_SCHEDULES, "POST": access.WRITE_SCHEDULES}
-
-    @extend_schema(tags=TAG, operation_id="schedules_list", summary="定时任务列表", parameters=[PageQuery],
-                   responses=page_of(ScheduleOut), description="定时任务和接下来三次，按编号，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        return self.page(views.search_tasks(**self.read_query(PageQuery)), ScheduleOut)
-
-    @extend_schema(tags=TAG, operation_id="schedules_create", summary="新建定时任务", request=ScheduleIn, responses={201: ScheduleOut},
-                   description="按令牌归属用户的权限查询；令牌没有归属用户时按查看权限。",
-                   examples=[OpenApiExample("每天更新漏洞情报", value={"task": "更新漏洞情报", "cron": "每天早上6点"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """A new one."""
-        body = self.read_body(ScheduleIn)
-        caller = caller_of(request)
-        target = body["target"] and {name: value for name, value in body["target"].items() if value}
-        if target:
-            target |= {"config": name_of(find_chat(target.get("config", "")))}
-        if target and all(each.entry != target for each in choices.choices(caller.user)):
-            raise InvalidInput(UNKNOWN_TARGET)
-        made = schedules.save_task({**body, "target": target}, caller.actor, owner=account_of(caller.user_id))
-        return Response(ScheduleOut(views.view_task(made)).data, status=201)
+def _make(caller: Caller, target: Mapping[str, Any] | None, **given: Any) -> TaskView:
+    there = {name: value for name, value in target.items() if value} if target else None
+    if there:
+        there |= {"config": name_of(find_chat(there.get("config", "")))}
+    if there and all(each.entry != there for each in choices.choices(caller.user)):
+        raise InvalidInput(UNKNOWN_TARGET)
+    made = schedules.save_task({**given, "target": there}, caller.actor, owner=account_of(caller.user_id))
+    return views.view_task(made)
 
 
-class ScheduleEndpoint(View):
-    """One scheduled task."""
-
-    needs = {"GET": access.READ_SCHEDULES, "DELETE": access.WRITE_SCHEDULES}
-
-    @extend_schema(
-        tags=TAG,
-        operation_id="schedules_get",
-        summary="一个定时任务",
-        responses=ScheduleOut,
-        description="按编号。",
-    )
-    def get(self, request: Request, task_id: int) -> Response:
-        """By its number."""
-        self.read_query(Nothing)
-        return Response(ScheduleOut(views.view_task(schedules.get_task(task_id))).data)
-
-    @extend_schema(tags=TAG, operation_id="schedules_delete", summary="删除定时任务", request=None, responses={204: None},
-                   description="连同它的执行记录；审计记录保留它的内容。")  # fmt: skip
-    def delete(self, request: Request, task_id: int) -> Response:
-        """With its runs."""
-        schedules.delete_task(schedules.get_task(task_id), caller_of(request).actor)
-        return Response(status=204)
-
-
-class ScheduleRunsView(View):
-    """What the runs of a task came to."""
-
-    needs = {"GET": access.READ_SCHEDULES}
-
-    @extend_schema(tags=TAG, operation_id="schedules_runs", summary="执行记录", parameters=[PageQuery],
-                   responses=page_of(RunOut), description="新的在前，游标翻页。")  # fmt: skip
-    def get(self, request: Request, task_id: int) -> Response:
-        """A page."""
-        return self.page(views.search_runs(task_id, **self.read_query(PageQuery)), RunOut)
-
-
-class FeedsView(View):
-    """The feeds of vulnerability intelligence."""
-
-    needs = {"GET": access.READ_VULNERABILITIES}
-
-    @extend_schema(tags=TAG, operation_id="feeds_list", summary="漏洞情报的新旧", responses=FeedsOut,
-                   description="每个来源何时确认是最新的，以及最近一次失败的原因。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """All that are not switched off."""
-        self.read_query(Nothing)
-        return Response(FeedsOut({"items": feed_statuses()}).data)
+PATHS: Final = {
+    "schedules/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_SCHEDULES, "schedules_list", "定时任务列表", "定时任务和接下来三次，按编号，游标翻页。",
+            lambda caller, **asked: views.search_tasks(**asked), ScheduleOut, PageQuery, paged=True,
+        ),
+        Endpoint(
+            "POST", access.WRITE_SCHEDULES, "schedules_create", "新建定时任务", "按令牌归属用户的权限查询；令牌没有归属用户时按查看权限。",
+            _make, ScheduleOut, ScheduleIn, 201, example=("每天更新漏洞情报", {"task": "更新漏洞情报", "cron": "每天早上6点"}),
+        ),
+    ),
+    "schedules/<int:task_id>/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_SCHEDULES, "schedules_get", "一个定时任务", "按编号。",
+            lambda caller, task_id: views.view_task(schedules.get_task(task_id)), ScheduleOut, Nothing,
+        ),
+        Endpoint(
+            "DELETE", access.WRITE_SCHEDULES, "schedules_delete", "删除定时任务", "连同它的执行记录；审计记录保留它的内容。",
+            lambda caller, task_id: schedules.delete_task(schedules.get_task(task_id), caller.actor), status=204,
+        ),
+    ),
+    "schedules/<int:task_id>/runs/": view_of(TAG, Endpoint(
+        "GET", access.READ_SCHEDULES, "schedules_runs", "执行记录", "新的在前，游标翻页。",
+        lambda caller, task_id, **asked: views.search_runs(task_id, **asked), RunOut, PageQuery, paged=True,
+    )),
+    "feeds/": view_of(TAG, Endpoint(
+        "GET", access.READ_VULNERABILITIES, "feeds_list", "漏洞情报的新旧", "每个来源何时确认是最新的，以及最近一次失败的原因。",
+        lambda caller: items(feed_statuses()), FeedsOut, Nothing,
+    )),
+}  # fmt: skip

@@ -25,6 +25,99 @@ def numbers(found: Any) -> list[int]:
     return [one.arguments["alert_id"] for one in found.offers]
 
 
+BLOCK = Focus().after_words({}, Intent("block_ip", {"ip": "198.51.100.44", "duration_minutes": 60}))
+CLOSE = Focus().after_words({}, Intent("close_alert", {"alert_id": 21, "verdict": "false_positive"}))
+SILENCE = Focus().after_words({}, Intent("silence_alerts", {"scope": "A21"}))
+RULE = Focus().after_words({}, Intent("silence_alerts", {"scope": "规则:端口扫描"}))
+LACKS = Focus().after_words(
+    {}, Intent("close_alert", {"alert_id": 21}), Intent("close_alert", {"alert_id": 22})
+)
+WATCH = Focus().after_words({}, Intent("watch", {"target": "web-01"}), Intent("watch", {"target": "web-02"}))
+DAILY = Focus().after_words({}, Intent("create_schedule", {"task": "日报", "cron": "0 9 * * *"}))
+WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", "to": "王五"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "wanted"),
+    [
+        ("3小时，李四在跑脚本", SILENCE, {"scope": "A21", "minutes": 180, "reason": "李四在跑脚本"}),
+        ("四个小时就行，只对 web-01", RULE, {"scope": "规则:端口扫描 @ web-01", "minutes": 240}),
+        ("三天 一直爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320, "reason": "一直爆破web-01"}),
+        ("等会 打错了 是.45", BLOCK, {"ip": "198.51.100.45", "duration_minutes": 60}),
+        ("原因?写爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 60, "reason": "爆破web-01"}),
+        ("多久 3天", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320}),
+        ("原因写误报 扫描器", LACKS, {"alert_id": 21, "verdict": "false_positive", "note": "扫描器"}),
+        ("对，就是A21", CLOSE, {"alert_id": 21, "verdict": "false_positive"}),
+        ("还是A22", CLOSE, {"alert_id": 22, "verdict": "false_positive"}),
+        ("高危以上才叫哈", WATCH, {"target": "web-01", "severity": "critical,high"}),
+        ("不光我，李四也叫上", WATCH, {"target": "web-01", "to": "我,李四"}),
+        ("web-01 的不用盯了，已经修好了", WATCH, {"target": "web-02"}),
+        ("不对 工作日就行，周末不要", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
+        ("周末不用发", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
+        ("改周五下午5点吧，周一太忙", DAILY, {"task": "日报", "cron": "0 17 * * 5"}),
+        ("对了也抄送李四", DAILY, {"task": "日报", "cron": "0 9 * * *", "to": "我,李四"}),
+        ("不对，发李四，王五不用", WEEKLY, {"report": "this_week", "to": "李四"}),
+        ("也给李四一份", WEEKLY, {"report": "this_week", "to": "王五,李四"}),
+    ],
+)  # fmt: skip
+def test_what_is_said_to_an_open_order_is_read_piece_by_piece(text: str, focus: Focus, wanted: Any) -> None:
+    found = said(text, focus)
+    assert found.offers
+    assert dict(found.offers[0].arguments) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["李四在跑脚本", "A22，4小时", "4小时够吗", "3小时，把A22关了", "王五今天休假"]
+)
+def test_what_is_no_value_of_an_open_order_changes_nothing_of_it(text: str) -> None:
+    found = said(text, SILENCE)
+    assert not any(one.arguments.get("scope") == "A21" for one in found.offers)
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "instead"),
+    [
+        ("哦那是跳板机啊 不封了", BLOCK, ""),
+        ("哦漏扫改明天了，取消吧", SILENCE, ""),
+        ("算了先不要发，我自己打电话", WEEKLY, ""),
+        ("先不封了，我再确认确认", BLOCK, ""),
+        ("啊不对 别关 给李四", CLOSE, "assign_alert"),
+        ("哎等下搞错了，那个不是误报，重新打开", CLOSE, "reopen_alert"),
+        ("先别关，改派给李四", LACKS, "assign_alert"),
+    ],
+)
+def test_a_piece_that_takes_the_order_back_drops_it_and_the_rest_is_read(
+    text: str, focus: Focus, instead: str
+) -> None:
+    found = said(text, focus)
+    assert found.drops
+    assert {one.tool for one in found.offers} == ({instead} if instead else set())
+
+
+@pytest.mark.parametrize("text", ["别忘了今天交班", "不要重启 web-01"])
+def test_a_text_that_lacks_may_begin_as_a_denial(text: str) -> None:
+    assert not said(text, Focus().after_words({}, Intent("send_message", {"to": "李四"}))).drops
+
+
+@pytest.mark.parametrize(
+    "text", ["备注 先看下access log", "请加一句评论：已请李四核对", "留个言 天亮让java组看"]
+)
+def test_a_note_is_of_the_alert_that_was_spoken_of(text: str) -> None:
+    (offer,) = said(text, Focus().after_look_up(Intent("get_alert", {"alert_id": 21}))).offers
+    assert (offer.tool, offer.arguments["alert_id"]) == ("comment_alert", 21)
+
+
+def test_he_is_whom_the_card_tells_unless_somebody_else_was_spoken_of() -> None:
+    card = Intent("get_asset", {"asset": "db-01"}, about={"person": "王五"})
+    told = Focus().after_look_up(card)
+    (offer,) = said("跟他说一声A3没人看", told).offers
+    assert offer.arguments["to"] == "王五"
+    on_duty = Focus().after_look_up(Intent("who_is_on_call", {"at": "这周"})).after_look_up(card)
+    another = Focus(named={"person": ("李四",)}).after_look_up(card)
+    for focus in (on_duty, another):
+        assert not said("跟他说一声A3没人看", focus).offers
+
+
 @pytest.mark.parametrize("text", ["A22也是", "还有A22", "A22也一样", "22也确认"])
 def test_what_is_added_stands_beside_what_there_was(text: str) -> None:
     found = said(text, ONE)
@@ -180,6 +273,48 @@ def test_a_short_sentence_is_read_with_what_was_spoken_of(
     assert (found.intent.tool, dict(found.intent.arguments)) == (tool, wanted)
 
 
+OVERDUE = Focus().after_look_up(
+    Intent("list_alerts", {"due": "overdue", "keyword": "李四"}, items=("12", "15"))
+)
+CRITICAL = Focus().after_look_up(
+    Intent(
+        "affected_assets", {"cve_id": "CVE-2021-44228", "importance": "critical"}, items=("web-01", "db-01")
+    )
+)
+CARD = Focus().after_look_up(Intent("get_alert", {"alert_id": 12}))
+DAY = Focus().after_look_up(Intent("alert_statistics", {"period": "today", "since_hours": 11}))
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "tool", "wanted"),
+    [
+        ("我自己的呢，只看严重的", OVERDUE, "list_alerts", {"due": "overdue", "keyword": ASKER, "severity": "critical"}),
+        ("里面有哪些是生产的，分别谁负责", CRITICAL, "affected_assets", {"environment": "生产", "importance": "critical"}),
+        ("负责人都是谁", CRITICAL, "affected_assets", {"importance": "critical"}),
+        ("今天多少告警", Focus(), "alert_statistics", {"period": "today"}),
+        ("为啥昨天这么多", DAY, "alert_statistics", {"period": "yesterday", "group_by": "rule"}),
+        ("哪些接受了风险", CARD, "list_findings", {"decision": "accepted"}),
+    ],
+)  # fmt: skip
+def test_what_goes_on_keeps_what_it_does_not_change(
+    text: str, focus: Focus, tool: str, wanted: dict[str, Any]
+) -> None:
+    found = said(text, focus)
+    assert found.intent.tool == tool
+    assert found.intent.arguments.items() >= wanted.items()
+
+
+@pytest.mark.parametrize("text", ["有没有没派出去的", "还有没有没处理的"])
+def test_what_is_asked_of_many_is_not_asked_of_the_one_alert_that_was_shown(text: str) -> None:
+    found = said(text, CARD)
+    assert found.intent is None or found.intent.tool != "get_alert"
+
+
+def test_what_is_asked_beside_an_address_lists_not_everything() -> None:
+    found = said("203.0.113.5 是什么来头，有没有打过我们？", Focus())
+    assert [one.tool for one in (found.intent, *found.beside) if not one.arguments] == []
+
+
 @pytest.mark.parametrize("text", ["这些资产上的漏洞", "他手上的告警"])
 def test_what_a_list_is_not_narrowed_to_is_asked_back(text: str) -> None:
     assert said(text, LIST).intent is None
@@ -199,3 +334,11 @@ def test_taken_back_in_a_word_it_is_no_farewell(text: str) -> None:
 def test_why_somebody_else_gets_it_speaks_not_against_it() -> None:
     found = said("A12 不该是我的，转给李四", Focus())
     assert [(one.tool, one.arguments["assignee"]) for one in found.offers] == [("assign_alert", "李四")]
+
+
+def test_whom_a_card_tells_is_no_newer_than_what_it_is_about() -> None:
+    focus = Focus(named={"case": ("1",)}).after_look_up(
+        Intent("get_case", {"case_id": 1}, about={"person": "李四"}), {"case": ("1",)}
+    )
+    (offer,) = said("都加个备注 web-01在查binlog", focus).offers
+    assert (offer.tool, offer.arguments["case_id"]) == ("comment_case", 1)

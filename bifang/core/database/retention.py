@@ -100,17 +100,20 @@ def breathe() -> None:
 
 def retention_state() -> list[RetentionStanding]:
     """Of everything that is kept, for people. One statement, and another for each that is late."""
-    asked = [_left_behind(each).values("pk")[:1] for each in KEEPINGS]
-    found = count_each(asked)
-    return [_standing(each, is_late=bool(number)) for each, number in zip(KEEPINGS, found, strict=True)]
+    since = database_now() - LATE
+    late = [_left_behind(each, since) for each in KEEPINGS]
+    found = count_each([rows.values("pk")[:1] for rows in late])
+    return [
+        RetentionStanding(
+            each.label,
+            each.days,
+            rows.values_list(each.column, flat=True).first() if number else None,
+        )
+        for each, rows, number in zip(KEEPINGS, late, found, strict=True)
+    ]
 
 
-def _standing(keeping: Keeping, *, is_late: bool) -> RetentionStanding:
-    oldest = _left_behind(keeping).values_list(keeping.column, flat=True).first() if is_late else None
-    return RetentionStanding(keeping.label, keeping.days, oldest)
-
-
-def _left_behind(keeping: Keeping) -> "QuerySet[Any]":
-    """What should be gone since `LATE`; nothing of what is kept for ever."""
-    rows = keeping.rows(database_now() - timedelta(days=keeping.days) - LATE)
+def _left_behind(keeping: Keeping, since: datetime) -> "QuerySet[Any]":
+    """What should be gone since then; nothing of what is kept for ever."""
+    rows = keeping.rows(since - timedelta(days=keeping.days))
     return rows if keeping.days else rows.none()

@@ -161,11 +161,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             self.fields[f"after_{step}"] = _minutes(step)
             self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")
             self.fields[f"by_{step}"] = _means()
-        stored = (
-            list(self.instance.targets.select_related("config", "staff", "schedule"))
-            if self.instance.pk
-            else []
-        )
+        stored = list(self.instance.targets.all()) if self.instance.pk else []
         robots = choices.robot_choices() if self.grant != "none" else []
         mine = [choices.choice_of(each) for each in stored]
         gateway = named_carrier(GATEWAY_TOOL) is not None

@@ -1,16 +1,14 @@
 """Alerts: list, detail, statistics."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
+from secops_agent.api.access import Caller
 from secops_agent.api.base import (
     ConditionsQuery,
     Form,
@@ -20,7 +18,7 @@ from secops_agent.api.base import (
     order,
     values_of,
 )
-from secops_agent.api.documentation import page_of
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Output, Ref, flat, texts
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts import triage
@@ -29,8 +27,9 @@ from secops_agent.services.alerts.queries.statistics import Statistics
 from secops_agent.services.alerts.triage import GROUPINGS
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
 from secops_agent.services.intelligence.matching import ListedView
+from secops_agent.services.pages import Page
 
-TAG = ["告警"]
+TAG: Final = "告警"
 EXAMPLE = {
     "id": 12, "title": "SSH 暴力破解", "severity": "high", "status": "open", "verdict": "", "source": "wazuh",
     "rule_id": "5763", "rule_name": "sshd brute force", "confidence": 80, "assets": [{"id": 3, "name": "web-01"}],
@@ -51,9 +50,9 @@ class AlertQuery(AlertFilterQuery, PageQuery):
     ordering = order(CURSOR_ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
 
 
-def _filter(asked: dict[str, Any], request: Request) -> AlertFilter:
+def _filter(asked: dict[str, Any], caller: Caller) -> AlertFilter:
     """From checked parameters, for this caller."""
-    return AlertFilter(**values_of(ALERTS, asked), private=access.reads_private(request))
+    return AlertFilter(**values_of(ALERTS, asked), private=caller.private)
 
 
 class AlertOut(Output):
@@ -167,52 +166,16 @@ class StatisticsOut(Output):
     }
 
 
-class AlertListView(View):
-    """All alerts."""
-
-    needs = {"GET": access.READ_ALERTS}
-
-    @extend_schema(
-        tags=TAG, operation_id="alerts_list", summary="告警列表", parameters=[AlertQuery], responses=page_of(AlertOut),
-        description="按筛选条件列出告警，新的在前，游标翻页。total 最多数到 1000，total_capped 为 true 表示不止这些；"
-                    "很多告警都有的关键字只数最新的 800 条，total 是至少有多少。",
-        examples=[OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None})],
-    )  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        asked = self.read_query(AlertQuery)
-        wanted = replace(
-            _filter(asked, request), order=asked["ordering"], limit=asked["limit"], cursor=asked["cursor"]
-        )
-        return self.page(triage.search(wanted), AlertOut)
+def _list(caller: Caller, ordering: str, limit: int, cursor: str, **asked: Any) -> Page[AlertSummary]:
+    return triage.search(replace(_filter(asked, caller), order=ordering, limit=limit, cursor=cursor))
 
 
-class AlertView(View):
-    """One alert."""
-
-    needs = {"GET": access.READ_ALERTS}
-
-    @extend_schema(tags=TAG, operation_id="alerts_get", summary="告警详情", responses=AlertDetailOut,
-                   description="一条告警的全部内容，包括指标、原始事件和变更历史。账号、邮箱和原始事件要「分析」角色或审计员；没有归属用户的令牌看不到。")  # fmt: skip
-    def get(self, request: Request, alert_id: int) -> Response:
-        """Everything."""
-        return Response(
-            AlertDetailOut(flat(triage.get(alert_id, private=access.reads_private(request)))).data
-        )
+def _detail(caller: Caller, alert_id: int) -> Mapping[str, Any]:
+    return flat(triage.get(alert_id, private=caller.private))
 
 
-class AlertStatisticsView(View):
-    """How many."""
-
-    needs = {"GET": access.READ_ALERTS}
-
-    @extend_schema(tags=TAG, operation_id="alerts_statistics", summary="告警统计", parameters=[StatisticsQuery],
-                   responses=StatisticsOut, description="按 group_by 统计告警数，筛选与列表相同。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """The counts."""
-        asked = self.read_query(StatisticsQuery)
-        group_by, limit = asked.pop("group_by"), asked.pop("limit")
-        return Response(StatisticsOut(triage.statistics(_filter(asked, request), group_by, limit)).data)
+def _statistics(caller: Caller, group_by: str, limit: int, **asked: Any) -> Statistics:
+    return triage.statistics(_filter(asked, caller), group_by, limit)
 
 
 # Alerts: what people and programs do with them.
@@ -236,53 +199,42 @@ class CommentIn(Form):
     note = Text(max_length=2000, help_text="备注。")
 
 
-@dataclass(frozen=True, slots=True)
-class AlertAct:
-    """An endpoint that does something to an alert: ``do`` takes what is in the body by name. ``example``: of a body."""
+def _act(
+    do: Callable[..., AlertSummary], summary: str, description: str, takes: type[Form] = NoteIn,
+    example: tuple[str, Any] | None = None,
+) -> type[View]:  # fmt: skip
+    """Something done to an alert, which answers how it is then; ``do`` takes what is in the body by name."""
 
-    do: Callable[..., AlertSummary]
-    summary: str
-    description: str
-    body: type[Form] = NoteIn
-    example: tuple[str, Mapping[str, str]] | None = None
+    def act(caller: Caller, alert_id: int, **given: Any) -> AlertSummary:
+        return do(alert_id, actor=caller.actor, **given)
 
-    def view(self) -> type[View]:
-        """The view of the endpoint."""
-        act = self
-        examples = (
-            [OpenApiExample(self.example[0], value=self.example[1], request_only=True)]
-            if self.example
-            else None
-        )
-
-        class AlertActView(View):
-            """Something a person or a program does to an alert."""
-
-            needs = {"POST": access.WRITE_ALERTS}
-
-            @extend_schema(
-                tags=TAG, operation_id=f"alerts_{act.do.__name__}", summary=act.summary, request=act.body, responses=AlertOut,
-                description=act.description, examples=examples,
-            )  # fmt: skip
-            def post(self, request: Request, alert_id: int) -> Response:
-                """The alert after the change."""
-                changed = act.do(alert_id, actor=caller_of(request).actor, **self.read_body(act.body))
-                return Response(AlertOut(changed).data)
-
-        return AlertActView
+    return view_of(TAG, Endpoint("POST", access.WRITE_ALERTS, f"alerts_{do.__name__}", summary, description, act, AlertOut, takes, example=example))  # fmt: skip
 
 
-ACTS: Final = {
-    "acknowledge": AlertAct(triage.acknowledge, "确认告警", "表示有人在处理：未处理 → 处理中；其他状态返回 409。"),
-    "assign": AlertAct(
+_ONE: Final = "alerts/<int:alert_id>/"
+PATHS: Final = {
+    "alerts/": view_of(TAG, Endpoint(
+        "GET", access.READ_ALERTS, "alerts_list", "告警列表",
+        "按筛选条件列出告警，新的在前，游标翻页。total 最多数到 1000，total_capped 为 true 表示不止这些；"
+        "很多告警都有的关键字只数最新的 800 条，total 是至少有多少。", _list, AlertOut, AlertQuery, paged=True,
+        example=OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None}),
+    )),
+    "alerts/statistics/": view_of(TAG, Endpoint(
+        "GET", access.READ_ALERTS, "alerts_statistics", "告警统计", "按 group_by 统计告警数，筛选与列表相同。", _statistics, StatisticsOut, StatisticsQuery,
+    )),
+    _ONE: view_of(TAG, Endpoint(
+        "GET", access.READ_ALERTS, "alerts_get", "告警详情",
+        "一条告警的全部内容，包括指标、原始事件和变更历史。账号、邮箱和原始事件要「分析」角色或审计员；没有归属用户的令牌看不到。", _detail, AlertDetailOut,
+    )),
+    f"{_ONE}acknowledge/": _act(triage.acknowledge, "确认告警", "表示有人在处理：未处理 → 处理中；其他状态返回 409。"),
+    f"{_ONE}assign/": _act(
         triage.assign, "指派告警", "指派给一位在职人员；已关闭的告警返回 409，没有这个人返回 404。", AssignIn,
         ("指派", {"assignee": "lisi", "note": "请先看登录日志"}),
     ),
-    "unassign": AlertAct(triage.unassign, "取消指派", "取消处理人；已关闭的告警返回 409。"),
-    "close": AlertAct(
-        triage.close, "关闭告警", "下结论并关闭；已关闭的告警返回 409。", CloseIn,
-        ("误报", {"verdict": "false_positive", "note": "内部扫描"}),
+    f"{_ONE}unassign/": _act(triage.unassign, "取消指派", "取消处理人；已关闭的告警返回 409。"),
+    f"{_ONE}close/": _act(
+        triage.close, "关闭告警", "下结论并关闭；已关闭的告警返回 409。", CloseIn, ("误报", {"verdict": "false_positive", "note": "内部扫描"}),
     ),
-    "reopen": AlertAct(triage.reopen, "重新打开告警", "撤回结论，回到未处理；没有关闭的告警返回 409。"),
-    "comments": AlertAct(triage.comment, "添加备注", "在变更历史里加一条备注，不改变状态。", CommentIn),
+    f"{_ONE}reopen/": _act(triage.reopen, "重新打开告警", "撤回结论，回到未处理；没有关闭的告警返回 409。"),
+    f"{_ONE}comments/": _act(triage.comment, "添加备注", "在变更历史里加一条备注，不改变状态。", CommentIn),
 }  # fmt: skip

@@ -1,19 +1,19 @@
 """Cases: list, detail, and making one."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
+from secops_agent.api.access import Caller
 from secops_agent.api.alerting.alerts import AlertOut, AssignIn, CommentIn, IndicatorOut
 from secops_agent.api.base import (
     Flag,
     Form,
     Moment,
+    Nothing,
     PageQuery,
     Remark,
     Several,
@@ -24,7 +24,7 @@ from secops_agent.api.base import (
     order,
     word,
 )
-from secops_agent.api.documentation import page_of
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import NoteIn, Output, Ref, flat, texts
 from secops_agent.models import CaseStatus
 from secops_agent.models.choices import Severity, Verdict
@@ -32,9 +32,10 @@ from secops_agent.services.cases import membership, merging, orders, search, tas
 from secops_agent.services.cases.orders import STEPS
 from secops_agent.services.cases.search import ORDERS, CaseFilter
 from secops_agent.services.cases.timeline import CaseMoment
-from secops_agent.services.cases.views import CaseSummary, CaseTaskView
+from secops_agent.services.cases.views import CaseRef, CaseSummary, CaseTaskView
+from secops_agent.services.pages import Page
 
-TAG = ["事件"]
+TAG: Final = "事件"
 EXAMPLE = {
     "id": 3, "title": "jump-01 被暴力破解后登录", "severity": "critical", "status": "working", "verdict": "", "owner": "李四",
     "owner_id": 2, "created_at": "2026-11-24T09:40:00+08:00", "closed_at": None, "alerts": 4, "open_alerts": 3, "tasks": 2,
@@ -192,60 +193,24 @@ def summary_of(case_id: int) -> CaseSummary:
     return views.summaries([views.read(case_id)])[0]
 
 
-class CaseListView(View):
-    """All cases."""
-
-    needs = {"GET": access.READ_CASES, "POST": access.WRITE_CASES}
-
-    @extend_schema(
-        tags=TAG, operation_id="cases_list", summary="事件列表", parameters=[CaseQuery], responses=page_of(CaseOut),
-        description="按筛选条件列出事件，新的在前，游标翻页。",
-        examples=[OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None})],
+def _list(caller: Caller, **asked: Any) -> Page[CaseSummary]:
+    wanted = CaseFilter(
+        statuses=tuple(asked.pop("status")), severities=tuple(asked.pop("severity")), owner_ids=tuple(asked.pop("owner_id")),
+        order=asked.pop("ordering"), private=caller.private, **asked,
     )  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        asked = self.read_query(CaseQuery)
-        wanted = CaseFilter(
-            statuses=tuple(asked.pop("status")),
-            severities=tuple(asked.pop("severity")),
-            owner_ids=tuple(asked.pop("owner_id")),
-            order=asked.pop("ordering"),
-            private=access.reads_private(request),
-            **asked,
-        )
-        return self.page(search.search(wanted), CaseOut)
-
-    @extend_schema(
-        tags=TAG, operation_id="cases_create", summary="新建事件", request=CaseIn, responses={201: CollectedOut},
-        description="把几条告警并成一个事件。已在进行中的事件里的告警不移动，一条都不能归入时返回 409。",
-        examples=[OpenApiExample("新建", value={"alerts": [12, 15], "title": "支付系统被入侵"}, request_only=True)],
-    )  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """A new one."""
-        body = self.read_body(CaseIn)
-        done = orders.create(
-            body["alerts"], caller_of(request).actor, body["title"], body["severity"], body["note"]
-        )
-        told = {"case": summary_of(done.case.id), "added": done.added, "text": done.text}
-        return Response(CollectedOut(told).data, status=201)
+    return search.search(wanted)
 
 
-class CaseView(View):
-    """One case."""
+def _detail(caller: Caller, case_id: int) -> Mapping[str, Any]:
+    detail = views.get(case_id, private=caller.private)
+    return {
+        **flat(detail), "alerts": detail.summary.alerts, "tasks": detail.summary.tasks, "alert_list": detail.alerts,
+        "task_list": detail.tasks, "timeline": timeline.moments(detail, private=caller.private),
+    }  # fmt: skip
 
-    needs = {"GET": access.READ_CASES}
 
-    @extend_schema(tags=TAG, operation_id="cases_get", summary="事件详情", responses=CaseDetailOut,
-                   description="一个事件的全部内容：告警、任务、资产、指标、时间线。")  # fmt: skip
-    def get(self, request: Request, case_id: int) -> Response:
-        """Everything."""
-        private = access.reads_private(request)
-        detail = views.get(case_id, private=private)
-        told: dict[str, Any] = {
-            **flat(detail), "alerts": detail.summary.alerts, "tasks": detail.summary.tasks, "alert_list": detail.alerts,
-            "task_list": detail.tasks, "timeline": timeline.moments(detail, private=private),
-        }  # fmt: skip
-        return Response(CaseDetailOut(told).data)
+def _collected(done: membership.Collected) -> Mapping[str, Any]:
+    return {"case": summary_of(done.case.id), "added": done.added, "text": done.text}
 
 
 # What people and programs do with a case.
@@ -280,158 +245,70 @@ class TaskIn(Form):
     due_at = Moment(default=None, allow_null=True, help_text="期限，可以不填。")
 
 
-class _CaseAction(View):
-    """Something done to a case."""
+def _act(
+    name: str, summary: str, description: str, takes: type[Form], do: Callable[..., Any],
+    status: int = 200, example: tuple[str, Any] | None = None,
+) -> type[View]:  # fmt: skip
+    """Something done to a case, which answers how it is then; of two, the one that ``do`` gives."""
 
-    needs = {"POST": access.WRITE_CASES}
+    def act(caller: Caller, case_id: int, **given: Any) -> CaseSummary:
+        done = do(case_id, actor=caller.actor, **given)
+        return summary_of(done.id if isinstance(done, CaseRef) else case_id)
 
-    def answer(self, case_id: int, status: int = 200) -> Response:
-        """The case after the change."""
-        return Response(CaseOut(summary_of(case_id)).data, status=status)
-
-
-class CaseAlertsView(_CaseAction):
-    """More alerts."""
-
-    @extend_schema(tags=TAG, operation_id="cases_add_alerts", summary="归入告警", request=CaseAlertsIn, responses=CollectedOut,
-                   description="把告警归入一个没有关闭的事件；已在别的进行中的事件里的不移动，一条都不能归入时返回 409。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """Into the case."""
-        body = self.read_body(CaseAlertsIn)
-        done = membership.collect(case_id, body["alerts"], caller_of(request).actor, body["note"])
-        told: dict[str, Any] = {"case": summary_of(case_id), "added": done.added, "text": done.text}
-        return Response(CollectedOut(told).data)
+    return view_of(TAG, Endpoint("POST", access.WRITE_CASES, f"cases_{name}", summary, description, act, CaseOut, takes, status, example=example))  # fmt: skip
 
 
-class CaseAlertsRemovalView(_CaseAction):
-    """Fewer alerts."""
-
-    @extend_schema(tags=TAG, operation_id="cases_remove_alerts", summary="移出告警", request=CaseAlertsIn, responses=CaseOut,
-                   description="把告警移出没有关闭的事件；有一条不在里面时返回 409，什么都不改。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """Out of the case."""
-        body = self.read_body(CaseAlertsIn)
-        membership.part(case_id, body["alerts"], caller_of(request).actor, body["note"])
-        return self.answer(case_id)
-
-
-class CaseSplitView(_CaseAction):
-    """One becomes two."""
-
-    @extend_schema(tags=TAG, operation_id="cases_split", summary="拆分事件", request=SplitIn, responses={201: CaseOut},
-                   description="把选定的告警拆成新事件，返回新事件；原来的事件至少留一条告警。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """Some alerts into a new case."""
-        body = self.read_body(SplitIn)
-        actor = caller_of(request).actor
-        new = merging.split(case_id, body["alerts"], actor, body["title"], body["note"])
-        return self.answer(new.id, 201)
-
-
-class CaseMergeView(_CaseAction):
-    """Two become one."""
-
-    @extend_schema(tags=TAG, operation_id="cases_merge", summary="并入另一个事件", request=MergeIn, responses=CaseOut,
-                   description="告警和任务移到另一个事件，这个事件关闭；两个都要没有关闭，否则返回 409。返回另一个事件。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """Into another one."""
-        body = self.read_body(MergeIn)
-        return self.answer(merging.merge(case_id, body["into"], caller_of(request).actor, body["note"]).id)
-
-
-class CaseSeparationView(_CaseAction):
-    """Merging undone."""
-
-    @extend_schema(tags=TAG, operation_id="cases_separate", summary="拆出并入的事件", request=NoteIn, responses=CaseOut,
-                   description="撤销合并：从它带过去、现在还在那里的告警和任务回到这个事件。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """Back out of the case that it was merged into."""
-        body = self.read_body(NoteIn)
-        return self.answer(merging.separate(case_id, caller_of(request).actor, body["note"]).id)
-
-
-class CaseAssignView(_CaseAction):
-    """Give it to someone."""
-
-    @extend_schema(tags=TAG, operation_id="cases_assign", summary="交接事件", request=AssignIn, responses=CaseOut,
-                   description="交给一位在职人员，他会收到一条消息，原负责人未完成的任务一起交给他；已关闭的事件返回 409，没有这个人返回 404。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """To a person, by staffId or name."""
-        body = self.read_body(AssignIn)
-        orders.assign(case_id, body["assignee"], caller_of(request).actor, body["note"])
-        return self.answer(case_id)
-
-
-class CaseStatusView(_CaseAction):
-    """How it stands."""
-
-    @extend_schema(tags=TAG, operation_id="cases_status", summary="改事件的状态", request=StatusIn, responses=CaseOut,
-                   description="新建、处理中、已控制之间；已关闭的返回 409。",
-                   examples=[OpenApiExample("已控制", value={"status": CaseStatus.CONTAINED.value}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """Another status before the end."""
-        body = self.read_body(StatusIn)
-        orders.advance(case_id, body["status"], caller_of(request).actor, body["note"])
-        return self.answer(case_id)
-
-
-class CaseCloseView(_CaseAction):
-    """A verdict ends it."""
-
-    @extend_schema(tags=TAG, operation_id="cases_close", summary="关闭事件", request=CaseCloseIn, responses=CaseOut,
-                   description="下结论并关闭；with_alerts 同时关闭它的未关闭的告警。已关闭的返回 409。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """With a verdict."""
-        body = self.read_body(CaseCloseIn)
-        actor = caller_of(request).actor
-        orders.close(case_id, body["verdict"], actor, body["note"], with_alerts=body["with_alerts"])
-        return self.answer(case_id)
-
-
-class CaseReopenView(_CaseAction):
-    """It was not over."""
-
-    @extend_schema(tags=TAG, operation_id="cases_reopen", summary="重新打开事件", request=NoteIn, responses=CaseOut,
-                   description="撤回结论，回到处理中；告警保持原样。没有关闭的、已并入别的事件的返回 409。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """The verdict is withdrawn."""
-        body = self.read_body(NoteIn)
-        orders.reopen(case_id, caller_of(request).actor, body["note"])
-        return self.answer(case_id)
-
-
-class CaseCommentView(_CaseAction):
-    """Only a note."""
-
-    @extend_schema(tags=TAG, operation_id="cases_comment", summary="在事件里写备注", request=CommentIn, responses=CaseOut,
-                   description="在时间线里加一条备注，不改变状态。")  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """Into the timeline."""
-        body = self.read_body(CommentIn)
-        orders.comment(case_id, caller_of(request).actor, body["note"])
-        return self.answer(case_id)
-
-
-class CaseTasksView(_CaseAction):
-    """Something to do."""
-
-    @extend_schema(tags=TAG, operation_id="cases_add_task", summary="添加任务", request=TaskIn, responses={201: CaseOut},
-                   description="给没有关闭的事件加一个任务。",
-                   examples=[OpenApiExample("任务", value={"text": "重装 web-01", "assignee": "lisi"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, case_id: int) -> Response:
-        """One more."""
-        body = self.read_body(TaskIn)
-        tasks.add(case_id, body["text"], caller_of(request).actor, body["assignee"], body["due_at"])
-        return self.answer(case_id, 201)
-
-
-class CaseTaskDoneView(_CaseAction):
-    """It is done."""
-
-    @extend_schema(tags=TAG, operation_id="cases_finish_task", summary="完成任务", request=None, responses=CaseOut,
-                   description="任务已完成；已经完成的返回 409，不在这个事件里的返回 404。")  # fmt: skip
-    def post(self, request: Request, case_id: int, task_id: int) -> Response:
-        """By whoever calls."""
-        self.read_body(Form)
-        tasks.finish(case_id, task_id, caller_of(request).actor)
-        return self.answer(case_id)
+_ONE: Final = "cases/<int:case_id>/"
+PATHS: Final = {
+    "cases/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_CASES, "cases_list", "事件列表", "按筛选条件列出事件，新的在前，游标翻页。", _list, CaseOut, CaseQuery, paged=True,
+            example=OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None}),
+        ),
+        Endpoint(
+            "POST", access.WRITE_CASES, "cases_create", "新建事件",
+            "把几条告警并成一个事件。已在进行中的事件里的告警不移动，一条都不能归入时返回 409。",
+            lambda caller, **given: _collected(orders.create(actor=caller.actor, alert_ids=given.pop("alerts"), **given)), CollectedOut, CaseIn, 201,
+            example=("新建", {"alerts": [12, 15], "title": "支付系统被入侵"}),
+        ),
+    ),
+    _ONE: view_of(TAG, Endpoint(
+        "GET", access.READ_CASES, "cases_get", "事件详情", "一个事件的全部内容：告警、任务、资产、指标、时间线。", _detail, CaseDetailOut,
+    )),
+    f"{_ONE}alerts/": view_of(TAG, Endpoint(
+        "POST", access.WRITE_CASES, "cases_add_alerts", "归入告警",
+        "把告警归入一个没有关闭的事件；已在别的进行中的事件里的不移动，一条都不能归入时返回 409。",
+        lambda caller, case_id, alerts, note: _collected(membership.collect(case_id, alerts, caller.actor, note)), CollectedOut, CaseAlertsIn,
+    )),
+    f"{_ONE}alerts/remove/": _act(
+        "remove_alerts", "移出告警", "把告警移出没有关闭的事件；有一条不在里面时返回 409，什么都不改。", CaseAlertsIn,
+        lambda case_id, alerts, **given: membership.part(case_id, alerts, **given),
+    ),
+    f"{_ONE}split/": _act("split", "拆分事件", "把选定的告警拆成新事件，返回新事件；原来的事件至少留一条告警。", SplitIn,
+        lambda case_id, alerts, **given: merging.split(case_id, alerts, **given), 201),
+    f"{_ONE}merge/": _act(
+        "merge", "并入另一个事件", "告警和任务移到另一个事件，这个事件关闭；两个都要没有关闭，否则返回 409。返回另一个事件。", MergeIn,
+        lambda case_id, into, **given: merging.merge(case_id, into, **given),
+    ),
+    f"{_ONE}separate/": _act(
+        "separate", "拆出并入的事件", "撤销合并：从它带过去、现在还在那里的告警和任务回到这个事件。", NoteIn, merging.separate,
+    ),
+    f"{_ONE}assign/": _act(
+        "assign", "交接事件", "交给一位在职人员，他会收到一条消息，原负责人未完成的任务一起交给他；已关闭的事件返回 409，没有这个人返回 404。",
+        AssignIn, lambda case_id, assignee, **given: orders.assign(case_id, assignee, **given),
+    ),
+    f"{_ONE}status/": _act(
+        "status", "改事件的状态", "新建、处理中、已控制之间；已关闭的返回 409。", StatusIn, orders.advance,
+        example=("已控制", {"status": CaseStatus.CONTAINED.value}),
+    ),
+    f"{_ONE}close/": _act(
+        "close", "关闭事件", "下结论并关闭；with_alerts 同时关闭它的未关闭的告警。已关闭的返回 409。", CaseCloseIn, orders.close,
+    ),
+    f"{_ONE}reopen/": _act(
+        "reopen", "重新打开事件", "撤回结论，回到处理中；告警保持原样。没有关闭的、已并入别的事件的返回 409。", NoteIn, orders.reopen,
+    ),
+    f"{_ONE}comments/": _act("comment", "在事件里写备注", "在时间线里加一条备注，不改变状态。", CommentIn, orders.comment),
+    f"{_ONE}tasks/": _act("add_task", "添加任务", "给没有关闭的事件加一个任务。", TaskIn, tasks.add, 201, ("任务", {"text": "重装 web-01", "assignee": "lisi"})),
+    f"{_ONE}tasks/<int:task_id>/done/": _act("finish_task", "完成任务", "任务已完成；已经完成的返回 409，不在这个事件里的返回 404。", Nothing, tasks.finish),
+}  # fmt: skip

@@ -1,21 +1,22 @@
 """Notification rules, rotas and silences: lists; a silence is made and ended."""
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
-from secops_agent.api.base import Counts, Flag, Form, Moment, Nothing, PageQuery, Remark, Text, View
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import Caller
+from secops_agent.api.base import Counts, Flag, Form, Moment, Nothing, PageQuery, Remark, Text
+from secops_agent.api.endpoints import Endpoint, items, view_of
 from secops_agent.api.fields import Output
 from secops_agent.services.notifications import silences, views
 from secops_agent.services.notifications.coverage import Coverage, coverage, known_value
 from secops_agent.services.notifications.views import RuleView, SilenceView, TargetView
 from secops_agent.services.on_call.duties import ShiftView, rotas
 
-TAG = ["通知与值班"]
+TAG: Final = "通知与值班"
 LONGEST = 30 * 24 * 60
 
 
@@ -157,82 +158,49 @@ class SilenceIn(Form):
     )
 
 
-class RuleListView(View):
-    """All rules."""
-
-    needs = {"GET": access.READ_RULES}
-
-    @extend_schema(tags=TAG, operation_id="notification_rules_list", summary="通知规则列表", parameters=[PageQuery],
-                   responses=page_of(RuleOut), description="规则、它们的目标，以及目标最近一次无法送达的原因；按名称，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        return self.page(views.search_rules(**self.read_query(PageQuery)), RuleOut)
+def _silence(caller: Caller, *, starts_at: datetime | None, **given: Any) -> SilenceView:
+    made = silences.silence(actor=caller.actor, start=starts_at, **given)
+    return views.view_silence(made, covers=True)
 
 
-class OnCallView(View):
-    """All rotas."""
-
-    needs = {"GET": access.READ_ON_CALL}
-
-    @extend_schema(tags=TAG, operation_id="on_call_list", summary="谁在值班", responses=RotasOut,
-                   description="每张值班表现在由谁值班、接下来的班次，以及无人值班的时段。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """By name."""
-        self.read_query(Nothing)
-        return Response(RotasOut({"items": rotas()}).data)
+def _preview(caller: Caller, scope: str, value: str) -> Mapping[str, Any]:
+    known = known_value(scope, value)
+    return {"value": known, "covers": coverage(scope, known)}
 
 
-class SilenceListView(View):
-    """All silences."""
-
-    needs = {"GET": access.READ_SILENCES, "POST": access.WRITE_SILENCES}
-
-    @extend_schema(tags=TAG, operation_id="silences_list", summary="静默列表", parameters=[SilenceQuery],
-                   responses=page_of(SilenceOut), description="静默，新的在前，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        return self.page(views.search_silences(**self.read_query(SilenceQuery)), SilenceOut)
-
-    @extend_schema(tags=TAG, operation_id="silences_create", summary="新建静默", request=SilenceIn,
-                   responses={201: SilenceDetailOut},
-                   description="不发送它覆盖的告警消息，只计数，结束时汇总；告警仍在列表里。名称不存在返回 404。"
-                   "静默全部，或对同一对象合计超过 24 小时，需要「审批」角色。",
-                   examples=[OpenApiExample("静默一台主机", value={"scope": "asset", "value": "web-01", "minutes": 60,
-                                                              "reason": "发布"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """A new one."""
-        body = self.read_body(SilenceIn)
-        made = silences.silence(
-            body["scope"], body["value"], body["minutes"], caller_of(request).actor, body["reason"],
-            start=body["starts_at"], weeks=body["weeks"],
-        )  # fmt: skip
-        return Response(SilenceDetailOut(views.view_silence(made, covers=True)).data, status=201)
+def _end(caller: Caller, silence_id: int) -> SilenceView:
+    views.get_silence(silence_id)
+    silences.end(silence_id, caller.actor)
+    return views.get_silence(silence_id)
 
 
-class SilencePreviewView(View):
-    """What one would cover."""
-
-    needs = {"GET": access.READ_SILENCES}
-
-    @extend_schema(tags=TAG, operation_id="silences_preview", summary="静默会覆盖什么", parameters=[PreviewQuery],
-                   responses=PreviewOut, description="现在有多少未关闭的告警、哪些资产在这个范围内；不写入任何东西。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """Now."""
-        asked = self.read_query(PreviewQuery)
-        value = known_value(asked["scope"], asked["value"])
-        return Response(PreviewOut({"value": value, "covers": coverage(asked["scope"], value)}).data)
-
-
-class SilenceEndView(View):
-    """The end of one."""
-
-    needs = {"POST": access.WRITE_SILENCES}
-
-    @extend_schema(tags=TAG, operation_id="silences_end", summary="结束静默", request=None, responses=SilenceOut,
-                   description="现在结束；已经结束的返回 400。")  # fmt: skip
-    def post(self, request: Request, silence_id: int) -> Response:
-        """Now."""
-        self.read_body(Nothing)
-        views.get_silence(silence_id)
-        silences.end(silence_id, caller_of(request).actor)
-        return Response(SilenceOut(views.get_silence(silence_id)).data)
+PATHS: Final = {
+    "notification-rules/": view_of(TAG, Endpoint(
+        "GET", access.READ_RULES, "notification_rules_list", "通知规则列表", "规则、它们的目标，以及目标最近一次无法送达的原因；按名称，游标翻页。",
+        lambda caller, **asked: views.search_rules(**asked), RuleOut, PageQuery, paged=True,
+    )),
+    "on-call/": view_of(TAG, Endpoint(
+        "GET", access.READ_ON_CALL, "on_call_list", "谁在值班", "每张值班表现在由谁值班、接下来的班次，以及无人值班的时段。",
+        lambda caller: items(rotas()), RotasOut, Nothing,
+    )),
+    "silences/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_SILENCES, "silences_list", "静默列表", "静默，新的在前，游标翻页。",
+            lambda caller, **asked: views.search_silences(**asked), SilenceOut, SilenceQuery, paged=True,
+        ),
+        Endpoint(
+            "POST", access.WRITE_SILENCES, "silences_create", "新建静默",
+            "不发送它覆盖的告警消息，只计数，结束时汇总；告警仍在列表里。名称不存在返回 404。"
+            "静默全部，或对同一对象合计超过 24 小时，需要「审批」角色。", _silence, SilenceDetailOut, SilenceIn, 201,
+            example=("静默一台主机", {"scope": "asset", "value": "web-01", "minutes": 60, "reason": "发布"}),
+        ),
+    ),
+    "silences/preview/": view_of(TAG, Endpoint(
+        "GET", access.READ_SILENCES, "silences_preview", "静默会覆盖什么", "现在有多少未关闭的告警、哪些资产在这个范围内；不写入任何东西。",
+        _preview, PreviewOut, PreviewQuery,
+    )),
+    "silences/<int:silence_id>/end/": view_of(TAG, Endpoint(
+        "POST", access.WRITE_SILENCES, "silences_end", "结束静默", "现在结束；已经结束的返回 400。", _end, SilenceOut, Nothing,
+    )),
+}  # fmt: skip

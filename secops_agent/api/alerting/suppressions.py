@@ -1,23 +1,21 @@
 """Suppression rules: lists, what one would suppress, and changes."""
 
-from typing import Any
+from typing import Any, Final
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
-from secops_agent.api.base import Form, Moment, Nothing, PageQuery, Text, Truth, View
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import Caller
+from secops_agent.api.base import Form, Moment, Nothing, PageQuery, Text, Truth
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import Output
+from secops_agent.models import SuppressionRule
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.services.suppressions import rules, views
 from secops_agent.services.suppressions.trials import SuppressionTrial, TriedAlert, try_out
 from secops_agent.services.suppressions.views import SuppressionView
 
-TAG = ["通知与值班"]
+TAG: Final = "通知与值班"
 MOST = 50
 
 
@@ -101,75 +99,48 @@ class TrialOut(Output):
     }
 
 
-class SuppressionListView(View):
-    """All rules."""
-
-    needs = {"GET": access.READ_SUPPRESSIONS, "POST": access.WRITE_SUPPRESSIONS}
-
-    @extend_schema(tags=TAG, operation_id="suppression_rules_list", summary="抑制规则列表", parameters=[PageQuery],
-                   responses=page_of(SuppressionOut), description="按名称，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        return self.page(views.search_suppressions(**self.read_query(PageQuery)), SuppressionOut)
-
-    @extend_schema(tags=TAG, operation_id="suppression_rules_create", summary="新建抑制规则", request=SuppressionIn,
-                   responses={201: SuppressionOut},
-                   description="符合条件的告警照样入库、计数，但直接关闭、不通知。启用时先用最近 7 天的告警试算："
-                   "会抑制判为真实攻击的告警而没有 acknowledge_attacks，返回 400。同名的返回 409。",
-                   examples=[OpenApiExample("例行扫描", value={"name": "例行扫描", "reason": "每周的漏洞扫描", "enabled": True,
-                                                         "severities": ["low"], "asset_tags": ["测试"]}, request_only=True)])  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """A new one."""
-        body = self.read_body(SuppressionIn)
-        made = rules.create_suppression(body, caller_of(request).actor)
-        return Response(SuppressionOut(views.view_suppression(made)).data, status=201)
+def _view(rule: SuppressionRule) -> SuppressionView:
+    return views.view_suppression(rule)
 
 
-class SuppressionTrialView(View):
-    """What one would suppress."""
-
-    needs = {"POST": access.READ_SUPPRESSIONS}
-
-    @extend_schema(tags=TAG, operation_id="suppression_rules_trial", summary="试算抑制规则", request=SuppressionIn,
-                   responses=TrialOut, description="最近 7 天入库的告警里它会抑制哪些；不写入任何东西。")  # fmt: skip
-    def post(self, request: Request) -> Response:
-        """Now."""
-        entry = rules.read_suppression(self.read_body(SuppressionIn))
-        return Response(TrialOut(try_out(entry.conditions)).data)
+def _off(caller: Caller, rule_id: int) -> SuppressionView:
+    rules.switch_off(rule_id, caller.actor)
+    return _view(views.find_suppression(rule_id))
 
 
-class SuppressionEndpoint(View):
-    """One rule."""
-
-    needs = {
-        "GET": access.READ_SUPPRESSIONS, "PUT": access.WRITE_SUPPRESSIONS,
-    }  # fmt: skip
-
-    @extend_schema(tags=TAG, operation_id="suppression_rules_get", summary="一条抑制规则", responses=SuppressionOut,
-                   description="条件、试算和抑制了多少。")  # fmt: skip
-    def get(self, request: Request, rule_id: int) -> Response:
-        """As it is."""
-        self.read_query(Nothing)
-        return Response(SuppressionOut(views.view_suppression(views.find_suppression(rule_id))).data)
-
-    @extend_schema(tags=TAG, operation_id="suppression_rules_replace", summary="修改抑制规则", request=SuppressionIn,
-                   responses=SuppressionOut, description="整条替换；启用的规则每次修改都重新试算。")  # fmt: skip
-    def put(self, request: Request, rule_id: int) -> Response:
-        """The whole."""
-        given = self.read_body(SuppressionIn)
-        saved = rules.save_suppression(given, caller_of(request).actor, rule=views.find_suppression(rule_id))
-        return Response(SuppressionOut(views.view_suppression(saved)).data)
-
-
-class SuppressionOffView(View):
-    """The end of one."""
-
-    needs = {"POST": access.WRITE_SUPPRESSIONS}
-
-    @extend_schema(tags=TAG, operation_id="suppression_rules_off", summary="停用抑制规则", request=None,
-                   responses=SuppressionOut, description="从现在起不再抑制；已经停用的返回 409。")  # fmt: skip
-    def post(self, request: Request, rule_id: int) -> Response:
-        """Now."""
-        self.read_body(Nothing)
-        rules.switch_off(rule_id, caller_of(request).actor)
-        return Response(SuppressionOut(views.view_suppression(views.find_suppression(rule_id))).data)
+_ONE: Final = "suppression-rules/<int:rule_id>/"
+PATHS: Final = {
+    "suppression-rules/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_SUPPRESSIONS, "suppression_rules_list", "抑制规则列表", "按名称，游标翻页。",
+            lambda caller, **asked: views.search_suppressions(**asked), SuppressionOut, PageQuery, paged=True,
+        ),
+        Endpoint(
+            "POST", access.WRITE_SUPPRESSIONS, "suppression_rules_create", "新建抑制规则",
+            "符合条件的告警照样入库、计数，但直接关闭、不通知。启用时先用最近 7 天的告警试算："
+            "会抑制判为真实攻击的告警而没有 acknowledge_attacks，返回 400。同名的返回 409。",
+            lambda caller, **given: _view(rules.create_suppression(given, caller.actor)), SuppressionOut, SuppressionIn, 201,
+            example=("例行扫描", {"name": "例行扫描", "reason": "每周的漏洞扫描", "enabled": True, "severities": ["low"], "asset_tags": ["测试"]}),
+        ),
+    ),
+    "suppression-rules/trial/": view_of(TAG, Endpoint(
+        "POST", access.READ_SUPPRESSIONS, "suppression_rules_trial", "试算抑制规则", "最近 7 天入库的告警里它会抑制哪些；不写入任何东西。",
+        lambda caller, **given: try_out(rules.read_suppression(given).conditions), TrialOut, SuppressionIn,
+    )),
+    _ONE: view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_SUPPRESSIONS, "suppression_rules_get", "一条抑制规则", "条件、试算和抑制了多少。",
+            lambda caller, rule_id: _view(views.find_suppression(rule_id)), SuppressionOut, Nothing,
+        ),
+        Endpoint(
+            "PUT", access.WRITE_SUPPRESSIONS, "suppression_rules_replace", "修改抑制规则", "整条替换；启用的规则每次修改都重新试算。",
+            lambda caller, rule_id, **given: _view(rules.save_suppression(given, caller.actor, rule=views.find_suppression(rule_id))),
+            SuppressionOut, SuppressionIn,
+        ),
+    ),
+    f"{_ONE}off/": view_of(TAG, Endpoint(
+        "POST", access.WRITE_SUPPRESSIONS, "suppression_rules_off", "停用抑制规则", "从现在起不再抑制；已经停用的返回 409。", _off, SuppressionOut, Nothing,
+    )),
+}  # fmt: skip

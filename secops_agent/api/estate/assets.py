@@ -1,16 +1,14 @@
 """Assets: list, detail, what people know better, software, and one asset by any of its names."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
-from secops_agent.api.base import Counts, Form, PageQuery, Remark, Text, View, choices, order, row_id, word
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import Caller
+from secops_agent.api.base import Counts, Form, PageQuery, Remark, Text, choices, order, row_id, word
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import HistoryOut, Output, Ref, flat
 from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType, Importance
@@ -18,8 +16,9 @@ from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import ORDERS, AssetFilter, ComponentView
 from secops_agent.services.assets.views import AssetDetail, AssetSummary
 from secops_agent.services.faults import NotFound
+from secops_agent.services.pages import Page
 
-TAG = ["资产"]
+TAG: Final = "资产"
 
 
 class AssetQuery(PageQuery):
@@ -134,63 +133,39 @@ class ComponentOut(Output):
     }
 
 
-class AssetListView(View):
-    """All assets."""
-
-    needs = {"GET": access.READ_ASSETS}
-
-    @extend_schema(tags=TAG, operation_id="assets_list", summary="资产列表", parameters=[AssetQuery],
-                   responses=page_of(AssetOut), description="按筛选条件列出资产，按名称排序，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        asked = self.read_query(AssetQuery)
-        wanted = AssetFilter(importance=tuple(asked.pop("importance")), order=asked.pop("ordering"), **asked)
-        return self.page(inventory.search(wanted), AssetOut)
+def _list(caller: Caller, importance: Sequence[str], ordering: str, **asked: Any) -> Page[AssetSummary]:
+    return inventory.search(AssetFilter(importance=tuple(importance), order=ordering, **asked))
 
 
-class AssetFindView(View):
-    """One asset by any of its names."""
-
-    needs = {"GET": access.READ_ASSETS}
-
-    @extend_schema(tags=TAG, operation_id="assets_find", summary="查找资产", parameters=[FindQuery], responses=FoundOut,
-                   description="按名称、IP、域名或编号找一个资产；不唯一时给出候选。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """The asset or candidates."""
-        found = inventory.find(self.read_query(FindQuery)["name"])
-        return Response(FoundOut(found).data)
+def _components(caller: Caller, asset_id: int, **asked: Any) -> Page[ComponentView]:
+    if not Asset.objects.filter(pk=asset_id).exists():
+        raise NotFound(f"没有编号为 {asset_id} 的资产。")
+    return inventory.components(asset_id, **asked)
 
 
-class AssetView(View):
-    """One asset."""
-
-    needs = {"GET": access.READ_ASSETS, "PATCH": access.WRITE_ASSETS}
-
-    @extend_schema(tags=TAG, operation_id="assets_get", summary="资产详情", responses=AssetDetailOut,
-                   description="一个资产的全部内容：标识、未关闭的告警和发现的数量、变更历史。")  # fmt: skip
-    def get(self, request: Request, asset_id: int) -> Response:
-        """Everything."""
-        return Response(AssetDetailOut(flat(inventory.get(asset_id))).data)
-
-    @extend_schema(tags=TAG, operation_id="assets_update", summary="修改资产", request=AssetIn, responses=AssetOut,
-                   description="只改给出的字段；之后的导入不会覆盖人设置的值。接口不合并资产：两个是同一个时，在网页的资产页「合并到…」里做。",
-                   examples=[OpenApiExample("负责人与重要性", value={"owner": "lisi", "importance": "critical"}, request_only=True)])  # fmt: skip
-    def patch(self, request: Request, asset_id: int) -> Response:
-        """What people know better."""
-        values = self.read_body(AssetIn, partial=True)
-        return Response(AssetOut(inventory.update(asset_id, caller_of(request).actor, **values)).data)
-
-
-class AssetComponentsView(View):
-    """Software on an asset."""
-
-    needs = {"GET": access.READ_ASSETS}
-
-    @extend_schema(tags=TAG, operation_id="assets_components", summary="资产上的组件", parameters=[ComponentQuery],
-                   responses=page_of(ComponentOut), description="一个资产上现有的软件组件，按名称排序，游标翻页。")  # fmt: skip
-    def get(self, request: Request, asset_id: int) -> Response:
-        """A page."""
-        asked = self.read_query(ComponentQuery)
-        if not Asset.objects.filter(pk=asset_id).exists():
-            raise NotFound(f"没有编号为 {asset_id} 的资产。")
-        return self.page(inventory.components(asset_id, **asked), ComponentOut)
+PATHS: Final = {
+    "assets/": view_of(TAG, Endpoint(
+        "GET", access.READ_ASSETS, "assets_list", "资产列表", "按筛选条件列出资产，按名称排序，游标翻页。", _list, AssetOut, AssetQuery, paged=True,
+    )),
+    "assets/find/": view_of(TAG, Endpoint(
+        "GET", access.READ_ASSETS, "assets_find", "查找资产", "按名称、IP、域名或编号找一个资产；不唯一时给出候选。",
+        lambda caller, name: inventory.find(name), FoundOut, FindQuery,
+    )),
+    "assets/<int:asset_id>/": view_of(
+        TAG,
+        Endpoint(
+            "GET", access.READ_ASSETS, "assets_get", "资产详情", "一个资产的全部内容：标识、未关闭的告警和发现的数量、变更历史。",
+            lambda caller, asset_id: flat(inventory.get(asset_id)), AssetDetailOut,
+        ),
+        Endpoint(
+            "PATCH", access.WRITE_ASSETS, "assets_update", "修改资产",
+            "只改给出的字段；之后的导入不会覆盖人设置的值。接口不合并资产：两个是同一个时，在网页的资产页「合并到…」里做。",
+            lambda caller, asset_id, **given: inventory.update(asset_id, caller.actor, **given), AssetOut, AssetIn, partial=True,
+            example=("负责人与重要性", {"owner": "lisi", "importance": "critical"}),
+        ),
+    ),
+    "assets/<int:asset_id>/components/": view_of(TAG, Endpoint(
+        "GET", access.READ_ASSETS, "assets_components", "资产上的组件", "一个资产上现有的软件组件，按名称排序，游标翻页。",
+        _components, ComponentOut, ComponentQuery, paged=True,
+    )),
+}  # fmt: skip

@@ -1,17 +1,14 @@
 """Findings: list, detail, and what people decide."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
-from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, row_id, word
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import Caller
+from secops_agent.api.base import Flag, Nothing, PageQuery, choices, order, row_id, word
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Output, Ref, flat
 from secops_agent.models.choices import (
     FindingDecision,
@@ -21,12 +18,13 @@ from secops_agent.models.choices import (
     VexJustification,
     VexStatus,
 )
+from secops_agent.services.pages import Page
 from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
 from secops_agent.services.vulnerabilities.openvex import vex
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, StatementView
 
-TAG = ["发现"]
+TAG: Final = "发现"
 
 
 class FindingQuery(PageQuery):
@@ -135,70 +133,33 @@ class DecideIn(NoteIn):
     )
 
 
-class FindingListView(View):
-    """All findings."""
-
-    needs = {"GET": access.READ_FINDINGS}
-
-    @extend_schema(tags=TAG, operation_id="findings_list", summary="发现列表", parameters=[FindingQuery],
-                   responses=page_of(FindingOut), description="默认只列仍需处理的发现，先 KEV，再级别，再 EPSS，游标翻页。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        asked = self.read_query(FindingQuery)
-        wanted = FindingFilter(
-            kinds=tuple(asked.pop("kind")),
-            severities=tuple(asked.pop("severity")),
-            states=tuple(asked.pop("state")),
-            order=asked.pop("ordering"),
-            **asked,
-        )
-        return self.page(findings.search(wanted), FindingOut)
+def _list(caller: Caller, **asked: Any) -> Page[FindingSummary]:
+    wanted = FindingFilter(
+        kinds=tuple(asked.pop("kind")), severities=tuple(asked.pop("severity")), states=tuple(asked.pop("state")),
+        order=asked.pop("ordering"), **asked,
+    )  # fmt: skip
+    return findings.search(wanted)
 
 
-class OpenVexView(View):
-    """What people decided, as a document."""
-
-    needs = {"GET": access.READ_FINDINGS}
-
-    @extend_schema(tags=TAG, operation_id="findings_openvex", summary="导出 OpenVEX", responses=OpenApiTypes.OBJECT,
-                   description="人的全部处理决定，一份 OpenVEX 0.2.0 文件，最多 20000 条，新的在前。导入到本系统不改变任何东西，导入到另一个系统成为声明。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """All decisions; nothing can be asked for."""
-        self.read_query(Form)
-        return Response(vex.document())
-
-
-class FindingView(View):
-    """One finding."""
-
-    needs = {"GET": access.READ_FINDINGS}
-
-    @extend_schema(tags=TAG, operation_id="findings_get", summary="发现详情", responses=FindingDetailOut,
-                   description="一个发现的全部内容，包括证据和变更历史。证据要「分析」角色或审计员；没有归属用户的令牌看不到。")  # fmt: skip
-    def get(self, request: Request, finding_id: int) -> Response:
-        """Everything."""
-        detail = findings.get(finding_id, private=access.reads_private(request))
-        return Response(FindingDetailOut(flat(detail)).data)
-
-
-class DecideView(View):
-    """What people decide."""
-
-    needs = {"POST": access.WRITE_FINDINGS}
-
-    @extend_schema(tags=TAG, operation_id="findings_decide", summary="处理决定", request=DecideIn, responses=FindingOut,
-                   description="修复中、接受风险、误报、OpenVEX 的四种状态，或撤回；之后的导入不会覆盖。已经是这个决定、接受风险的是已被利用（KEV）的（要另一个人同意，在网页或聊天里提出）时返回 409。",
-                   examples=[OpenApiExample("接受风险", value={"decision": "accepted", "note": "内网隔离，下季度升级"}, request_only=True)])  # fmt: skip
-    def post(self, request: Request, finding_id: int) -> Response:
-        """Set or withdraw."""
-        body = self.read_body(DecideIn)
-        actor = caller_of(request).actor
-        made = findings.decide(
-            finding_id,
-            body["decision"],
-            actor,
-            body["note"],
-            until=body["until"],
-            justification=body["justification"],
-        )
-        return Response(FindingOut(made).data)
+PATHS: Final = {
+    "findings/": view_of(TAG, Endpoint(
+        "GET", access.READ_FINDINGS, "findings_list", "发现列表", "默认只列仍需处理的发现，先 KEV，再级别，再 EPSS，游标翻页。",
+        _list, FindingOut, FindingQuery, paged=True,
+    )),
+    "findings/openvex/": view_of(TAG, Endpoint(
+        "GET", access.READ_FINDINGS, "findings_openvex", "导出 OpenVEX",
+        "人的全部处理决定，一份 OpenVEX 0.2.0 文件，最多 20000 条，新的在前。导入到本系统不改变任何东西，导入到另一个系统成为声明。",
+        lambda caller: vex.document(), OpenApiTypes.OBJECT, Nothing,
+    )),
+    "findings/<int:finding_id>/": view_of(TAG, Endpoint(
+        "GET", access.READ_FINDINGS, "findings_get", "发现详情",
+        "一个发现的全部内容，包括证据和变更历史。证据要「分析」角色或审计员；没有归属用户的令牌看不到。",
+        lambda caller, finding_id: flat(findings.get(finding_id, private=caller.private)), FindingDetailOut,
+    )),
+    "findings/<int:finding_id>/decision/": view_of(TAG, Endpoint(
+        "POST", access.WRITE_FINDINGS, "findings_decide", "处理决定",
+        "修复中、接受风险、误报、OpenVEX 的四种状态，或撤回；之后的导入不会覆盖。已经是这个决定、接受风险的是已被利用（KEV）的（要另一个人同意，在网页或聊天里提出）时返回 409。",
+        lambda caller, finding_id, **given: findings.decide(finding_id, actor=caller.actor, **given), FindingOut, DecideIn,
+        example=("接受风险", {"decision": "accepted", "note": "内网隔离，下季度升级"}),
+    )),
+}  # fmt: skip

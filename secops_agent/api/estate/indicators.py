@@ -1,14 +1,13 @@
 """Indicators: where one was seen."""
 
-from drf_spectacular.utils import extend_schema
+from typing import Final
+
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.alerting.alerts import AlertOut, ListedOut
-from secops_agent.api.base import Form, PageQuery, Text, View
-from secops_agent.api.documentation import page_of
+from secops_agent.api.base import Form, PageQuery, Text
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.estate.assets import AssetOut
 from secops_agent.api.fields import Output
 from secops_agent.services.alerts import indicators
@@ -17,7 +16,7 @@ from secops_agent.services.intelligence.views import EntryView, ListView
 
 # Lists of indicators: what there is. Entries come in by `ingest`.
 
-TAG = ["告警"]
+TAG: Final = "告警"
 
 
 class IndicatorListOut(Output):
@@ -51,31 +50,6 @@ class ListedEntryOut(Output):
     }
 
 
-class IndicatorListsView(View):
-    """All lists."""
-
-    needs = {"GET": access.READ_LISTS}
-
-    @extend_schema(tags=TAG, operation_id="indicator_lists_list", summary="情报清单列表", parameters=[PageQuery],
-                   responses=page_of(IndicatorListOut),
-                   description="按名称，游标翻页。条目用 POST /api/v1/ingest/indicators_csv/?source=清单名称 导入。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        return self.page(views.search_lists(**self.read_query(PageQuery)), IndicatorListOut)
-
-
-class ListedEntriesView(View):
-    """The entries of one."""
-
-    needs = {"GET": access.READ_LISTS}
-
-    @extend_schema(tags=TAG, operation_id="indicator_lists_entries", summary="清单的条目", parameters=[PageQuery],
-                   responses=page_of(ListedEntryOut), description="新的在前，游标翻页。")  # fmt: skip
-    def get(self, request: Request, list_id: int) -> Response:
-        """A page."""
-        return self.page(views.search_entries(list_id, **self.read_query(PageQuery)), ListedEntryOut)
-
-
 class IndicatorQuery(Form):
     """One value."""
 
@@ -100,16 +74,19 @@ class SightingsOut(Form):
     updated_at = serializers.DateTimeField(allow_null=True, help_text="数据更新于")
 
 
-class IndicatorEndpoint(View):
-    """Look one up."""
-
-    needs = {"GET": access.READ_ALERTS}
-
-    @extend_schema(tags=["告警"], operation_id="indicators_lookup", summary="查询指标", parameters=[IndicatorQuery],
-                   responses=SightingsOut, description="一个 IP、域名、URL、哈希或账号在哪些告警里出现过，是不是我们的资产。账号和邮箱只有「分析」角色或审计员查得到。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """Alerts and assets."""
-        asked = self.read_query(IndicatorQuery)
-        private = access.reads_private(request)
-        found = indicators.lookup(asked["value"], asked["limit"], private=private)
-        return Response(SightingsOut(found).data)
+PATHS: Final = {
+    "indicators/": view_of(TAG, Endpoint(
+        "GET", access.READ_ALERTS, "indicators_lookup", "查询指标",
+        "一个 IP、域名、URL、哈希或账号在哪些告警里出现过，是不是我们的资产。账号和邮箱只有「分析」角色或审计员查得到。",
+        lambda caller, value, limit: indicators.lookup(value, limit, private=caller.private), SightingsOut, IndicatorQuery,
+    )),
+    "indicator-lists/": view_of(TAG, Endpoint(
+        "GET", access.READ_LISTS, "indicator_lists_list", "情报清单列表",
+        "按名称，游标翻页。条目用 POST /api/v1/ingest/indicators_csv/?source=清单名称 导入。",
+        lambda caller, **asked: views.search_lists(**asked), IndicatorListOut, PageQuery, paged=True,
+    )),
+    "indicator-lists/<int:list_id>/entries/": view_of(TAG, Endpoint(
+        "GET", access.READ_LISTS, "indicator_lists_entries", "清单的条目", "新的在前，游标翻页。",
+        lambda caller, list_id, **asked: views.search_entries(list_id, **asked), ListedEntryOut, PageQuery, paged=True,
+    )),
+}  # fmt: skip

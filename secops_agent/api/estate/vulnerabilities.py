@@ -1,19 +1,19 @@
 """Vulnerabilities: list, one by any of its names, and who is affected."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
 
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.base import Flag, PageQuery, View, choices, order, row_id, word
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import Caller
+from secops_agent.api.base import Flag, PageQuery, choices, order, row_id, word
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.estate.assets import AssetOut
 from secops_agent.api.fields import HistoryOut, Output, flat
 from secops_agent.models.choices import Severity
 from secops_agent.services.faults import NotFound
+from secops_agent.services.pages import Page
 from secops_agent.services.records import Affected, Cvss, Kev
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import ORDERS, VulnerabilityFilter
@@ -24,7 +24,7 @@ from secops_agent.services.vulnerabilities.views import (
     VulnerabilitySummary,
 )
 
-TAG = ["漏洞"]
+TAG: Final = "漏洞"
 
 
 class VulnerabilityQuery(PageQuery):
@@ -152,44 +152,29 @@ class ExposureOut(Output):
     }
 
 
-class VulnerabilityListView(View):
-    """All vulnerabilities."""
-
-    needs = {"GET": access.READ_VULNERABILITIES}
-
-    @extend_schema(tags=TAG, operation_id="vulnerabilities_list", summary="漏洞列表", parameters=[VulnerabilityQuery],
-                   responses=page_of(VulnerabilityOut), description="默认只列我们的资产上未修复的漏洞，先 KEV，再级别，再 EPSS。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        asked = self.read_query(VulnerabilityQuery)
-        wanted = VulnerabilityFilter(
-            severities=tuple(asked.pop("severity")), order=asked.pop("ordering"), **asked
-        )
-        return self.page(catalogue.search(wanted), VulnerabilityOut)
+def _list(caller: Caller, severity: Sequence[str], ordering: str, **asked: Any) -> Page[VulnerabilitySummary]:
+    return catalogue.search(VulnerabilityFilter(severities=tuple(severity), order=ordering, **asked))
 
 
-class VulnerabilityView(View):
-    """One vulnerability."""
-
-    needs = {"GET": access.READ_VULNERABILITIES}
-
-    @extend_schema(tags=TAG, operation_id="vulnerabilities_get", summary="漏洞详情", responses=VulnerabilityDetailOut,
-                   description="用 CVE、GHSA、CNVD、CNNVD 等任一编号查询，大小写不限；没有资料时返回 404。")  # fmt: skip
-    def get(self, request: Request, vuln_id: str) -> Response:
-        """By any of its names."""
-        found = catalogue.lookup(vuln_id)
-        if found is None:
-            raise NotFound(f"没有 {vuln_id[:60]} 的资料：请先导入公告（osv、cnvd、kev）或扫描结果。")
-        return Response(VulnerabilityDetailOut(flat(found)).data)
+def _detail(caller: Caller, vuln_id: str) -> Mapping[str, Any]:
+    found = catalogue.lookup(vuln_id)
+    if found is None:
+        raise NotFound(f"没有 {vuln_id[:60]} 的资料：请先导入公告（osv、cnvd、kev）或扫描结果。")
+    return flat(found)
 
 
-class ExposureView(View):
-    """Who is affected."""
-
-    needs = {"GET": access.READ_VULNERABILITIES}
-
-    @extend_schema(tags=TAG, operation_id="vulnerabilities_affected_assets", summary="受影响的资产", responses=ExposureOut,
-                   description="受影响、不受影响、无法判断三组，每个资产都有依据；known 为 false 表示没有这个漏洞的资料。")  # fmt: skip
-    def get(self, request: Request, vuln_id: str) -> Response:
-        """Three answers."""
-        return Response(ExposureOut(catalogue.affected_assets(vuln_id)).data)
+PATHS: Final = {
+    "vulnerabilities/": view_of(TAG, Endpoint(
+        "GET", access.READ_VULNERABILITIES, "vulnerabilities_list", "漏洞列表", "默认只列我们的资产上未修复的漏洞，先 KEV，再级别，再 EPSS。",
+        _list, VulnerabilityOut, VulnerabilityQuery, paged=True,
+    )),
+    "vulnerabilities/<str:vuln_id>/": view_of(TAG, Endpoint(
+        "GET", access.READ_VULNERABILITIES, "vulnerabilities_get", "漏洞详情",
+        "用 CVE、GHSA、CNVD、CNNVD 等任一编号查询，大小写不限；没有资料时返回 404。", _detail, VulnerabilityDetailOut,
+    )),
+    "vulnerabilities/<str:vuln_id>/affected-assets/": view_of(TAG, Endpoint(
+        "GET", access.READ_VULNERABILITIES, "vulnerabilities_affected_assets", "受影响的资产",
+        "受影响、不受影响、无法判断三组，每个资产都有依据；known 为 false 表示没有这个漏洞的资料。",
+        lambda caller, vuln_id: catalogue.affected_assets(vuln_id), ExposureOut,
+    )),
+}  # fmt: skip

@@ -69,7 +69,7 @@ class IngestView(View):
     largest_body = LARGEST
 
     @extend_schema(
-        tags=TAG, operation_id="ingest", summary="导入文件或 Webhook", description=DESCRIPTION,
+        tags=[TAG], operation_id="ingest", summary="导入文件或 Webhook", description=DESCRIPTION,
         parameters=[
             IngestQuery,
             OpenApiParameter("format_name", str, OpenApiParameter.PATH, description=f"格式的名称：{'、'.join(registry.NAMES)}，或「接入」里自己写的。"),

@@ -1,21 +1,20 @@
 """Background imports: list and progress."""
 
-from drf_spectacular.utils import extend_schema
+from typing import Final
+
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from secops_agent.api.access import IMPORT, SEE_ALL_JOBS, caller_of, may
-from secops_agent.api.base import Form, PageQuery, View
-from secops_agent.api.documentation import page_of
+from secops_agent.api.access import IMPORT, SEE_ALL_JOBS, Caller
+from secops_agent.api.base import Form, PageQuery
+from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import Output
 from secops_agent.models.sources.job import JobPhase, JobState
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import jobs
 from secops_agent.services.intake.jobs import JobView
 
-TAG = ["导入"]
+TAG: Final = "导入"
 
 
 class RejectedOut(Form):
@@ -88,31 +87,22 @@ class JobQuery(PageQuery):
     )
 
 
-def visible_to(request: Request) -> Actor | None:
+def visible_to(caller: Caller) -> Actor | None:
     """Whose jobs may be seen: None for all. Raises PermissionDenied."""
-    if may(request, SEE_ALL_JOBS):
+    if caller.may(SEE_ALL_JOBS):
         return None
-    if may(request, IMPORT):
-        return caller_of(request).actor
+    if caller.may(IMPORT):
+        return caller.actor
     raise PermissionDenied("没有查看导入任务的权限：API 令牌需要 ingest 或 read 范围。")
 
 
-class JobListView(View):
-    """All imports that the caller may see."""
-
-    @extend_schema(tags=TAG, operation_id="jobs_list", summary="导入任务列表", parameters=[JobQuery], responses=page_of(JobOut),
-                   description="导入任务，新的在前；小文件也在内。只有 ingest 范围的令牌只看得到自己提交的。")  # fmt: skip
-    def get(self, request: Request) -> Response:
-        """A page."""
-        asked = self.read_query(JobQuery)
-        return self.page(jobs.search(actor=visible_to(request), **asked), JobOut)
-
-
-class JobEndpoint(View):
-    """One import."""
-
-    @extend_schema(tags=TAG, operation_id="jobs_get", summary="导入任务的进度", responses=JobOut,
-                   description="轮询这个地址直到 state 为 done 或 failed；outcome 与 import_data 的结果相同。")  # fmt: skip
-    def get(self, request: Request, job_id: int) -> Response:
-        """Progress."""
-        return Response(JobOut(jobs.get(job_id, visible_to(request))).data)
+PATHS: Final = {
+    "jobs/": view_of(TAG, Endpoint(
+        "GET", None, "jobs_list", "导入任务列表", "导入任务，新的在前；小文件也在内。只有 ingest 范围的令牌只看得到自己提交的。",
+        lambda caller, **asked: jobs.search(actor=visible_to(caller), **asked), JobOut, JobQuery, paged=True,
+    )),
+    "jobs/<int:job_id>/": view_of(TAG, Endpoint(
+        "GET", None, "jobs_get", "导入任务的进度", "轮询这个地址直到 state 为 done 或 failed；outcome 与 import_data 的结果相同。",
+        lambda caller, job_id: jobs.get(job_id, visible_to(caller)), JobOut,
+    )),
+}  # fmt: skip

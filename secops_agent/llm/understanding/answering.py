@@ -29,6 +29,8 @@ from secops_agent.llm.understanding.questions import Weighed
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
+_COUNTED: Final = {"ask.count", "noun.alert", "said.time", "said.exists", "ask.happened"}
+_DAYS: Final = {"since_hours", "until_hours", "period", "time_of"}
 _FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities", "list_findings")
 _END_OF_ID: Final = re.compile(
     r"(?<![\w.:/-])(?!20\d\d(?!\d))\d{4,7}(?![\w.:/%-])(?!\s*[个条台次年])", re.ASCII
@@ -48,13 +50,24 @@ class QuestionHearing(FollowingHearing):
             return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
         if absent := self._absent(sentence):
             return absent
-        found = self._follow_up(sentence) or self._pasted_log(sentence)
+        found = self._follow_up(sentence) or self._in_turn(sentence) or self._pasted_log(sentence)
         if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
         found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
+
+    def _in_turn(self, sentence: Sentence) -> Understanding | None:
+        """我自己的呢，只看严重的: each part goes on with the one before it, and the last has the conditions of all."""
+        reader, found = self, list[Intent]()
+        for part in self._parts(sentence) if self.focus.last else ():
+            more = reader._follow_up(part)
+            if not (more and more.intent) or not all(_is_part(one, more.intent) for one in found):
+                return None
+            found.append(more.intent)
+            reader = replace(self, focus=self.focus.after_look_up(more.intent))
+        return Understanding(intent=found[-1], guessed=True) if found else None
 
     def _covered(self, sentence: Sentence, exact: Intent) -> Understanding:
         """With what of the sentence a list of findings does not take; without a condition it is asked back."""
@@ -171,7 +184,9 @@ class QuestionHearing(FollowingHearing):
             )
             intent = reader._clearly(part, goes_on=bool(goes_on))
             # All machines answer nothing.
-            if intent and not (found and intent.arguments.keys() == {"asset_type"}):
+            if intent and not (
+                found and intent.arguments.keys() <= {"asset_type"} and intent.tool in questions.LISTS
+            ):
                 found.append(intent)
                 reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
             elif counts and "ask.count" not in questions.cues_of(part):
@@ -218,6 +233,14 @@ class QuestionHearing(FollowingHearing):
             weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
         )  # 在别的机器上出现过没 is none
         found = (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
+        if found.intent and found.intent.tool == "list_alerts" and weighed.cues.keys() <= _COUNTED:
+            days = questions.ask(
+                "alert_statistics", meant
+            )  # 今天多少告警 asks for the number, the closed ones too
+            counts = days and "period" in days.arguments and "ask.count" in weighed.cues
+            return (
+                replace(found, intent=days) if days and counts and days.arguments.keys() <= _DAYS else found
+            )
         lost = next((one.raw for one in meant.found(Kind.REF) if one.value in ("all", "person")), "")
         theirs = None if meant.found(Kind.PERSON) else pattern("cues.inside.theirs").search(meant.order.text)
         lost = lost or (theirs[0] if theirs else "")

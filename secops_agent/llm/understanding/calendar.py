@@ -2,6 +2,7 @@
 they do. And what a short sentence changes of a message, a task, a watch or a note that was just offered."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from secops_agent.llm.understanding.telling import (
     receivers_in,
     without_border,
 )
+from secops_agent.llm.understanding.verbs import CLAUSE, PIECE
 
 ALL: Final = "全部"
 _UNITS: Final = {"小时": 60, "钟头": 60, "分钟": 1, "刻钟": 15}
@@ -150,6 +152,10 @@ def retold(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
     typed, order = as_typed(sentence), focus.order
     if order is None or order.tool not in _TALK:
         return _forwarded(typed, focus)
+    if ended := _ended_watch(typed.text, typed, sentence):  # of several
+        gone, several = [one.arguments["watched"] for one in ended.actions], (order, *focus.beside)
+        left = tuple(one for one in several if one.arguments.get("target") not in gone)
+        return left if len(left) < len(several) else ()
     said: dict[str, Any] = {**order.arguments}
     match order.tool:
         case "send_message":
@@ -157,15 +163,14 @@ def retold(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
         case "create_schedule":
             new = _new_task(said, typed, sentence, focus)
         case "watch":
-            new = _new_watch(said, sentence)
+            new = _new_watch(said, typed, sentence, focus)
         case _:
             return _one_more_note(order, typed)
     return (Intent(order.tool, new),) if new and new != order.arguments else ()
 
 
 def _forwarded(typed: Skeleton, focus: Focus) -> tuple[Intent, ...]:
-    last, also = focus.last, pattern("telling.change.also_now").fullmatch(typed.text.strip(EDGES))
-    people = [one for one in receivers_in(also["to"], typed, focus) if one != ME] if also else []
+    last, people = focus.last, _receivers((), typed, focus)
     if not people or last is None:
         return ()
     reports = {
@@ -173,7 +178,26 @@ def _forwarded(typed: Skeleton, focus: Focus) -> tuple[Intent, ...]:
         "security_report": {"report": last.arguments.get("period", "today")},
     }
     about = reports.get(last.tool)
-    return (Intent("send_message", {"to": ",".join(people), **about}),) if about else ()
+    return (Intent("send_message", {"to": people, **about}),) if about else ()
+
+
+def _receivers(before: Sequence[str], typed: Skeleton, focus: Focus) -> str:
+    """To whom, by its pieces: 也给张三一份 is one more, 发张三，王五不用 and 不对 发张三 are others; "" where a piece says anything else."""
+    instead = pattern("cues.said.turns").match(typed.text) is not None
+    also, gone = list[str](), list[str]()
+    for piece in filter(None, (one.strip(EDGES) for one in PIECE.split(typed.text))):
+        bare = pattern("cues.said.turns").sub("", f"{piece}，").strip(EDGES)
+        if not bare or pattern("telling.change.aside").fullmatch(bare):
+            continue
+        said = pattern("telling.change.also_now").fullmatch(bare)
+        denied = None if said else pattern("telling.change.not_to").fullmatch(bare)
+        if not (said or denied):
+            return ""
+        groups = (said or denied).groupdict()  # type: ignore[union-attr]
+        (also if said else gone).extend(receivers_in(groups["to"] or groups.get("to2") or "", typed, focus))
+    kept = [] if instead and also else [one for one in before if one not in gone]
+    people = [one for one in dict.fromkeys([*kept, *also]) if one != ME]
+    return ",".join(people) if also or gone else ""
 
 
 def _swapped(text: str, typed: Skeleton) -> tuple[str, str] | None:
@@ -191,9 +215,8 @@ def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focu
     if more := pattern("telling.change.one_more").match(text):
         words = typed.expand(without_border(text[more.end() :])).strip(EDGES)
         return {**said, "text": "，".join(filter(None, (said.get("text", ""), words)))} if words else {}
-    if also := pattern("telling.change.also_now").fullmatch(text):
-        people = [one for one in receivers_in(also["to"], typed, focus) if one != ME]
-        return {**said, "to": ",".join(dict.fromkeys([*said.get("to", "").split(","), *people])).strip(",")}
+    if people := _receivers([*filter(None, said.get("to", "").split(","))], typed, focus):
+        return {**said, "to": people}
     if (swapped := _swapped(text, typed)) and "text" in said:
         return {**said, "text": str(said["text"]).replace(*swapped)}
     if ("report" in said or "date" in said) and pattern("telling.change.of_period").fullmatch(text):
@@ -219,19 +242,34 @@ def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focu
 
 
 def _new_task(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
-    text = typed.text.strip(EDGES)
-    if swapped := _swapped(text, typed):
-        return {**said, "task": str(said["task"]).replace(*swapped)}
-    if also := pattern("telling.change.also_now").fullmatch(text):
+    """Each piece that says days or one more person changes it, and the first that says a time; the others are why: 改成周五下午四点吧，周一太忙了."""
+    found, when = {**said}, dict[str, str]()
+    for piece in filter(None, (one.strip(EDGES) for one in CLAUSE.split(typed.text))):
+        bare = Skeleton(pattern("cues.said.turns").sub("", piece).strip(EDGES), typed.entities)
+        more = _piece_of_task(found, bare, focus)
+        if not more and not when and (when := _time_in(found, bare.text, sentence)):
+            found = {name: one for name, one in found.items() if name not in ("at", "cron")} | when
+        found |= more
+    return found
+
+
+def _piece_of_task(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[str, Any]:
+    if swapped := _swapped(typed.text, typed):
+        return {"task": str(said["task"]).replace(*swapped)}
+    if also := pattern("telling.change.also_now").fullmatch(typed.text):
         people = receivers_in(also["to"], typed, focus)
         before = said.get("to") or ME
-        return {**said, "to": ",".join(dict.fromkeys([*before.split(","), *people]))}
+        return {"to": ",".join(dict.fromkeys([*before.split(","), *people]))}
+    if "cron" in said and pattern("telling.change.workdays").fullmatch(typed.text):
+        minute, hour, *_ = str(said["cron"]).split()
+        return {"cron": f"{minute} {hour} * * 1-5"}
+    return {}
+
+
+def _time_in(said: dict[str, Any], text: str, sentence: Sentence) -> dict[str, str]:
     to = pattern("telling.change.to_time").search(text)
-    when = time_of(text[to.end() :] if to else text, sentence)
-    if clock := when.get("clock"):
-        return said | _clocked(said, clock)
-    kept = {name: value for name, value in said.items() if name not in ("at", "cron")}
-    return kept | when if when else {}
+    when = {} if re.search("[不别]", text) else time_of(text[to.end() :] if to else text, sentence)
+    return _clocked(said, when["clock"]) if "clock" in when else when
 
 
 def _clocked(said: dict[str, Any], clock: str) -> dict[str, str]:
@@ -243,10 +281,14 @@ def _clocked(said: dict[str, Any], clock: str) -> dict[str, str]:
     return {"cron": f"{int(minute)} {int(hour)} {' '.join(days)}"}
 
 
-def _new_watch(said: dict[str, Any], sentence: Sentence) -> dict[str, Any]:
+def _new_watch(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
     level = sentence.question.first(Kind.SEVERITY)
-    only = pattern("telling.change.only").search(sentence.question.text)
-    return {**said, "severity": level.value} if level and only and not sentence.first(*HOSTS) else {}
+    only = pattern("telling.change.only").search(sentence.plain)
+    if level and only and not sentence.first(*HOSTS):
+        return {**said, "severity": level.value}
+    also = pattern("telling.change.call_too").fullmatch(typed.text.strip(EDGES))
+    people = receivers_in(also["to"], typed, focus) if also else []
+    return {**said, "to": ",".join([said.get("to") or ME, *people])} if people else {}
 
 
 def _one_more_note(order: Intent, typed: Skeleton) -> tuple[Intent, ...]:

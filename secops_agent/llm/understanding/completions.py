@@ -1,10 +1,11 @@
 """A short sentence behind an order: what it lacked, what is changed of it, added to it or left out."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
@@ -20,14 +21,29 @@ from secops_agent.llm.understanding.objects import (
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
 from secops_agent.llm.understanding.reasons import EDGES, case_parts, reasons_of, split_note, tells
-from secops_agent.llm.understanding.verbs import ACTS, CLAUSE, NAMES, WANTED, find_doubt, verbs_in
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    CLAUSE,
+    NAMES,
+    PIECE,
+    WANTED,
+    Act,
+    find_doubt,
+    verbs_in,
+)
 
+_BESIDE: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "verdict": (Kind.VERDICT,), "decision": (Kind.VERDICT,), "assignee": (Kind.PERSON,), "owner": (Kind.PERSON,), "severity": (Kind.SEVERITY,),
+    "case_id": (Kind.CASE,), **dict.fromkeys(LENGTHS, (Kind.DURATION,)),
+}  # fmt: skip
+_ENDING: Final = re.compile(r"(?<![\d.])(?:尾号|末[位段])?\s*\.\s*(\d{1,3})(?![\d.])")
+_ASKED_FIRST: Final = re.compile("^(原因|理由)\\s*[?？,，\\s]\\s*(?:就?写|是)?")  # 原因？写爆破
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
 
 
 def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
     """What is said without the words of a change, and was it one: 等等 改成两小时, 算了只要第一个, 不是 A13 是 A14."""
-    text = pattern("cues.said.instead").sub(" ", skeleton.text)
+    text = _ASKED_FIRST.sub(r"\1：", pattern("cues.said.instead").sub(" ", skeleton.text))
     rest = pattern("cues.said.turns").sub("", text)
     while rest.strip(EDGES) and rest != (
         more := pattern("cues.said.turns").sub("", rest)
@@ -36,6 +52,34 @@ def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
     rest = rest if rest.strip(EDGES) else text
     changes = rest != skeleton.text or pattern("cues.said.changes").search(text) is not None
     return Skeleton(rest, skeleton.entities), changes
+
+
+def beside_refusal(sentence: Sentence, focus: Focus) -> str | None:
+    """What else is said where a piece of it takes the whole open order back: 不封了，先看看它打过谁; 啊不对 别关 给李四. None where none does, and
+    where what lacks is a text, which may begin so."""
+    orders, said = open_orders(focus), take_verdicts_and_numbers(sentence.order)
+    joined = re.sub(rf"(?<={ANY_MARK.pattern})\s+", "", said.text)  # node-2 的不用盯了 speaks of that one
+    pieces = [one for one in PIECE.split(joined) if one and one.strip(EDGES)]
+    refused = [one for one in pieces if _refuses(Skeleton(one, said.entities), orders)]
+    if len(pieces) < 2 or not refused or missing_in(orders) in ("text", "note"):
+        return None
+    rest = (without_turns(Skeleton(one, said.entities))[0].text for one in pieces if one not in refused)
+    return said.expand(
+        "，".join(one for one in rest if pattern("cues.said.turns").sub("", f"{one}，").strip(EDGES))
+    )
+
+
+def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
+    """别关, 先不封了, 取消吧, 先不要发; and that it is what the order calls it: 那个不是误报."""
+    said, tools = without_turns(piece)[0], {one.tool for one in orders}
+    verbs, text = verbs_in(said), said.text.strip(EDGES)
+    if "close_alert" in tools and said.first(Kind.VERDICT) and pattern("cues.said.not_so").search(text):
+        return True
+    if NAMES.search(text):
+        return False
+    if {verb.tool for verb in verbs} & {*ACTS}:
+        return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
+    return pattern("cues.said.refuses").fullmatch(text) is not None
 
 
 def adds_to(text: str) -> bool:
@@ -103,17 +147,52 @@ def redecided(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
     return _with_reason(sentence, focus) or (_decided_instead(rest, sentence, focus) if changes else ())
 
 
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What is said to an open order: ``values`` of it, pieces that ``tell`` something of their own, a labelled ``note``; ``certain``: a value
+    that stands beside its object was said, and no other object."""
+
+    values: Skeleton
+    told: tuple[str, ...]
+    note: str
+    certain: bool = False
+
+
+def _reply(order: Intent, rest: Skeleton) -> _Reply:
+    """By its pieces; where no value is certain nothing is told apart."""
+    act, (beside, note) = ACTS[order.tool], split_note(rest)
+    objects, own = [kind for name in act.kinds for kind in WANTED[name]], _BESIDE.get(act.beside, ())
+    takes = re.compile(mark(*objects, *own))
+    pieces = PIECE.split(re.sub(rf"(?<={mark(*own)})\s", "，", beside.text) if own else beside.text)
+    values, told = list[str](), list[str]()
+    for piece in filter(None, (one.strip(EDGES) for one in pieces)):
+        left = pattern("cues.unread.filler").sub(
+            "", takes.sub("", pattern("cues.said.of_value").sub("", piece))
+        )
+        is_value = takes.search(piece) or name_of("cues.answer", piece) or not left.strip(EDGES)
+        (values if is_value and len(left.strip(EDGES)) < 2 and not ANY_MARK.search(left) else told).append(
+            piece
+        )
+    said = Skeleton("，".join(values), rest.entities)
+    named = beside.first(*objects) and not pattern("cues.said.only_for").search(beside.text)
+    if named or not said.first(*own) or (told and not act.free):
+        return _Reply(beside, (), note)
+    return _Reply(
+        said, tuple(rest.expand(one) for one in told if NAMES.search(one) or tells(one)), note, certain=True
+    )
+
+
 def tells_more(rest: Skeleton, order: Intent) -> bool:
-    """Is it more than what completes this order: a question, another object, 王五今天休假?"""
-    if len(pattern("cues.unread.filler").sub("", rest.text)) > _SHORT or pattern("cues.said.asks").search(
-        rest.text
+    """Is it more than what completes this order: a question, another object, 王五今天休假? Beside a value whatever is told is why: 3小时，李四在跑脚本."""
+    reply = _reply(order, rest)
+    if pattern("cues.said.asks").search(rest.text) or (
+        len(pattern("cues.unread.filler").sub("", reply.values.text)) > _SHORT
     ):
         return True
-    if missing_in([order]):
-        return False
-    beside, _ = split_note(rest)
+    if reply.certain or missing_in([order]):
+        return any(verb.tool in {*ACTS} - {order.tool} for verb in verbs_in(rest)) if reply.told else False
     dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
-    told = NAMES.search(beside.text) and (dated or tells(beside.text))
+    told = NAMES.search(reply.values.text) and (dated or tells(reply.values.text))
     return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))
 
 
@@ -122,18 +201,11 @@ def complete(
 ) -> tuple[Intent, ...]:
     """The orders that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; ``adds``: beside
     those that there are, A13也是."""
-    orders, (skeleton, note) = open_orders(focus), split_note(rest)
-    act = ACTS[orders[0].tool]
-    said = Parts(skeleton, skeleton, sentence, focus, {}).beside(act, None, (skeleton,))
-    found = list(objects_of(act, (skeleton,), replace(focus, named={})))
-    targets = [target(act, kind, value) for kind, value in found]
-    told = [] if targets or changes else reasons_of(skeleton, ())[0].split("，")
-    reason = note or "，".join(one for one in told if not name_of("cues.answer", one))
-    parts, rest_of_case = (
-        case_parts(skeleton.text, skeleton, sentence.asker) if act.free == "title" else ({}, [])
-    )
-    said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}
-    said |= parts
+    orders = open_orders(focus)
+    act, reply = ACTS[orders[0].tool], _reply(orders[0], rest)
+    objects = objects_of(act, (reply.values,), replace(focus, named={}))
+    targets = [target(act, kind, value) for kind, value in objects] or _other_end(orders[0], rest)
+    said = _beside(act, reply, rest, sentence, focus, quiet=bool(targets or changes))
     if not said and not targets:
         return ()
     again = [one for one in orders if any(one.arguments.items() >= each.items() for each in targets)]
@@ -142,16 +214,37 @@ def complete(
             replace(one, arguments={**one.arguments, **said}) if one in again else one for one in orders
         )
     if len(orders) > 1 and not targets:
-        return tuple(
-            replace(one, arguments=decided_anew({**one.arguments}, said))
-            for one in orders
-            if one.tool == act.tool
-        )
-    targets = [_narrowed(orders[0], one, skeleton) for one in targets]
-    new = [
-        Intent(act.tool, {**decided_anew({**orders[0].arguments}, said), **one}) for one in targets or [{}]
-    ]
-    return tuple([*orders, *(one for one in new if one not in orders)] if adds and targets else new[:MOST])
+        same = (one for one in orders if one.tool == act.tool)
+        return tuple(replace(one, arguments=decided_anew({**one.arguments}, said)) for one in same)
+    targets = [_narrowed(orders[0], one, reply.values) for one in targets]
+    old = decided_anew({**orders[0].arguments}, said)
+    new = [Intent(act.tool, {**old, **one}) for one in targets or [{}]]
+    if not (adds and targets):
+        return tuple(new[:MOST])
+    of_all = {name: said[name] for name in {act.free} & said.keys() if f"都是{said[name]}" in sentence.plain}
+    whole = (*orders, *(one for one in new if one not in orders))
+    return tuple(replace(one, arguments={**one.arguments, **of_all}) for one in whole)
+
+
+def _beside(
+    act: Act, reply: _Reply, rest: Skeleton, sentence: Sentence, focus: Focus, *, quiet: bool
+) -> dict[str, Any]:
+    """What is said beside an object: the verdict, who, how long, why; ``quiet``: what is not called the reason is none."""
+    values, note = reply.values, reply.note
+    said = Parts(values, values, sentence, focus, {}).beside(act, None, (values,))
+    if (
+        note
+        and missing_in(open_orders(focus)) == "verdict"
+        and not said
+        and (verdict := rest.first(Kind.VERDICT))
+    ):
+        said, note = {act.beside: verdict.value}, note.replace(verdict.raw, "", 1)  # 原因写误报 扫描器
+    told = [] if quiet else reasons_of(values, ())[0].split("，")
+    told = [one for one in told if one and not name_of("cues.answer", one)]
+    reason = note.strip(EDGES).removeprefix("都是") or "，".join([*told, *reply.told])
+    parts, rest_of_case = case_parts(values.text, values, sentence.asker) if act.free == "title" else ({}, [])
+    said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}
+    return said | parts
 
 
 def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[str, Any]:
@@ -160,3 +253,11 @@ def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[s
     host = str(said.get("scope", "")).removeprefix("资产:")
     whole = host == said.get("scope", "") or pattern("cues.said.whole_host").search(skeleton.text)
     return said if whole or not rule.startswith("规则:") else {"scope": f"{rule} @ {host}"}
+
+
+def _other_end(order: Intent, rest: Skeleton) -> list[dict[str, Any]]:
+    """打错了 是.45, of 198.51.100.44: the address with this end."""
+    ended, old = _ENDING.search(rest.expand(rest.text)), str(order.arguments.get("ip", ""))
+    if ended is None or old.count(".") != 3 or int(ended[1]) > 255:
+        return []
+    return [{"ip": f"{old.rpartition('.')[0]}.{int(ended[1])}"}]

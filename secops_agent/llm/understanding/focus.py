@@ -25,7 +25,7 @@ KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
 }
 ARGUMENTS: Final[Mapping[str, str]] = {
     "alert_id": "alert", "ip": "ip", "value": "ip", "asset": "asset", "cve_id": "cve", "case_id": "case", "assignee": "person",
-    "findings": "finding",
+    "findings": "finding", "person": "person",
 }  # fmt: skip
 _LISTED: Final[Mapping[str, str]] = {
     "list_alerts": "alert", "list_assets": "asset", "affected_assets": "asset", "list_vulnerabilities": "cve",
@@ -113,6 +113,14 @@ class Focus:
         }
         return Focus(self.last, self._with({**aimed, **named}), order, orders[1:], just=just)
 
+    def without_order(self) -> "Focus":
+        """After the open order was taken back: what all of it was to be done to is still spoken of."""
+        named: dict[str, tuple[str, ...]] = {}
+        for one in filter(None, (self.order, *self.beside)):
+            for name in one.arguments.keys() & ARGUMENTS.keys():
+                named[ARGUMENTS[name]] = (*named.get(ARGUMENTS[name], ()), str(one.arguments[name]))
+        return replace(self, named=self._with(named), order=None, beside=())
+
     def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
         """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""
         shown: dict[str, tuple[str, ...]] = {
@@ -122,7 +130,17 @@ class Focus:
         }
         if len(last.items) == 1 and (kind := _LISTED.get(last.tool, "")) == "alert":
             shown |= {kind: tuple(last.items)}  # 最要紧的是哪条: the one that was told is 它
-        return replace(self, last=last, named=self._with(shown))
+        told, before = shown.pop("person", ()), self.of("person")
+        named = self._with(shown)
+        if (
+            told and told != before
+        ):  # whom a card tells is 他 where nobody else was spoken of, and no newer 它
+            others = before or (self.last is not None and self.last.tool == "who_is_on_call")
+            named = {
+                **({} if others else {"person": told}),
+                **{kind: one for kind, one in named.items() if kind != "person"},
+            }
+        return replace(self, last=last, named=named)
 
     def _with(self, named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         kept = {kind: values for kind, values in self.named.items() if kind not in named}

@@ -4,7 +4,7 @@ one thing that was spoken of.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from secops_agent import says
@@ -29,6 +29,7 @@ _OF_ALL: Final = (
     "listed",
     "kev_only",
 )  # beside a noun: a question of its own, about everything
+_OF_MANY: Final = {"said.unowned", "said.mine", "said.held"}  # 有没有没派出去的 is asked of no one alert
 _CLEAR: Final = 0.9  # so probable that no model need be asked what was meant
 
 
@@ -138,7 +139,9 @@ class FollowingHearing(Hearing):
                 if whole and whole.frame.tool != found.tool:  # 有什么待审批的, behind one block
                     return None
                 if found.tool not in questions.LISTS:
-                    return Understanding(found)
+                    cues = questions.cues_of(sentence).keys()
+                    many = cues & _OF_MANY or {"said.exists", "said.status"} <= cues
+                    return None if many and found.tool in _OF_ONE[1:] else Understanding(_kept(found, last))
                 of_all = alone and not found.arguments.keys().isdisjoint(_OF_ALL)  # 今天有哪些严重告警
                 if of_all and not of_flaw:
                     return None
@@ -206,10 +209,12 @@ class FollowingHearing(Hearing):
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
         if frame.tool == "get_asset" and (other := self._beside_card(sentence)):
-            return next(one for one in self.frames if one.tool == other)
+            return self._frame_of(other)
         closer = "ask.list" not in weighed.cues and pattern("filters.group_by.closer").search(sentence.plain)
         if closer and frame.tool == "list_alerts":  # 昨天谁关的告警
-            return next(one for one in self.frames if one.tool == "alert_statistics")
+            return self._frame_of("alert_statistics")
+        if pattern("filters.why_many").search(sentence.plain):
+            return self._frame_of("alert_statistics") if frame.tool == "list_alerts" else frame
         asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}
         asked = asked if "ask.statistics" not in weighed.cues else set()
         if frame.tool != "alert_statistics" or not (
@@ -218,7 +223,10 @@ class FollowingHearing(Hearing):
             return frame
         intent = questions.ask(frame.tool, sentence)
         grouped = intent is None or not intent.arguments.keys().isdisjoint(("group_by", "time_of"))
-        return frame if grouped else next(one for one in self.frames if one.tool == "list_alerts")
+        return frame if grouped else self._frame_of("list_alerts")
+
+    def _frame_of(self, tool: str) -> ToolFrame:
+        return next(one for one in self.frames if one.tool == tool)
 
     @staticmethod
     def _beside_card(sentence: Sentence) -> str:
@@ -238,6 +246,14 @@ class FollowingHearing(Hearing):
         told = "、".join(f"「{one}」" for one in central)
         taps = self.taps(sentence, weighed) or DEFAULT
         return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
+
+
+def _kept(found: Intent, last: Intent | None) -> Intent:
+    """负责人都是谁, of the assets of a vulnerability that matter most: of these still."""
+    same = last and found.tool == last.tool == _OF_ONE[0]
+    if not (last and same) or found.arguments["cve_id"] != last.arguments["cve_id"]:
+        return found
+    return replace(found, arguments={**last.arguments, **found.arguments})
 
 
 def _of_these(cues: Mapping[str, str], noun: str) -> Mapping[str, str]:

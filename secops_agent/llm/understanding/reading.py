@@ -33,7 +33,7 @@ from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
 from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
-from secops_agent.llm.understanding.completions import open_orders, redecided, without_turns
+from secops_agent.llm.understanding.completions import beside_refusal, open_orders, redecided, without_turns
 from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
@@ -182,11 +182,10 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With what the sentence named, for the focus."""
-        numbers = sentence.numbers
-        if found.intent and "asset" in found.intent.arguments and not sentence.first(Kind.REF):
-            numbers = (
-                [] if not any(one.exact for one in sentence.found(Kind.ALERT)) else numbers
-            )  # 3号呢: a machine
+        exact = any(one.exact for one in sentence.found(Kind.ALERT, Kind.ALERTS))
+        machine = found.intent and "asset" in found.intent.arguments and not sentence.first(Kind.REF)
+        asked = found.question and not found.order  # a guess that was asked back is nobody's 它
+        numbers = sentence.numbers if exact or not (machine or asked) else []  # 3号呢: a machine
         return replace(found, named=focuses.names_in(sentence.order, numbers))
 
     def _formal(self, plain: str) -> Understanding | None:
@@ -197,7 +196,7 @@ class _Reader(OrderHearing, QuestionHearing):
                 said["colleague"] = str(named.value)
             return Understanding(intent=Intent("swap_shift", said))
         if case := read_case_order(plain, self.asker):
-            return Understanding(intent=case, order=case if case.tool == "add_case_alerts" else None)
+            return Understanding(intent=case, order=case if case.tool in ACTS else None)
         if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
             return Understanding(question=hint("unnamed").format(who=unnamed["who"]))
         wish = read_schedule(plain, self.task)
@@ -246,21 +245,30 @@ class _Reader(OrderHearing, QuestionHearing):
         if told := redecided(sentence, self.focus) or retold(sentence, self.focus):
             anew = self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
             return replace(anew, drops=bool(anew.offers) and not missing_in(open_orders(self.focus)))
+        if (beside := beside_refusal(sentence, self.focus)) is not None:
+            return self._in_place(beside, request)
         if found := self.completed(sentence):
-            return self._asked_instead(sentence, found)
+            dropped = found.drops and not found.offers
+            return (
+                self._in_place(pattern("cues.said.turns").sub("", sentence.plain), request)
+                if dropped
+                else found
+            )
         rest, _ = without_turns(sentence.order)
         if rest.text.strip() == sentence.order.text.strip():
             return None
         found = self._read(self.heard(rest.expand(rest.text).strip()), request)
         return replace(found, drops=bool(found.offers)) if found.offers else found
 
-    def _asked_instead(self, sentence: Sentence, found: Understanding) -> Understanding:
-        """等下 先看它还打过谁: the order is dropped, and what is asked instead is answered."""
-        rest = pattern("cues.said.turns").sub("", sentence.plain)
-        if not found.drops or found.offers or not pattern("cues.said.asks").search(rest):
-            return found
-        asked = self.question(self.heard(rest), None)
-        return replace(found, intent=asked.intent, beside=asked.beside) if asked.intent else found
+    def _in_place(self, rest: str, request: BareRequest) -> Understanding:
+        """等下 先看它还打过谁, 别关 给李四: the order is dropped, and what is asked or ordered instead is answered or offered."""
+        told, reader = self.dropped(), replace(self, focus=self.focus.without_order())
+        asks = pattern("cues.said.asks").search(rest)
+        found = reader._read(reader.heard(rest), request) if rest else told
+        acts = found.intent and found.intent.tool in ACTION_TOOLS
+        if found.offers or acts or (found.order and missing_in([found.order]) not in ("", "object")):
+            return replace(found, drops=True)
+        return replace(told, intent=found.intent, beside=found.beside) if asks and found.intent else told
 
     def _rights(self, sentence: Sentence) -> Understanding | None:
         """What Bifang can do, who may do what, and that it shares nothing out by itself."""

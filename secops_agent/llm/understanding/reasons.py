@@ -195,7 +195,8 @@ def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) 
         before, tail = Skeleton(f"{before.text}{named['named']}", whole.entities), tail[named.end() :]
     tool = verb.tool
     if tool in NOTES:
-        tool = "comment_case" if before.first(Kind.CASE) and not before.first(Kind.ALERT) else "comment_alert"
+        of_case = before.first(Kind.CASE) or (focus.newest == "case" and not before.first(Kind.REF, Kind.ROW))
+        tool = "comment_case" if of_case and not before.first(*WANTED["alert"]) else "comment_alert"
     said = f"{before.text}{VERB if tool not in NOTES else ''}"
     doubt = find_doubt(Skeleton(said, whole.entities), [])
     called = pattern("cues.inside.called").match(tail)

@@ -150,7 +150,9 @@ PIECE: Final = re.compile(
 _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|几个(?!小时|钟|月|星期|礼拜)|哪)")
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
-_LABEL: Final = re.compile(r"\s*(?:备注|评论|记一笔)\s*[:：]")
+_LABEL: Final = re.compile(
+    r"\s*(?:请|帮我|顺便|再|那|都|给?它|,|，|\s)*(?:加|写|补|留)?(?:上)?(?:一?[个条句下])?(?:备注|评论|记一笔|留?言)(?:一?下)?\s*[:：,，\s]"
+)
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
 _MOST_VERBS: Final = 20
 _TELLS_WHY: Final = 5  # characters; less can only take an order back

@@ -1,27 +1,25 @@
 """Escalation timeline: who is told of an alert next, if nobody takes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
 
-from secops_agent.models import Alert, Escalation
+from secops_agent.models import Alert, Escalation, Silence
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery.escalation import holding
 from secops_agent.services.switches import NO_SPEECH, read_switches
 
 MOST: Final = 30
 
 
-def coming(alert: Alert) -> Iterator[str]:
-    """One line for each step to come, in order; of what is silenced, that it does not come."""
+def coming(alert: Alert, active: Sequence[Silence]) -> Iterator[str]:
+    """One line for each step to come, in order; of what one of the ``active`` silences covers, that it does not come."""
     if alert.status != AlertStatus.OPEN:
         return
     rows = Escalation.objects.filter(message__alerts=alert, next_at__isnull=False, rule__enabled=True)
     found = list(rows.select_related("rule", "message").order_by("next_at")[:MOST])
-    active = silences.active(timezone.now()) if found else ()
     silent = bool(found) and NO_SPEECH in read_switches()
     for row in found:
         again = f"，第 {row.round + 1} 轮" if row.round else ""

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, AssetKey
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, AssetKey, Silence
 from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.assets.views import AssetRef
 from secops_agent.services.audit.history import HistoryEntry
@@ -115,13 +115,12 @@ def summaries(rows: Sequence[Alert]) -> list[AlertSummary]:
     for alert_id, asset_id, name, asset_type in named:
         linked.setdefault(alert_id, []).append(AssetRef(asset_id, name, asset_type))
     now = timezone.now()
-    quiet = silenced_until(rows, now)
+    quiet = silenced_until(rows, silences.active(now))
     return [_summary(row, tuple(linked.get(row.pk, ())), now, quiet.get(row.pk)) for row in rows]
 
 
-def silenced_until(rows: Sequence[Alert], now: datetime) -> dict[int, datetime]:
-    """Alert id → until when its messages are held back, of those that are silenced. Two queries, mostly one."""
-    active = silences.active(now)
+def silenced_until(rows: Sequence[Alert], active: Sequence[Silence]) -> dict[int, datetime]:
+    """Alert id → until when one of the ``active`` silences holds its messages back. One query, mostly none."""
     if not active:
         return {}
     facts = facts_of(rows)

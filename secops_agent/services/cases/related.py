@@ -47,13 +47,14 @@ def _related(mine: "QuerySet[Alert]", *, free: bool = False) -> tuple[CaseCandid
     ids = [pk for pk, *_ in rows]
     near = _near(ids, [seen for _, seen, *_ in rows])
     near = near.filter(case=None) if free else near
-    assets = AlertAsset.objects.filter(alert_id__in=ids).values("asset_id")
-    observed = AlertIndicator.objects.filter(alert_id__in=ids, kind__in=_TELLING).values("value")
-    sharing = AlertIndicator.objects.filter(value__in=observed, kind__in=_TELLING)
+    # Read first: PostgreSQL would look them up again for every alert that is near.
+    assets = set(AlertAsset.objects.filter(alert_id__in=ids).values_list("asset_id", flat=True))
+    telling = AlertIndicator.objects.filter(kind__in=_TELLING)
+    values = set(telling.filter(alert_id__in=ids).values_list("value", flat=True))
     found: dict[int, list[str]] = {}
     for why, some in (
         ("同一资产", near.filter(pk__in=AlertAsset.objects.filter(asset_id__in=assets).values("alert_id"))),
-        ("同一指标", near.filter(pk__in=sharing.values("alert_id"))),
+        ("同一指标", near.filter(pk__in=telling.filter(value__in=values).values("alert_id"))),
         ("同一规则", near.filter(_same_rule([(source, rule, name) for *_, source, rule, name in rows]))),
     ):
         for pk in some.order_by("-last_seen", "-id").values_list("pk", flat=True)[:_EACH]:

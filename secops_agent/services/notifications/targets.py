@@ -112,9 +112,8 @@ def doubt(target: NotificationTarget) -> str:
         return "" if has_people(target.schedule) else _deserted(target.schedule.name)
     if target.kind != TargetKind.GROUP:
         return ""
-    known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
     told = AlertMessage.objects.filter(target_id=target.pk, sent_at__isnull=False)
-    if known.exists() or told.exclude(state=MessageState.UNDELIVERABLE).exists():
+    if _group(target) or told.exclude(state=MessageState.UNDELIVERABLE).exists():
         return ""
     return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
 
@@ -217,9 +216,15 @@ def means_of(target: NotificationTarget) -> Means:
 
 def group_name(target: NotificationTarget) -> str:
     """The group as people call it; the id that a file named, if nobody there has spoken to the robot."""
-    known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
-    group = known.first()
-    return str(group) if group else target.conversation_id
+    return str(_group(target) or target.conversation_id)
+
+
+def _group(target: NotificationTarget) -> KnownGroup | None:
+    """Looked up once of a row, which pages name several times."""
+    if "known_group" not in target.__dict__:
+        known = KnownGroup.objects.filter(config=target.config_id, conversation_id=target.conversation_id)
+        target.__dict__["known_group"] = known.first()
+    return target.__dict__["known_group"]  # type: ignore[no-any-return]
 
 
 def describe(target: NotificationTarget) -> str:
@@ -233,7 +238,7 @@ def describe(target: NotificationTarget) -> str:
 def place_of(target: NotificationTarget) -> str:
     """群 安全值班群, 值班人 安全值班, …"""
     what = {
-        TargetKind.GROUP: group_name(target),
+        TargetKind.GROUP: group_name(target) if target.kind == TargetKind.GROUP else "",
         TargetKind.PERSON: str(target.staff or ""),
         TargetKind.ON_CALL: str(target.schedule or ""),
         TargetKind.NEXT: str(target.schedule or ""),
@@ -305,7 +310,7 @@ def members(target: NotificationTarget) -> list[Staff]:
 
 def _group_address(target: NotificationTarget, config: SystemConfig) -> Address:
     """Raises Unreachable for a group to which nothing goes any more."""
-    group = KnownGroup.objects.filter(config=config, conversation_id=target.conversation_id).first()
+    group = _group(target)
     name = str(group) if group else target.conversation_id
     if group and group.state == GroupState.OUTSIDERS:
         raise Unreachable(

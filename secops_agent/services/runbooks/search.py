@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -56,16 +56,31 @@ def search(query: str, limit: int = 5, reader: Reader = EVERYONE) -> tuple[Runbo
 
     Raises InvalidInput.
     """
-    return _search(query, limit, visible(reader))
+    mine = visible(reader)
+    scores, words = _ranked(query, dict(mine.order_by().values_list("pk", "title")))
+    return _hits(mine, list(scores)[:limit], scores, words)
 
 
-def _search(query: str, limit: int, mine: "QuerySet[Runbook]") -> tuple[RunbookHit, ...]:
+def search_for(
+    techniques: Sequence[str], title: str, limit: int = 4, reader: Reader = EVERYONE
+) -> tuple[RunbookHit, ...]:
+    """Those that are written for one of the techniques first, then those that the title finds. Three queries."""
+    known, mine = {each.split(".")[0] for each in techniques}, visible(reader)
+    rows = list(mine.values_list("pk", "title", "techniques"))
+    scores, words = _ranked(title, {pk: name for pk, name, _ in rows}) if terms(title) else ({}, [])
+    fitting = [pk for pk, _, written in rows if known & {each.split(".")[0] for each in written}]
+    fitting.sort(key=lambda pk: -scores.get(pk, 0.0))
+    best = list(dict.fromkeys([*fitting, *scores]))[:limit]
+    return _hits(mine, best, {**scores, **dict.fromkeys(fitting, 1.0)}, words)
+
+
+def _ranked(query: str, titles: Mapping[int, str]) -> tuple[dict[int, float], list[str]]:
+    """Scores of those with these titles, the best first, and the words that were looked for. Raises InvalidInput."""
     wanted = list(dict.fromkeys(terms(topic(query))))
     if not wanted:
         raise InvalidInput("请说明要找什么手册，例如「勒索病毒」。")
     asked, left = in_english(query) if is_chinese(query) else ("", "")
     english = list(dict.fromkeys(terms(asked)))
-    titles = dict(mine.order_by().values_list("pk", "title"))
     found = RunbookTerm.objects.filter(term__in={*wanted[:_MOST_TERMS], *english[:_MOST_TERMS]})
     weights: dict[int, dict[str, float]] = {}
     for runbook_id, term, weight in found.values_list("runbook_id", "term", "weight"):
@@ -76,25 +91,26 @@ def _search(query: str, limit: int, mine: "QuerySet[Runbook]") -> tuple[RunbookH
     strange = len(terms(_FILLER.sub(" ", left)))
     for pk, score in _scores(foreign, english, len(titles), strange).items():
         scores[pk] = max(scores.get(pk, 0.0), round(_TRANSLATED * score, 3))
-    best = sorted(scores, key=lambda pk: (-scores[pk], pk))[:limit]
-    rows = mine.in_bulk(best)
-    return tuple(_hit(rows[pk], scores[pk], [*wanted, *english]) for pk in best if pk in rows)
+    return {pk: scores[pk] for pk in sorted(scores, key=lambda pk: (-scores[pk], pk))}, [*wanted, *english]
 
 
-def search_for(
-    techniques: Sequence[str], title: str, limit: int = 4, reader: Reader = EVERYONE
+def _hits(
+    mine: "QuerySet[Runbook]", best: Sequence[int], scores: Mapping[int, float], words: list[str]
 ) -> tuple[RunbookHit, ...]:
-    """Those that are written for one of the techniques first, then those that the title finds."""
-    known = {each.split(".")[0] for each in techniques}
-    mine = visible(reader)
-    listed = mine.values_list("pk", "techniques") if known else ()
-    fitting = [pk for pk, written in listed if known & {each.split(".")[0] for each in written}]
-    named = _search(title, limit, mine) if terms(title) else ()
-    scores = {hit.id: hit.score for hit in named}
-    best = sorted(fitting, key=lambda pk: -scores.get(pk, 0.0))[:limit]
     rows = mine.in_bulk(best)
-    first = tuple(_hit(rows[pk], 1.0, terms(title)) for pk in best if pk in rows)
-    return (*first, *(hit for hit in named if hit.id not in rows))[:limit]
+    return tuple(
+        RunbookHit(
+            pk,
+            row.title,
+            row.when,
+            tuple(row.tags),
+            tuple(row.techniques),
+            scores[pk],
+            _excerpt(row.body, words),
+        )
+        for pk in best
+        if (row := rows.get(pk))
+    )
 
 
 def _scores(
@@ -116,11 +132,6 @@ def _scores(
         if reached / possible >= 0.2:
             scores[pk] = round(min(1.0, reached / possible), 3)
     return scores
-
-
-def _hit(row: Runbook, score: float, wanted: list[str]) -> RunbookHit:
-    excerpt = _excerpt(row.body, wanted)
-    return RunbookHit(row.pk, row.title, row.when, tuple(row.tags), tuple(row.techniques), score, excerpt)
 
 
 def _excerpt(body: str, wanted: list[str]) -> str:

@@ -242,7 +242,8 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     )
     found = inventory.find(given.asset)
     if found.asset is not None:
-        known = {"asset_id": found.asset.id, "name": found.asset.name}
+        owner = {"person": found.asset.owner} if found.asset.owner_id else {}  # not the text of a source
+        known = {"asset_id": found.asset.id, "name": found.asset.name, "subject": owner}
         steps = (says.alerts_of(found.asset.name), says.flaws_of(found.asset.name))
         card = card_of(
             found.asset, found.description, asker, about=given.about or "", software=given.software

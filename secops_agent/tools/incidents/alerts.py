@@ -173,6 +173,7 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     sources = [each.value for each in detail.indicators if each.kind == "ip" and not each.is_private]
     about = {"asset": assets[0].name} if len(assets) == 1 else {}
     about |= {"ip": sources[0]} if len(sources) == 1 else {}
+    about |= {"person": detail.summary.assignee} if detail.summary.assignee_id else {}
     subject = {"subject": about} if about else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
     told, found = _asked(detail.summary, given.about), concerned(given.alert_id)

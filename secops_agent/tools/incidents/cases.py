@@ -125,7 +125,12 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
             return ToolResult("no_data", query, "\n".join([said, *foot(query)]))
         case_id = ref.id
     detail = views.get(case_id, private=True)
-    data: dict[str, Any] = {"case_id": case_id, "alerts": [alert.id for alert in detail.alerts]}
+    owner = {"person": detail.summary.owner} if detail.summary.owner_id else {}
+    data: dict[str, Any] = {
+        "case_id": case_id,
+        "alerts": [alert.id for alert in detail.alerts],
+        "subject": owner,
+    }
     fields = (
         *_fields((detail.summary,)),
         *fields_of(detail.alerts),

@@ -20,7 +20,17 @@ from bifang.core.admin.base import ago, badge, moment
 from secops_agent.admin.alerting.alert_messages import message_badge
 from secops_agent.admin.alerting.investigations import panel
 from secops_agent.admin.inventory import importance_badge, severity_badge
-from secops_agent.models import Alert, AlertEvent, AlertPayload, Asset, Finding, MessageState, Proposal, Role
+from secops_agent.models import (
+    Alert,
+    AlertEvent,
+    AlertPayload,
+    Asset,
+    Finding,
+    MessageState,
+    Proposal,
+    Role,
+    Silence,
+)
 from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
@@ -36,7 +46,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.decisions.targets import AIMS
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
-from secops_agent.services.notifications import views
+from secops_agent.services.notifications import silences, views
 from secops_agent.services.notifications.coverage import open_alerts
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.silences import usual_ends
@@ -99,8 +109,10 @@ class Timeline:
     lost: int
 
 
-def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, private: bool) -> Timeline:
-    """Five queries. ``orders``: `ordered`; ``private``: who reads it may read private parts (`services.privacy`)."""
+def timeline(
+    row: Alert, clock: RiskClock, active: Sequence[Silence], orders: Iterable[TimelineEntry], *, private: bool
+) -> Timeline:
+    """Four queries. ``orders``: `ordered`; ``private``: who reads it may read private parts (`services.privacy`)."""
     told = views.told_of(row.pk)
     found = [*_occurrences(row, clock), *_changes(row.pk), *_sent(told), *orders]
     found.sort(key=lambda each: each.at, reverse=True)
@@ -113,7 +125,7 @@ def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, p
         if each.on_its_way or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
-    return Timeline(tuple(found), tuple(coming(row)), waiting, lost)
+    return Timeline(tuple(found), tuple(coming(row, active)), waiting, lost)
 
 
 def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
@@ -209,7 +221,8 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     private = login_may_read(request.user)
     observed = _observed(indicators_of(pk), private)
     about = row.description if private else mask(row.description, people_of([pk]), NEEDS_ROLE)
-    quiet = silenced_until([row], clock.now).get(pk)
+    active = silences.active(clock.now)
+    quiet = silenced_until([row], active).get(pk)
     title = plain_line(row.title)
     aims: dict[str, Sequence[Any]] = {
         "ip": [each[2] for each in observed if each[0] == "ip"],
@@ -223,7 +236,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "rule": plain_line(rule_of(row)), "source": plain_line(row.source), "about": visible(about),
         "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
-        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, orders, private=private),
+        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, active, orders, private=private),
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
         "weighs": weighs(row, [each.name for each in assets if each.importance == Importance.CRITICAL], clock), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,

@@ -19,6 +19,7 @@ from secops_agent.services import links
 from secops_agent.services.alerts.standing import weighs
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.clock import clock, left_told
+from secops_agent.services.notifications import silences
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.sla import RiskClock
 
@@ -99,7 +100,7 @@ def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine
         linked.setdefault(alert_id, []).append(NamedLink(plain_line(name), links.asset(asset_id)))
         if importance == Importance.CRITICAL:
             core.setdefault(alert_id, []).append(name)
-    quiet = silenced_until(rows, clock.now)
+    quiet = silenced_until(rows, silences.active(clock.now))
     return [
         _line(
             row,

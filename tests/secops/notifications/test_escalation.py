@@ -150,7 +150,7 @@ def test_timeline_says_who_was_told_and_what_comes_next(people):
         "群 cidGroup",
     ]
     assert "- 通知：下一位值班人 安全值班" in card(found.pk)
-    (line,) = coming(found)
+    (line,) = coming(found, silences.active(timezone.now()))
     assert "还没有人确认就升级（严重告警 第 1 步，第 2 轮）" in line
 
 
@@ -160,11 +160,11 @@ def test_what_is_silenced_is_told_no_time_at_which_it_escalates(people):
     stage.announce()
     found = Alert.objects.get()
     silences.silence("alert", str(found.pk), 60, ACTOR)
-    (line,) = coming(found)
+    (line,) = coming(found, silences.active(timezone.now()))
     assert line.startswith("静默中，")
     assert "不升级" in line
     Silence.objects.all().delete()
-    (line,) = coming(found)
+    (line,) = coming(found, silences.active(timezone.now()))
     assert "还没有人确认就升级" in line
 
 

@@ -129,7 +129,7 @@ def test_group_that_a_file_names_first_is_in_doubt_until_the_robot_is_spoken_to_
     target = NotificationRule.objects.get().targets.get()
     assert "还没有人 @ 过机器人" in targets.doubt(target)
     learn_group(config.pk, "cidGroup", title="安全群", corp_id="", speaker="李四", staff_id="lisi")
-    assert targets.doubt(target) == ""
+    assert targets.doubt(NotificationRule.objects.get().targets.get()) == ""
 
 
 def test_same_rule_again_changes_nothing_and_changes_are_audited(database):
