@@ -62,7 +62,7 @@ class ReminderWork:
         """Nothing is looked up."""
         text = plain(str(order.arguments["text"]), LONGEST_QUESTION)
         told = f"**{plain(order.reader.name, 40)}** 请毕方到时候告诉您：\n\n" if order.shared else ""
-        return TaskResult(f"{told}⏰ **{text}**", text)
+        return TaskResult(f"{told}⏰ **{text}**", "已提醒")
 
 
 QUESTION: Final = QuestionWork()

@@ -5,14 +5,13 @@ import logging
 from django.utils import timezone
 
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.models import Role, TargetKind, TaskRun
+from secops_agent.models import Role, TaskRun
 from secops_agent.services.people.staff import Person
 from secops_agent.services.schedules import runs
-from secops_agent.services.schedules.schedules import kind_of
+from secops_agent.services.schedules.schedules import fault_of, is_own, kind_of
 from secops_agent.services.schedules.tasks import TaskOrder, TaskResult
 
 log = logging.getLogger(__name__)
-NOBODY = Person("", "", "系统", Role.VIEWER)
 
 
 def run_next_task() -> str:
@@ -43,17 +42,14 @@ def _run(run: TaskRun) -> str:
 def _work(run: TaskRun) -> TaskResult:
     task, kind, now = run.task, kind_of(run.task), timezone.localtime()
     reader = _reader(run)
-    if kind.told and not reader.may(Role.VIEWER):
-        raise InvalidInput(
-            f"设置人「{reader.name}」已离开或没有查看权限：请删除这个定时任务，由有权限的人重新设置。"
-        )
-    own = task.kind == TargetKind.PERSON and task.staff_id == task.owner_id and task.owner_id is not None
-    return kind.work.run(TaskOrder(task.arguments, reader, not own, now, task.attachment))
+    if kind.told and (fault := fault_of(task)):
+        raise InvalidInput(fault)
+    return kind.work.run(TaskOrder(task.arguments, reader, not is_own(task), now, task.attachment))
 
 
 def _reader(run: TaskRun) -> Person:
-    """Its owner as the database knows them now."""
+    """Its owner as the database knows them now; a program by what it is called."""
     owner = run.task.owner
     if owner is None:
-        return NOBODY
+        return Person("", "", f"程序「{run.task.made_by or '系统'}」", Role.VIEWER)
     return Person(owner.corp_id, owner.staff_id, owner.name, Role(owner.role) if owner.acts else Role.NONE)

@@ -24,6 +24,7 @@ from secops_agent.models import (
     TargetKind,
 )
 from secops_agent.services.notifications.targets import Unreachable, resolve
+from secops_agent.services.people import words
 from secops_agent.services.people.messages import tell
 from secops_agent.services.people.staff import find_person
 from secops_agent.tools.arguments import parse
@@ -205,12 +206,12 @@ def test_what_changed_before_the_confirmation_is_looked_at_again(config: SystemC
 
 
 def test_one_sender_has_a_pace(config: SystemConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "AN_HOUR", 2)
+    monkeypatch.setattr(words, "AN_HOUR", 2)
     said = [send(config, f"转告 王五 第{n}条") for n in range(3)]
     assert "一小时内最多代发 2 条" in said[2]
     assert len(sent()) == 2
     assert "已交给发送" in send(config, "转告 王五 我是张三", who="zhang")
-    Proposal.objects.update(decided_at=timezone.now() - timedelta(hours=2))
+    OutboxRow.objects.update(created_at=timezone.now() - timedelta(hours=2))
     assert "已交给发送" in send(config, "转告 王五 再说一次")
 
 

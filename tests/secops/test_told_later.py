@@ -10,10 +10,12 @@ from bifang.channels.models import GroupState, KnownGroup, OutboxRow
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from secops_agent.agent.turn import toolbox
 from secops_agent.models import NotificationRule, ScheduledTask, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import orders
 from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.people import words
 from secops_agent.services.people.staff import Person, find_person
 from secops_agent.services.schedules import runs, schedules
 from secops_agent.tasks.runner import run_next_task
@@ -57,13 +59,9 @@ def origin(config: SystemConfig) -> Origin:
 
 def done(definition: Any, arguments: dict[str, Any], config: SystemConfig) -> str:
     """Checked, stored, and done as for a confirmed proposal."""
-    given = parse(definition.arguments, arguments)
-    plan = definition.check(given, li())
-    given = parse(definition.arguments, plan.arguments)
+    plan = definition.check(parse(definition.arguments, arguments), li())
     actor = Actor.person(li(), "dingtalk")
-    if definition.act_there:
-        return str(definition.act_there(given, actor, origin(config)))
-    return str(definition.act(given, actor))
+    return toolbox.execute(definition.name, plan.arguments, actor, origin(config))
 
 
 SEND, CREATE, WATCH = messages.TOOLS[0], tool.TOOLS[1], watches.TOOLS[0]
@@ -202,7 +200,7 @@ def test_a_reminder_for_others_holds_no_secret_and_counts_as_a_message(
     at = f"{timezone.localtime() + timedelta(hours=2):%Y-%m-%d %H:%M}"
     with pytest.raises(BifangError, match="密码"):
         done(CREATE, {"task": "提醒：密码是 Hunter2222", "at": at, "to": "张三"}, config)
-    monkeypatch.setattr(messages, "AN_HOUR", -1)
+    monkeypatch.setattr(words, "AN_HOUR", -1)
     with pytest.raises(BifangError, match="一小时内最多"):
         done(CREATE, {"task": "提醒：开会", "at": at, "to": "张三"}, config)
     assert "已新建" in done(CREATE, {"task": "提醒：开会", "at": at}, config)

@@ -11,7 +11,8 @@ from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.mcp.definitions import LOGS
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.eligibility import staff_of
+from secops_agent.services.people.staff import Person, person_of
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
@@ -154,7 +155,8 @@ def plan(tool_name: str, arguments: Mapping[str, Any]) -> ValidatedAction:
 
 
 def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: Origin | None = None) -> str:
-    """Do a confirmed action of our own data, checked once more; what was done, in Chinese. ``origin``: where it was proposed.
+    """Do a confirmed action of our own data, checked once more for whoever acts; what was done, in Chinese. ``origin``: where it was
+    proposed.
 
     Raises InvalidInput (NotFound, Conflict) when it cannot be done any more. Actions on the outside have no
     ``act``: a connector does them.
@@ -162,7 +164,9 @@ def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: 
     definition = _action(tool_name)
     if definition.act is None and definition.act_there is None:
         raise InvalidInput(f"「{definition.title}」由连接器执行，不能在这里执行。")
-    checked = parse(definition.arguments, definition.plan(arguments).arguments)
+    staff = staff_of(actor)
+    person = person_of(staff, actor.named[0]) if staff else None
+    checked = parse(definition.arguments, definition.plan(arguments, person).arguments)
     if definition.act is not None:
         return definition.act(checked, actor)
     if definition.act_there is None or origin is None:

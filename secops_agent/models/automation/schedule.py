@@ -1,6 +1,6 @@
 """What is done at set times, what each run came to, and the feeds from outside."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +10,8 @@ from bifang.core.models import SystemConfig
 from secops_agent.models.alerting.notification import TargetKind
 from secops_agent.models.people.on_call import OnCallSchedule
 from secops_agent.models.people.staff import Staff
+
+REMINDER: Final = "reminder"  # the task that only says what its owner wrote
 
 
 class ScheduledTask(models.Model):

@@ -267,6 +267,8 @@ def resolve(target: NotificationTarget, now: datetime, person: Staff | None = No
     staff = person or _person(target, now)
     if staff is None or not staff.acts:
         raise Unreachable(f"「{staff or '这位人员'}」已离开，或登录已停用：请给规则换一个目标。")
+    if staff.role == Role.NONE and target.rule_id and target.rule.ends_at:
+        raise Unreachable(f"「{staff}」没有查看权限，不告诉他盯着的告警：请管理员在「人员」里给一个角色。")
     if target.kind == TargetKind.GATEWAY and not permitted(target.by, preference_of(staff).calls):
         raise Unreachable(f"「{staff}」在通知偏好里选了不用电话叫：请本人改，或给规则换一个目标。")
     return private_address(config, staff)

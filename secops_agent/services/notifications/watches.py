@@ -16,6 +16,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.chats import name_of
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import rules, targets
+from secops_agent.services.people.words import demand_pace
 
 SCOPES: Final = {
     "asset": "assets",
@@ -70,7 +71,15 @@ def begin(
         for over in NotificationRule.objects.filter(ends_at__lt=now - KEPT):
             rules.delete_rule(over, Actor.system("watches"))
         mine = current(now).filter(owner=owner)
-        name = f"盯着 {told.removeprefix('资产 ')[:50]}（{owner.name[:15]} {owner.pk}{f'，群 {group[-20:]}' if group else ''}）"
+        others = sum(each.get("staff_id") != owner.staff_id for each in places)
+        if others:
+            demand_pace(owner, others)
+        told_there = [
+            str(each.get("staff_id") or each.get("schedule") or each.get("conversation_id"))[-20:]
+            for each in places
+        ]
+        where = "、".join(told_there)[:60] or (f"群 {group[-20:]}" if group else "")
+        name = f"盯着 {told.removeprefix('资产 ')[:50]}（{owner.name[:15]} {owner.pk}{f'，{where}' if where else ''}）"
         if mine.exclude(name=name).count() >= MOST:
             raise InvalidInput(f"您已经盯着 {MOST} 样：请先取消不用的。")
         given = {

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import FileToSend, ReplyTarget, Suggestion
 from bifang.channels.queues import outbox
+from bifang.channels.text.markup import literal
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.chats import WEB, speaks
@@ -75,4 +76,4 @@ def tell(
 
 def no_place(file: FileToSend) -> str:
     """What is said where a file cannot go."""
-    return f"文件「{file.name}」没有地方可发：请到「报告」页面下载。"
+    return f"文件「{literal(file.name)}」没有地方可发：请到「报告」页面下载。"

@@ -33,7 +33,7 @@ def text(document: Document) -> tuple[str, str]:
     drafts = [_written(document, most) for most in _TIMES]
     fitting = next((each for each in drafts if len(each) <= LONGEST), drafts[-1][:LONGEST])
     told = "，".join(f"{line.label} {line.value}" for line in document.headline)
-    return f"{document.title}：{told}", fitting
+    return f"{literal(document.title)}：{told}", fitting
 
 
 def brief(document: Document) -> str:
@@ -44,7 +44,7 @@ def brief(document: Document) -> str:
 
 def _concluded(document: Document) -> list[str]:
     first, *others = map(literal, document.conclusion)
-    return [f"**{document.title}**：{first}", "\n".join(f"- {each}" for each in others)]
+    return [f"**{literal(document.title)}**：{first}", "\n".join(f"- {each}" for each in others)]
 
 
 def _link(label: str, document: Document) -> list[str]:
@@ -118,4 +118,4 @@ def report_file(document: Document, name: str) -> FileToSend:
     form = FORMATS[name]
     if form.typeset and (missing := typesetting.missing()):
         raise InvalidInput(f"{missing}也可以改用 markdown 或 csv。")
-    return FileToSend(f"{document.title}.{form.extension}", form.make(document))
+    return FileToSend(f"{literal(document.title)}.{form.extension}", form.make(document))

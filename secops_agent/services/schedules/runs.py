@@ -19,8 +19,12 @@ from bifang.core.processes import process_name
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
+from secops_agent.services.faults import Conflict
+from secops_agent.services.people.eligibility import staff_of
+from secops_agent.services.people.words import AN_HOUR
 from secops_agent.services.schedules import delivery
 from secops_agent.services.schedules.cron import WORKING, next_runs
+from secops_agent.services.schedules.schedules import demand_hands
 from secops_agent.services.schedules.tasks import TaskResult
 
 log = logging.getLogger(__name__)
@@ -73,7 +77,11 @@ def _start(row: ScheduledTask, now: datetime) -> bool:
 
 
 def start_now(row: ScheduledTask, actor: Actor) -> TaskRun:
-    """One more run, besides those of its times; the one that waits already, if one does."""
+    """One more run, besides those of its times; the one that waits already, if one does. Raises InvalidInput for what is not the actor's to
+    repeat, and Conflict for what was done often enough within the hour."""
+    demand_hands(row, actor, staff_of(actor))
+    if row.kind and row.runs.filter(due_at__gt=timezone.now() - timedelta(hours=1)).count() >= AN_HOUR:
+        raise Conflict(f"这个定时任务一小时内已执行 {AN_HOUR} 次，请过一会儿再试。")
     with transaction.atomic():
         run = row.runs.filter(state=RunState.QUEUED).first()
         if run is None:
@@ -109,7 +117,7 @@ def waiting(now: datetime) -> "QuerySet[TaskRun]":
 def take() -> TaskRun | None:
     """The oldest waiting run becomes this process's; None if there is none."""
     due, given = "(r.not_before IS NULL OR r.not_before <= %s)", [database_now()]
-    columns = ("task__config", "task__staff", "task__rota", "task__owner")
+    columns = ("task__config", "task__staff", "task__rota", "task__owner__user")
     for run in claims.claim(TaskRun, process_name(), 1, where=due, given=given, hold=LONGEST, count_try=True):
         claims.of(run).update(started_at=timezone.now())
         return TaskRun.objects.select_related(*columns).get(pk=run.pk)

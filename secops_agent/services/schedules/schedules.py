@@ -9,21 +9,34 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from pydantic import Field
 
+from bifang.channels.text.markup import plain
 from bifang.core.configuration.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
-from secops_agent.models import NotificationTarget, ScheduledTask, Staff
+from secops_agent.models import NotificationTarget, Role, ScheduledTask, Staff, TargetKind
+from secops_agent.models.automation.schedule import REMINDER
+from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import TargetEntry
+from secops_agent.services.people.eligibility import same_person
+from secops_agent.services.people.staff import Person
+from secops_agent.services.people.words import cleaned, demand_pace
 from secops_agent.services.schedules.cron import describe, next_runs, read_cron
-from secops_agent.services.schedules.tasks import ATTACHMENTS, BY_NAME, TaskKind, read_task, title_of
+from secops_agent.services.schedules.tasks import (
+    ATTACHMENTS,
+    BY_NAME,
+    TaskKind,
+    read_task,
+    title_of,
+)
 
 MOST: Final = 200
 NOWHERE: Final = "不发送"
+UNREADABLE: Final = "「{}」没有查看权限，请管理员在「人员」里给一个角色。"
 
 
 class TaskEntry(Entry):
@@ -55,16 +68,22 @@ def get_task(task_id: int) -> ScheduledTask:
 def save_task(
     given: Mapping[str, Any], actor: Actor, *, row: ScheduledTask | None = None, owner: Staff | None = None
 ) -> ScheduledTask:
-    """The one door. Without ``row`` a new one; its owner stays whoever made it. Raises InvalidInput (EntryFaults)."""
+    """The one door. Without ``row`` a new one. ``owner``: who acts, if it is one of the staff; whoever changes what is said, or
+    where, says it from then on. Raises InvalidInput (EntryFaults), Conflict."""
     entry = read_entry(TaskEntry, given)
     target = _read_target(entry.target)
     with transaction.atomic():
         if row is None:
-            _demand_room()
-            row, before = ScheduledTask(owner=owner, made_by=actor.name[:200]), {}
+            _demand_room(owner)
+            row, before = ScheduledTask(), {}
         else:
+            demand_hands(row, actor, owner)
             before = described(row)
+        said = _said(row)
         _fill(row, entry, target)
+        if not before or said != _said(row):
+            row.owner, row.made_by = owner, actor.name[:200]
+        _demand_tellable(row)
         row.save()
         _keep(actor, row, before)
     return row
@@ -76,9 +95,62 @@ def _read_target(entry: TargetEntry | None) -> NotificationTarget | None:
     return targets.read_target(entry, None) if entry else None
 
 
-def _demand_room() -> None:
+def _demand_room(owner: Staff | None) -> None:
+    mine, share = standing().filter(owner=owner).count() if owner else 0, max(1, MOST // 4)
+    if mine >= share:
+        raise InvalidInput(f"您已有 {mine} 个定时任务，每人最多 {share} 个：请先删除不用的。")
     if standing().count() >= MOST:
         raise InvalidInput(f"定时任务已有 {MOST} 个：请先删除不用的。")
+
+
+def _said(row: ScheduledTask) -> tuple[Any, ...]:
+    """What is said, and where."""
+    place = (row.kind, row.config_id, row.conversation_id, row.staff_id, row.rota_id)
+    return (row.task, row.arguments, row.attachment, *place)
+
+
+def home_of(row: ScheduledTask) -> str:
+    """The corporation of whoever set it, else of the chat where it is told; "" where nothing tells."""
+    return row.owner.corp_id if row.owner else row.config.corporation if row.config else ""
+
+
+def is_own(row: ScheduledTask) -> bool:
+    """Is its owner the only one who is told?"""
+    return row.kind == TargetKind.PERSON and row.staff_id is not None and row.staff_id == row.owner_id
+
+
+def demand_home(row: ScheduledTask, corp_id: str) -> None:
+    """Raises InvalidInput for somebody of another corporation."""
+    if corp_id and home_of(row) not in ("", corp_id):
+        raise InvalidInput("它属于另一个企业，您不能修改、执行或删除。")
+
+
+def demand_hands(row: ScheduledTask, actor: Actor, staff: Staff | None) -> None:
+    """Who changes, repeats or ends it is of its corporation, and of a reminder its owner. ``staff``: who acts. Raises InvalidInput."""
+    demand_home(row, staff.corp_id if staff else actor.named[0])
+    owner: Staff | None = row.owner if row.task == REMINDER and actor.kind != "system" else None
+    if owner and not (staff and same_person(owner, staff)):
+        raise InvalidInput(f"提醒只能由设置人「{plain(owner.name, 40)}」本人修改或再发：请另设一个。")
+
+
+def _demand_tellable(row: ScheduledTask) -> None:
+    """What is said to others holds no secret, what was looked up goes to who may read it, and not too often. Raises InvalidInput, Conflict."""
+    if not row.kind or is_own(row):
+        return
+    if row.task == REMINDER:
+        cleaned(str(row.arguments["text"]))
+    elif row.staff and row.staff.role == Role.NONE:
+        raise InvalidInput(UNREADABLE.format(plain(row.staff.name, 40)))
+    if row.owner and row._state.adding and (row.task == REMINDER or row.kind != TargetKind.GROUP):
+        demand_pace(row.owner)
+
+
+def fault_of(row: ScheduledTask) -> str:
+    """Why nothing is said in its owner's name any more; "" where they may, or a program set it."""
+    needed = Role.ANALYST if row.task == REMINDER and not is_own(row) else Role.VIEWER
+    if row.owner is None or (row.owner.acts and allows(Role(row.owner.role), needed)):
+        return ""
+    return f"设置人「{plain(row.owner.name, 40)}」已离开或没有{needed.label}权限：请删除这个定时任务，由有权限的人重新设置。"
 
 
 def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | None) -> None:
@@ -92,8 +164,9 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
     row.task, row.arguments, row.cron, row.enabled = kind.name, arguments, cron, entry.enabled
     row.once = entry.once
     row.attachment = entry.attachment
-    row.name = _free_name(title_of(kind.name, arguments), entry.name, row)
     row.kind = target.kind if target else ""
+    title = kind.title if is_private(row) else title_of(kind.name, arguments)
+    row.name = _free_name(title, entry.name, row)
     row.config, row.staff, row.rota = (
         (target.config, target.staff, target.schedule) if target else (None, None, None)
     )
@@ -133,8 +206,22 @@ def _free_name(title: str, given: str, row: ScheduledTask) -> str:
     return given or next(name for name in (title[:90], *numbered) if name not in taken)
 
 
+def is_private(row: ScheduledTask) -> bool:
+    """A reminder to one person, which only they and who set it read."""
+    return row.task == REMINDER and row.kind == TargetKind.PERSON
+
+
+def told_to(row: ScheduledTask, reader: Staff | Person | None) -> str:
+    """What it does, as ``reader`` may know it; None: several who read."""
+    known = [(each.corp_id, each.staff_id) for each in (row.owner, row.staff) if each]
+    if is_private(row) and (reader is None or (reader.corp_id, reader.staff_id) not in known):
+        return f"{BY_NAME[REMINDER].title}（内容只给本人看）"
+    return title_of(row.task, row.arguments)
+
+
 def delete_task(row: ScheduledTask, actor: Actor) -> None:
-    """With its history; the audit trail keeps what it was."""
+    """With its history; the audit trail keeps what it was. Raises InvalidInput for another corporation's."""
+    demand_home(row, actor.named[0])
     with transaction.atomic():
         keep(actor, f"删除定时任务「{row.name}」", f"schedule:{row.pk}", described(row))
         row.delete()

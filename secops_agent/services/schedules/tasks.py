@@ -11,12 +11,12 @@ from django.utils.module_loading import import_string
 
 from bifang.channels.ports import FileToSend
 from bifang.core.errors import InvalidInput
+from secops_agent.models.automation.schedule import REMINDER
 from secops_agent.services.people.staff import Person
 
 LONGEST_QUESTION: Final = 200
 REPORTS: Final = {"daily": "日报", "weekly": "周报", "monthly": "月报"}
 QUESTION: Final = "question"
-REMINDER: Final = "reminder"
 ATTACHMENTS: Final = {
     "": "不附文件",
     "pdf": "PDF",

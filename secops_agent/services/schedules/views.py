@@ -9,8 +9,7 @@ from django.utils import timezone
 from secops_agent.models import ScheduledTask, TargetKind, TaskRun
 from secops_agent.services.pages import Page, cut
 from secops_agent.services.schedules.delivery import sending_of
-from secops_agent.services.schedules.schedules import get_task, place_of, told_when, when_of
-from secops_agent.services.schedules.tasks import title_of
+from secops_agent.services.schedules.schedules import get_task, place_of, told_to, told_when, when_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def search_tasks(limit: int = 20, cursor: str = "") -> Page[TaskView]:
 def view_task(row: ScheduledTask) -> TaskView:
     """One of them."""
     return TaskView(
-        row.pk, row.name, row.enabled, title_of(row.task, row.arguments), row.cron, row.once, told_when(row), place_of(row), row.attachment,
+        row.pk, row.name, row.enabled, told_to(row, None), row.cron, row.once, told_when(row), place_of(row), row.attachment,
         row.owner.staff_id if row.owner else "", row.made_by, tuple(when_of(row, timezone.now())), row.last_at,
         row.last_error, row.last_error_at,
     )  # fmt: skip

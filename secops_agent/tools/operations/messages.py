@@ -6,10 +6,8 @@ People are told in private. Whom it can reach: `recipients`.
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final, Literal
 
-from django.db.models import Q
 from django.utils import timezone
 
 from bifang.channels.allowance import allowance
@@ -17,13 +15,9 @@ from bifang.channels.models import KnownGroup
 from bifang.channels.ports import FileToSend
 from bifang.channels.queues import outbox
 from bifang.channels.text.markup import literal, plain
-from bifang.channels.text.visible import visible
-from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from bifang.core.secrets.redaction import redact
-from secops_agent.models import Case, CaseStatus, NotificationTarget, Proposal, Staff, TargetKind
-from secops_agent.models.automation.proposal import ProposalState
+from secops_agent.models import Case, CaseStatus, NotificationTarget, Staff, TargetKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.decisions.requests import Origin
@@ -32,6 +26,7 @@ from secops_agent.services.notifications.targets import resolve
 from secops_agent.services.people import messages
 from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.people.staff import Person, person_of, written_as
+from secops_agent.services.people.words import cleaned, demand_pace, quoted
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.documents import Document
 from secops_agent.services.reports.files import FORMATS, report_file
@@ -45,10 +40,6 @@ from secops_agent.tools.operations.recipients import SHAPE, Recipient, demand_re
 
 NAME: Final = "send_message"
 LONGEST: Final = 500
-AN_HOUR: Final = 20  # messages of one sender
-_SECRET: Final = re.compile(
-    r"(?:密码|口令|密钥|私钥|验证码|pin)\s*(?:是|为|[:：=])\s*[!-~]{4,}", re.IGNORECASE
-)
 _MENTION: Final = re.compile(r"@\s?(?P<name>[^\s,，:：@]{1,20})")
 _CASE: Final = re.compile(r"(?:事件)?\s*[E#]?\s*(?P<n>[1-9]\d{0,8})", re.IGNORECASE)
 _WORDS: Final = re.compile(r"[A-Za-z0-9_.-]+|[一-鿿]{2,}")
@@ -86,7 +77,7 @@ class SendMessage(Arguments):
 def check(given: SendMessage, person: Person | None) -> ValidatedAction:
     """Says whom it reaches and the whole text, or which report. Raises InvalidInput, NotFound, Conflict."""
     case_id, reports = _case_of(given.case), bool(given.period or given.case)
-    text = cleaned(given.text) if given.text or not reports else ""
+    text = cleaned(given.text, _NOTHING) if given.text or not reports else ""
     if person is None:
         raise InvalidInput(f"只有登记的人员可以请毕方转告。{_NOTHING}")
     found = read_recipients(given.to, person, _NOTHING)
@@ -95,7 +86,7 @@ def check(given: SendMessage, person: Person | None) -> ValidatedAction:
         _demand_reachable(one, person)
     if reports:
         demand_readers(found, _NOTHING)
-    titles = [f"《{one.title}》" for one in _titled(given, case_id)]
+    titles = [f"《{literal(one.title)}》" for one in _titled(given, case_id)]
     said = [*titles, *[f"「{literal(text)}」"] * bool(text)]
     as_file = f"，附 {_FILES[given.file]} 文件" if given.file else ""
     stored = given.model_dump() | {"to": ",".join(_kept(one) for one in found), "text": text, "case": case_id}
@@ -138,16 +129,6 @@ def _titled(given: SendMessage, case_id: int) -> list[Any]:
     return [*periods, *([incident_report(case_id)] if case_id else [])]
 
 
-def cleaned(text: str) -> str:
-    """What is said to others: what can be seen, without secrets. Raises InvalidInput."""
-    said = visible(text).strip()
-    if not said:
-        raise InvalidInput(f"请写明要说什么。{_NOTHING}")
-    if redact(said) != said or _SECRET.search(said):
-        raise InvalidInput(f"内容里有像密码、密钥或令牌的文字：请去掉再发。{_NOTHING}")
-    return said
-
-
 def _demand_other(one: Recipient, person: Person) -> None:
     staff = one.staff
     if staff and (staff.corp_id or person.corp_id, staff.staff_id) == (person.corp_id, person.staff_id):
@@ -182,9 +163,9 @@ def send(given: SendMessage, actor: Actor, origin: Origin) -> str:
     if sender is None:
         raise InvalidInput(f"只有登记的人员可以请毕方转告。{_NOTHING}")
     person = person_of(sender, actor.named[0])
-    demand_pace(sender)
     found = read_recipients(given.to, person, _NOTHING)
-    text = cleaned(given.text) if given.text else ""
+    demand_pace(sender, len(found))
+    text = cleaned(given.text, _NOTHING) if given.text else ""
     through = [_demand_reachable(one, person) for one in found]
     if given.period or given.case:
         demand_readers(found, _NOTHING)
@@ -217,9 +198,8 @@ def _file(given: SendMessage, reports: list[Document]) -> FileToSend | None:
 
 def _worded(sender: Staff, text: str, reports: list[Document], *, is_group: bool) -> str:
     name = plain(sender.name, 40)
-    lines = "\n".join(f"> {literal(line)}" for line in text.splitlines() if line.strip())
     verb = ("发来" if is_group else "把这份报告发给您") if reports else ("转告大家" if is_group else "转告您")
-    parts = [f"**{name}** 请毕方{verb}：", lines, *(words_of(each)[1] for each in reports)]
+    parts = [f"**{name}** 请毕方{verb}：", quoted(text), *(words_of(each)[1] for each in reports)]
     reply = "" if is_group else f"回复请直接联系 {name}，这里的回复他看不到。"
     return "\n\n".join(filter(None, [*parts, reply]))
 
@@ -253,15 +233,6 @@ def _place(group: KnownGroup) -> NotificationTarget:
     return NotificationTarget(
         kind=TargetKind.GROUP, config=group.config, conversation_id=group.conversation_id
     )
-
-
-def demand_pace(sender: Staff) -> None:
-    """Counted by what was confirmed, this one too: messages, and tasks of the calendar for others. Raises Conflict."""
-    since = database_now() - timedelta(hours=1)
-    told = Q(tool=NAME) | Q(tool="create_schedule", arguments__has_key="to")
-    rows = Proposal.objects.filter(told, asked_by=sender, state=ProposalState.CONFIRMED, decided_at__gt=since)
-    if rows.count() > AN_HOUR:
-        raise Conflict(f"一小时内最多代发 {AN_HOUR} 条。{_NOTHING}")
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (

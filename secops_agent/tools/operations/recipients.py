@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels.models import GroupState, KnownGroup
@@ -93,8 +94,12 @@ def _read(wanted: str, person: Person) -> Recipient:
         return _of_rota(_rota(after["rota"] or ""), person, after=True)
     if rota := next((each for each in enabled_schedules() if each.name == wanted), None):
         return _of_rota(rota, person, after=False)
-    if (group := _GROUP.fullmatch(wanted)) and not _EVERYBODY.fullmatch(wanted):
-        return _group(group["name"] or group["before"], person)
+    if (
+        (group := _GROUP.fullmatch(wanted))
+        and not _EVERYBODY.fullmatch(wanted)
+        and not _named(wanted, person)
+    ):
+        return _group(group["name"] or group["before"], person, group["name"] or wanted)
     if owner := _OWNER.fullmatch(wanted):
         return _of_owner(owner["asset"], person)
     if _EVERYBODY.fullmatch(wanted):
@@ -123,8 +128,9 @@ def _of_rota(rota: OnCallSchedule, person: Person, *, after: bool) -> Recipient:
     return Recipient(f"{'下一班' if after else '值班'}:{rota.name}", told, staff, rota, after)
 
 
-def _group(name: str, person: Person) -> Recipient:
-    """One in which the robot still speaks; without a name the only one. Raises NotFound, InvalidInput."""
+def _group(name: str, person: Person, wanted: str) -> Recipient:
+    """One in which the robot still speaks; without a name the only one; ``wanted``: the whole of what was written, which may be its name.
+    Raises NotFound, InvalidInput."""
     chats = [
         row.pk
         for row in SystemConfig.objects.chats()
@@ -134,7 +140,7 @@ def _group(name: str, person: Person) -> Recipient:
         config__in=chats, state=GroupState.OPEN, corp_id__in=written_as(person.corp_id)
     )
     groups = list(known.select_related("config"))
-    rows = [row for row in groups if name in ("", str(row), row.conversation_id)]
+    rows = [row for row in groups if wanted in (str(row), row.conversation_id)]
     rows = rows or [row for row in groups if name in str(row)]
     if not rows:
         told = f"没有名为「{plain(name, 40)}」的群" if name else "还没有能发的群"
@@ -156,17 +162,24 @@ def _of_owner(name: str, person: Person) -> Recipient:
 
 
 def _person(wanted: str, person: Person, why: str = "") -> Recipient:
-    wanted = person.staff_id if wanted in _SELF else wanted
-    ours = Staff.objects.acting().filter(corp_id__in=written_as(person.corp_id))
-    rows = list(ours.filter(staff_id=wanted)[:2]) or list(ours.filter(name=wanted)[:3])
+    rows = _named(person.staff_id if wanted in _SELF else wanted, person)
     if len(rows) == 1:
         told = f"{plain(rows[0].name, 40)}（{why}{plain(rows[0].staff_id, 60)}）"
         return Recipient(rows[0].staff_id, told, rows[0])
     if rows:
         raise NotFound(f"有多位人员叫「{plain(wanted, 40)}」，请用员工 ID。")
-    near = _near(wanted, list(ours.values_list("name", flat=True)[:1000]))
+    near = _near(wanted, list(_ours(person).values_list("name", flat=True)[:1000]))
     hint = f"是否指：{'、'.join(near)}？" if near else f"{_ONLY}。"
     raise NotFound(f"本企业的人员里没有「{plain(wanted, 40)}」。{hint}")
+
+
+def _named(wanted: str, person: Person) -> list[Staff]:
+    """Those of the staff who are called exactly so, by id first; two at most of one id, three of one name."""
+    return list(_ours(person).filter(staff_id=wanted)[:2]) or list(_ours(person).filter(name=wanted)[:3])
+
+
+def _ours(person: Person) -> QuerySet[Staff]:
+    return Staff.objects.acting().filter(corp_id__in=written_as(person.corp_id))
 
 
 def _near(wanted: str, names: Sequence[str]) -> list[str]:

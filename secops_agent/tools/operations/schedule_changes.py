@@ -14,6 +14,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.models import NotificationRule, ScheduledTask, Staff
+from secops_agent.models.automation.schedule import REMINDER
 from secops_agent.services.actors import Actor
 from secops_agent.services.chats import name_of
 from secops_agent.services.faults import NotFound
@@ -21,12 +22,12 @@ from secops_agent.services.notifications import watches
 from secops_agent.services.notifications.rules import delete_rule
 from secops_agent.services.people.eligibility import staff_of
 from secops_agent.services.people.staff import Person, person_of
+from secops_agent.services.people.words import cleaned
 from secops_agent.services.schedules import schedules
 from secops_agent.services.schedules.cron import HELP, next_runs, read_cron
-from secops_agent.services.schedules.tasks import REMINDER, title_of
+from secops_agent.services.schedules.tasks import LONGEST_QUESTION, title_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
-from secops_agent.tools.operations.messages import demand_pace
 from secops_agent.tools.operations.recipients import SHAPE, Recipient, demand_readers, read_recipients
 from secops_agent.tools.operations.schedules import AT, moment_of, standing, target_of, task_line, watch_line
 
@@ -74,7 +75,7 @@ def check_change(given: ChangeSchedule, person: Person | None) -> ValidatedActio
     row = _one(given, person)
     said = given.model_dump(exclude_defaults=True)
     stored = {name: value for name, value in said.items() if name not in ("what", "schedule_id")}
-    title = plain(title_of(row.task, row.arguments), 100)
+    title = plain(schedules.told_to(row, person), LONGEST_QUESTION)
     old = f"定时任务 {row.pk}「{title}」"
     if given.also_to and person:
         found = _also(given.also_to, row, person)
@@ -92,7 +93,9 @@ def check_change(given: ChangeSchedule, person: Person | None) -> ValidatedActio
 def _also(to: str, row: ScheduledTask, person: Person) -> list[Recipient]:
     """Who is told too, and may read it. Raises InvalidInput, NotFound."""
     found = read_recipients(to, person, _UNCHANGED)
-    if row.task != REMINDER:
+    if row.task == REMINDER:
+        cleaned(title_of(row.task, row.arguments), _UNCHANGED)
+    else:
         demand_readers(found, _UNCHANGED)
     return found
 
@@ -129,7 +132,7 @@ def change(given: ChangeSchedule, actor: Actor) -> str:
     if given.also_to:
         return _add(given, row, actor)
     entry = _entry(row) | {"cron": _new_cron(given, row), "enabled": row.enabled or row.once}
-    schedules.save_task(entry, actor, row=row)
+    schedules.save_task(entry, actor, row=row, owner=staff_of(actor))
     return f"已修改定时任务 {row.pk}：{schedules.told_when(row)}，{schedules.place_of(row)}。"
 
 
@@ -140,7 +143,6 @@ def _add(given: ChangeSchedule, row: ScheduledTask, actor: Actor) -> str:
             f"这个定时任务没有聊天配置，不能再加收件人：请在「定时任务」页面设置。{_UNCHANGED}"
         )
     person = person_of(owner, actor.named[0])
-    demand_pace(owner)
     with transaction.atomic():
         rows = [
             schedules.save_task(
@@ -169,9 +171,11 @@ def check_deletion(given: DeleteSchedule, person: Person | None) -> ValidatedAct
     tasks, watching = _tasks(given, person), _watches(given, person)
     if not tasks and not watching:
         raise InvalidInput(f"请写明编号：「{says.delete_task(says.NUMBER)}」。没有执行任何操作。")
-    for owner in (*(row.owner for row in tasks), *(row.owner for row in watching)):
-        _demand_ours(owner, person)
-    lines = [f"删除定时任务 {row.pk}：{schedules.told_when(row)} {plain(title_of(row.task, row.arguments), 100)}（{plain(schedules.place_of(row), 60)}）" for row in tasks]  # fmt: skip
+    for task in tasks:
+        schedules.demand_home(task, person.corp_id if person else "")
+    for watch in watching:
+        _demand_ours(watch.owner, person)
+    lines = [f"删除定时任务 {row.pk}：{schedules.told_when(row)} {plain(schedules.told_to(row, person), 100)}（{plain(schedules.place_of(row), 60)}）" for row in tasks]  # fmt: skip
     lines += [f"不再盯：{plain(row.name, 100)}（{watches.place_of(row)}）" for row in watching]
     ids = {"schedule_id": [row.pk for row in tasks], "watch_id": [row.pk for row in watching]}
     stored: dict[str, Any] = {name: found[0] for name, found in ids.items() if len(found) == 1}
@@ -199,14 +203,13 @@ def _numbers(text: str) -> list[int]:
 
 def _one(given: ChangeSchedule, person: Person | None) -> ScheduledTask:
     """The task that is meant. Raises NotFound, InvalidInput that lists those that may be."""
-    if given.schedule_id:
-        row = schedules.get_task(given.schedule_id)
-        _demand_ours(row.owner, person)
-        return row
-    rows = _meant(given.what, person)
-    if len(rows) == 1:
-        return rows[0]
-    raise InvalidInput(f"有几个，请写明编号：\n\n{_listed(rows)}\n\n{_UNCHANGED}")
+    rows = [schedules.get_task(given.schedule_id)] if given.schedule_id else _meant(given.what, person)
+    if len(rows) > 1:
+        raise InvalidInput(f"有几个，请写明编号：\n\n{_listed(rows)}\n\n{_UNCHANGED}")
+    if person:
+        actor = Actor.person(person, "agent")
+        schedules.demand_hands(rows[0], actor, staff_of(actor))
+    return rows[0]
 
 
 def _meant(what: str, person: Person | None) -> list[ScheduledTask]:
@@ -217,7 +220,7 @@ def _meant(what: str, person: Person | None) -> list[ScheduledTask]:
         if not mine:
             raise NotFound(f"您没有设过定时任务。{_KEPT}")
         return mine
-    found = [row for row in rows if _tells(what, f"{row.name} {title_of(row.task, row.arguments)} {schedules.place_of(row)} {schedules.told_when(row)}")]  # fmt: skip
+    found = [row for row in rows if _tells(what, f"{row.name} {schedules.told_to(row, person)} {schedules.place_of(row)} {schedules.told_when(row)}")]  # fmt: skip
     if not found:
         others = f"现有的：\n\n{_listed(rows)}" if rows else "现在没有定时任务。"
         raise NotFound(f"没有做「{plain(what, 40)}」的定时任务。{_KEPT}{others}")
@@ -249,7 +252,7 @@ def _tells(what: str, text: str) -> bool:
 
 def _listed(rows: Sequence[ScheduledTask]) -> str:
     now = timezone.localtime()
-    return "\n".join(f"- {task_line(row, now)}" for row in rows[:10])
+    return "\n".join(f"- {task_line(row, now, None)}" for row in rows[:10])
 
 
 def _is(owner: Staff, person: Person) -> bool:

@@ -14,19 +14,20 @@ from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.llm.understanding.telling import NOW
 from secops_agent.models import NotificationRule, ScheduledTask, Staff
+from secops_agent.models.automation.schedule import REMINDER
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.notifications import watches
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.people.staff import Person, person_of
+from secops_agent.services.people.words import cleaned
 from secops_agent.services.schedules import schedules
 from secops_agent.services.schedules.cron import HELP, describe, monthly, next_runs, read_cron
-from secops_agent.services.schedules.tasks import REMINDER, read_task, title_of
+from secops_agent.services.schedules.tasks import read_task, title_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.markdown import joined, moment
-from secops_agent.tools.operations.messages import cleaned, demand_pace
 from secops_agent.tools.operations.recipients import SHAPE, Recipient, demand_readers, read_recipients
 
 AT: Final = "2026-12-02 08:00"
@@ -48,8 +49,10 @@ class CreateSchedule(Arguments):
 
 
 def standing(person: Person) -> QuerySet[ScheduledTask]:
-    """Those of a person's corporation, and those that people made in files and on pages."""
-    return schedules.standing().filter(Q(owner=None) | Q(owner__corp_id__in=("", person.corp_id)))
+    """Those of a person's corporation, and those of programs that tell it, or nobody."""
+    ours = [row.pk for row in SystemConfig.objects.chats() if row.corporation in ("", person.corp_id)]
+    own = Q(owner=None) & (Q(config=None) | Q(config__in=ours))
+    return schedules.standing().filter(own | Q(owner__corp_id__in=("", person.corp_id)))
 
 
 def list_schedules(asker: Asker, given: NoArguments) -> ToolResult:
@@ -61,7 +64,7 @@ def list_schedules(asker: Asker, given: NoArguments) -> ToolResult:
     tasks = [
         f"**定时任务：{len(rows)} 个**",
         "",
-        *(f"- {task_line(row, asker.now)}" for row in rows),
+        *(f"- {task_line(row, asker.now, None if asker.is_group else asker.person)}" for row in rows),
         "",
         f"删除请发送「{says.delete_task(says.NUMBER)}」。",
     ]
@@ -77,12 +80,12 @@ def list_schedules(asker: Asker, given: NoArguments) -> ToolResult:
     return ToolResult("ok", "定时任务", text, [row.pk for row in rows])
 
 
-def task_line(row: ScheduledTask, now: datetime) -> str:
-    """A task with its number, on one line."""
+def task_line(row: ScheduledTask, now: datetime, reader: Person | None) -> str:
+    """A task with its number, on one line, as ``reader`` may know it; None: a group."""
     runs = next_runs(row.cron, now, 1)
     state = f"下次 {_spoken(runs[0])}" if row.enabled and runs else "已停用"
     fault = f"⚠️ {plain(row.last_error, 120)}" if row.last_error else ""
-    title = plain(title_of(row.task, row.arguments), 60)
+    title = plain(schedules.told_to(row, reader), 60)
     place = plain(schedules.place_of(row), 60)
     who = plain(str(row.owner or row.made_by), 20)
     return f"**{row.pk}** " + joined((title, schedules.told_when(row), place, state, who, fault))
@@ -121,7 +124,7 @@ def _recipients(to: str, task: str, kind: str, person: Person) -> list[Recipient
     """Of a reminder whose words may be said to others, of a result who may read it. Raises InvalidInput, NotFound."""
     found = read_recipients(to, person, _NOTHING)
     if kind == REMINDER:
-        cleaned(task)
+        cleaned(task, _NOTHING)
     else:
         demand_readers(found, _NOTHING)
     return found
@@ -172,7 +175,6 @@ def create(given: CreateSchedule, actor: Actor, origin: Origin) -> str:
         raise InvalidInput("只有登记的人员可以在会话里设置定时任务：请在「定时任务」页面设置。")
     person, found = person_of(owner, corp_id), list[Recipient]()
     if given.to:
-        demand_pace(owner)
         found = _recipients(given.to, given.task, read_task(given.task)[0].name, person)
     entry = {"task": given.task, **timing(given)}
     with transaction.atomic():
