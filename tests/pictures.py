@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PLACE = Path(__file__).parents[1] / "docs/pictures"
-DESK, PHONE = (1280, 800), (390, 844)
-LARGEST = 200_000  # bytes
+LARGEST = 250_000  # bytes
 GROUP = "cidDemoGroup=="
 ORDER = "封禁 203.0.113.5 1小时，原因：暴力破解 web-01"
 
@@ -31,6 +30,7 @@ class Picture:
     path: str
     phone: bool = False
     who: str = "manager01"
+    dark: bool = False
 
 
 def pictures() -> list[Picture]:
@@ -39,6 +39,7 @@ def pictures() -> list[Picture]:
 
     from bifang.core.models import SystemConfig
     from secops_agent.models import Alert, Case, Proposal
+    from secops_agent.services.reports import archive
 
     alert = f"/alerts/{Alert.objects.filter(status='open', severity='critical').earliest('pk').pk}/"
     robot = SystemConfig.objects.get(kind="dingtalk").pk
@@ -52,8 +53,13 @@ def pictures() -> list[Picture]:
         Picture("on-call", "/on-call/"),
         Picture("chat", "/chat/"),
         Picture("configuration", reverse("admin:core_systemconfig_change", args=[robot])),
+        Picture(
+            "report", reverse("admin:secops_agent_securityreport_change", args=[archive.make("last_week").pk])
+        ),
+        Picture("home-dark", "/", dark=True),
         Picture("phone-home", "/", phone=True),
         Picture("phone-alert", alert, phone=True),
+        Picture("phone-alert-dark", alert, phone=True, dark=True),
         Picture("phone-chat", "/chat/", phone=True),
     ]
 
@@ -151,7 +157,7 @@ def main() -> None:
     """All of them."""
     PLACE.mkdir(parents=True, exist_ok=True)
     with demo() as (stage, site):
-        from tests.browser import browsing, chromium
+        from tests.browser import DESK, PHONE, browsing, chromium
 
         cookies, wanted = signed_in(), pictures()
         with chromium() as browser:
@@ -165,6 +171,7 @@ def main() -> None:
                     cookies[each.who],
                     size,
                     reduced_motion="reduce",
+                    color_scheme="dark" if each.dark else "light",
                     bypass_csp=True,
                     **options,
                 ) as page:

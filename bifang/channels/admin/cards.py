@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.addressees import NamedList, group_of, hinted, person_of, short_person
 from bifang.channels.cards.models import Card, CardState
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment, once, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, cell, column, moment, once, shortened
 
 CARD_TONES = {
     CardState.OPEN: "info", CardState.FINISHED: "ok", CardState.GIVEN_UP: "warn", CardState.FAILED: "bad",
@@ -71,10 +71,7 @@ class CardScreen(RecordScreen):
         page = reverse("admin:channels_inboxrow_change", args=[row.inbox_id])
         return format_html('<a class="bf-link" href="{}">收件箱 #{}</a>', page, row.inbox_id)
 
-    @admin.display(description="最近错误")
-    def error(self, row: Card) -> SafeString | str:
-        """Short, whole when pointed at."""
-        return shortened(row.last_error, 40)
+    error = cell("最近错误", lambda row: shortened(row.last_error, 40))
 
     created = column("created_at", "创建时间", moment, ordering="id")
     updated = column("updated_at", "更新时间", moment)

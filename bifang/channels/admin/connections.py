@@ -9,7 +9,7 @@ from django.utils.timesince import timesince
 from bifang.channels.admin.connection_face import TONES
 from bifang.channels.models import ClientState, ClientStatus
 from bifang.channels.workers.client_status import FRESH
-from bifang.core.admin.base import RecordScreen, ago, badge, column, moment, shortened
+from bifang.core.admin.base import RecordScreen, ago, badge, cell, column, moment, shortened
 
 
 @admin.register(ClientState)
@@ -48,10 +48,7 @@ class ClientStateScreen(RecordScreen):
 
     last_frame = column("last_frame_at", "最近一帧", ago, ordering="last_frame_at")
 
-    @admin.display(description="最近错误")
-    def error(self, row: ClientState) -> SafeString | str:
-        """Short, whole when pointed at."""
-        return shortened(row.last_error, 40)
+    error = cell("最近错误", lambda row: shortened(row.last_error, 40))
 
     failed = column("last_error_at", "最近错误时间", moment)
     next_attempt = column("retry_at", "下次尝试", moment)

@@ -16,7 +16,7 @@ from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
 from bifang.channels.queues import inbox
-from bifang.core.admin.base import NOTHING, as_json, column, moment, once, preformatted, shortened
+from bifang.core.admin.base import NOTHING, as_json, cell, column, moment, once, preformatted, shortened
 
 
 @admin.register(InboxRow)
@@ -77,20 +77,13 @@ class InboxScreen(RowScreen):
         """With names."""
         return NamedList
 
-    @admin.display(description="会话类型")
-    def chat_kind(self, row: InboxRow) -> str:
-        """Group or private."""
-        return ("群聊" if row.is_group else "单聊") if row.conversation_id else ""
+    chat_kind = cell(
+        "会话类型", lambda row: ("群聊" if row.is_group else "单聊") if row.conversation_id else ""
+    )
 
-    @admin.display(description="优先")
-    def priority(self, row: InboxRow) -> str:
-        """Whether it went before running turns."""
-        return "是（不排在处理中的消息之后）" if row.urgent else "否"
+    priority = cell("优先", lambda row: "是（不排在处理中的消息之后）" if row.urgent else "否")
 
-    @admin.display(description="内容")
-    def words(self, row: InboxRow) -> SafeString | str:
-        """The beginning of the text; an event's type stands beside its kind."""
-        return NOTHING if row.kind == "event" else shortened(row.text, 40)
+    words = cell("内容", lambda row: NOTHING if row.kind == "event" else shortened(row.text, 40))
 
     whole_text = column("text", "内容", preformatted)
     data = column("payload", "数据", as_json)

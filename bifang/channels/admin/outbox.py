@@ -10,7 +10,7 @@ from bifang.channels.admin.addressees import group_of, person_of
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OutboxRow
 from bifang.channels.queues import outbox
-from bifang.core.admin.base import NOTHING, column, moment, once, preformatted, shortened
+from bifang.core.admin.base import NOTHING, cell, column, moment, once, preformatted, shortened
 
 
 @admin.register(OutboxRow)
@@ -55,10 +55,10 @@ class OutboxScreen(RowScreen):
         }
         return names.get(row.route, row.route) or NOTHING
 
-    @admin.display(description="来自")
-    def source(self, row: OutboxRow) -> SafeString | str:
-        """The message it answers."""
-        return link("channels_inboxrow", row.inbox_id, f"#{row.inbox_id}") if row.inbox_id else NOTHING
+    source = cell(
+        "来自",
+        lambda row: link("channels_inboxrow", row.inbox_id, f"#{row.inbox_id}") if row.inbox_id else NOTHING,
+    )
 
     @admin.display(description="地址")
     @once
@@ -79,10 +79,7 @@ class OutboxScreen(RowScreen):
         """Who is mentioned in the group."""
         return person_of(row.config_id, row.at_staff_id)
 
-    @admin.display(description="内容")
-    def words(self, row: OutboxRow) -> SafeString | str:
-        """The beginning of the text."""
-        return shortened(row.said, 40)
+    words = cell("内容", lambda row: shortened(row.said, 40))
 
     whole_text = column("said", "内容", preformatted)
 

@@ -8,7 +8,6 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,7 +15,7 @@ from django.utils.safestring import SafeString
 from bifang.channels.admin.explanations import explain, may_go_again
 from bifang.channels.models import BoxRow, State
 from bifang.channels.rights import READ_TEXT
-from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, column, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, cell, column, moment, shortened
 from bifang.core.changes import Change, record
 
 MAY_NOT_READ = "无权查看聊天内容"
@@ -86,13 +85,11 @@ class RowScreen(RecordScreen):
             report(request, act, rows, self.retry_word, rule)
             return None
         ids = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        context = {
-            **self.admin_site.each_context(request), "opts": self.opts, "title": f"{self.retry_word}？", "word": self.retry_word,
-            "means": self.retry_means, "rule": rule, "count": rows.count(), "retry": self.retry, "ids": ids,
-            "across": request.POST.get("select_across", "0"), "list_url": request.get_full_path(),
-            "some": [(row, explain(row)) for row in rows[:SHOWN]],
-        }  # fmt: skip
-        return TemplateResponse(request, "admin/channels/again.html", context)
+        return self.page(
+            request, "admin/channels/again.html", f"{self.retry_word}？", word=self.retry_word, means=self.retry_means, rule=rule,
+            count=rows.count(), retry=self.retry, ids=ids, across=request.POST.get("select_across", "0"),
+            list_url=request.get_full_path(), some=[(row, explain(row)) for row in rows[:SHOWN]],
+        )  # fmt: skip
 
     @admin.display(description="状态", ordering="state")
     def state_badge(self, row: BoxRow) -> SafeString:
@@ -109,10 +106,7 @@ class RowScreen(RecordScreen):
             '<button type="submit" class="bf-button bf-small" name="{}" value="{}">{}…</button>', AGAIN, row.pk, self.retry_word
         )  # fmt: skip
 
-    @admin.display(description="原因")
-    def error(self, row: BoxRow) -> SafeString | str:
-        """Short, whole when pointed at."""
-        return shortened(row.last_error, 40)
+    error = cell("原因", lambda row: shortened(row.last_error, 40))
 
     @admin.display(description="原因")
     def reason(self, row: BoxRow) -> SafeString | str:
@@ -130,10 +124,7 @@ class RowScreen(RecordScreen):
             return f"{row.config}（已归档）"
         return link("core_systemconfig", row.config_id, str(row.config))
 
-    @admin.display(description="内容")
-    def hidden_text(self, row: BoxRow) -> str:
-        """Instead of the text."""
-        return MAY_NOT_READ
+    hidden_text = cell("内容", lambda row: MAY_NOT_READ)
 
     def readable(self, request: HttpRequest, names: Iterable[str]) -> list[str]:
         """`names`, with the private ones replaced for those who may not read them."""

@@ -4,11 +4,10 @@ from datetime import timedelta
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from bifang.channels.models import Worker
 from bifang.channels.workers.programs import PROGRAMS
-from bifang.core.admin.base import RecordScreen, ago, badge
+from bifang.core.admin.base import RecordScreen, ago, badge, cell
 
 ALIVE = timedelta(seconds=30)
 
@@ -30,22 +29,16 @@ class WorkerScreen(RecordScreen):
     search_fields = ("owner", "host")
     ordering = ("-heartbeat_at",)
 
-    @admin.display(description="状态")
-    def alive(self, worker: Worker) -> SafeString:
-        """By the heartbeat."""
-        return (
+    alive = cell(
+        "状态",
+        lambda worker: (
             badge("运行中", "ok") if timezone.now() - worker.heartbeat_at < ALIVE else badge("已失联", "bad")
-        )
+        ),
+    )
 
-    @admin.display(description="主机")
-    def place(self, worker: Worker) -> str:
-        """The machine, and the process on it."""
-        return f"{worker.host} · PID {worker.pid}"
+    place = cell("主机", lambda worker: f"{worker.host} · PID {worker.pid}")
 
-    @admin.display(description="进行中 / 排队")
-    def load(self, worker: Worker) -> str:
-        """What it does, and what waits for it."""
-        return f"{worker.running} / {worker.waiting}"
+    load = cell("进行中 / 排队", lambda worker: f"{worker.running} / {worker.waiting}")
 
     @admin.display(description="范围")
     def scope_label(self, worker: Worker) -> str:
@@ -55,12 +48,6 @@ class WorkerScreen(RecordScreen):
             return program.label
         return f"配置 {worker.scope}" if worker.scope.isdecimal() else worker.scope or "全部配置"
 
-    @admin.display(description="启动时间", ordering="started_at")
-    def started(self, worker: Worker) -> SafeString | str:
-        """Start of the process."""
-        return ago(worker.started_at)
+    started = cell("启动时间", lambda worker: ago(worker.started_at), ordering="started_at")
 
-    @admin.display(description="心跳", ordering="heartbeat_at")
-    def heartbeat(self, worker: Worker) -> SafeString | str:
-        """Last sign of life."""
-        return ago(worker.heartbeat_at)
+    heartbeat = cell("心跳", lambda worker: ago(worker.heartbeat_at), ordering="heartbeat_at")

@@ -32,9 +32,9 @@ def asked_once(told: str) -> Callable[[AdminAction], AdminAction]:
 def _question(screen: Any, request: HttpRequest, queryset: Any, told: str) -> TemplateResponse:
     name = request.POST.get("action", "")
     label, count = screen.get_actions(request)[name][2], queryset.count()
-    page = {
-        **screen.admin_site.each_context(request), "opts": screen.opts, "title": str(label), "label": label, "told": told,
-        "count": count, "some": list(queryset[:SHOWN]), "rest": max(0, count - SHOWN), "action": name, "box": ACTION_CHECKBOX_NAME,
-        "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME), "across": request.POST.get("select_across", "0"),
-    }  # fmt: skip
-    return TemplateResponse(request, "admin/asked_once.html", page)
+    page: TemplateResponse = screen.page(
+        request, "admin/asked_once.html", str(label), label=label, told=told, count=count, some=list(queryset[:SHOWN]),
+        rest=max(0, count - SHOWN), action=name, box=ACTION_CHECKBOX_NAME, chosen=request.POST.getlist(ACTION_CHECKBOX_NAME),
+        across=request.POST.get("select_across", "0"),
+    )  # fmt: skip
+    return page

@@ -1,5 +1,6 @@
 """What every screen of the admin shares: how times, states and errors look, and lists that stay quick."""
 
+import inspect
 import json
 import re
 from collections.abc import Callable
@@ -13,13 +14,14 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Case, IntegerField, Model, Value, When
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.defaultfilters import truncatechars
-from django.urls import reverse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -124,16 +126,42 @@ def as_json(value: Any) -> SafeString | str:
     return format_html('<pre class="bf-json">{}</pre>', json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def column(
-    field: str, label: str, show: Callable[[Any], SafeString | str], ordering: str | None = None
-) -> Callable[[Any, Any], SafeString | str]:
-    """A column of a list, or a line of a record's page, that shows one value of its row: ``column("created_at", "创建时间", moment)``."""
+def cell(label: str, show: Callable[[Any], Any], ordering: Any = None) -> Callable[[Any, Any], Any]:
+    """A column of a list, or a line of a record's page: what is shown of a row."""
 
     @admin.display(description=label, ordering=ordering)
-    def shown(self: Any, row: Any) -> SafeString | str:
-        return show(getattr(row, field))
+    def shown(self: Any, row: Any) -> Any:
+        return show(row)
 
     return shown
+
+
+def column(
+    field: str, label: str, show: Callable[[Any], SafeString | str], ordering: str | None = None
+) -> Callable[[Any, Any], Any]:
+    """A `cell` that shows one value of its row: ``column("created_at", "创建时间", moment)``."""
+    return cell(label, lambda row: show(getattr(row, field)), ordering)
+
+
+def extra(route: str, need: str = "view", method: str = "") -> Callable[[Callable[..., Any]], Any]:
+    """A page of a screen beside Django's own: ``make_view`` becomes ``admin:app_model_make`` at ``route``.
+
+    ``need``: whom `has_…_permission` of the screen lets in, "" where it asks itself; ``method``: the only one it takes.
+    """
+
+    def mark(view: Callable[..., Any]) -> Any:
+        @wraps(view)
+        def guarded(screen: Any, request: HttpRequest, *args: Any, **place: Any) -> Any:
+            if method and request.method != method:
+                return HttpResponseNotAllowed([method])
+            if need and not getattr(screen, f"has_{need}_permission")(request):
+                raise PermissionDenied
+            return view(screen, request, *args, **place)
+
+        guarded.route = route  # type: ignore[attr-defined]  # read by `Screen.get_urls`
+        return guarded
+
+    return mark
 
 
 class CappedPaginator(_Pages):
@@ -204,6 +232,25 @@ class Screen(_Base):
     history_on_page = False  # the page itself shows what was changed
     records_itself = False  # what is changed here is recorded where it is written, with its values
     one_by_one = False  # several are not deleted at once: each is asked about
+
+    def get_urls(self) -> list[URLPattern]:
+        """As Django's; with the screen's `extra` pages."""
+        place = f"{self.opts.app_label}_{self.opts.model_name}_"
+        pages = inspect.getmembers(type(self), lambda each: hasattr(each, "route"))
+        found = [
+            path(
+                page.route,
+                self.admin_site.admin_view(getattr(self, name)),
+                name=place + name.removesuffix("_view"),
+            )
+            for name, page in pages
+        ]
+        return [*found, *super().get_urls()]
+
+    def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
+        """A whole page of the screen's own."""
+        whole = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context}
+        return TemplateResponse(request, template, whole)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """As Django's, without deleting in bulk where that is not asked about each."""

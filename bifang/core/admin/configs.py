@@ -12,13 +12,12 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin import kind_pages, trying
-from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
+from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge, cell, extra
 from bifang.core.changes import PROGRAM, Author
 from bifang.core.configuration import config_rules, configs
 from bifang.core.configuration.fields import FlagField, Setting
@@ -191,10 +190,9 @@ class SystemConfigScreen(Screen):
     actions = ("enable", "disable")
     change_form_template = f"{PAGES}/change_form.html"
 
-    @admin.display(description="启用", ordering="enabled")
-    def enabled_badge(self, config: SystemConfig) -> SafeString:
-        """Enabled or not."""
-        return badge("启用", "ok") if config.enabled else badge("停用")
+    enabled_badge = cell(
+        "启用", lambda config: badge("启用", "ok") if config.enabled else badge("停用"), ordering="enabled"
+    )
 
     @admin.display(description="连接状态")
     def live_state(self, config: Any) -> SafeString | str:
@@ -242,7 +240,7 @@ class SystemConfigScreen(Screen):
         if not self.has_add_permission(request):
             raise PermissionDenied
         found = choices(lambda kind: self._offers(request, kind))
-        return self._page(request, "choose.html", title="新增配置：选择类型", sections=found)
+        return self.page(request, f"{PAGES}/choose.html", "新增配置：选择类型", sections=found)
 
     def _offers(self, request: HttpRequest, kind: type[Kind]) -> bool:
         return request.user.is_superuser or not kind.needs_superuser()
@@ -256,10 +254,6 @@ class SystemConfigScreen(Screen):
             "kind": kind, "checkup": checkup, "try_url": place if checkup and may else "", "try_now": config is not None and request.session.pop(_TRY, None) == config.pk,
             "show_save_and_add_another": False, "show_save_and_continue": False,
         }  # fmt: skip
-
-    def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-        whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        return TemplateResponse(request, f"{PAGES}/{template}", whole)
 
     def change_view(
         self,
@@ -366,8 +360,8 @@ class SystemConfigScreen(Screen):
         users = configs.users_of(config)
         if request.method != "POST" or users:
             stops = configs.uses_of(config)
-            return self._page(
-                request, "archive.html", title="归档配置", object=config, users=users, uses=stops
+            return self.page(
+                request, f"{PAGES}/archive.html", "归档配置", object=config, users=users, uses=stops
             )
         try:
             configs.archive(config, author_of(request))
@@ -404,13 +398,7 @@ class SystemConfigScreen(Screen):
 
     # Live states
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address the pages ask for live states, and the one that tries a form out."""
-        guarded = self.admin_site.admin_view
-        asked = path("live/", guarded(self.live_view), name="core_systemconfig_live")
-        tried = path("<str:which>/try/", guarded(self.try_view), name="core_systemconfig_try")
-        return [asked, tried, *super().get_urls()]
-
+    @extra("<str:which>/try/", need="")
     def try_view(self, request: HttpRequest, which: str) -> HttpResponseBase:
         """``which``: a configuration, or the kind of a new one. For those who could save what they try."""
         config = self.get_object(request, which) if which.isdecimal() else None
@@ -420,6 +408,7 @@ class SystemConfigScreen(Screen):
             raise PermissionDenied
         return trying.answer(request, kind.name, config)
 
+    @extra("live/", need="")
     def live_view(self, request: HttpRequest) -> JsonResponse:
         """``?ids=1,2`` → ``{"configs": {"1": {state, problem}}}``: what the two columns show now.
         With ``page=1`` also ``facts`` and ``next``, what the page of one configuration shows.

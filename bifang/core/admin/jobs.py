@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, ago, badge, column, shortened
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, cell, column, shortened
 from bifang.core.database.retention import retention_state
 
 if TYPE_CHECKING:
@@ -48,10 +48,7 @@ class SuperuserScreen(Screen):
         """Superusers."""
         return request.user.is_superuser
 
-    @admin.display(description="名称", ordering="name")
-    def title(self, row: Any) -> SafeString:
-        """With the function, for those who look for it in a log."""
-        return _named(row.name or row.func, row.func)
+    title = cell("名称", lambda row: _named(row.name or row.func, row.func), ordering="name")
 
 
 class RunScreen(SuperuserScreen):
@@ -92,10 +89,9 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
             return RHYTHMS.get(row.minutes, f"每 {row.minutes or 1} 分钟")
         return row.cron or str(row.get_schedule_type_display())
 
-    @admin.display(description="还执行几次", ordering="repeats")
-    def times(self, row: Any) -> str:
-        """-1 means for ever."""
-        return "一直" if row.repeats < 0 else f"{row.repeats} 次"
+    times = cell(
+        "还执行几次", lambda row: "一直" if row.repeats < 0 else f"{row.repeats} 次", ordering="repeats"
+    )
 
     soon = column("next_run", "下次", ago, ordering="next_run")
 
@@ -120,10 +116,7 @@ class SuccessScreen(RunScreen, TaskAdmin):
     when_empty = "后台任务进程做完第一件事以后，这里就有记录。如果一直是空的，请确认 python manage.py qcluster 在运行。"
     list_display = ("title", "began", "took")
 
-    @admin.display(description="用时")
-    def took(self, row: Any) -> str:
-        """In seconds."""
-        return f"{row.time_taken():.1f} 秒"
+    took = cell("用时", lambda row: f"{row.time_taken():.1f} 秒")
 
 
 @admin.register(Failure)
@@ -151,10 +144,7 @@ class QueueScreen(SuperuserScreen, QueueAdmin):
     list_display = ("title", "since")
     list_filter = ()
 
-    @admin.display(description="名称", ordering="id")
-    def title(self, row: Any) -> SafeString:
-        """With the function."""
-        return _named(row.name(), row.func())
+    title = cell("名称", lambda row: _named(row.name(), row.func()), ordering="id")
 
     since = column("lock", "可以取走", ago, ordering="lock")
 

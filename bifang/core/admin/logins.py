@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, column, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, cell, column, moment, shortened
 from bifang.core.models import LoginFailure
 
 
@@ -26,20 +26,15 @@ class LoginScreen(RecordScreen):
         """Superusers."""
         return request.user.is_superuser
 
-    @admin.display(description="用户名", ordering="username")
-    def name(self, row: LoginFailure) -> str:
-        """What was typed."""
-        return row.username or NOTHING
+    name = cell("用户名", lambda row: row.username or NOTHING, ordering="username")
 
-    @admin.display(description="IP 地址", ordering="ip_address")
-    def address(self, row: LoginFailure) -> str:
-        """Where it came from; IPv6 by its network."""
-        return row.ip_address or NOTHING
+    address = cell("IP 地址", lambda row: row.ip_address or NOTHING, ordering="ip_address")
 
-    @admin.display(description="失败次数", ordering="failures_since_start")
-    def failures(self, row: LoginFailure) -> str:
-        """Since the last success, of how many."""
-        return f"{row.failures_since_start} / {settings.AXES_FAILURE_LIMIT}"
+    failures = cell(
+        "失败次数",
+        lambda row: f"{row.failures_since_start} / {settings.AXES_FAILURE_LIMIT}",
+        ordering="failures_since_start",
+    )
 
     @admin.display(description="状态")
     def state(self, row: LoginFailure) -> SafeString:
@@ -54,12 +49,6 @@ class LoginScreen(RecordScreen):
     last = column("attempt_time", "最近一次", ago, ordering="attempt_time")
     moment_of = column("attempt_time", "最近一次", moment)
 
-    @admin.display(description="浏览器")
-    def client(self, row: LoginFailure) -> SafeString | str:
-        """In short."""
-        return shortened(row.user_agent, 40)
+    client = cell("浏览器", lambda row: shortened(row.user_agent, 40))
 
-    @admin.display(description="浏览器")
-    def browser(self, row: LoginFailure) -> str:
-        """What it says of itself."""
-        return row.user_agent or NOTHING
+    browser = cell("浏览器", lambda row: row.user_agent or NOTHING)

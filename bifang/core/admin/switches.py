@@ -6,12 +6,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 
-from bifang.core.admin.base import Screen, author_of
+from bifang.core.admin.base import Screen, author_of, extra
 from bifang.core.changes import Change, record
 from bifang.core.models import Switch
 
@@ -64,36 +62,23 @@ class SwitchScreen(Screen):
             raise PermissionDenied
         rows = {row.name: row for row in Switch.objects.select_related("changed_by")}
         on = [meaning for meaning in MEANINGS if meaning.name in rows and rows[meaning.name].on]
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "系统开关",
-            "switches": [(meaning, rows.get(meaning.name)) for meaning in MEANINGS],
-            "on": on,
-            "emergency": [meaning for meaning in MEANINGS if meaning.emergency],
-            "may_change": self.has_change_permission(request),
-            **(extra_context or {}),
-        }
-        return TemplateResponse(request, "admin/core/switch/change_list.html", context)
+        return self.page(
+            request, "admin/core/switch/change_list.html", "系统开关", on=on,
+            switches=[(meaning, rows.get(meaning.name)) for meaning in MEANINGS],
+            emergency=[meaning for meaning in MEANINGS if meaning.emergency],
+            may_change=self.has_change_permission(request), **(extra_context or {}),
+        )  # fmt: skip
 
     def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponse:
         """There is only the one page."""
         return redirect("admin:core_switch_changelist")
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address that the toggles post to."""
-        toggle = path("<str:name>/set/", self.admin_site.admin_view(self.set_view), name="core_switch_set")
-        return [toggle, *super().get_urls()]
-
+    @extra("<str:name>/set/", "change", "POST")
     def set_view(self, request: HttpRequest, name: str) -> HttpResponse:
         """POST ``on`` = 1 or 0, ``reason``, for one switch or `ALL`: the wanted state, so that a double click changes nothing twice.
 
         `ALL` on: those of the emergency; `ALL` off: whatever is on.
         """
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request):
-            raise PermissionDenied
         on = request.POST.get("on") == "1"
         chosen = [one for one in MEANINGS if name == one.name or (name == ALL and (one.emergency or not on))]
         if not chosen:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import AGAIN, for_one
 from bifang.channels.models import ON_ITS_WAY, OPEN, OutboxRow
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, cell, column, moment
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
@@ -131,10 +131,11 @@ class AlertMessageScreen(RecordScreen):
     due = column("due_at", "最早发送", moment)
     sent = column("sent_at", "最近发送", moment, ordering="sent_at")
 
-    @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: Any) -> SafeString:
-        """Coloured."""
-        return badge(ON_ITS_WAY, "info") if row.on_its_way else message_badge(row.state)
+    state_badge = cell(
+        "状态",
+        lambda row: badge(ON_ITS_WAY, "info") if row.on_its_way else message_badge(row.state),
+        ordering="state",
+    )
 
     @admin.display(description="规则")
     def rule(self, row: AlertMessage) -> SafeString:

@@ -7,13 +7,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from bifang.channels.admin.rows import MAY_NOT_READ
 from bifang.channels.rights import READ_TEXT
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import Screen, ago, badge, column, preformatted, shortened
+from bifang.core.admin.base import Screen, ago, badge, cell, column, preformatted, shortened
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.admin.sources.assets import TagsField
@@ -160,31 +159,23 @@ class CorrectionScreen(Screen):
         if done:
             messages.success(request, f"已处理 {done} 条。")
 
-    @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: Correction) -> SafeString:
-        """Coloured."""
-        return badge(str(row.get_state_display()), TONES[CorrectionState(row.state)])
+    state_badge = cell(
+        "状态",
+        lambda row: badge(str(row.get_state_display()), TONES[CorrectionState(row.state)]),
+        ordering="state",
+    )
 
     when = column("at", "时间", ago, ordering="at")
 
-    @admin.display(description="问题")
-    def words(self, row: Correction) -> SafeString | str:
-        """Its beginning."""
-        return shortened(row.question, 40)
+    words = cell("问题", lambda row: shortened(row.question, 40))
 
-    @admin.display(description="原因")
-    def why(self, row: Correction) -> SafeString | str:
-        """Its beginning."""
-        return shortened(row.reason, 40)
+    why = cell("原因", lambda row: shortened(row.reason, 40))
 
     asked = column("question", "问题", preformatted)
     answered = column("answer", "回答", preformatted)
     why_whole = column("reason", "原因", preformatted)
 
-    @admin.display(description="内容")
-    def hidden_text(self, row: Correction) -> str:
-        """Instead of the text."""
-        return MAY_NOT_READ
+    hidden_text = cell("内容", lambda row: MAY_NOT_READ)
 
 
 def _readable(request: HttpRequest, names: Any) -> list[str]:

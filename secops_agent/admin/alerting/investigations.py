@@ -5,12 +5,11 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
-from bifang.core.admin.base import RecordScreen, ago, badge, column, moment
+from bifang.core.admin.base import RecordScreen, ago, badge, cell, column, moment
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links
 from secops_agent.services.investigations import looks, replays
@@ -122,13 +121,11 @@ class ReplayScreen(RecordScreen):
             response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
             return response
         found = replays.read(row)
-        page = {
-            **self.admin_site.each_context(request), "opts": self.opts, "title": "调查对照", "found": found,
-            "headline": _headline(found), "rows": _nearest_first(found), "newest": row.pk == _newest(),
-            "earned": sum(each.has_earned for each in found.rules), "noise": noisy_rules(timezone.now()),
-            "thresholds": _thresholds(),
-        }  # fmt: skip
-        return TemplateResponse(request, "admin/secops_agent/replay.html", page)
+        return self.page(
+            request, "admin/secops_agent/replay.html", "调查对照", found=found, headline=_headline(found),
+            rows=_nearest_first(found), newest=row.pk == _newest(), earned=sum(each.has_earned for each in found.rules),
+            noise=noisy_rules(timezone.now()), thresholds=_thresholds(),
+        )  # fmt: skip
 
     @admin.display(description="时间")
     def span(self, row: InvestigationReplay) -> str:
@@ -136,25 +133,13 @@ class ReplayScreen(RecordScreen):
         start, end = timezone.localtime(row.since), timezone.localtime(row.until)
         return f"{start:%Y-%m-%d} 至 {end:%Y-%m-%d}"
 
-    @admin.display(description="人员下过结论的")
-    def judged(self, row: InvestigationReplay) -> str:
-        """How many alerts."""
-        return f"{replays.read(row).whole.judged} 条"
+    judged = cell("人员下过结论的", lambda row: f"{replays.read(row).whole.judged} 条")
 
-    @admin.display(description="建议与人员一致")
-    def agreement(self, row: InvestigationReplay) -> str:
-        """Of those."""
-        return percent_words(replays.read(row).whole.agreement)
+    agreement = cell("建议与人员一致", lambda row: percent_words(replays.read(row).whole.agreement))
 
-    @admin.display(description="真实攻击认出")
-    def recall(self, row: InvestigationReplay) -> str:
-        """Of the real attacks."""
-        return percent_words(replays.read(row).whole.recall)
+    recall = cell("真实攻击认出", lambda row: percent_words(replays.read(row).whole.recall))
 
-    @admin.display(description="证据不足")
-    def abstained(self, row: InvestigationReplay) -> str:
-        """Where nothing was suggested."""
-        return f"{replays.read(row).whole.abstained} 条"
+    abstained = cell("证据不足", lambda row: f"{replays.read(row).whole.abstained} 条")
 
     @admin.display(description="可显示建议的规则")
     def earned(self, row: InvestigationReplay) -> SafeString:

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 
-from bifang.core.admin.base import Screen
+from bifang.core.admin.base import Screen, cell
 from secops_agent.models import GradingQuestion, ReportingDuty
 
 
@@ -42,7 +42,4 @@ class GradingQuestionScreen(Screen):
     purpose = "事件分级时问什么、达到多少算较大以上：由代码判定，依据写在旁边。条款以官方文本为准。"
     list_display = ("text", "thresholds", "article", "enabled")
 
-    @admin.display(description="达到多少")
-    def thresholds(self, row: GradingQuestion) -> str:
-        """In words."""
-        return row.thresholds
+    thresholds = cell("达到多少", lambda row: row.thresholds)

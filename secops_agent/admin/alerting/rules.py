@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.core.admin import panels
-from bifang.core.admin.base import NOTHING, badge, once
+from bifang.core.admin.base import NOTHING, badge, cell, once
 from bifang.core.admin.panels import Step
 from bifang.core.errors import BifangError
 from secops_agent.admin.alerting.rule_form import (
@@ -145,15 +145,11 @@ class RuleScreen(Previewed):
         hours = str(Hours(**rule.hours))
         return conditions_line(rule.conditions) + (f"；{hours}" if hours else "")
 
-    @admin.display(description="发给谁")
-    def told_to(self, rule: NotificationRule) -> SafeString | str:
-        """One a line, steps too."""
-        return _block(lines(targets.describe(each) for each in rule.targets.all()))
+    told_to = cell(
+        "发给谁", lambda rule: _block(lines(targets.describe(each) for each in rule.targets.all()))
+    )
 
-    @admin.display(description="归并")
-    def grouped(self, rule: NotificationRule) -> str:
-        """When many alerts are one message."""
-        return f"{Grouping(**rule.group)}"
+    grouped = cell("归并", lambda rule: f"{Grouping(**rule.group)}")
 
     @admin.display(description="最近的问题")
     def troubles(self, rule: NotificationRule) -> SafeString | str:

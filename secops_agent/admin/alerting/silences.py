@@ -7,16 +7,16 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, column, once
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, cell, column, extra, once
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent import says
@@ -24,6 +24,7 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.admin.previewed import Previewed
 from secops_agent.models import Silence
 from secops_agent.services.actors import Actor
+from secops_agent.services.clock import exact
 from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.coverage import coverage, known_value
@@ -121,7 +122,7 @@ def _until(given: Mapping[str, str]) -> str:
     except forms.ValidationError:
         return ""
     start = max(start or timezone.now(), timezone.now())
-    return f"到 {timezone.localtime(start + timedelta(minutes=minutes)):%Y-%m-%d %H:%M} 结束。"
+    return f"到 {exact(start + timedelta(minutes=minutes))} 结束。"
 
 
 @admin.register(Silence)
@@ -174,11 +175,6 @@ class SilenceScreen(Previewed, RecordScreen):
         obj.refresh_from_db()
         messages.info(request, f"{coverage(obj.scope, obj.value)}。")
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address of the button."""
-        ends = self.admin_site.admin_view(self.end_view)
-        return [path("<int:silence_id>/end/", ends, name="secops_agent_silence_end"), *super().get_urls()]
-
     def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """``scope, value``: what a silence would cover now; "" while nothing is named. Raises BifangError."""
         given = request.POST
@@ -189,10 +185,9 @@ class SilenceScreen(Previewed, RecordScreen):
             return {"known": True, "text": ""}
         return {"known": True, "text": f"{coverage(scope, known_value(scope, value))}。{_until(given)}"}
 
+    @extra("<int:silence_id>/end/", "operate", "POST")
     def end_view(self, request: HttpRequest, silence_id: int) -> HttpResponse:
         """POST: end it now."""
-        if request.method != "POST" or not self.has_operate_permission(request):
-            return HttpResponseNotAllowed(["POST"]) if request.method != "POST" else HttpResponse(status=403)
         self._end(request, [silence_id])
         return redirect("admin:secops_agent_silence_change", silence_id)
 
@@ -227,10 +222,7 @@ class SilenceScreen(Previewed, RecordScreen):
             context = {"bf_end_url": reverse("admin:secops_agent_silence_end", args=[row.pk])}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
-    @admin.display(description="静默什么", ordering="scope")
-    def covers(self, row: Silence) -> str:
-        """What it covers."""
-        return str(row)
+    covers = cell("静默什么", str, ordering="scope")
 
     @admin.display(description="覆盖什么")
     @once
@@ -246,10 +238,7 @@ class SilenceScreen(Previewed, RecordScreen):
             return badge("已结束", "idle")
         return badge("生效中", "warn") if row.starts_at <= now else badge("未开始", "info")
 
-    @admin.display(description="留存消息", ordering="held")
-    def held_words(self, row: Silence) -> str:
-        """What was held back until now."""
-        return f"{row.held} 条" if row.held else NOTHING
+    held_words = cell("留存消息", lambda row: f"{row.held} 条" if row.held else NOTHING, ordering="held")
 
     starts = column("starts_at", "开始", ago, ordering="starts_at")
     ends = column("ends_at", "结束", ago, ordering="ends_at")

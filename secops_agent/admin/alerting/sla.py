@@ -6,9 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import Screen
+from bifang.core.admin.base import Screen, cell
 from secops_agent.admin.inventory import gravity, severity_badge
 from secops_agent.models import SlaTarget
 from secops_agent.models.choices import Severity
@@ -78,7 +77,4 @@ class SlaScreen(Screen):
         """The severity is the row."""
         return ("severity",) if obj else ()
 
-    @admin.display(description="级别", ordering=gravity("severity"))
-    def level(self, row: SlaTarget) -> SafeString | str:
-        """Coloured."""
-        return severity_badge(row.severity)
+    level = cell("级别", lambda row: severity_badge(row.severity), ordering=gravity("severity"))

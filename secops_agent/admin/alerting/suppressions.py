@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, ago, badge, column, once
+from bifang.core.admin.base import NOTHING, ago, badge, cell, column, once
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent.admin.alerting.rule_form import choice_boxes, conditions_line
@@ -238,20 +238,13 @@ class SuppressionScreen(Previewed):
             return badge("已过期", "idle")
         return badge("生效中", "warn")
 
-    @admin.display(description="哪些告警")
-    def about(self, row: SuppressionRule) -> str:
-        """The conditions in words."""
-        return conditions_line(row.conditions)
+    about = cell("哪些告警", lambda row: conditions_line(row.conditions))
 
-    @admin.display(description="抑制", ordering="hits")
-    def hit_words(self, row: SuppressionRule) -> str:
-        """Occurrences since it was made."""
-        return f"{row.hits:,} 次" if row.hits else NOTHING
+    hit_words = cell("抑制", lambda row: f"{row.hits:,} 次" if row.hits else NOTHING, ordering="hits")
 
-    @admin.display(description="最近 24 小时", ordering="lately")
-    def last_day(self, row: Any) -> str:
-        """Alerts."""
-        return f"{row.lately} 条" if row.lately else NOTHING
+    last_day = cell(
+        "最近 24 小时", lambda row: f"{row.lately} 条" if row.lately else NOTHING, ordering="lately"
+    )
 
     last_hit = column("last_hit_at", "最近一次", ago, ordering="last_hit_at")
     until = column("expires_at", "有效期至", ago, ordering="expires_at")

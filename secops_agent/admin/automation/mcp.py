@@ -16,13 +16,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
-from bifang.core.admin.base import RecordScreen, ago, author_of, badge, column, moment, shortened
+from bifang.core.admin.base import RecordScreen, ago, author_of, badge, cell, column, extra, moment, shortened
 from bifang.core.changes import Change, record
 from bifang.core.configuration import configs
 from bifang.core.configuration.config_cache import ConfigCache
@@ -240,20 +240,9 @@ class McpScreen(RecordScreen):
         )
         return format_html_join(" ", "{}", told) or badge("没有工具", "idle")
 
-    @admin.display(description="最近的问题")
-    def troubled(self, row: McpCatalogue) -> SafeString | str:
-        """Why it cannot be reached, with the remedy."""
-        return shortened(row.config.last_error, 60)
+    troubled = cell("最近的问题", lambda row: shortened(row.config.last_error, 60))
 
     checked = column("checked_at", "检查时间", ago, ordering="checked_at")
-
-    def get_urls(self) -> list[URLPattern]:
-        """With the page of one tool."""
-        view = self.admin_site.admin_view(self.tool_view)
-        return [
-            path("<int:config_id>/tool/", view, name="secops_agent_mcpcatalogue_tool"),
-            *super().get_urls(),
-        ]
 
     def change_view(
         self,
@@ -277,11 +266,11 @@ class McpScreen(RecordScreen):
     def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        return TemplateResponse(request, f"{PAGES}/{template}", whole)
+        return self.page(request, f"{PAGES}/{template}", **context)
 
     # One tool
 
+    @extra("<int:config_id>/tool/", need="")
     def tool_view(self, request: HttpRequest, config_id: int) -> HttpResponse:
         """GET ``name``: the tool. POST ``act``: class (set its class, having seen it), order (carry it out)."""
         config = SystemConfig.objects.current().filter(kind__in=catalogue.KINDS, pk=config_id).first()

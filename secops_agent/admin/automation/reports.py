@@ -10,16 +10,16 @@ from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from bifang.channels.models import OutboxRow
 from bifang.channels.queues import outbox
-from bifang.core.admin.base import RecordScreen, ago, author_of, column
+from bifang.core.admin.base import RecordScreen, ago, author_of, cell, column, extra
 from bifang.core.changes import Change, record
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
@@ -128,29 +128,20 @@ class ReportScreen(RecordScreen):
     list_filter = ("kind",)
     list_before_template = "admin/secops_agent/reports.html"
 
-    def get_urls(self) -> list[URLPattern]:
-        """With making one, and the files of one."""
-        wrap = self.admin_site.admin_view
-        return [
-            path("make/", wrap(self.make_view), name="secops_agent_securityreport_make"),
-            path("<int:pk>/file/<slug:form>/", wrap(self.file_view), name="secops_agent_securityreport_file"),
-            path("<int:pk>/send/", wrap(self.send_view), name="secops_agent_securityreport_send"),
-            *super().get_urls(),
-        ]
+    def has_make_permission(self, request: HttpRequest) -> bool:
+        """Who makes one, and sends one."""
+        return request.user.has_perm("secops_agent.add_securityreport")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With what can be made."""
-        may = request.user.has_perm("secops_agent.add_securityreport")
+        may = self.has_make_permission(request)
         return super().changelist_view(
             request, {"bf_periods": PERIODS.items() if may else ()} | (extra_context or {})
         )
 
+    @extra("make/", "make", "POST")
     def make_view(self, request: HttpRequest) -> HttpResponse:
         """POST: make one now."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not request.user.has_perm("secops_agent.add_securityreport"):
-            raise PermissionDenied
         try:
             report = archive.make(request.POST.get("period", ""))
         except BifangError as error:
@@ -173,16 +164,13 @@ class ReportScreen(RecordScreen):
         """The report itself."""
         shown = document(self._read(request, object_id))
         back = reverse("admin:secops_agent_securityreport_changelist")
-        may = request.user.has_perm("secops_agent.add_securityreport")
+        may = self.has_make_permission(request)
         sends = reverse("admin:secops_agent_securityreport_send", args=[object_id]) if may else ""
         return show(request, shown, lambda form: _address(int(object_id), form), back, sends)
 
+    @extra("<int:pk>/send/", "make", "POST")
     def send_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST ``to``, ``form`` ("" for no file): send it now."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not request.user.has_perm("secops_agent.add_securityreport"):
-            raise PermissionDenied
         shown = document(self._read(request, str(pk)))
         try:
             with transaction.atomic():
@@ -194,6 +182,7 @@ class ReportScreen(RecordScreen):
             messages.error(request, error.message)
         return redirect("admin:secops_agent_securityreport_change", pk)
 
+    @extra("<int:pk>/file/<slug:form>/")
     def file_view(self, request: HttpRequest, pk: int, form: str) -> HttpResponse:
         """The same as a file."""
         page = reverse("admin:secops_agent_securityreport_change", args=[pk])
@@ -207,15 +196,14 @@ class ReportScreen(RecordScreen):
         except (NotFound, ValueError) as error:
             raise Http404 from error
 
-    @admin.display(description="报告", ordering="ends_at")
-    def name(self, row: SecurityReport) -> str:
-        """What it tells of."""
-        return archive.read(row).period.title
+    name = cell("报告", lambda row: archive.read(row).period.title, ordering="ends_at")
 
-    @admin.display(description="要点")
-    def summary(self, row: SecurityReport) -> str:
-        """Its first numbers."""
-        return "，".join(f"{line.label} {line.value} {line.change}" for line in headline(archive.read(row)))
+    summary = cell(
+        "要点",
+        lambda row: "，".join(
+            f"{line.label} {line.value} {line.change}" for line in headline(archive.read(row))
+        ),
+    )
 
     made = column("made_at", "生成时间", ago, ordering="made_at")
 

@@ -16,12 +16,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from bifang.core.admin.base import NOTHING, Screen, ago, badge, column, once, shortened
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, cell, column, extra, once, shortened
 from bifang.core.configuration.entries import EntryFaults
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.requests.bodies import takes_file
@@ -194,18 +193,6 @@ class RunbookScreen(Screen):
             kwargs["choices"] = [pair for pair in db_field.flatchoices if pair[0] in allowed]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
-    def get_urls(self) -> list[URLPattern]:
-        """With restoring a version, and importing."""
-        wrap = self.admin_site.admin_view
-        return [
-            path("import/", wrap(self.import_view), name="secops_agent_runbook_import"),
-            path(
-                "<int:pk>/restore/<int:number>/", wrap(self.restore_view), name="secops_agent_runbook_restore"
-            ),
-            path("<int:pk>/file/<int:number>/", wrap(self.file_view), name="secops_agent_runbook_file"),
-            *super().get_urls(),
-        ]
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With the form for a zip."""
         may = importing.may_import(actor_of(request))
@@ -226,9 +213,9 @@ class RunbookScreen(Screen):
             context = {"bf_versions": _differences(found), "bf_runbook": row.pk, "bf_may_restore": True}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
+    @extra("<int:pk>/restore/<int:number>/", "change", "POST")
     def restore_view(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
         """POST: an old version becomes the newest."""
-        self._require(request, self.has_change_permission(request))
         try:
             runbooks.restore(pk, number, actor_of(request))
             messages.success(request, f"已恢复版本 {number}。")
@@ -236,46 +223,31 @@ class RunbookScreen(Screen):
             messages.error(request, error.message)
         return redirect("admin:secops_agent_runbook_change", pk)
 
+    @extra("import/", "", "POST")
     @takes_file(LARGEST, "secops_agent.add_runbook", "secops_agent.change_runbook")
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """POST: a zip, or the decision about one that was shown."""
-        self._require(request, importing.may_import(actor_of(request)))
+        if not importing.may_import(actor_of(request)):
+            raise PermissionDenied
         try:
             if "kept" not in request.POST:
-                asked = ask(request)
-                page = {
-                    **self.admin_site.each_context(request),
-                    "opts": self.opts,
-                    "title": "导入手册",
-                    "asked": asked,
-                }
-                return TemplateResponse(request, "admin/secops_agent/skill_import.html", page)
+                return self.page(
+                    request, "admin/secops_agent/skill_import.html", "导入手册", asked=ask(request)
+                )
             messages.success(request, decide(request))
         except BifangError as error:
             messages.error(request, error.message)
         return redirect("admin:secops_agent_runbook_changelist")
 
+    @extra("<int:pk>/file/<int:number>/")
     def file_view(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
         """A reference of a skill, a page of it."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         try:
             page = runbooks.read_file(pk, number, _number(request.GET.get("page", "")), self.reader(request))
         except BifangError as error:
             messages.error(request, error.message)
             return redirect("admin:secops_agent_runbook_changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": page.path,
-            "page": page,
-        }
-        return TemplateResponse(request, "admin/secops_agent/skill_file.html", context)
-
-    @staticmethod
-    def _require(request: HttpRequest, may: bool) -> None:
-        if request.method != "POST" or not may:
-            raise PermissionDenied
+        return self.page(request, "admin/secops_agent/skill_file.html", page.path, page=page)
 
     @admin.action(description="导出为手册文件夹（zip）", permissions=["view"])
     def export(self, request: HttpRequest, queryset: QuerySet[Runbook]) -> HttpResponse:
@@ -308,25 +280,17 @@ class RunbookScreen(Screen):
         for pk in list(queryset.values_list("pk", flat=True)):
             runbooks.delete(pk, actor_of(request))
 
-    @admin.display(description="状态", ordering="published")
-    def state(self, row: Runbook) -> SafeString:
-        """Does the robot find it?"""
-        return badge("已发布", "ok") if row.published else badge("草稿", "warn")
+    state = cell(
+        "状态",
+        lambda row: badge("已发布", "ok") if row.published else badge("草稿", "warn"),
+        ordering="published",
+    )
 
-    @admin.display(description="什么时候用")
-    def when_line(self, row: Runbook) -> SafeString | str:
-        """In one line."""
-        return shortened(row.when, 40)
+    when_line = cell("什么时候用", lambda row: shortened(row.when, 40))
 
-    @admin.display(description="谁可以看", ordering="role")
-    def reading(self, row: Runbook) -> str:
-        """The lowest role."""
-        return str(row.get_role_display())
+    reading = cell("谁可以看", lambda row: str(row.get_role_display()), ordering="role")
 
-    @admin.display(description="ATT&CK 技术")
-    def technique_line(self, row: Runbook) -> str:
-        """In one line."""
-        return "、".join(row.techniques) or NOTHING
+    technique_line = cell("ATT&CK 技术", lambda row: "、".join(row.techniques) or NOTHING)
 
     changed = column("updated_at", "修改时间", ago, ordering="updated_at")
 

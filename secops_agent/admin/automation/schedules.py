@@ -5,9 +5,9 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,7 +18,9 @@ from bifang.core.admin.base import (
     RecordScreen,
     ago,
     badge,
+    cell,
     column,
+    extra,
     moment,
     once,
     preformatted,
@@ -218,18 +220,9 @@ class ScheduledTaskScreen(Previewed):
         for row in queryset:
             schedules.delete_task(row, actor_of(request))
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address of the button."""
-        start = self.admin_site.admin_view(self.start_view)
-        return [
-            path("<int:task_id>/start/", start, name="secops_agent_scheduledtask_start"),
-            *super().get_urls(),
-        ]
-
+    @extra("<int:task_id>/start/", "change", "POST")
     def start_view(self, request: HttpRequest, task_id: int) -> HttpResponse:
         """POST: once more, now."""
-        if request.method != "POST" or not self.has_change_permission(request):
-            return HttpResponseNotAllowed(["POST"]) if request.method != "POST" else HttpResponse(status=403)
         try:
             runs.start_now(schedules.get_task(task_id), actor_of(request))
             messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
@@ -264,34 +257,24 @@ class ScheduledTaskScreen(Previewed):
             return badge("已停用", "idle")
         return badge("有问题", "bad", row.last_error) if row.last_error else badge("启用", "ok")
 
-    @admin.display(description="做什么", ordering="task")
-    def what(self, row: ScheduledTask) -> str:
-        """The task; what one person is reminded of, they see in their chat."""
-        return told_to(row, None)
+    what = cell(
+        "做什么", lambda row: told_to(row, None), ordering="task"
+    )  # a reminder is seen in the chat of whom it is for
 
-    @admin.display(description="时间")
-    def when(self, row: ScheduledTask) -> str:
-        """In words."""
-        return told_when(row)
+    when = cell("时间", told_when)
 
-    @admin.display(description="发到")
-    def place(self, row: ScheduledTask) -> str:
-        """Where to."""
-        return schedules.place_of(row)
+    place = cell("发到", schedules.place_of)
 
-    @admin.display(description="设置人")
-    def who(self, row: ScheduledTask) -> str:
-        """With whose rights it reads."""
-        return (
+    who = cell(
+        "设置人",
+        lambda row: (
             f"{row.owner}（按这位人员的权限查询）"
             if row.owner
             else f"{row.made_by or '系统'}（按查看权限查询）"
-        )
+        ),
+    )
 
-    @admin.display(description="下次执行", ordering="next_at")
-    def next_run(self, row: ScheduledTask) -> SafeString | str:
-        """When."""
-        return ago(row.next_at) if row.enabled else NOTHING
+    next_run = cell("下次执行", lambda row: ago(row.next_at) if row.enabled else NOTHING, ordering="next_at")
 
     @admin.display(description="上次执行", ordering="last_at")
     def outcome(self, row: ScheduledTask) -> SafeString | str:
@@ -371,10 +354,7 @@ class FeedScreen(RecordScreen):
         "title", "address", "freshness", "checked_at", "changed_at", "entries", "size", "digest", "etag", "modified", "last_error",
     )  # fmt: skip
 
-    @admin.display(description="来源", ordering="name")
-    def title(self, row: Feed) -> str:
-        """As people call it."""
-        return feeds.title_of(row.name)
+    title = cell("来源", lambda row: feeds.title_of(row.name), ordering="name")
 
     @admin.display(description="新旧")
     def freshness(self, row: Feed) -> SafeString:
@@ -386,7 +366,4 @@ class FeedScreen(RecordScreen):
     checked = column("checked_at", "确认最新", ago, ordering="checked_at")
     changed = column("changed_at", "内容更新", ago, ordering="changed_at")
 
-    @admin.display(description="最近的问题")
-    def trouble(self, row: Feed) -> SafeString | str:
-        """With its remedy."""
-        return shortened(row.last_error, 80)
+    trouble = cell("最近的问题", lambda row: shortened(row.last_error, 80))

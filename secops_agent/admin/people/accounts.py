@@ -15,14 +15,13 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldBooleanSwitchWidget
 
-from bifang.core.admin.base import NOTHING, Screen, ago, author_of, badge
+from bifang.core.admin.base import NOTHING, Screen, ago, author_of, badge, cell, extra
 from bifang.core.logins import second_factor
 from bifang.core.logins.invitations import invite
 from bifang.core.models import SecondFactor
@@ -81,12 +80,10 @@ class InvitingScreen(Screen):
         if "bf_invited" not in request.__dict__:
             return None
         user, address = request.__dict__.pop("bf_invited")
-        context = {
-            **self.admin_site.each_context(request), "opts": self.opts, "title": "登录邀请", "who": obj,
-            "username": user.get_username(), "address": address,
-            "back": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
-        }  # fmt: skip
-        page = TemplateResponse(request, "admin/secops_agent/invited.html", context)
+        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        page = self.page(
+            request, "admin/secops_agent/invited.html", "登录邀请", who=obj, username=user.get_username(), address=address, back=back,
+        )  # fmt: skip
         page["Cache-Control"] = "no-store"
         return page
 
@@ -129,15 +126,15 @@ class UserScreen(InvitingScreen):
             has_second=Exists(SecondFactor.objects.filter(user=OuterRef("pk")))
         )
 
-    @admin.display(description="姓名", ordering="last_name")
-    def full_name(self, user: User) -> str:
-        """Family name first."""
-        return f"{user.last_name}{user.first_name}" or NOTHING
+    full_name = cell(
+        "姓名", lambda user: f"{user.last_name}{user.first_name}" or NOTHING, ordering="last_name"
+    )
 
-    @admin.display(description="状态", ordering="is_active")
-    def awake(self, user: User) -> SafeString:
-        """May they log in?"""
-        return badge("可以登录", "ok") if user.is_active else badge("已停用", "idle")
+    awake = cell(
+        "状态",
+        lambda user: badge("可以登录", "ok") if user.is_active else badge("已停用", "idle"),
+        ordering="is_active",
+    )
 
     @admin.display(description="权限", ordering="is_superuser")
     def rights(self, user: User) -> SafeString | str:
@@ -153,15 +150,11 @@ class UserScreen(InvitingScreen):
             return badge("已设置", "ok")
         return badge("没有设置", "warn" if user.is_superuser else "idle")
 
-    @admin.display(description="上次登录", ordering="last_login")
-    def seen(self, user: User) -> SafeString | str:
-        """How long ago."""
-        return ago(user.last_login) if user.last_login else "从未"
+    seen = cell(
+        "上次登录", lambda user: ago(user.last_login) if user.last_login else "从未", ordering="last_login"
+    )
 
-    @admin.display(description="两步验证")
-    def second_step(self, user: User) -> SafeString:
-        """Of the page."""
-        return second_step(user)
+    second_step = cell("两步验证", second_step)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A new one is always invited."""
@@ -173,14 +166,7 @@ class UserScreen(InvitingScreen):
         if not change or form.cleaned_data.get("invite"):
             self.to_invite(request, obj)
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the page that takes somebody's second step back."""
-        view = self.admin_site.admin_view(self.second_factor_view)
-        return [
-            path("<int:user_id>/second-factor/", view, name="auth_user_second_factor"),
-            *super().get_urls(),
-        ]
-
+    @extra("<int:user_id>/second-factor/", need="")
     def second_factor_view(self, request: HttpRequest, user_id: int) -> HttpResponse:
         """Asked once, done by POST, recorded."""
         if not request.user.is_superuser:
@@ -192,11 +178,10 @@ class UserScreen(InvitingScreen):
             if second_factor.reset(user, author_of(request)):
                 messages.success(request, f"已重置「{user}」的两步验证，请告诉他重新设置。")
             return redirect("admin:auth_user_change", user.pk)
-        context = {
-            **self.admin_site.each_context(request), "opts": self.opts, "title": "重置两步验证", "object": user,
-            "row": second_factor.find(user.pk), "demanded": settings.REQUIRE_TOTP,
-        }  # fmt: skip
-        return render(request, "admin/auth/user/reset_second_factor.html", context)
+        return self.page(
+            request, "admin/auth/user/reset_second_factor.html", "重置两步验证", object=user, row=second_factor.find(user.pk),
+            demanded=settings.REQUIRE_TOTP,
+        )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Rights are a superuser's business."""
@@ -294,15 +279,11 @@ class GroupScreen(GroupAdmin, Screen):
             members=Count("user", distinct=True), allowed=Count("permissions", distinct=True)
         )
 
-    @admin.display(description="登录用户", ordering="members")
-    def people(self, group: Any) -> str:
-        """How many are in it."""
-        return f"{group.members} 位" if group.members else "没有人"
+    people = cell(
+        "登录用户", lambda group: f"{group.members} 位" if group.members else "没有人", ordering="members"
+    )
 
-    @admin.display(description="权限", ordering="allowed")
-    def permission_count(self, group: Any) -> str:
-        """How many it gives."""
-        return f"{group.allowed} 项"
+    permission_count = cell("权限", lambda group: f"{group.allowed} 项", ordering="allowed")
 
     def response_action(self, *given: Any, **more: Any) -> Any:
         """As Django's; deleting many and its record in one."""

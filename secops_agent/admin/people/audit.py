@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 
 from bifang.channels.admin.rows import MAY_NOT_READ
 from bifang.channels.rights import READ_TEXT
-from bifang.core.admin.base import RecordScreen, as_json, badge, column, moment, preformatted, shortened
+from bifang.core.admin.base import RecordScreen, as_json, badge, cell, column, moment, preformatted, shortened
 from secops_agent.admin.inventory import door_word
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
 from secops_agent.services.audit.trail import FIELDS, plain
@@ -88,28 +88,20 @@ class AuditScreen(RecordScreen):
 
     when = column("at", "时间", moment, ordering="id")
 
-    @admin.display(description="种类", ordering="kind")
-    def kind_badge(self, row: AuditRecord) -> SafeString:
-        """The kind, coloured where people decide."""
-        return badge(str(AuditKind(row.kind).label), TONES.get(AuditKind(row.kind), "idle"))
+    kind_badge = cell(
+        "种类",
+        lambda row: badge(str(AuditKind(row.kind).label), TONES.get(AuditKind(row.kind), "idle")),
+        ordering="kind",
+    )
 
-    @admin.display(description="内容")
-    def words(self, row: AuditRecord) -> SafeString | str:
-        """The beginning of the text."""
-        return shortened(row.text, 50)
+    words = cell("内容", lambda row: shortened(row.text, 50))
 
     whole_text = column("text", "内容", preformatted)
     data = column("detail", "数据", as_json)
 
-    @admin.display(description="内容")
-    def hidden_text(self, row: AuditRecord) -> str:
-        """Instead of the text."""
-        return MAY_NOT_READ
+    hidden_text = cell("内容", lambda row: MAY_NOT_READ)
 
-    @admin.display(description="途径", ordering="via")
-    def door(self, row: AuditRecord) -> str:
-        """Through what it was done."""
-        return door_word(row.via)
+    door = cell("途径", lambda row: door_word(row.via), ordering="via")
 
     @admin.display(description="封存")
     def sealed(self, row: AuditRecord) -> SafeString | str:

@@ -4,17 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
-from bifang.core.admin.base import Screen, author_of, badge
+from bifang.core.admin.base import Screen, author_of, badge, cell, extra
 from bifang.core.changes import Change, record
 from bifang.core.errors import BifangError
 from secops_agent.models import CalendarDay
@@ -63,15 +59,13 @@ class CalendarScreen(Screen):
     date_hierarchy = "date"
     list_before_template = "admin/secops_agent/calendar.html"
 
-    @admin.display(description="日期", ordering="date")
-    def day(self, row: CalendarDay) -> str:
-        """With the weekday that it is not like."""
-        return f"{row.date:%Y-%m-%d} 周{WEEKDAYS[row.date.weekday()]}"
+    day = cell("日期", lambda row: f"{row.date:%Y-%m-%d} 周{WEEKDAYS[row.date.weekday()]}", ordering="date")
 
-    @admin.display(description="这一天", ordering="working")
-    def kind(self, row: CalendarDay) -> SafeString:
-        """What one does."""
-        return badge("上班", "info", "调休") if row.working else badge("放假", "ok")
+    kind = cell(
+        "这一天",
+        lambda row: badge("上班", "info", "调休") if row.working else badge("放假", "ok"),
+        ordering="working",
+    )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With the days that come next."""
@@ -85,15 +79,9 @@ class CalendarScreen(Screen):
         }
         return super().changelist_view(request, told | (extra_context or {}))
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the import page."""
-        view = self.admin_site.admin_view(self.import_view)
-        return [path("import/", view, name="secops_agent_calendarday_import"), *super().get_urls()]
-
+    @extra("import/", "add")
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """The import page."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
         form = TableForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
         if request.method == "POST" and form.is_valid():
             try:
@@ -104,6 +92,4 @@ class CalendarScreen(Screen):
                 record(Change(author_of(request), f"导入节假日 {count} 天", "calendarday", {"days": count}))
                 messages.success(request, f"已导入 {count} 天。")
                 return redirect("admin:secops_agent_calendarday_changelist")
-        title = "导入节假日与调休"
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
-        return TemplateResponse(request, "admin/secops_agent/import.html", page)
+        return self.page(request, "admin/secops_agent/import.html", "导入节假日与调休", form=form)

@@ -6,17 +6,14 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import HouseList, RecordScreen, Screen, ago, badge, column
+from bifang.core.admin.base import HouseList, RecordScreen, Screen, ago, badge, cell, column, extra
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import CalendarFeed, OnCallSchedule
@@ -35,35 +32,24 @@ class CalendarForm(forms.Form):
 class CalendarFiles(Screen):
     """The part of the rotas' screen that reads and writes files."""
 
-    def get_urls(self) -> list[URLPattern]:
-        """With both pages."""
-        wrap, name = self.admin_site.admin_view, "secops_agent_oncallschedule"
-        return [
-            path("<int:pk>/export.ics", wrap(self.export_view), name=f"{name}_export"),
-            path("<int:pk>/import/", wrap(self.import_view), name=f"{name}_import"),
-            *super().get_urls(),
-        ]
-
+    @extra("<int:pk>/export.ics")
     def export_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The file."""
         schedule = get_object_or_404(OnCallSchedule, pk=pk)
-        if not self.has_view_permission(request, schedule):
-            raise PermissionDenied
         answer = HttpResponse(calendars.write_calendar(schedule), content_type="text/calendar; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="on-call-{pk}.ics"'
         return answer
 
+    @extra("<int:pk>/import/", "change")
     def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The import page."""
         schedule = get_object_or_404(OnCallSchedule, pk=pk)
-        if not self.has_change_permission(request, schedule):
-            raise PermissionDenied
         form = CalendarForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
         if form.is_valid() and self._import(request, schedule, form):
             return redirect("web:on_call")
-        title = f"导入日历到「{schedule.name}」"
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
-        return TemplateResponse(request, "admin/secops_agent/import.html", page)
+        return self.page(
+            request, "admin/secops_agent/import.html", f"导入日历到「{schedule.name}」", form=form
+        )
 
     def _import(self, request: HttpRequest, schedule: OnCallSchedule, form: CalendarForm) -> bool:
         content = form.cleaned_data["file"].read(calendars.MOST_BYTES + 1)
@@ -121,10 +107,7 @@ class CalendarFeedScreen(RecordScreen):
             except BifangError as error:
                 messages.warning(request, error.message)
 
-    @admin.display(description="谁的班次")
-    def of_whom(self, row: CalendarFeed) -> str:
-        """One person's, or all."""
-        return row.staff.name if row.staff else "所有人"
+    of_whom = cell("谁的班次", lambda row: row.staff.name if row.staff else "所有人")
 
     @admin.display(description="状态")
     def state(self, row: CalendarFeed) -> SafeString:

@@ -1,7 +1,5 @@
 """已知的群: where the robot was spoken to, by whom first, whether anything is pushed there, and by which rules."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
@@ -12,7 +10,7 @@ from bifang.channels import known_groups
 from bifang.channels.admin.rows import link
 from bifang.channels.models import GroupState, KnownGroup
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, author_of, badge, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, author_of, badge, cell, moment
 from secops_agent.models import NotificationTarget, TargetKind
 
 _TONES = {GroupState.OPEN: "ok", GroupState.OUTSIDERS: "bad", GroupState.REMOVED: "idle"}
@@ -54,10 +52,7 @@ class KnownGroupScreen(RecordScreen):
         counted = aimed.order_by().values("conversation_id").annotate(n=Count("rule_id", distinct=True))
         return rows.annotate(rules_here=Subquery(counted.values("n")))
 
-    @admin.display(description="群名", ordering="title")
-    def name(self, group: KnownGroup) -> str:
-        """Its name, if that is known."""
-        return str(group)
+    name = cell("群名", str, ordering="title")
 
     @admin.display(description="推送", ordering="state")
     def state_badge(self, group: KnownGroup) -> SafeString:
@@ -72,15 +67,13 @@ class KnownGroupScreen(RecordScreen):
             return NOTHING
         return format_html("{}（{}）", group.state_reason, moment(group.state_at))
 
-    @admin.display(description="怎么恢复")
-    def remedy(self, group: KnownGroup) -> str:
-        """Who may let messages go there again, and how."""
-        return _HOW.get(GroupState(group.state), NOTHING)
+    remedy = cell("怎么恢复", lambda group: _HOW.get(GroupState(group.state), NOTHING))
 
-    @admin.display(description="通知规则", ordering=F("rules_here").desc(nulls_last=True))
-    def rule_count(self, group: Any) -> str:
-        """How many send there."""
-        return f"{group.rules_here} 条" if group.rules_here else NOTHING
+    rule_count = cell(
+        "通知规则",
+        lambda group: f"{group.rules_here} 条" if group.rules_here else NOTHING,
+        ordering=F("rules_here").desc(nulls_last=True),
+    )
 
     @admin.display(description="通知规则")
     def rules(self, group: KnownGroup) -> SafeString | str:
@@ -99,15 +92,9 @@ class KnownGroupScreen(RecordScreen):
             f"{group.learned_by or '—'}（{group.learned_by_id}）" if group.learned_by_id else group.learned_by
         )
 
-    @admin.display(description="得知时间", ordering="learned_at")
-    def learned(self, group: KnownGroup) -> SafeString | str:
-        """When that was."""
-        return ago(group.learned_at)
+    learned = cell("得知时间", lambda group: ago(group.learned_at), ordering="learned_at")
 
-    @admin.display(description="最近发言", ordering="last_seen_at")
-    def seen(self, group: KnownGroup) -> SafeString | str:
-        """To the hour."""
-        return ago(group.last_seen_at)
+    seen = cell("最近发言", lambda group: ago(group.last_seen_at), ordering="last_seen_at")
 
     @admin.action(description="恢复推送（我已确认群里没有外部人员）", permissions=["operate"])
     @asked_once("告警、日报等会重新发到这些群里，群里的每个人都看得到。请先到群里确认没有外部人员。")

@@ -7,16 +7,15 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from bifang.core.admin.base import NOTHING, HouseList, ago, author_of, badge
+from bifang.core.admin.base import NOTHING, HouseList, ago, author_of, badge, cell, extra
 from bifang.core.admin.panels import STEPS, Step
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
@@ -102,20 +101,13 @@ class StaffScreen(InvitingScreen):
     search_fields = ("name", "staff_id", "user__username")
     search_help_text = "按姓名、员工 ID 或用户名搜索"
 
-    @admin.display(description="角色", ordering="role")
-    def role_badge(self, person: Staff) -> SafeString:
-        """The role, coloured by what it may do."""
-        return badge(str(Role(person.role).label), TONES[Role(person.role)])
+    role_badge = cell(
+        "角色", lambda person: badge(str(Role(person.role).label), TONES[Role(person.role)]), ordering="role"
+    )
 
-    @admin.display(description="能做什么")
-    def may_do(self, person: Staff) -> str:
-        """The role in words."""
-        return MAY_DO[Role(person.role)]
+    may_do = cell("能做什么", lambda person: MAY_DO[Role(person.role)])
 
-    @admin.display(description="最近说话")
-    def seen(self, person: Staff) -> SafeString | str:
-        """When they last wrote to the robot, as far back as the list looks."""
-        return ago(getattr(person, "last_seen", None))
+    seen = cell("最近说话", lambda person: ago(getattr(person, "last_seen", None)))
 
     @admin.display(description="状态", ordering="active")
     def standing(self, person: Staff) -> SafeString:
@@ -128,15 +120,9 @@ class StaffScreen(InvitingScreen):
         """With when each one was last heard of."""
         return StaffList
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address that looks somebody up."""
-        view = self.admin_site.admin_view(self.find_view)
-        return [path("find/", view, name="secops_agent_staff_find"), *super().get_urls()]
-
+    @extra("find/", "add")
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """POST ``staff_id``: to the form of a new person, filled in as DingTalk's address book says."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
         if request.method != "POST":
             return redirect("admin:secops_agent_staff_changelist")
         try:
@@ -201,10 +187,7 @@ class StaffScreen(InvitingScreen):
             ("登录网页", {"fields": (*login[:1], *same, *login[1:])}),
         )
 
-    @admin.display(description="两步验证")
-    def second(self, person: Staff) -> SafeString | str:
-        """Of the login."""
-        return second_step(person.user) if person.user else NOTHING
+    second = cell("两步验证", lambda person: second_step(person.user) if person.user else NOTHING)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form, told who is at the keyboard."""

@@ -10,13 +10,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, cell, column, moment
 from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import ApiToken, Scope
@@ -212,13 +211,12 @@ class TokenScreen(RecordScreen):
     ) -> HttpResponse:
         """First what it is for; then the form with the scopes that this needs."""
         if request.method == "GET" and self.has_add_permission(request) and "for" not in request.GET:
-            page = {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": "新的 API 令牌：做什么用？",
-                "purposes": PURPOSES,
-            }
-            return TemplateResponse(request, "admin/secops_agent/token_purposes.html", page)
+            return self.page(
+                request,
+                "admin/secops_agent/token_purposes.html",
+                "新的 API 令牌：做什么用？",
+                purposes=PURPOSES,
+            )
         # Whatever is pressed, the next page is the one with the token.
         one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().add_view(request, form_url, one_button | (extra_context or {}))
@@ -270,27 +268,26 @@ class TokenScreen(RecordScreen):
     ) -> HttpResponse:
         """The only time that the token is shown; not by a redirect, which would have to keep it somewhere."""
         secret = request.__dict__.pop("bf_token")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "新的 API 令牌",
-            "token": obj,
-            "secret": secret,
-            "samples": list(samples(request, obj.scopes, request.GET.get("for", ""), secret)),
-        }
-        page = TemplateResponse(request, "admin/secops_agent/token_made.html", context)
+        shown = list(samples(request, obj.scopes, request.GET.get("for", ""), secret))
+        page = self.page(
+            request,
+            "admin/secops_agent/token_made.html",
+            "新的 API 令牌",
+            token=obj,
+            secret=secret,
+            samples=shown,
+        )
         page["Cache-Control"] = "no-store"
         return page
 
-    @admin.display(description="权限范围")
-    def scope_line(self, row: ApiToken) -> str:
-        """In Chinese."""
-        return "、".join(str(Scope(scope).label) for scope in row.scopes if scope in Scope.values) or NOTHING
+    scope_line = cell(
+        "权限范围",
+        lambda row: (
+            "、".join(str(Scope(scope).label) for scope in row.scopes if scope in Scope.values) or NOTHING
+        ),
+    )
 
-    @admin.display(description="可以代表的来源")
-    def source_line(self, row: ApiToken) -> str:
-        """All of them."""
-        return "、".join(row.sources) or "任何来源"
+    source_line = cell("可以代表的来源", lambda row: "、".join(row.sources) or "任何来源")
 
     @admin.display(description="状态")
     def state(self, row: ApiToken) -> SafeString:
@@ -304,10 +301,9 @@ class TokenScreen(RecordScreen):
     created = column("created_at", "创建时间", moment, ordering="created_at")
     used = column("last_used_at", "最近使用", moment, ordering="last_used_at")
 
-    @admin.display(description="到期时间", ordering="expires_at")
-    def expires(self, row: ApiToken) -> SafeString | str:
-        """Until when."""
-        return moment(row.expires_at) if row.expires_at else "不过期"
+    expires = cell(
+        "到期时间", lambda row: moment(row.expires_at) if row.expires_at else "不过期", ordering="expires_at"
+    )
 
     revoked = column("revoked_at", "吊销时间", moment)
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Greatest, StrIndex, Substr
 from django.http import HttpRequest
 from django.urls import reverse
 
-from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago, column
+from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago, cell, column
 from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import Action, ActionState, ModelPrice, Staff, TurnUsage
 from secops_agent.services.operations.usage import MICRO, spending, spent_today, unpriced_models
@@ -39,10 +39,7 @@ class UsageScreen(RecordScreen):
 
     when = column("at", "时间", ago, ordering="id")
 
-    @admin.display(description="提问人", ordering="person")
-    def asker(self, row: Any) -> str:
-        """By name, where the person is known."""
-        return row.name or row.person or NOTHING
+    asker = cell("提问人", lambda row: row.name or row.person or NOTHING, ordering="person")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TurnUsage]:
         """With the names of those who asked: ``person`` is corporation:staff id."""
@@ -62,10 +59,9 @@ class UsageScreen(RecordScreen):
         cached = f"，缓存 {row.cached_tokens:,}" if row.cached_tokens else ""
         return f"{row.input_tokens:,} / {row.output_tokens:,}{cached}"
 
-    @admin.display(description="费用（元）", ordering="cost")
-    def yuan(self, row: TurnUsage) -> str:
-        """What it cost; a dash for a model without a price."""
-        return NOTHING if row.cost is None else f"{row.cost / MICRO:.4f}"
+    yuan = cell(
+        "费用（元）", lambda row: NOTHING if row.cost is None else f"{row.cost / MICRO:.4f}", ordering="cost"
+    )
 
 
 @admin.register(ModelPrice)

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, column, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, cell, column, moment, shortened
 from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup
@@ -210,25 +210,23 @@ class BrokerLetterScreen(RecordScreen):
         single = request.resolver_match and "object_id" in request.resolver_match.kwargs
         return rows if single else rows.defer("payload")
 
-    @admin.display(description="消息流", ordering="config")
-    def stream(self, row: BrokerLetter) -> str:
-        """Its name."""
-        return f"{row.config}（已归档）" if row.config.archived_at else str(row.config)
+    stream = cell(
+        "消息流",
+        lambda row: f"{row.config}（已归档）" if row.config.archived_at else str(row.config),
+        ordering="config",
+    )
 
-    @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: BrokerLetter) -> SafeString:
-        """Coloured."""
-        return badge(str(LetterState(row.state).label), LETTER_TONES[LetterState(row.state)])
+    state_badge = cell(
+        "状态",
+        lambda row: badge(str(LetterState(row.state).label), LETTER_TONES[LetterState(row.state)]),
+        ordering="state",
+    )
 
-    @admin.display(description="原因")
-    def why(self, row: BrokerLetter) -> SafeString | str:
-        """Short, whole when pointed at."""
-        return shortened(row.error, 60)
+    why = cell("原因", lambda row: shortened(row.error, 60))
 
-    @admin.display(description="原因")
-    def whole_reason(self, row: BrokerLetter) -> SafeString | str:
-        """Whole."""
-        return format_html('<div class="bf-error">{}</div>', row.error) if row.error else NOTHING
+    whole_reason = cell(
+        "原因", lambda row: format_html('<div class="bf-error">{}</div>', row.error) if row.error else NOTHING
+    )
 
     came = column("received_at", "进入消息流的时间", moment, ordering="received_at")
     failed = column("failed_at", "最近失败", moment, ordering="failed_at")

@@ -9,13 +9,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, cell, column, extra, moment, shortened
 from bifang.core.errors import BifangError
 from bifang.core.requests.bodies import takes_file
 from bifang.core.spreadsheets import csv_file
@@ -174,31 +173,21 @@ class ImportScreen(RecordScreen):
         """Those who may import."""
         return request.user.has_perm("secops_agent.add_importjob")
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address that the progress bar asks, and those of files."""
-        wrap = self.admin_site.admin_view
-        return [
-            path("<int:job_id>/progress/", wrap(self.progress_view), name="secops_agent_importjob_progress"),
-            path("<int:job_id>/rejected/", wrap(self.rejected_view), name="secops_agent_importjob_rejected"),
-            path("template/<str:name>/", wrap(self.template_view), name="secops_agent_importjob_template"),
-            *super().get_urls(),
-        ]
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """With the templates."""
         return super().changelist_view(request, {"bf_templates": TEMPLATES} | (extra_context or {}))
 
+    @extra("<int:job_id>/rejected/")
     def rejected_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """What was not taken, as a file."""
         row = self.get_object(request, str(job_id))
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         if row is None:
             raise Http404
         return rejected(row)
 
+    @extra("template/<str:name>/", need="")
     def template_view(self, request: HttpRequest, name: str) -> HttpResponse:
         """A file to fill in."""
         if name not in TEMPLATES:
@@ -225,15 +214,14 @@ class ImportScreen(RecordScreen):
                 form.add_error(None, _unknown(error))
             except BifangError as error:
                 form.add_error(None, error.message)
-        page = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "导入文件",
-            "form": form,
-            "asked": asked,
-            "bf_templates": TEMPLATES,
-        }
-        return TemplateResponse(request, "admin/secops_agent/import.html", page)
+        return self.page(
+            request,
+            "admin/secops_agent/import.html",
+            "导入文件",
+            form=form,
+            asked=asked,
+            bf_templates=TEMPLATES,
+        )
 
     def _decided(self, request: HttpRequest) -> HttpResponse:
         """Somebody has seen what would be changed."""
@@ -271,10 +259,9 @@ class ImportScreen(RecordScreen):
         context = _job_context(row) if row is not None and self.has_view_permission(request, row) else {}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
+    @extra("<int:job_id>/progress/")
     def progress_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """For the progress bar."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         try:
             job = jobs.get(job_id)
         except BifangError as error:
@@ -300,10 +287,7 @@ class ImportScreen(RecordScreen):
             self.door(row),
         )
 
-    @admin.display(description="请求数")
-    def requests(self, row: ImportJob) -> int:
-        """Webhooks of a sender within an hour are one row."""
-        return requests_of(row.outcome)
+    requests = cell("请求数", lambda row: requests_of(row.outcome))
 
     @admin.display(description="新建 · 更新 · 未变")
     def counts(self, row: ImportJob) -> str:
@@ -318,26 +302,24 @@ class ImportScreen(RecordScreen):
         count = len(row.outcome.get("rejected", ())) if row.outcome else 0
         return badge(f"{count} 条", "warn") if count else NOTHING
 
-    @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: ImportJob) -> SafeString:
-        """Coloured."""
-        return badge(str(JobState(row.state).label), TONES[JobState(row.state)])
+    state_badge = cell(
+        "状态",
+        lambda row: badge(str(JobState(row.state).label), TONES[JobState(row.state)]),
+        ordering="state",
+    )
 
     submitted = column("created_at", "时间", moment, ordering="id")
 
-    @admin.display(description="途径")
-    def door(self, row: ImportJob) -> str:
-        """Where it came in."""
-        return door_word(row.actor_via)
+    door = cell("途径", lambda row: door_word(row.actor_via))
 
-    @admin.display(description="失败原因")
-    def reason(self, row: ImportJob) -> SafeString | str:
-        """Whole when pointed at."""
-        return (
+    reason = cell(
+        "失败原因",
+        lambda row: (
             format_html('<span class="bf-error">{}</span>', shortened(row.error, 80))
             if row.error
             else NOTHING
-        )
+        ),
+    )
 
 
 def _job_context(row: ImportJob) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
-from bifang.core.admin.base import NOTHING, CappedPaginator, RecordScreen, Screen, ago, badge, once
+from bifang.core.admin.base import NOTHING, CappedPaginator, RecordScreen, Screen, ago, badge, cell, once
 from secops_agent.admin.inventory import actor_of, severity_badge
 from secops_agent.models import IndicatorList, ListedIndicator
 from secops_agent.services import links
@@ -107,10 +107,7 @@ class IndicatorListScreen(Screen):
         word = "永不封禁" if row.protects else "启用"
         return badge(word, "ok") if row.enabled else badge("停用", "idle")
 
-    @admin.display(description="有效条目", ordering="holding")
-    def entry_count(self, row: Any) -> str:
-        """Those that hold."""
-        return f"{row.holding:,}"
+    entry_count = cell("有效条目", lambda row: f"{row.holding:,}", ordering="holding")
 
     @admin.display(description="命中的告警")
     def hit_count(self, row: IndicatorList) -> str:
@@ -196,20 +193,11 @@ class ListedIndicatorScreen(RecordScreen):
         for each in queryset if guards(request) else queryset.filter(list__protects=False):
             lists.drop_entry(each, actor_of(request))
 
-    @admin.display(description="值", ordering="value")
-    def shown(self, row: ListedIndicator) -> str:
-        """Harmless to look at."""
-        return visible(row.value)
+    shown = cell("值", lambda row: visible(row.value), ordering="value")
 
-    @admin.display(description="说明")
-    def note_words(self, row: ListedIndicator) -> str:
-        """What somebody else wrote."""
-        return visible(row.note) or NOTHING
+    note_words = cell("说明", lambda row: visible(row.note) or NOTHING)
 
-    @admin.display(description="出处")
-    def origin_words(self, row: ListedIndicator) -> str:
-        """Where it comes from."""
-        return visible(row.origin) or NOTHING
+    origin_words = cell("出处", lambda row: visible(row.origin) or NOTHING)
 
     @admin.display(description="有效期至", ordering="expires_at")
     def until(self, row: ListedIndicator) -> SafeString | str:

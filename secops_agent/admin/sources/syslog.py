@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from bifang.core.admin.base import NOTHING, Screen, ago, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, cell, moment, shortened
 from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import SyslogListener, SyslogSource, SyslogTraffic
@@ -163,10 +163,7 @@ class SyslogSourceScreen(Screen):
             return badge(wrong, "warn", CLOCK_ADVICE)
         return badge("在收", "ok") if _speed(traffic) else badge("安静", "idle", "近一分钟没有收到")
 
-    @admin.display(description="网段")
-    def network_line(self, row: SyslogSource) -> SafeString | str:
-        """All of them."""
-        return shortened("、".join(row.networks), 60)
+    network_line = cell("网段", lambda row: shortened("、".join(row.networks), 60))
 
     @admin.display(description="最近一行", ordering="traffic__last_line_at")
     def last_line(self, row: SyslogSource) -> SafeString | str:

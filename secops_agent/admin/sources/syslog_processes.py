@@ -6,9 +6,8 @@ import binascii
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import RecordScreen, column, moment, preformatted, shortened
+from bifang.core.admin.base import RecordScreen, cell, column, moment, preformatted, shortened
 from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import SyslogRejection
 from secops_agent.syslog import standing
@@ -29,15 +28,9 @@ class SyslogRejectionScreen(RecordScreen):
 
     at_time = column("at", "收到时间", moment, ordering="at")
 
-    @admin.display(description="开头")
-    def beginning(self, row: SyslogRejection) -> SafeString | str:
-        """What can be read of it."""
-        return shortened(_shown(row.data)[:200], 60)
+    beginning = cell("开头", lambda row: shortened(_shown(row.data)[:200], 60))
 
-    @admin.display(description="内容")
-    def as_text(self, row: SyslogRejection) -> SafeString | str:
-        r"""ASCII as it is, every other byte as \xNN: nothing invisible, nothing that turns the text around."""
-        return preformatted(_shown(row.data))
+    as_text = cell("内容", lambda row: preformatted(_shown(row.data)))
 
 
 def syslog_cards(request: HttpRequest) -> list[Panel]:

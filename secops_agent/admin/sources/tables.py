@@ -7,13 +7,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, cell, extra, moment, shortened
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.requests.bodies import takes_file
 from secops_agent.admin.inventory import actor_of
@@ -58,15 +57,6 @@ class FormatTableScreen(RecordScreen):
         """Those who may write one."""
         return request.user.has_perm("secops_agent.add_formattable")
 
-    def get_urls(self) -> list[URLPattern]:
-        """With what is done about one version."""
-        wrap = self.admin_site.admin_view
-        return [
-            path("<int:pk>/act/", wrap(self.act_view), name="secops_agent_formattable_act"),
-            path("<int:pk>/export/", wrap(self.export_view), name="secops_agent_formattable_export"),
-            *super().get_urls(),
-        ]
-
     @takes_file(LARGEST, "secops_agent.add_formattable")
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -84,8 +74,7 @@ class FormatTableScreen(RecordScreen):
                     return redirect(_ONE, done.pk)
         except BifangError as error:
             context["error"] = error.message
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": "写一个接入", **context}
-        return TemplateResponse(request, "admin/secops_agent/table_draft.html", page)
+        return self.page(request, "admin/secops_agent/table_draft.html", "写一个接入", **context)
 
     def change_view(
         self,
@@ -103,10 +92,9 @@ class FormatTableScreen(RecordScreen):
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
+    @extra("<int:pk>/act/", method="POST")
     def act_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST: on, off, delete, or a new version; who may is asked where it is done."""
-        if request.method != "POST" or not self.has_view_permission(request):
-            raise PermissionDenied
         actor, act = actor_of(request), request.POST.get("act")
         try:
             row = format_tables.get(pk)
@@ -130,10 +118,11 @@ class FormatTableScreen(RecordScreen):
             else redirect("admin:secops_agent_formattable_changelist")
         )
 
+    @extra("<int:pk>/export/")
     def export_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The TOML file."""
         row = self.get_object(request, str(pk))
-        if row is None or not self.has_view_permission(request):
+        if row is None:
             raise PermissionDenied
         headers = {
             "Content-Disposition": f'attachment; filename="{row.name}.toml"',
@@ -148,10 +137,9 @@ class FormatTableScreen(RecordScreen):
             '<span class="bf-cell">{}<span class="bf-note">{}</span></span>', row.title, row.name
         )
 
-    @admin.display(description="状态", ordering="enabled")
-    def state(self, row: FormatTable) -> SafeString:
-        """In use or not."""
-        return badge("启用", "ok") if row.enabled else badge("没有启用")
+    state = cell(
+        "状态", lambda row: badge("启用", "ok") if row.enabled else badge("没有启用"), ordering="enabled"
+    )
 
     @admin.display(description="保存", ordering="made_at")
     def made(self, row: FormatTable) -> SafeString:
@@ -173,10 +161,7 @@ class FormatTableScreen(RecordScreen):
             shortened(row.decided_by, 30),
         )
 
-    @admin.display(description="字段表")
-    def written(self, row: FormatTable) -> SafeString | str:
-        """As it is."""
-        return format_html('<pre class="bf-json">{}</pre>', row.text)
+    written = cell("字段表", lambda row: format_html('<pre class="bf-json">{}</pre>', row.text))
 
 
 def _begun(request: HttpRequest) -> HttpResponse:
@@ -262,20 +247,15 @@ class DetectionRuleScreen(RecordScreen):
         except BifangError as error:
             messages.error(request, error.message)
 
-    @admin.display(description="级别", ordering="level")
-    def weight(self, row: DetectionRule) -> str:
-        """As alerts call it, where it is one of theirs."""
-        return str(Severity(row.level).label) if row.level in Severity.values else row.level or NOTHING
+    weight = cell(
+        "级别",
+        lambda row: str(Severity(row.level).label) if row.level in Severity.values else row.level or NOTHING,
+        ordering="level",
+    )
 
-    @admin.display(description="ATT&CK")
-    def attack(self, row: DetectionRule) -> str:
-        """Its techniques."""
-        return "、".join(row.techniques) or NOTHING
+    attack = cell("ATT&CK", lambda row: "、".join(row.techniques) or NOTHING)
 
-    @admin.display(description="已知的误报")
-    def mistakes(self, row: DetectionRule) -> str:
-        """As its author wrote them."""
-        return "；".join(row.false_positives) or NOTHING
+    mistakes = cell("已知的误报", lambda row: "；".join(row.false_positives) or NOTHING)
 
 
 __all__ = ["DetectionRuleScreen", "FormatTableScreen"]

@@ -103,7 +103,7 @@ def _effect(tool: str, arguments: Mapping[str, Any]) -> str:
         return DRY
     if carrier.kind not in catalogue.KINDS:
         return f"同意后由处置连接器「{carrier.name}」执行。"
-    return f"同意后由{catalogue.place_of(carrier)}执行。{_sent(carrier, tool, arguments, action)}"
+    return f"同意后由 {catalogue.place_of(carrier)}执行。{_sent(carrier, tool, arguments, action)}"
 
 
 def _sent(carrier: SystemConfig, tool: str, arguments: Mapping[str, Any], undone: Action | None) -> str:

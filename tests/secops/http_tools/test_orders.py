@@ -44,7 +44,7 @@ def test_a_reading_tool_answers_in_the_chat_with_what_was_taken_out() -> None:
 def test_a_block_in_words_shows_the_exact_request_is_approved_proved_and_taken_back() -> None:
     async def act(site: Site) -> None:
         told = await site.says("zhao", "封禁 203.0.113.5 2小时 理由：扫描")
-        assert f"同意后由HTTP 工具「{WALL}」执行" in told
+        assert f"同意后由 HTTP 工具「{WALL}」执行" in told
         assert f"POST {site.device.url}/rules" in told.replace("\\", "")
         assert '"minutes": 120' in told
         assert TOKEN[-10:] not in told

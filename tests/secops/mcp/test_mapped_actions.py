@@ -40,7 +40,7 @@ async def approve(estate: Estate, text: str) -> Action:
 def test_a_block_ordered_in_words_is_carried_out_verified_and_taken_back() -> None:
     async def act(estate: Estate) -> None:
         told = await estate.says("zhao", "封禁 203.0.113.5 2小时 理由：扫描")
-        assert f"同意后由MCP 服务「{FIREWALL}」执行" in told
+        assert f"同意后由 MCP 服务「{FIREWALL}」执行" in told
         await estate.says("zhao", f"同意 {code_in(told)}")
         await carry_out()
         assert blocked(estate) == []
