@@ -39,10 +39,11 @@ def left_told(due: datetime, now: datetime) -> str:
 
 
 def span(length: timedelta) -> str:
-    """29 天 3 小时, 1 小时 12 分."""
+    """29 天 3 小时, 1 小时 12 分, 4 小时."""
     minutes = max(0, int(length.total_seconds() // 60))
     days, rest = divmod(minutes, 1440)
     hours, rest = divmod(rest, 60)
-    if days:
-        return f"{days} 天 {hours} 小时"
-    return f"{hours} 小时 {rest} 分" if hours else f"{rest} 分钟"
+    if not days and not hours:
+        return f"{rest} 分钟"
+    parts = (days, "天"), (hours, "小时"), (0 if days else rest, "分")
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)

@@ -14,6 +14,7 @@ from bifang.channels.queues import outbox
 from bifang.core.errors import InvalidInput
 from secops_agent.models import AlertMessage
 from secops_agent.services.actors import Actor
+from secops_agent.services.audit import history
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications.delivery import reaching
 
@@ -63,9 +64,10 @@ def send_again(outbox_id: int, actor: Actor) -> None:
     with transaction.atomic():
         if row is None or not row.key.startswith((CASE, HANDOVER)) or not outbox.resend(rows):
             raise InvalidInput("这条消息已经送到，或正在重发。")
-        keep(
-            actor,
-            "重新发送消息",
-            f"outboxrow:{outbox_id}",
-            {"title": row.title, "reason": row.last_error[:200]},
-        )
+        known = lost(row, f"「{row.title}」")
+        told = {"title": row.title, "lost": known.text if known else ""}
+        keep(actor, "重新发送消息", f"outboxrow:{outbox_id}", told)
+        if row.key.startswith(CASE):
+            history.record(
+                "case", int(row.key.split(":")[2]), actor, "comment", {}, f"再发一次。{told['lost']}"
+            )

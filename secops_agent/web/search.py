@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Replace
 from django.urls import reverse
 
 from bifang.channels.text.visible import visible
-from bifang.core.configuration.kinds import get_kind
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
@@ -81,8 +81,9 @@ class Sought:
         return int(code["number"])
 
     def begins(self, *names: str) -> bool:
-        """Does one of these begin with it?"""
-        return any(name.lower().startswith(self.text.lower()) for name in names)
+        """Does one of these, or a part of its name, begin with it? gateway-3 does pay-gateway-3."""
+        begun = re.compile(rf"(?<![^\W_]){re.escape(self.text)}", re.IGNORECASE)
+        return any(begun.search(name) for name in names)
 
 
 def look(user: Any, text: str) -> list[FoundGroup]:
@@ -105,7 +106,7 @@ def _spellings(text: str) -> Iterator[str]:
 
 
 def _found(sought: Sought) -> list[FoundGroup]:
-    seen = (each for each in KINDS if sought.user.has_perm(each[1]))
+    seen = (each for each in KINDS if not each[1] or sought.user.has_perm(each[1]))
     found = ((title, every, tuple(find(sought))) for title, _, every, find in seen)
     return [
         FoundGroup(title, every(sought) if len(items) > SHOWN else "", items[:SHOWN])
@@ -134,8 +135,11 @@ def _alerts(sought: Sought) -> Iterator[FoundItem]:
 
 
 def _assets(sought: Sought) -> Iterator[FoundItem]:
-    rows = inventory.matching(AssetFilter(keyword=sought.text)).select_related("owner").order_by("name", "pk")
-    for row in rows[: SHOWN + 1]:
+    bare = inventory.matching(AssetFilter()).annotate(bare=Replace("name", Value("-"), Value("")))
+    undashed = bare.filter(bare__icontains=sought.text.replace("-", "") or "-")
+    ways = inventory.matching(AssetFilter(keyword=sought.text)), undashed
+    found = (each.select_related("owner").order_by("name", "pk")[: SHOWN + 1] for each in ways)
+    for row in next(filter(None, found), ()):
         owner = row.owner.name if row.owner else row.owner_text
         about = (
             row.get_asset_type_display(),
@@ -210,16 +214,28 @@ def _people(sought: Sought) -> Iterator[FoundItem]:
         )
 
 
-def _settings(rows: "QuerySet[Any]", note: Callable[[Any], str]) -> Callable[[Sought], Iterator[FoundItem]]:
-    """What people gave a name: configurations, schedules, rules."""
-    page = f"admin:{rows.model._meta.app_label}_{rows.model._meta.model_name}_change"
+# What people gave a name: what it is called, whose right to see it, its page, its rows.
+_NAMED: Final = (
+    ("系统配置", "core.view_systemconfig", "admin:core_systemconfig_change", SystemConfig.objects.current()),
+    ("通知规则", "secops_agent.view_notificationrule", "admin:secops_agent_notificationrule_change", NotificationRule.objects.all()),
+    ("值班表", "secops_agent.view_oncallschedule", "admin:secops_agent_oncallschedule_change", OnCallSchedule.objects.all()),
+)  # fmt: skip
 
-    def find(sought: Sought) -> Iterator[FoundItem]:
-        for row in rows.filter(name__icontains=sought.text).order_by("name", "pk")[: SHOWN + 1]:
-            url, name = reverse(page, args=[row.pk]), visible(str(row))
-            yield FoundItem(name, note(row), url, sought.begins(name))
 
-    return find
+def _settings(sought: Sought) -> Iterator[FoundItem]:
+    """One query."""
+    pages = {kind: page for kind, right, page, _ in _NAMED if sought.user.has_perm(right)}
+    named: list[QuerySet[Any, Any]] = [
+        rows.filter(name__icontains=sought.text)
+        .order_by()
+        .annotate(of=Value(kind))
+        .values_list("of", "pk", "name")
+        for kind, _, _, rows in _NAMED
+        if kind in pages
+    ]
+    found = named[0].union(*named[1:], all=True).order_by("name", "of")[: SHOWN + 1] if named else ()
+    for kind, pk, name in found:
+        yield FoundItem(visible(name), kind, reverse(pages[kind], args=[pk]), sought.begins(name))
 
 
 def _proposals(sought: Sought) -> Iterator[FoundItem]:
@@ -234,7 +250,7 @@ def _list(name: str, **more: str) -> Callable[[Sought], str]:
     return lambda sought: f"{reverse(name)}?{urlencode({'q': sought.text, **more})}"
 
 
-# What is searched: title, whose right to see it, the list of all that is found, and how.
+# What is searched: title, whose right to see it ("": each by its own), the list of all that is found, and how.
 KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], Iterator[FoundItem]]], ...]] = (
     ("告警", "secops_agent.view_alert", _list("web:alerts", tab="all"), _alerts),
     ("事件", "secops_agent.view_case", _list("web:cases", tab="all"), _cases),
@@ -244,10 +260,5 @@ KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], I
     ("手册", "secops_agent.view_runbook", _list("admin:secops_agent_runbook_changelist"), _runbooks),
     ("人员", "secops_agent.view_staff", _list("admin:secops_agent_staff_changelist"), _people),
     ("审批", "secops_agent.view_proposal", lambda sought: reverse("web:approvals"), _proposals),
-    ("系统配置", "core.view_systemconfig", _list("admin:core_systemconfig_changelist"),
-     _settings(SystemConfig.objects.current(), lambda row: get_kind(row.kind).label)),
-    ("通知规则", "secops_agent.view_notificationrule", _list("admin:secops_agent_notificationrule_changelist"),
-     _settings(NotificationRule.objects.all(), lambda row: "" if row.enabled else "停用")),
-    ("值班表", "secops_agent.view_oncallschedule", _list("admin:secops_agent_oncallschedule_changelist"),
-     _settings(OnCallSchedule.objects.all(), lambda row: "" if row.enabled else "停用")),
+    ("设置", "", lambda sought: reverse("settings"), _settings),
 )  # fmt: skip

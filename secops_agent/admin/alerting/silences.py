@@ -24,6 +24,7 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.admin.previewed import Previewed
 from secops_agent.models import Silence
 from secops_agent.services.actors import Actor
+from secops_agent.services.clock import exact
 from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.coverage import coverage, known_value
@@ -121,7 +122,7 @@ def _until(given: Mapping[str, str]) -> str:
     except forms.ValidationError:
         return ""
     start = max(start or timezone.now(), timezone.now())
-    return f"到 {timezone.localtime(start + timedelta(minutes=minutes)):%Y-%m-%d %H:%M} 结束。"
+    return f"到 {exact(start + timedelta(minutes=minutes))} 结束。"
 
 
 @admin.register(Silence)

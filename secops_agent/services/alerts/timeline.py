@@ -1,13 +1,11 @@
 """Escalation timeline: who is told of an alert next, if nobody takes it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Final
-
-from django.utils import timezone
 
 from secops_agent.models import Alert, Escalation, Silence
 from secops_agent.models.choices import AlertStatus
+from secops_agent.services.clock import clock
 from secops_agent.services.notifications.delivery.escalation import holding
 from secops_agent.services.switches import NO_SPEECH, read_switches
 
@@ -26,12 +24,8 @@ def coming(alert: Alert, active: Sequence[Silence]) -> Iterator[str]:
         step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
         told = list(row.message.alerts.order_by("pk")) if active else []
         if silence := holding(active, told):
-            yield f"静默中，{_at(silence.ends_at)} 以前不升级{step}"
+            yield f"静默中，{clock(silence.ends_at)} 以前不升级{step}"
         elif silent:
             yield f"「不主动说话」打开着，恢复以前不升级{step}"
         elif row.next_at is not None:
-            yield f"{_at(row.next_at)} 还没有人确认就升级{step}"
-
-
-def _at(at: datetime) -> str:
-    return f"{timezone.localtime(at):%m-%d %H:%M:%S}"
+            yield f"{clock(row.next_at)} 还没有人确认就升级{step}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import Q
 from django.utils import timezone
 
 from bifang.channels.models import OPEN, OutboxRow, State
@@ -150,17 +151,20 @@ def called_of(row: AlertMessage) -> str:
     return "；".join(words_of(each) for each in row.calls.all())
 
 
-def untold(alert_id: int) -> list[str]:
-    """Of enabled rules that did not tell of it, where each leads and what of the alert it is not about."""
+def untold(alert_id: int, corp_id: str) -> list[str]:
+    """Of enabled rules that did not tell of it, where each leads in this corporation and what of the alert it is not about; nothing of
+    what somebody watches for themselves."""
     alert, rules = Alert.objects.get(pk=alert_id), read_rules()
     facts = facts_of([alert], addresses_of(rules))[alert_id]
-    told = set(AlertMessage.objects.filter(alerts=alert_id).values_list("target__rule", flat=True))
+    told = Q(targets__messages__alerts=alert_id) | Q(owner__isnull=False)
+    left_out = set(NotificationRule.objects.filter(told).values_list("pk", flat=True))
     found = []
-    for rule in (each for each in rules if each.pk not in told):
-        places = "、".join(dict.fromkeys(place_of(target) for target in rule.targets))
+    for rule in (each for each in rules if each.pk not in left_out):
+        here = [each for each in rule.targets if not each.config or each.config.corporation in ("", corp_id)]
         missed = "、".join(rule.conditions.missed(facts))
         why = f"{missed}不在规则的条件里" if missed else "到达时规则还没有，或那时不发"
-        found.append(f"{places} 没有发（规则「{rule.name}」）：{why}")
+        places = "、".join(dict.fromkeys(map(place_of, here)))
+        found += [f"{places} 没有发（规则「{rule.name}」）：{why}"] if here else []
     return found
 
 

@@ -176,7 +176,7 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     about |= {"person": detail.summary.assignee} if detail.summary.assignee_id else {}
     subject = {"subject": about} if about else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
-    told, found = _asked(detail.summary, given.about), concerned(given.alert_id)
+    told, found = _asked(detail.summary, given.about, asker), concerned(given.alert_id)
     past = () if told else _past(detail, sources, asker)
     result = ToolResult(
         "ok",
@@ -201,10 +201,10 @@ def _said(
     return f"{told}\n\n{alert_line(detail.summary, asker)}" if told else _detail(detail, found, past, asker)
 
 
-def _asked(alert: AlertSummary, about: str) -> str:
+def _asked(alert: AlertSummary, about: str, asker: Asker) -> str:
     """The one thing that was asked of it; "" for all."""
     if about == "delivery":
-        return f"**{says.code(alert.id)} 的消息**：{_told(alert.id, reasons=True)}"
+        return f"**{says.code(alert.id)} 的消息**：{_told(alert.id, asker.person.corp_id)}"
     return _why_there(alert) if about else ""
 
 
@@ -336,11 +336,13 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
     ]
 
 
-def _told(number: int, *, reasons: bool = False) -> str:
-    """Whom its newest messages went to, or why not; ``reasons``: and who is not told of it by which rule."""
+def _told(number: int, corp_id: str | None = None) -> str:
+    """Whom its newest messages went to, or why not; with ``corp_id`` also who there is not told of it by which rule."""
     rows = [(each, f"{plain(each.place, 60)} {each.standing}") for each in told_of(number, _MESSAGES)]
     told = "；".join(f"{one}（{plain(each.reason, 120)}）" if each.reason else one for each, one in rows)
-    untold_by = [plain(line, 300) for line in untold(number)[:_MESSAGES]] if reasons else []
+    untold_by = (
+        [plain(line, 300) for line in untold(number, corp_id)[:_MESSAGES]] if corp_id is not None else []
+    )
     told = told or f"没有发给任何人{'' if untold_by else '：没有通知规则要发它'}"
     return "\n- ".join([told, *untold_by])
 

@@ -16,7 +16,7 @@ from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import FindingDecision, FindingState
 from secops_agent.services import links
-from secops_agent.services.clock import left_told
+from secops_agent.services.clock import exact, left_told
 from secops_agent.services.vulnerabilities import ssvc
 from secops_agent.services.vulnerabilities.ssvc import Advice
 from secops_agent.services.vulnerabilities.views import StatementView, cvss_views
@@ -142,9 +142,9 @@ def time_left(due_at: datetime | None, now: datetime) -> SafeString | str:
     if due_at is None:
         return NOTHING
     seconds = (due_at - now).total_seconds()
-    exact = f"修复时限 {timezone.localtime(due_at):%Y-%m-%d %H:%M}"
+    limit = f"修复时限 {exact(due_at)}"
     tone = "bad" if seconds < 0 else "warn" if seconds < _SOON_S else "idle"
-    return badge(left_told(due_at, now), tone, exact)
+    return badge(left_told(due_at, now), tone, limit)
 
 
 def web_links(values: list[str]) -> list[tuple[str, str]]:

@@ -125,7 +125,7 @@ def timeline(
         if each.on_its_way or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
-    return Timeline(tuple(found), tuple(coming(row, active)), waiting, lost)
+    return Timeline(tuple(found), tuple(coming(row, active) if told else ()), waiting, lost)
 
 
 def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -18,7 +17,7 @@ from secops_agent.models.choices import AlertStatus, Importance, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.standing import weighs
 from secops_agent.services.alerts.views import silenced_until
-from secops_agent.services.clock import clock, left_told
+from secops_agent.services.clock import clock, exact, left_told
 from secops_agent.services.notifications import silences
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.sla import RiskClock
@@ -86,8 +85,7 @@ def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
     stage = clock.stage(row)
     if not stage or row.due_at is None:
         return NOTHING
-    exact = f"{timezone.localtime(row.due_at):%Y-%m-%d %H:%M}"
-    return badge(left_told(row.due_at, clock.now), _TONES[stage], f"处理时限 {exact}")
+    return badge(left_told(row.due_at, clock.now), _TONES[stage], f"处理时限 {exact(row.due_at)}")
 
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:

@@ -467,7 +467,7 @@ def test_weekly_window_is_one_row_a_week_and_the_alert_is_marked_meanwhile() -> 
         (
             "scope=all&minutes=60&starts_at_0=2199-01-01&starts_at_1=10:00:00",
             True,
-            "到 2199-01-01 11:00 结束",
+            "到 2199-01-01 11:00:00 结束",
         ),
     ],
 )

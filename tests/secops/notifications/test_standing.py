@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow, State
-from secops_agent.models import Alert, Role
-from secops_agent.services.notifications.delivery import announcing, reaching
-from secops_agent.services.notifications.views import told_of
+from secops_agent.models import Alert, Escalation, Role, Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.cases import orders
+from secops_agent.services.notifications.delivery import announcing, escalation, reaching
+from secops_agent.services.notifications.views import told_of, untold
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.definitions import Asker
@@ -70,3 +72,29 @@ def test_who_was_not_told_is_named_with_the_rule_and_why() -> None:
     store(alert())
     said = told_in_chat(Alert.objects.get().pk)
     assert re.search(r"没有发给任何人\n- 群 .* 没有发（规则「夜间」）：级别不在规则的条件里", said)
+
+
+def test_what_is_in_a_case_that_somebody_owns_is_not_escalated_further() -> None:
+    rule("严重告警")
+    store(alert())
+    announcing.step()
+    owner = Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
+    Escalation.objects.update(next_at=timezone.now())
+    orders.create([Alert.objects.get().pk], Actor.person(owner, "web"))
+    assert escalation.step() == 1
+    assert Escalation.objects.get().ended == Escalation.TAKEN
+
+
+def test_places_of_another_corporation_and_what_somebody_watches_are_not_named() -> None:
+    mine = rule("夜间", severities=["low"])
+    store(alert())
+    row = Alert.objects.get()
+    assert len(untold(row.pk, "corp")) == 1
+    config = mine.targets.filter(step=None).get().config
+    config.params |= {"corp_id": "another"}
+    config.save()
+    assert untold(row.pk, "corp") == []
+    assert len(untold(row.pk, "another")) == 1
+    mine.owner = Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
+    mine.save()
+    assert untold(row.pk, "another") == []

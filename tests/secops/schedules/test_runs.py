@@ -65,6 +65,13 @@ def test_due_report_is_told_to_the_group_and_kept_in_the_history():
     row.refresh_from_db()
     assert row.next_at > timezone.now()
     assert row.last_error == ""
+    sent = OutboxRow.objects.get(key=f"note:report:{run.pk}")
+    OutboxRow.objects.filter(pk=sent.pk).update(state="done")
+    assert delivery.sending_of(run) == "已发送"
+    sent.pk, sent.key, sent.file_name = None, f"{sent.key}:file", "日报.pdf"
+    sent.state, sent.last_error = "dead", "文件太大"
+    sent.save()
+    assert delivery.sending_of(run) == "已发送，文件无法送达：文件太大"
 
 
 def test_what_was_missed_for_days_is_one_run():

@@ -133,6 +133,7 @@ def test_a_new_owner_whom_the_message_did_not_reach_is_said_on_the_page(li: Clie
     again = {"message": told.get().pk, "next": address}
     assert "马上再发" in text_of(li.post(reverse("web:send_again"), again, follow=True))
     assert told.get().state == State.PENDING
+    assert "无法送达：机器人被移出了企业" in text_of(li.get(address)), "in its history"
     assert "已经送到，或正在重发" in text_of(li.post(reverse("web:send_again"), again, follow=True))
     told.update(state=State.UNKNOWN)
     assert "结果未知" in text_of(li.get(address))
@@ -142,7 +143,7 @@ def test_a_new_owner_whom_the_message_did_not_reach_is_said_on_the_page(li: Clie
     OutboxRow.objects.update(state=State.DEAD, key=f"note:case:{pk}:owner:1")
     assert "无法送达" in text_of(li.get(address))
     act(li, pk, "assign", person=Staff.objects.get(staff_id="li").pk)
-    assert "送到" not in text_of(li.get(address)), "it is no longer theirs"
+    assert "这个事件归他的消息" not in text_of(li.get(address)), "it is no longer theirs"
 
 
 def test_merging_and_splitting_from_the_page(li: Client) -> None:

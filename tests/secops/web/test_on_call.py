@@ -426,7 +426,7 @@ def test_handover_that_did_not_arrive_is_sent_again_from_the_page(rota: OnCallSc
     assert "值班交接 安全值班（单聊）无法送达：应用缺少接口权限" in text_of(client.get(PAGE))
     client.post("/again/", {"message": OutboxRow.objects.get().pk, "next": PAGE})
     assert OutboxRow.objects.get().state == State.PENDING
-    assert "无法送达" not in text_of(client.get(PAGE))
+    assert "无法送达：应用" not in text_of(client.get(PAGE))
 
 
 def test_swap_offers_who_takes_turns_with_their_next_shift(rota: OnCallSchedule) -> None:

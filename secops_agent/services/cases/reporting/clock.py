@@ -54,10 +54,6 @@ class ReportingView:
     answers: Mapping[str, int | None]
     unreached: bool
 
-    def left(self, now: datetime) -> timedelta | None:
-        """Until the limit; negative when it is over."""
-        return self.due_at - now if self.due_at else None
-
     def line(self, now: datetime) -> str:
         """The clock in one line, for page, card and report."""
         level = IncidentLevel(self.level).label
