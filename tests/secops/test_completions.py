@@ -42,8 +42,11 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
     [
         ("3小时，李四在跑脚本", SILENCE, {"scope": "A21", "minutes": 180, "reason": "李四在跑脚本"}),
         ("四个小时就行，只对 web-01", RULE, {"scope": "规则:端口扫描 @ web-01", "minutes": 240}),
+        ("只静默 web-01 上的", RULE, {"scope": "规则:端口扫描 @ web-01"}),
+        ("不，只静默web-01上的就行", RULE, {"scope": "规则:端口扫描 @ web-01"}),
         ("三天 一直爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320, "reason": "一直爆破web-01"}),
         ("等会 打错了 是.45", BLOCK, {"ip": "198.51.100.45", "duration_minutes": 60}),
+        ("打错了，是 198.51.100.46，前面那个请撤掉。", BLOCK, {"ip": "198.51.100.46", "duration_minutes": 60}),
         ("原因?写爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 60, "reason": "爆破web-01"}),
         ("多久 3天", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320}),
         ("原因写误报 扫描器", LACKS, {"alert_id": 21, "verdict": "false_positive", "note": "扫描器"}),
@@ -53,6 +56,8 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
         ("不光我，李四也叫上", WATCH, {"target": "web-01", "to": "我,李四"}),
         ("web-01 的不用盯了，已经修好了", WATCH, {"target": "web-02"}),
         ("不对 工作日就行，周末不要", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
+        ("周一三五就行", DAILY, {"task": "日报", "cron": "0 9 * * 1,3,5"}),
+        ("还是真实攻击 已经封了源", CLOSE, {"alert_id": 21, "verdict": "true_positive", "note": "已经封了源"}),
         ("周末不用发", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
         ("改周五下午5点吧，周一太忙", DAILY, {"task": "日报", "cron": "0 17 * * 5"}),
         ("对了也抄送李四", DAILY, {"task": "日报", "cron": "0 9 * * *", "to": "我,李四"}),
@@ -81,6 +86,7 @@ def test_what_is_no_value_of_an_open_order_changes_nothing_of_it(text: str) -> N
         ("哦漏扫改明天了，取消吧", SILENCE, ""),
         ("算了先不要发，我自己打电话", WEEKLY, ""),
         ("先不封了，我再确认确认", BLOCK, ""),
+        ("别发了 我自己说", WEEKLY, ""),
         ("啊不对 别关 给李四", CLOSE, "assign_alert"),
         ("哎等下搞错了，那个不是误报，重新打开", CLOSE, "reopen_alert"),
         ("先别关，改派给李四", LACKS, "assign_alert"),
@@ -92,6 +98,10 @@ def test_a_piece_that_takes_the_order_back_drops_it_and_the_rest_is_read(
     found = said(text, focus)
     assert found.drops
     assert {one.tool for one in found.offers} == ({instead} if instead else set())
+
+
+def test_another_order_is_no_reason_of_the_open_one() -> None:
+    assert not any("reason" in one.arguments for one in said("改成三天 另外把A12关了 误报", BLOCK).offers)
 
 
 @pytest.mark.parametrize("text", ["别忘了今天交班", "不要重启 web-01"])
@@ -342,3 +352,39 @@ def test_whom_a_card_tells_is_no_newer_than_what_it_is_about() -> None:
     )
     (offer,) = said("都加个备注 web-01在查binlog", focus).offers
     assert (offer.tool, offer.arguments["case_id"]) == ("comment_case", 1)
+
+
+MANY = Focus().after_words({}, Intent("assign_alert", {"alert_ids": "21,22,23", "assignee": "李四"}))
+
+
+@pytest.mark.parametrize("text", ["等等 严重的我自己留着", "webshell那几条留下", "我自己留着高危的"])
+@pytest.mark.parametrize("focus", [MANY, THREE])
+def test_what_stays_of_several_and_cannot_be_picked_out_is_asked(text: str, focus: Focus) -> None:
+    found = said(text, focus)
+    assert not found.offers
+    assert found.order == focus.order
+
+
+def test_two_machines_that_are_not_named_are_asked() -> None:
+    found = said("两台里没人接的都转给李四", OF_WEB)
+    assert not (found.offers)
+    assert not (found.each)
+    assert "两台里" in found.hint
+
+
+def test_a_row_of_the_alerts_on_a_card_is_asked_with_their_list() -> None:
+    found = said("第一条给我", Focus().after_look_up(Intent("get_asset", {"asset": "web-01"})))
+    assert not (found.offers)
+    assert not (found.each)
+    assert (found.intent.tool, found.intent.arguments["asset"]) == ("list_alerts", "web-01")
+
+
+def test_the_first_two_are_two() -> None:
+    assert [one.arguments["alert_id"] for one in said("头俩我要了", LIST).offers] == [12, 15]
+
+
+@pytest.mark.parametrize("text", ["203.0.113.5 封了没", "web-01 隔离了吗"])
+def test_how_an_action_stands_is_told_without_saying_that_nothing_was_done(text: str) -> None:
+    found = said(text, Focus())
+    assert found.intent.tool == "list_blocks"
+    assert "没有执行" not in found.hint

@@ -117,7 +117,7 @@ def test_another_name_changes_it(text: str) -> None:
 
 
 def test_a_correction_that_was_not_understood_leaves_no_object_behind() -> None:
-    found = understand("打错了 是.77", focus=BLOCK)
+    found = understand("打错了 是.777", focus=BLOCK)
     assert found.question
     assert found.order == Intent("block_ip", {"duration_minutes": 1440})
     again = understand("改成三天吧", focus=Focus().after_words({}, found.order))

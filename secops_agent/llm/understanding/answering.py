@@ -31,6 +31,7 @@ _MOST_PARTS: Final = 4
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
 _COUNTED: Final = {"ask.count", "noun.alert", "said.time", "said.exists", "ask.happened"}
 _DAYS: Final = {"since_hours", "until_hours", "period", "time_of"}
+_STATES: Final = ("list_blocks", "list_proposals")  # tell how an action stands
 _FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities", "list_findings")
 _END_OF_ID: Final = re.compile(
     r"(?<![\w.:/-])(?!20\d\d(?!\d))\d{4,7}(?![\w.:/%-])(?!\s*[个条台次年])", re.ASCII
@@ -56,7 +57,11 @@ class QuestionHearing(FollowingHearing):
         meant = self._referred(sentence)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
         found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
-        return self._with_doubt(found, ordered) if ordered and ordered.doubt and ordered.has_object else found
+        return (
+            self._with_doubt(sentence, found, ordered)
+            if ordered and ordered.doubt and ordered.has_object
+            else found
+        )
 
     def _in_turn(self, sentence: Sentence) -> Understanding | None:
         """我自己的呢，只看严重的: each part goes on with the one before it, and the last has the conditions of all."""
@@ -251,13 +256,17 @@ class QuestionHearing(FollowingHearing):
         return found  # 这些资产上的: those of the list, which nothing can be narrowed to
 
     @staticmethod
-    def _with_doubt(found: Understanding, ordered: Ordered) -> Understanding:
+    def _with_doubt(sentence: Sentence, found: Understanding, ordered: Ordered) -> Understanding:
         """A question that speaks of an action says that nothing was done."""
         if found.intent is None or all(verb.end == verb.start for verb in ordered.verbs):
             return found
+        proposes = pattern("cues.said.proposes").search(sentence.plain.rstrip("?？"))
+        told = (
+            found.hint if found.intent.tool in _STATES and not proposes else hint("not_done")
+        )  # 203.0.113.5 封了没
         acts = [pattern(f"cues.act.{verb.words}") for verb in ordered.verbs]
         left = tuple(one for one in found.unused if not any(act.fullmatch(one) for act in acts))
-        return replace(found, hint=hint("not_done"), unused=left)
+        return replace(found, hint=told, unused=left)
 
     def _referred(self, sentence: Sentence) -> Sentence:
         """The sentence with what its references mean in their place; of 它那台机器 the one that says more."""

@@ -268,6 +268,15 @@ def _piece_of_task(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[
 
 def _time_in(said: dict[str, Any], text: str, sentence: Sentence) -> dict[str, str]:
     to = pattern("telling.change.to_time").search(text)
+    days = (
+        read_recurrence(f"每{text}")
+        if "cron" in said
+        and re.match("(?:周|星期)[一二三四五六日天][、和]?(?:周|星期)?[一二三四五六日天]", text)
+        else None
+    )
+    if days and not days.timed:  # 周一三五就行: at the same hour
+        minute, hour, *_ = str(said["cron"]).split()
+        return {"cron": " ".join([minute, hour, *days.cron.split()[2:]])}
     when = {} if re.search("[不别]", text) else time_of(text[to.end() :] if to else text, sentence)
     return _clocked(said, when["clock"]) if "clock" in when else when
 

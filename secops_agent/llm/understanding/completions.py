@@ -12,7 +12,6 @@ from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_v
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
     decided_anew,
-    decision_in,
     missing_in,
     named_in,
     objects_of,
@@ -23,7 +22,7 @@ from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
 from secops_agent.llm.understanding.reasons import EDGES, case_parts, reasons_of, split_note, tells
 from secops_agent.llm.understanding.verbs import (
     ACTS,
-    CLAUSE,
+    MILD,
     NAMES,
     PIECE,
     WANTED,
@@ -77,9 +76,9 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
         return True
     if NAMES.search(text):
         return False
-    if {verb.tool for verb in verbs} & {*ACTS}:
-        return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
-    return pattern("cues.said.refuses").fullmatch(text) is not None
+    if not {verb.tool for verb in verbs} & {*ACTS} or tools <= {*MILD}:  # 别发了, of a message
+        return pattern("cues.said.refuses").fullmatch(text) is not None
+    return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
 
 
 def adds_to(text: str) -> bool:
@@ -112,24 +111,11 @@ def named_among(orders: Sequence[Intent], said: Skeleton, focus: Focus) -> tuple
     return tuple(filter(is_named, orders))
 
 
-def _decided_instead(rest: Skeleton, sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
-    """不接受了，改成修复中: the open decisions with the one that the last clause says; none where it says no other one, or denies it."""
-    last = Skeleton(CLAUSE.split(rest.text)[-1], rest.entities)
-    said = decision_in((last,), sentence)
-    if not said.get("decision") or find_doubt(last, verbs_in(last)) not in ("", "unclear"):
-        return ()
-    return tuple(
-        replace(one, arguments=decided_anew({**one.arguments}, said))
-        for one in open_orders(focus)
-        if one.tool == "decide_findings" and one.arguments.get("decision") != said["decision"]
-    )
-
-
-def _with_reason(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
+def redecided(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
     """The open decisions with the whole sentence as the reason that was asked for; none where it is anything else: a question, an
     order, another thing."""
     orders, said = open_orders(focus), take_verdicts_and_numbers(sentence.order)
-    if missing_in(orders) != "note" or verbs_in(said):
+    if not orders or orders[0].tool != "decide_findings" or missing_in(orders) != "note" or verbs_in(said):
         return ()
     other = NAMES.search(said.text) or pattern("cues.said.asks").search(sentence.plain)
     if other or pattern("cues.inside.no_reason").search(sentence.plain) or not tells(said.text):
@@ -137,14 +123,6 @@ def _with_reason(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
     return tuple(
         replace(one, arguments={**one.arguments, "note": sentence.plain.strip()[:500]}) for one in orders
     )
-
-
-def redecided(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
-    """The open decisions with the reason that lacked, or with another decision; none where neither is said."""
-    if focus.order is None or focus.order.tool != "decide_findings":
-        return ()
-    rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
-    return _with_reason(sentence, focus) or (_decided_instead(rest, sentence, focus) if changes else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +152,20 @@ def _reply(order: Intent, rest: Skeleton) -> _Reply:
             piece
         )
     said = Skeleton("，".join(values), rest.entities)
+    if any(_orders_else(Skeleton(one, rest.entities), order) for one in told):
+        return _Reply(Skeleton("", rest.entities), (), "")
     named = beside.first(*objects) and not pattern("cues.said.only_for").search(beside.text)
     if named or not said.first(*own) or (told and not act.free):
         return _Reply(beside, (), note)
     return _Reply(
         said, tuple(rest.expand(one) for one in told if NAMES.search(one) or tells(one)), note, certain=True
     )
+
+
+def _orders_else(piece: Skeleton, order: Intent) -> bool:
+    """另外把A12关了: no reason, but an order of its own; 已经封了源 is none."""
+    verbs = {verb.tool for verb in verbs_in(piece)} & {*ACTS}
+    return bool(verbs - {order.tool}) and re.match("[已刚都在被]", piece.text) is None
 
 
 def tells_more(rest: Skeleton, order: Intent) -> bool:
@@ -190,7 +176,7 @@ def tells_more(rest: Skeleton, order: Intent) -> bool:
     ):
         return True
     if reply.certain or missing_in([order]):
-        return any(verb.tool in {*ACTS} - {order.tool} for verb in verbs_in(rest)) if reply.told else False
+        return False
     dated = rest.first(Kind.TIME) and ACTS[order.tool].beside not in LENGTHS
     told = NAMES.search(reply.values.text) and (dated or tells(reply.values.text))
     return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))

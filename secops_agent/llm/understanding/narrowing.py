@@ -30,9 +30,10 @@ class ListHearing(Hearing):
         """What tells, before 都 or 全, which are meant, and the list is not narrowed by: those would be others."""
         ends = [match.end() for match in pattern("cues.said.each").finditer(sentence.plain)]
         head = sentence.plain[: max(ends, default=0)]
+        several = pattern("cues.said.of_several").findall(head)  # 两台里没人接的都: which two no list tells
         apart = " ".join(one.raw for one in sentence.found(Kind.PERSON))
         apart += " ".join(match.group() for match in pattern("cues.verdict").finditer(sentence.plain))
-        return [
+        return several + [
             one
             for one in coverage.unused(sentence, intent, coverage.unread(sentence))
             if one in head and one not in apart

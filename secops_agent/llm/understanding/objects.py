@@ -103,7 +103,7 @@ def rows_in(said: Skeleton) -> tuple[int, ...]:
     if row := said.first(Kind.ROW):
         return tuple(row.value)
     if some := pattern("cues.said.first_rows").search(said.text):
-        return tuple(range(read_integer(some["n"]) or 0))
+        return tuple(range(read_integer(some["n"].replace("俩", "两")) or 0))
     found = pattern("cues.said.ordinal").search(said.text)
     return (_ORDINALS[str(found.lastgroup)],) if found else ()
 

@@ -91,17 +91,16 @@ class OrderHearing(ListHearing):
         if order is None or order.tool not in ACTS:
             return None
         lacks = missing_in([order])
-        if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
-            return self.ordered(sentence, Ordered((), open_orders(self.focus), missing=lacks))
+        if told := self._asked_of_it(sentence, order, lacks):
+            return told
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
-        against = find_doubt(rest, verbs_in(rest))
-        against = (first_doubt(rest.text, ("negation",)) if against in ("", "question") else "") or against
+        against = _against(rest)
         new = read_order(sentence, NOTHING)
         if new and new.actions and all(verb.words == SPOKEN for verb in new.verbs):
             return None  # 跟他说前头那份别看: another message
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
-        only = bool(meant) and pattern("cues.said.only").search(rest.text) is not None
+        only = bool(meant and pattern("cues.said.only").search(rest.text))
         if same and (only or against in _LEAVES):
             return self._left_out(sentence, rest, meant, only=only)
         if against in _NO_ANSWER or (against in _LEAVES and not changes):
@@ -118,6 +117,17 @@ class OrderHearing(ListHearing):
         turned = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
         return self._turned(sentence, rest, order) if turned else None
 
+    def _asked_of_it(self, sentence: Sentence, order: Intent, lacks: str) -> Understanding | None:
+        """Which values there are; 严重的我自己留着, of several: which of them is asked."""
+        orders = open_orders(self.focus)
+        if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
+            return self.ordered(sentence, Ordered((), orders, missing=lacks))
+        several = self.focus.beside or "," in str(order.arguments.get("alert_ids", ""))
+        named = take_verdicts_and_numbers(sentence.order).first(*OWN, Kind.NUMBER, Kind.ROW)
+        if not several or named or not pattern("cues.said.keeps").search(sentence.plain):
+            return None
+        return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
+
     def _turned(self, sentence: Sentence, rest: Skeleton, order: Intent) -> Understanding:
         """Its object is wrong, and which is meant was not understood; or it is taken back."""
         kept = self._kept(sentence, rest)
@@ -133,7 +143,7 @@ class OrderHearing(ListHearing):
         left = own if only else tuple(one for one in orders if one not in own)
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)
-        if not own and rest.first(*OWN, Kind.NUMBER):
+        if not (own or rows_in(rest)) and rest.first(*OWN, Kind.NUMBER):
             return Understanding(hint=hint("negation"), order=orders[0], waits=orders[1:])
         return self._kept(sentence, rest) or self.dropped()
 
@@ -191,8 +201,7 @@ class OrderHearing(ListHearing):
         if ordered.missing == "object":
             return self._within(sentence, first) or self._which(sentence, first)
         person = ordered.missing == "assignee"
-        on_duty = person and pattern("cues.on_duty").search(sentence.order.text)
-        asked_for = self.heard(sentence.order.expand(on_duty[0])) if on_duty else None
+        asked_for = self._on_duty(sentence) if person else None
         if asked_for and (look_up := questions.ask("who_is_on_call", asked_for)):
             return Understanding(look_up, order=first, each="one")
         act = ACTS[first.tool]
@@ -207,6 +216,12 @@ class OrderHearing(ListHearing):
         return Understanding(
             question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=ordered.actions[1:]
         )  # fmt: skip
+
+    def _on_duty(self, sentence: Sentence) -> Sentence | None:
+        """A298 给值班的, 那A222给他吧 behind who is on call: the question that tells who that is."""
+        said = pattern("cues.on_duty").search(sentence.order.text)
+        told = self.focus.last == Intent("who_is_on_call") and "他" in sentence.plain
+        return self.heard(sentence.order.expand(said[0]) if said else "谁值班") if said or told else None
 
     def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
         """两个都封, and one is known: which ones is asked."""
@@ -326,6 +341,8 @@ class OrderHearing(ListHearing):
             or sentence.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP)
             or sentence.question.first(Kind.SEVERITY)
         )
+        if sentence.first(Kind.ROW) and not self.focus.all_rows()[1] and (host := self._spoken_of(sentence)):
+            return self._of_host(order, {}, host)  # 第一条, of the alerts on a card
         if not said or not (named or each or within):
             return None
         if each and (lost := self._lost(sentence, Intent("list_alerts", said))):
@@ -411,3 +428,9 @@ class OrderHearing(ListHearing):
         taps = (*lines[:3], *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])
+
+
+def _against(rest: Skeleton) -> str:
+    """What in it speaks against an order, a denial before a question."""
+    doubt = find_doubt(rest, verbs_in(rest))
+    return (first_doubt(rest.text, ("negation",)) if doubt in ("", "question") else "") or doubt
