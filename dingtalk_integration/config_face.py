@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 
 from bifang.channels.admin import connection_face, service_steps
 from bifang.channels.admin.connection_face import traces_of
 from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.channels.workers.client_status import FRESH
+from bifang.core.admin.base import since
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.kind_pages import KIND_PAGES, Fact, KindPage, Live
 from bifang.core.admin.panels import STEPS, Step
@@ -54,7 +54,7 @@ def _by_callback(config: SystemConfig, served: bool, known: tuple[str, datetime 
         known = (f"拒绝了一次回调（{refused.get_door_display()}）：{refused.refusal}", refused.refused_at)
     if called is None:
         return Live("等待钉钉回调", "info", SERVICE.unconnected, *known)
-    return Live("HTTP 回调", "ok", f"最近回调 {timesince(called, depth=1)}前", *known)
+    return Live("HTTP 回调", "ok", f"最近回调 {since(called)}", *known)
 
 
 def facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:

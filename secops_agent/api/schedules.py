@@ -141,7 +141,9 @@ PATHS: Final = {
         ),
         Endpoint(
             "DELETE", access.WRITE_SCHEDULES, "schedules_delete", "删除定时任务", "连同它的执行记录；审计记录保留它的内容。",
-            lambda caller, task_id: schedules.delete_task(schedules.get_task(task_id), caller.actor), status=204,
+            lambda caller, task_id: schedules.delete_task(
+                schedules.get_task(task_id), caller.actor, account_of(caller.user_id)
+            ), status=204,
         ),
     ),
     "schedules/<int:task_id>/runs/": view_of(TAG, Endpoint(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -11,16 +12,18 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
+from bifang.core.errors import BifangError
 from bifang.core.requests.headers import PAGES, POLICY
 from secops_agent.services.people.logins import may_do_something
 
 View = Callable[..., HttpResponseBase]
 
 
-def page(*permissions: str) -> Callable[[View], View]:
+def page(*permissions: str, back: str = "") -> Callable[[View], View]:
     """For those who are logged in and have all of `permissions` ("app.verb_model"; none: any right at all).
 
-    Others log in, or read (403) whom to ask; who has no right at all reads it on the admin's page for that.
+    Others log in, or read (403) whom to ask; who has no right at all reads it on the admin's page for that. ``back``: the
+    page, of the same numbers, that tells why what was posted is not done.
     """
 
     def guarded(view: View) -> View:
@@ -33,7 +36,14 @@ def page(*permissions: str) -> Callable[[View], View]:
                 return redirect("admin:index")
             if not request.user.has_perms(permissions):
                 raise PermissionDenied
-            response = view(request, *args, **kwargs)
+            try:
+                response = view(request, *args, **kwargs)
+            except BifangError as error:
+                if not back:
+                    raise
+                messages.error(request, error.message)
+                refused: HttpResponseBase = redirect(back, *args, **kwargs)
+                return refused
             response.headers.setdefault(POLICY, PAGES)
             return response
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.database.db import database_now
-from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_as_user, object_to_user
 from secops_agent.models import (
@@ -391,31 +391,23 @@ def _may_undo(request: HttpRequest, action: Action) -> bool:
 
 
 @require_POST
-@page(VIEW, DECIDE)
+@page(VIEW, DECIDE, back="web:approval")
 def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the undoing of what was done: another approver decides."""
     action = get_object_or_404(
         Action.objects.select_related("proposal"), proposal__in=_seen(request).filter(pk=pk)
     )
-    try:
-        asked = undo.request(action.pk, _asker(request, action), "admin")
-    except BifangError as error:
-        messages.error(request, error.message)
-        return redirect("web:approval", pk)
+    asked = undo.request(action.pk, _asker(request, action), "admin")
     messages.success(request, f"已提出「{asked.title}」（{asked.code}），等待另一位审批人同意。")
     return redirect("web:approval", asked.pk)
 
 
 @require_POST
-@page(VIEW, DECIDE)
+@page(VIEW, DECIDE, back="web:approval")
 def call_off(request: HttpRequest, pk: int) -> HttpResponse:
     """What it ordered and has not begun is not done any more."""
-    try:
-        actions.call_off(get_object_or_404(_seen(request), pk=pk), actor_of(request))
-    except BifangError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, "已撤回，不会执行；已告诉提出人和批准人。")
+    actions.call_off(get_object_or_404(_seen(request), pk=pk), actor_of(request))
+    messages.success(request, "已撤回，不会执行；已告诉提出人和批准人。")
     return redirect("web:approval", pk)
 
 
@@ -424,7 +416,7 @@ def _asker(request: HttpRequest, action: Action) -> Staff:
 
 
 @require_POST
-@page(VIEW)
+@page(VIEW, back="web:approval")
 def settle(request: HttpRequest, pk: int) -> HttpResponse:
     """POST ``executed`` yes|no: what a person found out about an unknown result. ``action``: which, of a batch, or the release
     that nobody proposed (its time was over, it was a mistake)."""
@@ -435,12 +427,8 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
     ours = Q(proposal_id=pk) | Q(batch_id=pk) | Q(undo_of__proposal_id=pk) | Q(undo_of__batch_id=pk)
     action = get_object_or_404(Action.objects.filter(ours), **chosen)
     found = {"yes": True, "no": False}.get(request.POST.get("executed", ""))
-    try:
-        if found is None:
-            raise InvalidInput("请选择对方是否已经执行。")
-        actions.settle(action.pk, actor_of(request), executed=found)
-    except BifangError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, "已登记核实的结果。")
+    if found is None:
+        raise InvalidInput("请选择对方是否已经执行。")
+    actions.settle(action.pk, actor_of(request), executed=found)
+    messages.success(request, "已登记核实的结果。")
     return redirect("web:approval", pk)

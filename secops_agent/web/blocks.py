@@ -112,25 +112,19 @@ def _cells(each: Block) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-@page(VIEW)
+@page(VIEW, back="web:blocks")
 @require_POST
 def act(request: HttpRequest) -> HttpResponse:
     """POST ``act`` release (``ids``, ``reason``: asked for, together) or mistaken (``id``, ``reason``: at once)."""
-    back = redirect("web:blocks")
     reason = " ".join(request.POST.get("reason", "").split())[:500]
-    try:
-        account = demand_account(request.user.pk)
-        if request.POST.get("act") == "mistaken":
-            row = entries.mistaken(
-                _number(request.POST.get("id", "")), Actor.person(account, "admin"), reason
-            )
-            messages.success(request, f"已登记误封，正在解除 {row.target}；结果会告诉提出人和批准人。")
-        else:
-            ids = [_number(each) for each in request.POST.getlist("ids")]
-            _told(request, batches.plan_releases(ids, reason, account.corp_id))
-    except BifangError as error:
-        messages.error(request, error.message)
-    return back
+    account = demand_account(request.user.pk)
+    if request.POST.get("act") == "mistaken":
+        row = entries.mistaken(_number(request.POST.get("id", "")), Actor.person(account, "admin"), reason)
+        messages.success(request, f"已登记误封，正在解除 {row.target}；结果会告诉提出人和批准人。")
+    else:
+        ids = [_number(each) for each in request.POST.getlist("ids")]
+        _told(request, batches.plan_releases(ids, reason, account.corp_id))
+    return redirect("web:blocks")
 
 
 def _number(text: str) -> int:

@@ -292,7 +292,7 @@ def case_known(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, f"pages/case_known{'' if inside else '_page'}.html", context)
 
 
-@page(CHANGE)
+@page(CHANGE, back="web:case")
 @require_POST
 def case_act(request: HttpRequest, pk: int) -> HttpResponse:
     """POST ``act`` (one of `ACTS`) and what it takes; then back to the case, or to the one that came of it."""
@@ -300,13 +300,8 @@ def case_act(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     act = ACTS.get(request.POST.get("act", ""))
     if act is None:
-        messages.error(request, "没有这个操作。")
-        return redirect("web:case", pk)
-    try:
-        done = act(pk, request.POST, actor_of(request))
-    except BifangError as error:
-        messages.error(request, error.message)
-        return redirect("web:case", pk)
+        raise InvalidInput("没有这个操作。")
+    done = act(pk, request.POST, actor_of(request))
     messages.success(request, done.text)
     for each in done.refused:
         messages.warning(request, each)

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from bifang.core.admin.base import CappedPaginator
-from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Case, CaseStatus, Staff
 from secops_agent.models.choices import Severity
@@ -55,16 +54,12 @@ def cases(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/cases.html", context)
 
 
-@page(CHANGE)
+@page(CHANGE, back="web:cases")
 @require_POST
 def case_new(request: HttpRequest) -> HttpResponse:
     """POST ``title``, ``severity``: a case that no alert told of."""
     title, severity = request.POST.get("title", ""), request.POST.get("severity", "")
-    try:
-        made = orders.open_empty(title, severity, actor_of(request))
-    except BifangError as error:
-        messages.error(request, error.message)
-        return redirect("web:cases")
+    made = orders.open_empty(title, severity, actor_of(request))
     messages.success(request, f"已新建 {made.code}。")
     return redirect("web:case", made.id)
 

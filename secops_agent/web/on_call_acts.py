@@ -166,19 +166,15 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@page(SEE, "secops_agent.add_calendarfeed")
+@page(SEE, "secops_agent.add_calendarfeed", back="web:on_call")
 def subscribe(request: HttpRequest) -> HttpResponse:
     """The only time that the address is shown; not by a redirect, which would have to keep it somewhere."""
-    try:
-        form = SubscriptionForm(request.POST)
-        given, schedule = _read(form), _rota(form)
-        me = account_of(request.user.pk) if given["whose"] == "mine" else None
-        if given["whose"] == "mine" and me is None:
-            raise InvalidInput("您的登录用户没有对应的人员，没有自己的班次可以订阅。")
-        secret = feeds.make_feed(schedule, me, actor_of(request), request.user.pk)
-    except BifangError as error:
-        messages.error(request, error.message)
-        return redirect("web:on_call")
+    form = SubscriptionForm(request.POST)
+    given, schedule = _read(form), _rota(form)
+    me = account_of(request.user.pk) if given["whose"] == "mine" else None
+    if given["whose"] == "mine" and me is None:
+        raise InvalidInput("您的登录用户没有对应的人员，没有自己的班次可以订阅。")
+    secret = feeds.make_feed(schedule, me, actor_of(request), request.user.pk)
     address = request.build_absolute_uri(reverse("api:calendar", args=[secret]))
     context = {"title": "新的订阅地址", "schedule": schedule, "whose": me, "address": address}
     response = render(request, "pages/on_call_feed.html", context)

@@ -30,6 +30,10 @@ def offered(outcome: TurnOutcome) -> list[tuple[str, dict[str, Any]]]:
     return [(one.tool, dict(one.arguments)) for one in outcome.offer.actions] if outcome.offer else []
 
 
+def offered_ids(outcome: TurnOutcome) -> list[tuple[str, Any]]:
+    return [(tool, arguments["alert_id"]) for tool, arguments in offered(outcome)]
+
+
 def test_what_was_ordered_becomes_one_offer_with_its_exact_effects(demo):
     proposals = Proposals()
     outcome, model = asked(
@@ -176,8 +180,10 @@ def test_what_code_read_is_not_offered_again_where_a_model_spoke(demo):
     first, _ = asked("A269按误报关，是监控探测", call("close_alert", alert_id=269, verdict="false_positive"))
     shown = open_offer(first, now)
     recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard, offer=shown)
-    outcome, _ = asked("哎等下搞错了，那个不是误报，重新打开", recall=recall)
+    outcome, _ = asked("哎等下搞错了，那个不是误报", recall=recall)
     assert offered(outcome) == []
+    ordered, _ = asked("哎等下搞错了，那个不是误报，重新打开", recall=recall)
+    assert all(one == ("reopen_alert", 269) for one in offered_ids(ordered)), "that only, if anything"
 
 
 def test_what_is_said_in_somebodys_name_is_their_own_words(demo):

@@ -52,3 +52,21 @@ def test_advice_on_what_only_a_text_names_is_marked(words: str) -> None:
 )  # fmt: skip
 def test_a_note_says_what_was_typed(typed: str, note: str, reason: str, named: dict[str, tuple[str, ...]], kept: str) -> None:  # fmt: skip
     assert Grounds(Warrant(typed=typed, reason=reason, named=named)).in_their_words(note) == kept
+
+
+@pytest.mark.parametrize(
+    ("typed", "told", "theirs"),
+    [
+        ("跟王五说一声他的账号被盗了", "您的账号被盗了", True),
+        ("把A12转给李四，跟他说web-01已经恢复了", "web-01 已经恢复", True),
+        ("转告王五：它已经恢复了，可以放开", "db-02已经恢复了，可以放开", True),
+        ("转告王五web-01可以关", "web-02可以关", False),
+        ("web-01可以关，web-02不能关，转告王五", "web-02可以关", False),
+        ("别忘了跟王五说web-01恢复了", "web-01恢复了", True),
+        ("把域控关了是不行的，转告王五", "把域控关了", False),
+        ("转告王五一声", "请尽快", False),
+        ("转告王五一声", "", False),
+    ],
+)
+def test_what_is_said_for_others_is_a_piece_of_what_was_typed(typed: str, told: str, theirs: bool) -> None:
+    assert Grounds(Warrant(typed=typed), fields=frozenset({"db-02"})).are_theirs(told) is theirs

@@ -13,7 +13,7 @@ from bifang.channels.checks import machine
 from bifang.channels.checks.diagnosis import Examination
 from bifang.channels.models import ClientState, ClientStatus, InboxRow, Outage
 from bifang.channels.workers.connection_health import BEST_FIRST, WorkerService, states_of
-from bifang.core.admin.base import moment, shortened
+from bifang.core.admin.base import moment, shortened, since
 from bifang.core.admin.kind_pages import Fact, Live
 from bifang.core.admin.trying import Checkup, Part
 from bifang.core.models import SystemConfig
@@ -122,7 +122,7 @@ def _without_state(
 
 
 def _heard(at: datetime | None) -> list[str]:
-    return [f"最近消息 {timesince(at, depth=1)}前"] if at else []
+    return [f"最近消息 {since(at)}"] if at else []
 
 
 def _detail(
@@ -147,7 +147,7 @@ def _detail(
 def message_facts(config: SystemConfig) -> Sequence[Fact]:
     """Last message, last error, and whether administrators know that it is down."""
     heard = traces_of(config).heard
-    said = format_html("{}（{}前）", moment(heard), timesince(heard, depth=1)) if heard else "还没有收到过"
+    said = format_html("{}（{}）", moment(heard), since(heard)) if heard else "还没有收到过"
     return [("最近消息", said), *_past_error(config), *_outage(config)]
 
 

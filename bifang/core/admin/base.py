@@ -80,20 +80,22 @@ def moment(value: datetime | None) -> SafeString | str:
 
 
 def ago(value: datetime | None) -> SafeString | str:
-    """How long ago, or until, in words (older than a week: the date); the exact local time when pointed at."""
+    """`since` it; the exact local time when pointed at."""
     if value is None:
         return NOTHING
-    local, seconds = timezone.localtime(value), (timezone.now() - value).total_seconds()
+    local = timezone.localtime(value)
     exact = local.strftime("%Y-%m-%d %H:%M:%S")
     return format_html(
         '<time class="bf-time" datetime="{}" title="{}">{}</time>',
         local.isoformat(),
         exact,
-        _span(seconds, local),
+        since(value),
     )
 
 
-def _span(seconds: float, local: datetime) -> str:
+def since(value: datetime) -> str:
+    """How long ago, or until, in words (older than a week: the date)."""
+    seconds = (timezone.now() - value).total_seconds()
     size, side = abs(seconds), "前" if seconds >= 0 else "后"
     if size < 60:
         return "刚刚" if seconds >= 0 else "马上"
@@ -103,7 +105,7 @@ def _span(seconds: float, local: datetime) -> str:
         return f"{int(size // 3600)} 小时{side}"
     if size < 7 * 86_400:
         return f"{int(size // 86_400)} 天{side}"
-    return local.strftime("%Y-%m-%d")
+    return timezone.localtime(value).strftime("%Y-%m-%d")
 
 
 def shortened(text: str, length: int = 60) -> SafeString | str:

@@ -7,23 +7,28 @@ does what the exact sentence does.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from bifang.channels.text.visible import visible
 from bifang.core.database import db
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.llms.budget import needed
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
 from secops_agent.llm.offline.lexicon import squeeze
 from secops_agent.llm.types import Offer, ToolSpec
+from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.llm.understanding.offers import LENGTHS, MOST
+from secops_agent.llm.understanding.telling import NOW
 from secops_agent.llm.understanding.verbs import ACTS, DICTATED
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.notifications.coverage import ON
 from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import mask_personal
+from secops_agent.services.schedules.tasks import QUESTION, kind_meant
 from secops_agent.tools.arguments import Arguments, parse
 from secops_agent.tools.base import Prepared, Tool, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
@@ -37,14 +42,22 @@ _OBJECTS: Final[Mapping[str, str]] = {
     **{act.argument: act.kinds[-1] if act.argument == "scope" else act.kinds[0] * (len(act.kinds) == 1) for act in ACTS.values()},
     **dict.fromkeys(("assignee", "owner", "colleague"), "person"), **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"),
     **dict.fromkeys(("watch_id", "watch_ids", "schedule_ids", "into_id", "silence_id", "findings"), ""),
-    "also_to": "person", "case": "case", "rule": "rule",
+    "also_to": "person", "case": "case", "rule": "rule", "what": "", "watched": "",
 }  # fmt: skip
 _FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
-_TIMES: Final = (*LENGTHS, "start", "due", "until", "at", "clock", "later_minutes")
-_LISTS: Final = ("alerts", "alert_ids", "findings", "to", "also_to", "target", "schedule_ids", "watch_ids")
+_CLOCKS: Final = ("at", "clock", "cron")
+_TIMES: Final = (*LENGTHS, *_CLOCKS, "start", "due", "until", "later_minutes")
+_LISTS: Final = (
+    "alerts", "alert_ids", "findings", "to", "also_to", "target", "schedule_ids", "watch_ids", "what", "watched",
+)  # fmt: skip
+_ALL: Final = re.compile("全|所有|都|一律|清空|一个不留")
 _DECIDED: Final = ("decision", "justification")
 _TIME: Final = re.compile(
     r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到\s*(?=[\d一二两三四五六七八九十今明后周下年])|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
+)
+_CLOCK: Final = re.compile(
+    r"每|天天|工作日|周末|月[初底]|\d[:：]\d\d|[早晚]上|中午|[上下]午|[早晚][\d一二三四五六七八九十]|待会|一会|稍后|\d\s*[ap]m|daily|weekly|every",
+    re.IGNORECASE,
 )
 _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of these would leave out
     "asset": ("alert", "rule"), "all": ("alert", "asset", "ip", "rule"),
@@ -52,11 +65,13 @@ _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of
 }  # fmt: skip
 _WIDE: Final = re.compile("[\u4e00-\u9fff]")
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
-_CLAUSE: Final = re.compile("[^，,。；;]+")
+_CLAUSE: Final = re.compile("[^，,。；;！!？?\n]+")
+_NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII)
+_NOT: Final = re.compile("[不没勿未无莫非]|别(?!忘|的)|禁止")
 _BETWEEN: Final = re.compile(r"[\W_]+")
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
-_COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|一下|尽快|[你您他她]们?|[的了吧哈呢啊，。！、：\s]")
+_COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|一下|尽快|[你您他她]们?|[的了吧哈呢啊]")
 _REMINDER: Final = re.compile(r"\s*提醒\s*[:：]?(?P<words>.*)", re.DOTALL)
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
@@ -72,7 +87,8 @@ _ALL_HOSTS: Final = "提问者说的是「{}」上的，没有列出。把它写
 _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）和理由提问者都没有说，没有列出。请问他。"
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
 _NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
-_NO_WORDS: Final = "「{}」只能由提问者写的话和已经显示给他的名称、编号组成，没有列出。"
+_NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报），没有列出。"
+_NO_WORDS: Final = "「{}」只能照抄提问者写的话（名称、编号可以写全），没有列出。"
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
 
 
@@ -108,6 +124,10 @@ class Grounds:
         is_object = _POINTED.search(reason) or any(_stands_in(one, reason) for one in names)
         return "，".join(told) or ("" if is_object else reason)
 
+    def says_all(self, text: str) -> bool:
+        """As `in_their_words`, of every clause."""
+        return all(self._says(one) for one in _CLAUSE.findall(text))
+
     def _says(self, clause: str) -> bool:
         """Do two thirds of its characters, and all its names and figures, stand in what was typed?"""
         wide, typed = _WIDE.findall(clause), self.warrant.typed
@@ -117,20 +137,28 @@ class Grounds:
         )
 
     def are_theirs(self, words: str) -> bool:
-        """Is a text made of what they typed here, or of values that were shown to them: all its names and figures, and nearly all its
-        pairs of characters, courtesies set aside?"""
-        sources = [self.warrant.typed, *self.earlier, *self.fields, *self.focus]
-        names = re.findall(r"[A-Za-z0-9][\w.:/-]*", words, re.ASCII)
-        bare = _COURTEOUS.sub(" ", words)
-        pairs = [
-            bare[at : at + 2]
-            for at in range(len(bare) - 1)
-            if _WIDE.fullmatch(bare[at]) and _WIDE.fullmatch(bare[at + 1])
+        """Is each clause of a text a piece of one that they typed here, courtesies and 您 for 他 set aside, with what was denied in it? A name
+        stands in the same clause, or, where that has none, was typed or shown."""
+        clauses = [_skeleton(one) for one in _CLAUSE.findall(words)]
+        told = [(letters, names) for letters, names in clauses if letters or names]
+        return bool(told) and all(self._is_piece(letters, names) for letters, names in told)
+
+    def is_one_piece(self, words: str) -> bool:
+        """Does it stand as it is in what they typed in this turn?"""
+        return _bare(words.removeprefix("提醒：")) in _bare(self.warrant.typed)
+
+    def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
+        sources = [
+            _skeleton(one) for text in (self.warrant.typed, *self.earlier) for one in _CLAUSE.findall(text)
         ]
-        said = sum(any(pair in source for source in sources) for pair in pairs)
-        return 4 * said >= 3 * len(pairs) and all(
-            any(_stands_in(name, one) for one in sources) for name in names
-        )
+        shown = {name for _, beside in sources for name in beside} | self.fields | self.focus
+        known = all(name in shown or name.lstrip("ae") in shown for name in names)
+        for said, beside in sources:
+            head, found, tail = said.partition(letters) if letters else ("", "", "")
+            turned = _NOT.search(head) or _NOT.search(tail)
+            if found == letters and not turned and (names <= beside or (beside <= names and known)):
+                return True
+        return False
 
     def was_typed(self, value: str, kind: str = "") -> bool:
         """Or before, in this conversation?"""
@@ -161,6 +189,13 @@ def _is_ending(value: str, before: str, text: str) -> bool:
     if not now or not then or now[1] != then[1]:
         return False
     return re.search(rf"(?:(?<!不)是|成|换|为)\s*\.?{now[2]}(?!\d|[.:]\d|{_UNIT})", text) is not None
+
+
+def _skeleton(clause: str) -> tuple[str, frozenset[str]]:
+    """The letters of a clause, of whatever script, with nothing between them, and its names and figures apart."""
+    plain = unicodedata.normalize("NFKC", visible(clause)).lower()
+    names = frozenset(name.rstrip(".:/-") for name in _NAME.findall(plain))
+    return _BETWEEN.sub("", _COURTEOUS.sub("", _NAME.sub("", plain))), names
 
 
 def _bare(text: str) -> str:
@@ -244,21 +279,19 @@ class OfferingToolbox(ReadingToolbox):
         known = {name for name in kept if kept[name] == said_before.get(name)}
         self._require_said({name: kept[name] for name in kept.keys() - known})
         for name in _TIMES:
-            if name in kept.keys() - known and not self._is_length_said(kept[name]):
+            if name in kept.keys() - known and not self._is_time_said(name, kept[name]):
                 del kept[name]
         for name in _FREE:
-            if kept.get(name) and name not in known and not grounds.was_typed(str(kept[name])):
-                if definition.name in DICTATED:  # it is said in their name: in their words, or not at all
-                    self._require_words(name, str(kept[name]))
-                    continue
+            if not kept.get(name) or name in known:
+                continue
+            if definition.name in DICTATED:  # it is said in their name: in their words, or not at all
+                self._require_words(name, str(kept[name]))
+            elif not grounds.was_typed(str(kept[name])):
                 if definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
-        reminder = _REMINDER.match(str(kept.get("task", "")))
-        if (
-            definition.name == "create_schedule" and reminder
-        ):  # a question is answered; a reminder is said as it stands
-            self._require_words("task", reminder["words"])
+        if definition.name == "create_schedule" and "task" not in known:
+            self._require_task(str(kept.get("task", "")))
         return {name: value for name, value in kept.items() if value != ""}
 
     def _require_objects(self, said: Mapping[str, Any], definition: ToolDefinition) -> None:
@@ -273,8 +306,16 @@ class OfferingToolbox(ReadingToolbox):
 
     def _require_words(self, name: str, text: str) -> None:
         """Raises InvalidInput."""
-        if not (self._grounds.was_typed(text) or self._grounds.are_theirs(text)):
+        if not self._grounds.are_theirs(text):
             raise InvalidInput(_NO_WORDS.format(name))
+
+    def _require_task(self, task: str) -> None:
+        """A reminder is said as it stands; a question is asked in nearly their words. Raises InvalidInput."""
+        reminder = _REMINDER.match(task)
+        if reminder:
+            self._require_words("task", reminder["words"])
+        elif kind_meant(task).name == QUESTION and not self._grounds.says_all(task):
+            raise InvalidInput(_NO_WORDS.format("task"))
 
     def _require_said(self, new: Mapping[str, Any]) -> None:
         """A verdict, a decision and its grounds are the asker's. Raises InvalidInput."""
@@ -287,6 +328,8 @@ class OfferingToolbox(ReadingToolbox):
             raise InvalidInput(_NO_VERDICT)
         if any(name in new and str(new[name]) not in warrant.decisions for name in _DECIDED):
             raise InvalidInput(_NO_DECISION)
+        if any(new.get(name) for name in ("report", "date")) and "报" not in warrant.typed:
+            raise InvalidInput(_NO_REPORT)
         if "severity" in new and not warrant.named.get("level"):
             raise InvalidInput(_NO_LEVEL)
 
@@ -298,6 +341,7 @@ class OfferingToolbox(ReadingToolbox):
             _is_self(value, self._asker.person)
             or grounds.is_typed(value, kind)
             or value.lower() in warrant.meant
+            or (value == ALL and _ALL.search(warrant.typed))
         ):
             return
         before = [one for _, one in _objects(grounds.order)] if warrant.changes else []
@@ -337,7 +381,16 @@ class OfferingToolbox(ReadingToolbox):
             for kind, value in _objects(said)
         )
         verdict = "verdict" in said and not self._grounds.warrant.verdicts
-        return "和".join(word for word, holds in (("对象", objects), ("结论", verdict)) if holds)
+        words = any(
+            said.get(name) and not self._grounds.is_one_piece(str(said[name])) for name in ("text", "task")
+        )
+        chosen = (("对象", objects), ("结论", verdict), ("内容", words))
+        return "和".join(word for word, holds in chosen if holds)
+
+    def _is_time_said(self, name: str, value: Any) -> bool:
+        if value == NOW or (name in _CLOCKS and _CLOCK.search(self._grounds.warrant.typed)):
+            return True
+        return self._is_length_said(value)
 
     def _is_length_said(self, minutes: Any) -> bool:
         warrant = self._grounds.warrant
@@ -359,7 +412,7 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         value = said.get(name)
         several = value if isinstance(value, list | tuple) else [value]
         if name in _LISTS and isinstance(value, str):
-            several = re.split(r"[,，、\s]+", value)
+            several = re.split(r"[,，、;；\s]+", value)
         for each in several:
             told = str(each or "").strip()
             plain = re.sub(r"^(?:资产|来源|规则|告警|地址|群|值班|下一班)[:：]", "", told)

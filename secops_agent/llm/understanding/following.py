@@ -141,7 +141,7 @@ class FollowingHearing(Hearing):
                 if found.tool not in questions.LISTS:
                     cues = questions.cues_of(sentence).keys()
                     many = cues & _OF_MANY or {"said.exists", "said.status"} <= cues
-                    return None if many and found.tool in _OF_ONE[1:] else Understanding(_kept(found, last))
+                    return None if many and found.tool == "get_alert" else Understanding(_kept(found, last))
                 of_all = alone and not found.arguments.keys().isdisjoint(_OF_ALL)  # 今天有哪些严重告警
                 if of_all and not of_flaw:
                     return None

@@ -183,7 +183,8 @@ def _worded(name: str, groups: dict[str, str], words: str, typed: Skeleton) -> s
     what = groups.get("what", "").strip()
     if what and not _THIS.fullmatch(what):
         words = f"{what}，{words}" if words else what
-    return typed.expand(words).strip(EDGES).strip(_QUOTES)
+    said = typed.expand(words).strip(EDGES)  # 李四说“…” keeps both of its marks
+    return said.strip(_QUOTES) if said[:1] in _QUOTES or not re.search(r'[“"「『].', said) else said
 
 
 def without_border(words: str) -> str:

@@ -13,6 +13,7 @@ from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.calendar import read_spoken
+from secops_agent.llm.understanding.completions import adds_to
 from secops_agent.llm.understanding.entities import (
     Sentence,
     numbers_of,
@@ -141,7 +142,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         verdicts=_found("hinted", said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
-        changes=bool(waits - spoken),
+        changes=bool(waits - spoken) and not adds_to(said),
         spared=spared,
         may=doubt in _NO_DOUBT and not _is_asking(sentence),
     )

@@ -104,9 +104,9 @@ def _demand_room(owner: Staff | None) -> None:
 
 
 def _said(row: ScheduledTask) -> tuple[Any, ...]:
-    """What is said, and where."""
+    """What is said, under which name, and where."""
     place = (row.kind, row.config_id, row.conversation_id, row.staff_id, row.rota_id)
-    return (row.task, row.arguments, row.attachment, *place)
+    return (row.name, row.task, row.arguments, row.attachment, *place)
 
 
 def home_of(row: ScheduledTask) -> str:
@@ -119,15 +119,15 @@ def is_own(row: ScheduledTask) -> bool:
     return row.kind == TargetKind.PERSON and row.staff_id is not None and row.staff_id == row.owner_id
 
 
-def demand_home(row: ScheduledTask, corp_id: str) -> None:
-    """Raises InvalidInput for somebody of another corporation."""
-    if corp_id and home_of(row) not in ("", corp_id):
+def demand_home(home: str, corp_id: str) -> None:
+    """Raises InvalidInput for somebody of another corporation than what is at ``home`` there."""
+    if corp_id and home not in ("", corp_id):
         raise InvalidInput("它属于另一个企业，您不能修改、执行或删除。")
 
 
 def demand_hands(row: ScheduledTask, actor: Actor, staff: Staff | None) -> None:
     """Who changes, repeats or ends it is of its corporation, and of a reminder its owner. ``staff``: who acts. Raises InvalidInput."""
-    demand_home(row, staff.corp_id if staff else actor.named[0])
+    demand_home(home_of(row), staff.corp_id if staff else actor.named[0])
     owner: Staff | None = row.owner if row.task == REMINDER and actor.kind != "system" else None
     if owner and not (staff and same_person(owner, staff)):
         raise InvalidInput(f"提醒只能由设置人「{plain(owner.name, 40)}」本人修改或再发：请另设一个。")
@@ -211,17 +211,17 @@ def is_private(row: ScheduledTask) -> bool:
     return row.task == REMINDER and row.kind == TargetKind.PERSON
 
 
-def told_to(row: ScheduledTask, reader: Staff | Person | None) -> str:
+def told_to(row: ScheduledTask, reader: Person | None) -> str:
     """What it does, as ``reader`` may know it; None: several who read."""
-    known = [(each.corp_id, each.staff_id) for each in (row.owner, row.staff) if each]
-    if is_private(row) and (reader is None or (reader.corp_id, reader.staff_id) not in known):
+    told = [each for each in (row.owner, row.staff) if each and reader and each.staff_id == reader.staff_id]
+    if is_private(row) and not any(reader and each.corp_id in ("", reader.corp_id) for each in told):
         return f"{BY_NAME[REMINDER].title}（内容只给本人看）"
     return title_of(row.task, row.arguments)
 
 
-def delete_task(row: ScheduledTask, actor: Actor) -> None:
+def delete_task(row: ScheduledTask, actor: Actor, staff: Staff | None = None) -> None:
     """With its history; the audit trail keeps what it was. Raises InvalidInput for another corporation's."""
-    demand_home(row, actor.named[0])
+    demand_home(home_of(row), staff.corp_id if staff else actor.named[0])
     with transaction.atomic():
         keep(actor, f"删除定时任务「{row.name}」", f"schedule:{row.pk}", described(row))
         row.delete()

@@ -100,13 +100,16 @@ def read_task(text: str) -> tuple[TaskKind, dict[str, str]]:
         raise InvalidInput(
             f"请写明要做什么，最多 {LONGEST_QUESTION} 个字，例如 日报、未处理的高危告警、更新漏洞情报。"
         )
-    kind = next(
-        (each for each in TASKS if each.words and re.fullmatch(each.words, plain, re.IGNORECASE)), None
-    )
-    kind = kind or BY_NAME[QUESTION]
+    kind = kind_meant(plain)
     arguments = _arguments(kind, plain)
     kind.work.check(arguments)
     return kind, arguments
+
+
+def kind_meant(text: str) -> TaskKind:
+    """One whose words a text is, else a question."""
+    named = (each for each in TASKS if each.words and re.fullmatch(each.words, text.strip(), re.IGNORECASE))
+    return next(named, BY_NAME[QUESTION])
 
 
 def _arguments(kind: TaskKind, plain: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ People are told in private. Whom it can reach: `recipients`.
 
 import re
 import secrets
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from django.utils import timezone
@@ -152,23 +151,16 @@ def _staff(one: Recipient) -> Staff:
     return one.staff
 
 
-def recheck(stored: Mapping[str, Any]) -> ValidatedAction:
-    """What was shown to its sender is what is sent; the rest is asked again when it is."""
-    return ValidatedAction(stored, "")
-
-
 def send(given: SendMessage, actor: Actor, origin: Origin) -> str:
-    """Done for a confirmed proposal: once to each, with who sent it. Raises InvalidInput, NotFound, Conflict."""
+    """Done for a confirmed proposal, which was checked again: once to each, with who sent it. Raises InvalidInput, NotFound, Conflict."""
     sender = staff_of(actor)
     if sender is None:
         raise InvalidInput(f"只有登记的人员可以请毕方转告。{_NOTHING}")
     person = person_of(sender, actor.named[0])
     found = read_recipients(given.to, person, _NOTHING)
     demand_pace(sender, len(found))
-    text = cleaned(given.text, _NOTHING) if given.text else ""
+    text = given.text
     through = [_demand_reachable(one, person) for one in found]
-    if given.period or given.case:
-        demand_readers(found, _NOTHING)
     case_id = _case_of(given.case)
     reports = [document(archive.look(given.period))] if given.period else []
     reports += [incident_report(case_id)] if case_id else []
@@ -239,6 +231,6 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         NAME, "转告同事", "以提问者的名义把一段话，或者日报、周报、月报、事件报告，私聊发给几位同事或值班人，或发到群里。只能发普通消息，不能打电话、发短信、发 DING、发邮件。"
         "只提出，由提问者本人确认后才发送。仅在提问者明确要求时调用，内容用他自己的话。",
-        "write", SendMessage, check, act_there=send, recheck=recheck,
+        "write", SendMessage, check, act_there=send,
     ),
 )  # fmt: skip

@@ -148,7 +148,7 @@ def _add(given: ChangeSchedule, row: ScheduledTask, actor: Actor) -> str:
             schedules.save_task(
                 _entry(row) | {"name": "", "target": target_of(one, row.config)}, actor, owner=owner
             )
-            for one in _also(given.also_to, row, person)
+            for one in read_recipients(given.also_to, person, _UNCHANGED)
         ]
     made = "、".join(f"{each.pk}（{schedules.place_of(each)}）" for each in rows)
     return f"已新建定时任务 {made}：{schedules.told_when(row)}，内容和 {row.pk} 一样。"
@@ -171,10 +171,8 @@ def check_deletion(given: DeleteSchedule, person: Person | None) -> ValidatedAct
     tasks, watching = _tasks(given, person), _watches(given, person)
     if not tasks and not watching:
         raise InvalidInput(f"请写明编号：「{says.delete_task(says.NUMBER)}」。没有执行任何操作。")
-    for task in tasks:
-        schedules.demand_home(task, person.corp_id if person else "")
-    for watch in watching:
-        _demand_ours(watch.owner, person)
+    for home in (*map(schedules.home_of, tasks), *(row.owner.corp_id for row in watching if row.owner)):
+        schedules.demand_home(home, person.corp_id if person else "")
     lines = [f"删除定时任务 {row.pk}：{schedules.told_when(row)} {plain(schedules.told_to(row, person), 100)}（{plain(schedules.place_of(row), 60)}）" for row in tasks]  # fmt: skip
     lines += [f"不再盯：{plain(row.name, 100)}（{watches.place_of(row)}）" for row in watching]
     ids = {"schedule_id": [row.pk for row in tasks], "watch_id": [row.pk for row in watching]}
@@ -257,11 +255,6 @@ def _listed(rows: Sequence[ScheduledTask]) -> str:
 
 def _is(owner: Staff, person: Person) -> bool:
     return owner.staff_id == person.staff_id and owner.corp_id in ("", person.corp_id)
-
-
-def _demand_ours(owner: Staff | None, person: Person | None) -> None:
-    if person and owner and owner.corp_id not in ("", person.corp_id):
-        raise InvalidInput("它属于另一个企业，您不能修改或删除。")
 
 
 def delete(given: DeleteSchedule, actor: Actor) -> str:

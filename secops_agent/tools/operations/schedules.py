@@ -173,9 +173,7 @@ def create(given: CreateSchedule, actor: Actor, origin: Origin) -> str:
     config = SystemConfig.objects.filter(pk=origin.config_id).first()
     if owner is None or config is None:
         raise InvalidInput("只有登记的人员可以在会话里设置定时任务：请在「定时任务」页面设置。")
-    person, found = person_of(owner, corp_id), list[Recipient]()
-    if given.to:
-        found = _recipients(given.to, given.task, read_task(given.task)[0].name, person)
+    found = read_recipients(given.to, person_of(owner, corp_id), _NOTHING) if given.to else []
     entry = {"task": given.task, **timing(given)}
     with transaction.atomic():
         rows = [

@@ -145,21 +145,15 @@ _PARTS: Final[Mapping[str, Callable[[HttpRequest, Asset], dict[str, Any]]]] = {
 
 
 @require_POST
-@page(SEE, CHANGE)
+@page(SEE, CHANGE, back="web:asset")
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """POST what people know better than the sources; imports keep what is changed."""
     if pk >= 2**63:
         raise Http404(f"no asset {pk}")
-    try:
-        wanted = _changed(request)
-        if wanted:
-            inventory.update(pk, actor_of(request), **wanted)
-    except BifangError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(
-            request, "已保存。以后的导入不会覆盖您改过的值。" if wanted else "没有要保存的修改。"
-        )
+    wanted = _changed(request)
+    if wanted:
+        inventory.update(pk, actor_of(request), **wanted)
+    messages.success(request, "已保存。以后的导入不会覆盖您改过的值。" if wanted else "没有要保存的修改。")
     return redirect("web:asset", pk)
 
 
@@ -179,15 +173,11 @@ def undo_change(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@page(SEE, CHANGE)
+@page(SEE, CHANGE, back="web:asset")
 def merge(request: HttpRequest, pk: int) -> HttpResponse:
     """POST ``into``: the asset that this one becomes part of, by number, address or name."""
-    try:
-        into = inventory.require(request.POST.get("into", "")[:300], beside=pk)
-        moved = merging.merge(pk, into.id, actor_of(request), homes_of(request.user))
-    except BifangError as error:
-        messages.error(request, error.message)
-        return redirect("web:asset", pk)
+    into = inventory.require(request.POST.get("into", "")[:300], beside=pk)
+    moved = merging.merge(pk, into.id, actor_of(request), homes_of(request.user))
     messages.success(
         request, f"编号 {pk} 已并入「{plain_line(into.name)}」（编号 {into.id}）：{moved or '只有名称'}。"
     )

@@ -181,15 +181,11 @@ def _tell(request: HttpRequest, what: str, done: Resolved) -> None:
 
 
 @require_POST
-@page(SEE, ACT)
+@page(SEE, ACT, back="web:finding")
 def comment(request: HttpRequest, pk: int) -> HttpResponse:
     """POST ``note``: only a note in the history."""
-    try:
-        findings_service.comment(pk, actor_of(request), request.POST.get("note", "")[:LONGEST_NOTE])
-    except BifangError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, "已添加备注。")
+    findings_service.comment(pk, actor_of(request), request.POST.get("note", "")[:LONGEST_NOTE])
+    messages.success(request, "已添加备注。")
     return redirect("web:finding", pk)
 
 

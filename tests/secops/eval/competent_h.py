@@ -139,7 +139,7 @@ DIALOGS: dict[str, tuple[Play, ...]] = {
     ),
     "a134": (
         act(_ack(245)),
-        act(_ack(245), _ack(219), _ack(181)),
+        act(_ack(219), _ack(181)),
         act(*(_call("comment_alert", alert_id=n, note="已通知容器组") for n in (245, 219, 181))),
     ),
     "a135": (

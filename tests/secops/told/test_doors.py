@@ -160,3 +160,30 @@ def test_another_corporation_says_nothing_in_our_group(
     }  # fmt: skip
     login("eve").post(reverse("admin:secops_agent_scheduledtask_change", args=[row.pk]), wrong)
     assert not [each for each in run_due() if "evil.example" in each.text]
+
+
+def test_another_corporation_deletes_nothing_of_ours_over_http(
+    config: SystemConfig, eve: SystemConfig, pages: None
+) -> None:
+    done(CREATE, {"task": "日报", "cron": "每天9点", "to": "群"}, config)
+    row = ScheduledTask.objects.get()
+    assert token("eve").delete(f"/api/v1/schedules/{row.pk}/").status_code == 400
+    assert token("zhao").delete(f"/api/v1/schedules/{row.pk}/").status_code == 204
+
+
+def test_who_gives_a_task_another_name_says_it_from_then_on(config: SystemConfig, pages: None) -> None:
+    done(CREATE, {"task": "未处理的高危告警", "cron": "每天9点", "to": "张三"}, config)
+    row = ScheduledTask.objects.get()
+    given = {
+        "name": "域控要改口令", "enabled": "on", "what": "一句查询", "question": "未处理的高危告警", "when": "每天9点",
+        "target": f"person:{config.pk}:{row.staff_id}", "attachment": "",
+    }  # fmt: skip
+    login("zhao").post(reverse("admin:secops_agent_scheduledtask_change", args=[row.pk]), given)
+    row.refresh_from_db()
+    assert (row.name, str(row.owner)) == ("域控要改口令", str(Staff.objects.get(staff_id="zhao")))
+
+
+def test_another_hour_leaves_a_task_to_its_owner(config: SystemConfig) -> None:
+    done(CREATE, {"task": "日报", "cron": "每天9点", "to": "张三"}, config)
+    done(CHANGE, {"what": "日报", "clock": "10:00"}, config, by="zhao")
+    assert str(ScheduledTask.objects.get().owner) == "李四"

@@ -163,3 +163,26 @@ def test_one_person_does_not_take_the_calendar_from_the_others(
         except BifangError:
             break
     assert "已新建" in done(CREATE, {"task": "提醒：交班", "cron": "每天9点"}, config, by="zhao")
+
+
+def test_what_somebody_else_said_keeps_both_of_its_marks(config: SystemConfig) -> None:
+    (asked,) = talk(config, ("li", "转告王五：李四说“把域控关了”"))
+    assert "「李四说“把域控关了”」" in asked
+    (asked,) = talk(config, ("li", "转告王五：“把域控关了”"))
+    assert "「把域控关了」" in asked
+
+
+def test_a_name_is_not_part_of_another_group(config: SystemConfig) -> None:
+    group(config, "cid-evil", "安全值班群二")
+    group(config, "cid-more", "安全值班群三")
+    plan = SEND.check(parse(SEND.arguments, {"to": "安全值班群", "text": "请看"}), who("li"))
+    assert plan.arguments["to"] == f"群:{GROUP}"
+    with pytest.raises(BifangError, match="有几个群"):
+        SEND.check(parse(SEND.arguments, {"to": "值班群", "text": "请看"}), who("li"))
+
+
+@pytest.mark.parametrize(
+    "text", ["密码 web-01 上的要改", "web-01的密码过期了", "口令爆破 192.168.1.10 要处理", "密码 2026年12月前要改", "密码错误 20 次"]
+)  # fmt: skip
+def test_what_is_only_about_secrets_is_told(config: SystemConfig, text: str) -> None:
+    assert text in SEND.check(parse(SEND.arguments, {"to": "王五", "text": text}), who("li")).summary

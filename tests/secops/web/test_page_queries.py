@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client, override_settings
-from django.test.utils import CaptureQueriesContext
 
 from secops_agent.models import Alert, Staff
 from secops_agent.models.choices import AlertStatus
@@ -17,11 +15,10 @@ from secops_agent.services.cases import orders
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from tests.admin_pages import serve_plain_static
 from tests.databases import Database
-from tests.every_page import admin_pages, fill, own_pages
+from tests.every_page import QUERIES, admin_pages, fill, own_pages, queries_of
 from tests.secops.demo_aid import demo  # noqa: F401
 
 pytestmark = pytest.mark.slow
-MOST = 20
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +41,7 @@ def pages(demo: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_a_page_takes_few_queries(pages: tuple[Client, list[str]]) -> None:
     client, paths = pages
     Staff.objects.update(corp_id="dingcorp")
-    found = {}
-    for path in paths:
-        with CaptureQueriesContext(connection) as seen:
-            client.get(path)
-            found[path] = len(seen)
-    over = {path: queries for path, queries in found.items() if queries > MOST}
+    found = {path: len(queries_of(client, path)) for path in paths}
+    over = {path: queries for path, queries in found.items() if queries > QUERIES}
     assert len(paths) > 100
     assert not over
