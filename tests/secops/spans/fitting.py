@@ -12,7 +12,7 @@ from tests.secops.ranker.fitting import Matrix, descend, pack
 
 FEWEST = 2  # tokens that a feature must stand at
 PENALTY = 3.0
-ROUNDS = 110
+ROUNDS = 70
 _MAY = np.array([[allowed(before, label) for label in LABELS] for before in LABELS], np.float64)
 _BEGINS = np.array([allowed("", label) for label in LABELS], np.float64)
 _PAIRS = (len(GAPS), len(LABELS), len(LABELS))
