@@ -59,7 +59,9 @@ def told_lately(sender: Staff) -> int:
 
 
 def demand_pace(sender: Staff, more: int = 1) -> None:
-    """``more`` are to be told, or are set in the calendar or watched for, whatever the door. Raises Conflict."""
+    """``more`` are to be told, or are set in the calendar or watched for, whatever the door, in the caller's transaction: whoever does two things at
+    once is counted one after the other. Raises Conflict."""
+    Staff.objects.select_for_update().get(pk=sender.pk)
     since = database_now() - timedelta(hours=1)
     tasks = ScheduledTask.objects.filter(_TOLD, owner=sender, created_at__gt=since, last_at=None)
     others = ~Q(kind=TargetKind.PERSON, staff=sender) & ~Q(kind=TargetKind.GROUP)

@@ -211,10 +211,10 @@ def is_private(row: ScheduledTask) -> bool:
     return row.task == REMINDER and row.kind == TargetKind.PERSON
 
 
-def told_to(row: ScheduledTask, reader: Staff | Person | None) -> str:
+def told_to(row: ScheduledTask, reader: Person | None) -> str:
     """What it does, as ``reader`` may know it; None: several who read."""
-    known = [(each.corp_id, each.staff_id) for each in (row.owner, row.staff) if each]
-    if is_private(row) and (reader is None or (reader.corp_id, reader.staff_id) not in known):
+    told = [each for each in (row.owner, row.staff) if each and reader and each.staff_id == reader.staff_id]
+    if is_private(row) and not any(reader and each.corp_id in ("", reader.corp_id) for each in told):
         return f"{BY_NAME[REMINDER].title}（内容只给本人看）"
     return title_of(row.task, row.arguments)
 

@@ -170,3 +170,11 @@ def test_nobody_sends_a_colleagues_own_reminder_to_others(config: SystemConfig) 
     with pytest.raises(BifangError):
         done(CHANGE, {"what": "提醒", "also_to": "王五"}, config, by="zhao")
     assert not [row for row in run_due(3) if row.target["staff_id"] == "wang"]
+
+
+def test_ones_own_reminder_is_read_by_oneself_alone(config: SystemConfig) -> None:
+    confirmed(config, "li", "明早8点提醒我给张三看王五停职的材料", is_group=False, conversation="cid-own")
+    assert "停职" in talk(config, ("li", "有哪些定时任务"), is_group=False, conversation="cid-own")[0]
+    assert "停职" not in talk(config, ("li", "有哪些定时任务"))[0]
+    Staff.objects.filter(staff_id="li").update(corp_id="")
+    assert "停职" in talk(config, ("li", "有哪些定时任务"), is_group=False, conversation="cid-own")[0]
