@@ -27,6 +27,7 @@ from secops_agent.llm.understanding.verbs import (
     PIECE,
     WANTED,
     Act,
+    SpokenVerb,
     find_doubt,
     verbs_in,
 )
@@ -79,6 +80,15 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
     if not {verb.tool for verb in verbs} & {*ACTS} or tools <= {*MILD}:  # 别发了, of a message
         return pattern("cues.said.refuses").fullmatch(text) is not None
     return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
+
+
+def is_bare(sentence: Sentence, verbs: Sequence[SpokenVerb]) -> bool:
+    """封, 转给我, 那隔离下: nothing but the verb and who; 封了 may be a report."""
+    text = sentence.order.text.strip(EDGES)
+    for verb in verbs:
+        text = pattern(f"cues.act.{verb.words}").sub("", text)
+    left = pattern("cues.unread.filler").sub("", re.sub(mark(Kind.PERSON, Kind.REF), "", text))
+    return not left.strip(EDGES) and not sentence.plain.rstrip(EDGES).endswith("了")
 
 
 def adds_to(text: str) -> bool:
@@ -152,7 +162,7 @@ def _reply(order: Intent, rest: Skeleton) -> _Reply:
             piece
         )
     said = Skeleton("，".join(values), rest.entities)
-    if any(_orders_else(Skeleton(one, rest.entities), order) for one in told):
+    if values and any(_orders_else(Skeleton(one, rest.entities), order) for one in told):
         return _Reply(Skeleton("", rest.entities), (), "")
     named = beside.first(*objects) and not pattern("cues.said.only_for").search(beside.text)
     if named or not said.first(*own) or (told and not act.free):
