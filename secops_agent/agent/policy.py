@@ -9,8 +9,10 @@ from typing import Final
 
 from django.conf import settings
 
+from bifang.channels.known_groups import with_outsiders
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.database.rows import NewRow
 from bifang.core.errors import BifangError
 from secops_agent.agent.acting.controls import handle_control
@@ -77,11 +79,15 @@ class Policy:
     async def intercept(
         self, turn: Turn, known: Known, *, is_group: bool, quoted: str = ""
     ) -> TurnResult | None:
-        """The result of taking an offer, of a control, of an order, or of asking too fast; None: go on.
+        """The result of taking an offer, of a control, of an order, of asking too fast or beside outsiders; None: go on.
 
         ``quoted``: what the message replies to: a bare 好 or 确认 takes only what stands there by its code."""
         person = known.person
         who = (person.corp_id, person.staff_id)
+        if is_group and (why := await db.call(with_outsiders, turn.config_id, turn.conversation_id)):
+            said = f"{why}。要问什么、办什么，请与我单聊。"
+            replies = (Reply(said, title="群里有外部人员"),) if self._control_replies.take(who) else ()
+            return TurnResult(replies, brief(turn, person, said))
         taken = await handle_offer(
             turn,
             known,
