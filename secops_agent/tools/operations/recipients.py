@@ -25,6 +25,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import next_on_call, on_call_at
 from secops_agent.services.people.staff import Person, written_as
+from secops_agent.services.people.words import UNREADABLE
 
 MOST: Final = 5
 GROUP: Final = "群"
@@ -84,8 +85,7 @@ def demand_readers(found: Sequence[Recipient], undone: str = "") -> None:
     """Whoever is sent what was looked up may read it. Raises InvalidInput."""
     for one in found:
         if one.staff and one.staff.role == Role.NONE:
-            name = plain(one.staff.name, 40)
-            raise InvalidInput(f"「{name}」没有查看权限，请管理员在「人员」里给一个角色。{undone}")
+            raise InvalidInput(f"{UNREADABLE.format(plain(one.staff.name, 40))}{undone}")
 
 
 def _read(wanted: str, person: Person) -> Recipient:
