@@ -84,10 +84,8 @@ class Policy:
         ``quoted``: what the message replies to: a bare 好 or 确认 takes only what stands there by its code."""
         person = known.person
         who = (person.corp_id, person.staff_id)
-        if is_group and (why := await db.call(with_outsiders, turn.config_id, turn.conversation_id)):
-            said = f"{why}。要问什么、办什么，请与我单聊。"
-            replies = (Reply(said, title="群里有外部人员"),) if self._control_replies.take(who) else ()
-            return TurnResult(replies, brief(turn, person, said))
+        if is_group and (kept := await self._beside_outsiders(turn, person)):
+            return kept
         taken = await handle_offer(
             turn,
             known,
@@ -116,6 +114,15 @@ class Policy:
         text = refusal.text if refusal.first else ""
         replies = (Reply(text, title="提问太快"),) if text else ()
         return TurnResult(replies, brief(turn, person, text))
+
+    async def _beside_outsiders(self, turn: Turn, person: Person) -> TurnResult | None:
+        """The reason alone, in a group in which nothing of the company is said; a few times a minute."""
+        if not (why := await db.call(with_outsiders, turn.config_id, turn.conversation_id)):
+            return None
+        said = f"{why}。要问什么、办什么，请与我单聊。"
+        told = self._control_replies.take((person.corp_id, person.staff_id))
+        replies = (Reply(said, title="群里有外部人员"),) if told else ()
+        return TurnResult(replies, brief(turn, person, said))
 
     async def admit_model(self, ai_config_id: int) -> None:
         """Raises ModelWithheld while the model is switched off or its budget is spent."""
