@@ -108,7 +108,11 @@ class Policy:
             )
             if handled is not None:
                 return _told_to(handled, is_group=is_group)
-        refusal = self._limiter.enter(who)
+        return self._too_fast(turn, person)
+
+    def _too_fast(self, turn: Turn, person: Person) -> TurnResult | None:
+        """Told once; None while they may ask."""
+        refusal = self._limiter.enter((person.corp_id, person.staff_id))
         if refusal is None:
             return None
         text = refusal.text if refusal.first else ""
