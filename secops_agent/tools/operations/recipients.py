@@ -13,7 +13,8 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from bifang.channels.models import GroupState, KnownGroup
+from bifang.channels.known_groups import withheld
+from bifang.channels.models import KnownGroup
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -136,12 +137,13 @@ def _group(name: str, person: Person, wanted: str) -> Recipient:
         for row in SystemConfig.objects.chats()
         if speaks(row) and row.corporation in written_as(person.corp_id)
     ]
-    known = KnownGroup.objects.filter(
-        config__in=chats, state=GroupState.OPEN, corp_id__in=written_as(person.corp_id)
-    )
+    known = KnownGroup.objects.filter(config__in=chats, corp_id__in=written_as(person.corp_id))
     groups = list(known.select_related("config"))
     rows = [row for row in groups if wanted in (str(row), row.conversation_id)]
     rows = rows or [row for row in groups if name in str(row)]
+    meant, rows = rows, [row for row in rows if not withheld(row)]
+    if meant and not rows:
+        raise InvalidInput(f"{plain(withheld(meant[0]), 200)}。")
     if not rows:
         told = f"没有名为「{plain(name, 40)}」的群" if name else "还没有能发的群"
         raise NotFound(f"{told}：请在群里 @ 一次机器人，它就会记住这个群。")
