@@ -13,7 +13,7 @@ from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.calendar import read_spoken
-from secops_agent.llm.understanding.completions import adds_to
+from secops_agent.llm.understanding.completions import adds_to, beside_refusal, without_turns
 from secops_agent.llm.understanding.entities import (
     Sentence,
     numbers_of,
@@ -122,8 +122,12 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     addressee, said = split_address(spell_out(normalize(text)))
     request = strip_courtesies(said)
     sentence = read_sentence(request.text, lexicon, now, asker, said)
+    if focus.order and (rest := beside_refusal(sentence, focus)):  # 等等 还是派给他吧 不用讲了
+        instead = _read(rest, lexicon, now, replace(focus, order=None, beside=()), asker)
+        return replace(instead, typed=said)
     whole = take_verdicts_and_numbers(sentence.order)
     skeleton, note = split_note(whole)
+    skeleton = without_turns(skeleton)[0] if focus.order else skeleton  # 不对，给王五: what is turned, not denied
     skeleton, spared = _spared(skeleton, note)
     verbs = verbs_in(skeleton)
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
