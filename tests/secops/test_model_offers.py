@@ -438,7 +438,9 @@ def test_where_something_is_ordered_other_writes_can_be_called_by_name(demo):
 
 def test_what_is_turned_or_done_elsewhere_denies_no_order(demo):
     first, _ = asked("A242 A39 派给张三", call("assign_alert", alert_ids="242,39", assignee="张三"))
-    recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard, offer=open_offer(first, timezone.now()))
+    recall = NOTHING.after(
+        first.tool_runs, told=False, heard=first.heard, offer=open_offer(first, timezone.now())
+    )
     turned, _ = asked(
         "不对，张三是管理员不干这个，给王五，另外跟他说先把AK停用再查来源",
         call("assign_alert", alert_ids="242,39", assignee="王五"),

@@ -127,7 +127,9 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         return replace(instead, typed=said)
     whole = take_verdicts_and_numbers(sentence.order)
     skeleton, note = split_note(whole)
-    skeleton = without_turns(skeleton)[0] if focus.order else skeleton  # 不对，给王五: what is turned, not denied
+    skeleton = (
+        without_turns(skeleton)[0] if focus.order else skeleton
+    )  # 不对，给王五: what is turned, not denied
     skeleton, spared = _spared(skeleton, note)
     verbs = verbs_in(skeleton)
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
