@@ -81,7 +81,9 @@ def test_page_shows_what_would_be_changed_and_imports_what_was_seen(settings: An
     result = f"/admin/secops_agent/importjob/{ImportJob.objects.get().pk}/change/"
     page = client.get(result)
     assert "负责人 李四 → 赵六" in text_of(page), "people by name, not by id"
-    (entry,) = History.objects.filter(entity="asset", entity_id=row.pk, action="import", changes__has_key="owner_id")
+    (entry,) = History.objects.filter(
+        entity="asset", entity_id=row.pk, action="import", changes__has_key="owner_id"
+    )
     assert f'value="{entry.pk}">收回对它的修改' in page.content.decode()
     client.post(reverse("web:asset_take_back", args=[row.pk]), {"entry": entry.pk, "next": result})
     page = client.get(result)
