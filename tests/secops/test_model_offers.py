@@ -447,7 +447,5 @@ def test_what_is_turned_or_done_elsewhere_denies_no_order(demo):
         recall=recall,
     )
     assert offered(turned) == [("assign_alert", {"alert_ids": "242,39", "assignee": "王五"})]
-    _, model = asked(
-        "file-01 杀毒和恢复都做完了，业务催得紧，帮我提个解除隔离的申请，理由写已清除并验证备份"
-    )
+    _, model = asked("file-01 杀毒和恢复都做完了，业务催得紧，帮我提个解除隔离的申请，理由写已清除并验证备份")
     assert "release_host" in {tool.name for tool in model.requests[0].tools}
