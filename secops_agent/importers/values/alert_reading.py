@@ -55,7 +55,17 @@ def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options
         techniques=techniques_in(*reader.all("ATT&CK", table.techniques)),
         references=reader.all("参考", table.references),
         raw=reader.data,
+        action=reader.first("动作", table.action),
+        way=(
+            _end(reader, table.way[0] or table.host.attacker),
+            _end(reader, table.way[1] or table.host.victim),
+        ),
     )
+
+
+def _end(reader: ObjectReader, paths: Paths) -> str:
+    """The first address there, or ""."""
+    return next(filter(None, map(canonical_ip, reader.all("方向", paths))), "")
 
 
 def _refuse(reader: ObjectReader, table: AlertTable) -> None:

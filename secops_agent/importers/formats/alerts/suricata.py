@@ -95,6 +95,8 @@ def _alert(event: Table, options: Options) -> AlertRecord:
         techniques=techniques,
         references=texts(facts, "references"),
         raw=event,
+        action=text(facts, "action"),
+        way=(here, there),
     )
 
 
