@@ -12,11 +12,12 @@ from secops_agent.models import Alert, Role
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.urgency import most_urgent, reasons
 from secops_agent.services.notifications.delivery.wording import group_text
+from secops_agent.services.people.staff import Person
 from secops_agent.services.records.outcomes import outcome_of
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.incidents.alerts import alert_line
-from tests.admin_pages import text_of
-from tests.secops.demo_aid import Proposals, person
+from tests.admin_pages import serve_plain_static, text_of
+from tests.secops.demo_aid import Proposals
 from tests.secops.inventory_aid import host, store
 from tests.secops.syslog.lines_aid import alert as syslog_alert
 from tests.secops.web.desk import arrived, at_desk
@@ -90,7 +91,10 @@ def test_an_event_of_a_firewall_tells_from_where_to_where_and_what_was_done() ->
     assert "203.0.113.9 → 10.0.0.8，已拦截" in text_of(
         at_desk(Role.VIEWER).get(reverse("web:alert", args=[row.pk]))
     )
-    line = alert_line(triage.get(row.pk).summary, Asker(person(), False, timezone.localtime(), Proposals()))
+    line = alert_line(
+        triage.get(row.pk).summary,
+        Asker(Person("corp", "x", "某人", Role.ANALYST), False, timezone.localtime(), Proposals()),
+    )
     assert "203.0.113.9 → 10.0.0.8，已拦截" in line
     store(syslog_alert(event.format("Allow") + " end=1764600000000"))
     row.refresh_from_db()

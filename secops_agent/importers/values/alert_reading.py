@@ -22,7 +22,10 @@ _CONFIDENCES = {"高": 85, "high": 85, "中": 50, "medium": 50, "低": 15, "low"
 def read_alert(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:
     """The alert of the reader's object. Raises BrokenRecord that names the field."""
     _refuse(reader, table)
-    return _record(reader, table, tool, options)
+    ends = (table.way[0] or table.host.attacker, table.way[1] or table.host.victim)
+    here, there = (_end(reader, paths) for paths in ends)
+    record = _record(reader, table, tool, options)
+    return replace(record, action=reader.first("动作", table.action), way=(here, there))
 
 
 def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:
@@ -55,11 +58,6 @@ def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options
         techniques=techniques_in(*reader.all("ATT&CK", table.techniques)),
         references=reader.all("参考", table.references),
         raw=reader.data,
-        action=reader.first("动作", table.action),
-        way=(
-            _end(reader, table.way[0] or table.host.attacker),
-            _end(reader, table.way[1] or table.host.victim),
-        ),
     )
 
 
