@@ -1,4 +1,4 @@
-"""The groups that a robot is in, as far as it was spoken to there, and whether anything unasked may go to them."""
+"""The groups that a robot is in, as far as it was spoken to there, and whether what the company knows may be said in them."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,11 +9,36 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels.models import GroupState, KnownGroup
+from bifang.channels.ports import ReplyTarget
 from bifang.core.changes import Author, Change, record
 
 EVERY: Final = timedelta(hours=1)  # how often the same group is written down
 LOOK_EVERY: Final = timedelta(minutes=1)  # how often a process looks whether it is known
 SYSTEM: Final = Author(None, "", "events")
+_WITHHELD: Final = {
+    GroupState.OUTSIDERS: "里有外部人员，不在那里说本单位的事：请移出外部人员后由管理员在「已知的群」里恢复推送",
+    GroupState.REMOVED: "已解散，或机器人已被移除：请在群里重新添加机器人并 @ 一次",
+}
+
+
+def withheld(group: KnownGroup) -> str:
+    """Why nothing is said in this group, pushed, sent or answered, and what to do, without a full stop; "" if it may be."""
+    why = _WITHHELD.get(GroupState(group.state))
+    return f"群「{group}」{why}" if why else ""
+
+
+def with_outsiders(config_id: int, conversation_id: str) -> str:
+    """`withheld` where somebody of another corporation reads along, else ""."""
+    rows = KnownGroup.objects.filter(conversation_id=conversation_id, state=GroupState.OUTSIDERS)
+    group = rows.filter(config_id=config_id).first()
+    return withheld(group) if group else ""
+
+
+def among_us(config_id: int, target: ReplyTarget) -> ReplyTarget:
+    """Where it is said instead: in private to whom it is for, if outsiders read along in their group."""
+    if not (target.is_group and target.staff_id and with_outsiders(config_id, target.conversation_id)):
+        return target
+    return ReplyTarget("", is_group=False, staff_id=target.staff_id, robot_code=target.robot_code)
 
 
 def learn_group(

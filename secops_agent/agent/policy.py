@@ -9,8 +9,10 @@ from typing import Final
 
 from django.conf import settings
 
+from bifang.channels.known_groups import with_outsiders
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core.configuration.config_cache import ConfigCache
+from bifang.core.database import db
 from bifang.core.database.rows import NewRow
 from bifang.core.errors import BifangError
 from secops_agent.agent.acting.controls import handle_control
@@ -77,11 +79,13 @@ class Policy:
     async def intercept(
         self, turn: Turn, known: Known, *, is_group: bool, quoted: str = ""
     ) -> TurnResult | None:
-        """The result of taking an offer, of a control, of an order, or of asking too fast; None: go on.
+        """The result of taking an offer, of a control, of an order, of asking too fast or beside outsiders; None: go on.
 
         ``quoted``: what the message replies to: a bare 好 or 确认 takes only what stands there by its code."""
         person = known.person
         who = (person.corp_id, person.staff_id)
+        if is_group and (kept := await self._beside_outsiders(turn, person)):
+            return kept
         taken = await handle_offer(
             turn,
             known,
@@ -104,12 +108,25 @@ class Policy:
             )
             if handled is not None:
                 return _told_to(handled, is_group=is_group)
-        refusal = self._limiter.enter(who)
+        return self._too_fast(turn, person)
+
+    def _too_fast(self, turn: Turn, person: Person) -> TurnResult | None:
+        """Told once; None while they may ask."""
+        refusal = self._limiter.enter((person.corp_id, person.staff_id))
         if refusal is None:
             return None
         text = refusal.text if refusal.first else ""
         replies = (Reply(text, title="提问太快"),) if text else ()
         return TurnResult(replies, brief(turn, person, text))
+
+    async def _beside_outsiders(self, turn: Turn, person: Person) -> TurnResult | None:
+        """The reason alone, in a group in which nothing of the company is said; a few times a minute."""
+        if not (why := await db.call(with_outsiders, turn.config_id, turn.conversation_id)):
+            return None
+        said = f"{why}。要问什么、办什么，请与我单聊。"
+        told = self._control_replies.take((person.corp_id, person.staff_id))
+        replies = (Reply(said, title="群里有外部人员"),) if told else ()
+        return TurnResult(replies, brief(turn, person, said))
 
     async def admit_model(self, ai_config_id: int) -> None:
         """Raises ModelWithheld while the model is switched off or its budget is spent."""

@@ -22,6 +22,13 @@ def minutes_told(minutes: float) -> str:
     return f"{minutes / 60:.3g} 小时" if minutes < 48 * 60 else f"{minutes / 1440:.3g} 天"
 
 
+def span_told(minutes: int | None) -> str:
+    """How long a block is to stand: 30 天; 0: 永久; None: nobody said, and the device decides."""
+    if minutes is None:
+        return "没有写，由设备决定，可能一直封到有人解除"
+    return minutes_told(minutes) if minutes else "永久"
+
+
 def until_told(minutes: int) -> str:
     """120 → 2 小时; what comes from a moment that was said, with that: 到 12-01 09:00（9.8 小时）."""
     if minutes < 60 or minutes % 30 == 0:

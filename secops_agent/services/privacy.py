@@ -18,6 +18,11 @@ from secops_agent.models.people.staff import Role, allows
 T = TypeVar("T")
 _MARK = "private"
 PRIVATE_INDICATORS = frozenset({"account", "email"})
+# Accounts that every machine has: nobody's.
+SYSTEM_ACCOUNTS: Final = frozenset({
+    "root", "administrator", "admin", "system", "local system", "local service", "network service", "guest", "krbtgt",
+    "nt authority\\system", "sa", "daemon", "nobody", "www-data", "nginx", "apache", "mysql", "postgres", "oracle", "redis",
+})  # fmt: skip
 HIDDEN: Final = "〔群里不显示〕"
 NEEDS_ROLE: Final = f"〔需要「{Role.ANALYST.label}」角色〕"
 PERSONAL: Final = re.compile(
@@ -40,6 +45,11 @@ def login_may_read(user: Any) -> bool:
 def mask_personal(text: str, shown: str = HIDDEN) -> str:
     """E-mail addresses, mobile and identity numbers replaced."""
     return PERSONAL.sub(shown, text)
+
+
+def is_personal(kind: str, value: str) -> bool:
+    """Is this observable somebody's account or address?"""
+    return kind in PRIVATE_INDICATORS and value.strip().lower() not in SYSTEM_ACCOUNTS
 
 
 def private(empty: Any) -> Any:
@@ -73,7 +83,8 @@ def _cleared(view: Any, each: Any) -> Any:
 
 def mask(text: str, values: Iterable[str] = (), shown: str = HIDDEN) -> str:
     """E-mail addresses, mobile and identity numbers, and these values, replaced."""
-    for value in sorted({value for value in values if len(value) > 1}, key=len, reverse=True):
+    hidden = {each for each in values if len(each) > 1 and each.strip().lower() not in SYSTEM_ACCOUNTS}
+    for value in sorted(hidden, key=len, reverse=True):
         text = re.sub(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", shown, text, flags=re.IGNORECASE)
     return mask_personal(text, shown)
 

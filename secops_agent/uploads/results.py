@@ -33,8 +33,10 @@ _LISTS: Final = {
 def page_of(row: ImportJob, kind: str) -> str:
     """The list where what came in can be looked at: of its tool where the list tells, else the whole list."""
     listed, name = _LISTS[kind]
+    if kind == "vulnerability" and any(row.outcome.get(each, {}).get("finding") for each in _COLUMNS):
+        name = "source"
     told = {name: row.options.get("source") or row.format} if name and row.format != "generic" else {}
-    query = urlencode(({"tab": "all"} if kind == "alert" else {}) | told)
+    query = urlencode(({"tab": "all"} if kind in ("alert", "vulnerability") else {}) | told)
     page = links.listing(listed)
     return f"{page}?{query}" if query else page
 

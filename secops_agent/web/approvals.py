@@ -37,7 +37,7 @@ from secops_agent.models.automation.proposal import Risk
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
-from secops_agent.services.clock import minutes_told
+from secops_agent.services.clock import span_told
 from secops_agent.services.decisions import actions, approvals, pending, undo, views
 from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
@@ -199,7 +199,7 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "是" if value else "否"
     if NAMES.get(name) == "时长" and isinstance(value, int):
-        return minutes_told(value) if value else "永久"
+        return span_told(value)
     return str(WORDS.get(name, {}).get(value, value))
 
 

@@ -20,7 +20,7 @@ from secops_agent.models import (
     allows,
 )
 from secops_agent.services.lost_messages import lost_handovers
-from secops_agent.services.on_call import schedules
+from secops_agent.services.on_call import schedules, swaps
 from secops_agent.services.on_call.duties import AROUND, Duty, duties
 from secops_agent.services.on_call.shifts import ZONE, Shift
 from secops_agent.services.people.logins import accounts
@@ -109,7 +109,7 @@ class WaitingSwap:
 
     row: ShiftSwap
     role: str
-    pieces: Sequence[tuple[datetime, datetime, str]]
+    pieces: Sequence[swaps.Piece]
 
 
 @require_safe
@@ -168,21 +168,13 @@ def waiting_swaps(request: HttpRequest, me: Sequence[Staff], now: datetime) -> l
     rows = ShiftSwap.objects.filter(state=SwapState.ASKED, expires_at__gt=now, schedule__enabled=True)
     pks = {each.pk for each in me}
     ordered = rows.select_related("asker", "other", "schedule").order_by("pk")[:MOST_SWAPS]
-    found = [WaitingSwap(row, _role(row, pks), _pieces(row)) for row in ordered]
+    found = [WaitingSwap(row, _role(row, pks), swaps.pieces_of(row)) for row in ordered]
     seen = [each for each in found if each.role or request.user.has_perm("secops_agent.view_shiftswap")]
     return sorted(seen, key=lambda each: ("other", "asker", "").index(each.role))
 
 
 def _role(row: ShiftSwap, pks: set[int]) -> str:
     return "other" if row.other_id in pks else "asker" if row.asker_id in pks else ""
-
-
-def _pieces(row: ShiftSwap) -> list[tuple[datetime, datetime, str]]:
-    names = {row.asker_id: row.asker.name, row.other_id: row.other.name}
-    return [
-        (datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"]), names[each["to"]])
-        for each in row.pieces
-    ]
 
 
 def _people(request: HttpRequest) -> list[tuple[str, str]]:

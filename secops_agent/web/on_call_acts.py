@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import OnCallSchedule, ShiftSwap
+from secops_agent.models import OnCallSchedule, ShiftSwap, Staff
 from secops_agent.services.on_call import feeds, overrides, swaps
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.people.directory import named_by
@@ -73,10 +73,13 @@ def _read(form: forms.Form) -> dict[str, Any]:
     return form.cleaned_data
 
 
-def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
-    """Back to the page with what was done, or why not."""
+def _done(request: HttpRequest, act: Callable[[], str | HttpResponse]) -> HttpResponse:
+    """Back to the page with what was done, or why not; or what is to be seen first."""
     try:
-        messages.success(request, act())
+        done = act()
+        if isinstance(done, HttpResponse):
+            return done
+        messages.success(request, done)
     except BifangError as error:
         messages.error(request, error.message)
     return redirect("web:on_call")
@@ -85,11 +88,11 @@ def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
 @require_POST
 @page(SEE)
 def ask(request: HttpRequest) -> HttpResponse:
-    """Ask a colleague to swap, by every rule of the chat."""
+    """Ask a colleague to swap, by every rule of the chat, once it was shown whose shift goes to whom."""
     if not may_swap(request):
         raise PermissionDenied
 
-    def act() -> str:
+    def act() -> str | HttpResponse:
         refuse_when_read_only()
         form = SwapForm(request.POST)
         given, schedule = _read(form), _rota(form)
@@ -99,10 +102,32 @@ def ask(request: HttpRequest) -> HttpResponse:
             raise InvalidInput(NOBODY)
         back = _read(BackForm(request.POST, prefix="back"))
         days = [*_days(given["first"], given["last"]), *_days(back["first"], back["last"])]
+        _, pieces = swaps.plan(schedule.name, me, other, days)
+        shown = swaps.told(pieces).replace("\n", "；")
+        if request.POST.get("shown") != shown:
+            return _preview(request, schedule, me, other, pieces, shown)
         made = swaps.ask(schedule.name, me, other, days, "admin")
         return f"已请 {other.name} 答复换班 {made.code}，答复以前班次不变。"
 
     return _done(request, act)
+
+
+def _preview(
+    request: HttpRequest,
+    schedule: OnCallSchedule,
+    me: Staff,
+    other: Staff,
+    pieces: list[swaps.Piece],
+    shown: str,
+) -> HttpResponse:
+    """What would change hands, before anybody is asked: it is sent back with what was ``shown``."""
+    names = [*SwapForm.base_fields, *(f"back-{name}" for name in BackForm.base_fields)]
+    context = {
+        "title": "换班", "schedule": schedule, "other": other, "pieces": pieces, "shown": shown,
+        "one_sided": swaps.one_sided(schedule, me, pieces),
+        "given": {name: request.POST.get(name, "") for name in names},
+    }  # fmt: skip
+    return render(request, "pages/on_call_swap.html", context)
 
 
 def _days(first: date | None, last: date | None) -> list[date]:
@@ -147,8 +172,10 @@ def substitute(request: HttpRequest) -> HttpResponse:
         start, end = (given[name].replace(tzinfo=ZONE) for name in ("starts_at", "ends_at"))
         staff = named_by(actor_of(request), given["person"])
         reason = " ".join(visible(given["reason"]).split())
-        overrides.override(schedule, staff, start, end, reason, actor_of(request))
-        return f"{start:%m-%d %H:%M} 到 {end:%m-%d %H:%M} 由 {staff.name} 值班（{schedule.name}）。"
+        who_knows = overrides.override(schedule, staff, start, end, reason, actor_of(request))
+        return (
+            f"{start:%m-%d %H:%M} 到 {end:%m-%d %H:%M} 由 {staff.name} 值班（{schedule.name}）。{who_knows}"
+        )
 
     return _done(request, act)
 
@@ -159,8 +186,8 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     """The rota says again who it is."""
 
     def act() -> str:
-        row = overrides.take_back(pk, actor_of(request))
-        return f"已取消 {row.staff.name} 的临时换人，这段时间按值班表（{row.schedule.name}）。"
+        row, who_knows = overrides.take_back(pk, actor_of(request))
+        return f"已取消 {row.staff.name} 的临时换人，这段时间按值班表（{row.schedule.name}）。{who_knows}"
 
     return _done(request, act)
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from bifang.core.rights import AUDITOR, OPERATOR
 from bifang.shell.table import SETTINGS, STATUS, walk
 from secops_agent.models import Role
+from secops_agent.services.notifications.delivery.progress import mark
 from tests.admin_pages import (
     MODELS,
     ROWS,
@@ -201,6 +202,14 @@ def test_cards_say_which_limits_hold_and_what_was_not_delivered() -> None:
     assert "告警消息 ¦ 一周内没有无法送达的" in text_of(client.get(reverse("status")))
     type(row).objects.filter(pk=row.pk).update(state="undeliverable", reason="机器人已被移出群")
     assert "告警消息 ¦ 一周内 1 条无法送达：机器人已被移出群" in text_of(client.get(reverse("status")))
+    row.refresh_from_db()
+    for _ in range(2):  # it arrives, and is brought up to date
+        mark(row, ended=False, sent_at=timezone.now())
+        row.refresh_from_db()
+        assert row.state == "shown"
+        assert "告警消息 ¦ 一周内 1 条曾无法送达，已补发：机器人已被移出群" in text_of(
+            client.get(reverse("status"))
+        )
 
 
 def test_a_message_that_could_not_be_delivered_is_tried_again_at_once() -> None:

@@ -86,7 +86,10 @@ def test_to_end_a_silence_is_never_answered_with_one(said: str) -> None:
         ("web-01网给恢复了吧 查完了没事", [("release_host", {"asset": "web-01", "reason": "查完了没事"})]),
         ("A25先confirm掉", [("acknowledge_alert", {"alert_id": 25})]),
         ("web-01隔离申请走一个 挖矿", [("isolate_host", {"asset": "web-01", "reason": "挖矿"})]),
-        ("web-01静4个钟，正改密码呢", [("silence_alerts", {"scope": "资产:web-01", "minutes": 240})]),
+        (
+            "web-01静4个钟，正改密码呢",
+            [("silence_alerts", {"scope": "资产:web-01", "minutes": 240, "reason": "正改密码呢"})],
+        ),
         (
             "A286重复 关了 同A285",
             [("close_alert", {"alert_id": 286, "verdict": "duplicate", "note": "同A285"})],

@@ -51,6 +51,7 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
         ("多久 3天", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320}),
         ("原因写误报 扫描器", LACKS, {"alert_id": 21, "verdict": "false_positive", "note": "扫描器"}),
         ("对，就是A21", CLOSE, {"alert_id": 21, "verdict": "false_positive"}),
+        ("算了还是我自己跟", Focus().after_words({}, Intent("assign_alert", {"alert_id": 21, "assignee": "李四"})), {"alert_id": 21, "assignee": ASKER}),
         ("还是A22", CLOSE, {"alert_id": 22, "verdict": "false_positive"}),
         ("高危以上才叫哈", WATCH, {"target": "web-01", "severity": "critical,high"}),
         ("不光我，李四也叫上", WATCH, {"target": "web-01", "to": "我,李四"}),
@@ -388,3 +389,19 @@ def test_how_an_action_stands_is_told_without_saying_that_nothing_was_done(text:
     found = said(text, Focus())
     assert found.intent.tool == "list_blocks"
     assert "没有执行" not in found.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [("封", "block_ip"), ("转给我", "assign_alert"), ("隔离下", "isolate_host")],
+)
+def test_a_bare_verb_is_an_order_of_what_was_spoken_of(text: str, tool: str) -> None:
+    card = Intent("get_alert", {"alert_id": 12}, about={"asset": "web-01", "ip": "203.0.113.5"})
+    (offer,) = said(text, Focus().after_look_up(card)).offers
+    assert offer.tool == tool
+
+
+@pytest.mark.parametrize("text", ["别封", "封了吗", "不用转给我", "昨天封的"])
+def test_a_report_or_a_denial_is_none(text: str) -> None:
+    card = Intent("get_alert", {"alert_id": 12}, about={"asset": "web-01", "ip": "203.0.113.5"})
+    assert not said(text, Focus().after_look_up(card)).offers

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 
 from secops_agent.models import Asset, History, ImportJob, Role, Staff
 from secops_agent.services.actors import Actor
@@ -77,6 +78,17 @@ def test_page_shows_what_would_be_changed_and_imports_what_was_seen(settings: An
     again = client.post(IMPORT, {"kept": kept}, follow=True)
     assert "已经导入过" in "".join(messages_of(again))
     assert ImportJob.objects.count() == 1
+    result = f"/admin/secops_agent/importjob/{ImportJob.objects.get().pk}/change/"
+    page = client.get(result)
+    assert "负责人 李四 → 赵六" in text_of(page), "people by name, not by id"
+    (entry,) = History.objects.filter(
+        entity="asset", entity_id=row.pk, action="import", changes__has_key="owner_id"
+    )
+    assert f'value="{entry.pk}">收回对它的修改' in page.content.decode()
+    client.post(reverse("web:asset_take_back", args=[row.pk]), {"entry": entry.pk, "next": result})
+    page = client.get(result)
+    assert "收回对它的修改" not in page.content.decode()
+    assert "已收回，或后来又改过" in text_of(page)
 
 
 def test_page_forgets_what_is_not_wanted_and_asks_nothing_about_new_assets(

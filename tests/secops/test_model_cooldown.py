@@ -86,7 +86,7 @@ def test_after_three_failures_it_is_not_asked_and_the_answer_says_why() -> None:
         assert len(estate.fake.seen) == 3
         told = await estate.ask()
         assert len(estate.fake.seen) == 3
-        assert "内网千问连续 3 次没有作答" in told
+        assert "内网千问连续 3 次请求没有作答（重试也算）" in told
         assert "以前不再问它" in told
         assert "连续 3 次" in await estate.error()
 

@@ -16,7 +16,7 @@ from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.agent.acting.attachments import Attachment
 from secops_agent.models import Alert, AuditRecord, ConversationMessage, Proposal, Staff
-from tests.secops.decisions_aid import company, propose, some_alert, switch, talk
+from tests.secops.decisions_aid import GROUP, company, propose, some_alert, switch, talk
 from tests.secops.inventory_aid import alert, store
 from tests.secops.on_call.rota_aid import rota
 
@@ -276,6 +276,32 @@ def test_a_bare_decision_is_about_the_last_thing_that_was_shown(word: str) -> No
     assert "请写上代码" in asked
     assert Alert.objects.get(pk=number).status == "open"
     assert Proposal.objects.get().state == "proposed"
+
+
+def test_a_bare_approval_shows_the_only_one_that_waits_with_its_buttons_and_approves_nothing() -> None:
+    config = company()
+    code = propose(config, "zhao")
+
+    def shown(who: str, private: bool = True) -> OutboxRow:
+        talk(
+            config,
+            (who, "同意"),
+            conversation=f"cid-private-{who}" if private else GROUP,
+            is_group=not private,
+        )
+        return OutboxRow.objects.latest("pk")
+
+    row = shown("wang")
+    assert code in row.text
+    assert [one["params"]["code"] for one in row.buttons] == [code, code]
+    assert not shown("wang", private=False).buttons, "never by one tap in a group"
+    assert not shown("zhao").buttons, "nor by who asked for it"
+    other = propose(config, "zhao", arguments={"ip": "203.0.113.6"})
+    row = shown("wang")
+    assert not row.buttons
+    assert code in row.text
+    assert other in row.text
+    assert set(Proposal.objects.values_list("state", flat=True)) == {"proposed"}
 
 
 @pytest.mark.parametrize("words", ["A{} 丢给今晚值班的", "A{} 转给值班的人", "查下谁值班然后把 A{} 给他"])

@@ -196,7 +196,7 @@ def test_closing_of_what_is_said_to_be_real_suggests_no_false_positive() -> None
         ("A1派李四 A2派王五", [("assign_alert", {"alert_id": 1, "assignee": "李四"}), ("assign_alert", {"alert_id": 2, "assignee": "王五"})]),
         ("A21跟A194重复了 关一个A194", [("close_alert", {"alert_id": 194, "verdict": "duplicate"})]),
         ("web-01静默2小时 在恢复备份", [("silence_alerts", {"scope": "资产:web-01", "minutes": 120, "reason": "在恢复备份"})]),
-        ("A175关了 正常 证书已经续了", [("close_alert", {"alert_id": 175, "verdict": "benign", "note": "正常，证书已经续了"})]),
+        ("A175关了 正常 证书已经续了", [("close_alert", {"alert_id": 175, "verdict": "benign", "note": "证书已经续了"})]),
         ("A2 从赵六那拿回来给我", [("assign_alert", {"alert_id": 2, "assignee": ASKER})]),
         ("静默A162 到明天上午十点", [("silence_alerts", {"scope": "A162", "minutes": 1410})]),
         ("pay-gateway-3负责人改成张三 赵六调走了", [("set_owner", {"asset": "pay-gateway-3", "owner": "张三"})]),

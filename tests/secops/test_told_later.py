@@ -83,7 +83,7 @@ def test_several_are_told_alone_and_a_group_together(config: SystemConfig) -> No
 
 def test_a_group_with_outsiders_is_told_nothing(config: SystemConfig) -> None:
     KnownGroup.objects.update(state=GroupState.OUTSIDERS)
-    with pytest.raises(BifangError, match="还没有能发的群"):
+    with pytest.raises(BifangError, match="里有外部人员"):
         done(SEND, {"to": "群", "text": "请看"}, config)
     now = timezone.now()
     for name in ("一群", "二群"):

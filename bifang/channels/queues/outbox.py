@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F
 
+from bifang.channels.known_groups import among_us
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import (
     Button,
@@ -90,8 +91,9 @@ def notify(
 
     ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message. ``card`` (at
     most 60): messages with the same value show on one card. ``at_staff_id`` is mentioned where the way that it goes
-    out can.
+    out can. Where outsiders read along it goes to ``target.staff_id`` alone.
     """
+    target = among_us(config_id, target)
     row_key = f"note:{key}"
     row = {
         "config_id": config_id,

@@ -1,6 +1,7 @@
 """告警消息: what was told of alerts, what was held back and why, what could not be delivered."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
 from secops_agent.services import links
 from secops_agent.services.lost_messages import tell_again
+from secops_agent.services.notifications.delivery.progress import MADE_GOOD
 from secops_agent.services.notifications.targets import describe, place_of
 from secops_agent.services.notifications.views import called_of
 
@@ -58,15 +60,18 @@ WEEK = timedelta(days=7)
 def message_state(request: HttpRequest) -> tuple[str, str]:
     """For its card: how many could not be delivered in a week, why the last one, and the tone."""
     kinds = [value for value, _ in AlertMessage._meta.get_field("kind").choices or ()]  # for the index
-    lost = AlertMessage.objects.filter(kind__in=kinds, state=MessageState.UNDELIVERABLE)
-    reasons = list(
-        lost.filter(opened_at__gt=timezone.now() - WEEK).values_list("reason", flat=True)[:MOST_COUNTED]
-    )
-    if not reasons:
-        return "一周内没有无法送达的", "ok"
-    return f"一周内 {len(reasons)}{'+' * (len(reasons) == MOST_COUNTED)} 条无法送达：{reasons[0]}"[
-        :120
-    ], "bad"
+    recent = AlertMessage.objects.filter(kind__in=kinds, opened_at__gt=timezone.now() - WEEK)
+    lost = recent.filter(state=MessageState.UNDELIVERABLE).values_list("reason", flat=True)
+    if reasons := list(lost[:MOST_COUNTED]):
+        return f"一周内 {_counted(reasons)} 条无法送达：{reasons[0]}"[:120], "bad"
+    late = recent.filter(state__in=(MessageState.SHOWN, MessageState.ENDED), reason__startswith=MADE_GOOD)
+    if made_good := list(late.values_list("reason", flat=True)[:MOST_COUNTED]):
+        return f"一周内 {_counted(made_good)} 条{made_good[0]}"[:120], "ok"
+    return "一周内没有无法送达的", "ok"
+
+
+def _counted(found: Sequence[str]) -> str:
+    return f"{len(found)}{'+' * (len(found) == MOST_COUNTED)}"
 
 
 @admin.register(AlertMessage)

@@ -29,6 +29,7 @@ from secops_agent.services.notifications import choices
 from secops_agent.services.notifications.choices import Choice
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.notifications.targets import read_target, resolve
+from secops_agent.services.people.words import UNREADABLE
 from secops_agent.services.reports import archive, typesetting
 from secops_agent.services.reports.charts import sparkline
 from secops_agent.services.reports.documents import Document
@@ -88,7 +89,7 @@ def tell(shown: Document, user: Any, key: str, form: str) -> str:
         raise InvalidInput("没有发送：请在列表里选择发给谁，只能选本企业的群、人员和值班表。")
     address = resolve(read_target(TargetEntry.model_validate(chosen.entry), None), timezone.now())
     if address.staff and address.staff.role == Role.NONE:
-        raise InvalidInput(f"没有发送：「{address.name}」没有查看权限，请管理员在「人员」里给一个角色。")
+        raise InvalidInput(f"没有发送：{UNREADABLE.format(address.name)}")
     once = f"report:sent:{user.pk}:{uuid4().hex}"
     _demand_pace(user)
     outbox.notify(address.config_id, address.target, text(shown)[1], key=once, title=shown.title)

@@ -25,7 +25,7 @@ from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import entry
 from secops_agent.services.decisions import approvals, pending, refusals
-from secops_agent.services.decisions.proposals import IMPORT, asks_for
+from secops_agent.services.decisions.proposals import IMPORT, asks_for, buttons_of
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Verdict
 from secops_agent.services.on_call import swaps
 from secops_agent.services.people import eligibility
@@ -102,7 +102,7 @@ async def _decide_only_one(
     turn: Turn, control: Control, person: Person, *, is_group: bool, quoted: str
 ) -> TurnResult | None:
     """确认 or 取消 without a code: of the sender's only open proposal, if it was made here and stands in what is ``quoted``, if
-    anything is, and nothing else was shown since. 同意 only shows what waits.
+    anything is, and nothing else was shown since. 同意 only shows what waits; in private the only one with the card's buttons.
 
     None if nothing waits: then it is a sentence like any other.
     """
@@ -124,7 +124,8 @@ async def _decide_only_one(
         )
     shown = [each for each in waiting if not is_group or each.conversation_id == turn.conversation_id]
     text = f"请写上代码。{await db.call(pending.tell, person, shown)}" if shown else OTHERWHERE
-    return TurnResult((Reply(text, title="等待您决定"),), brief(turn, person, text))
+    buttons = buttons_of(shown[0]) if len(shown) == 1 and not is_group and not mine else ()
+    return TurnResult((Reply(text, title="等待您决定", buttons=buttons),), brief(turn, person, text))
 
 
 def was_answered_since(turn: Turn, at: datetime, inbox_id: int | None) -> bool:

@@ -93,9 +93,7 @@ class Cooldowns:
         if standing.failures >= FAILURES:
             seconds = standing.backoff.next()
             standing.until = monotonic() + seconds
-            told = (
-                f"{name}连续 {standing.failures} 次没有作答，{_at(seconds):%H:%M:%S} 以前不再问它：{message}"
-            )
+            told = f"{name}连续 {standing.failures} 次请求没有作答（重试也算），{_at(seconds):%H:%M:%S} 以前不再问它：{message}"
         standing.reported = told
         await _report(config_id, told)
 

@@ -19,7 +19,7 @@ from secops_agent.llm.understanding.objects import (
     target,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
-from secops_agent.llm.understanding.reasons import EDGES, case_parts, reasons_of, split_note, tells
+from secops_agent.llm.understanding.reasons import EDGES, case_parts, split_note, tells, told_in
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     MILD,
@@ -27,6 +27,7 @@ from secops_agent.llm.understanding.verbs import (
     PIECE,
     WANTED,
     Act,
+    SpokenVerb,
     find_doubt,
     verbs_in,
 )
@@ -79,6 +80,15 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
     if not {verb.tool for verb in verbs} & {*ACTS} or tools <= {*MILD}:  # 别发了, of a message
         return pattern("cues.said.refuses").fullmatch(text) is not None
     return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
+
+
+def is_bare(sentence: Sentence, verbs: Sequence[SpokenVerb]) -> bool:
+    """封, 转给我, 那隔离下: nothing but the verb and who; 封了 may be a report."""
+    text = sentence.order.text.strip(EDGES)
+    for verb in verbs:
+        text = pattern(f"cues.act.{verb.words}").sub("", text)
+    left = pattern("cues.unread.filler").sub("", re.sub(mark(Kind.PERSON, Kind.REF), "", text))
+    return not left.strip(EDGES) and not sentence.plain.rstrip(EDGES).endswith("了")
 
 
 def adds_to(text: str) -> bool:
@@ -152,7 +162,7 @@ def _reply(order: Intent, rest: Skeleton) -> _Reply:
             piece
         )
     said = Skeleton("，".join(values), rest.entities)
-    if any(_orders_else(Skeleton(one, rest.entities), order) for one in told):
+    if values and any(_orders_else(Skeleton(one, rest.entities), order) for one in told):
         return _Reply(Skeleton("", rest.entities), (), "")
     named = beside.first(*objects) and not pattern("cues.said.only_for").search(beside.text)
     if named or not said.first(*own) or (told and not act.free):
@@ -225,7 +235,7 @@ def _beside(
         and (verdict := rest.first(Kind.VERDICT))
     ):
         said, note = {act.beside: verdict.value}, note.replace(verdict.raw, "", 1)  # 原因写误报 扫描器
-    told = [] if quiet else reasons_of(values, ())[0].split("，")
+    told = [] if quiet else told_in(values)
     told = [one for one in told if one and not name_of("cues.answer", one)]
     reason = note.strip(EDGES).removeprefix("都是") or "，".join([*told, *reply.told])
     parts, rest_of_case = case_parts(values.text, values, sentence.asker) if act.free == "title" else ({}, [])

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from secops_agent import says
-from secops_agent.llm.offline.expressions.ends import find_window, read_until
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
+from secops_agent.llm.offline.expressions.ends import read_until
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding.calendar import read_spoken
@@ -42,12 +42,25 @@ from secops_agent.llm.understanding.objects import (
 from secops_agent.llm.understanding.reasons import (
     EDGES,
     Dictated,
+    case_parts,
     read_dictated,
-    reasons_of,
     rest_of,
     split_note,
-    timed,
+    untaken_in,
     verdict_in,
+    why_of,
+    windowed,
+)
+from secops_agent.llm.understanding.spans import (
+    ORDER,
+    TEXT,
+    Stretch,
+    only,
+    order_at,
+    ordering_verbs,
+    spans_of,
+    spans_with,
+    without_others,
 )
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -69,13 +82,12 @@ from secops_agent.llm.understanding.verbs import (
     named_as,
     stretch_of,
     verbs_in,
-    without_harmless,
 )
 
 MOST: Final = 5  # actions of one offer
 MOST_ALERTS: Final = 50  # of one action
 _MARKED: Final = re.compile("[^,，]{0,6}[:：]")
-_NAMED: Final = re.compile(r"^(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
+_NAMED: Final = re.compile(r"^就?(?:标题|名字|名称)?\s*(?:叫做?|为|是)?\s*[:：]?\s*")
 _ALERTS_BEHIND: Final = re.compile(mark(Kind.ALERT, Kind.ALERTS, Kind.NUMBER))
 LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 
@@ -97,7 +109,7 @@ class Ordered:
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
     """What the sentence orders; None: no verb that orders. ``command``: a slash command, whose rest is the reason; ``act``: in words that are no verb."""
-    sentence, start = _windowed(sentence)
+    sentence, start = windowed(sentence)
     whole, logged = typed_in(sentence)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
     if said := (None if command else read_spoken(sentence, focus)) or read_dictated(whole, sentence, focus):
@@ -107,7 +119,8 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     if not verbs:
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
-    verbs = _plain(skeleton, [verb for verb in verbs if not _is_reason(skeleton, verb, verbs)])
+    spans = () if command or any(_is_exact(skeleton, verb.tool) for verb in verbs) else spans_of(skeleton)
+    verbs = ordering_verbs(skeleton, verbs, spans)
     known = [verb for verb in verbs if verb.tool in ACTS and verb.tool not in DICTATED]
     doubt = find_doubt(skeleton, verbs, note) or unfiltered(verbs, skeleton, sentence)
     if not known:
@@ -115,10 +128,10 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     reason = note or (rest_of(skeleton, verbs) if command else "")
     decided = {"decision": "accepted" if act == "accept_risk" else ""}
     kept: dict[str, dict[str, Any]] = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}, "decide_findings": decided}  # fmt: skip
-    parts = Parts(skeleton, whole, sentence, focus, {}, note, kept)
-    own = not (reason or command) and reasons_of(skeleton, verbs, named and not act, parts.described(known))
-    parts = replace(parts, reasons=dict(zip(verbs, own or [reason] * len(verbs), strict=True)))
-    found = _settle([action for verb in known for action in parts.act(verb)], parts)
+    parts = Parts(skeleton, whole, sentence, focus, {}, note, kept, spans)
+    untaken = {} if reason or not spans else {verb: parts.untaken(verb, verbs) for verb in verbs}
+    why = {verb: reason or why_of(skeleton, spans, verb, verbs) or untaken.get(verb, "") for verb in verbs}
+    found = _settle([action for verb in known for action in replace(parts, reasons=why).act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)
     told = _is_command(skeleton, verbs) if command else _is_exact(skeleton, actions[0].tool)
@@ -157,43 +170,8 @@ def _of_others(tool: str, doubt: str, text: str) -> str:
     return tool if how or doubt in ("", "unclear") else doubt
 
 
-def _windowed(sentence: Sentence) -> tuple[Sentence, str]:
-    """今晚12点到4点别报: the span as a length, and when it begins; "" where no silence is said to begin later."""
-    text = timed(sentence.order, sentence.order.text)
-    found = find_window(text, sentence.now) if pattern("cues.act.silence_alerts").search(text) else None
-    if found is None:
-        return sentence, ""
-    start, minutes, span = found
-    rest = pattern("times.ahead").sub("", text.replace(span, ""))
-    kept = {char: one for char, one in sentence.order.entities.items() if char in rest}
-    order = Skeleton(rest, kept)
-    order.put(MaskedName(Kind.DURATION, f"{minutes}分钟", minutes, exact=False))
-    return replace(sentence, order=order), f"{start:%Y-%m-%d %H:%M}"
-
-
 def _most(actions: Sequence[Intent]) -> int:
     return MOST if any(one.tool in OUTSIDE for one in actions) else MOST_ALERTS
-
-
-def _is_reason(skeleton: Skeleton, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> bool:
-    """A21 关吧，测试库重启: what a machine does is why, where another verb orders."""
-    piece, said = part_at(skeleton, verb, PIECE).text, skeleton.text[verb.start : verb.end]
-    apart = verb.tool == "other" and len({one.tool for one in verbs}) > 1
-    return apart and not (ANY_MARK.search(piece) or piece.startswith(said))
-
-
-def _plain(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:
-    """Without those that a piece of its own reports (已经拦了) or takes back (不该关), if others order."""
-
-    def reports(verb: SpokenVerb) -> bool:
-        part = part_at(skeleton, verb, PIECE)
-        said = skeleton.text[verb.start : verb.end]
-        at = part.text.find(said)
-        head, tail = part.text[:at], part.text[at + len(said) :]
-        told = pattern("cues.inside.told").search(f"{head}{VERB}")
-        return bool(told or first_doubt(without_harmless(f"{head}{VERB}{tail}", (verb.tool,)), ("negation",)))
-
-    return [verb for verb in verbs if not reports(verb)] or verbs
 
 
 def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
@@ -220,7 +198,8 @@ def _is_exact(skeleton: Skeleton, tool: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the arguments of the actions are read from: ``skeleton`` without the note, ``whole`` with it."""
+    """What the arguments of the actions are read from: ``skeleton`` without the note, ``whole`` with it; ``spans``: what of the
+    skeleton orders, and what does not."""
 
     skeleton: Skeleton
     whole: Skeleton
@@ -229,12 +208,7 @@ class Parts:
     reasons: Mapping[SpokenVerb, str]
     note: str = ""
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, what was said of the whole
-
-    def described(self, known: Sequence[SpokenVerb]) -> str:
-        """The words by which alerts are meant that are not named."""
-        some = any("alert" in ACTS[verb.tool].kinds for verb in known)
-        named = self.whole.first(*WANTED["alert"])
-        return self.sentence.keyword.replace(" ", "").lower() if some and not named else ""
+    spans: tuple[Stretch, ...] = ()
 
     def is_noted(self, actions: Sequence[Intent]) -> bool:
         """Do they carry a note that only a label makes one?"""
@@ -255,6 +229,9 @@ class Parts:
             said |= watched_beside(self.sentence) if act.tool == "watch" else {}
             reason = self.reasons.get(verb, "")
             reason = self._words(act, verb) or reason
+            if act.free == "title":
+                more, kept = case_parts(reason, self.whole, self.sentence.asker)
+                said, reason = said | more, " ".join(kept)
             said |= {act.free: reason} if act.free and reason else {}
             said |= {"note": self.note} if act.noted and self.note else {}
             if is_of_findings(act.tool):
@@ -266,8 +243,30 @@ class Parts:
 
     def _places(self, verb: SpokenVerb) -> tuple[Skeleton, ...]:
         """Where what belongs to a verb may stand, nearest first."""
-        piece, clause = self._around(verb)
-        return (piece, *stretch_of(self.skeleton, verb), clause, self.skeleton, self.whole)
+        mine = spans_with(self.skeleton, self.spans, verb)
+        own = only(self.skeleton, mine) if mine else self.skeleton
+        near = (part_at(own, verb, PIECE), *stretch_of(self.skeleton, verb), part_at(own, verb, CLAUSE))
+        several = len({one.order for one in mine}) > 1
+        return (
+            *(() if several else near),
+            own,
+            *self._around(verb),
+            self._ordering(),
+            self.skeleton,
+            self.whole,
+        )
+
+    def untaken(self, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> str:
+        """What is said beside the verb that nothing takes; nor words by which alerts are meant that are not named."""
+        alerts = verb.tool in ACTS and "alert" in ACTS[verb.tool].kinds
+        meant = alerts and not self.whole.first(*WANTED["alert"])
+        described = self.sentence.keyword.replace(" ", "").lower() if meant else ""
+        return untaken_in(without_others(self.skeleton, self.spans, verb, verbs), verbs, described)
+
+    def _ordering(self) -> Skeleton:
+        """The stretches that order, without the reasons."""
+        ordering = [one for one in self.spans if one.role == ORDER]
+        return only(self.skeleton, ordering) if ordering else self.skeleton
 
     def _same(self, verb: SpokenVerb) -> list[tuple[Skeleton, ...]]:
         """The places of this verb; X 别再响了，静音到明天: of a silence that is said twice, of both."""
@@ -280,7 +279,7 @@ class Parts:
             behind = _ALERTS_BEHIND.split(self.skeleton.text[verb.end :])[0]
             named = Skeleton(behind, self.skeleton.entities).first(*WANTED["asset"], *WANTED["ip"])
             own = named and not pattern("cues.inside.entitled").search(behind)
-            said = self.skeleton.expand(behind) if own else self.reasons.get(verb, "")
+            said = self._text(verb) or (self.skeleton.expand(behind) if own else self.reasons.get(verb, ""))
             return _NAMED.sub("", said.strip(EDGES))
         if act.free == "task":
             text = f"{self.skeleton.text[: verb.start]} {self.skeleton.text[verb.end :]}"
@@ -299,6 +298,12 @@ class Parts:
             return "，".join(filter(None, map(self.skeleton.expand, mine)))
         return ""
 
+    def _text(self, verb: SpokenVerb) -> str:
+        """What is dictated behind its order, with its marks."""
+        own = order_at(self.spans, verb.start)
+        said = [one for one in self.spans if one.role == TEXT and one.order == own]
+        return " ".join(self.skeleton.text[one.start : one.end] for one in said)
+
     def _rule(self, act: Act, places: Sequence[Skeleton]) -> list[tuple[str, str]]:
         """端口扫描 静默: the one rule that is named so; web-01 的端口扫描 静默: on the one host that is named with it."""
         rules = self.sentence.lexicon.rules_named(self._named_rule(places))
@@ -310,9 +315,7 @@ class Parts:
 
     def _named_rule(self, places: Sequence[Skeleton]) -> str:
         """The rule or attack that stands beside the verb, or in its clause; one in another clause is why."""
-        words = [
-            replace(self.sentence, order=one).keyword for one in (places[0], places[-3])
-        ]  # its piece and its clause
+        words = [replace(self.sentence, order=one).keyword for one in places[:2]]  # its piece and its order
         return max((one for one in words if self.sentence.keyword in ("", one)), key=len, default="")
 
     def _is_described(self, act: Act, places: Sequence[Skeleton]) -> bool:
@@ -363,7 +366,7 @@ class Parts:
         said: Any = None
         match act.beside:
             case "verdict":
-                said = verdict_in(self.skeleton)
+                said = verdict_in(self._ordering()) or verdict_in(self.skeleton)
             case "assignee" | "owner" if act.beside == "owner" or not self._names_several():
                 nobody = "清空" if act.beside == "owner" and self._ends("清空") else ""
                 said = (

@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -16,7 +16,7 @@ from math import exp, sqrt
 from struct import unpack_from
 from typing import Final
 
-from secops_agent.llm.offline.expressions.skeletons import Kind
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.understanding.entities import Sentence
 
@@ -25,7 +25,7 @@ NO_ACTS: Final = ("nothing", "chatter", "knowledge", "absent", "self", "followup
 LONGEST_PIECE: Final = 4  # characters
 OFFSET: Final = 128  # of a weight, so that none is negative
 _KEYWORD: Final = chr(0xF800)  # stands for a rule, an attack or a product
-_LIKE: Final[Mapping[Kind, Kind]] = {
+LIKE: Final[Mapping[Kind, Kind]] = {
     Kind.ASSET_IP: Kind.ASSET, Kind.HOST: Kind.ASSET, Kind.URL: Kind.IP, Kind.HASH: Kind.IP, Kind.DOMAIN: Kind.IP,
     Kind.OBSERVABLE: Kind.IP, Kind.ALERTS: Kind.ALERT,
 }  # fmt: skip
@@ -33,17 +33,22 @@ _LIKE: Final[Mapping[Kind, Kind]] = {
 
 def features(sentence: Sentence) -> set[str]:
     """Pieces of up to four characters, the kinds that are named (once, and more than once), and the length."""
+    return pieces_of(sentence.question, sentence.keyword)
+
+
+def pieces_of(said: Skeleton, word: str = "") -> set[str]:
+    """Those of a whole sentence or of a clause of it; ``word``: a rule, an attack or a product that it names."""
     text, kinds = "", list[Kind]()
-    for char in sentence.question.text:
-        one = sentence.question.entities.get(char)
-        kind = _LIKE.get(one.kind, one.kind) if one else None
+    for char in said.text:
+        one = said.entities.get(char)
+        kind = LIKE.get(one.kind, one.kind) if one else None
         text += chr(0xF000 + kind) if kind is not None else char
         kinds += [kind] if kind is not None else []
     text = text.lower().removeprefix("请")
     found = {f"#{kind.name}" for kind in kinds} | {
         f"#2{kind.name}" for kind in kinds if kinds.count(kind) > 1
     }
-    if word := sentence.keyword:
+    if word:
         found.add("#KEYWORD")
         text = re.sub(r"\s*".join(map(re.escape, word.replace(" ", "").lower())), _KEYWORD, text)
     text = "^" + re.sub(r"\s+", " ", re.sub("[0-9]+", "0", text.strip())) + "$"
@@ -54,9 +59,9 @@ def features(sentence: Sentence) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ranker:
+class Weights:
     """``rows``: of each feature the weights of all labels side by side in one integer, 32 bits each, so that one addition adds
-    them all; ``scale``: what one step of a weight is; ``bias`` by label. ``digest``: of what it was trained on."""
+    them all; ``scale``: what one step of a weight is; ``bias`` by label, or by pair of labels. ``digest``: of what it was trained on."""
 
     labels: tuple[str, ...]
     bias: tuple[float, ...]
@@ -64,22 +69,25 @@ class Ranker:
     rows: Mapping[str, int]
     digest: str
 
+    def sums(self, found: Iterable[str]) -> tuple[list[float], int]:
+        """The summed weight of each label, in order, and how many of the features are known."""
+        known = [self.rows[one] for one in found if one in self.rows]
+        size = len(self.labels)
+        sums = unpack_from(f"<{size}I", sum(known).to_bytes(4 * size, "little"))
+        return [self.scale * (each - OFFSET * len(known)) for each in sums], len(known)
+
     def scores(self, found: set[str]) -> dict[str, float]:
         """The probability of each label, the most probable first."""
-        known = [self.rows[one] for one in found if one in self.rows]
-        sums = unpack_from(f"<{len(self.labels)}I", sum(known).to_bytes(4 * len(self.labels), "little"))
-        step = self.scale / sqrt(len(known) + 1)
-        logits = [
-            bias + step * (each - OFFSET * len(known)) for bias, each in zip(self.bias, sums, strict=True)
-        ]
+        sums, known = self.sums(found)
+        logits = [bias + each / sqrt(known + 1) for bias, each in zip(self.bias, sums, strict=True)]
         most = max(logits)
         odds = [exp(each - most) for each in logits]
         pairs = zip(self.labels, (each / sum(odds) for each in odds), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 
-def unpack(content: bytes) -> Ranker:
-    """The ranker of a weights file: JSON with one byte of base64 a weight."""
+def unpack(content: bytes) -> Weights:
+    """The weights of a file: JSON with one byte of base64 a weight."""
     kept = json.loads(gzip.decompress(content))
     size = len(kept["labels"])
     weights = b64decode(kept["weights"])
@@ -87,11 +95,11 @@ def unpack(content: bytes) -> Ranker:
         one: int.from_bytes(b"".join(bytes((byte, 0, 0, 0)) for byte in weights[at : at + size]), "little")
         for one, at in zip(kept["features"], range(0, len(weights), size), strict=True)
     }
-    return Ranker(tuple(kept["labels"]), tuple(kept["bias"]), kept["scale"], rows, kept["digest"])
+    return Weights(tuple(kept["labels"]), tuple(kept["bias"]), kept["scale"], rows, kept["digest"])
 
 
 @cache
-def ranker() -> Ranker:
+def ranker() -> Weights:
     """The one that is shipped."""
     return unpack((files(__package__) / WEIGHTS).read_bytes())
 

@@ -28,8 +28,8 @@ from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import name_of, pattern
+from secops_agent.llm.understanding import completions, questions
 from secops_agent.llm.understanding import focus as focuses
-from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
 from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
@@ -445,4 +445,5 @@ def _is_likely(ordered: Ordered, sentence: Sentence, weighed: Weighed, typed: We
     if not ordered.actions and len(sentence.plain) <= SHORT and weighed.asked < questions.ELSE:
         return True  # 恢复动作: where that is done is told
     lacks = ordered.missing if ordered.actions else "page"
-    return any(one.is_order(lacks) for one in (weighed, typed))
+    bare = not lacks and completions.is_bare(sentence, ordered.verbs)
+    return bare or any(one.is_order(lacks) for one in (weighed, typed))

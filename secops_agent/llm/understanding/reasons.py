@@ -4,17 +4,18 @@ dictated: a message, a note, a task, the title of a case, a reminder. What is di
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.ends import find_ahead, moment_in, read_until
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
+from secops_agent.llm.offline.expressions.ends import find_ahead, find_window, moment_in, read_until
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, usual
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import objects_of, target
+from secops_agent.llm.understanding.spans import REASON, Stretch, order_at, spans_of
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -34,6 +35,9 @@ _WORD: Final = 4  # characters of a piece that is a verdict: 正常, and no 错�
 _TITLE: Final = 4  # characters that name a case
 EDGES: Final = " ,，。.:：;；~!！"
 _AROUND: Final = re.compile(rf"^(?:{NAMES.pattern}|\s)+")
+
+_JUDGED: Final = re.compile(rf"^(?:{mark(Kind.VERDICT)}|正常)[\s,，]+(?=\S)")
+_COURTESY: Final = re.compile(r"[,，\s]*(?:顺手|顺便|然后|麻烦|请|所以|那|谢谢|辛苦了?)+$")
 _SUBJECT: Final = re.compile(
     rf"\s*{mark(Kind.ASSET, Kind.ASSET_IP, Kind.HOST)}(?:正?在|已经?|要)"
 )  # es-01 在升级
@@ -66,50 +70,47 @@ def split_note(skeleton: Skeleton) -> tuple[Skeleton, str]:
     return Skeleton(rest.strip("，"), skeleton.entities), skeleton.expand(said).strip(EDGES)[:200]
 
 
-def reasons_of(
-    skeleton: Skeleton, verbs: Sequence[SpokenVerb], named: bool = True, described: str = ""
-) -> list[str]:
-    """Why each is ordered, as it was typed: pieces without a verb; and, if the object is ``named`` and not described, what else
-    stands beside the verb. Not the verdict. With verbs of several tools a piece belongs to the verb before it. Nor what only has the
-    words by which alerts are ``described``."""
-    text = without(skeleton, verbs)
+def why_of(
+    skeleton: Skeleton, spans: Sequence[Stretch], verb: SpokenVerb, verbs: Sequence[SpokenVerb]
+) -> str:
+    """Why it is ordered, as it was typed; with verbs of several tools what stands behind its order, or before the first."""
+    several, own = len({one.tool for one in verbs}) > 1, order_at(spans, verb.start) or 0
+    why = [
+        skeleton.expand(_JUDGED.sub("", skeleton.text[one.start : one.end])).strip(EDGES)
+        for one in spans
+        if one.role == REASON and (one.order == own or not several)
+        if not any(one.start <= each.start < one.end for each in verbs)
+    ]
+    return _COURTESY.sub("", "，".join(why))[:200].strip(EDGES).removeprefix("是")
+
+
+def untaken_in(order: Skeleton, verbs: Sequence[SpokenVerb], described: str = "") -> str:
+    """What an order says beside its verbs and what they take, unless it has the words by which alerts are ``described``."""
+    text = without(order, verbs)
     for name in ("harmless.silence_alerts", "hurry", "filed", "approved"):
         text = pattern(f"cues.{name}").sub(" ", text)
-    kept: list[list[str]] = [[] for _ in range(max(len(verbs), 1))]
-    seen, several = 0, len({verb.tool for verb in verbs}) > 1
-    for piece in PIECE.split(text):
-        own = kept[min(max(seen - (VERB not in piece), 0), len(kept) - 1) if several else 0]
-        seen += piece.count(VERB)
-        if pattern("cues.inside.judged").fullmatch(piece.strip(EDGES)) or (
-            VERB not in piece
-            and (pattern("cues.inside.left_be").search(piece.strip(EDGES)) or _asks_beside(piece))
-        ):
-            continue
-        if VERB in piece:
-            own += [one for one in _CUTS.split(piece) if named and one and tells(one)]
-        elif _SUBJECT.match(piece):
-            own.append(piece)
-        elif tells(_AROUND.sub("", piece)) or pattern("cues.inside.why").match(piece):
-            own.append(_AROUND.sub("", piece))
-    if described:
-        kept = [[one for one in own if not _describes(one, described)] for own in kept]
-    told = [
-        "，".join(skeleton.expand(piece).strip(EDGES).removeprefix("是") for piece in own) for own in kept
-    ]
-    told = [re.sub("(?<=[a-z])，(?=[a-z])", " ", one)[:200] for one in told]
-    return told if several else told[:1] * len(kept)
+    pieces = [one for piece in PIECE.split(text) for one in _telling(piece)]
+    said = [order.expand(one).strip(EDGES).removeprefix("是") for one in pieces]
+    told = [one for one in said if not described or described not in usual(one).replace(" ", "").lower()]
+    return re.sub("(?<=[a-z])，(?=[a-z])", " ", "，".join(told))[:200].strip(EDGES)
 
 
-def _asks_beside(piece: str) -> bool:
-    """Is it a question of its own: 看看 pay-gateway-1 有啥漏洞?"""
-    asks = pattern("cues.inside.apart").match(piece.strip()) and pattern("cues.said.asks").search(piece)
-    return bool(asks)
+def _telling(piece: str) -> list[str]:
+    """What of a piece tells something: 挖矿的✱ only which one it is, 先别动 nothing."""
+    if VERB in piece:
+        return [one for one in _CUTS.split(piece) if one and tells(one)]
+    if any(pattern(f"cues.{name}").search(piece) for name in ("inside.refused", "said.left_alone")):
+        return []
+    if _SUBJECT.match(piece):
+        return [piece]
+    bare = _AROUND.sub("", piece)
+    return [bare] if tells(bare) or pattern("cues.inside.why").match(piece) else []
 
 
-def _describes(piece: str, described: str) -> bool:
-    """Has it these words, or is it one of them?"""
-    said = usual(piece).replace(" ", "").lower().strip(EDGES)
-    return described in said or said in described
+def told_in(skeleton: Skeleton) -> list[str]:
+    """The pieces of an answer that tell something, without the names around them."""
+    pieces = (one for piece in PIECE.split(skeleton.text) for one in _telling(piece))
+    return [skeleton.expand(piece).strip(EDGES).removeprefix("是") for piece in pieces]
 
 
 def verdict_in(skeleton: Skeleton) -> str:
@@ -206,7 +207,7 @@ def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) 
     asked = not marked and (pattern("cues.asks").search(text) or pattern("cues.inside.was_said").match(text))
     if doubt or asked or pattern("cues.inside.was_noted").match(tail):
         return Dictated(verb, doubt=doubt or "question")
-    text, left, bare = _ended(Skeleton(text, whole.entities))
+    text, left, bare = _ended(Skeleton(text, whole.entities), whole, spans_of(whole) if tool in NOTES else ())
     objects = [target(ACTS[tool], *one) for one in objects_of(ACTS[tool], (before,), focus)]
     if tool in NOTES and (bare or (left and not objects)):
         return None  # a note beside another order
@@ -223,8 +224,9 @@ def _as_typed(text: str, plain: str) -> str:
     return found[0] if found else text
 
 
-def _ended(said: Skeleton) -> tuple[str, tuple[str, ...], bool]:
+def _ended(said: Skeleton, whole: Skeleton, spans: Sequence[Stretch]) -> tuple[str, tuple[str, ...], bool]:
     """The text up to a clause that orders something else, that clause, and is it an order of the same thing: …，然后关了."""
+    start = len(whole.text) - len(said.text)
     for border in CLAUSE.finditer(said.text):
         rest = Skeleton(said.text[border.end() :], said.entities)
         if pattern("cues.inside.of_others").match(rest.text):
@@ -233,7 +235,8 @@ def _ended(said: Skeleton) -> tuple[str, tuple[str, ...], bool]:
         if not any(verb.tool in ACTS for verb in verbs) or find_doubt(rest, verbs):
             continue
         own = rest.first(Kind.ALERT, Kind.CASE) is not None
-        if own or not any(reasons_of(rest, verbs)):
+        ordered = order_at(spans, start + border.end()) is not None or not untaken_in(rest, verbs)
+        if own or ordered:
             return said.text[: border.start()], (f"「{said.expand(rest.text).strip(EDGES)}」",), not own
     return said.text, (), False
 
@@ -320,6 +323,20 @@ def _reminder(whole: Skeleton, verb: SpokenVerb, sentence: Sentence) -> Dictated
         return Dictated(verb, doubt=doubt or "remind")
     once = {"task": f"提醒：{text[:190]}", "at": f"{at:%Y-%m-%d %H:%M}"}
     return Dictated(verb, (Intent("create_schedule", once),))
+
+
+def windowed(sentence: Sentence) -> tuple[Sentence, str]:
+    """今晚12点到4点别报: the span as a length, and when it begins; "" where no silence is said to begin later."""
+    text = timed(sentence.order, sentence.order.text)
+    found = find_window(text, sentence.now) if pattern("cues.act.silence_alerts").search(text) else None
+    if found is None:
+        return sentence, ""
+    start, minutes, span = found
+    rest = pattern("times.ahead").sub("", text.replace(span, ""))
+    kept = {char: one for char, one in sentence.order.entities.items() if char in rest}
+    order = Skeleton(rest, kept)
+    order.put(MaskedName(Kind.DURATION, f"{minutes}分钟", minutes, exact=False))
+    return replace(sentence, order=order), f"{start:%Y-%m-%d %H:%M}"
 
 
 def timed(whole: Skeleton, part: str) -> str:

@@ -25,7 +25,8 @@ from secops_agent.llm.understanding.objects import objects_of
 from secops_agent.llm.understanding.questions import CERTAIN
 from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
-from secops_agent.llm.understanding.reasons import reasons_of, split_note
+from secops_agent.llm.understanding.reasons import split_note, why_of
+from secops_agent.llm.understanding.spans import spans_of
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LABELLED,
@@ -137,7 +138,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         _named(sentence),
         points=_points(skeleton, said),
         meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
-        reason=note or next(filter(None, reasons_of(skeleton, verbs)), ""),
+        reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) if verbs else ""),
         verdicts=_found("hinted", said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),

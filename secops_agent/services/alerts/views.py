@@ -17,7 +17,7 @@ from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.privacy import (
     NEEDS_ROLE,
-    PRIVATE_INDICATORS,
+    is_personal,
     mask,
     people_of,
     private,
@@ -70,7 +70,7 @@ class IndicatorView:
     @property
     def is_private(self) -> bool:
         """Is it left out for who may not read private parts?"""
-        return self.kind in PRIVATE_INDICATORS
+        return is_personal(self.kind, self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,14 @@ def can_take_back(entry: history.HistoryEntry) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ImportedChange:
-    """What an import did to one asset. ``entry_id``: of its history; ``told``: 负责人 李四 → 赵六；…"""
+    """What an import did to one asset. ``entry_id``: of its history; ``told``: 负责人 李四 → 赵六；…; ``back``: can any of it still
+    be put back?"""
 
     asset_id: int
     entry_id: int
     name: str
     told: str
+    back: bool
 
 
 def changes_by(job: ImportJob, most: int = 50) -> list[ImportedChange]:
@@ -46,11 +48,17 @@ def changes_by(job: ImportJob, most: int = 50) -> list[ImportedChange]:
         actor_kind=job.actor_kind, actor_id=job.actor_ident,
     )  # fmt: skip
     found = list(rows.order_by("pk")[:most])
-    names = dict(Asset.objects.filter(pk__in=[each.entity_id for each in found]).values_list("pk", "name"))
+    assets = Asset.objects.in_bulk([each.entity_id for each in found])
     return [
-        ImportedChange(each.entity_id, each.pk, names[each.entity_id], _told(each))
+        ImportedChange(
+            row.pk,
+            each.pk,
+            row.name,
+            _told(each),
+            any(getattr(row, name) != old for name, old in _former(row, each).items()),
+        )
         for each in found
-        if each.entity_id in names and not each.changes.keys().isdisjoint(_FIELDS)
+        if (row := assets.get(each.entity_id)) and not each.changes.keys().isdisjoint(_FIELDS)
     ]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import DateTimeField, Field, Model
+from django.db.models import DateTimeField, Field, ForeignKey, Model
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -157,6 +157,8 @@ def _word(column: "Field[Any, Any] | None", value: Any) -> str:
         return EMPTY
     if isinstance(value, bool):
         return "是" if value else "否"
+    if isinstance(column, ForeignKey) and isinstance(value, int):  # an id tells people nothing
+        return str(column.remote_field.model._default_manager.filter(pk=value).first() or "（已删除）")
     if isinstance(value, list):
         return "、".join(str(each) for each in value)
     if isinstance(column, DateTimeField) and (at := parse_datetime(str(value))):

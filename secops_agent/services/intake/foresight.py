@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from secops_agent.models import Asset, AssetKey, Staff
+from secops_agent.models import Asset, AssetKey
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
@@ -104,15 +104,9 @@ def _told(row: Asset, why: str, changes: Mapping[str, tuple[Any, Any]]) -> Asset
     kept = {name: changes[name] for name in _TELLING if name in changes and name not in locked}
     if "owner_id" in kept:  # the name as the source has it tells nothing more
         kept.pop("owner_text", None)
-        kept = {"owner": (_name_of(kept["owner_id"][0]), _name_of(kept["owner_id"][1]))} | kept
-        kept.pop("owner_id")
     if "merged" in changes:
         kept["merged"] = changes["merged"]
     if not kept:
         return None
     old_name = str(changes["name"][0]) if "name" in changes else row.name
     return AssetChange(row.pk, old_name, why, history.worded("asset", kept))
-
-
-def _name_of(pk: int | None) -> str:
-    return Staff.objects.filter(pk=pk).values_list("name", flat=True).first() or "" if pk else ""

@@ -10,7 +10,8 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from bifang.channels.allowance import Means
-from bifang.channels.models import GroupState, KnownGroup
+from bifang.channels.known_groups import withheld
+from bifang.channels.models import KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -311,15 +312,10 @@ def members(target: NotificationTarget) -> list[Staff]:
 
 
 def _group_address(target: NotificationTarget, config: SystemConfig) -> Address:
-    """Raises Unreachable for a group to which nothing goes any more."""
+    """As the group is now. Raises Unreachable for one to which nothing goes any more."""
+    target.__dict__.pop("known_group", None)
     group = _group(target)
     name = str(group) if group else target.conversation_id
-    if group and group.state == GroupState.OUTSIDERS:
-        raise Unreachable(
-            f"群「{name}」里有外部人员，已停止推送：请移出外部人员后由管理员在「已知的群」里恢复推送，或给规则换一个群。"
-        )
-    if group and group.state == GroupState.REMOVED:
-        raise Unreachable(
-            f"群「{name}」已解散，或机器人已被移除：请在群里重新添加机器人并 @ 一次，或给规则换一个群。"
-        )
+    if group and (why := withheld(group)):
+        raise Unreachable(f"{why}，或给规则换一个群。")
     return Address(config.pk, ReplyTarget(target.conversation_id, is_group=True), name)

@@ -24,6 +24,7 @@ from secops_agent.services.switches import refuse_when_read_only
 
 PATIENCE: Final = timedelta(hours=24)
 MOST_DAYS: Final = 14
+AHEAD: Final = timedelta(days=31)  # the own shifts that are named
 MOST_OPEN: Final = 5
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _WEEKDAYS: Final = "一二三四五六日"
@@ -31,10 +32,11 @@ _WEEKDAYS: Final = "一二三四五六日"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of the rota that changes hands: [start, end) goes to ``to``."""
+    """A part of the rota that changes hands: [start, end) goes from ``holder`` to ``to``."""
 
     start: datetime
     end: datetime
+    holder: Staff
     to: Staff
 
     @property
@@ -73,7 +75,7 @@ def _pieces(schedule: OnCallSchedule, days: Iterable[date], asker: Staff, other:
         if end > now:
             held = [each for each in shifts(schedule, start, end) if each.end > now]
             found += [
-                Piece(each.start, each.end, opposite[each.staff.pk])
+                Piece(each.start, each.end, each.staff, opposite[each.staff.pk])
                 for each in held
                 if each.staff and each.staff.pk in opposite
             ]
@@ -129,8 +131,24 @@ def _request(swap: ShiftSwap, pieces: Sequence[Piece]) -> str:
 
 
 def told(pieces: Iterable[Piece]) -> str:
-    """The pieces for people, one a line."""
-    return "\n".join(f"- {_when(each.start)} 至 {_when(each.end)}：{each.to.name}" for each in pieces)
+    """The pieces for people, one a line: who has it, who will have it."""
+    return "\n".join(
+        f"- {_when(each.start)} 至 {_when(each.end)}：由{each.holder.name}改为{each.to.name}"
+        for each in pieces
+    )
+
+
+def one_sided(schedule: OnCallSchedule, asker: Staff, pieces: Sequence[Piece]) -> str:
+    """What it means, and what else may be meant, where the asker has no shift to give in these pieces; else ""."""
+    if any(each.holder == asker for each in pieces):
+        return ""
+    now, name = timezone.now(), pieces[0].holder.name
+    own = next((each for each in shifts(schedule, now, now + AHEAD) if each.staff == asker), None)
+    nearest = f"最近的是 {_when(own.start)} 至 {_when(own.end)}" if own else f"{AHEAD.days} 天内没有您的班"
+    return (
+        f"这些时间没有您的班，是{name}的：照这样是您替{name}值班，他不还班。"
+        f"要换自己的班，请改写您值班的那一天（{nearest}）。"
+    )
 
 
 def _when(at: datetime) -> str:
@@ -187,11 +205,7 @@ def _exchange(swap: ShiftSwap) -> list[Piece]:
     present = {
         (each.start, each.end, each.to.pk) for each in _pieces(swap.schedule, days, swap.asker, swap.other)
     }
-    people = {each.pk: each for each in (swap.asker, swap.other)}
-    wanted = [
-        Piece(datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"]), people[each["to"]])
-        for each in swap.pieces
-    ]
+    wanted = pieces_of(swap)
     if not swap.asker.active or any((each.start, each.end, each.to.pk) not in present for each in wanted):
         raise InvalidInput(f"提出换班 {swap.code} 以后值班表变了，没有换班：请重新提出。")
     OnCallOverride.objects.bulk_create(
@@ -201,6 +215,15 @@ def _exchange(swap: ShiftSwap) -> list[Piece]:
         for each in wanted
     )  # fmt: skip
     return wanted
+
+
+def pieces_of(swap: ShiftSwap) -> list[Piece]:
+    """What both were shown."""
+    pairs = {swap.asker_id: (swap.other, swap.asker), swap.other_id: (swap.asker, swap.other)}
+    return [
+        Piece(datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"]), *pairs[each["to"]])
+        for each in swap.pieces
+    ]
 
 
 def expire() -> int:

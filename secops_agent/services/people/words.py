@@ -17,6 +17,9 @@ from secops_agent.models import NotificationTarget, RunState, ScheduledTask, Sta
 from secops_agent.models.automation.schedule import REMINDER
 from secops_agent.services.faults import Conflict
 
+UNREADABLE: Final = (
+    "「{}」没有查看权限，请管理员在「人员」里给一个角色。"  # of a result for somebody without a role
+)
 AN_HOUR: Final = 20  # messages of one sender
 _SECRET: Final = re.compile(
     r"(?:密码|口令|密钥|私钥|验证码|(?<![a-z])(?:pin|pwd|pass|p[a@]ssw[o0]?r?d)(?![a-z]))"

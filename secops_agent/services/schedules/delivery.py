@@ -18,8 +18,8 @@ from secops_agent.models import Role, RunState, ScheduledTask, TaskRun
 from secops_agent.models.automation.schedule import REMINDER
 from secops_agent.services.notifications.targets import Address, Unreachable, resolve
 from secops_agent.services.people.messages import no_place
-from secops_agent.services.people.words import AN_HOUR, told_lately
-from secops_agent.services.schedules.schedules import UNREADABLE, destination_of, fault_of, is_own, told_when
+from secops_agent.services.people.words import AN_HOUR, UNREADABLE, told_lately
+from secops_agent.services.schedules.schedules import destination_of, fault_of, is_own, told_when
 from secops_agent.services.switches import NO_SPEECH, SILENT, read_switches
 
 LONGEST: Final = 2600  # characters; a message has at most 3,000, some of which say what sends it

@@ -24,7 +24,7 @@ from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.people.eligibility import same_person
 from secops_agent.services.people.staff import Person
-from secops_agent.services.people.words import cleaned, demand_pace
+from secops_agent.services.people.words import UNREADABLE, cleaned, demand_pace
 from secops_agent.services.schedules.cron import describe, next_runs, read_cron
 from secops_agent.services.schedules.tasks import (
     ATTACHMENTS,
@@ -36,7 +36,6 @@ from secops_agent.services.schedules.tasks import (
 
 MOST: Final = 200
 NOWHERE: Final = "不发送"
-UNREADABLE: Final = "「{}」没有查看权限，请管理员在「人员」里给一个角色。"
 
 
 class TaskEntry(Entry):

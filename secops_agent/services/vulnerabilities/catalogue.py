@@ -50,7 +50,7 @@ ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 class VulnerabilityFilter:
     """Empty values do not filter. ``present_only``: only those with an open finding (on ``asset`` if given); ``overdue``:
     with one that is over its time limit; ``owner_id``: on what this person looks after; ``epss``: no less, 0..1; ``due_before``: with one that must be
-    mended by then; ``on``: on an asset like this. ``order``: `ORDERS`, or "assets": those on the most assets first."""
+    mended by then; ``on``: on an asset like this; ``source``: found by this tool. ``order``: `ORDERS`, or "assets": those on the most assets first."""
 
     severities: tuple[str, ...] = ()
     kev_only: bool = False
@@ -65,6 +65,7 @@ class VulnerabilityFilter:
     not_kev: bool = False
     due_before: datetime | None = None
     on: AssetFilter | None = None
+    source: str = ""
     order: str = "-priority"
     limit: int = 20
     cursor: str = ""
@@ -102,6 +103,7 @@ def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
         wanted.asset.strip(),
         wanted.due_before,
         wanted.on,
+        wanted.source,
     )
     if wanted.present_only or any(narrowed):
         rows = rows.filter(Exists(open_now))
@@ -126,6 +128,7 @@ def _open_there(wanted: VulnerabilityFilter) -> "QuerySet[Finding]":
         "asset_id__in": assets,
         "asset__owner_id": wanted.owner_id,
         "due_at__lte": wanted.due_before,
+        "source": wanted.source,
     }
     rows = rows.filter(**{name: value for name, value in conditions.items() if value})
     if wanted.overdue:

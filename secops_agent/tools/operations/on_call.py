@@ -103,10 +103,13 @@ def check_swap(given: SwapShift, person: Person | None) -> ValidatedAction:
     stored = {"colleague": other.staff_id, "when": "、".join(day.isoformat() for day in days)}
     if person is None:
         return ValidatedAction(stored | _named(given.schedule), f"和{plain(other.name, 40)}换班")
-    schedule, pieces = swaps.plan(given.schedule, _staff(person.corp_id, person.staff_id), other, days)
+    me = _staff(person.corp_id, person.staff_id)
+    schedule, pieces = swaps.plan(given.schedule, me, other, days)
     summary = (
         f"请{plain(other.name, 40)}换班（{plain(schedule.name, 60)}），对方接受以后：\n\n{swaps.told(pieces)}"
     )
+    if other_reading := swaps.one_sided(schedule, me, pieces):
+        summary += f"\n\n{other_reading}"
     return ValidatedAction(stored | _named(schedule.name), summary)
 
 

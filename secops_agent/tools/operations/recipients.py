@@ -13,7 +13,8 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from bifang.channels.models import GroupState, KnownGroup
+from bifang.channels.known_groups import withheld
+from bifang.channels.models import KnownGroup
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -24,6 +25,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import next_on_call, on_call_at
 from secops_agent.services.people.staff import Person, written_as
+from secops_agent.services.people.words import UNREADABLE
 
 MOST: Final = 5
 GROUP: Final = "群"
@@ -83,8 +85,7 @@ def demand_readers(found: Sequence[Recipient], undone: str = "") -> None:
     """Whoever is sent what was looked up may read it. Raises InvalidInput."""
     for one in found:
         if one.staff and one.staff.role == Role.NONE:
-            name = plain(one.staff.name, 40)
-            raise InvalidInput(f"「{name}」没有查看权限，请管理员在「人员」里给一个角色。{undone}")
+            raise InvalidInput(f"{UNREADABLE.format(plain(one.staff.name, 40))}{undone}")
 
 
 def _read(wanted: str, person: Person) -> Recipient:
@@ -136,12 +137,13 @@ def _group(name: str, person: Person, wanted: str) -> Recipient:
         for row in SystemConfig.objects.chats()
         if speaks(row) and row.corporation in written_as(person.corp_id)
     ]
-    known = KnownGroup.objects.filter(
-        config__in=chats, state=GroupState.OPEN, corp_id__in=written_as(person.corp_id)
-    )
+    known = KnownGroup.objects.filter(config__in=chats, corp_id__in=written_as(person.corp_id))
     groups = list(known.select_related("config"))
     rows = [row for row in groups if wanted in (str(row), row.conversation_id)]
     rows = rows or [row for row in groups if name in str(row)]
+    meant, rows = rows, [row for row in rows if not withheld(row)]
+    if meant and not rows:
+        raise InvalidInput(f"{plain(withheld(meant[0]), 200)}。")
     if not rows:
         told = f"没有名为「{plain(name, 40)}」的群" if name else "还没有能发的群"
         raise NotFound(f"{told}：请在群里 @ 一次机器人，它就会记住这个群。")

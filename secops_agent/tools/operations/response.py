@@ -10,7 +10,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetSummary
-from secops_agent.services.clock import minutes_told
+from secops_agent.services.clock import span_told
 from secops_agent.services.decisions import targets
 from secops_agent.services.decisions.carriers import require_fit
 from secops_agent.services.decisions.ledger.blocks import STATE, find_blocks, for_reader
@@ -47,7 +47,6 @@ def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
     """A single address outside, and none of ours; one that is blocked already is blocked for longer, or not again."""
     address = targets.require_blockable(given.ip)
     given_minutes = given.duration_minutes
-    span = "按默认时长" if given_minutes is None else minutes_told(given_minutes) if given_minutes else "永久"
     plan = {"ip": address} | ({} if given_minutes is None else {"duration_minutes": given_minutes})
     plan |= _reason(given.reason)
     before = _demand_longer(address, given_minutes, person)
@@ -57,7 +56,7 @@ def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
         return ValidatedAction(
             plan, f"延长封禁 IP {address}：原到 {moment(before)}，改到 {end}{_told(given.reason)}"
         )
-    return ValidatedAction(plan, f"封禁 IP {address}，时长：{span}{_told(given.reason)}")
+    return ValidatedAction(plan, f"封禁 IP {address}，时长：{span_told(given_minutes)}{_told(given.reason)}")
 
 
 def _demand_longer(address: str, minutes: int | None, person: Person | None) -> datetime | None:

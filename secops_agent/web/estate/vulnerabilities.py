@@ -47,10 +47,11 @@ TABS: Final[Mapping[str, str]] = {"ours": "影响我们", "kev": "已被利用�
 FIXES: Final = {"1": "已有修复版本", "0": "还没有修复版本"}
 SHAPE: Final = ListShape(
     choices={"tab": TABS, "severity": Severity.values, "fix": FIXES},
+    texts=("q", "source"),
     numbers=("asset",),
     several=("severity",),
 )
-TITLES: Final = {"q": "搜索", "severity": "级别", "fix": "修复", "asset": "资产"}
+TITLES: Final = {"q": "搜索", "severity": "级别", "fix": "修复", "asset": "资产", "source": "来源"}
 _COLUMNS: Final = (
     "编号", "标题", "级别", "CVSS", "EPSS", "KEV", "勒索", "KEV 期限", "建议", "影响资产", "修复版本", "发布时间", "更新时间",
 )  # fmt: skip
@@ -109,7 +110,7 @@ def _matching(query: ListQuery, tab: str) -> "QuerySet[Vulnerability]":
     fix = query.get("fix")
     return catalogue.matching(
         VulnerabilityFilter(
-            severities=query.all("severity"), kev_only=tab == "kev", asset_id=query.number("asset"), keyword=query.get("q"),
+            severities=query.all("severity"), kev_only=tab == "kev", asset_id=query.number("asset"), keyword=query.get("q"), source=query.get("source"),
             present_only=tab == "ours", fix_available=fix == "1" if fix else None,
         )
     )  # fmt: skip

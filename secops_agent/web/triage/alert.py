@@ -42,7 +42,7 @@ from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.audit import history
-from secops_agent.services.decisions.targets import AIMS
+from secops_agent.services.decisions.targets import AIMS, refusals
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import silences, views
@@ -297,10 +297,13 @@ def _deeds(
     if not context["may_act"]:
         return context
     may_propose = allows(role_of(request.user), Role.RESPONDER)
+    seen = [value for kind, _, value, _ in observed if kind == "ip"] if may_propose else []
+    refused = refusals(seen) if seen else {}
     return context | {
         "is_open": row.status == AlertStatus.OPEN, "is_closed": row.status == AlertStatus.CLOSED,
         "may_silence": request.user.has_perm("secops_agent.add_silence"), "may_propose": may_propose,
-        "addresses": [value for kind, _, value, _ in observed if kind == "ip"] if may_propose else [],
+        "addresses": sorted(((each, refused.get(each, "")) for each in seen), key=lambda each: bool(each[1])),
+        "blockable": len(seen) > len(refused),
         "machines": [each for each in assets if each.asset_type in ("host", "cloud", "other")] if may_propose else [],
     }  # fmt: skip
 

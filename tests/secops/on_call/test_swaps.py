@@ -58,6 +58,22 @@ def asked(config: SystemConfig, words: str = "我和wang先生换明天") -> Shi
     return ShiftSwap.objects.get()
 
 
+def test_whose_shift_goes_to_whom_is_shown_before_it_is_confirmed(config):
+    """It is wang's shift: li would take it over, and gives none of their own."""
+    assert holder() == "wang"
+    (proposed,) = talk(config, ("li", "我和wang先生换明天"))
+    for words in (
+        "由wang先生改为li先生",
+        "没有您的班，是wang先生的",
+        "换自己的班，请改写您值班的那一天（最近的是",
+    ):
+        assert words in proposed, proposed
+    day = tomorrow() + timedelta(days=1)
+    (own,) = talk(config, ("li", f"我和wang先生换{day.month}月{day.day}日"))
+    assert "由li先生改为wang先生" in own
+    assert "没有您的班" not in own
+
+
 @pytest.mark.slow
 def test_both_agree_in_chat_and_the_rota_changes(config):
     swap, before = asked(config), holder()

@@ -59,8 +59,8 @@ def fit(
             targets[row, labels.index(label)] += 1 / len(each)
     table, shares = Table(sentences, names), np.array(counts, np.float32)[:, None]
     start = np.zeros((len(names) + 1, len(labels)), np.float32)
-    weights = _descend(lambda at: _loss(at, table, targets, shares), start) * table.rarity[:, None]
-    return _pack(names, labels, weights[:-1], weights[-1], digest)
+    weights = descend(lambda at: _loss(at, table, targets, shares), start) * table.rarity[:, None]
+    return pack(names, labels, weights[:-1], weights[-1], digest)
 
 
 def _loss(weights: Matrix, table: Table, targets: Matrix, shares: Matrix) -> tuple[float, Matrix]:
@@ -75,10 +75,11 @@ def _loss(weights: Matrix, table: Table, targets: Matrix, shares: Matrix) -> tup
     return lost + PENALTY / 2 * float((weights[:-1] ** 2).sum()), gradient
 
 
-def _descend(loss: Callable[[Matrix], tuple[float, Matrix]], at: Matrix) -> Matrix:
+def descend(loss: Callable[[Matrix], tuple[float, Matrix]], at: Matrix, rounds: int = ROUNDS) -> Matrix:
+    """Where the loss is least, by L-BFGS."""
     value, gradient = loss(at)
     steps: list[tuple[Matrix, Matrix]] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         direction = _direction(gradient, steps)
         length, slope = 1.0, float(np.vdot(gradient, direction))
         while True:
@@ -106,7 +107,7 @@ def _direction(gradient: Matrix, steps: Sequence[tuple[Matrix, Matrix]]) -> Matr
     return direction
 
 
-def _pack(names: list[str], labels: list[str], weights: Matrix, bias: Matrix, digest: str) -> bytes:
+def pack(names: list[str], labels: list[str], weights: Matrix, bias: Matrix, digest: str) -> bytes:
     """One byte a weight."""
     scale = float(np.abs(weights).max()) / (OFFSET - 1)
     steps = (np.rint(weights / scale) + OFFSET).astype(np.uint8)

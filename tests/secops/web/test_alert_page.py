@@ -171,6 +171,17 @@ def test_silence_from_the_page_covers_what_is_said() -> None:
     assert Silence.objects.count() == 3
 
 
+def test_what_may_be_blocked_is_offered_first_and_the_rest_cannot_be_chosen() -> None:
+    company()
+    own = Indicator("ip", "10.0.0.20")
+    (row,) = arrived("a", indicators=(own, IP))
+    shown = at_desk(Role.RESPONDER, "re").get(page(row)).content.decode()
+    assert '<option value="10.0.0.20" disabled>10.0.0.20：是内网或保留地址，不能封禁</option>' in shown
+    assert shown.index(f'<option value="{IP.value}">') < shown.index('<option value="10.0.0.20"')
+    (inside,) = arrived("b", indicators=(own,))
+    assert "这些地址都不能封禁" in text_of(at_desk(Role.RESPONDER, "re2").get(page(inside)))
+
+
 @pytest.mark.slow
 def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
     company()
@@ -252,5 +263,8 @@ def test_address_that_only_the_title_names_can_be_blocked() -> None:
     client = at_desk(Role.RESPONDER)
     (row,) = arrived("a", title="来自 185.220.101.45 的登录", description="又见 45.155.205.233")
     page = client.get(reverse("web:alert", args=[row.pk])).content.decode()
-    assert all(f"<option>{address}</option>" in page for address in ("185.220.101.45", "45.155.205.233"))
+    assert all(
+        f'<option value="{address}">{address}</option>' in page
+        for address in ("185.220.101.45", "45.155.205.233")
+    )
     assert 'data-opens="block"' in page

@@ -70,8 +70,11 @@ def login(staff_id: str) -> Client:
 
 
 def asked(rota: OnCallSchedule, /, who: str = "li", other: str = "wang", **more: str) -> Any:
+    """What was shown first is sent back, as the second page does."""
     given = {"rota": str(rota.pk), "colleague": other, "first": str(today(1)), "last": ""} | more
-    return login(who).post(SWAP, given, follow=True)
+    seen = login(who).post(SWAP, given, follow=True)
+    shown = (seen.context or {}).get("shown")
+    return login(who).post(SWAP, given | {"shown": shown}, follow=True) if shown else seen
 
 
 def holder() -> str:
@@ -115,6 +118,29 @@ def test_gap_is_shown_and_filled(rota: OnCallSchedule) -> None:
     text = text_of(client.get(PAGE))
     assert "两周内没有空档" in text
     assert "sun先生" in text
+
+
+def test_whose_shift_goes_to_whom_is_shown_before_anybody_is_asked(rota: OnCallSchedule) -> None:
+    given = {"rota": str(rota.pk), "colleague": "wang", "first": str(today(2)), "last": ""}
+    assert holder() == "li", "and the day after it is wang"
+    for shown in ("", "别的"):
+        page = login("li").post(SWAP, given | {"shown": shown})
+        text = text_of(page)
+        for words in (
+            "由 wang先生 改为 ¦ li先生",
+            "没有您的班，是wang先生的",
+            "替 wang先生 值班，去问对方",
+            "换一天",
+        ):
+            assert words in text, text
+        assert not ShiftSwap.objects.exists()
+        assert not OutboxRow.objects.exists()
+    page = login("li").post(SWAP, given | {"first": str(today(1))})
+    assert "由 li先生 改为 ¦ wang先生" in text_of(page)
+    assert "没有您的班" not in text_of(page)
+    asked(rota, first=str(today(2)))
+    (request,) = OutboxRow.objects.values_list("text", flat=True)
+    assert "由wang先生改为li先生" in request
 
 
 @pytest.mark.slow
@@ -283,6 +309,33 @@ def test_a_substitute_is_set_and_taken_back_on_record(rota: OnCallSchedule) -> N
         .values_list("actor_name", flat=True)
     )
     assert told[-2:] == ["zhang先生", "zhang先生"]
+
+
+def test_who_is_put_in_and_who_is_relieved_are_told_at_once(rota: OnCallSchedule) -> None:
+    start = datetime.combine(today(2), time(12), ZONE)
+    given = {
+        "rota": rota.pk, "person": "sun", "starts_at": start.strftime(MINUTE),
+        "ends_at": (start + timedelta(hours=2)).strftime(MINUTE), "reason": "出差",
+    }  # fmt: skip
+    said = messages_of(login("zhang").post(OVERRIDE, given, follow=True))
+    assert "已告知sun先生、wang先生。" in said
+    told = {row.target["staff_id"]: row.text for row in OutboxRow.objects.all()}
+    assert set(told) == {"sun", "wang"}
+    for text in told.values():
+        for words in (
+            "zhang先生",
+            f"{start:%m-%d} 12:00 至 {start:%m-%d} 14:00",
+            "由sun先生值班，原来是wang先生",
+            "出差",
+        ):
+            assert words in text.replace("\\", ""), text
+    back = login("zhang").post(f"{OVERRIDE}{OnCallOverride.objects.get().pk}/remove/", follow=True)
+    assert "已告知wang先生、sun先生。" in messages_of(back)
+    assert OutboxRow.objects.count() == 4
+    SystemConfig.objects.update(enabled=False)
+    assert "没能告知sun先生、wang先生，请您转告" in messages_of(
+        login("zhang").post(OVERRIDE, given, follow=True)
+    )
 
 
 @pytest.mark.slow

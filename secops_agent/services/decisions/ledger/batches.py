@@ -12,7 +12,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Action, ActionState, BlockRecord, BlockState, Case, Staff
 from secops_agent.models.automation.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
-from secops_agent.services.clock import clock, minutes_told
+from secops_agent.services.clock import clock, span_told
 from secops_agent.services.decisions import direct_requests
 from secops_agent.services.decisions.carriers import BATCH, RELEASE, UNDOES
 from secops_agent.services.decisions.ledger import entries
@@ -55,12 +55,11 @@ def plan_blocks(text: str, minutes: int | None, reason: str, case_id: int | None
         raise InvalidInput(f"没有一个可以封禁：{_listed(refused)}")
     if case_id is not None and not Case.objects.filter(pk=case_id).exists():
         raise NotFound(f"没有编号为 {case_id} 的事件。")
-    span = "按默认时长" if minutes is None else minutes_told(minutes)
     given = {"tool": _BLOCK, "targets": targets, "reason": reason, "case_id": case_id}
     return BatchPlan(
         f"批量封禁 {len(targets)} 个 IP",
         given | ({} if minutes is None else {"duration_minutes": minutes}),
-        f"封禁 {len(targets)} 个 IP，时长：{span}，{f'理由：{plain(reason, 500)}' if reason else '没有写理由'}\n\n{'、'.join(targets)}",
+        f"封禁 {len(targets)} 个 IP，时长：{span_told(minutes)}，{f'理由：{plain(reason, 500)}' if reason else '没有写理由'}\n\n{'、'.join(targets)}",
         refused,
     )
 

@@ -7,6 +7,7 @@ from django.db.models import F, QuerySet
 
 from secops_agent.models import AlertMessage, Burst, MessageState
 
+MADE_GOOD: Final = "曾无法送达，已补发："  # how the reason of one that arrived later begins
 PICTURED: Final = (Burst.NONE, Burst.RULE)  # what goes on: may be a card, follows its alerts
 
 
@@ -44,6 +45,13 @@ def mark(row: AlertMessage, ended: bool, sent_at: datetime | None) -> None:
     """It says what there was to say."""
     values: dict[str, Any] = {
         "state": MessageState.ENDED if ended else MessageState.SHOWN, "shown": row.wanted, "sent_at": sent_at,
-        "digest": row.digest, "level": row.level, "reason": "", "told_to": row.told_to, "told_at": row.told_at,
+        "digest": row.digest, "level": row.level, "reason": _past(row), "told_to": row.told_to, "told_at": row.told_at,
     }  # fmt: skip
     AlertMessage.objects.filter(pk=row.pk).update(**values)
+
+
+def _past(row: AlertMessage) -> str:
+    """Why it had not arrived at first; "" if nothing was wrong."""
+    if row.state == MessageState.UNDELIVERABLE and row.reason:
+        return f"{MADE_GOOD}{row.reason.removeprefix(MADE_GOOD)}"[:300]
+    return row.reason if row.reason.startswith(MADE_GOOD) else ""
