@@ -106,6 +106,7 @@ def test_answer_about_data_without_a_query_is_asked_for_one_then_told_to_be_none
     [
         "",
         "好的，我先调用 list_alerts 查一下。",
+        "好的，请直接调用合适的工具，不要预告。",
         "抱歉，我无法提供关于告警、资产、漏洞和处置的信息。",
         "### 结论\n目前没有查到任何告警和资产信息。\n\n### 建议\n1. 可以查看最近的告警，并请负责人逐台核对资产。",
     ],
