@@ -31,6 +31,15 @@ class AlertStatus(models.TextChoices):
     CLOSED = "closed", "已关闭"
 
 
+class Outcome(models.TextChoices):
+    """Whether what an alert tells of got through."""
+
+    SUCCEEDED = "succeeded", "已得手"
+    PASSED = "passed", "未拦截"
+    ATTEMPTED = "attempted", "只是尝试"
+    BLOCKED = "blocked", "已拦截"
+
+
 class Verdict(models.TextChoices):
     """What a person found an alert to be; nothing else sets it."""
 

@@ -54,6 +54,7 @@ _TO, _FROM = (
 _TELLING: Final = 300  # characters of a line that tell which kind it is
 _TITLE: Final = 200
 _ACCOUNTS: Final = ("suser", "duser", "usrName", "identUserName")
+_ACTIONS: Final = ("act", "action", "outcome", "categoryOutcome")
 _HASHES: Final = ("fileHash", "md5", "sha1", "sha256", "fileHashSha256")
 
 
@@ -74,7 +75,8 @@ def plain_alert(message: SyslogMessage, origin: LineOrigin, doubt: str = "") -> 
     ``doubt``: why a line of JSON is nothing but a line.
     """
     text = visible(message.text)
-    assets = _addressed(message, origin) or tuple(filter(None, [_device(message, origin)]))
+    ends = _named_ends(message)
+    assets = tuple(_ends(ends, origin.source)) or tuple(filter(None, [_device(message, origin)]))
     title = shortened(" ".join(text.split()), _TITLE) or "（空行）"
     rule = message.app or "syslog"
     kind = _VARIABLE.sub("#", text[:_TELLING])
@@ -90,6 +92,7 @@ def plain_alert(message: SyslogMessage, origin: LineOrigin, doubt: str = "") -> 
         indicators=observed(sighted_in(text)),
         techniques=techniques_in(text[:4096]),
         raw=_raw(message, origin, {"format": "plain"}),
+        way=(canonical_ip(ends.get("src", "")), canonical_ip(ends.get("dst", ""))),
         **_moments(message, origin),
     )
 
@@ -112,6 +115,8 @@ def event_alert(event: Event, message: SyslogMessage, origin: LineOrigin) -> Ale
         indicators=observed(_sightings(event.fields)),
         techniques=techniques_in(event.name, *list(event.fields.values())[:50]),
         raw=_raw(message, origin, {"format": event.format, "fields": dict(event.fields)}),
+        action=next((event.fields[key] for key in _ACTIONS if event.fields.get(key)), ""),
+        way=(here, there),
         **_moments(message, origin),
     )
 
@@ -163,13 +168,13 @@ def _mark(origin: LineOrigin, untimed: bool = False) -> str:
     return hashlib.blake2b(origin.data + second.encode(), digest_size=16).hexdigest()
 
 
-def _addressed(message: SyslogMessage, origin: LineOrigin) -> tuple[AssetRecord, ...]:
-    """The ends of a gateway's line that are surely ours, where it names both; what was gone for first."""
+def _named_ends(message: SyslogMessage) -> dict[str, str]:
+    """The two ends of a gateway's line, where it names both: src and dst."""
     if message.app.casefold() not in _GATEWAYS and not message.app.startswith("%"):
-        return ()
+        return {}
     ends = [pattern.search(message.text) for pattern in (_TO, _FROM)]
     named = {name: end[1] for name, end in zip(("dst", "src"), ends, strict=True) if end}
-    return tuple(_ends(named, origin.source)) if len(named) == 2 else ()
+    return named if len(named) == 2 else {}
 
 
 def _device(message: SyslogMessage, origin: LineOrigin) -> AssetRecord | None:

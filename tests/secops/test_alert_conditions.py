@@ -11,7 +11,8 @@ from secops_agent.kit.listing import Condition
 from secops_agent.models import Alert, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, UNCLOSED, AlertFilter, matching
+from secops_agent.services.alerts.queries.filters import ALERTS, NOBODY, AlertFilter, matching
+from secops_agent.services.alerts.queries.urgency import UNCLOSED
 from tests.admin_pages import serve_plain_static, with_role
 from tests.secops.api.callers import person
 from tests.secops.inventory_aid import alert, host, store

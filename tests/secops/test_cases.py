@@ -14,7 +14,8 @@ from bifang.channels.models import OutboxRow
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, AuditRecord, Case, CaseTask, History, Staff
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import backlog, standing, triage
+from secops_agent.services.alerts import backlog, triage
+from secops_agent.services.alerts.queries import urgency
 from secops_agent.services.alerts.queries.filters import NOBODY, AlertFilter
 from secops_agent.services.cases import membership, merging, orders, related, search, tasks, timeline, views
 from secops_agent.services.cases.search import CaseFilter
@@ -357,7 +358,7 @@ def test_alerts_of_a_case_that_somebody_owns_are_in_their_hands_while_it_is_open
     queue = AlertFilter(statuses=("open",))
     buckets = queues.facets(queue, RiskClock(timezone.now())).buckets["assignee"]
     assert {row.label: row.count for row in buckets} == {"李四": 1, "未分配": 1}
-    assert ["没人处理" in standing.reasons([pk])[pk] for pk in (first, second)] == [False, True]
+    assert ["没人处理" in urgency.reasons([pk])[pk] for pk in (first, second)] == [False, True]
     assert [each.id for each in triage.search(AlertFilter(order="urgent")).items] == [second, first]
     assert triage.get(first, private=True).summary.assignee == "李四"
 

@@ -434,3 +434,18 @@ def test_where_something_is_ordered_other_writes_can_be_called_by_name(demo):
         )
         assert "isolate_host" not in [tool for tool, _ in offered(outcome)]
     assert offered(outcome) == []
+
+
+def test_what_is_turned_or_done_elsewhere_denies_no_order(demo):
+    first, _ = asked("A242 A39 派给张三", call("assign_alert", alert_ids="242,39", assignee="张三"))
+    recall = NOTHING.after(
+        first.tool_runs, told=False, heard=first.heard, offer=open_offer(first, timezone.now())
+    )
+    turned, _ = asked(
+        "不对，张三是管理员不干这个，给王五，另外跟他说先把AK停用再查来源",
+        call("assign_alert", alert_ids="242,39", assignee="王五"),
+        recall=recall,
+    )
+    assert offered(turned) == [("assign_alert", {"alert_ids": "242,39", "assignee": "王五"})]
+    _, model = asked("file-01 杀毒和恢复都做完了，业务催得紧，帮我提个解除隔离的申请，理由写已清除并验证备份")
+    assert "release_host" in {tool.name for tool in model.requests[0].tools}

@@ -14,7 +14,8 @@ from secops_agent.models import Alert, AlertIndicator, Asset, DataSource, Findin
 from secops_agent.models.people.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage as alert_service
-from secops_agent.services.alerts.queries.filters import URGENT, in_hand
+from secops_agent.services.alerts.queries.filters import in_hand
+from secops_agent.services.alerts.queries.urgency import URGENT
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.filters import clock_span
 from secops_agent.tools.registry import DEFINITIONS
@@ -130,7 +131,7 @@ def test_the_most_urgent_one_is_told_with_why_and_the_next_two(demo):
     found = use("list_alerts", urgent=True, limit=1)
     assert found.data == several[:1]
     assert found.text.startswith(f"**最要紧的是 A{several[0]}**")
-    assert "- 为什么是它：严重，" in found.text
+    assert "分：严重 40、已得手 15、" in found.text
     assert all(f"A{pk} " in found.text.partition("- 接着：")[2] for pk in several[1:])
 
 

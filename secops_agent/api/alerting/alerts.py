@@ -20,7 +20,7 @@ from secops_agent.api.base import (
 )
 from secops_agent.api.endpoints import Endpoint, view_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Output, Ref, flat, texts
-from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Outcome, Severity, Verdict
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.filters import ALERTS, CURSOR_ORDERS, AlertFilter
 from secops_agent.services.alerts.queries.statistics import Statistics
@@ -80,6 +80,10 @@ class AlertOut(Output):
         "due_at": "处理时限",
         "overdue": "是否已超时",
         "silenced_until": "静默到何时；空：没有静默",
+        "outcome": serializers.ChoiceField(
+            choices=Outcome.choices, allow_blank=True, help_text="是否得手；空：不知道"
+        ),
+        "way": "从哪个地址到哪个地址；空：不知道",
     }
 
 

@@ -49,7 +49,7 @@ class AlertTable:
     least numbers, highest first; ``unrated``: the severity without a word. ``count``: of the events that it stands for.
     ``states``: its words for open and closed. ``text`` and ``details`` (label: paths) make the description; ``words``: what the
     source's codes under a label mean.
-    ``sightings``: observables by kind; "text" is searched for them. ``refused``: by path, the words that are no alert and why.
+    ``sightings``: observables by kind; "text" is searched for them. ``action``: what was done about it; ``way``: from which address to which, else the two ends of ``host``. ``refused``: by path, the words that are no alert and why.
     """
 
     marks: Paths
@@ -81,6 +81,8 @@ class AlertTable:
     sightings: Mapping[SightingKind, Paths] = field(default_factory=dict)
     techniques: Paths = ()
     references: Paths = ()
+    action: Paths = ()
+    way: tuple[Paths, Paths] = ((), ())
     refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -22,7 +22,10 @@ _CONFIDENCES = {"高": 85, "high": 85, "中": 50, "medium": 50, "低": 15, "low"
 def read_alert(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:
     """The alert of the reader's object. Raises BrokenRecord that names the field."""
     _refuse(reader, table)
-    return _record(reader, table, tool, options)
+    ends = (table.way[0] or table.host.attacker, table.way[1] or table.host.victim)
+    here, there = (_end(reader, paths) for paths in ends)
+    record = _record(reader, table, tool, options)
+    return replace(record, action=reader.first("动作", table.action), way=(here, there))
 
 
 def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:
@@ -56,6 +59,11 @@ def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options
         references=reader.all("参考", table.references),
         raw=reader.data,
     )
+
+
+def _end(reader: ObjectReader, paths: Paths) -> str:
+    """The first address there, or ""."""
+    return next(filter(None, map(canonical_ip, reader.all("方向", paths))), "")
 
 
 def _refuse(reader: ObjectReader, table: AlertTable) -> None:

@@ -53,7 +53,7 @@ _ROLES: Final[dict[str, re.Pattern[str]]] = {
         "rule": r"(?:^|[._])(?:(?:rule|signature|policy|model|control|check|template|attack|code)_?u?u?id|rule\.(?:id|uid|uuid)|event_?code|event_simple_name|规则\w*)$|(?:^|\.)sid$",
         "product": r"(?:^|[._])(?:(?:device_?)?(?:product|vendor)(?:_?name)?|module|provider(?:_?name)?|source_?type|log_?(?:type|name)|data_?source|channel)$",
         "state": r"(?:^|[._])(?:(?:alert|incident|issue|finding|case|workflow)_?)?(?:status|state)$",
-        "outcome": r"(?:^|[._])(?:outcome|result|disposition|verdict|action_?taken|response|blocked|decision|结果|处置动作|动作)$",
+        "outcome": r"(?:^|[._])(?:outcome|result|disposition|verdict|act|action|device_?action|action_?taken|response|blocked|decision|结果|处置动作|动作)$",
         "words": r"(?:^|[._])(?:description|descr|desc|details?|message|msg|summary|reason|reason_?text|short_description|说明|描述|详情)$",
         "command": r"(?:^|[._])(?:command_?line|cmd_?line|cmd|process\.args|script_?block_?text|命令行?)$",
         "link": r"link|referenc|console|portal|html_url|(?:alert|incident|detection|report|finding)_?url|docs?_|self|icon|logo",

@@ -132,6 +132,8 @@ def _alert_table(
         host=host,
         sightings=sightings,
         techniques=_paths(leaves, "technique"),
+        action=_paths(leaves, "outcome")[:3],
+        way=(_paths(leaves, "source", _is_end), _paths(leaves, "target", _is_end)),
     )  # fmt: skip
 
 
@@ -166,6 +168,10 @@ def _paths(leaves: list[Leaf], role: str, fits: Callable[[Leaf], bool] = bool) -
         leaf.path for leaf in leaves if role in leaf.roles and len(str(leaf.value)) <= _LONGEST and fits(leaf)
     )
     return tuple(dict.fromkeys(found))
+
+
+def _is_end(leaf: Leaf) -> bool:
+    return bool(leaf.address) and not leaf.means("reporter", "closed")
 
 
 def _places(leaves: list[Leaf]) -> tuple[Host, dict[SightingKind, Paths]]:

@@ -13,7 +13,7 @@ from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.calendar import read_spoken
-from secops_agent.llm.understanding.completions import adds_to
+from secops_agent.llm.understanding.completions import adds_to, without_turns
 from secops_agent.llm.understanding.entities import (
     Sentence,
     numbers_of,
@@ -124,7 +124,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     sentence = read_sentence(request.text, lexicon, now, asker, said)
     whole = take_verdicts_and_numbers(sentence.order)
     skeleton, note = split_note(whole)
-    skeleton, spared = _spared(skeleton, note)
+    skeleton, spared = _spared(_turned(skeleton, focus), note)
     verbs = verbs_in(skeleton)
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     verbs, doubt, waits = _beside(verbs, doubt, _waits(focus, said))
@@ -146,6 +146,11 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         spared=spared,
         may=doubt in _NO_DOUBT and not _is_asking(sentence),
     )
+
+
+def _turned(skeleton: Skeleton, focus: Focus) -> Skeleton:
+    """不对，给王五: of the order that waits it is a change, no denial."""
+    return without_turns(skeleton)[0] if focus.order else skeleton
 
 
 def _beside(verbs: list[SpokenVerb], doubt: str, waits: set[str]) -> tuple[list[SpokenVerb], str, set[str]]:

@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 
 from secops_agent.models.alerting.case import Case, CaseStatus
 from secops_agent.models.alerting.suppression import SuppressionRule
-from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Outcome, Severity, Verdict
 from secops_agent.models.estate.asset import Asset
 from secops_agent.models.people.staff import Staff
 
@@ -18,6 +18,7 @@ class Alert(models.Model):
     itself reported the end, ``closed_via`` by which API token it was closed (its name); ``closed_count`` is the count at closing.
     ``suppressed_by``: a rule closed it, and nobody has looked at it since, while it is closed without a verdict.
     ``reported_severity``: the gravest that the source itself has said, once a person has set another one; else "".
+    ``outcome``: whether it got through, "" where that is not known; ``way``: "from → to", the addresses of the latest occurrence.
     ``sla_told``: what was noted of its time limit, "", "at_risk" or "broken".
     """
 
@@ -81,6 +82,10 @@ class Alert(models.Model):
     )
     closed_by_source = models.BooleanField(default=False, editable=False)
     closed_via = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    outcome = models.CharField(
+        "结果", max_length=10, choices=Outcome.choices, blank=True, default="", db_default=""
+    )
+    way = models.CharField("方向", max_length=100, blank=True, default="", db_default="", editable=False)
     closed_count = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField("入库时间")
 

@@ -12,7 +12,8 @@ from django.db.models import Case, Count, Q, QuerySet, Value, When
 from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import OF_ANY_LEVEL
-from secops_agent.services.alerts.queries.filters import UNCLOSED, in_hand, unattended
+from secops_agent.services.alerts.queries.filters import in_hand
+from secops_agent.services.alerts.queries.urgency import UNCLOSED, unattended
 from secops_agent.services.pages import COUNT_CAP
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import SlaLimits, overdue

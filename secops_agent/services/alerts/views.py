@@ -48,6 +48,8 @@ class AlertSummary:
     due_at: datetime | None
     overdue: bool
     silenced_until: datetime | None = None
+    outcome: str = ""
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
         due_at=row.due_at,
         overdue=is_overdue(row, now),
         silenced_until=quiet,
+        outcome=row.outcome,
+        way=row.way,
     )
 
 

@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 
 from secops_agent.models import Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus
+from secops_agent.services.alerts.queries.urgency import most_urgent
 from secops_agent.services.alerts.views import AlertSummary, summaries
 from secops_agent.services.cases.timeline import CaseMoment, naming
 from secops_agent.services.cases.views import CaseRef
@@ -15,7 +16,7 @@ from secops_agent.services.decisions.ledger.blocks import NOW, Block, find_block
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.sla import overdue
 
-_NEWEST: Final = 5
+_WORST: Final = 5
 _CASES: Final = 3
 RECENT: Final = timedelta(hours=24)
 
@@ -23,13 +24,13 @@ RECENT: Final = timedelta(hours=24)
 @dataclass(frozen=True, slots=True)
 class AssetStanding:
     """``levels``: (severity, number) of the alerts that are not closed, ``late`` of them over their limit; ``recent``: alerts that
-    occurred within `RECENT`, whatever their state; ``newest``: of the open ones; ``blocks``: its isolation and silences, in
+    occurred within `RECENT`, whatever their state; ``worst``: of the open ones; ``blocks``: its isolation and silences, in
     force or waiting; ``cases``: that have alerts of it, the newest first; ``said``: what was noted or done in them that names it."""
 
     levels: tuple[tuple[str, int], ...]
     late: int
     recent: int
-    newest: tuple[AlertSummary, ...]
+    worst: tuple[AlertSummary, ...]
     blocks: tuple[Block, ...]
     cases: tuple[CaseRef, ...]
     said: tuple[CaseMoment, ...]
@@ -58,14 +59,14 @@ def standing_of(asset_id: int, name: str, now: datetime) -> AssetStanding:
         if case_id:
             cases[case_id] = CaseRef(case_id, title or "", status or "")
     current = rows.filter(open_now).select_related("assignee", "case__owner")
-    newest = current.order_by("-last_seen", "-id")[:_NEWEST]
+    worst = most_urgent(current)[:_WORST]
     blocks = [*find_blocks(asset_id=asset_id), *find_silences("asset", name)]
     last = sorted(cases, reverse=True)[:_CASES]
     return AssetStanding(
         tuple((level, number) for level, number in levels.items() if number),
         late,
         recent,
-        tuple(summaries(list(newest))),
+        tuple(summaries(list(worst))),
         tuple(each for each in blocks if each.state in NOW),
         tuple(cases[pk] for pk in last),
         naming(last, name),

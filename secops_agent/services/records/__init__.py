@@ -238,7 +238,8 @@ class AlertRecord:
     ``event_id`` identifies this single occurrence (same file twice: counted once); "" when the source has none,
     then (dedup_key, occurred_at) must do. ``count`` is how many events this record stands for. ``confidence``
     0..100. ``status_hint`` says what the source thinks (resolved …); a verdict is only ever set by people.
-    ``techniques`` are ATT&CK ids ("T1110.001"). ``raw`` is the source's own event, JSON-safe.
+    ``techniques`` are ATT&CK ids ("T1110.001"). ``raw`` is the source's own event, JSON-safe. ``action``: what the source
+    did about it, in its own word; ``way``: from which address to which.
     """
 
     source: str
@@ -260,6 +261,8 @@ class AlertRecord:
     techniques: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    action: str = ""
+    way: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

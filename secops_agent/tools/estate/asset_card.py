@@ -42,7 +42,7 @@ class AssetAnswer:
 def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, software: str) -> AssetAnswer:
     """What was asked ``about`` (`ASPECTS`) comes first; of ``software`` the version and what to upgrade to. Twelve queries."""
     standing, keys = standing_of(asset.id, asset.name, asker.now), inventory.names_of(asset.id)
-    lines, people, pointed = alert_lines(standing.newest, asker)
+    lines, people, pointed = alert_lines(standing.worst, asker)
     repairs = repairs_of(asset.id, software)
     parts = {
         "network": list(_network(standing, asker)),
@@ -84,7 +84,7 @@ def _network(standing: AssetStanding, asker: Asker) -> Iterator[str]:
         yield "- 网络：毕方没有隔离记录；直接在设备上做的不在这里"
     told = [each for each in standing.said if _CUT.search(each.text)]
     yield from (f"  - {_moment(each)}" for each in told)
-    newest = standing.newest[0].last_seen if standing.newest else None
+    newest = max((each.last_seen for each in standing.worst), default=None)
     if told and newest and newest > told[0].at:
         yield f"  - 在这之后还有告警，最近一次 {ago(newest, asker.now)}"
     silences = (each for each in standing.blocks if each.kind == "silence")
@@ -94,7 +94,7 @@ def _network(standing: AssetStanding, asker: Asker) -> Iterator[str]:
 def _open_alerts(standing: AssetStanding) -> str:
     late = f"，其中 {standing.late} 条已超时" if standing.late else ""
     levels = f"（{counts(standing.levels, SEVERITY)}）" if standing.levels else ""
-    shown = f"；最近的 {len(standing.newest)} 条：" if standing.newest else ""
+    shown = f"；最要紧的 {len(standing.worst)} 条：" if standing.worst else ""
     return f"- 未关闭告警：{standing.total} 条{levels}{late}；24 小时内发生 {standing.recent} 条{shown}"
 
 

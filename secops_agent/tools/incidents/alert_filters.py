@@ -8,7 +8,8 @@ from bifang.channels.text.markup import plain
 from secops_agent.models import Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.queries.clocks import CLOCKS
-from secops_agent.services.alerts.queries.filters import TECHNIQUE, UNCLOSED, AlertFilter
+from secops_agent.services.alerts.queries.filters import TECHNIQUE, AlertFilter
+from secops_agent.services.alerts.queries.urgency import UNCLOSED
 from secops_agent.services.alerts.spread import alerts_under
 from secops_agent.services.records.indicators import refang
 from secops_agent.tools.arguments import Arguments, argument

@@ -9,8 +9,8 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.queries.filters import URGENT, AlertFilter
-from secops_agent.services.alerts.standing import reasons
+from secops_agent.services.alerts.queries.filters import AlertFilter
+from secops_agent.services.alerts.queries.urgency import URGENT, reasons
 from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Total

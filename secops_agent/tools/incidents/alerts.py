@@ -13,7 +13,7 @@ from secops_agent.models import DetectionRule
 from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
-from secops_agent.services.alerts.queries.filters import URGENT
+from secops_agent.services.alerts.queries.urgency import URGENT
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
 from secops_agent.services.alerts.spread import Judged, closed_before
 from secops_agent.services.alerts.standing import standing_of
@@ -33,6 +33,7 @@ from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.investigations.wording import is_grave_attack
 from secops_agent.services.notifications.views import told_of, untold
 from secops_agent.services.privacy import account_names, public
+from secops_agent.services.records.outcomes import course
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -109,7 +110,8 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: AlertOrigin = _NOWHERE
             state(alert),
             plain(alert.title, 80),
             assets,
-            from_where(origin),
+            from_where(replace(origin, addresses=()) if alert.way else origin),
+            course(alert.way, alert.outcome),
             f"处理人 {plain(alert.assignee, 20)}" if alert.assignee else nobody,
             f"首次 {moment(alert.first_seen)}" if alert.last_seen - alert.first_seen > _DAY else "",
             ago(alert.last_seen, asker.now),
@@ -218,7 +220,7 @@ def _why_there(alert: AlertSummary) -> str:
     lines = [f"**{code} 排{place}（没有关闭的共 {found.total} 条）：{found.why}**"]
     if found.before:
         pk, why = found.before
-        same = "（一样，只是时限更早）" if why == found.why else ""
+        same = "（一样，只是更近发生）" if why == found.why else ""
         lines.append(f"- 排在它前面一位的是 {says.code(pk)}：{why}{same}")
     return "\n".join([*lines, f"- 顺序：{URGENT}"])
 
@@ -316,6 +318,7 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
     return [
         ("资产", "、".join(owned) or "未关联"),
         ("事件", case),
+        ("方向", course(alert.way, alert.outcome)),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
         ("确认时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("关闭人", plain(detail.closed_by, 40)),

@@ -31,13 +31,12 @@ from secops_agent.models import (
     Role,
     Silence,
 )
-from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
+from secops_agent.models.choices import AlertStatus, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.detection_rules import named_rule
-from secops_agent.services.alerts.queries.filters import URGENT
+from secops_agent.services.alerts.queries.urgency import URGENT, weighed, why
 from secops_agent.services.alerts.related import READ, indicators_of, related
-from secops_agent.services.alerts.standing import weighs
 from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
@@ -55,6 +54,7 @@ from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.people.logins import homes_of, role_of
 from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_may_read, mask, people_of
+from secops_agent.services.records.outcomes import course
 from secops_agent.services.runbooks.visibility import Reader
 from secops_agent.services.sla import RiskClock, is_overdue
 from secops_agent.web.access import page
@@ -201,7 +201,7 @@ LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
 def find(pk: int) -> Alert:
     """Raises Http404."""
     row = (
-        Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by")
+        weighed(Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by"))
         .filter(pk=pk)
         .first()
         if pk < 2**63
@@ -238,7 +238,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, active, orders, private=private),
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
-        "weighs": weighs(row, [each.name for each in assets if each.importance == Importance.CRITICAL], clock), "order": URGENT,
+        "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
         "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": _alike(row), **_place(request, query, pk, clock),
     }  # fmt: skip

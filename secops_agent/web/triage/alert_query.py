@@ -11,7 +11,8 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from secops_agent.services.alerts.queries.filters import ALERTS, UNCLOSED, AlertFilter
+from secops_agent.services.alerts.queries.filters import ALERTS, AlertFilter
+from secops_agent.services.alerts.queries.urgency import UNCLOSED
 from secops_agent.services.operations.queues import REACH
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.privacy import login_may_read

@@ -13,9 +13,9 @@ from bifang.channels.text.visible import visible
 from bifang.core.admin.base import NOTHING, ago, badge
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Alert, AlertAsset
-from secops_agent.models.choices import AlertStatus, Importance, Verdict
+from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import links
-from secops_agent.services.alerts.standing import weighs
+from secops_agent.services.alerts.queries.urgency import why
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.clock import clock, exact, left_told
 from secops_agent.services.notifications import silences
@@ -91,13 +91,10 @@ def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
     """Rows that were read with their assignee. ``query`` goes with their links. Two queries, three with silences."""
     linked: dict[int, list[NamedLink]] = {}
-    core: dict[int, list[str]] = {}
     pairs = AlertAsset.objects.filter(alert_id__in=[row.pk for row in rows]).order_by("id")
-    columns = ("alert_id", "asset_id", "asset__name", "asset__importance")
-    for alert_id, asset_id, name, importance in pairs.values_list(*columns):
+    columns = ("alert_id", "asset_id", "asset__name")
+    for alert_id, asset_id, name in pairs.values_list(*columns):
         linked.setdefault(alert_id, []).append(NamedLink(plain_line(name), links.asset(asset_id)))
-        if importance == Importance.CRITICAL:
-            core.setdefault(alert_id, []).append(name)
     quiet = silenced_until(rows, silences.active(clock.now))
     return [
         _line(
@@ -106,14 +103,13 @@ def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine
             quiet.get(row.pk),
             clock,
             query,
-            weighs(row, core.get(row.pk, []), clock),
         )
         for row in rows
     ]
 
 
 def _line(
-    row: Alert, assets: list[NamedLink], quiet: datetime | None, clock: RiskClock, query: str, why: str
+    row: Alert, assets: list[NamedLink], quiet: datetime | None, clock: RiskClock, query: str
 ) -> AlertLine:
     return AlertLine(
         pk=row.pk,
@@ -130,7 +126,7 @@ def _line(
         assignee=row.handler.name if row.handler else "",
         case=row.case_id,
         due=due_badge(row, clock),
-        why=why,
+        why=why(row),
         seen=ago(row.last_seen),
         count=row.count,
     )

@@ -15,7 +15,8 @@ from secops_agent.models import Alert, SavedView
 from secops_agent.models.choices import Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts import batches
-from secops_agent.services.alerts.queries.filters import ALERTS, URGENT
+from secops_agent.services.alerts.queries.filters import ALERTS
+from secops_agent.services.alerts.queries.urgency import URGENT, weighed
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import REACH, Facets
 from secops_agent.services.pages import Total
@@ -46,7 +47,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     every = [replace(each, among=queue.among) for each in tabs.values()]
     counts = dict(zip(tabs, queues.counts(every, clock), strict=True))
     found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
-    rows = Alert.objects.select_related("assignee", "case__owner").in_bulk(found[:PAGE])
+    rows = weighed(Alert.objects.select_related("assignee", "case__owner")).in_bulk(found[:PAGE])
     shown = lines([rows[pk] for pk in found[:PAGE] if pk in rows], clock, query.text)
     total = counts[tab]
     context = {

@@ -33,7 +33,7 @@ def _static(settings: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.both_databases
-def test_list_is_by_severity_then_what_nobody_has_then_core_assets_then_what_presses() -> None:
+def test_list_is_by_what_is_worst() -> None:
     (late_low,) = arrived("a", severity="low", due_in_hours=-5)
     (fresh_high,) = arrived("b", severity="high", due_in_hours=20)
     (fresh_critical,) = arrived("c", severity="critical", due_in_hours=3.9)
@@ -46,20 +46,20 @@ def test_list_is_by_severity_then_what_nobody_has_then_core_assets_then_what_pre
     core = host("core-01", "10.0.0.9", importance="critical")
     (core_high,) = arrived("g", severity="high", due_in_hours=21, assets=(core,))
     client = at_desk(Role.VIEWER)
-    expected = [near_critical, fresh_critical, taken, core_high, late_high, fresh_high, late_low]
+    expected = [near_critical, fresh_critical, taken, late_high, fresh_high, core_high, late_low]
     assert listed(client) == [row.pk for row in expected]
     pressing = [near_critical, taken, late_high, late_low]
     assert listed(client, tab="at_risk") == [row.pk for row in pressing]
     why = text_of(client.get(reverse("web:alert", args=[core_high.pk])))
-    assert "没人处理，还在发生，核心资产 core-01" in why
+    assert "44 分：高危 30、还在发生 6、核心资产 5、没人处理 3" in why
     shown = client.get(reverse("web:alerts"))
     reasons = {line.pk: line.why for line in shown.context["lines"]}
-    assert (reasons[core_high.pk], reasons[taken.pk]) == (
-        "没人处理，还在发生，核心资产 core-01",
-        "还在发生，快超时",
+    assert reasons[taken.pk] == "54 分：严重 40、同一资产 24 小时内几种高危告警 8、还在发生 6"
+    assert (
+        reasons[late_high.pk]
+        == "49 分：高危 30、同一资产 24 小时内几种高危告警 8、还在发生 6、没人处理 3、已超时 2"
     )
-    assert reasons[late_high.pk] == "没人处理，还在发生，已超时"
-    assert text_of(shown).count("同级先看没人处理") == 1, "the order is told once, above"
+    assert text_of(shown).count("分数高的在前") == 1, "the order is told once, above"
     newest = text_of(client.get(reverse("web:alerts"), {"tab": "all", "sort": "newest"}))
     assert "没人处理" not in newest, "which is not by that"
     assert listed(client, status="closed") == [closed.pk]

@@ -69,9 +69,8 @@ def _event(value: Any, *, options: Options) -> Iterator[Record]:
 def _alert(event: Table, options: Options) -> AlertRecord:
     facts = table(event, "alert")
     rule = f"{text(facts, 'gid', '1')}:{need(facts, 'signature_id')}"
-    metadata = table(facts, "metadata")
     severity, confidence, techniques = _judged(
-        text(facts, "severity"), *(texts(metadata, key) for key in _JUDGEMENTS)
+        text(facts, "severity"), *(texts(table(facts, "metadata"), key) for key in _JUDGEMENTS)
     )
     tool = options.source or "suricata"
     when = moment(event, "timestamp", options.zone) or options.received_at
@@ -95,6 +94,8 @@ def _alert(event: Table, options: Options) -> AlertRecord:
         techniques=techniques,
         references=texts(facts, "references"),
         raw=event,
+        action=text(facts, "action"),
+        way=(here, there),
     )
 
 

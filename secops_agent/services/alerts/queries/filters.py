@@ -3,21 +3,22 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Case, CharField, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
 from bifang.core.database.rows import Among
 from bifang.core.errors import InvalidInput
 from secops_agent.kit.listing import Condition, Listing
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, CaseStatus, IndicatorHit
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey, IndicatorHit
 from secops_agent.models import Case as Incident
-from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind, Severity, Verdict
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.services.alerts.queries import clocks
 from secops_agent.services.alerts.queries.clocks import CLOCKS, Clock
+from secops_agent.services.alerts.queries.urgency import OPEN_CASE, UNCLOSED, most_urgent, unattended
 from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
@@ -28,9 +29,6 @@ from secops_agent.services.source_names import spelled
 
 RULE: Final = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
 NOBODY: Final = 0  # among ``assignees``: nobody has it
-STILL: Final = timedelta(days=1)  # what happened so lately still happens
-UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
-_OPEN_CASE: Final = ~Q(status=CaseStatus.CLOSED)
 TECHNIQUE: Final = re.compile(r"[Tt][0-9]{4}(?:\.[0-9]{3})?")
 # What closed an alert, where that is told apart; "" where it is open.
 ENDED: Final = {
@@ -155,15 +153,10 @@ def matching(wanted: AlertFilter, clock: RiskClock | None = None) -> "QuerySet[A
     return rows
 
 
-def unattended() -> Q:
-    """Nobody has them in hand (`Alert.handler`)."""
-    return Q(assignee=None) & ~Q(case__in=Incident.objects.filter(_OPEN_CASE, owner__isnull=False))
-
-
 def in_hand(people: Collection[int]) -> Q:
     """One of these has them in hand. By two indexes: as one condition it would have every open alert read."""
     rows = Alert.objects.order_by().values("pk")
-    cases = Incident.objects.filter(_OPEN_CASE, owner__in=people)
+    cases = Incident.objects.filter(OPEN_CASE, owner__in=people)
     assigned, owned = rows.filter(assignee__in=people), rows.filter(assignee=None, case__in=cases)
     return Q(pk__in=assigned.union(owned, all=True))
 
@@ -216,12 +209,8 @@ def named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
     return hits_in_force().filter(entry__list__in=lists).order_by()
 
 
-URGENT: Final = "先看级别，同级先看没人处理的，再看 24 小时内还在发生的、核心资产上的，再看时限早的（超时的在前）"  # "urgent" below, in words
-
-
 def ordered(rows: "QuerySet[Alert]", order: str) -> "QuerySet[Alert]":
-    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "urgent": by severity, then
-    what is nobody's yet, then what still happens, then on assets that matter most, then what is or was due first."""
+    """As `CURSOR_ORDERS` have it; "oldest": by the first occurrence; "most": by how often; "due": by time limit; "urgent": the worst first."""
     if order in CURSOR_ORDERS:
         return rows.order_by(*CURSOR_ORDERS[order])
     if order == "oldest":
@@ -230,13 +219,7 @@ def ordered(rows: "QuerySet[Alert]", order: str) -> "QuerySet[Alert]":
         return rows.order_by("-count", "-last_seen", "-id")
     if order == "due":
         return rows.order_by(F("due_at").asc(nulls_last=True), "-last_seen", "-id")
-    ranks = (When(severity=name, then=Value(rank)) for rank, name in enumerate(Severity.values))
-    grave = Case(*ranks, default=Value(9), output_field=IntegerField())
-    free = Case(When(unattended(), status=AlertStatus.OPEN, then=Value(0)), default=Value(1))
-    still = Case(When(last_seen__gte=timezone.now() - STILL, then=Value(0)), default=Value(1))
-    core = AlertAsset.objects.filter(asset__importance=Importance.CRITICAL).order_by().values("alert_id")
-    matters = Case(When(pk__in=core, then=Value(0)), default=Value(1))
-    return rows.order_by(grave, free, still, matters, F("due_at").asc(nulls_last=True), "-last_seen", "-id")
+    return most_urgent(rows)
 
 
 def _using(technique: str) -> Q:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from bifang.core.database.rows import create_rows, insert_many, update_rows
 from secops_agent.models import (
@@ -26,12 +26,13 @@ from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.records.identity import alert_identity, event_mark
+from secops_agent.services.records.outcomes import Outcome, outcome_of, worst
 from secops_agent.services.suppressions.applying import Candidate, suppress
 from secops_agent.services.vulnerabilities.priority import graver, rank
 from secops_agent.services.writing import by_key, state_of, update_changed
 
 _WRITTEN = ("severity", "reported_severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
-            "status", "closed_at", "closed_by", "closed_by_source", "closed_via", "closed_count")  # fmt: skip
+            "status", "outcome", "way", "closed_at", "closed_by", "closed_by_source", "closed_via", "closed_count")  # fmt: skip
 _AHEAD = timedelta(days=1)  # of now: more than time zones and clocks explain
 _MOST_LINKS = 200  # assets, and indicators, of one alert
 
@@ -122,6 +123,7 @@ class _UnitOfWork:
             first_seen=moment,
             last_seen=moment,
             count=0,
+            outcome=_outcome(record),
             created_at=self._session.now,
         )
         row.due_at = self._session.limits.alert_due(row.severity, self._believed(record.first_seen or moment))
@@ -136,6 +138,8 @@ class _UnitOfWork:
         first = self._believed(record.first_seen or record.occurred_at or moment)
         row.first_seen = min(row.first_seen, first)
         latest = moment >= row.last_seen
+        row.outcome = worst(cast(Outcome, row.outcome), _outcome(record))
+        row.way = " → ".join(record.way) if latest and all(record.way) else row.way
         row.last_seen = max(row.last_seen, moment)
         row.confidence = record.confidence if record.confidence is not None and latest else row.confidence
         row.techniques = list(dict.fromkeys([*row.techniques, *record.techniques]))[:50]
@@ -268,6 +272,11 @@ class _UnitOfWork:
         insert_many(AlertEvent, events)
         insert_many(AlertPayload, fresh, keyed=True)
         update_rows(AlertPayload, ["raw"], latest)
+
+
+def _outcome(record: AlertRecord) -> Outcome:
+    """By the rule's words, which nobody but its author chose, before the title's."""
+    return outcome_of(record.rule_name, record.action) or outcome_of(record.title)
 
 
 def _pair(indicator: Indicator) -> tuple[str, str]:

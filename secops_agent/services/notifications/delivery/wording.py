@@ -15,6 +15,7 @@ from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links
 from secops_agent.services.clock import clock, left_told
 from secops_agent.services.privacy import mask_alerts
+from secops_agent.services.records.outcomes import course
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
 OVER: Final = "✅"
@@ -88,6 +89,7 @@ def group_text(
         "",
         f"- 编号：A{first.pk}" + (f"（同组共 {len(alerts)} 条）" if len(alerts) > 1 else ""),
         f"- 资产：{'、'.join(assets[:_MOST_LISTED]) or '未知'}",
+        *([f"- 方向：{way}"] if (way := course(first.way, first.outcome)) else []),
         *([f"- 说明：{plain(about, 100)}"] if about else []),
         f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
         f"- 状态：{state_of(alerts)}",

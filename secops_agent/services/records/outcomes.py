@@ -1,0 +1,53 @@
+"""Outcomes: whether what an alert tells of got through, by what its source did about it, else by its own words."""
+
+import re
+from typing import Final, Literal
+
+Outcome = Literal["succeeded", "passed", "", "attempted", "blocked"]  # the worst first; "" is not known
+_WORST: Final[tuple[Outcome, ...]] = ("succeeded", "passed", "", "attempted", "blocked")
+_PASSED: Final = re.compile(
+    r"未(?:能|被)?(?:拦截|阻断|阻止|处置)|没有?(?:拦住|拦截)|放行|\bnot[ _]?(?:blocked|denied|prevented)\b"
+    r"|\b(?:allow|accept|permit|pass)(?:ed|s)?\b",
+    re.IGNORECASE,
+)
+_BLOCKED: Final = re.compile(
+    r"拦截|阻断|阻止|拒绝|已隔离|已清除|\b(?:den(?:y|ied)|block(?:ed)?|drop(?:ped)?|reject(?:ed)?|prevent(?:ed)?|quarantined?)\b",
+    re.IGNORECASE,
+)
+_SUCCEEDED: Final = re.compile(r"成功|得手|失陷|\b(?:succe(?:ss|eded|ssful)|compromised)\b", re.IGNORECASE)
+_ATTEMPTED: Final = re.compile(
+    r"尝试|试图|企图|扫描|探测|失败|暴力破解|\b(?:attempt(?:s|ed)?|scan(?:s|ning)?|probes?|fail(?:ed|ure)|brute.?force)\b",
+    re.IGNORECASE,
+)
+_HARM: Final = re.compile(
+    r"加密文件|勒索|外传|外泄|回连|后门|反弹|webshell|\b(?:exfiltrat\w*|ransomware|beacon\w*|backdoor)\b",
+    re.IGNORECASE,
+)
+_QUOTED: Final = re.compile(r"[“「『\"'][^”」』\"']*[”」』\"']")  # what an attacker may have chosen
+
+
+def outcome_of(title: str, action: str = "") -> Outcome:
+    """``action``: what the source says that was done, in its own word. What the title quotes says nothing."""
+    words = _QUOTED.sub("", title)
+    done = bool(_SUCCEEDED.search(words))
+    if action and (_PASSED.search(action) or action.lower() in ("false", "0")):
+        return "succeeded" if done else "passed"
+    if action and (_BLOCKED.search(action) or action.lower() == "true"):
+        return "blocked"
+    if _PASSED.search(words):
+        return "succeeded" if done else "passed"
+    if _BLOCKED.search(words):
+        return "blocked"
+    if done or (_HARM.search(words) and not _ATTEMPTED.search(words)):
+        return "succeeded"
+    return "attempted" if _ATTEMPTED.search(words) else ""
+
+
+def worst(one: Outcome, other: Outcome) -> Outcome:
+    """Of two occurrences."""
+    return min(one, other, key=_WORST.index)
+
+
+def course(way: str, outcome: str) -> str:
+    """203.0.113.9 → 10.0.0.5，已拦截; "" where neither is known."""
+    return "，".join(filter(None, (way, {"blocked": "已拦截", "passed": "未拦截"}.get(outcome, ""))))

@@ -1,0 +1,120 @@
+"""Which alert is worst: what got through before what was stopped, a chain before a single one, whatever the level says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from secops_agent.models import Alert, Role
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.queries.urgency import most_urgent, reasons
+from secops_agent.services.notifications.delivery.wording import group_text
+from secops_agent.services.people.staff import Person
+from secops_agent.services.records.outcomes import outcome_of
+from secops_agent.tools.definitions import Asker
+from secops_agent.tools.incidents.alerts import alert_line
+from tests.admin_pages import serve_plain_static, text_of
+from tests.secops.demo_aid import Proposals
+from tests.secops.inventory_aid import host, store
+from tests.secops.syslog.lines_aid import alert as syslog_alert
+from tests.secops.web.desk import arrived, at_desk
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("title", "action", "outcome"),
+    [
+        ("app-01 Log4j JNDI 注入尝试", "", "attempted"),
+        ("Log4j JNDI 注入尝试成功", "", "succeeded"),
+        ("file-01 勒索病毒行为：批量加密文件", "", "succeeded"),
+        ("勒索软件下载尝试", "", "attempted"),
+        ("勒索病毒已拦截", "", "blocked"),
+        ("HIDS：SSH 暴力破解后登录成功", "", "succeeded"),
+        ("HIDS：SSH 暴力破解", "", "attempted"),
+        ("Connection DENY tcp", "", "blocked"),
+        ("SQL 注入未拦截", "", "passed"),
+        ("SQL 注入", "Denied", "blocked"),
+        ("SQL 注入", "allowed", "passed"),
+        ("Log4j 注入尝试", "allowed", "passed"),
+        ("数据外传", "blocked", "blocked"),
+        ("用户「blocked」登录成功", "", "succeeded"),
+        ("异地登录，用户 'DENY'", "", ""),
+        ("blockchain 挖矿", "", ""),
+        ("CPU 使用率过高", "", ""),
+    ],
+)
+def test_outcome_is_read_from_the_action_and_else_from_the_words(
+    title: str, action: str, outcome: str
+) -> None:
+    assert outcome_of(title, action) == outcome
+
+
+def test_what_was_stopped_comes_last_and_a_chain_first() -> None:
+    core = host("core-01", "10.0.0.9", importance="critical")
+    (stopped,) = arrived(
+        "a", severity="critical", title="DENY tcp", due_in_hours=-5, assets=(core,), count=500
+    )
+    (tried,) = arrived("b", severity="critical", title="Log4j 注入尝试", due_in_hours=-300, assets=(core,))
+    (low,) = arrived("c", severity="low", title="异地登录")
+    (single,) = arrived("d", severity="critical", title="批量加密文件", assets=(host("pc-1", "10.0.0.7"),))
+    crypt, leak = arrived("e", "f", severity="critical", assets=(host("file-01", "10.0.0.8"),))
+    Alert.objects.filter(pk=crypt.pk).update(rule_name="勒索", outcome="succeeded", count=349)
+    Alert.objects.filter(pk=leak.pk).update(rule_name="外传", outcome="succeeded")
+    shown = [row.pk for row in most_urgent(Alert.objects.all())]
+    assert shown[:3] == [crypt.pk, leak.pk, single.pk]
+    assert shown[3:] == [tried.pk, low.pk, stopped.pk]
+    why = reasons(shown)
+    assert "同一资产 24 小时内几种高危告警 8" in why[crypt.pk]
+    assert "几种" not in why[single.pk]
+    assert "已被拦下 −40" in why[stopped.pk]
+    Alert.objects.filter(pk=leak.pk).update(outcome="blocked")
+    assert "几种" not in reasons([crypt.pk])[crypt.pk], "what was blocked is no part of a chain"
+    Alert.objects.filter(pk=crypt.pk).update(status="closed")
+    assert reasons([crypt.pk]) == {crypt.pk: ""}
+
+
+def test_an_event_of_a_firewall_tells_from_where_to_where_and_what_was_done() -> None:
+    event = "CEF:0|Acme|FW|1.0|100|Port 445|8|src=203.0.113.9 dst=10.0.0.8 act={}"
+    store(syslog_alert(event.format("DENY")))
+    row = Alert.objects.get()
+    assert (row.way, row.outcome) == ("203.0.113.9 → 10.0.0.8", "blocked")
+    assert "- 方向：203.0.113.9 → 10.0.0.8，已拦截" in group_text([row], ["10.0.0.8"])
+    assert "203.0.113.9 → 10.0.0.8，已拦截" in text_of(
+        at_desk(Role.VIEWER).get(reverse("web:alert", args=[row.pk]))
+    )
+    line = alert_line(
+        triage.get(row.pk).summary,
+        Asker(Person("corp", "x", "某人", Role.ANALYST), False, timezone.localtime(), Proposals()),
+    )
+    assert "203.0.113.9 → 10.0.0.8，已拦截" in line
+    store(syslog_alert(event.format("Allow") + " end=1764600000000"))
+    row.refresh_from_db()
+    assert (row.count, row.outcome) == (2, "passed"), "once is enough"
+
+
+def test_an_event_of_json_and_of_suricata_tell_it_too() -> None:
+    eve = {
+        "timestamp": "2026-11-26T11:59:00+0800", "event_type": "alert", "src_ip": "203.0.113.7", "dest_ip": "10.0.0.9",
+        "flow_id": 1, "alert": {"signature_id": 2001, "signature": "ET X", "severity": 1, "action": "blocked"},
+    }  # fmt: skip
+    store(syslog_alert(json.dumps(eve)))
+    threat = {
+        "alert_name": "Malware",
+        "severity": "high",
+        "src_ip": "10.0.0.4",
+        "dst_ip": "203.0.113.5",
+        "action": "deny",
+    }
+    store(syslog_alert(json.dumps(threat)))
+    assert list(Alert.objects.order_by("pk").values_list("way", "outcome")) == [
+        ("203.0.113.7 → 10.0.0.9", "blocked"), ("10.0.0.4 → 203.0.113.5", "blocked"),
+    ]  # fmt: skip
