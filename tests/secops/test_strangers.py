@@ -19,7 +19,7 @@ SETS = sorted((Path(__file__).parent / "eval").glob("strangers_*.jsonl"))
 # Arguments that follow the clock: 11月 is this month or the last, and a week has fewer days each day.
 CLOCK = ("since_hours", "until_hours", "at", "period", "due_within", "minutes")
 # Turns that the trained ranker lost: their lines keep the right call.
-LOST_RIGHT, LOST_MENDED = 15, 7
+LOST_RIGHT, LOST_MENDED = 8, 7
 
 
 def lines() -> list[dict[str, Any]]:
@@ -52,9 +52,10 @@ async def ask(asker: Any, dialogs: list[tuple[list[str], list[Any]]]) -> list[tu
 @pytest.mark.slow
 @override_settings(RATE_LIMITS=False)
 def test_questions_that_were_answered_right_are_still(demo: Any) -> None:
-    asked = asyncio.run(
-        ask(person("lisi"), [(one["turns"], one.get("now", one["got"])) for one in questions()])
-    )
+    asked = []
+    for asker in ("lisi", "zhaoliu"):
+        own = [one for one in questions() if one.get("as", "lisi") == asker]
+        asked += asyncio.run(ask(person(asker), [(one["turns"], one.get("now", one["got"])) for one in own]))
     assert len(asked) > 40
     lost = [one for one in asked if one[1] != one[2]]
     assert len(lost) <= LOST_RIGHT, "\n" + "\n".join(map(str, lost))
