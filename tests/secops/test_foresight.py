@@ -12,9 +12,12 @@ from secops_agent.models import Asset, History, ImportJob, Role, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake.foresight import MOST, foresee
 from secops_agent.services.records import AssetRecord, Key
+from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.uploads.results import page_of
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
 from tests.secops.decisions_aid import company
-from tests.secops.inventory_aid import host, store
+from tests.secops.inventory_aid import finding, flaw, host, store
 from tests.secops.test_chat_files import Sent, code_in, staged, talk
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +170,20 @@ def test_a_new_asset_that_looks_like_a_known_one_and_an_unknown_owner_are_told_b
     assert "web-01 与已有的「web-01」（10.0.0.5，编号" in text
     assert "负责人 没有这个人 不在人员名单里" in text
     assert Asset.objects.count() == 1
+
+
+def test_the_list_of_what_an_import_found_is_that_of_its_tool() -> None:
+    found = {"created": {"vulnerability": 1, "finding": 1}, "updated": {}, "unchanged": {}}
+    job = ImportJob(format="trivy", options={}, outcome=found)
+    assert page_of(job, "vulnerability").endswith("?tab=all&source=trivy")
+    job.outcome = {"created": {"vulnerability": 1}}
+    assert "source=" not in page_of(job, "vulnerability"), "a catalogue that names no asset"
+    web = host("web-01")
+    store(
+        web,
+        flaw("CVE-2026-1111"),
+        flaw("CVE-2026-2222"),
+        finding(web, vulnerability="CVE-2026-1111", kind="vulnerability"),
+    )
+    of = [row.vuln_id for row in catalogue.matching(VulnerabilityFilter(present_only=False, source="trivy"))]
+    assert of == ["CVE-2026-1111"]

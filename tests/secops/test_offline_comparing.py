@@ -25,6 +25,8 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "23+24等于多少": ("compute", {"expression": "23+24"}),
     "谁这周关的误报最多": ("alert_statistics", {"verdict": "false_positive", "time_of": "closed", "group_by": "closer", "period": "this_week"}),
     "误报谁关的最多": ("alert_statistics", {"verdict": "false_positive", "time_of": "closed", "group_by": "closer"}),
+    "上周关掉的多少误报": ("alert_statistics", {"time_of": "closed", "period": "last_week", "until_hours": 34, "group_by": "verdict"}),
+    "昨晚到今早的新告警": ("list_alerts", {"time_of": "new", "since_hours": 17}),
     "今天谁关的告警最多": ("alert_statistics", {"time_of": "closed", "group_by": "closer", "period": "today"}),
     "今天李四关了几条": ("list_alerts", {"time_of": "closed", "keyword": "李四", "period": "today"}),
     "李四今天关了啥": ("list_alerts", {"time_of": "closed", "keyword": "李四", "period": "today"}),

@@ -118,3 +118,13 @@ def test_an_event_of_json_and_of_suricata_tell_it_too() -> None:
     assert list(Alert.objects.order_by("pk").values_list("way", "outcome")) == [
         ("203.0.113.7 → 10.0.0.9", "blocked"), ("10.0.0.4 → 203.0.113.5", "blocked"),
     ]  # fmt: skip
+
+
+def test_a_silence_is_of_the_rule_where_the_rule_is_what_is_noisy() -> None:
+    client = at_desk(Role.RESPONDER)
+    (single,) = arrived("a")
+    noisy, _ = arrived("b", "c", rule_name="扫描")
+    for row, of_rule in ((single, False), (noisy, True)):
+        page = client.get(reverse("web:alert", args=[row.pk])).content.decode()
+        assert ('<option value="rule" selected>' in page) is of_rule
+        assert '<option value="rule"' in page

@@ -178,7 +178,8 @@ def _time_of(skeleton: Skeleton, now: datetime) -> str:
     """What happened in the time that was said: 关了多少, 新增了哪些; 李四关了几条 at any time."""
     if _since(skeleton, now) is None:
         return "closed" if _says("closed_by", skeleton) and _says("closed_in", skeleton) else ""
-    return "closed" if _says("closed_in", skeleton) else "new" if _says("new_in", skeleton) else ""
+    shut = any(pattern("filters.shut").fullmatch(each.raw) for each in skeleton.found(Kind.STATUS))
+    return "closed" if shut or _says("closed_in", skeleton) else "new" if _says("new_in", skeleton) else ""
 
 
 def _says(name: str, skeleton: Skeleton, _: datetime | None = None) -> bool | None:

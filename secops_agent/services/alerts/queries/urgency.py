@@ -41,7 +41,7 @@ def weights(now: datetime) -> tuple[Weight, ...]:
         *(Weight(str(level.label), points, Q(severity=level)) for level, points in of_level),
         Weight("已得手", 15, Q(outcome=Outcome.SUCCEEDED)),
         Weight("没有拦下", 5, Q(outcome=Outcome.PASSED)),
-        Weight("只是尝试", -15, Q(outcome=Outcome.ATTEMPTED)),
+        Weight("只是尝试", -8, Q(outcome=Outcome.ATTEMPTED)),
         Weight("已被拦下", -40, Q(outcome=Outcome.BLOCKED)),
         Weight("同一资产 24 小时内几种高危告警", 8, _in_chain(now)),
         Weight("还在发生", 6, Q(last_seen__gte=now - STILL)),
