@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from secops_agent.services.records.outcomes import outcome_of
+from secops_agent.services.records.outcomes import outcome_told
 
 _AT_ONCE = 500
 
@@ -14,7 +14,7 @@ def judge(apps: Any, schema_editor: Any) -> None:
     alerts = apps.get_model("secops_agent", "Alert").objects.order_by()
     found: dict[str, list[int]] = {}
     for pk, rule, title in alerts.values_list("pk", "rule_name", "title").iterator(chunk_size=2000):
-        if outcome := outcome_of(rule) or outcome_of(title):
+        if outcome := outcome_told(rule, title):
             found.setdefault(outcome, []).append(pk)
     for outcome, ids in found.items():
         for start in range(0, len(ids), _AT_ONCE):

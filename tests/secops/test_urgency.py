@@ -13,7 +13,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.urgency import most_urgent, reasons
 from secops_agent.services.notifications.delivery.wording import group_text
 from secops_agent.services.people.staff import Person
-from secops_agent.services.records.outcomes import outcome_of
+from secops_agent.services.records.outcomes import outcome_of, outcome_told
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.incidents.alerts import alert_line
 from tests.admin_pages import serve_plain_static, text_of
@@ -61,7 +61,7 @@ def test_outcome_is_read_from_the_action_and_else_from_the_words(
 def test_what_was_stopped_comes_last_and_a_chain_first() -> None:
     core = host("core-01", "10.0.0.9", importance="critical")
     (stopped,) = arrived(
-        "a", severity="critical", title="DENY tcp", due_in_hours=-5, assets=(core,), count=500
+        "a", severity="critical", title="DENY tcp", action="DENY", due_in_hours=-5, assets=(core,), count=500
     )
     (tried,) = arrived("b", severity="critical", title="Log4j 注入尝试", due_in_hours=-300, assets=(core,))
     (low,) = arrived("c", severity="low", title="异地登录")
@@ -128,3 +128,9 @@ def test_a_silence_is_of_the_rule_where_the_rule_is_what_is_noisy() -> None:
         page = client.get(reverse("web:alert", args=[row.pk])).content.decode()
         assert ('<option value="rule" selected>' in page) is of_rule
         assert '<option value="rule"' in page
+
+
+def test_words_of_a_title_alone_put_no_alert_behind_the_others() -> None:
+    assert outcome_told("", "sshd: user DENY blocked 拦截 from 203.0.113.9") == "attempted"
+    assert outcome_told("WAF：SQL 注入（已拦截）", "x") == "blocked"
+    assert outcome_told("", "x", "DENY") == "blocked"

@@ -43,6 +43,15 @@ def outcome_of(title: str, action: str = "") -> Outcome:
     return "attempted" if _ATTEMPTED.search(words) else ""
 
 
+def outcome_told(rule: str, title: str, action: str = "") -> Outcome:
+    """By the source's action and the rule's words, else by the title, in which an attacker's may stand: that it was blocked it never
+    tells."""
+    if found := outcome_of(rule, action):
+        return found
+    of_title = outcome_of(title)
+    return "attempted" if of_title == "blocked" else of_title
+
+
 def worst(one: Outcome, other: Outcome) -> Outcome:
     """Of two occurrences."""
     return min(one, other, key=_WORST.index)

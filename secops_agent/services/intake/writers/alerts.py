@@ -26,7 +26,7 @@ from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.records.identity import alert_identity, event_mark
-from secops_agent.services.records.outcomes import Outcome, outcome_of, worst
+from secops_agent.services.records.outcomes import Outcome, outcome_told, worst
 from secops_agent.services.suppressions.applying import Candidate, suppress
 from secops_agent.services.vulnerabilities.priority import graver, rank
 from secops_agent.services.writing import by_key, state_of, update_changed
@@ -276,7 +276,7 @@ class _UnitOfWork:
 
 def _outcome(record: AlertRecord) -> Outcome:
     """By the rule's words, which nobody but its author chose, before the title's."""
-    return outcome_of(record.rule_name, record.action) or outcome_of(record.title)
+    return outcome_told(record.rule_name, record.title, record.action)
 
 
 def _pair(indicator: Indicator) -> tuple[str, str]:
