@@ -82,7 +82,7 @@ def estate(size: int = 3) -> None:
             FindingRecord("vulnerability", (cve, component.purl), f"{cve} openssl", "high", "trivy", asset, component, cve),
             AlertRecord(
                 "wazuh", (f"key-{number}",), f"SSH 暴力破解 {number}", "high", rule_id="5763", assets=(asset,),
-                indicators=(Indicator("ip", "203.0.113.9"), Indicator("account", "root")),
+                indicators=(Indicator("ip", "203.0.113.9"), Indicator("account", "zhang.wei")),
                 occurred_at=now - timedelta(minutes=number), raw={"number": number},
             ),
         ]  # fmt: skip

@@ -82,7 +82,7 @@ def test_an_alert_goes_through_its_life_with_a_history() -> None:
     actions = [each["action"] for each in detail["history"] if each["actor_kind"] == "token"]
     assert actions == ["reopen", "close", "unassign", "comment", "assign", "acknowledge"]
     assert detail["raw"] == {"number": 0}
-    assert {"kind": "account", "value": "root"} in detail["indicators"]
+    assert {"kind": "account", "value": "zhang.wei"} in detail["indicators"]
 
 
 def test_a_change_that_is_late_is_a_conflict() -> None:
