@@ -20,6 +20,7 @@ TOOL, REPORT = 12, 60
 # A runbook for an alert, which is read whole first: still to be made fewer.
 # Cards that answer the usual questions beside one thing; in a group the names of people are looked up to be masked.
 DEARER = {
+    "create_schedule": 14,  # for somebody else: who they are, what they may read, how much they are told
     "search_runbook": 19,
     "get_asset": 14,
     "get_alert": 18,  # with what its messages did

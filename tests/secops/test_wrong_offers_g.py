@@ -27,7 +27,7 @@ def test_what_repeats_all_the_same_is_closed_too() -> None:
 
 def test_a_silence_of_an_attack_on_a_host_is_of_that_rule_there() -> None:
     ((_, said),) = offered(understand("jump-01 ssh爆破静默4小时，今天约了渗透测试"))
-    assert said == {"scope": "规则:暴力破解 @ jump-01", "minutes": 240, "reason": "约了渗透测试"}
+    assert said == {"scope": "规则:暴力破解 @ jump-01", "minutes": 240, "reason": "今天约了渗透测试"}
 
 
 def test_a_silence_of_a_host_keeps_why() -> None:
@@ -223,11 +223,11 @@ def test_a_question_with_a_verb_in_it_is_answered(said: str, tool: str) -> None:
 def test_a_reason_behind_an_order_takes_nothing_back() -> None:
     """But a few words that only take back do."""
     assert offered(understand("web-01 先隔离掉吧，A12 批量加密，不能再等了")) == [
-        ("isolate_host", {"asset": "web-01", "reason": "批量加密"})
+        ("isolate_host", {"asset": "web-01", "reason": "A12 批量加密，不能再等了"})
     ]
     assert offered(understand("把 A12 A13 关了，真实攻击，已经在WAF上拦了")) == [
-        ("close_alert", {"alert_id": 12, "verdict": "true_positive"}),
-        ("close_alert", {"alert_id": 13, "verdict": "true_positive"}),
+        ("close_alert", {"alert_id": 12, "verdict": "true_positive", "note": "已经在WAF上拦了"}),
+        ("close_alert", {"alert_id": 13, "verdict": "true_positive", "note": "已经在WAF上拦了"}),
     ]
     for taken_back in ("web-01 先隔离掉吧，先等等", "关告警 12，误报，算了", "把 A12 关了，真实攻击，行吗"):
         assert understand(taken_back).offers == ()

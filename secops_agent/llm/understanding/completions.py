@@ -235,7 +235,8 @@ def _beside(
         and (verdict := rest.first(Kind.VERDICT))
     ):
         said, note = {act.beside: verdict.value}, note.replace(verdict.raw, "", 1)  # 原因写误报 扫描器
-    told = [] if quiet else told_in(values)
+    kept = said and act.free in open_orders(focus)[0].arguments  # 到12月31日: why was said before
+    told = [] if quiet or kept else told_in(values)
     told = [one for one in told if one and not name_of("cues.answer", one)]
     reason = note.strip(EDGES).removeprefix("都是") or "，".join([*told, *reply.told])
     parts, rest_of_case = case_parts(values.text, values, sentence.asker) if act.free == "title" else ({}, [])

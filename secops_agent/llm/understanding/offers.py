@@ -314,8 +314,9 @@ class Parts:
         return [("rule", f"{rules[0]} @ {hosts[0].value}" if hosts else rules[0])]
 
     def _named_rule(self, places: Sequence[Skeleton]) -> str:
-        """The rule or attack that stands beside the verb, or in its clause; one in another clause is why."""
-        words = [replace(self.sentence, order=one).keyword for one in places[:2]]  # its piece and its order
+        """The rule or attack that stands beside the verb, in its clause or in what orders; one in another clause is why."""
+        ordering = [self._ordering()] if self.spans else []
+        words = [replace(self.sentence, order=one).keyword for one in (*places[:2], *ordering)]
         return max((one for one in words if self.sentence.keyword in ("", one)), key=len, default="")
 
     def _is_described(self, act: Act, places: Sequence[Skeleton]) -> bool:

@@ -88,7 +88,7 @@ class OrderHearing(ListHearing):
 
         What speaks against it turns the whole order round, or leaves out what it names; of anything else it does nothing."""
         order = self.focus.order
-        if order is None or order.tool not in ACTS:
+        if order is None or order.tool not in ACTS or self._is_no_title(sentence, order):
             return None
         lacks = missing_in([order])
         if told := self._asked_of_it(sentence, order, lacks):
@@ -116,6 +116,10 @@ class OrderHearing(ListHearing):
         undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
         turned = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
         return self._turned(sentence, rest, order) if turned else None
+
+    def _is_no_title(self, sentence: Sentence, order: Intent) -> bool:
+        """事件列表, behind a case that was just made: certainly a question, and not what it is called."""
+        return ACTS[order.tool].free == "title" and self.weighed(sentence).asked >= questions.CERTAIN
 
     def _asked_of_it(self, sentence: Sentence, order: Intent, lacks: str) -> Understanding | None:
         """Which values there are; 严重的我自己留着, of several: which of them is asked."""

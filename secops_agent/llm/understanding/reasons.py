@@ -46,6 +46,11 @@ _CUTS: Final = re.compile(
 )  # 挖矿的✱: which one it is
 
 
+_WHICH: Final = re.compile(
+    rf"\s*{mark(Kind.REF)}[^,，。]*(?:{ANY_MARK.pattern}|都|全)\s*$"
+)  # 那些没人接的都: the object
+
+
 def split_note(skeleton: Skeleton) -> tuple[Skeleton, str]:
     """The sentence without its 备注：… or 原因：…, and that text as it was typed; it ends where an order begins."""
     text = pattern("reasons.fields").sub("，", skeleton.text)
@@ -80,6 +85,7 @@ def why_of(
         for one in spans
         if one.role == REASON and (one.order == own or not several)
         if not any(one.start <= each.start < one.end for each in verbs)
+        if not _WHICH.match(skeleton.text[one.start : one.end])
     ]
     return _COURTESY.sub("", "，".join(why))[:200].strip(EDGES).removeprefix("是")
 
@@ -91,8 +97,14 @@ def untaken_in(order: Skeleton, verbs: Sequence[SpokenVerb], described: str = ""
         text = pattern(f"cues.{name}").sub(" ", text)
     pieces = [one for piece in PIECE.split(text) for one in _telling(piece)]
     said = [order.expand(one).strip(EDGES).removeprefix("是") for one in pieces]
-    told = [one for one in said if not described or described not in usual(one).replace(" ", "").lower()]
+    told = [one for one in said if not described or not _describes(one, described)]
     return re.sub("(?<=[a-z])，(?=[a-z])", " ", "，".join(told))[:200].strip(EDGES)
+
+
+def _describes(piece: str, described: str) -> bool:
+    """Has it these words, or is it one of them?"""
+    said = usual(piece).replace(" ", "").lower()
+    return described in said or said in described
 
 
 def _telling(piece: str) -> list[str]:
