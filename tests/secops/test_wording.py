@@ -16,7 +16,6 @@ from django.db.models import Field
 from django.test import Client
 from django.urls import reverse
 
-from secops_agent.admin.sources.assets import KEYS as KEYS_OF_ASSETS
 from secops_agent.importers.registry import importers
 from secops_agent.models import Alert, Asset, Component, Finding
 from secops_agent.services.actors import Actor
@@ -24,6 +23,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
 from secops_agent.services.records import KeyKind
+from secops_agent.services.records.identity import KEYS as KEYS_OF_ASSETS
 from secops_agent.services.vulnerabilities import findings
 from tests.admin_pages import MODELS, ROWS, serve_plain_static, superuser, text_of
 

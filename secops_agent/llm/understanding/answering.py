@@ -231,7 +231,15 @@ class QuestionHearing(FollowingHearing):
             return None
         return Understanding(question=_WHICH.format(said=reference.raw), guessed=True)
 
+    @staticmethod
+    def _bare_indicator(meant: Sentence) -> Intent | None:
+        """An address alone is looked up: 203.0.113.5, 再查查 203.0.113.5."""
+        kind = getattr(meant.order.entities.get(meant.order.text.strip(" ,，。?？")), "kind", None)
+        return questions.ask("lookup_indicator", meant) if kind in (Kind.IP, Kind.OBSERVABLE) else None
+
     def _looked_up(self, meant: Sentence) -> Understanding:
+        if bare := self._bare_indicator(meant):
+            return Understanding(intent=bare)
         weighed = self.weighed(meant)
         alone = meant.keyword and questions.stands_alone(weighed.cues)
         anew = (
