@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -46,7 +46,6 @@ from secops_agent.services.decisions.targets import AIMS, refusals
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import silences, views
-from secops_agent.services.notifications.coverage import open_alerts
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.silences import usual_ends
 from secops_agent.services.notifications.views import ToldView
@@ -68,7 +67,16 @@ from secops_agent.web.triage.alerts import ACT, SEE, acting
 # Everything that happened to one alert, in one order: occurrences, changes, notes, messages.
 
 _EVENTS: Final = 8
-_COUNTED: Final = 1000
+# How many a silence of its rule covers now.
+_ALIKE: Final = Subquery(
+    Alert.objects.exclude(status=AlertStatus.CLOSED)
+    .filter(rule_name=OuterRef("rule_name"))
+    .exclude(rule_name="")
+    .order_by()
+    .values("rule_name")
+    .annotate(alike=Count("pk"))
+    .values("alike")
+)
 _TONES: Final = {"close": "ok", "reopen": "bad", "escalate": "bad"}
 
 
@@ -202,6 +210,7 @@ def find(pk: int) -> Alert:
     """Raises Http404."""
     row = (
         weighed(Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by"))
+        .annotate(alike=_ALIKE)
         .filter(pk=pk)
         .first()
         if pk < 2**63
@@ -240,14 +249,9 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
         "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": _alike(row), **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": row.alike or 0, **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
-
-
-def _alike(row: Alert) -> int:
-    """How many a silence of its rule covers now; enough are not counted on."""
-    return open_alerts("rule", row.rule_name or row.rule_id)[:_COUNTED].count()
 
 
 def is_closed(row: Alert) -> bool:
