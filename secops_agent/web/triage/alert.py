@@ -249,7 +249,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
         "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": row.alike or 0, **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": getattr(row, "alike", 0) or 0, **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
 
