@@ -161,7 +161,7 @@ class OutboxRow(BoxRow):
 
 
 class GroupState(models.TextChoices):
-    """Whether anything unasked goes to a group. Answers to those who ask there do, always."""
+    """Whether data goes to a group; who asks among outsiders is told why not."""
 
     OPEN = "open", "可推送"
     OUTSIDERS = "outsiders", "有外部人员"

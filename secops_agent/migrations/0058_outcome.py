@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from secops_agent.services.records.outcomes import outcome_told
+from secops_agent.services.outcomes import outcome_told
 
 _AT_ONCE = 500
 

@@ -25,7 +25,7 @@ def minutes_told(minutes: float) -> str:
 def span_told(minutes: int | None) -> str:
     """How long a block is to stand: 30 天; 0: 永久; None: nobody said, and the device decides."""
     if minutes is None:
-        return "没有写，由设备决定，可能一直封到有人解除"
+        return "按设备默认（可能一直封到有人解除）"
     return minutes_told(minutes) if minutes else "永久"
 
 

@@ -218,4 +218,5 @@ def test_kill_in_a_burst_repeats_few_answers(database: Database, door: str) -> N
         wait_until(lambda: set(ids) <= {reply["msg_id"] for reply in stage.replies()}, within=120)
         stage.settle()
         replies = Counter(reply["msg_id"] for reply in stage.replies())
-        assert sum(number > 1 for number in replies.values()) <= 20
+        # One a conversation, 60, without a pace; a machine so busy that calls seem slow (`sender.SLOW_S`) has more in flight.
+        assert sum(number > 1 for number in replies.values()) <= 30

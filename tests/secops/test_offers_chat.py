@@ -201,7 +201,8 @@ def test_focus_belongs_to_its_asker() -> None:
 def test_a_correction_of_what_was_proposed_withdraws_it_when_it_is_taken() -> None:
     config = company()
     _, shown, taken = say(config, "zhao", "封禁 203.0.113.5 1天", "不对 是 203.0.113.9", "好")
-    assert "同时撤回之前提出的「封禁 IP 203.0.113.5" in shown
+    assert "（封禁 IP 203.0.113.5" in shown
+    assert "同时撤回之前提出的申请" in shown
     states = {each.arguments["ip"]: each.state for each in Proposal.objects.all()}
     assert states == {"203.0.113.5": "cancelled", "203.0.113.9": "proposed"}, taken
 

@@ -12,13 +12,13 @@ from secops_agent.models import Alert, Role
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.urgency import most_urgent, reasons
 from secops_agent.services.notifications.delivery.wording import group_text
+from secops_agent.services.outcomes import outcome_of, outcome_told
 from secops_agent.services.people.staff import Person
-from secops_agent.services.records.outcomes import outcome_of, outcome_told
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.incidents.alerts import alert_line
 from tests.admin_pages import serve_plain_static, text_of
 from tests.secops.demo_aid import Proposals
-from tests.secops.inventory_aid import host, store
+from tests.secops.inventory_aid import alert, host, store
 from tests.secops.syslog.lines_aid import alert as syslog_alert
 from tests.secops.web.desk import arrived, at_desk
 
@@ -75,7 +75,7 @@ def test_what_was_stopped_comes_last_and_a_chain_first() -> None:
     why = reasons(shown)
     assert "同一资产 24 小时内几种高危告警 8" in why[crypt.pk]
     assert "几种" not in why[single.pk]
-    assert "已被拦下 −40" in why[stopped.pk]
+    assert "已拦截 −40" in why[stopped.pk]
     Alert.objects.filter(pk=leak.pk).update(outcome="blocked")
     assert "几种" not in reasons([crypt.pk])[crypt.pk], "what was blocked is no part of a chain"
     Alert.objects.filter(pk=crypt.pk).update(status="closed")
@@ -134,3 +134,8 @@ def test_words_of_a_title_alone_put_no_alert_behind_the_others() -> None:
     assert outcome_told("", "sshd: user DENY blocked 拦截 from 203.0.113.9") == "attempted"
     assert outcome_told("WAF：SQL 注入（已拦截）", "x") == "blocked"
     assert outcome_told("", "x", "DENY") == "blocked"
+
+
+def test_a_way_longer_than_its_column_is_cut() -> None:
+    store(alert(way=("a" * 90, "b" * 90)))
+    assert Alert.objects.get().way == f"{'a' * 90} → {'b' * 7}"

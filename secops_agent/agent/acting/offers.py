@@ -101,7 +101,7 @@ def show(
     before = _waiting(person, {offer.tool for offer in offers})
     replaces = before[0] if changes and len(before) == 1 else None
     if replaces:
-        faults.append(f"提交后同时撤回之前提出的「{replaces.summary}」。")
+        faults.append(f"提交后同时撤回之前提出的申请 {replaces.code}（{replaces.summary}）。")
     else:
         faults += map(_still, before)
     said = "\n\n".join(dict.fromkeys(faults))
@@ -138,7 +138,9 @@ def _waiting(person: Person, tools: Container[str]) -> list[Proposal]:
 
 
 def _still(row: Proposal) -> str:
-    return f"之前提出的「{row.summary}」还在等待决定；要撤回请发送「{says.withdraw(row.code)}」。"
+    return (
+        f"之前提出的申请 {row.code}（{row.summary}）还在等待决定；要撤回请发送「{says.withdraw(row.code)}」。"
+    )
 
 
 def _plan(definition: ToolDefinition, offer: Offer, person: Person) -> ValidatedAction:

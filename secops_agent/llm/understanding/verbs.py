@@ -279,9 +279,8 @@ def without(skeleton: Skeleton, verbs: Sequence[SpokenVerb], mark: str = VERB) -
 def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") -> str:
     """The name in ``[nothing]`` of what keeps the sentence from ordering, whatever the ranker says: what nobody can pick out, a later
     time, marks of quotation, a supposition; in the piece of a verb, or in a few words of their own, a denial or a question."""
-    verbs = [
-        verb for verb in verbs if verb.tool in ACTS
-    ] or verbs  # 杀毒和恢复都做完了: of others nothing is ordered here
+    # 杀毒和恢复都做完了: of others nothing is ordered here
+    verbs = [verb for verb in verbs if verb.tool in ACTS] or verbs
     tools, text = {verb.tool for verb in verbs}, without(skeleton, verbs)
     if of_whole := _doubt_of_whole(skeleton, verbs):
         return of_whole

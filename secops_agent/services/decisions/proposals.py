@@ -226,9 +226,9 @@ def _refuse_twin(draft: Proposal, open_ones: "QuerySet[Proposal]") -> None:
         return
     at = clock(twin.created_at)
     mine = twin.asked_by_id == draft.asked_by_id
-    own = f"您{at} 已提出「{twin.summary}」" if mine else f"{twin.asker_name} {at} 已提出「{twin.summary}」"
+    own = f"{'您' if mine else twin.asker_name + ' '}{at} 已提出申请 {twin.code}（{twin.summary}）"
     how = f"要改，先发送「{says.withdraw(twin.code)}」" if mine else "不用再提一次"
-    raise Conflict(f"{own}（{twin.code}），正在等待审批：{how}。没有重复提出。")
+    raise Conflict(f"{own}，正在等待审批：{how}。没有重复提出。")
 
 
 def _readable(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def override(
             schedule=schedule, staff=staff, starts_at=start, ends_at=end, reason=reason[:200]
         )
         keep_change(actor, schedule, before, verb="临时换人：")
-        return _tell(row, had, [staff], actor, "安排了临时换人", f"原因：{row.reason}" if row.reason else "")
+        return _tell(row, had, [staff], actor, "made", f"原因：{row.reason}" if row.reason else "")
 
 
 def take_back(override_id: int, actor: Actor) -> tuple[OnCallOverride, str]:
@@ -57,7 +57,7 @@ def take_back(override_id: int, actor: Actor) -> tuple[OnCallOverride, str]:
         keep_change(actor, row.schedule, before, verb="取消临时换人：")
         row.pk = override_id
         after = _people(row.schedule, row.starts_at, row.ends_at)
-        return row, _tell(row, [row.staff], after, actor, "取消了临时换人", "")
+        return row, _tell(row, [row.staff], after, actor, "back", "")
 
 
 def _people(schedule: OnCallSchedule, start: datetime, end: datetime) -> list[Staff]:
@@ -67,14 +67,15 @@ def _people(schedule: OnCallSchedule, start: datetime, end: datetime) -> list[St
 
 
 def _tell(
-    row: OnCallOverride, had: Sequence[Staff], have: Sequence[Staff], actor: Actor, did: str, why: str
+    row: OnCallOverride, had: Sequence[Staff], have: Sequence[Staff], actor: Actor, step: str, why: str
 ) -> str:
     """In private, those who have it now and those who had it. In words, who was told and who could not be."""
     spell = f"{clock(row.starts_at)} 至 {clock(row.ends_at)}"
     names, before = ("、".join(each.name for each in people) or "无人" for people in (have, had))
+    did = {"made": "安排了临时换人", "back": "取消了临时换人"}[step]
     text = f"{actor.name} {did}（{row.schedule.name}）：{spell} 由{names}值班，原来是{before}。{why}"
     people = {each.pk: each for each in (*have, *had)}.values()
-    key = f"override:{row.pk}:{'back' if did.startswith('取消') else 'made'}"
+    key = f"override:{row.pk}:{step}"
     reached = {each.pk for each in people if tell(each, "临时换人", literal(text), key=f"{key}:{each.pk}")}
     told = "、".join(each.name for each in people if each.pk in reached)
     untold = "、".join(each.name for each in people if each.pk not in reached)

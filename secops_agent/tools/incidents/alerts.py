@@ -32,8 +32,8 @@ from secops_agent.services.intelligence.locations import place_of
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.investigations.wording import is_grave_attack
 from secops_agent.services.notifications.views import told_of, untold
+from secops_agent.services.outcomes import course
 from secops_agent.services.privacy import account_names, public
-from secops_agent.services.records.outcomes import course
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading

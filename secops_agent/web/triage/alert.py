@@ -51,9 +51,9 @@ from secops_agent.services.notifications.silences import usual_ends
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
+from secops_agent.services.outcomes import course
 from secops_agent.services.people.logins import homes_of, role_of
 from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_may_read, mask, people_of
-from secops_agent.services.records.outcomes import course
 from secops_agent.services.runbooks.visibility import Reader
 from secops_agent.services.sla import RiskClock, is_overdue
 from secops_agent.web.access import page

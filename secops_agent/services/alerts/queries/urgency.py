@@ -35,14 +35,12 @@ class Weight:
 
 
 def weights(now: datetime) -> tuple[Weight, ...]:
-    """All that counts. What was blocked comes after all that got through."""
+    """All that counts. To be blocked takes as much as the gravest level gives."""
     of_level = zip(Severity, (40, 30, 20, 10, 0), strict=True)
+    of_outcome = zip(Outcome, (15, 5, -8, -40), strict=True)
     return (
         *(Weight(str(level.label), points, Q(severity=level)) for level, points in of_level),
-        Weight("已得手", 15, Q(outcome=Outcome.SUCCEEDED)),
-        Weight("没有拦下", 5, Q(outcome=Outcome.PASSED)),
-        Weight("只是尝试", -8, Q(outcome=Outcome.ATTEMPTED)),
-        Weight("已被拦下", -40, Q(outcome=Outcome.BLOCKED)),
+        *(Weight(str(outcome.label), points, Q(outcome=outcome)) for outcome, points in of_outcome),
         Weight("同一资产 24 小时内几种高危告警", 8, _in_chain(now)),
         Weight("还在发生", 6, Q(last_seen__gte=now - STILL)),
         Weight("核心资产", 5, _on(Importance.CRITICAL)),

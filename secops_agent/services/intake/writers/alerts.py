@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from bifang.core.database.rows import create_rows, insert_many, update_rows
 from secops_agent.models import (
@@ -23,10 +23,10 @@ from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.investigations.arrivals import note_arrivals
 from secops_agent.services.notifications.matching import Changed, note_changes
+from secops_agent.services.outcomes import outcome_told, worst
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.records.identity import alert_identity, event_mark
-from secops_agent.services.records.outcomes import Outcome, outcome_told, worst
 from secops_agent.services.suppressions.applying import Candidate, suppress
 from secops_agent.services.vulnerabilities.priority import graver, rank
 from secops_agent.services.writing import by_key, state_of, update_changed
@@ -35,6 +35,7 @@ _WRITTEN = ("severity", "reported_severity", "confidence", "techniques", "refere
             "status", "outcome", "way", "closed_at", "closed_by", "closed_by_source", "closed_via", "closed_count")  # fmt: skip
 _AHEAD = timedelta(days=1)  # of now: more than time zones and clocks explain
 _MOST_LINKS = 200  # assets, and indicators, of one alert
+_LONGEST_WAY = 100  # characters, the width of the column
 
 
 @dataclass(slots=True)
@@ -123,7 +124,6 @@ class _UnitOfWork:
             first_seen=moment,
             last_seen=moment,
             count=0,
-            outcome=_outcome(record),
             created_at=self._session.now,
         )
         row.due_at = self._session.limits.alert_due(row.severity, self._believed(record.first_seen or moment))
@@ -133,13 +133,14 @@ class _UnitOfWork:
 
     def _extend(self, row: Alert, record: AlertRecord) -> None:
         moment = self._moment(record)
+        outcome = outcome_told(record.rule_name, record.title, record.action)
+        row.outcome = worst(row.outcome, outcome) if row.count else outcome
         if record.status_hint != "closed" or row.count == 0:  # the end of something is no occurrence
             row.count += max(record.count, 1)
         first = self._believed(record.first_seen or record.occurred_at or moment)
         row.first_seen = min(row.first_seen, first)
         latest = moment >= row.last_seen
-        row.outcome = worst(cast(Outcome, row.outcome), _outcome(record))
-        row.way = " → ".join(record.way) if latest and all(record.way) else row.way
+        row.way = " → ".join(record.way)[:_LONGEST_WAY] if latest and all(record.way) else row.way
         row.last_seen = max(row.last_seen, moment)
         row.confidence = record.confidence if record.confidence is not None and latest else row.confidence
         row.techniques = list(dict.fromkeys([*row.techniques, *record.techniques]))[:50]
@@ -272,11 +273,6 @@ class _UnitOfWork:
         insert_many(AlertEvent, events)
         insert_many(AlertPayload, fresh, keyed=True)
         update_rows(AlertPayload, ["raw"], latest)
-
-
-def _outcome(record: AlertRecord) -> Outcome:
-    """By the rule's words, which nobody but its author chose, before the title's."""
-    return outcome_told(record.rule_name, record.title, record.action)
 
 
 def _pair(indicator: Indicator) -> tuple[str, str]:

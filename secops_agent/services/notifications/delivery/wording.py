@@ -14,8 +14,8 @@ from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links
 from secops_agent.services.clock import clock, left_told
+from secops_agent.services.outcomes import course
 from secops_agent.services.privacy import mask_alerts
-from secops_agent.services.records.outcomes import course
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
 OVER: Final = "✅"

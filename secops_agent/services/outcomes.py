@@ -1,10 +1,11 @@
 """Outcomes: whether what an alert tells of got through, by what its source did about it, else by its own words."""
 
 import re
-from typing import Final, Literal
+from typing import Final
 
-Outcome = Literal["succeeded", "passed", "", "attempted", "blocked"]  # the worst first; "" is not known
-_WORST: Final[tuple[Outcome, ...]] = ("succeeded", "passed", "", "attempted", "blocked")
+from secops_agent.models.choices import Outcome
+
+_WORST: Final = (Outcome.SUCCEEDED, Outcome.PASSED, "", Outcome.ATTEMPTED, Outcome.BLOCKED)  # "": not known
 _PASSED: Final = re.compile(
     r"未(?:能|被)?(?:拦截|阻断|阻止|处置)|没有?(?:拦住|拦截)|放行|\bnot[ _]?(?:blocked|denied|prevented)\b"
     r"|\b(?:allow|accept|permit|pass)(?:ed|s)?\b",
@@ -26,37 +27,38 @@ _HARM: Final = re.compile(
 _QUOTED: Final = re.compile(r"[“「『\"'][^”」』\"']*[”」』\"']")  # what an attacker may have chosen
 
 
-def outcome_of(title: str, action: str = "") -> Outcome:
+def outcome_of(title: str, action: str = "") -> str:
     """``action``: what the source says that was done, in its own word. What the title quotes says nothing."""
     words = _QUOTED.sub("", title)
     done = bool(_SUCCEEDED.search(words))
     if action and (_PASSED.search(action) or action.lower() in ("false", "0")):
-        return "succeeded" if done else "passed"
+        return Outcome.SUCCEEDED if done else Outcome.PASSED
     if action and (_BLOCKED.search(action) or action.lower() == "true"):
-        return "blocked"
+        return Outcome.BLOCKED
     if _PASSED.search(words):
-        return "succeeded" if done else "passed"
+        return Outcome.SUCCEEDED if done else Outcome.PASSED
     if _BLOCKED.search(words):
-        return "blocked"
+        return Outcome.BLOCKED
     if done or (_HARM.search(words) and not _ATTEMPTED.search(words)):
-        return "succeeded"
-    return "attempted" if _ATTEMPTED.search(words) else ""
+        return Outcome.SUCCEEDED
+    return Outcome.ATTEMPTED if _ATTEMPTED.search(words) else ""
 
 
-def outcome_told(rule: str, title: str, action: str = "") -> Outcome:
-    """By the source's action and the rule's words, else by the title, in which an attacker's may stand: that it was blocked it never
-    tells."""
+def outcome_told(rule: str, title: str, action: str = "") -> str:
+    """By the source's action and the rule's words, else by the title. An attacker's words may stand there: it never
+    tells that something was blocked."""
     if found := outcome_of(rule, action):
         return found
     of_title = outcome_of(title)
-    return "attempted" if of_title == "blocked" else of_title
+    return Outcome.ATTEMPTED if of_title == Outcome.BLOCKED else of_title
 
 
-def worst(one: Outcome, other: Outcome) -> Outcome:
+def worst(one: str, other: str) -> str:
     """Of two occurrences."""
     return min(one, other, key=_WORST.index)
 
 
 def course(way: str, outcome: str) -> str:
     """203.0.113.9 → 10.0.0.5，已拦截; "" where neither is known."""
-    return "，".join(filter(None, (way, {"blocked": "已拦截", "passed": "未拦截"}.get(outcome, ""))))
+    got_through = Outcome(outcome).label if outcome in (Outcome.BLOCKED, Outcome.PASSED) else ""
+    return "，".join(filter(None, (way, got_through)))
