@@ -82,7 +82,8 @@ class Weights:
         logits = [bias + each / sqrt(known + 1) for bias, each in zip(self.bias, sums, strict=True)]
         most = max(logits)
         odds = [exp(each - most) for each in logits]
-        pairs = zip(self.labels, (each / sum(odds) for each in odds), strict=True)
+        whole = sum(odds)
+        pairs = zip(self.labels, (each / whole for each in odds), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 
@@ -91,9 +92,11 @@ def unpack(content: bytes) -> Weights:
     kept = json.loads(gzip.decompress(content))
     size = len(kept["labels"])
     weights = b64decode(kept["weights"])
+    wide = bytearray(4 * len(weights))
+    wide[::4] = weights
     rows = {
-        one: int.from_bytes(b"".join(bytes((byte, 0, 0, 0)) for byte in weights[at : at + size]), "little")
-        for one, at in zip(kept["features"], range(0, len(weights), size), strict=True)
+        one: int.from_bytes(wide[at : at + 4 * size], "little")
+        for one, at in zip(kept["features"], range(0, len(wide), 4 * size), strict=True)
     }
     return Weights(tuple(kept["labels"]), tuple(kept["bias"]), kept["scale"], rows, kept["digest"])
 
