@@ -17,9 +17,9 @@ _FIRST: Final = (
     "锅guo哈ha骸hai酣han夯hang壕hao呵he嘿hei痕hen哼heng轰hong喉hou呼hu花hua槐huai欢huan荒huang灰hui荤hun豁huo击ji"
     "嘉jia歼jian僵jiang蕉jiao揭jie巾jin荆jing炯jiong揪jiu鞠ju捐juan撅jue均jun喀ka开kai刊kan康kang考kao坷ke肯ken"
     "坑keng空kong抠kou枯ku夸kua块kuai宽kuan匡kuang亏kui坤kun括kuo垃la莱lai蓝lan琅lang捞lao勒le雷lei棱leng厘li俩lia"
-    "联lian粮liang撩liao列lie琳lin玲ling溜liu龙long楼lou芦lu峦luan抡lun萝luo妈ma埋mai瞒man芒mang猫mao么me玫mei"
+    "联lian粮liang撩liao列lie琳lin玲ling溜liu龙long楼lou芦lu驴lv峦luan掠lve抡lun萝luo妈ma埋mai瞒man芒mang猫mao么me玫mei"
     "门men萌meng眯mi棉mian苗miao蔑mie民min明ming谬miu摸mo谋mou拇mu拿na氖nai南nan囊nang挠nao呢ne馁nei嫩nen能neng妮ni"
-    "蔫nian娘niang鸟niao捏nie您nin柠ning牛niu脓nong奴nu暖nuan挪nuo哦o欧ou啪pa拍pai攀pan乓pang抛pao呸pei喷pen砰peng"
+    "蔫nian娘niang鸟niao捏nie您nin柠ning牛niu脓nong奴nu女nv暖nuan虐nve挪nuo哦o欧ou啪pa拍pai攀pan乓pang抛pao呸pei喷pen砰peng"
     "坯pi篇pian飘piao撇pie拼pin乒ping坡po扑pu期qi掐qia牵qian枪qiang橇qiao切qie钦qin青qing琼qiong秋qiu趋qu圈quan"
     "缺que裙qun然ran瓤rang饶rao惹re壬ren扔reng日ri戎rong揉rou茹ru软ruan蕊rui闰run若ruo撒sa腮sai三san桑sang搔sao瑟se"
     "森sen僧seng莎sha筛shai珊shan墒shang梢shao奢she砷shen声sheng师shi收shou蔬shu刷shua摔shuai栓shuan霜shuang"
@@ -37,6 +37,7 @@ _OTHERS: Final = (
     "奕yi弈yi祺qi禧xi睿rui翊yi颢hao灏hao泓hong淇qi湉tian滢ying漪yi潇xiao濠hao赟yun彧yu嫣yan婧jing婕jie妍yan娅ya姝shu"
     "姗shan娴xian婵chan芷zhi芸yun苒ran莺ying菁jing菡han萱xuan葳wei蓓bei薏yi昕xin昱yu晔ye晖hui暄xuan曦xi旻min嵘rong"
     "峥zheng崧song岚lan铄shuo铠kai锴kai锟kun镕rong骁xiao骐qi骥ji骞qian麒qi麟lin冽lie侃kan倩qian偲si劼jie叡rui喆zhe"
+    "闵min窦dou竺zhu冼xian谌chen胥xu栾luan漕cao"
 )
 _PAIR: Final = re.compile("([一-鿿])([a-z]+)")
 _KNOWN: Final[dict[str, str]] = dict(_PAIR.findall(_OTHERS))
@@ -46,10 +47,11 @@ _STARTS, _SYLLABLES = zip(
 _LAST: Final = "座".encode("gb2312")
 
 
-def spelled(name: str) -> tuple[str, str]:
-    """张三 → zhangsan, zs; what is no Chinese, or too rare, stays."""
+def spelled(name: str) -> tuple[str, ...]:
+    """张三 → zhangsan, zs; 吕布 → lvbu, lubu, lb; what is no Chinese, or too rare, stays."""
     sounds = [_sound(char) for char in "".join(name.lower().split())]
-    return "".join(sounds), "".join(sound[:1] for sound in sounds)
+    whole = "".join(sounds)
+    return whole, whole.replace("v", "u"), "".join(sound[:1] for sound in sounds)
 
 
 def _sound(char: str) -> str:

@@ -96,7 +96,7 @@ def test_a_code_stands_before_what_only_has_the_word() -> None:
         ("CVE 2021 44228", "漏洞", "CVE-2021-44228"), ("cve202144228", "漏洞", "CVE-2021-44228"),
         ("2021-44228", "漏洞", "CVE-2021-44228"), ("wangxiaowu", "人员", "王小五"), ("wxw", "人员", "王小五"),
         ("d41d8cd9", "告警", ""), ("连接 矿池", "告警", ""), ("值守", "设置", "值守一"), ("主干", "设置", "主干钉钉"),
-        ("夜间", "设置", "夜间严重"),
+        ("夜间", "设置", "夜间严重"), ("lvbu", "人员", "吕布"), ("lubu", "人员", "吕布"), ("doumin", "人员", "窦闵"),
     ],
 )  # fmt: skip
 def test_what_a_tired_person_types_is_found_and_stands_first(typed: str, kind: str, title: str) -> None:
@@ -105,6 +105,8 @@ def test_what_a_tired_person_types_is_found_and_stands_first(typed: str, kind: s
     store(alert("hash", indicators=(Indicator("hash", "d41d8cd98f00b204e9800998ecf8427e"),)))
     store(host("web-gateway-3", "10.0.0.3"), alert("named", title="web-gateway-3 出错"))
     OnCallSchedule.objects.create(name="值守一")
+    for name in ("吕布", "窦闵"):
+        Staff.objects.create(staff_id=f"id-{ord(name[0])}", name=name, role=Role.ANALYST)
     SystemConfig.objects.create(kind="dingtalk", name="主干钉钉")
     NotificationRule.objects.create(name="夜间严重")
     first = groups_of(client, typed)[0]
