@@ -2,10 +2,12 @@
 
 import uuid
 from datetime import datetime
+from functools import cached_property
 
 from django.db import models
 from django.db.models import F, Q
 
+from bifang.channels.models import KnownGroup
 from bifang.core.models import SystemConfig
 from bifang.core.secrets.sealed import SealedField
 from secops_agent.models.alerting.alert import Alert
@@ -124,6 +126,15 @@ class NotificationTarget(models.Model):
         robot = self.kind == TargetKind.WEBHOOK
         place = self.name if robot else self.conversation_id or self.staff or self.schedule or ""
         return f"规则「{self.rule}」→ {self.get_kind_display()} {place}".strip()
+
+    def group_now(self) -> KnownGroup | None:
+        """The group, once somebody there has spoken to the robot."""
+        return KnownGroup.objects.filter(config=self.config_id, conversation_id=self.conversation_id).first()
+
+    @cached_property
+    def known_group(self) -> KnownGroup | None:
+        """`group_now`, looked up once of a row, which pages name several times."""
+        return self.group_now()
 
 
 class MessageState(models.TextChoices):

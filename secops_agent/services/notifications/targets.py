@@ -114,7 +114,7 @@ def doubt(target: NotificationTarget) -> str:
     if target.kind != TargetKind.GROUP:
         return ""
     told = AlertMessage.objects.filter(target_id=target.pk, sent_at__isnull=False)
-    if _group(target) or told.exclude(state=MessageState.UNDELIVERABLE).exists():
+    if target.known_group or told.exclude(state=MessageState.UNDELIVERABLE).exists():
         return ""
     return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
 
@@ -217,15 +217,7 @@ def means_of(target: NotificationTarget) -> Means:
 
 def group_name(target: NotificationTarget) -> str:
     """The group as people call it; the id that a file named, if nobody there has spoken to the robot."""
-    return str(_group(target) or target.conversation_id)
-
-
-def _group(target: NotificationTarget) -> KnownGroup | None:
-    """Looked up once of a row, which pages name several times."""
-    if "known_group" not in target.__dict__:
-        known = KnownGroup.objects.filter(config=target.config_id, conversation_id=target.conversation_id)
-        target.__dict__["known_group"] = known.first()
-    return target.__dict__["known_group"]  # type: ignore[no-any-return]
+    return str(target.known_group or target.conversation_id)
 
 
 def describe(target: NotificationTarget) -> str:
@@ -313,8 +305,7 @@ def members(target: NotificationTarget) -> list[Staff]:
 
 def _group_address(target: NotificationTarget, config: SystemConfig) -> Address:
     """As the group is now. Raises Unreachable for one to which nothing goes any more."""
-    target.__dict__.pop("known_group", None)
-    group = _group(target)
+    group = target.group_now()
     name = str(group) if group else target.conversation_id
     if group and (why := withheld(group)):
         raise Unreachable(f"{why}，或给规则换一个群。")
