@@ -1,14 +1,17 @@
 """Which alert is worst: what got through before what was stopped, a chain before a single one, whatever the level says."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from secops_agent.models import Alert, Role
+from secops_agent.models import Alert, AlertAsset, Asset, Case, CaseStatus, Role, Staff
+from secops_agent.models.choices import AlertStatus, Importance, Outcome, Severity
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.urgency import most_urgent, reasons
 from secops_agent.services.notifications.delivery.wording import group_text
@@ -17,6 +20,7 @@ from secops_agent.services.people.staff import Person
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.incidents.alerts import alert_line
 from tests.admin_pages import serve_plain_static, text_of
+from tests.databases import Database
 from tests.secops.demo_aid import Proposals
 from tests.secops.inventory_aid import alert, host, store
 from tests.secops.syslog.lines_aid import alert as syslog_alert
@@ -139,3 +143,71 @@ def test_words_of_a_title_alone_put_no_alert_behind_the_others() -> None:
 def test_a_way_longer_than_its_column_is_cut() -> None:
     store(alert(way=("a" * 90, "b" * 90)))
     assert Alert.objects.get().way == f"{'a' * 90} → {'b' * 7}"
+
+
+def _random_estate(dice: Random) -> None:
+    """120 alerts in every state on 8 assets, many of them equal in nearly everything."""
+    now, people = timezone.now(), [Staff.objects.create(staff_id=name, name=name) for name in ("a", "b")]
+    assets = Asset.objects.bulk_create(
+        Asset(asset_type="host", name=f"h{number}", importance=dice.choice(Importance.values), first_seen=now, last_seen=now)
+        for number in range(8)
+    )  # fmt: skip
+    cases = [
+        Case.objects.create(title="x", status=status, owner=owner, created_at=now)
+        for status in CaseStatus.values for owner in (None, people[0])
+    ]  # fmt: skip
+    rows = []
+    for number in range(120):
+        seen = now - timedelta(hours=dice.choice((1, 2, 30, 300)))
+        rows.append(Alert(
+            identity=f"{number:032x}", source="x", title="x", rule_name=f"规则 {dice.randrange(3)}", first_seen=seen, last_seen=seen,
+            created_at=seen, severity=dice.choice(Severity.values[:3]), outcome=dice.choice(["", *Outcome.values]),
+            status=dice.choice(AlertStatus.values), count=dice.choice((1, 99, 100)), assignee=dice.choice((None, None, people[1])),
+            case=dice.choice((None, *cases)), due_at=dice.choice((None, now - timedelta(hours=1), now + timedelta(hours=1))),
+        ))  # fmt: skip
+    for row in Alert.objects.bulk_create(rows):
+        for asset in dice.sample(assets, dice.randrange(3)):
+            AlertAsset.objects.create(alert=row, asset=asset)
+
+
+def _plainly(now: datetime) -> list[int]:
+    """The order as the rules say it, one alert after the other."""
+    rows = {row.pk: row for row in Alert.objects.select_related("case")}
+    on: dict[int, list[Asset]] = {pk: [] for pk in rows}
+    for link in AlertAsset.objects.select_related("asset"):
+        on[link.alert_id].append(link.asset)
+    late = {
+        pk for pk, row in rows.items()
+        if row.severity in ("critical", "high") and row.status != "closed" and row.outcome != "blocked"
+        and row.last_seen >= now - timedelta(days=1)
+    }  # fmt: skip
+    rules: dict[int, set[str]] = {}
+    for pk in late:
+        for asset in on[pk]:
+            rules.setdefault(asset.pk, set()).add(rows[pk].rule_name)
+
+    def points(row: Alert) -> int:
+        found = {"critical": 40, "high": 30, "medium": 20, "low": 10, "info": 0}[row.severity]
+        found += {"": 0, "succeeded": 15, "passed": 5, "attempted": -8, "blocked": -40}[row.outcome]
+        found += 8 * (row.pk in late and any(len(rules[asset.pk]) > 1 for asset in on[row.pk]))
+        found += 6 * (row.last_seen >= now - timedelta(days=1))
+        found += max(({"critical": 5, "high": 2}.get(asset.importance, 0) for asset in on[row.pk]), default=0)
+        found += 3 * (row.status == "open" and row.handler is None)
+        found += 2 * (row.status != "closed" and row.due_at is not None and row.due_at <= now)
+        return found + 2 * (row.count >= 100)
+
+    ordered = sorted(rows.values(), key=lambda row: (points(row), row.last_seen, row.pk), reverse=True)
+    return [row.pk for row in ordered]
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_is_that_of_the_points(database: Database, seed: int) -> None:
+    dice = Random(seed)
+    _random_estate(dice)
+    plain = _plainly(timezone.now())
+    assert [row.pk for row in most_urgent(Alert.objects.all())] == plain
+    for most in (1, 7, 50, 120, 200):
+        assert [row.pk for row in most_urgent(Alert.objects.all())[:most]] == plain[:most]
+    told = reasons(plain)
+    assert len({told[pk] for pk in plain}) > 30
