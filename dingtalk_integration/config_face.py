@@ -31,7 +31,7 @@ from secops_agent.admin.people.staff import listing_step
 
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
     """The live state of each configuration, and whether its quota stands in the way."""
-    spent = quota.used_up() if configs else {}
+    spent = quota.used_up()
     lives = connection_face.watch(SERVICE, configs, _by_callback)
     return {pk: _with_quota(live, spent.get(pk)) for pk, live in lives.items()}
 

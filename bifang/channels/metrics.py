@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 
 from bifang.channels.models import BoxRow, InboxRow, OutboxRow, State, Worker
 from bifang.channels.queues.notices import waiting_since
-from bifang.core.database.db import database_now
+from bifang.core.database.db import database_clock, database_now
 from bifang.core.monitoring.counting import TALLIES, Tally
 
 MOST_COUNTED = 10_000
@@ -89,7 +89,7 @@ def collect_workers() -> Iterable[Metric]:
     """Worker processes with a fresh heartbeat, and the turns they run."""
     running = list(
         Worker.objects.chats()
-        .filter(heartbeat_at__gte=database_now() - ALIVE)
+        .filter(heartbeat_at__gte=database_clock() - ALIVE)
         .values_list("running", flat=True)
     )
     yield GaugeMetricFamily(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from bifang.channels.models import CONSUME
 from bifang.channels.workers import processes
 from bifang.core.configuration.configs import report_error
-from bifang.core.database.db import database_now
+from bifang.core.database.db import database_clock, database_now
 from bifang.core.secrets.redaction import redact
 from secops_agent.models import BrokerConsumer, ConsumerStatus
 
@@ -84,7 +84,7 @@ def withdraw(owner: str) -> None:
 def live_consumers(config_ids: Iterable[int]) -> dict[int, Sequence[BrokerConsumer]]:
     """What processes said lately, the best first."""
     fresh = BrokerConsumer.objects.filter(
-        config_id__in=list(config_ids), updated_at__gte=database_now() - FRESH
+        config_id__in=list(config_ids), updated_at__gte=database_clock() - FRESH
     )
     found: dict[int, list[BrokerConsumer]] = {}
     for row in sorted(fresh, key=lambda row: BEST_FIRST.index(ConsumerStatus(row.status))):

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from bifang.channels.models import SYSLOG
 from bifang.channels.workers import processes
 from bifang.channels.workers.programs import Program
-from bifang.core.database.db import database_now
+from bifang.core.database.db import database_clock, database_now
 from bifang.core.errors import ConfigError
 from bifang.core.processes import is_gone
 from secops_agent.models import SyslogListener, SyslogSource, SyslogTraffic
@@ -142,7 +142,7 @@ def collect_syslog() -> Iterable[Metric]:
         for reason in _DROPPED:
             dropped.add_metric([row.source.name, reason], getattr(row, reason))
     yield from (lines, dropped)
-    rows = SyslogListener.objects.filter(heartbeat_at__gte=database_now() - FRESH)
+    rows = SyslogListener.objects.filter(heartbeat_at__gte=database_clock() - FRESH)
     for name, text in (
         ("unknown", "Lines and connections of addresses that belong to no source."),
         ("kernel_drops", "Datagrams that the kernel dropped."),

@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from bifang.core.admin.base import CappedPaginator
-from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_as_user, object_to_user
@@ -33,7 +32,7 @@ from secops_agent.models import (
     choices,
 )
 from secops_agent.models.automation.action import NOTHING_DONE
-from secops_agent.models.automation.proposal import Risk
+from secops_agent.models.automation.proposal import Risk, undecided
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
@@ -283,7 +282,7 @@ def _of_tab(
     request: HttpRequest, tab: str, mine: Sequence[int], people: Sequence[Staff]
 ) -> QuerySet[Proposal]:
     rows = _seen(request).order_by("-id")
-    still_open = Q(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    still_open = undecided()
     if tab == "waiting":
         return rows.filter(still_open)
     if tab == "own":

@@ -57,7 +57,7 @@ def watch(
     service: WorkerService, configs: Sequence[SystemConfig], unconnected: Unconnected
 ) -> dict[int, Live]:
     """The live state of each configuration: what its workers said within `FRESH` and since it was saved."""
-    traces = _look(configs) if configs else {}
+    traces = _look(configs)
     rows = {
         config.pk: [row for row in traces[config.pk].states if row.updated_at >= config.updated_at]
         for config in configs

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 
 from bifang.channels.models import ClientState, ClientStatus, Outage, Worker
 from bifang.channels.workers.client_status import FRESH
-from bifang.core.database.db import database_now
+from bifang.core.database.db import database_clock, database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.health import HealthCheck
@@ -144,7 +144,7 @@ def states_of(config_ids: Iterable[int]) -> dict[int, list[ClientState]]:
 def _fresh_states(**which: Any) -> dict[int, list[ClientState]]:
     """What workers said lately, by configuration, the best first."""
     found: dict[int, list[ClientState]] = {}
-    rows = ClientState.objects.filter(updated_at__gte=database_now() - FRESH, **which)
+    rows = ClientState.objects.filter(updated_at__gte=database_clock() - FRESH, **which)
     for row in sorted(rows, key=lambda row: BEST_FIRST.index(ClientStatus(row.status))):
         found.setdefault(row.config_id, []).append(row)
     return found
@@ -187,7 +187,7 @@ def _unserved(services: Iterable[WorkerService]) -> list[tuple[WorkerService, li
 
 
 def _alive() -> QuerySet[Worker]:
-    return Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH)
+    return Worker.objects.filter(heartbeat_at__gte=database_clock() - FRESH)
 
 
 def check_workers(service: WorkerService) -> str:

@@ -23,7 +23,7 @@ from django.db.models.functions import Greatest
 from bifang.channels.models import NOT_CHATS, InboxRow, OutboxRow, State, Worker
 from bifang.channels.queues import claims
 from bifang.channels.queues.claims import EVERYTHING, HOLD, Remit
-from bifang.core.database.db import database_now
+from bifang.core.database.db import database_clock, database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.counts import write_counts
@@ -153,7 +153,7 @@ def _write(owner: str, now: datetime, kind: str, **told: object) -> bool:
 
 def is_served(config_id: int) -> bool:
     """Does a process live that answers what comes in for this configuration?"""
-    alive = Worker.objects.filter(heartbeat_at__gt=database_now() - HOLD)
+    alive = Worker.objects.filter(heartbeat_at__gt=database_clock() - HOLD)
     kind = SystemConfig.objects.filter(pk=config_id).values_list("kind", flat=True).first()
     return alive.filter(scope__in=("", str(config_id)), kind__in=("", kind)).exists()
 

@@ -21,7 +21,7 @@ from bifang.channels.models import WEB, Worker
 from bifang.channels.queues.notices import waiting_since
 from bifang.channels.workers import processes
 from bifang.channels.workers.connection_health import SERVICES, WorkerService
-from bifang.core.database.db import database_now
+from bifang.core.database.db import database_clock, database_now
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from bifang.core.monitoring.health import HealthCheck
@@ -84,7 +84,7 @@ def standings() -> list[ProgramStanding]:
 
 def heartbeats() -> Mapping[str, tuple[int, datetime | None]]:
     """By kind of process: how many have a fresh heartbeat, and when the last one was."""
-    fresh = Count("pk", filter=Q(heartbeat_at__gte=database_now() - FRESH))
+    fresh = Count("pk", filter=Q(heartbeat_at__gte=database_clock() - FRESH))
     rows = Worker.objects.order_by().values_list("kind").annotate(fresh=fresh, last=Max("heartbeat_at"))
     return {kind: (alive, last) for kind, alive, last in rows}
 

@@ -82,8 +82,9 @@ def look(configs: Iterable[SystemConfig]) -> dict[int, Live]:
     """Configuration id → live state, for those whose kind has one; one look per kind."""
     rows, states = list(configs), dict[int, Live]()
     for page in KIND_PAGES:
-        if page.watch:
-            states.update(page.watch([row for row in rows if row.kind == page.kind]))
+        mine = [row for row in rows if row.kind == page.kind]
+        if page.watch and mine:
+            states.update(page.watch(mine))
     return states
 
 

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from bifang.core.database.db import database_clock
 from bifang.core.models import SystemConfig
 from secops_agent.models.people.staff import Staff
 
@@ -74,3 +75,8 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.title}"
+
+
+def undecided() -> Q:
+    """The proposals that still wait for a decision."""
+    return Q(state=ProposalState.PROPOSED, expires_at__gt=database_clock())

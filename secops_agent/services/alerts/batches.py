@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from bifang.channels.text.markup import plain
-from bifang.core.database.db import database_now
+from bifang.core.database.db import database_clock, database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, Staff, TriageBatch
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
@@ -207,12 +207,13 @@ def _tell_owners(said: str, done: Mapping[int, Any], actor: Actor, note: str) ->
 def undoable(user_id: int, alert_id: int | None = None) -> TriageBatch | None:
     """What this person did last, if it can still be undone; beside an alert that it was not done to only while it is what
     they have just done."""
-    rows = TriageBatch.objects.filter(user_id=user_id).order_by("-pk")
+    lately = TriageBatch.objects.filter(user_id=user_id, at__gt=database_clock() - UNDO_FOR)
+    rows = lately.order_by("-pk")
     last = (rows if alert_id else rows.defer("rows")).first()
     if last is None or last.undone_at is not None:
         return None
     here = alert_id is None or str(alert_id) in last.rows
-    return last if last.at > database_now() - (UNDO_FOR if here else JUST_NOW) else None
+    return last if here or rows.filter(pk=last.pk, at__gt=database_clock() - JUST_NOW).exists() else None
 
 
 def last_of(doer: Doer, alert_ids: Collection[int] = ()) -> list[TriageBatch]:
@@ -220,7 +221,7 @@ def last_of(doer: Doer, alert_ids: Collection[int] = ()) -> list[TriageBatch]:
     more came into a group, is one. That it can still be undone is for `undo` to see."""
     wanted = {str(pk) for pk in alert_ids}
     found: list[TriageBatch] = []
-    for batch in doer.batches().filter(at__gt=database_now() - UNDO_FOR).order_by("-pk"):
+    for batch in doer.batches().filter(at__gt=database_clock() - UNDO_FOR).order_by("-pk"):
         if wanted and wanted.isdisjoint(batch.rows):
             continue
         if found and (batch.undone_at, _said(batch)) != (found[0].undone_at, _said(found[0])):

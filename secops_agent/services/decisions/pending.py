@@ -6,9 +6,8 @@ from datetime import datetime
 from django.db.models import Q
 
 from bifang.core.configuration.kinds import get_kind
-from bifang.core.database.db import database_now
 from secops_agent import says
-from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk, undecided
 from secops_agent.models.people.staff import Role, Staff, allows
 from secops_agent.services.decisions.wording import approving, how_elsewhere
 from secops_agent.services.people import eligibility
@@ -28,7 +27,7 @@ def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Propos
     mine = Q(asked_by=staff)
     approves = eligibility.able(Role.APPROVER).filter(pk=staff.pk).exists()
     others = Q(risk=Risk.DANGEROUS, corp_id__in=(staff.corp_id, "")) if approves else Q(pk__in=())
-    rows = Proposal.objects.filter(mine | others, state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    rows = Proposal.objects.filter(mine | others, undecided())
     if config_id is not None:
         return list(rows.filter(config_id=config_id).order_by("-pk")[:_MOST_LISTED])
     return [*rows.select_related("config").order_by("-pk")[:_MOST_LISTED], *_elsewhere(staff)]
@@ -39,7 +38,7 @@ def of_others(person: Person, known: Sequence[Proposal]) -> Sequence[Proposal]:
     staff = eligibility.listed(person.corp_id, person.staff_id)
     if staff is None or not allows(staff.role, Role.ANALYST):
         return ()
-    rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    rows = Proposal.objects.filter(undecided())
     rows = rows.filter(risk=Risk.DANGEROUS, corp_id__in=(staff.corp_id, ""))
     return list(rows.exclude(pk__in=[each.pk for each in known]).order_by("-pk")[:_MOST])
 
@@ -63,7 +62,7 @@ def _elsewhere(staff: Staff) -> Sequence[Proposal]:
     others = {each.corp_id: each for each in tied.filter(user_id=staff.user_id)} if staff.user_id else {}
     if not others:
         return ()
-    rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    rows = Proposal.objects.filter(undecided())
     rows = rows.filter(risk=Risk.DANGEROUS, corp_id__in=others).select_related("asked_by", "config")
     return [row for row in rows.order_by("-pk")[:_MOST_LISTED] if _may_decide(row, others[row.corp_id])]
 
@@ -72,7 +71,7 @@ def everything(accounts: Sequence[Staff]) -> list[tuple[Proposal, bool]]:
     """All of their corporations that is undecided and not expired, with whether one of these accounts, of one person, may decide it: theirs
     to confirm, or another's to approve. Theirs first, then what expires first; one query, and two for names that
     nothing tells apart."""
-    rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    rows = Proposal.objects.filter(undecided())
     homes = {each.corp_id or only_corporation() for each in accounts}
     rows = rows.filter(corp_id__in={"", *homes}) if homes else rows
     ordered = rows.select_related("asked_by").order_by("expires_at", "pk")[:_MOST_SHOWN]
@@ -99,7 +98,7 @@ def own_of(tool: str, person: Person, config_id: int) -> Sequence[Proposal]:
     """All of one tool that the person asked for here, newest first. On a database thread."""
     staff = eligibility.listed(person.corp_id, person.staff_id)
     rows = Proposal.objects.filter(asked_by=staff, tool=tool, config_id=config_id)
-    waiting = rows.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    waiting = rows.filter(undecided())
     return list(waiting.order_by("-pk")) if staff else ()
 
 

@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import QuerySet
@@ -292,9 +292,3 @@ def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
         risk = Risk.WRITE  # whoever may decide it with somebody else may ask for it
     asked_for = Risk.DANGEROUS if tool == carriers.AUTHORISATION else risk
     return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
-
-
-def open_proposals(config_id: int, now: datetime | None = None) -> Sequence[Proposal]:
-    """Undecided and not expired, oldest first; for cards and screens."""
-    rows = Proposal.objects.filter(config_id=config_id, state=ProposalState.PROPOSED)
-    return list(rows.filter(expires_at__gt=now or database_now()).order_by("pk"))

@@ -2,10 +2,9 @@
 
 from django.db import transaction
 
-from bifang.core.database.db import database_now
 from secops_agent.models import BlockRecord, BlockState, Staff
 from secops_agent.models.automation.action import NOTHING_DONE, Action, ActionState
-from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, Risk, undecided
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, direct_requests, notices
 from secops_agent.services.decisions.carriers import UNDO, UNDOES
@@ -43,9 +42,7 @@ def request(action_id: int, asker: Staff, via: str) -> Proposal:
 def demand_undoable(action_id: int) -> Action:
     """It was done, and nobody takes it back or asks for that already. Raises NotFound, Conflict."""
     action = _undoable(action_id)
-    asked = Proposal.objects.filter(
-        tool__in=UNDOES, arguments__action_id=action_id, state=ProposalState.PROPOSED, expires_at__gt=database_now()
-    ).first()  # fmt: skip
+    asked = Proposal.objects.filter(undecided(), tool__in=UNDOES, arguments__action_id=action_id).first()
     if asked is not None:
         raise Conflict(f"{action.code} 的撤销已由 {asked.asker_name} 提出（{asked.code}），正在等待审批。")
     return action

@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from bifang.core.database.db import database_now
 from bifang.core.models import SystemConfig
 from secops_agent.kit.listing import Condition, Listing
 from secops_agent.models import Proposal, Silence
 from secops_agent.models.automation.block import BlockRecord, BlockState, DeviceReading
-from secops_agent.models.automation.proposal import ProposalState
+from secops_agent.models.automation.proposal import undecided
 from secops_agent.services.decisions.ledger.entries import ENDS, KINDS, device_of
 from secops_agent.services.decisions.targets import TARGETS
 from secops_agent.services.networks import inside
@@ -105,7 +106,7 @@ class Block:
     @property
     def is_due(self) -> bool:
         """Is its time over, and it not ended yet?"""
-        return self.state == BlockState.ACTIVE and self.until is not None and self.until <= database_now()
+        return self.state == BlockState.ACTIVE and self.until is not None and self.until <= timezone.now()
 
     @property
     def drifts(self) -> bool:
@@ -199,9 +200,7 @@ def find_blocks(addresses: Collection[str] | None = None, asset_id: int | None =
 
 def _undecided() -> "QuerySet[Proposal]":
     """Asked for, and nobody decided yet."""
-    return Proposal.objects.filter(
-        tool__in=TARGETS, state=ProposalState.PROPOSED, expires_at__gt=database_now()
-    )
+    return Proposal.objects.filter(undecided(), tool__in=TARGETS)
 
 
 def waiting_blocks(homes: Homes) -> list[Block]:
