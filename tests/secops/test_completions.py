@@ -26,6 +26,7 @@ def numbers(found: Any) -> list[int]:
 
 
 BLOCK = Focus().after_words({}, Intent("block_ip", {"ip": "198.51.100.44", "duration_minutes": 60}))
+HOST = Focus().after_words({}, Intent("isolate_host", {"asset": "web-01"}))
 CLOSE = Focus().after_words({}, Intent("close_alert", {"alert_id": 21, "verdict": "false_positive"}))
 SILENCE = Focus().after_words({}, Intent("silence_alerts", {"scope": "A21"}))
 RULE = Focus().after_words({}, Intent("silence_alerts", {"scope": "规则:端口扫描"}))
@@ -46,6 +47,12 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
         ("不，只静默web-01上的就行", RULE, {"scope": "规则:端口扫描 @ web-01"}),
         ("三天 一直爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320, "reason": "一直爆破web-01"}),
         ("等会 打错了 是.45", BLOCK, {"ip": "198.51.100.45", "duration_minutes": 60}),
+        ("等下 是113.45 不是.44", BLOCK, {"ip": "198.51.113.45", "duration_minutes": 60}),
+        ("不对不是.44是.9", BLOCK, {"ip": "198.51.100.9", "duration_minutes": 60}),
+        ("改成1.5小时", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 90}),
+        ("版本是2.16 有洞", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 60, "reason": "版本是2.16"}),
+        ("说错了不是01是02", HOST, {"asset": "web-02"}),
+        ("是2号机 不是1号机", HOST, {"asset": "web-02"}),
         ("打错了，是 198.51.100.46，前面那个请撤掉。", BLOCK, {"ip": "198.51.100.46", "duration_minutes": 60}),
         ("原因?写爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 60, "reason": "爆破web-01"}),
         ("多久 3天", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320}),
@@ -150,6 +157,10 @@ def test_what_is_asked_of_another_adds_nothing(text: str) -> None:
         ("第一个不要", [22, 23]),
         ("只要A22", [22]),
         ("算了只要第一个", [21]),
+        ("A22不要 就a21", [21]),
+        ("只要A22 A21别动", [22]),
+        ("A22先不确认 只确认A21 A23", [21, 23]),
+        ("A21不用 A23也不用", [22]),
     ],
 )
 def test_what_is_left_out_of_several_is_not_offered_again(text: str, left: list[int]) -> None:
@@ -335,6 +346,74 @@ def test_an_order_of_findings_without_a_decision_is_asked_what_for() -> None:
     found = said("都关了", FLAW)
     assert found.question
     assert [str(one) for one in found.suggestions] == ["CVE-2021-44228 标修复中"]
+
+
+@pytest.mark.parametrize("text", ["不是.44", "不是这个ip", "不是.44 是.300"])
+def test_what_was_said_to_be_wrong_is_not_offered_again(text: str) -> None:
+    told = said(text, BLOCK)
+    assert (told.offers, told.drops, told.order.arguments) == ((), True, {"duration_minutes": 60})
+    left = Focus(order=told.order, named={"ip": ("198.51.100.44",)})
+    again = said("理由写爆破", left)
+    assert not again.offers
+    assert not again.suggestions
+    assert again.order.arguments == {"duration_minutes": 60, "reason": "爆破"}
+
+
+def test_two_addresses_are_told_apart_by_their_ends() -> None:
+    block = [Intent("block_ip", {"ip": ip}) for ip in ("198.51.100.7", "203.0.113.9")]
+    found = said("只封.7 .9先别封", Focus().after_words({}, *block))
+    assert [one.arguments["ip"] for one in found.offers] == ["198.51.100.7"]
+
+
+@pytest.mark.parametrize("focus", [BLOCK, WATCH, DAILY, WEEKLY, SILENCE])
+@pytest.mark.parametrize("text", ["取消", "取消吧", "撤回", "取消掉"])
+def test_whatever_is_open_is_called_off(text: str, focus: Focus) -> None:
+    found = said(text, focus)
+    assert (found.control, found.offers, found.drops) == (None, (), True)
+
+
+@pytest.mark.parametrize("text", ["最早那条别动", "最久的那条不要"])
+def test_the_oldest_of_several_is_looked_up_and_none_is_dropped(text: str) -> None:
+    listed = Intent("list_alerts", {"asset": "web-01"}, items=("21", "22", "23"))
+    found = said(text, Focus(last=listed).after_words({}, *map(acknowledge, (21, 22, 23))))
+    assert (found.intent.arguments["order"], found.drops, len(found.waits)) == ("oldest", False, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("先别关 加个备注就行 已经重装", "已经重装"),
+        ("等等别关 改成备注 重装没做完", "重装没做完"),
+        ("重装还没做完 先别关 加个备注就行", None),
+    ],
+)
+def test_a_note_in_the_place_of_the_order_is_of_what_that_was_done_to(text: str, note: str | None) -> None:
+    found = said(text, CLOSE)
+    assert found.drops
+    assert (found.order.tool, found.order.arguments.get("note")) == ("comment_alert", note)
+
+
+def test_an_address_that_is_not_known_is_blocked_and_not_let_go() -> None:
+    assert said("那个ip封一下", Focus()).order == Intent("block_ip", {})
+
+
+def test_what_is_let_out_is_the_host_that_was_spoken_of() -> None:
+    host = Focus().after_words({"asset": ("web-01",)})
+    assert said("解了吧 备份恢复好了", host).offers[0].tool == "release_host"
+    block = Focus().after_words({"ip": ("203.0.113.9",)})
+    assert said("解了吧", block).offers[0].tool == "unblock_ip"
+
+
+@pytest.mark.parametrize("text", ["第一条第二条给李四", "第1条、第2条都给李四"])
+def test_every_row_that_is_said_is_meant(text: str) -> None:
+    assert [one.arguments["alert_id"] for one in said(text, LIST).offers] == [12, 15]
+
+
+@pytest.mark.parametrize("text", ["第一条给我 其他给李四", "第一条给我 剩下的给李四"])
+def test_the_others_are_never_left_out_without_a_word(text: str) -> None:
+    found = said(text, LIST)
+    assert not found.offers
+    assert "其余" in found.hint
 
 
 @pytest.mark.parametrize("text", ["撤了", "算了"])

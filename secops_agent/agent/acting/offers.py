@@ -204,7 +204,7 @@ async def tell(
     if outcome.offline and heard and heard.asks and heard.order and not outcome.tool_runs:
         absent = await db.call(_absent, heard.order)
         return replace(outcome, text=absent, heard=replace(heard, taps=(), order=None)) if absent else outcome
-    if outcome.offline and heard and heard.drops and not outcome.tool_runs:
+    if outcome.offline and heard and heard.drops and not (heard.order or outcome.tool_runs):
         rows = await db.call(_waiting, person, ACTS)
         still = "\n\n".join(map(_still, rows))
         return replace(outcome, text=f"没有撤回已经提出的申请。\n\n{still}") if rows else outcome

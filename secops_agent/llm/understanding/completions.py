@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
@@ -29,6 +30,7 @@ from secops_agent.llm.understanding.verbs import (
     Act,
     SpokenVerb,
     find_doubt,
+    first_doubt,
     verbs_in,
 )
 
@@ -36,9 +38,15 @@ _BESIDE: Final[Mapping[str, tuple[Kind, ...]]] = {
     "verdict": (Kind.VERDICT,), "decision": (Kind.VERDICT,), "assignee": (Kind.PERSON,), "owner": (Kind.PERSON,), "severity": (Kind.SEVERITY,),
     "case_id": (Kind.CASE,), **dict.fromkeys(LENGTHS, (Kind.DURATION,)),
 }  # fmt: skip
-_ENDING: Final = re.compile(r"(?<![\d.])(?:尾号|末[位段])?\s*\.\s*(\d{1,3})(?![\d.])")
+_OF_ADDRESS: Final = re.compile(r"(?<![\w.])((?:\d{1,3})?\.(?:\d{1,3}\.)?\d{1,3})(?![\w.:%])", re.ASCII)
+_END: Final = re.compile(
+    rf"(?:(?:^|[\s,，]|应该|源头?|ip|地址|机器|主机|[改换封])[是成为对]?\s*(?:尾号|末[位段])?\s*{_OF_ADDRESS.pattern}"
+    r"|(?:[是成为对]\s*|^0)(\d{1,3})\s*(?:号机?)?)(?=$|[\s,，。!！吧才那])",
+    re.ASCII | re.IGNORECASE,
+)
 _ASKED_FIRST: Final = re.compile("^(原因|理由)\\s*[?？,，\\s]\\s*(?:就?写|是)?")  # 原因？写爆破
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
+LEAVES: Final = ("exception", "negation")  # speak against what is named, or the whole order
 
 
 def without_turns(skeleton: Skeleton) -> tuple[Skeleton, bool]:
@@ -61,7 +69,7 @@ def beside_refusal(sentence: Sentence, focus: Focus) -> str | None:
     joined = re.sub(rf"(?<={ANY_MARK.pattern})\s+", "", said.text)  # node-2 的不用盯了 speaks of that one
     pieces = [one for one in PIECE.split(joined) if one and one.strip(EDGES)]
     refused = [one for one in pieces if _refuses(Skeleton(one, said.entities), orders)]
-    if len(pieces) < 2 or not refused or missing_in(orders) in ("text", "note"):
+    if not refused or missing_in(orders) in ("text", "note"):
         return None
     rest = (without_turns(Skeleton(one, said.entities))[0].text for one in pieces if one not in refused)
     return said.expand(
@@ -75,11 +83,17 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
     verbs, text = verbs_in(said), said.text.strip(EDGES)
     if "close_alert" in tools and said.first(Kind.VERDICT) and pattern("cues.said.not_so").search(text):
         return True
-    if NAMES.search(text):
+    if NAMES.search(text) or _OF_ADDRESS.search(said.text):
         return False
     if not {verb.tool for verb in verbs} & {*ACTS} or tools <= {*MILD}:  # 别发了, of a message
         return pattern("cues.said.refuses").fullmatch(text) is not None
     return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"
+
+
+def against(rest: Skeleton) -> str:
+    """What in it speaks against an order, a denial before a question."""
+    doubt = find_doubt(rest, verbs_in(rest))
+    return (first_doubt(rest.text, ("negation",)) if doubt in ("", "question") else "") or doubt
 
 
 def is_bare(sentence: Sentence, verbs: Sequence[SpokenVerb]) -> bool:
@@ -116,9 +130,28 @@ def named_among(orders: Sequence[Intent], said: Skeleton, focus: Focus) -> tuple
     def is_named(order: Intent) -> bool:
         act = ACTS[order.tool]
         objects = [target(act, kind, value) for kind in act.kinds for value in named_in(kind, said)]
-        return any(order.arguments.items() >= one.items() for one in objects)
+        ends = _OF_ADDRESS.findall(said.text)
+        ended = any(str(order.arguments.get("ip", "")).endswith(f".{one.lstrip('.')}") for one in ends)
+        return ended or any(order.arguments.items() >= one.items() for one in objects)
 
     return tuple(filter(is_named, orders))
+
+
+def kept_and_gone(
+    orders: Sequence[Intent], rest: Skeleton, focus: Focus
+) -> tuple[list[Intent], list[Intent]]:
+    """Which of the open orders a sentence keeps and which it leaves out, by its pieces: A35不要 就A5, 只封.7 .9先别封."""
+    kept, gone = list[Intent](), list[Intent]()
+    for piece in PIECE.split(rest.text):
+        only = pattern("cues.said.only").search(piece)
+        for part in (piece[: only.end()], piece[only.end() :]) if only else (piece,):
+            said = Skeleton(part, rest.entities)
+            named = named_among(orders, said, focus)
+            if named and against(said) in LEAVES:
+                gone += named
+            elif named and only:
+                kept += named
+    return [one for one in kept if one not in gone], gone
 
 
 def redecided(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
@@ -150,7 +183,9 @@ def _reply(order: Intent, rest: Skeleton) -> _Reply:
     """By its pieces; where no value is certain nothing is told apart."""
     act, (beside, note) = ACTS[order.tool], split_note(rest)
     objects, own = [kind for name in act.kinds for kind in WANTED[name]], _BESIDE.get(act.beside, ())
-    takes = re.compile(mark(*objects, *own))
+    takes = re.compile(
+        mark(*objects, *own) + (f"|{_OF_ADDRESS.pattern}" if "ip" in act.kinds else ""), re.ASCII
+    )
     pieces = PIECE.split(re.sub(rf"(?<={mark(*own)})\s", "，", beside.text) if own else beside.text)
     values, told = list[str](), list[str]()
     for piece in filter(None, (one.strip(EDGES) for one in pieces)):
@@ -200,7 +235,9 @@ def complete(
     orders = open_orders(focus)
     act, reply = ACTS[orders[0].tool], _reply(orders[0], rest)
     objects = objects_of(act, (reply.values,), replace(focus, named={}))
-    targets = [target(act, kind, value) for kind, value in objects] or _other_end(orders[0], rest)
+    targets = [target(act, kind, value) for kind, value in objects] or _other_end(
+        orders[0], reply.values, sentence.lexicon
+    )
     said = _beside(act, reply, rest, sentence, focus, quiet=bool(targets or changes))
     if not said and not targets:
         return ()
@@ -252,9 +289,18 @@ def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[s
     return said if whole or not rule.startswith("规则:") else {"scope": f"{rule} @ {host}"}
 
 
-def _other_end(order: Intent, rest: Skeleton) -> list[dict[str, Any]]:
-    """打错了 是.45, of 198.51.100.44: the address with this end."""
-    ended, old = _ENDING.search(rest.expand(rest.text)), str(order.arguments.get("ip", ""))
-    if ended is None or old.count(".") != 3 or int(ended[1]) > 255:
-        return []
-    return [{"ip": f"{old.rpartition('.')[0]}.{int(ended[1])}"}]
+def _other_end(order: Intent, rest: Skeleton, lexicon: Lexicon) -> list[dict[str, Any]]:
+    """打错了 是.45, 是100.45, of 198.51.100.44: the address with this end; 是03, of web-01: the host with this number."""
+    text = "".join(
+        one.raw if (one := rest.entities.get(char)) and one.kind is Kind.NUMBER else char
+        for char in rest.text
+    )
+    act, ends = ACTS[order.tool], _END.findall(text)
+    old = str(order.arguments.get(act.argument, "")).removeprefix("资产:")
+    if old.count(".") == 3:
+        said = [one.strip(".").split(".") for one, _ in ends if one]
+        new = [".".join([*old.split(".")[: -len(end)], *end]) for end in said if max(map(int, end)) < 256]
+    else:
+        new = [name for _, number in ends if number and (name := lexicon.sibling(old, number))]
+    kind = "ip" if old.count(".") == 3 else "asset"
+    return [target(act, kind, new[0])] if len({*new}) == 1 and new[0] != old else []

@@ -100,12 +100,12 @@ def without_repeated(whole: Skeleton) -> Skeleton:
 
 def rows_in(said: Skeleton) -> tuple[int, ...]:
     """Places in the last list: 第二条, 前三条, the first one."""
-    if row := said.first(Kind.ROW):
-        return tuple(row.value)
+    if found := said.found(Kind.ROW):
+        return tuple(dict.fromkeys(place for row in found for place in row.value))
     if some := pattern("cues.said.first_rows").search(said.text):
         return tuple(range(read_integer(some["n"].replace("俩", "两")) or 0))
-    found = pattern("cues.said.ordinal").search(said.text)
-    return (_ORDINALS[str(found.lastgroup)],) if found else ()
+    ordinal = pattern("cues.said.ordinal").search(said.text)
+    return (_ORDINALS[str(ordinal.lastgroup)],) if ordinal else ()
 
 
 def counted_in(text: str) -> str:
@@ -233,6 +233,17 @@ def of_findings(verbs: Sequence[SpokenVerb], whole: Skeleton, focus: Focus) -> l
     if not spoken or pattern("cues.noun.alert").search(whole.text):
         return list(verbs)
     return [replace(verb, tool=OF_FINDING.get(verb.tool, verb.tool)) for verb in verbs]
+
+
+def of_hosts(verbs: Sequence[SpokenVerb], whole: Skeleton, focus: Focus) -> list[SpokenVerb]:
+    """解了吧, where a host was spoken of and no address: it is let out."""
+    named = whole.first(*WANTED["ip"], *WANTED["asset"]) or any(
+        one.value == "ip" for one in whole.found(Kind.REF)
+    )
+    about = focus.last.about if focus.last else {}
+    if named or focus.newest != "asset" or "ip" in about:
+        return list(verbs)
+    return [replace(verb, tool="release_host") if verb.tool == "unblock_ip" else verb for verb in verbs]
 
 
 def findings_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ from secops_agent.llm.understanding.objects import (
     narrowed_by,
     objects_of,
     of_findings,
+    of_hosts,
     part_at,
     target,
     typed_in,
@@ -116,6 +117,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
     verbs = named_as(LABELLED.get(act, act), of_findings(verbs_in(skeleton), whole, focus))
+    verbs = of_hosts(verbs, whole, focus)
     if not verbs:
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None

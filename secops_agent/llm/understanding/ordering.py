@@ -13,8 +13,11 @@ from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import (
+    LEAVES,
     adds_to,
+    against,
     complete,
+    kept_and_gone,
     named_among,
     open_orders,
     tells_more,
@@ -34,6 +37,7 @@ from secops_agent.llm.understanding.objects import (
     without_object,
 )
 from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
+from secops_agent.llm.understanding.reasons import EDGES
 from secops_agent.llm.understanding.telling import SPOKEN
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -43,8 +47,6 @@ from secops_agent.llm.understanding.verbs import (
     OUTSIDE,
     UNDOES,
     WANTED,
-    find_doubt,
-    first_doubt,
     verbs_in,
 )
 
@@ -60,7 +62,6 @@ _ASKED: Final = {
     "justification": "{what} 为什么不受影响？写：没有这个组件、组件里没有有问题的代码、有问题的代码不会被执行、攻击者控制不了，或已有缓解措施。", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
     **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
 }  # fmt: skip
-_LEAVES: Final = ("exception", "negation")  # speak against what is named, or the whole order
 _NO_ANSWER: Final = ("question", "condition", "quotation", "later")
 
 
@@ -94,16 +95,16 @@ class OrderHearing(ListHearing):
         if told := self._asked_of_it(sentence, order, lacks):
             return told
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
-        against = _against(rest)
+        doubt = against(rest)
         new = read_order(sentence, NOTHING)
         if new and new.actions and all(verb.words == SPOKEN for verb in new.verbs):
             return None  # 跟他说前头那份别看: another message
         same = new is None or {verb.tool for verb in new.verbs} <= {order.tool}
         meant = named_among(open_orders(self.focus), rest, self.focus)
         only = bool(meant and pattern("cues.said.only").search(rest.text))
-        if same and (only or against in _LEAVES):
+        if same and (only or doubt in LEAVES):
             return self._left_out(sentence, rest, meant, only=only)
-        if against in _NO_ANSWER or (against in _LEAVES and not changes):
+        if doubt in _NO_ANSWER or (doubt in LEAVES and not changes):
             return None
         adds = same and not lacks and adds_to(rest.text)
         answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
@@ -114,7 +115,7 @@ class OrderHearing(ListHearing):
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not lacks)
         undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
-        turned = changes and (same or undone) and (against in _LEAVES or not NAMES.search(rest.text))
+        turned = changes and (same or undone) and (doubt in LEAVES or not NAMES.search(rest.text))
         return self._turned(sentence, rest, order) if turned else None
 
     def _is_no_title(self, sentence: Sentence, order: Intent) -> bool:
@@ -134,8 +135,10 @@ class OrderHearing(ListHearing):
 
     def _turned(self, sentence: Sentence, rest: Skeleton, order: Intent) -> Understanding:
         """Its object is wrong, and which is meant was not understood; or it is taken back."""
-        kept = self._kept(sentence, rest)
-        return replace(kept, order=without_object(order), waits=()) if kept else self.dropped()
+        act, kept = ACTS[order.tool], self._kept(sentence, rest)
+        if not rest.text.strip(EDGES):  # 不是.9
+            kept = Understanding(question=f"要{act.verb}{act.which}？没有执行任何操作。")
+        return replace(kept, order=without_object(order), waits=(), drops=True) if kept else self.dropped()
 
     def _left_out(
         self, sentence: Sentence, rest: Skeleton, own: tuple[Intent, ...], *, only: bool
@@ -144,11 +147,15 @@ class OrderHearing(ListHearing):
         orders = open_orders(self.focus)
         if rows_in(rest) and numbers_of(rest) and len(orders) > 1 + len(own):  # they disagree
             return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
-        left = own if only else tuple(one for one in orders if one not in own)
+        kept, gone = kept_and_gone(orders, rest, self.focus)
+        own = own if only or not gone else tuple(gone)
+        left = tuple(kept or (own if only and not gone else (one for one in orders if one not in own)))
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)
         if not (own or rows_in(rest)) and rest.first(*OWN, Kind.NUMBER):
             return Understanding(hint=hint("negation"), order=orders[0], waits=orders[1:])
+        if len(orders) == 1 and "不是" in rest.text:
+            return self._turned(sentence, rest, orders[0])
         return self._kept(sentence, rest) or self.dropped()
 
     def _kept(self, sentence: Sentence, rest: Skeleton) -> Understanding | None:
@@ -156,7 +163,13 @@ class OrderHearing(ListHearing):
         orders = open_orders(self.focus)
         if not (sentence.keyword or rest.first(Kind.ROW) or pattern("cues.said.part_of").search(rest.text)):
             return None
-        return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
+        asked = Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
+        said = self._within_list(sentence, self._described(sentence)) if len(orders) > 1 else {}
+        return (
+            replace(asked, question="", hint=asked.question, intent=Intent("list_alerts", said))
+            if said
+            else asked
+        )
 
     def dropped(self) -> Understanding:
         """The order is taken back, and which it was is told."""
@@ -289,7 +302,10 @@ class OrderHearing(ListHearing):
                 hint=f"「{wrong[0]}」不是能封禁的地址。{hint('no_block')}", suggestions=self.taps(sentence)
             )
         listed_kind, rows = self.focus.all_rows()
-        values = [(kind, value) for kind in act.kinds for value in self.focus.of(kind)][:3]
+        again = (
+            self.focus.order is not None and missing_in([self.focus.order]) == "object"
+        )  # 不是它: none of these
+        values = [(kind, value) for kind in act.kinds for value in self.focus.of(kind) if not again][:3]
         values = values or [(listed_kind, row) for row in rows[:3] if listed_kind in act.kinds]
         values = values or [("asset", one) for one in self._alike(sentence, act.kinds)]
         return Understanding(
@@ -432,9 +448,3 @@ class OrderHearing(ListHearing):
         taps = (*lines[:3], *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])
-
-
-def _against(rest: Skeleton) -> str:
-    """What in it speaks against an order, a denial before a question."""
-    doubt = find_doubt(rest, verbs_in(rest))
-    return (first_doubt(rest.text, ("negation",)) if doubt in ("", "question") else "") or doubt

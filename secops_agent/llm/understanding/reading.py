@@ -52,6 +52,7 @@ from secops_agent.llm.understanding.verbs import (
     MILD,
     OUTSIDE,
     SAME_AS,
+    UNDOES,
     find_doubt,
     is_called_off,
     verbs_in,
@@ -167,6 +168,8 @@ class _Reader(OrderHearing, QuestionHearing):
     def read(self, plain: str) -> Understanding:
         """Control words and small talk, then exact orders, then what is named."""
         control = find_control(plain)
+        if control and control.action == "reject" and not control.code and self.focus.order:  # 取消吧
+            return self.dropped()
         if control and not self.lexicon.asset(control.code):
             return Understanding(control=control)
         request = strip_courtesies(plain)
@@ -248,7 +251,7 @@ class _Reader(OrderHearing, QuestionHearing):
         if (beside := beside_refusal(sentence, self.focus)) is not None:
             return self._in_place(beside, request)
         if found := self.completed(sentence):
-            dropped = found.drops and not found.offers
+            dropped = found.drops and not (found.offers or found.question)
             return (
                 self._in_place(pattern("cues.said.turns").sub("", sentence.plain), request)
                 if dropped
@@ -265,6 +268,8 @@ class _Reader(OrderHearing, QuestionHearing):
         told, reader = self.dropped(), replace(self, focus=self.focus.without_order())
         asks = pattern("cues.said.asks").search(rest)
         found = reader._read(reader.heard(rest), request) if rest else told
+        if thing := self.focus.ordered if rest and not (found.intent or found.offers or found.order) else "":
+            found = reader._read(reader.heard(f"{thing} {rest}"), request)  # 重装还没做完，加个备注
         acts = found.intent and found.intent.tool in ACTION_TOOLS
         if found.offers or acts or (found.order and missing_in([found.order]) not in ("", "object")):
             return replace(found, drops=True)
@@ -314,7 +319,8 @@ class _Reader(OrderHearing, QuestionHearing):
         if not _is_likely(ordered, sentence, weighed, typed):
             is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
             return replace(ordered, doubt="question" if is_question else weighed.doubt)
-        return replace(ordered, doubt="unclear") if other and {*tools[:1]} & {*OUTSIDE} else ordered
+        named = ordered.missing != "object"  # which is meant is asked first
+        return replace(ordered, doubt="unclear") if other and named and {*tools[:1]} & {*OUTSIDE} else ordered
 
     def _named_act(self, sentence: Sentence, label: str, ordered: Ordered | None) -> Ordered | None:
         """The action that the ranker certainly names and no verb that is known does: 就归赵六管, 风险先认了; None for none."""
@@ -326,7 +332,10 @@ class _Reader(OrderHearing, QuestionHearing):
         if verbs & {tool, *SAME_AS.get(tool, ())}:
             return None
         found = read_order(sentence, self.focus, act=label)
-        whole = ordered and ordered.actions and not (ordered.missing or ordered.doubt)
+        own = ordered.actions if ordered and not ordered.doubt else ()
+        whole = own and (
+            not missing_in(own) or UNDOES.get(own[0].tool) == tool
+        )  # 那个ip封一下 undoes nothing
         return found if found and not (found.doubt or (whole and found.missing)) else None
 
     @staticmethod
