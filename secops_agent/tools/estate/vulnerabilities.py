@@ -137,7 +137,7 @@ def _detail(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
         ("已被利用", _kev(detail)),
         ("利用可能性（EPSS）", _epss(detail)),
         ("影响范围", "；".join(_affected(each) for each in detail.affected[:_FEW])),
-        ("修复版本", "、".join(plain(each, 40) for each in detail.fixed_versions[:_FEW])),
+        ("修复版本", _fixed_in(detail) if known else ""),
         ("CWE", "、".join(plain(each, 20) for each in detail.cwes[:_FEW])),
         ("我们的资产", _ours(detail, found) if known else ""),
         ("公布", f"{detail.published:%Y-%m-%d}" if detail.published else ""),
@@ -191,6 +191,12 @@ def _epss(detail: VulnerabilityDetail) -> str:
     share = f"，高于 {detail.epss_percentile:.1%} 的漏洞" if detail.epss_percentile is not None else ""
     date = f"（{detail.epss_date:%Y-%m-%d}）" if detail.epss_date else ""
     return f"{detail.epss:.2%}{share}{date}"
+
+
+def _fixed_in(detail: VulnerabilityDetail) -> str:
+    """The versions, and where none is known that too: it is what 有补丁了没 asks."""
+    versions = "、".join(plain(each, 40) for each in detail.fixed_versions[:_FEW])
+    return versions or ("有补丁，没有写版本" if detail.summary.fix_available else "还没有")
 
 
 def _affected(each: Affected) -> str:

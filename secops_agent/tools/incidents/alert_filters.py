@@ -41,7 +41,8 @@ STATES: Final[dict[str, tuple[str, ...]]] = {
     "unclosed": UNCLOSED, "all": (), **{each: (each,) for each in AlertStatus.values},
 }  # fmt: skip
 _SAID: Final = {**STATUS, "unclosed": "未关闭", "all": "不限"}
-_DUE: Final = {"overdue": "已超时", "soon": "快超时"}
+_DUE: Final = {"overdue": "已超时", "soon": "快超时", "in_time": "有时限、还没超时"}
+_EVER: Final = timedelta(days=36_500)
 
 
 class AlertConditions(Arguments):
@@ -72,7 +73,7 @@ class AlertConditions(Arguments):
     verdict: Literal["true_positive", "false_positive", "benign", "duplicate"] | None = argument(
         "结论", default=None
     )
-    due: Literal["overdue", "soon"] | None = argument("已超时或快超时", default=None)
+    due: Literal["overdue", "soon", "in_time"] | None = argument("已超时、快超时或还没超时", default=None)
     due_within: int | None = argument(
         "只看多少小时内到处理时限的（还没超时）", default=None, minimum=1, maximum=8760
     )
@@ -153,7 +154,11 @@ def _sought(given: AlertConditions, keyword: str, now: datetime) -> dict[str, An
         "unassigned": bool(given.unassigned),
         "overdue": given.due == "overdue",
         "at_risk": given.due == "soon",
-        "due_before": now + timedelta(hours=given.due_within) if given.due_within else None,
+        "due_before": now + timedelta(hours=given.due_within)
+        if given.due_within
+        else now + _EVER
+        if given.due == "in_time"
+        else None,
         "listed": bool(given.listed),
     }
 

@@ -140,13 +140,15 @@ def _verified(block: Block) -> str:
 
 
 def until_words(block: Block) -> str:
-    """到 11-30 10:00, 永久, 时长按设备默认; of what was never in force, that."""
+    """到 11-30 10:00, 永久, 时长按设备默认, 直到解除; of what was never in force, that."""
     if block.state in NEVER_DONE:
         return NEVER_DONE[block.state]
     if block.until is not None:
         return f"到 {moment(block.until)}"
     if block.minutes:
         return f"时长 {minutes_told(block.minutes)}"
+    if block.kind == "isolate_host":
+        return "直到解除" if block.state in NOW else ""
     return "永久" if block.minutes == 0 else "时长按设备默认" if block.kind == "block_ip" else ""
 
 
