@@ -68,3 +68,44 @@ def test_turns_that_were_mended_stay_so(demo: Any) -> None:
     assert len(asked) > 35
     lost = [one for one in asked if one[1] != one[2]]
     assert len(lost) <= LOST_MENDED, "\n" + "\n".join(map(str, lost))
+
+
+# What strangers said, in words of ours: what must be called, with these arguments (None: without it).
+REWORDED: list[tuple[str, str, dict[str, Any]]] = [
+    ("手头还剩几条没弄完", "list_alerts", {"keyword": "zhaoliu", "status": "unclosed"}),
+    ("手里还压着几个", "list_alerts", {"keyword": "zhaoliu"}),
+    ("名下还有多少没关的", "list_alerts", {"keyword": "zhaoliu", "status": "unclosed"}),
+    ("手头超时的有哪些", "list_alerts", {"keyword": "zhaoliu", "due": "overdue"}),
+    ("李四手上还有几个没弄完", "list_alerts", {"keyword": "李四"}),
+    ("谁手上最多", "alert_statistics", {"group_by": "assignee"}),
+    ("堡垒机今天报了啥", "list_alerts", {"asset": "jump-01"}),
+    ("跳板机有哪些告警", "list_alerts", {"asset": "jump-01"}),
+    ("跳板机谁的", "get_asset", {"asset": "jump-01"}),
+    ("文件服务器啥情况", "get_asset", {"asset": "file-01"}),
+    ("203.0.113.5 还 block 着吗", "list_blocks", {"target": "203.0.113.5"}),
+    ("192.0.2.44 是不是已经放出来了", "list_blocks", {"target": "192.0.2.44"}),
+    ("file01 放出来没", "list_blocks", {"target": "file-01"}),
+    ("k8snode1网断了吗", "list_blocks", {"target": "k8s-node-1"}),
+    ("二百七十二号是咋回事", "get_alert", {"alert_id": 272}),
+    ("二九七号那条谁在弄", "get_alert", {"alert_id": 297}),
+    ("支付一整套没人管的有哪些", "list_alerts", {"asset": "pay*", "status": "open"}),
+    ("最快要超时的是哪个", "list_alerts", {"due": "in_time", "order": "due", "limit": 1}),
+    ("李四名下没爆 sla 的", "list_alerts", {"due": "in_time", "keyword": "李四"}),
+    ("jump-01 有没有超时的", "list_alerts", {"due": "overdue"}),
+    ("快超时的排前面", "list_alerts", {"order": "due", "due": None}),
+    ("高危还没人 ack 的几条", "list_alerts", {"severity": "high", "status": "open"}),
+    ("哪些洞还没 fix 可用", "list_vulnerabilities", {"fix_available": False}),
+]
+
+
+@override_settings(RATE_LIMITS=False)
+def test_what_strangers_said_is_understood_in_other_words(demo: Any) -> None:
+    asked = asyncio.run(
+        ask(person("zhaoliu"), [([said], [[tool, wanted]]) for said, tool, wanted in REWORDED])
+    )
+    wrong = [
+        (said, got)
+        for (said, _, got), (_, tool, wanted) in zip(asked, REWORDED, strict=True)
+        if got[0] != tool or any(got[1].get(name) != value for name, value in wanted.items())
+    ]
+    assert not wrong, "\n" + "\n".join(map(str, wrong))

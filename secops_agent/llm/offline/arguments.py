@@ -82,10 +82,11 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 def _alerts(asked: Asked) -> dict[str, Any]:
     said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order")
-    if "urgent" in said and "limit" not in said and pattern("filters.which_alert").search(asked.text):
+    ranked = "urgent" in said or pattern("filters.due_next").search(asked.text)
+    if ranked and "limit" not in said and pattern("filters.which_alert").search(asked.text):
         said["limit"] = 1
-    if said.get("order") == "due":
-        said.pop("due", None)  # 快超时的排前面 leaves nothing out
+    if said.get("order") == "due" and said.get("due") == "soon":
+        said.pop("due")  # 快超时的排前面 leaves nothing out
     if (ahead := asked.skeleton.first(Kind.DURATION, Kind.TIME)) and pattern("filters.due_ahead").search(
         asked.text
     ):

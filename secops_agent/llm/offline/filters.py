@@ -17,7 +17,8 @@ from .words import load, name_of, pattern
 _LEVELS = ("critical", "high", "medium", "low", "info")
 HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
 _FIXED = {"no_fix": False, "fix": True}
-_ORDERS = {"most": "most_often", "oldest": "oldest", "due": "by_due"}
+_ORDERS = {"due": "by_due", "most": "most_often", "oldest": "oldest"}
+_DUE = {"in_time": "in_time", "soon": "soon", "overdue": "late"}  # the first that is said
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
 _RUNNING = ("today", "this_week", "this_month")
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
@@ -198,7 +199,7 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "importance": lambda said, _: name_of("filters.important", said.text),
     "environment": lambda said, _: next((str(each.value) for each in said.found(Kind.ENVIRONMENT)), ""),
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
-    "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
+    "due": lambda said, _: next((name for name, words in _DUE.items() if _says(words, said)), ""),
     **{name: partial(_says, name) for name in ("unassigned", "urgent", "kev_only", "widest", "riskiest")},
     "overdue": partial(_says, "late"),
     "order": lambda said, _: next((name for name, words in _ORDERS.items() if _says(words, said)), ""),

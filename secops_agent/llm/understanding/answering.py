@@ -245,7 +245,9 @@ class QuestionHearing(FollowingHearing):
         anew = (
             weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
         )  # 在别的机器上出现过没 is none
-        found = (self._chosen(meant, weighed) if anew else None) or self._asked_back(meant, weighed)
+        stands = weighed.best is None and weighed.asks_how_it_stands(meant.plain)
+        best = next((fit for fit in weighed.fits if stands and fit.frame.tool == "list_blocks"), None)
+        found = (self._chosen(meant, weighed, best) if anew else None) or self._asked_back(meant, weighed)
         if found.intent and found.intent.tool == "list_alerts" and weighed.cues.keys() <= _COUNTED:
             days = questions.ask(
                 "alert_statistics", meant

@@ -33,7 +33,7 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "ask.statistics": ((), ("group_by", "limit", "alert_statistics", "compare_periods")),
     "said.file": (("report_file", "period", "previous"), ("period", "file")),
     "ask.kev": (("kev_only",), ("kev_only",)),
-    "ask.due": (("late", "soon", "due_word", "due_ahead"), ("due", "overdue", "due_within")),
+    "ask.due": (("in_time", "late", "soon", "due_word", "due_ahead"), ("due", "overdue", "due_within")),
     "said.finding": (("finding.secret", "finding.code", "finding.misconfiguration"), ("kind",)),
     "noun.oncall": (("on_call_at",), ("at", "person")),
     "said.exposed": (("conditions.exposed",), ("exposed",)),
@@ -52,7 +52,7 @@ _NARROWING: Final = ("said.mine", "said.unowned", "said.listed", "said.verdict",
 # What else is told by a tool or an argument; only open flaws are listed.
 _IMPLIED: Final[Mapping[str, str]] = {
     "list_vulnerabilities": "status", "compare_periods": "compare", "overdue": "due", "due_within": "due", "group_by": "compare", "keyword": "mine",
-    "person": "mine", "owner": "mine", "urgent": "order", "not_kev": "kev_only", "kev": "kev_only", "widest": "group_by",
+    "person": "mine", "owner": "mine", "urgent": "order", "order": "due", "not_kev": "kev_only", "kev": "kev_only", "widest": "group_by",
     "riskiest": "urgent",
 }  # fmt: skip
 # These are narrowed by no rule, attack or product.

@@ -30,6 +30,7 @@ _RANGE = re.compile(
 )
 _TO = re.compile(r"(?:到|至|[-~])\s*(?:告警|报警)?\s*[#A]?$")
 _MOST_OF_RANGE = 20
+_MACHINES = ("机", "服务器")
 _SOFTWARE = (
     "noun.vuln",
     "ask.installed",
@@ -159,10 +160,15 @@ def read_sentence(plain: str, lexicon: Lexicon, now: datetime, asker: str = "", 
 
 
 def _take_findings(skeleton: Skeleton, lexicon: Lexicon) -> None:
-    """F12, redis-noauth, and a bare 46604 that only one vulnerability ends with."""
+    """F12, redis-noauth, and a bare 46604 or 四六六零四 that only one vulnerability ends with."""
     skeleton.take(Kind.FINDING, pattern("names.finding"), lambda m: f"F{m['n'] or m['n2']}")
     skeleton.take(Kind.FINDING, pattern("names.finding_rule"), lambda m: lexicon.findings.get(m[0].lower()))
-    skeleton.take(Kind.CVE, pattern("names.end_of_cve"), lambda m: lexicon.flaws.get(m[0]), exact=False)
+    skeleton.take(
+        Kind.CVE,
+        pattern("names.end_of_cve"),
+        lambda m: lexicon.flaws.get(m[0]) or lexicon.flaws.get(str(read_integer(m[0]))),
+        exact=False,
+    )
 
 
 def take_verdicts_and_numbers(skeleton: Skeleton) -> Skeleton:
@@ -250,8 +256,9 @@ def _take_families(skeleton: Skeleton, lexicon: Lexicon) -> None:
 
 
 def _take_nicknames(skeleton: Skeleton, lexicon: Lexicon) -> None:
-    """wiki 那台, 财务那台, 支付那边."""
+    """wiki 那台, 财务那台, 支付那边, 跳板机."""
     words = load("names")["host_words"]
+    named_already = {one.value for one in skeleton.found(*HOSTS)}
     spoken = "|".join([*words, r"(?<![\w.@:/-])[a-z][a-z0-9]{1,12}(?![\w@.-])"])
     named = re.compile(
         rf"(?P<word>{spoken})(?P<that>{expression('names', 'that')})?", re.IGNORECASE | re.ASCII
@@ -263,11 +270,16 @@ def _take_nicknames(skeleton: Skeleton, lexicon: Lexicon) -> None:
             return None
         head, tail = match.string[: match.start()], match.string[match.end() :]
         english = re.search("[A-Za-z]\\s+$", head) or re.match("\\s+[A-Za-z]", tail)  # File upload
+        found = lexicon.parts.get(words.get(word, word))
+        if word.endswith(
+            _MACHINES
+        ):  # 跳板机 alone, unless a source is called so, or its name stands beside it
+            return found if word not in lexicon.keywords and found not in named_already else None
         if not match["that"] and (
             word in words or english or any(pattern(f"cues.{cue}").search(skeleton.text) for cue in _SOFTWARE)
         ):
             return None
-        return lexicon.parts.get(words.get(word, word))
+        return found
 
     skeleton.take(Kind.ASSET, named, nickname, exact=False)
     for size in (4, 3, 2):  # 支付那边: no other Chinese word says where it begins

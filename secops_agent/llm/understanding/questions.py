@@ -34,6 +34,8 @@ _ALIKE: Final = (
     ("list_alerts", "alert_statistics"),
     ("list_findings", "list_vulnerabilities"),
 )  # both tell it
+# In a question how they stand is asked: 203.0.113.5 放出来没.
+_STATES: Final = ("list_blocks", "block_ip", "unblock_ip", "isolate_host", "release_host")
 LISTS: Final = (
     "list_alerts",
     "list_assets",
@@ -73,9 +75,15 @@ class Weighed:
         left = sum(fit.score for fit in self.fits if fit.untaken)
         if not taking or self.fits[0].untaken:
             return None
+        if (
+            taking[0].frame.tool in LISTS
+            and self.is_told
+            and not any(one.startswith("noun.") for one in self.cues)
+        ):
+            return None
+        full = [fit for fit in taking if fit.narrowed and fit.of_the_noun and fit.score >= WORTH]
+        rivals = taking = full or taking
         alike = [fit.score for fit in taking if fit.frame.tool in alike_to(taking[0].frame.tool)]
-        rivals = [fit for fit in taking if fit.narrowed or not taking[0].narrowed]
-        rivals = [fit for fit in rivals if fit.of_the_noun or not taking[0].whole]
         possible = sum(fit.score for fit in rivals) + sum(self.ranks.get(one, 0.0) for one in self.others)
         share = (sum(alike) or taking[0].score) / max(possible, 1e-9)
         return taking[0] if share >= sure and left < 1 - LIKELY else None
@@ -118,6 +126,17 @@ class Weighed:
     def likely_act(self) -> str:
         """The label of the action that it most probably orders, if any."""
         return next((one for one in self.ranks if one not in {*READ_TOOLS, *NO_ACTS}), "")
+
+    def asks_how_it_stands(self, text: str) -> bool:
+        """Is it asked, of a block or an isolation, and not whether or how to do it?"""
+        if sum(self.ranks.get(one, 0.0) for one in _STATES) < SURE or not pattern("cues.asks").search(text):
+            return False
+        return not any(pattern(f"cues.said.{each}").search(text) for each in ("proposes", "where"))
+
+    @property
+    def is_told(self) -> bool:
+        """Is nothing ordered, and nothing asked? 刚跟王五打过电话了 asks for no list."""
+        return self.is_one_of("nothing") and self.asked < WORTH
 
     @property
     def act(self) -> str:
