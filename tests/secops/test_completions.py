@@ -35,6 +35,10 @@ LACKS = Focus().after_words(
 )
 WATCH = Focus().after_words({}, Intent("watch", {"target": "web-01"}), Intent("watch", {"target": "web-02"}))
 DAILY = Focus().after_words({}, Intent("create_schedule", {"task": "日报", "cron": "0 9 * * *"}))
+REMINDER = Focus().after_words(
+    {}, Intent("create_schedule", {"task": "提醒：看web-01", "at": "2026-11-24 15:00"})
+)
+TOLD = Focus().after_words({}, Intent("send_message", {"to": "李四", "text": "看下web-01"}))
 WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", "to": "王五"}))
 
 
@@ -68,6 +72,16 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
         ("还是真实攻击 已经封了源", CLOSE, {"alert_id": 21, "verdict": "true_positive", "note": "已经封了源"}),
         ("周末不用发", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
         ("改周五下午5点吧，周一太忙", DAILY, {"task": "日报", "cron": "0 17 * * 5"}),
+        ("改成十分钟吧我还在开会", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 10:40"}),
+        ("改到二十分钟后", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 10:50"}),
+        ("推迟半小时", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 15:30"}),
+        ("推到4点", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 16:00"}),
+        ("改明天3点", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-25 15:00"}),
+        ("错了 是2", REMINDER, {"task": "提醒：看web-02", "at": "2026-11-24 15:00"}),
+        ("机器是2 时间改3点半", REMINDER, {"task": "提醒：看web-02", "at": "2026-11-24 15:30"}),
+        ("是2号机 不是1", REMINDER, {"task": "提醒：看web-02", "at": "2026-11-24 15:00"}),
+        ("不对 是db-01", REMINDER, {"task": "提醒：看db-01", "at": "2026-11-24 15:00"}),
+        ("不对 是web-02", TOLD, {"to": "李四", "text": "看下web-02"}),
         ("对了也抄送李四", DAILY, {"task": "日报", "cron": "0 9 * * *", "to": "我,李四"}),
         ("不对，发李四，王五不用", WEEKLY, {"report": "this_week", "to": "李四"}),
         ("也给李四一份", WEEKLY, {"report": "this_week", "to": "王五,李四"}),
@@ -395,6 +409,29 @@ def test_a_note_in_the_place_of_the_order_is_of_what_that_was_done_to(text: str,
 
 def test_an_address_that_is_not_known_is_blocked_and_not_let_go() -> None:
     assert said("那个ip封一下", Focus()).order == Intent("block_ip", {})
+
+
+@pytest.mark.parametrize("text", ["我啥时候轮到", "那我什么时候值", "我下次轮到是哪天", "什么时候轮到我"])
+def test_when_somebody_is_on_call_is_not_asked_of_the_week_before(text: str) -> None:
+    week = Focus().after_look_up(Intent("who_is_on_call", {"at": "下周"}))
+    assert said(text, week).intent == Intent("who_is_on_call", {"person": ASKER})
+
+
+@pytest.mark.parametrize("text", ["他那没弄完的任务列下", "还有哪些任务没做", "任务还剩几个"])
+def test_the_tasks_behind_a_case_are_those_of_its_card(text: str) -> None:
+    case = Focus(named={"person": ("李四",)}).after_look_up(Intent("get_case", {"case_id": 1}))
+    assert said(text, case).intent == Intent("get_case", {"case_id": 1})
+
+
+@pytest.mark.parametrize("text", ["能静默到明早不", "能静默到明早不 太吵", "能不能静默一下"])
+def test_whether_it_can_be_done_is_asked_and_denies_nothing(text: str) -> None:
+    found = said(text, Focus().after_words({"alert": ("21",)}))
+    assert (found.offers, found.order) == ((), None)
+    assert any("静默" in str(one) for one in found.suggestions) or found.intent
+
+
+def test_which_are_not_confirmed_denies_nothing() -> None:
+    assert said("里头没ack的", Focus().after_look_up(Intent("get_case", {"case_id": 2}))).intent
 
 
 def test_what_is_let_out_is_the_host_that_was_spoken_of() -> None:

@@ -25,6 +25,17 @@ def test_a_short_name_is_the_one_machine_that_it_can_be(said: str, meant: str) -
     assert LEXICON.guess(said) == meant
 
 
+@pytest.mark.parametrize("text", ["跳板机有啥告警", "堡垒机上有哪些高危", "跳板机今天的告警有几条"])
+def test_a_machine_that_is_called_by_its_work_is_that_one(text: str) -> None:
+    tool, said = asked(hear(text))
+    assert (tool, said["asset"]) == ("list_alerts", "jump-01")
+
+
+def test_a_rule_on_such_a_machine_is_silenced_only_there() -> None:
+    found = offered(hear("跳板机的ssh爆破静默2小时"))
+    assert found == [("silence_alerts", {"scope": "规则:HIDS：SSH 暴力破解 @ jump-01", "minutes": 120})]
+
+
 @pytest.mark.parametrize(
     ("said", "meant"), [("四哥", "李四"), ("老赵", "赵六"), ("李哥", "李四"), ("小周", "周七")]
 )

@@ -93,6 +93,18 @@ def test_what_is_missing_is_asked_for(demo, name, arguments, reason):
     assert proposals.made == []
 
 
+def test_who_has_an_alert_is_not_given_it_again(demo):
+    held = Alert.objects.filter(status="acknowledged", assignee__staff_id="lisi").first()
+    proposals = Proposals()
+    found = use("assign_alert", alert_id=held.pk, assignee="李四", proposer=proposals)
+    assert "处理人已经是 李四" in found.text
+    assert proposals.made == []
+    assert (
+        "指派给 李四"
+        in use("assign_alert", alert_id=held.pk, assignee="李四", note="催", proposer=proposals).text
+    )
+
+
 def test_own_public_address_is_not_blocked(demo):
     from secops_agent.services.intake import ingest
     from secops_agent.services.records import AssetRecord, Key

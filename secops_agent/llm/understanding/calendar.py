@@ -4,6 +4,7 @@ they do. And what a short sentence changes of a message, a task, a watch or a no
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.moments import read_moment
@@ -25,7 +26,7 @@ from secops_agent.llm.understanding.telling import (
     receivers_in,
     without_border,
 )
-from secops_agent.llm.understanding.verbs import CLAUSE, PIECE
+from secops_agent.llm.understanding.verbs import PIECE
 
 ALL: Final = "全部"
 _UNITS: Final = {"小时": 60, "钟头": 60, "分钟": 1, "刻钟": 15}
@@ -217,7 +218,8 @@ def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focu
         return {**said, "text": "，".join(filter(None, (said.get("text", ""), words)))} if words else {}
     if people := _receivers([*filter(None, said.get("to", "").split(","))], typed, focus):
         return {**said, "to": people}
-    if (swapped := _swapped(text, typed)) and "text" in said:
+    bare = Skeleton(pattern("cues.said.turns").sub("", text).strip(EDGES), typed.entities)
+    if "text" in said and (swapped := _corrected(str(said["text"]), bare, sentence)):
         return {**said, "text": str(said["text"]).replace(*swapped)}
     if ("report" in said or "date" in said) and pattern("telling.change.of_period").fullmatch(text):
         kind = (
@@ -244,8 +246,11 @@ def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focu
 def _new_task(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
     """Each piece that says days or one more person changes it, and the first that says a time; the others are why: 改成周五下午四点吧，周一太忙了."""
     found, when = {**said}, dict[str, str]()
-    for piece in filter(None, (one.strip(EDGES) for one in CLAUSE.split(typed.text))):
+    for piece in filter(None, (one.strip(EDGES) for one in PIECE.split(typed.text))):
         bare = Skeleton(pattern("cues.said.turns").sub("", piece).strip(EDGES), typed.entities)
+        if (swapped := _corrected(str(said["task"]), bare, sentence)) and swapped[0] in found["task"]:
+            found["task"] = found["task"].replace(*swapped)
+            continue
         more = _piece_of_task(found, bare, focus)
         if not more and not when and (when := _time_in(found, bare.text, sentence)):
             found = {name: one for name, one in found.items() if name not in ("at", "cron")} | when
@@ -253,9 +258,24 @@ def _new_task(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: 
     return found
 
 
-def _piece_of_task(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[str, Any]:
+def _corrected(told: str, typed: Skeleton, sentence: Sentence) -> tuple[str, str] | None:
+    """不是 db-01 是 db-02; 是 db-02, 机器是2, where one host is told: the wrong name, and the right one."""
     if swapped := _swapped(typed.text, typed):
-        return {"task": str(said["task"]).replace(*swapped)}
+        return swapped
+    said = pattern("telling.change.is_another").fullmatch(typed.text)
+    names = dict.fromkeys(filter(sentence.lexicon.asset, re.findall(r"[A-Za-z][\w.-]*", told, re.ASCII)))
+    if said is None or len(names) != 1:
+        return None
+    old, named = min(names), typed.entities.get(said["name"] or "")
+    new = (
+        named.raw.strip()
+        if named and named.kind in HOSTS
+        else sentence.lexicon.sibling(old, said["n"] or said["n2"] or "")
+    )
+    return (old, new) if new else None
+
+
+def _piece_of_task(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[str, Any]:
     if also := pattern("telling.change.also_now").fullmatch(typed.text):
         people = receivers_in(also["to"], typed, focus)
         before = said.get("to") or ME
@@ -277,14 +297,28 @@ def _time_in(said: dict[str, Any], text: str, sentence: Sentence) -> dict[str, s
     if days and not days.timed:  # 周一三五就行: at the same hour
         minute, hour, *_ = str(said["cron"]).split()
         return {"cron": " ".join([minute, hour, *days.cron.split()[2:]])}
-    when = {} if re.search("[不别]", text) else time_of(text[to.end() :] if to else text, sentence)
-    return _clocked(said, when["clock"]) if "clock" in when else when
+    if re.search("[不别]", text):
+        return {}
+    if "at" in said and (at := _relative(str(said["at"]), text, sentence)):
+        return {"at": f"{at:%Y-%m-%d %H:%M}"}
+    when = time_of(text[to.end() :] if to else text, sentence)
+    return _clocked(said, when["clock"], sentence.now) if "clock" in when else when
 
 
-def _clocked(said: dict[str, Any], clock: str) -> dict[str, str]:
-    """The same days at another time."""
+def _relative(at: str, text: str, sentence: Sentence) -> datetime | None:
+    """推迟十分钟 from when it was set for; 改成十分钟, 半小时后 from now."""
+    if later := pattern("telling.change.later").search(text):
+        return sentence.now.strptime(at, "%Y-%m-%d %H:%M") + timedelta(minutes=_minutes(later))
+    lengths = [one for one in sentence.found(Kind.DURATION) if one.raw.strip() in text]
+    return sentence.now + timedelta(minutes=int(lengths[-1].value)) if lengths else None
+
+
+def _clocked(said: dict[str, Any], clock: str, now: datetime) -> dict[str, str]:
+    """The same days at another time; 3点半 of a day whose morning is over is in the afternoon."""
     if at := said.get("at"):
-        return {"at": f"{str(at)[:10]} {clock}"}
+        hour, _, minute = clock.partition(":")
+        late = int(hour) < 12 and f"{str(at)[:10]} {clock}" < f"{now:%Y-%m-%d %H:%M}"
+        return {"at": f"{str(at)[:10]} {int(hour) + 12 * late:02}:{minute}"}
     _, _, *days = str(said["cron"]).split()
     hour, minute = clock.split(":")
     return {"cron": f"{int(minute)} {int(hour)} {' '.join(days)}"}

@@ -42,6 +42,13 @@ class FollowingHearing(Hearing):
         last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
         pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
         theirs = not sentence.found(Kind.PERSON) and pattern("cues.inside.theirs").search(sentence.order.text)
+        if (
+            last
+            and last.tool == "get_case"
+            and "noun.schedule" in questions.cues_of(sentence)
+            and not sentence.found(*OWN)
+        ):
+            return Understanding(intent=Intent(last.tool, last.arguments))  # 他那没弄完的任务: on its card
         if len(text) > 2 * SHORT or pointed or theirs:
             return None
         if last is None:
@@ -108,6 +115,10 @@ class FollowingHearing(Hearing):
         same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
         if not same or any(coverage.unread(whole)):
             return None
+        if "at" in last.arguments and ("ask.when" in cues or pattern("followups.next_time").search(bare)):
+            last = replace(
+                last, arguments={name: one for name, one in last.arguments.items() if name != "at"}
+            )
         stays = last.tool in same and "ask.list" not in weighed.cues
         intent = questions.ask(last.tool if stays else same[0], whole)
         found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None

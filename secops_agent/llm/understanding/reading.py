@@ -363,6 +363,8 @@ class _Reader(OrderHearing, QuestionHearing):
         denied = self.weighed(sentence).doubt == "nothing"
         if ordered is None or not proposes or denied or ordered.doubt not in ("question", "unclear"):
             return found
+        if ordered.missing == "object" and not found.intent:  # 能静默到明早不
+            return self.ordered(sentence, ordered)
         taps = (*self.lines_of(ordered), *found.suggestions)
         return replace(found, suggestions=tuple(dict.fromkeys(taps))[:3])
 

@@ -147,6 +147,7 @@ _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and
 PIECE: Final = re.compile(
     rf"{CLAUSE.pattern}|\s+(?![{_JOINS}])|(?<![{_JOINS}])\s+|(?<={mark(Kind.PERSON, Kind.VERDICT, Kind.DURATION)})\s+(?={mark(Kind.ALERT, Kind.IP, Kind.ASSET, Kind.ROW, Kind.CVE, Kind.FINDING)})"
 )  # A12派李四 A13派王五 are two
+_NOT_DONE: Final = re.compile("(?:还|都|仍)?没(?:有)?(?:人)?[a-z一-鿿]{1,4}的$")  # 没ack的: which are meant
 _HOW_MANY: Final = re.compile(r"[掉闭完]?[了过]?(?:多少|几[条台起]|几个(?!小时|钟|月|星期|礼拜)|哪)")
 _WAS_DONE: Final = re.compile("(?:都|已经?)*[做弄跑搞查]?[完过好]了?(?=$|[,，。;；\\s])")
 NAMES: Final = re.compile(mark(*(kind for kind in Kind if kind not in (Kind.VERDICT, Kind.REF))))
@@ -206,7 +207,7 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
 
 def _is_state(tool: str, text: str, match: re.Match[str], skeleton: Skeleton) -> bool:
     """Does it say which alerts are meant (未分配的, 指派给我的告警), ask how many (关了几条), or what was done (杀毒做完了)?"""
-    if text[match.start() - 1 : match.start()] in ("未", "待"):
+    if text[match.start() - 1 : match.start()] in ("未", "待") or _NOT_DONE.search(text, 0, match.end() + 1):
         return True
     if _HOW_MANY.match(text, match.end()) or (tool == "other" and _WAS_DONE.match(text, match.end())):
         return True
@@ -284,7 +285,7 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     tools, text = {verb.tool for verb in verbs}, without(skeleton, verbs)
     if of_whole := _doubt_of_whole(skeleton, verbs):
         return of_whole
-    text = without_harmless(text, tools)
+    text = without_harmless(pattern("cues.said.either").sub("吗 ", text), tools)  # 能不能静默, 能静默到明早不
     joined = _TO_VERB.sub("", text)  # 不要把 A12 转给李四 is one piece
     written = any(verb.end > verb.start for verb in verbs)  # else the whole sentence is the order
     beside = [one for one in PIECE.split(joined) if VERB in one or not written]

@@ -1,7 +1,7 @@
 """Working on alerts, one or up to fifty: acknowledge, hand back, reopen, note, assign, close, set the level. They propose; a person's confirmation does it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -89,8 +89,11 @@ def numbers(alert_id: int | None, alert_ids: str) -> tuple[int, ...]:
     return tuple(ids)
 
 
-def _chosen(given: OfAlerts, *allowed: AlertStatus) -> tuple[list[AlertSummary], Mapping[int, str]]:
-    """Those to which this can be done, and why not of each other one. Raises NotFound, Conflict if it is none."""
+def _chosen(
+    given: OfAlerts, *allowed: AlertStatus, idle: Callable[[AlertSummary], str] = lambda row: ""
+) -> tuple[list[AlertSummary], Mapping[int, str]]:
+    """Those to which this can be done, and why not of each other one; ``idle``: why it would change nothing. Raises NotFound, Conflict
+    if it is none."""
     rows = triage.several(numbers(given.alert_id, given.alert_ids))
     left: dict[int, str] = {}
     for pk, row in rows.items():
@@ -98,6 +101,8 @@ def _chosen(given: OfAlerts, *allowed: AlertStatus) -> tuple[list[AlertSummary],
             left[pk] = f"没有编号为 {pk} 的告警"
         elif row.status not in allowed:
             left[pk] = f"告警 {pk} 现在是「{STATUS[row.status]}」，不能这样做"
+        elif why := idle(row):
+            left[pk] = why
     if len(left) == len(rows):
         raise (NotFound if None in rows.values() else Conflict)(f"{'；'.join(left.values())}。{_UNTOUCHED}")
     return [row for pk, row in rows.items() if row and pk not in left], left
@@ -191,8 +196,16 @@ def comment(given: CommentAlert, actor: Actor) -> str:
 
 def check_assign(given: AssignAlert, person: Person | None) -> ValidatedAction:
     """The colleague must be one person of the staff."""
-    found, left = _chosen(given, *_GOING_ON)
     staff = colleague(given.assignee, person)
+
+    def idle(row: AlertSummary) -> str:
+        own = (
+            row.status == AlertStatus.OPEN and person is not None and staff.staff_id == person.staff_id
+        )  # taken up by it
+        there = row.assignee_id == staff.pk and not (own or given.note)
+        return f"告警 {row.id} 的处理人已经是 {plain(staff.name, 40)}，不用再指派" if there else ""
+
+    found, left = _chosen(given, *_GOING_ON, idle=idle)
     summary = f"把{_named(found)}指派给 {plain(staff.name, 40)}{_noted(given.note)}"
     return _planned(given, found, left, summary, assignee=staff.staff_id, note=given.note)
 
