@@ -21,6 +21,7 @@ from secops_agent.services import links
 from secops_agent.services.alerts.queries import search as alert_search
 from secops_agent.services.alerts.queries.filters import CURSOR_ORDERS
 from secops_agent.services.alerts.queries.words import Keyword
+from secops_agent.services.alerts.spread import hosts_with
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.cases import search as case_search
@@ -124,17 +125,38 @@ def _named_first(rows: "QuerySet[Any]", number: int, found: Iterable[Any]) -> li
 def _alerts(sought: Sought) -> Iterator[FoundItem]:
     keyword, order = Keyword(sought.text, sought.private), CURSOR_ORDERS["-last_seen"]
     rows = Alert.objects.order_by(*order)
-    if _HASH_BEGUN.fullmatch(sought.text.lower()):
-        begun = AlertIndicator.objects.filter(kind=IndicatorKind.HASH, value__gte=sought.text.lower())
-        hits = rows.filter(pk__in=begun.filter(value__lt=f"{sought.text.lower()}g").values("alert_id"))
-    if not _HASH_BEGUN.fullmatch(sought.text.lower()) or not hits.exists():
+    if (seen := _hash_begun(sought)) is not None:
+        hits = rows.filter(pk__in=seen.values("alert_id"))
+    else:
         hits = alert_search.find(rows, order, SHOWN, "", keyword).rows.order_by(*order)
     for row in _named_first(rows, sought.number("A"), hits[: SHOWN + 1]):
         note = f"{row.get_severity_display()} · {row.get_status_display()} · {clock(row.last_seen)}"
         yield FoundItem(f"{says.code(row.pk)} {plain_line(row.title)}", note, links.alert(row.pk))
 
 
+def _hash_begun(sought: Sought) -> "QuerySet[AlertIndicator] | None":
+    """The hashes that begin so, as alerts have them; None if this is not the beginning of one."""
+    begun = sought.text.lower()
+    seen = AlertIndicator.objects.filter(kind=IndicatorKind.HASH, value__gte=begun, value__lt=f"{begun}g")
+    return seen if _HASH_BEGUN.fullmatch(begun) and seen.exists() else None
+
+
+def _hosts_with(sought: Sought, seen: "QuerySet[AlertIndicator]") -> Iterator[FoundItem]:
+    """The machines that alerts with this hash concern; behind the first ones how many more."""
+    hosts = list({each.id: each for found in hosts_with(seen).values() for each in found}.values())
+    first = hosts if len(hosts) <= SHOWN else hosts[: SHOWN - 1]
+    for each in first:
+        codes = "、".join(map(says.code, each.alerts[:SHOWN]))
+        note = f"有这个哈希的告警 {len(each.alerts)} 条：{codes}"
+        yield FoundItem(plain_line(each.name), note, links.asset(each.id))
+    if rest := len(hosts) - len(first):
+        yield FoundItem(f"另有 {rest} 台", "见有它的告警", _list("web:alerts", tab="all")(sought))
+
+
 def _assets(sought: Sought) -> Iterator[FoundItem]:
+    if (seen := _hash_begun(sought)) is not None:
+        yield from _hosts_with(sought, seen)
+        return
     bare = inventory.matching(AssetFilter()).annotate(bare=Replace("name", Value("-"), Value("")))
     undashed = bare.filter(bare__icontains=sought.text.replace("-", "") or "-")
     ways = inventory.matching(AssetFilter(keyword=sought.text)), undashed

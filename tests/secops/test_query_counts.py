@@ -23,7 +23,7 @@ DEARER = {
     "create_schedule": 14,  # for somebody else: who they are, what they may read, how much they are told
     "search_runbook": 19,
     "get_asset": 14,
-    "get_alert": 18,  # with what its messages did
+    "get_alert": 22,  # with what its messages did, and who is called next
     "lookup_indicator": 14,
     "affected_assets": 14,  # by a condition: how many there are without it
     "list_alerts": 16,  # by a keyword: how many the index has, the page, and its counts by level, limit and handler

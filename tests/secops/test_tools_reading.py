@@ -45,7 +45,7 @@ TABLE = {
     "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
     "search_events": ["keyword", "asset", "since_hours", "limit"],
     "compute": ["expression"],
-    "who_is_on_call": ["schedule", "at", "person"],
+    "who_is_on_call": ["schedule", "at", "person", "about"],
     "lookup_indicator": ["value"],
     "search_runbook": ["query", "alert_id", "file", "page"],
     "security_report": ["period", "date", "file", "brief"],

@@ -10,6 +10,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from secops_agent.llm.offline import Intent
+from secops_agent.llm.understanding.focus import Focus
 from secops_agent.models import Alert, AlertAsset, Asset, Case, CaseStatus, Role, Staff
 from secops_agent.models.choices import AlertStatus, Importance, Outcome, Severity
 from secops_agent.services.alerts import triage
@@ -18,11 +20,13 @@ from secops_agent.services.notifications.delivery.wording import group_text
 from secops_agent.services.outcomes import outcome_of, outcome_told
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.definitions import Asker
-from secops_agent.tools.incidents.alerts import alert_line
+from secops_agent.tools.estate.assets import GetAsset, get_asset
+from secops_agent.tools.incidents.alerts import GetAlert, alert_line, get_alert
 from tests.admin_pages import serve_plain_static, text_of
 from tests.databases import Database
 from tests.secops.demo_aid import Proposals
 from tests.secops.inventory_aid import alert, host, store
+from tests.secops.offline_lexicon import understand
 from tests.secops.syslog.lines_aid import alert as syslog_alert
 from tests.secops.web.desk import arrived, at_desk
 
@@ -211,3 +215,62 @@ def test_the_order_is_that_of_the_points(database: Database, seed: int) -> None:
         assert [row.pk for row in most_urgent(Alert.objects.all())[:most]] == plain[:most]
     told = reasons(plain)
     assert len({told[pk] for pk in plain}) > 30
+
+
+def test_whether_it_is_grave_is_told_first_by_the_points() -> None:
+    crypt, low, shut = arrived("a", "b", "c", severity="critical", assets=(host("web-01", "10.0.0.5"),))
+    Alert.objects.filter(pk=low.pk).update(severity="low")
+    Alert.objects.filter(pk=shut.pk).update(status="closed", verdict="benign")
+    assert about_it(crypt.pk).startswith(f"**A{crypt.pk} 严重（40 分起算严重）：")
+    assert about_it(low.pk).startswith(f"**A{low.pk} 不算严重（40 分起算严重）：")
+    assert about_it(shut.pk).startswith(f"**A{shut.pk} 已经关闭（")
+    asset = get_asset(asker(), GetAsset(asset="web-01", about="gravity")).text
+    assert asset.startswith("**web-01 严重（40 分起算严重）：")
+    assert f"最要紧的 A{crypt.pk} " in asset.splitlines()[0]
+    Alert.objects.update(status="closed")
+    assert get_asset(asker(), GetAsset(asset="web-01", about="gravity")).text.startswith(
+        "**web-01 不算严重**"
+    )
+
+
+def about_it(pk: int) -> str:
+    return get_alert(asker(), GetAlert(alert_id=pk, about="gravity")).text
+
+
+def asker() -> Asker:
+    return Asker(Person("corp", "x", "某人", Role.ANALYST), False, timezone.localtime(), Proposals())
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "wanted"),
+    [
+        ("A302 严重吗", "get_alert", {"alert_id": 302, "about": "gravity"}),
+        ("A302 严不严重", "get_alert", {"alert_id": 302, "about": "gravity"}),
+        ("A302 有多严重？", "get_alert", {"alert_id": 302, "about": "gravity"}),
+        ("web-01 危险吗", "get_asset", {"asset": "web-01", "about": "gravity"}),
+        ("CVE-2021-44228 严重吗", "lookup_cve", {"cve_id": "CVE-2021-44228"}),
+        ("A302 谁被叫了", "get_alert", {"alert_id": 302, "about": "calling"}),
+        ("A302 还会叫人吗", "get_alert", {"alert_id": 302, "about": "calling"}),
+        ("现在在叫谁", "who_is_on_call", {"about": "calling"}),
+        ("A302 的哈希别的机器有吗", "get_alert", {"alert_id": 302, "about": "elsewhere"}),
+        (f"{'a1' * 32} 还在哪些机器上", "lookup_indicator", {"value": "a1" * 32}),
+    ],
+)
+def test_what_is_asked_of_one_thing_is_answered_first(text: str, tool: str, wanted: dict[str, Any]) -> None:
+    found = understand(text)
+    assert (found.intent, found.unused) == (Intent(tool, wanted), ())
+
+
+def test_this_hash_is_of_the_alert_that_was_spoken_of() -> None:
+    focus = (
+        Focus()
+        .after_words({"alert": ("302",)})
+        .after_look_up(Intent("get_alert", {"alert_id": 302}), ["alert"])
+    )
+    for text in ("这个哈希别的机器有吗", "别的机器有这个样本吗"):
+        assert understand(text, focus=focus).intent == Intent(
+            "get_alert", {"alert_id": 302, "about": "elsewhere"}
+        )
+    assert understand("叫了谁", focus=focus).intent == Intent(
+        "get_alert", {"alert_id": 302, "about": "calling"}
+    )

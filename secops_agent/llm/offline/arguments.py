@@ -36,9 +36,13 @@ _LOOKED_FOR = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.OBSERVA
 
 
 def read_exact(asked: Asked) -> Intent | None:
-    """The question that the whole sentence certainly is: about cases, how much was closed, who has some software."""
+    """The question that the whole sentence certainly is: about cases, how much was closed, one thing, who has some software."""
     if pattern("filters.closed_count").fullmatch(asked.text.strip()):
         return build("alert_statistics", asked)
+    if tool := name_of("filters.of_one", asked.text.strip()):
+        return build(tool, asked)
+    if pattern("filters.who_is_called").fullmatch(asked.text.strip()):
+        return Intent("who_is_on_call", {"about": "calling"})
     text = asked.skeleton.expand(asked.text)
     found = read_case_question(text) or _sum(text) or _software_question(asked) or read_flaws(asked)
     return found or (Intent("list_findings", read_findings(asked)) if is_of_findings(asked) else None)

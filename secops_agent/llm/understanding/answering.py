@@ -45,7 +45,11 @@ class QuestionHearing(FollowingHearing):
     def question(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         text = sentence.question.text
         if exact := questions.exact(sentence):
-            return self._covered(sentence, exact)
+            of_one = (
+                "about" in exact.arguments and exact.tool == "who_is_on_call" and self.focus.just == "alert"
+            )
+            spoken = questions.exact(self.heard(f"{self.focus.thing} {sentence.plain}")) if of_one else None
+            return self._covered(sentence, spoken or exact)
         if pattern("followups.more").match(text.strip(" 。.!！")):
             more = followups.read_more(self.focus.last)
             return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
@@ -55,6 +59,8 @@ class QuestionHearing(FollowingHearing):
         if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
+        if meant is not sentence and (exact := questions.exact(meant)):
+            return self._covered(meant, exact)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
         found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return (
@@ -284,7 +290,9 @@ class QuestionHearing(FollowingHearing):
         if not skeleton.found(*OWN) and (alert := self._bare_number(sentence)):
             return replace(sentence, order=alert)
         references = sorted(skeleton.found(Kind.REF), key=lambda one: one.value in ("it", "all"))
-        kind, values = focuses.meant_by(references[0].value, self.focus) if references else ("", ())
+        of_hash = self.focus.just != "ip" and pattern("filters.elsewhere_asked").search(sentence.plain)
+        wanted = ("alert",) if of_hash else ()
+        kind, values = focuses.meant_by(references[0].value, self.focus, wanted) if references else ("", ())
         marked = Skeleton(skeleton.text, dict(skeleton.entities))
         if not values or (references[0].value == "all" and len(values) > 1):
             return sentence

@@ -40,7 +40,8 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.not_kev": (("conditions.not_kev", "kev_only"), ("not_kev",)),
     "said.epss": (("epss",), ("epss",)),
     "said.order": (("conditions.order", "soon"), ("order",)),
-    "said.about": (("about", "about_alert.order", "about_alert.delivery"), ("about", "software")),
+    "said.about": (("about", "about_alert.order", "about_alert.delivery", "about_alert.calling", "about_alert.gravity", "about_alert.elsewhere"), ("about", "software")),
+    "said.grave": (("grave_asked",), ("lookup_cve",)),
     "said.brief": (("brief",), ("brief",)),
     "said.widest": (("widest",), ("widest",)),
     "said.riskiest": (("riskiest",), ("riskiest",)),
@@ -59,7 +60,7 @@ _IMPLIED: Final[Mapping[str, str]] = {
 _OF_EVERYTHING: Final = ("list_blocks", "list_proposals", "noisy_rules", "security_report", "who_is_on_call")  # fmt: skip
 # The arguments that carry a condition, and the cue that tells of it.
 _CARRIERS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    Kind.TIME: ("since_hours", "at", "due_within", "period", "mended"), Kind.DURATION: ("since_hours", "minutes", "due_within"), Kind.SEVERITY: ("severity",),
+    Kind.TIME: ("since_hours", "at", "due_within", "period", "mended"), Kind.DURATION: ("since_hours", "minutes", "due_within"), Kind.SEVERITY: ("severity", "about"),
     Kind.STATUS: ("status", "time_of", "metric", "due", "unassigned"), Kind.LIMIT: ("limit",), Kind.ENVIRONMENT: ("environment", "keyword"),
 }  # fmt: skip
 _TOLD: Final = {Kind.TIME: "said.time", Kind.DURATION: "said.time", Kind.SEVERITY: "said.severity", Kind.STATUS: "said.status"}  # fmt: skip

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from secops_agent.models import Alert, AlertIndicator, AlertMention, History
-from secops_agent.models.choices import AlertStatus, IndicatorKind
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, History
+from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind
 from secops_agent.services.alerts.queries.filters import RULE
 from secops_agent.services.alerts.queries.mentioned import naming
 
@@ -24,6 +24,7 @@ _JUDGED: Final = 100
 class HostSpread:
     """One asset with its alerts: how many, the ids of the newest, from when to when."""
 
+    id: int
     name: str
     alerts: tuple[int, ...]
     first: datetime
@@ -55,16 +56,24 @@ def spread_of(rows: "QuerySet[Alert]") -> Spread:
     """Three queries."""
     told = rows.annotate(rule=RULE).order_by("-last_seen", "-id")
     cells = told.values_list(
-        "pk", "rule", "status", "verdict", "assignee__name", "first_seen", "last_seen", "assets__name"
+        "pk",
+        "rule",
+        "status",
+        "verdict",
+        "assignee__name",
+        "first_seen",
+        "last_seen",
+        "assets__pk",
+        "assets__name",
     )
-    hosts: dict[str, list[tuple[int, datetime, datetime]]] = {}
+    hosts: dict[tuple[int, str], list[tuple[int, datetime, datetime]]] = {}
     rules: dict[int, str] = {}
     judged: dict[int, tuple[str, str]] = {}
     unclosed = set[int]()
-    for pk, rule, status, verdict, by, first, last, name in cells[:MOST]:
+    for pk, rule, status, verdict, by, first, last, asset_id, name in cells[:MOST]:
         rules[pk] = rule
         if name:
-            hosts.setdefault(name, []).append((pk, first, last))
+            hosts.setdefault((asset_id, name), []).append((pk, first, last))
         if status != AlertStatus.CLOSED:
             unclosed.add(pk)
         elif verdict:
@@ -73,7 +82,7 @@ def spread_of(rows: "QuerySet[Alert]") -> Spread:
     accounts = Counter(people.values_list("value", flat=True))
     return Spread(
         len(unclosed),
-        tuple(sorted((_host(*each) for each in hosts.items()), key=lambda one: -len(one.alerts))),
+        _hosts(hosts),
         tuple(Counter(rules.values()).most_common()),
         tuple(name for name, _ in accounts.most_common()),
         _judged(judged),
@@ -94,9 +103,45 @@ def _judged(found: Mapping[int, tuple[str, str]]) -> tuple[Judged, ...]:
     )
 
 
-def _host(name: str, found: list[tuple[int, datetime, datetime]]) -> HostSpread:
+def hosts_with(seen: "QuerySet[AlertIndicator]") -> dict[str, tuple[HostSpread, ...]]:
+    """Value → the machines and systems that alerts with it concern, no person's account. One query."""
+    kinds = [
+        each for each in AssetType.values if each != AssetType.ACCOUNT
+    ]  # exclude() would drop alerts whole
+    cells = seen.filter(alert__assets__asset_type__in=kinds)
+    columns = (
+        "value",
+        "alert__assets__pk",
+        "alert__assets__name",
+        "alert_id",
+        "alert__first_seen",
+        "alert__last_seen",
+    )
+    found: dict[str, dict[tuple[int, str], list[tuple[int, datetime, datetime]]]] = {}
+    for value, asset_id, name, *when in cells.order_by("-alert__last_seen", "-alert_id").values_list(
+        *columns
+    )[:MOST]:
+        found.setdefault(value, {}).setdefault((asset_id, name), []).append(tuple(when))
+    return {value: _hosts(hosts) for value, hosts in found.items()}
+
+
+def hosts_of_hashes(alert_id: int, hashes: Collection[str]) -> dict[str, tuple[HostSpread, ...]]:
+    """Each hash of the alert → the machines beside its own that have it, too; () for none. Two queries, none without a hash."""
+    if not hashes:
+        return {}
+    own = set(AlertAsset.objects.filter(alert_id=alert_id).values_list("asset_id", flat=True))
+    found = hosts_with(AlertIndicator.objects.filter(kind=IndicatorKind.HASH, value__in=hashes))
+    return {each: tuple(host for host in found.get(each, ()) if host.id not in own) for each in hashes}
+
+
+def _hosts(found: Mapping[tuple[int, str], list[tuple[int, datetime, datetime]]]) -> tuple[HostSpread, ...]:
+    """The most alerts first."""
+    return tuple(sorted((_host(*key, each) for key, each in found.items()), key=lambda one: -len(one.alerts)))
+
+
+def _host(asset_id: int, name: str, found: list[tuple[int, datetime, datetime]]) -> HostSpread:
     ids, firsts, lasts = zip(*found, strict=True)
-    return HostSpread(name, ids, min(firsts), max(lasts))
+    return HostSpread(asset_id, name, ids, min(firsts), max(lasts))
 
 
 def urls_at(domain: str) -> set[str]:

@@ -1,31 +1,104 @@
-"""Escalation timeline: who is told of an alert next, if nobody takes it."""
+"""Calling: who is told of an alert next and when, while nobody takes it; or why nobody is any more."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
-from secops_agent.models import Alert, Escalation, Silence
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+
+from secops_agent.models import CALL_OPEN, Alert, AlertMessageItem, Escalation, Silence, WakeCall
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.clock import clock
-from secops_agent.services.notifications.delivery.escalation import holding
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.calls import words_of
+from secops_agent.services.notifications.delivery.escalation import DISABLED, EXHAUSTED, holding, next_told
 from secops_agent.services.switches import NO_SPEECH, read_switches
 
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
 MOST: Final = 30
+NEAREST: Final = 5  # of all alerts
+LEFT: Final = "升级已到最后一步，还没有人确认"
+QUIET: Final = "现在没有在叫谁，也没有等着升级的告警"
 
 
-def coming(alert: Alert, active: Sequence[Silence]) -> Iterator[str]:
-    """One line for each step to come, in order; of what one of the ``active`` silences covers, that it does not come."""
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """``lines``: the calls under way, then the steps to come, the nearest first; else one: why nobody is called any more.
+
+    ``is_left``: everybody was told, and still nobody has it. ``was_told``: anybody was told of it, or is to be.
+    """
+
+    lines: tuple[str, ...]
+    is_left: bool = False
+    was_told: bool = True
+
+
+def calling(alert: Alert, active: Sequence[Silence], *, told: bool) -> Calling:
+    """Of one alert; ``active``: the silences of now; ``told``: does it have messages? No query without."""
+    if not told:
+        return Calling(("没有通知规则要发它，不会叫人",), was_told=False)
+    rows = list(
+        _escalations().filter(message__alerts=alert).order_by(F("next_at").asc(nulls_last=True), "-pk")[:MOST]
+    )
+    if alert.status == AlertStatus.OPEN:
+        ringing = WakeCall.objects.filter(message__alerts=alert, state__in=CALL_OPEN).select_related("staff")
+        coming = (_line(row, row.next_at, active) for row in rows if row.next_at and row.rule.enabled)
+        if lines := (*map(words_of, ringing[:MOST]), *coming):
+            return Calling(lines)
+    why = _over(alert, rows)
+    return Calling((f"不再叫人：{why}",), is_left=why == LEFT)
+
+
+def calling_of(alert_id: int) -> Calling:
+    """Of the alert with this number."""
+    messages = AlertMessageItem.objects.filter(alert=OuterRef("pk"))
+    rows = Alert.objects.select_related("assignee", "case__owner").annotate(is_told=Exists(messages))
+    alert = rows.get(pk=alert_id)
+    return calling(alert, silences.active(timezone.now()) if alert.is_told else (), told=alert.is_told)
+
+
+def _over(alert: Alert, rows: Sequence[Escalation]) -> str:
+    """Why nobody is called any more."""
+    if alert.status == AlertStatus.CLOSED:
+        return "告警已经关闭"
+    if alert.handler and not (alert.assignee_id and alert.status == AlertStatus.OPEN):
+        return f"{alert.handler.name} {'已接手' if alert.assignee_id else '负责它所在的事件'}"
     if alert.status != AlertStatus.OPEN:
-        return
-    rows = Escalation.objects.filter(message__alerts=alert, next_at__isnull=False, rule__enabled=True)
-    found = list(rows.select_related("rule", "message").order_by("next_at")[:MOST])
-    silent = bool(found) and NO_SPEECH in read_switches()
-    for row in found:
-        again = f"，第 {row.round + 1} 轮" if row.round else ""
-        step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
-        told = list(row.message.alerts.order_by("pk")) if active else []
-        if silence := holding(active, told):
-            yield f"静默中，{clock(silence.ends_at)} 以前不升级{step}"
-        elif silent:
-            yield f"「不主动说话」打开着，恢复以前不升级{step}"
-        elif row.next_at is not None:
-            yield f"{clock(row.next_at)} 还没有人确认就升级{step}"
+        return "已有人确认"
+    ended = [row.ended or DISABLED for row in rows]
+    return (
+        LEFT if EXHAUSTED in ended else ended[0] if ended else "发它的通知规则没有升级，没有人确认也不会再叫"
+    )
+
+
+def _escalations() -> "QuerySet[Escalation]":
+    return Escalation.objects.select_related("rule", "message__target__config")
+
+
+def _line(row: Escalation, at: datetime, active: Sequence[Silence]) -> str:
+    again = f"，第 {row.round + 1} 轮" if row.round else ""
+    step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
+    told = list(row.message.alerts.order_by("pk")) if active else []
+    if silence := holding(active, told):
+        return f"静默中，{clock(silence.ends_at)} 以前不升级{step}"
+    if NO_SPEECH in read_switches():
+        return f"「不主动说话」打开着，恢复以前不升级{step}"
+    return f"{clock(at)} 还没有人确认就{next_told(row, at)}{step}"
+
+
+def under_way(active: Sequence[Silence]) -> list[tuple[int, str]]:
+    """(alert's number, line) of the calls being made and the nearest steps to come, whatever the alert."""
+    found = []
+    ringing = WakeCall.objects.filter(state__in=CALL_OPEN, message__isnull=False).order_by("due_at")
+    for call in ringing.select_related("staff").prefetch_related("message__alerts")[:NEAREST]:
+        found += [(each.pk, words_of(call)) for each in call.message.alerts.all()[:1]] if call.message else []
+    waiting = _escalations().filter(next_at__isnull=False, rule__enabled=True).order_by("next_at")
+    for row in waiting[:MOST]:
+        is_open = row.message.alerts.filter(status=AlertStatus.OPEN).order_by("pk")
+        if len(found) < NEAREST and row.next_at and (first := is_open.first()) is not None:
+            found.append((first.pk, _line(row, row.next_at, active)))
+    return found

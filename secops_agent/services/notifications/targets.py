@@ -294,6 +294,17 @@ def _person(target: NotificationTarget, now: datetime) -> Staff | None:
     return staff
 
 
+def place_at(target: NotificationTarget, at: datetime) -> str:
+    """The place, with who a rota leads to at that time: 值班人 安全值班（王五）."""
+    if target.schedule is None:
+        return place_of(target)
+    try:
+        person = _person(target, at)
+    except Unreachable:
+        person = None
+    return f"{place_of(target)}（{person.name if person else '那时没有人'}）"
+
+
 def members(target: NotificationTarget) -> list[Staff]:
     """Those of its corporation whose role it names: the role itself, none above it; at most `MOST_OF_ROLE`."""
     corporation = target.config.corporation if target.config else ""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from bifang.channels.text.markup import plain
+from secops_agent import says
 from secops_agent.models import CaseStatus
 from secops_agent.services import links
+from secops_agent.services.alerts.queries.urgency import judgement
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.assets.views import AssetSummary
@@ -22,7 +24,7 @@ from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, SEVERITY, ago, c
 from secops_agent.tools.operations.blocks import block_line
 
 ASPECTS: Final = {
-    "network": "网络状态", "alerts": "告警", "vulnerabilities": "漏洞", "cases": "事件", "owner": "资料",
+    "network": "网络状态", "alerts": "告警", "vulnerabilities": "漏洞", "cases": "事件", "owner": "资料", "gravity": "严不严重",
 }  # fmt: skip
 _CUT: Final = re.compile("断网|断开|隔离|下线|切断|拔线|拔网线")
 _FEW, _MANY = 2, 8
@@ -55,7 +57,10 @@ def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, 
     }
     first = _installed(asset, software, repairs) if software else []
     order = sorted(parts, key=lambda name: name != (about or ("vulnerabilities" if software else "")))
-    text = "\n".join([_heading(asset), "", *first, *(line for name in order for line in parts[name])])
+    judged = [_gravity(asset, standing, repairs), ""] if about == "gravity" else []
+    text = "\n".join(
+        [*judged, _heading(asset), "", *first, *(line for name in order for line in parts[name])]
+    )
     hidden = (*people, *private_values(case.id for case in standing.cases)) if asker.hides_private else ()
     values = tuple(each.value for each in keys)
     fields = (*values, *filter(None, [asset.owner]), *pointed)
@@ -74,6 +79,17 @@ def _heading(asset: AssetSummary) -> str:
         ]
     )
     return f"**资产 {plain(asset.name, 100)}：{stand}**"
+
+
+def _gravity(asset: AssetSummary, standing: AssetStanding, repairs: Repairs) -> str:
+    """Yes or no by its worst open alert; without one by what is exploited and not mended."""
+    name = plain(asset.name, 60)
+    if standing.worst:
+        first = standing.worst[0]
+        return f"**{name} {judgement(first.id)}**（最要紧的 {says.code(first.id)} {plain(first.title, 60)}，没有关闭的共 {standing.total} 条）"
+    if repairs.kev:
+        return f"**{name} 要紧**：没有未关闭的告警，但有 {repairs.kev} 个已被利用（KEV）的漏洞没修"
+    return f"**{name} 不算严重**：没有未关闭的告警，也没有已被利用（KEV）的漏洞没修"
 
 
 def _network(standing: AssetStanding, asker: Asker) -> Iterator[str]:

@@ -84,7 +84,7 @@ class GetAsset(Arguments):
     """Arguments of get_asset."""
 
     asset: str = argument("资产的名称、IP、域名或编号")
-    about: Literal["network", "alerts", "vulnerabilities", "cases", "owner"] | None = argument(
+    about: Literal["network", "alerts", "vulnerabilities", "cases", "owner", "gravity"] | None = argument(
         "先看哪一项", labels=ASPECTS, default=None
     )
     software: str = argument("只问这台上的一个软件时填名称", default="", max_length=80)

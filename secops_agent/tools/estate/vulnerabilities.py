@@ -144,11 +144,25 @@ def _detail(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
         ("已撤回", moment(detail.withdrawn) if detail.withdrawn else ""),
         ("参考", "、".join(plain(each, 160) for each in detail.references[:3])),
     ]
-    lines = [f"**{flaw.vuln_id}** {plain(flaw.title, 160)}", ""]
+    judged = f"：{_gravity(detail)}" if known and not detail.withdrawn else ""
+    lines = [f"**{flaw.vuln_id}{judged}** {plain(flaw.title, 160)}", ""]
     lines += [f"- {name}：{value}" for name, value in facts if value]
     lines += ["", plain(detail.description, 500)] if detail.description else []
     lines += ["", f"> 数据来源：{plain('、'.join(detail.sources), 80)}；更新于 {moment(detail.updated_at)}。"]
     return "\n".join(lines)
+
+
+def _gravity(detail: VulnerabilityDetail) -> str:
+    """Is it grave for us: exploited or a high level, and not mended on what we have."""
+    level, exploited = detail.summary.severity, "已被利用（KEV）" if detail.kev else ""
+    is_grave = bool(exploited) or level in ("critical", "high")
+    here = (
+        f"我们有 {detail.affected_assets} 台没有修复"
+        if detail.affected_assets
+        else "没有发现我们的资产受影响"
+    )
+    why = "、".join(filter(None, [f"级别{SEVERITY[level]}", exploited, here]))
+    return f"{'严重' if is_grave and detail.affected_assets else '不算严重' if not is_grave else '漏洞本身严重，我们不急'}（{why}）"
 
 
 def _ours(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:

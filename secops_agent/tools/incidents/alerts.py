@@ -10,13 +10,14 @@ from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import DetectionRule
-from secops_agent.models.choices import AlertStatus, AssetType
+from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
-from secops_agent.services.alerts.queries.urgency import URGENT
+from secops_agent.services.alerts.queries.urgency import URGENT, judgement
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
-from secops_agent.services.alerts.spread import Judged, closed_before
+from secops_agent.services.alerts.spread import Judged, closed_before, hosts_of_hashes
 from secops_agent.services.alerts.standing import standing_of
+from secops_agent.services.alerts.timeline import calling_of
 from secops_agent.services.alerts.views import (
     AlertDetail,
     AlertOrigin,
@@ -67,8 +68,10 @@ class GetAlert(Arguments):
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)
     alert_ids: str = argument("一起比较的其他编号，用英文逗号分隔", default="", max_length=400)
-    about: Literal["", "order", "delivery"] = argument(
-        "只问一件事：order 为什么排在这里，delivery 消息为什么没有到", default=""
+    about: Literal["", "order", "delivery", "calling", "gravity", "elsewhere"] = argument(
+        "只问一件事：order 为什么排在这里，delivery 消息为什么没有到，calling 通知了谁、还会叫谁，gravity 严不严重，"
+        "elsewhere 它的哈希别的机器有没有",
+        default="",
     )
 
 
@@ -178,7 +181,7 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     about |= {"person": detail.summary.assignee} if detail.summary.assignee_id else {}
     subject = {"subject": about} if about else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
-    told, found = _asked(detail.summary, given.about, asker), concerned(given.alert_id)
+    told, found = _asked(detail, given.about, asker), concerned(given.alert_id)
     past = () if told else _past(detail, sources, asker)
     result = ToolResult(
         "ok",
@@ -203,11 +206,49 @@ def _said(
     return f"{told}\n\n{alert_line(detail.summary, asker)}" if told else _detail(detail, found, past, asker)
 
 
-def _asked(alert: AlertSummary, about: str, asker: Asker) -> str:
+def _asked(detail: AlertDetail, about: str, asker: Asker) -> str:
     """The one thing that was asked of it; "" for all."""
+    alert = detail.summary
+    if about == "elsewhere":
+        return _elsewhere(
+            alert.id, [each.value for each in detail.indicators if each.kind == IndicatorKind.HASH]
+        )
     if about == "delivery":
         return f"**{says.code(alert.id)} 的消息**：{_told(alert.id, asker.person.corp_id)}"
+    if about == "calling":
+        first, *others = calling_of(alert.id).lines
+        told = [f"- {plain(each, 200)}" for each in others]
+        return "\n".join(
+            [f"**{says.code(alert.id)}：{plain(first, 200)}**", *told, f"- 通知过：{_told(alert.id)}"]
+        )
+    if about == "gravity":
+        return _gravity(alert)
     return _why_there(alert) if about else ""
+
+
+def _elsewhere(number: int, hashes: Sequence[str]) -> str:
+    """On which other machines each of its hashes was seen, by which alerts."""
+    code, found = says.code(number), hosts_of_hashes(number, hashes)
+    if not found:
+        return f"**{code} 里没有哈希**，所以说不出别的机器有没有。"
+    lines = []
+    for value, hosts in found.items():
+        lines.append(
+            f"**{code} 的哈希 {plain(value, 70)}：{f'别的机器有，{len(hosts)} 台' if hosts else '别的机器没有见过'}**"
+        )
+        lines += [
+            f"- {plain(each.name, 60)} {len(each.alerts)} 条（{codes(each.alerts)}）"
+            for each in hosts[:_MOST]
+        ]
+    return "\n".join([*lines, "- 只看本地的告警；没有告警的机器不一定没有这个文件"])
+
+
+def _gravity(alert: AlertSummary) -> str:
+    """Yes or no by what `urgency` adds up, and why."""
+    code = says.code(alert.id)
+    if alert.status == AlertStatus.CLOSED:
+        return f"**{code} 已经关闭（{VERDICT.get(alert.verdict, '没有结论')}），不用再处理**"
+    return f"**{code} {judgement(alert.id)}**"
 
 
 def _why_there(alert: AlertSummary) -> str:
@@ -315,6 +356,7 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         for name, owner, _ in found.assets
     ]
     case = f"{code_of(found.case[0])} {plain(found.case[1], 60)}" if found.case else ""
+    called = calling_of(alert.id) if alert.status != AlertStatus.CLOSED else None
     return [
         ("资产", "、".join(owned) or "未关联"),
         ("事件", case),
@@ -324,6 +366,7 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("关闭人", plain(detail.closed_by, 40)),
         ("时限", _limit(alert, asker)),
         ("通知", _told(alert.id)),
+        ("叫人", "；".join(plain(each, 200) for each in called.lines) if called and called.was_told else ""),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from django.utils import timezone
 
@@ -11,6 +11,8 @@ from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts.timeline import QUIET, under_way
+from secops_agent.services.notifications.silences import active
 from secops_agent.services.on_call import swaps
 from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
 from secops_agent.services.on_call.shifts import ZONE, Shift, shifts
@@ -37,6 +39,7 @@ class WhoIsOnCall(Arguments):
         "什么时候，用提问里的词：今天、今晚、下周、本月、周三、11月27日；现在则不填", default=""
     )
     person: str = argument("只看这个人的班：姓名或员工 ID；我。不写时间就是今后 30 天", default="")
+    about: Literal["", "calling"] = argument("calling：只问现在在叫谁、下一个会叫谁", default="")
 
 
 def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
@@ -53,7 +56,7 @@ def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
         人员=person.name if person else "",
         时间=plain(given.at, 40) or ("今后 30 天" if person else "现在"),
     )
-    lines: list[str] = []
+    lines = [*_under_way(asker), ""] if given.about else list[str]()
     names: list[str] = []
     for schedule in schedules:
         every = shifts(schedule, start - _AROUND, end + _AROUND)  # whole: nobody's duty ends at midnight
@@ -67,6 +70,12 @@ def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
     known = list(dict.fromkeys(names))
     text = "\n".join([*lines[:-1], *foot(query)])
     return ToolResult("ok" if known or not person else "no_data", query, text, known, fields=tuple(known))
+
+
+def _under_way(asker: Asker) -> list[str]:
+    found = under_way(active(asker.now))
+    said = [f"- {says.code(pk)}：{plain(line, 200)}" for pk, line in found]
+    return ["**正在叫的和下一个会叫的**", *said] if said else [f"**{QUIET}。**"]
 
 
 def _told(found: Sequence[Shift]) -> list[str]:

@@ -29,7 +29,6 @@ from secops_agent.models import (
     MessageState,
     Proposal,
     Role,
-    Silence,
 )
 from secops_agent.models.choices import AlertStatus, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
@@ -37,7 +36,8 @@ from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.detection_rules import named_rule
 from secops_agent.services.alerts.queries.urgency import URGENT, weighed, why
 from secops_agent.services.alerts.related import READ, indicators_of, related
-from secops_agent.services.alerts.timeline import coming
+from secops_agent.services.alerts.spread import hosts_of_hashes
+from secops_agent.services.alerts.timeline import calling
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.assets.reach import exposure_of
@@ -58,7 +58,7 @@ from secops_agent.services.runbooks.visibility import Reader
 from secops_agent.services.sla import RiskClock, is_overdue
 from secops_agent.web.access import page
 from secops_agent.web.approvals import VIEW as SEE_ORDERS
-from secops_agent.web.approvals import story
+from secops_agent.web.approvals import story as story_of
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
 from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge
@@ -108,18 +108,17 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """``entries`` the newest first; ``ahead``: what comes if nobody does anything; ``pending``: not (yet) told; ``lost``:
-    how many messages could not be delivered."""
+    """``entries`` the newest first; ``told``: place and time of what arrived, the first first; ``pending``: not (yet) told;
+    ``lost``: how many messages could not be delivered."""
 
     entries: tuple[TimelineEntry, ...]
-    ahead: tuple[str, ...]
+    has_messages: bool
+    told: tuple[tuple[str, SafeString | str], ...]
     pending: tuple[Pending, ...]
     lost: int
 
 
-def timeline(
-    row: Alert, clock: RiskClock, active: Sequence[Silence], orders: Iterable[TimelineEntry], *, private: bool
-) -> Timeline:
+def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, private: bool) -> Timeline:
     """Four queries. ``orders``: `ordered`; ``private``: who reads it may read private parts (`services.privacy`)."""
     told = views.told_of(row.pk)
     found = [*_occurrences(row, clock), *_changes(row.pk), *_sent(told), *orders]
@@ -133,7 +132,9 @@ def timeline(
         if each.on_its_way or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
     )
     lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
-    return Timeline(tuple(found), tuple(coming(row, active) if told else ()), waiting, lost)
+    arrived = [each for each in told if each.arrived and each.sent_at and not each.is_update]
+    names = {visible(each.place): ago(each.sent_at) for each in arrived[:MOST_TOLD]}
+    return Timeline(tuple(found), bool(told), tuple(reversed(names.items())), waiting, lost)
 
 
 def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
@@ -176,7 +177,7 @@ def ordered(row: Alert, aims: Mapping[str, Sequence[Any]], user: Any) -> Iterato
     homes = homes_of(user) if found else None
     for each in (one for one in found if homes is None or one.corp_id in ("", *homes)):
         url = reverse("web:approval", args=[each.pk])
-        for step in story(each, getattr(each, "action", None)):
+        for step in story_of(each, getattr(each, "action", None)):
             what = visible(f"{each.title} {_aim(each)}：{step.text}")
             yield TimelineEntry(step.at, what, step.tone, visible(step.detail), url=url)
 
@@ -203,7 +204,22 @@ def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
 
 
 MOST_ASSETS: Final = 5
+MOST_TOLD: Final = 4
+MOST_HOSTS: Final = 6
 LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Observable:
+    """``place``: where a public address is registered. ``hosts``: of a hash, the other machines with it as (name, address, how many
+    alerts), ``more``: where all of them are; None for what is no hash."""
+
+    kind: str
+    label: str
+    value: str
+    place: str
+    hosts: list[tuple[str, str, int]] | None
+    more: str
 
 
 def find(pk: int) -> Alert:
@@ -228,25 +244,27 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     row, query, clock = find(pk), alert_query.read(request.GET), RiskClock(timezone.now())
     assets = list(row.assets.order_by("alert_links__pk")[:MOST_ASSETS])
     private = login_may_read(request.user)
-    observed = _observed(indicators_of(pk), private)
+    observed = _observed(pk, indicators_of(pk), private)
     about = row.description if private else mask(row.description, people_of([pk]), NEEDS_ROLE)
     active = silences.active(clock.now)
     quiet = silenced_until([row], active).get(pk)
     title = plain_line(row.title)
     aims: dict[str, Sequence[Any]] = {
-        "ip": [each[2] for each in observed if each[0] == "ip"],
+        "ip": [each.value for each in observed if each.kind == "ip"],
         "asset_id": [each.pk for each in assets],
     }
     listed = _listed(pk, private)
     orders = ordered(row, aims, request.user) if request.user.has_perm(SEE_ORDERS) else ()
+    story = timeline(row, clock, orders, private=private)
     context = {
         "title": f"A{pk} {title}", "row": row, "headline": title, "is_odd": visible(row.title) != row.title, "query": query,
         "level": severity_badge(row.severity), "state": state_badge(row, quiet), "due": due_badge(row, clock), "quiet": quiet,
         "rule": plain_line(rule_of(row)), "source": plain_line(row.source), "about": visible(about),
         "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
-        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock, active, orders, private=private),
-        "listed": listed, "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
+        "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": story,
+        "calling": None if is_closed(row) else calling(row, active, told=story.has_messages),
+        "listed": listed, "attribution": ATTRIBUTION if any(each.place for each in observed) else "",
         "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
         "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": getattr(row, "alike", 0) or 0, **_place(request, query, pk, clock),
@@ -274,11 +292,15 @@ def _ask(row: Alert) -> str:
     return f"{reverse('web:chat')}?q={quote(f'调查告警 {row.pk}')}"
 
 
-def _observed(found: Sequence[tuple[str, str]], private: bool) -> list[tuple[str, str, str, str]]:
-    """(kind, its label, value, where a public address is registered)."""
+def _observed(pk: int, found: Sequence[tuple[str, str]], private: bool) -> list[Observable]:
+    others = hosts_of_hashes(pk, [value for kind, value in found if kind == IndicatorKind.HASH])
     return [
-        (kind, str(IndicatorKind(kind).label), NEEDS_ROLE if kind in PRIVATE_INDICATORS and not private else visible(value),
-         location_of(value) if kind == "ip" else "")
+        Observable(
+            kind, str(IndicatorKind(kind).label), NEEDS_ROLE if kind in PRIVATE_INDICATORS and not private else visible(value),
+            location_of(value) if kind == "ip" else "",
+            [(plain_line(each.name), links.asset(each.id), len(each.alerts)) for each in others[value][:MOST_HOSTS]] if value in others else None,
+            f"{reverse('web:alerts')}?tab=all&q={quote(value)}" if len(others.get(value, ())) > MOST_HOSTS else "",
+        )
         for kind, value in found
     ]  # fmt: skip
 
@@ -293,7 +315,7 @@ def _listed(pk: int, private: bool) -> list[tuple[str, str, str, str, SafeString
 
 
 def _deeds(
-    request: HttpRequest, row: Alert, assets: Sequence[Asset], observed: Sequence[tuple[str, str, str, str]]
+    request: HttpRequest, row: Alert, assets: Sequence[Asset], observed: Sequence[Observable]
 ) -> dict[str, Any]:
     """What this person may do to it as it is."""
     query = alert_query.read(request.GET).text if "tab" in request.GET else ""
@@ -301,7 +323,7 @@ def _deeds(
     if not context["may_act"]:
         return context
     may_propose = allows(role_of(request.user), Role.RESPONDER)
-    seen = [value for kind, _, value, _ in observed if kind == "ip"] if may_propose else []
+    seen = [each.value for each in observed if each.kind == "ip"] if may_propose else []
     refused = refusals(seen) if seen else {}
     return context | {
         "is_open": row.status == AlertStatus.OPEN, "is_closed": row.status == AlertStatus.CLOSED,

@@ -6,11 +6,11 @@ import pytest
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, Role, Silence
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, OnCallSchedule, Role, Silence
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, triage
 from secops_agent.services.alerts.batches import Doer, TriageAct
-from secops_agent.services.alerts.timeline import coming
+from secops_agent.services.alerts.timeline import calling_of, under_way
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.views import told_of
 from secops_agent.services.on_call.shifts import on_call_at
@@ -150,8 +150,48 @@ def test_timeline_says_who_was_told_and_what_comes_next(people):
         "群 cidGroup",
     ]
     assert "- 通知：下一位值班人 安全值班" in card(found.pk)
-    (line,) = coming(found, silences.active(timezone.now()))
-    assert "还没有人确认就升级（严重告警 第 1 步，第 2 轮）" in line
+    (line,) = calling_of(found.pk).lines
+    assert "还没有人确认就通知 下一位值班人 安全值班（" in line
+    assert line.endswith("（严重告警 第 1 步，第 2 轮）")
+    assert f"- 叫人：{line}" in card(found.pk)
+    assert under_way([]) == [(found.pk, line)]
+
+
+def test_a_step_names_whom_it_tells_and_how(people):
+    stage.staff("r1", "孙七", role="responder")
+    ring = {**NEXT, "kind": "on_call"}
+    stage.rule(
+        escalate=[{"after_minutes": 5, "to": [ring], "by": "ding_app"}, {"after_minutes": 5, "to": [ROLE]}]
+    )
+    store(alert())
+    stage.announce()
+    on_call, found = on_call_at(OnCallSchedule.objects.get(), timezone.now()).staff, Alert.objects.get()
+    assert f"就用 DING 应用内叫 值班人 安全值班（{on_call.name}）" in calling_of(found.pk).lines[0]
+    next_step()
+    *_, last = calling_of(found.pk).lines
+    assert "就通知 角色的每个人 " in last
+    assert "（孙七）" in last
+
+
+def test_who_is_not_called_any_more_is_told_with_the_reason(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}])
+    store(alert())
+    found = Alert.objects.get()
+    stage.announce()
+    next_step()
+    left = calling_of(found.pk)
+    assert left.is_left
+    assert left.lines == ("不再叫人：升级已到最后一步，还没有人确认",)
+    triage.acknowledge(found.pk, Actor.person(people["lisi"], "dingtalk"))
+    taken = calling_of(Alert.objects.get().pk)
+    assert taken.lines == ("不再叫人：lisi 已接手",)
+    assert not taken.is_left
+    assert not under_way([])
+
+
+def test_an_alert_of_no_rule_is_said_to_call_nobody():
+    store(alert())
+    assert calling_of(Alert.objects.get().pk).lines == ("没有通知规则要发它，不会叫人",)
 
 
 def test_what_is_silenced_is_told_no_time_at_which_it_escalates(people):
@@ -160,12 +200,12 @@ def test_what_is_silenced_is_told_no_time_at_which_it_escalates(people):
     stage.announce()
     found = Alert.objects.get()
     silences.silence("alert", str(found.pk), 60, ACTOR)
-    (line,) = coming(found, silences.active(timezone.now()))
+    (line,) = calling_of(found.pk).lines
     assert line.startswith("静默中，")
     assert "不升级" in line
     Silence.objects.all().delete()
-    (line,) = coming(found, silences.active(timezone.now()))
-    assert "还没有人确认就升级" in line
+    (line,) = calling_of(found.pk).lines
+    assert "还没有人确认就通知" in line
 
 
 @pytest.mark.parametrize(

@@ -268,3 +268,29 @@ def test_address_that_only_the_title_names_can_be_blocked() -> None:
         for address in ("185.220.101.45", "45.155.205.233")
     )
     assert 'data-opens="block"' in page
+
+
+def test_whether_other_machines_have_a_hash_is_one_look() -> None:
+    seen = Indicator("hash", "d41d8cd98f00b204e9800998ecf8427e")
+    mine, other = host("web-01", "10.0.0.1"), host("file-01", "10.0.0.2")
+    person = host("zhangsan", "10.0.0.3")
+    (first,) = arrived("a", assets=(mine,), indicators=(seen,))
+    client = at_desk(Role.ANALYST)
+    assert "别的机器没有见过" in text_of(client.get(page(first)))
+    arrived("b", assets=(mine,), indicators=(seen,))
+    arrived("c", "d", assets=(other, person), indicators=(seen,))
+    Asset.objects.filter(name="zhangsan").update(asset_type="account")
+    shown = text_of(client.get(page(first)))
+    assert re.search(r"别的机器也有：[¦\s]+file-01[¦\s]+2 条", shown)
+    assert "zhangsan" not in shown
+    found = client.get(reverse("search"), {"q": seen.value[:12]}).context["groups"]
+    hosts = {group.title: [each.title for each in group.items] for group in found}["资产"]
+    assert sorted(hosts) == ["file-01", "web-01"]
+
+
+def test_who_is_called_next_or_why_nobody_is_stands_at_the_top() -> None:
+    (row,) = arrived("a")
+    client = at_desk(Role.ANALYST)
+    assert "叫人 ¦ 没有通知规则要发它，不会叫人" in text_of(client.get(page(row)))
+    triage.close(row.pk, "benign", ACTOR)
+    assert "叫人" not in text_of(client.get(page(row)))

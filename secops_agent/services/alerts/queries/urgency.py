@@ -21,6 +21,7 @@ UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 OPEN_CASE: Final = ~Q(status=CaseStatus.CLOSED)
 _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 _OFTEN: Final = 100
+GRAVE: Final = 40  # points: what is 严重 and still goes on, or 高危 that got through
 URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，还在发生，资产的重要性，没人处理，超时，次数；同分的看最近发生"
 
 
@@ -102,10 +103,25 @@ def why(row: Alert) -> str:
     """What counts for one that was read `weighed`: 68 分：严重 40、已得手 15、…; "" for what is closed."""
     if row.status == AlertStatus.CLOSED:
         return ""
-    places = ((line, getattr(row, f"weight_{number}", None)) for number, line in enumerate(WEIGHTS))
-    fitting = [line[place] for line, place in places if place is not None]
+    fitting = _fitting(row)
     parts = "、".join(f"{each.words} {each.points}" for each in fitting)
-    return f"{sum(each.points for each in fitting)} 分：{parts}".replace("-", "−")
+    return f"{_sum(fitting)} 分：{parts}".replace("-", "−")
+
+
+def _fitting(row: Alert) -> list[Weight]:
+    places = ((line, getattr(row, f"weight_{number}", None)) for number, line in enumerate(WEIGHTS))
+    return [line[place] for line, place in places if place is not None]
+
+
+def _sum(fitting: Iterable[Weight]) -> int:
+    return sum(each.points for each in fitting)
+
+
+def judgement(alert_id: int) -> str:
+    """严重吗 of one that is not closed: 严重（40 分起算严重）：68 分：严重 40、…, or 不算严重（…）. One query."""
+    row = weighed(Alert.objects.order_by()).get(pk=alert_id)
+    is_grave = _sum(_fitting(row)) >= GRAVE
+    return f"{'严重' if is_grave else '不算严重'}（{GRAVE} 分起算严重）：{why(row)}"
 
 
 def reasons(ids: Collection[int]) -> dict[int, str]:

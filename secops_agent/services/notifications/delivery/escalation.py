@@ -16,13 +16,14 @@ from secops_agent.models import (
     NotificationTarget,
     Silence,
     Staff,
+    TargetKind,
 )
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.notifications.targets import destination, members
+from secops_agent.services.notifications.targets import destination, members, place_at, place_of
 from secops_agent.services.switches import NO_SPEECH, read_switches
 
 ROUND: Final = 20
@@ -79,12 +80,30 @@ def holding(active: Sequence[Silence], alerts: Sequence[Alert]) -> Silence | Non
 
 def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
     """The step's targets, each person of a role by themselves; without a target, or without anyone, the administrators."""
-    targets = row.rule.targets.filter(step=row.step).select_related("config")
+    targets = row.rule.targets.filter(step=row.step).select_related("config", "staff", "schedule")
     found: list[tuple[NotificationTarget, Staff | None]] = []
     for target in targets:
         found += [(target, each) for each in members(target)] if target.role else [(target, None)]
     instead = row.message.target
     return found or [(instead, each) for each in administrators.people_of(instead.config)]
+
+
+def next_told(row: Escalation, at: datetime) -> str:
+    """Whom its next step tells, taken at that time: 用 DING 电话叫 值班人 安全值班（王五）、通知 管理员（张三）."""
+    people: dict[NotificationTarget, list[str]] = {}
+    for target, person in _told(row):
+        people.setdefault(target, []).extend([person.name] if person else [])
+    return "、".join(_named(target, names, at) for target, names in people.items()) or "没有人可以通知"
+
+
+def _named(target: NotificationTarget, names: Sequence[str], at: datetime) -> str:
+    """``names``: of those who are told one by one, whom nothing rings."""
+    if names:
+        return f"通知 {place_of(target) if target.role else '管理员'}（{'、'.join(names)}）"
+    if not target.by:
+        return f"通知 {place_at(target, at)}"
+    how = "" if target.kind == TargetKind.GATEWAY else f"用 {target.get_by_display()}"
+    return f"{how}叫 {place_at(target, at)}"
 
 
 def _is_told_anyway(row: Escalation, target: NotificationTarget, person: Staff | None) -> bool:
