@@ -176,7 +176,11 @@ def _period(skeleton: Skeleton, _: datetime) -> str:
 
 
 def _time_of(skeleton: Skeleton, now: datetime) -> str:
-    """What happened in the time that was said: 关了多少, 新增了哪些; 李四关了几条 at any time."""
+    """What happened in the time that was said: 关了多少, 新增了哪些; 李四关了几条, 李四关的 at any time."""
+    whose = pattern("filters.closed_whose").search(skeleton.text)
+    states = {one.value for one in skeleton.found(Kind.STATUS)}
+    if whose and states <= {"closed"}:
+        return "closed"
     if _since(skeleton, now) is None:
         return "closed" if _says("closed_by", skeleton) and _says("closed_in", skeleton) else ""
     shut = any(pattern("filters.shut").fullmatch(each.raw) for each in skeleton.found(Kind.STATUS))

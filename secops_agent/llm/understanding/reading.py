@@ -13,6 +13,7 @@ from typing import Final
 
 from bifang.channels.text.verbs import Verb
 from secops_agent import says
+from secops_agent.llm.offline.arguments import is_of_closer
 from secops_agent.llm.offline.cases import read_case_order
 from secops_agent.llm.offline.commands import SlashCommand, find_command, read_again, spell_out
 from secops_agent.llm.offline.controls import find_control
@@ -224,7 +225,7 @@ class _Reader(OrderHearing, QuestionHearing):
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
         if found := self._rights(sentence) or self._of_two(sentence):
             return found
-        asking = request.asking and not asks_somebody(sentence)
+        asking = is_of_closer(sentence.question.text) or (request.asking and not asks_somebody(sentence))
         ordered = None if asking else self._ordered(sentence, self.weighed(sentence))
         if ordered and ordered.exact:
             return Understanding(intent=ordered.actions[0], order=ordered.actions[0])
