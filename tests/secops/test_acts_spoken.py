@@ -201,3 +201,50 @@ def test_the_switches_are_said_to_be_on_a_page(said: str) -> None:
     found = understand(said, asker=ASKER)
     assert found.intent is None
     assert "系统开关" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "tool", "object_"),
+    [
+        ("web-01 我看是真被种马了隔了吧先别管活动页了", "isolate_host", "web-01"),
+        ("db-02 中毒了 隔离吧 别管财务那边了", "isolate_host", "db-02"),
+        ("A288 先静音两个小时吧他们在迁机房别一直响", "silence_alerts", "A288"),
+        ("A175静默一天吧别天天弹我", "silence_alerts", "A175"),
+        ("203.0.113.5 封了吧先不管业务那边", "block_ip", "203.0.113.5"),
+        ("A299误报 关了吧别等王五那边了", "close_alert", 299),
+    ],
+)
+def test_what_is_not_to_be_minded_takes_no_order_back(said: str, tool: str, object_: object) -> None:
+    assert [(one, next(iter(given.values()))) for one, given in offered(said)] == [(tool, object_)]
+    assert not [word for word in ("别管", "不管", "别等") if word in str(offered(said))]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "web-01 隔了吧算了先别",
+        "web-01隔了吧先别",
+        "A12关了吧还是先不关",
+        "web-01 隔了吧别隔",
+        "先别管web-01了",
+    ],
+)
+def test_what_is_taken_back_behind_the_order_is_still(said: str) -> None:
+    assert offered(said) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "actions", "left"),
+    [
+        ("A291封源ip然后转给王五 再把网站那条也关了", [("assign_alert", 291)], ["A291封源ip", "网站那条"]),
+        ("A12确认 再把web那条也关了", [("acknowledge_alert", 12)], ["web那条"]),
+        ("A291转给王五 另外把支付那条关掉 误报", [("assign_alert", 291)], ["支付那条"]),
+        ("A282给李四 支付那条也给他", [("assign_alert", 282)], ["支付那条"]),
+    ],
+)
+def test_what_an_order_describes_is_not_what_another_names(
+    said: str, actions: list[tuple[str, int]], left: list[str]
+) -> None:
+    found = understand(said, LEXICON, NOW, asker=ASKER)
+    assert [(one.tool, one.arguments["alert_id"]) for one in found.offers] == actions
+    assert all(one in "".join(found.unused) for one in left)

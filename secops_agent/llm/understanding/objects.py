@@ -16,7 +16,17 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus, meant_by
-from secops_agent.llm.understanding.verbs import ACTS, INSTEAD, NEEDS, OF_FINDING, WANTED, Act, SpokenVerb
+from secops_agent.llm.understanding.verbs import (
+    ACTS,
+    INSTEAD,
+    NEEDS,
+    OF_FINDING,
+    PIECE,
+    WANTED,
+    Act,
+    SpokenVerb,
+    verbs_in,
+)
 
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "last": -1, "top": 0, "bottom": -1}
 _SPARED: Final = (*WANTED["alert"], *WANTED["ip"], *WANTED["asset"])
@@ -74,6 +84,17 @@ def named_again(act: Act, skeleton: Skeleton, start: int, end: int) -> list[tupl
     behind = Skeleton(skeleton.text[end:].lstrip()[:1], skeleton.entities)
     said = ((kind, named_in(kind, before), named_in(kind, behind)) for kind in act.kinds)
     return [(kind, again[0]) for kind, named, again in said if len(named) > 1 and set(again) & set(named)]
+
+
+def means_another(verb: SpokenVerb, skeleton: Skeleton) -> bool:
+    """A12确认 再把web那条也关了: does its piece describe an alert, and is the one that is named that of another order?"""
+    mine, act = part_at(skeleton, verb, PIECE), ACTS.get(verb.tool)
+    if act is None or "alert" not in act.kinds or mine.first(*WANTED["alert"], Kind.ROW):
+        return False
+    host = "asset" not in act.kinds and mine.first(*WANTED["asset"])
+    others = (one for one in verbs_in(skeleton) if one.tool in ACTS and one != verb)
+    taken = any(part_at(skeleton, one, PIECE).first(*WANTED["alert"]) for one in others)
+    return taken and bool(host or pattern("cues.inside.which_one").search(mine.text))
 
 
 def with_alerts(whole: Skeleton) -> tuple[Skeleton, bool]:

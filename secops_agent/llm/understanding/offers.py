@@ -24,6 +24,7 @@ from secops_agent.llm.understanding.objects import (
     findings_of,
     is_of_findings,
     left_of_findings,
+    means_another,
     missing_in,
     named_again,
     narrowed_by,
@@ -96,7 +97,7 @@ LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 @dataclass(frozen=True, slots=True)
 class Ordered:
     """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them; ``said``: what of
-    it may order, if that is not all; ``missing``: what has to be said first; ``left``: what nothing here does."""
+    it may order, if that is not all; ``missing``: what has to be said first; ``left``: what nothing here does; ``before``: a message."""
 
     verbs: tuple[SpokenVerb, ...]
     actions: tuple[Intent, ...] = ()
@@ -106,6 +107,7 @@ class Ordered:
     left: tuple[str, ...] = ()
     exact: bool = False
     said: str = ""
+    before: str = ""
 
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
@@ -131,7 +133,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     decided = {"decision": "accepted" if act == "accept_risk" else ""}
     kept: dict[str, dict[str, Any]] = {"silence_alerts": {"start": start}, "close_case": {"with_alerts": together}, "decide_findings": decided}  # fmt: skip
     parts = Parts(skeleton, whole, sentence, focus, {}, note, kept, spans)
-    untaken = {} if reason or not spans else {verb: parts.untaken(verb, verbs) for verb in verbs}
+    untaken = {verb: parts.untaken(verb, verbs) for verb in verbs if spans and not reason}
     why = {verb: reason or why_of(skeleton, spans, verb, verbs) or untaken.get(verb, "") for verb in verbs}
     found = _settle([action for verb in known for action in replace(parts, reasons=why).act(verb)], parts)
     actions, left = found[: _most(found)], parts.left(verbs, found)
@@ -147,14 +149,17 @@ def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
     """What stands behind a colon is text, and orders nothing."""
     end, lacks = said.verb.end, missing_in(said.actions)
     head = whole.expand(whole.text[:end]) if _MARKED.match(whole.text, end) else ""
-    return Ordered((said.verb,), said.actions, said.doubt, lacks, True, said.left, said=head)
+    return Ordered(
+        (said.verb,), said.actions, said.doubt, lacks, True, said.left, said=head, before=said.before
+    )
 
 
 def _without_apart(whole: Skeleton, *, logged: bool) -> str:
-    """What of it may order, if that is not all: what was typed beside a log, an order without what is looked up beside it."""
-    clauses = CLAUSE.split(whole.text)
-    own = [one for one in clauses if not is_apart(one)]
-    return whole.expand("，".join(own)) if logged or len(own) < len(clauses) else ""
+    """What of it may order, if that is not all: what was typed beside a log, an order without what is looked up beside it, or is
+    not to be minded (先别管业务)."""
+    clauses = CLAUSE.split(pattern("cues.regardless").sub("", whole.text))
+    own = "，".join(one for one in clauses if not is_apart(one))
+    return whole.expand(own) if logged or len(own) < len(whole.text) else ""
 
 
 def _open_end(actions: Sequence[Intent], said: Skeleton) -> str:
@@ -224,13 +229,13 @@ class Parts:
         found = named_again(act, self.skeleton, verb.start, verb.end) or (
             self._rule(act, described[0]) if described else list(objects(act, places, self.focus))
         )
+        found = [] if means_another(verb, self.skeleton) else found
         if act.argument in ("alerts", "findings") and found:
             found = [(found[0][0], ",".join(value for _, value in found))]
         for kind, value in found or [("", "")]:
-            said = target(act, kind, value) | self.beside(act, verb, places[:-1])
-            said |= watched_beside(self.sentence) if act.tool == "watch" else {}
-            reason = self.reasons.get(verb, "")
-            reason = self._words(act, verb) or reason
+            watched = watched_beside(self.sentence) if act.tool == "watch" else {}
+            said = target(act, kind, value) | self.beside(act, verb, places[:-1]) | watched
+            reason = self._words(act, verb) or self.reasons.get(verb, "")
             if act.free == "title":
                 more, kept = case_parts(reason, self.whole, self.sentence.asker)
                 said, reason = said | more, " ".join(kept)
@@ -239,24 +244,16 @@ class Parts:
             if is_of_findings(act.tool):
                 named = any(self.whole.first(*WANTED[one]) for one in act.kinds)
                 said = without_place(said | narrowed_by(self.sentence, places, self.focus, named=named))
-            yield Intent(
-                act.tool, said | {key: one for key, one in self.more.get(act.tool, {}).items() if one}
-            )
+            also = self.more.get(act.tool, {})
+            yield Intent(act.tool, said | {key: one for key, one in also.items() if one})
 
     def _places(self, verb: SpokenVerb) -> tuple[Skeleton, ...]:
         """Where what belongs to a verb may stand, nearest first."""
         mine = spans_with(self.skeleton, self.spans, verb)
         own = only(self.skeleton, mine) if mine else self.skeleton
-        near = (part_at(own, verb, PIECE), *stretch_of(self.skeleton, verb), part_at(own, verb, CLAUSE))
-        several = len({one.order for one in mine}) > 1
-        return (
-            *(() if several else near),
-            own,
-            *self._around(verb),
-            self._ordering(),
-            self.skeleton,
-            self.whole,
-        )
+        near = [part_at(own, verb, PIECE), *stretch_of(self.skeleton, verb), part_at(own, verb, CLAUSE)]
+        near = [] if len({one.order for one in mine}) > 1 else near
+        return (*near, own, *self._around(verb), self._ordering(), self.skeleton, self.whole)
 
     def untaken(self, verb: SpokenVerb, verbs: Sequence[SpokenVerb]) -> str:
         """What is said beside the verb that nothing takes; nor words by which alerts are meant that are not named."""
@@ -344,12 +341,15 @@ class Parts:
         scopes = [str(one.arguments.get("scope", "")) for one in actions]
         narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
+        untold = pattern("cues.tells_nothing").findall(self.skeleton.text)
+        others += [f"「{self.skeleton.expand(one).strip(EDGES)}」（没有写要说什么）" for one in untold]
+        others += [self.said(one) for one in verbs_in(self.skeleton) if means_another(one, self.skeleton)]
         whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
         whole += left_of_findings(verbs, self.whole, actions)
-        noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
-        note = [f"备注「{self.note}」"] if self.note and not noted else []
+        noted = not self.note or any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
+        note = [] if noted else [f"备注「{self.note}」"]
         codes = [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions[_most(actions) :]]
-        return [*codes, *others, *whole, *note]
+        return [*codes, *dict.fromkeys(others), *whole, *note]
 
     def said(self, verb: SpokenVerb) -> str:
         """The verb with what stands around it, as it was typed."""

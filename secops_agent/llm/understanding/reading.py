@@ -32,6 +32,7 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import completions, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.answering import QuestionHearing
+from secops_agent.llm.understanding.beside import with_others
 from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.completions import beside_refusal, open_orders, redecided, without_turns
@@ -306,7 +307,7 @@ class _Reader(OrderHearing, QuestionHearing):
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
         offered, where of another one, nothing dangerous."""
-        ordered = _delayed(read_order(sentence, self.focus), sentence)
+        ordered = _delayed(with_others(read_order(sentence, self.focus), sentence, self.focus), sentence)
         if found := self._named_act(sentence, weighed.act, ordered):
             return found
         if ordered is None or not (ordered.actions or ordered.doubt in LIKE):

@@ -81,7 +81,9 @@ def why_of(
     """Why it is ordered, as it was typed; with verbs of several tools what stands behind its order, or before the first."""
     several, own = len({one.tool for one in verbs}) > 1, order_at(spans, verb.start) or 0
     why = [
-        skeleton.expand(_JUDGED.sub("", skeleton.text[one.start : one.end])).strip(EDGES)
+        skeleton.expand(
+            pattern("cues.regardless").sub("", _JUDGED.sub("", skeleton.text[one.start : one.end]))
+        ).strip(EDGES)
         for one in spans
         if one.role == REASON and (one.order == own or not several)
         if not any(one.start <= each.start < one.end for each in verbs)
@@ -111,7 +113,10 @@ def _telling(piece: str) -> list[str]:
     """What of a piece tells something: 挖矿的✱ only which one it is, 先别动 nothing."""
     if VERB in piece:
         return [one for one in _CUTS.split(piece) if one and tells(one)]
-    if any(pattern(f"cues.{name}").search(piece) for name in ("inside.refused", "said.left_alone")):
+    if any(
+        pattern(f"cues.{name}").search(piece)
+        for name in ("inside.refused", "said.left_alone", "regardless", "tells_nothing")
+    ):
         return []
     if _SUBJECT.match(piece):
         return [piece]
@@ -157,12 +162,14 @@ def tells(piece: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Dictated:
-    """One order with its text as it was typed; ``doubt``: why it is none; ``left``: what behind the text orders something else."""
+    """One order with its text as it was typed; ``doubt``: why it is none; ``left``: what behind the text orders something else;
+    ``before``: what stands before it."""
 
     verb: SpokenVerb
     actions: tuple[Intent, ...] = ()
     doubt: str = ""
     left: tuple[str, ...] = ()
+    before: str = ""
 
 
 def read_dictated(whole: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | None:

@@ -291,9 +291,16 @@ def ordering_verbs(skeleton: Skeleton, verbs: list[SpokenVerb], spans: Sequence[
         own = verb.tool in ACTS and has_object(verb.tool, piece)
         begins = piece.text.startswith(skeleton.text[verb.start : verb.end])
         apart = verb.tool == "other" and not (begins or ANY_MARK.search(piece.text))  # 在恢复备份
-        return not apart and (role == ORDER or (own and role != QUESTION))
+        likely = role == ASIDE and verb.tool in ACTS and not own and _is_order(piece)  # the ranker hears one
+        return not apart and (role == ORDER or likely or (own and role != QUESTION))
 
     return _not_reported(skeleton, [verb for verb in verbs if orders(verb)] or verbs)
+
+
+def _is_order(piece: Skeleton) -> bool:
+    """Is it an order by itself, by the ranker?"""
+    ranks = ranker().scores(pieces_of(piece))
+    return share_of_acts(ranks) > ranks["nothing"] + sum(ranks[one] for one in ranks if one in READ_TOOLS)
 
 
 def _not_reported(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:

@@ -53,13 +53,8 @@ def as_typed(sentence: Sentence) -> Skeleton:
         char: one for char, one in sentence.order.entities.items() if one.kind in _KINDS and one.raw.strip()
     }
     for char, one in sorted(named.items(), key=lambda item: -len(item[1].raw.strip())):
-        text = re.sub(
-            rf"(?<![A-Za-z0-9]){re.escape(one.raw.strip())}(?![A-Za-z0-9]*[A-Za-z0-9])"
-            if one.raw.strip().isascii()
-            else re.escape(one.raw.strip()),
-            char,
-            text,
-        )
+        raw = re.escape(one.raw.strip())
+        text = re.sub(rf"(?<![A-Za-z0-9]){raw}(?![A-Za-z0-9])" if raw.isascii() else raw, char, text)
     return Skeleton(text, named)
 
 
@@ -169,6 +164,7 @@ def _said(
         "send_message",
         action | ({"text": told[:500]} if told else {}),
         _cannot(text[: match.end()], words),
+        typed.expand(before),
     )
 
 
@@ -200,9 +196,9 @@ def _cannot(head: str, words: str = "") -> tuple[str, ...]:
     return (f"「{said}」（只能发普通消息，不能打电话、发短信、发邮件或 DING）",) if found else ()
 
 
-def dictated(tool: str, arguments: dict[str, Any], left: tuple[str, ...] = ()) -> Dictated:
-    """An order that the whole sentence is."""
-    return Dictated(SpokenVerb(tool, 0, 0, SPOKEN), (Intent(tool, arguments),), left=left)
+def dictated(tool: str, arguments: dict[str, Any], left: tuple[str, ...] = (), before: str = "") -> Dictated:
+    """An order that the whole sentence is, or what stands behind ``before``."""
+    return Dictated(SpokenVerb(tool, 0, 0, SPOKEN), (Intent(tool, arguments),), left=left, before=before)
 
 
 # A report now

@@ -140,8 +140,9 @@ WANTED: Final[Mapping[str, tuple[Kind, ...]]] = {
 }
 # …，A1再静默: A1 is in the clause of its verb.
 _OBJECTS: Final = (Kind.ALERT, Kind.NUMBER, Kind.IP, Kind.ASSET)
+_ENDED: Final = r"(?<=吧)(?<![网酒贴]吧)(?=[一-鿿\ue000-\uf8ff])"  # 隔了吧先别管业务
 CLAUSE: Final = re.compile(
-    rf"[,，;；。!！~、\n]+|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺[便手]|同时|另外|并且?|接着|\band\b)(?=\S)|\s+(?:and|ranhou)\s+|\s{{2,}}"
+    rf"[,，;；。!！~、\n]+|{_ENDED}|(?<![,，;；。\s]{mark(*_OBJECTS)})(?<=\S)再(?=\S)|(?<=\S)(?:然后|顺[便手]|同时|另外|并且?|接着|\band\b)(?=\S)|\s+(?:and|ranhou)\s+|\s{{2,}}"
 )
 _JOINS: Final = f"A-Za-z&'{ANY_MARK.pattern[1:-1]}"  # A12 A13 is one piece, and so is an English sentence
 PIECE: Final = re.compile(
@@ -289,13 +290,15 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     joined = _TO_VERB.sub("", text)  # 不要把 A12 转给李四 is one piece
     written = any(verb.end > verb.start for verb in verbs)  # else the whole sentence is the order
     beside = [one for one in PIECE.split(joined) if VERB in one or not written]
-    pieces = [one for one in re.split(r"[\s,，。;；!！~]+", f"{text}，{note}") if one]
+    pieces = [one for one in re.split(rf"[\s,，。;；!！~]+|{_ENDED}", f"{text}，{note}") if one]
     apart = [*filter(_is_answer, pieces), note]
     conditions = () if tools == {"watch"} else ("condition",)  # 再有告警就叫我: what a watch is for
     if doubt := first_doubt(text, ("quotation",)) or first_doubt(f"{text}，{note}", conditions):
         return doubt
     denied = pattern("cues.nothing.negation")
-    if any(map(denied.search, beside)) or any(map(pattern("cues.inside.refused").search, apart)):
+    acts = {char for verb in verbs for char in skeleton.text[verb.start : verb.end] if char != "了"}
+    again = [one for one in apart if acts & {*one} and len(one) < _TELLS_WHY]  # 隔了吧，别隔
+    if any(map(denied.search, (*beside, *again))) or any(map(pattern("cues.inside.refused").search, apart)):
         return "negation"
     asks = pattern("cues.asks")
     whole = asks.match(text) or any(map(pattern("cues.inside.whether").match, pieces[-1:]))
