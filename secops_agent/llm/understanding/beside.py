@@ -16,13 +16,17 @@ from secops_agent.llm.understanding.questions import WORTH
 from secops_agent.llm.understanding.ranker import rank, share_of_acts
 from secops_agent.llm.understanding.reasons import EDGES
 from secops_agent.llm.understanding.spans import ORDER, spans_of
+from secops_agent.llm.understanding.telling import find_later
 from secops_agent.llm.understanding.verbs import ACTS, DICTATED, PIECE
 
 _HIM: Final = re.compile("[他她]")
 
 
 def with_others(found: Ordered | None, sentence: Sentence, focus: Focus) -> Ordered | None:
-    """The order of a message together with what else the sentence orders; any other order as it is."""
+    """The order of a message together with what else the sentence orders; any other order as it is, but 明天8点把 file-01 放出来:
+    nothing outside is done at a set time."""
+    if found and not found.doubt and find_later(found.verbs, sentence):
+        return replace(found, doubt="later", exact=False)
     if found is None or len(found.actions) != 1 or found.doubt or "text" not in found.actions[0].arguments:
         return found
     message = found.actions[0]

@@ -119,8 +119,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
         return _dictated(said, whole)
     skeleton, note = split_note(whole)
     verbs = named_as(LABELLED.get(act, act), of_findings(verbs_in(skeleton), whole, focus))
-    verbs = of_hosts(verbs, whole, focus)
-    if not verbs:
+    if not (verbs := of_hosts(verbs, whole, focus)):
         return None
     named = any(has_object(verb.tool, whole) for verb in verbs) or whole.first(Kind.REF, Kind.ROW) is not None
     spans = () if command or any(_is_exact(skeleton, verb.tool) for verb in verbs) else spans_of(skeleton)
@@ -139,10 +138,10 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     actions, left = found[: _most(found)], parts.left(verbs, found)
     missing = missing_in(actions) or _open_end(actions, whole)
     told = _is_command(skeleton, verbs) if command else _is_exact(skeleton, actions[0].tool)
-    told = told and len(actions) == 1 and _is_plain(reason, note, sentence)
-    exact = told and not (doubt or missing or left or logged or start or parts.is_noted(found))
-    order = Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact)
-    return replace(order, said=_without_apart(whole, logged=logged))
+    told = told and len(actions) == 1 and _is_plain(reason, note, sentence, found)
+    exact = told and not (doubt or missing or left or logged or start)
+    rest = _without_apart(whole, logged=logged)
+    return Ordered(tuple(verbs), tuple(actions), doubt, missing, named, tuple(left), exact, rest)
 
 
 def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
@@ -190,10 +189,11 @@ def _is_command(skeleton: Skeleton, verbs: Sequence[SpokenVerb]) -> bool:
     return len(verbs) == 1 and (named if act.free else not rest_of(skeleton, verbs))
 
 
-def _is_plain(reason: str, note: str, sentence: Sentence) -> bool:
-    """Does the reason of an exact line, which stands behind a colon, neither ask nor take anything back?"""
+def _is_plain(reason: str, note: str, sentence: Sentence, found: Sequence[Intent]) -> bool:
+    """Does the reason of an exact line, which stands behind a colon, neither ask nor take anything back, and is it no note beside it?"""
     marked = not note or any(f"{mark}{note}" in sentence.plain for mark in (" ", ":", "：", "是", "备注"))
-    return marked and not (first_doubt(reason) or pattern("cues.asks").search(reason))
+    noted = any("note" in one.arguments and ACTS[one.tool].noted for one in found)
+    return marked and not (noted or first_doubt(reason) or pattern("cues.asks").search(reason))
 
 
 def _is_exact(skeleton: Skeleton, tool: str) -> bool:
@@ -216,10 +216,6 @@ class Parts:
     note: str = ""
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, what was said of the whole
     spans: tuple[Stretch, ...] = ()
-
-    def is_noted(self, actions: Sequence[Intent]) -> bool:
-        """Do they carry a note that only a label makes one?"""
-        return any("note" in one.arguments and ACTS[one.tool].noted for one in actions)
 
     def act(self, verb: SpokenVerb) -> Iterator[Intent]:
         """The actions of one verb: one for each of its objects, one without any if it has none."""
@@ -338,16 +334,16 @@ class Parts:
     def left(self, verbs: Sequence[SpokenVerb], actions: Sequence[Intent]) -> list[str]:
         """What is too much for one offer, and what it says beside that these actions do not do."""
         done = {"acknowledge_alert", *(one.tool for one in actions)}
-        scopes = [str(one.arguments.get("scope", "")) for one in actions]
-        narrow = "规则" in self.skeleton.text and any(scope.startswith("A") for scope in scopes)
+        text = self.skeleton.text
+        rule = "规则" in text and any(str(one.arguments.get("scope"))[0] == "A" for one in actions)
         others = [self.said(verb) for verb in verbs if verb.tool not in done]
-        untold = pattern("cues.tells_nothing").findall(self.skeleton.text)
+        untold = pattern("cues.tells_nothing").findall(text)
         others += [f"「{self.skeleton.expand(one).strip(EDGES)}」（没有写要说什么）" for one in untold]
         others += [self.said(one) for one in verbs_in(self.skeleton) if means_another(one, self.skeleton)]
-        whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if narrow else []
+        whole = ["「规则」（只列了这一条告警；要按规则，请写「静默规则」加名称）"] if rule else []
         whole += left_of_findings(verbs, self.whole, actions)
-        noted = not self.note or any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
-        note = [] if noted else [f"备注「{self.note}」"]
+        noted = any(ACTS[one.tool].free or ACTS[one.tool].noted for one in actions)
+        note = [f"备注「{self.note}」"] if self.note and not noted else []
         codes = [says.code(str(one.arguments[ACTS[one.tool].argument])) for one in actions[_most(actions) :]]
         return [*codes, *dict.fromkeys(others), *whole, *note]
 

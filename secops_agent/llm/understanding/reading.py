@@ -44,7 +44,7 @@ from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
-from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, find_later, names_others
+from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, names_others
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -307,7 +307,7 @@ class _Reader(OrderHearing, QuestionHearing):
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
         offered, where of another one, nothing dangerous."""
-        ordered = _delayed(with_others(read_order(sentence, self.focus), sentence, self.focus), sentence)
+        ordered = with_others(read_order(sentence, self.focus), sentence, self.focus)
         if found := self._named_act(sentence, weighed.act, ordered):
             return found
         if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
@@ -335,9 +335,7 @@ class _Reader(OrderHearing, QuestionHearing):
             return None
         found = read_order(sentence, self.focus, act=label)
         own = ordered.actions if ordered and not ordered.doubt else ()
-        whole = own and (
-            not missing_in(own) or UNDOES.get(own[0].tool) == tool
-        )  # 那个ip封一下 undoes nothing
+        whole = own and (not missing_in(own) or UNDOES.get(own[0].tool) == tool)  # 那个ip封一下: no release
         return found if found and not (found.doubt or (whole and found.missing)) else None
 
     @staticmethod
@@ -395,13 +393,6 @@ class _Reader(OrderHearing, QuestionHearing):
             ]
             return replace(found, unused=(*found.unused, *(f"「{one}」" for one in left if not found.intent)))
         return replace(found, intent=intent, hint=found.question, question="")
-
-
-def _delayed(ordered: Ordered | None, sentence: Sentence) -> Ordered | None:
-    """明天8点把 file-01 放出来: nothing outside is done at a set time."""
-    if ordered and not ordered.doubt and find_later(ordered.verbs, sentence):
-        return replace(ordered, doubt="later", exact=False)
-    return ordered
 
 
 def _find_rights(sentence: Sentence) -> Understanding | None:
