@@ -405,17 +405,14 @@ def _find_rights(sentence: Sentence) -> Understanding | None:
         if tool or pattern("cues.self.rights").search(text):
             able = tool and pattern("cues.self.able").search(text)
             return Understanding(category="rights", hint=tool, order=Intent(tool) if able else None)
-    if (
-        not sentence.order.found(*OWN)
-        and pattern("cues.said.inner").search(text)
-        and _verb_in(sentence) == "block_ip"
-    ):
+    own = sentence.order.found(*OWN)
+    if not own and pattern("cues.said.inner").search(text) and _verb_in(sentence) == "block_ip":
         return Understanding(hint=hint("no_block"))
     if pattern("cues.self.able").search(text) and any(
         verb.tool == "other" for verb in verbs_in(sentence.order)
     ):
         return Understanding(hint=hint("other"), suggestions=(says.HELP,))
-    if pattern("cues.self.how").search(text) and not sentence.order.found(*OWN):
+    if pattern("cues.self.how").search(text) and not own:
         tool = _verb_in(sentence)
         if tool not in ("", "isolate_host"):  # for this there is a runbook
             return Understanding(category="rights", hint=tool)

@@ -286,7 +286,7 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     tools, text = {verb.tool for verb in verbs}, without(skeleton, verbs)
     if of_whole := _doubt_of_whole(skeleton, verbs):
         return of_whole
-    text = without_harmless(pattern("cues.said.either").sub("吗 ", text), tools)  # 能不能静默, 能静默到明早不
+    text = without_harmless(pattern("cues.said.either").sub("谁", text), tools)  # 能不能静默 asks, as 谁 does
     joined = _TO_VERB.sub("", text)  # 不要把 A12 转给李四 is one piece
     written = any(verb.end > verb.start for verb in verbs)  # else the whole sentence is the order
     beside = [one for one in PIECE.split(joined) if VERB in one or not written]
