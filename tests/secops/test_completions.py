@@ -446,11 +446,65 @@ def test_every_row_that_is_said_is_meant(text: str) -> None:
     assert [one.arguments["alert_id"] for one in said(text, LIST).offers] == [12, 15]
 
 
-@pytest.mark.parametrize("text", ["第一条给我 其他给李四", "第一条给我 剩下的给李四"])
-def test_the_others_are_never_left_out_without_a_word(text: str) -> None:
-    found = said(text, LIST)
+@pytest.mark.parametrize(
+    "text", ["第一条给我 其他给李四", "第一条给我 剩下的给李四", "A12给我，其余的都给李四"]
+)
+def test_the_others_are_the_rest_of_a_list_that_was_shown_whole(text: str) -> None:
+    given = [(one.arguments["alert_id"], one.arguments["assignee"]) for one in said(text, LIST).offers]
+    assert given == [(12, ASKER), (15, "李四"), (18, "李四")]
+    page = Focus().after_look_up(
+        Intent("list_alerts", {"severity": "high"}, items=tuple(map(str, range(12, 22))))
+    )
+    found = said(text, page)
     assert not found.offers
     assert "其余" in found.hint
+
+
+def test_each_verb_has_the_alerts_before_it() -> None:
+    given = said("前两条给王五 A18 给李四", LIST).offers
+    assert [(one.arguments["alert_id"], one.arguments["assignee"]) for one in given] == [
+        (12, "王五"),
+        (15, "王五"),
+        (18, "李四"),
+    ]
+
+
+def test_the_oldest_of_a_list_is_one_and_how_many_are_meant_is_asked() -> None:
+    one = said("里面最旧的那个静默2小时", LIST)
+    assert (one.intent.arguments["limit"], one.each, one.order.arguments) == (1, "one", {"minutes": 120})
+    several = said("最早那几条都给李四", LIST)
+    assert (several.each, several.intent.arguments["order"]) == ("", "oldest")
+
+
+@pytest.mark.parametrize("text", ["只要生产的", "只看生产的", "其中生产的", "只要生产环境的"])
+def test_the_assets_of_a_vulnerability_are_narrowed(text: str) -> None:
+    shown = Focus(named={"cve": ("CVE-2021-44228",)}).after_look_up(
+        Intent("affected_assets", {"cve_id": "CVE-2021-44228"}, items=("web-01", "web-02"))
+    )
+    assert said(text, shown).intent.arguments == {"cve_id": "CVE-2021-44228", "environment": "生产"}
+
+
+def test_figures_by_level_tell_a_level_apart() -> None:
+    shown = Focus().after_look_up(Intent("alert_statistics", {"period": "yesterday", "group_by": "severity"}))
+    found = said("那今天到现在呢 别忘了高危的单说", shown).intent
+    assert (found.tool, found.arguments["period"], "severity" in found.arguments) == (
+        "alert_statistics",
+        "today",
+        False,
+    )
+
+
+@pytest.mark.parametrize("text", ["它上面最严重的那条还没人管吧", "它那条勒索的谁在弄"])
+def test_of_two_references_the_one_that_has_a_meaning_counts(text: str) -> None:
+    card = Focus(named={"asset": ("web-01",)}).after_look_up(Intent("get_asset", {"asset": "web-01"}))
+    assert said(text, card).intent.arguments["asset"] == "web-01"
+
+
+def test_to_him_is_never_to_the_asker() -> None:
+    shown = Focus().after_look_up(Intent("list_findings", {"asset": "web-01"}, items=("F4",)))
+    found = said("它负责人不是我吧 转给他", shown)
+    assert not found.offers
+    assert not any("我" in str(one) for one in found.suggestions)
 
 
 @pytest.mark.parametrize("text", ["撤了", "算了"])

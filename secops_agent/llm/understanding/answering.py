@@ -292,6 +292,8 @@ class QuestionHearing(FollowingHearing):
         references = sorted(skeleton.found(Kind.REF), key=lambda one: one.value in ("it", "all"))
         of_hash = self.focus.just != "ip" and pattern("filters.elsewhere_asked").search(sentence.plain)
         wanted = ("alert",) if of_hash else ()
+        known = [one for one in references if focuses.meant_by(one.value, self.focus, wanted)[1]]
+        references = [*known[:1], *(one for one in references if one not in known[:1])]  # 它上面的那条: its
         kind, values = focuses.meant_by(references[0].value, self.focus, wanted) if references else ("", ())
         marked = Skeleton(skeleton.text, dict(skeleton.entities))
         if not values or (references[0].value == "all" and len(values) > 1):

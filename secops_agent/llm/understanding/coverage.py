@@ -203,6 +203,12 @@ def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Ite
     squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", "")))
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
+    for source in {
+        rule.partition("：")[0] for rule in sentence.lexicon.rules_named(sentence.keyword) if "：" in rule
+    }:
+        text = re.sub(
+            re.escape(source), " ", text, flags=re.IGNORECASE
+        )  # WAF那边的SQL注入: a part of its name
     text = ANY_MARK.sub(" ", text)
     left = _uncovered(text, known or _words_of())
     yield from _strange(left)

@@ -51,6 +51,12 @@ class FollowingHearing(Hearing):
             return Understanding(intent=Intent(last.tool, last.arguments))  # 他那没弄完的任务: on its card
         if len(text) > 2 * SHORT or pointed or theirs:
             return None
+        if (
+            last
+            and last.tool == "alert_statistics"
+            and (aside := pattern("followups.told_apart").search(text))
+        ):
+            return self._follow_up(self.heard(text[: aside.start()]))
         if last is None:
             return self._of_thing(sentence, followups.without_lead(text))
         if another := self._another(sentence, last):
@@ -146,7 +152,8 @@ class FollowingHearing(Hearing):
         by_itself = self.weighed(sentence).best if anew else None
         whole = by_itself if by_itself and by_itself.whole else None
         for one in things:
-            if found := self._about(self.heard(f"{one} {bare}")):
+            same = last.tool if last and of_flaw and not alone else ""
+            if found := self._about(self.heard(f"{one} {bare}"), same):
                 if whole and whole.frame.tool != found.tool:  # 有什么待审批的, behind one block
                     return None
                 if found.tool not in questions.LISTS:
@@ -162,9 +169,12 @@ class FollowingHearing(Hearing):
                 return Understanding(found, hint=told, suggestions=taps)
         return None
 
-    def _about(self, whole: Sentence) -> Intent | None:
-        """What a whole sentence asks, if one tool takes all of it."""
+    def _about(self, whole: Sentence, same: str = "") -> Intent | None:
+        """What a whole sentence asks, if one tool takes all of it; 只要生产的 asks ``same`` again where it narrows that."""
         weighed = self.weighed(whole)
+        narrowed = questions.ask(same, whole) if same and not any(coverage.unread(whole)) else None
+        if narrowed and narrowed.arguments.keys() - {"cve_id"}:
+            return narrowed
         certain = weighed.whole and not any(coverage.unread(whole))
         likely = (
             weighed.likely if certain and weighed.likely and weighed.likely.frame.tool in _OF_ONE else None

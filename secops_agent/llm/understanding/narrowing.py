@@ -122,6 +122,8 @@ class ListHearing(Hearing):
         people = (*(str(one.value) for one in sentence.found(Kind.PERSON)), *self.lexicon.called.values())
         said = dict(changed(Intent("list_alerts", own), listed, people).arguments)
         lost = self._lost(sentence, Intent("list_alerts", said)) if each else []
+        if aged := pattern("filters.oldest").search(sentence.plain) if "order" in own else None:
+            lost = [*lost, aged[0]]  # 最早那几条: how many these are nobody knows
         if not (own or lost) or sentence.first(Kind.ROW):
             return None
         order = without_object(first)

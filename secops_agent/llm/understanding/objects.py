@@ -2,7 +2,7 @@
 what is decided about them: never more than what was named or shown."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from secops_agent.llm.offline.followups import last_list
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence, numbers_of, take_verdicts_and_numbers
-from secops_agent.llm.understanding.focus import Focus, meant_by
+from secops_agent.llm.understanding.focus import Focus, mark_for, meant_by
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     INSTEAD,
@@ -37,6 +37,10 @@ _LOGGED: Final = re.compile(
 _BEFORE_LOG: Final = re.compile(r"^(?P<said>[^A-Za-z\"'“”=:<>]{2,20})[:：]\s*(?P<log>.+)$")
 _NARROWED: Final = ("asset", "owner", "environment", "importance", "exposed", "overdue", "due_within")
 _SAID: Final = _NARROWED[2:]
+_TO_WHOM: Final = re.compile(
+    rf"(?<={mark(Kind.ALERT, Kind.NUMBER, Kind.ROW)})\s+(?=(?:[转派交分]?给|归){mark(Kind.PERSON)})"
+)  # A12 A13 给王五 A14 给李四
+_PAGE: Final = 10  # rows of a list that may go on
 _LISTS: Final = ("list_vulnerabilities", "list_findings", "affected_assets", "lookup_cve")
 _DATE: Final = re.compile(r"(20\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
 _ALONE: Final = {
@@ -117,6 +121,34 @@ def without_repeated(whole: Skeleton) -> Skeleton:
     repeats = any(one.value == "duplicate" for one in whole.found(Kind.VERDICT))
     rest = pattern("cues.inside.same").sub(" ", whole.text) if repeats else whole.text
     return Skeleton(rest, whole.entities)
+
+
+def with_the_rest(whole: Skeleton, focus: Focus) -> Skeleton:
+    """第一条给我 其他给李四, 前两条给王五 A18 给李四: rows beside alerts, and the rest of a list that was shown whole, as the alerts
+    that they are."""
+    kind, rows = focus.all_rows()
+    the_rest = pattern("cues.inside.the_rest").search(whole.text)
+    if kind != "alert" or not (the_rest or (rows_in(whole) and numbers_of(whole))):
+        return whole
+    said = Skeleton(whole.text, dict(whole.entities))
+
+    def write(numbers: Iterable[str], instead_of: str) -> None:
+        marks = " ".join(said.add(mark_for(kind, one)) for one in numbers)
+        said.text = re.sub(" {2,}", " ", said.text.replace(instead_of, f" {marks} ")).strip()
+
+    for char, one in whole.entities.items():
+        if one.kind is Kind.ROW and char in said.text:
+            write(focus.rows(one.value)[1], char)
+    if first := pattern("cues.said.first_rows").search(said.text):
+        write(focus.rows(range(read_integer(first["n"].replace("俩", "两")) or 0))[1], first[0])
+    named = {str(number) for number in numbers_of(said)}
+    if the_rest:
+        others = [row for row in rows if row not in named]
+        if not (named and others) or named - {*rows} or len(rows) >= _PAGE:
+            return whole
+        write(others, the_rest[0])
+    said.text = _TO_WHOM.sub("", said.text)
+    return said
 
 
 def rows_in(said: Skeleton) -> tuple[int, ...]:
@@ -226,6 +258,7 @@ def typed_in(sentence: Sentence) -> tuple[Skeleton, bool]:
         logged = True  # no exact line any more
     if sentence.keyword:
         whole.text = re.sub(rf"[“「『\"]({re.escape(sentence.keyword)})[”」』\"]", r"\1", whole.text)
+    whole.text = _TO_WHOM.sub("", whole.text)
     return whole, logged
 
 

@@ -37,6 +37,7 @@ from secops_agent.llm.understanding.objects import (
     unfiltered,
     watched_beside,
     with_alerts,
+    with_the_rest,
     without_place,
     without_repeated,
     without_spared,
@@ -114,6 +115,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     """What the sentence orders; None: no verb that orders. ``command``: a slash command, whose rest is the reason; ``act``: in words that are no verb."""
     sentence, start = windowed(sentence)
     whole, logged = typed_in(sentence)
+    whole = with_the_rest(whole, focus)
     whole, together = with_alerts(without_repeated(without_spared(whole)))
     if said := (None if command else read_spoken(sentence, focus)) or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
@@ -421,8 +423,8 @@ class Parts:
         behind = re.sub(r"^\s*[给到]?\s*", "", self.skeleton.text[verb.end :])[:1] if verb else ""  # 改派给
         if (named := self.skeleton.entities.get(behind)) and named.kind is Kind.PERSON:
             return named.value
-        if named and named.value == "person" and self.focus.of("person"):
-            return self.focus.of("person")[-1]
+        if named and named.value == "person":  # 转给他, whoever that is: never the asker
+            return next(reversed(self.focus.of("person")), "")
         me = any(pattern("cues.inside.me").search(place.text) for place in places)
         return self.sentence.asker if me else ""
 

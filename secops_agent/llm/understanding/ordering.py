@@ -307,10 +307,13 @@ class OrderHearing(ListHearing):
         )  # 不是它: none of these
         values = [(kind, value) for kind in act.kinds for value in self.focus.of(kind) if not again][:3]
         values = values or [(listed_kind, row) for row in rows[:3] if listed_kind in act.kinds]
+        theirs = act.demands == "assignee" and any(
+            one.value == "person" for one in sentence.found(Kind.REF)
+        )  # 转给他
         values = values or [("asset", one) for one in self._alike(sentence, act.kinds)]
         return Understanding(
             question=f"要{act.verb}{act.which}？没有执行任何操作。",
-            suggestions=tuple(self._line(order, *one) for one in values if order.tool in says.ORDERED), order=order,
+            suggestions=tuple(self._line(order, *one) for one in values if order.tool in says.ORDERED and not theirs), order=order,
         )  # fmt: skip
 
     def _by_one(self, sentence: Sentence, order: Intent) -> Understanding | None:
@@ -370,7 +373,10 @@ class OrderHearing(ListHearing):
         if each and not within and "asset" not in said and (host := self._spoken_of(sentence)):
             return self._of_host(order, said, host)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
-        some = {"limit": MOST_ALERTS} if each else {}
+        oldest = said.get("order") == "oldest"  # 最旧的那个 is one; how many 最旧的几个 are nobody knows
+        if each and oldest:
+            return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
+        some = {"limit": 1 if oldest else MOST_ALERTS} if each or oldest else {}
         meant = "all" if each else "" if shown else counted_in(sentence.plain) or "one"
         return Understanding(
             intent=Intent("list_alerts", said | some), hint=told if shown else "", order=order, each=meant

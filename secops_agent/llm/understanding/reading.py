@@ -283,6 +283,10 @@ class _Reader(OrderHearing, QuestionHearing):
             return Understanding(intent=Intent("list_schedules"))
         if pattern("cues.said.shares").search(sentence.order.text):
             return self.shared(sentence)
+        if pattern("cues.offered.swap_shift").search(sentence.order.text) and self.weighed(
+            sentence
+        ).is_one_of("self", "help"):
+            return Understanding(question=hint("swap_shift"))  # 我能不能跟他换一天
         found = _find_rights(sentence)
         if found or sentence.found(*OWN) or not self.weighed(sentence).is_one_of("self"):
             return found

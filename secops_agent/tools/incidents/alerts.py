@@ -94,6 +94,22 @@ def _rule_of(alert: AlertSummary) -> list[str]:
     return [f"规则:{alert.rule_name}"] * bool(alert.rule_name)
 
 
+def _sources(detail: AlertDetail) -> list[str]:
+    return [each.value for each in detail.indicators if each.kind == "ip" and not each.is_private]
+
+
+def subject_of(detail: AlertDetail) -> dict[str, dict[str, str]]:
+    """What 那台, 那个 IP and 他 mean behind it: its only machine, its only address, who has it."""
+    assets = detail.summary.assets
+    if len(assets) > 1:  # beside its system: 那台 is the machine
+        assets = tuple(each for each in assets if each.asset_type == AssetType.HOST)
+    sources = _sources(detail)
+    about = {"asset": assets[0].name} if len(assets) == 1 else {}
+    about |= {"ip": sources[0]} if len(sources) == 1 else {}
+    about |= {"person": detail.summary.assignee} if detail.summary.assignee_id else {}
+    return {"subject": about} if about else {}
+
+
 def detail_fields(detail: AlertDetail) -> tuple[str, ...]:
     """Of one alert who has it and its observables, too."""
     alert = detail.summary
@@ -172,17 +188,9 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     if several := list(dict.fromkeys([given.alert_id, *others]))[1:]:
         return _compared(asker, [given.alert_id, *several][:_MOST])
     detail = triage.get(given.alert_id, private=True, raw=False)
-    assets = detail.summary.assets
-    if len(assets) > 1:  # beside its system: 那台 is the machine
-        assets = tuple(each for each in assets if each.asset_type == AssetType.HOST)
-    sources = [each.value for each in detail.indicators if each.kind == "ip" and not each.is_private]
-    about = {"asset": assets[0].name} if len(assets) == 1 else {}
-    about |= {"ip": sources[0]} if len(sources) == 1 else {}
-    about |= {"person": detail.summary.assignee} if detail.summary.assignee_id else {}
-    subject = {"subject": about} if about else {}
-    query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
+    query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject_of(detail)}
     told, found = _asked(detail, given.about, asker), concerned(given.alert_id)
-    past = () if told else _past(detail, sources, asker)
+    past = () if told else _past(detail, _sources(detail), asker)
     result = ToolResult(
         "ok",
         query,

@@ -18,7 +18,7 @@ from secops_agent.services.investigations.wording import BY_CODE, cited, reason_
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.incidents.alerts import GetAlert, accounts_of, detail_fields
+from secops_agent.tools.incidents.alerts import GetAlert, accounts_of, detail_fields, subject_of
 from secops_agent.tools.markdown import moment
 from secops_agent.tools.masking import for_reader
 
@@ -36,7 +36,12 @@ def investigate_alert(asker: Asker, given: GetAlert) -> ToolResult:
     steps = next_steps(given.alert_id, detail.summary.status, dossier)
     heading = f"**A{given.alert_id} 建议结论：{verdict_line(dossier.assessment)}** {plain(detail.summary.title, 80)}"
     text = "\n".join([heading, *_told(given.alert_id, dossier, steps, open_=not asker.hides_private)])
-    data = {"alert_id": given.alert_id, "suggested_verdict": row.verdict, "confidence": row.confidence}
+    data = {
+        "alert_id": given.alert_id,
+        "suggested_verdict": row.verdict,
+        "confidence": row.confidence,
+        **subject_of(detail),
+    }
     result = ToolResult("ok", f"告警编号={given.alert_id}", text, data, fields=detail_fields(detail))
     if not asker.hides_private:
         return result

@@ -80,9 +80,18 @@ def list_blocks(asker: Asker, given: ListBlocks) -> ToolResult:
     alerts = (str(each.alert) for each in shown if each.alert)
     codes = (each.code for each in shown if each.code)
     fields = (*(each.target for each in shown), *alerts, *codes)
-    result = ToolResult("ok" if shown else "no_data", query, text, fields=fields)
+    one = {"block_ip": "ip", "isolate_host": "asset"}
+    about = {kind: said for tool, kind in one.items() if (said := _only(shown, tool))}  # 那个ip, 那台
+    result = ToolResult(
+        "ok" if shown else "no_data", query, text, {"subject": about} if about else None, fields=fields
+    )
     named = [each.target.partition(" ")[2] for each in shown if each.kind == "silence"]
     return for_reader(result, asker, inventory.accounts_among(named)) if named else result
+
+
+def _only(shown: Sequence[Block], kind: str) -> str:
+    targets = {each.target for each in shown if each.kind == kind}
+    return targets.pop() if len(targets) == 1 else ""
 
 
 def _of(target: str) -> list[Block]:
