@@ -8,13 +8,13 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, AssetKey, Silence
+from secops_agent.models import Alert, AlertIndicator, AlertMention, AssetKey, Silence
 from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.assets.views import AssetRef
 from secops_agent.services.audit.history import HistoryEntry
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.matching import facts_of
+from secops_agent.services.notifications.matching import LinkedAssets, facts_of, linked_assets
 from secops_agent.services.privacy import (
     NEEDS_ROLE,
     is_personal,
@@ -111,21 +111,21 @@ def without_private(detail: AlertDetail) -> AlertDetail:
 
 def summaries(rows: Sequence[Alert]) -> list[AlertSummary]:
     """Views of rows that were read with their assignee; one query for the assets of all."""
-    linked: dict[int, list[AssetRef]] = {}
-    links = AlertAsset.objects.filter(alert_id__in=[row.pk for row in rows]).order_by("id")
-    named = links.values_list("alert_id", "asset_id", "asset__name", "asset__asset_type")
-    for alert_id, asset_id, name, asset_type in named:
-        linked.setdefault(alert_id, []).append(AssetRef(asset_id, name, asset_type))
-    now = timezone.now()
-    quiet = silenced_until(rows, silences.active(now))
-    return [_summary(row, tuple(linked.get(row.pk, ())), now, quiet.get(row.pk)) for row in rows]
+    now, linked = timezone.now(), linked_assets(rows)
+    quiet = silenced_until(rows, silences.active(now), linked)
+    return [
+        _summary(row, tuple(AssetRef(*each[:3]) for each in linked.get(row.pk, ())), now, quiet.get(row.pk))
+        for row in rows
+    ]
 
 
-def silenced_until(rows: Sequence[Alert], active: Sequence[Silence]) -> dict[int, datetime]:
-    """Alert id → until when one of the ``active`` silences holds its messages back. One query, mostly none."""
+def silenced_until(
+    rows: Sequence[Alert], active: Sequence[Silence], linked: LinkedAssets
+) -> dict[int, datetime]:
+    """Alert id → until when one of the ``active`` silences holds its messages back."""
     if not active:
         return {}
-    facts = facts_of(rows)
+    facts = facts_of(rows, linked=linked)
     found = ((row.pk, silences.covering(active, row, facts[row.pk])) for row in rows)
     return {pk: silence.ends_at for pk, silence in found if silence}
 

@@ -252,23 +252,18 @@ def addresses_of(rules: Iterable[Rule]) -> set[str]:
 
 
 def facts_of(
-    alerts: Sequence[Alert], addresses: Collection[str] = (), *, cautious: bool = False
+    alerts: Sequence[Alert],
+    addresses: Collection[str] = (),
+    *,
+    cautious: bool = False,
+    linked: "LinkedAssets | None" = None,
 ) -> dict[int, Facts]:
-    """What conditions look at; of addresses only these. One query, two where there are any.
+    """What conditions look at; of addresses only these. ``linked``: the alerts' assets, where they were read already: else a
+    query; another where there are addresses.
 
     ``cautious``: of the assets of grave alerts only what people set counts: whoever may import can tag any asset.
     """
-    linked: dict[int, list[_Linked]] = defaultdict(list)
-    links = AlertAsset.objects.filter(alert_id__in=[each.pk for each in alerts])
-    for alert_id, *asset in links.values_list(
-        "alert_id",
-        "asset__name",
-        "asset__tags",
-        "asset__importance",
-        "asset__owner__staff_id",
-        "asset__locked",
-    ):
-        linked[alert_id].append(_Linked(*asset))
+    linked = linked_assets(alerts) if linked is None else linked
     seen: dict[int, set[str]] = defaultdict(set)
     if addresses:
         of_these = AlertIndicator.objects.filter(
@@ -278,22 +273,24 @@ def facts_of(
             seen[alert_id].add(value)
     return {
         each.pk: _facts(each, [
-            one.as_people_set_it if cautious and each.severity in GRAVE else one for one in linked[each.pk]
+            one.as_people_set_it if cautious and each.severity in GRAVE else one for one in linked.get(each.pk, ())
         ], frozenset(seen[each.pk])) for each in alerts
     }  # fmt: skip
 
 
-class _Linked(NamedTuple):
-    """What conditions know of an asset; ``locked`` are the fields that people set."""
+class LinkedAsset(NamedTuple):
+    """What lists show and conditions know of an asset; ``locked`` are the fields that people set."""
 
+    pk: int
     name: str
+    asset_type: str
     tags: Sequence[str]
     importance: str
     owner: str | None
     locked: Sequence[str]
 
     @property
-    def as_people_set_it(self) -> "_Linked":
+    def as_people_set_it(self) -> "LinkedAsset":
         kept = self.locked
         return self._replace(
             tags=self.tags if "tags" in kept else (), importance=self.importance if "importance" in kept else "",
@@ -301,7 +298,20 @@ class _Linked(NamedTuple):
         )  # fmt: skip
 
 
-def _facts(alert: Alert, assets: Sequence[_Linked], addresses: frozenset[str]) -> Facts:
+LinkedAssets = Mapping[int, Sequence[LinkedAsset]]
+
+
+def linked_assets(alerts: Iterable[Alert]) -> LinkedAssets:
+    """Alert id → its assets, in the order in which they were named. One query."""
+    found: dict[int, list[LinkedAsset]] = defaultdict(list)
+    links = AlertAsset.objects.filter(alert_id__in=[each.pk for each in alerts]).order_by("id")
+    columns = ("pk", "name", "asset_type", "tags", "importance", "owner__staff_id", "locked")
+    for alert_id, *asset in links.values_list("alert_id", *(f"asset__{name}" for name in columns)):
+        found[alert_id].append(LinkedAsset(*asset))
+    return found
+
+
+def _facts(alert: Alert, assets: Sequence[LinkedAsset], addresses: frozenset[str]) -> Facts:
     return Facts(
         severity=alert.severity,
         source=alert.source,

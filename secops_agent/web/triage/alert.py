@@ -30,7 +30,7 @@ from secops_agent.models import (
     Proposal,
     Role,
 )
-from secops_agent.models.choices import AlertStatus, IndicatorKind
+from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.detection_rules import named_rule
@@ -47,6 +47,7 @@ from secops_agent.services.intelligence.locations import ATTRIBUTION, location_o
 from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import silences, views
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
+from secops_agent.services.notifications.matching import LinkedAsset, linked_assets
 from secops_agent.services.notifications.silences import usual_ends
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
@@ -242,12 +243,13 @@ def find(pk: int) -> Alert:
 def alert(request: HttpRequest, pk: int) -> HttpResponse:
     """The page. The address names the list that one came from, if one did."""
     row, query, clock = find(pk), alert_query.read(request.GET), RiskClock(timezone.now())
-    assets = list(row.assets.order_by("alert_links__pk")[:MOST_ASSETS])
+    linked = linked_assets([row])
+    assets = linked.get(pk, ())[:MOST_ASSETS]
     private = login_may_read(request.user)
     observed = _observed(pk, indicators_of(pk), private)
     about = row.description if private else mask(row.description, people_of([pk]), NEEDS_ROLE)
     active = silences.active(clock.now)
-    quiet = silenced_until([row], active).get(pk)
+    quiet = silenced_until([row], active, linked).get(pk)
     title = plain_line(row.title)
     aims: dict[str, Sequence[Any]] = {
         "ip": [each.value for each in observed if each.kind == "ip"],
@@ -315,7 +317,7 @@ def _listed(pk: int, private: bool) -> list[tuple[str, str, str, str, SafeString
 
 
 def _deeds(
-    request: HttpRequest, row: Alert, assets: Sequence[Asset], observed: Sequence[Observable]
+    request: HttpRequest, row: Alert, assets: Sequence[LinkedAsset], observed: Sequence[Observable]
 ) -> dict[str, Any]:
     """What this person may do to it as it is."""
     query = alert_query.read(request.GET).text if "tab" in request.GET else ""
@@ -330,7 +332,10 @@ def _deeds(
         "may_silence": request.user.has_perm("secops_agent.add_silence"), "may_propose": may_propose,
         "addresses": sorted(((each, refused.get(each, "")) for each in seen), key=lambda each: bool(each[1])),
         "blockable": len(seen) > len(refused),
-        "machines": [each for each in assets if each.asset_type in ("host", "cloud", "other")] if may_propose else [],
+        "machines": [
+            (each, str(Importance(each.importance).label) if each.importance else "")
+            for each in assets if may_propose and each.asset_type in ("host", "cloud", "other")
+        ],
     }  # fmt: skip
 
 

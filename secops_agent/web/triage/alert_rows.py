@@ -12,13 +12,14 @@ from django.utils.safestring import SafeString
 from bifang.channels.text.visible import visible
 from bifang.core.admin.base import NOTHING, ago, badge
 from secops_agent.admin.inventory import severity_badge
-from secops_agent.models import Alert, AlertAsset
+from secops_agent.models import Alert
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.queries.urgency import why
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.clock import clock, exact, left_told
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.matching import linked_assets
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.sla import RiskClock
 
@@ -89,17 +90,13 @@ def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
 
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
-    """Rows that were read with their assignee. ``query`` goes with their links. Two queries, three with silences."""
-    linked: dict[int, list[NamedLink]] = {}
-    pairs = AlertAsset.objects.filter(alert_id__in=[row.pk for row in rows]).order_by("id")
-    columns = ("alert_id", "asset_id", "asset__name")
-    for alert_id, asset_id, name in pairs.values_list(*columns):
-        linked.setdefault(alert_id, []).append(NamedLink(plain_line(name), links.asset(asset_id)))
-    quiet = silenced_until(rows, silences.active(clock.now))
+    """Rows that were read with their assignee. ``query`` goes with their links. Two queries."""
+    linked = linked_assets(rows)
+    quiet = silenced_until(rows, silences.active(clock.now), linked)
     return [
         _line(
             row,
-            linked.get(row.pk, []),
+            [NamedLink(plain_line(each.name), links.asset(each.pk)) for each in linked.get(row.pk, ())],
             quiet.get(row.pk),
             clock,
             query,

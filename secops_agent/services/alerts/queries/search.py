@@ -67,7 +67,7 @@ def count_matches(every: Iterable["QuerySet[Alert]"], order: Sequence[str], keyw
 
 
 def _of(ids: Sequence[int]) -> "QuerySet[Alert]":
-    return Alert.objects.filter(Among(ids))
+    return Alert.objects.filter(Among(ids)) if ids else Alert.objects.none()
 
 
 def _keys(rows: "QuerySet[Alert]", ids: Sequence[int], order: Sequence[str], keyword: Keyword) -> list[int]:
