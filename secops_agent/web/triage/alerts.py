@@ -47,7 +47,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     every = [replace(each, among=queue.among) for each in tabs.values()]
     counts = dict(zip(tabs, queues.counts(every, clock), strict=True))
     found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
-    rows = weighed(Alert.objects.select_related("assignee", "case__owner")).in_bulk(found[:PAGE])
+    rows = weighed(Alert.objects.select_related("assignee", "case__owner"), found[:PAGE]).in_bulk()
     shown = lines([rows[pk] for pk in found[:PAGE] if pk in rows], clock, query.text)
     total = counts[tab]
     context = {

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from secops_agent.models import Alert, AlertAsset, CaseStatus
@@ -13,9 +13,7 @@ from secops_agent.models import Case as Incident
 from secops_agent.models.choices import AlertStatus, Importance, Outcome, Severity
 from secops_agent.services.sla import overdue
 
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
+Links = QuerySet[AlertAsset]
 STILL: Final = timedelta(days=1)  # what happened so lately still happens
 UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 OPEN_CASE: Final = ~Q(status=CaseStatus.CLOSED)
@@ -30,38 +28,35 @@ def unattended() -> Q:
     return Q(assignee=None) & ~Q(case__in=Incident.objects.filter(OPEN_CASE, owner__isnull=False))
 
 
-def _on(importance: Importance) -> Q:
+def _on(importance: Importance, links: Links) -> Q:
     """They concern an asset that matters so much."""
-    return Q(Exists(AlertAsset.objects.filter(alert=OuterRef("pk"), asset__importance=importance)))
+    return Q(pk__in=links.filter(asset__importance=importance).values("alert_id"))
 
 
-def _in_chain(now: datetime) -> Q:
+def _in_chain(now: datetime, links: Links) -> Q:
     """Grave ones that lately happened on an asset with grave ones of another rule."""
     late = Q(severity__in=_GRAVE, status__in=UNCLOSED, last_seen__gte=now - STILL) & ~Q(
         outcome=Outcome.BLOCKED
     )
-    pairs = AlertAsset.objects.filter(alert__in=Alert.objects.filter(late)).order_by()
-    several = (
-        pairs.values("asset_id")
-        .annotate(kinds=Count(F("alert__rule_name"), distinct=True))
-        .filter(kinds__gt=1)
-    )
-    return late & Q(pk__in=pairs.filter(asset__in=several.values("asset_id")).values("alert_id"))
+    lately = Q(alert__in=Alert.objects.filter(late))
+    of_assets = AlertAsset.objects.filter(lately).order_by().values("asset_id")
+    several = of_assets.annotate(kinds=Count(F("alert__rule_name"), distinct=True)).filter(kinds__gt=1)
+    return late & Q(pk__in=links.filter(lately, asset__in=several.values("asset_id")).values("alert_id"))
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """``points`` for an alert that ``holds`` at a moment, told as ``words``."""
+    """``points`` for an alert that ``holds`` at a moment, told as ``words``; assets are looked for among some links."""
 
     words: str
     points: int
-    holds: Callable[[datetime], Q]
+    holds: Callable[[datetime, Links], Q]
 
 
 def _graded(name: str, grades: Iterable[Any], points: Sequence[int]) -> tuple[Weight, ...]:
     """By a column of the alert."""
     return tuple(
-        Weight(str(grade.label), each, lambda now, grade=grade: Q(**{name: grade}))  # type: ignore[misc]
+        Weight(str(grade.label), each, lambda now, links, grade=grade: Q(**{name: grade}))  # type: ignore[misc]
         for grade, each in zip(grades, points, strict=True)
     )
 
@@ -71,31 +66,36 @@ WEIGHTS: Final[tuple[tuple[Weight, ...], ...]] = (
     _graded("severity", Severity, (40, 30, 20, 10, 0)),
     _graded("outcome", Outcome, (15, 5, -8, -40)),
     (Weight("同一资产 24 小时内几种高危告警", 8, _in_chain),),
-    (Weight("还在发生", 6, lambda now: Q(last_seen__gte=now - STILL)),),
-    (Weight("核心资产", 5, lambda now: _on(Importance.CRITICAL)), Weight("重要资产", 2, lambda now: _on(Importance.HIGH))),
-    (Weight("没人处理", 3, lambda now: unattended() & Q(status=AlertStatus.OPEN)),),
-    (Weight("已超时", 2, overdue),),
-    (Weight(f"{_OFTEN} 次以上", 2, lambda now: Q(count__gte=_OFTEN)),),
+    (Weight("还在发生", 6, lambda now, links: Q(last_seen__gte=now - STILL)),),
+    (Weight("核心资产", 5, lambda now, links: _on(Importance.CRITICAL, links)), Weight("重要资产", 2, lambda now, links: _on(Importance.HIGH, links))),
+    (Weight("没人处理", 3, lambda now, links: unattended() & Q(status=AlertStatus.OPEN)),),
+    (Weight("已超时", 2, lambda now, links: overdue(now)),),
+    (Weight(f"{_OFTEN} 次以上", 2, lambda now, links: Q(count__gte=_OFTEN)),),
 )  # fmt: skip
 
 
 def most_urgent(rows: "QuerySet[Alert]") -> "QuerySet[Alert]":
     """The worst first."""
-    now = timezone.now()
-    points = (_first_of(line, now, [each.points for each in line], 0) for line in WEIGHTS)
+    now, links = timezone.now(), AlertAsset.objects.order_by()
+    points = (_first_of(line, now, links, [each.points for each in line], 0) for line in WEIGHTS)
     return rows.order_by(sum(points, start=Value(0)).desc(), "-last_seen", "-id")
 
 
-def weighed(rows: "QuerySet[Alert]") -> "QuerySet[Alert]":
-    """With what `why` tells of each."""
-    now = timezone.now()
-    places = (_first_of(line, now, range(len(line)), None) for line in WEIGHTS)
-    return rows.annotate(**{f"weight_{number}": place for number, place in enumerate(places)})
+def weighed(rows: "QuerySet[Alert]", ids: Collection[int]) -> "QuerySet[Alert]":
+    """Those with these ids, with what `why` tells of each."""
+    now, links = timezone.now(), AlertAsset.objects.filter(alert_id__in=ids).order_by()
+    places = (_first_of(line, now, links, range(len(line)), None) for line in WEIGHTS)
+    found = rows.filter(pk__in=ids)
+    return found.annotate(**{f"weight_{number}": place for number, place in enumerate(places)})
 
 
-def _first_of(line: Sequence[Weight], now: datetime, values: Iterable[int], otherwise: int | None) -> Case:
+def _first_of(
+    line: Sequence[Weight], now: datetime, links: Links, values: Iterable[int], otherwise: int | None
+) -> Case:
     """The value that belongs to the first weight of a line that holds."""
-    whens = (When(each.holds(now), then=Value(value)) for each, value in zip(line, values, strict=True))
+    whens = (
+        When(each.holds(now, links), then=Value(value)) for each, value in zip(line, values, strict=True)
+    )
     return Case(*whens, default=Value(otherwise), output_field=IntegerField())
 
 
@@ -126,4 +126,4 @@ def judgement(alert_id: int) -> str:
 
 def reasons(ids: Collection[int]) -> dict[int, str]:
     """Alert → why. One query."""
-    return {row.pk: why(row) for row in weighed(Alert.objects.filter(pk__in=ids).order_by())}
+    return {row.pk: why(row) for row in weighed(Alert.objects.order_by(), ids)}
