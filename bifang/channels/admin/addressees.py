@@ -1,29 +1,23 @@
 """People and groups by their names on the pages of rows, the id as a hint."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.channels.addressees import groups_of, names_of
-from bifang.core.admin.base import NOTHING, HouseList, shortened
+from bifang.core.admin.base import NOTHING, shortened
 
 
-class NamedList(HouseList):
-    """With what the people and groups of its rows are called, some queries more. ``person_column`` of the screen holds
-    the ids of people."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """As the house's list."""
-        super().get_results(request)
-        column = self.model_admin.person_column  # type: ignore[attr-defined]  # of the screens that use this list
-        people = {(row.config_id, getattr(row, column)) for row in self.result_list}
-        names = names_of({one for one in people if one[1]})
-        groups = groups_of({(row.config_id, row.conversation_id) for row in self.result_list if row.is_group})
-        for row in self.result_list:
-            row.called = names.get((row.config_id, getattr(row, column)), "")
-            row.room = groups.get((row.config_id, row.conversation_id), "")
+def call(rows: Sequence[Any], column: str) -> None:
+    """What the people and groups of these rows are called, in some queries. ``column`` holds the ids of people."""
+    people = {(row.config_id, getattr(row, column)) for row in rows}
+    names = names_of({one for one in people if one[1]})
+    groups = groups_of({(row.config_id, row.conversation_id) for row in rows if row.is_group})
+    for row in rows:
+        row.called = names.get((row.config_id, getattr(row, column)), "")
+        row.room = groups.get((row.config_id, row.conversation_id), "")
 
 
 def short_person(row: Any, ident: str) -> SafeString | str:

@@ -1,15 +1,14 @@
 """AI 卡片: every card that was sent on any platform."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.channels.admin.addressees import NamedList, group_of, hinted, person_of, short_person
+from bifang.channels.admin.addressees import call, group_of, hinted, person_of, short_person
 from bifang.channels.cards.models import Card, CardState
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, cell, column, moment, once, shortened
 
@@ -25,7 +24,6 @@ class CardScreen(RecordScreen):
     list_display = ("id", "created", "state_badge", "config", "who", "shown", "error", "updated")
     list_select_related = ("config",)
     list_filter = ("state", "config", "is_group", "created_at")
-    person_column = "staff_id"
     search_fields = ("=out_track_id", "=conversation_id", "=staff_id")
     search_help_text = "按卡片 ID、会话 ID 或员工 ID 搜索（完整匹配）"
     ordering = ("-id",)
@@ -59,9 +57,9 @@ class CardScreen(RecordScreen):
         """For whom it is, or who asked in a group."""
         return person_of(row.config_id, row.staff_id)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """With names."""
-        return NamedList
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """Names."""
+        call(rows, "staff_id")
 
     @admin.display(description="来自")
     def message(self, row: Card) -> SafeString | str:

@@ -1,17 +1,17 @@
 """收件箱: what was received, and what became of it."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.addressees import names_of
-from bifang.channels.admin.addressees import NamedList, group_of, hinted, short_person, whole
+from bifang.channels.admin.addressees import call, group_of, hinted, short_person, whole
 from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
@@ -25,7 +25,6 @@ class InboxScreen(RowScreen):
 
     list_display = ("id", "received", "what", "state_badge", "config", "who", "words", "error")
     list_filter = ("state", "kind", "config", "is_group", "received_at")
-    person_column = "sender_id"
     search_fields = ("=external_id", "=conversation_id", "=sender_id")
     search_help_text = "按消息 ID、会话 ID、发送人 ID 或事件类型（如 user_leave_org）搜索（完整匹配）"
     actions = ("reprocess",)
@@ -73,9 +72,9 @@ class InboxScreen(RowScreen):
         """Where it was said."""
         return group_of(row.config_id, row.conversation_id)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """With names."""
-        return NamedList
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """Names."""
+        call(rows, "sender_id")
 
     chat_kind = cell(
         "会话类型", lambda row: ("群聊" if row.is_group else "单聊") if row.conversation_id else ""

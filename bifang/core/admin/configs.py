@@ -1,12 +1,11 @@
 """系统配置: choose a kind, fill in that kind's fields, see what each configuration is doing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import QuerySet
@@ -17,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin import kind_pages, trying
-from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge, cell, extra
+from bifang.core.admin.base import NOTHING, Screen, author_of, badge, cell, extra
 from bifang.core.changes import PROGRAM, Author
 from bifang.core.configuration import config_rules, configs
 from bifang.core.configuration.fields import FlagField, Setting
@@ -160,19 +159,6 @@ MOST_WATCHED = 200
 PAGES = "admin/core/systemconfig"
 
 
-class ConfigList(HouseList):
-    """Looks at the live state of a whole page in one go."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """As Django's, with ``live`` on every row."""
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
-        states = kind_pages.look(rows)
-        for row in rows:
-            row.live = states.get(row.pk)
-        self.result_list = rows
-
-
 @admin.register(SystemConfig)
 class SystemConfigScreen(Screen):
     """All writing goes through `bifang.core.configuration.configs`; deleting archives."""
@@ -216,9 +202,11 @@ class SystemConfigScreen(Screen):
             super().get_queryset(request).filter(archived_at=None).select_related("ai_config", "ai_fallback")
         )
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """The list that looks at live states."""
-        return ConfigList
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """Live states."""
+        states = kind_pages.look(rows)
+        for row in rows:
+            row.live = states.get(row.pk)
 
     # The pages of one configuration
 

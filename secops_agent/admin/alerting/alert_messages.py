@@ -23,7 +23,7 @@ from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, No
 from secops_agent.services import links
 from secops_agent.services.lost_messages import tell_again
 from secops_agent.services.notifications.delivery.progress import MADE_GOOD
-from secops_agent.services.notifications.targets import describe, place_of
+from secops_agent.services.notifications.targets import describe, know_groups, place_of
 from secops_agent.services.notifications.views import called_of
 
 TONES = {
@@ -111,6 +111,10 @@ class AlertMessageScreen(RecordScreen):
             may_operate=may,
             on_its_way=Exists(OutboxRow.objects.filter(key=key, state__in=OPEN)),
         )
+
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """The groups' names."""
+        know_groups(row.target for row in rows)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
         """A12 as people write it."""

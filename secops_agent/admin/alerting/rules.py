@@ -129,6 +129,10 @@ class RuleScreen(Previewed):
         found: QuerySet[NotificationRule] = super().get_queryset(request)
         return found.prefetch_related("targets__config", "targets__staff", "targets__schedule")
 
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """The groups' names."""
+        targets.know_groups(target for rule in rows for target in rule.targets.all())
+
     @admin.display(description="状态", ordering="enabled")
     def state(self, rule: NotificationRule) -> SafeString:
         """Does it speak?"""

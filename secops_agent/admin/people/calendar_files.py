@@ -1,11 +1,11 @@
 """Rotas as .ics files: downloaded and imported on the page of the rota, subscribed to by secret addresses."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import HouseList, RecordScreen, Screen, ago, badge, cell, column, extra
+from bifang.core.admin.base import RecordScreen, Screen, ago, badge, cell, column, extra
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import CalendarFeed, OnCallSchedule
@@ -66,17 +66,6 @@ class CalendarFiles(Screen):
         return True
 
 
-class FeedList(HouseList):
-    """Asks once for each login that made some of them."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """As the house's list."""
-        super().get_results(request)
-        may = cache(feeds.sees_rotas)
-        for row in self.result_list:
-            row.stands = feeds.stands(row, may)
-
-
 @admin.register(CalendarFeed)
 class CalendarFeedScreen(RecordScreen):
     """Made on the page 值班, where its address is shown once; revoked here."""
@@ -93,9 +82,11 @@ class CalendarFeedScreen(RecordScreen):
     fields = ("schedule", "of_whom", "state", "made_by", "created_at")
     actions = ("revoke",)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """With which of them answer."""
-        return FeedList
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """Which of them answer; once for each login that made some."""
+        may = cache(feeds.sees_rotas)
+        for row in rows:
+            row.stands = feeds.stands(row, may)
 
     @admin.action(description="作废", permissions=["operate"])
     @asked_once("用这些地址订阅的日历立即不再更新，不能恢复；需要时新建一个订阅。")

@@ -1,12 +1,11 @@
 """人员: who may do what, in the chat and on the pages. Whoever asks for or approves dangerous actions is made by superusers, as are ties."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +14,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from bifang.core.admin.base import NOTHING, HouseList, ago, author_of, badge, cell, extra
+from bifang.core.admin.base import NOTHING, ago, author_of, badge, cell, extra
 from bifang.core.admin.panels import STEPS, Step
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
@@ -75,17 +74,6 @@ class StaffForm(LoginFields):
         return str(self.cleaned_data["corp_id"]).strip() or staff.only_corporation()
 
 
-class StaffList(HouseList):
-    """People, with when they last wrote to the robot."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """As the house's list; one query more."""
-        super().get_results(request)
-        heard = last_heard([person.staff_id for person in self.result_list])
-        for person in self.result_list:
-            person.last_seen = heard.get((person.corp_id, person.staff_id))
-
-
 @admin.register(Staff)
 class StaffScreen(InvitingScreen):
     """People, their roles and their logins."""
@@ -116,9 +104,11 @@ class StaffScreen(InvitingScreen):
             return badge("登录已停用", "warn", "对应的登录用户已停用：这个人什么都不能查、不能批准")
         return badge("在职", "ok") if person.active else badge("已停用", "idle")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """With when each one was last heard of."""
-        return StaffList
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """When they last wrote to the robot."""
+        heard = last_heard([person.staff_id for person in rows])
+        for person in rows:
+            person.last_seen = heard.get((person.corp_id, person.staff_id))
 
     @extra("find/", "add")
     def find_view(self, request: HttpRequest) -> HttpResponse:

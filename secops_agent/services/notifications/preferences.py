@@ -1,12 +1,12 @@
 """Preferences of people: where they want to be told, and when not. 严重 and escalations are never held by quiet hours."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
 from pydantic import Field
 
@@ -52,25 +52,26 @@ class Waker:
 
 
 def wakers(people: Sequence[Staff]) -> list[Waker]:
-    """The rules in use that tell one of these accounts, of one person, by name, by a rota they are in, or by their role; three
+    """The rules in use that tell one of these accounts, of one person, by name, by a rota they are in, or by their role; two
     queries."""
     mine = {each.pk for each in people}
     later = Q(overrides__staff__in=people, overrides__ends_at__gt=timezone.now())
-    theirs = OnCallSchedule.objects.filter(later | Q(layers__members__staff__in=people))
-    rotas = set(theirs.values_list("pk", flat=True))
-    targets = Prefetch("targets", NotificationTarget.objects.select_related("schedule", "config"))
-    rules = NotificationRule.objects.filter(enabled=True).prefetch_related(targets)
+    theirs = OnCallSchedule.objects.filter(
+        later | Q(layers__members__staff__in=people), pk=OuterRef("schedule")
+    )
+    targets = NotificationTarget.objects.select_related("schedule", "config").annotate(
+        of_theirs=Exists(theirs)
+    )
+    rules = NotificationRule.objects.filter(enabled=True).prefetch_related(Prefetch("targets", targets))
     found = []
     for rule in rules.order_by("name"):
-        when = tuple(_occasions(rule, people, mine, rotas))
+        when = tuple(_occasions(rule, people, mine))
         if when:
             found.append(Waker(rule.name, rule.conditions, when))
     return found
 
 
-def _occasions(
-    rule: NotificationRule, people: Sequence[Staff], mine: set[int], rotas: Collection[int]
-) -> Iterator[str]:
+def _occasions(rule: NotificationRule, people: Sequence[Staff], mine: set[int]) -> Iterator[str]:
     """In the order in which they come."""
     rows = list(rule.targets.all())
     for step in (None, *range(len(rule.escalate))):
@@ -79,7 +80,7 @@ def _occasions(
         if any(each.staff_id in mine for each in here):
             yield f"{after}叫您" if after else "马上"
         for each in here:
-            if each.schedule is not None and each.schedule_id in rotas:
+            if each.schedule is not None and getattr(each, "of_theirs", False):
                 who = "您是下一位" if each.kind == TargetKind.NEXT else "您值班"
                 yield f"{after}「{each.schedule.name}」{who}时"
             if each.role and any(_has_role(person, each) for person in people):

@@ -1,7 +1,7 @@
 """Targets: what they name must exist when they are saved, and where they lead is found when something is told."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -218,6 +218,15 @@ def means_of(target: NotificationTarget) -> Means:
 def group_name(target: NotificationTarget) -> str:
     """The group as people call it; the id that a file named, if nobody there has spoken to the robot."""
     return str(target.known_group or target.conversation_id)
+
+
+def know_groups(targets: Iterable[NotificationTarget]) -> None:
+    """Looks up at once what pages name of the groups of several. One query, none without a group."""
+    of_groups = [each for each in targets if each.kind == TargetKind.GROUP]
+    rows = KnownGroup.objects.filter(conversation_id__in={each.conversation_id for each in of_groups})
+    known = {(row.config_id, row.conversation_id): row for row in rows}
+    for each in of_groups:
+        each.known_group = known.get((each.config_id or 0, each.conversation_id))
 
 
 def describe(target: NotificationTarget) -> str:

@@ -25,7 +25,7 @@ from secops_agent.services.notifications.delivery.bursts import UPDATES
 from secops_agent.services.notifications.delivery.progress import trace_of
 from secops_agent.services.notifications.matching import addresses_of, facts_of
 from secops_agent.services.notifications.rules import read_rules
-from secops_agent.services.notifications.targets import doubt, place_of
+from secops_agent.services.notifications.targets import doubt, know_groups, place_of
 from secops_agent.services.pages import Page, cut
 
 _LAST: Final = 20  # sendings of one message that are looked at
@@ -105,6 +105,7 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     )
     found = list(rows.order_by("-pk")[:limit])
     followed = {row.destination for row in found if row.burst in UPDATES}  # by a message of its own
+    know_groups(row.target for row in found if row.target)
     sent = _sendings(found)
     return [_told(row, sent[row.pk], row.destination in followed) for row in found]
 
@@ -183,6 +184,7 @@ def _rules(rows: Iterable[NotificationRule]) -> list[RuleView]:
     found = list(rows)
     kept: dict[int, list[TargetView]] = {row.pk: [] for row in found}
     targets = NotificationTarget.objects.filter(rule__in=found).select_related("config", "staff", "schedule")
+    know_groups(targets)
     for each in targets:
         kept[each.rule_id].append(_target(each))
     return [_rule(row, tuple(kept[row.pk])) for row in found]

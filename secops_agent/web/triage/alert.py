@@ -226,9 +226,8 @@ class Observable:
 def find(pk: int) -> Alert:
     """Raises Http404."""
     row = (
-        weighed(Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by"))
+        weighed(Alert.objects.select_related("assignee", "case__owner", "closed_by", "suppressed_by"), [pk])
         .annotate(alike=_ALIKE)
-        .filter(pk=pk)
         .first()
         if pk < 2**63
         else None

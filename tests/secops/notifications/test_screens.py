@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.http import QueryDict
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.models import KnownGroup
 from bifang.core.configuration import configs
 from secops_agent.models import (
+    AlertMessage,
     AuditRecord,
     CalendarDay,
     NotificationRule,
@@ -501,3 +504,19 @@ def test_wrong_table_of_holidays_is_refused(given: dict[str, Any]) -> None:
 def upload(given: dict[str, Any]) -> Any:
     client: Client = superuser()
     return client.post(reverse("admin:secops_agent_calendarday_import"), given)
+
+
+@pytest.mark.parametrize("name", ["notificationrule", "alertmessage"])
+def test_a_list_looks_the_groups_of_all_its_rows_up_at_once(name: str) -> None:
+    client, cost = superuser(), []
+    for _ in range(2):
+        for _ in range(4):
+            made, now = rule(escalate=[]), timezone.now()
+            target = made.targets.get(kind="group")
+            AlertMessage.objects.create(target=target, destination=str(target.pk), opened_at=now, due_at=now)
+        page = reverse(f"admin:secops_agent_{name}_changelist")
+        assert text_of(client.get(page)).count("安全值班群") >= 4 * (len(cost) + 1)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(page)
+        cost.append(len(queries))
+    assert cost[0] == cost[1]
