@@ -1,11 +1,10 @@
 """Calling: who is told of an alert next and when, while nobody takes it; or why nobody is any more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, Min, OuterRef
 from django.utils import timezone
 
 from secops_agent.models import CALL_OPEN, Alert, AlertMessageItem, Escalation, Silence, WakeCall
@@ -14,6 +13,7 @@ from secops_agent.services.clock import clock
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.calls import words_of
 from secops_agent.services.notifications.delivery.escalation import DISABLED, EXHAUSTED, holding, next_told
+from secops_agent.services.notifications.matching import linked_assets
 from secops_agent.services.switches import NO_SPEECH, read_switches
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def calling(alert: Alert, active: Sequence[Silence], *, told: bool) -> Calling:
     )
     if alert.status == AlertStatus.OPEN:
         ringing = WakeCall.objects.filter(message__alerts=alert, state__in=CALL_OPEN).select_related("staff")
-        coming = (_line(row, row.next_at, active) for row in rows if row.next_at and row.rule.enabled)
-        if lines := (*map(words_of, ringing[:MOST]), *coming):
+        coming = [row for row in rows if row.next_at and row.rule.enabled]
+        if lines := (*map(words_of, ringing[:MOST]), *_lines(coming, active)):
             return Calling(lines)
     why = _over(alert, rows)
     return Calling((f"不再叫人：{why}",), is_left=why == LEFT)
@@ -79,15 +79,29 @@ def _escalations() -> "QuerySet[Escalation]":
     return Escalation.objects.select_related("rule", "message__target__config")
 
 
-def _line(row: Escalation, at: datetime, active: Sequence[Silence]) -> str:
-    again = f"，第 {row.round + 1} 轮" if row.round else ""
-    step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
-    told = list(row.message.alerts.order_by("pk")) if active else []
-    if silence := holding(active, told):
-        return f"静默中，{clock(silence.ends_at)} 以前不升级{step}"
-    if NO_SPEECH in read_switches():
-        return f"「不主动说话」打开着，恢复以前不升级{step}"
-    return f"{clock(at)} 还没有人确认就{next_told(row, at)}{step}"
+def _lines(rows: Sequence[Escalation], active: Sequence[Silence]) -> Iterator[str]:
+    """Of the steps to come. Three queries for all, and those for whom each one tells."""
+    told = _alerts_of(rows) if active else {}
+    linked = linked_assets([each[0] for each in told.values()]) if told else {}
+    is_mute = bool(rows) and NO_SPEECH in read_switches()
+    for row in rows:
+        again = f"，第 {row.round + 1} 轮" if row.round else ""
+        step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
+        if row.message_id in told and (silence := holding(active, told[row.message_id], linked)):
+            yield f"静默中，{clock(silence.ends_at)} 以前不升级{step}"
+        elif is_mute:
+            yield f"「不主动说话」打开着，恢复以前不升级{step}"
+        elif row.next_at:
+            yield f"{clock(row.next_at)} 还没有人确认就{next_told(row, row.next_at)}{step}"
+
+
+def _alerts_of(rows: Sequence[Escalation]) -> dict[int, list[Alert]]:
+    """Message → its alerts."""
+    found: dict[int, list[Alert]] = {}
+    items = AlertMessageItem.objects.filter(message__in=[row.message_id for row in rows])
+    for item in items.select_related("alert").order_by("alert_id"):
+        found.setdefault(item.message_id, []).append(item.alert)
+    return found
 
 
 def under_way(active: Sequence[Silence]) -> list[tuple[int, str]]:
@@ -96,9 +110,12 @@ def under_way(active: Sequence[Silence]) -> list[tuple[int, str]]:
     ringing = WakeCall.objects.filter(state__in=CALL_OPEN, message__isnull=False).order_by("due_at")
     for call in ringing.select_related("staff").prefetch_related("message__alerts")[:NEAREST]:
         found += [(each.pk, words_of(call)) for each in call.message.alerts.all()[:1]] if call.message else []
-    waiting = _escalations().filter(next_at__isnull=False, rule__enabled=True).order_by("next_at")
-    for row in waiting[:MOST]:
-        is_open = row.message.alerts.filter(status=AlertStatus.OPEN).order_by("pk")
-        if len(found) < NEAREST and row.next_at and (first := is_open.first()) is not None:
-            found.append((first.pk, _line(row, row.next_at, active)))
-    return found
+    waiting = list(
+        _escalations().filter(next_at__isnull=False, rule__enabled=True).order_by("next_at")[:MOST]
+    )
+    items = AlertMessageItem.objects.filter(message__in=[row.message_id for row in waiting]).order_by()
+    is_open = items.filter(alert__status=AlertStatus.OPEN).values_list("message_id")
+    first = dict(is_open.annotate(first=Min("alert_id")))
+    near = [row for row in waiting if row.message_id in first][: max(0, NEAREST - len(found))]
+    steps = zip(near, _lines(near, active), strict=True)
+    return [*found, *((first[row.message_id], line) for row, line in steps)]

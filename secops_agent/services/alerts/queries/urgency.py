@@ -119,7 +119,7 @@ def _sum(fitting: Iterable[Weight]) -> int:
 
 def judgement(alert_id: int) -> str:
     """严重吗 of one that is not closed: 严重（40 分起算严重）：68 分：严重 40、…, or 不算严重（…）. One query."""
-    row = weighed(Alert.objects.order_by()).get(pk=alert_id)
+    row = weighed(Alert.objects.order_by(), [alert_id]).get()
     is_grave = _sum(_fitting(row)) >= GRAVE
     return f"{'严重' if is_grave else '不算严重'}（{GRAVE} 分起算严重）：{why(row)}"
 

@@ -22,7 +22,7 @@ from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery import administrators
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
-from secops_agent.services.notifications.matching import facts_of
+from secops_agent.services.notifications.matching import LinkedAssets, facts_of
 from secops_agent.services.notifications.targets import destination, members, place_at, place_of
 from secops_agent.services.switches import NO_SPEECH, read_switches
 
@@ -73,9 +73,11 @@ def _take(row: Escalation, now: datetime) -> None:
         _end(row, EXHAUSTED)
 
 
-def holding(active: Sequence[Silence], alerts: Sequence[Alert]) -> Silence | None:
-    """The silence for which nothing is escalated now."""
-    return silences.covering_all(active, alerts, facts_of(alerts[:1])) if active else None
+def holding(
+    active: Sequence[Silence], alerts: Sequence[Alert], linked: LinkedAssets | None = None
+) -> Silence | None:
+    """The silence for which nothing is escalated now. ``linked``: the first one's assets, where they are known."""
+    return silences.covering_all(active, alerts, facts_of(alerts[:1], linked=linked)) if active else None
 
 
 def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
