@@ -500,6 +500,21 @@ def test_of_two_references_the_one_that_has_a_meaning_counts(text: str) -> None:
     assert said(text, card).intent.arguments["asset"] == "web-01"
 
 
+@pytest.mark.parametrize("text", ["嗯李四今天请假 那其他的先别派了", "给李四的那条先别派", "李四那条算了"])
+def test_what_was_to_be_his_is_left_out(text: str) -> None:
+    given = [
+        Intent("assign_alert", {"alert_id": n, "assignee": who})
+        for n, who in ((21, ASKER), (22, ASKER), (23, "李四"))
+    ]
+    assert numbers(said(text, Focus().after_words({}, *given))) == [21, 22]
+
+
+def test_which_one_is_an_answer_also_with_its_verb() -> None:
+    which = Focus().after_words({}, Intent("close_alert", {"verdict": "benign"}))
+    assert numbers(said("先关A242那一条就好", which)) == [242]
+    assert not said("A242已经关了", which).offers
+
+
 def test_to_him_is_never_to_the_asker() -> None:
     shown = Focus().after_look_up(Intent("list_findings", {"asset": "web-01"}, items=("F4",)))
     found = said("它负责人不是我吧 转给他", shown)

@@ -83,7 +83,11 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
     verbs, text = verbs_in(said), said.text.strip(EDGES)
     if "close_alert" in tools and said.first(Kind.VERDICT) and pattern("cues.said.not_so").search(text):
         return True
-    if NAMES.search(text) or _OF_ADDRESS.search(said.text):
+    if (
+        NAMES.search(text)
+        or _OF_ADDRESS.search(said.text)
+        or pattern("cues.inside.the_rest").search(f"{text}。")
+    ):
         return False
     if not {verb.tool for verb in verbs} & {*ACTS} or tools <= {*MILD}:  # 别发了, of a message
         return pattern("cues.said.refuses").fullmatch(text) is not None
@@ -127,12 +131,15 @@ def named_among(orders: Sequence[Intent], said: Skeleton, focus: Focus) -> tuple
     if len(orders) == 2 and (side := pattern("cues.said.of_two").search(said.text)):
         return (orders[-1 if side["last"] else 0],)
 
+    people = {one.value for one in said.found(Kind.PERSON)}  # 李四请假 其他的先别派: what was to be his
+
     def is_named(order: Intent) -> bool:
         act = ACTS[order.tool]
         objects = [target(act, kind, value) for kind in act.kinds for value in named_in(kind, said)]
         ends = _OF_ADDRESS.findall(said.text)
         ended = any(str(order.arguments.get("ip", "")).endswith(f".{one.lstrip('.')}") for one in ends)
-        return ended or any(order.arguments.items() >= one.items() for one in objects)
+        whose = not objects and order.arguments.get("assignee") in people
+        return ended or whose or any(order.arguments.items() >= one.items() for one in objects)
 
     return tuple(filter(is_named, orders))
 

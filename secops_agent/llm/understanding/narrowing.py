@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.followups import changed, last_list
 from secops_agent.llm.offline.intents import Intent, Understanding
@@ -12,9 +13,9 @@ from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
-from secops_agent.llm.understanding.objects import without_object
+from secops_agent.llm.understanding.objects import is_of_findings, missing_in, without_object
 from secops_agent.llm.understanding.offers import MOST_ALERTS, Ordered
-from secops_agent.llm.understanding.verbs import ACTS
+from secops_agent.llm.understanding.verbs import ACTS, MILD
 
 _OF_ORDER: Final = ("assignee", "verdict", "limit", "offset")  # said of what is to be done
 TIMES: Final = ("since_hours", "until_hours", "period")
@@ -144,3 +145,20 @@ class ListHearing(Hearing):
         """Which are meant is asked, with those of the host that was spoken of."""
         told = hint("of_host").format(host=host, verb=ACTS[order.tool].verb)
         return Understanding(intent=Intent("list_alerts", {**said, "asset": host}), hint=told, order=order)
+
+    def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
+        """两个都封, and one is known: which ones is asked."""
+        first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
+        if (
+            not said
+            or (act := ACTS.get(first.tool)) is None
+            or is_of_findings(first.tool)
+            or first.tool in MILD
+        ):
+            return None
+        known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
+        values = str(first.arguments.get(act.argument, "")).split(",") if len(known) == 1 else known
+        if not known or len(values) == read_integer(said["n"].replace("俩", "两")):
+            return None
+        told = hint("miscounted").format(n=said["n"], verb=act.verb)
+        return Understanding(question=told, order=without_object(first))

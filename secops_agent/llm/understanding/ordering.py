@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
-from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import name_of, pattern
@@ -29,7 +28,6 @@ from secops_agent.llm.understanding.hearing import OWN, hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
 from secops_agent.llm.understanding.objects import (
     counted_in,
-    is_of_findings,
     missing_in,
     named_in,
     rows_in,
@@ -42,12 +40,12 @@ from secops_agent.llm.understanding.telling import SPOKEN
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     LIKE,
-    MILD,
     NAMES,
     OUTSIDE,
     UNDOES,
     WANTED,
     verbs_in,
+    without,
 )
 
 _SAID_NOT: Final = ("nothing", "exception", "negation", "condition", "quotation")
@@ -108,7 +106,10 @@ class OrderHearing(ListHearing):
             return None
         adds = same and not lacks and adds_to(rest.text)
         answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
-        own = (new is not None and (new.has_object or not same)) or tells_more(rest, order)
+        reports = pattern("cues.inside.told").search(without(rest, verbs_in(rest)))  # A242已经关了
+        answer = lacks == "object" and same and not reports  # 先关A242那一条就好
+        named = new is not None and new.has_object and not answer
+        own = named or not same or tells_more(rest, order)
         if own and not (changes or adds or answers):
             return None  # an address alone is looked up
         if actions := complete(sentence, rest, self.focus, changes=changes, adds=adds):
@@ -239,23 +240,6 @@ class OrderHearing(ListHearing):
         said = pattern("cues.on_duty").search(sentence.order.text)
         told = self.focus.last == Intent("who_is_on_call") and "他" in sentence.plain
         return self.heard(sentence.order.expand(said[0]) if said else "谁值班") if said or told else None
-
-    def _miscounted(self, sentence: Sentence, ordered: Ordered) -> Understanding | None:
-        """两个都封, and one is known: which ones is asked."""
-        first, said = ordered.actions[0], pattern("cues.inside.both").search(sentence.plain)
-        if (
-            not said
-            or (act := ACTS.get(first.tool)) is None
-            or is_of_findings(first.tool)
-            or first.tool in MILD
-        ):
-            return None
-        known = [one for one in ordered.actions if one.tool == first.tool and not missing_in([one])]
-        values = str(first.arguments.get(act.argument, "")).split(",") if len(known) == 1 else known
-        if not known or len(values) == read_integer(said["n"].replace("俩", "两")):
-            return None
-        told = hint("miscounted").format(n=said["n"], verb=act.verb)
-        return Understanding(question=told, order=without_object(first))
 
     def _completions(self, order: Intent, missing: str, values: Sequence[str]) -> tuple[Suggestion, ...]:
         """The lines that say what lacks."""

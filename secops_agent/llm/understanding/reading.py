@@ -253,12 +253,9 @@ class _Reader(OrderHearing, QuestionHearing):
         if (beside := beside_refusal(sentence, self.focus)) is not None:
             return self._in_place(beside, request)
         if found := self.completed(sentence):
+            instead = pattern("cues.said.turns").sub("", sentence.plain)
             dropped = found.drops and not (found.offers or found.question)
-            return (
-                self._in_place(pattern("cues.said.turns").sub("", sentence.plain), request)
-                if dropped
-                else found
-            )
+            return self._in_place(instead, request) if dropped else found
         rest, _ = without_turns(sentence.order)
         if rest.text.strip() == sentence.order.text.strip():
             return None
@@ -412,9 +409,8 @@ def _find_rights(sentence: Sentence) -> Understanding | None:
     own = sentence.order.found(*OWN)
     if not own and pattern("cues.said.inner").search(text) and _verb_in(sentence) == "block_ip":
         return Understanding(hint=hint("no_block"))
-    if pattern("cues.self.able").search(text) and any(
-        verb.tool == "other" for verb in verbs_in(sentence.order)
-    ):
+    others = any(verb.tool == "other" for verb in verbs_in(sentence.order))
+    if others and pattern("cues.self.able").search(text):
         return Understanding(hint=hint("other"), suggestions=(says.HELP,))
     if pattern("cues.self.how").search(text) and not own:
         tool = _verb_in(sentence)
