@@ -25,6 +25,11 @@ def test_a_short_name_is_the_one_machine_that_it_can_be(said: str, meant: str) -
     assert LEXICON.guess(said) == meant
 
 
+@pytest.mark.parametrize("text", ["你看看 A245", "看下A245", "A245看一眼", "帮我瞅瞅A245"])
+def test_an_alert_that_is_only_to_be_looked_at_is_shown(text: str) -> None:
+    assert asked(hear(text)) == ("get_alert", {"alert_id": 245})
+
+
 @pytest.mark.parametrize("text", ["跳板机有啥告警", "堡垒机上有哪些高危", "跳板机今天的告警有几条"])
 def test_a_machine_that_is_called_by_its_work_is_that_one(text: str) -> None:
     tool, said = asked(hear(text))

@@ -239,8 +239,11 @@ class QuestionHearing(FollowingHearing):
 
     @staticmethod
     def _bare_indicator(meant: Sentence) -> Intent | None:
-        """An address alone is looked up: 203.0.113.5, 再查查 203.0.113.5."""
-        kind = getattr(meant.order.entities.get(meant.order.text.strip(" ,，。?？")), "kind", None)
+        """An address or an alert alone is looked up: 203.0.113.5, 再查查 203.0.113.5, 你看看 A245."""
+        text = pattern("cues.unread.filler").sub("", pattern("cues.ask.see").sub("", meant.order.text))
+        kind = getattr(meant.order.entities.get(text.strip(" ,，。?？")), "kind", None)
+        if kind is Kind.ALERT and len(meant.numbers) == 1:
+            return Intent("get_alert", {"alert_id": meant.numbers[0]})
         return questions.ask("lookup_indicator", meant) if kind in (Kind.IP, Kind.OBSERVABLE) else None
 
     def _looked_up(self, meant: Sentence) -> Understanding:
