@@ -80,14 +80,16 @@ def _escalations() -> "QuerySet[Escalation]":
 
 
 def _lines(rows: Sequence[Escalation], active: Sequence[Silence]) -> Iterator[str]:
-    """Of the steps to come. Three queries for all, and those for whom each one tells."""
+    """Of the steps to come. Three queries at most for all, and those for whom each one tells."""
     told = _alerts_of(rows) if active else {}
-    linked = linked_assets([each[0] for each in told.values()]) if told else {}
-    is_mute = bool(rows) and NO_SPEECH in read_switches()
+    heads = [each[0] for each in told.values()] if silences.look_at_assets(active) else []
+    linked = linked_assets(heads) if heads else {}
+    held = {row.pk: holding(active, told.get(row.message_id, []), linked) for row in rows}
+    is_mute = not all(held.values()) and NO_SPEECH in read_switches()
     for row in rows:
         again = f"，第 {row.round + 1} 轮" if row.round else ""
         step = f"（{row.rule} 第 {row.step + 1} 步{again}）"
-        if row.message_id in told and (silence := holding(active, told[row.message_id], linked)):
+        if silence := held[row.pk]:
             yield f"静默中，{clock(silence.ends_at)} 以前不升级{step}"
         elif is_mute:
             yield f"「不主动说话」打开着，恢复以前不升级{step}"

@@ -48,6 +48,11 @@ def active(now: datetime) -> list[Silence]:
     return list(Silence.objects.filter(starts_at__lte=now, ends_at__gt=now).order_by("-ends_at"))
 
 
+def look_at_assets(active: Iterable[Silence]) -> bool:
+    """Does one of them depend on the assets of an alert?"""
+    return any(each.scope in ("asset", "tag", "rule_on") for each in active)
+
+
 def covering(silences: Iterable[Silence], alert: Alert, facts: Facts) -> Silence | None:
     """The silence that covers an alert."""
     return next((each for each in silences if _covers(each, alert, facts)), None)

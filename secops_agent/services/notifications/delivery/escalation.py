@@ -77,7 +77,8 @@ def holding(
     active: Sequence[Silence], alerts: Sequence[Alert], linked: LinkedAssets | None = None
 ) -> Silence | None:
     """The silence for which nothing is escalated now. ``linked``: the first one's assets, where they are known."""
-    return silences.covering_all(active, alerts, facts_of(alerts[:1], linked=linked)) if active else None
+    facts = facts_of(alerts[:1], linked=linked) if active and alerts else {}
+    return silences.covering_all(active, alerts, facts) if facts else None
 
 
 def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
