@@ -170,8 +170,10 @@ def matched(query: ListQuery) -> "QuerySet[Finding]":
 
 def _settled(query: ListQuery, rows: "QuerySet[Finding]") -> "QuerySet[Finding]":
     """What has the keyword looked up once, if it is not too much: no index knows it, and the page asks for every tab."""
-    ids = list(rows.order_by().values_list("pk", flat=True)[: _MOST_SETTLED + 1]) if query.get("q") else []
-    return Finding.objects.filter(Among(ids)) if 0 < len(ids) <= _MOST_SETTLED else rows
+    if not query.get("q"):
+        return rows
+    ids = list(rows.order_by().values_list("pk", flat=True)[: _MOST_SETTLED + 1])
+    return Finding.objects.filter(Among(ids)) if len(ids) <= _MOST_SETTLED else rows
 
 
 def _of_tab(rows: "QuerySet[Finding]", tab: str, user: Any, now: datetime) -> "QuerySet[Finding]":

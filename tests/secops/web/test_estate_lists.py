@@ -190,3 +190,13 @@ def test_pages_cost_the_same_with_many_rows() -> None:
         costs.append(cost)
     assert costs[0] == costs[1], costs
     assert max(costs[1]) <= 20, costs
+
+
+def test_a_keyword_that_no_finding_has_is_looked_for_once() -> None:
+    store(finding(host("app-01", "10.0.0.5"), "R1"))
+    client = at_desk(Role.ANALYST)
+    for word, rows in (("没有这个词", 0), ("R1", 1)):
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(reverse("web:findings"), {"q": word, "tab": "all", "by": "each"})
+        assert page.context["count"] == rows
+        assert sum("location" in each["sql"] and word in each["sql"].upper() for each in queries) == 1
