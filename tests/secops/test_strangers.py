@@ -70,7 +70,8 @@ def test_turns_that_were_mended_stay_so(demo: Any) -> None:
     assert len(lost) <= LOST_MENDED, "\n" + "\n".join(map(str, lost))
 
 
-# What strangers said, in words of ours: what must be called, with these arguments (None: without it).
+LOG = "Dec 1 13:30:16 jump-01 sshd[20311]: Failed password for admin from 203.0.113.77 port 51514 ssh2"
+# What strangers said, in words of ours: which of these tools must be called, with these arguments (None: without it).
 REWORDED: list[tuple[str, str, dict[str, Any]]] = [
     ("手头还剩几条没弄完", "list_alerts", {"keyword": "zhaoliu", "status": "unclosed"}),
     ("手里还压着几个", "list_alerts", {"keyword": "zhaoliu"}),
@@ -81,7 +82,7 @@ REWORDED: list[tuple[str, str, dict[str, Any]]] = [
     ("堡垒机今天报了啥", "list_alerts", {"asset": "jump-01"}),
     ("跳板机有哪些告警", "list_alerts", {"asset": "jump-01"}),
     ("跳板机谁的", "get_asset", {"asset": "jump-01"}),
-    ("文件服务器啥情况", "get_asset", {"asset": "file-01"}),
+    ("文件服务器啥情况", "get_asset|list_alerts", {"asset": "file-01"}),
     ("203.0.113.5 还 block 着吗", "list_blocks", {"target": "203.0.113.5"}),
     ("192.0.2.44 是不是已经放出来了", "list_blocks", {"target": "192.0.2.44"}),
     ("file01 放出来没", "list_blocks", {"target": "file-01"}),
@@ -95,6 +96,36 @@ REWORDED: list[tuple[str, str, dict[str, Any]]] = [
     ("快超时的排前面", "list_alerts", {"order": "due", "due": None}),
     ("高危还没人 ack 的几条", "list_alerts", {"severity": "high", "status": "open"}),
     ("哪些洞还没 fix 可用", "list_vulnerabilities", {"fix_available": False}),
+    ("昨天有没有 webshel", "list_alerts", {"keyword": "WebShell"}),
+    ("有没有websell告警", "list_alerts", {"keyword": "WebShell"}),
+    ("最近有 phising 告警吗", "list_alerts", {"keyword": "钓鱼"}),
+    ("btw 今天高危几条", "list_alerts", {"severity": "high"}),
+    ("sorry 再问下 现在谁值班", "who_is_on_call", {}),
+    ("邮件服务器怎么样了", "get_asset|list_alerts", {"asset": "mail-01"}),
+    ("openssl 还有哪几台没打补丁", "list_vulnerabilities", {"keyword": "openssl", "group_by": "asset"}),
+    ("昨天 jump-01 那条异地登录是谁关的", "list_alerts", {"asset": "jump-01", "status": "closed"}),
+    (
+        "db-02 那条外传谁给关的 什么结论",
+        "list_alerts",
+        {"asset": "db-02", "status": "closed", "keyword": "外传"},
+    ),
+    ("支付那几台错误率告警是谁在跟", "alert_statistics", {"status": "unclosed", "group_by": "assignee"}),
+    ("203.0.113.9 前几天封过的 现在还封着吗", "list_blocks", {"target": "203.0.113.9"}),
+    ("203.0.113.5 打过 web-01 吗", "list_alerts", {"asset": "web-01", "keyword": "203.0.113.5"}),
+    ("file-01 那个事儿搞完没", "list_cases", {"keyword": "file-01"}),
+    ("暴力破解那件事进展咋样", "list_cases", {"keyword": "暴力破解"}),
+    ("heartbleed 影响几台 其中生产的有哪些", "affected_assets", {"environment": "生产"}),
+    ("CVE-2021-44228 有几台中了，里面核心的有几台", "affected_assets", {"importance": "critical"}),
+    ("高危没关的几条 其中超时的有几条", "list_alerts", {"severity": "high", "due": "overdue"}),
+    (
+        "十点要跟副总汇报，现在还有多少条严重的没关",
+        "list_alerts",
+        {"severity": "critical", "status": "unclosed"},
+    ),
+    (f"{LOG} 这个封了吗", "list_blocks", {"target": "203.0.113.77"}),
+    (f"{LOG} 这源打过别的机器没", "lookup_indicator", {"value": "203.0.113.77"}),
+    (f"{LOG} 对应哪条告警", "list_alerts", {"asset": "jump-01", "status": "all"}),
+    (LOG, "list_alerts", {"asset": "jump-01", "keyword": "203.0.113.77"}),
 ]
 
 
@@ -106,6 +137,28 @@ def test_what_strangers_said_is_understood_in_other_words(demo: Any) -> None:
     wrong = [
         (said, got)
         for (said, _, got), (_, tool, wanted) in zip(asked, REWORDED, strict=True)
-        if got[0] != tool or any(got[1].get(name) != value for name, value in wanted.items())
+        if got[0] not in tool.split("|") or any(got[1].get(name) != value for name, value in wanted.items())
     ]
     assert not wrong, "\n" + "\n".join(map(str, wrong))
+
+
+# Not our data, however near the words are; and what is set here, which is no list.
+NO_LOOK_UP = {
+    "大盘今天收多少点": "这个我答不上来", "翻成英文：我们正在排查，30分钟内更新进展": "这个我答不上来", "帮我写首诗 祝李四生日快乐 七言的": "",
+    "高危的我们规定是多久要处理完": "规定的处理时限", "严重告警的处理时限是多少": "严重：告警 4 小时内", "高危漏洞修复时限几天": "漏洞 30 天内",
+    "等保三级对日志留存要求是多久": "通用知识",
+}  # fmt: skip
+
+
+@override_settings(RATE_LIMITS=False)
+def test_what_asks_for_no_data_looks_nothing_up(demo: Any) -> None:
+    trial = Trial(person("zhaoliu"))
+
+    async def tried() -> list[Any]:
+        try:
+            return [await trial.ask(said) for said in NO_LOOK_UP]
+        finally:
+            await trial.close()
+
+    for found, told in zip(asyncio.run(tried()), NO_LOOK_UP.values(), strict=True):
+        assert (found.tool, told in found.answer) == (None, True), found

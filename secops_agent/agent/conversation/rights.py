@@ -5,9 +5,12 @@ from typing import Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
+from secops_agent.llm.understanding.verbs import LIMITS
+from secops_agent.models.choices import Severity
 from secops_agent.models.people.staff import Role
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
+from secops_agent.services.sla import SlaLimits
 from secops_agent.tools.definitions import ToolDefinition
 from secops_agent.tools.registry import BY_NAME, DEFINITIONS
 
@@ -21,11 +24,23 @@ _MOST: Final = 5
 
 
 def tell(person: Person, tool: str) -> str:
-    """What this action needs and whether the asker has it; "" for all actions. On a database thread."""
+    """What this action needs and whether the asker has it; "" for all actions; of LIMITS what is set. On a database thread."""
+    if tool == LIMITS:
+        return _limits()
     if tool:
         return _one(person, BY_NAME[tool])
     lines = [f"- {each.title}：{_needs(person, each)}" for each in DEFINITIONS if each.name in _EXAMPLES]
     return "\n".join([f"您的角色是「{person.role.label}」。", "", *lines, "", _approvers(person)])
+
+
+def _limits() -> str:
+    """Within what time alerts and findings of each severity must be dealt with."""
+    limits, lines = SlaLimits(), []
+    for severity in Severity:
+        hours, days = limits.of(severity)
+        alert, finding = (f"{hours} 小时" if hours else "不限"), (f"{days} 天" if days else "不限")
+        lines.append(f"- {severity.label}：告警 {alert}内处理完，漏洞 {finding}内修复")
+    return "\n".join(["**规定的处理时限**", "", *lines]).replace("不限内", "不限")
 
 
 def _one(person: Person, definition: ToolDefinition) -> str:

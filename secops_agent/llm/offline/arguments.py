@@ -108,6 +108,12 @@ def _alerts(asked: Asked) -> dict[str, Any]:
         said["status"] = "all"  # what happened then may be closed by now
     if "status" not in said and pattern("filters.asked_closed").search(asked.text):
         said["status"] = "all"  # 关了吗
+    if (
+        "time_of" not in said
+        and said.get("status", "all") == "all"
+        and pattern("filters.group_by.closer").search(asked.text)
+    ):
+        said["status"] = "closed"  # 谁关的
     return said | _sought(asked, said)
 
 
@@ -309,7 +315,10 @@ def _flaws(asked: Asked) -> dict[str, Any]:
         and "widest" not in said
     ):
         said["group_by"] = by
-    return said | ({} if likely else _software(asked))
+    software = {} if likely else _software(asked)
+    if software and pattern("filters.which_machines").search(asked.text):
+        software["group_by"] = "asset"
+    return said | software
 
 
 def _topic(asked: Asked) -> str:

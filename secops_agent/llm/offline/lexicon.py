@@ -5,12 +5,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
 from secops_agent.llm.offline.expressions.normalization import simplify
+from secops_agent.llm.offline.words import load, wordset
 
 _LONG: Final = 24  # characters of a name that is no machine's
 _SLIP_FROM: Final = 7  # characters of a name that one wrong letter is forgiven in
+_TYPED: Final = re.compile(r"(?<![\w.-])[a-z][a-z0-9]{5,}(?![\w.-])", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +28,7 @@ class Lexicon:
     name (pay3: pay-gateway-3); ``spellings``: the first two letters and the number of a squeezed name → those names; ``families``: such a part, or a beginning, that several have → pay-gateway*, *node*; ``called``: the
     first and the last character of a name → the one person (李, 四). ``rules``: the first two characters of every
     part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written.
-    ``findings``: rules of findings, as they are written; ``flaws``: the last number of a vulnerability → the one that has it.
+    ``english``: the same of the English words that alerts are looked for by; ``findings``: rules of findings, as they are written; ``flaws``: the last number of a vulnerability → the one that has it.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
 
@@ -41,6 +44,7 @@ class Lexicon:
     called: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     spelled: Mapping[str, str] = field(default_factory=dict)
+    english: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     findings: Mapping[str, str] = field(default_factory=dict)
     flaws: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,6 +83,7 @@ class Lexicon:
             _index_called(known),
             _index_rules(rules),
             {_whole(rule): rule for rule in rules if len(rule) > 3 or not rule.isascii()},
+            _index_spellings({*_TYPED.findall(" ".join(words)), *_english()}),
             {rule.lower(): rule for rule in findings},
             flaws or {},
         )
@@ -99,6 +104,16 @@ class Lexicon:
         near = {name for other, name in self.spellings.get(_place(key), ()) if _is_one_slip(key, other)}
         return near.pop() if len(near) == 1 and len(key) >= _SLIP_FROM else ""
 
+    def respell(self, text: str) -> str:
+        """With the words that alerts are looked for by in the place of their English slips: webshel is webshell, phising 钓鱼."""
+        return _TYPED.sub(lambda match: self._meant(match[0]), text)
+
+    def _meant(self, typed: str) -> str:
+        word, known = typed.lower(), wordset("keywords.common_english")
+        near = {one for key, one in self.english.get(_place(word), ()) if _is_one_slip(word, key)}
+        meant = near.pop() if len(near) == 1 and word not in known else word
+        return str(load("keywords")["synonyms"].get(meant, typed if meant == word else meant))
+
     def sibling(self, name: str, number: str) -> str:
         """The asset of the same name with another number: web-02 beside web-01; "" for none."""
         ends = re.search(r"\d+$", name)
@@ -115,6 +130,12 @@ class Lexicon:
             if key in whole and (len(key) > 3 or not key.isascii() or alone.search(rule))
         ]
         return sorted(rule for rule in found if _whole(rule).endswith(key)) or sorted(found)
+
+
+@cache
+def _english() -> frozenset[str]:
+    known = {*wordset("keywords.attacks"), *wordset("keywords.products"), *load("keywords")["synonyms"]}
+    return frozenset(word for word in known if _TYPED.fullmatch(word))
 
 
 def _whole(rule: str) -> str:

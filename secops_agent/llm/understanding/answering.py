@@ -32,6 +32,9 @@ _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
 _COUNTED: Final = {"ask.count", "noun.alert", "said.time", "said.exists", "ask.happened"}
 _DAYS: Final = {"since_hours", "until_hours", "period", "time_of"}
 _STATES: Final = ("list_blocks", "list_proposals")  # tell how an action stands
+_OF_ALERTS: Final = ("list_alerts", "alert_statistics")
+_OF_LINE: Final = re.compile("对应|[这那]条")  # asked of a line of a log itself
+_ELSEWHERE: Final = ("absent", "chatter", "knowledge")  # is hardly of our data
 _FLAWS: Final = ("affected_assets", "lookup_cve", "list_vulnerabilities", "list_findings")
 _END_OF_ID: Final = re.compile(
     r"(?<![\w.:/-])(?!20\d\d(?!\d))\d{4,7}(?![\w.:/%-])(?!\s*[个条台次年])", re.ASCII
@@ -125,7 +128,8 @@ class QuestionHearing(FollowingHearing):
         word = ends[0] if len(ends) == 1 else "" if ends or not words else words[-1]  # mysql connector
         if not word or named or (sentence.numbers and [*map(str, sentence.numbers)] != ends):
             return None
-        return Understanding(Intent("list_vulnerabilities", {"keyword": word}), guessed=True)
+        by = {"group_by": "asset"} if pattern("filters.which_machines").search(sentence.plain) else {}
+        return Understanding(Intent("list_vulnerabilities", {"keyword": word, **by}), guessed=True)
 
     def _of_that_period(self, sentence: Sentence, found: Understanding) -> Understanding:
         """出成周报, of last week's figures: the report of the week that was spoken of."""
@@ -140,9 +144,8 @@ class QuestionHearing(FollowingHearing):
             else found
         )
 
-    @staticmethod
-    def _pasted_log(sentence: Sentence) -> Understanding | None:
-        """A line of a log: what it names is looked up, whatever its other words are."""
+    def _pasted_log(self, sentence: Sentence) -> Understanding | None:
+        """A line of a log: what is asked beside it of what it names, else that is looked up, whatever its other words are."""
         if not pattern("cues.said.logged").search(sentence.said or sentence.plain):
             return None
         source, host = sentence.first(*INDICATORS) or sentence.first(Kind.OBSERVABLE), sentence.first(*HOSTS)
@@ -151,7 +154,18 @@ class QuestionHearing(FollowingHearing):
             found = Intent("lookup_indicator", {"value": source.value})
         if source and host:
             found = Intent("list_alerts", {"asset": host.value, "keyword": source.value, "status": "all"})
-        return Understanding(intent=found, guessed=True) if found else None
+        if found is None:
+            return None
+        asked = _asked_beside(sentence.order)
+        thing = str(next(iter(found.arguments.values())) if source is None else source.value)
+        each = [
+            found if _OF_LINE.search(one) else self._clearly(self.heard(f"{thing} {one}")) for one in asked
+        ]
+        each = [found if one and one.tool in _OF_ALERTS else one for one in each]
+        left = [one for one, intent in zip(asked, each, strict=True) if intent is None]
+        told = list(filter(None, each)) or [found]
+        hinted = _left_out(left) if left else ""
+        return Understanding(told[0], beside=tuple(told[1:]), guessed=True, hint=hinted)
 
     def _parts(self, sentence: Sentence) -> list[Sentence]:
         """The parts of a sentence between marks, and behind 顺便; none of one that is all one part."""
@@ -314,6 +328,9 @@ class QuestionHearing(FollowingHearing):
         if denied and not pattern("cues.asks").search(sentence.plain):
             return Understanding(hint=hint("nothing"), suggestions=self.taps(sentence, weighed))
         taps = self.taps(sentence, weighed) or self._taps_of_last(sentence, weighed)
+        outside = sum(weighed.ranks.get(one, 0.0) for one in _ELSEWHERE)
+        if outside >= questions.LIKELY / 2 and not (sentence.keyword or sentence.order.found(*OWN)):
+            taps = taps if any(cue.startswith("noun.") for cue in weighed.cues) else ()
         if not taps and weighed.is_one_of("followup"):
             told = _WHICH.format(said=sentence.plain.strip(" 。?？")[:SHORT])
             return Understanding(question=told, suggestions=DEFAULT, guessed=True)
@@ -366,6 +383,22 @@ def _asks_who(part: Sentence) -> bool:
     """谁在处理, and of no thing of its own."""
     only = questions.cues_of(part).keys() <= {"ask.who", "ask.handler", "said.status"}
     return only and not is_marked(part.order.text)
+
+
+def _asked_beside(log: Skeleton) -> list[str]:
+    """The questions that are typed behind a line of a log, without 这个 and 这ip."""
+    refs = {
+        ord(char): None for char, one in log.entities.items() if one.kind is Kind.REF and one.value != "alert"
+    }
+    found: list[str] = []
+    for piece in reversed([one for one in re.split(pattern("cues.said.parts"), log.text) if one.strip()]):
+        tail = piece.split()[-1]
+        if not pattern("cues.said.asks").search(tail):
+            break
+        found.insert(0, log.expand(tail.translate(refs)))
+        if tail != piece.strip():
+            break
+    return found
 
 
 def _left_out(parts: list[str]) -> str:

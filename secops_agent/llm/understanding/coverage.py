@@ -170,6 +170,8 @@ def _names(sentence: Sentence, arguments: Mapping[str, str], tells: Collection[s
                 if of_period
                 else _TOLD.get(one.kind, "") in tells
             )
+        if one.kind is Kind.TIME and "noun.block" in (tells or ()) and "target" in arguments:
+            continue  # 前两天封过的: the ledger tells when
         report = one.kind is Kind.TIME and "said.file" in (tells or ())  # 上周的日报 is no other day's
         if not taken and (report or arguments.keys().isdisjoint(_CARRIERS.get(one.kind, ()))):
             yield one.raw

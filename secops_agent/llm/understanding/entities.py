@@ -54,11 +54,11 @@ class Sentence:
 
     @cached_property
     def question(self) -> Skeleton:
-        """With levels, states and numbers of rows marked too."""
+        """With levels, states and numbers of rows marked too, and slips in English words put right."""
         text = self.order.text.rstrip("?？ ,，") or self.order.text
         for char, one in self.order.entities.items():
             text = text.replace(char, one.raw) if one.kind is Kind.REF else text  # 那个洞 is still a 洞
-        return take_filters(Skeleton(text, dict(self.order.entities)))
+        return take_filters(Skeleton(self.lexicon.respell(text), dict(self.order.entities)))
 
     @cached_property
     def keyword(self) -> str:
@@ -72,7 +72,8 @@ class Sentence:
             "keywords.purpose",
         ):
             text = pattern(name).sub(" ", text)
-        rule, known = find_rule(usual(text), self.lexicon), find_known(text, self.lexicon.keywords)
+        text = usual(text)
+        rule, known = find_rule(text, self.lexicon), find_known(text, self.lexicon.keywords)
         return rule if len(rule) > 2 or not known else known
 
     @property

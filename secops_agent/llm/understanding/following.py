@@ -229,10 +229,17 @@ class FollowingHearing(Hearing):
 
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
+        if frame.tool == "lookup_indicator" and sentence.found(*HOSTS):  # deploy 在 jump-01 上
+            narrower, intent = self._frame_of("list_alerts"), questions.ask("list_alerts", sentence)
+            lost = intent is None or coverage.left_over(sentence, intent, narrower)[1]
+            return frame if lost else narrower
         if frame.tool == "get_asset" and (other := self._beside_card(sentence)):
             return self._frame_of(other)
+        one = re.search("[这那]一?条", sentence.plain)  # 昨晚那条谁关的
         closer = "ask.list" not in weighed.cues and pattern("filters.group_by.closer").search(sentence.plain)
-        if closer and frame.tool == "list_alerts":  # 昨天谁关的告警
+        if closer and one and frame.tool == "alert_statistics":
+            return self._frame_of("list_alerts")
+        if closer and not one and frame.tool == "list_alerts":  # 昨天谁关的告警
             return self._frame_of("alert_statistics")
         if pattern("filters.why_many").search(sentence.plain):
             return self._frame_of("alert_statistics") if frame.tool == "list_alerts" else frame

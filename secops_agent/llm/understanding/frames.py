@@ -64,13 +64,13 @@ def fits(
     ranks: Mapping[str, float],
     cues: Mapping[str, str],
     kinds: Sequence[str],
-    described: bool = False,
+    described: Mapping[str, bool],
 ) -> list[Fit]:
     """Those that can be meant, the most probable first, without those that need another name; of one that is ``described`` by words
     (db-02 往外传数据那个事件) its list is asked instead."""
     able = [frame for frame in frames if not frame.needs or not set(frame.needs).isdisjoint(kinds)]
     tools = {frame.tool for frame in able}
-    more = {LIST_OF[one]: ranks.get(one, 0.0) for one in LIST_OF.keys() - tools} if described else {}
+    more = {LIST_OF[one]: ranks.get(one, 0.0) for one in LIST_OF.keys() - tools if described[one]}
     found = [
         Fit(
             frame,

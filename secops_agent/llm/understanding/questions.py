@@ -33,6 +33,8 @@ _ALONE: Final = ("said.urgent", "said.mine", "said.held", "ask.attacked", "ask.h
 _ALIKE: Final = (
     ("list_alerts", "alert_statistics"),
     ("list_findings", "list_vulnerabilities"),
+    ("get_asset", "list_alerts"),
+    ("list_blocks", "get_asset"),
 )  # both tell it
 # In a question how they stand is asked: 203.0.113.5 放出来没.
 _STATES: Final = ("list_blocks", "block_ip", "unblock_ip", "isolate_host", "release_host")
@@ -81,9 +83,12 @@ class Weighed:
             and not any(one.startswith("noun.") for one in self.cues)
         ):
             return None
-        full = [fit for fit in taking if fit.narrowed and fit.of_the_noun and fit.score >= WORTH]
+        sure_of_noun = taking[0].score >= SURE  # 十点要汇报，还有几条没关: no report is asked
+        full = [fit for fit in taking if fit.narrowed and fit.score >= WORTH]
+        full = [fit for fit in full if fit.of_the_noun or sure_of_noun]
         rivals = taking = full or taking
-        alike = [fit.score for fit in taking if fit.frame.tool in alike_to(taking[0].frame.tool)]
+        tools = {one for pair in _ALIKE if taking[0].frame.tool in pair for one in pair}
+        alike = [fit.score for fit in taking if fit.frame.tool in tools]
         possible = sum(fit.score for fit in rivals) + sum(self.ranks.get(one, 0.0) for one in self.others)
         share = (sum(alike) or taking[0].score) / max(possible, 1e-9)
         return taking[0] if share >= sure and left < 1 - LIKELY else None
@@ -153,7 +158,8 @@ def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...], first: boo
         possible = 1 - others
         ranks = {one: share / possible for one, share in ranks.items() if one != "followup"}
     kinds = list(dict.fromkeys(one.kind.name for one in sentence.question.found(*Kind)))
-    described = bool(sentence.keyword and sentence.first(*HOSTS))
+    words, host = bool(sentence.keyword), sentence.first(*HOSTS) is not None
+    described = {"get_case": words or host, "get_alert": words and host}
     return Weighed(tuple(fits(frames, ranks, cues, kinds, described)), ranks, cues)
 
 

@@ -51,6 +51,7 @@ from secops_agent.llm.understanding.verbs import (
     DICTATED,
     LABELLED,
     LIKE,
+    LIMITS,
     MILD,
     OUTSIDE,
     SAME_AS,
@@ -399,6 +400,8 @@ class _Reader(OrderHearing, QuestionHearing):
 def _find_rights(sentence: Sentence) -> Understanding | None:
     """What Bifang can do, and who may do what: answered from the asker's real rights."""
     text = sentence.order.text
+    if pattern("cues.self.limits").search(text) and not sentence.order.found(*OWN):
+        return Understanding(category="rights", hint=LIMITS)
     if pattern("cues.said.refused").search(text):  # 领导问能不能静默, 我说不行
         return Understanding(hint=hint("negation"))
     if pattern("cues.self.permission").search(text) and not sentence.order.found(Kind.ALERT):

@@ -95,6 +95,7 @@ MILD: Final = (
 )
 NOTES: Final = ("comment_alert", "comment_case")
 DICTATED: Final = (*NOTES, "send_message", "add_case_task")  # what stands behind these is text
+LIMITS: Final = "limits"  # in the place of an action: within what time things must be dealt with
 OUTSIDE: Final = ("block_ip", "isolate_host", "unblock_ip", "release_host")
 # What the ranker calls an action that a tool of another name does.
 LABELLED: Final = {

@@ -70,6 +70,8 @@ def list_cases(asker: Asker, given: ListCases) -> ToolResult:
     lines = [_line(case, asker) for case in found.items]
     text = page("事件", len(lines), found.total_text, lines, query)
     first = found.items[0]
+    if given.keyword and len(found.items) == 1:  # it was described, and is the one that is meant
+        text = "\n".join([text, "", *_told(views.get(first.id, private=True))])
     result = ToolResult(
         "ok", query, text, [case.id for case in found.items], steps=(says.progress(first.id),), fields=_fields(found.items)
     )  # fmt: skip
