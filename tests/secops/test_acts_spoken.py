@@ -248,3 +248,37 @@ def test_what_an_order_describes_is_not_what_another_names(
     found = understand(said, LEXICON, NOW, asker=ASKER)
     assert [(one.tool, one.arguments["alert_id"]) for one in found.offers] == actions
     assert all(one in "".join(found.unused) for one in left)
+
+
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        ("给E1记一笔哈 就说 deploy 密码已经重置 等他们回执", "deploy 密码已经重置 等他们回执"),
+        ("A288备注一下啊 就写机房在迁移 明天好", "机房在迁移 明天好"),
+        ("E2记一下哈：勒索信已经取样", "勒索信已经取样"),
+        ("a23 note 一下: dba回了 不确定是不是人为 还在查", "dba回了 不确定是不是人为 还在查"),
+        ("a297 comment: 文件已经取证", "文件已经取证"),
+        ("A30补一句哈 节点已经下线", "节点已经下线"),
+        ("E1备注 嗯 就写 已经报给领导", "已经报给领导"),
+    ],
+)
+def test_what_leads_to_a_note_is_none_of_it(said: str, note: str) -> None:
+    assert [given["note"] for _, given in offered(said)] == [note]
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "assignee", "due"),
+    [
+        ("E1加个任务 明天上午12点前让李四查cdn-update.example.net", "查cdn-update.example.net", "李四", "2026-11-25 12:00"),
+        ("e1 加个task 核对db-01登录记录 李四 明天中午前", "核对db-01登录记录", "李四", "2026-11-25 12:00"),
+        ("E2加个任务 王五周五前把web-01的备份验一遍", "把web-01的备份验一遍", "王五", "2026-11-27 18:00"),
+        ("给E1加一条任务：重置deploy密钥，我来，今天下班前", "重置deploy密钥", ASKER, "2026-11-24 18:00"),
+        ("E1加任务 查 binlog 让王五做 后天下午3点前", "查 binlog", "王五", "2026-11-26 15:00"),
+        ("E1 加个待办 周四前 李四 核对防火墙策略", "核对防火墙策略", "李四", "2026-11-26 18:00"),
+    ],
+)  # fmt: skip
+def test_who_does_a_task_and_until_when_is_read_wherever_it_stands(
+    said: str, text: str, assignee: str, due: str
+) -> None:
+    task = {"text": text, "assignee": assignee, "due": due}
+    assert [{name: given[name] for name in task} for _, given in offered(said)] == [task]

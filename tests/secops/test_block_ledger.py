@@ -570,6 +570,13 @@ def use_block(corp: str, who: str) -> None:
     check_block(BlockIp(ip=IP, duration_minutes=1), find_person(corp, who))
 
 
+def test_who_orders_and_who_approves_read_that_an_address_is_a_public_resolver() -> None:
+    told = check_block(BlockIp(ip="8.8.8.8", duration_minutes=60), None).summary
+    assert "Google 的公共 DNS 服务器" in told
+    assert "解析不了域名" in told
+    assert "DNS" not in check_block(BlockIp(ip=IP, duration_minutes=60), None).summary
+
+
 def test_several_in_one_sentence_are_one_approval_and_of_the_case_of_their_alert() -> None:
     async def take(estate: Estate, text: str) -> Proposal:
         offered = re.findall("提交 ([A-Z0-9]{6})", await estate.says("zhao", text))[0]

@@ -248,7 +248,7 @@ def _ended(said: Skeleton, whole: Skeleton, spans: Sequence[Stretch]) -> tuple[s
     start = len(whole.text) - len(said.text)
     for border in CLAUSE.finditer(said.text):
         rest = Skeleton(said.text[border.end() :], said.entities)
-        if pattern("cues.inside.of_others").match(rest.text):
+        if pattern(f"cues.inside.{'of_others' if spans else 'doer'}").match(rest.text):
             continue
         verbs = verbs_in(rest)
         if not any(verb.tool in ACTS for verb in verbs) or find_doubt(rest, verbs):
@@ -265,24 +265,24 @@ def _task(said: Skeleton, sentence: Sentence) -> dict[str, Any]:
     found: dict[str, Any] = {}
     kept: list[str] = []
     for part in pattern("cues.inside.pieces").split(said.text):
-        first = pattern("cues.inside.doer_first").match(part)
-        if who := pattern("cues.inside.doer").fullmatch(part.strip()) or first:
-            named = next((said.entities[char] for char in who[0] if char in said.entities), None)
-            found["assignee"] = str(named.value) if named else sentence.asker
-        piece = part[first.end() :] if first else "" if who else part
-        if due := _due(said.expand(piece.strip()), sentence.now):
-            found["due"], rest = due
-            kept += [rest] if rest else []
-        elif piece.strip():
-            kept.append(said.expand(piece.strip()))
+        rest, before = part.strip(), ""
+        while rest != before:
+            before = rest
+            who = pattern("cues.inside.doer").fullmatch(rest) or pattern("cues.inside.doer_first").match(rest)
+            if who and "assignee" not in found:
+                named = next((said.entities[char] for char in who[0] if char in said.entities), None)
+                found["assignee"], rest = str(named.value) if named else sentence.asker, rest[who.end() :]
+            if "due" not in found and (due := _due(rest, said, sentence.now)):
+                found["due"], rest = due
+        kept += [said.expand(rest)] if rest else []
     text = "，".join(kept).strip(EDGES)
     return {"text": text, **found} if text else {}
 
 
-def _due(piece: str, now: datetime) -> tuple[str, str] | None:
+def _due(piece: str, said: Skeleton, now: datetime) -> tuple[str, str] | None:
     """周三前核对 binlog: the moment, and what is to be done until then."""
     if match := pattern("cues.inside.due").match(piece):
-        minutes = read_until(f"到{match['end']}", now)
+        minutes = read_until(f"到{said.expand(match['end'])}", now)
         if minutes:
             return f"{moment_in(minutes, now):%Y-%m-%d %H:%M}", piece[match.end() :].strip(EDGES)
     return None

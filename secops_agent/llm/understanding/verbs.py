@@ -299,7 +299,9 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     denied = pattern("cues.nothing.negation")
     acts = {char for verb in verbs for char in skeleton.text[verb.start : verb.end] if char != "了"}
     again = [one for one in apart if acts & {*one} and len(one) < _TELLS_WHY]  # 隔了吧，别隔
-    if any(map(denied.search, (*beside, *again))) or any(map(pattern("cues.inside.refused").search, apart)):
+    waits = [one for one in pieces if tools & {*OUTSIDE} and pattern("cues.inside.waits").match(one)]
+    refused = any(map(pattern("cues.inside.refused").search, apart))
+    if waits or refused or any(map(denied.search, (*beside, *again))):
         return "negation"
     asks = pattern("cues.asks")
     whole = asks.match(text) or any(map(pattern("cues.inside.whether").match, pieces[-1:]))

@@ -63,8 +63,13 @@ _RESOLVERS: Final = {
 
 def place_of(address: str) -> str:
     """Google 的公共 DNS 服务器，美国: whose well-known server it is, and where it is registered; "" for neither."""
-    resolver = _RESOLVERS.get(address, "")
-    return "，".join(filter(None, [resolver and f"{resolver} 的公共 DNS 服务器", location_of(address)]))
+    return "，".join(filter(None, [resolver_of(address), location_of(address)]))
+
+
+def resolver_of(address: str) -> str:
+    """Google 的公共 DNS 服务器; "" where it is none that is well known."""
+    owner = _RESOLVERS.get(address, "")
+    return owner and f"{owner} 的公共 DNS 服务器"
 
 
 def location_of(address: str) -> str:

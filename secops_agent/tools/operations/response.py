@@ -15,6 +15,7 @@ from secops_agent.services.decisions import targets
 from secops_agent.services.decisions.carriers import require_fit
 from secops_agent.services.decisions.ledger.blocks import STATE, find_blocks, for_reader
 from secops_agent.services.faults import Conflict
+from secops_agent.services.intelligence.locations import resolver_of
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ASKS, ToolDefinition, ValidatedAction, action
@@ -56,7 +57,11 @@ def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
         return ValidatedAction(
             plan, f"延长封禁 IP {address}：原到 {moment(before)}，改到 {end}{_told(given.reason)}"
         )
-    return ValidatedAction(plan, f"封禁 IP {address}，时长：{span_told(given_minutes)}{_told(given.reason)}")
+    known = resolver_of(address)
+    known = known and f"（{known}：封了以后，用它的机器解析不了域名；攻击的来源写成它，常是伪造的）"
+    return ValidatedAction(
+        plan, f"封禁 IP {address}{known}，时长：{span_told(given_minutes)}{_told(given.reason)}"
+    )
 
 
 def _demand_longer(address: str, minutes: int | None, person: Person | None) -> datetime | None:
