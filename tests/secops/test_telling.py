@@ -190,3 +190,39 @@ def test_an_order_that_stays_in_a_message_is_told() -> None:
     found = understand("A288误报关了 顺便跟王五说一声", LEXICON, NOW, asker=ASKER)
     assert [one.arguments for one in found.offers] == [{"alert_id": 288, "verdict": "false_positive"}]
     assert "没有写要说什么" in "".join(found.unused)
+
+
+@pytest.mark.parametrize(
+    ("said", "task", "at"),
+    [
+        ("下午4点前提醒我交E1首报", "提醒：16:00 前交E1首报", "2026-11-24 15:30"),
+        ("提醒我明天10点前把周报发了", "提醒：10:00 前把周报发了", "2026-11-25 09:30"),
+        ("明早9点之前叫我看下db-02", "提醒：09:00 前看下db-02", "2026-11-25 08:30"),
+        ("11点前提醒我看A300", "提醒：11:00 前看A300", "2026-11-24 10:45"),
+        ("周五下班前提醒我关A175", "提醒：关A175", "2026-11-27 17:30"),
+        ("下午4点提醒我交E1首报", "提醒：交E1首报", "2026-11-24 16:00"),
+    ],
+)
+def test_before_a_deadline_one_is_reminded_earlier_and_of_the_deadline(said: str, task: str, at: str) -> None:
+    assert offered(said) == [("create_schedule", {"task": task, "at": at})]
+
+
+@pytest.mark.parametrize(
+    ("said", "task", "to"),
+    [
+        ("每天早上九点给我发个日报 工作日就行 发单聊", "日报", "我"),
+        ("每天9点给我发一份日报，周末不用", "日报", ""),
+        ("每天早上九点发日报给我 工作日就够了", "日报", ""),
+        ("每天早上九点日报发我单聊里 双休日不用", "日报", "我"),
+        ("每天早上九点没关的严重告警发我 周一到周五", "没关的严重告警", ""),
+    ],
+)
+def test_what_recurs_on_workdays_and_privately_says_so_in_any_place(said: str, task: str, to: str) -> None:
+    more = {"to": to} if to else {}
+    assert offered(said) == [("create_schedule", {"task": task, "cron": "0 9 * * 1-5", **more})]
+
+
+@pytest.mark.parametrize("verb", ["钉一下", "钉", "丁一下", "微信一下", "钉下"])
+def test_a_message_is_sent_in_the_words_of_chats(verb: str) -> None:
+    assert offered(f"{verb}王五 说A300又来了") == [("send_message", {"to": "王五", "text": "A300又来了"})]
+    assert offered("王五钉我说A300又来了") == []

@@ -6,12 +6,12 @@ Read from the sentence as it was typed: only names are marks. What is read is on
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.moments import SpokenMoment, read_moment
-from secops_agent.llm.offline.expressions.recurrence import read_recurrence
+from secops_agent.llm.offline.expressions.recurrence import on_workdays, read_recurrence
 from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
@@ -30,8 +30,11 @@ _CLAUSE: Final = re.compile(r"[,，;；。!！?？\s]+")
 _Task = tuple[str, list[str], tuple[str, ...]]  # what it does, for whom, and what it cannot
 _QUOTES: Final = '“”"「」『』'
 _THIS: Final = re.compile(r"(?:这|那|刚才?|上面)(?:个|句话?|条|段)?的?|")
+_BEFORE: Final = re.compile(r"^\s*(?:之|以)?前(?![天日年后面])")
+_EARLY: Final = timedelta(minutes=30)  # before a deadline one is reminded of it
+_REMINDS: Final = "提醒："
 _ROUSED: Final = ("to_call", "to_rouse", "who_is_on", "let")
-_CALLED: Final = re.compile(r"叮|ding|dd|call|艾特|呼", re.IGNORECASE)
+_CALLED: Final = re.compile(r"[叮钉]|ding|dd|call|艾特|呼", re.IGNORECASE)
 
 
 def read_telling(sentence: Sentence, focus: Focus) -> Dictated | None:
@@ -285,7 +288,7 @@ def _without_delivery(text: str, typed: Skeleton, focus: Focus) -> tuple[str, li
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """``cron`` of what recurs, or ``at`` of what is done once; what stands before and behind it, with the marks of ``said``."""
+    """``cron`` of what recurs, or ``at`` of what is done once, ``until`` of 4点前; what stands before and behind it, with the marks of ``said``."""
 
     said: Skeleton
     before: str
@@ -293,10 +296,12 @@ class Timed:
     cron: str = ""
     at: datetime | None = None
     is_deadline: bool = False
+    until: datetime | None = None
 
-    @property
-    def arguments(self) -> dict[str, str]:
-        """As the tool takes it."""
+    def arguments(self, now: datetime) -> dict[str, str]:
+        """As the tool takes it: 4点前 is half an hour earlier, or half of what is left."""
+        if self.at and self.until and self.until > now:
+            return {"at": f"{self.at - min(_EARLY, (self.at - now) / 2):%Y-%m-%d %H:%M}"}
         return {"at": f"{self.at:%Y-%m-%d %H:%M}"} if self.at else {"cron": self.cron}
 
 
@@ -311,15 +316,15 @@ def find_time(said: Skeleton, now: datetime) -> Timed | None:
             cron = (
                 said.expand(text[match.start() :])[:12] if lost or after.startswith("最后一") else found.cron
             )
-            return Timed(said, text[: match.start()], after, cron)
+            return Timed(said, text[: match.start()], *on_workdays(after, cron))
     if bad := pattern("telling.later.every_bad").search(text):
         return Timed(said, text[: bad.start()], text[bad.end() :], bad[0])
     for place in _places(text):
         if (found_at := read_moment(text, place, now)) and _is_clear(found_at, text):
-            words = text[found_at.start : found_at.end]
-            return Timed(
-                said, text[:place], text[found_at.end :], at=found_at.at, is_deadline=words.endswith("前")
-            )
+            after = _BEFORE.sub("", text[found_at.end :])
+            until = found_at.at if len(after) < len(text) - found_at.end else None
+            late = until is not None or text[: found_at.end].endswith("前")
+            return Timed(said, text[:place], after, at=found_at.at, until=until, is_deadline=late)
     return None
 
 
@@ -360,8 +365,11 @@ def _later(timed: Timed, sentence: Sentence, focus: Focus) -> Dictated | None:
     if found is None:
         return None
     task, people, left = found
-    to = {"to": ",".join(people)} if [one for one in people if one != ME] else {}
-    return dictated("create_schedule", {"task": task[:190], **timed.arguments, **to}, left)
+    private = pattern("telling.privately").search(said.text) and {*people} <= {ME}
+    to = {"to": ",".join(people or [ME])} if private or [one for one in people if one != ME] else {}
+    if timed.until and task.startswith(_REMINDS):
+        task = f"{_REMINDS}{timed.until:%H:%M} 前{task.removeprefix(_REMINDS)}"
+    return dictated("create_schedule", {"task": task[:190], **timed.arguments(sentence.now), **to}, left)
 
 
 def _reminder(before: str, after: str, said: Skeleton, focus: Focus) -> _Task | None:
@@ -379,7 +387,7 @@ def _reminder(before: str, after: str, said: Skeleton, focus: Focus) -> _Task | 
         if pattern("telling.past").search(words):
             return None
         if "verb" not in match.groupdict() and (
-            pattern("telling.later.data").search(words) or _is_report(words)
+            pattern("telling.later.data").search(words) or pattern("telling.kinds").search(words)
         ):
             return None
         told = said.expand(without_border(words)).strip(EDGES).strip(_QUOTES)
@@ -389,12 +397,8 @@ def _reminder(before: str, after: str, said: Skeleton, focus: Focus) -> _Task | 
             or ("时间到了" if "我" in to else "")
         )
         people = receivers_in(to, said, focus)
-        return (f"提醒：{told}", people, _cannot(match[0])) if told and people else None
+        return (f"{_REMINDS}{told}", people, _cannot(match[0])) if told and people else None
     return None
-
-
-def _is_report(text: str) -> bool:
-    return pattern("telling.kinds").search(text) is not None
 
 
 def _task(rest: str, timed: Timed, sentence: Sentence, focus: Focus) -> _Task | None:
@@ -424,12 +428,8 @@ def find_later(verbs: Sequence[SpokenVerb], sentence: Sentence) -> str:
     if not {verb.tool for verb in verbs} & {*OUTSIDE}:
         return ""
     timed = find_time(as_typed(sentence), sentence.now)
-    early = (
-        timed
-        and not timed.before.strip(EDGES)
-        and not timed.after.lstrip().startswith(("前", "之前", "以前"))
-    )
-    ahead = timed and early and timed.at and timed.at > sentence.now and not timed.is_deadline
+    first = timed and not timed.before.strip(EDGES)
+    ahead = timed and first and timed.at and timed.at > sentence.now and not timed.is_deadline
     return "later" if ahead else ""
 
 

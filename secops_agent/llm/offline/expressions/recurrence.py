@@ -100,3 +100,12 @@ def _clock(match: re.Match[str], earlier: str) -> tuple[int, int] | None:
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half == "p" else 0)
     return hour % 24, minute
+
+
+def on_workdays(after: str, cron: str) -> tuple[str, str]:
+    """每天9点发日报，工作日就行: what stands behind the time without that, and the cron line of these days."""
+    pieces = re.split(r"[,，;；。!！?？\s]+", after)
+    kept = [one for one in pieces if not pattern("telling.change.workdays").fullmatch(one)]
+    if len(kept) == len(pieces) or not cron.endswith(" * * *"):
+        return after, cron
+    return " ".join(kept), cron.removesuffix("*") + "1-5"
