@@ -18,7 +18,7 @@ def offered(said: str, focus: Focus | None = None) -> list[tuple[str, dict[str, 
     [
         ("A56重开，早先关错了", "reopen_alert", {"alert_id": 56, "note": "早先关错了"}),
         ("A264重开 我看着不像误报", "reopen_alert", {"alert_id": 264, "note": "我看着不像误报"}),
-        ("A143 reopen一下 结论给错了", "reopen_alert", {"alert_id": 143}),
+        ("A143 reopen一下 结论给错了", "reopen_alert", {"alert_id": 143, "note": "结论给错了"}),
         ("A12的指派取消掉", "unassign_alert", {"alert_id": 12}),
         ("web-01那个静默撤了罢", "end_silence", {"scope": "资产:web-01"}),
         ("A223别静了", "end_silence", {"scope": "A223"}),
@@ -46,7 +46,8 @@ def offered(said: str, focus: Focus | None = None) -> list[tuple[str, dict[str, 
         ("A299给李四吧 哦不对 给王五", "assign_alert", {"alert_id": 299, "assignee": "王五"}),
         ("封禁 203.0.113.5 等王五批就行", "block_ip", {"ip": "203.0.113.5"}),
         ("A12 误报 不对 真实攻击 关了", "close_alert", {"alert_id": 12, "verdict": "true_positive"}),
-        ("A207close吧，是我们自己的扫描器，误报", "close_alert", {"alert_id": 207, "verdict": "false_positive"}),
+        ("A207close吧，是我们自己的扫描器，误报", "close_alert",
+         {"alert_id": 207, "verdict": "false_positive", "note": "我们自己的扫描器"}),
         ("A282确认下 我看着呢", "acknowledge_alert", {"alert_id": 282}),
         ("A38 改派给王五，赵六今天休息", "assign_alert", {"alert_id": 38, "assignee": "王五"}),
         ("A290评论一句 跟研发确认过是发版引起的", "comment_alert", {"alert_id": 290, "note": "跟研发确认过是发版引起的"}),
@@ -282,3 +283,23 @@ def test_who_does_a_task_and_until_when_is_read_wherever_it_stands(
 ) -> None:
     task = {"text": text, "assignee": assignee, "due": due}
     assert [{name: given[name] for name in task} for _, given in offered(said)] == [task]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("隔离 web-01 webshell", "webshell"),
+        ("isolate web-02 webshell", "webshell"),
+        ("隔离 db-01 暴力破解", "暴力破解"),
+    ],
+)
+def test_an_attack_behind_an_exact_line_is_why(said: str, reason: str) -> None:
+    assert [(tool, given["reason"]) for tool, given in offered(said)] == [("isolate_host", reason)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["隔离 web-01 webshell 昨天办过了", "隔离 web-01 webshell 了吗", "隔离 web-01 webshell 那次谁批的"],
+)
+def test_more_behind_an_exact_line_is_no_order_for_that(said: str) -> None:
+    assert offered(said) == []

@@ -36,7 +36,9 @@ _TITLE: Final = 4  # characters that name a case
 EDGES: Final = " ,，。.:：;；~!！"
 _AROUND: Final = re.compile(rf"^(?:{NAMES.pattern}|\s)+")
 
-_JUDGED: Final = re.compile(rf"^(?:{mark(Kind.VERDICT)}|正常)[\s,，]+(?=\S)")
+_JUDGED: Final = re.compile(
+    rf"^(?:{mark(Kind.VERDICT)}|正常)[\s,，]+(?=\S)|(?<=\S)[\s,，]+{mark(Kind.VERDICT)}$"
+)
 _COURTESY: Final = re.compile(r"[,，\s]*(?:顺手|顺便|然后|麻烦|请|所以|那|谢谢|辛苦了?)+$")
 _SUBJECT: Final = re.compile(
     rf"\s*{mark(Kind.ASSET, Kind.ASSET_IP, Kind.HOST)}(?:正?在|已经?|要)"
