@@ -303,3 +303,10 @@ def test_an_attack_behind_an_exact_line_is_why(said: str, reason: str) -> None:
 )
 def test_more_behind_an_exact_line_is_no_order_for_that(said: str) -> None:
     assert offered(said) == []
+
+
+def test_what_is_not_taken_beside_alerts_that_are_listed_is_told() -> None:
+    found = understand("web-01 那两条webshell都ack了 顺手ip都提block", LEXICON, NOW, asker=ASKER)
+    assert found.order is not None
+    assert found.order.tool == "acknowledge_alert"
+    assert "没有列入：「顺手ip都提block」" in found.hint

@@ -12,7 +12,7 @@ from secops_agent.llm.understanding.entities import Sentence, read_sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
-from secops_agent.llm.understanding.questions import WORTH
+from secops_agent.llm.understanding.questions import VETO, WORTH
 from secops_agent.llm.understanding.ranker import rank, share_of_acts
 from secops_agent.llm.understanding.reasons import EDGES
 from secops_agent.llm.understanding.spans import ORDER, spans_of
@@ -33,7 +33,7 @@ def with_others(found: Ordered | None, sentence: Sentence, focus: Focus) -> Orde
     if message.tool != "send_message":
         return found
     text, behind, within = _ended(str(message.arguments["text"]), sentence, message, focus)
-    before = _apart(found.before, sentence, message, focus) if found.before else None
+    before = _apart(found.before, sentence, message, focus, anew=False) if found.before else None
     first = before.actions if before and not before.doubt else ()
     left = (f"「{found.before.strip(EDGES)}」",) if before and not first else ()
     actions = (*first, replace(message, arguments={**message.arguments, "text": text}), *behind)
@@ -58,7 +58,7 @@ def _ended(
         anew = turned or pattern("telling.anew").match(border[0] + rest)
         if not head.strip(EDGES) or not (anew or tagged):
             continue
-        other = _apart(rest, sentence, message, focus)
+        other = _apart(rest, sentence, message, focus, anew=bool(anew))
         if other is None or not other.actions or other.doubt:
             continue
         if anew or (_HIM.search(rest) and not other.missing):
@@ -71,8 +71,9 @@ def _same(one: str, other: str) -> bool:
     return "".join(one.split()) == "".join(other.split())
 
 
-def _apart(said: str, sentence: Sentence, message: Intent, focus: Focus) -> Ordered | None:
-    """What a part of it orders of what it names, by itself; 他 is whom the message is for. None where it orders nothing."""
+def _apart(said: str, sentence: Sentence, message: Intent, focus: Focus, *, anew: bool) -> Ordered | None:
+    """What a part of it orders of what it names, by itself; 他 is whom the message is for; ``anew``: the robot is spoken to again. None
+    where it orders nothing."""
     own = pattern("telling.lead").sub("", said.strip(EDGES), count=1)
     part = read_sentence(own, sentence.lexicon, sentence.now, sentence.asker)
     found = read_order(part, focus)
@@ -80,7 +81,7 @@ def _apart(said: str, sentence: Sentence, message: Intent, focus: Focus) -> Orde
     if found is None or not found.has_object or not tools & {*ACTS} - {*DICTATED}:
         return None
     ranks = rank(part)
-    if share_of_acts(ranks) < max(WORTH, ranks["nothing"]):
+    if ranks["nothing"] >= VETO or share_of_acts(ranks) < max(WORTH, 0.0 if anew else ranks["nothing"]):
         return replace(found, actions=())
     to, him = str(message.arguments.get("to", "")), part.first(Kind.REF)
     if him is None or him.value != "person" or part.first(Kind.PERSON) or not to or "," in to:

@@ -32,12 +32,16 @@ class ListHearing(Hearing):
         ends = [match.end() for match in pattern("cues.said.each").finditer(sentence.plain)]
         head = sentence.plain[: max(ends, default=0)]
         several = pattern("cues.said.of_several").findall(head)  # 两台里没人接的都: which two no list tells
+        rules = sentence.lexicon.rules_named(
+            sentence.keyword
+        )  # ssh登录成功: every rule of that name says ssh
         apart = " ".join(one.raw for one in sentence.found(Kind.PERSON))
         apart += " ".join(match.group() for match in pattern("cues.verdict").finditer(sentence.plain))
         return several + [
             one
             for one in coverage.unused(sentence, intent, coverage.unread(sentence))
             if one in head and one not in apart
+            if not rules or any(one.lower() not in rule.lower() for rule in rules)
         ]
 
     def _described(self, sentence: Sentence) -> dict[str, Any]:

@@ -217,7 +217,9 @@ class OrderHearing(ListHearing):
         if not ordered.missing:
             return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
         if ordered.missing == "object":
-            return self._within(sentence, first) or self._which(sentence, first)
+            found = self._within(sentence, first) or self._which(sentence, first)
+            left = f"没有列入：{'、'.join(ordered.left)}。" if ordered.left and found.intent else ""
+            return replace(found, hint=f"{found.hint}\n\n{left}".strip()) if left else found
         person = ordered.missing == "assignee"
         asked_for = self._on_duty(sentence) if person else None
         if asked_for and (look_up := questions.ask("who_is_on_call", asked_for)):

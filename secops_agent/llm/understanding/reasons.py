@@ -156,7 +156,7 @@ def tells(piece: str) -> bool:
     for name in ("inside.benign", "harmless.any", "inside.polite"):
         bare = pattern(f"cues.{name}").sub("", bare)
     left = pattern("cues.unread.filler").sub("", bare)
-    return len(left) > 1 or (len(bare) > 2 and pattern("reasons.evidence").search(bare) is not None)
+    return len(left) > 1 or (len(bare) > 1 and pattern("reasons.evidence").search(bare) is not None)
 
 
 # What is dictated
