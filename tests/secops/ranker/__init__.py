@@ -27,7 +27,7 @@ DATA = Path(__file__).parent / "data"
 FILES = tuple(sorted(DATA.glob("*.tsv")))
 NOW = datetime(2026, 11, 29, 18, tzinfo=ZoneInfo("Asia/Shanghai"))
 ASKER = "zhaoliu"
-LITTLE, MORE = 0.1, 0.2
+LITTLE, MORE = 0.15, 0.3
 OWN, MUCH = "own", 2.0  # what people are told to say is certain
 
 

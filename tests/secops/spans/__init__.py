@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from secops_agent.llm.offline import READ_TOOLS
+from secops_agent.llm.offline import ACTION_TOOLS, READ_TOOLS
 from secops_agent.llm.offline.expressions.skeletons import Skeleton
 from secops_agent.llm.understanding.entities import take_verdicts_and_numbers
 from secops_agent.llm.understanding.spans import (
@@ -28,12 +28,13 @@ from secops_agent.llm.understanding.spans import (
     tokens_of,
 )
 from secops_agent.llm.understanding.verbs import verbs_in
-from tests.secops import ranker
+from tests.secops import offline_corpus, ranker
 from tests.secops.spans.fitting import Tagged
 
 DATA = Path(__file__).parent / "data"
 FILES = tuple(sorted(DATA.glob("*.txt")))
-ASKING, IDLE = 200, 400  # sentences of the ranker's writers
+ASKING, IDLE, PLAIN = 200, 400, 400  # sentences of the ranker's writers, and orders of our own corpora
+_WHY, _TOLD = {"reason", "note", "text", "task"}, re.compile("[，,。；;：:是]")
 _TAG = re.compile(r"<(/?)(o\+|[ortqn])>")
 
 
@@ -78,6 +79,18 @@ def of_the_ranker() -> Iterator[Marked]:
     ):
         for one in chosen.sample(some, most):
             yield Marked("", one.text, (1,) * len(one.text), (BETWEEN, f"B-{role}"))
+
+
+def of_the_corpora() -> Iterator[Marked]:
+    """Plain orders without a reason: how long, for whom and with which verdict are parts of them. Always the same."""
+    rows = [
+        line
+        for path in offline_corpus.FILES
+        for line in offline_corpus.read(path)
+        if line.tool in ACTION_TOOLS and not _TOLD.search(line.text) and not _WHY & set(line.arguments)
+    ]
+    for line in random.Random(1).sample(rows, PLAIN):
+        yield Marked("", line.text, (1,) * len(line.text), (BETWEEN, f"B-{ORDER}"))
 
 
 def tagged(one: Marked) -> tuple[Skeleton, list[Token], Tagged]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from secops_agent.llm.understanding.ranker import Weights, unpack
 from secops_agent.llm.understanding.spans import BETWEEN, GAPS, LABELS, ORDER, ROLES, WEIGHTS, allowed
-from tests.secops.spans import digest, marked, of_the_ranker, tagged
+from tests.secops.spans import digest, marked, of_the_corpora, of_the_ranker, tagged
 from tests.secops.spans.fitting import Tagged, fit
 
 _MAY = np.array([[0.0 if allowed(before, label) else -1e9 for label in LABELS] for before in ("", *LABELS)])
@@ -21,7 +21,7 @@ _MAY = np.array([[0.0 if allowed(before, label) else -1e9 for label in LABELS] f
 
 def main(check: bool) -> None:
     own = [(one.writer, tagged(one)[2]) for one in marked()]
-    more = [tagged(one)[2] for one in of_the_ranker()]
+    more = [tagged(one)[2] for one in (*of_the_ranker(), *of_the_corpora())]
     if not check:
         content = fit([*(one for _, one in own), *more], digest())
         Path(str(files("secops_agent.llm.understanding") / WEIGHTS)).write_bytes(content)
