@@ -100,7 +100,8 @@ def _advance(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
 def _assign(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     also = {name: data.get(name) == "1" for name in ("with_tasks", "with_alerts")}
     case = orders.assign(case_id, _person(data), actor, data.get("note", ""), **also)
-    return CaseOutcome(f"{case.code} 已交给 {case.owner}。")
+    along = orders.told_along(case_id, f" {case.owner}", owner=case.owner_id)
+    return CaseOutcome(f"{case.code} 已交给 {case.owner}。{along}")
 
 
 def _edit(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
@@ -269,6 +270,9 @@ def _choices(detail: CaseDetail) -> dict[str, Any]:
         "verdicts": Verdict.choices,
         "severities": Severity.choices,
         "owned": orders.in_hands(summary.id, summary.owner_id).count() if summary.open_alerts else 0,
+        "along": orders.told_along(summary.id, "新负责人", besides=summary.owner_id)
+        if summary.open_alerts
+        else "",
         "others": () if summary.is_closed else list(others[:_MOST_CHOICES]),
     }
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from bifang.core.admin import dashboard, panels
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.alerting.alert_messages import reaching_cards
+from secops_agent.admin.alerting.silences import silencing
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links as records
 from secops_agent.services.alerts import backlog
@@ -75,6 +76,7 @@ def risks(request: HttpRequest, now: datetime) -> dict[str, Any]:
             found |= {"attacked_count": count, "attacked": [(each, records.asset(each.id)) for each in rows]}
     if user.has_perm("secops_agent.view_alert"):
         loud = noise.noisy_rules(now, most=SHOWN)
+        found["may_silence"] = user.has_perm("secops_agent.add_silence")
         found["noise"] = [(each, alert_list(source=each.source, rule=each.rule)) for each in loud]
         if user.has_perm("secops_agent.view_asset"):
             found["busy"] = [(each, alert_list(asset=str(each.id))) for each in backlog.busy_assets(SHOWN)]
@@ -239,7 +241,12 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(
             request,
             "pages/home.html",
-            {"title": "工作台", **now, **(_steps(request) if now.get("quiet") else {})},
+            {
+                "title": "工作台",
+                **silencing(request.user, timezone.now()),
+                **now,
+                **(_steps(request) if now.get("quiet") else {}),
+            },
         )
     if name not in PARTS:
         raise Http404

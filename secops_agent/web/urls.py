@@ -20,6 +20,7 @@ urlpatterns = [
     path("alerts/cases/", alert_acts.cases, name="alert_cases"),
     path("alerts/undo/", alert_acts.undo, name="alert_undo"),
     path("alerts/silence/", alert_acts.silence, name="alert_silence"),
+    path("alerts/silence-rule/", alert_acts.silence_rule, name="rule_silence"),
     path("alerts/propose/", alert_acts.propose, name="alert_propose"),
     path("alerts/views/", alert_acts.save, name="saved_view"),
     path("alerts/views/delete/", alert_acts.delete, name="saved_view_delete"),

@@ -3,6 +3,7 @@
 Templates are loaded before unfold can be, and forms load all libraries: what shows is imported when it is asked.
 """
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,12 @@ def moment(value: datetime | None) -> Any:
     from bifang.core.admin import base
 
     return base.moment(value)
+
+
+@register.simple_tag
+def fills(*pairs: object) -> str:
+    """For data-fills: the id of a field and what stands in it, in turn."""
+    return json.dumps(dict(zip(map(str, pairs[::2]), map(str, pairs[1::2]), strict=True)), ensure_ascii=False)
 
 
 @register.filter

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
 from bifang.core.admin.base import RecordScreen, ago, badge, cell, column, moment
+from secops_agent.admin.alerting.silences import silencing
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links
 from secops_agent.services.investigations import looks, replays
@@ -124,7 +125,7 @@ class ReplayScreen(RecordScreen):
         return self.page(
             request, "admin/secops_agent/replay.html", "调查对照", found=found, headline=_headline(found),
             rows=_nearest_first(found), newest=row.pk == _newest(), earned=sum(each.has_earned for each in found.rules),
-            noise=noisy_rules(timezone.now()), thresholds=_thresholds(),
+            noise=noisy_rules(timezone.now()), thresholds=_thresholds(), **silencing(request.user, timezone.now()),
         )  # fmt: skip
 
     @admin.display(description="时间")

@@ -1,7 +1,7 @@
 """静默: what is held back until when, and its end."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -41,6 +41,15 @@ def _lengths() -> SafeString:
         '<span class="bf-chips">{}</span>最多 43200 分钟（30 天）。静默的告警仍在列表里，只是不发消息；超过一天的每天汇总一次，结束时再汇总一次。',
         format_html_join("", chip, (*LENGTHS[:3], *till, *LENGTHS[3:])),
     )
+
+
+def silencing(user: Any, now: datetime) -> dict[str, Any]:
+    """What the forms that silence on other pages ask: whether this person may, and the usual ends with their words."""
+    ends = silences.usual_ends(timezone.localtime(now)) if user.has_perm("secops_agent.add_silence") else []
+    return {
+        "may_silence": user.has_perm("secops_agent.add_silence"),
+        "silence_ends": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends],
+    }
 
 
 class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time

@@ -1,6 +1,7 @@
 """Orders about cases: what people do with a case as a whole, each with its actor in the history."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +33,7 @@ from secops_agent.services.people.messages import tell
 from secops_agent.services.writing import assign as set_values
 
 STEPS: Final = (CaseStatus.NEW, CaseStatus.WORKING, CaseStatus.CONTAINED)
+_CODES: Final = 5
 _TOLD: Final = ("title", "severity", "status", "verdict", "owner", "summary")
 
 
@@ -111,11 +113,28 @@ def in_hands(case_id: int, owner_id: int | None) -> "QuerySet[Alert]":
     return Alert.objects.filter(case_id=case_id, assignee=owner_id or 0).exclude(status=AlertStatus.CLOSED)
 
 
+def told_along(case_id: int, who: str, *, owner: int | None = None, besides: int | None = None) -> str:
+    """Whose the open alerts are where a case is handed over: those without a handler and those of ``owner`` are ``who``'s (a name),
+    the others stay, but for those of ``besides``, of whom something else is said; "" for no open alert. One query."""
+    rows = Alert.objects.filter(case_id=case_id).exclude(status=AlertStatus.CLOSED).order_by("pk")
+    along, others = list[int](), Counter[str]()
+    for pk, person, name in rows.values_list("pk", "assignee_id", "assignee__name"):
+        if person in (None, owner):
+            along.append(pk)
+        elif person != besides:
+            others[name] += 1
+    codes = "、".join(map(says.code, along[:_CODES])) + ("…" if len(along) > _CODES else "")
+    said = [f"没有另外指派的未关闭告警 {len(along)} 条（{codes}）归{who}"] if along else []
+    said += [f"{plain(name, 40)}名下的 {number} 条不动" for name, number in others.items()]
+    return "；".join(said) + "。" if said else ""
+
+
 def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], note: str) -> None:
     lines = [
         f"**{plain(actor.name, 40)}** 把事件 {links.code('case', case.id)}「{plain(case.title, 80)}」交给您。"
     ]
     lines += [f"未完成的任务也归您：{plain('、'.join(moved), 300)}。"] if moved else []
+    lines += [along] if (along := told_along(case.id, "您", owner=person.pk)) else []
     lines += [f"备注：{plain(note, 500)}"] if note else []
     lines += [f"发送「{says.progress(case.id)}」查看。"]
     key = f"case:{case.id}:owner:{uuid.uuid4().hex}"

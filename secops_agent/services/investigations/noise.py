@@ -18,13 +18,14 @@ _LEAST: Final = 10  # alerts in the month
 _JUDGED: Final = 5
 _CROWDED: Final = 0.7  # of a rule's alerts, on one asset
 _OLD: Final = timedelta(days=7)
+_DAY: Final = timedelta(days=1)
 _Rule = tuple[str, str]  # source, rule
 
 
 @dataclass(frozen=True, slots=True)
 class NoisyDetection:
     """A rule in one month, and what is proposed for it. ``asset``: which most of its alerts concern, ``asset_alerts`` of
-    them; "" where that is no reason for a proposal."""
+    them; "" where that is no reason for a proposal. ``day``, ``week``: new ones of the last 24 hours and 7 days."""
 
     source: str
     rule: str
@@ -33,6 +34,8 @@ class NoisyDetection:
     dismissed: int
     duplicates: int
     untouched: int
+    day: int
+    week: int
     asset: str
     asset_alerts: int
 
@@ -40,6 +43,11 @@ class NoisyDetection:
     def judged(self) -> int:
         """How many of them people decided."""
         return self.attacks + self.dismissed + self.duplicates
+
+    @property
+    def lately(self) -> str:
+        """What a silence would have covered."""
+        return f"近 24 小时新增 {self.day} 条，近 7 天新增 {self.week} 条"
 
     @property
     def proposals(self) -> tuple[str, ...]:
@@ -70,6 +78,8 @@ def noisy_rules(until: datetime, span: timedelta = MONTH, most: int = MOST) -> t
             dismissed=Count("pk", filter=Q(verdict__in=(Verdict.FALSE_POSITIVE, Verdict.BENIGN))),
             duplicates=Count("pk", filter=Q(verdict=Verdict.DUPLICATE)),
             untouched=Count("pk", filter=Q(status=AlertStatus.OPEN, first_seen__lt=until - _OLD)),
+            day=Count("pk", filter=Q(first_seen__gte=until - _DAY)),
+            week=Count("pk", filter=Q(first_seen__gte=until - _OLD)),
         )
     )  # fmt: skip
     loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:most])

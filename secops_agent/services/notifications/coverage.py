@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Final
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from secops_agent.models import Alert, AlertAsset, Asset, AssetKey
 from secops_agent.models.choices import AlertStatus, AssetType, Severity
@@ -65,7 +67,16 @@ def coverage(scope: str, value: str) -> Coverage:
 
 def open_alerts(scope: str, value: str) -> QuerySet[Alert]:
     """What is in the scope and not closed."""
-    rows = Alert.objects.exclude(status=AlertStatus.CLOSED).order_by()
+    return _in_scope(Alert.objects.exclude(status=AlertStatus.CLOSED).order_by(), scope, value)
+
+
+def lately(scope: str, value: str, length: timedelta) -> int:
+    """How many alerts in the scope a silence of this length would have covered if it ended now: those that occurred in that time."""
+    rows = Alert.objects.filter(last_seen__gte=timezone.now() - length).order_by()
+    return _in_scope(rows, scope, value).count()
+
+
+def _in_scope(rows: QuerySet[Alert], scope: str, value: str) -> QuerySet[Alert]:
     match scope:
         case "alert":
             return rows.filter(pk=int(value)) if value.isascii() and value.isdigit() else rows.none()
@@ -80,7 +91,7 @@ def open_alerts(scope: str, value: str) -> QuerySet[Alert]:
             return rows.filter(Q(rule_id=value) | Q(rule_name=value))
         case "rule_on":
             rule, asset = parts_of(value)
-            return open_alerts("rule", rule) & open_alerts("asset", asset)
+            return _in_scope(_in_scope(rows, "rule", rule), "asset", asset)
     return rows
 
 

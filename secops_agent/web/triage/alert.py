@@ -19,6 +19,7 @@ from bifang.channels.text.visible import visible, visible_value
 from bifang.core.admin.base import ago, badge, moment
 from secops_agent.admin.alerting.alert_messages import message_badge
 from secops_agent.admin.alerting.investigations import panel
+from secops_agent.admin.alerting.silences import silencing
 from secops_agent.admin.inventory import importance_badge, severity_badge
 from secops_agent.models import (
     Alert,
@@ -48,7 +49,6 @@ from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications import silences, views
 from secops_agent.services.notifications.delivery.reaching import UNREACHED
 from secops_agent.services.notifications.matching import LinkedAsset, linked_assets
-from secops_agent.services.notifications.silences import usual_ends
 from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
@@ -268,7 +268,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "listed": listed, "attribution": ATTRIBUTION if any(each.place for each in observed) else "",
         "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
-        "private": private, "ask_url": _ask(row), "until": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in usual_ends(timezone.localtime(clock.now))], "alike": getattr(row, "alike", 0) or 0, **_place(request, query, pk, clock),
+        "private": private, "ask_url": _ask(row), **silencing(request.user, clock.now), "alike": getattr(row, "alike", 0) or 0, **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
 
@@ -328,7 +328,7 @@ def _deeds(
     refused = refusals(seen) if seen else {}
     return context | {
         "is_open": row.status == AlertStatus.OPEN, "is_closed": row.status == AlertStatus.CLOSED,
-        "may_silence": request.user.has_perm("secops_agent.add_silence"), "may_propose": may_propose,
+        "may_propose": may_propose,
         "addresses": sorted(((each, refused.get(each, "")) for each in seen), key=lambda each: bool(each[1])),
         "blockable": len(seen) > len(refused),
         "machines": [

@@ -28,12 +28,13 @@ from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, saved_views, triage
 from secops_agent.services.alerts.batches import BatchOutcome, Doer, TriageAct
-from secops_agent.services.clock import clock
+from secops_agent.services.clock import clock, span
 from secops_agent.services.decisions.carriers import stopped_now
 from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.decisions.ledger.entries import first_named
 from secops_agent.services.investigations import feedback, work
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.coverage import lately
 from secops_agent.services.operations import queues
 from secops_agent.services.people.eligibility import demand_account
 from secops_agent.services.people.staff import Person
@@ -43,11 +44,13 @@ from secops_agent.tools.arguments import parse
 from secops_agent.tools.registry import BY_NAME
 from secops_agent.web.access import page
 from secops_agent.web.listing import number
+from secops_agent.web.send_again import back_to
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
 from secops_agent.web.triage.alerts import ACT, SEE
 
 ON: Final = frozenset({"acknowledge", "assign", "close"})  # after these one goes on to the next alert
+SILENCE: Final = "secops_agent.add_silence"
 ALONE: Final = frozenset({"comment", "investigate", "useful", "useless"})  # of one alert, and nothing to undo
 
 
@@ -229,26 +232,41 @@ def undo(request: HttpRequest, posted: Posted) -> HttpResponse:
 TOOLS = {"block_ip": ("ip", "duration_minutes", "reason"), "isolate_host": ("asset", "reason")}
 
 
-@posting(ACT, "secops_agent.add_silence")
+@posting(ACT, SILENCE)
 def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
     """POST ``scope`` (alert, rule, asset), ``minutes``, or the end of it there or in ``until`` (a time of the zone of the page),
     ``reason``."""
-    scope, minutes = request.POST.get("scope", "alert"), _minutes(request)
-    row = Alert.objects.filter(pk=posted.here).first()
-    if (
-        row is None
-        or scope not in ("alert", "rule", "asset")
-        or not (minutes.isascii() and minutes.isdecimal() and len(minutes) < 6)
-    ):
+    scope, row = request.POST.get("scope", "alert"), Alert.objects.filter(pk=posted.here).first()
+    if row is None or scope not in ("alert", "rule", "asset"):
         raise InvalidInput("请选择静默什么，多少分钟。")
-    made = silences.silence(
-        scope, _value(row, scope), int(minutes), actor_of(request), request.POST.get("reason", "")
-    )
+    _silence(request, scope, _value(row, scope))
+    return posted.back()
+
+
+@require_POST
+@page(ACT, SILENCE)
+def silence_rule(request: HttpRequest) -> HttpResponse:
+    """POST ``rule``, ``minutes`` or the end of it there, ``reason``; from a list of rules, to which it goes back: ``next``."""
+    try:
+        _silence(request, "rule", request.POST.get("rule", ""))
+    except BifangError as error:
+        messages.error(request, error.message)
+    return redirect(back_to(request, request.POST.get("next", "")) or reverse("web:home"))
+
+
+def _silence(request: HttpRequest, scope: str, value: str) -> None:
+    """Makes it, and tells until when and how many alerts it would have covered. Raises as `silences.silence`."""
+    minutes = _minutes(request)
+    if not (minutes.isascii() and minutes.isdecimal() and len(minutes) < 6):
+        raise InvalidInput("请选择静默什么，多少分钟。")
+    reason = request.POST.get("reason", "")
+    made = silences.silence(scope, value, int(minutes), actor_of(request), reason)
+    length = timedelta(minutes=int(minutes))
+    past = lately(made.scope, made.value, length)
     messages.success(
         request,
-        f"已静默「{made}」到 {clock(made.ends_at)}，期间的消息只计数，不发送。",
+        f"已静默「{made}」到 {clock(made.ends_at)}，期间的消息只计数，不发送。过去 {span(length)}里发生过这样的告警 {past} 条。",
     )
-    return posted.back()
 
 
 def _minutes(request: HttpRequest) -> str:

@@ -307,3 +307,23 @@ def test_whose_alerts_others_closed_hears_of_it_once() -> None:
     assert not OutboxRow.objects.filter(target__staff_id__in=("zhaoliu", "lisi")).exists(), (
         "one alert tells of itself"
     )
+
+
+def test_a_noisy_rule_is_silenced_where_it_is_listed() -> None:
+    client = at_desk(Role.ANALYST)
+    arrived(*(f"n{number}" for number in range(12)), rule_name="端口扫描")
+    Alert.objects.update(
+        status="closed", verdict="false_positive", first_seen=timezone.now() - timedelta(hours=3)
+    )
+    risks = client.get(reverse("web:home"), {"part": "risks"}).content.decode()
+    assert "近 24 小时新增 12 条，近 7 天新增 12 条" in risks
+    assert 'id="silence-rule"' in client.get(reverse("web:home")).content.decode()
+    posted = {"rule": "端口扫描", "minutes": "120", "next": reverse("web:home")}
+    done = client.post(reverse("web:rule_silence"), posted, follow=True)
+    made = Silence.objects.get()
+    assert (made.scope, made.value) == ("rule", "端口扫描")
+    assert "过去 2 小时里发生过这样的告警 12 条" in messages_of(done)
+    week = client.post(reverse("web:rule_silence"), posted | {"minutes": "10080"}, follow=True)
+    assert "需要「审批」角色" in messages_of(week)
+    assert at_desk(Role.VIEWER, "looker").post(reverse("web:rule_silence"), posted).status_code == 403
+    assert Silence.objects.count() == 1

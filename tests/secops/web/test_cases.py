@@ -330,8 +330,13 @@ def test_case_is_handed_over_with_its_owners_alerts_if_asked(li: Client) -> None
     mine = Staff.objects.get(staff_id="li")
     for each in ids[:2]:
         triage.assign(each, mine, Actor.system("test"))
-    assert "李四 名下 2 条未关闭的告警一起交过去" in text_of(li.get(reverse("web:case", args=[pk])))
-    act(li, pk, "assign", person=wang.pk)
+    before = text_of(li.get(reverse("web:case", args=[pk])))
+    assert "李四 名下 2 条未关闭的告警一起交过去" in before
+    assert f"没有另外指派的未关闭告警 1 条（A{ids[2]}）归新负责人。对方会收到" in before
+    said = messages_of(act(li, pk, "assign", person=wang.pk))
+    assert f"没有另外指派的未关闭告警 1 条（A{ids[2]}）归 王五；李四名下的 2 条不动。" in said
+    told = OutboxRow.objects.get(key__startswith=f"note:case:{pk}:owner:").text
+    assert f"（A{ids[2]}）归您；李四名下的 2 条不动。" in told
     assert Alert.objects.filter(assignee=mine).count() == 2
     act(li, pk, "assign", person=mine.pk)
     act(li, pk, "assign", person=wang.pk, with_alerts="1")
