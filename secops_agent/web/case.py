@@ -100,7 +100,7 @@ def _advance(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
 def _assign(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     also = {name: data.get(name) == "1" for name in ("with_tasks", "with_alerts")}
     case = orders.assign(case_id, _person(data), actor, data.get("note", ""), **also)
-    along = orders.told_along(case_id, f" {case.owner}", owner=case.owner_id)
+    along = orders.told_along(orders.open_alerts(case_id), f" {case.owner}", owner=case.owner_id)
     return CaseOutcome(f"{case.code} 已交给 {case.owner}。{along}")
 
 
@@ -264,15 +264,14 @@ def _choices(detail: CaseDetail) -> dict[str, Any]:
     """What one may choose among, on a page that lets one act."""
     summary = detail.summary
     others = Case.objects.filter(status__in=GOING_ON).exclude(pk=summary.id).order_by("-id")
+    found = orders.open_alerts(summary.id) if summary.open_alerts else []
     return {
         "people": selectable(),
         "steps": [(each.value, each.label) for each in STEPS if each != summary.status],
         "verdicts": Verdict.choices,
         "severities": Severity.choices,
-        "owned": orders.in_hands(summary.id, summary.owner_id).count() if summary.open_alerts else 0,
-        "along": orders.told_along(summary.id, "新负责人", besides=summary.owner_id)
-        if summary.open_alerts
-        else "",
+        "owned": sum(each.person_id == summary.owner_id for each in found) if summary.owner_id else 0,
+        "along": orders.told_along(found, "新负责人", besides=summary.owner_id),
         "others": () if summary.is_closed else list(others[:_MOST_CHOICES]),
     }
 

@@ -80,3 +80,28 @@ def test_whom_an_alert_was_told_is_on_its_card(text: str) -> None:
 def test_what_is_neither_a_sum_nor_a_comparison_is_read_as_none(text: str) -> None:
     found = understand(text, LEXICON, NOW, asker=ASKER)
     assert not found.intent or found.intent.tool not in (COMPARE, "compute", "search_events")
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "second"),
+    [
+        ("昨天告警多少 谁关的最多", "", "closer"),
+        ("昨天告警多少谁关的最多", "", "closer"),
+        ("这周哪个来源最多 哪台机器最多", "source", "asset"),
+    ],
+)
+def test_two_questions_of_one_period_are_both_answered_with_it(text: str, first: str, second: str) -> None:
+    found = understand(text, LEXICON, NOW, asker=ASKER)
+    assert found.intent is not None
+    both = (found.intent, *found.beside)
+    assert [each.arguments.get("group_by", "") for each in both] == [first, second]
+    assert len({each.arguments["period"] for each in both}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("昨天关了多少 还剩多少", "还剩多少"), ("昨天告警多少 有没有误报 谁关的", "有没有误报")],
+)
+def test_a_part_that_no_answer_tells_of_is_said_to_be_left(text: str, left: str) -> None:
+    assert f"没有答：「{left}」" in understand(text, LEXICON, NOW, asker=ASKER).hint
+    assert "没有答" not in understand("今天告警多少 一共几条", LEXICON, NOW, asker=ASKER).hint

@@ -197,6 +197,7 @@ class QuestionHearing(FollowingHearing):
         # Each number is one of the whole; 下周三呢 asks once more.
         counts = len(asked) > 1 and "ask.count" in questions.cues_of(asked[0])
         again = any(part in asked and followups.is_marked_as_one(part.plain) for part in parts[1:])
+        again = again or len(_groups(asked)) > 1  # 哪个来源最多 哪台机器最多
         whole = not (beside or counts or again) and self._is_one(sentence, parts)
         if whole or any(part not in asked and coverage.tells(part) for part in parts):
             return None
@@ -208,6 +209,9 @@ class QuestionHearing(FollowingHearing):
                 questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
             )
             intent = reader._clearly(part, goes_on=bool(goes_on))
+            if found and intent == found[-1] and _asks_more(part, parts):
+                left.append(part.plain)  # 还剩多少, 有没有误报: what was asked before is no answer to it
+                continue
             # All machines answer nothing.
             if intent and not (
                 found and intent.arguments.keys() <= {"asset_type"} and intent.tool in questions.LISTS
@@ -368,7 +372,7 @@ def _each(
     """What the parts of a sentence ask, and which of them is not answered. Parts about one thing are one question, unless a mark cuts
     it, or the first asks for a number of its own: 几条没关 严重的几条."""
     alike = len(found) > 1 and len({followups.NOUNS.get(one.tool, one.tool) for one in found}) == 1
-    if not found or (len(found) < 2 and not (left and beside)) or (alike and not apart):
+    if not found or (len(found) < 2 and not (left and (beside or counts))) or (alike and not apart):
         return None
     each = [
         one
@@ -377,6 +381,20 @@ def _each(
     ]
     told = _left_out(left) if left else ""
     return Understanding(intent=each[0], beside=tuple(each[1:]), guessed=True, hint=told)
+
+
+def _groups(asked: Sequence[Sentence]) -> set[str]:
+    """By what the parts want numbers."""
+    statistics = (questions.ask("alert_statistics", part) for part in asked)
+    return {str(one.arguments["group_by"]) for one in statistics if one and "group_by" in one.arguments}
+
+
+def _asks_more(part: Sentence, parts: Sequence[Sentence]) -> bool:
+    """Does it tell of something that no part before it does: a verdict, what is left?"""
+    before = parts[: parts.index(part)]
+    known = {cue for each in before for cue in questions.cues_of(each)} | {"said.exists"}
+    left = pattern("filters.burden").search(part.question.text)
+    return bool(left or questions.cues_of(part).keys() - known)
 
 
 def _asks_who(part: Sentence) -> bool:

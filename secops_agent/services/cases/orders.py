@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
@@ -101,28 +100,40 @@ def assign(
         if before != person:
             moved = tasks.hand_over(case_id, before, person, actor) if with_tasks and before else ()
             if with_alerts and before:
-                for pk in in_hands(case_id, before.pk).values_list("pk", flat=True):
-                    triage.assign(pk, person, actor, kept)
+                for each in open_alerts(case_id):
+                    if each.person_id == before.pk:
+                        triage.assign(each.id, person, actor, kept)
             if person != staff_of(actor):
                 _tell(person, case, actor, moved, kept)
     return case
 
 
-def in_hands(case_id: int, owner_id: int | None) -> "QuerySet[Alert]":
-    """The alerts of a case that this person has and that are not closed."""
-    return Alert.objects.filter(case_id=case_id, assignee=owner_id or 0).exclude(status=AlertStatus.CLOSED)
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An alert of a case that is not closed, and who has it by name and number; None for nobody but the case's owner."""
+
+    id: int
+    person_id: int | None
+    person: str | None
 
 
-def told_along(case_id: int, who: str, *, owner: int | None = None, besides: int | None = None) -> str:
-    """Whose the open alerts are where a case is handed over: those without a handler and those of ``owner`` are ``who``'s (a name),
-    the others stay, but for those of ``besides``, of whom something else is said; "" for no open alert. One query."""
+def open_alerts(case_id: int) -> list[OpenAlert]:
+    """Those of a case. One query."""
     rows = Alert.objects.filter(case_id=case_id).exclude(status=AlertStatus.CLOSED).order_by("pk")
+    return [OpenAlert(*row) for row in rows.values_list("pk", "assignee_id", "assignee__name")]
+
+
+def told_along(
+    found: Iterable[OpenAlert], who: str, *, owner: int | None = None, besides: int | None = None
+) -> str:
+    """Whose they are where the case is handed over: those of nobody else and those of ``owner`` are ``who``'s (in words), the
+    others stay, but for those of ``besides``, of whom something else is said; "" for no open alert."""
     along, others = list[int](), Counter[str]()
-    for pk, person, name in rows.values_list("pk", "assignee_id", "assignee__name"):
-        if person in (None, owner):
-            along.append(pk)
-        elif person != besides:
-            others[name] += 1
+    for each in found:
+        if each.person_id in (None, owner):
+            along.append(each.id)
+        elif each.person_id != besides:
+            others[str(each.person)] += 1
     codes = "、".join(map(says.code, along[:_CODES])) + ("…" if len(along) > _CODES else "")
     said = [f"没有另外指派的未关闭告警 {len(along)} 条（{codes}）归{who}"] if along else []
     said += [f"{plain(name, 40)}名下的 {number} 条不动" for name, number in others.items()]
@@ -134,7 +145,7 @@ def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], 
         f"**{plain(actor.name, 40)}** 把事件 {links.code('case', case.id)}「{plain(case.title, 80)}」交给您。"
     ]
     lines += [f"未完成的任务也归您：{plain('、'.join(moved), 300)}。"] if moved else []
-    lines += [along] if (along := told_along(case.id, "您", owner=person.pk)) else []
+    lines += [along] if (along := told_along(open_alerts(case.id), "您", owner=person.pk)) else []
     lines += [f"备注：{plain(note, 500)}"] if note else []
     lines += [f"发送「{says.progress(case.id)}」查看。"]
     key = f"case:{case.id}:owner:{uuid.uuid4().hex}"

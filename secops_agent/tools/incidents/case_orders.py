@@ -244,7 +244,7 @@ def check_assign(given: AssignCase, person: Person | None) -> ValidatedAction:
     number = left.count() if case.owner_id not in (None, staff.pk) else 0
     along = f"，连同 {plain(case.owner, 40)} 未完成的 {number} 个任务" if number else ""
     name = plain(staff.name, 40)
-    alerts = orders.told_along(case.id, f" {name}", owner=staff.pk)
+    alerts = orders.told_along(orders.open_alerts(case.id), f" {name}", owner=staff.pk)
     arguments = {"case_id": case.id, "assignee": staff.staff_id}
     return ValidatedAction(
         arguments, "。".join(filter(None, [f"把{_named(case)}交给 {name}{along}", alerts]))
@@ -255,7 +255,7 @@ def assign(given: AssignCase, actor: Actor) -> str:
     """Done for a confirmed proposal."""
     case = orders.assign(given.case_id, colleague(given.assignee, actor), actor)
     name = plain(case.owner, 40)
-    return f"已把{_named(case)}交给 {name}。{orders.told_along(case.id, f' {name}', owner=case.owner_id)}"
+    return f"已把{_named(case)}交给 {name}。{orders.told_along(orders.open_alerts(case.id), f' {name}', owner=case.owner_id)}"
 
 
 def check_close(given: CloseCase, person: Person | None) -> ValidatedAction:
