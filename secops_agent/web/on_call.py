@@ -22,7 +22,6 @@ from secops_agent.models import (
 from secops_agent.services import links
 from secops_agent.services.alerts.timeline import QUIET, under_way
 from secops_agent.services.lost_messages import lost_handovers
-from secops_agent.services.notifications.silences import active
 from secops_agent.services.on_call import schedules, swaps
 from secops_agent.services.on_call.duties import AROUND, Duty, duties
 from secops_agent.services.on_call.shifts import ZONE, Shift
@@ -128,7 +127,7 @@ def on_call(request: HttpRequest) -> HttpResponse:
         "boards": _boards(found, now.astimezone(ZONE).date(), number),
         "me": me, "mine": sorted(mine, key=lambda pair: pair[1].start)[:MOST_MINE], "now": now, "seen_until": now + AROUND,
         "swaps": waiting_swaps(request, me, now), "may_swap": may_swap(request), "others": _others(found, me), "people": _people(request), "lost": list(lost_handovers()),
-        "calling": [(f"A{pk}", links.alert(pk), line) for pk, line in under_way(active(now))], "quiet": QUIET,
+        "calling": [(f"A{pk}", links.alert(pk), line) for pk, line in under_way()], "quiet": QUIET,
     }  # fmt: skip
     return render(request, "pages/on_call.html", context)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Exists, F, Min, OuterRef
+from django.db.models import Exists, F, OuterRef, Subquery
 from django.utils import timezone
 
 from secops_agent.models import CALL_OPEN, Alert, AlertMessageItem, Escalation, Silence, WakeCall
@@ -106,18 +106,15 @@ def _alerts_of(rows: Sequence[Escalation]) -> dict[int, list[Alert]]:
     return found
 
 
-def under_way(active: Sequence[Silence]) -> list[tuple[int, str]]:
+def under_way() -> list[tuple[int, str]]:
     """(alert's number, line) of the calls being made and the nearest steps to come, whatever the alert."""
     found = []
     ringing = WakeCall.objects.filter(state__in=CALL_OPEN, message__isnull=False).order_by("due_at")
     for call in ringing.select_related("staff").prefetch_related("message__alerts")[:NEAREST]:
         found += [(each.pk, words_of(call)) for each in call.message.alerts.all()[:1]] if call.message else []
-    waiting = list(
-        _escalations().filter(next_at__isnull=False, rule__enabled=True).order_by("next_at")[:MOST]
-    )
-    items = AlertMessageItem.objects.filter(message__in=[row.message_id for row in waiting]).order_by()
-    is_open = items.filter(alert__status=AlertStatus.OPEN).values_list("message_id")
-    first = dict(is_open.annotate(first=Min("alert_id")))
-    near = [row for row in waiting if row.message_id in first][: max(0, NEAREST - len(found))]
-    steps = zip(near, _lines(near, active), strict=True)
-    return [*found, *((first[row.message_id], line) for row, line in steps)]
+    is_open = AlertMessageItem.objects.filter(message=OuterRef("message"), alert__status=AlertStatus.OPEN)
+    first = Subquery(is_open.order_by("alert_id").values("alert_id")[:1])
+    rows = _escalations().filter(next_at__isnull=False, rule__enabled=True).annotate(first=first)
+    near = list(rows.filter(first__isnull=False).order_by("next_at")[: max(0, NEAREST - len(found))])
+    lines = _lines(near, silences.active(timezone.now()) if near else ())
+    return [*found, *((row.first, line) for row, line in zip(near, lines, strict=True))]

@@ -12,7 +12,6 @@ from secops_agent import says
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts.timeline import QUIET, under_way
-from secops_agent.services.notifications.silences import active
 from secops_agent.services.on_call import swaps
 from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
 from secops_agent.services.on_call.shifts import ZONE, Shift, shifts
@@ -56,7 +55,7 @@ def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
         人员=person.name if person else "",
         时间=plain(given.at, 40) or ("今后 30 天" if person else "现在"),
     )
-    lines = [*_under_way(asker), ""] if given.about else list[str]()
+    lines = [*_under_way(), ""] if given.about else list[str]()
     names: list[str] = []
     for schedule in schedules:
         every = shifts(schedule, start - _AROUND, end + _AROUND)  # whole: nobody's duty ends at midnight
@@ -72,8 +71,8 @@ def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
     return ToolResult("ok" if known or not person else "no_data", query, text, known, fields=tuple(known))
 
 
-def _under_way(asker: Asker) -> list[str]:
-    found = under_way(active(asker.now))
+def _under_way() -> list[str]:
+    found = under_way()
     said = [f"- {says.code(pk)}：{plain(line, 200)}" for pk, line in found]
     return ["**正在叫的和下一个会叫的**", *said] if said else [f"**{QUIET}。**"]
 

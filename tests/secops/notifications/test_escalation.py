@@ -154,7 +154,7 @@ def test_timeline_says_who_was_told_and_what_comes_next(people):
     assert "还没有人确认就通知 下一位值班人 安全值班（" in line
     assert line.endswith("（严重告警 第 1 步，第 2 轮）")
     assert f"- 叫人：{line}" in card(found.pk)
-    assert under_way([]) == [(found.pk, line)]
+    assert under_way() == [(found.pk, line)]
 
 
 def test_a_step_names_whom_it_tells_and_how(people):
@@ -186,7 +186,7 @@ def test_who_is_not_called_any_more_is_told_with_the_reason(people):
     taken = calling_of(Alert.objects.get().pk)
     assert taken.lines == ("不再叫人：lisi 已接手",)
     assert not taken.is_left
-    assert not under_way([])
+    assert not under_way()
 
 
 def test_an_alert_of_no_rule_is_said_to_call_nobody():
