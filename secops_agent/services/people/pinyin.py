@@ -1,7 +1,7 @@
 """Pinyin of names: how whoever does not switch to Chinese types them, zhangsan or zs.
 
 GB 2312 has its common characters in the order of their pinyin, so that the first character of each syllable is enough; of the
-others those that names have.
+others those that names have. pypinyin knows more, but costs every process 0.3 s and 57 MB, and reads 曾 and 覃 as no surname is.
 """
 
 import re
