@@ -152,7 +152,7 @@ class FollowingHearing(Hearing):
         by_itself = self.weighed(sentence).best if anew else None
         whole = by_itself if by_itself and by_itself.whole else None
         for one in things:
-            same = last.tool if last and of_flaw and not alone else ""
+            same = last.tool if last and of_flaw else ""
             if found := self._about(self.heard(f"{one} {bare}"), same):
                 if whole and whole.frame.tool != found.tool:  # 有什么待审批的, behind one block
                     return None
