@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from bifang.channels.text.visible import visible
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
@@ -36,7 +37,7 @@ from secops_agent.models.automation.proposal import Risk, undecided
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
-from secops_agent.services.clock import span_told
+from secops_agent.services.clock import clock, span_told
 from secops_agent.services.decisions import actions, approvals, pending, undo, views
 from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
@@ -318,6 +319,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "prospect": prospect_of(row) if row.state == ProposalState.PROPOSED else "",
         "verdicts": _worded(request, row, possible),
         "why_not": why_not,
+        "asked": _asked(row),
         "action": action,
         "ordered": Action.objects.filter(batch=row).select_related("undone_by").order_by("pk")
         if row.tool == BATCH
@@ -329,6 +331,15 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "may_settle": settles and action is not None and action.state == "unknown",
     }
     return render(request, "pages/approval.html", context)
+
+
+def _asked(row: Proposal) -> str:
+    """Who is to decide it, and that nobody is asked again; "" once it is decided or too late."""
+    if row.state != ProposalState.PROPOSED or row.expires_at <= timezone.now():
+        return ""
+    own = f"等 {visible(row.asker_name)} 本人确认，不会另外催"
+    others = "等另一位审批人决定：提出时给每位审批人各发过一次，不会再催"
+    return f"{own if row.risk == Risk.WRITE else others}；到 {clock(row.expires_at)} 没有人决定就过期。"
 
 
 def _waits(row: Proposal, action: Action | None) -> bool:

@@ -58,6 +58,16 @@ def test_the_list_shows_each_person_what_waits_for_them() -> None:
     assert "没有符合" in seen(asker, "approvals", tab="all", q="没有这样的")
 
 
+def test_who_was_asked_and_that_nobody_is_asked_again_stands_above_the_decision() -> None:
+    code = propose(company(), "zhao")
+    asker = as_staff("zhao")
+    page = reverse("web:approval", args=[the(code).pk])
+    told = text_of(asker.get(page))
+    assert "等另一位审批人决定：提出时给每位审批人各发过一次，不会再催" in told
+    Proposal.objects.update(expires_at=timezone.now())
+    assert "不会再催" not in text_of(asker.get(page))
+
+
 def test_while_actions_are_stopped_who_asks_on_a_page_is_told() -> None:
     company()
     switch("no_actions")
