@@ -37,6 +37,7 @@ from secops_agent.agent.turn.offering import Grounds, OfferingToolbox, Switch, t
 from secops_agent.agent.turn.opening import TurnOpening, facts_of, find_opening
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.turn.toolbox import QUOTATION, REFUSING, build_toolbox
+from secops_agent.llm.offline import Lexicon
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import LLM, Message
 from secops_agent.llm.understanding.objects import missing_in
@@ -227,7 +228,8 @@ class Agent:
         if opening.by_code:
             llm, others = offline, []
         nearest = () if llm.offline or not calls else await self._nearest(talk, offline)
-        toolbox, offering = _toolboxes(talk, llm, now, foreign, opening.warrant, nearest)
+        lexicon = await offline.lexicon()
+        toolbox, offering = _toolboxes(talk, llm, now, foreign, opening.warrant, nearest, lexicon)
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
@@ -266,7 +268,13 @@ async def _dialogue(
 
 
 def _toolboxes(
-    talk: Talk, llm: LLM, now: datetime, foreign: McpTools, warrant: Warrant, nearest: Sequence[str]
+    talk: Talk,
+    llm: LLM,
+    now: datetime,
+    foreign: McpTools,
+    warrant: Warrant,
+    nearest: Sequence[str],
+    lexicon: Lexicon,
 ) -> tuple[Toolbox, OfferingToolbox]:
     """What is called; and what a model may call. Only people's words act: a model reads and offers. A quotation orders nothing."""
     grounds = Grounds(
@@ -275,6 +283,7 @@ def _toolboxes(
         talk.recall.spoken_of(),
         dict(talk.recall.focus.order.arguments) if talk.recall.focus.order else {},
         texts_of(talk.recall.fields),
+        lexicon,
     )
     asker = Asker(talk.person, talk.is_group, now, REFUSING)
     offering = OfferingToolbox(asker, foreign, grounds, talk.model_offers, nearest)

@@ -68,13 +68,19 @@ def test_a_question_sees_no_action_at_all(demo, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["先别封203.0.113.5 我还在看", "[转发] 毕方 封禁 9.9.9.9", "如果封了8.8.8.8就通知我"]
+    "text", ["先别封203.0.113.5 我还在看", "[转发] 毕方 封禁 9.9.9.9", "如果确认是扫描器就封了8.8.8.8"]
 )
 def test_why_nothing_is_started_is_said_by_code(demo, text):
     outcome, model = asked(text)
     assert model.requests == []
     assert "没有执行" in outcome.text
     assert outcome.offer is None
+
+
+def test_what_is_only_supposed_is_ordered_of_nobody(demo):
+    outcome, model = asked("如果封了8.8.8.8就通知我", call("block_ip", ip="8.8.8.8"))
+    assert "block_ip" not in {tool.name for request in model.requests for tool in request.tools}
+    assert "block_ip" not in [tool for tool, _ in offered(outcome)]
 
 
 def test_the_words_of_a_title_name_no_object(demo):
@@ -191,6 +197,53 @@ def test_what_is_said_in_somebodys_name_is_their_own_words(demo):
         "帮我转告王五一声", call("send_message", to="王五", text="请立即关闭全部告警"), as_="lisi"
     )
     assert all("关闭全部" not in str(arguments) for _, arguments in offered(unsaid))
+
+
+def test_a_text_may_be_worded_and_says_so(demo):
+    note = "只剩一个来小时就到时限了，我在门诊楼开会接不了电话，请李四先处理，辛苦了"
+    typed = "给 A237 记一笔，就写只剩一个来小时就到时限了我在门诊楼开会接不了电话请李四先处理一下辛苦他了"
+    told, _ = asked(typed, call("comment_alert", alert_id=237, note=note))
+    assert offered(told) == [("comment_alert", {"alert_id": 237, "note": note})]
+    assert f"{note}（文字由模型拟，请核对）" in told.text
+    planted, model = asked(typed, call("comment_alert", alert_id=237, note=f"{note}，打我 138001"))
+    assert all("138001" not in str(arguments) for _, arguments in offered(planted))
+    assert "「138001」提问者没有写" in model.requests[1].messages[-1].content
+
+
+def test_a_deadline_that_was_shown_may_stand_in_a_text(demo):
+    first, _ = asked("E1里面的告警李四处理了吗", call("get_case", case_id=1))
+    recall = NOTHING.after(first.tool_runs, told=False, heard=first.heard)
+    due = next(one for one in recall.fields if re.fullmatch(r"\d\d:\d\d", one))
+    for time, may in ((due, True), ("03:33", False)):
+        task = call("comment_case", case_id=1, note=f"报告 {time} 前要交")
+        told, _ = asked("在 E1 上记一笔，写报告按系统里的时间之前要交", task, recall=recall)
+        assert any(time in str(arguments) for _, arguments in offered(told)) is may
+
+
+def test_a_reason_that_is_left_out_is_told_and_may_be_corrected(demo):
+    model = Scripted(
+        [
+            call("block_ip", ip="198.51.100.7", reason="提问者反映该地址有恶意行为"),
+            call("block_ip", ip="198.51.100.7", reason="老扫我们"),
+            call("block_ip", ip="198.51.100.7", reason="老扫我们"),
+            "请看下面。",
+        ]
+    )
+    outcome = talk("198.51.100.7 老扫我们，拉黑吧", model, as_="zhaoliu", model_offers="all")
+    assert offered(outcome) == [("block_ip", {"ip": "198.51.100.7", "reason": "老扫我们"})]
+    first, second, third = [run.result.text for run in outcome.tool_runs if run.call.name == "block_ip"]
+    assert "只用提问者的原话" in first
+    assert "只用提问者的原话" not in second
+    assert "已经做过" in third
+
+
+def test_a_refused_text_may_be_corrected(demo):
+    wrong, right = (
+        call("comment_alert", alert_id=222, note=note) for note in ("已联系厂商升级", "已和运维核对过")
+    )
+    model = Scripted([wrong, right, "请看下面。"])
+    outcome = talk("A222 记一笔：已和运维核对过", model, as_="zhaoliu", model_offers="all")
+    assert offered(outcome) == [("comment_alert", {"alert_id": 222, "note": "已和运维核对过"})]
 
 
 def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():

@@ -59,7 +59,7 @@ REPLACED: Final = "按新的说法改了，之前的选项不再有效。"
 GONE: Final = (
     "没有代码为 {code} 的待提交操作：它已经提交、过期（10 分钟），或不是您在这个会话里的。没有执行任何操作。"
 )
-CHOSEN: Final = "（{}由模型选出，请核对）"
+CHOSEN: Final = "（{}，请核对）"
 QUOTED: Final = "「好」只提交所引用的那一项，引用里没有最后显示的选项。没有执行任何操作。要这样做：{effects}，请写「{line}」。"
 UNTAKEN: Final = "什么也没有提交，没有执行任何操作。还开着的选项：{effects}。要这样做请写「{line}」。"
 BY_CODE: Final = "危险操作在群里不能用「{said}」提交，请写「{line}」。没有执行任何操作。"

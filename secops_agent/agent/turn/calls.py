@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from secops_agent.agent.turn.evidence import tool_content
 from secops_agent.agent.turn.limits import TurnLimits
@@ -13,7 +13,7 @@ from secops_agent.agent.turn.outcome import ToolRun
 from secops_agent.llm.types import Message, ToolCall
 from secops_agent.tools.base import Prepared, Toolbox, ToolResult, clip
 
-_CIRCUMSTANCES = frozenset({"reason", "note", "minutes", "duration_minutes"})
+CIRCUMSTANCES: Final = frozenset({"reason", "note", "minutes", "duration_minutes"})
 _REPEATED = ToolResult("error", text="同样参数的调用已经做过，结果就在上文。不要重复，请直接使用那个结果。")
 
 
@@ -43,9 +43,9 @@ class Calls:
         jobs = (self._run_one(call, item) for call, item in zip(calls, admitted, strict=True))
         runs = await asyncio.gather(*jobs)
         self.runs += runs
-        if any(run.result.useful for run in runs):  # what was found may be what a refused action lacked
-            for key in self._refused - self._uncertain:
-                self._asked.pop(key, None)
+        if any(
+            run.result.useful and not run.result.proposed for run in runs
+        ):  # it may be what a refused action lacked
             self._refused.clear()
         self.repeating = all(item is _REPEATED for item in admitted)
         return [_message(run) for run in runs]
@@ -77,6 +77,8 @@ class Calls:
         prepared = self._toolbox.prepare(call)
         if isinstance(prepared, ToolResult):
             return prepared
+        if prepared.key in self._refused:
+            return _REPEATED
         key = _action(prepared)
         self._asked[key] += not by_code or prepared.tool.risk != "read"
         return _REPEATED if self._asked[key] > self._limits.same_call else prepared
@@ -88,8 +90,14 @@ class Calls:
         start = clock()
         result = _readable(await self._execute(admitted))
         clipped = clip(result, self._limits.result_chars)
-        if result.status == "error" and admitted.tool.risk != "read":
-            self._refused.add(_action(admitted))
+        key = _action(admitted)
+        if (
+            result.status in ("error", "offered")
+            and admitted.tool.risk != "read"
+            and key not in self._uncertain
+        ):
+            self._asked.pop(key, None)  # another note or reason is a correction; the same once more is not
+            self._refused.add(admitted.key)
         return ToolRun(call, clipped, clock() - start, admitted.values, executed=True)
 
     async def _execute(self, prepared: Prepared) -> ToolResult:
@@ -109,7 +117,7 @@ def _action(prepared: Prepared) -> Any:
     """Equal for calls that ask the same, or want the same done, whatever reason is given for it."""
     if prepared.tool.risk == "read":
         return prepared.key
-    subject = {name: value for name, value in prepared.values.items() if name not in _CIRCUMSTANCES}
+    subject = {name: value for name, value in prepared.values.items() if name not in CIRCUMSTANCES}
     return prepared.tool.name, json.dumps(subject, sort_keys=True, default=str)
 
 

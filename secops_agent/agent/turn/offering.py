@@ -7,17 +7,17 @@ does what the exact sentence does.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from bifang.channels.text.visible import visible
 from bifang.core.database import db
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.llms.budget import needed
+from secops_agent.agent.turn.calls import CIRCUMSTANCES
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
-from secops_agent.llm.offline.lexicon import squeeze
+from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, WIDE, fault_of, skeleton
+from secops_agent.llm.offline.lexicon import Lexicon, squeeze
 from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.llm.understanding.offers import LENGTHS, MOST
@@ -63,15 +63,9 @@ _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of
     "asset": ("alert", "rule"), "all": ("alert", "asset", "ip", "rule"),
     **dict.fromkeys(("rule", "source", "tag"), ("alert", "asset", "ip")),
 }  # fmt: skip
-_WIDE: Final = re.compile("[\u4e00-\u9fff]")
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
-_CLAUSE: Final = re.compile("[^，,。；;！!？?\n]+")
-_NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII)
-_NOT: Final = re.compile("[不没勿未无莫非]|别(?!忘|的)|禁止")
-_BETWEEN: Final = re.compile(r"[\W_]+")
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
-_COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|一下|尽快|[你您他她]们?|[的了吧哈呢啊]")
 _REMINDER: Final = re.compile(r"\s*提醒\s*[:：]?(?P<words>.*)", re.DOTALL)
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
@@ -88,20 +82,26 @@ _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）�
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
 _NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
 _NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报），没有列出。"
-_NO_WORDS: Final = "「{}」只能照抄提问者写的话（名称、编号可以写全），没有列出。"
+_NO_WORDS: Final = "「{}」没有列出：{}。可以改通顺、换人称、加标点和客气话，名称、编号可以写全；别的事实、数字、时间、链接要是提问者写的。"
+_IN_THEIR_WORDS: Final = (
+    "「{}」只用提问者的原话（可以改错字、加标点），你写的没有用：{}。他说了原因的，用他的话再调用一次。"
+)
+_NO_TASK: Final = "「task」要照提问者的话写，没有列出。提醒写成「提醒：要做的事」，查询写成他要的那一句。"
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
 
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What a model's offers may rest on: ``warrant`` of this turn's words, ``earlier`` sentences that the asker typed here, names
-    in ``focus``, the arguments of the ``order`` that waits, and values of ``fields`` that were shown here before."""
+    in ``focus``, the arguments of the ``order`` that waits, and values of ``fields`` that were shown here before. ``lexicon``: our
+    names."""
 
     warrant: Warrant = NO_WARRANT
     earlier: tuple[str, ...] = ()
     focus: frozenset[str] = frozenset()
     order: Mapping[str, Any] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()
+    lexicon: Lexicon = field(default_factory=Lexicon)
 
     def is_typed(self, value: str, kind: str = "") -> bool:
         """Did the asker write it in this turn, or what it is the name of?"""
@@ -113,12 +113,12 @@ class Grounds:
 
     def is_near(self, value: str) -> bool:
         """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
-        wide = _WIDE.findall(value)
+        wide = WIDE.findall(value)
         return bool(wide) and 2 * sum(char in self.warrant.typed for char in wide) >= len(wide)
 
     def in_their_words(self, note: str) -> str:
         """The clauses of a note that say what was typed; else why it is ordered, if that is more than what it is done to."""
-        told = [one.strip() for one in _CLAUSE.findall(note) if self._says(one)]
+        told = [one.strip() for one in CLAUSE.findall(note) if self._says(one)]
         reason = self.warrant.reason
         names = [one for kind, values in self.warrant.named.items() if kind != "rule" for one in values]
         is_object = _POINTED.search(reason) or any(_stands_in(one, reason) for one in names)
@@ -126,11 +126,11 @@ class Grounds:
 
     def says_all(self, text: str) -> bool:
         """As `in_their_words`, of every clause."""
-        return all(self._says(one) for one in _CLAUSE.findall(text))
+        return all(self._says(one) for one in CLAUSE.findall(text))
 
     def _says(self, clause: str) -> bool:
         """Do two thirds of its characters, and all its names and figures, stand in what was typed?"""
-        wide, typed = _WIDE.findall(clause), self.warrant.typed
+        wide, typed = WIDE.findall(clause), self.warrant.typed
         names = re.findall(r"[A-Za-z0-9][\w.:/-]*", clause, re.ASCII)
         return 3 * sum(char in typed for char in wide) >= 2 * max(len(wide), 1) and all(
             _stands_in(name, typed) for name in names
@@ -139,7 +139,7 @@ class Grounds:
     def are_theirs(self, words: str) -> bool:
         """Is each clause of a text a piece of one that they typed here, courtesies and 您 for 他 set aside, with what was denied in it? A name
         stands in the same clause, or, where that has none, was typed or shown."""
-        clauses = [_skeleton(one) for one in _CLAUSE.findall(words)]
+        clauses = [skeleton(one) for one in CLAUSE.findall(words)]
         told = [(letters, names) for letters, names in clauses if letters or names]
         return bool(told) and all(self._is_piece(letters, names) for letters, names in told)
 
@@ -149,13 +149,13 @@ class Grounds:
 
     def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
         sources = [
-            _skeleton(one) for text in (self.warrant.typed, *self.earlier) for one in _CLAUSE.findall(text)
+            skeleton(one) for text in (self.warrant.typed, *self.earlier) for one in CLAUSE.findall(text)
         ]
         shown = {name for _, beside in sources for name in beside} | self.fields | self.focus
         known = all(name in shown or name.lstrip("ae") in shown for name in names)
         for said, beside in sources:
             head, found, tail = said.partition(letters) if letters else ("", "", "")
-            turned = _NOT.search(head) or _NOT.search(tail)
+            turned = NOT.search(head) or NOT.search(tail)
             if found == letters and not turned and (names <= beside or (beside <= names and known)):
                 return True
         return False
@@ -191,15 +191,8 @@ def _is_ending(value: str, before: str, text: str) -> bool:
     return re.search(rf"(?:(?<!不)是|成|换|为)\s*\.?{now[2]}(?!\d|[.:]\d|{_UNIT})", text) is not None
 
 
-def _skeleton(clause: str) -> tuple[str, frozenset[str]]:
-    """The letters of a clause, of whatever script, with nothing between them, and its names and figures apart."""
-    plain = unicodedata.normalize("NFKC", visible(clause)).lower()
-    names = frozenset(name.rstrip(".:/-") for name in _NAME.findall(plain))
-    return _BETWEEN.sub("", _COURTEOUS.sub("", _NAME.sub("", plain))), names
-
-
 def _bare(text: str) -> str:
-    return _BETWEEN.sub("", text.lower())
+    return BETWEEN.sub("", text.lower())
 
 
 class OfferingToolbox(ReadingToolbox):
@@ -257,16 +250,19 @@ class OfferingToolbox(ReadingToolbox):
     def _offers(self, definition: ToolDefinition) -> Callable[[Any], Any]:
         async def run(given: Arguments) -> ToolResult:
             said = given.model_dump(exclude_unset=True)
-            offer = Offer(definition.name, self._settled(definition, said), self._chosen(said))
+            offer = Offer(definition.name, self._settled(definition, said), self._chosen(definition, said))
             assert definition.check is not None
             checked = parse(definition.arguments, offer.arguments)
             plan = await db.call(definition.check, checked, self._asker.person)
+            if definition.name not in DICTATED:  # with another reason it is a correction
+                self.offers = [one for one in self.offers if _bare_act(one) != _bare_act(offer)]
             if offer not in self.offers and len(self.offers) >= MOST:
                 raise InvalidInput(_TOO_MANY)
             self.offers += [] if offer in self.offers else [offer]
             effect = await db.call(_effect, definition, plan)
             effect = mask_personal(effect) if self._asker.hides_private else effect
-            return ToolResult("offered", text=_OFFERED.format(effect), fields=plan.about)
+            told = [_OFFERED.format(effect), *_left_out(said, offer.arguments)]
+            return ToolResult("offered", text="\n".join(told), fields=plan.about)
 
         return run
 
@@ -288,7 +284,7 @@ class OfferingToolbox(ReadingToolbox):
                 self._require_words(name, str(kept[name]))
             elif not grounds.was_typed(str(kept[name])):
                 if definition.arguments.model_fields[name].is_required():
-                    raise InvalidInput(_NO_WORDS.format(name))
+                    raise InvalidInput(_NO_WORDS.format(name, "不是提问者写的"))
                 kept[name] = grounds.in_their_words(str(kept[name]))
         if definition.name == "create_schedule" and "task" not in known:
             self._require_task(str(kept.get("task", "")))
@@ -305,9 +301,20 @@ class OfferingToolbox(ReadingToolbox):
             raise InvalidInput(_ALL_HOSTS.format(hosts[:80]))
 
     def _require_words(self, name: str, text: str) -> None:
-        """Raises InvalidInput."""
-        if not self._grounds.are_theirs(text):
-            raise InvalidInput(_NO_WORDS.format(name))
+        """Their own words, or a wording of them with nothing planted. Raises InvalidInput."""
+        grounds = self._grounds
+        if grounds.are_theirs(text):
+            return
+        if fault := fault_of(
+            text, (grounds.warrant.typed, *grounds.earlier), self._is_named, grounds.lexicon
+        ):
+            raise InvalidInput(_NO_WORDS.format(name, fault))
+
+    def _is_named(self, name: str) -> bool:
+        """Is a name in a text one that was meant or shown here?"""
+        plain = re.sub(r"^[aef#](?=\d+$)", "", name)
+        named = {one.lower() for values in self._grounds.warrant.named.values() for one in values}
+        return plain in named or self._is_shown(name) or self._is_shown(plain)
 
     def _require_task(self, task: str) -> None:
         """A reminder is said as it stands; a question is asked in nearly their words. Raises InvalidInput."""
@@ -315,7 +322,7 @@ class OfferingToolbox(ReadingToolbox):
         if reminder:
             self._require_words("task", reminder["words"])
         elif kind_meant(task).name == QUESTION and not self._grounds.says_all(task):
-            raise InvalidInput(_NO_WORDS.format("task"))
+            raise InvalidInput(_NO_TASK)
 
     def _require_said(self, new: Mapping[str, Any]) -> None:
         """A verdict, a decision and its grounds are the asker's. Raises InvalidInput."""
@@ -374,18 +381,20 @@ class OfferingToolbox(ReadingToolbox):
         grounds = self._grounds
         return plain in grounds.focus or plain in grounds.fields or plain in self._found
 
-    def _chosen(self, said: Mapping[str, Any]) -> str:
-        """What the model chose, so that people should look twice: an object from data, a verdict from the reason that was given."""
+    def _chosen(self, definition: ToolDefinition, said: Mapping[str, Any]) -> str:
+        """What the model chose or worded, so that people should look twice: an object from data, a verdict from the reason that was
+        given, a text."""
         objects = any(
             not (_is_self(value, self._asker.person) or self._grounds.is_typed(value, kind))
             for kind, value in _objects(said)
         )
         verdict = "verdict" in said and not self._grounds.warrant.verdicts
-        words = any(
-            said.get(name) and not self._grounds.is_one_piece(str(said[name])) for name in ("text", "task")
+        worded = any(
+            said.get(name) and not self._grounds.is_one_piece(str(said[name]))
+            for name in (_FREE if definition.name in DICTATED else ("task",))
         )
-        chosen = (("对象", objects), ("结论", verdict), ("内容", words))
-        return "和".join(word for word, holds in chosen if holds)
+        chosen = "和".join(word for word, holds in (("对象", objects), ("结论", verdict)) if holds)
+        return "，".join([f"{chosen}由模型选出"] * bool(chosen) + ["文字由模型拟"] * worded)
 
     def _is_time_said(self, name: str, value: Any) -> bool:
         if value == NOW or (name in _CLOCKS and _CLOCK.search(self._grounds.warrant.typed)):
@@ -397,6 +406,18 @@ class OfferingToolbox(ReadingToolbox):
         if not minutes:
             return _FOREVER.search(warrant.typed) is not None
         return minutes in warrant.minutes or _TIME.search(warrant.typed) is not None
+
+
+def _left_out(said: Mapping[str, Any], kept: Mapping[str, Any]) -> Iterator[str]:
+    """That a reason or a note is not as the model wrote it."""
+    for name in _FREE & said.keys():
+        if said[name] and kept.get(name) != said[name]:
+            yield _IN_THEIR_WORDS.format(name, f"现在是「{kept[name]}」" if kept.get(name) else "没有写进去")
+
+
+def _bare_act(offer: Offer) -> tuple[str, dict[str, Any]]:
+    """What is done to what, whyever and however long."""
+    return offer.tool, {name: value for name, value in offer.arguments.items() if name not in CIRCUMSTANCES}
 
 
 def _effect(definition: ToolDefinition, plan: ValidatedAction) -> str:

@@ -129,8 +129,14 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     verbs, doubt, waits = _beside(verbs, doubt, _waits(focus, said))
     spoken = _spoken(sentence, focus)
-    doubt = _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
-    ordered = _ordered(verbs, whole, sentence) | waits | spoken
+    stated, doubt = (
+        doubt,
+        _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else "",
+    )
+    supposed = (
+        stated == "condition" and not doubt and not waits
+    )  # 如果封了就通知我 watches, and blocks nothing
+    ordered = (_likely(sentence) if supposed else _ordered(verbs, whole, sentence)) | waits | spoken
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
         doubt,
@@ -144,7 +150,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=bool(waits - spoken) and not adds_to(said),
         spared=spared,
-        may=doubt in _NO_DOUBT and not _is_asking(sentence),
+        may=doubt in _NO_DOUBT and not supposed and not _is_asking(sentence),
     )
 
 

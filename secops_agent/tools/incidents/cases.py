@@ -137,11 +137,18 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
         *_fields((detail.summary,)),
         *fields_of(detail.alerts),
         *(each.value for each in detail.indicators),
+        *_deadline(case_id),
     )
     result = ToolResult("ok", query, "\n".join(_told(detail)), data, fields=fields)
     if not asker.hides_private:
         return result
     return for_reader(result, asker, views.private_values([case_id]))
+
+
+def _deadline(case_id: int) -> list[str]:
+    """The day and the hour until which the case is to be reported."""
+    view = clock.standing(case_id)
+    return moment(view.due_at).split() if view and view.due_at else []
 
 
 def _told(detail: CaseDetail) -> Iterator[str]:
