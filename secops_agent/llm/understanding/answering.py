@@ -14,15 +14,10 @@ from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
-from secops_agent.llm.understanding.entities import (
-    HOSTS,
-    INDICATORS,
-    Sentence,
-    is_marked,
-)
+from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, OWN, Sentence, is_marked
 from secops_agent.llm.understanding.following import FollowingHearing
 from secops_agent.llm.understanding.frames import strange
-from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, hint
+from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.questions import Weighed
 
@@ -240,8 +235,6 @@ class QuestionHearing(FollowingHearing):
     def _clearly(self, sentence: Sentence, *, goes_on: bool = False) -> Intent | None:
         """What a part asks, if nothing of it is left over; ``goes_on``: only as something more about the part before it."""
         found = self._follow_up(sentence)
-        if exact := None if found else questions.exact(sentence):
-            return exact
         weighed = self.weighed(sentence)
         found = found or (self._chosen(sentence, weighed) if weighed.whole and not goes_on else None)
         return found.intent if found and not found.beside and not found.unused else None
@@ -414,8 +407,6 @@ def _asked_beside(log: Skeleton) -> list[str]:
         if not pattern("cues.said.asks").search(tail):
             break
         found.insert(0, log.expand(tail.translate(refs)))
-        if tail != piece.strip():
-            break
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
-from secops_agent.llm.offline.words import load, name_of, pattern
-from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers, usual
+from secops_agent.llm.offline.words import name_of, pattern
+from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import (
     decided_anew,
@@ -100,17 +100,9 @@ def against(rest: Skeleton) -> str:
     return (first_doubt(rest.text, ("negation",)) if doubt in ("", "question") else "") or doubt
 
 
-def _bare(said: str) -> str:
-    return usual(said).replace(" ", "").lower()
-
-
 def is_bare(sentence: Sentence, verbs: Sequence[SpokenVerb]) -> bool:
-    """封, 转给我, 那隔离下: nothing but the verb and who; 封了 may be a report. 隔离 web-03 挖矿: an exact line and an attack, which is why."""
+    """封, 转给我, 那隔离下: nothing but the verb and who; 封了 may be a report."""
     text = sentence.order.text.strip(EDGES)
-    tool = verbs[0].tool if len(verbs) == 1 and verbs[0].tool in load("cues")["exact"] else ""
-    line = pattern(f"cues.exact.{tool}").match(text) if tool else None
-    if line and sentence.keyword and _bare(text[line.end() :]) == _bare(sentence.keyword):
-        return True
     for verb in verbs:
         text = pattern(f"cues.act.{verb.words}").sub("", text)
     left = pattern("cues.unread.filler").sub("", re.sub(mark(Kind.PERSON, Kind.REF), "", text))

@@ -14,11 +14,11 @@ from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Maske
 from secops_agent.llm.offline.filters import take_filters
 from secops_agent.llm.offline.keywords import find_known
 from secops_agent.llm.offline.lexicon import Lexicon
-from secops_agent.llm.offline.words import expression, load, name_of, pattern, wordset
+from secops_agent.llm.offline.words import expression, load, pattern, wordset
 
 HOSTS = (Kind.ASSET, Kind.ASSET_IP)
 INDICATORS = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH)
-NAMED = (*HOSTS, Kind.HOST, *INDICATORS, Kind.CVE, Kind.ALERT, Kind.ALERTS, Kind.PERSON, Kind.SCHEDULE, Kind.CASE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE, Kind.FINDING)  # fmt: skip
+OWN = (*HOSTS, Kind.HOST, *INDICATORS, Kind.CVE, Kind.ALERT, Kind.ALERTS, Kind.PERSON, Kind.SCHEDULE, Kind.CASE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE, Kind.FINDING)  # fmt: skip
 _NUMBER = re.compile(r"\d+|[零一二两三四五六七八九十百千]+")
 _LISTED = re.compile(
     rf"(?<={ANY_MARK.pattern})\s*(?:[、,，/&]|和|与|及|跟|以及|还有)\s*(?={ANY_MARK.pattern})"
@@ -353,17 +353,3 @@ def _tells(piece: str, tail: str) -> bool:
 def is_marked(text: str) -> bool:
     """Does a mark stand in it?"""
     return ANY_MARK.search(text) is not None
-
-
-__all__ = [
-    "HOSTS",
-    "INDICATORS",
-    "NAMED",
-    "Sentence",
-    "find_rule",
-    "is_marked",
-    "name_of",
-    "numbers_of",
-    "read_sentence",
-    "take_verdicts_and_numbers",
-]

@@ -31,10 +31,6 @@ _LISTED: Final[Mapping[str, str]] = {
     "list_alerts": "alert", "list_assets": "asset", "affected_assets": "asset", "list_vulnerabilities": "cve",
     "list_findings": "finding",
 }  # fmt: skip
-MARKS: Final[Mapping[str, Kind]] = {
-    "alert": Kind.ALERT, "ip": Kind.IP, "asset": Kind.ASSET, "cve": Kind.CVE, "case": Kind.CASE, "person": Kind.PERSON,
-    "finding": Kind.FINDING,
-}  # fmt: skip
 WRITTEN: Final = {"alert": "告警 {}", "case": "事件 {}"}
 _MOST: Final = 20
 
@@ -116,7 +112,7 @@ class Focus:
 
     def after_words(self, named: Mapping[str, tuple[str, ...]], *orders: Intent) -> "Focus":
         """With what a sentence named and left to be done."""
-        order, just = orders[0] if orders else None, next(iter(one for one in named if one in MARKS), "")
+        order, just = orders[0] if orders else None, next(iter(one for one in named if one in KINDS), "")
         aimed = {  # 打错了 是.45: what is to be done is done to another one from then on
             ARGUMENTS[name]: (str(value),)
             for name, value in (order.arguments if order and len(orders) == 1 else {}).items()
@@ -190,4 +186,4 @@ def _first(kinds: Iterable[str], focus: Focus) -> tuple[str, tuple[str, ...]]:
 def mark_for(kind: str, value: str) -> MaskedName:
     """A name that was not written but meant."""
     meaning: Any = int(value) if kind == "alert" else value
-    return MaskedName(MARKS[kind], value, meaning, exact=False)
+    return MaskedName(KINDS[kind][0], value, meaning, exact=False)

@@ -14,9 +14,9 @@ from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
-from secops_agent.llm.understanding.entities import HOSTS, Sentence, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import HOSTS, OWN, Sentence, take_verdicts_and_numbers
 from secops_agent.llm.understanding.frames import Fit, ToolFrame
-from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, Hearing, hint
+from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, Hearing, hint
 from secops_agent.llm.understanding.questions import Weighed
 from secops_agent.llm.understanding.terms import explain
 
@@ -59,8 +59,6 @@ class FollowingHearing(Hearing):
             return self._follow_up(self.heard(text[: aside.start()]))
         if last is None:
             return self._of_thing(sentence, followups.without_lead(text))
-        if another := self._another(sentence, last):
-            return Understanding(intent=another)
         if last.tool == "search_runbook" and pattern("followups.steps").search(text):
             return Understanding(Intent(last.tool, {"query": last.arguments.get("query", "")}))
         number = pattern("followups.sibling").fullmatch(text)
@@ -79,33 +77,10 @@ class FollowingHearing(Hearing):
         found = None if of_flaw else self._changed(sentence, bare, last)
         return of_flaw or (Understanding(intent=found) if found else self._of_thing(sentence, bare))
 
-    def _another(self, sentence: Sentence, last: Intent) -> Intent | None:
-        """190呢, 那 203.0.113.9 呢: the same of another thing of that kind."""
-        bare = None if sentence.found(*OWN) else self._bare_number(sentence)
-        found = bare.found(*OWN) if bare else sentence.found(*OWN)
-        if len(found) != 1 or not pattern("followups.another").fullmatch(
-            (bare or sentence.order).text.strip()
-        ):
-            return None
-        name = next(
-            (
-                one
-                for one, kind in focuses.ARGUMENTS.items()
-                if one in last.arguments and found[0].kind in focuses.KINDS[kind]
-            ),
-            "",
-        )
-        return (
-            Intent(last.tool, {name: found[0].value}) if name and last.tool not in followups.NOUNS else None
-        )
-
     def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
         cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
         fresh = questions.stands_alone(_of_these(cues, noun))
-        own = self.weighed(sentence).best if fresh and "said.exists" in cues else None
-        if own and own.whole and followups.NOUNS.get(own.frame.tool) != noun:  # 有什么待审批的, behind blocks
-            return None
         asks_anew = fresh or (sentence.keyword and "said.exists" in cues)
         alone = asks_anew or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)

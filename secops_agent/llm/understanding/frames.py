@@ -10,6 +10,7 @@ from functools import cache
 
 from bifang.channels.ports import Suggestion
 from secops_agent.llm.offline.words import load, pattern
+from secops_agent.llm.understanding.entities import OWN
 
 # What a thing has, of ours or of the trade, and what is asked of anything: strange to no frame.
 PARTS = ("noun.asset", "noun.indicator", "noun.rule", "noun.software")
@@ -17,7 +18,7 @@ ASIDE = (
     *PARTS, "said.type", "ask.see", "ask.what", "said.ours", "said.exists", "said.software", "said.limit",
 )  # fmt: skip
 LIST_OF = {"get_case": "list_cases", "get_alert": "list_alerts"}
-IDENTIFIERS = frozenset(("URL", "HASH", "CVE", "IP", "ASSET_IP", "ASSET", "DOMAIN", "HOST", "PERSON", "SCHEDULE", "ALERT", "ALERTS", "TECHNIQUE", "CASE", "NETWORK", "OBSERVABLE", "FINDING"))  # fmt: skip
+IDENTIFIERS = frozenset(kind.name for kind in OWN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,22 +6,17 @@ from typing import Final
 
 from bifang.channels.ports import Suggestion
 from secops_agent import says
-from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load
 from secops_agent.llm.understanding import coverage, questions
-from secops_agent.llm.understanding.entities import Sentence, read_sentence
+from secops_agent.llm.understanding.entities import OWN, Sentence, read_sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.questions import Weighed
 
 DEFAULT: Final = (says.HIGH_ALERTS, says.DAILY, says.HELP)
 SHORT: Final = 14  # characters of a sentence that may be about what was spoken of before
-OWN: Final = (
-    Kind.ALERT, Kind.ALERTS, Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.CVE, Kind.PERSON,
-    Kind.CASE, Kind.SCHEDULE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE, Kind.FINDING,
-)  # fmt: skip
 
 
 def hint(name: str) -> str:

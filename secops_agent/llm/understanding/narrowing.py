@@ -11,8 +11,8 @@ from secops_agent.llm.offline.followups import changed, last_list
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import coverage, questions
-from secops_agent.llm.understanding.entities import HOSTS, Sentence
-from secops_agent.llm.understanding.hearing import OWN, Hearing, hint
+from secops_agent.llm.understanding.entities import HOSTS, OWN, Sentence
+from secops_agent.llm.understanding.hearing import Hearing, hint
 from secops_agent.llm.understanding.objects import is_of_findings, missing_in, without_object
 from secops_agent.llm.understanding.offers import MOST_ALERTS, Ordered
 from secops_agent.llm.understanding.verbs import ACTS, MILD

@@ -22,9 +22,9 @@ from secops_agent.llm.understanding.completions import (
     tells_more,
     without_turns,
 )
-from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import OWN, Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import NOTHING
-from secops_agent.llm.understanding.hearing import OWN, hint
+from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
 from secops_agent.llm.understanding.objects import (
     counted_in,

@@ -36,10 +36,10 @@ from secops_agent.llm.understanding.beside import with_others
 from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.completions import beside_refusal, open_orders, redecided, without_turns
-from secops_agent.llm.understanding.entities import Sentence, read_sentence
+from secops_agent.llm.understanding.entities import OWN, Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
-from secops_agent.llm.understanding.hearing import DEFAULT, OWN, SHORT, hint
+from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
