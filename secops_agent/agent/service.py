@@ -32,8 +32,9 @@ from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.turn import loop, prompts
 from secops_agent.agent.turn.drafts import Drafts
 from secops_agent.agent.turn.grounding import Sources, check, claims_act, needs_look
+from secops_agent.agent.turn.grounds import Grounds, texts_of
 from secops_agent.agent.turn.limits import TurnLimits
-from secops_agent.agent.turn.offering import Grounds, OfferingToolbox, Switch, texts_of
+from secops_agent.agent.turn.offering import OfferingToolbox, Switch
 from secops_agent.agent.turn.opening import TurnOpening, facts_of, find_opening
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.turn.toolbox import QUOTATION, REFUSING, build_toolbox

@@ -47,7 +47,7 @@ def _understand(text: str, now: datetime, asker: str) -> Intent:
     if intent is None or intent.tool not in READ_TOOLS - NOT_ASKED:
         raise InvalidInput(
             f"「{text[:60]}」不能作为定时任务：可以是 日报、周报、月报、更新漏洞情报、重新比对，"
-            "或离线模式能回答的一句查询，例如 未处理的高危告警、昨天的告警统计。"
+            "或离线模式能回答的一句查询，例如 未处理的高危告警、昨天的告警统计；到时提醒一句的写「提醒：要做的事」。"
         )
     return intent
 

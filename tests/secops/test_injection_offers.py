@@ -14,7 +14,8 @@ import pytest
 
 from bifang.core.configuration.config_cache import ConfigCache
 from secops_agent.agent.service import Agent, Talk
-from secops_agent.agent.turn.offering import Grounds, OfferingToolbox
+from secops_agent.agent.turn.grounds import Grounds
+from secops_agent.agent.turn.offering import OfferingToolbox
 from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.agent.turn.toolbox import REFUSING
 from secops_agent.llm.types import Request, ToolCall

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -502,3 +503,96 @@ def test_what_is_turned_or_done_elsewhere_denies_no_order(demo):
     assert offered(turned) == [("assign_alert", {"alert_ids": "242,39", "assignee": "王五"})]
     _, model = asked("file-01 杀毒和恢复都做完了，业务催得紧，帮我提个解除隔离的申请，理由写已清除并验证备份")
     assert "release_host" in {tool.name for tool in model.requests[0].tools}
+
+
+def chained(*turns: Any) -> list[tuple[TurnOutcome, Scripted]]:
+    """One dialog: what was offered stays open, what was shown is remembered."""
+    held, recall = list[tuple[TurnOutcome, Scripted]](), NOTHING
+    for text, *calls in turns:
+        held.append(asked(text, *calls, recall=recall))
+        outcome = held[-1][0]
+        offer = open_offer(outcome, timezone.now())
+        recall = recall.after(outcome.tool_runs, told=False, heard=outcome.heard, offer=offer)
+    return held
+
+
+def test_an_open_offer_is_called_off_by_code(demo):
+    block = call("block_ip", ip="198.51.100.7", duration_minutes=1440, reason="爆破跳板机")
+    (first, _), (second, model) = chained(
+        ("那就麻烦申请把198.51.100.7封一天吧理由就写爆破跳板机", block),
+        ("等一下我刚接到电话安服说可能是他们的这个封禁先撤了吧", block),
+    )
+    assert [tool for tool, _ in offered(first)] == ["block_ip"]
+    assert model.requests == []
+    assert offered(second) == []
+    assert "「封禁 198.51.100.7」不做了" in second.text
+    assert second.heard.drops
+
+
+def test_what_is_meant_instead_is_kept(demo):
+    _, (second, _) = chained(("把A300关了",), ("等下，不是关，是给我，我再看看",))
+    assert offered(second) == [("assign_alert", {"alert_id": 300, "assignee": "zhaoliu"})]
+
+
+def test_the_one_host_that_was_spoken_of_is_meant(demo):
+    isolate = call("isolate_host", asset="pc-dev-15", reason="疑似c2")
+    _, (second, _) = chained(
+        ("看下pc-dev-15", call("get_asset", asset="pc-dev-15")), ("行，那提吧，就说疑似c2", isolate)
+    )
+    assert offered(second) == [("isolate_host", {"asset": "pc-dev-15", "reason": "疑似c2"})]
+    assert "还要另一位审批人同意" in second.tool_runs[-1].result.text
+    other = call("isolate_host", asset="web-01", reason="疑似c2")
+    _, (second, _) = chained(
+        ("看下pc-dev-15", call("get_asset", asset="pc-dev-15")), ("行，那提吧，就说疑似c2", other)
+    )
+    assert offered(second) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("file-01不用断网了，恢复完了，帮我解了", "release_host"),
+        ("好的那恢复弄好了请帮我申请把file-01的隔离解除", "release_host"),
+        ("198.51.100.7 到现在还没有封李四走不开麻烦你替他提一下封禁先封二十四个小时", "block_ip"),
+        ("web 零一证书快到期那个提醒一天到晚在响礼拜四就换所以想请你把这一个提醒先静默三天别的报警一概不要动", "silence_alerts"),
+        ("请帮我带个话给王五就说 file 零一的隔离在备份恢复完之前请不要放开", "send_message"),
+    ],
+)  # fmt: skip
+def test_a_denial_of_something_else_leaves_the_order(demo, text, tool):
+    _, model = asked(text)
+    assert tool in {one.name for one in model.requests[0].tools}
+    assert "isolate_host" not in {one.name for one in model.requests[0].tools}
+
+
+def test_a_question_with_a_denial_is_the_models(demo):
+    _, model = asked("想请教一下 jump-01 今天有没有什么新的报警主要是 SSH 那一类其他的先不用管")
+    assert model.requests
+    assert not {"close_alert", "silence_alerts", "block_ip"} & {one.name for one in model.requests[0].tools}
+
+
+def test_what_is_said_in_chinese_numerals_is_read_alike_everywhere(demo):
+    block = call("block_ip", ip="8.8.8.8", duration_minutes=10080, reason="又在爆破 SSH")
+    outcome, _ = asked("老王说有个地址八点八点八点八又在打 CC 又在爆破 SSH 请帮忙申请封了封一个礼拜", block)
+    assert [each["ip"] for _, each in offered(outcome)] == ["8.8.8.8"]
+    other, _ = asked("老王说有个地址八点八点八点八请帮忙申请封了", call("block_ip", ip="9.9.9.9"))
+    assert "9.9.9.9" not in [each["ip"] for _, each in offered(other)]
+
+
+def test_a_reminder_is_changed_with_its_time_and_its_words(demo):
+    first, second = (
+        "提醒：去核对 E1 里 db-02 到底外传了哪些表",
+        "提醒：去核对 E1 里 db-02 到底外传了哪些表，带上王五一起去",
+    )
+    day = (timezone.localtime() + timedelta(days=1)).date()
+    held = chained(
+        ("明天下午四点提醒我去核对 E1 里 db 零二到底外传了哪些表", call("create_schedule", task="提醒我" + first[3:], at=f"{day} 16:00")),
+        ("四点有会改成三点四十吧", call("create_schedule", task=first, at=f"{day} 15:40")),
+        ("内容里面请再加一句带上王五一起去他是数据库的负责人", call("create_schedule", task=second, at=f"{day} 15:40")),
+    )  # fmt: skip
+    assert [offered(outcome) for outcome, _ in held] == [
+        [("create_schedule", {"task": first, "at": f"{day} 16:00"})],
+        [("create_schedule", {"task": first, "at": f"{day} 15:40"})],
+        [("create_schedule", {"task": second, "at": f"{day} 15:40"})],
+    ]
+    asked_last = held[1][1].requests[0].messages[-1].content
+    assert f"create_schedule（task={first}，at={day} 16:00）" in asked_last

@@ -3,7 +3,7 @@
 import pytest
 
 from secops_agent.agent.turn.grounding import Sources, check
-from secops_agent.agent.turn.offering import Grounds
+from secops_agent.agent.turn.grounds import Grounds
 from secops_agent.agent.turn.wordings import fault_of
 from secops_agent.llm.offline import Lexicon
 from secops_agent.llm.understanding.warrants import Warrant

@@ -7,23 +7,21 @@ does what the exact sentence does.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from bifang.core.database import db
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.llms.budget import needed
 from secops_agent.agent.turn.calls import CIRCUMSTANCES
+from secops_agent.agent.turn.grounds import UNIT, Grounds, texts_of
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
-from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, WIDE, fault_of, skeleton
-from secops_agent.llm.offline.lexicon import Lexicon, squeeze
+from secops_agent.agent.turn.wordings import fault_of
 from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.llm.understanding.offers import LENGTHS, MOST
 from secops_agent.llm.understanding.telling import NOW
 from secops_agent.llm.understanding.verbs import ACTS, DICTATED
-from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.notifications.coverage import ON
 from secops_agent.services.people.staff import Person
@@ -45,6 +43,7 @@ _OBJECTS: Final[Mapping[str, str]] = {
     "also_to": "person", "case": "case", "rule": "rule", "what": "", "watched": "",
 }  # fmt: skip
 _FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
+_SPOKEN: Final = _FREE | {"task"}
 _CLOCKS: Final = ("at", "clock", "cron")
 _TIMES: Final = (*LENGTHS, *_CLOCKS, "start", "due", "until", "later_minutes")
 _LISTS: Final = (
@@ -56,17 +55,14 @@ _TIME: Final = re.compile(
     r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到\s*(?=[\d一二两三四五六七八九十今明后周下年])|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
 )
 _CLOCK: Final = re.compile(
-    r"每|天天|工作日|周末|月[初底]|\d[:：]\d\d|[早晚]上|中午|[上下]午|[早晚][\d一二三四五六七八九十]|待会|一会|稍后|\d\s*[ap]m|daily|weekly|every",
+    r"每|天天|工作日|周末|月[初底]|\d[:：]\d\d|[早晚]上|中午|[上下]午|[早晚][\d一二三四五六七八九十]|待会|一会|稍后|[\d一二两三四五六七八九十]\s*点|\d\s*[ap]m|daily|weekly|every",
     re.IGNORECASE,
 )
 _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of these would leave out
     "asset": ("alert", "rule"), "all": ("alert", "asset", "ip", "rule"),
     **dict.fromkeys(("rule", "source", "tag"), ("alert", "asset", "ip")),
 }  # fmt: skip
-_POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
-_FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
-_UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
-_REMINDER: Final = re.compile(r"\s*提醒\s*[:：]?(?P<words>.*)", re.DOTALL)
+_REMINDER: Final = re.compile(r"\s*提醒(?:我们?|一下|一声)?\s*[:：]?(?P<words>.*)", re.DOTALL)
 _FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
 _NO_OBJECT: Final = (
@@ -90,109 +86,13 @@ _NO_TASK: Final = "「task」要照提问者的话写，没有列出。提醒写
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """What a model's offers may rest on: ``warrant`` of this turn's words, ``earlier`` sentences that the asker typed here, names
-    in ``focus``, the arguments of the ``order`` that waits, and values of ``fields`` that were shown here before. ``lexicon``: our
-    names."""
-
-    warrant: Warrant = NO_WARRANT
-    earlier: tuple[str, ...] = ()
-    focus: frozenset[str] = frozenset()
-    order: Mapping[str, Any] = field(default_factory=dict)
-    fields: frozenset[str] = frozenset()
-    lexicon: Lexicon = field(default_factory=Lexicon)
-
-    def is_typed(self, value: str, kind: str = "") -> bool:
-        """Did the asker write it in this turn, or what it is the name of?"""
-        if value.isdigit():
-            own = self.warrant.named.get(kind)
-            return value in own if own else _stands_in(value, self.warrant.typed, kind)
-        named = {one for values in self.warrant.named.values() for one in values}
-        return value in named or _stands_in(value, self.warrant.typed, kind)
-
-    def is_near(self, value: str) -> bool:
-        """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
-        wide = WIDE.findall(value)
-        return bool(wide) and 2 * sum(char in self.warrant.typed for char in wide) >= len(wide)
-
-    def in_their_words(self, note: str) -> str:
-        """The clauses of a note that say what was typed; else why it is ordered, if that is more than what it is done to."""
-        told = [one.strip() for one in CLAUSE.findall(note) if self._says(one)]
-        reason = self.warrant.reason
-        names = [one for kind, values in self.warrant.named.items() if kind != "rule" for one in values]
-        is_object = _POINTED.search(reason) or any(_stands_in(one, reason) for one in names)
-        return "，".join(told) or ("" if is_object else reason)
-
-    def says_all(self, text: str) -> bool:
-        """As `in_their_words`, of every clause."""
-        return all(self._says(one) for one in CLAUSE.findall(text))
-
-    def _says(self, clause: str) -> bool:
-        """Do two thirds of its characters, and all its names and figures, stand in what was typed?"""
-        wide, typed = WIDE.findall(clause), self.warrant.typed
-        names = re.findall(r"[A-Za-z0-9][\w.:/-]*", clause, re.ASCII)
-        return 3 * sum(char in typed for char in wide) >= 2 * max(len(wide), 1) and all(
-            _stands_in(name, typed) for name in names
-        )
-
-    def are_theirs(self, words: str) -> bool:
-        """Is each clause of a text a piece of one that they typed here, courtesies and 您 for 他 set aside, with what was denied in it? A name
-        stands in the same clause, or, where that has none, was typed or shown."""
-        clauses = [skeleton(one) for one in CLAUSE.findall(words)]
-        told = [(letters, names) for letters, names in clauses if letters or names]
-        return bool(told) and all(self._is_piece(letters, names) for letters, names in told)
-
-    def is_one_piece(self, words: str) -> bool:
-        """Does it stand as it is in what they typed in this turn?"""
-        return _bare(words.removeprefix("提醒：")) in _bare(self.warrant.typed)
-
-    def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
-        sources = [
-            skeleton(one) for text in (self.warrant.typed, *self.earlier) for one in CLAUSE.findall(text)
-        ]
-        shown = {name for _, beside in sources for name in beside} | self.fields | self.focus
-        known = all(name in shown or name.lstrip("ae") in shown for name in names)
-        for said, beside in sources:
-            head, found, tail = said.partition(letters) if letters else ("", "", "")
-            turned = NOT.search(head) or NOT.search(tail)
-            if found == letters and not turned and (names <= beside or (beside <= names and known)):
-                return True
-        return False
-
-    def was_typed(self, value: str, kind: str = "") -> bool:
-        """Or before, in this conversation?"""
-        return self.is_typed(value, kind) or any(_stands_in(value, text, kind) for text in self.earlier)
-
-
-def _stands_in(value: str, text: str, kind: str = "") -> bool:
-    """Not as a part of something else: 33 is not in E33, web-33 or 33分钟, app-01 not in test-app-01."""
-    if _FINDING.fullmatch(value):
-        return re.search(rf"(?<!\w){value}(?!\d)", text, re.IGNORECASE) is not None
-    if value.isdigit():
-        sign = "[Ee]" if kind == "case" else "[Aa#]"
-        number = rf"(?<![A-Za-z0-9_.:-]){sign}?{value}(?![A-Za-z0-9_:-]|\.\d|{_UNIT})"
-        return re.search(number, text) is not None
-    if re.fullmatch(r"[\d.:a-f]+", value):
-        return re.search(rf"(?<![\w.]){re.escape(value)}(?![\w]|\.\d)", text, re.IGNORECASE) is not None
-    if value.isascii():
-        spelled = r"[\W_]*".join(map(re.escape, _bare(value)))
-        name = rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][-_.]){spelled}(?![A-Za-z0-9]|[-_][A-Za-z0-9])"
-        return bool(spelled) and re.search(name, text, re.IGNORECASE) is not None
-    return any(plain and plain in form(text) for form in (squeeze, _bare) for plain in [form(value)])
-
-
 def _is_ending(value: str, before: str, text: str) -> bool:
     """打错了 是.77, 不是03 是01: the last number of an address or a host, in the place of the one before."""
     ending = re.compile(r"(.*?[.-]?)(\d+)")
     now, then = ending.fullmatch(value), ending.fullmatch(before)
     if not now or not then or now[1] != then[1]:
         return False
-    return re.search(rf"(?:(?<!不)是|成|换|为)\s*\.?{now[2]}(?!\d|[.:]\d|{_UNIT})", text) is not None
-
-
-def _bare(text: str) -> str:
-    return BETWEEN.sub("", text.lower())
+    return re.search(rf"(?:(?<!不)是|成|换|为)\s*\.?{now[2]}(?!\d|[.:]\d|{UNIT})", text) is not None
 
 
 class OfferingToolbox(ReadingToolbox):
@@ -274,8 +174,12 @@ class OfferingToolbox(ReadingToolbox):
         said_before = grounds.order if grounds.warrant.changes else {}
         known = {name for name in kept if kept[name] == said_before.get(name)}
         self._require_said({name: kept[name] for name in kept.keys() - known})
-        for name in _TIMES:
-            if name in kept.keys() - known and not self._is_time_said(name, kept[name]):
+        for name in _TIMES:  # 再加一句: the time that the open offer showed stays
+            if (
+                name in kept.keys() - known
+                and kept[name] != grounds.order.get(name)
+                and not self._is_time_said(name, kept[name])
+            ):
                 del kept[name]
         for name in _FREE:
             if not kept.get(name) or name in known:
@@ -287,7 +191,7 @@ class OfferingToolbox(ReadingToolbox):
                     raise InvalidInput(_NO_WORDS.format(name, "不是提问者写的"))
                 kept[name] = grounds.in_their_words(str(kept[name]))
         if definition.name == "create_schedule" and "task" not in known:
-            self._require_task(str(kept.get("task", "")))
+            kept["task"] = self._settled_task(str(kept.get("task", "")))
         return {name: value for name, value in kept.items() if value != ""}
 
     def _require_objects(self, said: Mapping[str, Any], definition: ToolDefinition) -> None:
@@ -305,9 +209,9 @@ class OfferingToolbox(ReadingToolbox):
         grounds = self._grounds
         if grounds.are_theirs(text):
             return
-        if fault := fault_of(
-            text, (grounds.warrant.typed, *grounds.earlier), self._is_named, grounds.lexicon
-        ):
+        before = (str(value) for key, value in grounds.order.items() if key in _SPOKEN)  # they were shown it
+        typed = (grounds.warrant.typed, *grounds.earlier, *before)
+        if fault := fault_of(text, typed, self._is_named, grounds.lexicon):
             raise InvalidInput(_NO_WORDS.format(name, fault))
 
     def _is_named(self, name: str) -> bool:
@@ -316,13 +220,15 @@ class OfferingToolbox(ReadingToolbox):
         named = {one.lower() for values in self._grounds.warrant.named.values() for one in values}
         return plain in named or self._is_shown(name) or self._is_shown(plain)
 
-    def _require_task(self, task: str) -> None:
-        """A reminder is said as it stands; a question is asked in nearly their words. Raises InvalidInput."""
+    def _settled_task(self, task: str) -> str:
+        """A reminder, in its one form, is said as it stands; a question is asked in nearly their words. Raises InvalidInput."""
         reminder = _REMINDER.match(task)
         if reminder:
             self._require_words("task", reminder["words"])
-        elif kind_meant(task).name == QUESTION and not self._grounds.says_all(task):
+            return f"提醒：{reminder['words'].strip()}"
+        if kind_meant(task).name == QUESTION and not self._grounds.says_all(task):
             raise InvalidInput(_NO_TASK)
+        return task
 
     def _require_said(self, new: Mapping[str, Any]) -> None:
         """A verdict, a decision and its grounds are the asker's. Raises InvalidInput."""
@@ -424,7 +330,9 @@ def _effect(definition: ToolDefinition, plan: ValidatedAction) -> str:
     """What it would do; of a dangerous action also what an approval would set going."""
     if definition.risk_of(plan) != "dangerous":
         return plan.summary
-    return f"{plan.summary}。{carrier_effect(definition.name, plan.arguments)}"
+    return (
+        f"{plan.summary}。{carrier_effect(definition.name, plan.arguments)}他提交以后还要另一位审批人同意。"
+    )
 
 
 def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -449,8 +357,3 @@ def _objects(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _is_self(value: str, person: Person) -> bool:
     return value in ("我", "me", person.staff_id, person.name)
-
-
-def texts_of(values: Iterable[object]) -> frozenset[str]:
-    """Values as they are compared."""
-    return frozenset(str(value).strip().lower() for value in values)

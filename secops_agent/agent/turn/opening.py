@@ -35,6 +35,8 @@ _NAME: Final = re.compile(
     r"[\w.:/@#-]{1,40}"
 )  # what reads like a sentence is nobody's name, and told to no model
 
+_OWN_WORDS: Final = frozenset({"task", "text", "note", "reason"})  # nobody's but the asker's
+
 
 @dataclass(frozen=True, slots=True)
 class TurnOpening:
@@ -93,12 +95,12 @@ def _with_heard(warrant: Warrant, heard: Heard) -> Warrant:
 
 
 def _is_for_code(read: Completion, heard: Heard, warrant: Warrant) -> bool:
-    """Exact orders, the help text, what is taken back, and why nothing is started, unless it may be an order all the same: what
-    is done is said by people's words and code alone."""
+    """Exact orders, the help text, what is taken back, and why nothing is started, unless it may be an order or a question all the
+    same: what is done is said by people's words and code alone."""
     calls = read.message.tool_calls
     if calls:
         return calls[0].name in ACTION_TOOLS
-    return heard.final and not (warrant.tools and not heard.drops)
+    return heard.final and (heard.drops or not (warrant.tools or warrant.asks))
 
 
 def _read_command(text: str) -> Message | None:
@@ -168,7 +170,9 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
 
 def _waiting(person: Person, order: Intent, recall: Recall, *, changes: bool) -> str:
     """The order that waits, and how far it came."""
-    told = "，".join(f"{name}={value}" for name, value in order.arguments.items() if _is_plain(value))
+    told = "，".join(
+        f"{name}={value}" for name, value in order.arguments.items() if name in _OWN_WORDS or _is_plain(value)
+    )
     after = "代替所有还没有提交的选项" if changes else "和它并列，它仍然可以提交"
     if any(each.tool == order.tool for offer in recall.offers for each in offer.actions):
         state = "还没有提交的选项"
@@ -180,8 +184,8 @@ def _waiting(person: Person, order: Intent, recall: Recall, *, changes: bool) ->
 
 
 def _is_plain(value: object) -> bool:
-    """A name, or several numbers or names with commas between."""
-    return all(_NAME.fullmatch(one) for one in str(value).split(","))
+    """A name, or several numbers or names with commas between; a day and an hour."""
+    return all(_NAME.fullmatch(one) for one in re.split("[, ]", str(value)))
 
 
 def _told(named: Mapping[str, Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
 """A short sentence behind an order: what it lacked, what is changed of it, added to it or left out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -45,6 +45,7 @@ _END: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _ASKED_FIRST: Final = re.compile("^(原因|理由)\\s*[?？,，\\s]\\s*(?:就?写|是)?")  # 原因？写爆破
+_LOOKS: Final = re.compile(r"[\s,，]*我?[先再]?(?:看看|想想|看一下)?[吧\s。]*")  # 我再看看: why
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
 LEAVES: Final = ("exception", "negation")  # speak against what is named, or the whole order
 
@@ -71,7 +72,13 @@ def beside_refusal(sentence: Sentence, focus: Focus) -> str | None:
     refused = [one for one in pieces if _refuses(Skeleton(one, said.entities), orders)]
     if not refused or missing_in(orders) in ("text", "note"):
         return None
-    rest = (without_turns(Skeleton(one, said.entities))[0].text for one in pieces if one not in refused)
+    rest: Iterable[str] = (
+        without_turns(Skeleton(one, said.entities))[0].text
+        for one in pieces
+        if one not in refused and not _LOOKS.fullmatch(one)
+    )
+    if any(one.strip(EDGES).startswith("不是") for one in refused):  # 不是关，是给我
+        rest = (re.sub(r"^\s*(?:就|应该)?是(?=给|转|派|关|确认|静默|封|隔离|盯)", "", one) for one in rest)
     return said.expand(
         "，".join(one for one in rest if pattern("cues.said.turns").sub("", f"{one}，").strip(EDGES))
     )
@@ -89,6 +96,8 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
         or pattern("cues.inside.the_rest").search(f"{text}。")
     ):
         return False
+    if pattern("cues.said.withdraws").fullmatch(said.expand(text)):  # 这个封禁先撤了吧
+        return {verb.tool for verb in verbs} & {*ACTS} <= tools
     if not {verb.tool for verb in verbs} & {*ACTS} or tools <= {*MILD}:  # 别发了, of a message
         return pattern("cues.said.refuses").fullmatch(text) is not None
     return {verb.tool for verb in verbs} <= tools and find_doubt(said, verbs) == "negation"

@@ -45,6 +45,7 @@ _NEVER_ORDERS = frozenset({"overheard", "quotation", "pasted", "negation", "exce
 _LIKELY = 0.1
 _ORDERS = 0.3
 _ASKS = 0.5
+_SURELY = 0.8
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -53,7 +54,8 @@ class Warrant:
     """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
     overheard); ``may``: the words ask nothing, so that they may order what no verb of ours says (那个完成了); ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
     攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts``, ``minutes`` and ``decisions`` (with the
-    grounds of one): those that were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone."""
+    grounds of one): those that were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone;
+    ``asks``: they surely ask for data, whatever else they deny."""
 
     tools: frozenset[str] = frozenset()
     doubt: str = ""
@@ -68,6 +70,7 @@ class Warrant:
     changes: bool = False
     spared: frozenset[str] = frozenset()
     may: bool = False
+    asks: bool = False
 
 
 NO_WARRANT = Warrant()
@@ -88,6 +91,11 @@ def _is_asking(sentence: Sentence) -> bool:
     """Is it for data, or about anything but what is to be done?"""
     asks = {*READ_TOOLS, *NO_ACTS} - {"followup", "decide"}
     return sum(odds for label, odds in rank(sentence).items() if label in asks) >= _ASKS
+
+
+def _reads(sentence: Sentence) -> float:
+    """How probable it is that it asks a tool that reads."""
+    return sum(odds for label, odds in rank(sentence).items() if label in READ_TOOLS)
 
 
 def _completed(warrant: Warrant, before: Warrant) -> Warrant:
@@ -129,28 +137,27 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     verbs, doubt, waits = _beside(verbs, doubt, _waits(focus, said))
     spoken = _spoken(sentence, focus)
-    stated, doubt = (
-        doubt,
-        _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else "",
-    )
-    supposed = (
-        stated == "condition" and not doubt and not waits
-    )  # 如果封了就通知我 watches, and blocks nothing
-    ordered = (_likely(sentence) if supposed else _ordered(verbs, whole, sentence)) | waits | spoken
+    stated = doubt
+    doubt = _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
+    # Of 如果封了就通知我 and 跟他说不要放开 only what the ranker or the frame reads is ordered, and nothing dangerous by its name.
+    narrow = not (doubt or waits) and (stated == "condition" or (bool(spoken) and stated in _NEVER_ORDERS))
+    read = (_likely(sentence) if not spoken else set()) if narrow else _ordered(verbs, whole, sentence)
+    ordered = read | waits | spoken
     return Warrant(
         frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
         _named(sentence),
         points=_points(skeleton, said),
-        meant=frozenset(_meant(verbs, (skeleton, whole), focus)),
+        meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *_goes_on(said, focus))),
         reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) if verbs else ""),
         verdicts=_found("hinted", said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=bool(waits - spoken) and not adds_to(said),
         spared=spared,
-        may=doubt in _NO_DOUBT and not supposed and not _is_asking(sentence),
+        may=doubt in _NO_DOUBT and not narrow and not _is_asking(sentence),
+        asks=_reads(sentence) >= _SURELY,
     )
 
 
@@ -206,7 +213,14 @@ def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
     ranks = rank(sentence)
     if doubt not in _NEVER_ORDERS and share_of_acts(ranks) >= _ORDERS:
         return ""
+    if doubt == "negation" and share_of_acts(ranks) >= _SURELY and not _forbids(sentence.plain):
+        return ""  # 到现在还没有封, 麻烦提一下封禁
     return doubt or ("nothing" if ranks.get("nothing", 0.0) >= CERTAIN else "")
+
+
+def _forbids(said: str) -> bool:
+    """Is something not to be done, beside what is only not so, and 别的一概不要动?"""
+    return pattern("cues.said.forbids").search(pattern("cues.said.others_alone").sub("", said)) is not None
 
 
 def _of_findings(ordered: set[str], said: Skeleton) -> set[str]:
@@ -242,6 +256,14 @@ def _spared(skeleton: Skeleton, note: str) -> tuple[Skeleton, frozenset[str]]:
 def _found(table: str, text: str) -> frozenset[str]:
     """The lists of a table of `cues.toml` that speak in the text."""
     return frozenset(name for name in load("cues")[table] if pattern(f"cues.{table}.{name}").search(text))
+
+
+def _goes_on(said: str, focus: Focus) -> Iterator[str]:
+    """行，那提吧: the only thing of its kind that was spoken of here."""
+    if pattern("cues.said.goes_on").search(said):
+        yield from (
+            focus.of(kind)[0].lower() for kind in ("asset", "ip", "alert") if len(focus.of(kind)) == 1
+        )
 
 
 def _meant(verbs: Sequence[SpokenVerb], places: Sequence[Skeleton], focus: Focus) -> Iterator[str]:

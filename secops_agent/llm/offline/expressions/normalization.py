@@ -21,6 +21,17 @@ _MENTION = re.compile(
 _OTHERS = re.compile(r"(?:@[^\s,，:：@]{1,20}[\s,，:：]+)+")
 _TRADITIONAL = str.maketrans({pair[0]: pair[1:] for pair in load("spelling")["characters"].split()})
 _USUAL = [pair.split("=") for pair in load("spelling")["usual"].split()]
+_DIGIT, _TENS = "零〇一二三四五六七八九幺", "一二两三四五六七八九"
+_SPOKEN = str.maketrans("零〇一二三四五六七八九幺", "001234567891")
+_SPOKEN_ADDRESS = re.compile(
+    rf"(?<![{_DIGIT}点十百])[{_DIGIT}]{{1,3}}(?:点[{_DIGIT}]{{1,3}}){{3}}(?![{_DIGIT}点十百])"
+)
+_SPOKEN_HOST = re.compile(
+    rf"(?<![A-Za-z0-9_.-])([A-Za-z][A-Za-z-]+?)\s?[杠-]?\s?([零〇][{_DIGIT[2:-1]}])(?![{_DIGIT}点十百])"
+)
+_SPOKEN_NUMBER = re.compile(
+    rf"(?<![{_TENS}十百千万])([{_TENS}])百([{_TENS}])十([{_TENS}])(?![十千万])"
+)  # 二百九十四三百那条
 _SPACES = re.compile(r"\s+")
 
 _RUN_TOGETHER = re.compile(r"(?<![\w.-])A\d{1,6}(?:A\d{1,6})+(?![\w.-])", re.ASCII)  # A5A28A207
@@ -32,6 +43,11 @@ def normalize(text: str) -> str:
     plain = _EMOJI.sub("", plain.translate(_DASHES))
     plain = _DEFANGED_SCHEME.sub(r"http\1://", _DEFANGED_DOT.sub(".", plain))
     plain = _MENTION.sub("", simplify(plain))
+    plain = _SPOKEN_ADDRESS.sub(lambda said: said[0].replace("点", ".").translate(_SPOKEN), plain)
+    plain = _SPOKEN_HOST.sub(lambda said: f"{said[1]}-{said[2].translate(_SPOKEN)}", plain)
+    plain = _SPOKEN_NUMBER.sub(
+        lambda said: f"{''.join(said.groups()).replace('两', '二').translate(_SPOKEN)} ", plain
+    )
     plain = _RUN_TOGETHER.sub(lambda run: re.sub("(?<=\\d)(?=A)", " ", run[0]), plain)
     for word, usual in _USUAL:
         plain = plain.replace(word, usual)

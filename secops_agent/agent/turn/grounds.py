@@ -1,0 +1,115 @@
+"""Grounds of a model's offers: what the asker typed in this conversation, and what was shown to them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, WIDE, skeleton
+from secops_agent.llm.offline.lexicon import Lexicon, squeeze
+from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
+
+UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
+_FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
+_POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a model's offers may rest on: ``warrant`` of this turn's words, ``earlier`` sentences that the asker typed here, names
+    in ``focus``, the arguments of the ``order`` that waits, and values of ``fields`` that were shown here before. ``lexicon``: our
+    names."""
+
+    warrant: Warrant = NO_WARRANT
+    earlier: tuple[str, ...] = ()
+    focus: frozenset[str] = frozenset()
+    order: Mapping[str, Any] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+    lexicon: Lexicon = field(default_factory=Lexicon)
+
+    def is_typed(self, value: str, kind: str = "") -> bool:
+        """Did the asker write it in this turn, or what it is the name of?"""
+        if value.isdigit():
+            own = self.warrant.named.get(kind)
+            return value in own if own else _stands_in(value, self.warrant.typed, kind)
+        named = {one for values in self.warrant.named.values() for one in values}
+        return value in named or _stands_in(value, self.warrant.typed, kind)
+
+    def is_near(self, value: str) -> bool:
+        """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
+        wide = WIDE.findall(value)
+        return bool(wide) and 2 * sum(char in self.warrant.typed for char in wide) >= len(wide)
+
+    def in_their_words(self, note: str) -> str:
+        """The clauses of a note that say what was typed; else why it is ordered, if that is more than what it is done to."""
+        told = [one.strip() for one in CLAUSE.findall(note) if self._says(one)]
+        reason = self.warrant.reason
+        names = [one for kind, values in self.warrant.named.items() if kind != "rule" for one in values]
+        is_object = _POINTED.search(reason) or any(_stands_in(one, reason) for one in names)
+        return "，".join(told) or ("" if is_object else reason)
+
+    def says_all(self, text: str) -> bool:
+        """As `in_their_words`, of every clause."""
+        return all(self._says(one) for one in CLAUSE.findall(text))
+
+    def _says(self, clause: str) -> bool:
+        """Do two thirds of its characters, and all its names and figures, stand in what was typed?"""
+        wide, typed = WIDE.findall(clause), self.warrant.typed
+        names = re.findall(r"[A-Za-z0-9][\w.:/-]*", clause, re.ASCII)
+        return 3 * sum(char in typed for char in wide) >= 2 * max(len(wide), 1) and all(
+            _stands_in(name, typed) for name in names
+        )
+
+    def are_theirs(self, words: str) -> bool:
+        """Is each clause of a text a piece of one that they typed here, courtesies and 您 for 他 set aside, with what was denied in it? A name
+        stands in the same clause, or, where that has none, was typed or shown."""
+        clauses = [skeleton(one) for one in CLAUSE.findall(words)]
+        told = [(letters, names) for letters, names in clauses if letters or names]
+        return bool(told) and all(self._is_piece(letters, names) for letters, names in told)
+
+    def is_one_piece(self, words: str) -> bool:
+        """Does it stand as it is in what they typed in this turn?"""
+        return _bare(words.removeprefix("提醒：")) in _bare(self.warrant.typed)
+
+    def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
+        sources = [
+            skeleton(one) for text in (self.warrant.typed, *self.earlier) for one in CLAUSE.findall(text)
+        ]
+        shown = {name for _, beside in sources for name in beside} | self.fields | self.focus
+        known = all(name in shown or name.lstrip("ae") in shown for name in names)
+        for said, beside in sources:
+            head, found, tail = said.partition(letters) if letters else ("", "", "")
+            turned = NOT.search(head) or NOT.search(tail)
+            if found == letters and not turned and (names <= beside or (beside <= names and known)):
+                return True
+        return False
+
+    def was_typed(self, value: str, kind: str = "") -> bool:
+        """Or before, in this conversation?"""
+        return self.is_typed(value, kind) or any(_stands_in(value, text, kind) for text in self.earlier)
+
+
+def _stands_in(value: str, text: str, kind: str = "") -> bool:
+    """Not as a part of something else: 33 is not in E33, web-33 or 33分钟, app-01 not in test-app-01."""
+    if _FINDING.fullmatch(value):
+        return re.search(rf"(?<!\w){value}(?!\d)", text, re.IGNORECASE) is not None
+    if value.isdigit():
+        sign = "[Ee]" if kind == "case" else "[Aa#]"
+        number = rf"(?<![A-Za-z0-9_.:-]){sign}?{value}(?![A-Za-z0-9_:-]|\.\d|{UNIT})"
+        return re.search(number, text) is not None
+    if re.fullmatch(r"[\d.:a-f]+", value):
+        return re.search(rf"(?<![\w.]){re.escape(value)}(?![\w]|\.\d)", text, re.IGNORECASE) is not None
+    if value.isascii():
+        spelled = r"[\W_]*".join(map(re.escape, _bare(value)))
+        name = rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][-_.]){spelled}(?![A-Za-z0-9]|[-_][A-Za-z0-9])"
+        return bool(spelled) and re.search(name, text, re.IGNORECASE) is not None
+    return any(plain and plain in form(text) for form in (squeeze, _bare) for plain in [form(value)])
+
+
+def _bare(text: str) -> str:
+    return BETWEEN.sub("", text.lower())
+
+
+def texts_of(values: Iterable[object]) -> frozenset[str]:
+    """Values as they are compared."""
+    return frozenset(str(value).strip().lower() for value in values)
