@@ -200,17 +200,13 @@ class QuestionHearing(FollowingHearing):
         for part in parts:
             if part not in asked or (counts and found and found[0].tool == "list_alerts" and _asks_who(part)):
                 continue  # the list tells it
-            goes_on = found and not (
-                questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
-            )
-            intent = reader._clearly(part, goes_on=bool(goes_on))
+            alone = questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
+            intent = reader._clearly(part, goes_on=bool(found and not alone))
             if found and intent == found[-1] and _asks_more(part, parts):
                 left.append(part.plain)  # 还剩多少, 有没有误报: what was asked before is no answer to it
                 continue
-            # All machines answer nothing.
-            if intent and not (
-                found and intent.arguments.keys() <= {"asset_type"} and intent.tool in questions.LISTS
-            ):
+            of_all = intent and intent.arguments.keys() <= {"asset_type"} and intent.tool in questions.LISTS
+            if intent and not (found and of_all):  # all machines answer nothing
                 found.append(intent)
                 reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
             elif counts and "ask.count" not in questions.cues_of(part):

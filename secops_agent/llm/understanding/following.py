@@ -40,22 +40,15 @@ class FollowingHearing(Hearing):
     def _follow_up(self, sentence: Sentence) -> Understanding | None:
         """A row of the last list, the last question with other conditions, or a question about the one thing that was spoken of."""
         last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
+        cues = questions.cues_of(sentence)
         pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
         theirs = not sentence.found(Kind.PERSON) and pattern("cues.inside.theirs").search(sentence.order.text)
-        if (
-            last
-            and last.tool == "get_case"
-            and "noun.schedule" in questions.cues_of(sentence)
-            and not sentence.found(*OWN)
-        ):
+        if last and last.tool == "get_case" and "noun.schedule" in cues and not sentence.found(*OWN):
             return Understanding(intent=Intent(last.tool, last.arguments))  # 他那没弄完的任务: on its card
         if len(text) > 2 * SHORT or pointed or theirs:
             return None
-        if (
-            last
-            and last.tool == "alert_statistics"
-            and (aside := pattern("followups.told_apart").search(text))
-        ):
+        aside = pattern("followups.told_apart").search(text)
+        if aside and last and last.tool == "alert_statistics":
             return self._follow_up(self.heard(text[: aside.start()]))
         if last is None:
             return self._of_thing(sentence, followups.without_lead(text))
@@ -65,17 +58,20 @@ class FollowingHearing(Hearing):
         asset = str(last.arguments.get("asset", ""))
         if number and (number["of"] or "") in asset and (name := self.lexicon.sibling(asset, number["n"])):
             return Understanding(intent=Intent(last.tool, {**last.arguments, "asset": name}))
-        row = followups.read_row(text, last)
-        if row is None and followups.last_list(last) and (said := pattern("followups.item").search(text)):
-            return Understanding(
-                question=f"上面的列表里没有「{said.group()}」，请写出编号、名称或地址。", guessed=True
-            )
-        if row:
-            return Understanding(intent=self._about(self.heard(row[0])) or row[1])
+        if row := self._row(text, last):
+            return row
         bare = followups.without_lead(text)
         of_flaw = "cve_id" in last.arguments and self._of_thing(sentence, bare)
         found = None if of_flaw else self._changed(sentence, bare, last)
         return of_flaw or (Understanding(intent=found) if found else self._of_thing(sentence, bare))
+
+    def _row(self, text: str, last: Intent) -> Understanding | None:
+        """第 2 条: what is asked of that row of the last list; a row that it does not have is told."""
+        if row := followups.read_row(text, last):
+            return Understanding(intent=self._about(self.heard(row[0])) or row[1])
+        said = pattern("followups.item").search(text) if followups.last_list(last) else None
+        told = f"上面的列表里没有「{said.group()}」，请写出编号、名称或地址。" if said else ""
+        return Understanding(question=told, guessed=True) if told else None
 
     def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
@@ -120,9 +116,7 @@ class FollowingHearing(Hearing):
         own = sentence.order.found(*(kind for kind in OWN if not among or kind not in (*HOSTS, Kind.PERSON)))
         if own or everything or not bare or self._bare_number(sentence):
             return None
-        things = dict.fromkeys(
-            [*([thing] if thing else []), *(followups.things_of(last, bare) if last else [])]
-        )
+        things = filter(None, dict.fromkeys([thing, *(followups.things_of(last, bare) if last else ())]))
         anew = alone and "said.exists" in questions.cues_of(sentence)
         by_itself = self.weighed(sentence).best if anew else None
         whole = by_itself if by_itself and by_itself.whole else None

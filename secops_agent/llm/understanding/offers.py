@@ -115,8 +115,7 @@ def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: 
     """What the sentence orders; None: no verb that orders. ``command``: a slash command, whose rest is the reason; ``act``: in words that are no verb."""
     sentence, start = windowed(sentence)
     whole, logged = typed_in(sentence)
-    whole = with_the_rest(whole, focus)
-    whole, together = with_alerts(without_repeated(without_spared(whole)))
+    whole, together = with_alerts(without_repeated(without_spared(with_the_rest(whole, focus))))
     if said := (None if command else read_spoken(sentence, focus)) or read_dictated(whole, sentence, focus):
         return _dictated(said, whole)
     skeleton, note = split_note(whole)

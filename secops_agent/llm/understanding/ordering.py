@@ -22,7 +22,13 @@ from secops_agent.llm.understanding.completions import (
     tells_more,
     without_turns,
 )
-from secops_agent.llm.understanding.entities import OWN, Sentence, numbers_of, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import (
+    HOSTS,
+    OWN,
+    Sentence,
+    numbers_of,
+    take_verdicts_and_numbers,
+)
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
@@ -107,10 +113,8 @@ class OrderHearing(ListHearing):
         adds = same and not lacks and adds_to(rest.text)
         answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
         reports = pattern("cues.inside.told").search(without(rest, verbs_in(rest)))  # A242已经关了
-        answer = lacks == "object" and same and not reports  # 先关A242那一条就好
-        named = new is not None and new.has_object and not answer
-        own = named or not same or tells_more(rest, order)
-        if own and not (changes or adds or answers):
+        named = new is not None and new.has_object and not (lacks == "object" and same and not reports)
+        if (named or not same or tells_more(rest, order)) and not (changes or adds or answers):
             return None  # an address alone is looked up
         if actions := complete(sentence, rest, self.focus, changes=changes, adds=adds):
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
@@ -345,11 +349,7 @@ class OrderHearing(ListHearing):
         each = self._means_each(sentence) and not shown
         if each and (case := self._of_case(sentence, order)):
             return case
-        named = (
-            sentence.keyword
-            or sentence.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP)
-            or sentence.question.first(Kind.SEVERITY)
-        )
+        named = sentence.keyword or sentence.first(*HOSTS, Kind.IP) or sentence.question.first(Kind.SEVERITY)
         if sentence.first(Kind.ROW) and not self.focus.all_rows()[1] and (host := self._spoken_of(sentence)):
             return self._of_host(order, {}, host)  # 第一条, of the alerts on a card
         if not said or not (named or each or within):

@@ -277,8 +277,6 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _rights(self, sentence: Sentence) -> Understanding | None:
         """What Bifang can do, who may do what, and that it shares nothing out by itself."""
-        if pattern("telling.change.asked").search(sentence.plain):  # 日报是几点发，发给谁
-            return Understanding(intent=Intent("list_schedules"))
         if pattern("cues.said.shares").search(sentence.order.text):
             return self.shared(sentence)
         if pattern("cues.offered.swap_shift").search(sentence.order.text) and self.weighed(
@@ -360,8 +358,6 @@ class _Reader(OrderHearing, QuestionHearing):
         if ordered is None and is_unknown(sentence, found):
             return self._unknown(sentence, found)
         proposes = pattern("cues.said.proposes").search(sentence.plain)
-        if found.intent and "decision" in found.intent.arguments:  # what was decided is asked
-            return found
         denied = self.weighed(sentence).doubt == "nothing"
         if ordered is None or not proposes or denied or ordered.doubt not in ("question", "unclear"):
             return found

@@ -310,10 +310,8 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
         return "question"
     if _is_framed(skeleton, without(skeleton, verbs)):
         return "nothing"
-    numbers = skeleton.found(Kind.NUMBER) and not any(
-        "alert" in ACTS[one].kinds for one in tools & ACTS.keys()
-    )
-    return "unclear" if numbers else ""
+    of_alerts = any("alert" in ACTS[one].kinds for one in tools & ACTS.keys())
+    return "unclear" if skeleton.found(Kind.NUMBER) and not of_alerts else ""
 
 
 def _is_framed(skeleton: Skeleton, text: str) -> bool:
