@@ -77,6 +77,9 @@ class FollowingHearing(Hearing):
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
         cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
         fresh = questions.stands_alone(_of_these(cues, noun))
+        own = self.weighed(sentence).best if fresh and "said.exists" in cues else None
+        if own and own.whole and followups.NOUNS.get(own.frame.tool) != noun:  # 有什么待审批的, behind blocks
+            return None
         asks_anew = fresh or (sentence.keyword and "said.exists" in cues)
         alone = asks_anew or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)
