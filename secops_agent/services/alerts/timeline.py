@@ -29,11 +29,10 @@ QUIET: Final = "现在没有在叫谁，也没有等着升级的告警"
 class Calling:
     """``lines``: the calls under way, then the steps to come, the nearest first; else one: why nobody is called any more.
 
-    ``is_left``: everybody was told, and still nobody has it. ``was_told``: anybody was told of it, or is to be.
+    ``was_told``: anybody was told of it, or is to be.
     """
 
     lines: tuple[str, ...]
-    is_left: bool = False
     was_told: bool = True
 
 
@@ -50,7 +49,7 @@ def calling(alert: Alert, active: Sequence[Silence], *, told: bool) -> Calling:
         if lines := (*map(words_of, ringing[:MOST]), *_lines(coming, active)):
             return Calling(lines)
     why = _over(alert, rows)
-    return Calling((f"不再叫人：{why}",), is_left=why == LEFT)
+    return Calling((f"不再叫人：{why}",))
 
 
 def calling_of(alert_id: int) -> Calling:
@@ -66,7 +65,7 @@ def _over(alert: Alert, rows: Sequence[Escalation]) -> str:
     if alert.status == AlertStatus.CLOSED:
         return "告警已经关闭"
     if alert.handler and not (alert.assignee_id and alert.status == AlertStatus.OPEN):
-        return f"{alert.handler.name} {'已接手' if alert.assignee_id else '负责它所在的事件'}"
+        return f"{alert.handler.name} {'是处理人' if alert.assignee_id else '负责它所在的事件'}"
     if alert.status != AlertStatus.OPEN:
         return "已有人确认"
     ended = [row.ended or DISABLED for row in rows]

@@ -17,7 +17,8 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import asset_line
 from secops_agent.tools.estate.assets import fields_of as asset_fields
-from secops_agent.tools.incidents.alerts import alert_lines, codes, judged_text
+from secops_agent.tools.incidents.alert_questions import codes
+from secops_agent.tools.incidents.alerts import alert_lines, judged_text
 from secops_agent.tools.incidents.alerts import fields_of as alert_fields
 from secops_agent.tools.markdown import INDICATOR, counts, joined, moment
 from secops_agent.tools.masking import for_reader

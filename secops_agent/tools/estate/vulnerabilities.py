@@ -156,13 +156,10 @@ def _gravity(detail: VulnerabilityDetail) -> str:
     """Is it grave for us: exploited or a high level, and not mended on what we have."""
     level, exploited = detail.summary.severity, "已被利用（KEV）" if detail.kev else ""
     is_grave = bool(exploited) or level in ("critical", "high")
-    here = (
-        f"我们有 {detail.affected_assets} 台没有修复"
-        if detail.affected_assets
-        else "没有发现我们的资产受影响"
-    )
+    ours = detail.affected_assets
+    here = f"我们有 {ours} 台没有修复" if ours else "没有发现我们的资产受影响"
     why = "、".join(filter(None, [f"级别{SEVERITY[level]}", exploited, here]))
-    return f"{'严重' if is_grave and detail.affected_assets else '不算严重' if not is_grave else '漏洞本身严重，我们不急'}（{why}）"
+    return f"{'严重' if is_grave and ours else '不算严重' if not is_grave else '漏洞本身严重，我们不急'}（{why}）"
 
 
 def _ours(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:

@@ -10,13 +10,11 @@ from bifang.channels.ports import Suggestion
 from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import DetectionRule
-from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind
+from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
-from secops_agent.services.alerts.queries.urgency import URGENT, judgement
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
-from secops_agent.services.alerts.spread import Judged, closed_before, hosts_of_hashes
-from secops_agent.services.alerts.standing import standing_of
+from secops_agent.services.alerts.spread import Judged, closed_before
 from secops_agent.services.alerts.timeline import calling_of
 from secops_agent.services.alerts.views import (
     AlertDetail,
@@ -32,12 +30,12 @@ from secops_agent.services.decisions.ledger.blocks import find_blocks
 from secops_agent.services.intelligence.locations import place_of
 from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.investigations.wording import is_grave_attack
-from secops_agent.services.notifications.views import told_of, untold
 from secops_agent.services.outcomes import course
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.incidents.alert_questions import asked_of, codes, messages_of
 from secops_agent.tools.markdown import (
     INDICATOR,
     SEVERITY,
@@ -161,11 +159,6 @@ def alert_lines(
     return lines, private, (*fields_of(found), *addresses)
 
 
-def codes(ids: Sequence[int]) -> str:
-    """A12、A13…: the first ones."""
-    return "、".join(f"A{pk}" for pk in ids[:_CODES]) + ("…" if len(ids) > _CODES else "")
-
-
 def judged_text(judged: Sequence[Judged]) -> str:
     """真实攻击 8 条（A106、A84…，最近一次赵六：已加固）、误报 2 条（A61）."""
     said = []
@@ -189,7 +182,7 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
         return _compared(asker, [given.alert_id, *several][:_MOST])
     detail = triage.get(given.alert_id, private=True, raw=False)
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject_of(detail)}
-    told, found = _asked(detail, given.about, asker), concerned(given.alert_id)
+    told, found = asked_of(detail, given.about, asker), concerned(given.alert_id)
     past = () if told else _past(detail, _sources(detail), asker)
     result = ToolResult(
         "ok",
@@ -212,66 +205,6 @@ def _said(
 ) -> str:
     """All of it, or what was ``told`` of the one thing that was asked and the alert in a line."""
     return f"{told}\n\n{alert_line(detail.summary, asker)}" if told else _detail(detail, found, past, asker)
-
-
-def _asked(detail: AlertDetail, about: str, asker: Asker) -> str:
-    """The one thing that was asked of it; "" for all."""
-    alert = detail.summary
-    if about == "elsewhere":
-        return _elsewhere(
-            alert.id, [each.value for each in detail.indicators if each.kind == IndicatorKind.HASH]
-        )
-    if about == "delivery":
-        return f"**{says.code(alert.id)} 的消息**：{_told(alert.id, asker.person.corp_id)}"
-    if about == "calling":
-        first, *others = calling_of(alert.id).lines
-        told = [f"- {plain(each, 200)}" for each in others]
-        return "\n".join(
-            [f"**{says.code(alert.id)}：{plain(first, 200)}**", *told, f"- 通知过：{_told(alert.id)}"]
-        )
-    if about == "gravity":
-        return _gravity(alert)
-    return _why_there(alert) if about else ""
-
-
-def _elsewhere(number: int, hashes: Sequence[str]) -> str:
-    """On which other machines each of its hashes was seen, by which alerts."""
-    code, found = says.code(number), hosts_of_hashes(number, hashes)
-    if not found:
-        return f"**{code} 里没有哈希**，所以说不出别的机器有没有。"
-    lines = []
-    for value, hosts in found.items():
-        lines.append(
-            f"**{code} 的哈希 {plain(value, 70)}：{f'别的机器有，{len(hosts)} 台' if hosts else '别的机器没有见过'}**"
-        )
-        lines += [
-            f"- {plain(each.name, 60)} {len(each.alerts)} 条（{codes(each.alerts)}）"
-            for each in hosts[:_MOST]
-        ]
-    return "\n".join([*lines, "- 只看本地的告警；没有告警的机器不一定没有这个文件"])
-
-
-def _gravity(alert: AlertSummary) -> str:
-    """Yes or no by what `urgency` adds up, and why."""
-    code = says.code(alert.id)
-    if alert.status == AlertStatus.CLOSED:
-        return f"**{code} 已经关闭（{VERDICT.get(alert.verdict, '没有结论')}），不用再处理**"
-    return f"**{code} {judgement(alert.id)}**"
-
-
-def _why_there(alert: AlertSummary) -> str:
-    """Where it stands in the order of what is most urgent, and why not before the one ahead of it."""
-    code = says.code(alert.id)
-    if alert.status == AlertStatus.CLOSED:
-        return f"**{code} 已经关闭，不在「最要紧」的排序里**"
-    found = standing_of(alert.id)
-    place = f"第 {found.place}" if found.place else "200 名以后"
-    lines = [f"**{code} 排{place}（没有关闭的共 {found.total} 条）：{found.why}**"]
-    if found.before:
-        pk, why = found.before
-        same = "（一样，只是更近发生）" if why == found.why else ""
-        lines.append(f"- 排在它前面一位的是 {says.code(pk)}：{why}{same}")
-    return "\n".join([*lines, f"- 顺序：{URGENT}"])
 
 
 def _compared(asker: Asker, ids: Sequence[int]) -> ToolResult:
@@ -373,7 +306,7 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("确认时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("关闭人", plain(detail.closed_by, 40)),
         ("时限", _limit(alert, asker)),
-        ("通知", _told(alert.id)),
+        ("通知", messages_of(alert.id)),
         ("叫人", "；".join(plain(each, 200) for each in called.lines) if called and called.was_told else ""),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
@@ -388,17 +321,6 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("可观察对象", _observables(detail.indicators)),
         ("文字里提到", _observables(detail.mentions)),
     ]
-
-
-def _told(number: int, corp_id: str | None = None) -> str:
-    """Whom its newest messages went to, or why not; with ``corp_id`` also who there is not told of it by which rule."""
-    rows = [(each, f"{plain(each.place, 60)} {each.standing}") for each in told_of(number, _MESSAGES)]
-    told = "；".join(f"{one}（{plain(each.reason, 120)}）" if each.reason else one for each, one in rows)
-    untold_by = (
-        [plain(line, 300) for line in untold(number, corp_id)[:_MESSAGES]] if corp_id is not None else []
-    )
-    told = told or f"没有发给任何人{'' if untold_by else '：没有通知规则要发它'}"
-    return "\n- ".join([told, *untold_by])
 
 
 def _limit(alert: AlertSummary, asker: Asker) -> str:

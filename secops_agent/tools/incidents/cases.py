@@ -12,6 +12,7 @@ from secops_agent.models import CaseStatus
 from secops_agent.services.audit.history import EMPTY
 from secops_agent.services.cases import search, timeline, views
 from secops_agent.services.cases.reporting import clock
+from secops_agent.services.cases.reporting.clock import ReportingView
 from secops_agent.services.cases.search import GOING_ON, CaseFilter
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail, CaseSummary, CaseTaskView
@@ -71,7 +72,7 @@ def list_cases(asker: Asker, given: ListCases) -> ToolResult:
     text = page("事件", len(lines), found.total_text, lines, query)
     first = found.items[0]
     if given.keyword and len(found.items) == 1:  # it was described, and is the one that is meant
-        text = "\n".join([text, "", *_told(views.get(first.id, private=True))])
+        text = "\n".join([text, "", *_told(views.get(first.id, private=True), clock.standing(first.id))])
     result = ToolResult(
         "ok", query, text, [case.id for case in found.items], steps=(says.progress(first.id),), fields=_fields(found.items)
     )  # fmt: skip
@@ -126,7 +127,7 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
             said = f"告警 {given.alert_id} 不属于任何事件（或没有这条告警）。"
             return ToolResult("no_data", query, "\n".join([said, *foot(query)]))
         case_id = ref.id
-    detail = views.get(case_id, private=True)
+    detail, due = views.get(case_id, private=True), clock.standing(case_id)
     owner = {"person": detail.summary.owner} if detail.summary.owner_id else {}
     data: dict[str, Any] = {
         "case_id": case_id,
@@ -137,26 +138,20 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
         *_fields((detail.summary,)),
         *fields_of(detail.alerts),
         *(each.value for each in detail.indicators),
-        *_deadline(case_id),
+        *(moment(due.due_at).split() if due and due.due_at else ()),  # until when it is to be reported
     )
-    result = ToolResult("ok", query, "\n".join(_told(detail)), data, fields=fields)
+    result = ToolResult("ok", query, "\n".join(_told(detail, due)), data, fields=fields)
     if not asker.hides_private:
         return result
     return for_reader(result, asker, views.private_values([case_id]))
 
 
-def _deadline(case_id: int) -> list[str]:
-    """The day and the hour until which the case is to be reported."""
-    view = clock.standing(case_id)
-    return moment(view.due_at).split() if view and view.due_at else []
-
-
-def _told(detail: CaseDetail) -> Iterator[str]:
+def _told(detail: CaseDetail, due: ReportingView | None) -> Iterator[str]:
     case = detail.summary
     stand = joined([SEVERITY.get(case.severity, ""), state(case), _owner(case)])
     yield from (f"**事件 {case.code}：{stand}**", "", plain(case.title, 200), "")
-    if view := clock.standing(case.id):
-        yield f"- 报告时钟：{plain(view.line(timezone.now()), 300)}"
+    if due:
+        yield f"- 报告时钟：{plain(due.line(timezone.now()), 300)}"
     yield f"- 告警：{case.alerts} 条，{case.open_alerts} 条未关闭"
     for alert in detail.alerts[:_ALERTS]:
         stand = alert_state(alert) + (f"，{plain(alert.assignee, 20)}" if alert.assignee else "")
