@@ -38,7 +38,6 @@ from secops_agent.agent.turn.offering import OfferingToolbox, Switch
 from secops_agent.agent.turn.opening import TurnOpening, facts_of, find_opening
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.turn.toolbox import QUOTATION, REFUSING, build_toolbox
-from secops_agent.llm.offline import Lexicon
 from secops_agent.llm.offline.model import NOTICE
 from secops_agent.llm.types import LLM, Message
 from secops_agent.llm.understanding.objects import missing_in
@@ -229,8 +228,7 @@ class Agent:
         if opening.by_code:
             llm, others = offline, []
         nearest = () if llm.offline or not calls else await self._nearest(talk, offline)
-        lexicon = await offline.lexicon()
-        toolbox, offering = _toolboxes(talk, llm, now, foreign, opening.warrant, nearest, lexicon)
+        toolbox, offering = _toolboxes(talk, llm, now, foreign, opening.warrant, nearest)
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
@@ -275,7 +273,6 @@ def _toolboxes(
     foreign: McpTools,
     warrant: Warrant,
     nearest: Sequence[str],
-    lexicon: Lexicon,
 ) -> tuple[Toolbox, OfferingToolbox]:
     """What is called; and what a model may call. Only people's words act: a model reads and offers. A quotation orders nothing."""
     grounds = Grounds(
@@ -284,7 +281,6 @@ def _toolboxes(
         talk.recall.spoken_of(),
         dict(talk.recall.focus.order.arguments) if talk.recall.focus.order else {},
         texts_of(talk.recall.fields),
-        lexicon,
     )
     asker = Asker(talk.person, talk.is_group, now, REFUSING)
     offering = OfferingToolbox(asker, foreign, grounds, talk.model_offers, nearest)

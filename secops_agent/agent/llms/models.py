@@ -192,12 +192,8 @@ class OfflineMode:
     async def warrant(self, text: str, before: str = "") -> Warrant:
         """The actions that the asker's typed words let a model offer; ``before``: what they typed just before, if nothing was
         offered to it."""
-        lexicon = await self.lexicon()
+        lexicon = await self._lexicon.get()
         return read_warrant(text, lexicon, self._now, self._focus, self._asker, before)
-
-    async def lexicon(self) -> Lexicon:
-        """The names of the company."""
-        return await self._lexicon.get()
 
     async def nearest(self, text: str) -> tuple[str, ...]:
         """The reading tools, the most probable for this question first."""

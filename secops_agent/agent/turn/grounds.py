@@ -5,10 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, WIDE, skeleton
-from secops_agent.llm.offline.lexicon import Lexicon, squeeze
+from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, SUPPOSED, WIDE, run_of, skeleton
+from secops_agent.llm.offline.lexicon import squeeze
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
+_STRANGE: Final = re.compile(
+    "[^\\w\\s，。、；：！？,.;:!?…—「」“”‘’\"'()（）《》/@#%&+=~_-]|[\\r\\n]"
+)  # pictures of blocks, line ends
+_NEAR: Final = 8  # letters before a stretch that could turn it
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
@@ -17,15 +21,13 @@ _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What a model's offers may rest on: ``warrant`` of this turn's words, ``earlier`` sentences that the asker typed here, names
-    in ``focus``, the arguments of the ``order`` that waits, and values of ``fields`` that were shown here before. ``lexicon``: our
-    names."""
+    in ``focus``, the arguments of the ``order`` that waits, and values of ``fields`` that were shown here before."""
 
     warrant: Warrant = NO_WARRANT
     earlier: tuple[str, ...] = ()
     focus: frozenset[str] = frozenset()
     order: Mapping[str, Any] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()
-    lexicon: Lexicon = field(default_factory=Lexicon)
 
     def is_typed(self, value: str, kind: str = "") -> bool:
         """Did the asker write it in this turn, or what it is the name of?"""
@@ -61,25 +63,40 @@ class Grounds:
         )
 
     def are_theirs(self, words: str) -> bool:
-        """Is each clause of a text a piece of one that they typed here, courtesies and 您 for 他 set aside, with what was denied in it? A name
-        stands in the same clause, or, where that has none, was typed or shown."""
+        """Is a text one stretch of what they typed in this turn, marks apart, or each clause of it a piece of one that they typed
+        here, courtesies and 您 for 他 set aside, with what was denied or supposed in it? A name stands in the same clause, or, where
+        that has none, was typed or shown."""
+        if _STRANGE.search(words):
+            return False
+        if self._is_stretch(words):
+            return True
         clauses = [skeleton(one) for one in CLAUSE.findall(words)]
         told = [(letters, names) for letters, names in clauses if letters or names]
         return bool(told) and all(self._is_piece(letters, names) for letters, names in told)
+
+    def _is_stretch(self, words: str) -> bool:
+        """Dictated words have no marks: a model may set them, and leave out what stands before and behind."""
+        told, typed = run_of(words), run_of(self.warrant.typed)
+        head, found, tail = typed.partition(told) if told else ("", "", "")
+        turned = NOT.search(head[-_NEAR:]) or SUPPOSED.search(head[-2 * _NEAR :]) or NOT.search(tail[:2])
+        return bool(found) and not turned and skeleton(words)[1] <= skeleton(self.warrant.typed)[1]
 
     def is_one_piece(self, words: str) -> bool:
         """Does it stand as it is in what they typed in this turn?"""
         return _bare(words.removeprefix("提醒：")) in _bare(self.warrant.typed)
 
     def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
+        waits = (str(self.order.get(name, "")) for name in ("text", "note", "task"))  # it was shown to them
         sources = [
-            skeleton(one) for text in (self.warrant.typed, *self.earlier) for one in CLAUSE.findall(text)
+            skeleton(one)
+            for text in (self.warrant.typed, *self.earlier, *waits)
+            for one in CLAUSE.findall(text)
         ]
         shown = {name for _, beside in sources for name in beside} | self.fields | self.focus
         known = all(name in shown or name.lstrip("ae") in shown for name in names)
         for said, beside in sources:
             head, found, tail = said.partition(letters) if letters else ("", "", "")
-            turned = NOT.search(head) or NOT.search(tail)
+            turned = NOT.search(head) or NOT.search(tail) or SUPPOSED.search(head)
             if found == letters and not turned and (names <= beside or (beside <= names and known)):
                 return True
         return False

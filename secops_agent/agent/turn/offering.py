@@ -16,7 +16,6 @@ from secops_agent.agent.llms.budget import needed
 from secops_agent.agent.turn.calls import CIRCUMSTANCES
 from secops_agent.agent.turn.grounds import UNIT, Grounds, texts_of
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
-from secops_agent.agent.turn.wordings import fault_of
 from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.llm.understanding.offers import LENGTHS, MOST
@@ -78,7 +77,9 @@ _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）�
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
 _NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
 _NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报），没有列出。"
-_NO_WORDS: Final = "「{}」没有列出：{}。可以改通顺、换人称、加标点和客气话，名称、编号可以写全；别的事实、数字、时间、链接要是提问者写的。"
+_NO_WORDS: Final = (
+    "「{}」要是提问者写的话：可以加标点和客气话、换人称、只取其中一段，别的字不能改，没有列出。"
+)
 _IN_THEIR_WORDS: Final = (
     "「{}」只用提问者的原话（可以改错字、加标点），你写的没有用：{}。他说了原因的，用他的话再调用一次。"
 )
@@ -188,7 +189,7 @@ class OfferingToolbox(ReadingToolbox):
                 self._require_words(name, str(kept[name]))
             elif not grounds.was_typed(str(kept[name])):
                 if definition.arguments.model_fields[name].is_required():
-                    raise InvalidInput(_NO_WORDS.format(name, "不是提问者写的"))
+                    raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
         if definition.name == "create_schedule" and "task" not in known:
             kept["task"] = self._settled_task(str(kept.get("task", "")))
@@ -205,20 +206,9 @@ class OfferingToolbox(ReadingToolbox):
             raise InvalidInput(_ALL_HOSTS.format(hosts[:80]))
 
     def _require_words(self, name: str, text: str) -> None:
-        """Their own words, or a wording of them with nothing planted. Raises InvalidInput."""
-        grounds = self._grounds
-        if grounds.are_theirs(text):
-            return
-        before = (str(value) for key, value in grounds.order.items() if key in _SPOKEN)  # they were shown it
-        typed = (grounds.warrant.typed, *grounds.earlier, *before)
-        if fault := fault_of(text, typed, self._is_named, grounds.lexicon):
-            raise InvalidInput(_NO_WORDS.format(name, fault))
-
-    def _is_named(self, name: str) -> bool:
-        """Is a name in a text one that was meant or shown here?"""
-        plain = re.sub(r"^[aef#](?=\d+$)", "", name)
-        named = {one.lower() for values in self._grounds.warrant.named.values() for one in values}
-        return plain in named or self._is_shown(name) or self._is_shown(plain)
+        """Raises InvalidInput."""
+        if not self._grounds.are_theirs(text):
+            raise InvalidInput(_NO_WORDS.format(name))
 
     def _settled_task(self, task: str) -> str:
         """A reminder, in its one form, is said as it stands; a question is asked in nearly their words. Raises InvalidInput."""

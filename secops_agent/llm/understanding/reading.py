@@ -62,11 +62,6 @@ from secops_agent.llm.understanding.verbs import (
 )
 
 _PAIR: Final = 2
-_TALK, _TAIL, _CERTAIN = (
-    32,
-    8,
-    0.97,
-)  # characters of long talk, of its end; how probable an order must be there
 _HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
@@ -313,8 +308,6 @@ class _Reader(OrderHearing, QuestionHearing):
         """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
         offered, where of another one, nothing dangerous."""
         ordered = with_others(read_order(sentence, self.focus), sentence, self.focus)
-        if ordered and self._is_beside(ordered.doubt, sentence):
-            ordered = replace(ordered, doubt="")
         if found := self._named_act(sentence, weighed.act, ordered):
             return found
         if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
@@ -343,19 +336,7 @@ class _Reader(OrderHearing, QuestionHearing):
         found = read_order(sentence, self.focus, act=label)
         own = ordered.actions if ordered and not ordered.doubt else ()
         whole = own and (not missing_in(own) or UNDOES.get(own[0].tool) == tool)  # 那个ip封一下: no release
-        if found is None or (found.doubt and not self._is_beside(found.doubt, sentence)):
-            return None
-        return None if whole and found.missing else replace(found, doubt="")
-
-    def _is_beside(self, doubt: str, sentence: Sentence) -> bool:
-        """Are the words that speak against an order those of another part of talk without a mark, in which the ranker is certain of one?"""
-        weighed = self.weighed(sentence)
-        talk = len(re.findall("[一-鿿]", sentence.plain)) > _TALK and not re.search(
-            "[,，。;；!！]", sentence.plain
-        )
-        taken = re.search("算了|先别|等|再说|不对|取消", sentence.plain[-_TAIL:])
-        certain = weighed.ranks.get(weighed.act, 0.0) >= _CERTAIN
-        return doubt in ("negation", "condition") and talk and not taken and certain
+        return found if found and not (found.doubt or (whole and found.missing)) else None
 
     @staticmethod
     def _without_improbable(weighed: Weighed, ordered: Ordered) -> Ordered:

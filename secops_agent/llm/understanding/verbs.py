@@ -159,7 +159,6 @@ _LABEL: Final = re.compile(
 _BRIEF: Final = 8  # characters that order something of what was spoken of: 建个事件
 _MOST_VERBS: Final = 20
 _TELLS_WHY: Final = 5  # characters; less can only take an order back
-_LONG_PIECE, _BEFORE, _BEHIND = 32, 10, 8  # characters of a piece, and around each verb of a longer one
 VERB: Final = "✱"  # stands for a verb in the patterns of ``[nothing]``
 _TO_VERB: Final = re.compile(rf"(?<={ANY_MARK.pattern})\s+(?={VERB})")
 
@@ -302,8 +301,7 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     again = [one for one in apart if acts & {*one} and len(one) < _TELLS_WHY]  # 隔了吧，别隔
     waits = [one for one in pieces if tools & {*OUTSIDE} and pattern("cues.inside.waits").match(one)]
     refused = any(map(pattern("cues.inside.refused").search, apart))
-    near = [one for piece in beside for one in _near_verbs(piece)]
-    if waits or refused or (near and all(map(denied.search, near))) or any(map(denied.search, again)):
+    if waits or refused or any(map(denied.search, (*beside, *again))):
         return "negation"
     asks = pattern("cues.asks")
     whole = asks.match(text) or any(map(pattern("cues.inside.whether").match, pieces[-1:]))
@@ -314,13 +312,6 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
         return "nothing"
     of_alerts = any("alert" in ACTS[one].kinds for one in tools & ACTS.keys())
     return "unclear" if skeleton.found(Kind.NUMBER) and not of_alerts else ""
-
-
-def _near_verbs(piece: str) -> list[str]:
-    """A piece; of one that goes on and on, as speech does, what stands around each of its verbs."""
-    if len(piece) <= _LONG_PIECE:
-        return [piece]
-    return [piece[max(0, one.start() - _BEFORE) : one.end() + _BEHIND] for one in re.finditer(VERB, piece)]
 
 
 def _is_framed(skeleton: Skeleton, text: str) -> bool:
