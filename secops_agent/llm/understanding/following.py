@@ -5,7 +5,7 @@ one thing that was spoken of.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from secops_agent import says
 from secops_agent.llm.offline import followups
@@ -80,8 +80,7 @@ class FollowingHearing(Hearing):
         own = self.weighed(sentence).best if fresh and "said.exists" in cues else None
         if own and own.whole and followups.NOUNS.get(own.frame.tool) != noun:  # 有什么待审批的, behind blocks
             return None
-        asks_anew = fresh or (sentence.keyword and "said.exists" in cues)
-        alone = asks_anew or sentence.order.found(*OWN)
+        alone = fresh or (sentence.keyword and "said.exists" in cues) or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)
         if not bare or not (marked or (cues and not alone)):
             return None
@@ -95,10 +94,8 @@ class FollowingHearing(Hearing):
         same = [tool for tool in tools if tool == last.tool or (noun and followups.NOUNS.get(tool) == noun)]
         if not same or any(coverage.unread(whole)):
             return None
-        if "at" in last.arguments and ("ask.when" in cues or pattern("followups.next_time").search(bare)):
-            last = replace(
-                last, arguments={name: one for name, one in last.arguments.items() if name != "at"}
-            )
+        if "ask.when" in cues or pattern("followups.next_time").search(bare):
+            last = replace(last, arguments=_without_at(last.arguments))
         stays = last.tool in same and "ask.list" not in weighed.cues
         intent = questions.ask(last.tool if stays else same[0], whole)
         found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
@@ -260,3 +257,8 @@ def _of_these(cues: Mapping[str, str], noun: str) -> Mapping[str, str]:
     """KEV的列出来, of vulnerabilities: these, and no other thing."""
     of_kev = cues.get("noun.vuln", "").lower() == "kev" and noun == followups.NOUNS["list_vulnerabilities"]
     return {cue: said for cue, said in cues.items() if not (of_kev and cue == "noun.vuln")}
+
+
+def _without_at(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """When something is asked at another time than before."""
+    return {name: one for name, one in arguments.items() if name != "at"}

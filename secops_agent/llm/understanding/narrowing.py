@@ -110,12 +110,8 @@ class ListHearing(Hearing):
         if first.tool not in ACTS:
             return None
         act, (kind, rows) = ACTS[first.tool], self.focus.all_rows()
-        taken = {
-            str(value).removeprefix("A")
-            for one in ordered.actions
-            if one.tool == first.tool
-            for value in str(one.arguments.get(act.argument, "")).split(",")
-        }
+        same = [str(one.arguments.get(act.argument, "")) for one in ordered.actions if one.tool == first.tool]
+        taken = {value.removeprefix("A") for said in same for value in said.split(",")}
         if kind != "alert" or not listed or len(rows) < _SEVERAL or taken != set(rows) or sentence.numbers:
             return None
         each = pattern("cues.inside.each_such").search(sentence.order.text)

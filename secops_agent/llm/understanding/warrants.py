@@ -2,7 +2,7 @@
 against them. Computed from the typed words alone; no evidence and no model has a part in it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -130,21 +130,17 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     addressee, said = split_address(spell_out(normalize(text)))
     request = strip_courtesies(said)
     sentence = read_sentence(request.text, lexicon, now, asker, said)
-    whole = take_verdicts_and_numbers(sentence.order)
-    skeleton, note = split_note(whole)
+    skeleton, note = split_note(whole := take_verdicts_and_numbers(sentence.order))
     skeleton, spared = _spared(_turned(skeleton, focus), note)
     verbs = verbs_in(skeleton)
-    doubt = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
-    verbs, doubt, waits = _beside(verbs, doubt, _waits(focus, said))
+    stated = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
+    verbs, stated, waits = _beside(verbs, stated, _waits(focus, said))
     spoken = _spoken(sentence, focus)
-    stated = doubt
-    doubt = _weighed(doubt, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
-    # Of 如果封了就通知我 and 跟他说不要放开 only what the ranker or the frame reads is ordered, and nothing dangerous by its name.
-    narrow = not (doubt or waits) and (stated == "condition" or (bool(spoken) and stated in _NEVER_ORDERS))
-    read = (_likely(sentence) if not spoken else set()) if narrow else _ordered(verbs, whole, sentence)
-    ordered = read | waits | spoken
+    doubt = _weighed(stated, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
+    narrow = not (doubt or waits) and _is_narrow(stated, spoken)
+    read = _ordered(verbs, whole, sentence) if not narrow else set() if spoken else _likely(sentence)
     return Warrant(
-        frozenset(ordered | _of_findings(ordered, whole)) if doubt in _NO_DOUBT else frozenset(),
+        _with_findings(read | waits | spoken, whole) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
         _named(sentence),
@@ -159,6 +155,11 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         may=doubt in _NO_DOUBT and not narrow and not _is_asking(sentence),
         asks=_reads(sentence) >= _SURELY,
     )
+
+
+def _is_narrow(stated: str, spoken: Collection[str]) -> bool:
+    """Of 如果封了就通知我 and 跟他说不要放开 only what the ranker or the frame reads is ordered, and nothing dangerous by its name."""
+    return stated == "condition" or (bool(spoken) and stated in _NEVER_ORDERS)
 
 
 def _turned(skeleton: Skeleton, focus: Focus) -> Skeleton:
@@ -223,13 +224,13 @@ def _forbids(said: str) -> bool:
     return pattern("cues.said.forbids").search(pattern("cues.said.others_alone").sub("", said)) is not None
 
 
-def _of_findings(ordered: set[str], said: Skeleton) -> set[str]:
-    """What is ordered of findings by the same words, where no alert is named."""
+def _with_findings(ordered: set[str], said: Skeleton) -> frozenset[str]:
+    """With what is ordered of findings by the same words, where no alert is named."""
     if said.first(*WANTED["alert"]):
-        return set()
+        return frozenset(ordered)
     asks = pattern("cues.asks").search(said.text)  # 修了没
     decided = {"decide_findings"} if _verdicts(said) and not asks else set()
-    return decided | {OF_FINDING[tool] for tool in ordered & OF_FINDING.keys()}
+    return frozenset(ordered | decided | {OF_FINDING[tool] for tool in ordered & OF_FINDING.keys()})
 
 
 def _named(sentence: Sentence) -> dict[str, tuple[str, ...]]:

@@ -52,20 +52,13 @@ class Spread:
     judged: tuple[Judged, ...]
 
 
+_CELLS = ("pk", "rule", "status", "verdict", "assignee__name", "first_seen", "last_seen", "assets__pk", "assets__name")  # fmt: skip
+
+
 def spread_of(rows: "QuerySet[Alert]") -> Spread:
     """Three queries."""
     told = rows.annotate(rule=RULE).order_by("-last_seen", "-id")
-    cells = told.values_list(
-        "pk",
-        "rule",
-        "status",
-        "verdict",
-        "assignee__name",
-        "first_seen",
-        "last_seen",
-        "assets__pk",
-        "assets__name",
-    )
+    cells = told.values_list(*_CELLS)
     hosts: dict[tuple[int, str], list[tuple[int, datetime, datetime]]] = {}
     rules: dict[int, str] = {}
     judged: dict[int, tuple[str, str]] = {}

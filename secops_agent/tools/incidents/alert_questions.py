@@ -94,3 +94,9 @@ def messages_of(number: int, corp_id: str | None = None) -> str:
 def codes(ids: Sequence[int]) -> str:
     """A12、A13…: the first ones."""
     return "、".join(f"A{pk}" for pk in ids[:_CODES]) + ("…" if len(ids) > _CODES else "")
+
+
+def calls_of(alert: AlertSummary) -> str:
+    """Who is called next or why nobody is; "" for one that is closed or was told to nobody."""
+    called = calling_of(alert.id) if alert.status != AlertStatus.CLOSED else None
+    return "；".join(plain(each, 200) for each in called.lines) if called and called.was_told else ""

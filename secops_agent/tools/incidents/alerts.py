@@ -15,7 +15,6 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.detection_rules import named_rule
 from secops_agent.services.alerts.related import Concerned, concerned, still_open
 from secops_agent.services.alerts.spread import Judged, closed_before
-from secops_agent.services.alerts.timeline import calling_of
 from secops_agent.services.alerts.views import (
     AlertDetail,
     AlertOrigin,
@@ -35,7 +34,7 @@ from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.incidents.alert_questions import asked_of, codes, messages_of
+from secops_agent.tools.incidents.alert_questions import asked_of, calls_of, codes, messages_of
 from secops_agent.tools.markdown import (
     INDICATOR,
     SEVERITY,
@@ -297,7 +296,6 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         for name, owner, _ in found.assets
     ]
     case = f"{code_of(found.case[0])} {plain(found.case[1], 60)}" if found.case else ""
-    called = calling_of(alert.id) if alert.status != AlertStatus.CLOSED else None
     return [
         ("资产", "、".join(owned) or "未关联"),
         ("事件", case),
@@ -307,7 +305,7 @@ def _facts_of(detail: AlertDetail, found: Concerned, asker: Asker) -> list[tuple
         ("关闭人", plain(detail.closed_by, 40)),
         ("时限", _limit(alert, asker)),
         ("通知", messages_of(alert.id)),
-        ("叫人", "；".join(plain(each, 200) for each in called.lines) if called and called.was_told else ""),
+        ("叫人", calls_of(alert)),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
