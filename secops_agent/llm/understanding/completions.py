@@ -11,6 +11,7 @@ from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.hearing import SHORT
 from secops_agent.llm.understanding.objects import (
     decided_anew,
     missing_in,
@@ -19,8 +20,10 @@ from secops_agent.llm.understanding.objects import (
     rows_in,
     target,
 )
-from secops_agent.llm.understanding.offers import LENGTHS, MOST, Parts
+from secops_agent.llm.understanding.offers import LENGTHS, MOST, Ordered, Parts
+from secops_agent.llm.understanding.questions import ELSE, Weighed
 from secops_agent.llm.understanding.reasons import EDGES, case_parts, split_note, tells, told_in
+from secops_agent.llm.understanding.telling import SPOKEN
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     MILD,
@@ -45,6 +48,10 @@ _END: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _ASKED_FIRST: Final = re.compile("^(原因|理由)\\s*[?？,，\\s]\\s*(?:就?写|是)?")  # 原因？写爆破
+_DENIED_FIRST: Final = re.compile(r"(?:请|麻烦|我)?\s*(?:别|勿|不要|不用|没有?|取消|停止|拒绝|千万别)")
+_PASSED_ON: Final = re.compile(
+    r"(?:请|麻烦)?(?:转告|告诉|告知|通知)[^\s，,:：]{1,12}[:：]"
+)  # its text is nobody's order
 _LOOKS: Final = re.compile(r"[\s,，]*我?[先再]?(?:看看|想想|看一下)?[吧\s。]*")  # 我再看看: why
 _SHORT: Final = 10  # characters that say something, of an answer to what was asked back
 LEAVES: Final = ("exception", "negation")  # speak against what is named, or the whole order
@@ -320,3 +327,16 @@ def _other_end(order: Intent, rest: Skeleton, lexicon: Lexicon) -> list[dict[str
         new = [name for _, number in ends if number and (name := lexicon.sibling(old, number))]
     kind = "ip" if old.count(".") == 3 else "asset"
     return [target(act, kind, new[0])] if len({*new}) == 1 and new[0] != old else []
+
+
+def is_likely(ordered: Ordered, sentence: Sentence, weighed: Weighed, typed: Weighed) -> bool:
+    """Is it an order, by the ranker? A form of one speaks for itself, if it is not certainly something else."""
+    if ordered.actions and _PASSED_ON.match(sentence.plain):
+        return True
+    if ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs):
+        return any(one.may_be_spoken for one in (weighed, typed)) and not _DENIED_FIRST.match(sentence.plain)
+    if not ordered.actions and len(sentence.plain) <= SHORT and weighed.asked < ELSE:
+        return True  # 恢复动作: where that is done is told
+    lacks = ordered.missing if ordered.actions else "page"
+    bare = not lacks and is_bare(sentence, ordered.verbs)
+    return bare or any(one.is_order(lacks) for one in (weighed, typed))

@@ -116,9 +116,6 @@ def nearest_tools(
     return tuple(tool for tool in dict.fromkeys([*named, *ranked]) if tool in READ_TOOLS)
 
 
-_DENIED_FIRST: Final = re.compile(r"(?:请|麻烦|我)?\s*(?:别|勿|不要|不用|没有?|取消|停止|拒绝|千万别)")
-
-
 @dataclass(frozen=True, slots=True)
 class _Reader(OrderHearing, QuestionHearing):
     """Everything together."""
@@ -318,7 +315,7 @@ class _Reader(OrderHearing, QuestionHearing):
             return ordered
         other = tools[:1] and weighed.likely_act not in {*tools, *SAME_AS.get(tools[0], ())}
         typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
-        if not _is_likely(ordered, sentence, weighed, typed):
+        if not completions.is_likely(ordered, sentence, weighed, typed):
             is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
             return replace(ordered, doubt="question" if is_question else weighed.doubt)
         named = ordered.missing != "object"  # which is meant is asked first
@@ -437,14 +434,3 @@ def _find_category(text: str) -> Understanding | None:
     if kind == "status":
         return Understanding(intent=Intent("service_status"))
     return Understanding(category=kind) if kind else None
-
-
-def _is_likely(ordered: Ordered, sentence: Sentence, weighed: Weighed, typed: Weighed) -> bool:
-    """Is it an order, by the ranker? A form of one speaks for itself, if it is not certainly something else."""
-    if ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs):
-        return weighed.may_be_spoken and not _DENIED_FIRST.match(sentence.plain)
-    if not ordered.actions and len(sentence.plain) <= SHORT and weighed.asked < questions.ELSE:
-        return True  # 恢复动作: where that is done is told
-    lacks = ordered.missing if ordered.actions else "page"
-    bare = not lacks and completions.is_bare(sentence, ordered.verbs)
-    return bare or any(one.is_order(lacks) for one in (weighed, typed))

@@ -84,23 +84,32 @@ def why_of(
     several, own = len({one.tool for one in verbs}) > 1, order_at(spans, verb.start) or 0
     why = [
         skeleton.expand(
-            pattern("cues.regardless").sub("", _JUDGED.sub("", skeleton.text[one.start : one.end]))
+            _without_haste(
+                pattern("cues.regardless").sub("", _JUDGED.sub("", skeleton.text[one.start : one.end]))
+            )
         ).strip(EDGES)
         for one in spans
         if one.role == REASON and (one.order == own or not several)
         if not any(one.start <= each.start < one.end for each in verbs)
         if not _WHICH.match(skeleton.text[one.start : one.end])
+        if ANY_MARK.sub("", skeleton.text[one.start : one.end]).strip(EDGES)  # a name alone is no reason
     ]
-    return _COURTESY.sub("", "，".join(why))[:200].strip(EDGES).removeprefix("是")
+    return _COURTESY.sub("", "，".join(filter(None, why)))[:200].strip(EDGES).removeprefix("是")
+
+
+def _without_haste(text: str) -> str:
+    """Without 赶紧, 已备案 and 等王五批就行, which are no reason."""
+    for name in ("hurry", "filed", "approved"):
+        text = pattern(f"cues.{name}").sub(" ", text)
+    return text
 
 
 def untaken_in(order: Skeleton, verbs: Sequence[SpokenVerb], described: str = "") -> str:
     """What an order says beside its verbs and what they take, unless it has the words by which alerts are ``described``."""
-    text = without(order, verbs)
-    for name in ("harmless.silence_alerts", "hurry", "filed", "approved"):
-        text = pattern(f"cues.{name}").sub(" ", text)
+    text = _without_haste(pattern("cues.harmless.silence_alerts").sub(" ", without(order, verbs)))
     pieces = [one for piece in PIECE.split(text) for one in _telling(piece)]
-    said = [order.expand(one).strip(EDGES).removeprefix("是") for one in pieces]
+    worded = [one for one in pieces if ANY_MARK.sub("", one).strip(EDGES)]
+    said = [order.expand(one).strip(EDGES).removeprefix("是") for one in worded]
     told = [one for one in said if not described or not _describes(one, described)]
     return re.sub("(?<=[a-z])，(?=[a-z])", " ", "，".join(told))[:200].strip(EDGES)
 

@@ -2,9 +2,11 @@
 against them. Computed from the typed words alone; no evidence and no model has a part in it.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
@@ -46,6 +48,9 @@ _LIKELY = 0.1
 _ORDERS = 0.3
 _ASKS = 0.5
 _SURELY = 0.8
+_NARROWS: Final = re.compile(
+    "[^\\s，,]{1,40}\\s*(?:就行|就好|就可以|即可)了?"
+)  # web-02就行: of those that were named before
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -82,7 +87,7 @@ def read_warrant(
     """What these typed words order. ``focus``: an order that waits may be completed or changed by them; ``before``: what the asker
     typed just before, if it was answered with no offer: a few words (4小时, 例行的) complete what it ordered."""
     warrant = _read(text, lexicon, now, focus, asker)
-    if not before or not warrant.may or len(warrant.typed) > _SHORT:
+    if not before or not (warrant.may or _NARROWS.fullmatch(text.strip())) or len(warrant.typed) > _SHORT:
         return warrant
     return _completed(warrant, _read(before, lexicon, now, focus, asker))
 
