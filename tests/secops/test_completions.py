@@ -131,9 +131,7 @@ def test_a_text_that_lacks_may_begin_as_a_denial(text: str) -> None:
     assert not said(text, Focus().after_words({}, Intent("send_message", {"to": "李四"}))).drops
 
 
-@pytest.mark.parametrize(
-    "text", ["备注 先看下access log", "请加一句评论：已请李四核对", "留个言 天亮让java组看"]
-)
+@pytest.mark.parametrize("text", ["请加一句评论：已请李四核对", "留个言 天亮让java组看"])
 def test_a_note_is_of_the_alert_that_was_spoken_of(text: str) -> None:
     (offer,) = said(text, Focus().after_look_up(Intent("get_alert", {"alert_id": 21}))).offers
     assert (offer.tool, offer.arguments["alert_id"]) == ("comment_alert", 21)

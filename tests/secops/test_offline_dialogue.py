@@ -184,7 +184,6 @@ def test_an_act_that_is_no_order_shows_how_it_stands(said: str) -> None:
 @pytest.mark.parametrize(
     ("said", "word"),
     [
-        ("端口 3389 的告警", "端口 3389"),
         ("有哪些告警发生超过300次还没人理", "超过300次"),
     ],
 )

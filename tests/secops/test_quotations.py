@@ -113,12 +113,15 @@ def test_quoted_order_is_no_order_for_a_model_either(wrap: Any) -> None:
 
 def test_typed_order_beside_a_quotation_names_its_object_itself() -> None:
     config = company()
-    model = Scripted([call("block_ip", ip="203.0.113.5", duration_minutes=60, reason="x"), "已提交。"])
+    model = Scripted(
+        [call("block_ip", ip="203.0.113.5", duration_minutes=60, reason="x"), "已提交。", "好的。"]
+    )
     (reply,) = hear(config, "zhao", quoting("可疑地址 203.0.113.5", "把它封了"), script=model)
     assert not Proposal.objects.exists()
     assert "提交 " not in reply, "nothing is offered on what only the quotation names"
-    hear(config, "zhao", quoting("可疑地址 203.0.113.5", "封禁 203.0.113.5"), script=model)
-    assert Proposal.objects.count() == 1
+    (reply,) = hear(config, "zhao", quoting("可疑地址 203.0.113.5", "封禁 203.0.113.5"), script=model)
+    assert "封禁 IP 203.0.113.5" in reply
+    assert "提交 " in reply, "offered: beside a quotation even an exact line waits for one more"
 
 
 def test_quotation_alone_may_be_looked_up() -> None:

@@ -82,17 +82,17 @@ def why_of(
 ) -> str:
     """Why it is ordered, as it was typed; with verbs of several tools what stands behind its order, or before the first."""
     several, own = len({one.tool for one in verbs}) > 1, order_at(spans, verb.start) or 0
-    why = [
-        skeleton.expand(
-            _without_haste(
-                pattern("cues.regardless").sub("", _JUDGED.sub("", skeleton.text[one.start : one.end]))
-            )
-        ).strip(EDGES)
+    said = [
+        skeleton.text[one.start : one.end]
         for one in spans
         if one.role == REASON and (one.order == own or not several)
         if not any(one.start <= each.start < one.end for each in verbs)
-        if not _WHICH.match(skeleton.text[one.start : one.end])
-        if ANY_MARK.sub("", skeleton.text[one.start : one.end]).strip(EDGES)  # a name alone is no reason
+    ]
+    told = [_without_haste(pattern("cues.regardless").sub("", _JUDGED.sub("", one))) for one in said]
+    why = [
+        skeleton.expand(one).strip(EDGES)
+        for one, typed in zip(told, said, strict=True)
+        if not _WHICH.match(typed) and ANY_MARK.sub("", one).strip(EDGES)  # a name alone is no reason
     ]
     return _COURTESY.sub("", "，".join(filter(None, why)))[:200].strip(EDGES).removeprefix("是")
 

@@ -71,7 +71,7 @@ ORDERS: dict[str, Play] = {
     "b056": act(_isolate("pc-finance-07")),
     "b057": act(_block("203.0.113.5", 10080, reason="bruteforce jump-01")),
     "b058": act(_isolate("test-app-01", reason="又在挖矿")),
-    "b059": act(_give(243, "李四")),
+    "b059": ask(say="A243 已经是李四的。"),
     "b060": act(
         _call("assign_alert", alert_ids="28,207,224,299", assignee="李四"),
         look=(_list(asset="web-03", keyword="端口扫描", unassigned=True),),

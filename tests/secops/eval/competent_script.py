@@ -200,7 +200,7 @@ DIALOGS: dict[str, tuple[Play, ...]] = {
     "D001": (
         ask(_list(asset="file-01", severity="critical", status="unclosed"), say="file-01 上严重的见下。"),
         ask(("get_alert", {"alert_id": 218}), say="A218 是向恶意地址外传数据，赵六在跟。"),
-        act(_give(218, "赵六")),
+        ask(say="A218 已经是赵六的。"),
     ),
     "D002": (ask(("get_alert", {"alert_id": 222}), say="A222 是勒索。"), act(_ack(222))),
     "D005": (
