@@ -141,7 +141,8 @@ class FollowingHearing(Hearing):
     def _about(self, whole: Sentence, same: str = "") -> Intent | None:
         """What a whole sentence asks, if one tool takes all of it; 只要生产的 asks ``same`` again where it narrows that."""
         weighed = self.weighed(whole)
-        narrowed = questions.ask(same, whole) if same and not any(coverage.unread(whole)) else None
+        again = same and whole.first(Kind.CVE) and not any(coverage.unread(whole))
+        narrowed = questions.ask(same, whole) if again else None
         if narrowed and narrowed.arguments.keys() - {"cve_id"}:
             return narrowed
         certain = weighed.whole and not any(coverage.unread(whole))
