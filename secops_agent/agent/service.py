@@ -267,12 +267,7 @@ async def _dialogue(
 
 
 def _toolboxes(
-    talk: Talk,
-    llm: LLM,
-    now: datetime,
-    foreign: McpTools,
-    warrant: Warrant,
-    nearest: Sequence[str],
+    talk: Talk, llm: LLM, now: datetime, foreign: McpTools, warrant: Warrant, nearest: Sequence[str]
 ) -> tuple[Toolbox, OfferingToolbox]:
     """What is called; and what a model may call. Only people's words act: a model reads and offers. A quotation orders nothing."""
     grounds = Grounds(

@@ -38,9 +38,9 @@ def _limits() -> str:
     limits, lines = SlaLimits(), []
     for severity in Severity:
         hours, days = limits.of(severity)
-        alert, finding = (f"{hours} 小时" if hours else "不限"), (f"{days} 天" if days else "不限")
-        lines.append(f"- {severity.label}：告警 {alert}内处理完，漏洞 {finding}内修复")
-    return "\n".join(["**规定的处理时限**", "", *lines]).replace("不限内", "不限")
+        alert = f"{hours} 小时内处理完" if hours else "不限"
+        lines.append(f"- {severity.label}：告警 {alert}，漏洞 {f'{days} 天内修复' if days else '不限'}")
+    return "\n".join(["**规定的处理时限**", "", *lines])
 
 
 def _one(person: Person, definition: ToolDefinition) -> str:

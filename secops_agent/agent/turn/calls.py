@@ -43,9 +43,8 @@ class Calls:
         jobs = (self._run_one(call, item) for call, item in zip(calls, admitted, strict=True))
         runs = await asyncio.gather(*jobs)
         self.runs += runs
-        if any(
-            run.result.useful and not run.result.proposed for run in runs
-        ):  # it may be what a refused action lacked
+        # What was found may be what a refused action lacked.
+        if any(run.result.useful and not run.result.proposed for run in runs):
             self._refused.clear()
         self.repeating = all(item is _REPEATED for item in admitted)
         return [_message(run) for run in runs]
@@ -91,11 +90,8 @@ class Calls:
         result = _readable(await self._execute(admitted))
         clipped = clip(result, self._limits.result_chars)
         key = _action(admitted)
-        if (
-            result.status in ("error", "offered")
-            and admitted.tool.risk != "read"
-            and key not in self._uncertain
-        ):
+        refused = result.status in ("error", "offered") and key not in self._uncertain
+        if refused and admitted.tool.risk != "read":
             self._asked.pop(key, None)  # another note or reason is a correction; the same once more is not
             self._refused.add(admitted.key)
         return ToolRun(call, clipped, clock() - start, admitted.values, executed=True)

@@ -9,9 +9,8 @@ from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, SUPPOSED, WID
 from secops_agent.llm.offline.lexicon import squeeze
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
-_STRANGE: Final = re.compile(
-    "[^\\w\\s，。、；：！？,.;:!?…—「」“”‘’\"'()（）《》/@#%&+=~_-]|[\\r\\n]"
-)  # pictures of blocks, line ends
+# Pictures of blocks, line ends: what people do not see as it arrives.
+_STRANGE: Final = re.compile(r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]""")
 _NEAR: Final = 8  # letters before a stretch that could turn it
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)

@@ -12,7 +12,7 @@ from secops_agent.llm.offline.intents import READ_TOOLS, Intent
 from secops_agent.llm.offline.words import pattern, wordset
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.frames import PARTS, Fit, ToolFrame, find_cues, fits
-from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts
+from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts, share_of_questions
 from secops_agent.llm.understanding.verbs import OUTSIDE
 
 SURE: Final = 0.7  # share of what is possible: so much is right in 94 of 100 (held-out writers)
@@ -108,7 +108,7 @@ class Weighed:
     @property
     def asked(self) -> float:
         """How probable it is that it asks for anything."""
-        return sum(share for label, share in self.ranks.items() if label in READ_TOOLS)
+        return share_of_questions(self.ranks)
 
     def is_one_of(self, *labels: str) -> bool:
         """Is it something else than a question to a tool?"""

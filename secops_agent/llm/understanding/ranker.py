@@ -112,6 +112,11 @@ def share_of_acts(ranks: Mapping[str, float]) -> float:
     return sum(share for label, share in ranks.items() if label not in {*READ_TOOLS, *NO_ACTS})
 
 
+def share_of_questions(ranks: Mapping[str, float]) -> float:
+    """How probable it is that something is asked of a tool."""
+    return sum(share for label, share in ranks.items() if label in READ_TOOLS)
+
+
 @lru_cache(maxsize=256)
 def rank(sentence: Sentence) -> Mapping[str, float]:
     """The probabilities of a sentence."""

@@ -15,7 +15,15 @@ from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Maske
 from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.objects import part_at
-from secops_agent.llm.understanding.ranker import LIKE, Weights, pieces_of, ranker, share_of_acts, unpack
+from secops_agent.llm.understanding.ranker import (
+    LIKE,
+    Weights,
+    pieces_of,
+    ranker,
+    share_of_acts,
+    share_of_questions,
+    unpack,
+)
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     PIECE,
@@ -127,7 +135,7 @@ def _clauses(skeleton: Skeleton, tokens: Sequence[Token]) -> Iterator[_Clause]:
     for first, last in zip(starts, [*starts[1:], len(tokens)], strict=True):
         said = Skeleton(skeleton.text[tokens[first].start : tokens[last - 1].end], skeleton.entities)
         ranks = ranker().scores(pieces_of(said))
-        asks = sum(share for label, share in ranks.items() if label in READ_TOOLS)
+        asks = share_of_questions(ranks)
         best = next(iter(ranks))
         yield _Clause(
             first,
@@ -300,7 +308,7 @@ def ordering_verbs(skeleton: Skeleton, verbs: list[SpokenVerb], spans: Sequence[
 def _is_order(piece: Skeleton) -> bool:
     """Is it an order by itself, by the ranker?"""
     ranks = ranker().scores(pieces_of(piece))
-    return share_of_acts(ranks) > ranks["nothing"] + sum(ranks[one] for one in ranks if one in READ_TOOLS)
+    return share_of_acts(ranks) > ranks["nothing"] + share_of_questions(ranks)
 
 
 def _not_reported(skeleton: Skeleton, verbs: list[SpokenVerb]) -> list[SpokenVerb]:

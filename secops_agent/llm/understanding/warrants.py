@@ -25,7 +25,7 @@ from secops_agent.llm.understanding.entities import (
 from secops_agent.llm.understanding.focus import Focus, names_in
 from secops_agent.llm.understanding.objects import objects_of
 from secops_agent.llm.understanding.questions import CERTAIN
-from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts
+from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts, share_of_questions
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import split_note, why_of
 from secops_agent.llm.understanding.spans import spans_of
@@ -48,9 +48,8 @@ _LIKELY = 0.1
 _ORDERS = 0.3
 _ASKS = 0.5
 _SURELY = 0.8
-_NARROWS: Final = re.compile(
-    "[^\\s，,]{1,40}\\s*(?:就行|就好|就可以|即可)了?"
-)  # web-02就行: of those that were named before
+# web-02就行: of those that were named before
+_NARROWS: Final = re.compile(r"[^\s，,]{1,40}\s*(?:就行|就好|就可以|即可)了?")
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -96,11 +95,6 @@ def _is_asking(sentence: Sentence) -> bool:
     """Is it for data, or about anything but what is to be done?"""
     asks = {*READ_TOOLS, *NO_ACTS} - {"followup", "decide"}
     return sum(odds for label, odds in rank(sentence).items() if label in asks) >= _ASKS
-
-
-def _reads(sentence: Sentence) -> float:
-    """How probable it is that it asks a tool that reads."""
-    return sum(odds for label, odds in rank(sentence).items() if label in READ_TOOLS)
 
 
 def _completed(warrant: Warrant, before: Warrant) -> Warrant:
@@ -158,7 +152,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         changes=bool(waits - spoken) and not adds_to(said),
         spared=spared,
         may=doubt in _NO_DOUBT and not narrow and not _is_asking(sentence),
-        asks=_reads(sentence) >= _SURELY,
+        asks=share_of_questions(rank(sentence)) >= _SURELY,
     )
 
 

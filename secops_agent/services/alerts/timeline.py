@@ -29,10 +29,11 @@ QUIET: Final = "现在没有在叫谁，也没有等着升级的告警"
 class Calling:
     """``lines``: the calls under way, then the steps to come, the nearest first; else one: why nobody is called any more.
 
-    ``was_told``: anybody was told of it, or is to be.
+    ``is_left``: everybody was told, and still nobody has it. ``was_told``: anybody was told of it, or is to be.
     """
 
     lines: tuple[str, ...]
+    is_left: bool = False
     was_told: bool = True
 
 
@@ -49,7 +50,7 @@ def calling(alert: Alert, active: Sequence[Silence], *, told: bool) -> Calling:
         if lines := (*map(words_of, ringing[:MOST]), *_lines(coming, active)):
             return Calling(lines)
     why = _over(alert, rows)
-    return Calling((f"不再叫人：{why}",))
+    return Calling((f"不再叫人：{why}",), is_left=why == LEFT)
 
 
 def calling_of(alert_id: int) -> Calling:

@@ -180,10 +180,12 @@ def test_who_is_not_called_any_more_is_told_with_the_reason(people):
     stage.announce()
     next_step()
     left = calling_of(found.pk)
+    assert left.is_left
     assert left.lines == ("不再叫人：升级已到最后一步，还没有人确认",)
     triage.acknowledge(found.pk, Actor.person(people["lisi"], "dingtalk"))
     taken = calling_of(Alert.objects.get().pk)
     assert taken.lines == ("不再叫人：lisi 是处理人",)
+    assert not taken.is_left
     assert not under_way()
 
 
