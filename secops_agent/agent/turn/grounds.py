@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, SUPPOSED, WIDE, run_of, skeleton
 from secops_agent.llm.offline.lexicon import squeeze
+from secops_agent.llm.understanding.reading import is_pasted
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
 # Pictures of blocks, line ends: what people do not see as it arrives.
@@ -86,11 +87,10 @@ class Grounds:
 
     def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
         waits = (str(self.order.get(name, "")) for name in ("text", "note", "task"))  # it was shown to them
-        sources = [
-            skeleton(one)
-            for text in (self.warrant.typed, *self.earlier, *waits)
-            for one in CLAUSE.findall(text)
-        ]
+        typed = [skeleton(one) for text in (self.warrant.typed, *waits) for one in CLAUSE.findall(text)]
+        # Of earlier turns only words: a link or a code that was asked about, or pasted, is in no message.
+        before = (text for text in self.earlier if not is_pasted(text))
+        sources = typed + [skeleton(one) for text in before for one in CLAUSE.findall(text) if not names]
         shown = {name for _, beside in sources for name in beside} | self.fields | self.focus
         known = all(name in shown or name.lstrip("ae") in shown for name in names)
         for said, beside in sources:
