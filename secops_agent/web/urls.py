@@ -38,6 +38,7 @@ urlpatterns = [
     path("vulnerabilities/<int:pk>/compared/", vulnerabilities.compared, name="vulnerability_compared"),
     path("findings/", findings.list_findings, name="findings"),
     path("findings/decide/", finding.decide, name="finding_decide"),
+    path("findings/covers/", finding.covers, name="finding_covers"),
     path("findings/undo/", finding.undo, name="finding_undo"),
     path("findings/<int:pk>/", finding.finding, name="finding"),
     path("findings/<int:pk>/comment/", finding.comment, name="finding_comment"),

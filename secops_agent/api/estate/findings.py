@@ -22,6 +22,7 @@ from secops_agent.services.pages import Page
 from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
 from secops_agent.services.vulnerabilities.openvex import vex
+from secops_agent.services.vulnerabilities.states import SECOND
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, StatementView
 
 TAG: Final = "发现"
@@ -158,7 +159,7 @@ PATHS: Final = {
     )),
     "findings/<int:finding_id>/decision/": view_of(TAG, Endpoint(
         "POST", access.WRITE_FINDINGS, "findings_decide", "处理决定",
-        "修复中、接受风险、误报、OpenVEX 的四种状态，或撤回；之后的导入不会覆盖。已经是这个决定、接受风险的是已被利用（KEV）的（要另一个人同意，在网页或聊天里提出）时返回 409。",
+        f"修复中、接受风险、误报、OpenVEX 的四种状态，或撤回；之后的导入不会覆盖。已经是这个决定、不能由一个人决定（{SECOND}，在网页或聊天里提出）时返回 409。",
         lambda caller, finding_id, **given: findings.decide(finding_id, actor=caller.actor, **given), FindingOut, DecideIn,
         example=("接受风险", {"decision": "accepted", "note": "内网隔离，下季度升级"}),
     )),

@@ -18,21 +18,20 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.switches import refuse_when_read_only
-from secops_agent.services.vulnerabilities.states import DECIDED, SECONDED, is_active
+from secops_agent.services.vulnerabilities.states import ALONE, DECIDED, SECOND, is_active, needs_second
 
 JOB: Final = f"{__name__}.expire"
 MOST: Final = 500  # each is a transaction with its history: more would keep the browser waiting
 DAY: Final = timedelta(days=1)
 LONGEST: Final = 366 * DAY  # a risk is accepted for a year, then looked at again
 USUAL: Final = 90 * DAY  # where nothing is said
-SECOND: Final = "接受风险、误报、不受影响要另一位审批人同意"
-NEEDS_SECOND: Final = f"已被利用（KEV），{SECOND}：请在网页「发现」或聊天里提出。"
+NEEDS_SECOND: Final = f"不能由一个人决定（{SECOND}）：请在网页「发现」或聊天里提出。"
 _ROUND: Final = 500
 UNDO_FOR: Final = timedelta(minutes=10)
 TOGETHER: Final = timedelta(seconds=30)  # between two decisions that were one act
 _DECIDING: Final = ("decide", "undo", "expire", "vex")
 _OVER: Final = "接受风险的期限已到，恢复为待处理。"
-_ALONE: Final = f"漏洞已被利用（KEV），而这个决定没有经过两个人，恢复为待处理。{SECOND}。"
+_ALONE: Final = f"这个决定没有经过两个人，恢复为待处理。{SECOND}。"
 _SEEN: Final = "标为「已修复」以后，扫描仍然发现它，恢复为待处理。"
 
 
@@ -87,14 +86,12 @@ def settle(finding_id: int, wanted: Resolution, actor: Actor) -> None:
         row = _lock(finding_id)
         if _same(row, wanted):
             raise Conflict(f"发现 {finding_id} 已经是这个决定。")
-        if not wanted.asked_by and Finding.objects.filter(needs_second(wanted), pk=finding_id).exists():
+        if (
+            not wanted.asked_by
+            and Finding.objects.filter(needs_second(wanted.decision), pk=finding_id).exists()
+        ):
             raise Conflict(f"发现 {finding_id} {NEEDS_SECOND}")
         _write(row, wanted, actor, "decide")
-
-
-def needs_second(wanted: Resolution) -> Q:
-    """The findings of which nobody decides this alone: what attackers use already is put aside by two persons."""
-    return Q(vulnerability__kev=True) if wanted.decision in SECONDED else Q(pk__in=())
 
 
 def end_of(day: date) -> datetime:
@@ -238,20 +235,19 @@ def _put_back(finding_id: int, actor: Actor) -> None:
             old.get("decision", row.decision), "撤销刚才的决定", parse_datetime(until) if isinstance(until, str) else until,
             old.get("justification", row.justification),
         )  # fmt: skip
-        if Finding.objects.filter(needs_second(wanted), pk=finding_id).exists():
+        if Finding.objects.filter(needs_second(wanted.decision), pk=finding_id).exists():
             raise Conflict(f"发现 {finding_id} {NEEDS_SECOND}")
         _write(row, wanted, actor, "undo")
 
 
 def expire() -> int:
     """Open again what was accepted until now, what was "fixed" but is seen again, and what one person put aside before
-    attackers used it; returns how many."""
+    it took two; returns how many."""
     now, system = timezone.now(), Actor.system("expiry")
     over = Q(decision=FindingDecision.ACCEPTED, until__lte=now)
     seen = Q(decision=FindingDecision.FIXED, last_seen__gt=F("decided_at")) & ~Q(state=FindingState.GONE)
-    alone = Q(decision__in=SECONDED, seconded=False, vulnerability__kev=True)
     found = 0
-    for due, note in ((over, _OVER), (seen, _SEEN), (alone, _ALONE)):
+    for due, note in ((over, _OVER), (seen, _SEEN), (ALONE, _ALONE)):
         for pk in Finding.objects.filter(due).order_by("pk").values_list("pk", flat=True)[:_ROUND]:
             with transaction.atomic():
                 row = Finding.objects.select_for_update(of=("self",)).filter(due, pk=pk).first()

@@ -26,7 +26,17 @@
     document.addEventListener("change", () => window.setTimeout(show)); // after 选中这一页 has ticked the rows
     window.addEventListener("pageshow", show);
   }
+  // Which assets it covers is told before it is decided: core ones and those that the internet reaches first.
+  async function ask() {
+    const place = dialog.querySelector("[data-asks]");
+    place.textContent = "";
+    const body = new FormData(document.getElementById("decide"));
+    const answer = await fetch(place.dataset.asks, { method: "POST", body }).catch(() => null); // one can decide without it
+    if (answer?.ok && !answer.redirected) place.innerHTML = await answer.text();
+  }
+
   if (dialog) {
+    document.addEventListener("click", (event) => event.target.closest('[data-opens="decision"]') && ask());
     dialog.addEventListener("change", function (event) {
       if (event.target.name === "decision") dialog.querySelector("#decision-note").required = SETTLED.includes(event.target.value);
     });

@@ -19,9 +19,10 @@ from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.faults import Conflict
 from secops_agent.services.people.staff import Person
 from secops_agent.services.vulnerabilities import findings, resolutions
+from secops_agent.services.vulnerabilities.covered import covered, of_two
 from secops_agent.services.vulnerabilities.findings import VULNERABILITY_ID, FindingFilter
 from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
-from secops_agent.services.vulnerabilities.states import SETTLED
+from secops_agent.services.vulnerabilities.states import SECOND, SETTLED
 from secops_agent.services.vulnerabilities.views import FindingSummary, finding_summaries
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -139,14 +140,18 @@ def _narrowed(given: MeantFindings, person: Person | Actor | None, **named: Any)
 
 
 def _told(found: Sequence[FindingSummary]) -> str:
-    """Each with its number and whose it is, by what it is of."""
+    """Each with its number and whose it is, by what it is of; on core assets and what the internet reaches first, and said."""
     named: dict[str, list[str]] = {}
-    for each in found:
+    assets = {asset.id: asset for asset in covered([each.id for each in found])}
+    ranks = {pk: rank for rank, pk in enumerate(assets)}
+    for each in sorted(found, key=lambda each: ranks[each.asset.id]):
         about = (
             f"{each.vulnerability or f'「{plain(each.title, 40)}」'}{'（已被利用 KEV）' if each.kev else ''}"
         )
         owner = f"负责人 {plain(each.owner, 40)}" if each.owner else "没有负责人"
-        named.setdefault(about, []).append(f"{plain(each.asset.name, 60)}（F{each.id}）{owner}")
+        named.setdefault(about, []).append(
+            f"{plain(each.asset.name, 60)}（{'，'.join((f'F{each.id}', *assets[each.asset.id].marks))}）{owner}"
+        )
     return "；".join(f"{about}：{'、'.join(places)}" for about, places in named.items())
 
 
@@ -232,10 +237,10 @@ def check_decide(given: DecideFindings, person: Person | None) -> ValidatedActio
         effect = f"撤回 {len(found)} 条发现的决定（现在：{before}），恢复为待处理\n{_told(found)}"
     kept = {name: value for name, value in stored.items() if value}
     ids = [each.id for each in found]
-    exploited = Finding.objects.filter(resolutions.needs_second(wanted.resolution), pk__in=ids).exists()
-    if exploited:
-        effect = f"{effect}\n其中有已被利用（KEV）的：{resolutions.SECOND}"
-    return ValidatedAction(kept, effect, _places(found), seconded=exploited)
+    two = of_two(ids, wanted.resolution.decision)
+    if two:
+        effect = f"{effect}\n其中 {len(two)} 条不能由一个人决定：{SECOND}"
+    return ValidatedAction(kept, effect, _places(found), seconded=bool(two))
 
 
 def _state(each: FindingSummary) -> str:
@@ -273,7 +278,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         "decide_findings",
         "决定发现",
-        "对发现作决定：修复中、接受风险（写明到哪一天）、误报、调查中、不受影响（写明理由）、已修复，或撤回决定；已被利用的，接受风险、误报、不受影响要另一位审批人同意。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "对发现作决定：修复中、接受风险（写明到哪一天）、误报、调查中、不受影响（写明理由）、已修复，或撤回决定；已被利用的，接受风险、误报、不受影响，和核心资产上的接受风险，要另一位审批人同意。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
         "write",
         DecideFindings,
         check_decide,

@@ -26,9 +26,10 @@ from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import NEEDS_ROLE, login_may_read
 from secops_agent.services.vulnerabilities import findings as findings_service
 from secops_agent.services.vulnerabilities import resolutions
+from secops_agent.services.vulnerabilities.covered import covered, of_two
 from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
-from secops_agent.services.vulnerabilities.states import SETTLED
+from secops_agent.services.vulnerabilities.states import SECOND, SETTLED
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.estate.resolving import DecideFindings, check_decide
 from secops_agent.tools.registry import BY_NAME
@@ -83,10 +84,25 @@ def undo(request: HttpRequest) -> HttpResponse:
     return redirect(_back(request))
 
 
+@require_POST
+@page(SEE, ACT)
+def covers(request: HttpRequest) -> HttpResponse:
+    """POST what `decide` gets: which assets a decision about it covers, and how many of it one person does not accept alone."""
+    try:
+        ids = _ids(request)
+    except InvalidInput as error:
+        return HttpResponse(error.message, status=400)
+    assets, two = covered(ids), of_two(ids, FindingDecision.ACCEPTED)
+    context = {
+        "covered": assets, "core": sum(each.core for each in assets), "exposed": sum(bool(each.exposure) for each in assets),
+        "two": len(two), "rest": len(set(ids) - two),
+    }  # fmt: skip
+    return render(request, "pages/finding_covers.html", context)
+
+
 def _ask(request: HttpRequest, ids: Sequence[int], wanted: Resolution) -> frozenset[int]:
     """Ask another person for what nobody decides alone; the findings that are asked about. Raises BifangError."""
-    rows = Finding.objects.filter(resolutions.needs_second(wanted), pk__in=ids)
-    asked = frozenset(rows.values_list("pk", flat=True))
+    asked = of_two(ids, wanted.decision)
     if not asked:
         return asked
     said = {
@@ -100,8 +116,8 @@ def _ask(request: HttpRequest, ids: Sequence[int], wanted: Resolution) -> frozen
         staff, actor_of(request), tool.name, tool.title, "dangerous", plan.arguments, plan.summary
     )
     place = links.record("proposal", proposal.pk)
-    text = '{} 条是已被利用（KEV）的，{}：已经提出，<a class="bf-link" href="{}">{}</a>。'
-    messages.info(request, format_html(text, len(asked), resolutions.SECOND, place, proposal.code))
+    text = '{} 条不能由一个人决定（{}）：已经提出，<a class="bf-link" href="{}">{}</a>。'
+    messages.info(request, format_html(text, len(asked), SECOND, place, proposal.code))
     return asked
 
 

@@ -26,7 +26,7 @@ from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.eligibility import able, account_of
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.sla import findings_overdue
-from secops_agent.services.vulnerabilities import findings, groups, resolutions, tallies
+from secops_agent.services.vulnerabilities import findings, groups, resolutions, states, tallies
 from secops_agent.services.vulnerabilities.findings import FindingFilter
 from secops_agent.web import listing
 from secops_agent.web.access import page
@@ -205,7 +205,7 @@ def deciding(request: HttpRequest, now: datetime) -> dict[str, Any]:
     today = timezone.localdate(now)
     return {
         "decided": resolutions.undoable(actor_of(request)), "undo_minutes": resolutions.UNDO_FOR.seconds // 60,
-        "choices": FindingDecision.choices, "justifications": VexJustification.choices,
+        "second": states.SECOND, "choices": FindingDecision.choices, "justifications": VexJustification.choices,
         "first_day": today + resolutions.DAY, "usual_day": today + resolutions.USUAL,
         "last_day": today + resolutions.LONGEST - resolutions.DAY, "me": account_of(request.user.pk), "people": selectable(able(Role.VIEWER)),
     }  # fmt: skip

@@ -39,7 +39,7 @@ def estate() -> None:
     store(finding(host("web-0"), "spring", kind="vulnerability", vulnerability=SPRING))
     store(finding(host("web-1"), "R1", severity="low"), finding(host("web-2"), "R1", severity="low"))
     owner = Staff.objects.create(staff_id="wang5", name="王小五", role=Role.ANALYST)
-    Asset.objects.filter(name="web-0").update(owner=owner, importance="critical")
+    Asset.objects.filter(name="web-0").update(owner=owner, importance="high")
 
 
 def lines(client: Client, **query: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by
 from secops_agent.services.records.identity import earliest
-from secops_agent.services.vulnerabilities.states import DECIDED, SECONDED, is_active
+from secops_agent.services.vulnerabilities.states import DECIDED, SECOND, SECONDED, is_active, needs_second
 
 COMPONENT_WRITTEN = ("distro", "location", "licenses", "active", "first_seen", "last_seen")
 _SCANNED = (
@@ -74,7 +74,7 @@ def _settle(kept: Finding, gone: Finding) -> tuple[dict[str, tuple[str, str]], s
     note = f"发现 {gone.pk} 与本发现相同，资产合并时已并入。"
     if still_open := _kept_open(kept, gone):
         _take_decision(kept, still_open)
-        note += "漏洞已被利用（KEV），两个资产上的决定不同：合并不代替另一位审批人，按没有这样决定的那条。"
+        note += f"两个资产上的决定不同：合并不代替另一位审批人（{SECOND}），按没有这样决定的那条。"
     elif not old:
         _take_decision(kept, gone)
     if other and other != kept.decision:
@@ -83,14 +83,12 @@ def _settle(kept: Finding, gone: Finding) -> tuple[dict[str, tuple[str, str]], s
 
 
 def _kept_open(kept: Finding, gone: Finding) -> Finding | None:
-    """Of an exploited flaw the one that no two persons closed, where they did the other: joining assets is one person's."""
-    one, *more = sorted((kept, gone), key=lambda each: each.decision in SECONDED)
-    differ = one.decision not in SECONDED and more[0].decision in SECONDED
-    return (
-        one
-        if differ and any(each.vulnerability and each.vulnerability.kev for each in (kept, gone))
-        else None
-    )
+    """The one that was not decided so, where the other's decision takes two persons on either: joining assets is one person's."""
+    one, other = sorted((kept, gone), key=lambda each: each.decision in SECONDED)
+    if one.decision in SECONDED or other.decision not in SECONDED:
+        return None
+    both = Finding.objects.filter(needs_second(other.decision), pk__in=(kept.pk, gone.pk))
+    return one if both.exists() else None
 
 
 def _take_decision(row: Finding, other: Finding) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from django.db.models import BooleanField, ExpressionWrapper
 from django.utils import timezone
 
 from secops_agent.models import AssetKey, Finding, History, SupplierStatement
@@ -12,7 +13,8 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.reading import rows_by
 from secops_agent.services.severities import GRAVE
 from secops_agent.services.vulnerabilities.openvex.vex_products import Installable, component_packages, fit
-from secops_agent.services.vulnerabilities.resolutions import SECOND, Resolution, adopt
+from secops_agent.services.vulnerabilities.resolutions import Resolution, adopt
+from secops_agent.services.vulnerabilities.states import SECOND, needs_second
 from secops_agent.services.vulnerabilities.views import StatementView
 from secops_agent.services.writing import Pace, import_transaction
 
@@ -21,7 +23,7 @@ _PIECE: Final = 200
 UNVOUCHED: Final = (
     "供应商的声明由 API 令牌导入，没有人核对是谁说的：严重和高危的发现要由人导入同一份文件，或由人决定。"
 )
-EXPLOITED: Final = f"漏洞已被利用（KEV），不按供应商的声明改变，恢复为待处理。{SECOND}。"
+OF_TWO: Final = f"不按供应商的声明改变，恢复为待处理。{SECOND}。"
 _WHOLE: Final = 1  # what names only the asset is weaker than what names the version
 Book = Mapping[tuple[int, str], Sequence[SupplierStatement]]
 
@@ -60,13 +62,15 @@ def _spoken_of(vulnerability_ids: Collection[int]) -> Iterator[int]:
 
 
 def _settle(actor: Actor, ids: Sequence[int]) -> set[int]:
+    of_two = ExpressionWrapper(needs_second(FindingDecision.NOT_AFFECTED), BooleanField())
     rows = list(
         Finding.objects.select_for_update(of=("self",))
         .select_related("component", "vulnerability")
+        .annotate(of_two=of_two)
         .filter(pk__in=ids, decision__in=("", FindingDecision.NOT_AFFECTED))
     )
     book = _Matching(rows)
-    wanted = ((row, _resolution(book.statements(row), row)) for row in rows)
+    wanted = ((row, _resolution(book.statements(row), row, of_two=bool(row.of_two))) for row in rows)
     return {row.pk for row, resolution in wanted if adopt(row, resolution, actor)}
 
 
@@ -112,15 +116,15 @@ def _assets(found: Iterable[SupplierStatement]) -> dict[str, int]:
     return {str(key.identity): key.asset_id for key in rows_by(AssetKey, "identity", names)}
 
 
-def _resolution(found: Sequence[SupplierStatement], row: Finding) -> Resolution:
+def _resolution(found: Sequence[SupplierStatement], row: Finding, *, of_two: bool) -> Resolution:
     """ "Not affected" only with a reason, only when nobody says anything else; of what is grave not by a token's word, of what
-    is exploited never: whoever may import writes any supplier's name into a file."""
+    takes two persons never: whoever may import writes any supplier's name into a file."""
     if not found or any(
         said.status != VexStatus.NOT_AFFECTED or not (said.justification or said.note) for said in found
     ):
         return Resolution("", "供应商的声明不再是「不受影响」，恢复为待处理。")
-    if row.vulnerability and row.vulnerability.kev:
-        return Resolution("", EXPLOITED)
+    if of_two:
+        return Resolution("", OF_TWO)
     if row.severity in GRAVE and any(said.token for said in found):
         return Resolution("", UNVOUCHED)
     said = found[0]
