@@ -301,6 +301,25 @@ def test_a_report_names_no_account_and_formats_nothing() -> None:
         assert expected in text, expected
 
 
+def test_a_report_says_what_changed_what_is_worst_and_who_has_to_do_what_and_cuts_no_name_in_half() -> None:
+    title = "x" * 36 + " svc-backup 登录"  # what is cut off ends within the account
+    indicators = (Indicator("account", "svc-backup"),)
+    made = store(
+        alert(
+            "k", title=title, severity="critical", assets=(host("web-01", "10.0.0.5"),), indicators=indicators
+        )
+    )
+    (one,) = made.created_ids["alert"]
+    case = orders.create([one], someone(), "一件事").case
+    tasks.add(case.id, "y" * 36 + " svc-backup 的密码", someone())
+    changed, worst, wanted = incident_report(case.id).conclusion
+    assert "最近一次变化：" in changed
+    assert f"最要紧的是告警 A{one}「{'x' * 36}" in worst
+    assert "在 web-01 上，" in worst
+    assert f"李四：任务「{'y' * 36}" in wanted
+    assert "svc" not in changed + worst + wanted
+
+
 def test_deleted_alerts_leave_the_case_its_number() -> None:
     ids = alerts(2)
     case = orders.create(ids, someone()).case

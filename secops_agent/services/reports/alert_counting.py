@@ -14,14 +14,18 @@ from secops_agent.models import SUPPRESSED, Alert, AlertAsset, handler_of
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import within
 from secops_agent.services.alerts.queries.filters import RULE
+from secops_agent.services.alerts.queries.urgency import UNCLOSED, most_urgent, weighed, words
 from secops_agent.services.alerts.timing import time_taken
+from secops_agent.services.notifications.matching import linked_assets
 from secops_agent.services.privacy import mask_personal
 from secops_agent.services.records import SEVERITIES
 from secops_agent.services.reports.figures import (
     AlertFigures,
+    AlertTold,
     BusyAsset,
     Counts,
     Missed,
+    MovedRule,
     NoisyRule,
     Tick,
 )
@@ -29,6 +33,7 @@ from secops_agent.services.reports.periods import Period
 from secops_agent.services.source_names import joined
 
 TOP: Final = 5
+_TOLD: Final = 3  # in sentences
 MOST_OWNERS: Final = 10
 GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 SEVERITY_WEIGHTS: Final = {"critical": 20, "high": 8, "medium": 2}  # of an alert; else 1
@@ -46,7 +51,7 @@ def count_alerts(period: Period, left: Counts, overdue: Counts, *, worst: bool) 
     levels, sources, _ = _by_two(new, "source")
     closed_levels, verdicts, (recovered, kept) = _by_two(closed, "verdict", _RECOVERED, _KEPT)
     verdicts.pop("", None)
-    rules, mistaken = _rules(new) if worst else ((), ())
+    rules, mistaken, moved = _rules(new, _new(period.before)) if worst else ((), (), ())
     suppressed, missed = _suppressed(period), _missed(period)
     return AlertFigures(
         new=ordered(levels),
@@ -65,6 +70,8 @@ def count_alerts(period: Period, left: Counts, overdue: Counts, *, worst: bool) 
         missed=missed[:MOST_OWNERS],
         rules=rules,
         mistaken=mistaken,
+        moved=moved,
+        worst=worst_of(Alert.objects.filter(severity__in=GRAVE, first_seen__lt=period.end)) if worst else (),
         assets=_busy_assets(period) if worst else (),
         course=_course(period) if worst else (),
     )
@@ -139,8 +146,25 @@ def _most(counts: Counter[str]) -> Counts:
     return tuple((public_name(value), number) for value, number in found)
 
 
-def _rules(new: QuerySet[Alert]) -> tuple[tuple[NoisyRule, ...], tuple[NoisyRule, ...]]:
-    """Those with most alerts, and those with most that were none."""
+def worst_of(rows: QuerySet[Alert]) -> tuple[AlertTold, ...]:
+    """The most urgent of these that are open, in the order of the list of alerts."""
+    ids = list(most_urgent(rows.filter(status__in=UNCLOSED)).values_list("pk", flat=True)[:_TOLD])
+    found = weighed(Alert.objects.select_related("assignee", "case__owner"), ids).in_bulk()
+    told = [found[pk] for pk in ids if pk in found]
+    linked = linked_assets(told)
+    return tuple(
+        AlertTold(
+            f"A{row.pk}", public_name(row.title), tuple(public_name(name) for _, name, kind, *_ in linked.get(row.pk, ()) if kind != AssetType.ACCOUNT),
+            public_name(row.handler.name) if row.handler else "", f"E{row.case_id}" if row.case_id else "", words(row),
+        )
+        for row in told
+    )  # fmt: skip
+
+
+def _rules(
+    new: QuerySet[Alert], before: QuerySet[Alert]
+) -> tuple[tuple[NoisyRule, ...], tuple[NoisyRule, ...], tuple[MovedRule, ...]]:
+    """Those with most alerts, those with most that were none, and those whose number changed most, as the whole did."""
     dismissed = Count("pk", filter=Q(verdict__in=_DISMISSED))
     rows = new.annotate(rule=RULE).order_by().values_list("rule")
     counted = list(rows.annotate(Count("pk"), dismissed=dismissed).order_by("rule"))
@@ -149,7 +173,12 @@ def _rules(new: QuerySet[Alert]) -> tuple[tuple[NoisyRule, ...], tuple[NoisyRule
     loud, mistaken = (
         tuple(NoisyRule(public_name(rule), *counts) for rule, *counts in each) for each in (noisy, wrong)
     )
-    return loud, mistaken
+    earlier = dict(before.annotate(rule=RULE).order_by().values_list("rule").annotate(Count("pk")))
+    moved = {rule: (number, earlier.pop(rule, 0)) for rule, number, _ in counted}
+    moved |= {rule: (0, number) for rule, number in earlier.items()}
+    rises = sum(now - then for now, then in moved.values()) >= 0
+    by_step = sorted(moved.items(), key=lambda each: each[1][0] - each[1][1], reverse=rises)[:_TOLD]
+    return loud, mistaken, tuple(MovedRule(public_name(rule), *numbers) for rule, numbers in by_step)
 
 
 def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:

@@ -19,6 +19,27 @@ class NoisyRule:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedRule:
+    """How many alerts a rule had in the period, and in the one before."""
+
+    name: str
+    now: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTold:
+    """A grave alert that is open; ``owner``: who has it in hand, "" for nobody; ``why``: what makes it urgent."""
+
+    code: str
+    title: str
+    hosts: tuple[str, ...]
+    owner: str
+    case: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class BusyAsset:
     """``grave``: of its alerts, the 严重 and 高危 ones."""
 
@@ -30,11 +51,13 @@ class BusyAsset:
 
 @dataclass(frozen=True, slots=True)
 class ExploitedFlaw:
-    """A vulnerability of the KEV catalogue, and how many important assets have it."""
+    """A vulnerability of the KEV catalogue, how many important assets have it; of the first also the names of some and whose most are."""
 
     vuln_id: str
     assets: int
     ransomware: bool
+    hosts: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +98,8 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class LateFlaw:
-    """A vulnerability past its limit: on how many assets, since how many days at most, and who has most of these assets."""
+    """A vulnerability past its limit: on how many assets, since how many days at most, who has most of these assets; of the first
+    also the names of some."""
 
     name: str
     severity: str
@@ -83,11 +107,12 @@ class LateFlaw:
     assets: int
     days: int
     owner: str
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CaseTold:
-    """A case that went on in the period, as it stood when the report was made."""
+    """A case that went on in the period, as it stood when the report was made; ``new``: it began in it."""
 
     code: str
     title: str
@@ -97,6 +122,7 @@ class CaseTold:
     owner: str
     alerts: int
     open: bool
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +145,8 @@ class AlertFigures:
     ``open``, ``overdue``: at its end, as far as later reopening leaves it to be known.
     ``acknowledging``: of those acknowledged in it, from their arrival. ``closing``: of those that people closed in it.
     ``kept``: closed in it within their limit; ``broken``: their limit passed in it without that, ``missed`` by whom.
-    ``mistaken``: the rules with most dismissed alerts. ``suppressions``: of the suppressed ones, how many by which rule.
+    ``moved``: the rules whose number rose most, else fell most. ``worst``: the most urgent of those that are open when it is
+    made. ``mistaken``: the rules with most dismissed alerts. ``suppressions``: of the suppressed ones, how many by which rule.
     """
 
     new: Counts
@@ -140,6 +167,8 @@ class AlertFigures:
     suppressions: Counts = ()
     mistaken: tuple[NoisyRule, ...] = ()
     missed: tuple[Missed, ...] = ()
+    moved: tuple[MovedRule, ...] = ()
+    worst: tuple[AlertTold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +203,7 @@ class WorkFigures:
     approved. ``silences``: in force at some time, ``held``: messages that these held back so far.
     ``escalations``: messages to the next one because nobody took an alert in hand. ``duty``: of all rotas, by hours.
     ``investigations``: alerts that Bifang looked into. ``told``: the newest actions. ``blocks``: of the ledger, by a word.
+    ``on_call``: who is when it is made.
     """
 
     approved: int
@@ -187,6 +217,7 @@ class WorkFigures:
     investigations: int = 0
     told: tuple[ActionTold, ...] = ()
     blocks: Counts = ()
+    on_call: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,28 @@
 """Incident reports: one case for people outside of it, without accounts, addresses and numbers of people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from django.utils import timezone
 
-from secops_agent.models import Action, CaseStatus, ReportStage
+from secops_agent.models import Action, Alert, CaseStatus, ReportStage
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 from secops_agent.services.cases import timeline, views
 from secops_agent.services.cases.reporting import clock as reporting_clock
 from secops_agent.services.cases.timeline import CaseMoment
-from secops_agent.services.cases.views import CaseDetail
+from secops_agent.services.cases.views import CaseDetail, CaseSummary, CaseTaskView
 from secops_agent.services.clock import clock, exact
 from secops_agent.services.privacy import mask, public
+from secops_agent.services.reports.alert_counting import worst_of
+from secops_agent.services.reports.conclusions import alert_told, short
 from secops_agent.services.reports.documents import Document, ReportLine, ReportSection
 
 MOST_ACTIONS: Final = 500  # that are looked through for those about this case
 _NONE: Final = "—"
 _HIDDEN: Final = "〔个人信息〕"
 _NAMED: Final = 3  # assets in its conclusion
+_DUTY: Final = "值班人员"
 _NOTE: Final = "账号、邮箱等个人信息不写进报告。"
 
 
@@ -47,7 +50,9 @@ def incident_report(case_id: int) -> Document:
         title=mask(f"事件 {shown.summary.code} {shown.summary.title}", hidden, _HIDDEN),
         span=_span(shown),
         made_at=timezone.now(),
-        conclusion=tuple(mask(each, hidden, _HIDDEN) for each in _conclude(shown, len(actions))),
+        conclusion=tuple(
+            mask(each, hidden, _HIDDEN) for each in _conclude(shown, len(actions), moments, hidden)
+        ),
         headline=_headline(shown),
         sections=tuple(_masked(section, hidden) for section in sections if section.lines),
         notes=(_NOTE,),
@@ -71,8 +76,11 @@ def _span(detail: CaseDetail) -> str:
     return f"{clock(first)} 至{f' {clock(detail.summary.closed_at)}' if detail.summary.closed_at else '今'}"
 
 
-def _conclude(detail: CaseDetail, actions: int) -> Iterable[str]:
-    """What it is, how it stands, and what is still to be done."""
+def _conclude(
+    detail: CaseDetail, actions: int, moments: Sequence[CaseMoment], hidden: tuple[str, ...]
+) -> Iterable[str]:
+    """What it is and what changed last, how it stands and what of it is worst, and who must decide or do what. What is cut short
+    has ``hidden`` masked before: half of a name would not be found."""
     case, tasks = detail.summary, [each for each in detail.tasks if each.done_at is None]
     names = "、".join(each.name for each in detail.assets[:_NAMED])
     where = (
@@ -81,16 +89,36 @@ def _conclude(detail: CaseDetail, actions: int) -> Iterable[str]:
         else ""
     )
     verdict = f"，结论是{Verdict(case.verdict).label}" if case.verdict else ""
-    late = sum(each.is_late for each in tasks)
-    yield f"{Severity(case.severity).label if case.severity else '未定'}级别的事件，{_span(detail)}，{case.alerts} 条告警{where}。"
+    yield f"{Severity(case.severity).label if case.severity else '未定'}级别的事件，{_span(detail)}，{case.alerts} 条告警{where}。{_latest(moments, hidden)}"
     yield (
         f"现在{CaseStatus(case.status).label}{verdict}，{f'负责人 {case.owner}' if case.owner else '没有负责人'}；"
-        f"{case.open_alerts} 条告警没有关闭，执行过 {actions} 项处置动作。"
+        f"{case.open_alerts} 条告警没有关闭{_worst(case, hidden)}，执行过 {actions} 项处置动作。"
     )
-    undone = f"{len(tasks)} 项任务没有完成" + (f"（{late} 项过了期限）" if late else "")
-    wanted = [undone] if tasks else []
-    wanted += [] if case.owner or case.is_closed else ["事件交给谁"]
+    wanted = [] if case.owner or case.is_closed else [f"{_DUTY}：事件 {case.code} 交给谁"]
+    tasks.sort(key=lambda each: not each.is_late)
+    wanted += [_undone(each, case.owner, hidden) for each in tasks[:_NAMED]]
+    wanted += [f"还有 {len(tasks) - _NAMED} 项任务没有完成"] if len(tasks) > _NAMED else []
     yield f"需要决定：{'；'.join(wanted)}。" if wanted else "没有等待决定的事，任务都已完成。"
+
+
+def _latest(moments: Sequence[CaseMoment], hidden: tuple[str, ...]) -> str:
+    for each in moments[:1]:
+        told = short(mask(_moment_line(each).value, hidden, _HIDDEN)).rstrip("。")
+        return f"最近一次变化：{exact(each.at)} {told}。"
+    return ""
+
+
+def _worst(case: CaseSummary, hidden: tuple[str, ...]) -> str:
+    for each in worst_of(Alert.objects.filter(case=case.id))[:1]:
+        return f"，最要紧的是{alert_told(replace(each, title=mask(each.title, hidden, _HIDDEN)))}"
+    return ""
+
+
+def _undone(task: CaseTaskView, owner: str, hidden: tuple[str, ...]) -> str:
+    due = f"（期限 {exact(task.due_at)}{'，已经过了' if task.is_late else ''}）" if task.due_at else ""
+    return (
+        f"{task.assignee or owner or _DUTY}：任务「{short(mask(task.text, hidden, _HIDDEN))}」没有完成{due}"
+    )
 
 
 def _masked(section: ReportSection, hidden: tuple[str, ...]) -> ReportSection:

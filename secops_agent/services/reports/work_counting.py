@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from bifang.core.database.rows import count_each
 from secops_agent.models import (
@@ -32,7 +33,7 @@ from secops_agent.services.alerts.queries import clocks
 from secops_agent.services.cases.views import private_values, summaries
 from secops_agent.services.clock import clock
 from secops_agent.services.on_call.schedules import enabled_schedules
-from secops_agent.services.on_call.shifts import Shift, shifts_of, within
+from secops_agent.services.on_call.shifts import Shift, on_call_at, shifts_of, within
 from secops_agent.services.privacy import mask
 from secops_agent.services.reports.alert_counting import GRAVE, TOP, ordered, place, public_name
 from secops_agent.services.reports.figures import (
@@ -52,6 +53,7 @@ from secops_agent.services.vulnerabilities.tallies import standing
 
 MOST_TOLD: Final = 10  # actions and cases that are named
 MOST_CASES: Final = 500  # that are looked through, the newest
+MOST_HOSTS: Final = 2  # that are named of one flaw
 MOMENTS: Final = 8  # of a course
 _DECIDED: Final = (ProposalState.APPROVED, ProposalState.REJECTED, ProposalState.EXPIRED)
 
@@ -65,7 +67,8 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
         kind="escalation", burst="", opened_at__gte=period.start, opened_at__lt=period.end
     )
     begun = Action.objects.filter(created_at__gte=period.start, created_at__lt=period.end)
-    actions = [begun.filter(state=state) for state in sorted(ActionState.values)]
+    states = sorted(ActionState.values)
+    actions = [begun.filter(state=state) for state in states]
     looked = Investigation.objects.filter(
         state=InvestigationState.DONE, requested_at__gte=period.start, requested_at__lt=period.end
     )
@@ -77,9 +80,7 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
         approved=approved,
         rejected=rejected,
         expired=expired,
-        actions=tuple(
-            (state, number) for state, number in zip(sorted(ActionState.values), done, strict=True) if number
-        ),
+        actions=tuple(pair for pair in zip(states, done, strict=True) if pair[1]),
         silences=silences,
         held=quiet.aggregate(held=Sum("held"))["held"] or 0,
         escalations=escalations,
@@ -87,7 +88,14 @@ def count_work(period: Period, rota: Sequence[Shift]) -> WorkFigures:
         investigations=investigations,
         told=tuple(_told(each) for each in begun.order_by("-created_at", "-pk")[:MOST_TOLD]),
         blocks=_blocks(period),
+        on_call=_on_call() if rota else "",
     )
+
+
+def _on_call() -> str:
+    """Who is on call when the report is made, of all schedules."""
+    shifts = (on_call_at(schedule, timezone.now()) for schedule in enabled_schedules())
+    return "、".join(dict.fromkeys(public_name(each.staff.name) for each in shifts if each.staff))
 
 
 def _blocks(period: Period) -> Counts:
@@ -119,7 +127,7 @@ def cases_of(period: Period) -> tuple[CaseTold, ...]:
     return tuple(
         CaseTold(
             each.code, mask(each.title, hidden, "〔个人信息〕"), each.severity, each.status, each.verdict, each.owner,
-            each.alerts, not each.is_closed,
+            each.alerts, not each.is_closed, each.created_at >= period.start,
         )
         for each in sorted(found, key=lambda each: (each.is_closed, -rank(each.severity), -each.id))
     )  # fmt: skip
@@ -169,6 +177,7 @@ def rota_of(*periods: Period) -> list[Shift]:
 # What the findings and assets of a period come to.
 
 _IMPORTANT: Final = (Importance.CRITICAL, Importance.HIGH)
+_BY_IMPORTANCE: Final = {value: place for place, value in enumerate(Importance.values)}
 
 
 def count_flaws(periods: Sequence[Period], exploited: Mapping[datetime, "Exploited"]) -> list[FlawFigures]:
@@ -255,6 +264,7 @@ def _late(rows: QuerySet[Finding], at: datetime) -> tuple[LateFlaw, ...]:
             number,
             (at - oldest).days,
             owners[name].most_common(1)[0][0],
+            _hosts(named.filter(name=name)) if name == names[0] else (),
         )
         for name, kev, _, number, oldest in found
     )
@@ -295,7 +305,29 @@ def exploited_at(moments: Sequence[datetime]) -> dict[datetime, Exploited]:
 def _most_exploited(rows: QuerySet[Finding]) -> tuple[ExploitedFlaw, ...]:
     names = ("vulnerability__vuln_id", "vulnerability__ransomware")
     counted = rows.order_by().values_list(*names).annotate(number=Count("asset_id", distinct=True))
-    return tuple(
+    found = [
         ExploitedFlaw(vuln_id, number, ransomware)
         for vuln_id, ransomware, number in counted.order_by("-number", names[0])[:TOP]
+    ]
+    of_first = rows.filter(vulnerability__vuln_id=found[0].vuln_id) if found else rows
+    return tuple(replace(each, hosts=_hosts(of_first), owner=_owner(of_first)) for each in found[:1]) + tuple(
+        found[1:]
     )
+
+
+def _hosts(rows: QuerySet[Finding]) -> tuple[str, ...]:
+    """The first assets that they are on, those that matter most before the others."""
+    named = rows.order_by().values_list("asset__name", "asset__importance").distinct()
+    found = sorted(named, key=lambda each: (_BY_IMPORTANCE.get(each[1], len(_BY_IMPORTANCE)), each[0]))
+    return tuple(public_name(name) for name, _ in found[:MOST_HOSTS])
+
+
+def _owner(rows: QuerySet[Finding]) -> str:
+    """Who has most of their assets, "" where nobody has."""
+    owners = (
+        rows.order_by().values_list("asset__owner__name").annotate(number=Count("asset_id", distinct=True))
+    )
+    name = (
+        owners.order_by("-number", "asset__owner__name").values_list("asset__owner__name", flat=True).first()
+    )
+    return public_name(name or "")

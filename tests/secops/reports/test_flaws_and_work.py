@@ -87,8 +87,8 @@ def test_findings_at_the_end_of_a_period_and_those_of_the_kev_catalogue(database
     assert (found.new, found.gone, found.new_assets) == ((("critical", 1),), 1, 1)
     assert (found.open, found.overdue) == ((("critical", 1), ("high", 2)), (("high", 1),))
     assert (found.kev_findings, found.kev_assets, found.kev_important) == (3, 2, 1)
-    assert found.exploited == (ExploitedFlaw("CVE-1", 1, True),)
-    assert found.late == (LateFlaw("CVE-1", "high", True, 1, 0, ""),)
+    assert found.exploited == (ExploitedFlaw("CVE-1", 1, True, ("core",)),)
+    assert found.late == (LateFlaw("CVE-1", "high", True, 1, 0, "", ("core",)),)
     assert found.kev_now == tallies.worklist(NOW).kev == 4, "工作台 and the report count one thing"
     told = outline.headline(PeriodReport(None, DAY, figures, figures, NOW))
     assert (told[-1].value, told[-1].change) == ("3 个", "＝；现在 4 个")
@@ -191,9 +191,15 @@ def test_limits_missed_by_owner_and_what_rules_hid_or_called_wrongly(database):
     assert found.missed == (Missed("李四", 2, 1), Missed("", 1, 1))
     Alert.objects.bulk_create([row(7, BEFORE, due_at=DAY.start - timedelta(hours=1), assignee=li)])
     said = conclude(archive.look("yesterday", NOW))[2]
-    assert "各级别共 3 条超时告警由谁处理完（其中本期才超时的，李四名下最多，还有 1 条）" in said
+    assert said.startswith(
+        f"需要决定：值班人员：告警 A{Alert.objects.get(identity__endswith='3').pk} 交给谁；"
+    )
+    assert "李四：名下本期超时的 1 条告警自己做完还是转交（全部超时的 3 条）" in said
     Alert.objects.bulk_create([row(number, BEFORE, due_at=INSIDE) for number in (8, 9)])
-    assert "未分配的最多，还有 3 条" in conclude(archive.look("yesterday", NOW))[2]
+    assert (
+        "值班人员：5 条超时告警由谁处理完，其中本期才超时、没有人处理的 3 条"
+        in conclude(archive.look("yesterday", NOW))[2]
+    )
     assert (found.broken, found.suppressed, found.suppressions) == (3, 1, (("扫描器", 1),))
     assert found.mistaken == (NoisyRule("规则", 3, 1),)
 
@@ -212,7 +218,7 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
     report = archive.look("yesterday", NOW)
     assert conclude(report) == (
         "没有新增告警，也没有未关闭的（前一天新增 0 条）。",
-        "没有特别要紧的：没有未关闭的严重、高危事件，没有超时的告警和漏洞。",
+        "没有特别要紧的：没有未关闭的严重、高危事件和告警，没有超时的告警和漏洞。",
         "没有需要决定的事。",
     )
     absent = outline.document(report)
@@ -228,19 +234,23 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
     )
     Alert.objects.bulk_create(
         [row(n, INSIDE, verdict="benign", closed_at=INSIDE) for n in range(4)]
-        + [row(9, INSIDE, case=case, due_at=INSIDE)]
+        + [row(9, INSIDE, case=case, due_at=INSIDE), row(10, BEFORE, due_at=BEFORE)]
     )
+    other = Alert.objects.get(first_seen=BEFORE).pk
+    AlertAsset.objects.create(alert_id=other, asset=asset("mail-01", "critical"))
     report = archive.look("yesterday", NOW)
     changed, worst, decide = conclude(report)
     assert changed == (
-        "新增告警 5 条，比前一天多 5 条，其中严重和高危 5 条；关闭 4 条，还有 1 条没有关闭，比前一天多 1 条。"
+        "新增告警 5 条，比前一天多 5 条，其中严重和高危 5 条，增加最多的是规则「规则」（5 条，前一天 0 条）；"
+        f"新建事件 E{case.pk}「联系 〔个人信息〕」；关闭 4 条，还有 2 条没有关闭，比前一天多 1 条（100%）。"
     )
     assert worst == (
         f"最要紧：事件 E{case.pk}「联系 〔个人信息〕」（严重，新建，没有负责人，1 条告警）；其次，"
-        "已被利用的 CVE-1：1 台重要资产上没有修复，有勒索软件在用。"
+        f"告警 A{other}「告警」（在 mail-01 上，没有人处理；高危、核心资产、已超时）；再次，"
+        "已被利用的 CVE-1：core（重要资产，没有负责人）上没有修复，有勒索软件在用。"
     )
     assert decide == (
-        f"需要决定：1 个漏洞超过修复时限（其中最久 3 天），限期修复还是接受风险；各级别共 1 条超时告警由谁处理完（其中本期才超时的，未分配的有 1 条）；事件 E{case.pk} 交给谁。"
+        f"需要决定：值班人员：告警 A{other} 交给谁；安全负责人：CVE-1（core，超时 3 天）限期修复还是接受风险；值班人员：事件 E{case.pk} 交给谁。"
     )
     assert [line.label for line in outline.sections(report)[0].lines] == [f"E{case.pk} 联系 〔个人信息〕"]
 

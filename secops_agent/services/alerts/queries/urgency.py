@@ -19,6 +19,7 @@ UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 OPEN_CASE: Final = ~Q(status=CaseStatus.CLOSED)
 _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 _OFTEN: Final = 100
+_WORDS: Final = 4  # reasons in a sentence
 GRAVE: Final = 40  # points: what is 严重 and still goes on, or 高危 that got through
 URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，还在发生，资产的重要性，没人处理，超时，次数；同分的看最近发生"
 
@@ -106,6 +107,11 @@ def why(row: Alert) -> str:
     fitting = _fitting(row)
     parts = "、".join(f"{each.words} {each.points}" for each in fitting)
     return f"{_sum(fitting)} 分：{parts}".replace("-", "−")
+
+
+def words(row: Alert) -> str:
+    """What counts most for it, without points: 严重、已得手、还在发生."""
+    return "、".join([each.words for each in _fitting(row) if each.points > 0][:_WORDS])
 
 
 def _fitting(row: Alert) -> list[Weight]:
