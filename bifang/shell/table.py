@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from bifang.channels.admin.figures import inbox_state, outbox_state
 from bifang.core.admin.dashboard import connection_state, switch_state
+from bifang.core.admin.model_choice import model_state
 from secops_agent.admin.alerting.alert_messages import message_state
 from secops_agent.admin.alerting.sla import limit_state
 from secops_agent.admin.sources.data_sources import source_state
@@ -69,6 +70,10 @@ BLOCKS: Final = MenuPage(
     "封禁台账", "block", "secops_agent.blockrecord", "web:blocks", words="封禁和隔离了什么、为什么、谁批准、到什么时候、设备上是不是真有。",
     also="解封 误封 拉黑 block 封禁 IP 地址 批量封禁 隔离主机 解除",
 )  # fmt: skip
+MODELS: Final = MenuPage(
+    "换模型", "psychology", "core.systemconfig", "admin:core_systemconfig_models", state=model_state, words="现在由哪个大模型回答，换一个，马上试。",
+    also="AI配置 大模型 通义千问 自建模型 离线模式 LLM",
+)  # fmt: skip
 MENU: Final = (
     MenuPage("工作台", "dashboard", name="web:home", thumb=True, also="首页 总览 仪表盘 dashboard home"),
     MenuPage("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True, also="alert 报警 待处理"),
@@ -97,6 +102,7 @@ MENU: Final = (
 SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("系统配置", "settings", "core.systemconfig", words="钉钉、飞书、AI配置（大模型）、连接器：毕方和外面怎么连。",
              also="机器人 通义千问 API Key 处置连接器 防火墙 封禁 IP 隔离 webhook"),
+    MODELS,
     MenuPage("系统开关", "toggle_on", "core.switch", state=switch_state, also="全部停下 全部恢复 急停", words="出事时一键停下对外的动作、模型和主动说的话，一键恢复；维护模式、只读。"),
     MenuPage("通知规则", "campaign", "secops_agent.notificationrule", also="告警规则 推送 升级 叫醒"),
     MenuPage("处理时限", "timer", "secops_agent.slatarget", state=limit_state, also="SLA 超时"),
@@ -118,7 +124,7 @@ SETTINGS: Final = MenuPage("设置", "settings", name="settings", tabs=(
     MenuPage("API 令牌", "key", "secops_agent.apitoken", words="给程序和别的智能体的钥匙：读取、导入、修改各一把。"),
 ))  # fmt: skip
 
-STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", links=(BLOCKS,), tabs=(
+STATUS: Final = MenuPage("运行状态", "monitor_heart", name="status", links=(MODELS, BLOCKS), tabs=(
     MenuPage("连接状态", "hub", "channels.clientstate", state=connection_state, tabs=(MenuPage("工作进程", "memory", "channels.worker"),)),
     MenuPage("数据源", "sensors", "secops_agent.datasource", state=source_state, also="安静 没有日志 节律 采集 来源"),
     MenuPage("告警消息", "mark_chat_read", "secops_agent.alertmessage", state=message_state, words="每个地方收到了哪些告警，哪些无法送达、为什么。",
@@ -167,5 +173,9 @@ def trail(path: str) -> tuple[MenuPage, ...]:
 
 @lru_cache(maxsize=4)
 def _places(prefix: str) -> tuple[tuple[str, tuple[MenuPage, ...]], ...]:
-    """Every address, below the prefix of the application, with its way through the table; found once."""
-    return tuple((place, way) for way in walk() for place in {way[-1].address, way[-1].records} if place)
+    """Every address, below the prefix of the application, with its way through the table, the first of each; found once."""
+    found: dict[str, tuple[MenuPage, ...]] = {}
+    for way in walk():
+        for place in (way[-1].address, way[-1].records):
+            found.setdefault(place, way)
+    return tuple((place, way) for place, way in found.items() if place)

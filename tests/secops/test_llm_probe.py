@@ -166,9 +166,9 @@ def test_model_page_says_what_comes_next_until_a_robot_uses_it(page: None, serve
     config, _ = configs.save("openai", "内网千问", True, {"model": "qwen3-8b"}, config=config)
     assert "接下来：在聊天配置里选用它" in text_of(client.get(address))
     idle = dingtalk("还没有选用", ai_config=None)
-    link = f"{reverse('admin:core_systemconfig_change', args=[idle.pk])}#id_ai_config"
     shown = client.get(address).content.decode()
-    assert f'href="{link}"' in shown, "what is to be chosen is unfolded and in sight"
+    assert f'href="{reverse("admin:core_systemconfig_models")}"' in shown, "one click away"
+    assert f"给「{idle}」选它" in shown
     assert shown.index('id="id_model"') < shown.index("collapse"), "the model's name is in sight"
     robot = dingtalk("机器人", ai_config=config)
     shown = text_of(client.get(address))

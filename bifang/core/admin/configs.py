@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin import kind_pages, trying
+from bifang.core.admin import kind_pages, model_choice, trying
 from bifang.core.admin.base import NOTHING, Screen, author_of, badge, cell, extra
 from bifang.core.changes import PROGRAM, Author
 from bifang.core.configuration import config_rules, configs
@@ -395,6 +395,36 @@ class SystemConfigScreen(Screen):
         if kind is None or not may or not (config or self._offers(request, kind)):
             raise PermissionDenied
         return trying.answer(request, kind.name, config)
+
+    @extra("models/")
+    def models_view(self, request: HttpRequest) -> HttpResponse:
+        """Which model answers where. POST ``chat``, ``model`` ("" for none): this one from now on, and its page tries it."""
+        may_choose = self.has_change_permission(request)
+        if request.method != "POST":
+            context = {"may_choose": may_choose, "may_add": self.has_add_permission(request)}
+            return self.page(
+                request, f"{PAGES}/models.html", "换模型", chats=model_choice.choices(), **context
+            )
+        if not may_choose:
+            raise PermissionDenied
+        chat, model = (
+            int(value) if value.isdecimal() else None
+            for value in map(request.POST.get, ("chat", "model"), ("", ""))
+        )
+        try:
+            robot, chosen = model_choice.choose(chat or 0, model, author_of(request))
+        except SystemConfig.DoesNotExist:
+            messages.error(request, "这个配置已经归档或停用，没有换。")
+        except configs.FieldErrors as errors:
+            messages.error(request, f"没有换：{'；'.join(errors.errors.values())}")
+        else:
+            told = f"「{chosen.name}」" if chosen else model_choice.OFFLINE
+            tried = "；下面正在试它" if chosen else ""
+            messages.success(request, f"「{robot.name}」换成了{told}，几秒内生效{tried}。")
+            if chosen:
+                request.session[_TRY] = chosen.pk
+                return redirect("admin:core_systemconfig_change", chosen.pk)
+        return redirect("admin:core_systemconfig_models")
 
     @extra("live/", need="")
     def live_view(self, request: HttpRequest) -> JsonResponse:

@@ -33,7 +33,7 @@ from secops_agent.llm.probe import Probe, probe_server, probe_tools
 from secops_agent.llm.qwen import Qwen
 from secops_agent.llm.qwen_session import close_sessions
 from secops_agent.models import McpCatalogue
-from secops_agent.services.chats import label_of, platforms
+from secops_agent.services.chats import platforms
 from secops_agent.services.decisions import carriers
 from secops_agent.services.mcp import catalogue, http, mappings
 from secops_agent.services.operations.destinations import LEAVES, destination_of
@@ -206,16 +206,12 @@ _WRITTEN: CheckStep[Any] = replace(_USABLE, remedy="在「工具」里改正写�
 def model_guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     """Chosen, switched on, and linked by somebody."""
     robot = SystemConfig.objects.chats().filter(enabled=True).first()
-    place = (
-        f"{reverse('admin:core_systemconfig_change', args=[robot.pk])}#id_ai_config"
-        if robot
-        else reverse("admin:core_systemconfig_add")
-    )
+    place = reverse("admin:core_systemconfig_models" if robot else "admin:core_systemconfig_add")
     pick = "按「测试连接」，从服务提供的模型里点一个填入，再保存。"
     yield Step("选择模型", pick, bool(config.params.get("model")))
     yield Step("启用这个配置", "打开上面的「启用」再保存。", config.enabled)
-    where = f"打开{label_of(robot)}配置「{robot}」" if robot else f"先添加{platforms()}配置"
-    text = f"模型要有聊天配置选用才会回答：{where}，在「AI配置」里选「{config}」并保存。"
+    where = f"在「换模型」里给「{robot}」选它" if robot else f"先添加{platforms()}配置"
+    text = f"模型要有聊天配置选用才会回答：{where}。"
     yield Step("在聊天配置里选用它", text, bool(configs.users_of(config)), place)
 
 
