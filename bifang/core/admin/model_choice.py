@@ -20,7 +20,7 @@ OFFLINE: Final = "离线模式"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelChoice:
     """A model that a chat configuration could ask; ``fallback``: it asks this one second. ``live``: how it stands."""
 
     config: SystemConfig
@@ -40,7 +40,7 @@ def chats() -> list[SystemConfig]:
     return [row for row in rows if _LINK in get_kind(row.kind).fields]
 
 
-def choices() -> Iterator[tuple[SystemConfig, list[Choice]]]:
+def choices() -> Iterator[tuple[SystemConfig, list[ModelChoice]]]:
     """Each chat configuration with every model that it could ask."""
     for chat in chats():
         rows = list(_models(chat))
@@ -48,7 +48,9 @@ def choices() -> Iterator[tuple[SystemConfig, list[Choice]]]:
         yield (
             chat,
             [
-                Choice(row, states.get(row.pk), row.pk == chat.ai_config_id, row.pk == chat.ai_fallback_id)
+                ModelChoice(
+                    row, states.get(row.pk), row.pk == chat.ai_config_id, row.pk == chat.ai_fallback_id
+                )
                 for row in rows
             ],
         )

@@ -13,6 +13,7 @@ from bifang.core.admin.base import RecordScreen, ago, badge, cell, column, momen
 from secops_agent.admin.alerting.silences import silencing
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links
+from secops_agent.services.alerts.queries.mistakes import mistaken_lately
 from secops_agent.services.investigations import looks, replays
 from secops_agent.services.investigations.checks.base import Evidence
 from secops_agent.services.investigations.dossiers import Dossier, load_dossier
@@ -125,7 +126,7 @@ class ReplayScreen(RecordScreen):
         return self.page(
             request, "admin/secops_agent/replay.html", "调查对照", found=found, headline=_headline(found),
             rows=_nearest_first(found), newest=row.pk == _newest(), earned=sum(each.has_earned for each in found.rules),
-            noise=noisy_rules(timezone.now()), thresholds=_thresholds(), **silencing(request.user, timezone.now()),
+            noise=noisy_rules(timezone.now()), mistaken=mistaken_lately(timezone.now()), thresholds=_thresholds(), **silencing(request.user, timezone.now()),
         )  # fmt: skip
 
     @admin.display(description="时间")

@@ -14,6 +14,7 @@ from secops_agent.models import SUPPRESSED, Alert, AlertAsset, handler_of
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
 from secops_agent.services.alerts.queries.clocks import within
 from secops_agent.services.alerts.queries.filters import RULE
+from secops_agent.services.alerts.queries.mistakes import MistakenRule, mistaken_rules
 from secops_agent.services.alerts.queries.urgency import UNCLOSED, most_urgent, weighed, words
 from secops_agent.services.alerts.timing import time_taken
 from secops_agent.services.notifications.matching import linked_assets
@@ -51,7 +52,7 @@ def count_alerts(period: Period, left: Counts, overdue: Counts, *, worst: bool) 
     levels, sources, _ = _by_two(new, "source")
     closed_levels, verdicts, (recovered, kept) = _by_two(closed, "verdict", _RECOVERED, _KEPT)
     verdicts.pop("", None)
-    rules, mistaken, moved = _rules(new, _new(period.before)) if worst else ((), (), ())
+    rules, moved = _rules(new, _new(period.before)) if worst else ((), ())
     suppressed, missed = _suppressed(period), _missed(period)
     return AlertFigures(
         new=ordered(levels),
@@ -69,10 +70,10 @@ def count_alerts(period: Period, left: Counts, overdue: Counts, *, worst: bool) 
         broken=sum(each.alerts for each in missed),
         missed=missed[:MOST_OWNERS],
         rules=rules,
-        mistaken=mistaken,
         moved=moved,
         worst=worst_of(Alert.objects.filter(severity__in=GRAVE, first_seen__lt=period.end)) if worst else (),
         assets=_busy_assets(period) if worst else (),
+        wrong=_wrong(closed) if worst else (),
         course=_course(period) if worst else (),
     )
 
@@ -161,24 +162,25 @@ def worst_of(rows: QuerySet[Alert]) -> tuple[AlertTold, ...]:
     )  # fmt: skip
 
 
+def _wrong(closed: QuerySet[Alert]) -> tuple[MistakenRule, ...]:
+    return tuple(replace(each, rule=public_name(each.rule)) for each in mistaken_rules(closed, TOP))
+
+
 def _rules(
     new: QuerySet[Alert], before: QuerySet[Alert]
-) -> tuple[tuple[NoisyRule, ...], tuple[NoisyRule, ...], tuple[MovedRule, ...]]:
-    """Those with most alerts, those with most that were none, and those whose number changed most, as the whole did."""
+) -> tuple[tuple[NoisyRule, ...], tuple[MovedRule, ...]]:
+    """Those with most alerts, and those whose number changed most, as the whole did."""
     dismissed = Count("pk", filter=Q(verdict__in=_DISMISSED))
     rows = new.annotate(rule=RULE).order_by().values_list("rule")
     counted = list(rows.annotate(Count("pk"), dismissed=dismissed).order_by("rule"))
     noisy = sorted(counted, key=lambda each: -each[1])[:TOP]
-    wrong = sorted((each for each in counted if each[2]), key=lambda each: -each[2])[:TOP]
-    loud, mistaken = (
-        tuple(NoisyRule(public_name(rule), *counts) for rule, *counts in each) for each in (noisy, wrong)
-    )
+    loud = tuple(NoisyRule(public_name(rule), *counts) for rule, *counts in noisy)
     earlier = dict(before.annotate(rule=RULE).order_by().values_list("rule").annotate(Count("pk")))
     moved = {rule: (number, earlier.pop(rule, 0)) for rule, number, _ in counted}
     moved |= {rule: (0, number) for rule, number in earlier.items()}
     rises = sum(now - then for now, then in moved.values()) >= 0
     by_step = sorted(moved.items(), key=lambda each: each[1][0] - each[1][1], reverse=rises)[:_TOLD]
-    return loud, mistaken, tuple(MovedRule(public_name(rule), *numbers) for rule, numbers in by_step)
+    return loud, tuple(MovedRule(public_name(rule), *numbers) for rule, numbers in by_step)
 
 
 def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:

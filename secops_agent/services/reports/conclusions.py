@@ -145,7 +145,7 @@ def _decisions(report: PeriodReport) -> Iterator[str]:
     yield from _late_alerts(report, duty)
     if work.expired:
         yield f"提出人：{work.expired} 项处置申请过期没有人决定，要不要重新提出"
-    for rule in alerts.mistaken:
+    for rule in alerts.rules:
         if rule.alerts >= MANY and rule.dismissed * 2 >= rule.alerts:
             yield f"{_LEADER}：规则「{short(rule.name)}」{rule.alerts} 条里 {rule.dismissed} 条是误报或正常行为，要不要调整"
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from secops_agent.services.alerts.queries.mistakes import MistakenRule
 from secops_agent.services.alerts.timing import TimeTaken
 from secops_agent.services.reports.periods import Period
 
@@ -146,7 +147,7 @@ class AlertFigures:
     ``acknowledging``: of those acknowledged in it, from their arrival. ``closing``: of those that people closed in it.
     ``kept``: closed in it within their limit; ``broken``: their limit passed in it without that, ``missed`` by whom.
     ``moved``: the rules whose number rose most, else fell most. ``worst``: the most urgent of those that are open when it is
-    made. ``mistaken``: the rules with most dismissed alerts. ``suppressions``: of the suppressed ones, how many by which rule.
+    made. ``wrong``: the rules with most 误报. ``mistaken``: those with most dismissed alerts, of reports that were kept before. ``suppressions``: of the suppressed ones, how many by which rule.
     """
 
     new: Counts
@@ -169,6 +170,7 @@ class AlertFigures:
     missed: tuple[Missed, ...] = ()
     moved: tuple[MovedRule, ...] = ()
     worst: tuple[AlertTold, ...] = ()
+    wrong: tuple[MistakenRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

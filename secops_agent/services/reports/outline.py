@@ -87,7 +87,7 @@ def sections(report: PeriodReport) -> tuple[ReportSection, ...]:
         ReportSection("超过修复时限的漏洞", tuple(map(_late, now.flaws.late)), listed=True),
         ReportSection("处置动作和批准人", tuple(map(_action, now.work.told)), listed=True),
         ReportSection("封禁台账", tuple(ReportLine(word, f"{number} 个") for word, number in now.work.blocks), listed=True),
-        ReportSection("误报最多的规则", tuple(map(_mistaken, now.alerts.mistaken)), listed=True),
+        ReportSection("误报最多的规则", (*(ReportLine(_short(each.rule), each.told) for each in now.alerts.wrong), *map(_mistaken, now.alerts.mistaken)), listed=True),
         ReportSection("风险最高的资产", tuple(
             ReportLine(
                 _short(each.name) + (f"（重要性{_IMPORTANCE[each.importance]}）" if each.importance else ""),

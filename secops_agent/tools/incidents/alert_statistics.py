@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from bifang.channels.text.markup import plain
 from secops_agent.services.alerts.queries.clocks import CLOCKS
+from secops_agent.services.alerts.queries.filters import matching
+from secops_agent.services.alerts.queries.mistakes import MONTH, MOST, MistakenRule, mistaken_rules
 from secops_agent.services.alerts.queries.statistics import (
     GROUPINGS,
     AlertCount,
@@ -55,6 +57,8 @@ class AlertStatistics(AlertConditions):
 
 def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     """Numbers counted by the database."""
+    if given.group_by == "rule" and given.verdict == "false_positive" and not given.keyword:
+        return _mistaken(asker, given)
     asked = read(asker, given, usual="closed" if given.group_by == "closer" else "all")
     found = statistics(asked.filter, given.group_by, given.limit or _GROUPS)
     query = asked.query(分组=GROUPINGS[given.group_by])
@@ -72,6 +76,26 @@ def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
         fields=fields if given.group_by in _NAMED else (),
     )
     return for_reader(result, asker, _accounts(found)) if asker.hides_private else result
+
+
+def _mistaken(asker: Asker, given: AlertStatistics) -> ToolResult:
+    """Which rules were wrong most: of what was closed, in the last 30 days where no time is said."""
+    asked = read(asker, given.model_copy(update={"verdict": None, "time_of": "closed"}), usual="all")
+    wanted, told = asked.filter, asked.told | {"结论": "误报"}
+    if wanted.since is None and wanted.until is None:
+        wanted, told = replace(wanted, since=asker.now - MONTH), told | {"关闭时间": "最近 30 天"}
+    found = mistaken_rules(matching(wanted), given.limit or MOST)
+    query = replace(asked, told=told).query(分组=GROUPINGS["rule"])
+    data = {"total": sum(each.wrong for each in found), "groups": {each.rule: each.wrong for each in found}}
+    if not found:
+        return ToolResult("no_data", query, "\n".join(["没有按误报关闭的告警。", *foot(query)]), data)
+    return ToolResult("ok", query, "\n".join([*mistaken_lines(found), *foot(query)]), data)
+
+
+def mistaken_lines(found: Sequence[MistakenRule]) -> list[str]:
+    """The heading, and a line for each."""
+    lines = [f"- {plain(each.rule, 60)}（{plain(each.source, 30)}）：{each.told}" for each in found]
+    return [f"**误报最多的规则 {len(found)} 条**", "", *lines]
 
 
 def _accounts(found: Statistics) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from bifang.channels.text.markup import plain
 from secops_agent import says
 from secops_agent.models import SecondLook
 from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.queries.mistakes import mistaken_lately
 from secops_agent.services.investigations import looks, work
 from secops_agent.services.investigations.dossiers import Dossier, Section
 from secops_agent.services.investigations.noise import noisy_rules
@@ -18,6 +19,7 @@ from secops_agent.services.investigations.wording import BY_CODE, cited, reason_
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.incidents.alert_statistics import mistaken_lines
 from secops_agent.tools.incidents.alerts import GetAlert, accounts_of, detail_fields, subject_of
 from secops_agent.tools.markdown import moment
 from secops_agent.tools.masking import for_reader
@@ -87,16 +89,19 @@ def _lines(section: Section, *, open_: bool) -> str:
 
 def list_noisy_rules(asker: Asker, given: NoArguments) -> ToolResult:
     """Numbers, names of rules and of assets: nothing that a group may not read."""
-    query, found = "最近 30 天，10 条以上的规则", noisy_rules(timezone.now())
+    query, now = "最近 30 天，10 条以上的规则", timezone.now()
+    found, wrong = noisy_rules(now), mistaken_lately(now)
+    told = ["", *mistaken_lines(wrong)] if wrong else []
     if not found:
-        return ToolResult("no_data", query, f"{query}里，没有明显只是噪声、要调整的。")
+        nothing = f"{query}里，没有明显只是噪声、要调整的。"
+        return ToolResult("ok" if wrong else "no_data", query, "\n".join([nothing, *told]))
     lines = [
         f"- **{plain(each.rule or '（没有写明规则）', 60)}**（{plain(each.source, 30)}）{each.alerts} 条，其中真实攻击 {each.attacks}、"
         f"误报和正常 {each.dismissed}、重复 {each.duplicates}。{plain('；'.join(each.proposals), _LINE)}"
         for each in found[:_NOISY]
     ]
     rest = f"，另有 {len(found) - _NOISY} 条见管理后台「调查对照」" if len(found) > _NOISY else ""
-    text = "\n".join([f"**吵闹的规则 {len(found)} 条**（{query}）{rest}", "", *lines, "", _NOBODY])
+    text = "\n".join([f"**吵闹的规则 {len(found)} 条**（{query}）{rest}", "", *lines, *told, "", _NOBODY])
     return ToolResult("ok", query, text, fields=tuple(each.asset for each in found if each.asset))
 
 

@@ -204,6 +204,32 @@ def test_noisy_rules_are_told_in_the_chat_and_every_month():
     assert "没有一条是真实攻击" in kind.work.run(order).text
 
 
+@pytest.mark.slow
+def test_the_rules_that_are_wrong_most_are_one_list_in_the_chat_the_report_and_on_the_page(
+    settings, tmp_path
+):
+    serve_plain_static(settings, tmp_path)
+    config = company()
+    past("false_positive", 7, rule_name="吵", source="wazuh")
+    past("true_positive", 3, rule_name="吵", source="wazuh")
+    past("false_positive", 2, ago=60, rule_name="少", source="waf")
+    past("benign", 4, rule_name="正常", source="waf")
+    arrive("open", rule_name="少", source="waf")
+    replays.run()
+    row = InvestigationReplay.objects.get()
+    lines = ["吵（wazuh）：关闭 10 条，误报 7 条（70%）", "少（waf）：关闭 2 条，误报 2 条（100%）"]
+    for question in ("哪条规则误报最多", "误报最多的规则", "哪些规则误报多"):
+        (told,) = talk(config, ("wu", question))
+        assert [told.index(each) for each in lines] == sorted(told.index(each) for each in lines), question
+        assert "正常（waf）：" not in told
+    page = superuser().get(reverse("admin:secops_agent_investigationreplay_change", args=[row.pk]))
+    assert [(each.rule, each.closed, each.wrong) for each in page.context["mistaken"]] == [
+        ("吵", 10, 7),
+        ("少", 2, 2),
+    ]
+    assert page.content.decode().count('data-opens="silence-rule"') >= 2
+
+
 def test_nobody_below_a_viewer_reads_it():
     row = arrive("now")
     nobody = build_toolbox(Person("corp", "x", "无", Role.NONE), is_group=False, now=timezone.localtime())

@@ -23,6 +23,7 @@ from secops_agent.models import (
     SuppressionRule,
     Vulnerability,
 )
+from secops_agent.services.alerts.queries.mistakes import MistakenRule
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.reports import archive, outline
 from secops_agent.services.reports.conclusions import conclude
@@ -201,7 +202,7 @@ def test_limits_missed_by_owner_and_what_rules_hid_or_called_wrongly(database):
         in conclude(archive.look("yesterday", NOW))[2]
     )
     assert (found.broken, found.suppressed, found.suppressions) == (3, 1, (("扫描器", 1),))
-    assert found.mistaken == (NoisyRule("规则", 3, 1),)
+    assert found.wrong == (MistakenRule("suricata", "规则", 3, 1),)
 
 
 def test_the_course_is_what_there_was_at_each_moment(database):
