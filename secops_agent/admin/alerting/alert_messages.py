@@ -165,7 +165,7 @@ class AlertMessageScreen(RecordScreen):
         button = format_html('<button type="submit" class="bf-button bf-small" name="{}" value="{}">立即重试</button>', AGAIN, row.pk)  # fmt: skip
         due = row.state == MessageState.UNDELIVERABLE and row.wanted > row.shown and row.due_at
         when = format_html(" {}自动再试", moment(due)) if due else ""
-        return format_html("{}{} {}", row.reason or called_of(row), when, button if again else "")
+        return format_html("{}{} {}", row.reason or called_of(row.calls.all()), when, button if again else "")
 
     @admin.display(description="告警", ordering="alert_number")
     def about(self, row: Any) -> SafeString | str:

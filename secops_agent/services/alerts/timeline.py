@@ -37,17 +37,16 @@ class Calling:
     was_told: bool = True
 
 
-def calling(alert: Alert, active: Sequence[Silence], *, told: bool) -> Calling:
-    """Of one alert; ``active``: the silences of now; ``told``: does it have messages? No query without."""
-    if not told:
+def calling(alert: Alert, active: Sequence[Silence], ringing: Sequence[str] | None) -> Calling:
+    """Of one alert; ``active``: the silences of now; ``ringing``: the calls under way, in words; None if it has no messages: no query."""
+    if ringing is None:
         return Calling(("没有通知规则要发它，不会叫人",), was_told=False)
     rows = list(
         _escalations().filter(message__alerts=alert).order_by(F("next_at").asc(nulls_last=True), "-pk")[:MOST]
     )
     if alert.status == AlertStatus.OPEN:
-        ringing = WakeCall.objects.filter(message__alerts=alert, state__in=CALL_OPEN).select_related("staff")
         coming = [row for row in rows if row.next_at and row.rule.enabled]
-        if lines := (*map(words_of, ringing[:MOST]), *_lines(coming, active)):
+        if lines := (*ringing, *_lines(coming, active)):
             return Calling(lines)
     why = _over(alert, rows)
     return Calling((f"不再叫人：{why}",), is_left=why == LEFT)
@@ -58,7 +57,10 @@ def calling_of(alert_id: int) -> Calling:
     messages = AlertMessageItem.objects.filter(alert=OuterRef("pk"))
     rows = Alert.objects.select_related("assignee", "case__owner").annotate(is_told=Exists(messages))
     alert = rows.get(pk=alert_id)
-    return calling(alert, silences.active(timezone.now()) if alert.is_told else (), told=alert.is_told)
+    if not alert.is_told:
+        return calling(alert, (), None)
+    ringing = WakeCall.objects.filter(message__alerts=alert, state__in=CALL_OPEN).select_related("staff")
+    return calling(alert, silences.active(timezone.now()), list(map(words_of, ringing[:MOST])))
 
 
 def _over(alert: Alert, rows: Sequence[Escalation]) -> str:

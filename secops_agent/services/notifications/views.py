@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_objects
 from django.utils import timezone
 
 from bifang.channels.models import OPEN, OutboxRow, State
 from secops_agent.models import (
+    CALL_OPEN,
     Alert,
     AlertMessage,
     MessageState,
     NotificationRule,
     NotificationTarget,
     Silence,
+    WakeCall,
 )
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.calls import problems_of, words_of
@@ -81,7 +83,7 @@ class SilenceView:
 class ToldView:
     """What one target was told of an alert. ``standing``: where that is, in words; ``reason`` says why not, with the remedy, or who was
     called; ``on_its_way``: not accepted yet; ``arrived``: something of it was; ``failed``: when it was refused before and why, the oldest first; ``updated_at``: when what
-    it said was changed last; ``is_update``: it is itself about a change of what was told before."""
+    it said was changed last; ``is_update``: it is itself about a change of what was told before; ``ringing``: calls under way, in words."""
 
     place: str
     state: str
@@ -94,6 +96,7 @@ class ToldView:
     updated_at: datetime | None
     is_update: bool
     opened_at: datetime
+    ringing: tuple[str, ...]
 
 
 def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
@@ -101,9 +104,11 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     rows = (
         AlertMessage.objects.filter(alerts=alert_id)
         .select_related("staff", "target__config", "target__staff", "target__schedule")
-        .prefetch_related("calls__staff")
+        .annotate(is_called=Exists(WakeCall.objects.filter(message=OuterRef("pk"))))
     )
     found = list(rows.order_by("-pk")[:limit])
+    calls = Prefetch("calls", WakeCall.objects.select_related("staff"))
+    prefetch_related_objects([row for row in found if row.is_called], calls)
     followed = {row.destination for row in found if row.burst in UPDATES}  # by a message of its own
     know_groups(row.target for row in found if row.target)
     sent = _sendings(found)
@@ -123,7 +128,8 @@ def _sendings(found: Sequence[AlertMessage]) -> Mapping[int, list[OutboxRow]]:
     return sent
 
 
-def _told(row: AlertMessage, sent: Sequence[OutboxRow], followed: bool) -> ToldView:
+def _told(row: Any, sent: Sequence[OutboxRow], followed: bool) -> ToldView:
+    calls = list(row.calls.all()) if row.is_called else []
     last = next((each for each in sent if each.key == f"{trace_of(row.pk)}:{row.shown}"), None)
     on_its_way = last is not None and last.state in OPEN
     reached = MessageState(row.state) in (MessageState.SHOWN, MessageState.ENDED)
@@ -136,7 +142,7 @@ def _told(row: AlertMessage, sent: Sequence[OutboxRow], followed: bool) -> ToldV
         last.standing
         if last and reached and last.state != State.DONE
         else str(MessageState(row.state).label),
-        (last.last_error if last and on_its_way else "") or row.reason or called_of(row),
+        (last.last_error if last and on_its_way else "") or row.reason or called_of(calls),
         on_its_way,
         not sent or any(each.state == State.DONE and not each.last_error for each in sent),
         tuple((each.last_error_at or each.created_at, each.last_error) for each in refused),
@@ -144,12 +150,13 @@ def _told(row: AlertMessage, sent: Sequence[OutboxRow], followed: bool) -> ToldV
         None if followed else row.updated_at,
         row.burst in UPDATES,
         row.opened_at,
+        tuple(words_of(each) for each in calls if each.state in CALL_OPEN),
     )
 
 
-def called_of(row: AlertMessage) -> str:
-    """Who was called with it, or will be."""
-    return "；".join(words_of(each) for each in row.calls.all())
+def called_of(calls: Iterable[WakeCall]) -> str:
+    """Who was called with a message, or will be."""
+    return "；".join(map(words_of, calls))
 
 
 def untold(alert_id: int, corp_id: str) -> list[str]:

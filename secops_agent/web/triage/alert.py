@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -110,13 +111,13 @@ class Pending:
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """``entries`` the newest first; ``told``: place and time of what arrived, the first first; ``pending``: not (yet) told;
-    ``lost``: how many messages could not be delivered."""
+    ``lost``: how many messages could not be delivered; ``ringing``: the calls under way, in words, None without messages."""
 
     entries: tuple[TimelineEntry, ...]
-    has_messages: bool
     told: tuple[tuple[str, SafeString | str], ...]
     pending: tuple[Pending, ...]
     lost: int
+    ringing: tuple[str, ...] | None
 
 
 def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, private: bool) -> Timeline:
@@ -135,7 +136,8 @@ def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, p
     lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
     arrived = [each for each in told if each.arrived and each.sent_at and not each.is_update]
     names = {visible(each.place): ago(each.sent_at) for each in arrived[:MOST_TOLD]}
-    return Timeline(tuple(found), bool(told), tuple(reversed(names.items())), waiting, lost)
+    ringing = tuple(chain.from_iterable(each.ringing for each in told)) if told else None
+    return Timeline(tuple(found), tuple(reversed(names.items())), waiting, lost, ringing)
 
 
 def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
@@ -264,7 +266,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": story,
-        "calling": None if is_closed(row) else calling(row, active, told=story.has_messages),
+        "calling": None if is_closed(row) else calling(row, active, story.ringing),
         "listed": listed, "attribution": ATTRIBUTION if any(each.place for each in observed) else "",
         "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
