@@ -8,8 +8,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from bifang.core.admin.base import badge
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.spreadsheets import csv_file
 from secops_agent.models import Role
@@ -24,7 +26,7 @@ from secops_agent.services.decisions.targets import refusals
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.eligibility import account_of, demand_account
 from secops_agent.services.people.logins import homes_of
-from secops_agent.tools.operations.blocks import until_words
+from secops_agent.tools.operations.blocks import standing_words, state_words, until_words
 from secops_agent.web import listing
 from secops_agent.web.access import page
 from secops_agent.web.listing import MOST_EXPORTED, ListLink, ListQuery, chips, counted, page_of
@@ -98,9 +100,18 @@ def _wanted(query: ListQuery, tab: str) -> BlockFilter:
 
 def _line(each: Block) -> dict[str, Any]:
     return {
-        "block": each, "releasable": each.can_end and each.state == "active", "state": f"{KIND[each.kind]}{'到期，等待解除' if each.is_due else STATE[each.state]}", "until": until_words(each),
-        "tone": "bad" if each.drifts else TONES.get(each.state, "idle"),
+        "block": each, "releasable": each.can_end and each.state == "active", "state": state_words(each), "until": until_words(each),
+        "tone": _tone(each),
     }  # fmt: skip
+
+
+def _tone(each: Block) -> str:
+    return "bad" if each.drifts else TONES.get(each.state, "idle")
+
+
+def standing_badge(each: Block | None) -> SafeString | str:
+    """Beside its target; "" for what is not blocked."""
+    return badge(standing_words(each), _tone(each)) if each else ""
 
 
 def _cells(each: Block) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Search: one word in alerts, assets, vulnerabilities, findings, cases, runbooks, people, proposals and settings, by the rights of
+"""Search: one word in alerts, assets, blocks, vulnerabilities, findings, cases, runbooks, people, proposals and settings, by the rights of
 who asks."""
 
 import re
@@ -27,6 +27,7 @@ from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.cases import search as case_search
 from secops_agent.services.cases.search import CaseFilter
 from secops_agent.services.clock import clock
+from secops_agent.services.decisions.ledger.blocks import in_force, in_force_like
 from secops_agent.services.decisions.views import seen_by
 from secops_agent.services.people.logins import homes_of
 from secops_agent.services.people.pinyin import spelled
@@ -36,6 +37,7 @@ from secops_agent.services.runbooks.visibility import reader_at_page
 from secops_agent.services.vulnerabilities import catalogue, findings
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 from secops_agent.services.vulnerabilities.findings import FindingFilter
+from secops_agent.tools.operations.blocks import standing_words
 from secops_agent.web.triage.alert_rows import plain_line
 
 SHOWN: Final = 5
@@ -161,12 +163,16 @@ def _assets(sought: Sought) -> Iterator[FoundItem]:
     undashed = bare.filter(bare__icontains=sought.text.replace("-", "") or "-")
     ways = inventory.matching(AssetFilter(keyword=sought.text)), undashed
     found = (each.select_related("owner").order_by("name", "pk")[: SHOWN + 1] for each in ways)
-    for row in next(filter(None, found), ()):
+    rows = list(next(filter(None, found), ()))
+    cut_off = in_force(asset_ids=[row.pk for row in rows])
+    for row in rows:
+        standing = cut_off.get(row.pk)
         owner = row.owner.name if row.owner else row.owner_text
         about = (
             row.get_asset_type_display(),
             row.get_importance_display(),
             "、".join(map(str, row.ips[:2])),
+            standing and standing_words(standing),
             owner,
         )
         yield FoundItem(
@@ -175,6 +181,13 @@ def _assets(sought: Sought) -> Iterator[FoundItem]:
             links.asset(row.pk),
             sought.begins(row.name, *map(str, row.ips)),
         )
+
+
+def _blocks(sought: Sought) -> Iterator[FoundItem]:
+    for each in in_force_like(sought.text, SHOWN + 1):
+        where = f"{reverse('web:blocks')}?{urlencode({'q': each.target})}"
+        note = " · ".join(filter(None, (standing_words(each), visible(each.device))))
+        yield FoundItem(visible(each.target), note, where, sought.begins(each.target))
 
 
 def _flaws(sought: Sought) -> Iterator[FoundItem]:
@@ -277,6 +290,7 @@ KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], I
     ("告警", "secops_agent.view_alert", _list("web:alerts", tab="all"), _alerts),
     ("事件", "secops_agent.view_case", _list("web:cases", tab="all"), _cases),
     ("资产", "secops_agent.view_asset", _list("web:assets"), _assets),
+    ("封禁台账", "secops_agent.view_blockrecord", _list("web:blocks"), _blocks),
     ("漏洞", "secops_agent.view_vulnerability", _list("web:vulnerabilities", tab="all"), _flaws),
     ("发现", "secops_agent.view_finding", _list("web:findings", tab="all", by="each"), _findings),
     ("手册", "secops_agent.view_runbook", _list("admin:secops_agent_runbook_changelist"), _runbooks),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Exists, F, OuterRef, Subquery
 from django.utils import timezone
@@ -41,12 +41,12 @@ def calling(alert: Alert, active: Sequence[Silence], ringing: Sequence[str] | No
     """Of one alert; ``active``: the silences of now; ``ringing``: the calls under way, in words; None if it has no messages: no query."""
     if ringing is None:
         return Calling(("没有通知规则要发它，不会叫人",), was_told=False)
-    rows = list(
-        _escalations().filter(message__alerts=alert).order_by(F("next_at").asc(nulls_last=True), "-pk")[:MOST]
-    )
+    others = AlertMessageItem.objects.filter(message=OuterRef("message")).exclude(alert=alert)
+    mine = _escalations().filter(message__alerts=alert).annotate(is_shared=Exists(others))
+    rows = list(mine.order_by(F("next_at").asc(nulls_last=True), "-pk")[:MOST])
     if alert.status == AlertStatus.OPEN:
         coming = [row for row in rows if row.next_at and row.rule.enabled]
-        if lines := (*ringing, *_lines(coming, active)):
+        if lines := (*ringing, *_lines(coming, active, alert)):
             return Calling(lines)
     why = _over(alert, rows)
     return Calling((f"不再叫人：{why}",), is_left=why == LEFT)
@@ -81,9 +81,11 @@ def _escalations() -> "QuerySet[Escalation]":
     return Escalation.objects.select_related("rule", "message__target__config")
 
 
-def _lines(rows: Sequence[Escalation], active: Sequence[Silence]) -> Iterator[str]:
-    """Of the steps to come. Three queries at most for all, and those for whom each one tells."""
-    told = _alerts_of(rows) if active else {}
+def _lines(rows: Sequence[Any], active: Sequence[Silence], alone: Alert | None = None) -> Iterator[str]:
+    """Of the steps to come. Three queries at most for all, and those for whom each one tells. ``alone``: the alert of those whose
+    message is not ``is_shared``."""
+    known = {row.message_id: [alone] for row in rows if alone and not row.is_shared}
+    told = known | _alerts_of([row for row in rows if row.message_id not in known]) if active else {}
     heads = [each[0] for each in told.values()] if silences.look_at_assets(active) else []
     linked = linked_assets(heads) if heads else {}
     held = {row.pk: holding(active, told.get(row.message_id, []), linked) for row in rows}

@@ -148,6 +148,20 @@ def _verified(block: Block) -> str:
     return f"（{moment(block.verified_at)} 核实：设备上{'有' if block.stands else '没有'}）"
 
 
+def state_words(block: Block) -> str:
+    """封禁生效中, 隔离结果未知; of what is over and not ended yet, that."""
+    return f"{KIND[block.kind]}{'到期，等待解除' if block.is_due else STATE[block.state]}"
+
+
+def standing_words(block: Block) -> str:
+    """Beside its target: 已封禁到 12-02 10:37, 已隔离; of what is not simply in force, how it stands: 封禁结果未知."""
+    if block.state != "active" or block.is_due:
+        return state_words(block)
+    until = until_words(block) if block.kind == "block_ip" else ""
+    said = f"已{KIND[block.kind]}{'，' if until and not until.startswith('到') else ''}{until}"
+    return f"{said}（核实：设备上没有）" if block.stands is False else said
+
+
 def until_words(block: Block) -> str:
     """到 11-30 10:00, 永久, 时长按设备默认, 直到解除; of what was never in force, that."""
     if block.state in NEVER_DONE:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from django.contrib import messages
+from django.db.models import Case, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,6 +23,7 @@ from secops_agent.services.assets import inventory, neighbours
 from secops_agent.services.assets.open_counts import OpenCounts, open_counts
 from secops_agent.services.assets.reach import exposure_of, is_public
 from secops_agent.services.assets.taking_back import can_take_back, take_back
+from secops_agent.services.decisions.ledger.blocks import in_force
 from secops_agent.services.intake import merging
 from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.logins import homes_of
@@ -29,6 +31,7 @@ from secops_agent.services.records.identity import FORMER, KEYS
 from secops_agent.services.sla import RiskClock
 from secops_agent.web import listing
 from secops_agent.web.access import page
+from secops_agent.web.blocks import standing_badge
 from secops_agent.web.changes import changes_of
 from secops_agent.web.estate.assets import CHANGE, SEE
 from secops_agent.web.estate.flaw_rows import line
@@ -67,7 +70,7 @@ def asset(request: HttpRequest, pk: int) -> HttpResponse:
         "about": visible(row.description), "origin": "、".join(visible(str(each)) for each in row.sources),
         "addresses": [visible(str(each)) for each in row.ips], "kind": row.get_asset_type_display(),
         "environment": visible(row.environment), "tab": tab, "tabs": _tabs(pk, seen, tab, standing), "query": query,
-        "standing": standing, "may_change": may_change, "ask_url": f"{reverse('web:chat')}?q={quote(f'资产 {row.name} 有什么风险')}",
+        "standing": standing, "cut_off": standing_badge(in_force(asset_ids=[pk]).get(pk)), "may_change": may_change, "ask_url": f"{reverse('web:chat')}?q={quote(f'资产 {row.name} 有什么风险')}",
         **(_form(row) if may_change else {}), **(_PARTS[tab](request, row) if tab in seen else {}),
     }  # fmt: skip
     return render(request, "pages/asset.html", context)
@@ -90,12 +93,14 @@ def _form(row: Asset) -> dict[str, Any]:
 
 
 def _alerts(request: HttpRequest, row: Asset) -> dict[str, Any]:
+    """Those that are not closed before the others."""
     rows = Alert.objects.select_related("assignee", "case__owner").filter(asset_links__asset=row)
-    shown = list(rows.exclude(status=AlertStatus.CLOSED).order_by("-last_seen", "-pk")[:SHOWN])
-    closed = rows.filter(status=AlertStatus.CLOSED).order_by("-last_seen", "-pk")
-    recent = list(closed[: max(0, SHOWN - len(shown))])
-    clock = RiskClock(timezone.now())
-    return {"alerts": lines([*shown, *recent], clock, ""), "open_alerts": len(shown)}
+    is_over = Case(When(status=AlertStatus.CLOSED, then=1), default=0)
+    return {
+        "alerts": lines(
+            list(rows.order_by(is_over, "-last_seen", "-pk")[:SHOWN]), RiskClock(timezone.now()), ""
+        )
+    }
 
 
 def _findings(request: HttpRequest, row: Asset) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.audit import history
+from secops_agent.services.decisions.ledger.blocks import Block, in_force
 from secops_agent.services.decisions.targets import AIMS, refusals
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
@@ -58,9 +59,11 @@ from secops_agent.services.people.logins import homes_of, role_of
 from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_may_read, mask, people_of
 from secops_agent.services.runbooks.visibility import Reader
 from secops_agent.services.sla import RiskClock, is_overdue
+from secops_agent.tools.operations.blocks import standing_words
 from secops_agent.web.access import page
 from secops_agent.web.approvals import VIEW as SEE_ORDERS
 from secops_agent.web.approvals import story as story_of
+from secops_agent.web.blocks import standing_badge
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
 from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge
@@ -215,7 +218,7 @@ LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
 @dataclass(frozen=True, slots=True)
 class Observable:
     """``place``: where a public address is registered. ``hosts``: of a hash, the other machines with it as (name, address, how many
-    alerts), ``more``: where all of them are; None for what is no hash."""
+    alerts), ``more``: where all of them are; None for what is no hash. ``standing``: of a blocked address, in a badge."""
 
     kind: str
     label: str
@@ -223,6 +226,7 @@ class Observable:
     place: str
     hosts: list[tuple[str, str, int]] | None
     more: str
+    standing: SafeString | str
 
 
 def find(pk: int) -> Alert:
@@ -247,13 +251,16 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     linked = linked_assets([row])
     assets = linked.get(pk, ())[:MOST_ASSETS]
     private = login_may_read(request.user)
-    observed = _observed(pk, indicators_of(pk), private)
+    seen = indicators_of(pk)
+    addresses = [value for kind, value in seen if kind == IndicatorKind.IP]
+    cut_off = in_force(addresses, [each.pk for each in assets])
+    observed = _observed(pk, seen, cut_off, private)
     about = row.description if private else mask(row.description, people_of([pk]), NEEDS_ROLE)
     active = silences.active(clock.now)
     quiet = silenced_until([row], active, linked).get(pk)
     title = plain_line(row.title)
     aims: dict[str, Sequence[Any]] = {
-        "ip": [each.value for each in observed if each.kind == "ip"],
+        "ip": addresses,
         "asset_id": [each.pk for each in assets],
     }
     listed = _listed(pk, private)
@@ -263,7 +270,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"A{pk} {title}", "row": row, "headline": title, "is_odd": visible(row.title) != row.title, "query": query,
         "level": severity_badge(row.severity), "state": state_badge(row, quiet), "due": due_badge(row, clock), "quiet": quiet,
         "rule": plain_line(rule_of(row)), "source": plain_line(row.source), "about": visible(about),
-        "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
+        "assets": [(plain_line(each.name), links.asset(each.pk), standing_badge(cut_off.get(each.pk))) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": story,
         "calling": None if is_closed(row) else calling(row, active, story.ringing),
@@ -272,7 +279,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
         "private": private, "ask_url": _ask(row), **silencing(request.user, clock.now), "alike": getattr(row, "alike", 0) or 0, **_place(request, query, pk, clock),
     }  # fmt: skip
-    return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
+    return render(request, "pages/alert.html", context | _deeds(request, row, assets, addresses, cut_off))
 
 
 def is_closed(row: Alert) -> bool:
@@ -295,7 +302,9 @@ def _ask(row: Alert) -> str:
     return f"{reverse('web:chat')}?q={quote(f'调查告警 {row.pk}')}"
 
 
-def _observed(pk: int, found: Sequence[tuple[str, str]], private: bool) -> list[Observable]:
+def _observed(
+    pk: int, found: Sequence[tuple[str, str]], cut_off: Mapping[str | int, Block], private: bool
+) -> list[Observable]:
     others = hosts_of_hashes(pk, [value for kind, value in found if kind == IndicatorKind.HASH])
     return [
         Observable(
@@ -303,6 +312,7 @@ def _observed(pk: int, found: Sequence[tuple[str, str]], private: bool) -> list[
             location_of(value) if kind == "ip" else "",
             [(plain_line(each.name), links.asset(each.id), len(each.alerts)) for each in others[value][:MOST_HOSTS]] if value in others else None,
             f"{reverse('web:alerts')}?tab=all&q={quote(value)}" if len(others.get(value, ())) > MOST_HOSTS else "",
+            standing_badge(cut_off.get(value)) if kind == "ip" else "",
         )
         for kind, value in found
     ]  # fmt: skip
@@ -318,7 +328,11 @@ def _listed(pk: int, private: bool) -> list[tuple[str, str, str, str, SafeString
 
 
 def _deeds(
-    request: HttpRequest, row: Alert, assets: Sequence[LinkedAsset], observed: Sequence[Observable]
+    request: HttpRequest,
+    row: Alert,
+    assets: Sequence[LinkedAsset],
+    seen: Sequence[str],
+    cut_off: Mapping[str | int, Block],
 ) -> dict[str, Any]:
     """What this person may do to it as it is."""
     query = alert_query.read(request.GET).text if "tab" in request.GET else ""
@@ -326,15 +340,18 @@ def _deeds(
     if not context["may_act"]:
         return context
     may_propose = allows(role_of(request.user), Role.RESPONDER)
-    seen = [each.value for each in observed if each.kind == "ip"] if may_propose else []
+    seen = seen if may_propose else []
     refused = refusals(seen) if seen else {}
+    words = {key: standing_words(each) for key, each in cut_off.items()}
     return context | {
         "is_open": row.status == AlertStatus.OPEN, "is_closed": row.status == AlertStatus.CLOSED,
         "may_propose": may_propose,
-        "addresses": sorted(((each, refused.get(each, "")) for each in seen), key=lambda each: bool(each[1])),
+        "addresses": sorted(
+            ((each, refused.get(each, ""), words.get(each, "")) for each in seen), key=lambda each: (bool(each[1]), bool(each[2]))
+        ),
         "blockable": len(seen) > len(refused),
         "machines": [
-            (each, str(Importance(each.importance).label) if each.importance else "")
+            (each, str(Importance(each.importance).label) if each.importance else "", words.get(each.pk, ""))
             for each in assets if may_propose and each.asset_type in ("host", "cloud", "other")
         ],
     }  # fmt: skip
@@ -347,8 +364,9 @@ def touches(request: HttpRequest, pk: int) -> HttpResponse:
     row = find(pk)
     assets = list(row.assets.select_related("owner").order_by("alert_links__pk")[:MOST_ASSETS])
     near = neighbours.around(assets[0]) if assets else neighbours.Neighbourhood()
+    cut_off = in_force(asset_ids=[each.pk for each in assets])
     context = {
-        "title": "涉及什么", "assets": [_card(each) for each in assets], "flaws": _flaws(assets), "network": near.network,
+        "title": "涉及什么", "assets": [_card(each, cut_off.get(each.pk)) for each in assets], "flaws": _flaws(assets), "network": near.network,
         "beside": [(plain_line(each.name), links.asset(each.pk), importance_badge(each.importance)) for each in near.assets],
     }  # fmt: skip
     return render(request, "pages/alert_touches.html", context)
@@ -366,13 +384,14 @@ class AssetCard:
     environment: str
     addresses: str
     exposure: str
+    standing: SafeString | str
 
 
-def _card(row: Asset) -> AssetCard:
+def _card(row: Asset, cut_off: Block | None) -> AssetCard:
     return AssetCard(
         plain_line(row.name), links.asset(row.pk), str(row.get_asset_type_display()), importance_badge(row.importance),
         visible(row.owner.name if row.owner else row.owner_text), visible(row.environment),
-        "、".join(visible(str(each)) for each in row.ips[:4]), visible(exposure_of(row)),
+        "、".join(visible(str(each)) for each in row.ips[:4]), visible(exposure_of(row)), standing_badge(cut_off),
     )  # fmt: skip
 
 

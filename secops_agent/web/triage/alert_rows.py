@@ -18,31 +18,34 @@ from secops_agent.services import links
 from secops_agent.services.alerts.queries.urgency import why
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.clock import clock, exact, left_told
+from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.matching import linked_assets
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.sla import RiskClock
+from secops_agent.web.blocks import standing_badge
 
 STATUS_TONES: Final = {"open": "warn", "acknowledged": "info", "closed": "idle"}
 VERDICT_TONES: Final = {
     "true_positive": "bad", "false_positive": "idle", "benign": "ok", "duplicate": "idle",
 }  # fmt: skip
 _TONES: Final = {"broken": "bad", "at_risk": "warn", "fine": "idle"}
-_SHOWN: Final = 3  # assets in a line
+_SHOWN: Final = 3  # assets in a line, and addresses
 _SPACES: Final = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class NamedLink:
-    """A record and where it is."""
+    """A record and where it is; ``standing``: is it cut off, in a badge."""
 
     name: str
     url: str
+    standing: SafeString | str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One line of a list, ready to be shown."""
+    """One line of a list, ready to be shown; ``blocked``: the addresses that it names and that are blocked, each with its badge."""
 
     pk: int
     url: str
@@ -55,6 +58,7 @@ class AlertLine:
     source: str
     assets: tuple[NamedLink, ...]
     more_assets: int
+    blocked: tuple[tuple[str, SafeString | str], ...]
     assignee: str
     case: int | None
     due: SafeString | str
@@ -90,13 +94,21 @@ def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
 
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
-    """Rows that were read with their assignee. ``query`` goes with their links. Two queries."""
+    """Rows that were read with their assignee. ``query`` goes with their links. Four queries."""
     linked = linked_assets(rows)
     quiet = silenced_until(rows, silences.active(clock.now), linked)
+    named = blocks.blocked_in([row.pk for row in rows])
+    cut_off = blocks.in_force(
+        {address for _, address in named}, {each.pk for assets in linked.values() for each in assets}
+    )
     return [
         _line(
             row,
-            [NamedLink(plain_line(each.name), links.asset(each.pk)) for each in linked.get(row.pk, ())],
+            [
+                NamedLink(plain_line(each.name), links.asset(each.pk), standing_badge(cut_off.get(each.pk)))
+                for each in linked.get(row.pk, ())
+            ],
+            [(each, standing_badge(cut_off.get(each))) for pk, each in named if pk == row.pk],
             quiet.get(row.pk),
             clock,
             query,
@@ -106,7 +118,12 @@ def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine
 
 
 def _line(
-    row: Alert, assets: list[NamedLink], quiet: datetime | None, clock: RiskClock, query: str
+    row: Alert,
+    assets: list[NamedLink],
+    blocked: list[tuple[str, SafeString | str]],
+    quiet: datetime | None,
+    clock: RiskClock,
+    query: str,
 ) -> AlertLine:
     return AlertLine(
         pk=row.pk,
@@ -120,6 +137,7 @@ def _line(
         source=plain_line(row.source),
         assets=tuple(assets[:_SHOWN]),
         more_assets=max(0, len(assets) - _SHOWN),
+        blocked=tuple(blocked[:_SHOWN]),
         assignee=row.handler.name if row.handler else "",
         case=row.case_id,
         due=due_badge(row, clock),

@@ -9,15 +9,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from bifang.core.database.db import database_now
 from bifang.core.models import SystemConfig
 from secops_agent.kit.listing import Condition, Listing
-from secops_agent.models import Proposal, Silence
+from secops_agent.models import AlertIndicator, AlertMention, Proposal, Silence
 from secops_agent.models.automation.block import BlockRecord, BlockState, DeviceReading
 from secops_agent.models.automation.proposal import undecided
+from secops_agent.models.choices import IndicatorKind
 from secops_agent.services.decisions.ledger.entries import ENDS, KINDS, device_of
 from secops_agent.services.decisions.targets import TARGETS
 from secops_agent.services.networks import inside
@@ -33,6 +34,7 @@ _IN_FORCE: Final = {
     "running": 1,
     WAITING: 1,
 }  # what counts of one target
+_RECORDED: Final = tuple(each for each in NOW if each != WAITING)
 NEVER_DONE: Final = {  # what was never in force has no end: what is said instead
     BlockState.DRY.value: "演练，没有执行",
     BlockState.FAILED.value: "没有生效",
@@ -124,7 +126,7 @@ def matching(wanted: BlockFilter) -> "QuerySet[BlockRecord]":
             inside(wanted.target, "target") if network else Q(target__iexact=wanted.target.strip())
         )
     if wanted.standing in ("now", "ended"):
-        current = Q(state__in=[each for each in NOW if each != WAITING])
+        current = Q(state__in=_RECORDED)
         rows = rows.filter(current if wanted.standing == "now" else ~current)
     columns = {
         "state__in": wanted.states,
@@ -196,6 +198,39 @@ def find_blocks(addresses: Collection[str] | None = None, asset_id: int | None =
     for each in sorted(found, key=lambda one: _IN_FORCE.get(one.state, 2)):
         latest.setdefault((each.kind, each.target), each)
     return sorted(latest.values(), key=lambda each: each.at, reverse=True)
+
+
+def in_force(addresses: Collection[str] = (), asset_ids: Collection[int] = ()) -> dict[str | int, Block]:
+    """Address, or number of an asset → what stands of it now, or may. One query, none about nothing."""
+    if not addresses and not asset_ids:
+        return {}
+    rows = _now(Q(kind="block_ip", target__in=addresses) | Q(kind="isolate_host", asset_id__in=asset_ids))
+    found: dict[str | int, Block] = {}
+    for row in sorted(rows, key=lambda one: _IN_FORCE[one.state]):
+        found.setdefault(row.target if row.kind == "block_ip" else row.asset_id or 0, _view(row))
+    return found
+
+
+def in_force_like(text: str, limit: int) -> list[Block]:
+    """As `in_force`, of every target whose address or name has this in it, the newest first."""
+    return list(map(_view, _now(Q(target__icontains=text), limit)))
+
+
+def _now(which: Q, limit: int = MOST) -> list[BlockRecord]:
+    """The newest first."""
+    rows = BlockRecord.objects.filter(which, state__in=_RECORDED).select_related(*_WITH)
+    return list(rows.order_by("-pk")[:limit])
+
+
+def blocked_in(alert_ids: Collection[int]) -> list[tuple[int, str]]:
+    """(alert, address) of every address that these alerts name and that is blocked now, or may be. One query."""
+    stands = BlockRecord.objects.filter(kind="block_ip", target=OuterRef("value"), state__in=_RECORDED)
+    wanted = {"alert__in": alert_ids, "kind": IndicatorKind.IP}
+    own, told = (
+        each.objects.filter(Exists(stands), **wanted).order_by().values_list("alert_id", "value")
+        for each in (AlertIndicator, AlertMention)
+    )
+    return list(own.union(told).order_by("alert_id", "value"))
 
 
 def _undecided() -> "QuerySet[Proposal]":
