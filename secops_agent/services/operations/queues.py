@@ -14,7 +14,7 @@ from secops_agent.services.alerts.queries.search import COMMON, ENOUGH, newest
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import Total, counts_of
 from secops_agent.services.sla import RiskClock
-from secops_agent.services.source_names import joined
+from secops_agent.services.source_names import joined, spelled
 
 REACH: Final = 1000  # rows of a list that are paged through, and among which a neighbour is looked for
 SAMPLE: Final = 3000  # the newest alerts whose kinds are counted
@@ -37,6 +37,7 @@ class FacetValue:
 def settle(queue: AlertFilter, clock: RiskClock) -> AlertFilter:
     """With what no index of the alerts knows looked up once, if it is not too much: it is asked for many times. Of what
     has the keyword, it is all, or the newest, of the list, whichever its tab."""
+    queue = replace(queue, sources=spelled(queue.sources), is_spelled=True)
     among: set[int] | None = None
     for rows in _unindexed(queue):
         mine = set(rows[: COMMON + 1])
@@ -167,7 +168,7 @@ def _buckets(dimension: str, counts: "Counter[str]", chosen: Collection[object])
     if dimension == "source":
         counts = joined(counts)
         folded = {name.casefold(): name for name in counts}
-        chosen = [folded.get(str(value).casefold(), value) for value in chosen]
+        chosen = list(dict.fromkeys(folded.get(str(value).casefold(), value) for value in chosen))
     each = _FACETS[dimension]
     values = list(each.choices) if each.facet == "all" else [value for value, _ in counts.most_common(SHOWN)]
     values += [str(value) for value in chosen if str(value) not in values]

@@ -44,7 +44,8 @@ def alerts(request: HttpRequest) -> HttpResponse:
     clock = RiskClock(timezone.now())
     tab, tabs = query.get("tab") or "all", query.queues(request.user, clock.now)
     queue = queues.settle(tabs[tab], clock)
-    every = [replace(each, among=queue.among) for each in tabs.values()]
+    once = {name: getattr(queue, name) for name in ("among", "sources", "is_spelled")}
+    every = [replace(each, **once) for each in tabs.values()]
     counts = dict(zip(tabs, queues.counts(every, clock), strict=True))
     found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
     rows = weighed(Alert.objects.select_related("assignee", "case__owner"), found[:PAGE]).in_bulk()

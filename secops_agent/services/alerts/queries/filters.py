@@ -96,7 +96,7 @@ class AlertFilter:
     ``technique``: an ATT&CK id, with its sub-techniques. ``address``: an observable or an address of their assets, or a network
     around one. ``on``: an asset like this is concerned. ``lists``: of indicators, that name something in them; ``listed``: any
     does. ``overdue``, ``at_risk``, ``pressing`` (either): as `sla` defines them; ``due_before``: due from now until then. ``mine``: the asker's own rows of 人员.
-    ``among``: these alerts only.
+    ``among``: these alerts only. ``is_spelled``: the sources are written as they are stored.
     Only for lists: ``order`` (`CURSOR_ORDERS`, `ordered`), ``limit``, ``cursor``.
     """
 
@@ -127,6 +127,7 @@ class AlertFilter:
     listed: bool = False
     lists: tuple[int, ...] = ()
     among: tuple[int, ...] | None = None
+    is_spelled: bool = False
     order: str = "-last_seen"
     limit: int = 20
     cursor: str = ""
@@ -140,7 +141,7 @@ class AlertFilter:
 def matching(wanted: AlertFilter, clock: RiskClock | None = None) -> "QuerySet[Alert]":
     """The alerts, in no order and whatever the keyword (`search`). Raises NotFound for an unknown asset, InvalidInput."""
     columns = {
-        "severity__in": wanted.severities, "status__in": wanted.statuses, "verdict__in": wanted.verdicts, "source__in": spelled(wanted.sources),
+        "severity__in": wanted.severities, "status__in": wanted.statuses, "verdict__in": wanted.verdicts, "source__in": wanted.sources if wanted.is_spelled else spelled(wanted.sources),
         "rule__in": wanted.rules, "closed_by__in": wanted.closers,
     }  # fmt: skip
     rows = Alert.objects.alias(rule=RULE) if wanted.rules else Alert.objects.all()
