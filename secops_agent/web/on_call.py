@@ -1,7 +1,7 @@
 """值班: who is on call now and next, the weeks to come, gaps, swaps, and the own shifts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
@@ -46,7 +46,8 @@ class Spell:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day of the calendar; ``holiday``: what the table of holidays says of it, in words."""
+    """A day of the calendar; ``holiday``: what the table of holidays says of it, in words; ``shift``: that begins on it, or goes on,
+    cut to a day from there on."""
 
     date: date
     weekday: str
@@ -54,6 +55,7 @@ class Day:
     rest: bool
     holiday: str
     spells: tuple[Spell, ...]
+    shift: Shift
 
 
 def holidays(first: date, number: int) -> dict[date, CalendarDay]:
@@ -78,9 +80,19 @@ def _day(
     day, end = start.date(), start + timedelta(days=1)
     special = known.get(day)
     rest = not special.working if special else day.weekday() > 4
-    spells = tuple(_spell(each, start, tones) for each in found if each.start < end and each.end > start)
+    held = [each for each in found if each.start < end and each.end > start]
+    spells = tuple(_spell(each, start, tones) for each in held)
     told = f"{special.name}{'上班' if special.working else '休息'}" if special else ""
-    return Day(day, WEEKDAYS[day.weekday()], day == now.astimezone(ZONE).date(), rest, told, spells)
+    shift = _shift_of(held, start, now)
+    return Day(day, WEEKDAYS[day.weekday()], day == now.astimezone(ZONE).date(), rest, told, spells, shift)
+
+
+def _shift_of(held: Sequence[Shift], start: datetime, now: datetime) -> Shift:
+    """The last one of the day in which there is a rota, from now on if it is under way."""
+    last = next((each for each in reversed(held) if each.origin != "off"), held[-1])
+    begins = max(last.start, start)
+    ends = min(last.end, begins + timedelta(days=1))
+    return replace(last, start=max(begins, now) if now < ends else begins, end=ends)
 
 
 def _spell(shift: Shift, start: datetime, tones: Mapping[int, str]) -> Spell:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention, History
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertMention
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind
 from secops_agent.services.alerts.queries.filters import RULE
 from secops_agent.services.alerts.queries.mentioned import naming
+from secops_agent.services.audit.history import closing_notes
 
 MOST: Final = 1000  # links between alerts and assets, the newest
 _URLS: Final = 50
@@ -87,10 +88,7 @@ def _judged(found: Mapping[int, tuple[str, str]]) -> tuple[Judged, ...]:
     by: dict[str, list[int]] = {}
     for pk, (verdict, _) in found.items():
         by.setdefault(verdict, []).append(pk)
-    closings = History.objects.filter(
-        entity="alert", action="close", entity_id__in=[ids[0] for ids in by.values()]
-    )
-    notes: dict[int, str] = dict(closings.order_by("id").values_list("entity_id", "note")) if by else {}
+    notes = closing_notes([ids[0] for ids in by.values()])
     return tuple(
         Judged(verdict, tuple(ids), found[ids[0]][1], notes.get(ids[0], "")) for verdict, ids in by.items()
     )

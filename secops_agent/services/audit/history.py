@@ -122,6 +122,12 @@ def entries(entity: str, entity_id: int, limit: int = 50) -> tuple[HistoryEntry,
     return tuple(_views(rows))
 
 
+def closing_notes(alert_ids: Collection[int]) -> dict[int, str]:
+    """Alert → why it was closed last, of those whose closing somebody told the reason of. One query, none for none."""
+    rows = History.objects.filter(entity="alert", action="close", entity_id__in=alert_ids).order_by("id")
+    return dict(rows.values_list("entity_id", "note")) if alert_ids else {}
+
+
 def _views(rows: Iterable[History]) -> Iterable[HistoryEntry]:
     for row in rows:
         changes = {name: (old, new) for name, (old, new) in row.changes.items()}

@@ -27,6 +27,7 @@ from secops_agent.services.decisions.ledger.blocks import in_force
 from secops_agent.services.intake import merging
 from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.logins import homes_of
+from secops_agent.services.privacy import login_may_read
 from secops_agent.services.records.identity import FORMER, KEYS
 from secops_agent.services.sla import RiskClock
 from secops_agent.web import listing
@@ -94,13 +95,10 @@ def _form(row: Asset) -> dict[str, Any]:
 
 def _alerts(request: HttpRequest, row: Asset) -> dict[str, Any]:
     """Those that are not closed before the others."""
-    rows = Alert.objects.select_related("assignee", "case__owner").filter(asset_links__asset=row)
+    rows = Alert.objects.select_related("assignee", "case__owner", "closed_by").filter(asset_links__asset=row)
     is_over = Case(When(status=AlertStatus.CLOSED, then=1), default=0)
-    return {
-        "alerts": lines(
-            list(rows.order_by(is_over, "-last_seen", "-pk")[:SHOWN]), RiskClock(timezone.now()), ""
-        )
-    }
+    shown = list(rows.order_by(is_over, "-last_seen", "-pk")[:SHOWN])
+    return {"alerts": lines(shown, RiskClock(timezone.now()), "", private=login_may_read(request.user))}
 
 
 def _findings(request: HttpRequest, row: Asset) -> dict[str, Any]:

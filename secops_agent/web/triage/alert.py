@@ -66,7 +66,7 @@ from secops_agent.web.approvals import story as story_of
 from secops_agent.web.blocks import standing_badge
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
-from secops_agent.web.triage.alert_rows import due_badge, plain_line, state_badge
+from secops_agent.web.triage.alert_rows import closing_notes, closing_told, due_badge, plain_line, state_badge
 from secops_agent.web.triage.alerts import ACT, SEE, acting
 
 # Everything that happened to one alert, in one order: occurrences, changes, notes, messages.
@@ -273,6 +273,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "assets": [(plain_line(each.name), links.asset(each.pk), standing_badge(cut_off.get(each.pk))) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": story,
+        "closing": closing_told(row, closing_notes([row], private=private).get(pk, "")),
         "calling": None if is_closed(row) else calling(row, active, story.ringing),
         "listed": listed, "attribution": ATTRIBUTION if any(each.place for each in observed) else "",
         "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,

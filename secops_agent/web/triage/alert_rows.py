@@ -17,11 +17,13 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts.queries.urgency import why
 from secops_agent.services.alerts.views import silenced_until
+from secops_agent.services.audit import history
 from secops_agent.services.clock import clock, exact, left_told
 from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.matching import linked_assets
 from secops_agent.services.operations.queues import rule_of
+from secops_agent.services.privacy import NEEDS_ROLE, mask, people_of
 from secops_agent.services.sla import RiskClock
 from secops_agent.web.blocks import standing_badge
 
@@ -31,6 +33,7 @@ VERDICT_TONES: Final = {
 }  # fmt: skip
 _TONES: Final = {"broken": "bad", "at_risk": "warn", "fine": "idle"}
 _SHOWN: Final = 3  # assets in a line, and addresses
+_NOTE: Final = 120  # characters of a reason, in a line
 _SPACES: Final = re.compile(r"\s+")
 
 
@@ -45,7 +48,7 @@ class NamedLink:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One line of a list, ready to be shown; ``blocked``: the addresses that it names and that are blocked, each with its badge."""
+    """One line of a list, ready to be shown; ``blocked``: the addresses that it names and that are blocked, each with its badge; ``closing``: how it ended (`closing_told`)."""
 
     pk: int
     url: str
@@ -61,6 +64,7 @@ class AlertLine:
     blocked: tuple[tuple[str, SafeString | str], ...]
     assignee: str
     case: int | None
+    closing: str
     due: SafeString | str
     why: str
     seen: SafeString | str
@@ -85,6 +89,24 @@ def state_badge(row: Alert, quiet: datetime | None = None) -> SafeString:
     return format_html("{} {}", shown, badge("静默", "idle", told))
 
 
+def closing_notes(rows: Sequence[Alert], *, private: bool) -> dict[int, str]:
+    """Why people closed them, as this reader may read it. One query, none without a closed one; four for who reads no ``private`` parts."""
+    ended = [row.pk for row in rows if row.status == AlertStatus.CLOSED and row.closer]
+    notes = history.closing_notes(ended)
+    hidden = people_of(ended) if ended and not private else ()
+    return {pk: each if private else mask(each, hidden, NEEDS_ROLE) for pk, each in notes.items()}
+
+
+def closing_told(row: Alert, note: str) -> str:
+    """误报：办公网扫描器（李四，12-01 10:00）: what was found, why, by whom and when; "" for what is not closed."""
+    if row.status != AlertStatus.CLOSED or row.closed_at is None:
+        return ""
+    by_itself = "来源报告恢复" if row.closed_by_source else "抑制规则" if row.suppressed_by_id else "没有结论"
+    found = str(Verdict(row.verdict).label) if row.verdict else by_itself
+    why = f"：{plain_line(note)}" if note.strip() else "，没有写原因" if row.closer else ""
+    return f"{found}{why}（{'，'.join(filter(None, (visible(row.closer), clock(row.closed_at))))}）"
+
+
 def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
     """How long there is left, or since when it is too late."""
     stage = clock.stage(row)
@@ -93,14 +115,15 @@ def due_badge(row: Alert, clock: RiskClock) -> SafeString | str:
     return badge(left_told(row.due_at, clock.now), _TONES[stage], f"处理时限 {exact(row.due_at)}")
 
 
-def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
-    """Rows that were read with their assignee. ``query`` goes with their links. Four queries."""
+def lines(rows: Sequence[Alert], clock: RiskClock, query: str, *, private: bool) -> list[AlertLine]:
+    """Rows that were read with their assignee and who closed them. ``query`` goes with their links. Four queries, and `closing_notes`."""
     linked = linked_assets(rows)
     quiet = silenced_until(rows, silences.active(clock.now), linked)
     named = blocks.blocked_in([row.pk for row in rows])
     cut_off = blocks.in_force(
         {address for _, address in named}, {each.pk for assets in linked.values() for each in assets}
     )
+    notes = closing_notes(rows, private=private)
     return [
         _line(
             row,
@@ -110,6 +133,7 @@ def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine
             ],
             [(each, standing_badge(cut_off.get(each))) for pk, each in named if pk == row.pk],
             quiet.get(row.pk),
+            closing_told(row, notes.get(row.pk, "")[:_NOTE]),
             clock,
             query,
         )
@@ -122,6 +146,7 @@ def _line(
     assets: list[NamedLink],
     blocked: list[tuple[str, SafeString | str]],
     quiet: datetime | None,
+    closing: str,
     clock: RiskClock,
     query: str,
 ) -> AlertLine:
@@ -140,6 +165,7 @@ def _line(
         blocked=tuple(blocked[:_SHOWN]),
         assignee=row.handler.name if row.handler else "",
         case=row.case_id,
+        closing=closing,
         due=due_badge(row, clock),
         why=why(row),
         seen=ago(row.last_seen),

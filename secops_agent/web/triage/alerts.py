@@ -22,6 +22,7 @@ from secops_agent.services.operations.queues import REACH, Facets
 from secops_agent.services.pages import Total
 from secops_agent.services.people.directory import selectable
 from secops_agent.services.people.logins import accounts
+from secops_agent.services.privacy import login_may_read
 from secops_agent.services.sla import RiskClock
 from secops_agent.web.access import page
 from secops_agent.web.listing import ListLink, number
@@ -48,8 +49,11 @@ def alerts(request: HttpRequest) -> HttpResponse:
     every = [replace(each, **once) for each in tabs.values()]
     counts = dict(zip(tabs, queues.counts(every, clock), strict=True))
     found = queues.ids(queue, clock, min(query.page * PAGE + 1, REACH))[(query.page - 1) * PAGE :]
-    rows = weighed(Alert.objects.select_related("assignee", "case__owner"), found[:PAGE]).in_bulk()
-    shown = lines([rows[pk] for pk in found[:PAGE] if pk in rows], clock, query.text)
+    rows = weighed(
+        Alert.objects.select_related("assignee", "case__owner", "closed_by"), found[:PAGE]
+    ).in_bulk()
+    wanted = [rows[pk] for pk in found[:PAGE] if pk in rows]
+    shown = lines(wanted, clock, query.text, private=login_may_read(request.user))
     total = counts[tab]
     context = {
         "title": "告警", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),

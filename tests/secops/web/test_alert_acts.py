@@ -317,7 +317,9 @@ def test_a_noisy_rule_is_silenced_where_it_is_listed() -> None:
     )
     risks = client.get(reverse("web:home"), {"part": "risks"}).content.decode()
     assert "近 24 小时新增 12 条，近 7 天新增 12 条" in risks
-    assert 'id="silence-rule"' in client.get(reverse("web:home")).content.decode()
+    html = client.get(reverse("web:home")).content.decode()
+    assert 'id="silence-rule"' in html
+    assert '<output id="silence-rule-past">' in html, "a statement, no box to fill in"
     posted = {"rule": "端口扫描", "minutes": "120", "next": reverse("web:home")}
     done = client.post(reverse("web:rule_silence"), posted, follow=True)
     made = Silence.objects.get()

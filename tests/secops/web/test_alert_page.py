@@ -11,10 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from secops_agent.models import Action, Alert, AlertPayload, Asset, History, Proposal, Role, Silence
+from secops_agent.models import Action, Alert, AlertPayload, Asset, History, Proposal, Role, Silence, Staff
 from secops_agent.services import links, runbooks
+from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.investigations import work
+from secops_agent.services.privacy import NEEDS_ROLE
 from secops_agent.services.records import Indicator
 from tests.admin_pages import messages_of, serve_plain_static, text_of
 from tests.secops.decisions_aid import company
@@ -294,3 +296,32 @@ def test_who_is_called_next_or_why_nobody_is_stands_at_the_top() -> None:
     assert "叫人 ¦ 没有通知规则要发它，不会叫人" in text_of(client.get(page(row)))
     triage.close(row.pk, "benign", ACTOR)
     assert "叫人" not in text_of(client.get(page(row)))
+
+
+def test_what_was_found_why_by_whom_and_when_stand_in_one_line() -> None:
+    client = at_desk(Role.ANALYST)
+    (row, bare, source) = arrived("a", "b", "c", indicators=(ACCOUNT,))
+    staff = Actor.person(Staff.objects.get(), "admin")
+    triage.close(row.pk, "benign", staff, "旧的原因")
+    triage.reopen(row.pk, staff)
+    triage.close(row.pk, "false_positive", staff, "办公网扫描器，zhangsan 说的")
+    triage.close(bare.pk, "benign", staff)
+    at = timezone.now()
+    Alert.objects.filter(pk=source.pk).update(status="closed", closed_at=at, closed_by_source=True)
+    told = f"（人员lisi，{timezone.localtime(Alert.objects.get(pk=row.pk).closed_at):%m-%d %H:%M}）"
+    lines = {
+        row: f"误报：办公网扫描器，zhangsan 说的{told}",
+        bare: f"正常行为，没有写原因{told}",
+        source: f"来源报告恢复（{timezone.localtime(at):%m-%d %H:%M}）",
+    }
+    listed = text_of(client.get(reverse("web:alerts"), {"tab": "all", "status": "closed"}))
+    for each, line in lines.items():
+        assert f"关闭 ¦ {line}" in text_of(client.get(page(each)))
+        assert line in listed
+    viewer = at_desk(Role.VIEWER, "zhao")
+    for shown in (
+        viewer.get(page(row)),
+        viewer.get(reverse("web:alerts"), {"tab": "all", "status": "closed"}),
+    ):
+        assert f"误报：办公网扫描器，{NEEDS_ROLE} 说的" in text_of(shown)
+        assert "zhangsan" not in shown.content.decode()

@@ -1,6 +1,9 @@
 """值班: who is on call, and what people do about it, over HTTP: only what is theirs, and only by a form of ours."""
 
+import json
+import re
 from datetime import date, datetime, time, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -488,3 +491,37 @@ def test_swap_offers_who_takes_turns_with_their_next_shift(rota: OnCallSchedule)
     assert 'value="wang"' in offered
     assert 'value="li"' not in offered, "not with oneself"
     assert "起值班）" in offered or "正在值班" in offered
+
+
+def opened(client: Client, day: date) -> tuple[str, dict[str, str]]:
+    """What a click on a day of the calendar opens, and what stands in it then."""
+    html = client.get(PAGE).content.decode()
+    days = re.findall(r'<li class="[^"]*">.*?</li>', html.partition('class="on-call-days"')[2], re.DOTALL)
+    (shown,) = [each for each in days if f"{day:%m-%d} 周" in each]
+    found = re.search(r'data-opens="([^"]+)" data-fills="([^"]+)"', shown)
+    return (found[1], json.loads(unescape(found[2]))) if found else ("", {})
+
+
+def test_a_click_on_a_day_opens_what_this_person_can_do_with_it(rota: OnCallSchedule) -> None:
+    assert holder() == "li"
+    root = superuser()
+    mine, other = today(1), today(2)
+    assert opened(login("li"), mine) == ("swap", {"swap-rota": str(rota.pk), "swap-first": str(mine)})
+    cover = {"cover-rota": str(rota.pk), "cover-who": "li", "cover-name": "li先生", "cover-first": str(mine)}
+    assert opened(login("wang"), mine) == ("cover", cover)
+    assert opened(with_role(Role.ANALYST), other)[0] == "cover", "also of who is in no rota"
+    chief = opened(root, other)
+    assert chief == (
+        f"override-{rota.pk}",
+        {f"from-{rota.pk}": f"{other}T09:00", f"until-{rota.pk}": f"{today(3)}T09:00"},
+    )
+    fields = dict(zip(("starts_at", "ends_at"), chief[1].values(), strict=True))
+    root.post(OVERRIDE, {"rota": rota.pk, "person": "sun"} | fields)
+    assert OnCallOverride.objects.get().staff.staff_id == "sun"
+    assert opened(with_role(Role.VIEWER), other) == ("", {})
+    now = timezone.now().astimezone(ZONE)
+    begins, ends = (
+        datetime.strptime(each, MINUTE).replace(tzinfo=ZONE) for each in opened(root, today())[1].values()
+    )
+    assert begins >= now.replace(second=0, microsecond=0) - timedelta(minutes=1), "not what is over"
+    assert begins < ends
