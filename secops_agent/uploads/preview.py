@@ -130,14 +130,23 @@ class FilePreview:
     @property
     def doubts(self) -> list[str]:
         """Lines about new assets that look like known ones, and one about the owners whom nobody can be found for."""
-        twins = [mask_personal(plain(each, 300)) for each in self.foresight.twins]
+        return [*self.twins, *self.unowned]
+
+    @property
+    def twins(self) -> list[str]:
+        """A line for each of the foresight's."""
+        return [mask_personal(plain(each.told, 300)) for each in self.foresight.twins]
+
+    @property
+    def unowned(self) -> list[str]:
+        """A line about the owners whom nobody can be found for, if there are any."""
         names = self.foresight.unlisted
         if not names:
-            return twins
+            return []
         shown = mask_personal(plain("、".join(names[:LINES]), 200)) + (
             f" 等 {len(names)} 个" if len(names) > LINES else ""
         )
-        return [*twins, f"负责人 {shown} 不在人员名单里（或有重名）：只按文字记下，通知不到人"]
+        return [f"负责人 {shown} 不在人员名单里（或有重名）：只按文字记下，通知不到人"]
 
     @property
     def whose(self) -> str:

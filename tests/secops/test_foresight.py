@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -187,3 +188,54 @@ def test_the_list_of_what_an_import_found_is_that_of_its_tool() -> None:
     )
     of = [row.vuln_id for row in catalogue.matching(VulnerabilityFilter(present_only=False, source="trivy"))]
     assert of == ["CVE-2026-1111"]
+
+
+def test_who_knows_that_a_new_asset_is_the_known_one_says_so_and_later_imports_know_it(
+    settings: Any, tmp_path: Path
+) -> None:
+    serve_plain_static(settings, tmp_path)
+    row, client = known(), member(Role.ADMIN)
+    shown = send(client, "主机名,IP,负责人\nweb-01-new,10.0.0.5,赵六\nother,10.0.0.99,没有这个人\n")
+    assert "web-01-new 与已有的「web-01」（10.0.0.5，编号" in text_of(shown)
+    assert "就是这台：不新建，用已有的" in text_of(shown)
+    asked = shown.context["asked"]
+    assert [place for place, _ in asked.twins] == [0]
+    assert not any("web-01-new" in line for line in asked.lines), "said once"
+    again = client.post(IMPORT, {"kept": asked.kept, "same": "0"})
+    assert "已认定是同一台" in messages_of(again)
+    assert "负责人 李四 → 赵六" in text_of(again), "what that changes is seen before it is imported"
+    assert (list(Asset.objects.all()), ImportJob.objects.count()) == ([row], 0)
+    assert again.context["asked"].twins == ()
+    client.post(IMPORT, {"kept": asked.kept, "same": "0"})
+    assert not ImportJob.objects.exists(), "the file that was asked about first is gone"
+    client.post(IMPORT, {"kept": again.context["asked"].kept})
+    assert {each.name for each in Asset.objects.all()} == {"web-01", "other"}
+    row.refresh_from_db()
+    assert row.owner is not None
+    assert row.owner.name == "赵六"
+    entry = History.objects.get(entity="asset", entity_id=row.pk, action="merge")
+    assert "认定「web-01-new」就是这个资产" in entry.note
+    store(host("web-01-new", "10.99.0.7"))
+    row.refresh_from_db()
+    assert "10.99.0.7" in row.ips, "a later import, from another address"
+    assert Asset.objects.count() == 2
+    assert staged() == []
+
+
+def test_only_who_may_change_assets_says_which_is_which(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+    row, client = known(), member(Role.ADMIN)
+    asked = send(client, "主机名,IP\nweb-01-new,10.0.0.5\n").context["asked"]
+    reader = User.objects.create_user("reader")
+    reader.user_permissions.add(Permission.objects.get(codename="add_importjob"))
+    other = Client()
+    other.force_login(reader)
+    seen = send(other, "主机名,IP\nweb-01-new,10.0.0.5\n").context["asked"]
+    assert seen.twins == ()
+    assert any("web-01-new 与已有的" in line for line in seen.lines)
+    assert other.post(IMPORT, {"kept": seen.kept, "same": "0"}).status_code == 403
+    store(AssetRecord("host", "别的", (Key("hostname", "web-01-new"),)))
+    done = client.post(IMPORT, {"kept": asked.kept, "same": "0"}, follow=True)
+    assert "刚刚成了另一个资产" in messages_of(done)
+    assert not History.objects.filter(entity="asset", entity_id=row.pk, action="merge").exists()
+    assert not ImportJob.objects.exists()

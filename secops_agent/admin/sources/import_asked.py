@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.core import signing
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import jobs
+from secops_agent.services.intake.merging import recognise
+from secops_agent.services.people.logins import homes_of
+from secops_agent.services.records import Key
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
-from secops_agent.uploads.preview import foresee_in, look_into
+from secops_agent.uploads.preview import FilePreview, foresee_in, look_into
 
 _SALT: Final = "bifang.import"
+MERGE: Final = "secops_agent.change_asset"
 _KEPT_S: Final = 24 * 3600  # then `jobs.sweep` erases the file
 _LONGEST_S: Final = 5.0  # of reading, while somebody waits for the page
 _KEY: Final = re.compile(r"[0-9a-f]{32}")
@@ -26,36 +31,61 @@ _GONE: Final = "要确认的文件已经不在了：已经导入过、放弃了�
 
 @dataclass(frozen=True, slots=True)
 class AskedImport:
-    """``kept``: the file and the choices, signed for whoever sent it; ``lines``: all that it holds, then old → new, an asset a line."""
+    """``kept``: the file and the choices, signed for whoever sent it; ``lines``: all that it holds, then old → new, an asset a line;
+    ``twins``: place and line of the new assets of which one can say that they are the known one."""
 
     kept: str
     name: str
     number: int
     lines: tuple[str, ...]
+    twins: tuple[tuple[int, str], ...]
 
 
 def ask(request: HttpRequest, upload: Upload, format_name: str, choices: Choices) -> AskedImport | None:
     """What must be seen before it is imported; None if it changes no asset that we know and leaves no doubt. Raises InvalidInput."""
-    found = foresee_in(look_into(upload.source(), format_name, choices, _LONGEST_S), actor_of(request))
-    if not found.foresight.changed and not found.doubts:
-        return None
+    found = _foresee(request, upload, format_name, choices)
+    return (
+        _keep(request, upload, format_name, choices, found)
+        if found.foresight.changed or found.doubts
+        else None
+    )
+
+
+def _foresee(request: HttpRequest, upload: Upload, format_name: str, choices: Choices) -> FilePreview:
+    return foresee_in(look_into(upload.source(), format_name, choices, _LONGEST_S), actor_of(request))
+
+
+def _keep(
+    request: HttpRequest, upload: Upload, format_name: str, choices: Choices, found: FilePreview
+) -> AskedImport:
+    """Keeps the file until somebody has decided."""
+    twins = found.foresight.twins
     told = {
         "key": upload.keep(), "name": upload.name, "format": format_name, "choices": choices.as_dict(),
-        "user": request.user.pk,
+        "user": request.user.pk, "changed": found.foresight.changed,
+        "twins": [(each.asset_id, each.name, [(key.kind, key.value) for key in each.keys]) for each in twins],
     }  # fmt: skip
-    kept = signing.dumps(told, salt=_SALT)
+    kept = signing.dumps(told, salt=_SALT, compress=True)
+    may = request.user.has_perm(MERGE)
+    lines_of = [
+        (place, line, bool(may and each.keys))
+        for place, (each, line) in enumerate(zip(twins, found.twins, strict=True))
+    ]
     lines = (
         f"文件里一共：{found.told}",
         *found.unused,
         *(f"不会导入的 {each}" for each in found.reasons),
         *found.altered,
-        *found.doubts,
+        *(line for _, line, can in lines_of if not can),
+        *found.unowned,
     )
-    return AskedImport(kept, upload.name, found.foresight.changed, lines)
+    offered = tuple((place, line) for place, line, can in lines_of if can)
+    return AskedImport(kept, upload.name, found.foresight.changed, lines, offered)
 
 
-def decide(request: HttpRequest) -> int | None:
-    """Import what was asked about, and give the number of its job; or erase it. Raises InvalidInput."""
+def decide(request: HttpRequest) -> "int | AskedImport | None":
+    """Import what was asked about, and give the number of its job; or erase it. POST ``same``: places of new assets that are the
+    known one; what that would change is asked about first. Raises InvalidInput, Forbidden, Conflict."""
     told = _read(request)
     path = jobs.directory() / told["key"]
     if not path.is_file():
@@ -63,7 +93,12 @@ def decide(request: HttpRequest) -> int | None:
     if "drop" in request.POST:
         path.unlink(missing_ok=True)
         return None
-    return _import_kept(path, told, actor_of(request))
+    same = request.POST.getlist("same")
+    if same and not request.user.has_perm(MERGE):
+        raise PermissionDenied
+    for asset_id, name, keys in (each for place, each in enumerate(told["twins"]) if str(place) in same):
+        recognise(asset_id, name, [Key(*key) for key in keys], actor_of(request), homes_of(request.user))
+    return _import_kept(request, path, told, ask_again=bool(same))
 
 
 def _read(request: HttpRequest) -> dict[str, Any]:
@@ -76,12 +111,20 @@ def _read(request: HttpRequest) -> dict[str, Any]:
     return told
 
 
-def _import_kept(path: Path, told: dict[str, Any], actor: Actor) -> int | None:
+def _import_kept(
+    request: HttpRequest, path: Path, told: dict[str, Any], *, ask_again: bool
+) -> "int | AskedImport | None":
+    done: int | AskedImport | None
+    choices = Choices.from_dict(told["choices"])
     with path.open("rb") as file, Upload(told["name"]) as upload:
         upload.receive(iter(lambda: file.read(SMALL), b""))
-        job = carry_out(told["format"], upload, Choices.from_dict(told["choices"]), actor)
+        found = _foresee(request, upload, told["format"], choices) if ask_again else None
+        if found and found.foresight.changed > told["changed"]:
+            done = _keep(request, upload, told["format"], choices, found)
+        else:
+            done = carry_out(told["format"], upload, choices, actor_of(request))
     path.unlink(missing_ok=True)
-    return job
+    return done
 
 
 def carry_out(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> int | None:

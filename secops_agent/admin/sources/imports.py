@@ -214,6 +214,9 @@ class ImportScreen(RecordScreen):
                 form.add_error(None, _unknown(error))
             except BifangError as error:
                 form.add_error(None, error.message)
+        return self._asking(request, form, asked)
+
+    def _asking(self, request: HttpRequest, form: ImportForm, asked: AskedImport | None) -> HttpResponse:
         return self.page(
             request,
             "admin/secops_agent/import.html",
@@ -226,14 +229,17 @@ class ImportScreen(RecordScreen):
     def _decided(self, request: HttpRequest) -> HttpResponse:
         """Somebody has seen what would be changed."""
         try:
-            job = import_asked.decide(request)
+            done = import_asked.decide(request)
         except BifangError as error:
             messages.error(request, error.message)
             return redirect("admin:secops_agent_importjob_add")
-        if job is None:
+        if isinstance(done, AskedImport):
+            messages.success(request, "已认定是同一台，以后的导入也认得；它会改动的在下面，还没有导入。")
+            return self._asking(request, ImportForm(), done)
+        if done is None:
             messages.info(request, "没有导入，文件已删除。")
             return redirect("admin:secops_agent_importjob_changelist")
-        return redirect("admin:secops_agent_importjob_change", job)
+        return redirect("admin:secops_agent_importjob_change", done)
 
     def _import(self, request: HttpRequest, form: ImportForm) -> "int | AskedImport | None":
         """The number of the job that it came to, or what must be seen first."""

@@ -12,9 +12,10 @@ from secops_agent.models import Asset, AssetKey
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
-from secops_agent.services.intake.writers.assets import foreseen
+from secops_agent.services.intake.writers.assets import Keys, foreseen
 from secops_agent.services.reading import rows_by, values_by
-from secops_agent.services.records import AssetRecord
+from secops_agent.services.records import AssetRecord, Key
+from secops_agent.services.records.identity import realm
 
 MOST: Final = 20  # assets that are told of
 MOST_READ: Final = 20_000  # records that are compared
@@ -48,15 +49,25 @@ class AssetChange:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetTwin:
+    """A new asset with the name or address of a known one. ``keys``: what tells it from all others; none where the two cannot be one."""
+
+    name: str
+    asset_id: int
+    told: str
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Foresight:
     """``changed`` counts all, of which `MOST` are listed; ``cut``: there is more in the file than was compared; ``unlisted``:
-    owners whom the staff list does not have, or has several of; ``twins``: new assets with the name or address of a known one."""
+    owners whom the staff list does not have, or has several of."""
 
     changes: tuple[AssetChange, ...] = ()
     changed: int = 0
     cut: bool = False
     unlisted: tuple[str, ...] = ()
-    twins: tuple[str, ...] = ()
+    twins: tuple[AssetTwin, ...] = ()
 
     @property
     def rest(self) -> int:
@@ -70,7 +81,7 @@ def foresee(records: Iterable[AssetRecord], actor: Actor, now: datetime | None =
     session = Session(actor, moment, moment)
     source, read = iter(records), 0
     found: dict[int, AssetChange] = {}
-    twins: list[str] = []
+    twins: list[AssetTwin] = []
     while read < MOST_READ and (piece := list(islice(source, _PIECE))):
         read += len(piece)
         session.learn_owners({record.owner for record in piece})
@@ -84,16 +95,23 @@ def foresee(records: Iterable[AssetRecord], actor: Actor, now: datetime | None =
     return Foresight(tuple(found.values())[:MOST], len(found), rest, unlisted, tuple(twins[:MOST]))
 
 
-def _twins(begun: Iterable[Asset]) -> list[str]:
-    """new-01 与「web-01」（10.0.0.5，编号 1）同一个地址: of new hosts, one line each."""
-    new = {word.lower(): row for row in begun if row.asset_type == "host" for word in (row.name, *row.ips)}
+def _twins(begun: Iterable[tuple[Asset, Keys]]) -> list[AssetTwin]:
+    """new-01 与「web-01」（10.0.0.5，编号 1）同一个地址: of new hosts, one each."""
+    hosts = [each for each in begun if each[0].asset_type == "host"]
+    new = {word.lower(): each for each in hosts for word in (each[0].name, *each[0].ips)}
     keys = sorted(values_by(AssetKey, ["kind", "asset_id", "value"], value=set(new), kind=["hostname", "ip"]))
     known = {row.pk: row for row in rows_by(Asset, "id", {pk for _, pk, _ in keys})}
-    found: dict[int, str] = {}
+    found: dict[int, AssetTwin] = {}
     for kind, pk, value in keys:  # the name says more than an address
-        row, other, shared = new[value], known[pk], "名称" if kind == "hostname" else f"地址 {value}"
+        (row, its), other, shared = new[value], known[pk], "名称" if kind == "hostname" else f"地址 {value}"
+        telling = (
+            tuple(key for key, identity in its.items() if identity)
+            if realm(other.asset_type) == realm(row.asset_type)
+            else ()
+        )
         told = f"「{other.name[:80]}」（{'，'.join([*other.ips[:1], f'编号 {pk}'])}）"
-        found.setdefault(id(row), f"{row.name[:80]} 与已有的{told}{shared}相同，会成为另一个资产")
+        said = f"{row.name[:80]} 与已有的{told}{shared}相同，会成为另一个资产"
+        found.setdefault(id(row), AssetTwin(row.name, pk, said, telling))
     return list(found.values())
 
 

@@ -10,10 +10,12 @@ from bifang.core.database.rows import count_each
 from bifang.core.errors import InvalidInput
 from secops_agent.models import AlertAsset, Asset, AssetKey, BlockRecord, Case, Component, Finding
 from secops_agent.services.actors import Actor
+from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, Forbidden
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.joining import Joining
-from secops_agent.services.records.identity import FORMER, realm
+from secops_agent.services.records import Key
+from secops_agent.services.records.identity import FORMER, identity_of, realm
 from secops_agent.services.switches import refuse_when_read_only
 from secops_agent.services.writing import import_transaction
 
@@ -52,6 +54,35 @@ def twins(row: Asset) -> list[tuple[Asset, str]]:
     ]
 
 
+def _held(ids: Collection[int], homes: Collection[str] | None) -> dict[int, Asset]:
+    """These, locked, and theirs to merge. Raises Conflict, Forbidden."""
+    rows = Asset.objects.select_for_update(of=("self",)).select_related("owner").in_bulk(ids)
+    if len(rows) < len(ids):
+        raise Conflict("要合并的资产刚刚被合并或删除了，没有改动：请刷新再看。")
+    for row in rows.values():
+        if homes is not None and row.owner and row.owner.corp_id not in ("", *homes):
+            raise Forbidden(f"「{row.name}」的负责人是另一个企业的，由那个企业的人合并。没有改动。")
+    return rows
+
+
+def recognise(
+    kept: int, name: str, keys: Collection[Key], actor: Actor, homes: Collection[str] | None
+) -> None:
+    """What a source calls so is this asset: what tells it from others becomes the asset's, by which this import and all
+    later ones find it. Raises as `merge`."""
+    refuse_when_read_only()
+    with import_transaction():
+        row = _held([kept], homes)[kept]
+        identities = {key: identity_of(row.asset_type, key) for key in keys}
+        if AssetKey.objects.filter(identity__in=identities.values()).exclude(asset=row).exists():
+            raise Conflict(f"「{name}」刚刚成了另一个资产：请在它的页面上用「合并到…」。没有导入。")
+        for key, identity in identities.items():
+            given = {"identity": identity, "stated": True}
+            AssetKey.objects.update_or_create(asset=row, kind=key.kind, value=key.value[:500], defaults=given)
+        note = f"导入时认定「{name}」就是这个资产，以后的导入也认得。"
+        history.record("asset", kept, actor, "merge", {"merged": ("", name)}, note)
+
+
 def merge(gone: int, kept: int, actor: Actor, homes: Collection[str] | None) -> str:
     """``gone`` becomes part of ``kept``, in one transaction; more than `MOST` things piece by piece, which merging again
     completes if it is interrupted. Returns what moved. ``homes``: the corporations of who does it
@@ -62,12 +93,7 @@ def merge(gone: int, kept: int, actor: Actor, homes: Collection[str] | None) -> 
     moved, now = belongings(gone), timezone.now()
     joining, few = Joining(Session(actor, now, now), gone, kept), sum(moved.values()) <= MOST
     with import_transaction():
-        rows = Asset.objects.select_for_update(of=("self",)).select_related("owner").in_bulk([gone, kept])
-        if len(rows) < 2:
-            raise Conflict("其中一个资产刚刚被合并或删除了，没有改动：请刷新再看。")
-        for row in rows.values():
-            if homes is not None and row.owner and row.owner.corp_id not in ("", *homes):
-                raise Forbidden(f"「{row.name}」的负责人是另一个企业的，由那个企业的人合并。没有改动。")
+        rows = _held([gone, kept], homes)
         if few:
             joining.at_once(rows[gone], rows[kept])
     if not few:

@@ -123,9 +123,9 @@ def write_assets(session: Session, records: Iterable[AssetRecord], *, stated: bo
 
 def foreseen(
     session: Session, records: Iterable[AssetRecord]
-) -> tuple[list[tuple[Asset, str, dict[str, tuple[Any, Any]]]], list[Asset]]:
+) -> tuple[list[tuple[Asset, str, dict[str, tuple[Any, Any]]]], list[tuple[Asset, Keys]]]:
     """What `write_assets` would change of assets that are stored, each with what it is known by (云实例 i-07) and the names of
-    those that it would take in as ``merged``; and the assets that it would begin. Nothing is written."""
+    those that it would take in as ``merged``; and the assets that it would begin, with their keys. Nothing is written."""
     wanted = list(dict.fromkeys(records))
     session.learn_owners({record.owner for record in wanted})
     book = _UnitOfWork(wanted)
@@ -323,9 +323,9 @@ class _UnitOfWork:
                 candidate.unstated[key] = fresh
 
     @property
-    def begun(self) -> list[Asset]:
+    def begun(self) -> list[tuple[Asset, Keys]]:
         """The assets that are new."""
-        return [each.row for each in self._new]
+        return [(each.row, each.keys) for each in self._new]
 
     def changes(self) -> list[tuple[Asset, str, dict[str, tuple[Any, Any]]]]:
         """Of the assets that were stored before."""
