@@ -103,7 +103,7 @@ def _twins(begun: Iterable[tuple[Asset, Keys]]) -> list[AssetTwin]:
     known = {row.pk: row for row in rows_by(Asset, "id", {pk for _, pk, _ in keys})}
     found: dict[int, AssetTwin] = {}
     for kind, pk, value in keys:  # the name says more than an address
-        (row, its), other, shared = new[value], known[pk], "名称" if kind == "hostname" else f"地址 {value}"
+        (row, its), other, shared = new[value], known[pk], "名称" if kind == "hostname" else f"地址 {value} "
         telling = (
             tuple(key for key, identity in its.items() if identity)
             if realm(other.asset_type) == realm(row.asset_type)
