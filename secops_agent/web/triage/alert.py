@@ -1,14 +1,12 @@
 """One alert: what happened, what it touches, what is known, what to do."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,19 +15,15 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible, visible_value
-from bifang.core.admin.base import ago, badge, moment
-from secops_agent.admin.alerting.alert_messages import message_badge
+from bifang.core.admin.base import ago, moment
 from secops_agent.admin.alerting.investigations import panel
 from secops_agent.admin.alerting.silences import silencing
 from secops_agent.admin.inventory import importance_badge, severity_badge
 from secops_agent.models import (
     Alert,
-    AlertEvent,
     AlertPayload,
     Asset,
     Finding,
-    MessageState,
-    Proposal,
     Role,
 )
 from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
@@ -43,35 +37,33 @@ from secops_agent.services.alerts.timeline import calling
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.assets.reach import exposure_of
-from secops_agent.services.audit import history
 from secops_agent.services.decisions.ledger.blocks import Block, in_force
-from secops_agent.services.decisions.targets import AIMS, refusals
+from secops_agent.services.decisions.targets import refusals
 from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
 from secops_agent.services.intelligence.matching import hits_of
-from secops_agent.services.notifications import silences, views
-from secops_agent.services.notifications.delivery.reaching import UNREACHED
+from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.matching import LinkedAsset, linked_assets
-from secops_agent.services.notifications.views import ToldView
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import rule_of
 from secops_agent.services.outcomes import course
-from secops_agent.services.people.logins import homes_of, role_of
+from secops_agent.services.people.logins import role_of
 from secops_agent.services.privacy import NEEDS_ROLE, PRIVATE_INDICATORS, login_may_read, mask, people_of
 from secops_agent.services.runbooks.visibility import Reader
-from secops_agent.services.sla import RiskClock, is_overdue
+from secops_agent.services.sla import RiskClock
 from secops_agent.tools.operations.blocks import standing_words
 from secops_agent.web.access import page
 from secops_agent.web.approvals import VIEW as SEE_ORDERS
-from secops_agent.web.approvals import story as story_of
 from secops_agent.web.blocks import standing_badge
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
 from secops_agent.web.triage.alert_rows import closing_notes, closing_told, due_badge, plain_line, state_badge
+from secops_agent.web.triage.alert_story import ordered, timeline
 from secops_agent.web.triage.alerts import ACT, SEE, acting
 
-# Everything that happened to one alert, in one order: occurrences, changes, notes, messages.
-
-_EVENTS: Final = 8
+MOST_ASSETS: Final = 5
+MOST_HOSTS: Final = 6
+LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
+_FLAWS: Final = 5
 # How many a silence of its rule covers now.
 _ALIKE: Final = Subquery(
     Alert.objects.exclude(status=AlertStatus.CLOSED)
@@ -82,137 +74,6 @@ _ALIKE: Final = Subquery(
     .annotate(alike=Count("pk"))
     .values("alike")
 )
-_TONES: Final = {"close": "ok", "reopen": "bad", "escalate": "bad"}
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One thing: ``tone`` ok, bad or "", ``note`` what somebody wrote, ``lines`` what changed, ``url`` where more of it is."""
-
-    at: datetime
-    what: str
-    tone: str = ""
-    note: str = ""
-    lines: tuple[str, ...] = ()
-    url: str = ""
-
-    @property
-    def moment(self) -> SafeString | str:
-        """When, in words."""
-        return ago(self.at)
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A message that did not go out: where it stands, and why."""
-
-    place: str
-    badge: SafeString
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """``entries`` the newest first; ``told``: place and time of what arrived, the first first; ``pending``: not (yet) told;
-    ``lost``: how many messages could not be delivered; ``ringing``: the calls under way, in words, None without messages."""
-
-    entries: tuple[TimelineEntry, ...]
-    told: tuple[tuple[str, SafeString | str], ...]
-    pending: tuple[Pending, ...]
-    lost: int
-    ringing: tuple[str, ...] | None
-
-
-def timeline(row: Alert, clock: RiskClock, orders: Iterable[TimelineEntry], *, private: bool) -> Timeline:
-    """Four queries. ``orders``: `ordered`; ``private``: who reads it may read private parts (`services.privacy`)."""
-    told = views.told_of(row.pk)
-    found = [*_occurrences(row, clock), *_changes(row.pk), *_sent(told), *orders]
-    found.sort(key=lambda each: each.at, reverse=True)
-    if not private:
-        hidden = people_of([row.pk])
-        found = [_masked(each, hidden) for each in found]
-    waiting = tuple(
-        Pending(visible(each.place), _badge(each), visible(each.reason))
-        for each in told
-        if each.on_its_way or each.state not in (MessageState.SHOWN, MessageState.ENDED, *UNREACHED)
-    )
-    lost = sum(each.state == MessageState.UNDELIVERABLE for each in told)
-    arrived = [each for each in told if each.arrived and each.sent_at and not each.is_update]
-    names = {visible(each.place): ago(each.sent_at) for each in arrived[:MOST_TOLD]}
-    ringing = tuple(chain.from_iterable(each.ringing for each in told)) if told else None
-    return Timeline(tuple(found), tuple(reversed(names.items())), waiting, lost, ringing)
-
-
-def _masked(each: TimelineEntry, hidden: Sequence[str]) -> TimelineEntry:
-    lines = tuple(mask(line, hidden, NEEDS_ROLE) for line in each.lines)
-    return replace(each, note=mask(each.note, hidden, NEEDS_ROLE), lines=lines)
-
-
-def _badge(told: ToldView) -> SafeString:
-    return badge(told.standing, "warn") if told.on_its_way else message_badge(told.state)
-
-
-def _occurrences(row: Alert, clock: RiskClock) -> Iterator[TimelineEntry]:
-    yield TimelineEntry(row.first_seen, "首次发生", "bad")
-    if row.due_at and is_overdue(row, clock.now):
-        yield TimelineEntry(row.due_at, "处理时限已过", "bad")
-    if row.last_seen == row.first_seen:
-        return
-    yield TimelineEntry(row.last_seen, f"最近一次发生，共 {row.count} 次", "bad")
-    ends = (row.first_seen, row.last_seen)
-    between = AlertEvent.objects.filter(alert=row).order_by("-at").values_list("at", flat=True)
-    yield from (TimelineEntry(at, "又发生", "bad") for at in between[:_EVENTS] if at not in ends)
-
-
-def _changes(pk: int) -> Iterator[TimelineEntry]:
-    for each in history.entries("alert", pk):
-        lines = tuple(
-            visible(f"{label}：{old} → {new}") for label, old, new in history.worded("alert", each.changes)
-        )
-        what = f"{visible(each.actor)} {history.ACTIONS.get(each.action, each.action)}"
-        yield TimelineEntry(each.at, what, _TONES.get(each.action, ""), visible(each.note), lines)
-
-
-def ordered(row: Alert, aims: Mapping[str, Sequence[Any]], user: Any) -> Iterator[TimelineEntry]:
-    """What somebody wanted done, since it occurred, about what it names, and what came of it. ``aims``: as `AIMS` names them."""
-    wanted = Q(pk__in=())
-    for tool, name in AIMS.items():
-        wanted |= Q(tool=tool, **{f"arguments__{name}__in": list(aims[name])})
-    rows = Proposal.objects.filter(wanted, created_at__gte=row.first_seen).select_related("action")
-    found = list(rows.order_by("-pk")[:_EVENTS])
-    homes = homes_of(user) if found else None
-    for each in (one for one in found if homes is None or one.corp_id in ("", *homes)):
-        url = reverse("web:approval", args=[each.pk])
-        for step in story_of(each, getattr(each, "action", None)):
-            what = visible(f"{each.title} {_aim(each)}：{step.text}")
-            yield TimelineEntry(step.at, what, step.tone, visible(step.detail), url=url)
-
-
-def _aim(row: Proposal) -> str:
-    return str(row.arguments.get("ip") or row.arguments.get("asset", ""))
-
-
-def _sent(told: Sequence[ToldView]) -> Iterator[TimelineEntry]:
-    for each in told:
-        place = visible(each.place)
-        yield from (
-            TimelineEntry(at, f"通知 {place}：无法送达", "bad", visible(why)) for at, why in each.failed
-        )
-        if each.state in UNREACHED and not each.on_its_way:
-            at = each.updated_at or each.sent_at or each.opened_at
-            yield TimelineEntry(at, f"通知 {place}：{each.standing}", "bad", visible(each.reason))
-        elif each.sent_at is not None and each.arrived:
-            update = f"更新给 {place} 的通知"
-            what = update if each.is_update else f"通知 {place}"
-            yield TimelineEntry(each.sent_at, what, note=visible(each.reason))
-            if each.updated_at is not None and not each.on_its_way:
-                yield TimelineEntry(each.updated_at, update)
-
-
-MOST_ASSETS: Final = 5
-MOST_TOLD: Final = 4
-MOST_HOSTS: Final = 6
-LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +120,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     active = silences.active(clock.now)
     quiet = silenced_until([row], active, linked).get(pk)
     title = plain_line(row.title)
-    aims: dict[str, Sequence[Any]] = {
-        "ip": addresses,
-        "asset_id": [each.pk for each in assets],
-    }
-    listed = _listed(pk, private)
+    aims: dict[str, Sequence[Any]] = {"ip": addresses, "asset_id": [each.pk for each in assets]}
     orders = ordered(row, aims, request.user) if request.user.has_perm(SEE_ORDERS) else ()
     story = timeline(row, clock, orders, private=private)
     context = {
@@ -275,7 +132,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": story,
         "closing": closing_told(row, closing_notes([row], private=private).get(pk, "")),
         "calling": None if is_closed(row) else calling(row, active, story.ringing),
-        "listed": listed, "attribution": ATTRIBUTION if any(each.place for each in observed) else "",
+        "listed": _listed(pk, private), "attribution": ATTRIBUTION if any(each.place for each in observed) else "",
         "course": course(row.way, row.outcome), "why": why(row), "order": URGENT,
         "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
         "private": private, "ask_url": _ask(row), **silencing(request.user, clock.now), "alike": getattr(row, "alike", 0) or 0, **_place(request, query, pk, clock),
@@ -401,7 +258,7 @@ def _flaws(assets: Sequence[Asset]) -> list[dict[str, Any]]:
     rows = Finding.objects.filter(asset_id__in=[each.pk for each in assets], active=True)
     rows = rows.select_related("vulnerability", "component", "asset").order_by("-priority", "-id")
     worst: dict[object, Finding] = {}
-    for each in rows[: _EVENTS * 5]:
+    for each in rows[: _FLAWS * 8]:
         worst.setdefault(each.vulnerability_id or each.title, each)
     return [
         {
@@ -410,7 +267,7 @@ def _flaws(assets: Sequence[Asset]) -> list[dict[str, Any]]:
             "level": severity_badge(each.severity), "url": links.record("finding", each.pk),
             "kev": bool(each.vulnerability and each.vulnerability.kev), "fix": visible(each.fixed_version),
         }
-        for each in list(worst.values())[:5]
+        for each in list(worst.values())[:_FLAWS]
     ]  # fmt: skip
 
 
