@@ -96,7 +96,9 @@ def decide(request: HttpRequest) -> "int | AskedImport | None":
     same = request.POST.getlist("same")
     if same and not request.user.has_perm(MERGE):
         raise PermissionDenied
-    for asset_id, name, keys in (each for place, each in enumerate(told["twins"]) if str(place) in same):
+    for asset_id, name, keys in (
+        each for place, each in enumerate(told.get("twins", ())) if str(place) in same
+    ):
         recognise(asset_id, name, [Key(*key) for key in keys], actor_of(request), homes_of(request.user))
     return _import_kept(request, path, told, ask_again=bool(same))
 
@@ -119,7 +121,7 @@ def _import_kept(
     with path.open("rb") as file, Upload(told["name"]) as upload:
         upload.receive(iter(lambda: file.read(SMALL), b""))
         found = _foresee(request, upload, told["format"], choices) if ask_again else None
-        if found and found.foresight.changed > told["changed"]:
+        if found and found.foresight.changed > told.get("changed", 0):
             done = _keep(request, upload, told["format"], choices, found)
         else:
             done = carry_out(told["format"], upload, choices, actor_of(request))
