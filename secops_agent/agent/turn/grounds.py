@@ -33,14 +33,14 @@ class Grounds:
         """Did the asker write it in this turn, or what it is the name of?"""
         if value.isdigit():
             own = self.warrant.named.get(kind)
-            return value in own if own else _stands_in(value, self.warrant.typed, kind)
+            return value in own if own else _stands_in(value, self.warrant.own, kind)
         named = {one for values in self.warrant.named.values() for one in values}
-        return value in named or _stands_in(value, self.warrant.typed, kind)
+        return value in named or _stands_in(value, self.warrant.own, kind)
 
     def is_near(self, value: str) -> bool:
         """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
         wide = WIDE.findall(value)
-        return bool(wide) and 2 * sum(char in self.warrant.typed for char in wide) >= len(wide)
+        return bool(wide) and 2 * sum(char in self.warrant.own for char in wide) >= len(wide)
 
     def in_their_words(self, note: str) -> str:
         """The clauses of a note that say what was typed; else why it is ordered, if that is more than what it is done to."""

@@ -20,7 +20,7 @@ from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.llm.understanding.offers import LENGTHS, MOST
 from secops_agent.llm.understanding.telling import NOW
-from secops_agent.llm.understanding.verbs import ACTS, DICTATED
+from secops_agent.llm.understanding.verbs import ACTS, DICTATED, MILD
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.notifications.coverage import ON
 from secops_agent.services.people.staff import Person
@@ -114,6 +114,7 @@ class OfferingToolbox(ReadingToolbox):
         may = {name: each.risk for name, each in self._definitions.items() if each.risk in _RISKS[switch]}
         self.ordered = tuple(name for name in may if name in self._grounds.warrant.tools)
         writes = any(may[name] == "write" for name in self.ordered)
+        writes = writes and not {*self.ordered} <= {*DICTATED, *MILD}
         open_to = set(may.values()) if self._grounds.warrant.may else {"write"} if writes else set()
         others = [name for name in may if may[name] in open_to and name not in self.ordered]
         self.allowed = (*self.ordered, *others)
@@ -244,7 +245,7 @@ class OfferingToolbox(ReadingToolbox):
             _is_self(value, self._asker.person)
             or grounds.is_typed(value, kind)
             or value.lower() in warrant.meant
-            or (value == ALL and _ALL.search(warrant.typed))
+            or (value == ALL and _ALL.search(warrant.own))
         ):
             return
         before = [one for _, one in _objects(grounds.order)] if warrant.changes else []

@@ -10,10 +10,11 @@ from typing import Final
 
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
-from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
-from secops_agent.llm.offline.intents import READ_TOOLS
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
+from secops_agent.llm.offline.intents import READ_TOOLS, Intent
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
+from secops_agent.llm.understanding.beside import with_others
 from secops_agent.llm.understanding.calendar import read_spoken
 from secops_agent.llm.understanding.completions import adds_to, without_turns
 from secops_agent.llm.understanding.entities import (
@@ -23,22 +24,35 @@ from secops_agent.llm.understanding.entities import (
     take_verdicts_and_numbers,
 )
 from secops_agent.llm.understanding.focus import Focus, names_in
-from secops_agent.llm.understanding.objects import objects_of
+from secops_agent.llm.understanding.objects import objects_of, part_at, typed_in
+from secops_agent.llm.understanding.offers import read_order
 from secops_agent.llm.understanding.questions import CERTAIN
-from secops_agent.llm.understanding.ranker import NO_ACTS, rank, share_of_acts, share_of_questions
+from secops_agent.llm.understanding.ranker import (
+    NO_ACTS,
+    pieces_of,
+    rank,
+    ranker,
+    share_of_acts,
+    share_of_questions,
+)
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import split_note, why_of
-from secops_agent.llm.understanding.spans import spans_of
+from secops_agent.llm.understanding.spans import TEXT, spans_of
 from secops_agent.llm.understanding.verbs import (
     ACTS,
+    CLAUSE,
+    DICTATED,
     LABELLED,
+    MILD,
     OF_FINDING,
+    OUTSIDE,
     PIECE,
     WANTED,
     SpokenVerb,
     find_doubt,
     first_doubt,
     verbs_in,
+    without,
 )
 
 _NO_DOUBT = frozenset({"", "unclear"})  # a model may understand what only reads oddly
@@ -50,13 +64,19 @@ _ASKS = 0.5
 _SURELY = 0.8
 # web-02就行: of those that were named before
 _NARROWS: Final = re.compile(r"[^\s，,]{1,40}\s*(?:就行|就好|就可以|即可)了?")
+_PASS_ON = (*DICTATED, *MILD)
+_TEXTS = frozenset({"text", "note", "task", "title"})
+_TO: Final = re.compile(rf"^(?:\s*{mark(Kind.PERSON)}\s*[和跟与及、]?)*")
+_MORE: Final = pattern("telling.change.one_more")
+_JOINED: Final = re.compile("然后|接着|再|并|顺[便手]|另外|同时|对了|还有")
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
 @dataclass(frozen=True, slots=True)
 class Warrant:
     """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
-    overheard); ``may``: the words ask nothing, so that they may order what no verb of ours says (那个完成了); ``typed``: the normalised words; ``named``: what they name, by kind; ``points``: they point at something (它, 第一个,
+    overheard); ``may``: the words ask nothing, so that they may order what no verb of ours says (那个完成了); ``typed``: the normalised words; ``own``: those of them that order, without what is only passed on (a message, a note, a reminder) or
+    depends on something; ``named``: what these name, by kind; ``points``: they point at something (它, 第一个,
     攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts``, ``minutes`` and ``decisions`` (with the
     grounds of one): those that were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone;
     ``asks``: they surely ask for data, whatever else they deny."""
@@ -64,6 +84,7 @@ class Warrant:
     tools: frozenset[str] = frozenset()
     doubt: str = ""
     typed: str = ""
+    own: str = ""
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     points: bool = False
     meant: frozenset[str] = frozenset()
@@ -112,6 +133,7 @@ def _completed(warrant: Warrant, before: Warrant) -> Warrant:
         warrant,
         tools=warrant.tools | before.tools,
         typed=f"{before.typed}，{warrant.typed}",
+        own=f"{before.own}，{warrant.own}",
         named={**before.named, **warrant.named},
         points=warrant.points or before.points,
         meant=warrant.meant or before.meant,
@@ -128,32 +150,110 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         return Warrant(doubt="pasted")
     addressee, said = split_address(spell_out(normalize(text)))
     request = strip_courtesies(said)
-    sentence = read_sentence(request.text, lexicon, now, asker, said)
-    skeleton, note = split_note(whole := take_verdicts_and_numbers(sentence.order))
-    skeleton, spared = _spared(_turned(skeleton, focus), note)
+    typed = read_sentence(request.text, lexicon, now, asker, said)
+    sentence, note, depends = _own(typed, focus)
+    whole = take_verdicts_and_numbers(sentence.order)
+    skeleton, spared = _spared(_turned(split_note(whole)[0], focus), note)
     verbs = verbs_in(skeleton)
     stated = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     verbs, stated, waits = _beside(verbs, stated, _waits(focus, said))
-    spoken = _spoken(sentence, focus)
-    doubt = _weighed(stated, sentence, changes=bool(waits) and not verbs) if addressee or not spoken else ""
+    spoken = _spoken(typed, focus)
+    doubt = _weighed(stated, typed, changes=bool(waits) and not verbs) if addressee or not spoken else ""
     narrow = not (doubt or waits) and _is_narrow(stated, spoken)
     read = _ordered(verbs, whole, sentence) if not narrow else set() if spoken else _likely(sentence)
+    passed = sentence is not typed
+    hinted = _found("offered", whole.text) if not narrow else set()
+    if passed:
+        passing = [verb for verb in verbs_in(whole) if verb.tool in _PASS_ON]
+        hinted = (hinted | _likely(typed)) & {*_PASS_ON} | _found("offered", without(whole, passing))
+    read = (read | hinted) & {*MILD} if depends else read | hinted
     return Warrant(
         _with_findings(read | waits | spoken, whole) if doubt in _NO_DOUBT else frozenset(),
         doubt,
         said,
+        sentence.said,
         _named(sentence),
-        points=_points(skeleton, said),
+        points=_points(skeleton, sentence.said),
         meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *_goes_on(said, focus))),
         reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) if verbs else ""),
-        verdicts=_found("hinted", said),
+        verdicts=_found("hinted", sentence.said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=bool(waits - spoken) and not adds_to(said),
         spared=spared,
-        may=doubt in _NO_DOUBT and not narrow and not _is_asking(sentence),
-        asks=share_of_questions(rank(sentence)) >= _SURELY,
+        may=doubt in _NO_DOUBT and not (narrow or depends or passed or _is_asking(sentence)),
+        asks=share_of_questions(rank(typed)) >= _SURELY,
     )
+
+
+def _own(typed: Sentence, focus: Focus) -> tuple[Sentence, str, bool]:
+    """What of a sentence orders: without what is corrected (A300，不对，A294) or only passed on; its note; and does all of it depend on
+    something (如果…就封)?"""
+    whole, _ = typed_in(typed)
+    label, note = pattern("reasons.note").search(whole.text), split_note(whole)[1]
+    texts = _told(typed, whole, focus) + [note] * bool(label and (label["note"] or re.search("[:：]", label[0])))
+    own, depends = _certain(Skeleton(_without(whole, texts), whole.entities))
+    if own.text == take_verdicts_and_numbers(typed.order).text:
+        return typed, note, depends
+    text = own.expand(own.text)
+    return read_sentence(text, typed.lexicon, typed.now, typed.asker, text), note, depends
+
+
+def _told(typed: Sentence, whole: Skeleton, focus: Focus) -> list[str]:
+    """The texts of messages, notes, tasks, reminders and titles: as code reads them, with what the tagger takes for one behind the verb;
+    else all that stands behind it and whom it names. Nothing dangerous is ordered by a clause of a note."""
+    if focus.order and focus.order.tool in _PASS_ON and (more := _MORE.match(typed.plain)):
+        return [typed.plain[more.end() :]]
+    found = with_others(read_order(typed, focus), typed, focus)
+    actions = [one for one in (found.actions if found else ()) if one.tool in (*_PASS_ON, "create_case")]
+    texts = [str(one.arguments[name]) for one in actions for name in _TEXTS & one.arguments.keys()]
+    if found and actions and len(found.actions) > len(actions):
+        return texts
+    verbs = verbs_in(whole)
+    begins = min((verb.end for verb in verbs if verb.tool in (*_PASS_ON, "remind")), default=-1)
+    stretches = [one for one in spans_of(whole) if one.role == TEXT] if begins >= 0 or actions else ()
+    texts += [whole.expand(whole.text[max(one.start, begins) : one.end]) for one in stretches]
+    behind = [verb.end for verb in verbs if verb.tool in ("send_message", "remind")]
+    texts += [whole.expand(_TO.sub("", whole.text[at:])) for at in behind[: not texts]]
+    noted = CLAUSE.split(_JOINED.split(whole.text[begins:])[0]) if actions and begins >= 0 else ()
+    clauses = (Skeleton(one, whole.entities) for one in noted)
+    return texts + [one.expand(one.text) for one in clauses if {verb.tool for verb in verbs_in(one)} & {*OUTSIDE}]
+
+
+def _without(whole: Skeleton, texts: Sequence[str]) -> str:
+    """The text with a comma in the place of each of these, which may have lost marks and gaps."""
+    places = [
+        (char, at) for at, one in enumerate(whole.text) for char in whole.expand(one).lower() if char.isalnum()
+    ]
+    said, kept = "".join(char for char, _ in places), list(whole.text)
+    for text in texts:
+        first, *pieces = (
+            "".join(filter(str.isalnum, one)).lower()
+            for one in (text.removeprefix("提醒："), *CLAUSE.split(text.removeprefix("提醒：")))
+        )
+        for piece in filter(None, [first] if first in said else pieces):
+            start = said.rfind(piece)
+            for _, at in places[start : start + len(piece)] if start >= 0 else ():
+                kept[at] = "，"
+    return re.sub("[，,\\s]*，[，,\\s]*", "，", "".join(kept)).strip("，")
+
+
+def _certain(said: Skeleton) -> tuple[Skeleton, bool]:
+    """What stands before something that is supposed and has its own order (A299关了，要是再有就告诉我), or all of it; and does it depend?"""
+    clauses = CLAUSE.split(said.text)
+    for at in range(len(clauses)):
+        head, rest = (Skeleton("，".join(each), said.entities) for each in (clauses[:at], clauses[at:]))
+        supposed = pattern("cues.supposed").search(without(rest, verbs_in(rest)))
+        if supposed and supposed.start() <= len(clauses[at]):
+            then = verbs_in(rest) or pattern("cues.said.then").search(rest.text)
+            return (head, False) if then and _orders(head) else (said, True)
+    return said, False
+
+
+def _orders(said: Skeleton) -> bool:
+    """Does it order by itself, by a verb or surely by the ranker?"""
+    verbs = any(verb.tool not in MILD for verb in verbs_in(said))
+    return verbs or share_of_acts(ranker().scores(pieces_of(said))) >= _SURELY
 
 
 def _is_narrow(stated: str, spoken: Collection[str]) -> bool:
@@ -175,7 +275,7 @@ def _beside(verbs: list[SpokenVerb], doubt: str, waits: set[str]) -> tuple[list[
 
 
 def _ordered(verbs: Sequence[SpokenVerb], whole: Skeleton, sentence: Sentence) -> set[str]:
-    return {verb.tool for verb in verbs} | _found("offered", whole.text) | _likely(sentence)
+    return {verb.tool for verb in verbs} | _likely(sentence)
 
 
 def _points(skeleton: Skeleton, said: str) -> bool:
@@ -211,7 +311,7 @@ def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
     if changes and doubt != "question":
         return "" if doubt in _OF_CHANGES else doubt
     ranks = rank(sentence)
-    if doubt not in _NEVER_ORDERS and share_of_acts(ranks) >= _ORDERS:
+    if doubt not in _NEVER_ORDERS and share_of_acts(ranks) >= (_SURELY if doubt == "nothing" else _ORDERS):
         return ""
     if doubt == "negation" and share_of_acts(ranks) >= _SURELY and not _forbids(sentence.plain):
         return ""  # 到现在还没有封, 麻烦提一下封禁
