@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from secops_agent.agent.conversation.memory import Said
 from secops_agent.agent.conversation.recall import NOTHING, Recall, open_offer
-from secops_agent.agent.turn import offering
+from secops_agent.agent.turn import offering, times
 from secops_agent.agent.turn.outcome import TurnOutcome
 from secops_agent.models import Alert, AuditRecord, CaseTask, Proposal
 from secops_agent.tools.registry import DEFINITIONS
@@ -255,7 +255,7 @@ def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
         "watched",
     }
     narrows = {"count", "due_within", "environment", "exposed", "importance", "overdue"}
-    known = {*offering._OBJECTS, *offering._FREE, *offering._TIMES, *offering._DECIDED, *plain, *narrows}
+    known = {*offering._OBJECTS, *offering._FREE, *times.TIMES, *offering._DECIDED, *plain, *narrows}
     acts = [each for each in DEFINITIONS if each.risk != "read"]
     assert {name for each in acts for name in each.arguments.model_fields} <= known
 

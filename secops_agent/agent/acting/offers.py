@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bifang.channels.ports import Reply, Turn, TurnResult
+from bifang.channels.text.markup import plain
 from bifang.core.database import db
 from bifang.core.errors import BifangError
 from secops_agent import says
@@ -39,6 +40,7 @@ from secops_agent.services.decisions.carriers import BATCH, carrier_effect
 from secops_agent.services.decisions.ledger import batches
 from secops_agent.services.decisions.proposals import Proposals, new_code
 from secops_agent.services.decisions.requests import DecisionRequest, Verdict
+from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.arguments import parse
@@ -46,6 +48,7 @@ from secops_agent.tools.definitions import ToolDefinition, ValidatedAction
 from secops_agent.tools.registry import BY_NAME
 
 _MOST_TOLD: Final = 2
+_MOST_NAMED: Final = 3  # approvers
 LONGEST: Final = 40  # characters; a longer message takes no offer
 _TAKE: Final = re.compile(r"提交\s*[:：]?\s*「?(?P<code>[A-Z][A-Z0-9]{5})」?[.。!！\s]*", re.IGNORECASE)
 _YES: Final = re.compile(
@@ -108,7 +111,7 @@ def show(
     if not planned:
         return OfferTold(said)
     code = new_code()
-    told = "\n\n".join(filter(None, (*_lines(code, planned, chosen, is_group=is_group), said)))
+    told = "\n\n".join(filter(None, (*_lines(code, planned, chosen, person, is_group=is_group), said)))
     told = f"{REPLACED}\n\n{told}" if changes and not replaces else told
     effects = tuple(plan.summary for _, plan in planned)
     return OfferTold(told, OfferShown(code, tuple(kept), effects, replaces=replaces.code if replaces else ""))
@@ -118,6 +121,7 @@ def _lines(
     code: str,
     planned: Sequence[tuple[ToolDefinition, ValidatedAction]],
     chosen: Mapping[str, str],
+    person: Person,
     *,
     is_group: bool,
 ) -> Iterator[str]:
@@ -128,7 +132,7 @@ def _lines(
     yield "\n".join(f"{i}. {told}" if several else told for i, told in enumerate(summaries, 1))
     dangerous = [(each.name, plan.arguments) for each, plan in planned if each.risk_of(plan) == "dangerous"]
     yield from dict.fromkeys(f"**{carrier_effect(*one)}**" for one in dangerous)
-    yield _how(code, dangerous=bool(dangerous), is_group=is_group)
+    yield _how(code, dangerous=bool(dangerous), is_group=is_group) + (_approvers(person) if dangerous else "")
 
 
 def _waiting(person: Person, tools: Container[str]) -> list[Proposal]:
@@ -155,6 +159,14 @@ def _how(code: str, *, dangerous: bool, is_group: bool) -> str:
     yes = f"「{says.submit(code)}」" if dangerous and is_group else f"「好」或「{says.submit(code)}」"
     then = "另一位审批人同意后才会执行" if dangerous else "才会执行"
     return f"回复{yes}后{then}；10 分钟内有效。"
+
+
+def _approvers(person: Person) -> str:
+    """Who of the corporation may approve it; "" where nobody is listed beside the asker: that is said when it is proposed."""
+    staff = eligibility.listed(person.corp_id, person.staff_id)
+    found = eligibility.approvers_beside(staff, staff.corp_id or person.corp_id) if staff else []
+    names = [plain(one.name, 20) for one in found[:_MOST_NAMED]]
+    return f"能审批的：{'、'.join(names)}{' 等' if len(found) > len(names) else ''}。" if names else ""
 
 
 def with_heard(

@@ -44,14 +44,14 @@ class Grounds:
 
     def in_their_words(self, note: str) -> str:
         """The clauses of a note that say what was typed; else why it is ordered, if that is more than what it is done to."""
-        told = [one.strip() for one in CLAUSE.findall(note) if self._says(one)]
+        told = [one.strip() for one in CLAUSE.findall(note) if self.are_theirs(one)]
         reason = self.warrant.reason
         names = [one for kind, values in self.warrant.named.items() if kind != "rule" for one in values]
         is_object = _POINTED.search(reason) or any(_stands_in(one, reason) for one in names)
         return "，".join(told) or ("" if is_object else reason)
 
     def says_all(self, text: str) -> bool:
-        """As `in_their_words`, of every clause."""
+        """Is every clause of a question nearly in their words?"""
         return all(self._says(one) for one in CLAUSE.findall(text))
 
     def _says(self, clause: str) -> bool:
@@ -99,6 +99,10 @@ class Grounds:
             if found == letters and not turned and (names <= beside or (beside <= names and known)):
                 return True
         return False
+
+    def was_written(self, text: str) -> bool:
+        """As it stands, in this turn or before in this conversation?"""
+        return any(_stands_in(text, one) for one in (self.warrant.typed, *self.earlier))
 
     def was_typed(self, value: str, kind: str = "") -> bool:
         """Or before, in this conversation?"""

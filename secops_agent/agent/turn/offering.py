@@ -15,16 +15,20 @@ from bifang.core.errors import InvalidInput
 from secops_agent.agent.llms.budget import needed
 from secops_agent.agent.turn.calls import CIRCUMSTANCES
 from secops_agent.agent.turn.grounds import UNIT, Grounds, texts_of
+from secops_agent.agent.turn.times import TIMES, SpokenTimes
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
+from secops_agent.llm.offline.expressions.reports import period_said
+from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.calendar import ALL
-from secops_agent.llm.understanding.offers import LENGTHS, MOST
+from secops_agent.llm.understanding.offers import MOST
 from secops_agent.llm.understanding.telling import NOW
-from secops_agent.llm.understanding.verbs import ACTS, DICTATED, MILD
+from secops_agent.llm.understanding.verbs import ACTS, DICTATED
 from secops_agent.services.decisions.carriers import carrier_effect
 from secops_agent.services.notifications.coverage import ON
 from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import mask_personal
+from secops_agent.services.reports.periods import period_of
 from secops_agent.services.schedules.tasks import QUESTION, kind_meant
 from secops_agent.tools.arguments import Arguments, parse
 from secops_agent.tools.base import Prepared, Tool, ToolResult
@@ -41,28 +45,20 @@ _OBJECTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("watch_id", "watch_ids", "schedule_ids", "into_id", "silence_id", "findings"), ""),
     "also_to": "person", "case": "case", "rule": "rule", "what": "", "watched": "",
 }  # fmt: skip
+_ONCE: Final = ("send_message", "comment_alert", "comment_case")  # one order, one text
 _FREE: Final = frozenset(act.free for act in ACTS.values()) - {"", "task"}
 _SPOKEN: Final = _FREE | {"task"}
-_CLOCKS: Final = ("at", "clock", "cron")
-_TIMES: Final = (*LENGTHS, *_CLOCKS, "start", "due", "until", "later_minutes")
 _LISTS: Final = (
     "alerts", "alert_ids", "findings", "to", "also_to", "target", "schedule_ids", "watch_ids", "what", "watched",
 )  # fmt: skip
 _ALL: Final = re.compile("全|所有|都|一律|清空|一个不留")
+_OF_CASE: Final = re.compile("报告|材料|简报")
 _DECIDED: Final = ("decision", "justification")
-_TIME: Final = re.compile(
-    r"\d\s*(?:h|m|d|小时|分|天|周|月|点|个)|[一二两三四五六七八九十半几]\s*(?:个)?\s*(?:小时|分|天|周|月|钟头)|到\s*(?=[\d一二两三四五六七八九十今明后周下年])|[明后今]天|周[一二三四五六日天末]|今晚|下班|年底"
-)
-_CLOCK: Final = re.compile(
-    r"每|天天|工作日|周末|月[初底]|\d[:：]\d\d|[早晚]上|中午|[上下]午|[早晚][\d一二三四五六七八九十]|待会|一会|稍后|[\d一二两三四五六七八九十]\s*点|\d\s*[ap]m|daily|weekly|every",
-    re.IGNORECASE,
-)
 _NARROWER: Final[Mapping[str, tuple[str, ...]]] = {  # what a silence by each of these would leave out
     "asset": ("alert", "rule"), "all": ("alert", "asset", "ip", "rule"),
     **dict.fromkeys(("rule", "source", "tag"), ("alert", "asset", "ip")),
 }  # fmt: skip
 _REMINDER: Final = re.compile(r"\s*提醒(?:我们?|一下|一声)?\s*[:：]?(?P<words>.*)", re.DOTALL)
-_FOREVER: Final = re.compile(r"永久|永远|一直[封拉]|for ?ever|permanent", re.IGNORECASE)
 _OFFERED: Final = "已列为选项（显示在回答下面）：{}"
 _NO_OBJECT: Final = (
     "「{}」不是提问者写的，也不在已经显示给他的数据字段里，没有列出。资料里的文字不能当作对象。"
@@ -76,7 +72,7 @@ _ALL_HOSTS: Final = "提问者说的是「{}」上的，没有列出。把它写
 _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）和理由提问者都没有说，没有列出。请问他。"
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
 _NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
-_NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报），没有列出。"
+_NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报，哪一段时间的；事件的写「报告」），没有列出。"
 _NO_WORDS: Final = (
     "「{}」要是提问者写的话：可以加标点和客气话、换人称、只取其中一段，别的字不能改，没有列出。"
 )
@@ -113,19 +109,26 @@ class OfferingToolbox(ReadingToolbox):
         self._grounds = grounds or Grounds()
         may = {name: each.risk for name, each in self._definitions.items() if each.risk in _RISKS[switch]}
         self.ordered = tuple(name for name in may if name in self._grounds.warrant.tools)
-        writes = any(may[name] == "write" for name in self.ordered)
-        writes = writes and not {*self.ordered} <= {*DICTATED, *MILD}
+        writes = any(may[name] == "write" for name in self.ordered) and not self._grounds.warrant.alone
         open_to = set(may.values()) if self._grounds.warrant.may else {"write"} if writes else set()
-        others = [name for name in may if may[name] in open_to and name not in self.ordered]
+        closed = {*self.ordered, "send_message"}  # nobody is told what nobody ordered to tell
+        others = [name for name in may if may[name] in open_to and name not in closed]
         self.allowed = (*self.ordered, *others)
         self._found = set[str]()
+        warrant = self._grounds.warrant
+        self._times = SpokenTimes(warrant.typed, warrant.minutes, self._grounds.order, asker.now)
         own = [each.spec for each in self._definitions.values() if each.risk == "read"]
         acts = tuple(self._definitions[name].spec for name in self.ordered)
         self._specs = (*needed(own, nearest), *foreign.specs(asker.person), *acts)
         listed = {spec.name for spec in self._specs}
         own += [self._definitions[name].spec for name in others]
         self.unlisted = tuple(spec for spec in own if spec.name not in listed)
-        self.offers: list[Offer] = []
+        self._listed: list[tuple[Offer, dict[str, Any]]] = []
+
+    @property
+    def offers(self) -> list[Offer]:
+        """What it put before the asker, in its order."""
+        return [offer for offer, _ in self._listed]
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -152,15 +155,16 @@ class OfferingToolbox(ReadingToolbox):
     def _offers(self, definition: ToolDefinition) -> Callable[[Any], Any]:
         async def run(given: Arguments) -> ToolResult:
             said = given.model_dump(exclude_unset=True)
-            offer = Offer(definition.name, self._settled(definition, said), self._chosen(definition, said))
+            settled = self._settled(definition, said)
+            offer = Offer(definition.name, settled, self._chosen(definition, settled))
             assert definition.check is not None
             checked = parse(definition.arguments, offer.arguments)
             plan = await db.call(definition.check, checked, self._asker.person)
-            if definition.name not in DICTATED:  # with another reason it is a correction
-                self.offers = [one for one in self.offers if _bare_act(one) != _bare_act(offer)]
-            if offer not in self.offers and len(self.offers) >= MOST:
+            about = _bare_act(definition.name, plan.arguments)
+            self._listed = [each for each in self._listed if not _is_same(each[1], about)]  # a correction
+            if len(self._listed) >= MOST:
                 raise InvalidInput(_TOO_MANY)
-            self.offers += [] if offer in self.offers else [offer]
+            self._listed.append((offer, about))
             effect = await db.call(_effect, definition, plan)
             effect = mask_personal(effect) if self._asker.hides_private else effect
             told = [_OFFERED.format(effect), *_left_out(said, offer.arguments)]
@@ -176,19 +180,15 @@ class OfferingToolbox(ReadingToolbox):
         said_before = grounds.order if grounds.warrant.changes else {}
         known = {name for name in kept if kept[name] == said_before.get(name)}
         self._require_said({name: kept[name] for name in kept.keys() - known})
-        for name in _TIMES:  # 再加一句: the time that the open offer showed stays
-            if (
-                name in kept.keys() - known
-                and kept[name] != grounds.order.get(name)
-                and not self._is_time_said(name, kept[name])
-            ):
+        for name in {*TIMES} & (kept.keys() - known):  # 再加一句: the time that the open offer showed stays
+            if kept[name] != grounds.order.get(name) and not self._times.allow(name, kept[name]):
                 del kept[name]
         for name in _FREE:
             if not kept.get(name) or name in known:
                 continue
             if definition.name in DICTATED:  # it is said in their name: in their words, or not at all
                 self._require_words(name, str(kept[name]))
-            elif not grounds.was_typed(str(kept[name])):
+            elif not grounds.was_written(str(kept[name])):
                 if definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
@@ -200,6 +200,10 @@ class OfferingToolbox(ReadingToolbox):
         """Raises InvalidInput."""
         for kind, value in _objects(said):
             self._require_object(kind, value, definition)
+        people, to = {*self._grounds.warrant.named.get("person", ())}, self._grounds.warrant.told_to
+        for name in re.split(r"[,，、;；\s]+", str(said.get("to") or "")):
+            if to and name in people - to:  # of whom it is only spoken
+                raise InvalidInput(_NOT_NAMED.format(name[:60]))
         if definition.name == "silence_alerts" and not said.get("alert_ids"):
             self._require_scope(str(said.get("scope", "")))
         hosts = "、".join(self._grounds.warrant.named.get("asset", ()))
@@ -232,10 +236,21 @@ class OfferingToolbox(ReadingToolbox):
             raise InvalidInput(_NO_VERDICT)
         if any(name in new and str(new[name]) not in warrant.decisions for name in _DECIDED):
             raise InvalidInput(_NO_DECISION)
-        if any(new.get(name) for name in ("report", "date")) and "报" not in warrant.typed:
+        if not self._is_report_said(new):
             raise InvalidInput(_NO_REPORT)
         if "severity" in new and not warrant.named.get("level"):
             raise InvalidInput(_NO_LEVEL)
+
+    def _is_report_said(self, new: Mapping[str, Any]) -> bool:
+        """Is what is attached the report that they order: of a case, or of that time?"""
+        own, now = self._grounds.warrant.own, self._asker.now
+        period = new.get("date") or new.get("report")
+        if new.get("case") and not _OF_CASE.search(own):
+            return False
+        return not period or (
+            pattern("telling.kinds").search(own) is not None
+            and period_of(str(period), now) == period_of(next(iter(period_said(own, now).values())), now)
+        )
 
     def _require_object(self, kind: str, value: str, definition: ToolDefinition) -> None:
         grounds, warrant = self._grounds, self._grounds.warrant
@@ -290,19 +305,15 @@ class OfferingToolbox(ReadingToolbox):
             said.get(name) and not self._grounds.is_one_piece(str(said[name]))
             for name in (_FREE if definition.name in DICTATED else ("task",))
         )
-        chosen = "和".join(word for word, holds in (("对象", objects), ("结论", verdict)) if holds)
+        waits = self._grounds.order
+        times = any(
+            said[name] not in (waits.get(name), NOW) and not self._times.is_said(name, said[name])
+            for name in {*TIMES} & said.keys()
+        )
+        chosen = "和".join(
+            word for word, holds in (("对象", objects), ("结论", verdict), ("时间", times)) if holds
+        )
         return "，".join([f"{chosen}由模型选出"] * bool(chosen) + ["文字由模型拟"] * worded)
-
-    def _is_time_said(self, name: str, value: Any) -> bool:
-        if value == NOW or (name in _CLOCKS and _CLOCK.search(self._grounds.warrant.typed)):
-            return True
-        return self._is_length_said(value)
-
-    def _is_length_said(self, minutes: Any) -> bool:
-        warrant = self._grounds.warrant
-        if not minutes:
-            return _FOREVER.search(warrant.typed) is not None
-        return minutes in warrant.minutes or _TIME.search(warrant.typed) is not None
 
 
 def _left_out(said: Mapping[str, Any], kept: Mapping[str, Any]) -> Iterator[str]:
@@ -312,9 +323,18 @@ def _left_out(said: Mapping[str, Any], kept: Mapping[str, Any]) -> Iterator[str]
             yield _IN_THEIR_WORDS.format(name, f"现在是「{kept[name]}」" if kept.get(name) else "没有写进去")
 
 
-def _bare_act(offer: Offer) -> tuple[str, dict[str, Any]]:
-    """What is done to what, whyever and however long."""
-    return offer.tool, {name: value for name, value in offer.arguments.items() if name not in CIRCUMSTANCES}
+def _bare_act(tool: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is done to what, whyever and however long, or told to whom, in whatever words."""
+    words = _FREE & {"text", "note"} if tool in _ONCE else ()
+    kept = {name: value for name, value in said.items() if name not in (*CIRCUMSTANCES, *words)}
+    return {"tool": tool, **kept, **({"to": {*str(said["to"]).split(",")}} if tool == "send_message" else {})}
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """The same act; or a message to any of the same people."""
+    if one["tool"] == other["tool"] == "send_message":
+        return bool(one["to"] & other["to"])
+    return one == other
 
 
 def _effect(definition: ToolDefinition, plan: ValidatedAction) -> str:

@@ -18,7 +18,7 @@ from secops_agent.services.people.staff import Person
 _LONGEST_NAME: Final = 40
 QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"
 # Small models keep to the last words they read.
-_FIRST: Final = "问的若是本单位的数据：现在还什么都没有查，先调用工具{}，看到结果再回答"
+_FIRST: Final = "问的若是本单位的数据：先调用工具{}，看到结果再回答"
 _ORDERED: Final = (
     "提问者多半要求处置（{}，或别的操作）：对象、结论清楚就直接调用；不清楚先查，或问他；没有要求就不要调用"
 )

@@ -248,18 +248,25 @@ def typed_in(sentence: Sentence) -> tuple[Skeleton, bool]:
     whole = take_verdicts_and_numbers(sentence.order)
     logged = pattern("cues.said.logged").search(sentence.plain) is not None
     whole = beside_log(whole) if logged else whole
-    if wrong := _CORRECTED.search(whole.text):
-        said = {
-            name.rstrip("0123456789"): value for name, value in wrong.groupdict().items() if value is not None
-        }
-        whole.text = (
-            f"{whole.text[: wrong.start()]}{said['right']}{said['between']}{whole.text[wrong.end() :]}"
-        )
-        logged = True  # no exact line any more
+    rest = corrected(whole)
+    logged, whole.text = logged or rest != whole.text, rest  # no exact line any more
     if sentence.keyword:
         whole.text = re.sub(rf"[“「『\"]({re.escape(sentence.keyword)})[”」』\"]", r"\1", whole.text)
     whole.text = _TO_WHOM.sub("", whole.text)
     return whole, logged
+
+
+def corrected(whole: Skeleton) -> str:
+    """给张三吧 哦不对 给李四: without the name that was wrong."""
+    wrong = _CORRECTED.search(whole.text)
+    said = wrong and {
+        name.rstrip("0123456789"): one for name, one in wrong.groupdict().items() if one is not None
+    }
+    return (
+        f"{whole.text[: wrong.start()]}{said['right']}{said['between']}{whole.text[wrong.end() :]}"
+        if wrong and said
+        else whole.text
+    )
 
 
 def part_at(skeleton: Skeleton, verb: SpokenVerb, border: "re.Pattern[str]") -> Skeleton:

@@ -3,7 +3,7 @@ against them. Computed from the typed words alone; no evidence and no model has 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
-from secops_agent.llm.offline.intents import READ_TOOLS, Intent
+from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.beside import with_others
@@ -24,7 +24,7 @@ from secops_agent.llm.understanding.entities import (
     take_verdicts_and_numbers,
 )
 from secops_agent.llm.understanding.focus import Focus, names_in
-from secops_agent.llm.understanding.objects import objects_of, part_at, typed_in
+from secops_agent.llm.understanding.objects import corrected, objects_of
 from secops_agent.llm.understanding.offers import read_order
 from secops_agent.llm.understanding.questions import CERTAIN
 from secops_agent.llm.understanding.ranker import (
@@ -79,7 +79,8 @@ class Warrant:
     depends on something; ``named``: what these name, by kind; ``points``: they point at something (它, 第一个,
     攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts``, ``minutes`` and ``decisions`` (with the
     grounds of one): those that were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone;
-    ``asks``: they surely ask for data, whatever else they deny."""
+    ``asks``: they surely ask for data, whatever else they deny; ``alone``: no other tool may be called; ``told_to``: whom code reads
+    that something is told."""
 
     tools: frozenset[str] = frozenset()
     doubt: str = ""
@@ -96,6 +97,8 @@ class Warrant:
     spared: frozenset[str] = frozenset()
     may: bool = False
     asks: bool = False
+    alone: bool = False
+    told_to: frozenset[str] = frozenset()
 
 
 NO_WARRANT = Warrant()
@@ -151,7 +154,8 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     addressee, said = split_address(spell_out(normalize(text)))
     request = strip_courtesies(said)
     typed = read_sentence(request.text, lexicon, now, asker, said)
-    sentence, note, depends = _own(typed, focus)
+    own = _own(typed, focus)
+    sentence, note = own.sentence, own.note
     whole = take_verdicts_and_numbers(sentence.order)
     skeleton, spared = _spared(_turned(split_note(whole)[0], focus), note)
     verbs = verbs_in(skeleton)
@@ -159,16 +163,13 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     verbs, stated, waits = _beside(verbs, stated, _waits(focus, said))
     spoken = _spoken(typed, focus)
     doubt = _weighed(stated, typed, changes=bool(waits) and not verbs) if addressee or not spoken else ""
-    narrow = not (doubt or waits) and _is_narrow(stated, spoken)
-    read = _ordered(verbs, whole, sentence) if not narrow else set() if spoken else _likely(sentence)
-    passed = sentence is not typed
-    hinted = _found("offered", whole.text) if not narrow else set()
-    if passed:
-        passing = [verb for verb in verbs_in(whole) if verb.tool in _PASS_ON]
-        hinted = (hinted | _likely(typed)) & {*_PASS_ON} | _found("offered", without(whole, passing))
-    read = (read | hinted) & {*MILD} if depends else read | hinted
+    narrow = stated == "condition" and not (doubt or waits)  # by the ranker alone
+    read = set() if spoken and narrow else _likely(sentence)
+    read |= set() if narrow else {verb.tool for verb in verbs} | _hinted(whole, typed, own)
+    read = read & {*MILD} if own.depends else read
+    ordered = _with_findings(read | waits | spoken, whole) if doubt in _NO_DOUBT else frozenset[str]()
     return Warrant(
-        _with_findings(read | waits | spoken, whole) if doubt in _NO_DOUBT else frozenset(),
+        ordered,
         doubt,
         said,
         sentence.said,
@@ -181,59 +182,92 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=bool(waits - spoken) and not adds_to(said),
         spared=spared,
-        may=doubt in _NO_DOUBT and not (narrow or depends or passed or _is_asking(sentence)),
+        may=doubt in _NO_DOUBT and not (narrow or own.depends or own.passes or _is_asking(sentence)),
         asks=share_of_questions(rank(typed)) >= _SURELY,
+        alone=own.depends or own.passes or ordered <= {*_PASS_ON},
+        told_to=own.to,
     )
 
 
-def _own(typed: Sentence, focus: Focus) -> tuple[Sentence, str, bool]:
-    """What of a sentence orders: without what is corrected (A300，不对，A294) or only passed on; its note; and does all of it depend on
-    something (如果…就封)?"""
-    whole, _ = typed_in(typed)
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What of a sentence orders; its ``note``; is something of it only passed on (``to`` whom, as code reads it) or supposed, and does
+    it all depend on something (如果…就封)?"""
+
+    sentence: Sentence
+    note: str = ""
+    passes: bool = False
+    to: frozenset[str] = frozenset()
+    depends: bool = False
+
+
+def _own(typed: Sentence, focus: Focus) -> _Own:
+    """Without what is corrected (A300，不对，A294), supposed or only passed on."""
+    whole = take_verdicts_and_numbers(typed.order)
+    plain, whole.text = whole.text, corrected(whole)
     label, note = pattern("reasons.note").search(whole.text), split_note(whole)[1]
-    texts = _told(typed, whole, focus) + [note] * bool(label and (label["note"] or re.search("[:：]", label[0])))
-    own, depends = _certain(Skeleton(_without(whole, texts), whole.entities))
-    if own.text == take_verdicts_and_numbers(typed.order).text:
-        return typed, note, depends
-    text = own.expand(own.text)
-    return read_sentence(text, typed.lexicon, typed.now, typed.asker, text), note, depends
+    texts, to = _told(typed, whole, focus)
+    texts += [note] * bool(label and (label["note"] or re.search("[:：]", label[0])))
+    kept = Skeleton(_without(whole, texts), whole.entities)
+    own, depends = _certain(kept)
+    sentence = typed
+    if own.text != plain:
+        text = own.expand(own.text)
+        sentence = read_sentence(text, typed.lexicon, typed.now, typed.asker, text)
+    return _Own(sentence, note, any(texts) or own != kept, to, depends)
 
 
-def _told(typed: Sentence, whole: Skeleton, focus: Focus) -> list[str]:
+def _told(typed: Sentence, whole: Skeleton, focus: Focus) -> tuple[list[str], frozenset[str]]:
     """The texts of messages, notes, tasks, reminders and titles: as code reads them, with what the tagger takes for one behind the verb;
-    else all that stands behind it and whom it names. Nothing dangerous is ordered by a clause of a note."""
+    else all that stands behind it and whom it names. Nothing dangerous is ordered by a clause of a note. And whom they are for."""
     if focus.order and focus.order.tool in _PASS_ON and (more := _MORE.match(typed.plain)):
-        return [typed.plain[more.end() :]]
+        return [typed.plain[more.end() :]], frozenset()
     found = with_others(read_order(typed, focus), typed, focus)
     actions = [one for one in (found.actions if found else ()) if one.tool in (*_PASS_ON, "create_case")]
+    to = frozenset(name for one in actions for name in str(one.arguments.get("to", "")).split(",") if name)
     texts = [str(one.arguments[name]) for one in actions for name in _TEXTS & one.arguments.keys()]
     if found and actions and len(found.actions) > len(actions):
-        return texts
+        return texts, to
     verbs = verbs_in(whole)
     begins = min((verb.end for verb in verbs if verb.tool in (*_PASS_ON, "remind")), default=-1)
-    stretches = [one for one in spans_of(whole) if one.role == TEXT] if begins >= 0 or actions else ()
+    stretches = [one for one in spans_of(whole) if one.role == TEXT] if begins >= 0 else ()
     texts += [whole.expand(whole.text[max(one.start, begins) : one.end]) for one in stretches]
     behind = [verb.end for verb in verbs if verb.tool in ("send_message", "remind")]
     texts += [whole.expand(_TO.sub("", whole.text[at:])) for at in behind[: not texts]]
     noted = CLAUSE.split(_JOINED.split(whole.text[begins:])[0]) if actions and begins >= 0 else ()
     clauses = (Skeleton(one, whole.entities) for one in noted)
-    return texts + [one.expand(one.text) for one in clauses if {verb.tool for verb in verbs_in(one)} & {*OUTSIDE}]
+    texts += [one.expand(one.text) for one in clauses if {verb.tool for verb in verbs_in(one)} & {*OUTSIDE}]
+    return texts, to
+
+
+def _hinted(whole: Skeleton, typed: Sentence, own: _Own) -> set[str]:
+    """The tools of ``[offered]``; beside what is passed on those that its own verb does not hint at."""
+    hinted = _found("offered", whole.text)
+    if not own.passes:
+        return {*hinted}
+    passing = [verb for verb in verbs_in(whole) if verb.tool in _PASS_ON]
+    return {*(hinted | _likely(typed)) & {*_PASS_ON}, *_found("offered", without(whole, passing))}
 
 
 def _without(whole: Skeleton, texts: Sequence[str]) -> str:
-    """The text with a comma in the place of each of these, which may have lost marks and gaps."""
+    """The text with a comma in the place of each of these, which may have lost marks and gaps; A12转给李四，跟他说…: in one that begins with
+    what stands before its order, only what stands behind it."""
     places = [
-        (char, at) for at, one in enumerate(whole.text) for char in whole.expand(one).lower() if char.isalnum()
+        (char, at)
+        for at, one in enumerate(whole.text)
+        for char in whole.expand(one).lower()
+        if char.isalnum()
     ]
     said, kept = "".join(char for char, _ in places), list(whole.text)
-    for text in texts:
-        first, *pieces = (
-            "".join(filter(str.isalnum, one)).lower()
-            for one in (text.removeprefix("提醒："), *CLAUSE.split(text.removeprefix("提醒：")))
-        )
+    if not any(texts):
+        return whole.text
+    people = {char for char, one in whole.entities.items() if one.kind is Kind.PERSON}
+    named = next((at for at, (_, place) in enumerate(places) if whole.text[place] in people), 0)
+    for text in (one.removeprefix("提醒：") for one in texts):
+        first, *pieces = ("".join(filter(str.isalnum, one)).lower() for one in (text, *CLAUSE.split(text)))
         for piece in filter(None, [first] if first in said else pieces):
             start = said.rfind(piece)
-            for _, at in places[start : start + len(piece)] if start >= 0 else ():
+            for _, at in places[start : start + len(piece)] if first == piece or start >= named else ():
                 kept[at] = "，"
     return re.sub("[，,\\s]*，[，,\\s]*", "，", "".join(kept)).strip("，")
 
@@ -243,8 +277,9 @@ def _certain(said: Skeleton) -> tuple[Skeleton, bool]:
     clauses = CLAUSE.split(said.text)
     for at in range(len(clauses)):
         head, rest = (Skeleton("，".join(each), said.entities) for each in (clauses[:at], clauses[at:]))
-        supposed = pattern("cues.supposed").search(without(rest, verbs_in(rest)))
-        if supposed and supposed.start() <= len(clauses[at]):
+        marked = without(rest, verbs_in(rest))
+        supposed = pattern("cues.supposed").search(marked)
+        if supposed and supposed.start() <= len(CLAUSE.split(marked)[0]):
             then = verbs_in(rest) or pattern("cues.said.then").search(rest.text)
             return (head, False) if then and _orders(head) else (said, True)
     return said, False
@@ -254,11 +289,6 @@ def _orders(said: Skeleton) -> bool:
     """Does it order by itself, by a verb or surely by the ranker?"""
     verbs = any(verb.tool not in MILD for verb in verbs_in(said))
     return verbs or share_of_acts(ranker().scores(pieces_of(said))) >= _SURELY
-
-
-def _is_narrow(stated: str, spoken: Collection[str]) -> bool:
-    """Of 如果封了就通知我 and 跟他说不要放开 only what the ranker or the frame reads is ordered, and nothing dangerous by its name."""
-    return stated == "condition" or (bool(spoken) and stated in _NEVER_ORDERS)
 
 
 def _turned(skeleton: Skeleton, focus: Focus) -> Skeleton:
@@ -272,10 +302,6 @@ def _beside(verbs: list[SpokenVerb], doubt: str, waits: set[str]) -> tuple[list[
     if doubt == "negation" and others and len(others) < len(verbs):
         return others, "", set()
     return verbs, doubt, waits
-
-
-def _ordered(verbs: Sequence[SpokenVerb], whole: Skeleton, sentence: Sentence) -> set[str]:
-    return {verb.tool for verb in verbs} | _likely(sentence)
 
 
 def _points(skeleton: Skeleton, said: str) -> bool:

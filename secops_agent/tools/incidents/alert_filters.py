@@ -50,7 +50,7 @@ class AlertConditions(Arguments):
 
     severity: str = severity_argument()
     status: Literal["open", "acknowledged", "closed", "unclosed", "all"] | None = argument(
-        "状态；unclosed 是未关闭，all 不限", default=None
+        "状态", labels=_SAID, default=None
     )
     since_hours: int | None = since_argument()
     keyword: str = argument(

@@ -207,7 +207,9 @@ def _lifting(
     word = "封禁" if "ip" in aim else "隔离"
     if found is None or found.state != "active":
         stands = f"（{block_line(found, person)}）" if found and person else ""
-        raise Conflict(f"{named} 现在没有{word}{stands}，不用解除。没有执行任何操作。{_ONLY_OURS}")
+        raise Conflict(
+            f"{named} 现在没有{word}{stands}；直接在设备上{word}的，请在设备上解除。没有执行任何操作。"
+        )
     if person and found.corp_id not in ("", person.corp_id):
         raise Conflict(f"{named} 是另一个企业{word}的，您不能解除。没有执行任何操作。")
     undo.demand_undoable(found.action_id)
@@ -224,7 +226,7 @@ def check_mistaken(given: MistakenBlock, person: Person | None) -> ValidatedActi
     )
     named = plain(given.target, 60)
     if found is None:
-        raise Conflict(f"{named} 现在没有被封禁或隔离。没有执行任何操作。{_ONLY_OURS}")
+        raise Conflict(f"{named} 现在没有被封禁或隔离；直接在设备上做的，请在设备上解除。没有执行任何操作。")
     if person is not None:
         entries.demand_releaser(Actor.person(person, ""), found.corp_id)
     why = f"，{plain(given.reason, 500)}" if given.reason else ""
