@@ -164,29 +164,20 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     spoken = _spoken(typed, focus)
     doubt = _weighed(stated, typed, changes=bool(waits) and not verbs) if addressee or not spoken else ""
     narrow = stated == "condition" and not (doubt or waits)  # by the ranker alone
-    read = set() if spoken and narrow else _likely(sentence)
-    read |= set() if narrow else {verb.tool for verb in verbs} | _hinted(whole, typed, own)
-    read = read & {*MILD} if own.depends else read
+    read = _read_tools(verbs, whole, typed, own, spoken, narrow=narrow)
     ordered = _with_findings(read | waits | spoken, whole) if doubt in _NO_DOUBT else frozenset[str]()
     return Warrant(
-        ordered,
-        doubt,
-        said,
-        sentence.said,
-        _named(sentence),
-        points=_points(skeleton, sentence.said),
+        ordered, doubt, said, sentence.said, _named(sentence),
+        points=_points(skeleton, sentence.said), spared=spared, told_to=own.to,
         meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *_goes_on(said, focus))),
         reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) if verbs else ""),
         verdicts=_found("hinted", sentence.said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
-        changes=bool(waits - spoken) and not adds_to(said),
-        spared=spared,
+        changes=bool(waits - spoken) and not adds_to(said), asks=share_of_questions(rank(typed)) >= _SURELY,
         may=doubt in _NO_DOUBT and not (narrow or own.depends or own.passes or _is_asking(sentence)),
-        asks=share_of_questions(rank(typed)) >= _SURELY,
         alone=own.depends or own.passes or ordered <= {*_PASS_ON},
-        told_to=own.to,
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +229,21 @@ def _told(typed: Sentence, whole: Skeleton, focus: Focus) -> tuple[list[str], fr
     clauses = (Skeleton(one, whole.entities) for one in noted)
     texts += [one.expand(one.text) for one in clauses if {verb.tool for verb in verbs_in(one)} & {*OUTSIDE}]
     return texts, to
+
+
+def _read_tools(
+    verbs: Sequence[SpokenVerb],
+    whole: Skeleton,
+    typed: Sentence,
+    own: _Own,
+    spoken: set[str],
+    *,
+    narrow: bool,
+) -> set[str]:
+    """Of the verbs, of what they hint at and of the ranker; of what depends on something only what reads and tells."""
+    likely = set() if spoken and narrow else _likely(own.sentence)
+    read = likely if narrow else likely | {verb.tool for verb in verbs} | _hinted(whole, typed, own)
+    return read & {*MILD} if own.depends else read
 
 
 def _hinted(whole: Skeleton, typed: Sentence, own: _Own) -> set[str]:
