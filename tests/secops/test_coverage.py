@@ -129,3 +129,21 @@ def test_each_part_is_about_what_the_sentence_names(said: str, asked: list[str])
     calls = [one for one in (found.intent, *found.beside) if one]
     assert [one.tool for one in calls] == asked
     assert all("8.8.8.8" in one.arguments.values() for one in calls) == ("8.8.8.8" in said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["页面怎么这么慢", "系统升级了吗", "系统是谁买的", "那个谁弄的那个怎么说", "帮我看看那个页面怎么回事"],
+)
+def test_what_nobody_understood_is_asked_back_with_taps_and_no_card_is_shown(said: str) -> None:
+    found = understand(said, asker="lisi")
+    assert (found.intent, found.category) == (None, "")
+    assert found.question
+    assert found.suggestions
+
+
+@pytest.mark.parametrize("said", ["毕方死机了？", "机器人老兄，现在工作还正常吗", "系统正常吗"])
+def test_how_bifang_itself_stands_is_told(said: str) -> None:
+    found = understand(said, asker="lisi")
+    assert found.intent
+    assert found.intent.tool == "service_status"

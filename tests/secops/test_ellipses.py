@@ -220,3 +220,28 @@ def test_a_named_filter_reaches_its_tool(text: str, tool: str, said: dict[str, A
     found, arguments = asked(hear(text))
     assert found == tool
     assert arguments.items() >= said.items()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["那 web-01 上周的告警呢", "再看看 web-01 上周的告警", "换一台，web-01 上周的告警", "web-01 上周的告警"],
+)
+def test_a_question_with_a_scope_of_its_own_keeps_nothing_of_the_last_one(text: str) -> None:
+    last = Intent(
+        "list_alerts",
+        {
+            "asset": "db-01",
+            "status": "unclosed",
+            "severity": "high",
+            "since_hours": 43,
+            "period": "this_week",
+        },
+    )
+    tool, arguments = asked(hear(text, last=last))
+    assert tool == "list_alerts"
+    assert {name: arguments[name] for name in arguments if not name.endswith("_hours")} == {
+        "asset": "web-01",
+        "period": "last_week",
+    }
+    kept = asked(hear("web-01 呢", last=last))[1]
+    assert (kept["asset"], kept["severity"], kept["period"]) == ("web-01", "high", "this_week")

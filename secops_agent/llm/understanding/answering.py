@@ -242,7 +242,8 @@ class QuestionHearing(FollowingHearing):
             return None
         if len(meant.plain) > SHORT or meant.keyword:
             return None
-        return Understanding(question=_WHICH.format(said=reference.raw), guessed=True)
+        taps = self.taps(meant) or DEFAULT
+        return Understanding(question=_WHICH.format(said=reference.raw), suggestions=taps, guessed=True)
 
     @staticmethod
     def _bare_indicator(meant: Sentence) -> Intent | None:

@@ -102,6 +102,22 @@ def left_over(
     return (*left, *missed), lost or ((*left, *missed) if everything else ())
 
 
+def is_blind(sentence: Sentence, intent: Intent, frame: ToolFrame, left: Collection[str]) -> bool:
+    """Would a card be shown of which nothing was said: no object, no name of it, and nothing that was understood?"""
+    said = re.sub("[,，]", " ", sentence.said or sentence.plain)  # 机器人老兄，还正常吗
+    nouns = (cue for cue in frame.tells if cue.startswith("noun."))
+    if (
+        any(pattern(PATTERNS.get(cue) or f"cues.{cue}").search(said) for cue in nouns)
+        or intent.arguments
+        or intent.tool not in load("talk")["cards"]
+    ):
+        return False
+    text = sentence.question.expand(sentence.question.text)
+    return bool(left) and not any(
+        _strange(_uncovered(text, tuple(re.compile(re.escape(one)) for one in left)))
+    )
+
+
 def unused(
     sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolFrame | None = None
 ) -> tuple[str, ...]:

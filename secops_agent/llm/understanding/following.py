@@ -82,7 +82,7 @@ class FollowingHearing(Hearing):
             return None
         alone = fresh or (sentence.keyword and "said.exists" in cues) or sentence.order.found(*OWN)
         marked = followups.is_marked_as_one(sentence.plain)
-        if not bare or not (marked or (cues and not alone)):
+        if not bare or not (marked or (cues and not alone)) or _has_a_scope(sentence, cues):
             return None
         bare = pattern("followups.me").sub("我的", bare)
         if (period := last.arguments.get("period")) and pattern("followups.earlier").search(sentence.plain):
@@ -182,6 +182,10 @@ class FollowingHearing(Hearing):
             return None
         intent, *beside = intents
         told, central = coverage.left_over(sentence, intent, frame)
+        if coverage.is_blind(sentence, intent, frame, told):
+            taps = self.taps(sentence, weighed) or DEFAULT
+            question = hint("not_heard").format(words="、".join(f"「{one}」" for one in told))
+            return Understanding(question=question, suggestions=taps, guessed=True)
         if central and (other := self._instead(sentence, frame)):
             return other
         if central:
@@ -244,6 +248,13 @@ class FollowingHearing(Hearing):
         told = "、".join(f"「{one}」" for one in central)
         taps = self.taps(sentence, weighed) or DEFAULT
         return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
+
+
+def _has_a_scope(sentence: Sentence, cues: Mapping[str, str]) -> bool:
+    """那 web-01 上周的告警呢: what, where and when are said, so nothing that was said before is meant too."""
+    named = any(cue.startswith("noun.") for cue in cues)
+    timed = sentence.question.found(Kind.TIME, Kind.DURATION)
+    return bool(named and timed and sentence.order.found(*HOSTS))
 
 
 def _kept(found: Intent, last: Intent | None) -> Intent:

@@ -281,7 +281,7 @@ class _Reader(OrderHearing, QuestionHearing):
         ).is_one_of("self", "help"):
             return Understanding(question=hint("swap_shift"))  # 我能不能跟他换一天
         found = _find_rights(sentence)
-        if found or sentence.found(*OWN) or not self.weighed(sentence).is_one_of("self"):
+        if found or sentence.found(*OWN, Kind.REF) or not self.weighed(sentence).is_one_of("self"):
             return found
         tool = _verb_in(sentence)
         return Understanding(category="rights" if tool else "help", hint=tool)

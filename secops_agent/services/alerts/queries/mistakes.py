@@ -31,6 +31,11 @@ class MistakenRule:
         return f"关闭 {self.closed} 条，误报 {self.wrong} 条（{self.share}）"
 
     @property
+    def lately(self) -> str:
+        """What a silence would have covered, of `mistaken_lately`."""
+        return f"近 30 天{self.told}"
+
+    @property
     def share(self) -> str:
         """58%."""
         return f"{self.wrong / self.closed:.0%}"
