@@ -31,6 +31,7 @@ DECISIONS: Final = {
     "in_progress": "标修复中", "accepted": "接受风险", "false_positive": "标误报", "under_investigation": "标调查中", "not_affected": "不受影响",
     "affected": "标确认受影响", "fixed": "标已修复", "withdraw": "撤回决定",
 }  # fmt: skip
+PARTS: Final = {"day": "白班", "night": "夜班"}
 STATUSES: Final = {"new": "新建", "working": "处理中", "contained": "已控制"}
 _ASKED: Final = re.compile(
     r"(?:[，,]?\s*(?:行吗|可以吗|好吗|行不行|可不可以|吗))?\s*[?？]+\s*$|[，,]?\s*(?:行吗|可以吗|好吗|行不行|可不可以)\s*$"
@@ -118,6 +119,17 @@ def accept_swap(swap: str) -> Suggestion:
 def decline_swap(swap: str) -> Suggestion:
     """Of a shift, or one's own request taken back."""
     return Suggestion(Verb.DECLINE_SWAP, swap)
+
+
+def swap(person: str, days: str) -> Suggestion:
+    """Asks them; ``days`` as people write them, with 和 between."""
+    return Suggestion("", rest=f"我和{person}换{days}")
+
+
+def cover(person: str, days: str, relieved: str = "", part: str = "") -> Suggestion:
+    """Who is on call then, whoever's turn it is, or only in the place of who is ``relieved``; ``part``: a key of `PARTS`, or ""."""
+    said = (person, f"替{relieved}" if relieved else "", f"{days}{PARTS.get(part, '')}")
+    return Suggestion(Verb.COVER, rest=" ".join(filter(None, said)))
 
 
 # An alert

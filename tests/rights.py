@@ -79,9 +79,9 @@ def roles() -> list[str]:
     }
     rows = []
     for risk, told in risks.items():
-        names = [f"`{each.name}`" for each in DEFINITIONS if each.risk == risk]
-        role = {each.role for each in DEFINITIONS if each.risk == risk}.pop()
-        rows.append(f"| {told} | {role.label} | 聊天、MCP：{'、'.join(names)} |")
+        for role in dict.fromkeys(each.role for each in DEFINITIONS if each.risk == risk):
+            names = [f"`{each.name}`" for each in DEFINITIONS if (each.risk, each.role) == (risk, role)]
+            rows.append(f"| {told} | {role.label} | 聊天、MCP：{'、'.join(names)} |")
     words = "、".join(dict.fromkeys(f"`{word}`" for word in orders.WORDS.values()))
     return [*rows, f"| 一句话对告警做的事 | {Role(orders.NEEDED).label} | 聊天：{words} |"]
 

@@ -20,7 +20,7 @@ from secops_agent.models import OnCallSchedule, ShiftSwap, Staff
 from secops_agent.services.on_call import feeds, overrides, swaps
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.people.directory import named_by
-from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.people.eligibility import RIGHTS, account_of
 from secops_agent.services.switches import refuse_when_read_only
 from secops_agent.web.access import page
 from secops_agent.web.on_call import SEE, may_swap
@@ -162,7 +162,7 @@ def answer(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @require_POST
-@page(SEE, "secops_agent.add_oncalloverride")
+@page(SEE, RIGHTS["cover_shift"])
 def substitute(request: HttpRequest) -> HttpResponse:
     """Somebody else for a while."""
 
@@ -172,7 +172,7 @@ def substitute(request: HttpRequest) -> HttpResponse:
         start, end = (given[name].replace(tzinfo=ZONE) for name in ("starts_at", "ends_at"))
         staff = named_by(actor_of(request), given["person"])
         reason = " ".join(visible(given["reason"]).split())
-        who_knows = overrides.override(schedule, staff, start, end, reason, actor_of(request))
+        who_knows = overrides.override(schedule, staff, [(start, end)], reason, actor_of(request))
         return (
             f"{start:%m-%d %H:%M} 到 {end:%m-%d %H:%M} 由 {staff.name} 值班（{schedule.name}）。{who_knows}"
         )

@@ -12,7 +12,8 @@ from secops_agent.agent.conversation.memory import Said
 from secops_agent.agent.conversation.recall import NOTHING, Recall, open_offer
 from secops_agent.agent.turn import offering, times
 from secops_agent.agent.turn.outcome import TurnOutcome
-from secops_agent.models import Alert, AuditRecord, CaseTask, Proposal
+from secops_agent.models import Alert, AuditRecord, CaseTask, OnCallSchedule, Proposal
+from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.tools.registry import DEFINITIONS
 from tests.scripted_model import Scripted, ScriptedModels, call
 from tests.secops.decisions_aid import company, new_agent, say, some_alert
@@ -586,3 +587,43 @@ def test_a_reminder_is_changed_with_its_time_and_its_words(demo):
     ]
     asked_last = held[1][1].requests[0].messages[-1].content
     assert f"create_schedule（task={first}，at={day} 16:00）" in asked_last
+
+
+@pytest.fixture
+def rota(demo):
+    """王五 has every day."""
+    apply_on_call_entries([{"name": "安全值班", "start": "2026-01-01", "staff": ["wangwu"]}])
+    yield
+    OnCallSchedule.objects.all().delete()
+
+
+def test_who_keeps_the_rota_is_offered_a_cover_that_code_checks_and_words(rota):
+    text = "下周三的班换给赵六，王五家里有事"
+    outcome, model = asked(text, call("cover_shift", person="赵六", when="下周三"), as_="manager01")
+    assert {"cover_shift", "swap_shift"} <= {one.name for one in model.requests[0].tools}
+    assert offered(outcome) == [("cover_shift", {"person": "赵六", "when": "下周三"})]
+    assert outcome.offer.by_model
+    assert "周三 09:00 至" in outcome.text
+    assert "由王五改为赵六" in outcome.text
+    for wrong in (
+        call("cover_shift", person="李四", when="下周三"),  # whom nobody named
+        call("cover_shift", person="赵六", when="下周三", relieved="李四"),
+        call("cover_shift", person="王五", when="下周三", relieved="赵六"),  # who has no shift then
+    ):
+        assert offered(asked(text, wrong, as_="manager01")[0]) == []
+    unasked, _ = asked(text, as_="manager01")
+    assert "由王五改为赵六" in unasked.text  # what code reads of it
+
+
+def test_who_does_not_keep_the_rota_has_no_cover_in_the_request(rota):
+    text = "下周三王五的班换给李四，他俩说好了"
+    outcome, model = asked(text, call("cover_shift", person="李四", when="下周三"), as_="zhaoliu")
+    assert "cover_shift" not in {one.name for one in model.requests[0].tools}
+    assert offered(outcome) == []
+    refusal = "「临时换人」需要「管理」角色"
+    assert refusal in model.requests[1].messages[-1].content
+    unasked, _ = asked(text, as_="zhaoliu")
+    assert offered(unasked) == []
+    assert refusal in unasked.text
+    own, _ = asked("下周三王五的班我来替，他家里有事", as_="zhaoliu")  # his to agree to
+    assert [tool for tool, _ in offered(own)] == ["swap_shift"]

@@ -57,6 +57,7 @@ class Verb(StrEnum):
     WATCH = "盯着"
     END_WATCH = "取消盯着"
     SEND = "转告"
+    COVER = "临时换人"
     ACCEPT_SWAP = "接受换班"
     DECLINE_SWAP = "不换"
     # the talk itself

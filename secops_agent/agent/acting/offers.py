@@ -41,7 +41,7 @@ from secops_agent.services.decisions.ledger import batches
 from secops_agent.services.decisions.proposals import Proposals, new_code
 from secops_agent.services.decisions.requests import DecisionRequest, Verdict
 from secops_agent.services.people import eligibility
-from secops_agent.services.people.staff import Person
+from secops_agent.services.people.staff import Person, administrators
 from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction
@@ -90,9 +90,10 @@ def show(
     chosen = dict[str, str]()
     kept: list[Offer] = []
     faults: list[str] = []
-    for offer in offers:
-        definition = BY_NAME[offer.tool]
+    for given in offers:
         try:
+            offer = _allowed(given, person)
+            definition = BY_NAME[offer.tool]
             planned.append((definition, _plan(definition, offer, person)))
             kept.append(offer)
             chosen |= {planned[-1][1].summary: CHOSEN.format(offer.chosen)} if offer.chosen else {}
@@ -147,10 +148,20 @@ def _still(row: Proposal) -> str:
     )
 
 
+def _allowed(offer: Offer, person: Person) -> Offer:
+    """What does the same and they may, where they may not. Raises BifangError."""
+    definition = BY_NAME[offer.tool]
+    if definition.instead is None or person.may(definition.role):
+        return offer
+    instead = definition.instead(parse(definition.arguments, offer.arguments), person)
+    return replace(offer, tool=instead[0], arguments=instead[1]) if instead else offer
+
+
 def _plan(definition: ToolDefinition, offer: Offer, person: Person) -> ValidatedAction:
     """Raises BifangError."""
     if not person.may(definition.role):
-        raise BifangError(refusal(definition, person), permanent=True)
+        able = f"可以请：{'、'.join(administrators(person.corp_id))}。" if definition.name in eligibility.RIGHTS else ""
+        raise BifangError(refusal(definition, person) + able, permanent=True)
     assert definition.check is not None
     return definition.check(parse(definition.arguments, offer.arguments), person)
 

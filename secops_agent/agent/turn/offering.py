@@ -41,7 +41,7 @@ _RISKS: Final[Mapping[str, tuple[str, ...]]] = {"off": (), "write": ("write",), 
 # What an action is done to: the names of arguments, by the declarations of acts, and those of tools that no sentence orders.
 _OBJECTS: Final[Mapping[str, str]] = {
     **{act.argument: act.kinds[-1] if act.argument == "scope" else act.kinds[0] * (len(act.kinds) == 1) for act in ACTS.values()},
-    **dict.fromkeys(("assignee", "owner", "colleague"), "person"), **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"),
+    **dict.fromkeys(("assignee", "owner", "colleague", "person", "relieved"), "person"), **dict.fromkeys(("alert_id", "alert_ids", "alerts"), "alert"),
     **dict.fromkeys(("watch_id", "watch_ids", "schedule_ids", "into_id", "silence_id", "findings"), ""),
     "also_to": "person", "case": "case", "rule": "rule", "what": "", "watched": "",
 }  # fmt: skip

@@ -162,7 +162,7 @@ def _facts(person: Person, opening: TurnOpening, recall: Recall, allowed: Sequen
     if focus.order:
         yield _waiting(person, focus.order, recall, changes=opening.warrant.changes)
     for tool in sorted(opening.warrant.tools & BY_NAME.keys() - set(allowed)):
-        if not person.may(BY_NAME[tool].role):
+        if not (person.may(BY_NAME[tool].role) or BY_NAME[tool].instead):
             yield refusal(BY_NAME[tool], person)
     if heard and heard.rights is not None:
         yield rights.tell(person, heard.rights)

@@ -18,7 +18,7 @@ READ_TOOLS = frozenset([
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
     "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "change_schedule", "delete_schedule", "block_ip", "isolate_host", "unblock_ip", "release_host", "mistaken_block", "set_severity", "set_owner", "send_message", "watch",
-    "silence_alerts", "swap_shift", "create_case", "add_case_alerts", "split_case", "merge_cases", "assign_case", "close_case",
+    "silence_alerts", "swap_shift", "cover_shift", "create_case", "add_case_alerts", "split_case", "merge_cases", "assign_case", "close_case",
     "add_case_task", "comment_case", "reopen_alert", "unassign_alert", "comment_alert", "end_silence", "reopen_case", "set_case_status",
     "finish_case_task", "assign_finding",
 ])  # fmt: skip

@@ -44,6 +44,7 @@ from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
+from secops_agent.llm.understanding.rota import read_rota
 from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, names_others
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -62,6 +63,7 @@ from secops_agent.llm.understanding.verbs import (
 )
 
 _PAIR: Final = 2
+_ASKED_BACK: Final = ("question", "negation", "condition")
 _HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
@@ -195,9 +197,12 @@ class _Reader(OrderHearing, QuestionHearing):
         """A swap of shifts, what is done to cases, a scheduled task: read in forms of their own."""
         if swap := pattern("schedules.swap").fullmatch(plain):
             said = {name.rstrip("2"): value for name, value in swap.groupdict().items() if value}
-            if named := self.heard(said["colleague"]).first(Kind.PERSON):  # 五哥
-                said["colleague"] = str(named.value)
-            return Understanding(intent=Intent("swap_shift", said))
+            named = self.heard(said["colleague"]).first(Kind.PERSON)  # 五哥
+            if named is None or named.raw == said["colleague"]:
+                said["colleague"] = str(named.value) if named else said["colleague"]
+                return Understanding(intent=Intent("swap_shift", said))
+        if cover := pattern("schedules.cover").fullmatch(plain):
+            return Understanding(intent=self._cover(cover.groupdict()))
         if case := read_case_order(plain, self.asker):
             return Understanding(intent=case, order=case if case.tool in ACTS else None)
         if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
@@ -288,18 +293,34 @@ class _Reader(OrderHearing, QuestionHearing):
 
     def _of_two(self, sentence: Sentence) -> Understanding | None:
         """A swap with one of those who are named on the days that are, or two cases that are to be one: each a line to send."""
-        act = self.weighed(sentence).act
-        if act not in ("swap_shift", "merge_cases") or find_doubt(sentence.order, []):
+        weighed, doubt = self.weighed(sentence), find_doubt(sentence.order, [])
+        if weighed.ranks.get("swap_shift", 0.0) >= questions.SURE:
+            return self._of_shifts(sentence, doubt, certain=weighed.act == "swap_shift")
+        if weighed.act != "merge_cases" or doubt:
             return None
-        if act == "merge_cases":
-            named = list(dict.fromkeys(one.value for one in sentence.found(Kind.CASE)))
-            both = ((named[0], named[1]), (named[1], named[0])) if len(named) == _PAIR else ()
-            lines = [f"事件 {one} 并入事件 {other}" for one, other in both]
-        else:
-            days = "和".join(dict.fromkeys(pattern("schedules.swap_day").findall(sentence.plain)))
-            people = dict.fromkeys(str(one.value) for one in sentence.found(Kind.PERSON))
-            lines = [f"我和{one}换{days}" for one in people if days and one != self.asker]
-        return Understanding(question=hint(act), suggestions=tuple(map(says.plainly, lines[:3])))
+        named = list(dict.fromkeys(one.value for one in sentence.found(Kind.CASE)))
+        both = ((named[0], named[1]), (named[1], named[0])) if len(named) == _PAIR else ()
+        lines = [says.plainly(f"事件 {one} 并入事件 {other}") for one, other in both]
+        return Understanding(question=hint(weighed.act), suggestions=tuple(lines))
+
+    @staticmethod
+    def _of_shifts(sentence: Sentence, doubt: str, *, certain: bool) -> Understanding | None:
+        """Whose shift goes to whom, as an offer; what is not certainly ordered only where all of it is said."""
+        told = read_rota(sentence)
+        if not (certain or (told.order and not doubt)) or doubt not in ("", *_ASKED_BACK):
+            return None
+        if told.order and (doubt in ("", "question") or (doubt == "negation" and not told.denied)):
+            return Understanding(offers=(told.order,), order=told.order)
+        return Understanding(question=hint("swap_shift"), suggestions=told.lines)
+
+    def _cover(self, said: dict[str, str | None]) -> Intent:
+        """The exact line, with people as they are called."""
+        part = next((one for one in says.PARTS if said.pop(one)), "")
+        people = {name: self.heard(said[name] or "").first(Kind.PERSON) for name in ("person", "relieved")}
+        named = {name: str(one.value) for name, one in people.items() if one}
+        return Intent(
+            "cover_shift", {name: value for name, value in {**said, **named, "part": part}.items() if value}
+        )
 
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is

@@ -69,6 +69,7 @@ _TEXTS = frozenset({"text", "note", "task", "title"})
 _TO: Final = re.compile(rf"^(?:\s*{mark(Kind.PERSON)}\s*[和跟与及、]?)*")
 _MORE: Final = pattern("telling.change.one_more")
 _JOINED: Final = re.compile("然后|接着|再|并|顺[便手]|另外|同时|对了|还有")
+_SHIFTS = frozenset(("swap_shift", "cover_shift"))  # one label of the ranker
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -333,8 +334,8 @@ def _verdicts(said: Skeleton) -> frozenset[str]:
 
 def _likely(sentence: Sentence) -> set[str]:
     """The orders that it may be without a verb that is known: 都归四哥."""
-    likely = (LABELLED.get(label, label) for label, odds in rank(sentence).items() if odds >= _LIKELY)
-    return {tool for tool in likely if tool in ACTS}
+    likely = {LABELLED.get(label, label) for label, odds in rank(sentence).items() if odds >= _LIKELY}
+    return {tool for tool in likely if tool in ACTS} | (_SHIFTS if likely & _SHIFTS else set())
 
 
 def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:

@@ -291,4 +291,4 @@ def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
     if tool in carriers.OURS:
         risk = Risk.WRITE  # whoever may decide it with somebody else may ask for it
     asked_for = Risk.DANGEROUS if tool == carriers.AUTHORISATION else risk
-    return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
+    return needed_role(tool, arguments, eligibility.role_for(tool, asked_for))

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch
+from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
@@ -32,6 +33,12 @@ class Shift:
     def who(self) -> str:
         """The name, or why there is none."""
         return self.staff.name if self.staff else "不排班" if self.origin == "off" else "无人值班"
+
+
+def moment(at: datetime) -> str:
+    """11-26 周四 09:00."""
+    local = at.astimezone(ZONE)
+    return f"{local:%m-%d} 周{'一二三四五六日'[local.weekday()]} {local:%H:%M}"
 
 
 def on_call_at(schedule: OnCallSchedule, at: datetime) -> Shift:
@@ -68,13 +75,22 @@ def unmanned(schedules: Sequence[OnCallSchedule], now: datetime) -> list[Shift]:
     pieces = [Shift(now, now + SOON, None, "gap")]
     for found in shifts_of(schedules, now, now + SOON).values():
         pieces = _cover(pieces, iter(found))
-    return [each for each in _joined(pieces) if each.staff is None]
+    return [each for each in joined(pieces) if each.staff is None]
 
 
 def next_on_call(schedule: OnCallSchedule, at: datetime) -> Staff | None:
     """Who comes after the one on call at that moment, within 31 days; None if nobody does."""
     first, *rest = shifts(schedule, at, at + timedelta(days=31))
     return next((each.staff for each in rest if each.staff and each.staff != first.staff), None)
+
+
+def of_days(schedule: OnCallSchedule, days: Iterable[date]) -> list[Shift]:
+    """What is still to come of each day, which begins with its handover, cut there."""
+    layer = schedule.layers.order_by("position").first()
+    starts = [datetime.combine(day, layer.handover if layer else time(9), ZONE) for day in days]
+    found = [each for start in starts for each in shifts(schedule, start, start + timedelta(days=1))]
+    now = timezone.now()
+    return [each for each in found if each.end > now]
 
 
 def shifts(schedule: OnCallSchedule, start: datetime, end: datetime) -> list[Shift]:
@@ -98,7 +114,7 @@ def shifts_of(schedules: Sequence[OnCallSchedule], start: datetime, end: datetim
     overrides = OnCallOverride.objects.filter(schedule__in=pieces, starts_at__lt=end, ends_at__gt=start)
     for each in overrides.select_related("staff").order_by("pk"):
         pieces[each.schedule_id] = _cover(pieces[each.schedule_id], iter([_override_shift(each)]))
-    return {pk: _joined(found) for pk, found in pieces.items()}
+    return {pk: joined(found) for pk, found in pieces.items()}
 
 
 def _hours(layers: Sequence[OnCallLayer], start: datetime, end: datetime, days: WorkingDays) -> list[Shift]:
@@ -148,7 +164,8 @@ def _without(piece: Shift, top: Shift) -> Iterator[Shift]:
         yield Shift(end, piece.end, piece.staff, piece.origin)
 
 
-def _joined(pieces: Sequence[Shift]) -> list[Shift]:
+def joined(pieces: Sequence[Shift]) -> list[Shift]:
+    """With what follows itself as one."""
     found: list[Shift] = []
     for piece in pieces:
         last = found[-1] if found else None

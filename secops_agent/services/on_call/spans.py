@@ -22,7 +22,7 @@ _DUSK, _DAWN = timedelta(hours=18), timedelta(hours=6)
 _MONTHS: Final = {"本月": 0, "这个月": 0, "下月": 1, "下个月": 1}
 _WEEKS: Final = {"上周": -1, "本周": 0, "这周": 0, "这星期": 0, "下周": 1, "下星期": 1, "下下周": 2}
 _WEEKDAY: Final = re.compile(r"(上|本|这|下下|下)?(?:周|星期|礼拜)([一二三四五六日天])")
-_DATE: Final = re.compile(r"(?:(\d{1,2})\s*[月./]\s*)?(\d{1,2})\s*[日号]|(\d{1,2})[./](\d{1,2})")
+_DATE: Final = re.compile(r"(?:(\d{1,2})\s*[月./]\s*)?(\d{1,2})\s*[日号]|(\d{1,2})[./-](\d{1,2})")
 _BETWEEN: Final = re.compile(r"\s*(?:和|与|跟|、|,|，|及)\s*")
 _NUMBERS: Final = {word: number for number, word in enumerate("一二三四五六日")} | {"天": 6}
 FARTHEST: Final = timedelta(days=20 * 366)  # from now; beyond, it was a slip, and the calendar ends somewhere

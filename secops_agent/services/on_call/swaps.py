@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.chats import platforms
 from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
-from secops_agent.services.on_call.shifts import ZONE, shifts
+from secops_agent.services.on_call.shifts import ZONE, moment, of_days, shifts
 from secops_agent.services.people.eligibility import listed, may_be_same_person, same_person
 from secops_agent.services.people.messages import tell
 from secops_agent.services.switches import refuse_when_read_only
@@ -27,17 +27,21 @@ MOST_DAYS: Final = 14
 AHEAD: Final = timedelta(days=31)  # the own shifts that are named
 MOST_OPEN: Final = 5
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_WEEKDAYS: Final = "一二三四五六日"
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of the rota that changes hands: [start, end) goes from ``holder`` to ``to``."""
+    """A part of the rota that changes hands: [start, end) goes from ``holder``, None if nobody had it, to ``to``."""
 
     start: datetime
     end: datetime
-    holder: Staff
+    holder: Staff | None
     to: Staff
+
+    @property
+    def change(self) -> str:
+        """由王五改为李四."""
+        return f"{f'由{self.holder.name}改' if self.holder else '无人值班，改'}为{self.to.name}"
 
     @property
     def stored(self) -> dict[str, object]:
@@ -67,19 +71,12 @@ def plan(name: str, asker: Staff, other: Staff, days: Sequence[date]) -> tuple[O
 
 def _pieces(schedule: OnCallSchedule, days: Iterable[date], asker: Staff, other: Staff) -> list[Piece]:
     """The duty of both that is still to come: whoever has it gives it to the other."""
-    now, opposite, found = timezone.now(), {asker.pk: other, other.pk: asker}, []
-    layer = schedule.layers.order_by("position").first()
-    for day in days:
-        start = datetime.combine(day, layer.handover if layer else time(9), ZONE)
-        end = start + timedelta(days=1)
-        if end > now:
-            held = [each for each in shifts(schedule, start, end) if each.end > now]
-            found += [
-                Piece(each.start, each.end, each.staff, opposite[each.staff.pk])
-                for each in held
-                if each.staff and each.staff.pk in opposite
-            ]
-    return found
+    opposite = {asker.pk: other, other.pk: asker}
+    return [
+        Piece(each.start, each.end, each.staff, opposite[each.staff.pk])
+        for each in of_days(schedule, days)
+        if each.staff and each.staff.pk in opposite
+    ]
 
 
 def ask(name: str, asker: Staff, other: Staff, days: Sequence[date], via: str) -> ShiftSwap:
@@ -132,28 +129,20 @@ def _request(swap: ShiftSwap, pieces: Sequence[Piece]) -> str:
 
 def told(pieces: Iterable[Piece]) -> str:
     """The pieces for people, one a line: who has it, who will have it."""
-    return "\n".join(
-        f"- {_when(each.start)} 至 {_when(each.end)}：由{each.holder.name}改为{each.to.name}"
-        for each in pieces
-    )
+    return "\n".join(f"- {moment(each.start)} 至 {moment(each.end)}：{each.change}" for each in pieces)
 
 
 def one_sided(schedule: OnCallSchedule, asker: Staff, pieces: Sequence[Piece]) -> str:
     """What it means, and what else may be meant, where the asker has no shift to give in these pieces; else ""."""
     if any(each.holder == asker for each in pieces):
         return ""
-    now, name = timezone.now(), pieces[0].holder.name
+    now, name = timezone.now(), pieces[0].holder.name if pieces[0].holder else ""
     own = next((each for each in shifts(schedule, now, now + AHEAD) if each.staff == asker), None)
-    nearest = f"最近的是 {_when(own.start)} 至 {_when(own.end)}" if own else f"{AHEAD.days} 天内没有您的班"
+    nearest = f"最近的是 {moment(own.start)} 至 {moment(own.end)}" if own else f"{AHEAD.days} 天内没有您的班"
     return (
         f"这些时间没有您的班，是{name}的：照这样是您替{name}值班，他不还班。"
         f"要换自己的班，请改写您值班的那一天（{nearest}）。"
     )
-
-
-def _when(at: datetime) -> str:
-    local = at.astimezone(ZONE)
-    return f"{local:%m-%d} 周{_WEEKDAYS[local.weekday()]} {local:%H:%M}"
 
 
 def _detail(swap: ShiftSwap, pieces: Sequence[Piece]) -> dict[str, object]:

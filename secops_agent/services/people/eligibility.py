@@ -8,13 +8,20 @@ from django.db.models import Q, QuerySet
 
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
+from bifang.core.rights import first_role
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.models.automation.proposal import Risk
 from secops_agent.models.people.staff import RANK
 from secops_agent.services.actors import Actor
 from secops_agent.services.people.staff import is_only_corporation, only_corporation
 
-NEEDED: Final[dict[str, Role]] = {Risk.WRITE: Role.ANALYST, Risk.DANGEROUS: Role.RESPONDER}
+NEEDED: Final[dict[str, Role]] = {
+    "read": Role.VIEWER,
+    Risk.WRITE: Role.ANALYST,
+    Risk.DANGEROUS: Role.RESPONDER,
+}
+# Tools that do what a page does for whoever has this right: they are for the same roles.
+RIGHTS: Final = {"cover_shift": "secops_agent.add_oncalloverride"}
 HOW_TO_TELL_APART: Final = (
     "请管理员在「人员」中区分：同一个人的几条记录，对应到同一个登录用户；不同的人，改成不同的姓名，"
     "或各自对应到不同的登录用户。"
@@ -24,6 +31,11 @@ HOW_TO_TIE: Final = "您在那个企业（或另一个聊天软件）里也有�
 NOT_LISTED: Final = (
     "您的登录用户没有对应的「人员」，不能这样做：要知道是谁。请管理员在「人员」里把您和登录用户对应起来。"
 )
+
+
+def role_for(tool: str, risk: str) -> Role:
+    """What one must be to ask for it."""
+    return Role(first_role(RIGHTS[tool])) if tool in RIGHTS else NEEDED[risk]
 
 
 def roles_from(needed: Role) -> list[str]:

@@ -1,7 +1,8 @@
-"""who_is_on_call: people by schedule, now or in any span of time. swap_shift: asks a colleague to swap."""
+"""who_is_on_call: people by schedule, now or in any span of time. swap_shift: asks a colleague to swap. cover_shift: sets somebody
+in the place of another."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final, Literal
 
 from django.utils import timezone
@@ -9,12 +10,12 @@ from django.utils import timezone
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
-from secops_agent.models import Staff
+from secops_agent.models import OnCallSchedule, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts.timeline import QUIET, under_way
-from secops_agent.services.on_call import swaps
+from secops_agent.services.on_call import overrides, swaps
 from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
-from secops_agent.services.on_call.shifts import ZONE, Shift, shifts
+from secops_agent.services.on_call.shifts import Shift, moment, shifts
 from secops_agent.services.on_call.spans import HELP, read_days, read_span
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.people.staff import Person
@@ -27,7 +28,6 @@ from secops_agent.tools.markdown import foot
 _MOST_SHIFTS: Final = 20
 _AHEAD: Final = timedelta(days=30)
 _AROUND: Final = timedelta(days=31)
-_WEEKDAYS: Final = "一二三四五六日"
 
 
 class WhoIsOnCall(Arguments):
@@ -64,7 +64,7 @@ def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
         found = [shift for shift in found if not person or shift.staff == person]
         names += [shift.staff.name for shift in found if shift.staff]
         lines += [f"**{plain(schedule.name, 60)}**", *(_told(found) or ["- 没有班"])]
-        lines += [f"- 下一位：{_who(after[0])}　{_when(after[0].start)} 起"] if after and not person else []
+        lines += [f"- 下一位：{_who(after[0])}　{moment(after[0].start)} 起"] if after and not person else []
         lines.append("")
     known = list(dict.fromkeys(names))
     text = "\n".join([*lines[:-1], *foot(query)])
@@ -78,7 +78,9 @@ def _under_way() -> list[str]:
 
 
 def _told(found: Sequence[Shift]) -> list[str]:
-    lines = [f"- {_who(shift)}　{_when(shift.start)} 至 {_when(shift.end)}" for shift in found[:_MOST_SHIFTS]]
+    lines = [
+        f"- {_who(shift)}　{moment(shift.start)} 至 {moment(shift.end)}" for shift in found[:_MOST_SHIFTS]
+    ]
     rest = len(found) - _MOST_SHIFTS
     return [*lines, f"- 还有 {rest} 班没有列出，请缩短时间。"] if rest > 0 else lines
 
@@ -87,11 +89,6 @@ def _who(shift: Shift) -> str:
     if shift.staff is None:
         return "不排班" if shift.origin == "off" else f"⚠️ **{shift.who}**"
     return f"**{plain(shift.staff.name, 40)}**" + ("（临时换班）" if shift.origin == "override" else "")
-
-
-def _when(at: datetime) -> str:
-    local = at.astimezone(ZONE)
-    return f"{local:%m-%d} 周{_WEEKDAYS[local.weekday()]} {local:%H:%M}"
 
 
 class SwapShift(Arguments):
@@ -143,6 +140,72 @@ def swap(given: SwapShift, actor: Actor) -> str:
     )
 
 
+class CoverShift(Arguments):
+    """Arguments of cover_shift."""
+
+    person: str = argument("由谁值班：姓名或员工 ID", max_length=100)
+    when: str = argument(f"哪一天的班，几天用「和」连接。{HELP}", max_length=100)
+    relieved: str = argument(
+        "换下谁：姓名或员工 ID；只换他那几天的班。没有说就不填，是那几天的全部班", default="", max_length=100
+    )
+    both: bool = argument("两个人对调：person 那几天的班也给 relieved", default=False)
+    part: Literal["", "day", "night"] = argument("只换白班 day、夜班 night；没有说就不填", default="")
+    schedule: str = argument("值班表的名称；只有一张时不填", default="", max_length=100)
+
+
+def _cover(
+    given: CoverShift, who: Person | Actor | None
+) -> tuple[Staff, Staff | None, OnCallSchedule, list[swaps.Piece]]:
+    """Who comes, who is relieved if that was said, and which shifts of which rota become whose. Raises InvalidInput."""
+    days = read_days(given.when, timezone.localtime())
+    staff = colleague(given.person, who)
+    relieved = colleague(given.relieved, who) if given.relieved else None
+    if relieved and given.both:
+        return staff, relieved, *swaps.plan(given.schedule, staff, relieved, days)
+    return staff, relieved, *overrides.plan(given.schedule, staff, days, relieved, given.part)
+
+
+def check_cover(given: CoverShift, person: Person | None) -> ValidatedAction:
+    """Whose shifts on which days become whose. The second time, the days are dates, and who alone had them is who is relieved."""
+    staff, relieved, schedule, pieces = _cover(given, person)
+    had = {each.holder for each in pieces}
+    relieved = relieved or (had.pop() if len(had) == 1 else None)
+    days = read_days(given.when, timezone.localtime())
+    stored = given.model_dump() | {
+        "person": staff.staff_id, "relieved": relieved.staff_id if relieved else "",
+        "when": "、".join(day.isoformat() for day in days), "schedule": schedule.name,
+    }  # fmt: skip
+    summary = f"临时换人（{plain(schedule.name, 60)}），不用谁答应，换上的和换下的都会收到私聊：\n\n{overrides.told(pieces)}"
+    if given.both and len({each.to for each in pieces}) == 1:
+        to = plain(pieces[0].to.name, 40)
+        summary += f"\n\n这些时间没有{to}的班，只换一个方向。要换回，请把{to}值班的那一天也写上。"
+    return ValidatedAction({key: value for key, value in stored.items() if value}, summary)
+
+
+def cover(given: CoverShift, actor: Actor) -> str:
+    """Does it, for a confirmed proposal."""
+    _, _, schedule, pieces = _cover(given, actor)
+    told = overrides.told(pieces)
+    who_knows = overrides.cover(schedule, pieces, actor)
+    return f"已临时换人（{plain(schedule.name, 60)}）：\n\n{told}\n\n{who_knows}要取消，在「值班」页的「临时换人」里点「取消」。"
+
+
+def own_swap(given: CoverShift, person: Person) -> tuple[str, Mapping[str, str]] | None:
+    """What somebody may ask a colleague for instead, where they give a shift of their own or take one; None else."""
+    me, staff = colleague("我", person), colleague(given.person, person)
+    had = {colleague(given.relieved, person)} if given.relieved else _holders(given, staff)
+    if len(had) != 1 or me not in {staff, *had} or {staff} == had:
+        return None
+    other = had.pop() if staff == me else staff
+    return "swap_shift", {"colleague": other.staff_id, "when": given.when} | _named(given.schedule)
+
+
+def _holders(given: CoverShift, staff: Staff) -> set[Staff]:
+    days = read_days(given.when, timezone.localtime())
+    _, pieces = overrides.plan(given.schedule, staff, days, part=given.part)
+    return {each.holder for each in pieces if each.holder}
+
+
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "who_is_on_call",
@@ -159,5 +222,15 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         SwapShift,
         check_swap,
         swap,
+    ),
+    action(
+        "cover_shift",
+        "临时换人",
+        "某几天的班由另一个人值：不问任何人，提问者本人确认后立即生效。是提问者自己和同事换，用 swap_shift。仅在提问者明确要求时调用。",
+        "write",
+        CoverShift,
+        check_cover,
+        cover,
+        instead=own_swap,
     ),
 )
