@@ -254,6 +254,8 @@ def test_every_argument_of_an_action_is_an_object_or_free_or_a_plain_choice():
         "file",
         "what",
         "watched",
+        "part",
+        "both",
     }
     narrows = {"count", "due_within", "environment", "exposed", "importance", "overdue"}
     known = {*offering._OBJECTS, *offering._FREE, *times.TIMES, *offering._DECIDED, *plain, *narrows}

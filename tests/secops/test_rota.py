@@ -120,3 +120,11 @@ def test_what_orders_nothing_offers_nothing(said: str) -> None:
 )
 def test_the_exact_line_is_one_order(line: str, said: dict[str, str]) -> None:
     assert hear(line).intent == Intent("cover_shift", said)
+
+
+def test_what_somebody_is_to_be_told_of_it_is_offered_with_it() -> None:
+    found = offered(hear("我周六的班跟李四对调 跟他讲谢啦 下次请你吃饭"))
+    assert found == [swap("李四", "周六"), ("send_message", {"to": "李四", "text": "谢啦 下次请你吃饭"})]
+    left = hear("明晚的班请换成李四，并告诉他夜宵我请，机房钥匙在前台")
+    assert [tool for tool, _ in offered(left)] == ["cover_shift"]
+    assert "告诉他夜宵我请" in left.unused[0]

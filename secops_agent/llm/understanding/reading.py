@@ -44,8 +44,8 @@ from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
-from secops_agent.llm.understanding.rota import read_rota
-from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, names_others
+from secops_agent.llm.understanding.rota import Rota, doubt_of_shifts, read_rota
+from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, names_others, read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -63,7 +63,15 @@ from secops_agent.llm.understanding.verbs import (
 )
 
 _PAIR: Final = 2
-_ASKED_BACK: Final = ("question", "negation", "condition")
+_BESIDE_SHIFTS: Final = (
+    "",
+    "question",
+    "negation",
+    "condition",
+    "nothing",
+    "unclear",
+)  # why somebody cannot come
+_BESIDE: Final = 0.3  # so probable is one of two things that are ordered
 _HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
@@ -198,7 +206,7 @@ class _Reader(OrderHearing, QuestionHearing):
         if swap := pattern("schedules.swap").fullmatch(plain):
             said = {name.rstrip("2"): value for name, value in swap.groupdict().items() if value}
             named = self.heard(said["colleague"]).first(Kind.PERSON)  # 五哥
-            if named is None or named.raw == said["colleague"]:
+            if "when" in said or named is None or named.raw == said["colleague"]:
                 said["colleague"] = str(named.value) if named else said["colleague"]
                 return Understanding(intent=Intent("swap_shift", said))
         if cover := pattern("schedules.cover").fullmatch(plain):
@@ -294,8 +302,11 @@ class _Reader(OrderHearing, QuestionHearing):
     def _of_two(self, sentence: Sentence) -> Understanding | None:
         """A swap with one of those who are named on the days that are, or two cases that are to be one: each a line to send."""
         weighed, doubt = self.weighed(sentence), find_doubt(sentence.order, [])
-        if weighed.ranks.get("swap_shift", 0.0) >= questions.SURE:
-            return self._of_shifts(sentence, doubt, certain=weighed.act == "swap_shift")
+        swaps, tells = (weighed.ranks.get(one, 0.0) for one in ("swap_shift", "send_message"))
+        if swaps + tells >= questions.SURE and swaps >= _BESIDE and doubt in _BESIDE_SHIFTS:
+            return self._of_shifts(
+                sentence, doubt_of_shifts(sentence.order), certain=weighed.act == "swap_shift"
+            )
         if weighed.act != "merge_cases" or doubt:
             return None
         named = list(dict.fromkeys(one.value for one in sentence.found(Kind.CASE)))
@@ -303,14 +314,24 @@ class _Reader(OrderHearing, QuestionHearing):
         lines = [says.plainly(f"事件 {one} 并入事件 {other}") for one, other in both]
         return Understanding(question=hint(weighed.act), suggestions=tuple(lines))
 
-    @staticmethod
-    def _of_shifts(sentence: Sentence, doubt: str, *, certain: bool) -> Understanding | None:
-        """Whose shift goes to whom, as an offer; what is not certainly ordered only where all of it is said."""
-        told = read_rota(sentence)
-        if not (certain or (told.order and not doubt)) or doubt not in ("", *_ASKED_BACK):
+    def _of_shifts(self, sentence: Sentence, doubt: str, *, certain: bool) -> Understanding | None:
+        """Whose shift goes to whom, as an offer, with what somebody is to be told; what is not certainly ordered only where all of
+        it is said."""
+        tells = pattern("schedules.rota.tells").search(sentence.plain)
+        spoken = read_telling(sentence, self.focus) if tells else None
+        if spoken and spoken.actions and spoken.before.strip() and not missing_in(spoken.actions):
+            told = read_rota(self.heard(sentence.order.expand(spoken.before).strip(" ,，。")))
+            return (
+                Understanding(offers=(told.order, *spoken.actions), order=told.order) if told.order else None
+            )
+        before = sentence.plain[: tells.start()].strip(" ,，。") if tells else ""
+        told = read_rota(self.heard(before)) if before else Rota()
+        told = told if told.order else read_rota(sentence)
+        if not certain and (doubt or not told.order):
             return None
-        if told.order and (doubt in ("", "question") or (doubt == "negation" and not told.denied)):
-            return Understanding(offers=(told.order,), order=told.order)
+        if told.order and not doubt:
+            left = (f"「{sentence.plain[tells.start() :]}」",) if tells else ()
+            return Understanding(offers=(told.order,), order=told.order, unused=left)
         return Understanding(question=hint("swap_shift"), suggestions=told.lines)
 
     def _cover(self, said: dict[str, str | None]) -> Intent:

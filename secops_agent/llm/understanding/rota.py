@@ -10,14 +10,16 @@ from itertools import pairwise
 from bifang.channels.ports import Suggestion
 from secops_agent import says
 from secops_agent.llm.offline.expressions.numerals import read_integer
-from secops_agent.llm.offline.expressions.skeletons import Kind, mark
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import expression, pattern
 from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.verbs import SpokenVerb, find_doubt
 
 ME = "我"
 _MOST_BETWEEN = 13  # days of a range
 _NUMERAL = re.compile(r"[一二三四五六七八九十]{1,3}(?=\s*(?:月|号))")
+_COLLOQUIAL = re.compile(r"(?P<day>[今明后])儿个?(?!子)")  # 明儿个
 _RANGE = re.compile(r"(?P<first>\d{1,2})\s*[号日]?\s*(?:到|至|[-~])\s*(?P<last>\d{1,2})\s*[号日]")
 _JOINED = re.compile(r"\s*(?:到|至|[-~])\s*")
 _WEEKDAY_OF_DATE = re.compile(r"(?<=[\d号日])\s*[(（]?\s*(?:周|星期|礼拜)[一二三四五六日天]\s*[)）]?")
@@ -25,12 +27,10 @@ _WEEKDAY_OF_DATE = re.compile(r"(?<=[\d号日])\s*[(（]?\s*(?:周|星期|礼拜
 
 @dataclass(frozen=True, slots=True)
 class Rota:
-    """What a sentence says of shifts: ``order`` (none: nobody can tell), and the lines that say it, or what it may be; ``denied``: beside
-    a denial."""
+    """What a sentence says of shifts: ``order`` (none: nobody can tell), and the lines that say it, or what it may be."""
 
     order: Intent | None = None
     lines: tuple[Suggestion, ...] = ()
-    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class _Mention:
     end: int
     comes: bool
     goes: bool
+    talks: bool  # is only spoken to
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +57,27 @@ def read_rota(sentence: Sentence) -> Rota:
     text = _text(sentence)
     days, found = _days(text), list(_mentions(text, sentence))
     part = next((one for one in says.PARTS if pattern(f"schedules.rota.{one}").search(text)), "")
-    others = [
-        one for one in dict.fromkeys(each.who for each in found) if one != ME
-    ]  # "": nobody who is named
+    others = list(dict.fromkeys(each.who for each in found if each.who != ME))  # "": nobody who is named
     change = _change(text, found, others)
     if not days or pattern("schedules.rota.unclear").search(text) or not change:
         return Rota(lines=tuple(_lines([*filter(None, others)], days, part)))
-    order = _order(change, days, part, sentence.asker)
-    acting = [one for one in found if one.comes or one.goes] or found
-    pieces = [_piece(text, one.start) for one in acting]
-    return Rota(order, _line(order), denied=any(map(pattern("schedules.rota.denied").search, pieces)))
+    return Rota(_order(change, days, part, sentence.asker), (_line(change, days, part),))
 
 
-def _line(order: Intent) -> tuple[Suggestion, ...]:
-    said = dict(order.arguments)
-    if order.tool == "swap_shift":
-        return (says.swap(said["colleague"], said["when"]),)
-    one = says.cover(said["person"], said["when"], said.get("relieved", ""), said.get("part", ""))
-    return (one,)
+def doubt_of_shifts(order: Skeleton) -> str:
+    """As `find_doubt`, of the piece that says who comes; a wish (能不能跟李四换) is no question."""
+    act = pattern("schedules.rota.acts").search(order.text)
+    ends = re.compile(r"[,，。;；!！\s]|$").search(order.text, act.end() if act else 0)
+    at = ends.start() if ends else 0
+    doubt = find_doubt(order, [SpokenVerb("swap_shift", at, at, "swap_shift")])
+    asks = pattern("schedules.rota.only_asks").search(order.text)
+    return "" if doubt == "question" and not asks else doubt
+
+
+def _line(change: _Change, days: str, part: str) -> Suggestion:
+    if change.relieved == ME:
+        return says.swap(change.who, days)
+    return says.cover(change.who, days, change.relieved, part)
 
 
 def _order(change: _Change, days: str, part: str, asker: str) -> Intent:
@@ -93,6 +97,7 @@ def _text(sentence: Sentence) -> str:
     people = [(one.raw.strip(), char) for char, one in marked.items() if one.kind is Kind.PERSON]
     for raw, char in sorted(people, key=lambda one: -len(one[0])):
         text = text.replace(raw, char)
+    text = _COLLOQUIAL.sub(r"\g<day>天", text)
     return _NUMERAL.sub(lambda one: str(read_integer(one[0])), text)
 
 
@@ -111,17 +116,19 @@ def _mentions(text: str, sentence: Sentence) -> Iterator[_Mention]:
         comes = pattern("schedules.rota.comes_on").search(behind) or (
             not goes and pattern("schedules.rota.comes").search(before)
         )
-        yield _Mention(who, match.start(), match.end(), bool(comes), goes)
+        talks = pattern("schedules.rota.with").search(before) and pattern("schedules.rota.talked").search(
+            behind
+        )
+        talks = talks or pattern("schedules.rota.told").search(before)
+        yield _Mention(who, match.start(), match.end(), bool(comes), goes, bool(talks))
 
 
 def _meant(before: str, named: list[str]) -> str:
     """Who 他 is: who was named last; of 李四有事，让王五替他 nobody comes in his own place. "" for nobody who was named."""
-    own = re.search(rf"{mark(Kind.PERSON)}[^,，。;；\s]{{0,3}}$", before)
-    return (
-        named[-2 if own and len(named) > 2 else 0 if own else -1]
-        if pattern("schedules.rota.goes").search(before)
-        else named[-1]
-    )
+    himself = re.search(rf"{mark(Kind.PERSON)}[^,，。;；\s]{{0,3}}$", before)
+    if himself and pattern("schedules.rota.goes").search(before):
+        return named[-2] if len(named) > 1 else ""
+    return named[-1]
 
 
 def _change(text: str, found: list[_Mention], others: list[str]) -> _Change | None:
@@ -141,19 +148,19 @@ def _change(text: str, found: list[_Mention], others: list[str]) -> _Change | No
     come = coming - going or ({*others} - going if len(going) == 1 else set())
     if len(come) != 1:
         return None
-    left = going - come or {*others} - come or {one.who for one in found if one.who == ME} - come
+    meant = {one.who for one in found if not one.talks} - {ME}
+    left = going - come or meant - come or {one.who for one in found if one.who == ME} - come
     return _Change(*come, next(iter(left), "")) if len(left) <= 1 else None
 
 
 def _with(text: str, found: list[_Mention]) -> tuple[str, str] | None:
     """Who is named behind 跟, and with whom they exchange: who is named before it, or the asker."""
     for at, one in enumerate(found):
-        behind = text[one.end :]
         before = found[at - 1].who if at else ME
         if (
             one.who != before
+            and not one.talks
             and pattern("schedules.rota.with").search(text[: one.start])
-            and not pattern("schedules.rota.talked").search(behind)
             and pattern("schedules.rota.swaps").search(text)
         ):
             return one.who, before
@@ -170,11 +177,6 @@ def _lines(others: list[str], days: str, part: str) -> Iterator[Suggestion]:
     for one in others[:1] if len(others) == 1 else ():
         yield says.swap(one, days)
         yield says.cover(one, days, part=part)
-
-
-def _piece(text: str, at: int) -> str:
-    start = max(text.rfind(char, 0, at) for char in ",，。;；\n ") + 1
-    return re.split(r"[,，。;；\n ]", text[start:])[0]
 
 
 def _days(text: str) -> str:
