@@ -120,7 +120,7 @@ VALUES: dict[str, Any] = {
     "sentence": "列出资产", "title": "SSH 暴力破解", "path": "references/steps.md", "page": 2,
     "flaw": "CVE-2021-44228", "value": "203.0.113.77", "scope": 7, "length": 60, "when": "每天早上9点", "task": "日报", "task_id": 3,
     "with_alerts": True, "severity": "high", "target": "web-01", "hours": 24, "watch_id": 3, "text": "请看一下", "usage": "/告警 高危 24小时",
-    "finding_id": 12, "codes": "F12、F13", "decision": "accepted", "until": "2026-12-31", "status": "contained",
+    "finding_id": 12, "codes": "F12、F13", "decision": "accepted", "until": "2026-12-31", "status": "contained", "days": "周三", "relieved": "王五", "part": "night",
 }  # fmt: skip
 
 

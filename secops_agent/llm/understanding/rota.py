@@ -150,7 +150,8 @@ def _change(text: str, found: list[_Mention], others: list[str]) -> _Change | No
         return None
     meant = {one.who for one in found if not one.talks} - {ME}
     left = going - come or meant - come or {one.who for one in found if one.who == ME} - come
-    return _Change(*come, next(iter(left), "")) if len(left) <= 1 else None
+    (who,) = come
+    return _Change(who, next(iter(left), "")) if len(left) <= 1 else None
 
 
 def _with(text: str, found: list[_Mention]) -> tuple[str, str] | None:
