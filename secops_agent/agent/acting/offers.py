@@ -160,7 +160,11 @@ def _allowed(offer: Offer, person: Person) -> Offer:
 def _plan(definition: ToolDefinition, offer: Offer, person: Person) -> ValidatedAction:
     """Raises BifangError."""
     if not person.may(definition.role):
-        able = f"可以请：{'、'.join(administrators(person.corp_id))}。" if definition.name in eligibility.RIGHTS else ""
+        able = (
+            f"可以请：{'、'.join(administrators(person.corp_id))}。"
+            if definition.name in eligibility.RIGHTS
+            else ""
+        )
         raise BifangError(refusal(definition, person) + able, permanent=True)
     assert definition.check is not None
     return definition.check(parse(definition.arguments, offer.arguments), person)
