@@ -59,6 +59,40 @@ def limit_argument() -> Any:
     return argument("最多列出几条，默认 10，最多 50", default=ROWS, minimum=1, maximum=1000)
 
 
+def older_argument() -> Any:
+    """How long it has been there, in days."""
+    return argument("只看超过多少天的", default=None, minimum=1, maximum=3650)
+
+
+def idle_argument() -> Any:
+    """How long nobody has touched it, in days."""
+    return argument("只看超过多少天没有人动过的", default=None, minimum=1, maximum=3650)
+
+
+def late_argument() -> Any:
+    """How long it has been over its time limit, in days."""
+    return argument("只看超过修复时限多少天以上的", default=None, minimum=1, maximum=3650)
+
+
+def cvss_argument() -> Any:
+    """The lowest CVSS score."""
+    return argument("CVSS 不低于几分", default=None, minimum=1, maximum=10)
+
+
+def due_before(now: datetime, due_within: int | None, late_days: int | None) -> datetime | None:
+    """Until when it must be mended, or must have been."""
+    if late_days:
+        return now - timedelta(days=late_days)
+    return now + timedelta(days=due_within) if due_within else None
+
+
+def told_due(overdue: bool | None, due_within: int | None, late_days: int | None) -> str:
+    """The condition on the time limit, as it is shown."""
+    if late_days:
+        return f"已超过 {late_days} 天以上"
+    return "已超过" if overdue else f"{due_within} 天内到" if due_within else ""
+
+
 def levels(text: str) -> tuple[str, ...]:
     """The levels said, gravest first. Raises InvalidInput."""
     said = {word.strip().lower() for word in SEPARATORS.split(text) if word.strip()}
@@ -264,6 +298,14 @@ def told_asset(wanted: AssetFilter | None, importance: str | None) -> dict[str, 
         "资产环境": wanted.environment if wanted else "",
         "资产重要性": WEIGHTS[importance] if importance else "",
         "资产": "可能对外的" if wanted and wanted.exposed else "",
+    }
+
+
+def told_age(older: int | None, idle: int | None, unit: str) -> dict[str, str]:
+    """How long it has been there, and how long nobody has touched it."""
+    return {
+        "已有": f"超过 {older} {unit}" if older else "",
+        "没有人动": f"超过 {idle} {unit}" if idle else "",
     }
 
 

@@ -17,7 +17,16 @@ from tests.secops.demo_aid import demo, person
 __all__ = ["demo"]
 SETS = sorted((Path(__file__).parent / "eval").glob("strangers_*.jsonl"))
 # Arguments that follow the clock: 11月 is this month or the last, and a week has fewer days each day.
-CLOCK = ("since_hours", "until_hours", "at", "period", "due_within", "minutes")
+CLOCK = (
+    "since_hours",
+    "until_hours",
+    "at",
+    "period",
+    "due_within",
+    "minutes",
+    "other_since_hours",
+    "other_until_hours",
+)
 # Turns that the trained ranker lost: their lines keep the right call.
 LOST_RIGHT, LOST_MENDED = 8, 8
 

@@ -24,10 +24,22 @@ from tests.secops.demo_aid import demo, use
 
 __all__ = ["demo"]
 
-CONDITIONS = (
-    "severity", "status", "since_hours", "keyword", "asset", "until_hours", "period", "since", "until", "time_of", "verdict", "due", "due_within", "unassigned",
-    "listed", "assignee", "technique", "address", "owner", "environment", "importance", "exposed",
+SCOPE = (
+    "severity", "since_hours", "keyword", "asset", "until_hours", "period", "since", "until", "assignee", "technique", "address", "owner", "environment",
+    "importance", "exposed",
 )  # fmt: skip
+CONDITIONS = (
+    *SCOPE,
+    "status",
+    "time_of",
+    "verdict",
+    "due",
+    "due_within",
+    "unassigned",
+    "listed",
+    "older_hours",
+    "idle_hours",
+)
 TABLE = {
     "list_alerts": [*CONDITIONS, "limit", "urgent", "order", "offset"],
     "get_alert": ["alert_id", "alert_ids", "about"],
@@ -35,15 +47,16 @@ TABLE = {
     "acknowledge_alert": ["alert_id", "alert_ids", "note"],
     "assign_alert": ["alert_id", "alert_ids", "note", "assignee"],
     "close_alert": ["alert_id", "alert_ids", "note", "verdict"],
-    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "owner", "environment", "network", "offset", "importance", "exposed", "kev", "riskiest"],
+    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "owner", "environment", "network", "offset", "importance", "exposed", "kev", "riskiest", "version_below"],
     "get_asset": ["asset", "about", "software"],
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id", "asset", "owner", "environment", "importance", "exposed"],
     "list_vulnerabilities": [
         "severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset", "overdue", "owner", "epss", "group_by", "not_kev", "due_within", "environment", "importance", "exposed", "mended", "widest",
+        "older_days", "late_days", "cvss",
     ],
-    "compare_periods": ["metric", "since_hours", "period", "against", "group_by", "severity", "assignee", "asset", "keyword"],
-    "search_events": ["keyword", "asset", "since_hours", "limit"],
+    "compare_periods": [*SCOPE, "metric", "against", "other_since_hours", "other_until_hours", "group_by"],
+    "search_events": ["keyword", "account", "asset", "since_hours", "until_hours", "limit"],
     "compute": ["expression"],
     "who_is_on_call": ["schedule", "at", "person", "about"],
     "lookup_indicator": ["value"],

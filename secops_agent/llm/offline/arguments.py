@@ -1,14 +1,14 @@
 """What the words of a question give each tool as arguments."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from secops_agent.llm.offline.expressions.reports import period_said
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
-from secops_agent.llm.offline.expressions.times import clock_of
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton
+from secops_agent.llm.offline.expressions.times import Since, clock_of
 
 from .cases import read_case_question
 from .filters import Asked, group_of, narrow, owner_of, type_of
@@ -19,18 +19,25 @@ from .words import load, name_of, pattern, wordset
 
 _WHICH = (
     "severity", "status", "since_hours", "until_hours", "period", "time_of", "asset", "due", "unassigned", "listed", "verdict",
-    "importance", "environment", "exposed",
+    "importance", "environment", "exposed", "older_hours", "idle_hours",
 )  # fmt: skip
 _VULNERABLE = (
     "severity", "asset", "limit", "kev_only", "fix_available", "overdue", "exposed", "environment", "importance", "due_within", "widest",
+    "older_days", "late_days", "cvss",
 )  # fmt: skip
 _LIKE = ("exposed", "importance", "environment")
 _ESTATE = ("exposed", "importance", "riskiest")
 _PEOPLE = ("assignee", "closer")
+_SPANNED = ("since_hours", "until_hours", "period")
+_OF_CASES = ("severity", *_SPANNED, "older_days", "idle_days", "unassigned")
+_DECISIONS = ("block_ip", "isolate_host")
+_UNDONE = {"block_ip": "unblock_ip", "isolate_host": "release_host"}
+_COMPARED = ("severity", "asset", "environment", "importance", "exposed")
 SPAN = ("since_hours", "until_hours", "period")
 _AHEAD = {"昨": -1, "今": 0, "明": 1}
 _DAY_WORDS = {"明早": "明天", "今早": "今天", "今夜": "今晚"}
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
+_LATER = {"last_week": "this_week", "last_month": "this_month", "yesterday": "today"}
 _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN, Kind.OBSERVABLE)
 _LOOKED_FOR = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.OBSERVABLE)
 
@@ -46,6 +53,14 @@ def read_exact(asked: Asked) -> Intent | None:
     if pattern("filters.who_is_called").fullmatch(asked.text.strip()):
         return Intent("who_is_on_call", {"about": "calling"})
     text = asked.skeleton.expand(asked.text)
+    if (
+        _below(asked)
+        and pattern("filters.older_asked").search(text)
+        and not asked.skeleton.first(Kind.CVE, Kind.ALERT)
+    ):
+        return build("list_assets", asked)
+    if on_call := pattern("filters.is_on_call").fullmatch(asked.text.strip(" 。.?？!！啊呀呢")):
+        return build("who_is_on_call", asked) if on_call else None
     found = read_case_question(text) or _sum(text) or _software_question(asked) or read_flaws(asked)
     return found or (Intent("list_findings", read_findings(asked)) if is_of_findings(asked) else None)
 
@@ -92,7 +107,7 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 
 def _alerts(asked: Asked) -> dict[str, Any]:
-    said = narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order")
+    said = _untouched(narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order"))
     ranked = "urgent" in said or pattern("filters.due_next").search(asked.text)
     if ranked and "limit" not in said and pattern("filters.which_alert").search(asked.text):
         said["limit"] = 1
@@ -115,6 +130,11 @@ def _alerts(asked: Asked) -> dict[str, Any]:
     ):
         said["status"] = "closed"  # 谁关的
     return said | _sought(asked, said)
+
+
+def _untouched(said: dict[str, Any]) -> dict[str, Any]:
+    """没动 is no state: what was taken and then left is meant too."""
+    return {**said, "status": "unclosed"} if "idle_hours" in said and said.get("status") != "all" else said
 
 
 def _sought(asked: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +169,7 @@ def _alert_keyword(asked: Asked, said: Mapping[str, Any]) -> str:
 def _statistics(asked: Asked) -> dict[str, Any]:
     """Of those that were said, grouped as it was said, else by what was named: two sources, several states, a level."""
     skeleton, text = asked.skeleton, asked.text
-    said = narrow(skeleton, asked.now, *_WHICH, "limit")
+    said = _untouched(narrow(skeleton, asked.now, *_WHICH, "limit"))
     times = "time_of" in said
     if times:
         said.pop("status", None)
@@ -201,29 +221,78 @@ def _comparison(asked: Asked) -> dict[str, Any]:
     earlier = other if len(times) == 2 else None  # 上个月和这个月比
     later = text.translate({ord(char): " " for char, one in entities.items() if one is earlier})
     skeleton = Skeleton(later if earlier else pattern("filters.than").sub(" ", text), entities)
-    said = {name: name_of(f"filters.{name}", asked.skeleton.expand(text)) for name in ("metric", "against")}
+    alone = times[0] if len(times) == 1 and not skeleton.found(Kind.TIME) else None
+    said: dict[str, Any] = {
+        name: name_of(f"filters.{name}", asked.skeleton.expand(text)) for name in ("metric", "against")
+    }
     if group.get("group_by") in _PEOPLE:
         group = {"group_by": "assignee"}  # of what was closed, who closed it
     said |= group if group.get("group_by") in ("severity", "assignee", "rule", "asset", "source") else {}
-    named = skeleton.first(Kind.PERSON)
-    said |= {"assignee": str(named.value)} if named else {}
-    spans = narrow(skeleton, asked.now, "since_hours", "period", "severity", "asset")
-    return {name: value for name, value in said.items() if value} | spans
+    said |= narrow(skeleton, asked.now, *_SPANNED, *_COMPARED)
+    said |= {} if said["against"] else _other_span(times, earlier, asked.now)
+    if alone and not said["against"]:  # 跟上周比: this week
+        running = _LATER.get(alone.value.period)
+        said |= {"period": running} if running else _span_said(alone.value, asked.now)
+    return {name: value for name, value in (said | _of_whom(asked, skeleton, said)).items() if value}
+
+
+def _of_whom(asked: Asked, skeleton: Skeleton, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Whose they are, and the word that is looked for beside."""
+    bare = Skeleton(pattern("filters.grown").sub(" ", skeleton.text), skeleton.entities)
+    found = _sought(replace(asked, skeleton=bare, command=False), said)
+    person = skeleton.first(Kind.PERSON)
+    whose = str(person.value) if person else asked.asker if pattern("filters.mine").search(bare.text) else ""
+    if whose and "owner" not in found:
+        found["assignee"] = whose
+    return {name: value for name, value in found.items() if name != "keyword" or value != whose}
+
+
+def _other_span(times: Sequence[MaskedName], earlier: MaskedName | None, now: datetime) -> dict[str, int]:
+    """The other of two spans, where it is not the usual one: 十月比八月, 今天和上周五比."""
+    later = next((one.value for one in times if one is not earlier), None)
+    if earlier is None or later is None or earlier.raw.startswith("前一"):
+        return {}
+    before = earlier.value
+    if before.period and _EARLIER.get(later.period) == before.period:
+        return {}
+    if before.end == later.start and later.period in _EARLIER.values():
+        return {}
+    return _span_said(replace(before, end=before.end or later.start), now)
+
+
+def _span_said(span: Since, now: datetime) -> dict[str, int]:
+    end = span.hours_after(now)
+    return {"other_since_hours": span.hours(now), "other_until_hours": end} if end else {}
 
 
 def _events(asked: Asked) -> dict[str, Any]:
-    """What is looked for: an observable that is named, else the word behind 搜, 有没有, 含."""
-    named = asked.skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH)
+    """What is looked for: an observable that is named, a word of ours, else the word behind 搜, 有没有, 含; on one asset all of them."""
+    named = asked.skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.OBSERVABLE)
+    person = asked.skeleton.first(Kind.PERSON)
+    said = narrow(asked.skeleton, asked.now, "asset", "since_hours", "until_hours", "limit")
+    known = "" if pattern("filters.event_topic").fullmatch(asked.known) else asked.known
+    words = products_of(pattern("cues.noun.event").sub(" ", asked.text))
+    found = str(named.value) if named else known or (words[0] if len(words) == 1 else "")
     word = pattern("filters.event_word").search(asked.skeleton.expand(asked.text))
-    found = str(named.value) if named else word["word"] if word else ""
-    said = {"keyword": found} if found else {"query": ""}
-    return said | narrow(asked.skeleton, asked.now, "asset", "since_hours", "limit")
+    if word and not found and (word["word"].isascii() or not (person or "asset" in said)):
+        found = word["word"]
+    said |= {"keyword": found} if found else {}
+    said |= {"account": str(person.value)} if person else {}
+    return said if said.keys() & {"keyword", "account", "asset"} else {**said, "query": ""}
 
 
 def _assets(asked: Asked) -> dict[str, Any]:
     """What must not be on them is no keyword: nothing can be narrowed by that."""
-    said = Skeleton(pattern("filters.no_use").sub(" ", asked.text), asked.skeleton.entities)
+    plain = pattern("filters.conditions.old_version").sub(" ", pattern("filters.no_use").sub(" ", asked.text))
+    said = Skeleton(plain, asked.skeleton.entities)
     asked = replace(asked, skeleton=said)
+    if older := _below(asked):
+        return (
+            older
+            | type_of(asked.text)
+            | narrow(asked.skeleton, asked.now, "limit", "environment", *_ESTATE)
+            | owner_of(asked)
+        )
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
     unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
@@ -238,6 +307,14 @@ def _assets(asked: Asked) -> dict[str, Any]:
     found |= {"kev": True} if pattern("filters.kev_only").search(text) else {}
     unsaid = not found and pattern("cues.ask.installed").search(asked.text)  # 谁在用 what?
     return {"query": ""} if unsaid else found
+
+
+def _below(asked: Asked) -> dict[str, str]:
+    """curl 8.3 以下: the software, and the version that it must not have reached."""
+    said = pattern("filters.older_than").search(asked.skeleton.expand(asked.text))
+    word, version = (said["word"] or said["word2"], said["version"] or said["version2"]) if said else ("", "")
+    usual = wordset("keywords.common_english")
+    return {"keyword": word, "version_below": version} if word and word.lower() not in usual else {}
 
 
 def _alert(asked: Asked) -> dict[str, Any]:
@@ -368,11 +445,21 @@ def _day_of(when: re.Match[str], text: str, now: datetime) -> str:
 
 
 def _cases(asked: Asked) -> dict[str, Any]:
-    """Whose, and what about."""
+    """Whose, what about, when, and which: those of a time or of a machine are meant however they stand."""
     host = asked.skeleton.first(Kind.ASSET, Kind.HOST)
     word = str(host.value) if host else asked.known
-    said = {"scope": name_of("cases.scopes", asked.text) or ("all" if host else ""), "keyword": word}
-    return {name: value for name, value in said.items() if value}
+    said = narrow(asked.skeleton, asked.now, *_OF_CASES)
+    scope = name_of("cases.scopes", asked.text)
+    owner = {} if scope == "mine" else owner_of(asked)
+    states = {one.value for one in asked.skeleton.found(Kind.STATUS)}
+    lasts = said.keys() & {"older_days", "idle_days"}
+    mixed = "closed" in states and len(states) > 1
+    if not scope and states != {"unclosed"} and not lasts:
+        every = host or mixed or said.keys() & {*_SPANNED}
+        scope = "closed" if states == {"closed"} else "all" if every else ""
+    return {
+        name: value for name, value in {"scope": scope, "keyword": word, **said, **owner}.items() if value
+    }
 
 
 def _blocks(asked: Asked) -> dict[str, Any]:
@@ -389,9 +476,24 @@ def _blocks(asked: Asked) -> dict[str, Any]:
 def _proposals(asked: Asked) -> dict[str, Any]:
     """Of what, and when; 批了没, 谁批的 and a past day ask for those that were decided."""
     named = asked.skeleton.first(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.HOST)
-    said = narrow(asked.skeleton, asked.now, "period") | ({"target": str(named.value)} if named else {})
+    span = narrow(asked.skeleton, asked.now, *_SPANNED)
+    said = {"period": span["period"]} if "period" in span else dict(span)
+    said |= {"target": str(named.value)} if named else {}
+    asker = pattern("filters.proposed_by").search(asked.text)
+    person = asked.skeleton.first(Kind.PERSON) if asker else None
+    said |= {"asked_by": str(person.value) if person else asker["who"] or asked.asker} if asker else {}
+    actions = [kind for kind in _DECISIONS if asker and pattern(f"filters.blocked.{kind}").search(asked.text)]
+    undone = pattern("filters.undone").search(asked.text)
+    said |= {"action": _UNDONE[actions[0]] if undone else actions[0]} if len(actions) == 1 else {}
     done = pattern("filters.decided").search(asked.text) or said.get("period", "today") != "today"
-    return said | ({"state": "decided"} if done and not named else {})
+    return said | ({"state": "decided"} if done and not (named or asker) else {})
+
+
+def _noisy(asked: Asked) -> dict[str, Any]:
+    """How many rules, and of how many days."""
+    span = narrow(asked.skeleton, asked.now, "since_hours", "until_hours")
+    days = 0 if "until_hours" in span else -(-span.get("since_hours", 0) // 24)
+    return narrow(asked.skeleton, asked.now, "limit") | ({"days": days} if days else {})
 
 
 _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
@@ -418,7 +520,7 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "who_is_on_call": _on_call,
     "list_proposals": _proposals,
     "list_blocks": _blocks,
-    "noisy_rules": lambda _: {},
+    "noisy_rules": _noisy,
     "list_cases": _cases,
     "get_case": _first("case_id", Kind.CASE),
     "service_status": lambda _: {},

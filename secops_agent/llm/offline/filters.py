@@ -20,6 +20,7 @@ _FIXED = {"no_fix": False, "fix": True}
 _ORDERS = {"due": "by_due", "most": "most_often", "oldest": "oldest"}
 _DUE = {"in_time": "in_time", "soon": "soon", "overdue": "late"}  # the first that is said
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
+_UNITS = {"hour": 60, "day": 1440}
 _RUNNING = ("today", "this_week", "this_month")
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
 
@@ -136,7 +137,9 @@ def _since(skeleton: Skeleton, now: datetime) -> int | None:
     if said:
         return max(said)
     duration = skeleton.first(Kind.DURATION)
-    return max(1, -(-duration.value // 60)) if duration and duration.value else None
+    if duration is None or not duration.value or _says("conditions.age", skeleton):
+        return None
+    return max(1, -(-int(duration.value) // 60))
 
 
 def _until(skeleton: Skeleton, now: datetime) -> int | None:
@@ -164,6 +167,23 @@ def _due_within(skeleton: Skeleton, now: datetime) -> int | None:
         return max(1, int((now - said.value.start).total_seconds() / 86400 + 0.5))
     ahead: dict[str, int] = {"today": 1, "this_week": 7 - now.weekday()}
     return ahead.get(said.value.period)
+
+
+def _age(unit: int, kind: str, skeleton: Skeleton, _: datetime) -> int | None:
+    """超过两天没动的, 三十天以上没修的, 逾期三十天以上的: in units of so many minutes, whole ones only. ``kind``: "older", "idle" or "late"."""
+    found = pattern("filters.late_by" if kind == "late" else "filters.age").search(skeleton.text)
+    marks = [skeleton.entities[char] for char in found.group() if char in skeleton.entities] if found else []
+    if not marks or (kind != "late" and _says("late_by", skeleton)):
+        return None
+    is_idle = pattern("filters.idle").search(skeleton.expand(skeleton.text)) is not None
+    whole, rest = divmod(int(marks[0].value), unit)
+    return whole if whole and not rest and (kind == "late" or is_idle is (kind == "idle")) else None
+
+
+def _score(skeleton: Skeleton, _: datetime) -> int | None:
+    """九分以上."""
+    found = pattern("filters.score").search(skeleton.text)
+    return read_integer(found["score"] or found["score2"]) if found else None
 
 
 def _period(skeleton: Skeleton, _: datetime) -> str:
@@ -210,6 +230,12 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "exposed": partial(_says, "exposed_words"),
     "due_within": lambda said, now: _due_within(said, now),
     "listed": lambda said, _: _says("in_lists", said),
+    **{
+        f"{kind}_{unit}s": partial(_age, minutes, kind)
+        for kind in ("older", "idle", "late")
+        for unit, minutes in _UNITS.items()
+    },
+    "cvss": _score,
     "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
 }
 

@@ -12,6 +12,7 @@ from .words import load, name_of, pattern, wordset
 
 _FINDING = (
     "severity", "asset", "overdue", "limit", "kev_only", "fix_available", "exposed", "environment", "importance", "due_within",
+    "older_days", "late_days", "cvss",
 )  # fmt: skip
 
 

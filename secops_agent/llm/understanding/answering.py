@@ -23,6 +23,7 @@ from secops_agent.llm.understanding.questions import Weighed
 
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
+_NOWHERE: Final = ("agents",)  # whatever else is asked is narrowed by it
 _OF_PEOPLE: Final = ("contact", "presence")  # the nearest is who is on duty
 _COUNTED: Final = {"ask.count", "noun.alert", "said.time", "said.exists", "ask.happened"}
 _DAYS: Final = {"since_hours", "until_hours", "period", "time_of"}
@@ -79,8 +80,8 @@ class QuestionHearing(FollowingHearing):
         return Understanding(intent=found[-1], guessed=True) if found else None
 
     def _covered(self, sentence: Sentence, exact: Intent) -> Understanding:
-        """With what of the sentence a list of findings does not take; without a condition it is asked back."""
-        if exact.tool != "list_findings":
+        """With what of the sentence a list of findings, or of what has an old version, does not take; without a condition it is asked back."""
+        if exact.tool != "list_findings" and "version_below" not in exact.arguments:
             return Understanding(intent=exact)
         frame = next(frame for frame in self.frames if frame.tool == exact.tool)
         told, central = coverage.left_over(sentence, exact, frame)
@@ -99,13 +100,13 @@ class QuestionHearing(FollowingHearing):
         text = sentence.question.text
         what, weighed = name_of("talk.absent", text), self.weighed(sentence)
         meant = weighed.ranks.get("absent", 0.0)
-        if meant < (questions.WORTH if what else questions.SURE):
+        if what not in _NOWHERE and meant < (questions.WORTH if what else questions.SURE):
             return None
         told = hint("absent").format(what=load("talk")["absent_named"][what or "else"])
         said = pattern(f"talk.absent.{what}").sub(" ", text) if what else ""
         rest = self.heard(sentence.question.expand(said).strip(" ,，"))
         asks = any(cue.startswith("ask.") for cue in questions.cues_of(rest))
-        if asks and (intent := self._clearly(rest)):
+        if what not in _NOWHERE and asks and (intent := self._clearly(rest)):
             return Understanding(intent=intent, hint=told, guessed=True)
         taps = (says.ON_CALL,) if what in _OF_PEOPLE else self.taps(sentence) or DEFAULT
         return Understanding(question=told, suggestions=taps, guessed=True)
@@ -117,6 +118,8 @@ class QuestionHearing(FollowingHearing):
         if flaws < questions.ELSE or (
             about and (about.tool not in _FLAWS or about.arguments.keys() - {"fix_available"})
         ):
+            return None
+        if about is None and pattern("filters.conditions.old_version").search(sentence.plain):
             return None
         ends, words = _END_OF_ID.findall(sentence.plain), products_of(sentence.question.text)
         named = [one.raw for one in sentence.found(*OWN) if one.kind is not Kind.ALERT]

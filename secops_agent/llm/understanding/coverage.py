@@ -10,7 +10,7 @@ from typing import Final
 
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.keywords import count_products
+from secops_agent.llm.offline.keywords import count_products, find_known
 from secops_agent.llm.offline.words import load, pattern, wordset
 from secops_agent.llm.understanding.entities import HOSTS, Sentence, is_marked
 from secops_agent.llm.understanding.frames import PARTS, ToolFrame
@@ -47,6 +47,10 @@ _CONDITIONS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "said.riskiest": (("riskiest",), ("riskiest",)),
     "said.duewithin": (("due_word",), ("due_within",)),
     "said.haskev": (("kev_only",), ("kev",)),
+    "said.age": (("age_words", "idle"), ("older_hours", "idle_hours", "older_days", "idle_days", "late_days")),
+    "said.score": (("score",), ("cvss",)),
+    "said.below": (("older_than",), ("version_below",)),
+    "said.proposer": (("proposed_by",), ("asked_by",)),
 }  # fmt: skip
 # Of these a list that takes no such argument keeps too much.
 _NARROWING: Final = ("said.mine", "said.unowned", "said.listed", "said.verdict", "ask.kev", "ask.due")
@@ -54,14 +58,17 @@ _NARROWING: Final = ("said.mine", "said.unowned", "said.listed", "said.verdict",
 _IMPLIED: Final[Mapping[str, str]] = {
     "list_vulnerabilities": "status", "compare_periods": "compare", "overdue": "due", "due_within": "due", "group_by": "compare", "keyword": "mine",
     "person": "mine", "owner": "mine", "urgent": "order", "order": "due", "not_kev": "kev_only", "kev": "kev_only", "widest": "group_by",
-    "riskiest": "urgent",
+    "riskiest": "urgent", "older_hours": "age", "idle_hours": "age", "older_days": "age", "idle_days": "age", "late_days": "age",
+    "cvss": "more", "version_below": "version", "days": "period",
 }  # fmt: skip
 # These are narrowed by no rule, attack or product.
 _OF_EVERYTHING: Final = ("list_blocks", "list_proposals", "noisy_rules", "security_report", "who_is_on_call")  # fmt: skip
 # The arguments that carry a condition, and the cue that tells of it.
 _CARRIERS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    Kind.TIME: ("since_hours", "at", "due_within", "period", "mended"), Kind.DURATION: ("since_hours", "minutes", "due_within"), Kind.SEVERITY: ("severity", "about"),
-    Kind.STATUS: ("status", "time_of", "metric", "due", "unassigned"), Kind.LIMIT: ("limit",), Kind.ENVIRONMENT: ("environment", "keyword"),
+    Kind.TIME: ("since_hours", "at", "due_within", "period", "mended", "days"),
+    Kind.DURATION: ("since_hours", "minutes", "due_within", "older_hours", "idle_hours", "older_days", "idle_days", "late_days", "days"),
+    Kind.SEVERITY: ("severity", "about"),
+    Kind.STATUS: ("status", "time_of", "metric", "due", "unassigned", "scope", "older_days", "idle_days"), Kind.LIMIT: ("limit",), Kind.ENVIRONMENT: ("environment", "keyword"),
 }  # fmt: skip
 _TOLD: Final = {Kind.TIME: "said.time", Kind.DURATION: "said.time", Kind.SEVERITY: "said.severity", Kind.STATUS: "said.status"}  # fmt: skip
 _GROUPED: Final = {Kind.SEVERITY: "severity", Kind.STATUS: "status"}
@@ -97,6 +104,7 @@ def left_over(
     around = (rf"{re.escape(one)}\s*{beside}|{beside}\s*{re.escape(one)}" for one in central)
     apart = [not re.search(each, text, re.IGNORECASE) for each in around]
     lost = tuple(one for one, is_apart in zip(central, apart, strict=True) if is_apart)
+    lost += tuple(_uncompared(sentence, intent, [*left, *missed])) if intent.tool == "compare_periods" else ()
     named = any(cue.startswith("noun.") for cue in cues_of(sentence)) or intent.tool == "compare_periods"
     everything = intent.tool in LISTS and not named and intent.arguments.keys() <= _OF_EVERY_LIST
     return (*left, *missed), lost or ((*left, *missed) if everything else ())
@@ -116,6 +124,27 @@ def is_blind(sentence: Sentence, intent: Intent, frame: ToolFrame, left: Collect
     return bool(left) and not any(
         _strange(_uncovered(text, tuple(re.compile(re.escape(one)) for one in left)))
     )
+
+
+def _uncompared(sentence: Sentence, intent: Intent, left: Iterable[str]) -> Iterator[str]:
+    """What makes it another comparison: a second attack, a number, a third span, one around a day that nobody has told (割接前三天)."""
+    text, times = sentence.question.text, sentence.question.found(Kind.TIME)
+    yield from (one for one in left if find_known(one, sentence.lexicon.keywords) or re.search(r"\d", one))
+    yield from re.findall(r"(?<![\w.:-])\d{3,}(?![\w.:-])", text)
+    yield from (one.raw for one in times[2:])
+    if (
+        len(times) == 1
+        and times[0].value.end is None
+        and not intent.arguments.keys() & {*_CARRIERS[Kind.TIME], "against"}
+    ):
+        yield times[0].raw
+    for char in text:
+        one = sentence.question.entities.get(char)
+        if one is None or one.kind not in (Kind.TIME, Kind.DURATION):
+            continue
+        said = text[: text.index(char)][-2:] + one.raw.strip()
+        if pattern("filters.of_event").search(said):
+            yield said
 
 
 def unused(
@@ -139,8 +168,10 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     if (lists or intent.tool in _OF_EVERYTHING) and not counted and not _carried(sentence.keyword, arguments):
         yield from filter(None, [sentence.keyword])
     yield from _names(sentence, arguments, None if lists or not frame else frame.tells)
+    if intent.tool == "list_cases":
+        yield from _conditions(sentence.question.text, arguments, ("age",))
     if lists:
-        yield from _conditions(sentence.question.text, arguments)
+        yield from _conditions(sentence.question.text, arguments, load("filters")["conditions"])
         for word in words:
             counted = by == "source" and count_products(word, sentence.lexicon.keywords)
             counted = counted or _is_of_a_scan(sentence, word, intent.tool)
@@ -193,9 +224,9 @@ def _names(sentence: Sentence, arguments: Mapping[str, str], tells: Collection[s
             yield one.raw
 
 
-def _conditions(text: str, arguments: Mapping[str, str]) -> Iterator[str]:
+def _conditions(text: str, arguments: Mapping[str, str], names: Iterable[str]) -> Iterator[str]:
     """What only other lists can be narrowed by, and what none can."""
-    for argument in load("filters")["conditions"]:
+    for argument in names:
         match = pattern(f"filters.conditions.{argument}").search(text)
         if argument == "asset_type" and "asset" in arguments:  # 镜像 pay/gateway:4.1.7 is named
             continue

@@ -131,6 +131,7 @@ def read_sentence(plain: str, lexicon: Lexicon, now: datetime, asker: str = "", 
     and what is answered without one read the same sentence at the same moment, once: nobody changes its skeleton."""
     skeleton = read_entities(plain, lexicon, now)
     skeleton.take(Kind.CASE, pattern("names.case"), _number)
+    skeleton.take(Kind.CASE, pattern("names.spoken_case"), _number, exact=False)
     skeleton.take(Kind.TECHNIQUE, pattern("names.technique"), lambda m: f"T{m['n']}")
     skeleton.take(Kind.ALERT, pattern("names.code"), _number)
     _take_findings(skeleton, lexicon)

@@ -52,6 +52,24 @@ def software(word: str, prefix: str = "") -> Q:
     return named | Q(**{f"{prefix}name__icontains": name.strip(), f"{prefix}version__iregex": begins})
 
 
+def is_below(version: str, bound: str) -> bool | None:
+    """Is it a lower one, by the numbers before anything else in it; None where it has none. The epoch of a package is none of them."""
+    mine, other = (_numbers(text) for text in (version, bound))
+    if mine is None or other is None:
+        return None
+    longest = max(len(mine), len(other))
+    return _padded(mine, longest) < _padded(other, longest)
+
+
+def _numbers(version: str) -> list[int] | None:
+    found = re.match(r"(?:\d+:)?v?(\d{1,9}(?:\.\d{1,9})*)", version.strip(), re.IGNORECASE)
+    return [*map(int, found[1].split("."))] if found else None
+
+
+def _padded(numbers: Sequence[int], length: int) -> list[int]:
+    return [*numbers, *[0] * (length - len(numbers))]
+
+
 _MOST = 5
 FAMILY, _MOST_OF_FAMILY = "*", 500  # pay-gateway*: assets whose names are so
 
@@ -92,6 +110,7 @@ __all__ = [
     "environment_named",
     "find",
     "get",
+    "is_below",
     "matching",
     "meant",
     "merged_into",
@@ -109,12 +128,14 @@ _EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags",
 
 @dataclass(frozen=True, slots=True)
 class AssetFilter:
-    """Empty values do not filter. ``keyword``: part of a name, key, address, tag or owner; ``software``: what is on it; ``exposed``: something
+    """Empty values do not filter. ``keyword``: part of a name, key, address, tag or owner; ``software``: what is on it, ``below``: in a lower
+    version; ``exposed``: something
     says that it can be reached from outside; ``kev``: with an open finding of an exploited vulnerability. ``order``: `ORDERS`, or
     "risk": the gravest open finding first."""
 
     keyword: str = ""
     software: str = ""
+    below: str = ""
     unowned: bool = False
     asset_type: str = ""
     owner_id: int | None = None
@@ -194,10 +215,17 @@ def matching(wanted: AssetFilter) -> QuerySet[Asset]:
         )
     if wanted.software:
         installed = Component.objects.filter(software(wanted.software), active=True)
-        rows = rows.filter(pk__in=installed.values("asset_id"))
+        found: Any = _older(installed, wanted.below) if wanted.below else installed.values("asset_id")
+        rows = rows.filter(pk__in=found)
     if wanted.keyword:
         rows = rows.filter(_about(wanted.keyword.strip()))
     return rows
+
+
+def _older(installed: QuerySet[Component], bound: str) -> set[int]:
+    """The assets on which one of these has a lower version."""
+    rows = installed.values_list("asset_id", "version")
+    return {asset_id for asset_id, version in rows if is_below(version, bound)}
 
 
 def environment_named(text: str) -> str:

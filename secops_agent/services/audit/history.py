@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import DateTimeField, Field, ForeignKey, Model
+from django.db.models import DateTimeField, Exists, Field, ForeignKey, Model, OuterRef, Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from bifang.core.secrets.redaction import redact
 from secops_agent.models import Alert, Asset, Case, Finding, History, Runbook, Vulnerability
+from secops_agent.models.choices import ActorKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.clock import exact
@@ -126,6 +127,12 @@ def closing_notes(alert_ids: Collection[int]) -> dict[int, str]:
     """Alert → why it was closed last, of those whose closing somebody told the reason of. One query, none for none."""
     rows = History.objects.filter(entity="alert", action="close", entity_id__in=alert_ids).order_by("id")
     return dict(rows.values_list("entity_id", "note")) if alert_ids else {}
+
+
+def untouched(entity: str, since: datetime) -> Q:
+    """Nobody, but for Bifang itself, has changed or noted anything of it since."""
+    done = History.objects.filter(entity=entity, entity_id=OuterRef("pk"), at__gte=since)
+    return ~Q(Exists(done.exclude(actor_kind=ActorKind.SYSTEM)))
 
 
 def _views(rows: Iterable[History]) -> Iterable[HistoryEntry]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Case as Choose
 from django.db.models import IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -9,6 +10,7 @@ from django.db.models import IntegerField, OuterRef, Q, QuerySet, Subquery, Valu
 from bifang.channels.text.visible import visible
 from secops_agent.models import Alert, Case, CaseStatus
 from secops_agent.models.choices import Severity
+from secops_agent.services.audit.history import untouched
 from secops_agent.services.cases.views import CaseSummary, summaries
 from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.vulnerabilities.priority import rank
@@ -19,7 +21,8 @@ GOING_ON = (CaseStatus.NEW, CaseStatus.WORKING, CaseStatus.CONTAINED)
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Empty values do not filter. ``keyword``: part of the title, or a number ("E12"); for who may read private
+    """Empty values do not filter. ``since`` (inclusive) and ``until`` (exclusive): of its opening; ``idle_since``: opened by then, and
+    nobody has done anything about it since. ``keyword``: part of the title, or a number ("E12"); for who may read private
     parts (``private``) of the summary too."""
 
     statuses: tuple[str, ...] = ()
@@ -27,6 +30,9 @@ class CaseFilter:
     owner_ids: tuple[int, ...] = ()
     unowned: bool = False
     keyword: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    idle_since: datetime | None = None
     private: bool = False
     order: str = "-id"
     limit: int = 20
@@ -45,6 +51,10 @@ def matching(wanted: CaseFilter) -> "QuerySet[Case]":
     rows = Case.objects.filter(**{name: value for name, value in conditions.items() if value})
     if wanted.unowned:
         rows = rows.filter(owner=None)
+    rows = rows.filter(created_at__gte=wanted.since) if wanted.since else rows
+    rows = rows.filter(created_at__lt=wanted.until) if wanted.until else rows
+    if wanted.idle_since:
+        rows = rows.filter(untouched("case", wanted.idle_since), created_at__lte=wanted.idle_since)
     if wanted.severities:
         rows = _as_grave(rows, wanted.severities)
     keyword = visible(wanted.keyword).strip()

@@ -1,6 +1,7 @@
 """Pending proposals: a person's own, and those of others that they may approve."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
@@ -16,6 +17,30 @@ from secops_agent.services.people.staff import Person, only_corporation
 _MOST = 5
 _MOST_LISTED = 20
 _MOST_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFilter:
+    """Empty values do not filter. ``since`` (inclusive) and ``until`` (exclusive): of the proposing; ``target``: what its words name;
+    ``asker_id``: the staff id of who asked; ``tool``: what is to be done."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    target: str = ""
+    asker_id: str = ""
+    tool: str = ""
+
+    def takes(self, row: Proposal) -> bool:
+        """Is it one of those?"""
+        inside = (not self.since or row.created_at >= self.since) and (
+            not self.until or row.created_at < self.until
+        )
+        return (
+            inside
+            and self.target in row.summary
+            and self.asker_id in ("", row.asker_id)
+            and self.tool in ("", row.tool)
+        )
 
 
 def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Proposal]:
@@ -43,16 +68,15 @@ def of_others(person: Person, known: Sequence[Proposal]) -> Sequence[Proposal]:
     return list(rows.exclude(pk__in=[each.pk for each in known]).order_by("-pk")[:_MOST])
 
 
-def decided(
-    person: Person, since: datetime | None, until: datetime | None, target: str
-) -> Sequence[Proposal]:
-    """What was decided or ran out in that time, the newest first: the person's own and dangerous ones of the corporation; ``target``: of
-    what is named so."""
+def decided(person: Person, wanted: ProposalFilter) -> Sequence[Proposal]:
+    """What was decided or ran out, the newest first: the person's own and dangerous ones of the corporation."""
     rows = Proposal.objects.exclude(state=ProposalState.PROPOSED)
     rows = rows.filter(Q(asker_id=person.staff_id) | Q(risk=Risk.DANGEROUS), corp_id__in=(person.corp_id, ""))
-    rows = rows.filter(created_at__gte=since) if since else rows
-    rows = rows.filter(created_at__lt=until) if until else rows
-    rows = rows.filter(summary__icontains=target) if target else rows
+    conditions = {
+        "created_at__gte": wanted.since, "created_at__lt": wanted.until, "summary__icontains": wanted.target,
+        "asker_id": wanted.asker_id, "tool": wanted.tool,
+    }  # fmt: skip
+    rows = rows.filter(**{name: value for name, value in conditions.items() if value})
     return list(rows.order_by("-pk")[:_MOST_LISTED])
 
 

@@ -49,7 +49,7 @@ ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 @dataclass(frozen=True, slots=True)
 class VulnerabilityFilter:
     """Empty values do not filter. ``present_only``: only those with an open finding (on ``asset`` if given); ``overdue``:
-    with one that is over its time limit; ``owner_id``: on what this person looks after; ``epss``: no less, 0..1; ``due_before``: with one that must be
+    with one that is over its time limit; ``owner_id``: on what this person looks after; ``epss``: no less, 0..1; ``score``: of CVSS, no less; ``found_before``: with one that was first seen by then; ``due_before``: with one that must be
     mended by then; ``on``: on an asset like this; ``source``: found by this tool. ``order``: `ORDERS`, or "assets": those on the most assets first."""
 
     severities: tuple[str, ...] = ()
@@ -64,6 +64,8 @@ class VulnerabilityFilter:
     epss: float | None = None
     not_kev: bool = False
     due_before: datetime | None = None
+    found_before: datetime | None = None
+    score: float | None = None
     on: AssetFilter | None = None
     source: str = ""
     order: str = "-priority"
@@ -91,7 +93,12 @@ def search(wanted: VulnerabilityFilter) -> Page[VulnerabilitySummary]:
 
 def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
     """Every one, in no order. Raises NotFound for an unknown asset."""
-    conditions = {"severity__in": wanted.severities, "kev": wanted.kev_only, "epss__gte": wanted.epss}
+    conditions = {
+        "severity__in": wanted.severities,
+        "kev": wanted.kev_only,
+        "epss__gte": wanted.epss,
+        "score__gte": wanted.score,
+    }
     rows = Vulnerability.objects.filter(**{name: value for name, value in conditions.items() if value})
     if wanted.not_kev:
         rows = rows.filter(kev=False)
@@ -102,6 +109,7 @@ def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
         wanted.asset_id,
         wanted.asset.strip(),
         wanted.due_before,
+        wanted.found_before,
         wanted.on,
         wanted.source,
     )
@@ -128,6 +136,7 @@ def _open_there(wanted: VulnerabilityFilter) -> "QuerySet[Finding]":
         "asset_id__in": assets,
         "asset__owner_id": wanted.owner_id,
         "due_at__lte": wanted.due_before,
+        "first_seen__lte": wanted.found_before,
         "source": wanted.source,
     }
     rows = rows.filter(**{name: value for name, value in conditions.items() if value})
@@ -291,11 +300,13 @@ class Installed:
     flaws: tuple[str, ...]
 
 
-def software_named(word: str, assets: Collection[int]) -> Mapping[int, Installed]:
-    """What is on these assets of which the name holds the word, or the name and the version."""
+def software_named(word: str, assets: Collection[int], below: str = "") -> Mapping[int, Installed]:
+    """What is on these assets of which the name holds the word, or the name and the version; ``below``: in a lower version."""
     rows = Component.objects.filter(software(word), asset__in=assets, active=True).order_by("name", "id")
     found: dict[int, dict[str, None]] = defaultdict(dict)
     for asset_id, name, version in rows.values_list("asset_id", "name", "version")[:_READ]:
+        if below and not inventory.is_below(version, below):
+            continue
         found[asset_id][f"{name.rpartition(':')[2]} {version}".strip()] = None
     findings = Finding.objects.filter(software(word, "component__"), asset__in=assets, active=True)
     flaws: dict[int, dict[str, None]] = defaultdict(dict)

@@ -49,7 +49,7 @@ class FindingFilter:
 
     ``owner_id``: of who works on it, else of who looks after its asset; 0: nobody. ``rule``, ``component`` with ``fixed``:
     as `groups` tells a group. ``keyword``: the number of a known vulnerability finds its findings whatever they are called.
-    ``sources``: any of these, in any case; ``ids`` and ``decided``: these, and what somebody decided, whether open or not.
+    ``score``: of CVSS, no less; ``found_before``: first seen by then. ``sources``: any of these, in any case; ``ids`` and ``decided``: these, and what somebody decided, whether open or not.
     """
 
     kinds: tuple[str, ...] = ()
@@ -71,6 +71,8 @@ class FindingFilter:
     ids: tuple[int, ...] = ()
     sources: tuple[str, ...] = ()
     due_before: datetime | None = None
+    found_before: datetime | None = None
+    score: float | None = None
     on: AssetFilter | None = None
     decided: bool = False
     order: str = "-priority"
@@ -97,6 +99,8 @@ def matching(wanted: FindingFilter) -> QuerySet[Finding]:
         "component__name": wanted.component,
         "vulnerability__kev": wanted.kev_only,
         "pk__in": wanted.ids,
+        "vulnerability__score__gte": wanted.score,
+        "first_seen__lte": wanted.found_before,
     }
     rows = Finding.objects.filter(**{name: value for name, value in conditions.items() if value})
     if wanted.decision is not None:

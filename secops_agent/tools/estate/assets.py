@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
 from secops_agent import says
 from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.actors import Actor
@@ -78,6 +79,7 @@ class ListAssets(Arguments):
     exposed: bool | None = exposed_argument()
     kev: bool | None = argument("只看有已被利用（KEV）漏洞的", default=None)
     riskiest: bool | None = argument("风险最高的在前", default=None)
+    version_below: str = argument("keyword 是软件名时，只看版本低于它的，例如 8.3", default="", max_length=40)
 
 
 class GetAsset(Arguments):
@@ -103,7 +105,13 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         对外="可能对外的" if given.exposed else "",
         已被利用="有 KEV 漏洞的" if given.kev else "",
         排序="风险最高的在前" if given.riskiest else "",
+        版本=f"低于 {plain(given.version_below, 40)}" if given.version_below else "",
     )
+    if given.version_below:
+        if not given.keyword or inventory.is_below("0", given.version_below) is None:
+            raise InvalidInput("请写软件名和一个版本号，例如 curl 8.3 以下。")
+        software = replace(wanted, keyword="", software=given.keyword, below=given.version_below)
+        return _with_software(asker, software, query, given.offset)
     found = _search(wanted)
     if not found.items and wanted.keyword:
         return _with_software(asker, replace(wanted, keyword="", software=given.keyword), query, given.offset)
@@ -153,14 +161,17 @@ def _with_software(asker: Asker, wanted: AssetFilter, query: str, offset: int) -
     found = inventory.search(wanted)
     shown, flaws, name = found.items[offset:], related_flaws(wanted.software), plain(wanted.software, 40)
     if not shown:
-        text = beyond("资产", found) if found.items else _none(name, flaws, query)
+        text = (
+            beyond("资产", found) if found.items else _none_older(wanted, query) or _none(name, flaws, query)
+        )
         return ToolResult("no_data", query, text, [])
-    installed = software_named(wanted.software, [asset.id for asset in shown])
+    installed = software_named(wanted.software, [asset.id for asset in shown], wanted.below)
     hit = sum(bool(each.flaws) for each in installed.values())
     beside = f"这里面 {hit} 台有未修复的漏洞" if hit else "没有发现未修复的漏洞"
+    lower = f"（版本低于 {plain(wanted.below, 40)}）" if wanted.below else ""
     lines = [_installed_line(each, installed[each.id]) for each in shown]
     text = page(
-        f"装有 {name} 的资产", len(lines), found.total_text, lines, query, offset=offset, beside=beside
+        f"装有 {name}{lower} 的资产", len(lines), found.total_text, lines, query, offset=offset, beside=beside
     )
     steps = (*more(found, offset + len(shown)), *(says.affected(flaw) for flaw in flaws))
     return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
@@ -172,6 +183,16 @@ def _installed_line(asset: AssetSummary, found: Installed) -> str:
     flaws = f"**{plain(found.flaws[0], 40)}**{others}" if found.flaws else "未发现漏洞"
     owner = f"负责人 {plain(asset.owner, 40)}" if asset.owner else "无负责人"
     return f"- **{plain(asset.name, 80)}** {joined([software, flaws, owner])}"
+
+
+def _none_older(wanted: AssetFilter, query: str) -> str:
+    """The software is there, but in no lower version; "" where none is, or none was asked for."""
+    there = inventory.search(replace(wanted, below="")) if wanted.below else None
+    if not there or not there.items:
+        return ""
+    name, bound = plain(wanted.software, 40), plain(wanted.below, 40)
+    said = f"{there.total_text} 个资产装有 {name}，版本都不低于 {bound}，或没有能比较的版本号。"
+    return "\n".join([said, *foot(query)])
 
 
 def _none(name: str, flaws: Sequence[str], query: str) -> str:

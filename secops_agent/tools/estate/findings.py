@@ -24,14 +24,20 @@ from secops_agent.tools.filters import (
     WEIGHTS,
     asset_argument,
     asset_like,
+    cvss_argument,
+    due_before,
     environment_argument,
     exposed_argument,
     importance_argument,
+    late_argument,
     levels,
     limit_argument,
+    older_argument,
     rows,
     severity_argument,
     told,
+    told_age,
+    told_due,
     told_levels,
 )
 from secops_agent.tools.markdown import SEVERITY, counts, foot, joined, moment, page, roughly
@@ -74,6 +80,9 @@ class ListFindings(Arguments):
     importance: Literal["critical", "high"] | None = importance_argument()
     exposed: bool | None = exposed_argument()
     findings: str = argument("发现的编号，例如 F12，几个之间用英文逗号分隔", default="")
+    older_days: int | None = older_argument()
+    late_days: int | None = late_argument()
+    cvss: int | None = cvss_argument()
     group_by: Literal["severity", "source", "asset", "owner", "cve", "kind", "decision"] | None = argument(
         "按什么数", labels={name: label for name, (label, _) in _BY.items()}, default=None
     )
@@ -107,8 +116,10 @@ def _wanted(asker: Asker, given: ListFindings) -> FindingFilter:
         severities=levels(given.severity),
         asset=given.asset,
         keyword=given.keyword,
-        overdue=bool(given.overdue),
-        due_before=asker.now + timedelta(days=given.due_within) if given.due_within else None,
+        overdue=bool(given.overdue or given.late_days),
+        due_before=due_before(asker.now, given.due_within, given.late_days),
+        found_before=asker.now - timedelta(days=given.older_days) if given.older_days else None,
+        score=given.cvss,
         sources=tuple(filter(None, SEPARATORS.split(given.source))),
         decision=""
         if given.decision == "none"
@@ -141,7 +152,9 @@ def _told(given: ListFindings) -> str:
         决定=_DECIDED.get(given.decision or "", ""),
         已被利用="是" if given.kev_only else "",
         补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
-        修复时限="已超过" if given.overdue else f"{given.due_within} 天内到" if given.due_within else "",
+        修复时限=told_due(given.overdue, given.due_within, given.late_days),
+        **told_age(given.older_days, None, "天"),
+        CVSS=f"不低于 {given.cvss} 分" if given.cvss else "",
         资产负责人=plain(given.owner, 40),
         环境=plain(given.environment, 20),
         重要性=WEIGHTS[given.importance] if given.importance else "",

@@ -37,7 +37,7 @@ def late_findings(wanted: VulnerabilityFilter) -> LateFindings | None:
     """What the reports and pages count: a vulnerability may be on several assets, a secret is none. None: not asked."""
     if not wanted.overdue or wanted.keyword.strip() or wanted.fix_available is not None or wanted.epss:
         return None
-    if wanted.not_kev or wanted.due_before or wanted.on:
+    if wanted.not_kev or wanted.due_before or wanted.found_before or wanted.score or wanted.on:
         return None
     about = FindingFilter(
         severities=wanted.severities,

@@ -32,17 +32,23 @@ from secops_agent.tools.filters import (
     asset_like,
     beyond,
     colleague,
+    cvss_argument,
+    due_before,
     environment_argument,
     exposed_argument,
     importance_argument,
+    late_argument,
     levels,
     limit_argument,
     more,
     offset_argument,
+    older_argument,
     severity_argument,
     span_of_period,
     told,
+    told_age,
     told_asset,
+    told_due,
     told_levels,
     window,
 )
@@ -96,6 +102,9 @@ class ListVulnerabilities(Arguments):
         argument("那一天、周、月里修复了多少", labels=PERIODS, default=None)
     )
     widest: bool | None = argument("影响资产最多的在前", default=None)
+    older_days: int | None = older_argument()
+    late_days: int | None = late_argument()
+    cvss: int | None = cvss_argument()
 
 
 class AffectedAssets(CveId):
@@ -330,11 +339,13 @@ def _search(asker: Asker, given: ListVulnerabilities) -> VulnerabilityFilter:
         asset=given.asset,
         fix_available=given.fix_available,
         keyword=given.keyword,
-        overdue=bool(given.overdue),
+        overdue=bool(given.overdue or given.late_days),
         owner_id=colleague(given.owner, asker.person).pk if given.owner else None,
         epss=given.epss / 100 if given.epss else None,
         not_kev=bool(given.not_kev),
-        due_before=asker.now + timedelta(days=given.due_within) if given.due_within else None,
+        due_before=due_before(asker.now, given.due_within, given.late_days),
+        found_before=asker.now - timedelta(days=given.older_days) if given.older_days else None,
+        score=given.cvss,
         on=asset_like(asker.person, "", given.environment, given.importance, given.exposed),
         order="assets" if given.widest else "-priority",
         limit=window(given.limit, given.offset),
@@ -375,12 +386,13 @@ def _told(given: ListVulnerabilities) -> str:
         资产=plain(given.asset, 60),
         关键字=plain(given.keyword, 60),
         补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
-        修复时限="已超过" if given.overdue else "",
+        修复时限=told_due(given.overdue, given.due_within, given.late_days),
+        **told_age(given.older_days, None, "天"),
+        CVSS=f"不低于 {given.cvss} 分" if given.cvss else "",
         资产负责人=plain(given.owner, 40),
         EPSS=f"不低于 {given.epss}%" if given.epss else "",
         分组=_BY[given.group_by] if given.group_by else "",
         KEV="不在" if given.not_kev else "",
-        到期=f"{given.due_within} 天内" if given.due_within else "",
         环境=plain(given.environment, 20),
         重要性=WEIGHTS[given.importance] if given.importance else "",
         对外="可能对外的资产" if given.exposed else "",

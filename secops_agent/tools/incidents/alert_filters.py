@@ -31,6 +31,7 @@ from secops_agent.tools.filters import (
     span,
     span_of_period,
     told,
+    told_age,
     told_asset,
     told_levels,
     until_argument,
@@ -45,13 +46,10 @@ _DUE: Final = {"overdue": "已超时", "soon": "快超时", "in_time": "有时�
 _EVER: Final = timedelta(days=36_500)
 
 
-class AlertConditions(Arguments):
-    """Which alerts."""
+class AlertScope(Arguments):
+    """Of what, whose, where and when; how they stand is `AlertConditions`."""
 
     severity: str = severity_argument()
-    status: Literal["open", "acknowledged", "closed", "unclosed", "all"] | None = argument(
-        "状态", labels=_SAID, default=None
-    )
     since_hours: int | None = since_argument()
     keyword: str = argument(
         "标题、规则、来源里的词，或 IP、域名、哈希",
@@ -67,6 +65,21 @@ class AlertConditions(Arguments):
     )
     since: str = argument("从几点起：20:00 或 11-29 20:00", default="", max_length=20)
     until: str = argument("到几点为止，写法同上", default="", max_length=20)
+    assignee: str = argument("处理人的姓名或员工 ID；我。time_of=closed 时指关闭人", default="")
+    technique: str = argument("ATT&CK 技术编号", default="", max_length=20)
+    address: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
+    owner: str = argument("资产负责人", default="")
+    environment: str = environment_argument()
+    importance: Literal["critical", "high"] | None = importance_argument()
+    exposed: bool | None = exposed_argument()
+
+
+class AlertConditions(AlertScope):
+    """Which alerts."""
+
+    status: Literal["open", "acknowledged", "closed", "unclosed", "all"] | None = argument(
+        "状态", labels=_SAID, default=None
+    )
     time_of: Literal["seen", "new", "acknowledged", "closed"] | None = argument(
         "时间指发生、新增、确认还是关闭", default=None
     )
@@ -79,13 +92,8 @@ class AlertConditions(Arguments):
     )
     unassigned: bool | None = argument("只看没有处理人的", default=None)
     listed: bool | None = argument("只看命中情报的", default=None)
-    assignee: str = argument("处理人的姓名或员工 ID；我。time_of=closed 时指关闭人", default="")
-    technique: str = argument("ATT&CK 技术编号", default="", max_length=20)
-    address: str = argument("IP 或网段（10.0.0.0/24）", default="", max_length=50)
-    owner: str = argument("资产负责人", default="")
-    environment: str = environment_argument()
-    importance: Literal["critical", "high"] | None = importance_argument()
-    exposed: bool | None = exposed_argument()
+    older_hours: int | None = argument("入库超过多少小时的", default=None, minimum=1, maximum=100_000)
+    idle_hours: int | None = argument("超过多少小时没人动的", default=None, minimum=1, maximum=100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,8 @@ def _sought(given: AlertConditions, keyword: str, now: datetime) -> dict[str, An
         if given.due == "in_time"
         else None,
         "listed": bool(given.listed),
+        "stored_before": now - timedelta(hours=given.older_hours) if given.older_hours else None,
+        "idle_since": now - timedelta(hours=given.idle_hours) if given.idle_hours else None,
     }
 
 
@@ -169,6 +179,7 @@ def _told(wanted: AlertFilter, given: AlertConditions, told: dict[str, str], per
         **told,
         "结论": VERDICT[given.verdict] if given.verdict else "",
         "时限": _DUE[given.due] if given.due else f"{given.due_within} 小时内到" if given.due_within else "",
+        **told_age(given.older_hours, given.idle_hours, "小时"),
         "关闭人": person if wanted.closers else "",
         "处理人": person if wanted.assignees else "没有" if given.unassigned else "",
         "情报": "命中情报清单" if given.listed else "",

@@ -1,6 +1,7 @@
 """list_cases, get_case: incidents of several alerts, how they stand and what is left to do."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 from django.utils import timezone
@@ -18,10 +19,24 @@ from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail, CaseSummary, CaseTaskView
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.eligibility import listed
+from secops_agent.services.reports.periods import PERIODS
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import levels, severity_argument, told, told_levels
+from secops_agent.tools.filters import (
+    colleague,
+    idle_argument,
+    levels,
+    older_argument,
+    severity_argument,
+    since_argument,
+    span,
+    span_of_period,
+    told,
+    told_age,
+    told_levels,
+    until_argument,
+)
 from secops_agent.tools.incidents.alerts import fields_of
 from secops_agent.tools.incidents.alerts import state as alert_state
 from secops_agent.tools.markdown import SEVERITY, VERDICT, ago, foot, joined, moment, page
@@ -42,6 +57,15 @@ class ListCases(Arguments):
     )
     keyword: str = argument("标题或小结里的词", default="")
     severity: str = severity_argument()
+    owner: str = argument("负责人的姓名或员工 ID；我", default="")
+    unassigned: bool | None = argument("只看没有负责人的", default=None)
+    period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
+        argument("新建在哪一天、周、月", labels=PERIODS, default=None)
+    )
+    since_hours: int | None = since_argument()
+    until_hours: int | None = until_argument()
+    older_days: int | None = older_argument()
+    idle_days: int | None = idle_argument()
 
 
 class GetCase(Arguments):
@@ -55,17 +79,35 @@ def list_cases(asker: Asker, given: ListCases) -> ToolResult:
     """The newest first."""
     scope, wanted = given.scope or "open", levels(given.severity)
     statuses = {"closed": (CaseStatus.CLOSED,), "all": ()}.get(scope, GOING_ON)
+    time = (
+        span_of_period(given.period, asker.now)
+        if given.period
+        else span(given.since_hours, given.until_hours, asker.now)
+    )
+    owner = colleague(given.owner, asker.person) if given.owner else None
+    opened = [asker.now - timedelta(days=given.older_days)] if given.older_days else []
     found = search.search(
         CaseFilter(
             statuses=statuses,
             severities=wanted,
-            owner_ids=(_mine(asker),) if scope == "mine" else (),
+            owner_ids=(owner.pk,) if owner else (_mine(asker),) if scope == "mine" else (),
+            unowned=bool(given.unassigned),
+            since=time.since,
+            until=min([*opened, *filter(None, [time.until])], default=None),
+            idle_since=asker.now - timedelta(days=given.idle_days) if given.idle_days else None,
             keyword=given.keyword,
             private=not asker.hides_private,
             limit=_ROWS,
         )
     )
-    query = told(范围=_SCOPES[scope], 级别=told_levels(wanted), 关键字=plain(given.keyword, 60))
+    query = told(
+        范围=_SCOPES[scope],
+        级别=told_levels(wanted),
+        负责人="没有" if given.unassigned else plain(owner.name, 40) if owner else "",
+        新建时间=time.told,
+        **told_age(given.older_days, given.idle_days, "天"),
+        关键字=plain(given.keyword, 60),
+    )
     if not found.items:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的事件。", *foot(query)]), [])
     lines = [_line(case, asker) for case in found.items]

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, Literal
 
 from django.db.models import QuerySet
 
 from bifang.channels.text.markup import plain
+from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert
 from secops_agent.services.alerts import timing
 from secops_agent.services.alerts.queries.statistics import GROUPINGS, Statistics, labels, rows_of, statistics
 from secops_agent.services.alerts.timing import TimeTaken
 from secops_agent.services.clock import minutes_told
 from secops_agent.services.records import SEVERITIES
-from secops_agent.services.reports.periods import PERIODS
-from secops_agent.tools.arguments import Arguments, argument, parse
+from secops_agent.tools.arguments import argument, parse
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import asset_argument, severity_argument
-from secops_agent.tools.incidents.alert_filters import AlertConditions, Wanted, read
+from secops_agent.tools.filters import TimeSpan, span
+from secops_agent.tools.incidents.alert_filters import AlertConditions, AlertScope, Wanted, read
 from secops_agent.tools.markdown import VERDICT, foot
 
 _METRICS: Final = {
@@ -38,34 +39,30 @@ _COUNTED: Final = 200  # groups; what grew most may be small
 _WEEK: Final = 168
 
 
-class ComparePeriods(Arguments):
-    """Arguments of compare_periods."""
+class ComparePeriods(AlertScope):
+    """Arguments of compare_periods. ``other_since_hours`` and ``other_until_hours``: the other span, where it is no usual one."""
 
     metric: Literal["new", "closed", "true_positive", "false_positive", "acknowledge_time", "close_time"] = (
         argument("比什么；用时都从告警入库算起", labels=_METRICS, default="new")
     )
-    since_hours: int | None = argument(
-        "最近多少小时；自然日、周、月用 period", default=None, minimum=1, maximum=100_000
-    )
-    period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
-        argument("自然日、周、月", labels=PERIODS, default=None)
-    )
     against: Literal["before", "yesterday", "last_week"] = argument(
         "和什么比", labels=_AGAINST, default="before"
+    )
+    other_since_hours: int | None = argument(
+        "代替 against：另一段从多少小时前起", default=None, minimum=1, maximum=100_000
+    )
+    other_until_hours: int | None = argument(
+        "另一段到多少小时前为止", default=None, minimum=1, maximum=100_000
     )
     group_by: Literal["severity", "assignee", "rule", "asset", "source"] | None = argument(
         "再按什么分开；用时只能按级别、处理人", labels=_GROUPS, default=None
     )
-    severity: str = severity_argument()
-    assignee: str = argument("处理人的姓名或员工 ID；我", default="")
-    asset: str = asset_argument()
-    keyword: str = argument("标题、规则、来源里的词", default="")
 
 
 def compare_periods(asker: Asker, given: ComparePeriods) -> ToolResult:
     """Both numbers, the difference, and both again for each group."""
     asked = _asked(asker, given)
-    earlier = asked.time.back(_BACK[given.against]) if given.against in _BACK else asked.time.before()
+    earlier = _earlier(given, asked, asker.now)
     before = replace(
         asked, time=earlier, filter=replace(asked.filter, since=earlier.since, until=earlier.until)
     )
@@ -78,14 +75,24 @@ def compare_periods(asker: Asker, given: ComparePeriods) -> ToolResult:
     )
     if given.metric in _STAGES:
         return _times(given, asked, before, query)
-    return _counts(given, asked, before, query)
+    return _counts(given, asked, before, query, asker.now)
+
+
+def _earlier(given: ComparePeriods, asked: Wanted, now: datetime) -> TimeSpan:
+    """The other span: the one that was said, else a usual one. Raises InvalidInput for one without a beginning or an end."""
+    if not (given.other_since_hours or given.other_until_hours):
+        return asked.time.back(_BACK[given.against]) if given.against in _BACK else asked.time.before()
+    found = span(given.other_since_hours, given.other_until_hours, now)
+    if found.since is None or found.until is None:
+        raise InvalidInput("另一段时间要有开头和结尾：other_since_hours 大于 other_until_hours。")
+    return found
 
 
 def _asked(asker: Asker, given: ComparePeriods) -> Wanted:
     """Today, where no time is said; of how long things take a week."""
     stage = _STAGES.get(given.metric)
-    shared = given.model_dump(include={"severity", "assignee", "asset", "keyword", "since_hours", "period"})
-    if not (given.since_hours or given.period):
+    shared = given.model_dump(include={*AlertScope.model_fields})
+    if not (given.since_hours or given.period or given.since):
         shared |= {"since_hours": _WEEK} if stage else {"period": "today"}
     clock = stage or ("new" if given.metric == "new" else "closed")
     verdict = given.metric if given.metric in VERDICT else None
@@ -94,14 +101,21 @@ def _asked(asker: Asker, given: ComparePeriods) -> Wanted:
     return replace(asked, time=time, filter=replace(asked.filter, since=time.since))
 
 
-def _counts(given: ComparePeriods, asked: Wanted, before: Wanted, query: str) -> ToolResult:
+def _unequal(one: TimeSpan, other: TimeSpan, at: datetime) -> str:
+    """A note where one of the spans is much longer than the other: their numbers are no trend."""
+    lengths = sorted((each.until or at) - each.since for each in (one, other) if each.since)
+    return "> 两段时间长短不同，只能看总数。" if len(lengths) == 2 and lengths[0] < 0.8 * lengths[1] else ""
+
+
+def _counts(given: ComparePeriods, asked: Wanted, before: Wanted, query: str, at: datetime) -> ToolResult:
     now, then = (statistics(each.filter, given.group_by or "severity", _COUNTED) for each in (asked, before))
     change = now.total - then.total
     share = f"（{change / then.total:+.0%}）" if then.total else ""
     word = f"多 {change} 条{share}" if change > 0 else f"少 {-change} 条{share}" if change else "一样多"
     heading = f"**{_METRICS[given.metric]}：{asked.time.told} {now.total} 条**，比{before.time.told}（{then.total} 条）{word}"
     data = {"now": now.total, "before": then.total, "change": change}
-    text = "\n".join([heading, "", *(_groups(now, then) if given.group_by else ()), *foot(query)])
+    lines = _groups(now, then) if given.group_by else ()
+    text = "\n".join([heading, "", *lines, *foot(query, _unequal(asked.time, before.time, at))])
     return ToolResult("ok" if now.total or then.total else "no_data", query, text, data)
 
 

@@ -1,6 +1,7 @@
 """investigate_alert: what the fixed checks find out about one alert; noisy_rules: which rules want tuning."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from django.utils import timezone
@@ -17,7 +18,8 @@ from secops_agent.services.investigations.steps import NextStep, next_steps
 from secops_agent.services.investigations.weighing import side_of
 from secops_agent.services.investigations.wording import BY_CODE, cited, reason_line, verdict_line
 from secops_agent.services.privacy import PRIVATE_INDICATORS
-from secops_agent.tools.base import NoArguments, ToolResult
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.incidents.alert_statistics import mistaken_lines
 from secops_agent.tools.incidents.alerts import GetAlert, accounts_of, detail_fields, subject_of
@@ -87,10 +89,18 @@ def _lines(section: Section, *, open_: bool) -> str:
     return "；".join([*lines, *([f"另有 {rest} 项"] if rest > 0 else [])])
 
 
-def list_noisy_rules(asker: Asker, given: NoArguments) -> ToolResult:
+class NoisyRules(Arguments):
+    """Arguments of noisy_rules."""
+
+    days: int = argument("最近多少天，默认 30", default=30, minimum=1, maximum=90)
+    limit: int = argument("最多几条规则，默认 8", default=_NOISY, minimum=1, maximum=1000)
+
+
+def list_noisy_rules(asker: Asker, given: NoisyRules) -> ToolResult:
     """Numbers, names of rules and of assets: nothing that a group may not read."""
-    query, now = "最近 30 天，10 条以上的规则", timezone.now()
-    found, wrong = noisy_rules(now), mistaken_lately(now)
+    query, now = f"最近 {given.days} 天，10 条以上的规则", timezone.now()
+    span = timedelta(days=given.days)
+    found, wrong = noisy_rules(now, span), mistaken_lately(now, span)
     told = ["", *mistaken_lines(wrong)] if wrong else []
     if not found:
         nothing = f"{query}里，没有明显只是噪声、要调整的。"
@@ -98,9 +108,9 @@ def list_noisy_rules(asker: Asker, given: NoArguments) -> ToolResult:
     lines = [
         f"- **{plain(each.rule or '（没有写明规则）', 60)}**（{plain(each.source, 30)}）{each.alerts} 条，其中真实攻击 {each.attacks}、"
         f"误报和正常 {each.dismissed}、重复 {each.duplicates}。{plain('；'.join(each.proposals), _LINE)}"
-        for each in found[:_NOISY]
+        for each in found[: given.limit]
     ]
-    rest = f"，另有 {len(found) - _NOISY} 条见管理后台「调查对照」" if len(found) > _NOISY else ""
+    rest = f"，另有 {len(found) - given.limit} 条见管理后台「调查对照」" if len(found) > given.limit else ""
     text = "\n".join([f"**吵闹的规则 {len(found)} 条**（{query}）{rest}", "", *lines, *told, "", _NOBODY])
     return ToolResult("ok", query, text, fields=tuple(each.asset for each in found if each.asset))
 
@@ -117,8 +127,8 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "noisy_rules",
         "噪声规则",
-        "最近 30 天主要是噪声的检测规则，各自的条数、结论，和怎么调的建议。",
-        NoArguments,
+        "一段时间里主要是噪声的检测规则，最吵的在前，各自的条数、结论，和怎么调的建议。",
+        NoisyRules,
         list_noisy_rules,
     ),
 )

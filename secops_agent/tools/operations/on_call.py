@@ -61,14 +61,23 @@ def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:
         every = shifts(schedule, start - _AROUND, end + _AROUND)  # whole: nobody's duty ends at midnight
         found = [shift for shift in every if shift.start < end and start < shift.end]
         after = [shift for shift in every if shift.staff and shift.start >= found[-1].end]
+        instead = found if person and given.at else []
         found = [shift for shift in found if not person or shift.staff == person]
         names += [shift.staff.name for shift in found if shift.staff]
-        lines += [f"**{plain(schedule.name, 60)}**", *(_told(found) or ["- 没有班"])]
+        lines += [
+            f"**{plain(schedule.name, 60)}**",
+            *(_told(found) or ["- 没有班", *_instead(instead, person)]),
+        ]
         lines += [f"- 下一位：{_who(after[0])}　{moment(after[0].start)} 起"] if after and not person else []
         lines.append("")
     known = list(dict.fromkeys(names))
     text = "\n".join([*lines[:-1], *foot(query)])
     return ToolResult("ok" if known or not person else "no_data", query, text, known, fields=tuple(known))
+
+
+def _instead(found: Sequence[Shift], person: Staff | None) -> list[str]:
+    """Who has the duty that was asked for somebody else."""
+    return [f"不是{plain(person.name, 40)}，那段时间是：", *_told(found)] if person and found else []
 
 
 def _under_way() -> list[str]:

@@ -6,14 +6,21 @@ from typing import Final, Literal
 from bifang.channels.text.markup import plain
 from secops_agent.models import Proposal
 from secops_agent.services.decisions import pending
+from secops_agent.services.decisions.pending import ProposalFilter
 from secops_agent.services.reports.periods import PERIODS
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import TimeSpan, span_of_period, told
+from secops_agent.tools.filters import colleague, since_argument, span, span_of_period, told, until_argument
 from secops_agent.tools.markdown import foot, joined, moment
 
 _OBJECTS: Final = ("ip", "asset", "target", "alert_id")  # what an action is done to, no free text
+_ACTIONS: Final = {
+    "block_ip": "封禁",
+    "unblock_ip": "解封",
+    "isolate_host": "隔离",
+    "release_host": "解除隔离",
+}
 _IN_GROUP: Final = "待确认和待审批的操作不在群里显示，已私聊发给您。"
 
 
@@ -25,29 +32,44 @@ class ListProposals(Arguments):
     )
     target: str = argument("只看关于它的：IP 或主机名", default="")
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] | None = (
-        argument("已决定的：哪一天、周、月提出的", labels=PERIODS, default=None)
+        argument("哪一天、周、月提出的", labels=PERIODS, default=None)
+    )
+    since_hours: int | None = since_argument()
+    until_hours: int | None = until_argument()
+    asked_by: str = argument("谁提出的：姓名或员工 ID；我", default="")
+    action: Literal["block_ip", "unblock_ip", "isolate_host", "release_host"] | None = argument(
+        "只看这种操作的", labels=_ACTIONS, default=None
     )
 
 
 def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
     """The asker's own undecided ones, and for an approver those of others; or those that were decided. Not for a group."""
-    waiting = [each for each in pending.waiting_for(asker.person) if given.target in each.summary]
-    time = span_of_period(given.period, asker.now) if given.period else TimeSpan()
-    done = (
-        pending.decided(asker.person, time.since, time.until, given.target)
-        if given.state == "decided" or given.target
-        else ()
+    time = (
+        span_of_period(given.period, asker.now)
+        if given.period
+        else span(given.since_hours, given.until_hours, asker.now)
     )
-    others = [each for each in pending.of_others(asker.person, waiting) if given.target in each.summary]
+    person = colleague(given.asked_by, asker.person) if given.asked_by else None
+    wanted = ProposalFilter(
+        time.since, time.until, given.target, person.staff_id if person else "", given.action or ""
+    )
+    all_waiting = pending.waiting_for(asker.person)
+    waiting = [each for each in all_waiting if wanted.takes(each)]
+    # However they stand, where something tells which are meant.
+    narrowed = given.target or given.asked_by or given.action
+    done = pending.decided(asker.person, wanted) if given.state == "decided" or narrowed else ()
+    others = [each for each in pending.of_others(asker.person, all_waiting) if wanted.takes(each)]
     text = ""
     if given.state != "decided":
         text = "\n".join([pending.tell(asker.person, waiting), *_elsewhere(others)])
     query = told(
         状态="已决定的" if given.state == "decided" else "等待您决定的",
         对象=plain(given.target, 60),
+        提出人=plain(person.name, 40) if person else "",
+        操作=_ACTIONS[given.action] if given.action else "",
         提出时间=time.told,
     )
-    if given.state == "decided" or given.target:
+    if given.state == "decided" or narrowed:
         text = "\n\n".join(filter(None, (text, "\n".join([*_decided(done), *foot(query)]))))
     status = "ok" if waiting or done or others else "no_data"
     if asker.is_group and (waiting or done or others):

@@ -19,6 +19,7 @@ def read_entities(text: str, lexicon: Lexicon, now: datetime) -> Skeleton:
     skeleton = Skeleton(text)
     for kind, name, read in _technical(lexicon):
         skeleton.take(kind, pattern(f"entities.{name}"), read)
+    _take_spoken(skeleton, lexicon)
     skeleton.take(Kind.OBSERVABLE, pattern("entities.called"), _called)
     _take_chinese(skeleton, lexicon)
     nicknames = load("entities")["nicknames"]
@@ -39,6 +40,29 @@ def read_entities(text: str, lexicon: Lexicon, now: datetime) -> Skeleton:
     skeleton.take(Kind.ALERT, pattern("entities.alert"), _number)
     skeleton.take(Kind.ALERT, pattern("entities.alert_before"), _number)
     return skeleton
+
+
+def _take_spoken(skeleton: Skeleton, lexicon: Lexicon) -> None:
+    """As a voice message has them: CVE二零二三三八五四五, 一百九十八点五十一点一百点二十三, update点bad点example."""
+
+    def address(match: re.Match[str]) -> str | None:
+        numbers = [read_integer(part.strip()) for part in match[0].split("点")]
+        return _address(".".join(map(str, numbers))) if None not in numbers else None
+
+    def asset(match: re.Match[str]) -> str | None:
+        found = address(match)
+        return found if found and lexicon.asset(found) else None
+
+    def flaw(match: re.Match[str]) -> str:
+        digits = "".join(str(read_integer(digit)) for digit in match["n"])
+        return f"CVE-{digits[:4]}-{digits[4:]}"
+
+    skeleton.take(Kind.CVE, pattern("entities.spoken_cve"), flaw, exact=False)
+    skeleton.take(Kind.ASSET_IP, pattern("entities.spoken_ip"), asset, exact=False)
+    skeleton.take(Kind.IP, pattern("entities.spoken_ip"), address, exact=False)
+    skeleton.take(
+        Kind.DOMAIN, pattern("entities.spoken_domain"), lambda m: m[0].replace("点", ".").lower(), exact=False
+    )
 
 
 def is_private(address: str) -> bool:

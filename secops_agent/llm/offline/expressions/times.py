@@ -125,11 +125,12 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
 def _between(match: re.Match[str], now: datetime) -> Since | None:
     """昨天下午3点到5点, 2到6点: the day and the part of it carry over; what is not yet is meant of yesterday."""
     first, last = match["first"], match["last"]
-    named = pattern("times.day").match(first)
+    clocked = pattern("times.clock").search(first)
+    named = pattern("times.day").match(first[: clocked.start()] if clocked else first.rstrip("0123456789"))
     said = _day(named, now) if named and named["name"] else None
     day = said.start.date() if said else now.date()
     part = _part_of(first) or _part_of(last) * first.isdigit()
-    start = _moment(f"{first}点" if first.isdigit() else first, day, part, now)
+    start = _moment(first if clocked else f"{first}点", day, part, now)
     end = _moment(last, day, _part_of(last) or part, now)
     if start is None or end is None:
         return None
@@ -176,7 +177,9 @@ def _clock(match: re.Match[str], day: date, part: str, now: datetime) -> datetim
     minute = 30 if "halfpast" in said or "half" in said else int(said.get("m") or said.get("mm") or 0)
     if hour is None or hour > 23 or minute > 59:
         return None
-    if hour < 12 and part[:1] in tuple("下傍晚夜"):
+    if hour < 5 and part[:1] in tuple("晚夜"):
+        day += timedelta(days=1)  # 昨晚两点 is this morning
+    elif hour < 12 and part[:1] in tuple("下傍晚夜"):
         hour += 12
     return datetime.combine(day, time(hour, minute), now.tzinfo)
 

@@ -5,7 +5,7 @@ They are private parts (`privacy`): whoever asks must have been asked for the ri
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -43,16 +43,20 @@ class EventSearch:
     whole: bool
 
 
-def search_events(wanted: AlertFilter, keyword: str, limit: int) -> EventSearch:
-    """Events of these alerts that hold the word, A to Z in either case. Stops at `limit` found, or at the bounds.
+def search_events(wanted: AlertFilter, words: Sequence[str], limit: int) -> EventSearch:
+    """Events of these alerts that hold all the words, A to Z in either case. Stops at `limit` found, or at the bounds.
 
     A word that stands in a secret only is not found. Raises NotFound for an unknown asset.
     """
     newest = matching(wanted).order_by("-last_seen", "-id").values_list("pk", flat=True)
-    ids, bounds, word = list(newest[: MOST_EVENTS + 1]), _Bounds(), folded(keyword)
+    ids, bounds, sought = list(newest[: MOST_EVENTS + 1]), _Bounds(), [*map(folded, words)]
     hits: dict[int, str] = {}
     for alert_id, text in _events(ids[:MOST_EVENTS], bounds):
-        if word in folded(text) and (place := folded(clean := redact(text)).find(word)) >= 0:
+        if not all(word in folded(text) for word in sought):
+            continue
+        shown = folded(clean := redact(text))
+        if all(word in shown for word in sought):
+            place = shown.find(sought[0]) if sought else 0
             hits[alert_id] = clean[max(0, place - _BEFORE) :][:_AROUND]
         if len(hits) == limit:
             break

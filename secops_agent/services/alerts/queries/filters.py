@@ -22,6 +22,7 @@ from secops_agent.services.alerts.queries.urgency import OPEN_CASE, UNCLOSED, mo
 from secops_agent.services.alerts.queries.words import Keyword
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
+from secops_agent.services.audit import history
 from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.networks import inside
 from secops_agent.services.sla import RiskClock, overdue
@@ -81,6 +82,8 @@ ALERTS: Final = Listing((
     Condition("overdue", "已超时", "flag", "只看超过处理时限的。", api="overdue"),
     Condition("at_risk", "快超时", "flag", "只看快超过处理时限的：还剩八分之一，没有超过。", api="at_risk"),
     Condition("listed", "命中情报", "flag", "只看命中情报清单的。", api="listed"),
+    Condition("stored_before", "入库早于", "moment", "入库时间不晚于。", api="stored_before"),
+    Condition("idle_since", "没有人动", "moment", "入库时间不晚于它，而且那以后没有人动过：只算人和接口令牌做的。", api="idle_since"),
     Condition("clock", "时间", "choice", "since 和 until 指什么时间：最近发生、首次发生、关闭。", api="time_of", choices=CLOCKS),
     Condition("since", "从", "moment", "时间不早于。", api="since"),
     Condition("until", "到", "moment", "时间早于。", api="until"),
@@ -95,7 +98,8 @@ class AlertFilter:
     without which fewer of these are searched (`words.Keyword`). ``assets``: ids; ``asset``: a name, IP or id.
     ``technique``: an ATT&CK id, with its sub-techniques. ``address``: an observable or an address of their assets, or a network
     around one. ``on``: an asset like this is concerned. ``lists``: of indicators, that name something in them; ``listed``: any
-    does. ``overdue``, ``at_risk``, ``pressing`` (either): as `sla` defines them; ``due_before``: due from now until then. ``mine``: the asker's own rows of 人员.
+    does. ``overdue``, ``at_risk``, ``pressing`` (either): as `sla` defines them; ``due_before``: due from now until then.
+    ``stored_before``: it came in by then; ``idle_since``: that, and nobody has done anything about it since. ``mine``: the asker's own rows of 人员.
     ``among``: these alerts only. ``is_spelled``: the sources are written as they are stored.
     Only for lists: ``order`` (`CURSOR_ORDERS`, `ordered`), ``limit``, ``cursor``.
     """
@@ -124,6 +128,8 @@ class AlertFilter:
     at_risk: bool = False
     pressing: bool = False
     due_before: datetime | None = None
+    stored_before: datetime | None = None
+    idle_since: datetime | None = None
     listed: bool = False
     lists: tuple[int, ...] = ()
     among: tuple[int, ...] | None = None
@@ -181,6 +187,10 @@ def _of_time(wanted: AlertFilter, clock: RiskClock | None) -> Iterator[Q]:
         yield clock.pressing
     if wanted.due_before:
         yield Q(status__in=UNCLOSED, due_at__gt=clock.now, due_at__lte=wanted.due_before)
+    if wanted.stored_before:
+        yield Q(created_at__lte=wanted.stored_before)
+    if wanted.idle_since:
+        yield Q(created_at__lte=wanted.idle_since) & history.untouched("alert", wanted.idle_since)
 
 
 def _of_contents(wanted: AlertFilter) -> Iterator[Q]:

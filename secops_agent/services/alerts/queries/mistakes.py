@@ -41,9 +41,9 @@ class MistakenRule:
         return f"{self.wrong / self.closed:.0%}"
 
 
-def mistaken_lately(until: datetime, most: int = MOST) -> tuple[MistakenRule, ...]:
-    """Of what was closed in the month before that moment."""
-    return mistaken_rules(Alert.objects.filter(within("closed", until - MONTH, until)), most)
+def mistaken_lately(until: datetime, span: timedelta = MONTH, most: int = MOST) -> tuple[MistakenRule, ...]:
+    """Of what was closed in the month, or so long, before that moment."""
+    return mistaken_rules(Alert.objects.filter(within("closed", until - span, until)), most)
 
 
 def mistaken_rules(closed: QuerySet[Alert], most: int) -> tuple[MistakenRule, ...]:
