@@ -203,7 +203,8 @@ def _names(sentence: Sentence, arguments: Mapping[str, str], tells: Collection[s
     for char, one in sentence.question.entities.items():
         if char not in sentence.question.text or (one.kind is Kind.DURATION and one.raw.startswith("几")):
             continue  # 几天 is asked
-        person = one.kind is Kind.PERSON and "noun.proposal" in (tells or ()) and "target" not in arguments
+        of_proposals = "noun.proposal" in (tells or ()) and "target" not in arguments
+        person = one.kind is Kind.PERSON and (of_proposals or "owner" in arguments)
         if one.kind not in _CARRIERS:
             taken = (tells is not None and not person) or one.kind in (Kind.REF, Kind.ROW, *hosts)
             taken = taken or str(one.value).lower() in values or one.raw.lower() in values
