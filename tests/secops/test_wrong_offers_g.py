@@ -77,10 +77,16 @@ def test_of_a_list_those_that_meet_the_condition(
 
 
 def test_what_no_list_is_narrowed_by_is_asked_back() -> None:
-    found = understand("超过一天的都给王五", asker=ASKER, last=OF_LISI)
+    found = understand("超过5次的都给王五", asker=ASKER, last=OF_LISI)
     assert not found.offers
     assert not found.each
-    assert "超过一天" in found.hint
+    assert "超过5次" in found.hint
+
+
+def test_of_a_list_those_that_are_old_enough() -> None:
+    found = understand("超过一天的都给王五", asker=ASKER, last=OF_LISI)
+    assert found.each == "all"
+    assert found.intent == Intent("list_alerts", {"assignee": "李四", "older_hours": 24, "limit": 50})
 
 
 @pytest.mark.parametrize(

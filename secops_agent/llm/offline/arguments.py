@@ -1,16 +1,17 @@
 """What the words of a question give each tool as arguments."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from secops_agent.llm.offline.expressions.reports import period_said
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton
-from secops_agent.llm.offline.expressions.times import Since, clock_of
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
+from secops_agent.llm.offline.expressions.times import clock_of
 
 from .cases import read_case_question
+from .comparing import EARLIER, PEOPLE, SPAN, comparison, left_word, sought
 from .filters import Asked, group_of, narrow, owner_of, type_of
 from .findings import is_of_findings, read_findings, read_flaws
 from .intents import Intent
@@ -27,19 +28,12 @@ _VULNERABLE = (
 )  # fmt: skip
 _LIKE = ("exposed", "importance", "environment")
 _ESTATE = ("exposed", "importance", "riskiest")
-_PEOPLE = ("assignee", "closer")
-_SPANNED = ("since_hours", "until_hours", "period")
-_OF_CASES = ("severity", *_SPANNED, "older_days", "idle_days", "unassigned")
+_OF_CASES = ("severity", *SPAN, "older_days", "idle_days", "unassigned")
 _DECISIONS = ("block_ip", "isolate_host")
 _UNDONE = {"block_ip": "unblock_ip", "isolate_host": "release_host"}
-_COMPARED = ("severity", "asset", "environment", "importance", "exposed")
-SPAN = ("since_hours", "until_hours", "period")
 _AHEAD = {"昨": -1, "今": 0, "明": 1}
 _DAY_WORDS = {"明早": "明天", "今早": "今天", "今夜": "今晚"}
-_EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
-_LATER = {"last_week": "this_week", "last_month": "this_month", "yesterday": "today"}
 _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN, Kind.OBSERVABLE)
-_LOOKED_FOR = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.OBSERVABLE)
 
 
 def read_exact(asked: Asked) -> Intent | None:
@@ -129,41 +123,12 @@ def _alerts(asked: Asked) -> dict[str, Any]:
         and pattern("filters.group_by.closer").search(asked.text)
     ):
         said["status"] = "closed"  # 谁关的
-    return said | _sought(asked, said)
+    return said | sought(asked, said)
 
 
 def _untouched(said: dict[str, Any]) -> dict[str, Any]:
     """没动 is no state: what was taken and then left is meant too."""
     return {**said, "status": "unclosed"} if "idle_hours" in said and said.get("status") != "all" else said
-
-
-def _sought(asked: Asked, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Whose they are, where they come from, and the word that is looked for."""
-    skeleton = asked.skeleton
-    owner = pattern("filters.owner").search(asked.text)
-    person = skeleton.first(Kind.PERSON) if not owner else None
-    named = (
-        ("technique", Kind.TECHNIQUE),
-        ("address", Kind.NETWORK),
-        *([("owner", Kind.PERSON)] if owner else []),
-    )
-    found = {name: one.value for name, kind in named if (one := skeleton.first(kind))}
-    whose = str(person.value) if person else asked.asker if pattern("filters.mine").search(asked.text) else ""
-    keyword = _alert_keyword(asked, said) or ("" if whose else _left(asked, "filters.alert_noun"))
-    found |= {"assignee": whose} if whose and keyword else {}
-    address = skeleton.first(Kind.IP) if asked.known and keyword == asked.known else None
-    found |= {"address": address.value} if address and address.value != said.get("asset") else {}
-    return found | ({"keyword": keyword or whose} if keyword or whose else {})
-
-
-def _alert_keyword(asked: Asked, said: Mapping[str, Any]) -> str:
-    """A rule, source or attack; else an indicator; else a word that is marked as one."""
-    plain = pattern("filters.in_lists").sub(" ", asked.text)
-    skeleton = Skeleton(pattern("filters.roles").sub(" ", plain), asked.skeleton.entities)
-    named = skeleton.first(*_LOOKED_FOR)
-    if named and named.value not in said.values() and not (asked.known and named.kind is Kind.IP):
-        return str(named.value)
-    return asked.known or find_keyword(skeleton, "filters.alert_noun")
 
 
 def _statistics(asked: Asked) -> dict[str, Any]:
@@ -179,16 +144,16 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     if one or (times and group.get("group_by") == "status"):
         group = {}  # 来源是 wazuh 的, 关了多少
     closing = said.get("time_of") == "closed" or group.get("group_by") == "closer"
-    if (named := _compared_values(asked, times, closing)) and (not group or named in _PEOPLE):
+    if (named := _compared_values(asked, times, closing)) and (not group or named in PEOPLE):
         group = {"group_by": named}
     by = group.get("group_by")
     if by == "closer":
         said = {name: value for name, value in said.items() if name != "status"} | {"time_of": "closed"}
     if by == "assignee" and "status" not in said and pattern("filters.burden").search(text):
         said["status"] = "unclosed"
-    if by != "source" and not (by in _PEOPLE and len(skeleton.found(Kind.PERSON)) > 1):
+    if by != "source" and not (by in PEOPLE and len(skeleton.found(Kind.PERSON)) > 1):
         bare = Skeleton(pattern("filters.group_by").sub(" ", asked.text), skeleton.entities)
-        said |= _sought(replace(asked, skeleton=bare, command=False), said)
+        said |= sought(replace(asked, skeleton=bare, command=False), said)
     if group and pattern("filters.false_alarms").search(asked.text):
         said["verdict"] = "false_positive"
     family = "*" in str(said.get("asset", ""))
@@ -211,60 +176,6 @@ def _compared_values(asked: Asked, times: bool, closing: bool) -> str:
     return "severity" if levels else ""
 
 
-def _comparison(asked: Asked) -> dict[str, Any]:
-    """今天比昨天: the first of the two spans, unless the other one is said to be another; 谁更快 by person."""
-    text = asked.text
-    group = group_of(pattern("filters.grown").sub(" ", pattern("filters.alert_noun").sub(" ", text)))
-    entities, times = asked.skeleton.entities, asked.skeleton.found(Kind.TIME)
-    before = [one for one in times if one.raw.startswith("前一")]  # 上周比前一周: the one before it
-    other = before[0] if len(before) == 1 else min(times, key=lambda one: one.value.start, default=None)
-    earlier = other if len(times) == 2 else None  # 上个月和这个月比
-    later = text.translate({ord(char): " " for char, one in entities.items() if one is earlier})
-    skeleton = Skeleton(later if earlier else pattern("filters.than").sub(" ", text), entities)
-    alone = times[0] if len(times) == 1 and not skeleton.found(Kind.TIME) else None
-    said: dict[str, Any] = {
-        name: name_of(f"filters.{name}", asked.skeleton.expand(text)) for name in ("metric", "against")
-    }
-    if group.get("group_by") in _PEOPLE:
-        group = {"group_by": "assignee"}  # of what was closed, who closed it
-    said |= group if group.get("group_by") in ("severity", "assignee", "rule", "asset", "source") else {}
-    said |= narrow(skeleton, asked.now, *_SPANNED, *_COMPARED)
-    said |= {} if said["against"] else _other_span(times, earlier, asked.now)
-    if alone and not said["against"]:  # 跟上周比: this week
-        running = _LATER.get(alone.value.period)
-        said |= {"period": running} if running else _span_said(alone.value, asked.now)
-    return {name: value for name, value in (said | _of_whom(asked, skeleton, said)).items() if value}
-
-
-def _of_whom(asked: Asked, skeleton: Skeleton, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Whose they are, and the word that is looked for beside."""
-    bare = Skeleton(pattern("filters.grown").sub(" ", skeleton.text), skeleton.entities)
-    found = _sought(replace(asked, skeleton=bare, command=False), said)
-    person = skeleton.first(Kind.PERSON)
-    whose = str(person.value) if person else asked.asker if pattern("filters.mine").search(bare.text) else ""
-    if whose and "owner" not in found:
-        found["assignee"] = whose
-    return {name: value for name, value in found.items() if name != "keyword" or value != whose}
-
-
-def _other_span(times: Sequence[MaskedName], earlier: MaskedName | None, now: datetime) -> dict[str, int]:
-    """The other of two spans, where it is not the usual one: 十月比八月, 今天和上周五比."""
-    later = next((one.value for one in times if one is not earlier), None)
-    if earlier is None or later is None or earlier.raw.startswith("前一"):
-        return {}
-    before = earlier.value
-    if before.period and _EARLIER.get(later.period) == before.period:
-        return {}
-    if before.end == later.start and later.period in _EARLIER.values():
-        return {}
-    return _span_said(replace(before, end=before.end or later.start), now)
-
-
-def _span_said(span: Since, now: datetime) -> dict[str, int]:
-    end = span.hours_after(now)
-    return {"other_since_hours": span.hours(now), "other_until_hours": end} if end else {}
-
-
 def _events(asked: Asked) -> dict[str, Any]:
     """What is looked for: an observable that is named, a word of ours, else the word behind 搜, 有没有, 含; on one asset all of them."""
     named = asked.skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.OBSERVABLE)
@@ -283,7 +194,7 @@ def _events(asked: Asked) -> dict[str, Any]:
 
 def _assets(asked: Asked) -> dict[str, Any]:
     """What must not be on them is no keyword: nothing can be narrowed by that."""
-    plain = pattern("filters.conditions.old_version").sub(" ", pattern("filters.no_use").sub(" ", asked.text))
+    plain = pattern("filters.old_version").sub(" ", pattern("filters.no_use").sub(" ", asked.text))
     said = Skeleton(plain, asked.skeleton.entities)
     asked = replace(asked, skeleton=said)
     if older := _below(asked):
@@ -348,7 +259,7 @@ def _asset_keyword(asked: Asked) -> str:
     bare = Skeleton(pattern("filters.unsaid").sub(" ", text), skeleton.entities)
     found = "" if asked.command else find_keyword(bare, "filters.asset_noun", of_assets=True)
     plain = replace(asked, skeleton=Skeleton(pattern("filters.asset_noun").sub(" ", text), skeleton.entities))
-    return found or _left(asked, "filters.asset_noun") or _software(plain).get("keyword", "")
+    return found or left_word(asked, "filters.asset_noun") or _software(plain).get("keyword", "")
 
 
 def _software(asked: Asked) -> dict[str, str]:
@@ -363,12 +274,6 @@ def products_of(text: str) -> list[str]:
     usual = wordset("keywords.common_english")
     found = [word for word in found if not pattern("cues.unread.jargon").fullmatch(word)]
     return [] if any(word.lower() in usual for word in found) else found
-
-
-def _left(asked: Asked, nouns: str) -> str:
-    """The one word of a slash command that neither a mark nor the noun explains."""
-    words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
-    return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
 
 
 def _flaws(asked: Asked) -> dict[str, Any]:
@@ -407,13 +312,13 @@ def _topic(asked: Asked) -> str:
 def _report(asked: Asked) -> dict[str, Any]:
     """日报 is today, with 昨天 yesterday; in 今天的周报 the kind of report counts, the day only tells which one."""
     periods = [entity.value.period for entity in asked.skeleton.found(Kind.TIME)]
-    said = next((each for each in periods if _EARLIER.get(each) in periods), next(filter(None, periods), ""))
+    said = next((each for each in periods if EARLIER.get(each) in periods), next(filter(None, periods), ""))
     kind = name_of("filters.period", asked.text.rpartition("不对")[2])  # 上周日报…不对是周报
     period = said or kind or "today"
-    if kind and said not in ("", kind, _EARLIER[kind]):
-        period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
+    if kind and said not in ("", kind, EARLIER[kind]):
+        period = EARLIER[kind] if said in ("last_week", "last_month") else kind
     if pattern("filters.previous").search(asked.text):
-        period = _EARLIER.get(period, period)
+        period = EARLIER.get(period, period)
     text = asked.skeleton.expand(asked.text)
     dated = period_said(text, asked.now).get("date") if pattern("telling.kinds").search(text) else ""
     file, brief = name_of("filters.report_file", asked.text), pattern("filters.brief").search(asked.text)
@@ -455,7 +360,7 @@ def _cases(asked: Asked) -> dict[str, Any]:
     lasts = said.keys() & {"older_days", "idle_days"}
     mixed = "closed" in states and len(states) > 1
     if not scope and states != {"unclosed"} and not lasts:
-        every = host or mixed or said.keys() & {*_SPANNED}
+        every = host or mixed or said.keys() & {*SPAN}
         scope = "closed" if states == {"closed"} else "all" if every else ""
     return {
         name: value for name, value in {"scope": scope, "keyword": word, **said, **owner}.items() if value
@@ -476,7 +381,7 @@ def _blocks(asked: Asked) -> dict[str, Any]:
 def _proposals(asked: Asked) -> dict[str, Any]:
     """Of what, and when; 批了没, 谁批的 and a past day ask for those that were decided."""
     named = asked.skeleton.first(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.HOST)
-    span = narrow(asked.skeleton, asked.now, *_SPANNED)
+    span = narrow(asked.skeleton, asked.now, *SPAN)
     said = {"period": span["period"]} if "period" in span else dict(span)
     said |= {"target": str(named.value)} if named else {}
     asker = pattern("filters.proposed_by").search(asked.text)
@@ -501,7 +406,7 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "get_alert": _alert,
     "investigate_alert": _first("alert_id", Kind.ALERT),
     "alert_statistics": _statistics,
-    "compare_periods": _comparison,
+    "compare_periods": comparison,
     "search_events": _events,
     "list_assets": _assets,
     "get_asset": _asset,

@@ -173,6 +173,7 @@ def _age(unit: int, kind: str, skeleton: Skeleton, _: datetime) -> int | None:
     """超过两天没动的, 三十天以上没修的, 逾期三十天以上的: in units of so many minutes, whole ones only. ``kind``: "older", "idle" or "late"."""
     found = pattern("filters.late_by" if kind == "late" else "filters.age").search(skeleton.text)
     marks = [skeleton.entities[char] for char in found.group() if char in skeleton.entities] if found else []
+    marks = [one for one in marks if not one.raw.startswith("几")]  # 超时几天了 is asked
     if not marks or (kind != "late" and _says("late_by", skeleton)):
         return None
     is_idle = pattern("filters.idle").search(skeleton.expand(skeleton.text)) is not None

@@ -119,8 +119,6 @@ class QuestionHearing(FollowingHearing):
             about and (about.tool not in _FLAWS or about.arguments.keys() - {"fix_available"})
         ):
             return None
-        if about is None and pattern("filters.conditions.old_version").search(sentence.plain):
-            return None
         ends, words = _END_OF_ID.findall(sentence.plain), products_of(sentence.question.text)
         named = [one.raw for one in sentence.found(*OWN) if one.kind is not Kind.ALERT]
         word = ends[0] if len(ends) == 1 else "" if ends or not words else words[-1]  # mysql connector

@@ -168,6 +168,10 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     if (lists or intent.tool in _OF_EVERYTHING) and not counted and not _carried(sentence.keyword, arguments):
         yield from filter(None, [sentence.keyword])
     yield from _names(sentence, arguments, None if lists or not frame else frame.tells)
+    if intent.tool == "list_assets" and "version_below" not in arguments:
+        yield from pattern("filters.old_version").findall(
+            sentence.question.text
+        )  # each version is told, none left out
     if intent.tool == "list_cases":
         yield from _conditions(sentence.question.text, arguments, ("age",))
     if lists:

@@ -17,6 +17,7 @@ from secops_agent import says
 from secops_agent.models import Alert, AlertAsset, Asset, AssetKey, Component, Finding, Staff
 from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.actors import Actor
+from secops_agent.services.assets.lower import is_below
 from secops_agent.services.assets.open_counts import worst_first
 from secops_agent.services.assets.reach import exposed_ids
 from secops_agent.services.assets.taking_back import keep_addresses, read_addresses
@@ -50,24 +51,6 @@ def software(word: str, prefix: str = "") -> Q:
         return named
     begins = rf"^([0-9]+:)?v?{re.escape(version)}([^0-9]|$)"
     return named | Q(**{f"{prefix}name__icontains": name.strip(), f"{prefix}version__iregex": begins})
-
-
-def is_below(version: str, bound: str) -> bool | None:
-    """Is it a lower one, by the numbers before anything else in it; None where it has none. The epoch of a package is none of them."""
-    mine, other = (_numbers(text) for text in (version, bound))
-    if mine is None or other is None:
-        return None
-    longest = max(len(mine), len(other))
-    return _padded(mine, longest) < _padded(other, longest)
-
-
-def _numbers(version: str) -> list[int] | None:
-    found = re.match(r"(?:\d+:)?v?(\d{1,9}(?:\.\d{1,9})*)", version.strip(), re.IGNORECASE)
-    return [*map(int, found[1].split("."))] if found else None
-
-
-def _padded(numbers: Sequence[int], length: int) -> list[int]:
-    return [*numbers, *[0] * (length - len(numbers))]
 
 
 _MOST = 5
@@ -110,7 +93,6 @@ __all__ = [
     "environment_named",
     "find",
     "get",
-    "is_below",
     "matching",
     "meant",
     "merged_into",

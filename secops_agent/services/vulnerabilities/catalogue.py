@@ -20,6 +20,7 @@ from secops_agent.models import (
 )
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter, software
+from secops_agent.services.assets.lower import is_below
 from secops_agent.services.audit import history
 from secops_agent.services.pages import Page, Total, count_of, cut, order_of
 from secops_agent.services.records import Affected, Kev
@@ -305,7 +306,7 @@ def software_named(word: str, assets: Collection[int], below: str = "") -> Mappi
     rows = Component.objects.filter(software(word), asset__in=assets, active=True).order_by("name", "id")
     found: dict[int, dict[str, None]] = defaultdict(dict)
     for asset_id, name, version in rows.values_list("asset_id", "name", "version")[:_READ]:
-        if below and not inventory.is_below(version, below):
+        if below and not is_below(version, below):
             continue
         found[asset_id][f"{name.rpartition(':')[2]} {version}".strip()] = None
     findings = Finding.objects.filter(software(word, "component__"), asset__in=assets, active=True)

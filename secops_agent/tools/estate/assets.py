@@ -12,6 +12,7 @@ from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter, describe, environment_named
+from secops_agent.services.assets.lower import is_below
 from secops_agent.services.assets.open_counts import OpenCounts, open_counts
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.faults import Conflict
@@ -108,7 +109,7 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         版本=f"低于 {plain(given.version_below, 40)}" if given.version_below else "",
     )
     if given.version_below:
-        if not given.keyword or inventory.is_below("0", given.version_below) is None:
+        if not given.keyword or is_below("0", given.version_below) is None:
             raise InvalidInput("请写软件名和一个版本号，例如 curl 8.3 以下。")
         software = replace(wanted, keyword="", software=given.keyword, below=given.version_below)
         return _with_software(asker, software, query, given.offset)

@@ -25,6 +25,7 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.estate.assets import fields_of
+from secops_agent.tools.estate.gravity import epss_told, kev_told, scores_told
 from secops_agent.tools.estate.mending import late_findings, mended
 from secops_agent.tools.filters import (
     WEIGHTS,
@@ -142,9 +143,9 @@ def _detail(detail: VulnerabilityDetail, found: Sequence[OpenOn]) -> str:
     known = detail.sources != ("epss",)
     facts = [
         ("别名", "、".join(plain(each, 40) for each in detail.aliases[:_FEW])),
-        ("级别", joined([SEVERITY[flaw.severity] if known else "", *(_scores(detail))])),
-        ("已被利用", _kev(detail)),
-        ("利用可能性（EPSS）", _epss(detail)),
+        ("级别", joined([SEVERITY[flaw.severity] if known else "", *(scores_told(detail))])),
+        ("已被利用", kev_told(detail)),
+        ("利用可能性（EPSS）", epss_told(detail)),
         ("影响范围", "；".join(_affected(each) for each in detail.affected[:_FEW])),
         ("修复版本", _fixed_in(detail) if known else ""),
         ("CWE", "、".join(plain(each, 20) for each in detail.cwes[:_FEW])),
@@ -185,32 +186,6 @@ def _open_on(each: OpenOn) -> str:
     owner = f"负责人 {plain(each.owner, 30)}" if each.owner else "没有负责人"
     said = [plain(each.name, 80), f"重要性 {weight}" if weight else "", plain(each.software, 80), owner]
     return joined(said)
-
-
-def _scores(detail: VulnerabilityDetail) -> list[str]:
-    return [f"CVSS {score.version} {score.score:g}".replace("  ", " ") for score in detail.cvss[:3]]
-
-
-def _kev(detail: VulnerabilityDetail) -> str:
-    if detail.kev is None:
-        return ""
-    kev = detail.kev
-    return joined(
-        [
-            "是（CISA KEV）",
-            f"收录于 {kev.added:%Y-%m-%d}" if kev.added else "",
-            f"要求 {kev.due:%Y-%m-%d} 前修复" if kev.due else "",
-            "已用于勒索攻击" if kev.ransomware else "",
-        ]
-    )
-
-
-def _epss(detail: VulnerabilityDetail) -> str:
-    if detail.epss is None:
-        return ""
-    share = f"，高于 {detail.epss_percentile:.1%} 的漏洞" if detail.epss_percentile is not None else ""
-    date = f"（{detail.epss_date:%Y-%m-%d}）" if detail.epss_date else ""
-    return f"{detail.epss:.2%}{share}{date}"
 
 
 def _fixed_in(detail: VulnerabilityDetail) -> str:

@@ -77,37 +77,8 @@ class GetCase(Arguments):
 
 def list_cases(asker: Asker, given: ListCases) -> ToolResult:
     """The newest first."""
-    scope, wanted = given.scope or "open", levels(given.severity)
-    statuses = {"closed": (CaseStatus.CLOSED,), "all": ()}.get(scope, GOING_ON)
-    time = (
-        span_of_period(given.period, asker.now)
-        if given.period
-        else span(given.since_hours, given.until_hours, asker.now)
-    )
-    owner = colleague(given.owner, asker.person) if given.owner else None
-    opened = [asker.now - timedelta(days=given.older_days)] if given.older_days else []
-    found = search.search(
-        CaseFilter(
-            statuses=statuses,
-            severities=wanted,
-            owner_ids=(owner.pk,) if owner else (_mine(asker),) if scope == "mine" else (),
-            unowned=bool(given.unassigned),
-            since=time.since,
-            until=min([*opened, *filter(None, [time.until])], default=None),
-            idle_since=asker.now - timedelta(days=given.idle_days) if given.idle_days else None,
-            keyword=given.keyword,
-            private=not asker.hides_private,
-            limit=_ROWS,
-        )
-    )
-    query = told(
-        范围=_SCOPES[scope],
-        级别=told_levels(wanted),
-        负责人="没有" if given.unassigned else plain(owner.name, 40) if owner else "",
-        新建时间=time.told,
-        **told_age(given.older_days, given.idle_days, "天"),
-        关键字=plain(given.keyword, 60),
-    )
+    wanted, query = _wanted(asker, given)
+    found = search.search(wanted)
     if not found.items:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的事件。", *foot(query)]), [])
     lines = [_line(case, asker) for case in found.items]
@@ -121,6 +92,34 @@ def list_cases(asker: Asker, given: ListCases) -> ToolResult:
     if not asker.hides_private:
         return result
     return for_reader(result, asker, views.private_values(case.id for case in found.items))
+
+
+def _wanted(asker: Asker, given: ListCases) -> tuple[CaseFilter, str]:
+    """Which cases, and that in Chinese. Raises NotFound for a person, InvalidInput."""
+    scope, now = given.scope or "open", asker.now
+    time = (
+        span_of_period(given.period, now) if given.period else span(given.since_hours, given.until_hours, now)
+    )
+    owner = colleague(given.owner, asker.person) if given.owner else None
+    ends = [now - timedelta(days=given.older_days)] if given.older_days else []
+    wanted = CaseFilter(
+        statuses={"closed": (CaseStatus.CLOSED,), "all": ()}.get(scope, GOING_ON),
+        severities=levels(given.severity),
+        owner_ids=(owner.pk,) if owner else (_mine(asker),) if scope == "mine" else (),
+        unowned=bool(given.unassigned),
+        since=time.since,
+        until=min([*ends, *filter(None, [time.until])], default=None),
+        idle_since=now - timedelta(days=given.idle_days) if given.idle_days else None,
+        keyword=given.keyword,
+        private=not asker.hides_private,
+        limit=_ROWS,
+    )
+    owned = "没有" if given.unassigned else plain(owner.name, 40) if owner else ""
+    conditions = {
+        "范围": _SCOPES[scope], "级别": told_levels(wanted.severities), "负责人": owned, "新建时间": time.told,
+        **told_age(given.older_days, given.idle_days, "天"), "关键字": plain(given.keyword, 60),
+    }  # fmt: skip
+    return wanted, told(**conditions)
 
 
 def _mine(asker: Asker) -> int:

@@ -44,15 +44,7 @@ class ListProposals(Arguments):
 
 def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
     """The asker's own undecided ones, and for an approver those of others; or those that were decided. Not for a group."""
-    time = (
-        span_of_period(given.period, asker.now)
-        if given.period
-        else span(given.since_hours, given.until_hours, asker.now)
-    )
-    person = colleague(given.asked_by, asker.person) if given.asked_by else None
-    wanted = ProposalFilter(
-        time.since, time.until, given.target, person.staff_id if person else "", given.action or ""
-    )
+    wanted, query = _wanted(asker, given)
     all_waiting = pending.waiting_for(asker.person)
     waiting = [each for each in all_waiting if wanted.takes(each)]
     # However they stand, where something tells which are meant.
@@ -62,13 +54,6 @@ def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
     text = ""
     if given.state != "decided":
         text = "\n".join([pending.tell(asker.person, waiting), *_elsewhere(others)])
-    query = told(
-        状态="已决定的" if given.state == "decided" else "等待您决定的",
-        对象=plain(given.target, 60),
-        提出人=plain(person.name, 40) if person else "",
-        操作=_ACTIONS[given.action] if given.action else "",
-        提出时间=time.told,
-    )
     if given.state == "decided" or narrowed:
         text = "\n\n".join(filter(None, (text, "\n".join([*_decided(done), *foot(query)]))))
     status = "ok" if waiting or done or others else "no_data"
@@ -78,6 +63,24 @@ def list_proposals(asker: Asker, given: ListProposals) -> ToolResult:
     asked = [each.arguments.get(name) for each in (*waiting, *others, *done) for name in _OBJECTS]
     fields = (*codes, *(str(value) for value in asked if value))
     return ToolResult(status, query, text, codes, fields=fields)  # type: ignore[arg-type]
+
+
+def _wanted(asker: Asker, given: ListProposals) -> tuple[ProposalFilter, str]:
+    """Which of them, and that in Chinese. Raises NotFound for a person."""
+    now = asker.now
+    time = (
+        span_of_period(given.period, now) if given.period else span(given.since_hours, given.until_hours, now)
+    )
+    person = colleague(given.asked_by, asker.person) if given.asked_by else None
+    asker_id = person.staff_id if person else ""
+    query = told(
+        状态="已决定的" if given.state == "decided" else "等待您决定的",
+        对象=plain(given.target, 60),
+        提出人=plain(person.name, 40) if person else "",
+        操作=_ACTIONS[given.action] if given.action else "",
+        提出时间=time.told,
+    )
+    return ProposalFilter(time.since, time.until, given.target, asker_id, given.action or ""), query
 
 
 def _elsewhere(rows: Sequence[Proposal]) -> list[str]:
