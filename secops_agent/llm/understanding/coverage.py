@@ -175,7 +175,8 @@ def _left(sentence: Sentence, intent: Intent, words: Iterable[str], frame: ToolF
     if intent.tool == "list_cases":
         yield from _conditions(sentence.question.text, arguments, ("age",))
     if lists:
-        yield from _conditions(sentence.question.text, arguments, load("filters")["conditions"])
+        said = _conditions(sentence.question.text, arguments, load("filters")["conditions"])
+        yield from (one for one in said if "几" not in sentence.question.expand(one))  # 超了几天 is asked
         for word in words:
             counted = by == "source" and count_products(word, sentence.lexicon.keywords)
             counted = counted or _is_of_a_scan(sentence, word, intent.tool)
