@@ -88,12 +88,12 @@ def test_to_open_again_never_comes_to_confirming() -> None:
         assert not [one for one in lines if one.startswith(("确认", "acknowledge"))], said
 
 
-def test_what_a_note_does_not_take_is_named() -> None:
+def test_what_a_note_does_not_take_is_an_order_of_its_own() -> None:
     found = understand("A300 备注：已通知，然后A301关掉 误报", LEXICON, NOW, asker=ASKER)
     assert [(one.tool, dict(one.arguments)) for one in found.offers] == [
-        ("comment_alert", {"alert_id": 300, "note": "已通知"})
+        ("comment_alert", {"alert_id": 300, "note": "已通知"}),
+        ("close_alert", {"alert_id": 301, "verdict": "false_positive"}),
     ]
-    assert "A301" in "".join(found.unused)
 
 
 @pytest.mark.parametrize(

@@ -396,7 +396,7 @@ def test_the_oldest_of_several_is_looked_up_and_none_is_dropped(text: str) -> No
     [
         ("先别关 加个备注就行 已经重装", "已经重装"),
         ("等等别关 改成备注 重装没做完", "重装没做完"),
-        ("重装还没做完 先别关 加个备注就行", None),
+        ("重装还没做完 先别关 加个备注就行", "重装还没做完"),
     ],
 )
 def test_a_note_in_the_place_of_the_order_is_of_what_that_was_done_to(text: str, note: str | None) -> None:

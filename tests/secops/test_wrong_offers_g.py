@@ -229,7 +229,7 @@ def test_a_question_with_a_verb_in_it_is_answered(said: str, tool: str) -> None:
 def test_a_reason_behind_an_order_takes_nothing_back() -> None:
     """But a few words that only take back do."""
     assert offered(understand("web-01 先隔离掉吧，A12 批量加密，不能再等了")) == [
-        ("isolate_host", {"asset": "web-01", "reason": "不能再等了"})
+        ("isolate_host", {"asset": "web-01", "reason": "A12 批量加密，不能再等了"})
     ]
     assert offered(understand("把 A12 A13 关了，真实攻击，已经在WAF上拦了")) == [
         ("close_alert", {"alert_id": 12, "verdict": "true_positive", "note": "已经在WAF上拦了"}),

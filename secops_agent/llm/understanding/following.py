@@ -197,7 +197,8 @@ class FollowingHearing(Hearing):
     def _instead(self, sentence: Sentence, frame: ToolFrame) -> Understanding | None:
         """What the wider tool that tells the same answers, where that takes the words that this one does not."""
         for other in self.frames:
-            if other is not frame and other.tool == questions.alike_to(frame.tool)[-1]:
+            lacks = other.needs and not sentence.question.first(*(Kind[one] for one in other.needs))
+            if other is not frame and other.tool == questions.alike_to(frame.tool)[-1] and not lacks:
                 intent = questions.ask(other.tool, sentence)
                 if intent and not coverage.left_over(sentence, intent, other)[1]:
                     return Understanding(intent=intent, guessed=True)

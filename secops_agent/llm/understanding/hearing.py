@@ -34,6 +34,7 @@ class Hearing:
     asker: str
     focus: Focus
     command: bool = False
+    whole: bool = False  # what it orders is read as one, never by its stretches
 
     def heard(self, plain: str, said: str = "") -> Sentence:
         """Another sentence, read against the same; ``said``: with what stands around it."""

@@ -77,6 +77,8 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
         )
         if values and not focus.is_about(values[0]):
             return  # something else was shown since
+        if reference and re.search("[俩两]", reference.raw) and len(values) != 2:
+            return  # two of more
     one = len(values) < 2 or rows or not reference or reference.value in ("all", "person")
     if kind in act.kinds and one:  # 那条 of several is nobody's
         yield from ((kind, value) for value in values)

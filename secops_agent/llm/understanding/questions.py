@@ -123,6 +123,11 @@ class Weighed:
         return nothing <= WORTH if self.is_one_of("followup") else acts >= max(WORTH, nothing)
 
     @property
+    def surely_orders(self) -> bool:
+        """Is nothing else possible than that something is ordered?"""
+        return self.ranks.get("nothing", 0.0) <= WORTH and share_of_acts(self.ranks) >= ORDERS
+
+    @property
     def doubt(self) -> str:
         """Why nothing is offered where no order is certain: it speaks of an action and orders none, or nobody can tell."""
         return "nothing" if self.ranks.get("nothing", 0.0) >= ELSE else "unclear"

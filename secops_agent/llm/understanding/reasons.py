@@ -88,6 +88,15 @@ def why_of(
         if one.role == REASON and (one.order == own or not several)
         if not any(one.start <= each.start < one.end for each in verbs)
     ]
+    return _why(skeleton, said)
+
+
+def why_in(skeleton: Skeleton, spans: Sequence[Stretch]) -> str:
+    """What these stretches give as a reason, as it was typed."""
+    return _why(skeleton, [skeleton.text[one.start : one.end] for one in spans])
+
+
+def _why(skeleton: Skeleton, said: Sequence[str]) -> str:
     told = [_without_haste(pattern("cues.regardless").sub("", _JUDGED.sub("", one))) for one in said]
     why = [
         skeleton.expand(one).strip(EDGES)
@@ -212,6 +221,7 @@ def _message(whole: Skeleton, verb: SpokenVerb) -> Dictated:
     return Dictated(verb, (Intent("send_message", {"to": to} | ({"text": text} if text else {})),))
 
 
+ENOUGH: Final = re.compile(r"^\s*就(?:行|好|可以)了?(?=$|[\s,，。])")  # 加个备注就行 …
 _HEAD: Final = re.compile(
     rf"\s*(?:给|到|在|进)?\s*(?P<named>(?:{mark(*WANTED['alert'], *WANTED['case'])}\s*)+)(?:里|中|上)?\s*[:：,，]?"
 )
@@ -219,7 +229,8 @@ _HEAD: Final = re.compile(
 
 def _noted(whole: Skeleton, verb: SpokenVerb, sentence: Sentence, focus: Focus) -> Dictated | None:
     """A278 备注：…, 给E2记一笔 …, E1加个任务，查 …，王五做，明天12点前: of what is named before it, else right behind it."""
-    before, tail = Skeleton(whole.text[: verb.start], whole.entities), whole.text[verb.end :]
+    before = Skeleton(whole.text[: verb.start], whole.entities)
+    tail = ENOUGH.sub("", whole.text[verb.end :])
     if not before.first(*WANTED["alert"], *WANTED["case"], Kind.REF, Kind.ROW) and (
         named := _HEAD.match(tail)
     ):

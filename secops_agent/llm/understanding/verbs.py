@@ -293,9 +293,15 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     beside = [one for one in PIECE.split(joined) if VERB in one or not written]
     pieces = [one for one in re.split(rf"[\s,，。;；!！~]+|{_ENDED}", f"{text}，{note}") if one]
     apart = [*filter(_is_answer, pieces), note]
-    conditions = () if tools == {"watch"} else ("condition",)  # 再有告警就叫我: what a watch is for
-    if doubt := first_doubt(text, ("quotation",)) or first_doubt(f"{text}，{note}", conditions):
-        return doubt
+    watches = "watch" in tools and tools <= {
+        "watch",
+        "send_message",
+        "remind",
+    }  # 再有告警就叫我: what a watch is for
+    if first_doubt(text, ("quotation",)):
+        return "quotation"
+    if not watches and first_doubt(f"{text}，{note}", ("condition",)):
+        return "condition"
     denied = pattern("cues.nothing.negation")
     acts = {char for verb in verbs for char in skeleton.text[verb.start : verb.end] if char != "了"}
     again = [one for one in apart if acts & {*one} and len(one) < _TELLS_WHY]  # 隔了吧，别隔

@@ -46,7 +46,7 @@ def read() -> Iterator[Labelled]:
     for path in FILES:
         for line in path.read_text(encoding="utf-8").splitlines():
             label, text = line.split("\t")
-            counts = MUCH if path.stem == OWN else 1.0
+            counts = MUCH if path.stem in (OWN, "house") else 1.0
             yield Labelled(path.stem, text.replace("\\n", "\n"), tuple(label.split("+")), counts)
 
 

@@ -1,0 +1,116 @@
+"""What a stretch orders by its label alone, where no form of words that is known says it: a message, a note, a task, a reminder.
+
+The ranker says what is ordered; to whom, of what and when stands in the stretch, and its text beside it or behind the name.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from secops_agent.llm.offline.expressions.moments import read_moment
+from secops_agent.llm.offline.expressions.recurrence import on_workdays, read_recurrence
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
+from secops_agent.llm.offline.intents import Intent
+from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.objects import objects_of, target
+from secops_agent.llm.understanding.reasons import EDGES, ENOUGH
+from secops_agent.llm.understanding.telling import ME, as_typed, receivers_in, without_border
+from secops_agent.llm.understanding.verbs import ACTS
+
+_LONGEST: Final = 190  # characters of a reminder
+_SHORTEST: Final = 2  # characters that tell anything
+
+
+def read_labelled(label: str, order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
+    """The actions; none where a label has no such form, or what it needs is not said."""
+    return _READERS[label](order, text, focus) if label in _READERS else ()
+
+
+def _message(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
+    typed = as_typed(order)
+    pieces = (receivers_in(piece, typed, focus) for piece in reversed(re.split("[,，。;；]", typed.text)))
+    people = [one for one in next(filter(None, pieces), []) if one != ME]  # the last who are named
+    said = text or _behind_the_last_name(typed)
+    if said and (len(said) < _SHORTEST or pattern("cues.inside.was_said").match(said)):
+        return ()  # 告诉李四了
+    to = {"to": ",".join(people)} if people else {}
+    return (Intent("send_message", to | ({"text": said} if said else {})),) if to or said else ()
+
+
+def _behind_the_last_name(typed: Skeleton) -> str:
+    """跟李四说 …: what follows the person."""
+    people = [char for char, one in typed.entities.items() if one.kind is Kind.PERSON and char in typed.text]
+    behind = typed.text[max((typed.text.rindex(char) for char in people), default=-1) + 1 :] if people else ""
+    return typed.expand(without_border(behind)).strip(EDGES)
+
+
+def _note(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
+    kinds = ("case", "alert") if order.first(Kind.CASE) else ("alert", "case")
+    for kind in kinds:
+        act = ACTS[f"comment_{kind}"]
+        objects = [target(act, *one) for one in objects_of(act, (order.order,), focus)]
+        if objects:
+            said = text or _behind_the_objects(order.order)
+            return tuple(Intent(act.tool, one | ({"note": said} if said else {})) for one in objects)
+    return (Intent("comment_alert", {"note": text}),) if text else ()
+
+
+def _behind_the_objects(said: Skeleton) -> str:
+    named = [
+        at
+        for at, char in enumerate(said.text)
+        if (one := said.entities.get(char)) and one.kind in (Kind.ALERT, Kind.CASE)
+    ]
+    tail = said.text[max(named, default=-1) + 1 :]
+    head = pattern("cues.act.comment_alert").search(tail)
+    return said.expand(ENOUGH.sub("", tail[head.end() :])).strip(EDGES) if head else ""
+
+
+def _task(order: Sentence, text: str, _: Focus) -> tuple[Intent, ...]:
+    case, person = order.first(Kind.CASE), order.first(Kind.PERSON)
+    if case is None or not text:
+        return ()
+    who = {"assignee": str(person.value)} if person else {}
+    return (Intent("add_case_task", {"case_id": case.value, "text": text, **who}),)
+
+
+def _schedule(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
+    """明早七点五十叫我：写交接班记录: when it is said anywhere, what stands beside it, and whom it names."""
+    typed = as_typed(order)
+    for at in range(len(typed.text)):
+        if found := read_recurrence(typed.text[at:]):
+            after, cron = on_workdays(typed.text[at + found.end :], found.cron)
+            when, rest = {"cron": cron}, f"{typed.text[:at]} {after}"
+            break
+        if (moment := read_moment(typed.text, at, order.now)) and moment.at > order.now and moment.clear:
+            when = {"at": f"{moment.at:%Y-%m-%d %H:%M}"}
+            rest = f"{typed.text[:at]} {typed.text[moment.end :]}"
+            break
+    else:
+        return ()
+    people = receivers_in(rest, typed, focus)
+    others = [one for one in people if one != ME]
+    told = text or typed.expand(_without_frame(rest)).strip(EDGES)
+    asks = not text and (pattern("telling.kinds").search(rest) or pattern("telling.later.data").search(rest))
+    reminds = pattern("telling.later.remind").search(typed.text) or "提醒" in typed.text
+    if not told or not (text or asks or reminds):
+        return ()
+    to = {"to": ",".join(people)} if others else {}
+    return (
+        Intent(
+            "create_schedule", {"task": told[:_LONGEST] if asks else f"提醒：{told[:_LONGEST]}", **when, **to}
+        ),
+    )
+
+
+def _without_frame(rest: str) -> str:
+    """What is to be done then, without 提醒我, 叫一声."""
+    bare = pattern("telling.later.remind").sub(" ", rest, count=1)
+    return re.sub(rf"^\s*(?:{ANY_MARK.pattern}\s*)+", "", without_border(bare.strip(EDGES)))
+
+
+_READERS: Final[Mapping[str, Callable[[Sentence, str, Focus], tuple[Intent, ...]]]] = {
+    "send_message": _message, "comment": _note, "add_case_task": _task, "create_schedule": _schedule,
+}  # fmt: skip
