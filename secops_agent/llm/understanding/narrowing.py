@@ -26,6 +26,14 @@ _SEVERAL: Final = 2
 class ListHearing(Hearing):
     """The part that hears which alerts of a list are meant."""
 
+    def _of_the_card(self, sentence: Sentence, order: Intent) -> Understanding | None:
+        """都给我, behind the card of a machine: each of its alerts."""
+        carded = self.focus.last and self.focus.last.tool == "get_asset"
+        if not carded or not any(one.value == "all" for one in sentence.found(Kind.REF)):
+            return None
+        said = {"asset": self.focus.host, "limit": MOST_ALERTS}
+        return Understanding(Intent("list_alerts", said), order=order, each="all")
+
     @staticmethod
     def _lost(sentence: Sentence, intent: Intent) -> list[str]:
         """What tells, before 都 or 全, which are meant, and the list is not narrowed by: those would be others."""

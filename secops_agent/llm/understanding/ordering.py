@@ -282,10 +282,8 @@ class OrderHearing(ListHearing):
             return found
         if {"alert"} <= set(act.kinds) and (listed := self._listed(sentence, order)):
             return listed
-        carded = self.focus.last and self.focus.last.tool == "get_asset"
-        if carded and act.kinds == ("alert",) and any(one.value == "all" for one in sentence.found(Kind.REF)):
-            said = {"asset": self.focus.host, "limit": MOST_ALERTS}  # 都给我, behind the card of a machine
-            return Understanding(Intent("list_alerts", said), order=order, each="all")
+        if act.kinds == ("alert",) and (carded := self._of_the_card(sentence, order)):
+            return carded
         if order.tool == "delete_schedule":
             told = f"没有执行任何操作。要删除哪一个？写「{says.delete_task(says.NUMBER)}」。"
             return Understanding(intent=Intent("list_schedules"), hint=told, order=order)

@@ -29,40 +29,28 @@ from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding import completions, questions, stretches
 from secops_agent.llm.understanding import focus as focuses
+from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
-from secops_agent.llm.understanding.beside import with_others
 from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.completions import beside_refusal, open_orders, redecided, without_turns
-from secops_agent.llm.understanding.entities import HOSTS, OWN, Sentence, read_sentence
+from secops_agent.llm.understanding.entities import OWN, Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
-from secops_agent.llm.understanding.labelled import read_labelled
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
-from secops_agent.llm.understanding.ordering import OrderHearing
-from secops_agent.llm.understanding.questions import Weighed
-from secops_agent.llm.understanding.reasons import EDGES
 from secops_agent.llm.understanding.rota import Rota, doubt_of_shifts, read_rota
-from secops_agent.llm.understanding.spans import spans_of
-from secops_agent.llm.understanding.telling import SPOKEN, asks_somebody, names_others, read_telling
+from secops_agent.llm.understanding.stretches import StretchHearing
+from secops_agent.llm.understanding.telling import asks_somebody, names_others, read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
-    LABELLED,
-    LIKE,
     LIMITS,
     MILD,
-    OUTSIDE,
-    SAME_AS,
-    UNDOES,
-    VERB,
     find_doubt,
-    first_doubt,
     is_called_off,
     verbs_in,
 )
@@ -77,20 +65,6 @@ _BESIDE_SHIFTS: Final = (
     "unclear",
 )  # why somebody cannot come
 _BESIDE: Final = 0.3  # so probable is one of two things that are ordered
-_FILLER: Final = re.compile(
-    r"(?:[呃啊哎哦嗯唉那这个就的了吧哈嘛呀\s,，。!！~～]|麻烦|劳烦|请|帮我|帮忙|谢谢?|辛苦|[您你]好?)*"
-)  # changes nothing
-_FRAMES: Final = (
-    "nothing",
-    "quotation",
-    "exception",
-    "later",
-    "allow",
-    "condition",
-)  # doubts about the whole of a sentence
-_TOLD: Final = 160  # characters; what is longer is read as a whole
-_BACK: Final = 5  # characters that can only take an order back: 先别了, 算了
-_HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
     r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|(?:告警|邮件|消息|通知|系统)?(?:内容|提示|标题)|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
@@ -145,7 +119,7 @@ def nearest_tools(
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader(OrderHearing, QuestionHearing):
+class _Reader(StretchHearing, QuestionHearing):
     """Everything together."""
 
     # What stands around a sentence
@@ -361,108 +335,6 @@ class _Reader(OrderHearing, QuestionHearing):
             "cover_shift", {name: value for name, value in {**said, **named, "part": part}.items() if value}
         )
 
-    def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
-        """What it orders, as a whole; or what each of its stretches does, where that says more."""
-        whole = self._ordered_whole(sentence, weighed)
-        if self.whole or (whole and whole.exact) or len(sentence.plain) > _TOLD or not weighed.surely_orders:
-            return whole
-        if _is_framed(sentence, weighed.likely_act) or (
-            (whole is None or whole.doubt) and self._is_a_word_off(sentence)
-        ):
-            return whole
-        parts = stretches.parts_of(sentence.order, spans_of(sentence.order))
-        parts = parts or [stretches.Part(sentence.plain, "", sentence.plain)]
-        apart = stretches.together((part, self._part(part, weighed)) for part in parts)
-        return apart if apart and _says_more(apart, whole, parts) else whole
-
-    def _is_a_word_off(self, sentence: Sentence) -> bool:
-        """上周 关闭 A12, A12 关了 的原因: is it an order without the word at one end? Then that word is why it is none."""
-        plainly = replace(self, whole=True, focus=NOTHING)
-        said = sentence.plain.strip()
-        for size in range(1, _BACK):
-            for word, rest in ((said[:size], said[size:]), (said[-size:], said[:-size])):
-                cut = (
-                    said[size - 1 : size + 1]
-                    if word == said[:size]
-                    else said[-size - 1 : len(said) - size + 1]
-                )
-                if _FILLER.fullmatch(word) or (cut.isascii() and " " not in cut):
-                    continue  # within a name
-                found = plainly.read(rest.strip())
-                if found.offers or (found.intent and found.intent.tool in ACTION_TOOLS):
-                    return True
-        return False
-
-    def _part(self, part: stretches.Part, of_all: Weighed) -> Ordered | None:
-        """What one stretch orders: in a form that is known, else by what the ranker says that it is; without a verb only if that may be
-        ordered by the whole sentence, too."""
-        own = self.heard(
-            pattern("cues.said.suggests").sub("", part.said)
-        )  # 能不能帮忙认领一下 is no question here
-        weighed = self.weighed(own)
-        label = weighed.likely_act
-        if not verbs_in(own.order) and of_all.ranks.get(label, 0.0) < _HARDLY:
-            return None
-        found = self._ordered_whole(own, weighed)
-        tool = LABELLED.get(label, label)
-        fits = found and found.actions and not found.doubt and not found.missing
-        described = (
-            own.keyword or own.first(*HOSTS) or pattern("cues.inside.which_one").search(own.order.text)
-        )
-        if found and found.missing == "object" and described:
-            return replace(found, doubt="unclear")  # 把支付那条关了: not the alert of the order before it
-        if fits or weighed.ranks.get(label, 0.0) < questions.ELSE:
-            return found
-        told = read_labelled(label, self.heard(part.order or part.said), part.text, self.focus)
-        if told:
-            return Ordered((), told, missing=missing_in(told))
-        named = read_order(own, self.focus, act=label) if tool in ACTS and tool not in DICTATED else None
-        return named if named and named.actions and not named.doubt else found
-
-    def _ordered_whole(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
-        """What it orders. An exact line is one whatever the ranker says. Where that is sure of no order, nothing is
-        offered, where of another one, nothing dangerous."""
-        ordered = with_others(read_order(sentence, self.focus), sentence, self.focus)
-        if found := self._named_act(sentence, weighed.act, ordered):
-            return found
-        if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
-            return ordered
-        ordered = self._without_improbable(weighed, ordered)
-        tools = [one.tool for one in ordered.actions]
-        if ordered.exact or (ordered.doubt and (ordered.actions or ordered.doubt not in LIKE)):
-            return ordered
-        other = tools[:1] and weighed.likely_act not in {*tools, *SAME_AS.get(tools[0], ())}
-        typed = self.weighed(self.heard(ordered.said)) if ordered.said else weighed
-        if not completions.is_likely(ordered, sentence, weighed, typed):
-            is_question = weighed.asked >= questions.ELSE or pattern("cues.asks").search(sentence.plain)
-            return replace(ordered, doubt="question" if is_question else weighed.doubt)
-        named = ordered.missing != "object"  # which is meant is asked first
-        return replace(ordered, doubt="unclear") if other and named and {*tools[:1]} & {*OUTSIDE} else ordered
-
-    def _named_act(self, sentence: Sentence, label: str, ordered: Ordered | None) -> Ordered | None:
-        """The action that the ranker certainly names and no verb that is known does: 就归赵六管, 风险先认了; None for none."""
-        tool = LABELLED.get(label, label)
-        verbs = {verb.tool for verb in ordered.verbs} if ordered else set()
-        spoken = ordered and ordered.actions and all(verb.words == SPOKEN for verb in ordered.verbs)
-        if tool not in ACTS or tool in DICTATED or spoken or (ordered and ordered.exact):
-            return None
-        if verbs & {tool, *SAME_AS.get(tool, ())}:
-            return None
-        found = read_order(sentence, self.focus, act=label)
-        own = ordered.actions if ordered and not ordered.doubt else ()
-        whole = own and (not missing_in(own) or UNDOES.get(own[0].tool) == tool)  # 那个ip封一下: no release
-        return found if found and not (found.doubt or (whole and found.missing)) else None
-
-    @staticmethod
-    def _without_improbable(weighed: Weighed, ordered: Ordered) -> Ordered:
-        """A203关早了，重新打开: what is whole and certain, without what lacks something and hardly is meant."""
-        whole = tuple(one for one in ordered.actions if not missing_in([one]))
-        rest = [one for one in ordered.actions if one not in whole]
-        meant = weighed.act in {one.tool for one in whole}
-        if not (rest and meant) or any(weighed.ranks.get(one.tool, 0.0) > _HARDLY for one in rest):
-            return ordered
-        return replace(ordered, actions=whole, missing="")
-
     def _asked(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
         """What is asked; of 要不要隔离 web-01 what is known of it, and the line that orders it; of 别动 web-01 nothing."""
         about = sentence.found(*OWN) or (self.focus.named and len(sentence.plain) <= SHORT)
@@ -513,28 +385,6 @@ class _Reader(OrderHearing, QuestionHearing):
             )
             return replace(found, unused=(*found.unused, *(f"「{one}」" for one in left)))
         return replace(found, intent=intent, hint=found.question, question="")
-
-
-def _is_framed(sentence: Sentence, label: str) -> bool:
-    """Is the whole of it a report, a plan, a quotation or an exception, or asked or taken back at its end, whatever its stretches order? A condition is
-    what a watch and a reminder are for."""
-    end = sentence.order.text.rstrip(EDGES)[-_BACK:]
-    last = re.split(r"[\s,，。;；!！]+", end)[-1]
-    back = pattern("cues.asks").search(end) or (len(last) < _BACK and first_doubt(last, ("negation",)))
-    begins = pattern("cues.inside.leads").match(f"{sentence.order.text.lstrip('请 ')}{VERB}")  # 李四让我…
-    doubt = find_doubt(sentence.order, verbs_in(sentence.order))
-    waits = doubt == "condition" and label in ("watch", "create_schedule")
-    return bool(back or begins) or (doubt in _FRAMES and not waits)
-
-
-def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[stretches.Part]) -> bool:
-    """Is it better understood by its stretches?"""
-    if whole is None or whole.doubt or not whole.actions:
-        return True
-    if apart.missing or len(parts) < _PAIR:
-        return whole.missing == "object" and not apart.missing
-    mine, theirs = ({one.tool for one in each.actions} for each in (apart, whole))
-    return mine > theirs
 
 
 def _find_rights(sentence: Sentence) -> Understanding | None:

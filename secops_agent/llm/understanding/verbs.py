@@ -293,15 +293,8 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
     beside = [one for one in PIECE.split(joined) if VERB in one or not written]
     pieces = [one for one in re.split(rf"[\s,，。;；!！~]+|{_ENDED}", f"{text}，{note}") if one]
     apart = [*filter(_is_answer, pieces), note]
-    watches = "watch" in tools and tools <= {
-        "watch",
-        "send_message",
-        "remind",
-    }  # 再有告警就叫我: what a watch is for
-    if first_doubt(text, ("quotation",)):
-        return "quotation"
-    if not watches and first_doubt(f"{text}，{note}", ("condition",)):
-        return "condition"
+    if supposed := _supposed(text, note, tools):
+        return supposed
     denied = pattern("cues.nothing.negation")
     acts = {char for verb in verbs for char in skeleton.text[verb.start : verb.end] if char != "了"}
     again = [one for one in apart if acts & {*one} and len(one) < _TELLS_WHY]  # 隔了吧，别隔
@@ -318,6 +311,14 @@ def find_doubt(skeleton: Skeleton, verbs: Sequence[SpokenVerb], note: str = "") 
         return "nothing"
     of_alerts = any("alert" in ACTS[one].kinds for one in tools & ACTS.keys())
     return "unclear" if skeleton.found(Kind.NUMBER) and not of_alerts else ""
+
+
+def _supposed(text: str, note: str, tools: Collection[str]) -> str:
+    """Is it quoted, or does it depend on something? 再有告警就叫我 is what a watch is for."""
+    watches = "watch" in tools and {*tools} <= {"watch", "send_message", "remind"}
+    if first_doubt(text, ("quotation",)):
+        return "quotation"
+    return "" if watches else first_doubt(f"{text}，{note}", ("condition",))
 
 
 def _is_framed(skeleton: Skeleton, text: str) -> bool:

@@ -345,7 +345,7 @@ def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
     if changes and doubt != "question":
         return "" if doubt in _OF_CHANGES else doubt
     ranks = rank(sentence)
-    if doubt == "nothing" and pattern("cues.inside.leads").match(f"{sentence.order.text}{VERB}"):
+    if doubt == "nothing" and pattern("cues.reported").match(f"{sentence.order.text}{VERB}"):
         return doubt  # 李四昨天说要通知王五
     if doubt not in _NEVER_ORDERS and share_of_acts(ranks) >= (_SURELY if doubt == "nothing" else _ORDERS):
         return ""
