@@ -37,7 +37,7 @@ EXAMPLES: dict[str, Any] = {
     "due_within": 7, "environment": "生产", "epss": 50, "software": "log4j", "expression": "1+1", "network": "10.0.0.0/20", "note": "蓝军", "offset": 5, "owner": "王五",
     "person": "王五", "query": "挖矿", "reason": "扫描源", "schedule_id": 1, "scope": "规则:端口扫描", "severity": "high", "status": "contained",
     "since": "08:00", "since_hours": 48, "target": "203.0.113.5", "task": "今天的安全日报", "text": "看日志", "title": "一次攻击", "to": "王五", "until": "09:00", "until_hours": 24,
-    "technique": "T1110", "value": "203.0.113.5", "decision": "in_progress", "findings": "F1",
+    "when": "周六", "technique": "T1110", "value": "203.0.113.5", "decision": "in_progress", "findings": "F1",
 }  # fmt: skip
 
 
