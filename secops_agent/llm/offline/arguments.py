@@ -105,7 +105,8 @@ def _alerts(asked: Asked) -> dict[str, Any]:
     ranked = "urgent" in said or pattern("filters.due_next").search(asked.text)
     if ranked and "limit" not in said and pattern("filters.which_alert").search(asked.text):
         said["limit"] = 1
-    if said.get("order") == "due" and said.get("due") == "soon":
+    in_front = pattern("filters.in_front").search(asked.text)
+    if said.get("order") == "due" and said.get("due") == "soon" and in_front:
         said.pop("due")  # 快超时的排前面 leaves nothing out
     if (ahead := asked.skeleton.first(Kind.DURATION, Kind.TIME)) and pattern("filters.due_ahead").search(
         asked.text

@@ -30,6 +30,7 @@ from secops_agent.llm.understanding.verbs import (
     DICTATED,
     LABELLED,
     LIKE,
+    NOTES,
     OUTSIDE,
     SAME_AS,
     UNDOES,
@@ -92,7 +93,11 @@ def together(found: Iterable[tuple[Stretched, Ordered | None]]) -> Ordered | Non
         if ordered is None or not own:
             left.append(f"「{part.said}」")
             continue
-        actions = _noted(actions, own) or [*actions, *(_because(one, part.why) for one in own)]
+        actions = (
+            _noted(actions, own)
+            or _told(actions, own)
+            or [*actions, *(_because(one, part.why) for one in own)]
+        )
         left += ordered.left
         verbs += ordered.verbs
     if not actions:
@@ -117,6 +122,21 @@ def _noted(actions: Sequence[Intent], own: Sequence[Intent]) -> list[Intent]:
         if one in taking and (number := one.arguments.get("alert_id")) in notes
         else one
         for one in actions
+    ]
+
+
+def _told(actions: Sequence[Intent], own: Sequence[Intent]) -> list[Intent]:
+    """E1加个任务，让李四核对外传的条数: who does the task, and what; nothing where it is none."""
+    last = actions[-1] if actions else None
+    if last is None or last.tool != "add_case_task" or "text" in last.arguments or len(own) != 1:
+        return []
+    (message,) = own
+    if message.tool != "send_message" or "text" not in message.arguments:
+        return []
+    who = {"assignee": message.arguments["to"]} if "," not in message.arguments.get("to", ",") else {}
+    return [
+        *actions[:-1],
+        replace(last, arguments={**last.arguments, "text": message.arguments["text"], **who}),
     ]
 
 
@@ -177,7 +197,7 @@ class StretchHearing(OrderHearing):
         parts = parts_of(sentence.order, spans_of(sentence.order))
         parts = parts or [Stretched(sentence.plain, "", sentence.plain)]
         apart = together((part, self._part(part, weighed)) for part in parts)
-        return apart if apart and _says_more(apart, whole, parts) else whole
+        return apart if apart and _says_more(apart, whole, parts, weighed) else whole
 
     def _is_a_word_off(self, sentence: Sentence) -> bool:
         """上周 关闭 A12, A12 关了 的原因: is it an order without the word at one end? Then that word is why it is none."""
@@ -280,11 +300,22 @@ def _is_framed(sentence: Sentence, label: str) -> bool:
     return bool(back or begins) or (doubt in _FRAMES and not waits)
 
 
-def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[Stretched]) -> bool:
-    """Is it better understood by its stretches?"""
+def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[Stretched], weighed: Weighed) -> bool:
+    """Is it better understood by its stretches? Also where the whole was read as something that surely is not ordered."""
     if whole is None or whole.doubt or not whole.actions:
         return True
+    mine, theirs = ({one.tool for one in each.actions} for each in (apart, whole))
+    if weighed.act and apart.missing != "object" and not mine & theirs:
+        meant = {LABELLED.get(weighed.act, weighed.act)}
+        hardly = all(max(weighed.ranks.get(name, 0.0) for name in _labels(tool)) < _HARDLY for tool in theirs)
+        if mine & meant and hardly:
+            return True
     if apart.missing or len(parts) < 2:
         return whole.missing == "object" and not apart.missing
-    mine, theirs = ({one.tool for one in each.actions} for each in (apart, whole))
     return mine > theirs
+
+
+def _labels(tool: str) -> tuple[str, ...]:
+    """What the ranker may call it."""
+    others = [label for label, name in LABELLED.items() if name == tool]
+    return (tool, *others, *(["comment"] if tool in NOTES else []))
