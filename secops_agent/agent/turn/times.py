@@ -73,6 +73,8 @@ class SpokenTimes:
             return self._recurs(str(value))
         if name in MOMENTS:
             return self._is_moment(str(value))
+        if value is None:
+            return False
         minutes = abs(int(value)) * (60 if name == "until_hours" else 1)
         if not minutes:
             return 0 in self._lengths

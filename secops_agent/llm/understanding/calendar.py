@@ -66,7 +66,12 @@ def _ended_watch(text: str, typed: Skeleton, sentence: Sentence) -> Dictated | N
 def _ended(text: str, typed: Skeleton, sentence: Sentence) -> Dictated | None:
     noun = pattern("telling.change.noun").search(text)
     ends = pattern("telling.change.ended").search(text)
-    if not noun or not ends or sentence.first(Kind.SCHEDULE) or pattern("telling.change.anew").search(text):
+    if (
+        not noun
+        or not ends
+        or sentence.first(Kind.SCHEDULE, Kind.ALERT)
+        or pattern("telling.change.anew").search(text)
+    ):
         return None
     if pattern("telling.change.some_days").search(text):
         return replace(dictated("delete_schedule", {}), actions=(), doubt="pause")

@@ -84,7 +84,9 @@ def _schedule(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
             after, cron = on_workdays(typed.text[at + found.end :], found.cron)
             when, rest = {"cron": cron}, f"{typed.text[:at]} {after}"
             break
-        if (moment := read_moment(typed.text, at, order.now)) and moment.at > order.now and moment.clear:
+        if moment := read_moment(typed.text, at, order.now):
+            if moment.at <= order.now or not moment.clear:
+                return ()
             when = {"at": f"{moment.at:%Y-%m-%d %H:%M}"}
             rest = f"{typed.text[:at]} {typed.text[moment.end :]}"
             break

@@ -230,7 +230,11 @@ class OrderHearing(ListHearing):
         if asked_for and (look_up := questions.ask("who_is_on_call", asked_for)):
             return Understanding(look_up, order=first, each="one")
         act = ACTS[first.tool]
-        values = [str(one.arguments[act.argument]) for one in ordered.actions if one.tool == first.tool]
+        values = [
+            str(one.arguments[act.argument])
+            for one in ordered.actions
+            if one.tool == first.tool and act.argument in one.arguments
+        ]
         what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
         unknown = person and pattern("cues.inside.nobody").search(sentence.plain)
         lacks = _LACKS.get((ordered.missing, first.tool), ordered.missing)
@@ -240,7 +244,7 @@ class OrderHearing(ListHearing):
             what=what, decided=decided
         )
         return Understanding(
-            question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=ordered.actions[1:]
+            question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=tuple(one for one in ordered.actions if one is not first)
         )  # fmt: skip
 
     def _on_duty(self, sentence: Sentence) -> Sentence | None:

@@ -318,7 +318,7 @@ class _Reader(StretchHearing, QuestionHearing):
             )
         before = sentence.plain[: tells.start()].strip(" ,，。") if tells else ""
         told = read_rota(self.heard(before)) if before else Rota()
-        told = told if told.order else read_rota(sentence)
+        told = told if told.order or (tells and not before) else read_rota(sentence)
         if not certain and (doubt or not told.order):
             return None
         if told.order and not doubt:

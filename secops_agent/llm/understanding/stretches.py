@@ -8,7 +8,7 @@ that of the one before it.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.skeletons import Skeleton
 from secops_agent.llm.offline.intents import ACTION_TOOLS, Intent, Understanding
@@ -30,6 +30,7 @@ from secops_agent.llm.understanding.verbs import (
     DICTATED,
     LABELLED,
     LIKE,
+    MILD,
     NOTES,
     OUTSIDE,
     SAME_AS,
@@ -56,6 +57,10 @@ _TOLD: Final = 160  # characters; what is longer is read as a whole
 _BACK: Final = 5  # characters that can only take an order back: 先别了, 算了
 _HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 _MOST: Final = 5  # orders of one sentence
+# In which arguments the object of another order may stand.
+_FITS: Final = {
+    "alert_id": ("alert_id", "alerts", "scope"), "case_id": ("case_id",), "asset": ("asset",), "ip": ("ip",), "findings": ("findings",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Stretched:
 def parts_of(skeleton: Skeleton, spans: Sequence[Stretch]) -> list[Stretched]:
     """The orders of a sentence in their order."""
     orders = sorted({one.order for one in spans if one.role == ORDER})
-    return [_part(skeleton, [one for one in spans if one.order == order]) for order in orders][:_MOST]
+    return [_part(skeleton, [one for one in spans if one.order == order]) for order in orders]
 
 
 def _part(skeleton: Skeleton, spans: Sequence[Stretch]) -> Stretched:
@@ -110,12 +115,10 @@ def _noted(actions: Sequence[Intent], own: Sequence[Intent]) -> list[Intent]:
     notes = {
         one.arguments.get("alert_id"): one.arguments.get("note") for one in own if one.tool == "comment_alert"
     }
-    taking = (
-        [one for one in actions if ACTS[one.tool].noted or ACTS[one.tool].free == "note"] if notes else []
-    )
+    taking = [one for one in actions if _takes_a_note(one)] if notes else []
     if len(notes) != len(own) or not all(notes.values()):
         return []
-    if not notes.keys() <= {one.arguments.get("alert_id") for one in taking if "note" not in one.arguments}:
+    if not notes.keys() <= {one.arguments.get("alert_id") for one in taking}:
         return []
     return [
         replace(one, arguments={**one.arguments, "note": notes[number]})
@@ -123,6 +126,12 @@ def _noted(actions: Sequence[Intent], own: Sequence[Intent]) -> list[Intent]:
         else one
         for one in actions
     ]
+
+
+def _takes_a_note(one: Intent) -> bool:
+    """And has none yet."""
+    act = ACTS.get(one.tool)
+    return act is not None and (act.noted or act.free == "note") and "note" not in one.arguments
 
 
 def _told(actions: Sequence[Intent], own: Sequence[Intent]) -> list[Intent]:
@@ -133,7 +142,8 @@ def _told(actions: Sequence[Intent], own: Sequence[Intent]) -> list[Intent]:
     (message,) = own
     if message.tool != "send_message" or "text" not in message.arguments:
         return []
-    who = {"assignee": message.arguments["to"]} if "," not in message.arguments.get("to", ",") else {}
+    to = str(message.arguments.get("to", ""))
+    who = {"assignee": to} if to and "," not in to else {}
     return [
         *actions[:-1],
         replace(last, arguments={**last.arguments, "text": message.arguments["text"], **who}),
@@ -152,21 +162,25 @@ def _with_objects(actions: Sequence[Intent], before: Sequence[Intent]) -> Iterat
             yield replace(one, arguments={"to": people[-1], **one.arguments}) if people else one
             continue
         same = [
-            other.arguments[ACTS[other.tool].argument]
-            for other in before
-            if other.tool in ACTS
-            and ACTS[other.tool].kinds[:1] == act.kinds[:1]
-            and ACTS[other.tool].argument in other.arguments
+            value for other in before for value in _objects(other) if act.argument in _FITS.get(value[0], ())
         ]
-        if not same:
+        stands = one.tool in ("watch", "create_case") and missing_in([one]) != "object"
+        if not same or stands:
             yield one
-        elif act.argument in ("alerts", "findings"):
-            yield replace(one, arguments={act.argument: ",".join(map(str, same)), **one.arguments})
-        else:
-            yield from (
-                replace(one, arguments={act.argument: value, **one.arguments})
-                for value in dict.fromkeys(same)
+        elif act.argument == "alerts":
+            yield replace(
+                one, arguments={"alerts": ",".join(str(value) for _, value in same), **one.arguments}
             )
+        else:
+            values = dict.fromkeys(f"A{value}" if act.argument == "scope" else value for _, value in same)
+            yield from (replace(one, arguments={act.argument: value, **one.arguments}) for value in values)
+
+
+def _objects(one: Intent) -> Iterator[tuple[str, Any]]:
+    """What it is done to, by the argument that names it."""
+    act = ACTS.get(one.tool)
+    if act and act.argument in _FITS and act.argument in one.arguments:
+        yield act.argument, one.arguments[act.argument]
 
 
 def _because(one: Intent, why: str) -> Intent:
@@ -196,7 +210,11 @@ class StretchHearing(OrderHearing):
             return whole
         parts = parts_of(sentence.order, spans_of(sentence.order))
         parts = parts or [Stretched(sentence.plain, "", sentence.plain)]
-        apart = together((part, self._part(part, weighed)) for part in parts)
+        read = (self._part(part, weighed) if place < _MOST else None for place, part in enumerate(parts))
+        apart = together(zip(parts, read, strict=True))
+        waits = find_doubt(sentence.order, verbs_in(sentence.order)) == "condition"
+        if apart and waits and any(one.tool not in MILD for one in apart.actions):
+            return whole  # A12要是误报就关了，再有告警就叫我
         return apart if apart and _says_more(apart, whole, parts, weighed) else whole
 
     def _is_a_word_off(self, sentence: Sentence) -> bool:
@@ -235,12 +253,14 @@ class StretchHearing(OrderHearing):
         )
         if found and found.missing == "object" and described:
             return replace(found, doubt="unclear")  # 把支付那条关了: not the alert of the order before it
-        if fits or weighed.ranks.get(label, 0.0) < questions.ELSE:
+        refused = found and found.doubt and (found.doubt not in ("nothing", "unclear") or tool in OUTSIDE)
+        if fits or refused or weighed.ranks.get(label, 0.0) < questions.ELSE:
             return found
         told = read_labelled(label, self.heard(part.order or part.said), part.text, self.focus)
         if told:
             return Ordered((), told, missing=missing_in(told))
         named = read_order(own, self.focus, act=label) if tool in ACTS and tool not in DICTATED else None
+        named = with_others(named, own, self.focus)
         return named if named and named.actions and not named.doubt else found
 
     def _ordered_whole(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:

@@ -288,7 +288,11 @@ def _certain(said: Skeleton) -> tuple[Skeleton, bool]:
         marked = without(rest, verbs_in(rest))
         supposed = pattern("cues.supposed").search(marked)
         if supposed and supposed.start() <= len(CLAUSE.split(marked)[0]):
-            then = verbs_in(rest) or pattern("cues.said.then").search(rest.text)
+            behind = Skeleton(
+                "，".join(CLAUSE.split(rest.text)[1:]), rest.entities
+            )  # what happens then, not the supposition
+            own = pattern("cues.said.consequence").search(CLAUSE.split(rest.text)[0])
+            then = own or verbs_in(behind) or pattern("cues.said.then").search(behind.text)
             return (head, False) if then and _orders(head) else (said, True)
     return said, False
 

@@ -182,7 +182,7 @@ def check_cover(given: CoverShift, person: Person | None) -> ValidatedAction:
     days = read_days(given.when, timezone.localtime())
     stored = given.model_dump() | {
         "person": staff.staff_id, "relieved": relieved.staff_id if relieved else "",
-        "when": "、".join(day.isoformat() for day in days), "schedule": schedule.name,
+        "when": "、".join(day.isoformat() for day in days), "schedule": schedule.name, "both": bool(given.both and given.relieved),
     }  # fmt: skip
     summary = f"临时换人（{plain(schedule.name, 60)}），不用谁答应，换上的和换下的都会收到私聊：\n\n{overrides.told(pieces)}"
     if given.both and len({each.to for each in pieces}) == 1:

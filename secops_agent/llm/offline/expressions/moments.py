@@ -31,6 +31,7 @@ _LATE: Final = ("下", "傍", "晚", "夜", "半")
 _MORNING: Final = 9  # of a day that is only named
 _DAWN: Final = 6  # 今晚2点 is before it, 明天三点 behind noon
 _NIGHT: Final = 4  # before it 三点 is in the night that comes
+_LONGEST: Final = 10 * 366 * 1440  # minutes ahead; nobody means more
 _SOON: Final = 10  # minutes
 _EARLY: Final = timedelta(minutes=30)  # 下班前
 _FAR: Final = timedelta(days=300)  # a date that far ahead is meant of this year, and is over
@@ -52,7 +53,7 @@ def read_moment(text: str, start: int, now: datetime) -> SpokenMoment | None:
     if found is None or not found[0].strip():
         return None
     if found["n"] or found["soon"]:
-        minutes = _minutes(found)
+        minutes = min(_minutes(found), _LONGEST)
         return SpokenMoment(_whole(now + timedelta(minutes=minutes)), start, found.end()) if minutes else None
     day = _day(found, now)
     if day is None or not any(
