@@ -64,7 +64,7 @@ _BESIDE_SHIFTS: Final = (
     "nothing",
     "unclear",
 )  # why somebody cannot come
-_BESIDE: Final = 0.3  # so probable is one of two things that are ordered
+_BESIDE: Final = 0.1  # so probable is one of two things that are ordered
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
     r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|(?:告警|邮件|消息|通知|系统)?(?:内容|提示|标题)|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
