@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
@@ -47,6 +48,16 @@ _END: Final = re.compile(
     r"|(?:[是成为对]\s*|^0)(\d{1,3})\s*(?:号机?)?)(?=$|[\s,，。!！吧才那])",
     re.ASCII | re.IGNORECASE,
 )
+# What is asked where something beside the object lacks.
+_ASKED: Final = {
+    "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
+    "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
+    "note": "{what} 的备注写什么？", "decision": "{what} 标成什么？", "reason": "{what} {decided}的原因是什么？它会写进每一条的变更历史。",
+    "task": "{what} 加什么任务？写要做的事。", "until": "{what} 的风险接受到哪一天为止？写「到12月31日」这样的，最长一年，到期恢复为待处理。",
+    "justification": "{what} 为什么不受影响？写：没有这个组件、组件里没有有问题的代码、有问题的代码不会被执行、攻击者控制不了，或已有缓解措施。", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
+    **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
+}  # fmt: skip
+_LACKS: Final = {("note", "decide_findings"): "reason", ("text", "add_case_task"): "task"}
 _ASKED_FIRST: Final = re.compile("^(原因|理由)\\s*[?？,，\\s]\\s*(?:就?写|是)?")  # 原因？写爆破
 _DENIED_FIRST: Final = re.compile(r"(?:请|麻烦|我)?\s*(?:别|勿|不要|不用|没有?|取消|停止|拒绝|千万别)")
 _PASSED_ON: Final = re.compile(
@@ -327,6 +338,17 @@ def _other_end(order: Intent, rest: Skeleton, lexicon: Lexicon) -> list[dict[str
         new = [name for _, number in ends if number and (name := lexicon.sibling(old, number))]
     kind = "ip" if old.count(".") == 3 else "asset"
     return [target(act, kind, new[0])] if len({*new}) == 1 and new[0] != old else []
+
+
+def lacking(first: Intent, actions: Sequence[Intent], missing: str) -> tuple[list[str], str]:
+    """What the order is done to, as the lines that complete it write it; and the question for what it lacks."""
+    act = ACTS[first.tool]
+    own = [one for one in actions if one.tool == first.tool and act.argument in one.arguments]
+    values = [str(one.arguments[act.argument]) for one in own]
+    what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
+    what = f"事件 {what}" if act.argument == "case_id" and what.isdecimal() else what
+    decided = says.DECISIONS.get(str(first.arguments.get("decision", "")), "")
+    return values, _ASKED[_LACKS.get((missing, first.tool), missing)].format(what=what, decided=decided)
 
 
 def is_likely(ordered: Ordered, sentence: Sentence, weighed: Weighed, typed: Weighed) -> bool:

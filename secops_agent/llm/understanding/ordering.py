@@ -17,6 +17,7 @@ from secops_agent.llm.understanding.completions import (
     against,
     complete,
     kept_and_gone,
+    lacking,
     named_among,
     open_orders,
     tells_more,
@@ -40,7 +41,7 @@ from secops_agent.llm.understanding.objects import (
     target,
     without_object,
 )
-from secops_agent.llm.understanding.offers import LENGTHS, MOST_ALERTS, Ordered, read_order
+from secops_agent.llm.understanding.offers import MOST_ALERTS, Ordered, read_order
 from secops_agent.llm.understanding.reasons import EDGES
 from secops_agent.llm.understanding.telling import SPOKEN
 from secops_agent.llm.understanding.verbs import (
@@ -57,16 +58,6 @@ from secops_agent.llm.understanding.verbs import (
 _SAID_NOT: Final = ("nothing", "exception", "negation", "condition", "quotation")
 # Of a line that is only an example.
 _USUAL: Final = {"verdict": "false_positive", "assignee": "我", "severity": "high", "decision": "in_progress"}
-# What is asked where something beside the object lacks.
-_ASKED: Final = {
-    "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
-    "text": "要转告{what}什么？", "verdict": "关闭 {what} 的结论是什么？", "assignee": "{what} 指派给谁？",
-    "note": "{what} 的备注写什么？", "decision": "{what} 标成什么？", "reason": "{what} {decided}的原因是什么？它会写进每一条的变更历史。",
-    "task": "{what} 加什么任务？写要做的事。", "until": "{what} 的风险接受到哪一天为止？写「到12月31日」这样的，最长一年，到期恢复为待处理。",
-    "justification": "{what} 为什么不受影响？写：没有这个组件、组件里没有有问题的代码、有问题的代码不会被执行、攻击者控制不了，或已有缓解措施。", "status": "{what} 改成哪个状态？写「处理中」或「已控制」。",
-    **dict.fromkeys(LENGTHS, "{what} 到什么时候为止？写「2小时」或「到明早9点」这样的。"),
-}  # fmt: skip
-_LACKS: Final = {("note", "decide_findings"): "reason", ("text", "add_case_task"): "task"}
 _NO_ANSWER: Final = ("question", "condition", "quotation", "later")
 
 
@@ -229,23 +220,12 @@ class OrderHearing(ListHearing):
         asked_for = self._on_duty(sentence) if person else None
         if asked_for and (look_up := questions.ask("who_is_on_call", asked_for)):
             return Understanding(look_up, order=first, each="one")
-        act = ACTS[first.tool]
-        values = [
-            str(one.arguments[act.argument])
-            for one in ordered.actions
-            if one.tool == first.tool and act.argument in one.arguments
-        ]
-        what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
-        unknown = person and pattern("cues.inside.nobody").search(sentence.plain)
-        lacks = _LACKS.get((ordered.missing, first.tool), ordered.missing)
-        what = f"事件 {what}" if act.argument == "case_id" and what.isdecimal() else what
-        decided = says.DECISIONS.get(str(first.arguments.get("decision", "")), "")
-        asked = (f"人员里没有「{unknown['name']}」。" if unknown else "") + _ASKED[lacks].format(
-            what=what, decided=decided
-        )
-        return Understanding(
-            question=asked, suggestions=self._completions(first, ordered.missing, values)[:3], order=first, waits=tuple(one for one in ordered.actions if one is not first)
-        )  # fmt: skip
+        values, asked = lacking(first, ordered.actions, ordered.missing)
+        if person and (unknown := pattern("cues.inside.nobody").search(sentence.plain)):
+            asked = f"人员里没有「{unknown['name']}」。{asked}"
+        waits = tuple(one for one in ordered.actions if one is not first)
+        taps = self._completions(first, ordered.missing, values)[:3]
+        return Understanding(question=asked, suggestions=taps, order=first, waits=waits)
 
     def _on_duty(self, sentence: Sentence) -> Sentence | None:
         """A298 给值班的, 那A222给他吧 behind who is on call: the question that tells who that is."""
