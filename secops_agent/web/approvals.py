@@ -69,6 +69,7 @@ NAMES: Final = {
     "schedule_id": "定时任务", "watch_id": "盯着", "to": "发给谁", "report": "报告", "target": "对象", "until_hours": "多少小时",
     "also_to": "也发给", "at": "什么时候", "clock": "几点", "later_minutes": "晚多少分钟", "what": "哪个定时任务", "date": "哪天的",
     "file": "附文件", "case": "事件", "rule": "规则", "watched": "盯着什么", "watch_ids": "盯着", "schedule_ids": "定时任务",
+    "person": "值班的人", "relieved": "换下的人", "both": "对调", "part": "哪一班",
 }  # fmt: skip
 WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "verdict": dict(choices.Verdict.choices), "severity": dict(choices.Severity.choices), "status": dict(CaseStatus.choices),

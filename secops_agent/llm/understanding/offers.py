@@ -235,6 +235,7 @@ class Parts:
             reason = self._words(act, verb) or self.reasons.get(verb, "")
             if act.free == "title":
                 more, kept = case_parts(reason, self.whole, self.sentence.asker)
+                more = case_parts(self._ordering().text, self.whole, self.sentence.asker)[0] | more
                 said, reason = said | more, " ".join(kept)
             said |= {act.free: reason} if act.free and reason else {}
             said |= {"note": self.note} if act.noted and self.note else {}
