@@ -11,7 +11,7 @@ from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
-from secops_agent.llm.understanding.focus import Focus
+from secops_agent.llm.understanding.focus import WRITTEN, Focus
 from secops_agent.llm.understanding.hearing import SHORT
 from secops_agent.llm.understanding.objects import (
     decided_anew,
@@ -346,7 +346,7 @@ def lacking(first: Intent, actions: Sequence[Intent], missing: str) -> tuple[lis
     own = [one for one in actions if one.tool == first.tool and act.argument in one.arguments]
     values = [str(one.arguments[act.argument]) for one in own]
     what = "、".join(map(says.code, values)) if act.argument == "alert_id" else "、".join(values)
-    what = f"事件 {what}" if act.argument == "case_id" and what.isdecimal() else what
+    what = WRITTEN["case"].format(what) if act.argument == "case_id" and what.isdecimal() else what
     decided = says.DECISIONS.get(str(first.arguments.get("decision", "")), "")
     return values, _ASKED[_LACKS.get((missing, first.tool), missing)].format(what=what, decided=decided)
 
