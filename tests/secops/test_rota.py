@@ -128,3 +128,8 @@ def test_what_somebody_is_to_be_told_of_it_is_offered_with_it() -> None:
     left = hear("明晚的班请换成李四，并告诉他夜宵我请，机房钥匙在前台")
     assert [tool for tool, _ in offered(left)] == ["cover_shift"]
     assert "告诉他夜宵我请" in left.unused[0]
+
+
+def test_a_range_of_days_stays_in_its_month() -> None:
+    (offer,) = offered(hear("12月10号到12号王五的班换给李四"))
+    assert offer[1]["when"] == "12月10号和12月11号和12月12号"

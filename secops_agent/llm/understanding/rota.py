@@ -20,7 +20,9 @@ ME = "我"
 _MOST_BETWEEN = 13  # days of a range
 _NUMERAL = re.compile(r"[一二三四五六七八九十]{1,3}(?=\s*(?:月|号))")
 _COLLOQUIAL = re.compile(r"(?P<day>[今明后])儿个?(?!子)")  # 明儿个
-_RANGE = re.compile(r"(?P<first>\d{1,2})\s*[号日]?\s*(?:到|至|[-~])\s*(?P<last>\d{1,2})\s*[号日]")
+_RANGE = re.compile(
+    r"(?P<month>\d{1,2}\s*月\s*)?(?P<first>\d{1,2})\s*[号日]?\s*(?:到|至|[-~])\s*(?P<last>\d{1,2})\s*[号日]"
+)
 _JOINED = re.compile(r"\s*(?:到|至|[-~])\s*")
 _WEEKDAY_OF_DATE = re.compile(r"(?<=[\d号日])\s*[(（]?\s*(?:周|星期|礼拜)[一二三四五六日天]\s*[)）]?")
 
@@ -200,4 +202,4 @@ def _between(match: re.Match[str]) -> str:
     first, last = int(match["first"]), int(match["last"])
     if not first < last <= first + _MOST_BETWEEN:
         return match[0]
-    return " ".join(f"{day}号" for day in range(first, last + 1))
+    return " ".join(f"{match['month'] or ''}{day}号" for day in range(first, last + 1))

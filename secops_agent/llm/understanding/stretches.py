@@ -76,10 +76,10 @@ class Stretched:
 def parts_of(skeleton: Skeleton, spans: Sequence[Stretch]) -> list[Stretched]:
     """The orders of a sentence in their order."""
     orders = sorted({one.order for one in spans if one.role == ORDER})
-    return [_part(skeleton, [one for one in spans if one.order == order]) for order in orders]
+    return [_stretched(skeleton, [one for one in spans if one.order == order]) for order in orders]
 
 
-def _part(skeleton: Skeleton, spans: Sequence[Stretch]) -> Stretched:
+def _stretched(skeleton: Skeleton, spans: Sequence[Stretch]) -> Stretched:
     said, alone = "", {ORDER: list[str](), TEXT: list[str]()}
     for one in spans:
         if one.role in alone:
