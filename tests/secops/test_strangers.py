@@ -98,7 +98,7 @@ REWORDED: list[tuple[str, str, dict[str, Any]]] = [
     ("k8snode1网断了吗", "list_blocks", {"target": "k8s-node-1"}),
     ("二百七十二号是咋回事", "get_alert", {"alert_id": 272}),
     ("二九七号那条谁在弄", "get_alert", {"alert_id": 297}),
-    ("支付一整套没人管的有哪些", "list_alerts", {"asset": "pay*", "status": "open"}),
+    ("支付一整套没人管的有哪些", "list_alerts", {"asset": "pay*", "unassigned": True}),
     ("最快要超时的是哪个", "list_alerts", {"due": "in_time", "order": "due", "limit": 1}),
     ("李四名下没爆 sla 的", "list_alerts", {"due": "in_time", "keyword": "李四"}),
     ("jump-01 有没有超时的", "list_alerts", {"due": "overdue"}),

@@ -61,8 +61,8 @@ def test_a_decision_about_a_request_orders_nothing_new(text: str) -> None:
     ("text", "own", "order"),
     [
         ("超时的都转给我", {"due": "overdue"}, {"assignee": ASKER}),
-        ("没人接的都给王五", {"status": "open"}, {"assignee": "王五"}),
-        ("那些没人接的都关了 误报", {"status": "open"}, {"verdict": "false_positive"}),
+        ("没人接的都给王五", {"unassigned": True}, {"assignee": "王五"}),
+        ("那些没人接的都关了 误报", {"unassigned": True}, {"verdict": "false_positive"}),
     ],
 )
 def test_of_a_list_those_that_meet_the_condition(

@@ -12,7 +12,7 @@ from secops_agent.llm.offline.expressions.times import clock_of
 
 from .cases import read_case_question
 from .comparing import EARLIER, PEOPLE, SPAN, comparison, left_word, sought
-from .filters import Asked, group_of, narrow, owner_of, type_of
+from .filters import Asked, group_of, is_nobodys, narrow, owner_of, type_of
 from .findings import is_of_findings, read_findings, read_flaws
 from .intents import Intent
 from .keywords import count_products, find_keyword
@@ -207,7 +207,7 @@ def _assets(asked: Asked) -> dict[str, Any]:
         )
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
-    unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
+    unowned = {"unassigned": True} if is_nobodys(asked.skeleton) or pattern("filters.unowned").search(text) else {}
     mine = asked.asker if not keyword and pattern("filters.mine").search(asked.text) else ""
     sought = {"keyword": keyword or mine} if keyword or mine else {}
     weighed = narrow(asked.skeleton, asked.now, "limit", *_ESTATE)

@@ -21,6 +21,7 @@ _ORDERS = {"due": "by_due", "most": "most_often", "oldest": "oldest"}
 _DUE = {"in_time": "in_time", "soon": "soon", "overdue": "late"}  # the first that is said
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
 _UNITS = {"hour": 60, "day": 1440}
+_NOBODYS = "nobodys"  # no state of an alert: nobody has it
 _RUNNING = ("today", "this_week", "this_month")
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
 
@@ -126,8 +127,9 @@ def _asset(skeleton: Skeleton, _: datetime) -> str:
 
 
 def _status(skeleton: Skeleton) -> str:
-    """Two of them are a comparison; 包括已关闭的 is none."""
+    """Two of them are a comparison; 包括已关闭的 is none, nor is 没人管."""
     states = _values(skeleton, Kind.STATUS)
+    states -= {_NOBODYS, "acknowledged"} if _NOBODYS in states else set()  # 谁在处理, 没人接的有几条
     return "all" if _says("whole", skeleton) else "".join(states) if len(states) == 1 else ""
 
 
@@ -212,6 +214,11 @@ def _says(name: str, skeleton: Skeleton, _: datetime | None = None) -> bool | No
     return True if pattern(f"filters.{name}").search(skeleton.text) else None
 
 
+def is_nobodys(skeleton: Skeleton, now: datetime | None = None) -> bool | None:
+    """没人管, 没有处理人."""
+    return True if _NOBODYS in _values(skeleton, Kind.STATUS) else _says("unassigned", skeleton, now)
+
+
 _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "severity": lambda said, _: ",".join(level for level in _LEVELS if level in _values(said, Kind.SEVERITY)),
     "status": lambda said, _: _status(said),
@@ -225,7 +232,8 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "environment": lambda said, _: next((str(each.value) for each in said.found(Kind.ENVIRONMENT)), ""),
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
     "due": lambda said, _: next((name for name, words in _DUE.items() if _says(words, said)), ""),
-    **{name: partial(_says, name) for name in ("unassigned", "urgent", "kev_only", "widest", "riskiest")},
+    "unassigned": is_nobodys,
+    **{name: partial(_says, name) for name in ("urgent", "kev_only", "widest", "riskiest")},
     "overdue": partial(_says, "late"),
     "order": lambda said, _: next((name for name, words in _ORDERS.items() if _says(words, said)), ""),
     "exposed": partial(_says, "exposed_words"),
