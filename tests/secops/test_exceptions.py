@@ -104,7 +104,7 @@ def test_one_of_two_is_taken_out_of_the_offer(said: str, left: int) -> None:
     ("said", "given"),
     [
         ("我手上中危的全转李四", {"severity": "medium", "assignee": ASKER}),
-        ("严重没人接的全丢王五", {"severity": "critical", "status": "open"}),
+        ("严重没人接的全丢王五", {"severity": "critical", "unassigned": True}),
         ("未分配的高危都甩张三", {"severity": "high", "status": "open"}),
     ],
 )

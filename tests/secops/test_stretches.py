@@ -47,3 +47,23 @@ def test_what_holds_for_the_whole_sentence_holds(text: str) -> None:
 )
 def test_what_makes_no_sense_is_answered_at_all(text: str) -> None:
     assert offered(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "note", "tools"),
+    [
+        ("E1加个备注 密钥今晚轮换 然后提醒李四9点前搞完", "密钥今晚轮换", ["comment_case", "send_message"]),
+        ("E1备注：密钥今晚轮换，顺便提醒我9点看", "密钥今晚轮换", ["comment_case", "create_schedule"]),
+        (
+            "A12备注：攻击者先扫端口，然后爆破，再登录成功",
+            "攻击者先扫端口，然后爆破，再登录成功",
+            ["comment_alert"],
+        ),
+        ("E1备注：李四说A12先别关，等他确认再处理", "李四说A12先别关，等他确认再处理", ["comment_case"]),
+    ],
+)
+def test_a_note_ends_where_something_else_is_ordered(text: str, note: str, tools: list[str]) -> None:
+    found = understand(text, LEXICON, NOW, asker=ASKER)
+    orders = list(found.offers) or [found.intent]
+    assert [one.tool for one in orders if one] == tools
+    assert orders[0] and orders[0].arguments["note"] == note

@@ -71,7 +71,8 @@ def test_of_a_list_those_that_meet_the_condition(
     found = understand(text, asker=ASKER, last=OF_LISI)
     assert not found.offers
     assert found.each == "all"
-    assert found.intent == Intent("list_alerts", {"assignee": "李四", **own, "limit": 50})
+    whose = {} if "unassigned" in own else {"assignee": "李四"}  # of nobody is not of him
+    assert found.intent == Intent("list_alerts", {**whose, **own, "limit": 50})
     assert found.order is not None
     assert found.order.arguments == order
 

@@ -207,7 +207,9 @@ def _assets(asked: Asked) -> dict[str, Any]:
         )
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
-    unowned = {"unassigned": True} if is_nobodys(asked.skeleton) or pattern("filters.unowned").search(text) else {}
+    unowned = (
+        {"unassigned": True} if is_nobodys(asked.skeleton) or pattern("filters.unowned").search(text) else {}
+    )
     mine = asked.asker if not keyword and pattern("filters.mine").search(asked.text) else ""
     sought = {"keyword": keyword or mine} if keyword or mine else {}
     weighed = narrow(asked.skeleton, asked.now, "limit", *_ESTATE)

@@ -42,7 +42,7 @@ from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.rota import Rota, doubt_of_shifts, read_rota
-from secops_agent.llm.understanding.stretches import StretchHearing
+from secops_agent.llm.understanding.stretches import StretchHearing, orders_many
 from secops_agent.llm.understanding.telling import asks_somebody, names_others, read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -50,6 +50,7 @@ from secops_agent.llm.understanding.verbs import (
     DICTATED,
     LIMITS,
     MILD,
+    NOTES,
     find_doubt,
     is_called_off,
     verbs_in,
@@ -203,7 +204,8 @@ class _Reader(StretchHearing, QuestionHearing):
                 return Understanding(intent=Intent("swap_shift", said))
         if cover := pattern("schedules.cover").fullmatch(plain):
             return Understanding(intent=self._cover(cover.groupdict()))
-        if case := read_case_order(plain, self.asker):
+        case = read_case_order(plain, self.asker)
+        if case and not (case.tool in NOTES and orders_many(self.heard(plain).order)):  # …，然后提醒李四…
             return Understanding(intent=case, order=case if case.tool in ACTS else None)
         if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
             return Understanding(question=hint("unnamed").format(who=unnamed["who"]))

@@ -79,6 +79,11 @@ def parts_of(skeleton: Skeleton, spans: Sequence[Stretch]) -> list[Stretched]:
     return [_stretched(skeleton, [one for one in spans if one.order == order]) for order in orders]
 
 
+def orders_many(skeleton: Skeleton) -> bool:
+    """Does it order more than one thing?"""
+    return len(parts_of(skeleton, spans_of(skeleton))) > 1
+
+
 def _stretched(skeleton: Skeleton, spans: Sequence[Stretch]) -> Stretched:
     said, alone = "", {ORDER: list[str](), TEXT: list[str]()}
     for one in spans:
@@ -202,7 +207,8 @@ class StretchHearing(OrderHearing):
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders, as a whole; or what each of its stretches does, where that says more."""
         whole = self._ordered_whole(sentence, weighed)
-        if self.whole or (whole and whole.exact) or len(sentence.plain) > _TOLD or not weighed.surely_orders:
+        exact = whole and whole.exact and not _is_noted(whole)  # A12备注：…，再转给王五
+        if self.whole or exact or len(sentence.plain) > _TOLD or not weighed.surely_orders:
             return whole
         if _is_framed(sentence, weighed.likely_act) or (
             (whole is None or whole.doubt) and self._is_a_word_off(sentence)
@@ -324,6 +330,9 @@ def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[Stretched]
     """Is it better understood by its stretches? Also where the whole was read as something that surely is not ordered."""
     if whole is None or whole.doubt or not whole.actions:
         return True
+    swallowed = _is_swallowed(whole, apart, parts)
+    if swallowed or whole.exact:
+        return swallowed
     mine, theirs = ({one.tool for one in each.actions} for each in (apart, whole))
     if weighed.act and apart.missing != "object" and not mine & theirs:
         meant = {LABELLED.get(weighed.act, weighed.act)}
@@ -333,6 +342,20 @@ def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[Stretched]
     if apart.missing or len(parts) < 2:
         return whole.missing == "object" and not apart.missing
     return mine > theirs
+
+
+def _is_noted(ordered: Ordered) -> bool:
+    """Is a text written down first of all?"""
+    return bool(ordered.actions) and ordered.actions[0].tool in NOTES
+
+
+def _is_swallowed(whole: Ordered, apart: Ordered, parts: Sequence[Stretched]) -> bool:
+    """Does the text of the whole go on into what another stretch orders?"""
+    if len(parts) < 2 or not (_is_noted(whole) and _is_noted(apart)):
+        return False
+    first, own = whole.actions[0], apart.actions[0]
+    text, kept = (str(one.arguments.get(ACTS[one.tool].free, "")) for one in (first, own))
+    return first.tool == own.tool and bool(kept) and text != kept and text.startswith(kept)
 
 
 def _labels(tool: str) -> tuple[str, ...]:
