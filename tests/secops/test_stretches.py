@@ -66,4 +66,5 @@ def test_a_note_ends_where_something_else_is_ordered(text: str, note: str, tools
     found = understand(text, LEXICON, NOW, asker=ASKER)
     orders = list(found.offers) or [found.intent]
     assert [one.tool for one in orders if one] == tools
-    assert orders[0] and orders[0].arguments["note"] == note
+    assert orders[0]
+    assert orders[0].arguments["note"] == note
