@@ -101,7 +101,7 @@ def _wanted(query: ListQuery, tab: str) -> BlockFilter:
 def _line(each: Block) -> dict[str, Any]:
     return {
         "block": each, "releasable": each.can_end and each.state == "active", "state": state_words(each), "until": until_words(each),
-        "tone": _tone(each),
+        "tone": _tone(each), "mistake": entries.MISTAKES.get(each.kind, "误封"),
     }  # fmt: skip
 
 
@@ -131,7 +131,9 @@ def act(request: HttpRequest) -> HttpResponse:
     account = demand_account(request.user.pk)
     if request.POST.get("act") == "mistaken":
         row = entries.mistaken(_number(request.POST.get("id", "")), Actor.person(account, "admin"), reason)
-        messages.success(request, f"已登记误封，正在解除 {row.target}；结果会告诉提出人和批准人。")
+        messages.success(
+            request, f"已登记{entries.MISTAKES[row.kind]}，正在解除 {row.target}；结果会告诉提出人和批准人。"
+        )
     else:
         ids = [_number(each) for each in request.POST.getlist("ids")]
         _told(request, batches.plan_releases(ids, reason, account.corp_id))

@@ -30,14 +30,17 @@ from secops_agent.services.cases.related import related_to_alert
 from secops_agent.services.cases.reporting import clock
 from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
+from secops_agent.services.decisions.views import seen_by
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.directory import selectable
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.reports.documents import Document
 from secops_agent.services.reports.incidents import incident_report
 from secops_agent.services.runbooks.search import search_for
 from secops_agent.services.runbooks.visibility import reader_at_page
 from secops_agent.web.access import page
+from secops_agent.web.approvals import VIEW as SEE_ORDERS
 from secops_agent.web.cases import CHANGE, VIEW
 from secops_agent.web.send_again import back_to
 
@@ -133,19 +136,14 @@ def _add_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     return CaseOutcome("已添加任务。")
 
 
-def _finish_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
-    tasks.finish(case_id, _number(data, "task"), actor)
-    return CaseOutcome("任务已完成。")
+def _on_task(act: Callable[[int, int, Actor], object], told: str) -> Act:
+    """With the task that is named."""
 
+    def do(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+        act(case_id, _number(data, "task"), actor)
+        return CaseOutcome(told)
 
-def _resume_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
-    tasks.resume(case_id, _number(data, "task"), actor)
-    return CaseOutcome("任务恢复为未完成。")
-
-
-def _drop_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
-    tasks.drop(case_id, _number(data, "task"), actor)
-    return CaseOutcome("任务已删除，历史里还能看到它。")
+    return do
 
 
 def _acts_collect(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
@@ -176,7 +174,8 @@ def _separate(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
 
 ACTS: Final[Mapping[str, Act]] = {
     "note": _note, "advance": _advance, "assign": _assign, "edit": _edit, "close": _close, "reopen": _reopen,
-    "add_task": _add_task, "finish_task": _finish_task, "resume_task": _resume_task, "drop_task": _drop_task,
+    "add_task": _add_task, "finish_task": _on_task(tasks.finish, "任务已完成。"),
+    "resume_task": _on_task(tasks.resume, "任务恢复为未完成。"), "drop_task": _on_task(tasks.drop, "任务已删除，历史里还能看到它。"),
     "collect": _acts_collect, "part": _part, "split": _split, "merge": _merge, "separate": _separate,
 }  # fmt: skip
 
@@ -234,7 +233,8 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
     """The page."""
     detail = read_detail(request, pk)
     may_act = request.user.has_perm(CHANGE)
-    moments = timeline.moments(detail, private=login_may_read(request.user))
+    asked = seen_by(homes_of(request.user)) if request.user.has_perm(SEE_ORDERS) else None
+    moments = timeline.moments(detail, private=login_may_read(request.user), asked=asked)
     context = {
         "title": f"{detail.summary.code} {detail.summary.title}",
         "case": detail.summary,
@@ -314,7 +314,6 @@ def case_act(request: HttpRequest, pk: int) -> HttpResponse:
 # 归入事件: chosen alerts into a case, a new one or one that is open; from the list of alerts, an alert, anywhere.
 
 _SHOWN: Final = 10
-_collect_MOST_CHOICES: Final = 100
 
 
 @page(CHANGE)
@@ -340,7 +339,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "alerts": rows,
         "rest": max(0, len(ids) - len(rows)),
         "held": [(pk, ref) for pk, ref in held.items() if not ref.is_closed][:_SHOWN],
-        "others": list(Case.objects.filter(status__in=GOING_ON).order_by("-id")[:_collect_MOST_CHOICES]),
+        "others": list(Case.objects.filter(status__in=GOING_ON).order_by("-id")[:_MOST_CHOICES]),
         "related": [each for each in related_to_alert(ids[0]) if not each.case] if len(ids) == 1 else (),
         "next": back_to(request, request.GET.get("next", "")),
     }

@@ -32,6 +32,7 @@ from secops_agent.models import (
     Staff,
 )
 from secops_agent.services.actors import Actor
+from secops_agent.services.cases import timeline, views
 from secops_agent.services.decisions import actions
 from secops_agent.services.decisions.ledger import batches, entries
 from secops_agent.services.decisions.requests import Executors
@@ -215,7 +216,7 @@ def test_a_batch_is_one_approval_with_a_row_and_a_result_for_each() -> None:
         states = dict(await db.call(lambda: list(BlockRecord.objects.values_list("target", "state"))))
         assert states == {IP: "active", OTHER: "failed", "203.0.113.7": "failed"}
         (summary,) = {text for text in await db.call(told) if "个成功" in text}
-        assert "1 个成功，2 个没有" in summary
+        assert "1 个成功，2 个没有成功" in summary
         assert "后来才保护的" in summary
         release = await db.call(batches.plan_releases, [(await db.call(row_of, IP)).pk], "查清了", "corp")
         code = (
@@ -393,12 +394,15 @@ def test_page_api_and_chat_tell_the_same_row(admin_client: Client, admin_user: A
 def test_the_form_for_many_asks_and_names_what_is_left_out(admin_client: Client, admin_user: Any) -> None:
     company()
     Staff.objects.filter(staff_id="zhao").update(user=admin_user)
-    given = {"targets": f"{IP} 10.0.0.1", "minutes": "60", "reason": "扫描", "case": ""}
+    case = Case.objects.create(title="扫描", created_at=timezone.now(), made_by="x")
+    given = {"targets": f"{IP} 10.0.0.1", "minutes": "60", "reason": "扫描", "case": case.pk}
     page = admin_client.post("/blocks/new/", given, follow=True).content.decode()
     assert "没有列入：10.0.0.1 是内网或保留地址" in page
     asked = Proposal.objects.get()
     assert (asked.tool, asked.arguments["targets"]) == ("batch", [IP])
-    assert re.search(r"批量封禁 1 个 IP", page)
+    shown = admin_client.get(f"/cases/{case.pk}/").content.decode()
+    assert f"q={asked.code}" in shown, "what waits for a decision is in the timeline of its case"
+    assert re.search(r"封禁 1 个 IP", page)
     assert f"{IP} 在我们这里" in page, "what is known of it, as for a single one"
     assert "时长：1 小时" in page
     assert not re.search("case_id|<dt>targets|<dd>None|不针对某个", page)
@@ -602,7 +606,18 @@ def test_several_in_one_sentence_are_one_approval_and_of_the_case_of_their_alert
         month = await db.call(archive.look, "this_month")
         assert dict(month.figures.work.blocks) == {"封禁 IP": 2, "人工解除": 2}
         many = "、".join(f"198.51.100.{number}" for number in range(20, 30))
-        assert "批量封禁" in await estate.says("zhao", f"封禁 {many} 1小时")
+        assert "封禁地址…" in await estate.says("zhao", f"封禁 {many} 1小时")
+        detail, asked_of = await db.call(views.get, case.pk, private=True), Proposal.objects.all()
+        told = await db.call(lambda: timeline.moments(detail, private=True, asked=asked_of))
+        assert not any(asked.code == each.subject for each in await db.call(timeline.moments, detail))
+        assert f"{asked.code} · wang先生" in (await estate.says("zhao", f"E{case.pk} 进展"))
+        course = [(each.actor, each.what) for each in reversed(told) if each.subject == asked.code]
+        assert course == [
+            ("zhao先生", "提出：批量封禁 2 个 IP"),
+            ("wang先生", "已批准"),
+            ("", f"封禁 IP {OTHER}、{IP}：已执行"),
+            ("zhao先生", f"封禁 IP {OTHER}、{IP}：已解除"),
+        ]
 
     with_firewall(act, actions=ACTIONS)
 

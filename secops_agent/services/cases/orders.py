@@ -126,18 +126,26 @@ def open_alerts(case_id: int) -> list[OpenAlert]:
 def told_along(
     found: Iterable[OpenAlert], who: str, *, owner: int | None = None, besides: int | None = None
 ) -> str:
-    """Whose they are where the case is handed over: those of nobody else and those of ``owner`` are ``who``'s (in words), the
-    others stay, but for those of ``besides``, of whom something else is said; "" for no open alert."""
-    along, others = list[int](), Counter[str]()
+    """Whose they are where the case is handed over: those of nobody are ``who``'s (in words), whom those of ``owner`` were
+    assigned to, the others stay, but for those of ``besides``, of whom something else is said; "" for no open alert."""
+    along, own, others = list[int](), list[int](), Counter[str]()
     for each in found:
-        if each.person_id in (None, owner):
+        if each.person_id is None:
             along.append(each.id)
+        elif each.person_id == owner:
+            own.append(each.id)
         elif each.person_id != besides:
             others[str(each.person)] += 1
-    codes = "、".join(map(says.code, along[:_CODES])) + ("…" if len(along) > _CODES else "")
-    said = [f"没有另外指派的未关闭告警 {len(along)} 条（{codes}）归{who}"] if along else []
+    said = [f"没有另外指派的未关闭告警 {_counted(along)}归{who}"] if along else []
+    said += [f"指派给{who}的未关闭告警 {_counted(own)}"] if own else []
     said += [f"{plain(name, 40)}名下的 {number} 条不动" for name, number in others.items()]
     return "；".join(said) + "。" if said else ""
+
+
+def _counted(ids: Sequence[int]) -> str:
+    """2 条（A23、A24）."""
+    more = "…" if len(ids) > _CODES else ""
+    return f"{len(ids)} 条（{'、'.join(map(says.code, ids[:_CODES]))}{more}）"
 
 
 def _tell(person: Staff, case: CaseSummary, actor: Actor, moved: Sequence[str], note: str) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final, Literal
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels.text.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent import says
-from secops_agent.models import CaseStatus
+from secops_agent.models import CaseStatus, Proposal
 from secops_agent.services.audit.history import EMPTY
 from secops_agent.services.cases import search, timeline, views
 from secops_agent.services.cases.reporting import clock
@@ -17,6 +18,7 @@ from secops_agent.services.cases.reporting.clock import ReportingView
 from secops_agent.services.cases.search import GOING_ON, CaseFilter
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail, CaseSummary, CaseTaskView
+from secops_agent.services.decisions.views import seen_by
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.reports.periods import PERIODS
@@ -181,7 +183,10 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
         *(each.value for each in detail.indicators),
         *(moment(due.due_at).split() if due and due.due_at else ()),  # until when it is to be reported
     )
-    result = ToolResult("ok", query, "\n".join(_told(detail, due)), data, fields=fields)
+    asked = seen_by((asker.person.corp_id,))
+    result = ToolResult(
+        "ok", query, "\n".join([*_told(detail, due), *_recent(detail, asked)]), data, fields=fields
+    )
     if not asker.hides_private:
         return result
     return for_reader(result, asker, views.private_values([case_id]))
@@ -210,7 +215,6 @@ def _told(detail: CaseDetail, due: ReportingView | None) -> Iterator[str]:
     if case.tasks:
         yield f"- 任务：{case.tasks} 个，{case.open_tasks} 个没有完成"
     yield from (f"  - {_task(each)}" for each in detail.tasks[:_TASKS])
-    yield from _recent(detail)
 
 
 def _task(each: CaseTaskView) -> str:
@@ -221,9 +225,9 @@ def _task(each: CaseTaskView) -> str:
     return f"没有完成：{plain(each.text, 100)}（{plain(each.assignee, 20) or '没有执行人'}{due}）"
 
 
-def _recent(detail: CaseDetail) -> Iterator[str]:
+def _recent(detail: CaseDetail, asked: QuerySet[Proposal]) -> Iterator[str]:
     """The notes first, which are what people look for; then what was done last, and when alerts came in."""
-    told = timeline.moments(detail, _READ, private=True)
+    told = timeline.moments(detail, _READ, private=True, asked=asked)
     notes = [each for each in told if each.kind == "note"][:_NOTES]
     others = [each for each in told if each.kind != "note" and each.what not in _TOLD][:_MOMENTS]
     for heading, moments in (("备注", notes), ("最近", others)):

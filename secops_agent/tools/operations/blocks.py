@@ -134,7 +134,7 @@ def block_line(block: Block, reader: Person) -> str:
         f"提出 {asked}" + (f"、批准 {approved}" if block.approved_by else ""),
         f"设备 {plain(block.device, 40)}{_verified(block)}" if block.device else "",
         f"告警 A{block.alert}" if block.alert and block.kind != "silence" else "",
-        "误封" if block.mistaken_by else "",
+        entries.MISTAKES.get(block.kind, "误封") if block.mistaken_by else "",
         f"理由：{plain(block.reason, 100)}" if block.reason else "",
         f"申请 {block.code}" if block.code else "",
     )
@@ -231,14 +231,16 @@ def check_mistaken(given: MistakenBlock, person: Person | None) -> ValidatedActi
         entries.demand_releaser(Actor.person(person, ""), found.corp_id)
     why = f"，{plain(given.reason, 500)}" if given.reason else ""
     plan = {"target": given.target, "reason": given.reason}
-    return ValidatedAction(plan, f"误封：立即解除对 {named} 的{KIND[found.kind]}{why}")
+    return ValidatedAction(
+        plan, f"{entries.MISTAKES[found.kind]}：立即解除对 {named} 的{KIND[found.kind]}{why}"
+    )
 
 
 def mistaken_block(given: MistakenBlock, actor: Actor) -> str:
     """Released at once, on record."""
     found = next(each for each in _of(given.target) if each.id and each.state in ("active", "unknown"))
     entries.mistaken(found.id, actor, given.reason)
-    return f"已登记误封，正在解除 {plain(found.target, 60)}；结果会告诉提出人和批准人。"
+    return f"已登记{entries.MISTAKES[found.kind]}，正在解除 {plain(found.target, 60)}；结果会告诉提出人和批准人。"
 
 
 def recheck_lifting(stored: Mapping[str, Any]) -> ValidatedAction:

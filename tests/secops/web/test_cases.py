@@ -24,7 +24,7 @@ from tests.secops.decisions_aid import robot
 from tests.secops.inventory_aid import alert, host, store
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MOST_QUERIES = 20
+MOST_QUERIES = 21
 
 
 @pytest.fixture(autouse=True)
@@ -338,6 +338,7 @@ def test_case_is_handed_over_with_its_owners_alerts_if_asked(li: Client) -> None
     told = OutboxRow.objects.get(key__startswith=f"note:case:{pk}:owner:").text
     assert f"（A{ids[2]}）归您；李四名下的 2 条不动。" in told
     assert Alert.objects.filter(assignee=mine).count() == 2
-    act(li, pk, "assign", person=mine.pk)
+    said = messages_of(act(li, pk, "assign", person=mine.pk))
+    assert f"（A{ids[2]}）归 李四；指派给 李四的未关闭告警 2 条（A{ids[0]}、A{ids[1]}）。" in said
     act(li, pk, "assign", person=wang.pk, with_alerts="1")
     assert list(Alert.objects.filter(assignee=wang).order_by("pk").values_list("pk", flat=True)) == ids[:2]

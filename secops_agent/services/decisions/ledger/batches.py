@@ -57,7 +57,7 @@ def plan_blocks(text: str, minutes: int | None, reason: str, case_id: int | None
         raise NotFound(f"没有编号为 {case_id} 的事件。")
     given = {"tool": _BLOCK, "targets": targets, "reason": reason, "case_id": case_id}
     return BatchPlan(
-        f"批量封禁 {len(targets)} 个 IP",
+        f"{'批量' if len(targets) > 1 else ''}封禁 {len(targets)} 个 IP",
         given | ({} if minutes is None else {"duration_minutes": minutes}),
         f"封禁 {len(targets)} 个 IP，时长：{span_told(minutes)}，{f'理由：{plain(reason, 500)}' if reason else '没有写理由'}\n\n{'、'.join(targets)}",
         refused,
@@ -75,8 +75,9 @@ def plan_releases(row_ids: Collection[int], reason: str, corp_id: str) -> BatchP
     lines = "、".join(row.target for row in good)
     why = f"理由：{plain(reason, 500)}" if reason else "没有写理由"
     given = {"tool": RELEASE, "actions": [row.action_id for row in good], "reason": reason}
-    title = f"批量解除 {len(good)} 个封禁和隔离"
-    return BatchPlan(title, given, f"{title.removeprefix('批量')}，{why}\n\n{lines}", refused)
+    title = f"解除 {len(good)} 个封禁和隔离"
+    many = "批量" if len(good) > 1 else ""
+    return BatchPlan(f"{many}{title}", given, f"{title}，{why}\n\n{lines}", refused)
 
 
 def plan_together(tool: str, orders: Sequence[Mapping[str, Any]], corp_id: str) -> BatchPlan | None:

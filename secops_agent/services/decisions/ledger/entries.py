@@ -31,6 +31,7 @@ from secops_agent.services.switches import NO_ACTIONS, read_switches
 
 STANDING: Final = (BlockState.ACTIVE, BlockState.UNKNOWN, BlockState.LIFTING)
 KINDS: Final = {"block_ip": "封禁", "isolate_host": "隔离"}
+MISTAKES: Final = {"block_ip": "误封", "isolate_host": "误隔离"}
 ENDS: Final = "时限到期"  # who ends what its time is over of
 ROUND: Final = 100  # ended at a time
 RETRY: Final = timedelta(minutes=10)
@@ -179,7 +180,9 @@ def tell_batch(proposal_id: int) -> None:
         for state, arguments, result, tool in told if state not in (ActionState.DONE, ActionState.DRY)
     ]  # fmt: skip
     dry = "（演练，没有真的执行）" if any(state == ActionState.DRY for state, *_ in good) else ""
-    head = f"**{proposal.title}（{proposal.code}）：{len(good)} 个成功{dry}，{len(lines)} 个没有**"
+    parts = [f"{len(good)} 个成功{dry}"] if good else []
+    parts += [f"{len(lines)} 个没有成功"] if lines else []
+    head = f"**{proposal.title}（{proposal.code}）：{'，'.join(parts)}**"
     notices.tell_concerned(proposal, "\n".join([head, "", *lines]), f"batch:{proposal.pk}:result")
 
 
@@ -256,15 +259,16 @@ def mistaken(row_id: int, actor: Actor, note: str = "") -> BlockRecord:
             )
         if not won.update(state=BlockState.LIFTING, due_at=None, mistaken_by=actor.name[:100]):
             raise Conflict(f"{row.target} 现在没有{KINDS[row.kind]}，或正在解除。没有执行任何操作。")
-        end(row.action, actor.name[:100], "误封，立即解除")
-        said = f"误封：{row.target}，立即解除"
+        word = MISTAKES.get(row.kind, "误封")
+        end(row.action, actor.name[:100], f"{word}，立即解除")
+        said = f"{word}：{row.target}，立即解除"
         detail = {"target": row.target, "kind": row.kind, "action": row.action_id, "alert": row.alert_id}
         keep(actor, said, f"block:{row.pk}", detail, note)
         if first := row.action.ordered_by:
             hint = (
                 f"\n\n告警也是误报的话：{says.close(row.alert_id, 'false_positive')}" if row.alert_id else ""
             )
-            text = f"**{row.target} 的{KINDS[row.kind]}是误封**：{actor.name} 登记，正在解除。{note}{hint}"
+            text = f"**{row.target} 是{word}**：{actor.name} 登记，正在解除。{note}{hint}"
             notices.tell_concerned(first, text, f"block:{row.pk}:mistaken")
     return row
 
