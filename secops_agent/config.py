@@ -41,7 +41,7 @@ class QwenKind(Kind):
     icon, place, section = "psychology", 20, "AI配置"
     sentence = "智能体所用的大模型，在阿里云百炼（DashScope）上。不配置时机器人以离线模式回答。"
     at_hand = "阿里云百炼的 API Key（百炼控制台 › 密钥管理 › 创建 API Key）。提问和查到的数据会发给阿里云。"
-    start = "接上模型后能听懂任意问法；保存后到聊天配置的「AI配置」里选它。"
+    start = "接上模型后能听懂任意问法；保存后在「换模型」里选它。"
     groups: ClassVar[Mapping[str, str]] = {
         CREDENTIALS: "在阿里云百炼控制台（bailian.console.aliyun.com）：密钥管理 › API Key。",
         MODEL: "在百炼控制台「模型广场」看有哪些模型，填模型的代码（如 qwen-plus）。",

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -131,18 +131,18 @@ async def _look_again(server: ToolSession, tool: ReadyTool) -> None:
         raise Conflict(f"服务刚刚改了工具「{tool.name}」，和看过的不一样。请管理员在配置页重新查看。")
 
 
-async def _read(server: ToolSession, call: _Call) -> Answered:
-    """What the reading tool says of the target. Raises BifangError, TimeoutError."""
+async def _read(server: ToolSession, call: _Call) -> tuple[Answered, Sequence[str]]:
+    """What the reading tool says, and of which targets alone it was asked. Raises BifangError, TimeoutError."""
     reader = await db.call(catalogue.find_ready, call.tool.config_id, call.verify)
     given = narrowed(reader, call.arguments)
     async with asyncio.timeout(VERIFY_S):
-        return await server.answer(reader, given)
+        return await server.answer(reader, given), [each for each in call.aims if each in given.values()]
 
 
 async def _is_gone(server: ToolSession, call: _Call) -> bool:
     """Is it away already, so that there is nothing to take back? What cannot be read is not known to be."""
     try:
-        return _stands(await _read(server, call), call) is False
+        return _stands((await _read(server, call))[0], call) is False
     except (BifangError, TimeoutError):
         return False
 
@@ -151,12 +151,13 @@ async def _verify(server: ToolSession, call: _Call) -> tuple[str, bool | None]:
     """What the reading tool says afterwards, and whether the target stands; it never makes an action that was done undone."""
     name = call.verify
     try:
-        answered = await _read(server, call)
+        answered, alone = await _read(server, call)
     except (BifangError, TimeoutError) as error:
         told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
         return f"\n\n核实（{name}）没有成功：{told}请到目标系统确认。", None
     shown = (answered.shown or answered.text)[:SHOWN]
-    return f"\n\n核实（{name}）：{_finding(answered, call)}\n\n{shown}", _stands(answered, call)
+    of = f"只查 {'、'.join(alone)}：" if alone else ""
+    return f"\n\n核实（{name}）：{_finding(answered, call)}\n\n{of}{shown}", _stands(answered, call)
 
 
 def _found(answered: Answered, call: _Call) -> list[str]:

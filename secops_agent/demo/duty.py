@@ -67,7 +67,7 @@ _DEEDS: Final = (
 def sources(now: datetime) -> list[int]:
     """A web proxy that fell silent three days ago, a firewall of which two fifths cannot be read, a scanner that is well."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    silent, garbled = "3 天没有数据，平时每天约 2,880 条", "的格式变了：最近 24 小时的 1,440 条里 40% 读不懂"
+    silent, garbled = "3 天没有数据，平时每天约 2,900 条", "的格式变了：最近 24 小时的 1,440 条里 40% 读不懂"
     return [
         _source("proxy", "上网行为管理（generic）", SourceDoor.TOKEN, hour, 120, 72, (SourceTrouble.SILENT, 72, silent)),
         _source("firewall", "边界防火墙（generic）", SourceDoor.TOKEN, hour, 60, 0, (SourceTrouble.GARBLED, 24, garbled)),

@@ -51,8 +51,13 @@ def asset(pk: int) -> str:
 
 def code(kind: str, pk: int) -> str:
     """For a message: A12, E3 or F7, as a link where the address of the house is known."""
-    label = f"{_LETTERS[kind]}{pk}"
+    label = lettered(kind, pk)
     return page(label, record(kind, pk)) or label
+
+
+def lettered(kind: str, pk: int) -> str:
+    """A12, E3 or F7."""
+    return f"{_LETTERS[kind]}{pk}"
 
 
 def named(label: str, address: str) -> str:

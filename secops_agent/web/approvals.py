@@ -25,19 +25,17 @@ from secops_agent.models import (
     Action,
     ActionState,
     Asset,
-    CaseStatus,
     Finding,
     Proposal,
     ProposalState,
     Staff,
-    choices,
 )
 from secops_agent.models.automation.action import NOTHING_DONE
 from secops_agent.models.automation.proposal import Risk, undecided
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
-from secops_agent.services.clock import clock, span_told
+from secops_agent.services.clock import clock
 from secops_agent.services.decisions import actions, approvals, pending, undo, views
 from secops_agent.services.decisions.carriers import BATCH, UNDO
 from secops_agent.services.decisions.proposals import prospect_of
@@ -49,6 +47,7 @@ from secops_agent.services.people.eligibility import demand_account, same_person
 from secops_agent.services.people.logins import accounts, homes_of
 from secops_agent.services.privacy import login_may_read
 from secops_agent.web.access import page
+from secops_agent.web.argument_words import values_told
 from secops_agent.web.estate.flaw_rows import FindingLine, line
 
 # What a page shows of a proposal: the line of a list, what it is aimed at, and its course.
@@ -56,25 +55,6 @@ from secops_agent.web.estate.flaw_rows import FindingLine, line
 TONES: Final = {
     ProposalState.PROPOSED: "warn", ProposalState.CONFIRMED: "ok", ProposalState.APPROVED: "ok",
     ProposalState.REJECTED: "bad", ProposalState.CANCELLED: "idle", ProposalState.EXPIRED: "idle",
-}  # fmt: skip
-NAMES: Final = {
-    "ip": "地址", "duration_minutes": "时长", "reason": "理由", "asset": "资产", "asset_id": "资产编号",
-    "addresses": "资产的地址", "alert_id": "告警", "verdict": "结论", "note": "备注", "assignee": "处理人",
-    "action_id": "处置动作", "targets": "对象", "case_id": "事件", "actions": "处置动作", "service": "服务", "tool": "工具", "minutes": "时长", "scope": "范围",
-    "alert_ids": "告警", "alerts": "告警", "severity": "级别", "title": "标题", "owner": "负责人", "into_id": "并入的事件",
-    "with_alerts": "告警一起关闭", "status": "状态", "text": "内容", "due": "期限", "task": "任务", "again": "恢复为未完成",
-    "findings": "发现", "environment": "环境", "importance": "资产重要性", "exposed": "只要可能对外的", "overdue": "只要已超时的",
-    "due_within": "几天内到期", "count": "条数", "decision": "决定", "until": "到", "justification": "不受影响的理由",
-    "start": "开始", "silence_id": "静默", "colleague": "和谁换", "when": "哪天", "schedule": "值班表", "cron": "什么时候",
-    "schedule_id": "定时任务", "watch_id": "盯着", "to": "发给谁", "report": "报告", "target": "对象", "until_hours": "多少小时",
-    "also_to": "也发给", "at": "什么时候", "clock": "几点", "later_minutes": "晚多少分钟", "what": "哪个定时任务", "date": "哪天的",
-    "file": "附文件", "case": "事件", "rule": "规则", "watched": "盯着什么", "watch_ids": "盯着", "schedule_ids": "定时任务",
-    "person": "值班的人", "relieved": "换下的人", "both": "对调", "part": "哪一班",
-}  # fmt: skip
-WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "verdict": dict(choices.Verdict.choices), "severity": dict(choices.Severity.choices), "status": dict(CaseStatus.choices),
-    "importance": dict(choices.Importance.choices), "decision": dict(choices.FindingDecision.choices),
-    "justification": dict(choices.VexJustification.choices),
 }  # fmt: skip
 ALERTS_SHOWN: Final = 5
 ADDRESSES_SHOWN: Final = 3  # of many
@@ -140,7 +120,7 @@ def target(request: HttpRequest, row: Proposal) -> Aim:
     private = login_may_read(request.user)
     seen = tuple(indicators.lookup(each, limit=ALERTS_SHOWN, private=private) for each in addresses)
     values = (pair for pair in row.arguments.items() if pair[0] != "tool" or row.tool != BATCH)
-    return Aim(tuple(_values(dict(values))), asset, gone, seen, tuple(_findings(request, arguments)))
+    return Aim(tuple(values_told(dict(values))), asset, gone, seen, tuple(_findings(request, arguments)))
 
 
 def _findings(request: HttpRequest, arguments: Mapping[str, Any]) -> Iterator[tuple[FindingLine, Asset]]:
@@ -181,27 +161,6 @@ def _addresses(arguments: Mapping[str, Any]) -> Iterator[str]:
             yield str(ipaddress.ip_address(str(value)))
         except ValueError:
             continue
-
-
-def _values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in arguments.items():
-        if value is None:
-            continue
-        if isinstance(value, dict):
-            yield from _values(value)
-        else:
-            yield NAMES.get(name, name), _value(name, value) or "—"
-
-
-def _value(name: str, value: Any) -> str:
-    """As people read it."""
-    if isinstance(value, list):
-        return "、".join(map(str, value))
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if NAMES.get(name) == "时长" and isinstance(value, int):
-        return span_told(value)
-    return str(WORDS.get(name, {}).get(value, value))
 
 
 def story(row: Proposal, action: Action | None) -> list[CourseStep]:

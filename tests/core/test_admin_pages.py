@@ -192,7 +192,7 @@ def test_cards_tell_what_each_page_is_for_and_how_it_stands(
     for card in shown.tabs:
         assert f"{card.title} ¦ " in text
         assert card.purpose() in text
-    assert "都关着" in text or "没有死信" in text
+    assert "没有打开的，一切照常" in text or "没有死信" in text
 
 
 def test_cards_say_which_limits_hold_and_what_was_not_delivered() -> None:

@@ -1,5 +1,6 @@
 """换模型: which model answers is told in one place, and another one is chosen and tried at a click."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def test_what_is_switched_off_fails_or_is_no_model_is_not_chosen() -> None:
     assert robot.ai_config == asked
     SystemConfig.objects.filter(pk=asked.pk).update(last_error="连不上")
     assert "换模型 ¦ 不正常：用 ¦ " in text_of(client.get(reverse("status")))
+
+
+def test_one_that_failed_is_asked_about_and_a_new_one_is_chosen_among_models() -> None:
+    client, first, second = superuser(), model("M1"), model("M2")
+    dingtalk("机器人", ai_config=first)
+    SystemConfig.objects.filter(pk=second.pk).update(last_error="「模型与工具调用」没有通过：连不上。")
+    page = client.get(reverse(PLACE)).content.decode()
+    assert 'data-asks="它上一次没有通过：「模型与工具调用」没有通过：连不上。' in page
+    link = re.findall(r'href="([^"]+)">新增模型', page)[0]
+    offered = text_of(client.get(link))
+    assert "通义千问" in offered
+    assert "钉钉" not in offered.partition("要新增哪一种配置？")[2]
 
 
 def test_who_may_not_change_configurations_changes_none() -> None:

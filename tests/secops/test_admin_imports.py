@@ -187,9 +187,8 @@ def test_a_template_can_be_imported_as_it_is(name: str) -> None:
     client = member(OPERATOR)
     given = client.get(reverse("admin:secops_agent_importjob_template", args=[name]))
     assert "attachment" in given["Content-Disposition"]
-    is_table = given["Content-Type"].startswith("text/csv")
-    assert is_table is (name in ("assets", "findings_csv", "alerts_csv"))
-    assert not is_table or given.content.startswith(b"\xef\xbb\xbf"), "Excel reads Chinese by this mark"
+    assert given["Content-Type"].startswith("text/csv")
+    assert given.content.startswith(b"\xef\xbb\xbf"), "Excel reads Chinese by this mark"
     answer = upload(client, given.content, format="assets_csv" if name == "assets" else "")
     if name == "assets":  # who its example owner is nobody here knows
         kept = re.search(r'name="kept" value="([^"]+)"', answer.content.decode())

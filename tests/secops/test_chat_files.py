@@ -287,7 +287,7 @@ def test_a_list_of_alerts_that_is_not_sure_is_asked_about() -> None:
     talk(config, ("li", f"确认 {code_in(shown)}"))
     runner.run_next_job()
     alert = Alert.objects.get()
-    assert (alert.title, alert.severity, alert.source) == ("SSH 暴力破解", "high", "alerts_csv")
+    assert (alert.title, alert.severity, alert.source) == ("SSH 暴力破解", "high", "告警清单")
 
 
 def test_the_name_of_a_file_is_not_remembered_as_the_senders_words() -> None:

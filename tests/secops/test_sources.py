@@ -65,7 +65,7 @@ def test_silence_is_told_after_two_hours_in_which_much_should_have_come():
     found = judged(tallies)
     assert found is not None
     assert found.trouble == SourceTrouble.SILENT
-    assert "3 小时没有数据（最近一条 11-26 11:00，平时每天约 514 条）" in found.words
+    assert "3 小时没有数据（最近一条 11-26 11:00，平时每天约 510 条）" in found.words
 
 
 def test_night_and_weekend_are_no_silence():

@@ -164,7 +164,7 @@ def test_nothing_new_is_said_so_with_what_is_older_and_goes_on(demo):
     Alert.objects.filter(title__contains="勒索").update(first_seen=now - timedelta(days=2))
     Alert.objects.filter(pk=222).update(last_seen=now - timedelta(hours=1))
     found = use("list_alerts", keyword="勒索", since_hours=13, time_of="new", status="all")
-    assert found.text.startswith("**没有新的。更早就有、这段时间还在发生的：1 条**")
+    assert found.text.startswith("**没有新的。更早就有、这段时间又发生的：1 条**")
     assert found.data == [222]
     assert "没有关闭的 1 条" in use("list_alerts", keyword="勒索", since_hours=13, status="all").text
 

@@ -118,7 +118,14 @@ def _day_cards(inbox_page: str, outbox_page: str) -> list[Panel]:
             icon="inbox",
             link=inbox_page,
         ),
-        Panel("已回复", f"{sent}", f"近 24 小时送达；{handled} 条消息已处理", tone, "outbox", outbox_page),
+        Panel(
+            "已发送",
+            f"{sent}",
+            f"近 24 小时送达的回复和通知；{handled} 条消息已处理",
+            tone,
+            "outbox",
+            outbox_page,
+        ),
     ]
 
 

@@ -228,6 +228,7 @@ class SystemConfigScreen(Screen):
         if not self.has_add_permission(request):
             raise PermissionDenied
         found = choices(lambda kind: self._offers(request, kind))
+        found = [each for each in found if each[0] == request.GET.get("section")] or found
         return self.page(request, f"{PAGES}/choose.html", "新增配置：选择类型", sections=found)
 
     def _offers(self, request: HttpRequest, kind: type[Kind]) -> bool:
@@ -401,10 +402,13 @@ class SystemConfigScreen(Screen):
         """Which model answers where. POST ``chat``, ``model`` ("" for none): this one from now on, and its page tries it."""
         may_choose = self.has_change_permission(request)
         if request.method != "POST":
-            context = {"may_choose": may_choose, "may_add": self.has_add_permission(request)}
-            return self.page(
-                request, f"{PAGES}/models.html", "换模型", chats=model_choice.choices(), **context
-            )
+            context = {
+                "chats": model_choice.choices(),
+                "model_section": model_choice.SECTION,
+                "may_choose": may_choose,
+                "may_add": self.has_add_permission(request),
+            }
+            return self.page(request, f"{PAGES}/models.html", "换模型", **context)
         if not may_choose:
             raise PermissionDenied
         chat, model = (

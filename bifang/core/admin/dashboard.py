@@ -37,16 +37,19 @@ def named(names: Sequence[str]) -> str:
 def switch_state(request: HttpRequest) -> tuple[str, str]:
     """For the card of 系统开关: what is on, and the tone."""
     on = switches_on(read_switches())
-    return (f"已打开：{'、'.join(on)}", "warn") if on else ("都关着", "ok")
+    return (f"已打开：{'、'.join(on)}", "warn") if on else ("没有打开的，一切照常", "ok")
 
 
 def connection_state(request: HttpRequest) -> tuple[str, str]:
     """For the card of 连接状态: how the enabled configurations are connected, and the tone."""
     live = connections(request)
-    lost = [f"{config.name} {state.text}" for config, state in live if state.tone != "ok"]
+    lost = [f"{config.name} {state.text}" for config, state in live if state.tone == "bad"]
+    doubtful = [f"{config.name} {state.text}" for config, state in live if state.tone not in ("ok", "bad")]
     if not live:
         return "还没有要连接的配置", "idle"
-    return (f"{len(lost)} 个不正常：{named(lost)}", "bad") if lost else (f"{len(live)} 个都连着", "ok")
+    if lost:
+        return f"{len(lost)} 个不正常：{named(lost)}", "bad"
+    return (named(doubtful), "warn") if doubtful else (f"{len(live)} 个都连着", "ok")
 
 
 def config_step(request: HttpRequest, kind: str, title: str, text: str) -> Iterable[panels.Step]:

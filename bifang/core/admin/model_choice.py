@@ -17,6 +17,7 @@ from bifang.core.models import SystemConfig
 
 _LINK: Final = "ai_config"  # the field that says which
 OFFLINE: Final = "离线模式"
+SECTION: Final = "AI配置"  # where models stand among the kinds of configurations
 
 
 @dataclass(frozen=True, slots=True)

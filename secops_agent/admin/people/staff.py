@@ -79,6 +79,7 @@ class StaffScreen(InvitingScreen):
     """People, their roles and their logins."""
 
     records_itself = True
+    counted = "人"
 
     form = StaffForm
     list_display = ("name", "staff_id", "role_badge", "may_do", "user", "seen", "standing")

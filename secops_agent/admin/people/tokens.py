@@ -57,7 +57,7 @@ class TokenPurpose:
 
 PURPOSES: Final[Mapping[str, TokenPurpose]] = {
     "alerts": TokenPurpose("接入告警", "监控、SIEM、WAF、EDR 把告警推给毕方（Alertmanager、Grafana、Kibana、Zabbix、Splunk HEC、Falco、Wazuh 或通用格式）。", "notifications_active", (Scope.INGEST,)),
-    "files": TokenPurpose("导入资产与扫描结果", "流水线、扫描器定时上传资产清单、SBOM 和扫描报告。", "upload_file", (Scope.INGEST,)),
+    "files": TokenPurpose("导入资产与扫描结果", "流水线、扫描器定时上传资产表、SBOM 和扫描报告。", "upload_file", (Scope.INGEST,)),
     "query": TokenPurpose("只读查询", "大屏、脚本、报表查询告警、资产和漏洞，不能修改。", "search", (Scope.READ,)),
     "mcp": TokenPurpose("给别的智能体（MCP）", "Claude、QwenPaw、IDE 通过 MCP 查询；要改的只会提出，由您本人确认。", "smart_toy", (Scope.READ, Scope.WRITE)),
     "approve": TokenPurpose("审批", "工单系统回传同意或拒绝。按您的身份，四眼原则照样适用。", "how_to_reg", (Scope.READ, Scope.APPROVE)),

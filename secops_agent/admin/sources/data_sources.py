@@ -17,6 +17,7 @@ from bifang.core.admin.base import NOTHING, Screen, ago, badge, moment
 from bifang.core.admin.dashboard import named
 from bifang.core.admin.panels import CARDS, Panel
 from secops_agent.models import DataSource, SourceHour, SourceTrouble
+from secops_agent.services.operations.rhythms import about
 from secops_agent.services.operations.source_watch import troubled
 
 WEEK: Final = timedelta(days=7)
@@ -121,7 +122,7 @@ class DataSourceScreen(Screen):
         if (days := (until - begun) / timedelta(days=1)) < 1:
             return "不正常已经一周"
         came = sum(each.taken + each.unreadable for each in row.of_week if each.hour < until)
-        return f"平时每天约 {came / days:,.0f} 条"
+        return f"平时每天约 {about(came / days)} 条"
 
     @admin.display(description="读不懂")
     def unreadable(self, row: Any) -> str:

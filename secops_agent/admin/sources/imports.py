@@ -1,7 +1,5 @@
 """导入: upload a file, and follow what runs in the background."""
 
-import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
@@ -51,28 +49,12 @@ EVENTS: Final = (
     ("SSH 暴力破解", "高危", "2026-11-20 08:00:00", "20261120-0001", "暴力破解", "10.0.0.21", "web-01", "198.51.100.7", "10.0.0.21", "root", "示例，请删除这一行",
      "在防火墙上封禁来源", "未处置"),
 )  # fmt: skip
-FINDINGS: Final[Mapping[str, Any]] = {
-    "findings": [
-        {"kind": "vulnerability", "asset": "web-01", "vulnerability": "CVE-2021-44228", "severity": "critical",
-         "component": {"name": "log4j-core", "version": "2.14.1"}, "fixed_version": "2.15.0"},
-        {"kind": "misconfiguration", "asset": "web-01", "title": "SSH 允许密码登录", "severity": "medium",
-         "rule_id": "ssh-password", "remediation": "在 sshd_config 里关闭 PasswordAuthentication"},
-    ],
-}  # fmt: skip
-ALERTS: Final[Mapping[str, Any]] = {
-    "alerts": [
-        {"title": "SSH 暴力破解", "severity": "high", "rule_id": "ssh-brute", "event_id": "20261120-0001", "assets": ["web-01"],
-         "indicators": [{"type": "ip", "value": "198.51.100.7"}], "occurred_at": "2026-11-20T08:00:00+08:00"},
-    ],
-}  # fmt: skip
 _TABLES: Final = {"assets": ASSETS, "findings_csv": FLAWS, "alerts_csv": EVENTS}
 # Name in the address → what it is called.
 TEMPLATES: Final = {
-    "assets": "资产（CSV，用 Excel 打开、保存）",
+    "assets": "资产表（CSV）",
     "findings_csv": "漏洞清单（CSV）",
     "alerts_csv": "告警清单（CSV）",
-    "findings": "发现（JSON）",
-    "alerts": "告警（JSON）",
 }
 
 
@@ -86,22 +68,14 @@ def _unknown(error: BifangError) -> SafeString:
 
 def template(name: str) -> HttpResponse:
     """One of `TEMPLATES`, with an example: it can be imported as it is."""
-    if table := _TABLES.get(name):
-        return csv_file(f"{name.removesuffix('_csv')}-template", table[0], table[1:])
-    body = {
-        "format": "bifang",
-        "version": 1,
-        "source": "手工登记",
-        **(FINDINGS if name == "findings" else ALERTS),
-    }
-    return HttpResponse(
-        json.dumps(body, ensure_ascii=False, indent=2) + "\n",
-        content_type="application/json; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}.json"',
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    head, *examples = _TABLES[name]
+    return csv_file(f"{name.removesuffix('_csv')}-template", head, examples)
+
+
+def format_title(name: str) -> str:
+    """告警清单 for alerts_csv: what people call the format."""
+    importer = registry.importers().get(name)
+    return importer.title.partition("（")[0] if importer else name
 
 
 def rejected(job: ImportJob) -> HttpResponse:
@@ -126,7 +100,7 @@ class ImportForm(forms.Form):
     file = forms.FileField(
         label="文件",
         widget=UnfoldAdminFileFieldWidget,
-        help_text="资产表和情报清单可以是 Excel（xlsx）；可以是 gzip，或只有一个文件的 zip；最大 200 MiB。",
+        help_text="资产表、漏洞清单、告警清单和情报清单可以是 Excel（xlsx）；可以是 gzip，或只有一个文件的 zip；最大 200 MiB。",
     )
     format = forms.ChoiceField(label="格式", required=False, widget=UnfoldAdminSelectWidget)
     source = forms.CharField(
@@ -165,7 +139,7 @@ class ImportScreen(RecordScreen):
     list_before_template = "admin/secops_agent/imports.html"
     change_form_outer_before_template = "admin/secops_agent/progress.html"
     fields = (
-        "format", "name", "requests", "size", "digest", "state_badge", "reason", "actor_name", "door", "submitted",
+        "read_as", "name", "requests", "size", "digest", "state_badge", "reason", "actor_name", "door", "submitted",
         "started_at", "finished_at",
     )  # fmt: skip
 
@@ -281,7 +255,9 @@ class ImportScreen(RecordScreen):
         times = requests_of(row.outcome)
         name = row.name or (f"Webhook × {times}" if times > 1 else "Webhook 或 API")
         return format_html(
-            '<span class="bf-cell">{}<span class="bf-note">{}</span></span>', row.format, shortened(name, 40)
+            '<span class="bf-cell">{}<span class="bf-note">{}</span></span>',
+            self.read_as(row),
+            shortened(name, 40),
         )
 
     @admin.display(description="提交者", ordering="actor_name")
@@ -293,7 +269,8 @@ class ImportScreen(RecordScreen):
             self.door(row),
         )
 
-    requests = cell("请求数", lambda row: requests_of(row.outcome))
+    read_as = cell("格式", lambda row: format_title(row.format))
+    requests = cell("合成这一行的请求", lambda row: NOTHING if row.name else requests_of(row.outcome))
 
     @admin.display(description="新建 · 更新 · 未变")
     def counts(self, row: ImportJob) -> str:

@@ -100,9 +100,7 @@ def show(
         except BifangError as fault:
             faults.append(fault.message)
     if left:
-        many = (
-            "更多的到「封禁台账」用「封禁地址…」，一次最多 500 个。" if offers[0].tool == "block_ip" else ""
-        )
+        many = "更多的到「封禁台账」的「封禁地址…」，最多 500 个。" if offers[0].tool == "block_ip" else ""
         faults.append(f"没有列入：{'、'.join(left)}。{many}")
     before = _waiting(person, {offer.tool for offer in offers})
     replaces = before[0] if changes and len(before) == 1 else None

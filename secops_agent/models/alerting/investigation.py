@@ -28,7 +28,7 @@ class Investigation(ClaimableRow):
     free: ClassVar[str] = InvestigationState.WAITING
 
     ARRIVAL, ASKED = "arrival", "asked"
-    NOTHING_FOUND = "没有查到别的线索"  # a conclusion
+    NOTHING_FOUND = "证据不足，没有查到别的线索"  # a conclusion
 
     alert = models.ForeignKey(
         Alert, verbose_name="告警", on_delete=models.CASCADE, related_name="investigations"

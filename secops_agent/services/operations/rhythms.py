@@ -125,7 +125,9 @@ def _silence(rhythm: Rhythm, last_seen: datetime, now: datetime, days: WorkingDa
     regular = sum(missed) >= MISSED and len(missed) >= QUIET_HOURS  # one hour a week may come late
     if not regular and not (rhythm.pause and quiet > LONGER * rhythm.pause + QUIET_HOURS * HOUR):
         return None
-    usual = f"平时每天约 {rhythm.a_day:,.0f} 条" if rhythm.a_day >= 1 else f"平时最多隔 {span(rhythm.pause)}"
+    usual = (
+        f"平时每天约 {about(rhythm.a_day)} 条" if rhythm.a_day >= 1 else f"平时最多隔 {span(rhythm.pause)}"
+    )
     return Unlike(SourceTrouble.SILENT, f"{span(quiet)}没有数据（最近一条 {clock(last_seen)}，{usual}）")
 
 
@@ -140,6 +142,11 @@ def judge_floor(
         words = f"{span(now - last_seen)}没有数据（最近一条 {clock(last_seen)}，应当每天至少 {floor:,} 条）"
         return Unlike(SourceTrouble.SILENT, words)
     return Unlike(SourceTrouble.LOW, f"最近 24 小时只有 {came:,} 条（应当至少 {floor:,} 条）")
+
+
+def about(number: float) -> str:
+    """2,869 → 2,900: what is usual changes a little by the minute, and a reader compares."""
+    return f"{round(number, 2 - len(f'{number:.0f}')):,.0f}"
 
 
 def span(time: timedelta) -> str:

@@ -105,7 +105,7 @@ def _worst(report: PeriodReport) -> Iterator[str]:
 
 
 def alert_told(alert: AlertTold) -> str:
-    """告警 A3「…」（在 file-01 上，没有人处理；严重、还在发生）."""
+    """告警 A3「…」（在 file-01 上，没有人处理；严重、24 小时内发生过）."""
     owner = f"处理人 {alert.owner}" if alert.owner else "没有人处理"
     where = f"在 {named(alert.hosts, len(alert.hosts))} 上，" if alert.hosts else ""
     why = alert.why.replace("、没人处理", "")

@@ -10,12 +10,13 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
+SAME: Final = "不变"  # since the period before
 ABSENT: Final = frozenset({"", "无", "没有数据"})  # values that say that there is nothing
 
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """``change`` against the period before: ▲3, ▼3, ＝, or "" where there is nothing to compare. ``course``: for a sparkline."""
+    """``change`` against the period before: ▲3, ▼3, `SAME`, or "" where there is nothing to compare. ``course``: for a sparkline."""
 
     label: str
     value: str
@@ -25,7 +26,7 @@ class ReportLine:
     @property
     def is_empty(self) -> bool:
         """Does it say that there is nothing, and was nothing before?"""
-        return self.value in ABSENT or (self.value.startswith("0 ") and self.change == "＝")
+        return self.value in ABSENT or (self.value.startswith("0 ") and self.change == SAME)
 
 
 @dataclass(frozen=True, slots=True)

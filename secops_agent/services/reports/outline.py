@@ -10,7 +10,7 @@ from secops_agent.services.alerts.timing import TimeTaken
 from secops_agent.services.clock import clock, minutes_told
 from secops_agent.services.reports.charts import charts
 from secops_agent.services.reports.conclusions import conclude, days_told
-from secops_agent.services.reports.documents import Document, ReportLine, ReportSection, filled
+from secops_agent.services.reports.documents import SAME, Document, ReportLine, ReportSection, filled
 from secops_agent.services.reports.figures import (
     ActionTold,
     AlertFigures,
@@ -51,7 +51,7 @@ def document(report: PeriodReport) -> Document:
         sections=every,
         notes=(
             f"▲▼ 与上一期（{report.period.before.title}）相比。",
-            f"没有：{absent}。" if absent else "",
+            f"这一期没有：{absent}。" if absent else "",
             _COUNTED,
         ),
         charts=charts(report) if report.figures.alerts.new else (),
@@ -194,7 +194,7 @@ def _work_lines(now: WorkFigures, before: WorkFigures) -> tuple[ReportLine, ...]
 def change(now: float, before: float, unit: str = "") -> str:
     """▲3 for 5 after 2."""
     step = round(now - before, 1)
-    return f"{'▲' if step > 0 else '▼'}{abs(step):g}{unit}" if step else "＝"
+    return f"{'▲' if step > 0 else '▼'}{abs(step):g}{unit}" if step else SAME
 
 
 def _number(label: str, now: int, before: int, unit: str, *course: int) -> ReportLine:
@@ -228,7 +228,7 @@ def _taken(label: str, now: TimeTaken | None, before: TimeTaken | None) -> Repor
     if before is None:
         return ReportLine(label, value)
     step = round(now.median - before.median, 1)
-    return ReportLine(label, value, f"{'▲' if step > 0 else '▼'}{minutes_told(abs(step))}" if step else "＝")
+    return ReportLine(label, value, f"{'▲' if step > 0 else '▼'}{minutes_told(abs(step))}" if step else SAME)
 
 
 def _kept(now: AlertFigures, before: AlertFigures) -> ReportLine:

@@ -206,8 +206,10 @@
     rows.forEach((each) => each.setAttribute("aria-selected", String(each === row)));
   }));
 
-  // After an act, and after it is taken back, the list is drawn anew: the cursor stands on its alert, or where the next one is.
+  // After an act, and after it is taken back, the list is drawn anew: the cursor stands on its alert, or where the next one is;
+  // after an act on many at the top, where the answer is.
   function remember() {
+    if (count()) at = 0;
     window.sessionStorage.setItem(CURSOR, JSON.stringify({ place: at, pk: at < 0 ? "" : rows[at].dataset.pk }));
   }
   if (page) {

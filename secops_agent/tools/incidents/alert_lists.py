@@ -10,7 +10,7 @@ from secops_agent import says
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.filters import AlertFilter
-from secops_agent.services.alerts.queries.urgency import URGENT, reasons
+from secops_agent.services.alerts.queries.urgency import reasons
 from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Total
@@ -45,7 +45,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     usual = "due" if given.due or given.due_within else asked.filter.order
     order = "urgent" if given.urgent else given.order or usual
     wanted = replace(asked.filter, order=order, limit=window(given.limit, given.offset))
-    query = asked.query(排序=URGENT if given.urgent else _ORDERS.get(order, ""))
+    query = asked.query(排序="最要紧的在前" if given.urgent else _ORDERS.get(order, ""))
     wanted = with_asset(wanted)
     if given.urgent and given.limit == 1 and not given.offset:
         return _most_urgent(asker, replace(wanted, limit=1 + _NEXT), query)
@@ -130,7 +130,7 @@ def _older(asker: Asker, wanted: AlertFilter, query: str) -> ToolResult | None:
     if not found or not found.items:
         return None
     lines, people, fields = alert_lines(found.items, asker)
-    heading = f"**没有新的。更早就有、这段时间还在发生的：{found.total_text} 条**"
+    heading = f"**没有新的。更早就有、这段时间又发生的：{found.total_text} 条**"
     text = "\n".join([heading, "", *lines, *foot(query)])
     result = ToolResult("ok", query, text, [each.id for each in found.items], fields=fields)
     return for_reader(result, asker, people) if asker.hides_private else result

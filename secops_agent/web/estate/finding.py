@@ -58,7 +58,7 @@ def decide(request: HttpRequest) -> HttpResponse:
     try:
         if request.POST.get("give"):
             person = _person(request)
-            what, done = f"交给 {person.name}", resolutions.assign_many(_ids(request), person, actor)
+            what, done = f"指派给 {person.name}", resolutions.assign_many(_ids(request), person, actor)
         else:
             wanted, ids = _wanted(request.POST), _ids(request)
             asked = _ask(request, ids, wanted)
@@ -128,7 +128,7 @@ def _person(request: HttpRequest) -> Staff:
         return demand_account(request.user.pk)
     person = able(Role.VIEWER).filter(pk=number(given)).first()
     if person is None:
-        raise InvalidInput("请选择交给谁。")
+        raise InvalidInput("请选择指派给谁。")
     return person
 
 

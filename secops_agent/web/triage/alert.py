@@ -11,11 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from bifang.channels.text.visible import visible, visible_value
-from bifang.core.admin.base import ago, moment
+from bifang.core.admin.base import ago, badge, moment
 from secops_agent.admin.alerting.investigations import panel
 from secops_agent.admin.alerting.silences import silencing
 from secops_agent.admin.inventory import importance_badge, severity_badge
@@ -23,6 +24,7 @@ from secops_agent.models import (
     Alert,
     AlertPayload,
     Asset,
+    BlockState,
     Finding,
     Role,
 )
@@ -127,7 +129,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"A{pk} {title}", "row": row, "headline": title, "is_odd": visible(row.title) != row.title, "query": query,
         "level": severity_badge(row.severity), "state": state_badge(row, quiet), "due": due_badge(row, clock), "quiet": quiet,
         "rule": plain_line(rule_of(row)), "source": plain_line(row.source), "about": visible(about),
-        "assets": [(plain_line(each.name), links.asset(each.pk), standing_badge(cut_off.get(each.pk))) for each in assets], "observed": observed,
+        "assets": [_named(each, cut_off.get(each.pk), row) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": story,
         "closing": closing_told(row, closing_notes([row], private=private).get(pk, "")),
@@ -138,6 +140,18 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "private": private, "ask_url": _ask(row), **silencing(request.user, clock.now), "alike": getattr(row, "alike", 0) or 0, **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, addresses, cut_off))
+
+
+def _is_isolated(standing: Block | None) -> bool:
+    return standing is not None and standing.state == BlockState.ACTIVE and not standing.drifts
+
+
+def _named(asset: LinkedAsset, standing: Block | None, row: Alert) -> tuple[str, str, SafeString | str]:
+    """Name, page, and in a badge that it is isolated, and whether the alert occurred all the same."""
+    told = standing_badge(standing)
+    if standing and _is_isolated(standing) and row.last_seen > standing.at:
+        told = format_html("{} {}", told, badge("隔离以后又发生", "bad"))
+    return plain_line(asset.name), links.asset(asset.pk), told
 
 
 def is_closed(row: Alert) -> bool:
@@ -210,7 +224,7 @@ def _deeds(
         "blockable": len(seen) > len(refused),
         "machines": [
             (each, str(Importance(each.importance).label) if each.importance else "", words.get(each.pk, ""))
-            for each in assets if may_propose and each.asset_type in ("host", "cloud", "other")
+            for each in assets if may_propose and each.asset_type in ("host", "cloud", "other") and not _is_isolated(cut_off.get(each.pk))
         ],
     }  # fmt: skip
 

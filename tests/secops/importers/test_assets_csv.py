@@ -124,9 +124,7 @@ def test_only_a_header_of_its_own_is_taken_for_assets(header: str, claim: str) -
 
 
 def test_unsure_header_is_asked_about_and_taken_when_named() -> None:
-    with pytest.raises(
-        InvalidInput, match=r"report 可能是 assets_csv（资产清单.*），但不能确定：请选择格式。"
-    ):
+    with pytest.raises(InvalidInput, match=r"report 可能是 assets_csv（资产表.*），但不能确定：请选择格式。"):
         registry.detect_or_ask(source_of("IP\n10.0.0.1\n"), "请选择格式")
     assert len(of(read("assets_csv", "IP\n10.0.0.1\n"), AssetRecord)) == 1
 

@@ -45,7 +45,7 @@ def test_a_dangerous_tool_is_ordered_approved_called_once_verified_and_undone() 
         ]
         action = await the_action()
         assert (action.state, action.connector) == ("done", FIREWALL)
-        assert "核实（get_rules）：结果里有 203.0.113.5" in action.result
+        assert "核实（get_rules）：结果里有 203.0.113.5。\n\n只查 203.0.113.5：规则：" in action.result
         await take_back(estate, action)
 
     async def take_back(estate: Estate, action: Action) -> None:

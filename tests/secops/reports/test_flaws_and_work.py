@@ -92,9 +92,9 @@ def test_findings_at_the_end_of_a_period_and_those_of_the_kev_catalogue(database
     assert found.late == (LateFlaw("CVE-1", "high", True, 1, 0, "", ("core",)),)
     assert found.kev_now == tallies.worklist(NOW).kev == 4, "工作台 and the report count one thing"
     told = outline.headline(PeriodReport(None, DAY, figures, figures, NOW))
-    assert (told[-1].value, told[-1].change) == ("3 个", "＝；现在 4 个")
+    assert (told[-1].value, told[-1].change) == ("3 个", "不变；现在 4 个")
     same = replace(figures, flaws=replace(found, kev_now=3))
-    assert outline.headline(PeriodReport(None, DAY, same, same, NOW))[-1].change == "＝"
+    assert outline.headline(PeriodReport(None, DAY, same, same, NOW))[-1].change == "不变"
 
 
 def test_noisy_rules_and_busy_assets_without_accounts(database):
@@ -224,7 +224,7 @@ def test_three_sentences_say_what_changed_what_is_worst_and_what_must_be_decided
     )
     absent = outline.document(report)
     assert not any(section.lines for section in absent.sections)
-    assert "没有：事件、本期才超过处理时限的告警" in "".join(absent.notes)
+    assert "这一期没有：事件、本期才超过处理时限的告警" in "".join(absent.notes)
     kev = Vulnerability.objects.create(
         vuln_id="CVE-1", kev=True, ransomware=True, created_at=NOW, updated_at=NOW
     )

@@ -51,13 +51,13 @@ def test_list_is_by_what_is_worst() -> None:
     pressing = [near_critical, taken, late_high, late_low]
     assert listed(client, tab="at_risk") == [row.pk for row in pressing]
     why = text_of(client.get(reverse("web:alert", args=[core_high.pk])))
-    assert "44 分：高危 30、还在发生 6、核心资产 5、没人处理 3" in why
+    assert "44 分：高危 30、24 小时内发生过 6、核心资产 5、没人处理 3" in why
     shown = client.get(reverse("web:alerts"))
     reasons = {line.pk: line.why for line in shown.context["lines"]}
-    assert reasons[taken.pk] == "54 分：严重 40、同一资产 24 小时内几种高危告警 8、还在发生 6"
+    assert reasons[taken.pk] == "54 分：严重 40、同一资产 24 小时内几种高危告警 8、24 小时内发生过 6"
     assert (
         reasons[late_high.pk]
-        == "49 分：高危 30、同一资产 24 小时内几种高危告警 8、还在发生 6、没人处理 3、已超时 2"
+        == "49 分：高危 30、同一资产 24 小时内几种高危告警 8、24 小时内发生过 6、没人处理 3、已超时 2"
     )
     assert text_of(shown).count("分数高的在前") == 1, "the order is told once, above"
     newest = text_of(client.get(reverse("web:alerts"), {"tab": "all", "sort": "newest"}))

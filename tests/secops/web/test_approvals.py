@@ -17,7 +17,7 @@ from secops_agent.services.decisions.carriers import BATCH, STOPPED
 from secops_agent.services.decisions.ledger import entries
 from secops_agent.services.faults import Forbidden
 from secops_agent.tools.registry import DEFINITIONS
-from secops_agent.web.approvals import NAMES, _values
+from secops_agent.web.argument_words import NAMES, values_told
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of, unknown_action
 from tests.secops.decisions_aid import company, propose, switch, the
 
@@ -237,5 +237,8 @@ def test_every_argument_of_an_order_has_a_word_of_ours_and_so_have_its_choices()
     named = {name for tool in DEFINITIONS if tool.risk != "read" for name in tool.arguments.model_fields}
     assert not named - NAMES.keys()
     arguments = {"verdict": "benign", "with_alerts": True, "severity": "high", "duration_minutes": 0}
-    told = dict(_values(arguments))
+    told = dict(values_told(arguments))
     assert told == {"结论": "正常行为", "告警一起关闭": "是", "级别": "高危", "时长": "永久"}
+    ours = dict(values_told({"case_id": 1, "alert_ids": "2,3"}))
+    assert ours["事件"] == '<a class="bf-link" href="/cases/1/">E1</a>'
+    assert ours["告警"].endswith('<a class="bf-link" href="/alerts/3/">A3</a>')

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from secops_agent.models import Asset, BlockRecord, Role
+from secops_agent.models import Alert, Asset, BlockRecord, Role, Staff
 from secops_agent.models.automation.block import BlockState
 from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.records import Indicator
@@ -57,7 +57,13 @@ def test_what_is_blocked_or_isolated_is_said_wherever_it_stands() -> None:
     assert f"web-01 ¦ {apart}" in shown
     html = client.get(alert).content.decode()
     assert f"{IP}：{until}</option>" in html, "the dialog says it before one asks again"
-    assert f"（#{web.pk}，{apart}）</option>" in html
+    assert "隔离主机…" not in html, "nobody isolates it twice"
+    assert "隔离以后又发生" not in html
+    Alert.objects.filter(pk=row.pk).update(last_seen=timezone.now() + timedelta(seconds=1))
+    assert f"{apart} ¦ 隔离以后又发生" in text_of(client.get(alert))
+    assert "指派给我" in html
+    Alert.objects.filter(pk=row.pk).update(assignee=Staff.objects.get(user__isnull=False))
+    assert 'form="mine" class="bf-button"' not in client.get(alert).content.decode()
     shown = text_of(client.get(listed))
     assert f"{IP} ¦ {until}" in shown
     assert f"{TOLD} ¦ {told}" in shown

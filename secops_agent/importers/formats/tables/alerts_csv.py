@@ -125,9 +125,7 @@ def _row(row: Mapping[str, str], *, options: Options) -> Iterator[Record]:
     cells = _COLUMNS.cells(row)
     if not cells.get("告警名称"):
         raise BrokenRecord("这一行没有告警：请填写告警名称")
-    record = read_alert(
-        ObjectReader(_fields(cells, options)), _TABLE, options.source or "alerts_csv", options
-    )
+    record = read_alert(ObjectReader(_fields(cells, options)), _TABLE, options.source or "告警清单", options)
     # A row without a number is its own: read again it is the same event.
     number = (
         record.event_id or hashlib.sha256("\x1f".join(chain.from_iterable(row.items())).encode()).hexdigest()

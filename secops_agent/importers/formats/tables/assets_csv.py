@@ -97,7 +97,7 @@ class AssetsCsv:
     """
 
     name = "assets_csv"
-    title = "资产清单（Excel 或 CSV，中文或英文表头）"
+    title = "资产表（Excel 或 CSV，中文或英文表头）"
 
     def sniff(self, head: bytes) -> float:
         header = [name for name in header_cells(head) if name]

@@ -14,14 +14,14 @@ from secops_agent.models.choices import AlertStatus, Importance, Outcome, Severi
 from secops_agent.services.sla import overdue
 
 Links = QuerySet[AlertAsset]
-STILL: Final = timedelta(days=1)  # what happened so lately still happens
+STILL: Final = timedelta(days=1)  # what happened so lately may still go on
 UNCLOSED: Final = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
 OPEN_CASE: Final = ~Q(status=CaseStatus.CLOSED)
 _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 _OFTEN: Final = 100
 _WORDS: Final = 4  # reasons in a sentence
 GRAVE: Final = 40  # points: what is 严重 and still goes on, or 高危 that got through
-URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，还在发生，资产的重要性，没人处理，超时，次数；同分的看最近发生"
+URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，24 小时内发生过，资产的重要性，没人处理，超时，次数；同分的看最近发生"
 
 
 def unattended() -> Q:
@@ -67,7 +67,7 @@ WEIGHTS: Final[tuple[tuple[Weight, ...], ...]] = (
     _graded("severity", Severity, (40, 30, 20, 10, 0)),
     _graded("outcome", Outcome, (15, 5, -8, -40)),
     (Weight("同一资产 24 小时内几种高危告警", 8, _in_chain),),
-    (Weight("还在发生", 6, lambda now, links: Q(last_seen__gte=now - STILL)),),
+    (Weight("24 小时内发生过", 6, lambda now, links: Q(last_seen__gte=now - STILL)),),
     (Weight("核心资产", 5, lambda now, links: _on(Importance.CRITICAL, links)), Weight("重要资产", 2, lambda now, links: _on(Importance.HIGH, links))),
     (Weight("没人处理", 3, lambda now, links: unattended() & Q(status=AlertStatus.OPEN)),),
     (Weight("已超时", 2, lambda now, links: overdue(now)),),
@@ -110,7 +110,7 @@ def why(row: Alert) -> str:
 
 
 def words(row: Alert) -> str:
-    """What counts most for it, without points: 严重、已得手、还在发生."""
+    """What counts most for it, without points: 严重、已得手、24 小时内发生过."""
     return "、".join([each.words for each in _fitting(row) if each.points > 0][:_WORDS])
 
 

@@ -33,7 +33,8 @@ from secops_agent.services.writing import by_key, state_of, update_changed
 
 _WRITTEN = ("severity", "reported_severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
             "status", "outcome", "way", "closed_at", "closed_by", "closed_by_source", "closed_via", "closed_count")  # fmt: skip
-_AHEAD = timedelta(days=1)  # of now: more than time zones and clocks explain
+_SKEW = timedelta(minutes=10)  # ahead of now: a clock that is a little fast
+_AHEAD = timedelta(days=1)  # more than time zones explain
 _MOST_LINKS = 200  # assets, and indicators, of one alert
 _LONGEST_WAY = 100  # characters, the width of the column
 
@@ -106,9 +107,10 @@ class _UnitOfWork:
         return self._believed(record.last_seen or record.occurred_at or self._session.received_at)
 
     def _believed(self, at: datetime) -> datetime:
-        """A clock far ahead would keep its alert on top, its deadline away, and its end from being the latest word."""
+        """A clock far ahead would keep its alert on top, its deadline away, and its end from being the latest word; what one
+        that is a little fast says happened just now, not soon."""
         now = max(self._session.now, self._session.received_at)
-        return now if at - now > _AHEAD else at
+        return at if at <= now or _SKEW < at - now <= _AHEAD else now
 
     def _begin(self, identity: str, record: AlertRecord) -> Alert:
         moment = self._moment(record)
