@@ -237,17 +237,10 @@ def home(request: HttpRequest) -> HttpResponse:
     """The whole page, or the ``part`` of it that its own polling asks for."""
     name = request.GET.get("part", "")
     if not name:
-        now = _now(request)  # where there is no alert yet, what is to be set up comes first
-        return render(
-            request,
-            "pages/home.html",
-            {
-                "title": "工作台",
-                **silencing(request.user, timezone.now()),
-                **now,
-                **(_steps(request) if now.get("quiet") else {}),
-            },
-        )
+        context = {"title": "工作台"} | silencing(request.user, timezone.now()) | _now(request)
+        if context.get("quiet"):  # where there is no alert yet, what is to be set up comes first
+            context |= _steps(request)
+        return render(request, "pages/home.html", context)
     if name not in PARTS:
         raise Http404
     return render(request, f"pages/home_{name}.html", PARTS[name](request))

@@ -327,14 +327,8 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
 
 def _typed(given: dict[str, str]) -> dict[str, object]:
     minutes = given.get("duration_minutes", "")
-    return {
-        **given,
-        **(
-            {"duration_minutes": int(minutes)}
-            if minutes.isascii() and minutes.isdecimal() and len(minutes) < 10
-            else {}
-        ),
-    }
+    is_number = minutes.isascii() and minutes.isdecimal() and len(minutes) < 10
+    return given | {"duration_minutes": int(minutes)} if is_number else dict(given)
 
 
 # Lists of alerts that somebody wants again.
