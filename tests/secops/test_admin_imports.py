@@ -95,7 +95,9 @@ def test_a_small_file_is_imported_on_the_page() -> None:
     answer = upload(client, generic(3))
     job = ImportJob.objects.get()
     assert answer["Location"] == reverse("admin:secops_agent_importjob_change", args=[job.pk])
-    assert "告警 ¦ 3 ¦ 0 ¦ 0" in text_of(client.get(answer["Location"]))
+    shown = text_of(client.get(answer["Location"]))
+    assert "告警 ¦ 3 ¦ 0 ¦ 0" in shown
+    assert "格式 ¦ 毕方通用格式" in shown, "as people call it"
     assert (job.state, job.name, job.actor_via, Alert.objects.count()) == ("done", "导出.json", "admin", 3)
     refused = upload(client, b'{"what": "is this"}')
     assert "认不出" in text_of(refused)

@@ -56,6 +56,14 @@ def test_search_filters(five):
         titles(limit=0)
 
 
+def test_a_clock_that_is_a_little_fast_tells_of_now_and_another_zone_of_later(database):
+    now = timezone.now()
+    store(alert("fast", at=now + timedelta(seconds=35)), alert("zone", at=now + timedelta(hours=8)), at=now)
+    fast, zone = Alert.objects.order_by("last_seen")
+    assert now <= fast.first_seen == fast.last_seen <= timezone.now()
+    assert zone.last_seen == now + timedelta(hours=8)
+
+
 def test_pages_hold_every_alert_once_though_times_are_equal(database):
     store(*(alert(f"k{n}") for n in range(50)))
     seen, cursor = [], ""

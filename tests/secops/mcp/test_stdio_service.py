@@ -190,6 +190,9 @@ def test_behind_the_air_gap_it_runs_only_if_the_operator_vouches_for_it(
 ) -> None:
     config, root = apply(command=GOOD), superuser()
     assert "去向不明" in text_of(root.get(page_of(config)))
+    card = text_of(root.get(reverse("status")))
+    assert f"{config.name} 去向不明" in card
+    assert f"不正常：{config.name}" not in card, "nobody knows is not out of order"
     monkeypatch.setenv("BIFANG_AIRGAPPED", "1")
     with pytest.raises(ConfigError, match="airgapped_ok: true"):
         asyncio.run(look(config))

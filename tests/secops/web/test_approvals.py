@@ -83,11 +83,13 @@ def test_what_was_approved_and_has_not_begun_is_withdrawn_by_asker_or_approver()
         reverse("web:approval_call_off", args=[the(code).pk]),
     )
     assert "撤回，不再执行" not in text_of(approver.get(page)), "nothing is ordered yet"
+    assert "需他人审批" in text_of(approver.get(page))
     approver.post(reverse("web:approval_decide", args=[the(code).pk]), {"verdict": "approve"})
     switch("no_actions")
     assert Action.objects.get().state == "pending"
     assert "只有提出人和审批人" in messages_of(other.post(post, follow=True))
     assert "撤回，不再执行" in text_of(asker.get(page))
+    assert "需他人审批" not in text_of(asker.get(page)), "it is approved"
     assert "已撤回" in messages_of(asker.post(post, follow=True))
     action = Action.objects.get()
     assert (action.state, action.result) == ("failed", "zhao先生 撤回了，没有执行。")
