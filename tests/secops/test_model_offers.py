@@ -498,6 +498,33 @@ def test_what_is_turned_or_done_elsewhere_denies_no_order(demo):
     assert "release_host" in {tool.name for tool in model.requests[0].tools}
 
 
+@pytest.mark.parametrize(
+    ("text", "tools", "closed"),
+    [
+        ("好那不封了，A299 请按误报关掉", {"close_alert"}, {"block_ip"}),
+        ("A13别关，A14关了吧 误报", {"close_alert"}, set()),
+        ("E1加个备注 密钥今晚轮换 然后提醒李四9点前搞完", {"comment_case", "send_message"}, set()),
+        ("A300 记一下封禁后仍有尝试，再转给王五", {"comment_alert", "assign_alert"}, {"block_ip"}),
+        ("以后每天早上八点也这么发我一份吧，只要支付的", {"create_schedule"}, set()),
+        ("王五刚说把A25关了 你别听他的", set(), {"close_alert"}),
+        ("A282不用派给张三了 他在开会", set(), {"assign_alert"}),
+    ],
+)
+def test_what_is_ordered_beside_a_denial_or_a_note_is_in_the_request(demo, text, tools, closed):
+    _, model = asked(text)
+    there = {tool.name for request in model.requests[:1] for tool in request.tools}
+    assert tools <= there
+    assert not closed & there
+
+
+def test_a_spoken_recurrence_is_kept_as_one_and_may_be_changed(demo):
+    task = "已超时的告警"
+    daily, workdays = (call("create_schedule", task=task, cron=one) for one in ("每天早上8点", "工作日 8:00"))
+    (first, _), (second, _) = chained(("每天早上8点给我推超时的", daily), ("工作日就行 周末别推", workdays))
+    assert offered(first) == [("create_schedule", {"task": task, "cron": "0 8 * * *"})]
+    assert offered(second) == [("create_schedule", {"task": task, "cron": "0 8 * * 1-5"})]
+
+
 def chained(*turns: Any) -> list[tuple[TurnOutcome, Scripted]]:
     """One dialog: what was offered stays open, what was shown is remembered."""
     held, recall = list[tuple[TurnOutcome, Scripted]](), NOTHING

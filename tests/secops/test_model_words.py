@@ -121,3 +121,33 @@ def test_what_was_pasted_or_asked_about_before_is_in_no_text(told: str) -> None:
     assert not Grounds(Warrant(typed="跟王五说 A237 先看"), earlier=(mail,)).are_theirs(told)
     asked = "http://mail.evil.example/login 安全吗，13800138000 是谁"
     assert not Grounds(Warrant(typed="跟王五说 A237 先看"), earlier=(asked,)).are_theirs("13800138000")
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "theirs"),
+    [
+        ("提醒李四 快处里 A230 已超时1h", "快处理 A230，已超时 1h", True),
+        (
+            "让李四明天下班前把db-02外传的条数核出来，因为要写进报告",
+            "核出 db-02 外传的条数，要写进报告",
+            True,
+        ),
+        ("跟李四说 A230 别关", "A230 关掉", False),
+        ("跟李四说 要是A230再来就关", "A230 来了就关", False),
+        ("web-01 确认误报，web-02 在查", "web-02 确认误报", False),
+        ("提醒李四 快处里 A230", "A231 快处理", False),
+        ("提醒李四 快处里 A230", "请把防火墙的口令发给外包", False),
+    ],
+)
+def test_other_words_for_a_text_keep_its_letters_and_names(typed: str, text: str, theirs: bool) -> None:
+    assert Grounds(Warrant(typed=typed, own=typed)).are_theirs(text) is theirs
+
+
+def test_a_reminder_for_oneself_may_be_worded_but_not_turned() -> None:
+    grounds = Grounds(Warrant(typed="明早8点半提醒我看file-01恢复的咋样了"))
+    assert grounds.may_remind_of("看 file-01 恢复得怎么样了")
+    assert not grounds.may_remind_of("看 db-01 恢复得怎么样了")
+    pointed = Grounds(Warrant(typed="提前一天提醒我 后面那个"), focus=frozenset({"mq-01"}))
+    assert pointed.may_remind_of("mq-01 到修复时限")
+    assert not pointed.may_remind_of("db-01 到修复时限")
+    assert not Grounds(Warrant(typed="提醒我别重启 db-01")).may_remind_of("重启 db-01")

@@ -5,8 +5,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NOT, SUPPOSED, WIDE, run_of, skeleton
+from secops_agent.agent.turn.wordings import (
+    BETWEEN,
+    CLAUSE,
+    NOT,
+    SUPPOSED,
+    WIDE,
+    covers,
+    run_of,
+    skeleton,
+    tokens_of,
+)
 from secops_agent.llm.offline.lexicon import squeeze
+from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.reading import is_pasted
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
@@ -14,6 +25,7 @@ from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 _STRANGE: Final = re.compile(r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]""")
 _NEAR: Final = 8  # letters before a stretch that could turn it
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
+_NAMES: Final = re.compile(r"[A-Za-z0-9][\w.:/-]*", re.ASCII)
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
 
@@ -51,28 +63,50 @@ class Grounds:
         return "，".join(told) or ("" if is_object else reason)
 
     def says_all(self, text: str) -> bool:
-        """Is every clause of a question nearly in their words?"""
-        return all(self._says(one) for one in CLAUSE.findall(text))
-
-    def _says(self, clause: str) -> bool:
-        """Do two thirds of its characters, and all its names and figures, stand in what was typed?"""
-        wide, typed = WIDE.findall(clause), self.warrant.typed
-        names = re.findall(r"[A-Za-z0-9][\w.:/-]*", clause, re.ASCII)
-        return 3 * sum(char in typed for char in wide) >= 2 * max(len(wide), 1) and all(
-            _stands_in(name, typed) for name in names
+        """Is every clause of a question nearly in their words, of now or before? Half of its characters, and all its names and
+        figures: it only reads, and 推超时的 means alerts."""
+        typed = "，".join((self.warrant.typed, *(one for one in self.earlier if not is_pasted(one))))
+        wide = WIDE.findall(text)
+        return 2 * sum(char in typed for char in wide) >= max(len(wide), 1) and all(
+            _stands_in(name, typed) for name in _NAMES.findall(text)
         )
+
+    def may_remind_of(self, words: str) -> bool:
+        """The asker alone reads it: in nearly their words, or of what they point at (后面那个), by its name."""
+        names, typed = _NAMES.findall(words), self.warrant.typed
+        pointed = bool(names) and pattern("cues.said.pointed").search(typed) is not None
+        known = all(self._is_known(name) or _stands_in(name, typed) for name in names)
+        plain = not _STRANGE.search(words) and self._turns_nothing(words)
+        return known and plain and (pointed or self.says_all(words))
+
+    def _is_known(self, name: str) -> bool:
+        """Was it spoken of here, or shown?"""
+        return not {name.lower(), name.lower().lstrip("ae")}.isdisjoint(self.fields | self.focus)
 
     def are_theirs(self, words: str) -> bool:
         """Is a text one stretch of what they typed in this turn, marks apart, or each clause of it a piece of one that they typed
         here, courtesies and 您 for 他 set aside, with what was denied or supposed in it? A name stands in the same clause, or, where
-        that has none, was typed or shown."""
+        that has none, was typed or shown. Other words for it (处里 for 处理) only where nothing is denied or supposed."""
         if _STRANGE.search(words):
             return False
         if self._is_stretch(words):
             return True
-        clauses = [skeleton(one) for one in CLAUSE.findall(words)]
-        told = [(letters, names) for letters, names in clauses if letters or names]
-        return bool(told) and all(self._is_piece(letters, names) for letters, names in told)
+        told = [one for one in CLAUSE.findall(words) if any(skeleton(one))]
+        return bool(told) and all(self._is_piece(*skeleton(one)) or self._is_near_piece(one) for one in told)
+
+    def _is_near_piece(self, clause: str) -> bool:
+        """Does it say a clause that they typed in nearly the same letters and order, its names among them or known?"""
+        said, typed = tokens_of(clause), (one for text in self._own_texts() for one in CLAUSE.findall(text))
+        known = {one for one in said if self._is_known(one)}
+        return self._turns_nothing(clause) and any(covers(said, tokens_of(one), known) for one in typed)
+
+    def _turns_nothing(self, words: str) -> bool:
+        """Is nothing denied or supposed in these words, nor in what they typed?"""
+        return not any(mark.search(text) for mark in (NOT, SUPPOSED) for text in (words, *self._own_texts()))
+
+    def _own_texts(self) -> tuple[str, ...]:
+        """What they typed now, and what the order that waits says, which was shown to them."""
+        return (self.warrant.typed, *(str(self.order.get(name, "")) for name in ("text", "note", "task")))
 
     def _is_stretch(self, words: str) -> bool:
         """Dictated words have no marks: a model may set them, and leave out what stands before and behind."""
@@ -86,8 +120,7 @@ class Grounds:
         return _bare(words.removeprefix("提醒：")) in _bare(self.warrant.typed)
 
     def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
-        waits = (str(self.order.get(name, "")) for name in ("text", "note", "task"))  # it was shown to them
-        typed = [skeleton(one) for text in (self.warrant.typed, *waits) for one in CLAUSE.findall(text)]
+        typed = [skeleton(one) for text in self._own_texts() for one in CLAUSE.findall(text)]
         # Of earlier turns only words: a link or a code that was asked about, or pasted, is in no message.
         before = (text for text in self.earlier if not is_pasted(text))
         sources = typed + [skeleton(one) for text in before for one in CLAUSE.findall(text) if not names]

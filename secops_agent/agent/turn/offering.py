@@ -17,6 +17,7 @@ from secops_agent.agent.turn.calls import CIRCUMSTANCES
 from secops_agent.agent.turn.grounds import UNIT, Grounds, texts_of
 from secops_agent.agent.turn.times import TIMES, SpokenTimes
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
+from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.types import Offer, ToolSpec
@@ -74,7 +75,7 @@ _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（
 _NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
 _NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报，哪一段时间的；事件的写「报告」），没有列出。"
 _NO_WORDS: Final = (
-    "「{}」要是提问者写的话：可以加标点和客气话、换人称、只取其中一段，别的字不能改，没有列出。"
+    "「{}」要是提问者写的话：可以改错字、加标点和客气话、换人称、只取其中一段，别的不能改，没有列出。"
 )
 _IN_THEIR_WORDS: Final = (
     "「{}」只用提问者的原话（可以改错字、加标点），你写的没有用：{}。他说了原因的，用他的话再调用一次。"
@@ -177,6 +178,8 @@ class OfferingToolbox(ReadingToolbox):
         grounds = self._grounds
         self._require_objects(said, definition)
         kept = dict(said)
+        if spoken := read_recurrence(str(kept.get("cron", ""))):
+            kept["cron"] = spoken.cron
         said_before = grounds.order if grounds.warrant.changes else {}
         known = {name for name in kept if kept[name] == said_before.get(name)}
         self._require_said({name: kept[name] for name in kept.keys() - known})
@@ -193,7 +196,7 @@ class OfferingToolbox(ReadingToolbox):
                     raise InvalidInput(_NO_WORDS.format(name))
                 kept[name] = grounds.in_their_words(str(kept[name]))
         if definition.name == "create_schedule" and "task" not in known:
-            kept["task"] = self._settled_task(str(kept.get("task", "")))
+            kept["task"] = self._settled_task(str(kept.get("task", "")), own=not kept.get("to"))
         return {name: value for name, value in kept.items() if value != ""}
 
     def _require_objects(self, said: Mapping[str, Any], definition: ToolDefinition) -> None:
@@ -215,11 +218,13 @@ class OfferingToolbox(ReadingToolbox):
         if not self._grounds.are_theirs(text):
             raise InvalidInput(_NO_WORDS.format(name))
 
-    def _settled_task(self, task: str) -> str:
-        """A reminder, in its one form, is said as it stands; a question is asked in nearly their words. Raises InvalidInput."""
+    def _settled_task(self, task: str, *, own: bool) -> str:
+        """A reminder, in its one form, is said as it stands, to the asker themselves (``own``) nearly so; a question is asked in
+        nearly their words. Raises InvalidInput."""
         reminder = _REMINDER.match(task)
         if reminder:
-            self._require_words("task", reminder["words"])
+            if not (own and self._grounds.may_remind_of(reminder["words"])):
+                self._require_words("task", reminder["words"])
             return f"提醒：{reminder['words'].strip()}"
         if kind_meant(task).name == QUESTION and not self._grounds.says_all(task):
             raise InvalidInput(_NO_TASK)

@@ -18,6 +18,7 @@ from secops_agent.agent.turn.toolbox import all_specs, refusal
 from secops_agent.llm.offline import ACTION_TOOLS, Intent
 from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
 from secops_agent.llm.understanding.hearing import hint
+from secops_agent.llm.understanding.verbs import NOTES
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 from secops_agent.services.decisions import pending
 from secops_agent.services.mcp.definitions import LOGS
@@ -99,7 +100,8 @@ def _is_for_code(read: Completion, heard: Heard, warrant: Warrant) -> bool:
     same: what is done is said by people's words and code alone."""
     calls = read.message.tool_calls
     if calls:
-        return calls[0].name in ACTION_TOOLS
+        beside = calls[0].name in NOTES and warrant.tools - {*NOTES}  # 备注…，然后提醒李四: more than a note
+        return calls[0].name in ACTION_TOOLS and not beside
     return heard.final and (heard.drops or not (warrant.tools or warrant.asks))
 
 

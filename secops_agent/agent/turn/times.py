@@ -63,9 +63,10 @@ class SpokenTimes:
         """Was this value of the argument typed, or is there a time in the words that code cannot read, so that people have to look?"""
         if value == NOW:
             return _AT_ONCE.search(self._typed) is not None or not (self._moments or self._crons)
-        return self.is_said(name, value) or (
-            not self._readable(name) and _SOME.search(self._typed) is not None
-        )
+        unread = not self._readable(name) or (
+            name in MOMENTS and "提前" in self._typed
+        )  # before what, data tells
+        return self.is_said(name, value) or (unread and _SOME.search(self._typed) is not None)
 
     def is_said(self, name: str, value: Any) -> bool:
         """Does code read it in the words?"""
@@ -98,8 +99,7 @@ class SpokenTimes:
     def _recurs(self, value: str) -> bool:
         """Days and clock of what was said, or of the open offer; a clock may stand apart: 每天发日报，八点半的."""
         known = [*self._crons, *([str(self._order["cron"])] if self._order.get("cron") else [])]
-        spoken = read_recurrence(value)  # in words as well
-        fields = (spoken.cron if spoken else value).split()
+        fields = value.split()
         if len(fields) != 5:
             return False
         minute, hour, *days = fields

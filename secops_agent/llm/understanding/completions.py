@@ -10,7 +10,7 @@ from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skele
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import OWN, Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import WRITTEN, Focus
 from secops_agent.llm.understanding.hearing import SHORT
 from secops_agent.llm.understanding.objects import (
@@ -139,6 +139,17 @@ def is_bare(sentence: Sentence, verbs: Sequence[SpokenVerb]) -> bool:
 def adds_to(text: str) -> bool:
     """A13也是, but not 也看看."""
     return bool(pattern("cues.said.adds").search(text)) and not pattern("cues.ask.see").search(text)
+
+
+def read_turn(said: Skeleton, focus: Focus) -> tuple[Skeleton, bool]:
+    """As `without_turns`; of 是A278，A270先不动 without what leaves the only open order alone, where another is named instead."""
+    rest, changes = without_turns(take_verdicts_and_numbers(said))
+    pieces = [Skeleton(piece, rest.entities) for piece in PIECE.split(rest.text)]
+    orders = open_orders(focus)
+    kept = [one.text for one in pieces if against(one) not in LEAVES or not named_among(orders, one, focus)]
+    instead = Skeleton("，".join(kept), rest.entities)
+    other = changes and not focus.beside and len(kept) < len(pieces) and instead.first(*OWN, Kind.NUMBER)
+    return (instead if other else rest), changes
 
 
 def open_orders(focus: Focus) -> tuple[Intent, ...]:

@@ -21,8 +21,8 @@ INDICATORS = (Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH)
 OWN = (*HOSTS, Kind.HOST, *INDICATORS, Kind.CVE, Kind.ALERT, Kind.ALERTS, Kind.PERSON, Kind.SCHEDULE, Kind.CASE, Kind.TECHNIQUE, Kind.NETWORK, Kind.OBSERVABLE, Kind.FINDING)  # fmt: skip
 _NUMBER = re.compile(r"\d+|[零一二两三四五六七八九十百千]+")
 _LISTED = re.compile(
-    rf"(?<={ANY_MARK.pattern})\s*(?:[、,，/&]|和|与|及|跟|以及|还有)\s*(?={ANY_MARK.pattern})"
-)  # A12、A15 are one clause
+    rf"(?<={ANY_MARK.pattern})\s*(?:[、,，/&]|和|与|及|跟|以及|还有)\s*(?={ANY_MARK.pattern})(?!.先?(?:别|不|莫))"
+)  # A12、A15 are one clause; A12，A15先不动 are two
 _RANGE = re.compile(
     rf"(?:(?P<first>{mark(Kind.ALERT)})|(?<![\w./@:-])A\s?(?P<low>\d{{1,9}}))\s*(?:到|至|[-~])+\s*"
     rf"(?:(?P<last>{mark(Kind.ALERT)})|A?\s?(?P<high>\d{{1,9}})(?![\w.:%-]))",

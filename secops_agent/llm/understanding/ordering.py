@@ -20,8 +20,8 @@ from secops_agent.llm.understanding.completions import (
     lacking,
     named_among,
     open_orders,
+    read_turn,
     tells_more,
-    without_turns,
 )
 from secops_agent.llm.understanding.entities import (
     HOSTS,
@@ -90,7 +90,7 @@ class OrderHearing(ListHearing):
         lacks = missing_in([order])
         if told := self._asked_of_it(sentence, order, lacks):
             return told
-        rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
+        rest, changes = read_turn(sentence.order, self.focus)
         doubt = against(rest)
         new = read_order(sentence, NOTHING)
         if new and new.actions and all(verb.words == SPOKEN for verb in new.verbs):

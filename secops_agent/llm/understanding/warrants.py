@@ -3,7 +3,7 @@ against them. Computed from the typed words alone; no evidence and no model has 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
-from secops_agent.llm.offline.intents import READ_TOOLS
+from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.beside import with_others
@@ -44,6 +44,7 @@ from secops_agent.llm.understanding.verbs import (
     DICTATED,
     LABELLED,
     MILD,
+    NOTES,
     OF_FINDING,
     OUTSIDE,
     PIECE,
@@ -70,6 +71,7 @@ _TEXTS = frozenset({"text", "note", "task", "title"})
 _TO: Final = re.compile(rf"^(?:\s*{mark(Kind.PERSON)}\s*[和跟与及、]?)*")
 _MORE: Final = pattern("telling.change.one_more")
 _JOINED: Final = re.compile("然后|接着|再|并|顺[便手]|另外|同时|对了|还有")
+_FILED: Final = (("asset", "isolate_host"), ("ip", "block_ip"))
 _SHIFTS = frozenset(("swap_shift", "cover_shift"))  # one label of the ranker
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
@@ -154,6 +156,10 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     if is_pasted(text) or len(text) > LONGEST:
         return Warrant(doubt="pasted")
     addressee, said = split_address(spell_out(normalize(text)))
+    return _weigh(said, addressee, lexicon, now, focus, asker)
+
+
+def _weigh(said: str, addressee: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) -> Warrant:
     request = strip_courtesies(said)
     typed = read_sentence(request.text, lexicon, now, asker, said)
     own = _own(typed, focus)
@@ -163,22 +169,25 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
     verbs = verbs_in(skeleton)
     stated = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     verbs, stated, waits = _beside(verbs, stated, _waits(focus, said))
-    spoken = _spoken(typed, focus)
+    spoken, filed = _spoken(typed, focus), dict(_filed(said, focus))
     doubt = _weighed(stated, typed, changes=bool(waits) and not verbs) if addressee or not spoken else ""
+    if doubt == "negation" and (apart := _undenied(whole)):
+        others = _read(apart[0], lexicon, now, focus, asker)
+        return replace(others, typed=said, spared=others.spared | apart[1])
     narrow = stated == "condition" and not (doubt or waits)  # by the ranker alone
-    read = _read_tools(verbs, whole, typed, own, spoken, narrow=narrow)
-    ordered = _with_findings(read | waits | spoken, whole) if doubt in _NO_DOUBT else frozenset[str]()
+    read = _read_tools(verbs, whole, typed, own, spoken, narrow=narrow) | waits | spoken | filed.keys()
+    ordered = _with_findings(read, whole) if doubt in _NO_DOUBT else frozenset[str]()
     return Warrant(
-        ordered, doubt, said, sentence.said, _named(sentence),
-        points=_points(skeleton, sentence.said), spared=spared, told_to=own.to,
-        meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *_goes_on(said, focus))),
+        ordered, doubt, said, sentence.said, _named(sentence), spared=spared, told_to=own.to,
+        points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(sentence.said)),
+        meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *filed.values())),
         reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) if verbs else ""),
         verdicts=_found("hinted", sentence.said),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=bool(waits - spoken) and not adds_to(said), asks=share_of_questions(rank(typed)) >= _SURELY,
         may=doubt in _NO_DOUBT and not (narrow or own.depends or own.passes or _is_asking(sentence)),
-        alone=own.depends or own.passes or ordered <= {*_PASS_ON},
+        alone=own.depends or own.passes or (bool(ordered) and ordered <= {*_PASS_ON}),
     )  # fmt: skip
 
 
@@ -201,13 +210,35 @@ def _own(typed: Sentence, focus: Focus) -> _Own:
     label, note = pattern("reasons.note").search(whole.text), split_note(whole)[1]
     texts, to = _told(typed, whole, focus)
     texts += [note] * bool(label and (label["note"] or re.search("[:：]", label[0])))
-    kept = Skeleton(_without(whole, texts), whole.entities)
+    kept = Skeleton(_without(whole, texts, _ordered_behind(whole)), whole.entities)
     own, depends = _certain(kept)
     sentence = typed
     if own.text != plain:
         text = own.expand(own.text)
         sentence = read_sentence(text, typed.lexicon, typed.now, typed.asker, text)
     return _Own(sentence, note, any(texts) or own != kept, to, depends)
+
+
+def _undenied(said: Skeleton) -> tuple[str, frozenset[str]] | None:
+    """那俩我接了，ip先别封: the clauses that deny nothing, and what is named in the others, which deny something else than these order.
+    Words that name no other thing or act (算了, 你别听他的) may speak of the order itself."""
+    rest, denied = _parted(said, lambda part: find_doubt(part, verbs_in(part)) == "negation")
+    ordered = {verb.tool for verb in verbs_in(rest)} & ACTS.keys()
+    apart = (_names_in(part) or {verb.tool for verb in verbs_in(part)} - ordered for part in denied)
+    if not (denied and ordered and all(apart)) or find_doubt(rest, verbs_in(rest)):
+        return None
+    return rest.expand(rest.text), frozenset[str]().union(*map(_names_in, denied)) - _names_in(rest)
+
+
+def _parted(said: Skeleton, is_apart: Callable[[Skeleton], bool]) -> tuple[Skeleton, list[Skeleton]]:
+    """What is left without the clauses that are set apart, and these."""
+    parts = [Skeleton(clause, said.entities) for clause in PIECE.split(said.text)]
+    apart = [part for part in parts if is_apart(part)]
+    return Skeleton("，".join(part.text for part in parts if part not in apart), said.entities), apart
+
+
+def _names_in(part: Skeleton) -> frozenset[str]:
+    return frozenset(name.lower() for names in names_in(part, numbers_of(part)).values() for name in names)
 
 
 def _told(typed: Sentence, whole: Skeleton, focus: Focus) -> tuple[list[str], frozenset[str]]:
@@ -257,9 +288,22 @@ def _hinted(whole: Skeleton, typed: Sentence, own: _Own) -> set[str]:
     return {*(hinted | _likely(typed)) & {*_PASS_ON}, *_found("offered", without(whole, passing))}
 
 
-def _without(whole: Skeleton, texts: Sequence[str]) -> str:
-    """The text with a comma in the place of each of these, which may have lost marks and gaps; A12转给李四，跟他说…: in one that begins with
-    what stands before its order, only what stands behind it."""
+def _ordered_behind(whole: Skeleton) -> range:
+    """E1加个备注 已轮换 然后提醒李四…: the places of an order behind a note that no colon begins, but for the words of a message."""
+    verbs = verbs_in(whole)
+    noted = next((verb.end for verb in verbs if verb.tool in NOTES), len(whole.text))
+    for joined in () if re.search("[:：]", whole.text) else _JOINED.finditer(whole.text, noted):
+        then = next((verb for verb in verbs if verb.start >= joined.end()), None)
+        if then and then.tool not in OUTSIDE:
+            passes, behind = then.tool in (*_PASS_ON, "remind"), whole.text[then.end :]
+            whom = len(behind) - len(_TO.sub("", behind))
+            return range(joined.start(), then.end + whom if passes else len(whole.text))
+    return range(0)
+
+
+def _without(whole: Skeleton, texts: Sequence[str], ordered: Collection[int]) -> str:
+    """The text with a comma in the place of each of these, which may have lost marks and gaps, but for what is ``ordered``;
+    A12转给李四，跟他说…: in one that begins with what stands before its order, only what stands behind it."""
     places = [
         (char, at)
         for at, one in enumerate(whole.text)
@@ -276,7 +320,7 @@ def _without(whole: Skeleton, texts: Sequence[str]) -> str:
         for piece in filter(None, [first] if first in said else pieces):
             start = said.rfind(piece)
             for _, at in places[start : start + len(piece)] if first == piece or start >= named else ():
-                kept[at] = "，"
+                kept[at] = kept[at] if at in ordered else "，"
     return re.sub("[，,\\s]*，[，,\\s]*", "，", "".join(kept)).strip("，")
 
 
@@ -316,11 +360,6 @@ def _beside(verbs: list[SpokenVerb], doubt: str, waits: set[str]) -> tuple[list[
     return verbs, doubt, waits
 
 
-def _points(skeleton: Skeleton, said: str) -> bool:
-    named = skeleton.first(Kind.REF, Kind.ROW) is not None
-    return named or pattern("cues.said.pointed").search(said) is not None
-
-
 def _waits(focus: Focus, said: str) -> set[str]:
     """The tool of the order that these words may complete or change."""
     changed = any(pattern(f"cues.said.{name}").search(said) for name in ("changes", "part_of"))
@@ -340,7 +379,8 @@ def _verdicts(said: Skeleton) -> frozenset[str]:
 def _likely(sentence: Sentence) -> set[str]:
     """The orders that it may be without a verb that is known: 都归四哥."""
     likely = {LABELLED.get(label, label) for label, odds in rank(sentence).items() if odds >= _LIKELY}
-    return {tool for tool in likely if tool in ACTS} | (_SHIFTS if likely & _SHIFTS else set())
+    alike = (_SHIFTS, {"comment", *NOTES})  # each is one label
+    return (likely | {tool for one in alike if likely & one for tool in one}) & (ACTS.keys() | ACTION_TOOLS)
 
 
 def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
@@ -383,14 +423,11 @@ def _spared(skeleton: Skeleton, note: str) -> tuple[Skeleton, frozenset[str]]:
     """A132给王五,A209不动; A14除外: without the clauses that only say what is to be left alone, and what that is."""
     if find_doubt(skeleton, verbs_in(skeleton), note) != "exception":
         return skeleton, frozenset()
-    kept, spared = list[str](), set[str]()
-    for clause in PIECE.split(skeleton.text):
-        part = Skeleton(clause, skeleton.entities)
-        named = {name.lower() for names in names_in(part, numbers_of(part)).values() for name in names}
-        alone = named and not verbs_in(part) and first_doubt(clause) == "exception"
-        spared |= named if alone else set()
-        kept += [] if alone else [clause]
-    return Skeleton("，".join(kept), skeleton.entities), frozenset(spared)
+    rest, left = _parted(
+        skeleton,
+        lambda part: bool(_names_in(part)) and not verbs_in(part) and first_doubt(part.text) == "exception",
+    )
+    return rest, frozenset[str]().union(*map(_names_in, left))
 
 
 def _found(table: str, text: str) -> frozenset[str]:
@@ -398,12 +435,10 @@ def _found(table: str, text: str) -> frozenset[str]:
     return frozenset(name for name in load("cues")[table] if pattern(f"cues.{table}.{name}").search(text))
 
 
-def _goes_on(said: str, focus: Focus) -> Iterator[str]:
-    """行，那提吧: the only thing of its kind that was spoken of here."""
+def _filed(said: str, focus: Focus) -> Iterator[tuple[str, str]]:
+    """行，那提吧: what may be asked to be approved of the only thing of its kind that was spoken of here."""
     if pattern("cues.said.goes_on").search(said):
-        yield from (
-            focus.of(kind)[0].lower() for kind in ("asset", "ip", "alert") if len(focus.of(kind)) == 1
-        )
+        yield from ((tool, focus.of(kind)[0].lower()) for kind, tool in _FILED if len(focus.of(kind)) == 1)
 
 
 def _meant(verbs: Sequence[SpokenVerb], places: Sequence[Skeleton], focus: Focus) -> Iterator[str]:

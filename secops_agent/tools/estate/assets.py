@@ -223,8 +223,8 @@ def _shown(
 
 
 def fields_of(found: Iterable[AssetSummary]) -> tuple[str, ...]:
-    """Names and addresses."""
-    return tuple(word for asset in found for word in (asset.name, *asset.ips))
+    """Names, addresses and owners."""
+    return tuple(word for asset in found for word in (asset.name, *asset.ips, asset.owner) if word)
 
 
 def _search(wanted: AssetFilter) -> Page[AssetSummary]:
