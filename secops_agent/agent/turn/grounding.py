@@ -121,7 +121,12 @@ def check(words: str, sources: Sources) -> str:
     counts = [match for match in _said("count").finditer(words) if not _is_fenced(words, match.start())]
     derived = _figures((*sources.typed, *sources.found)) if counts else set()
     marks = [(one.end(), MARK) for one in counts if int(one["count"].replace(",", "")) not in derived]
-    closed = [line for text in sources.found for line in text.splitlines() if re.search("(?<!未)关闭", line)]
+    closed = [
+        line
+        for text in sources.found
+        for line in text.splitlines()
+        if re.search("(?<!未)关闭|资产以前：", line)
+    ]
     for match in _said("closed").finditer(words):  # that an alert is closed must stand in a line about it
         told = any(re.search(rf"[#A警]\s?#?{match['alert']}(?!\d)", line) for line in closed)
         marks += [] if told else [(match.end(), MARK)]
