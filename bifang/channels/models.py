@@ -23,7 +23,8 @@ class State(models.TextChoices):
 
 
 OPEN = (State.PENDING, State.CLAIMED)
-ON_ITS_WAY = "发送中"
+RETRIED = Q(state__in=OPEN, attempts__gt=0)  # it failed and is tried again
+ON_ITS_WAY, TRIED_AGAIN = "发送中", "正在重试"
 
 
 class ClaimableRow(models.Model):
@@ -151,7 +152,7 @@ class OutboxRow(BoxRow):
     def standing(self) -> str:
         """Where it stands, as every page, chat and API says it."""
         if self.state in OPEN:
-            return "正在重试" if self.attempts else ON_ITS_WAY
+            return TRIED_AGAIN if self.attempts else ON_ITS_WAY
         return {State.DONE: "已发送", State.DEAD: "无法送达"}.get(State(self.state), State.UNKNOWN.label)
 
     @property

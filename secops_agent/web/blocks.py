@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -23,9 +23,8 @@ from secops_agent.services.decisions.carriers import stopped_now
 from secops_agent.services.decisions.ledger import batches, blocks, entries
 from secops_agent.services.decisions.ledger.blocks import BLOCKS, KIND, STATE, Block, BlockFilter
 from secops_agent.services.decisions.targets import refusals
-from secops_agent.services.faults import NotFound
-from secops_agent.services.people.eligibility import account_of, demand_account
-from secops_agent.services.people.logins import homes_of
+from secops_agent.services.people.eligibility import NOT_LISTED, account_of, demand_account, instead
+from secops_agent.services.people.logins import homes_of, role_of
 from secops_agent.tools.operations.blocks import standing_words, state_words, until_words
 from secops_agent.web import listing
 from secops_agent.web.access import page
@@ -45,7 +44,7 @@ LABELS: Final = {
     (each.page, value): label for each in BLOCKS.on_page() for value, label in each.choices.items()
 }
 TONES: Final = {
-    "active": "ok", "lifting": "warn", "unknown": "warn", "running": "info", "failed": "bad", "dry": "idle",
+    "active": "ok", "waiting": "warn", "lifting": "warn", "unknown": "warn", "running": "info", "failed": "bad", "dry": "idle",
 }  # fmt: skip
 SPANS: Final = {
     "60": "1 小时",
@@ -74,8 +73,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         rows = blocks.ordered(BlockFilter()).none()
     if request.GET.get("export"):
         return csv_file("blocks", _COLUMNS, map(_cells, blocks.views(rows[:MOST_EXPORTED], homes)))
-    pages, account = page_of(rows, request.GET), account_of(request.user.pk)
-    role = account.role if account else Role.NONE
+    pages, role = page_of(rows, request.GET), role_of(request.user)
     lines = [_line(each) for each in blocks.views(pages.object_list, homes)]
     context = {
         "title": "封禁台账", "tabs": list(_tabs(query, tab)), "tab": tab, "query": query, "pages": pages, "total": counted(pages),
@@ -160,10 +158,18 @@ def _told(request: HttpRequest, plan: batches.BatchPlan) -> Proposal:
     return asked
 
 
+def blocking_barred(user: Any) -> str:
+    """Why this login cannot ask for a block, and who can; "" if it can."""
+    if allows(role_of(user), Role.RESPONDER):
+        return ""
+    account = account_of(user.pk)
+    return f"提出封禁和解除{instead(Role.RESPONDER, account.corp_id)}" if account else NOT_LISTED
+
+
 @page(VIEW)
 @require_http_methods(["GET", "POST"])
 def block_many(request: HttpRequest) -> HttpResponse:
-    """GET ``case``, ``targets``: the form. POST ``targets``, ``minutes``, ``reason``, ``case``: asked for as one."""
+    """GET ``case``, ``targets``: the form, for those who may send it. POST ``targets``, ``minutes``, ``reason``, ``case``: asked for as one."""
     if request.method == "POST":
         try:
             asked = _told(request, _planned(request))
@@ -174,6 +180,7 @@ def block_many(request: HttpRequest) -> HttpResponse:
     case = data.get("case", "")
     context = {
         "title": "封禁地址",
+        "barred": blocking_barred(request.user),
         "targets": data.get("targets", "") or _of_case(case),
         "case": case if case.isdecimal() else "",
         "spans": list(SPANS.items()),
@@ -197,10 +204,7 @@ def _of_case(case: str) -> str:
     """The addresses in the alerts of a case that may be blocked, a line each."""
     if not case.isdecimal() or len(case) > 18:
         return ""
-    try:
-        seen = case_views.get(int(case)).indicators
-    except NotFound as error:
-        raise Http404(error.message) from None
+    seen = case_views.get(int(case)).indicators
     addresses = [each.value for each in seen if each.kind == "ip"]
     refused = refusals(addresses)
     return "\n".join(each for each in addresses if each not in refused)

@@ -17,8 +17,9 @@ from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.automation.reports import send, show
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import Alert, Case, CaseStatus, Staff
+from secops_agent.models import Alert, Case, CaseStatus, Role, Staff
 from secops_agent.models.choices import Severity, Verdict
+from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts.table import HEADS, rows_of
 from secops_agent.services.alerts.views import summaries
@@ -31,11 +32,9 @@ from secops_agent.services.cases.reporting import clock
 from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import CaseDetail, cases_of, code_of, read
 from secops_agent.services.decisions.views import seen_by
-from secops_agent.services.faults import NotFound
 from secops_agent.services.people.directory import selectable
-from secops_agent.services.people.logins import homes_of
+from secops_agent.services.people.logins import homes_of, role_of
 from secops_agent.services.privacy import login_may_read
-from secops_agent.services.reports.documents import Document
 from secops_agent.services.reports.incidents import incident_report
 from secops_agent.services.runbooks.search import search_for
 from secops_agent.services.runbooks.visibility import reader_at_page
@@ -185,19 +184,12 @@ ACTS: Final[Mapping[str, Act]] = {
 _MOST_ROWS = 5000
 
 
-def _report(pk: int) -> Document:
-    try:
-        return incident_report(pk)
-    except NotFound as error:
-        raise Http404(error.message) from None
-
-
 @page(VIEW)
 def case_report(request: HttpRequest, pk: int) -> HttpResponse:
     """To read and to print."""
     return show(
         request,
-        _report(pk),
+        incident_report(pk),
         lambda form: reverse("web:case_file", args=[pk, form]),
         reverse("web:case", args=[pk]),
     )
@@ -206,16 +198,13 @@ def case_report(request: HttpRequest, pk: int) -> HttpResponse:
 @page(VIEW)
 def case_file(request: HttpRequest, pk: int, form: str) -> HttpResponse:
     """To keep, to edit or to send on."""
-    return send(request, _report(pk), form, reverse("web:case_report", args=[pk]))
+    return send(request, incident_report(pk), form, reverse("web:case_report", args=[pk]))
 
 
 @page(VIEW)
 def case_alerts(request: HttpRequest, pk: int) -> HttpResponse:
     """Its alerts as a table for a spreadsheet."""
-    try:
-        read(pk)
-    except NotFound as error:
-        raise Http404(error.message) from None
+    read(pk)
     rows = (
         Alert.objects.select_related("assignee", "case__owner")
         .filter(case_id=pk)
@@ -243,6 +232,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
         "reporting": view.line(timezone.now()) if (view := clock.standing(pk)) else "",
         "moments": moments,
         "may_act": may_act,
+        "may_block": allows(role_of(request.user), Role.RESPONDER),
         **(_choices(detail) if may_act else {}),
     }
     return render(request, "pages/case.html", context)
@@ -253,11 +243,8 @@ def _hands_over(moment: timeline.CaseMoment) -> bool:
 
 
 def read_detail(request: HttpRequest, pk: int) -> CaseDetail:
-    """The case, as this person may read it. Raises Http404."""
-    try:
-        return views.get(pk, private=login_may_read(request.user))
-    except NotFound as error:
-        raise Http404(error.message) from None
+    """The case, as this person may read it. Raises NotFound."""
+    return views.get(pk, private=login_may_read(request.user))
 
 
 def _choices(detail: CaseDetail) -> dict[str, Any]:
@@ -279,10 +266,7 @@ def _choices(detail: CaseDetail) -> dict[str, Any]:
 @page(VIEW)
 def case_known(request: HttpRequest, pk: int) -> HttpResponse:
     """What else may help, looked up behind the page: runbooks, and alerts that may belong to it."""
-    try:
-        row = views.read(pk)
-    except NotFound as error:
-        raise Http404(error.message) from None
+    row = views.read(pk)
     reader, ref = reader_at_page(request.user), views.ref_of(row)
     context = {
         "title": f"{ref.code} {ref.title}",

@@ -14,7 +14,7 @@ from django.utils import timezone
 from bifang.core.admin import dashboard, panels
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.alerting.alert_messages import reaching_cards
-from secops_agent.admin.alerting.silences import silencing
+from secops_agent.admin.alerting.silences import silencing, with_silences
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links as records
 from secops_agent.services.alerts import backlog
@@ -75,9 +75,11 @@ def risks(request: HttpRequest, now: datetime) -> dict[str, Any]:
             count, rows = tallies.attacked_assets(SHOWN)
             found |= {"attacked_count": count, "attacked": [(each, records.asset(each.id)) for each in rows]}
     if user.has_perm("secops_agent.view_alert"):
-        loud = noise.noisy_rules(now, most=SHOWN)
+        loud = with_silences(noise.noisy_rules(now, most=SHOWN), now)
         found["may_silence"] = user.has_perm("secops_agent.add_silence")
-        found["noise"] = [(each, alert_list(source=each.source, rule=each.rule)) for each in loud]
+        found["noise"] = [
+            (each, alert_list(source=each.source, rule=each.rule), silence) for each, silence in loud
+        ]
         if user.has_perm("secops_agent.view_asset"):
             found["busy"] = [(each, alert_list(asset=str(each.id))) for each in backlog.busy_assets(SHOWN)]
     return found

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import AlertMessage
 from secops_agent.services import lost_messages
@@ -19,17 +19,17 @@ from secops_agent.web.listing import number
 AGAIN: Final = "secops_agent.change_alertmessage"
 
 
+def _here(request: HttpRequest) -> str:
+    return back_to(request, request.POST.get("next", "")) or reverse("web:home")
+
+
 @require_POST
-@page(AGAIN)
+@page(AGAIN, back=_here)
 def send_again(request: HttpRequest) -> HttpResponse:
     """POST ``alert``: all that could not be delivered of it, or ``message``: one of the outbox; then back to ``next``."""
-    try:
-        done = _send_again(request)
-    except BifangError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, f"{done} 条马上再发，几秒后刷新看结果；仍无法送达的会写明原因。")
-    return redirect(back_to(request, request.POST.get("next", "")) or reverse("web:home"))
+    done = _send_again(request)
+    messages.success(request, f"{done} 条马上再发，几秒后刷新看结果；仍无法送达的会写明原因。")
+    return redirect(_here(request))
 
 
 def _send_again(request: HttpRequest) -> int:

@@ -16,7 +16,7 @@ from bifang.core.admin.base import CappedPaginator
 from bifang.core.configuration import configs
 from bifang.core.rights import AUDITOR, OPERATOR
 from bifang.core.secrets.sealed import Sealed
-from secops_agent.models import Role
+from secops_agent.models import Role, Staff
 from tests.admin_pages import (
     PRIVATE,
     dingtalk,
@@ -169,6 +169,23 @@ def test_list_shows_a_reply_without_its_markdown() -> None:
     assert "结果 告警 3 条 严重：1 依据 a-b" in text_of(superuser().get(OUTBOX))
 
 
+def test_what_fails_and_is_tried_again_is_seen_with_who_waits_for_it() -> None:
+    client, config = superuser(), dingtalk()
+    reply = sent(received(config))
+    assert "发件箱 ¦ 没有死信" in text_of(client.get("/status/"))
+    tried = {"state": State.CLAIMED, "attempts": 2, "last_error": "钉钉服务暂时出错（HTTP 500）"}
+    target = {"is_group": False, "staff_id": "wangwu", "conversation_id": ""}
+    Staff.objects.create(corp_id=config.corporation, staff_id="wangwu", name="王五")
+    OutboxRow.objects.filter(pk=reply.pk).update(**tried, target=target, key="note:alert:1:1")
+    shown = client.get(OUTBOX)
+    assert re.search(r"bf-warn[^>]*>正在重试<", shown.content.decode())
+    assert "王五" in text_of(shown)
+    status = text_of(client.get("/status/"))
+    assert "发件箱 ¦ 1 条正在重试" in status
+    assert "告警消息 ¦ 1 条正在重试：钉钉服务暂时出错" in status
+    assert "运行状态 ¦ 1 ¦" not in status, "no dead letter"
+
+
 def test_menu_counts_dead_letters() -> None:
     client = superuser()
     row = received(dingtalk(), 1, state=State.DEAD)
@@ -188,7 +205,7 @@ def test_list_costs_the_same_with_many_rows(page: str, django_assert_max_num_que
     for number in range(30):
         sent(received(dingtalk(), number))
     client = superuser()
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         client.get(page)
 
 

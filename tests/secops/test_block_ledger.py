@@ -34,7 +34,7 @@ from secops_agent.models import (
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import timeline, views
 from secops_agent.services.decisions import actions
-from secops_agent.services.decisions.ledger import batches, entries
+from secops_agent.services.decisions.ledger import batches, blocks, entries
 from secops_agent.services.decisions.requests import Executors
 from secops_agent.services.decisions.targets import refusals, require_blockable
 from secops_agent.services.faults import Conflict
@@ -206,6 +206,7 @@ def test_a_batch_is_one_approval_with_a_row_and_a_result_for_each() -> None:
             batches.request, plan, await db.call(Staff.objects.get, staff_id="zhao"), "admin"
         )
         assert all(each in asked.summary for each in plan.arguments["targets"])
+        assert (await db.call(blocks.find_blocks, [IP]))[0].code == asked.code, "it waits"
         assert "四眼" in (await decided(estate, asked.code, "zhao", apart=True)) or not await db.call(
             Action.objects.exists
         )

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.models import Alert, AuditRecord, Case, CaseTask, History, Staff
+from secops_agent.models import Alert, AuditRecord, Case, CaseTask, History, Staff, handler_of
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import backlog, triage
 from secops_agent.services.alerts.queries import urgency
-from secops_agent.services.alerts.queries.filters import NOBODY, AlertFilter
+from secops_agent.services.alerts.queries.filters import NOBODY, AlertFilter, in_hand
 from secops_agent.services.cases import membership, merging, orders, related, search, tasks, timeline, views
 from secops_agent.services.cases.search import CaseFilter
 from secops_agent.services.faults import Conflict, NotFound
@@ -83,6 +83,18 @@ def test_a_case_is_as_grave_as_its_gravest_alert_and_names_who_made_it() -> None
     assert views.get(case.id).summary.severity == "medium", "a person's word stands"
     assert search.search(CaseFilter(severities=("critical",))).total == 0
     assert [each.id for each in search.search(CaseFilter(keyword=f"E{case.id}")).items] == [case.id]
+
+
+def test_who_owns_a_case_has_its_open_alerts_and_none_that_is_closed() -> None:
+    is_open, closed = alerts(2)
+    case = orders.create([is_open, closed], someone()).case
+    triage.close(closed, "benign", someone("wangwu", "王五"))
+    rows = {row.pk: row for row in Alert.objects.all()}
+    assert [str(rows[pk].handler or "") for pk in (is_open, closed)] == ["李四", ""]
+    assert dict(Alert.objects.values_list("pk", handler_of("name"))) == {is_open: "李四", closed: None}
+    owner = Case.objects.get(pk=case.id).owner_id
+    held_now = Alert.objects.filter(in_hand([owner or 0])).values_list("pk", flat=True)
+    assert (list(held_now), Alert.objects.get(urgency.unattended()).pk) == ([is_open], closed)
 
 
 def test_an_alert_is_in_one_open_case_only() -> None:

@@ -199,7 +199,7 @@ def test_who_knows_that_a_new_asset_is_the_known_one_says_so_and_later_imports_k
     assert "web-01-new 与已有的「web-01」（10.0.0.5，编号" in text_of(shown)
     assert "就是这台：不新建，用已有的" in text_of(shown)
     asked = shown.context["asked"]
-    assert [place for place, _ in asked.twins] == [0]
+    assert [[place for place, _ in known] for known in asked.twins] == [[0]]
     assert not any("web-01-new" in line for line in asked.lines), "said once"
     again = client.post(IMPORT, {"kept": asked.kept, "same": "0"})
     assert "已认定是同一台" in messages_of(again)
@@ -220,6 +220,23 @@ def test_who_knows_that_a_new_asset_is_the_known_one_says_so_and_later_imports_k
     assert "10.99.0.7" in row.ips, "a later import, from another address"
     assert Asset.objects.count() == 2
     assert staged() == []
+
+
+def test_of_two_known_ones_with_its_address_one_is_chosen_or_none(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+    first, client = known(), member(Role.ADMIN)
+    store(AssetRecord("host", "erp-01", (Key("hostname", "erp-01"),), ips=("10.0.0.5",)))
+    second = Asset.objects.get(name="erp-01")
+    asked = send(client, "主机名,IP\nscan-01,10.0.0.5\n").context["asked"]
+    ((one, other),) = asked.twins
+    assert ("「web-01」" in one[1], "「erp-01」" in other[1]) == (True, True)
+    client.post(IMPORT, {"kept": asked.kept, "same-1": ""})
+    assert Asset.objects.count() == 3, "none of them"
+    asked = send(client, "主机名,IP\nscan-02,10.0.0.5\n").context["asked"]
+    place = next(place for known in asked.twins for place, line in known if "「erp-01」" in line)
+    client.post(IMPORT, {"kept": asked.kept, "same-1": str(place)})
+    entry = History.objects.get(entity="asset", action="merge")
+    assert entry.entity_id == second.pk != first.pk
 
 
 def test_only_who_may_change_assets_says_which_is_which(settings: Any, tmp_path: Path) -> None:

@@ -20,6 +20,26 @@ def call(rows: Sequence[Any], column: str) -> None:
         row.room = groups.get((row.config_id, row.conversation_id), "")
 
 
+def call_receivers(rows: Sequence[Any]) -> None:
+    """As `call`, of rows of the outbox: to whom they go."""
+    for row in rows:
+        target = row.target or {}
+        row.staff_id, row.conversation_id = (
+            str(target.get(name) or "") for name in ("staff_id", "conversation_id")
+        )
+        row.is_group, row.is_robot = bool(target.get("is_group")), bool(target.get("robot"))
+    call(rows, "staff_id")
+
+
+def receiver(row: Any) -> SafeString | str:
+    """The group, or the person in their own chat; after `call_receivers`."""
+    if row.is_robot:
+        return "自定义机器人"
+    return (
+        hinted(row.room or "群聊", row.conversation_id) if row.is_group else short_person(row, row.staff_id)
+    )
+
+
 def short_person(row: Any, ident: str) -> SafeString | str:
     """In a list: the name; an id that nobody knows, shortened."""
     return hinted(row.called, ident) if row.called else shortened(ident, 18) if ident else ""

@@ -7,7 +7,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from bifang.channels.models import BoxRow, InboxRow, State
+from bifang.channels.models import OPEN, TRIED_AGAIN, BoxRow, InboxRow, State
 from bifang.channels.workers.connection_health import program_of
 
 TONES: Final = {
@@ -39,6 +39,8 @@ def explain(row: BoxRow) -> Explanation:
         State.DEAD: _given_up(row, received),
         State.UNKNOWN: "对方没有应答，可能已经送达：先到会话里看一眼，没有收到再「重新发送」。",
     }[state]
+    if state in OPEN and row.attempts:
+        return Explanation(TRIED_AGAIN, "warn", row.last_error, advice)
     return Explanation(str(state.label), TONES[state], row.last_error, advice)
 
 

@@ -10,17 +10,19 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.models import NOT_CHATS, OPEN, BoxRow, InboxRow, OutboxRow, State
+from bifang.channels.models import NOT_CHATS, OPEN, RETRIED, BoxRow, InboxRow, OutboxRow, State
 from bifang.channels.workers.programs import heartbeats, troubles
 from bifang.core.admin.panels import CARDS, Panel
 from bifang.core.models import Switch, SystemConfig
 
 MOST_COUNTED = 1000
 MUTE = "mute:"
+RETRYING = "retrying:"
 
 
 def frame_counts(request: HttpRequest) -> Mapping[str, int]:
-    """What the frame of every page shows: model name → dead letters of that box, counted no further than `MOST_COUNTED`,
+    """What the frame of every page and the cards of both boxes show: model name → dead letters of that box,
+    with `RETRYING` before it → what failed and is tried again, counted no further than `MOST_COUNTED`,
     the name of each switch that is on, and `MUTE` with the name of each robot that only answers → its configuration. A page asks several times: one query, whose answer is kept on the request."""
     kept: dict[str, int] | None = request.__dict__.get("bf_frame_counts")
     if kept is None:
@@ -29,7 +31,8 @@ def frame_counts(request: HttpRequest) -> Mapping[str, int]:
             SystemConfig.objects.chats().filter(enabled=True, params__notifications_enabled=False).order_by()
         )
         named = mute.annotate(part=Concat(Value(MUTE), "name")).values_list("part").annotate(number=F("pk"))
-        kept = dict(_dead(InboxRow).union(_dead(OutboxRow), on, named, all=True))
+        boxes = [part for model in (InboxRow, OutboxRow) for part in _standing(model)]
+        kept = dict(boxes[0].union(*boxes[1:], on, named, all=True))
         request.__dict__["bf_frame_counts"] = kept
     return kept
 
@@ -46,10 +49,11 @@ def _dead_letters(request: HttpRequest) -> tuple[int, int]:
     return found.get("inboxrow", 0), found.get("outboxrow", 0)
 
 
-def _dead(model: type[BoxRow]) -> "QuerySet[Any, Any]":
-    rows = model._default_manager
-    few = rows.filter(pk__in=rows.filter(state=State.DEAD).order_by().values("pk")[:MOST_COUNTED])
-    return _named(str(model._meta.model_name), few)
+def _standing(model: type[BoxRow]) -> "list[QuerySet[Any, Any]]":
+    rows, name = model._default_manager, str(model._meta.model_name)
+    wanted = {name: rows.filter(state=State.DEAD), f"{RETRYING}{name}": rows.filter(RETRIED)}
+    few = {part: found.order_by().values("pk")[:MOST_COUNTED] for part, found in wanted.items()}
+    return [_named(part, rows.filter(pk__in=found)) for part, found in few.items()]
 
 
 def _named(name: str, rows: "QuerySet[Any]") -> "QuerySet[Any, Any]":
@@ -70,17 +74,20 @@ def dead_letter_badge(request: HttpRequest) -> str:
 
 
 def inbox_state(request: HttpRequest) -> tuple[str, str]:
-    """For its card: dead letters of the inbox, and the tone."""
-    return _state(_dead_letters(request)[0])
+    """For its card: dead letters of the inbox, what is tried again, and the tone."""
+    return _state(request, "inboxrow")
 
 
 def outbox_state(request: HttpRequest) -> tuple[str, str]:
-    """For its card: dead letters of the outbox, and the tone."""
-    return _state(_dead_letters(request)[1])
+    """As `inbox_state`, of the outbox."""
+    return _state(request, "outboxrow")
 
 
-def _state(count: int) -> tuple[str, str]:
-    return (f"{_figure(count)} 条死信", "bad") if count else ("没有死信", "ok")
+def _state(request: HttpRequest, box: str) -> tuple[str, str]:
+    found = frame_counts(request)
+    parts = {"条死信": found.get(box, 0), "条正在重试": found.get(f"{RETRYING}{box}", 0)}
+    told = "，".join(f"{_figure(count)} {what}" for what, count in parts.items() if count)
+    return told or "没有死信", "bad" if parts["条死信"] else "warn" if told else "ok"
 
 
 def message_cards(request: HttpRequest) -> list[Panel]:

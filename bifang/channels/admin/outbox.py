@@ -1,12 +1,15 @@
 """发件箱: what was to be sent, and whether it arrived."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.channels.admin.addressees import group_of, person_of
+from bifang.channels.admin.addressees import call_receivers, group_of, person_of, receiver
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OutboxRow
 from bifang.channels.queues import outbox
@@ -17,7 +20,7 @@ from bifang.core.admin.base import NOTHING, cell, column, moment, once, preforma
 class OutboxScreen(RowScreen):
     """What was to be sent, and whether it arrived."""
 
-    list_display = ("id", "created", "state_badge", "config", "source", "words", "error")
+    list_display = ("id", "created", "state_badge", "config", "who", "source", "words", "error")
     list_filter = ("state", "config", "route", "created_at")
     search_fields = (
         "=key",
@@ -59,6 +62,12 @@ class OutboxScreen(RowScreen):
         "来自",
         lambda row: link("channels_inboxrow", row.inbox_id, f"#{row.inbox_id}") if row.inbox_id else NOTHING,
     )
+
+    def look_up(self, rows: Sequence[Any]) -> None:
+        """Names of people and groups."""
+        call_receivers(rows)
+
+    who = cell("发给谁", lambda row: receiver(row) or NOTHING)
 
     @admin.display(description="地址")
     @once

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
@@ -29,6 +29,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from bifang.core.changes import Author, Change, record
+from bifang.core.errors import BifangError
 
 if TYPE_CHECKING:
     _Base = admin.ModelAdmin[Any]
@@ -148,7 +149,8 @@ def column(
 def extra(route: str, need: str = "view", method: str = "") -> Callable[[Callable[..., Any]], Any]:
     """A page of a screen beside Django's own: ``make_view`` becomes ``admin:app_model_make`` at ``route``.
 
-    ``need``: whom `has_…_permission` of the screen lets in, "" where it asks itself; ``method``: the only one it takes.
+    ``need``: whom `has_…_permission` of the screen lets in, "" where it asks itself; ``method``: the only one it takes. Why what
+    was posted is not done is told on the page of its row (``pk``), of a POST without one on the list.
     """
 
     def mark(view: Callable[..., Any]) -> Any:
@@ -158,7 +160,16 @@ def extra(route: str, need: str = "view", method: str = "") -> Callable[[Callabl
                 return HttpResponseNotAllowed([method])
             if need and not getattr(screen, f"has_{need}_permission")(request):
                 raise PermissionDenied
-            return view(screen, request, *args, **place)
+            try:
+                return view(screen, request, *args, **place)
+            except BifangError as error:
+                if method != "POST":
+                    raise
+                messages.error(request, error.message)
+            name = f"admin:{screen.opts.app_label}_{screen.opts.model_name}"
+            return (
+                redirect(f"{name}_change", place["pk"]) if "pk" in place else redirect(f"{name}_changelist")
+            )
 
         guarded.route = route  # type: ignore[attr-defined]  # read by `Screen.get_urls`
         return guarded

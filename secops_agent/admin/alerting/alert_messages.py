@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import CharField, Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,8 +15,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import AGAIN, for_one
-from bifang.channels.models import ON_ITS_WAY, OPEN, OutboxRow
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, cell, column, moment
+from bifang.channels.models import ON_ITS_WAY, OPEN, RETRIED, TRIED_AGAIN, OutboxRow
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import AlertMessage, AlertMessageItem, MessageState, NotificationTarget, WakeCall
@@ -64,6 +64,11 @@ def message_state(request: HttpRequest) -> tuple[str, str]:
     lost = recent.filter(state=MessageState.UNDELIVERABLE).values_list("reason", flat=True)
     if reasons := list(lost[:MOST_COUNTED]):
         return f"一周内 {_counted(reasons)} 条无法送达：{reasons[0]}"[:120], "bad"
+    trying = OutboxRow.objects.filter(RETRIED, key__startswith="note:alert:").values_list(
+        "last_error", flat=True
+    )
+    if reasons := list(trying[:MOST_COUNTED]):
+        return f"{_counted(reasons)} 条正在重试：{reasons[0]}"[:120], "warn"
     late = recent.filter(state__in=(MessageState.SHOWN, MessageState.ENDED), reason__startswith=MADE_GOOD)
     if made_good := list(late.values_list("reason", flat=True)[:MOST_COUNTED]):
         return f"一周内 {_counted(made_good)} 条{made_good[0]}"[:120], "ok"
@@ -109,7 +114,7 @@ class AlertMessageScreen(RecordScreen):
             first_alert=alert,
             first_title=title,
             may_operate=may,
-            on_its_way=Exists(OutboxRow.objects.filter(key=key, state__in=OPEN)),
+            attempts=Subquery(OutboxRow.objects.filter(key=key, state__in=OPEN).values("attempts")[:1]),
         )
 
     def look_up(self, rows: Sequence[Any]) -> None:
@@ -140,11 +145,12 @@ class AlertMessageScreen(RecordScreen):
     due = column("due_at", "最早发送", moment)
     sent = column("sent_at", "最近发送", moment, ordering="sent_at")
 
-    state_badge = cell(
-        "状态",
-        lambda row: badge(ON_ITS_WAY, "info") if row.on_its_way else message_badge(row.state),
-        ordering="state",
-    )
+    @admin.display(description="状态", ordering="state")
+    def state_badge(self, row: Any) -> SafeString:
+        """Where it stands; on its way, whether it failed before."""
+        if row.attempts is None:
+            return message_badge(row.state)
+        return badge(TRIED_AGAIN, "warn") if row.attempts else badge(ON_ITS_WAY, "info")
 
     @admin.display(description="规则")
     def rule(self, row: AlertMessage) -> SafeString:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.text.visible import visible
 from bifang.core.admin.base import RecordScreen, ago, badge, cell, column, moment
-from secops_agent.admin.alerting.silences import silencing
+from secops_agent.admin.alerting.silences import silencing, with_silences
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links
 from secops_agent.services.alerts.queries.mistakes import mistaken_lately
@@ -122,11 +122,11 @@ class ReplayScreen(RecordScreen):
         if row is None or not self.has_view_permission(request, row):
             response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
             return response
-        found = replays.read(row)
+        found, now = replays.read(row), timezone.now()
         return self.page(
             request, "admin/secops_agent/replay.html", "调查对照", found=found, headline=_headline(found),
             rows=_nearest_first(found), newest=row.pk == _newest(), earned=sum(each.has_earned for each in found.rules),
-            noise=noisy_rules(timezone.now()), mistaken=mistaken_lately(timezone.now()), thresholds=_thresholds(), **silencing(request.user, timezone.now()),
+            noise=with_silences(noisy_rules(now), now), mistaken=with_silences(mistaken_lately(now), now), thresholds=_thresholds(), **silencing(request.user, now),
         )  # fmt: skip
 
     @admin.display(description="时间")

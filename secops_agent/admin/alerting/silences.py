@@ -1,6 +1,6 @@
 """静默: what is held back until when, and its end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -50,6 +50,12 @@ def silencing(user: Any, now: datetime) -> dict[str, Any]:
         "may_silence": user.has_perm("secops_agent.add_silence"),
         "silence_ends": [(f"{end:%Y-%m-%dT%H:%M}", words) for end, words in ends],
     }
+
+
+def with_silences(rules: Sequence[Any], now: datetime) -> list[tuple[Any, Silence | None]]:
+    """Each of these rules (``rule``: its name) with the silence of it that is in force."""
+    found = {each.value: each for each in silences.active(now) if each.scope == "rule"} if rules else {}
+    return [(each, found.get(each.rule)) for each in rules]
 
 
 class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time

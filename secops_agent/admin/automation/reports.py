@@ -1,6 +1,6 @@
 """安全报告: what was reported, with the numbers of then, as a page and as files; cases are shown and sent the same way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,12 +14,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from bifang.channels.models import OutboxRow
+from bifang.channels.admin.addressees import call_receivers, receiver
+from bifang.channels.admin.explanations import explain
+from bifang.channels.models import OPEN, OutboxRow, State
 from bifang.channels.queues import outbox
-from bifang.core.admin.base import RecordScreen, ago, author_of, cell, column, extra
+from bifang.core.admin.base import RecordScreen, ago, author_of, badge, cell, column, extra
 from bifang.core.changes import Change, record
 from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
@@ -39,13 +41,20 @@ from secops_agent.services.reports.outline import document, headline
 from secops_agent.services.reports.periods import PERIODS
 
 AN_HOUR: Final = 10  # reports that one login sends
+_SENT: Final = "report:sent:"
+_WORSE: Final = (State.DEAD, State.UNKNOWN, *OPEN, State.DONE)
 
 
 def show(
-    request: HttpRequest, shown: Document, address: Callable[[str], str], back: str, sends: str = ""
+    request: HttpRequest,
+    shown: Document,
+    address: Callable[[str], str],
+    back: str,
+    sends: str = "",
+    sent: Sequence[tuple[bool, SafeString]] = (),
 ) -> HttpResponse:
     """A document as a page. ``address``: of its file in a format; ``back``: of the page where it is kept; ``sends``: where
-    it is asked to be sent to somebody, "" if it cannot be."""
+    it is asked to be sent to somebody, "" if it cannot be; ``sent``: what became of what was sent, as `_sent` has it."""
     missing = typesetting.missing()
     forms = [(name, each.label) for name, each in FORMATS.items() if not (each.typeset and missing)]
     files = [(label, address(name)) for name, label in forms]
@@ -53,7 +62,7 @@ def show(
     charts = [(chart.title, mark_safe(chart.svg)) for chart in shown.charts]  # noqa: S308 - drawn from numbers
     page = {
         "title": shown.title, "document": shown, "files": files, "missing": missing, "back": back, "headline": drawn,
-        "charts": charts, "sends": sends, "forms": forms, "places": _places(request.user) if sends else (),
+        "charts": charts, "sends": sends, "forms": forms, "sent": sent, "places": _places(request.user) if sends else (),
     }  # fmt: skip
     return render(request, "pages/report.html", page)
 
@@ -79,8 +88,8 @@ def _places(user: Any) -> list[Choice]:
     return [each for each in choices.choices(user) if each.entry["kind"] in ("group", "person", "on_call")]
 
 
-def tell(shown: Document, user: Any, key: str, form: str) -> str:
-    """Send a document with a file to one of `_places`, by its key, in the caller's transaction; returns where.
+def tell(shown: Document, pk: int, user: Any, key: str, form: str) -> str:
+    """Send a report with a file to one of `_places`, by its key, in the caller's transaction; returns where.
 
     Raises BifangError, also for the one that is more than `AN_HOUR` of this login.
     """
@@ -90,7 +99,7 @@ def tell(shown: Document, user: Any, key: str, form: str) -> str:
     address = resolve(read_target(TargetEntry.model_validate(chosen.entry), None), timezone.now())
     if address.staff and address.staff.role == Role.NONE:
         raise InvalidInput(f"没有发送：{UNREADABLE.format(address.name)}")
-    once = f"report:sent:{user.pk}:{uuid4().hex}"
+    once = f"{_SENT}{user.pk}:r{pk}:{uuid4().hex}"
     _demand_pace(user)
     outbox.notify(address.config_id, address.target, text(shown)[1], key=once, title=shown.title)
     if form:
@@ -109,12 +118,32 @@ def _demand_pace(user: Any) -> None:
     """Raises InvalidInput. Whoever sends twice at once is counted one after the other."""
     get_user_model().objects.select_for_update().get(pk=user.pk)
     sent = OutboxRow.objects.filter(
-        key__startswith=f"note:report:sent:{user.pk}:", created_at__gt=database_now() - timedelta(hours=1)
+        key__startswith=f"note:{_SENT}{user.pk}:", created_at__gt=database_now() - timedelta(hours=1)
     )
     if sent.exclude(key__endswith=":file").count() >= AN_HOUR:
         raise InvalidInput(
             f"没有发送：一小时内最多发 {AN_HOUR} 次报告，请过一会儿再发，或用「定时任务」按时发送。"
         )
+
+
+def _sent(pk: int) -> list[tuple[bool, SafeString]]:
+    """Whether it is on its way, and words: what was sent of a report and whether it arrived, the newest first; of message and file what is worse."""
+    rows = OutboxRow.objects.filter(key__startswith=f"note:{_SENT}", key__contains=f":r{pk}:").order_by("-pk")
+    worst: dict[str, OutboxRow] = {}
+    for row in rows[: 2 * AN_HOUR]:
+        once = row.key.removesuffix(":file")
+        worst[once] = min(row, worst.get(once, row), key=lambda each: _WORSE.index(State(each.state)))
+    call_receivers(list(worst.values()))
+    return [
+        (
+            row.state in OPEN,
+            format_html(
+                "{} {}给 {}，{}{}", badge(row.standing, explain(row).tone), "文件" if row.file_name else "", receiver(row),
+                ago(row.sent_at or row.created_at), f"：{row.last_error}" if row.last_error else "",
+            ),
+        )
+        for row in worst.values()
+    ]  # fmt: skip
 
 
 @admin.register(SecurityReport)
@@ -143,11 +172,7 @@ class ReportScreen(RecordScreen):
     @extra("make/", "make", "POST")
     def make_view(self, request: HttpRequest) -> HttpResponse:
         """POST: make one now."""
-        try:
-            report = archive.make(request.POST.get("period", ""))
-        except BifangError as error:
-            messages.error(request, error.message)
-            return redirect("admin:secops_agent_securityreport_changelist")
+        report = archive.make(request.POST.get("period", ""))
         record(
             Change(
                 author_of(request), f"生成安全报告「{report.period.title}」", f"securityreport:{report.pk}"
@@ -167,20 +192,18 @@ class ReportScreen(RecordScreen):
         back = reverse("admin:secops_agent_securityreport_changelist")
         may = self.has_make_permission(request)
         sends = reverse("admin:secops_agent_securityreport_send", args=[object_id]) if may else ""
-        return show(request, shown, lambda form: _address(int(object_id), form), back, sends)
+        sent = _sent(int(object_id)) if may else ()
+        return show(request, shown, lambda form: _address(int(object_id), form), back, sends, sent)
 
     @extra("<int:pk>/send/", "make", "POST")
     def send_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST ``to``, ``form`` ("" for no file): send it now."""
         shown = document(self._read(request, str(pk)))
-        try:
-            with transaction.atomic():
-                place = tell(shown, request.user, request.POST.get("to", ""), request.POST.get("form", ""))
-                what = f"发送安全报告「{shown.title}」给 {place}"
-                record(Change(author_of(request), what[:200], f"securityreport:{pk}"))
-            messages.success(request, f"正在发给 {place}。")
-        except BifangError as error:
-            messages.error(request, error.message)
+        with transaction.atomic():
+            place = tell(shown, pk, request.user, request.POST.get("to", ""), request.POST.get("form", ""))
+            what = f"发送安全报告「{shown.title}」给 {place}"
+            record(Change(author_of(request), what[:200], f"securityreport:{pk}"))
+        messages.success(request, f"正在发给 {place}，结果写在报告上面。")
         return redirect("admin:secops_agent_securityreport_change", pk)
 
     @extra("<int:pk>/file/<slug:form>/")

@@ -216,11 +216,8 @@ class RunbookScreen(Screen):
     @extra("<int:pk>/restore/<int:number>/", "change", "POST")
     def restore_view(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
         """POST: an old version becomes the newest."""
-        try:
-            runbooks.restore(pk, number, actor_of(request))
-            messages.success(request, f"已恢复版本 {number}。")
-        except BifangError as error:
-            messages.error(request, error.message)
+        runbooks.restore(pk, number, actor_of(request))
+        messages.success(request, f"已恢复版本 {number}。")
         return redirect("admin:secops_agent_runbook_change", pk)
 
     @extra("import/", "", "POST")
@@ -229,14 +226,9 @@ class RunbookScreen(Screen):
         """POST: a zip, or the decision about one that was shown."""
         if not importing.may_import(actor_of(request)):
             raise PermissionDenied
-        try:
-            if "kept" not in request.POST:
-                return self.page(
-                    request, "admin/secops_agent/skill_import.html", "导入手册", asked=ask(request)
-                )
-            messages.success(request, decide(request))
-        except BifangError as error:
-            messages.error(request, error.message)
+        if "kept" not in request.POST:
+            return self.page(request, "admin/secops_agent/skill_import.html", "导入手册", asked=ask(request))
+        messages.success(request, decide(request))
         return redirect("admin:secops_agent_runbook_changelist")
 
     @extra("<int:pk>/file/<int:number>/")

@@ -220,15 +220,12 @@ class ScheduledTaskScreen(Previewed):
         for row in queryset:
             schedules.delete_task(row, actor_of(request))
 
-    @extra("<int:task_id>/start/", "change", "POST")
-    def start_view(self, request: HttpRequest, task_id: int) -> HttpResponse:
+    @extra("<int:pk>/start/", "change", "POST")
+    def start_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST: once more, now."""
-        try:
-            runs.start_now(schedules.get_task(task_id), actor_of(request))
-            messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
-        except BifangError as error:
-            messages.error(request, error.message)
-        return redirect("admin:secops_agent_scheduledtask_change", task_id)
+        runs.start_now(schedules.get_task(pk), actor_of(request))
+        messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
+        return redirect("admin:secops_agent_scheduledtask_change", pk)
 
     def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """``when``: the time in words and the next runs; "" while nothing is written. Raises BifangError."""

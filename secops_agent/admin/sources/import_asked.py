@@ -32,13 +32,13 @@ _GONE: Final = "要确认的文件已经不在了：已经导入过、放弃了�
 @dataclass(frozen=True, slots=True)
 class AskedImport:
     """``kept``: the file and the choices, signed for whoever sent it; ``lines``: all that it holds, then old → new, an asset a line;
-    ``twins``: place and line of the new assets of which one can say that they are the known one."""
+    ``twins``: for each new asset that may be a known one, place and line of those that it can be said to be."""
 
     kept: str
     name: str
     number: int
     lines: tuple[str, ...]
-    twins: tuple[tuple[int, str], ...]
+    twins: tuple[tuple[tuple[int, str], ...], ...]
 
 
 def ask(request: HttpRequest, upload: Upload, format_name: str, choices: Choices) -> AskedImport | None:
@@ -67,24 +67,25 @@ def _keep(
     }  # fmt: skip
     kept = signing.dumps(told, salt=_SALT, compress=True)
     may = request.user.has_perm(MERGE)
-    lines_of = [
-        (place, line, bool(may and each.keys))
-        for place, (each, line) in enumerate(zip(twins, found.twins, strict=True))
-    ]
+    named = enumerate(zip(twins, found.twins, strict=True))
+    lines_of = [(place, line, each.name if may and each.keys else "") for place, (each, line) in named]
     lines = (
         f"文件里一共：{found.told}",
         *found.unused,
         *(f"不会导入的 {each}" for each in found.reasons),
         *found.altered,
-        *(line for _, line, can in lines_of if not can),
+        *(line for _, line, name in lines_of if not name),
         *found.unowned,
     )
-    offered = tuple((place, line) for place, line, can in lines_of if can)
-    return AskedImport(kept, upload.name, found.foresight.changed, lines, offered)
+    offered: dict[str, tuple[tuple[int, str], ...]] = {}
+    for place, line, name in lines_of:
+        if name:
+            offered[name] = (*offered.get(name, ()), (place, line))
+    return AskedImport(kept, upload.name, found.foresight.changed, lines, tuple(offered.values()))
 
 
 def decide(request: HttpRequest) -> "int | AskedImport | None":
-    """Import what was asked about, and give the number of its job; or erase it. POST ``same``: places of new assets that are the
+    """Import what was asked about, and give the number of its job; or erase it. POST ``same`` and ``same-1``…: places of new assets that are the
     known one; what that would change is asked about first. Raises InvalidInput, Forbidden, Conflict."""
     told = _read(request)
     path = jobs.directory() / told["key"]
@@ -93,7 +94,9 @@ def decide(request: HttpRequest) -> "int | AskedImport | None":
     if "drop" in request.POST:
         path.unlink(missing_ok=True)
         return None
-    same = request.POST.getlist("same")
+    same = {
+        place for name, places in request.POST.lists() if name.startswith("same") for place in places if place
+    }
     if same and not request.user.has_perm(MERGE):
         raise PermissionDenied
     for asset_id, name, keys in (

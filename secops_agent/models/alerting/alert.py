@@ -159,8 +159,8 @@ class Alert(models.Model):
 
     @property
     def handler(self) -> Staff | None:
-        """Who has it in hand: its assignee, else who owns its case while that is not closed. In queries: `handler_of`."""
-        case = self.case if self.assignee is None else None
+        """Who has it in hand: its assignee, else who owns its case while neither is closed. In queries: `handler_of`."""
+        case = self.case if self.assignee is None and self.status != AlertStatus.CLOSED else None
         return self.assignee or (case.owner if case and case.status != CaseStatus.CLOSED else None)
 
     @property
@@ -175,7 +175,12 @@ SUPPRESSED = Q(suppressed_by__isnull=False, status=AlertStatus.CLOSED, verdict="
 
 def handler_of(column: str) -> Coalesce:
     """A column of who has it in hand (`Alert.handler`)."""
-    owner = models.Case(When(~Q(case__status=CaseStatus.CLOSED), then=F(f"case__owner__{column}")))
+    owner = models.Case(
+        When(
+            ~Q(case__status=CaseStatus.CLOSED) & ~Q(status=AlertStatus.CLOSED),
+            then=F(f"case__owner__{column}"),
+        )
+    )
     return Coalesce(f"assignee__{column}", owner)
 
 

@@ -1,6 +1,6 @@
 """Pending proposals: a person's own, and those of others that they may approve."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,6 +78,13 @@ def decided(person: Person, wanted: ProposalFilter) -> Sequence[Proposal]:
     }  # fmt: skip
     rows = rows.filter(**{name: value for name, value in conditions.items() if value})
     return list(rows.order_by("-pk")[:_MOST_LISTED])
+
+
+def about(tool: str, argument: str, word: str, homes: Collection[str] | None) -> list[Proposal]:
+    """What of one tool waits and names this (F12) in a list of names, the newest first, for people of these corporations."""
+    rows = Proposal.objects.filter(undecided(), tool=tool).order_by("-pk")
+    mine = [row for row in rows[:_MOST_SHOWN] if homes is None or row.corp_id in ("", *homes)]
+    return [row for row in mine if word in str(row.arguments.get(argument, "")).split(",")]
 
 
 def _elsewhere(staff: Staff) -> Sequence[Proposal]:

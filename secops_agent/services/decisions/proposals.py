@@ -108,7 +108,7 @@ class Proposals:
         self._corp_id = self._corporation()
         asker = eligibility.listed(self._person.corp_id, self._person.staff_id)
         if asker is None or not eligibility.able(needed).filter(pk=asker.pk).exists():
-            raise InvalidInput(f"这个操作需要「{needed.label}」角色，您没有，所以没有提交。")
+            raise InvalidInput(f"这个操作{eligibility.instead(needed, self._corp_id)}没有提交。")
         if risk == Risk.DANGEROUS:
             self._approvers = demand_approvers(
                 asker, self._corp_id, "危险操作无法提交", self._origin.config_id

@@ -18,6 +18,7 @@ from secops_agent.services.records import AssetRecord, Key
 from secops_agent.services.records.identity import realm
 
 MOST: Final = 20  # assets that are told of
+MOST_LIKE: Final = 4  # known ones that are like one new one
 MOST_READ: Final = 20_000  # records that are compared
 _PIECE: Final = 500
 # What a reader decides by. Where it was seen and how often changes with every import.
@@ -96,12 +97,12 @@ def foresee(records: Iterable[AssetRecord], actor: Actor, now: datetime | None =
 
 
 def _twins(begun: Iterable[tuple[Asset, Keys]]) -> list[AssetTwin]:
-    """new-01 与「web-01」（10.0.0.5，编号 1）同一个地址: of new hosts, one each."""
+    """new-01 与「web-01」（10.0.0.5，编号 1）同一个地址: of new hosts, those of each one together, `MOST_LIKE` at most."""
     hosts = [each for each in begun if each[0].asset_type == "host"]
     new = {word.lower(): each for each in hosts for word in (each[0].name, *each[0].ips)}
     keys = sorted(values_by(AssetKey, ["kind", "asset_id", "value"], value=set(new), kind=["hostname", "ip"]))
     known = {row.pk: row for row in rows_by(Asset, "id", {pk for _, pk, _ in keys})}
-    found: dict[int, AssetTwin] = {}
+    found: dict[int, dict[int, AssetTwin]] = {}
     for kind, pk, value in keys:  # the name says more than an address
         (row, its), other, shared = new[value], known[pk], "名称" if kind == "hostname" else f"地址 {value} "
         telling = (
@@ -111,8 +112,8 @@ def _twins(begun: Iterable[tuple[Asset, Keys]]) -> list[AssetTwin]:
         )
         told = f"「{other.name[:80]}」（{'，'.join([*other.ips[:1], f'编号 {pk}'])}）"
         said = f"{row.name[:80]} 与已有的{told}{shared}相同，会成为另一个资产"
-        found.setdefault(id(row), AssetTwin(row.name, pk, said, telling))
-    return list(found.values())
+        found.setdefault(id(row), {}).setdefault(pk, AssetTwin(row.name, pk, said, telling))
+    return [each for known in found.values() for each in list(known.values())[:MOST_LIKE]]
 
 
 def _told(row: Asset, why: str, changes: Mapping[str, tuple[Any, Any]]) -> AssetChange | None:

@@ -178,8 +178,9 @@ def undo_change(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @page(SEE, CHANGE, back="web:asset")
 def merge(request: HttpRequest, pk: int) -> HttpResponse:
-    """POST ``into``: the asset that this one becomes part of, by number, address or name."""
-    into = inventory.require(request.POST.get("into", "")[:300], beside=pk)
+    """POST ``into`` (one of those offered), or ``other``: the asset that this one becomes part of, by number, address or name."""
+    named = request.POST.get("into") or request.POST.get("other", "")
+    into = inventory.require(named[:300], beside=pk)
     moved = merging.merge(pk, into.id, actor_of(request), homes_of(request.user))
     messages.success(
         request, f"编号 {pk} 已并入「{plain_line(into.name)}」（编号 {into.id}）：{moved or '只有名称'}。"

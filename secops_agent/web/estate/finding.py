@@ -14,14 +14,16 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
 from bifang.channels.text.visible import visible
-from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Finding, Role, Staff
 from secops_agent.models.choices import FindingDecision
 from secops_agent.services import links
 from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.decisions import pending
 from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.people.eligibility import able, demand_account
+from secops_agent.services.people.logins import homes_of
 from secops_agent.services.people.staff import Person
 from secops_agent.services.privacy import NEEDS_ROLE, login_may_read
 from secops_agent.services.vulnerabilities import findings as findings_service
@@ -31,7 +33,7 @@ from secops_agent.services.vulnerabilities.openvex import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, Resolved
 from secops_agent.services.vulnerabilities.states import SECOND, SETTLED
 from secops_agent.tools.arguments import parse
-from secops_agent.tools.estate.resolving import DecideFindings, check_decide
+from secops_agent.tools.estate.resolving import DECISIONS, DecideFindings, check_decide
 from secops_agent.tools.registry import BY_NAME
 from secops_agent.web import listing
 from secops_agent.web.access import page
@@ -48,39 +50,42 @@ LONGEST_NOTE: Final = 2000
 _LONGEST_QUERY: Final = 10_000
 
 
+def _back(request: HttpRequest) -> str:
+    one = request.POST.get("one", "")
+    if number(one):
+        return reverse("web:finding", args=[number(one)])
+    return f"{reverse('web:findings')}?{_query(request).text}"
+
+
+def _query(request: HttpRequest) -> listing.ListQuery:
+    return listing.read(QueryDict(request.POST.get("list", "")[:_LONGEST_QUERY]), SHAPE)
+
+
 @require_POST
-@page(SEE, ACT)
+@page(SEE, ACT, back=_back)
 def decide(request: HttpRequest) -> HttpResponse:
     """POST ``decision``, ``note``, ``until`` (a day, included), ``justification``; or ``give``: "me", or "person" with
     ``person``, a number of 人员. ``ids``, ``groups`` (their conditions), or ``all``, the last two with ``list`` (a query of the list) and
     ``mark`` (the newest finding when it was drawn); ``one``: back to the page of that one."""
-    back, actor = _back(request), actor_of(request)
-    try:
-        if request.POST.get("give"):
-            person = _person(request)
-            what, done = f"指派给 {person.name}", resolutions.assign_many(_ids(request), person, actor)
-        else:
-            wanted, ids = _wanted(request.POST), _ids(request)
-            asked = _ask(request, ids, wanted)
-            left = [pk for pk in ids if pk not in asked]
-            what, done = wanted.label, resolutions.settle_many(left, wanted, actor)
-    except BifangError as error:
-        messages.error(request, error.message)
-        return redirect(back)
+    actor = actor_of(request)
+    if request.POST.get("give"):
+        person = _person(request)
+        what, done = f"指派给 {person.name}", resolutions.assign_many(_ids(request), person, actor)
+    else:
+        wanted, ids = _wanted(request.POST), _ids(request)
+        asked = _ask(request, ids, wanted)
+        left = [pk for pk in ids if pk not in asked]
+        what, done = wanted.label, resolutions.settle_many(left, wanted, actor)
     _tell(request, what, done)
-    return redirect(back)
+    return redirect(_back(request))
 
 
 @require_POST
-@page(SEE, ACT)
+@page(SEE, ACT, back=_back)
 def undo(request: HttpRequest) -> HttpResponse:
     """POST ``last``: take back what this person decided last, as far as nobody has decided again; ``list`` and ``one`` as above."""
-    try:
-        done = resolutions.undo(number(request.POST.get("last", "")), actor_of(request))
-    except BifangError as error:
-        messages.error(request, error.message)
-    else:
-        _tell(request, "已撤销刚才的决定", done)
+    done = resolutions.undo(number(request.POST.get("last", "")), actor_of(request))
+    _tell(request, "已撤销刚才的决定", done)
     return redirect(_back(request))
 
 
@@ -130,17 +135,6 @@ def _person(request: HttpRequest) -> Staff:
     if person is None:
         raise InvalidInput("请选择指派给谁。")
     return person
-
-
-def _back(request: HttpRequest) -> str:
-    one = request.POST.get("one", "")
-    if number(one):
-        return reverse("web:finding", args=[number(one)])
-    return f"{reverse('web:findings')}?{_query(request).text}"
-
-
-def _query(request: HttpRequest) -> listing.ListQuery:
-    return listing.read(QueryDict(request.POST.get("list", "")[:_LONGEST_QUERY]), SHAPE)
 
 
 def _wanted(posted: QueryDict) -> Resolution:
@@ -219,6 +213,10 @@ def finding(request: HttpRequest, pk: int) -> HttpResponse:
     may_act = request.user.has_perm(ACT)
     private = login_may_read(request.user)
     context = {
+        "waiting": [
+            (each, DECISIONS[each.arguments["decision"]], links.record("proposal", each.pk))
+            for each in pending.about("decide_findings", "findings", f"F{pk}", homes_of(request.user))
+        ],
         "title": plain_line(row.title), "row": row, "line": line(row, now), "risk": _risk(row), "now": now,
         "flaw_url": links.record("vulnerability", row.vulnerability_id) if row.vulnerability_id else "",
         "about": visible(row.description), "place": visible(row.location), "remedy": visible(row.remediation),

@@ -50,7 +50,7 @@ class FindingLine:
     advice: SafeString | str
     exploit: str
     kev: bool
-    state: SafeString
+    state: SafeString | str
     decision: SafeString | str
     fix: str
     due: SafeString | str
@@ -92,12 +92,18 @@ def line(row: Finding, now: datetime) -> FindingLine:
         advice=advice_badge(advice) if advice else NOTHING,
         exploit=exploit_line(flaw),
         kev=bool(flaw and flaw.kev),
-        state=badge(str(FindingState(row.state).label), STATE_TONES[row.state]),
+        state=_state(row),
         decision=decision_badge(row),
         fix=visible(row.fixed_version),
         due=due_badge(row, now),
         assignee=visible(row.assignee.name) if row.assignee else "",
     )
+
+
+def _state(row: Finding) -> SafeString | str:
+    """What scans say of it; new is nothing that somebody decided about."""
+    is_known = row.decision and row.state == FindingState.NEW
+    return "" if is_known else badge(str(FindingState(row.state).label), STATE_TONES[row.state])
 
 
 def advice_of(flaw: Vulnerability, importance: str) -> Advice:

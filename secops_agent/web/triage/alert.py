@@ -217,7 +217,6 @@ def _deeds(
     words = {key: standing_words(each) for key, each in cut_off.items()}
     return context | {
         "is_open": row.status == AlertStatus.OPEN, "is_closed": row.status == AlertStatus.CLOSED,
-        "may_propose": may_propose,
         "addresses": sorted(
             ((each, refused.get(each, ""), words.get(each, "")) for each in seen), key=lambda each: (bool(each[1]), bool(each[2]))
         ),

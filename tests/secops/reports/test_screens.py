@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.models import KnownGroup, OutboxRow
+from bifang.channels.models import KnownGroup, OutboxRow, State
 from bifang.core.models import SystemConfig
 from bifang.core.requests.headers import POLICY
 from secops_agent.models import Alert, AuditRecord, Role, SecurityReport, Staff
@@ -148,6 +148,14 @@ def test_a_report_is_sent_to_a_chosen_group_and_only_by_who_makes_them(report):
     told, file = OutboxRow.objects.order_by("pk")
     assert report.period.title in told.text
     assert told.order_key == file.order_key
+    mine = page("change", report.pk)
+    OutboxRow.objects.filter(pk=told.pk).update(state=State.DONE, sent_at=timezone.now())
+    assert "发送中 ¦ 文件给 ¦ cidGroup ¦ 管理层群" in text_of(analyst.get(mine))
+    OutboxRow.objects.filter(pk=file.pk).update(state=State.DEAD, last_error="机器人不在群里")
+    assert re.search("无法送达 ¦ 文件给 ¦ cidGroup ¦ 管理层群.*机器人不在群里", text_of(analyst.get(mine)))
+    OutboxRow.objects.filter(pk=file.pk).update(state=State.DONE, last_error="", sent_at=timezone.now())
+    assert re.search("已发送 ¦ (文件)?给 ¦ cidGroup ¦ 管理层群", text_of(analyst.get(mine)))
+    assert "已发送" not in text_of(analyst.get(page("change", archive.make("last_week").pk)))
     assert "请在列表里选择发给谁" in messages_of(analyst.post(address, {"to": "group:1:other"}, follow=True))
     assert with_role(Role.VIEWER).post(address, {"to": f"group:{config.pk}:cidGroup"}).status_code == 403
     assert OutboxRow.objects.count() == 2

@@ -56,6 +56,19 @@ def act(client: Client, pk: int, name: str, **values: Any) -> Any:
     return client.post(reverse("web:case_act", args=[pk]), {"act": name, **values}, follow=True)
 
 
+def test_who_may_not_ask_for_a_block_reads_who_may_and_fills_in_no_form(li: Client) -> None:
+    Staff.objects.create(staff_id="zhao", name="赵六", role=Role.RESPONDER)
+    pk = made(alerts(1, indicators=(Indicator("ip", "203.0.113.5"),)))
+    page, form = reverse("web:case", args=[pk]), f"{reverse('web:block_many')}?case={pk}"
+    assert "封禁地址…" not in text_of(li.get(page))
+    assert "谁可以提出" in text_of(li.get(page))
+    assert "需要「处置」角色，您没有：可以请 赵六 来做" in text_of(li.get(form))
+    assert "<textarea" not in li.get(form).content.decode()
+    Staff.objects.filter(staff_id="li").update(role=Role.RESPONDER)
+    assert "封禁地址…" in text_of(li.get(page))
+    assert "203.0.113.5</textarea>" in li.get(form).content.decode()
+
+
 @pytest.mark.slow
 def test_the_list_has_tabs_a_search_and_says_what_to_do(li: Client) -> None:
     address = reverse("web:cases")

@@ -17,7 +17,7 @@ from django.utils import timezone
 from bifang.core.models import Switch
 from bifang.core.rights import OPERATOR
 from dingtalk_integration.quotas import api_usage
-from secops_agent.models import Alert, Asset, Finding, NotificationTarget, Role, Staff
+from secops_agent.models import Alert, Asset, Finding, NotificationTarget, Role, Silence, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.on_call.schedules import apply_on_call_entries
@@ -174,6 +174,19 @@ def test_assets_with_the_gravest_alerts_come_first() -> None:
     triage.close(Alert.objects.order_by("pk")[3].pk, "benign", Actor.system("test"))
     busy = part(superuser(), "risks").context["busy"]
     assert [(each.name, each.alerts, each.grave) for each, _ in busy] == [("b", 1, 1), ("a", 2, 0)]
+
+
+def test_a_loud_rule_that_is_silenced_says_until_when_and_is_ended_there() -> None:
+    now, client = timezone.now(), member(Role.ANALYST)
+    store(*(alert(f"k{number}", rule_name="吵", assets=(host("web-01"),)) for number in range(12)), at=now)
+    assert "静默…" in text_of(part(client, "risks"))
+    client.post(reverse("web:rule_silence"), {"rule": "吵", "minutes": "120"})
+    row = Silence.objects.get()
+    shown = text_of(part(client, "risks"))
+    assert f"已静默到 {timezone.localtime(row.ends_at):%m-%d %H:%M} ¦ 结束" in shown
+    assert "静默…" not in shown
+    client.post(reverse("web:rule_silence"), {"end": row.pk})
+    assert "静默…" in text_of(part(client, "risks"))
 
 
 def test_who_is_on_call_and_who_is_next_stands_there() -> None:

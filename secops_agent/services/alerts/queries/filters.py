@@ -164,7 +164,10 @@ def in_hand(people: Collection[int]) -> Q:
     """One of these has them in hand. By two indexes: as one condition it would have every open alert read."""
     rows = Alert.objects.order_by().values("pk")
     cases = Incident.objects.filter(OPEN_CASE, owner__in=people)
-    assigned, owned = rows.filter(assignee__in=people), rows.filter(assignee=None, case__in=cases)
+    assigned, owned = (
+        rows.filter(assignee__in=people),
+        rows.filter(assignee=None, status__in=UNCLOSED, case__in=cases),
+    )
     return Q(pk__in=assigned.union(owned, all=True))
 
 

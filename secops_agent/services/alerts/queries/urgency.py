@@ -26,7 +26,8 @@ URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资
 
 def unattended() -> Q:
     """Nobody has them in hand (`Alert.handler`)."""
-    return Q(assignee=None) & ~Q(case__in=Incident.objects.filter(OPEN_CASE, owner__isnull=False))
+    owned = Incident.objects.filter(OPEN_CASE, owner__isnull=False)
+    return Q(assignee=None) & ~Q(status__in=UNCLOSED, case__in=owned)
 
 
 def _on(importance: Importance, links: Links) -> Q:

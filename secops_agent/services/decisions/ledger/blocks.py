@@ -19,6 +19,7 @@ from secops_agent.models import AlertIndicator, AlertMention, Proposal, Silence
 from secops_agent.models.automation.block import BlockRecord, BlockState, DeviceReading
 from secops_agent.models.automation.proposal import undecided
 from secops_agent.models.choices import IndicatorKind
+from secops_agent.services.decisions.carriers import BATCH
 from secops_agent.services.decisions.ledger.entries import ENDS, KINDS, device_of
 from secops_agent.services.decisions.targets import TARGETS
 from secops_agent.services.networks import inside
@@ -186,14 +187,14 @@ def find_blocks(addresses: Collection[str] | None = None, asset_id: int | None =
 
     Of these addresses, or of one asset, only. Two queries.
     """
-    rows = BlockRecord.objects.select_related(*_WITH).order_by("-pk")
-    waiting = _undecided()
-    if addresses is not None:
-        rows = rows.filter(kind="block_ip", target__in=addresses)
-        waiting = waiting.filter(arguments__ip__in=list(addresses))
+    rows, waiting = BlockRecord.objects.select_related(*_WITH).order_by("-pk"), _undecided()
     if asset_id is not None:
         rows, waiting = rows.filter(asset_id=asset_id), waiting.filter(arguments__asset_id=asset_id)
-    found = [*map(_view, rows[:MOST]), *map(_waits, waiting.order_by("-pk"))]
+    waits = [each for row in waiting for each in _waits(row)]
+    if addresses is not None:
+        rows = rows.filter(kind="block_ip", target__in=addresses)
+        waits = [each for each in waits if each.kind == "block_ip" and each.target in addresses]
+    found = [*map(_view, rows[:MOST]), *waits]
     latest: dict[tuple[str, str], Block] = {}
     for each in sorted(found, key=lambda one: _IN_FORCE.get(one.state, 2)):
         latest.setdefault((each.kind, each.target), each)
@@ -234,13 +235,13 @@ def blocked_in(alert_ids: Collection[int]) -> list[tuple[int, str]]:
 
 
 def _undecided() -> "QuerySet[Proposal]":
-    """Asked for, and nobody decided yet."""
-    return Proposal.objects.filter(undecided(), tool__in=TARGETS)
+    """Asked for, one or many at once, and nobody decided yet; the newest first."""
+    return Proposal.objects.filter(undecided(), tool__in=(*TARGETS, BATCH)).order_by("-pk")
 
 
 def waiting_blocks(homes: Homes) -> list[Block]:
     """What waits for an approval, the newest first."""
-    return [for_reader(_waits(row), homes) for row in _undecided().order_by("-pk")[:MOST]]
+    return [for_reader(each, homes) for row in _undecided()[:MOST] for each in _waits(row)][:MOST]
 
 
 def find_silences(scope: str = "", value: str = "") -> list[Block]:
@@ -257,12 +258,17 @@ def find_silences(scope: str = "", value: str = "") -> list[Block]:
     ]  # fmt: skip
 
 
-def _waits(row: Proposal) -> Block:
-    reason, minutes = str(row.arguments.get("reason", "")), row.arguments.get("duration_minutes")
-    target = str(row.arguments.get(TARGETS[row.tool], ""))
-    return Block(
-        row.tool, target, WAITING, row.asker_name, row.created_at, None, minutes, reason, code=row.code, corp_id=row.corp_id,
-    )  # fmt: skip
+def _waits(row: Proposal) -> list[Block]:
+    """A block for each target; none of a batch that ends some."""
+    given, kind = row.arguments, row.arguments["tool"] if row.tool == BATCH else row.tool
+    targets = given.get("targets", ()) if row.tool == BATCH else [given.get(TARGETS[row.tool], "")]
+    return [
+        Block(
+            kind, str(target), WAITING, row.asker_name, row.created_at, None, given.get("duration_minutes"), str(given.get("reason", "")),
+            case=given.get("case_id"), code=row.code, corp_id=row.corp_id,
+        )
+        for target in targets
+    ]  # fmt: skip
 
 
 # What devices say they have, beside what was ordered.

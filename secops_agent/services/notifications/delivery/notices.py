@@ -1,6 +1,6 @@
 """Notices: one message about a group of alerts, as text, with taps or with buttons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypedDict
@@ -147,8 +147,22 @@ def _taps(alerts: Sequence[Alert], known: KnownNews, burst: str, heard: bool) ->
 
 
 def _of_group(alerts: Sequence[Alert], known: KnownNews, said: _Said) -> tuple[str, str]:
-    read = events.reading(alerts, known)
-    return wording.title_of(alerts), wording.group_text(alerts, _assets(alerts[0]), read=read, **said)
+    read, shown = events.reading(alerts, known), alerts[0].way.split(" → ")
+    kinds = IndicatorKind.IP, IndicatorKind.DOMAIN, IndicatorKind.HASH
+    seen = _few("", _observed([each.pk for each in alerts], kinds, shown), " 个")
+    return wording.title_of(alerts), wording.group_text(
+        alerts, _assets(alerts[0]), seen=seen, read=read, **said
+    )
+
+
+def _observed(alert_ids: Collection[int], kinds: Collection[str], shown: Collection[str]) -> list[str]:
+    """The indicators of alerts, what most of them have first, but for what is shown beside them."""
+    rows = AlertIndicator.objects.filter(alert_id__in=alert_ids, kind__in=kinds).exclude(value__in=shown)
+    return list(
+        rows.values_list("value", flat=True)
+        .annotate(number=Count("pk"))
+        .order_by("-number", "-kind", "value")
+    )
 
 
 def _assets(alert: Alert) -> list[str]:
@@ -190,11 +204,7 @@ def _of_rule(alerts: Sequence[Alert], said: _Said) -> tuple[str, str]:
         .order_by("-number", "asset__name")
     )
     name = detections.name_of(alerts, names)
-    seen = AlertIndicator.objects.filter(alert_id__in=pks, kind=IndicatorKind.IP).exclude(value__in=names)
-    addresses = list(
-        seen.values_list("value", flat=True).annotate(number=Count("pk")).order_by("-number", "value")
-    )
-    listed = _few("IP ", addresses, " 个"), _few("资产 ", names, " 台")
+    listed = _few("IP ", _observed(pks, (IndicatorKind.IP,), names), " 个"), _few("资产 ", names, " 台")
     places = "，".join(filter(None, listed)) or "资产未知"
     title = f"{wording.level_of(alerts)}{plain(name, 60)} ×{len(alerts)}，{places} A{alerts[0].pk}"
     return title, wording.burst_text(alerts, name, places, **said)
@@ -203,7 +213,7 @@ def _of_rule(alerts: Sequence[Alert], said: _Said) -> tuple[str, str]:
 def _few(word: str, names: Sequence[str], unit: str) -> str:
     """资产 web-01、db-01 等 38 台."""
     more = f" 等 {len(names)}{unit}" if len(names) > _NAMED else ""
-    return f"{word}{'、'.join(plain(each, 40) for each in names[:_NAMED])}{more}" if names else ""
+    return f"{word}{'、'.join(plain(each, 64) for each in names[:_NAMED])}{more}" if names else ""
 
 
 def _owner(alerts: Sequence[Alert], facts: Mapping[int, Facts]) -> str:

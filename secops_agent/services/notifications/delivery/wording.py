@@ -70,6 +70,7 @@ def group_text(
     alerts: Sequence[Alert],
     assets: Sequence[str],
     *,
+    seen: str = "",
     last: str = "",
     found: str = "",
     called: str = "",
@@ -79,7 +80,7 @@ def group_text(
     prefix: str = "",
     heard: bool = True,
 ) -> str:
-    """One group of alerts, the first one named by its code; ``last``: what somebody did about it last, ``found``: what
+    """One group of alerts, the first one named by its code; ``seen``: indicators beside ``way``, ``last``: what somebody did about it last, ``found``: what
     was found out about it, ``called``: who was called, ``read``: what a model said of that. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
@@ -90,6 +91,7 @@ def group_text(
         f"- 编号：A{first.pk}" + (f"（同组共 {len(alerts)} 条）" if len(alerts) > 1 else ""),
         f"- 资产：{'、'.join(assets[:_MOST_LISTED]) or '未知'}",
         *([f"- 方向：{way}"] if (way := course(first.way, first.outcome)) else []),
+        *([f"- 指标：{seen}"] if seen else []),
         *([f"- 说明：{plain(about, 100)}"] if about else []),
         f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
         f"- 状态：{state_of(alerts)}",
