@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from secops_agent.llm.offline.expressions.moments import read_moment
-from secops_agent.llm.offline.expressions.recurrence import on_workdays, read_recurrence
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
@@ -16,7 +14,7 @@ from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import objects_of, target
 from secops_agent.llm.understanding.reasons import EDGES, ENOUGH
-from secops_agent.llm.understanding.telling import ME, as_typed, receivers_in, without_border
+from secops_agent.llm.understanding.telling import ME, as_typed, find_time, receivers_in, without_border
 from secops_agent.llm.understanding.verbs import ACTS
 
 _LONGEST: Final = 190  # characters of a reminder
@@ -79,19 +77,10 @@ def _task(order: Sentence, text: str, _: Focus) -> tuple[Intent, ...]:
 def _schedule(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
     """明早七点五十叫我：写交接班记录: when it is said anywhere, what stands beside it, and whom it names."""
     typed = as_typed(order)
-    for at in range(len(typed.text)):
-        if found := read_recurrence(typed.text[at:]):
-            after, cron = on_workdays(typed.text[at + found.end :], found.cron)
-            when, rest = {"cron": cron}, f"{typed.text[:at]} {after}"
-            break
-        if moment := read_moment(typed.text, at, order.now):
-            if moment.at <= order.now or not moment.clear:
-                return ()
-            when = {"at": f"{moment.at:%Y-%m-%d %H:%M}"}
-            rest = f"{typed.text[:at]} {typed.text[moment.end :]}"
-            break
-    else:
+    timed = find_time(typed, order.now)
+    if timed is None or (timed.at and timed.at <= order.now):
         return ()
+    rest = f"{timed.before} {timed.after}"
     people = receivers_in(rest, typed, focus)
     others = [one for one in people if one != ME]
     told = text or typed.expand(_without_frame(rest)).strip(EDGES)
@@ -100,11 +89,8 @@ def _schedule(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
     if not told or not (text or asks or reminds):
         return ()
     to = {"to": ",".join(people)} if others else {}
-    return (
-        Intent(
-            "create_schedule", {"task": told[:_LONGEST] if asks else f"提醒：{told[:_LONGEST]}", **when, **to}
-        ),
-    )
+    task = (told if asks else f"提醒：{told}")[:_LONGEST]
+    return (Intent("create_schedule", {"task": task, **timed.arguments(order.now), **to}),)
 
 
 def _without_frame(rest: str) -> str:

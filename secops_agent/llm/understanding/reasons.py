@@ -88,15 +88,11 @@ def why_of(
         if one.role == REASON and (one.order == own or not several)
         if not any(one.start <= each.start < one.end for each in verbs)
     ]
-    return _why(skeleton, said)
+    return why_in(skeleton, said)
 
 
-def why_in(skeleton: Skeleton, spans: Sequence[Stretch]) -> str:
+def why_in(skeleton: Skeleton, said: Sequence[str]) -> str:
     """What these stretches give as a reason, as it was typed."""
-    return _why(skeleton, [skeleton.text[one.start : one.end] for one in spans])
-
-
-def _why(skeleton: Skeleton, said: Sequence[str]) -> str:
     told = [_without_haste(pattern("cues.regardless").sub("", _JUDGED.sub("", one))) for one in said]
     why = [
         skeleton.expand(one).strip(EDGES)

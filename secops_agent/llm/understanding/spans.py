@@ -7,11 +7,11 @@ role. Trained on sentences that people marked, by ``python -m tests.secops.spans
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Names, Skeleton
 from secops_agent.llm.offline.intents import READ_TOOLS
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.objects import part_at
@@ -233,6 +233,13 @@ def labels_of(skeleton: Skeleton, tokens: Sequence[Token]) -> list[str]:
 
 def spans_of(skeleton: Skeleton) -> tuple[Stretch, ...]:
     """The spans of a sentence in their order; none of one without words."""
+    return _spans_of(skeleton.text, skeleton.names)
+
+
+@lru_cache(maxsize=128)
+def _spans_of(text: str, names: Names) -> tuple[Stretch, ...]:
+    """Of a sentence that is read as a whole, by its stretches and beside another one the same: read once."""
+    skeleton = Skeleton(text, dict(names))
     tokens = tokens_of(skeleton, verbs_in(skeleton))
     found: list[Stretch] = []
     orders, last = -1, ""

@@ -91,7 +91,7 @@ def _stretched(skeleton: Skeleton, spans: Sequence[Stretch]) -> Stretched:
             piece = skeleton.expand(skeleton.text[one.start : one.end]).strip(EDGES)
             alone[one.role].append(piece)
             said += ("：" if one.role == TEXT and said else "，" if said else "") + piece
-    why = why_in(skeleton, [one for one in spans if one.role == REASON])
+    why = why_in(skeleton, [skeleton.text[one.start : one.end] for one in spans if one.role == REASON])
     return Stretched(said, why, "，".join(alone[ORDER]), "，".join(alone[TEXT]))
 
 
@@ -210,18 +210,19 @@ class StretchHearing(OrderHearing):
         exact = whole and whole.exact and not _is_noted(whole)  # A12备注：…，再转给王五
         if self.whole or exact or len(sentence.plain) > _TOLD or not weighed.surely_orders:
             return whole
-        if _is_framed(sentence, weighed.likely_act) or (
-            (whole is None or whole.doubt) and self._is_a_word_off(sentence)
-        ):
+        doubt = find_doubt(sentence.order, verbs_in(sentence.order))
+        if _is_framed(sentence, doubt, weighed.likely_act):
             return whole
         parts = parts_of(sentence.order, spans_of(sentence.order))
         parts = parts or [Stretched(sentence.plain, "", sentence.plain)]
         read = (self._part(part, weighed) if place < _MOST else None for place, part in enumerate(parts))
         apart = together(zip(parts, read, strict=True))
-        waits = find_doubt(sentence.order, verbs_in(sentence.order)) == "condition"
-        if apart and waits and any(one.tool not in MILD for one in apart.actions):
+        if apart is None or not _says_more(apart, whole, parts, weighed):
+            return whole
+        if doubt == "condition" and any(one.tool not in MILD for one in apart.actions):
             return whole  # A12要是误报就关了，再有告警就叫我
-        return apart if apart and _says_more(apart, whole, parts, weighed) else whole
+        is_off = (whole is None or whole.doubt) and self._is_a_word_off(sentence)
+        return whole if is_off else apart
 
     def _is_a_word_off(self, sentence: Sentence) -> bool:
         """上周 关闭 A12, A12 关了 的原因: is it an order without the word at one end? Then that word is why it is none."""
@@ -229,11 +230,8 @@ class StretchHearing(OrderHearing):
         said = sentence.plain.strip()
         for size in range(1, _BACK):
             for word, rest in ((said[:size], said[size:]), (said[-size:], said[:-size])):
-                cut = (
-                    said[size - 1 : size + 1]
-                    if word == said[:size]
-                    else said[-size - 1 : len(said) - size + 1]
-                )
+                at = size if word == said[:size] else len(said) - size
+                cut = said[at - 1 : at + 1]
                 if _FILLER.fullmatch(word) or (cut.isascii() and " " not in cut):
                     continue  # within a name
                 found = plainly.read(rest.strip())
@@ -314,14 +312,13 @@ class StretchHearing(OrderHearing):
         return replace(ordered, actions=whole, missing="")
 
 
-def _is_framed(sentence: Sentence, label: str) -> bool:
+def _is_framed(sentence: Sentence, doubt: str, label: str) -> bool:
     """Is the whole of it a report, a plan, a quotation or an exception, or asked or taken back at its end, whatever its stretches order? A condition is
     what a watch and a reminder are for."""
     end = sentence.order.text.rstrip(EDGES)[-_BACK:]
     last = re.split(r"[\s,，。;；!！]+", end)[-1]
     back = pattern("cues.asks").search(end) or (len(last) < _BACK and first_doubt(last, ("negation",)))
     begins = pattern("cues.inside.leads").match(f"{sentence.order.text.lstrip('请 ')}{VERB}")  # 李四让我…
-    doubt = find_doubt(sentence.order, verbs_in(sentence.order))
     waits = doubt == "condition" and label in ("watch", "create_schedule")
     return bool(back or begins) or (doubt in _FRAMES and not waits)
 

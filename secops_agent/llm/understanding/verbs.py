@@ -7,9 +7,10 @@ explains. Words stand in `cues.toml`: ``[act]``, ``[nothing]``, ``[harmless]``, 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
+from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Names, Skeleton, mark
 from secops_agent.llm.offline.words import load, pattern
 
 
@@ -176,7 +177,13 @@ class SpokenVerb:
 def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
     """The verbs in their order, the longest at each place; an alert beside a verdict is a verb by itself. Of more than people say
     in one message none: each costs as much as all before it."""
-    text = skeleton.text
+    return list(_verbs_in(skeleton.text, skeleton.names))
+
+
+@lru_cache(maxsize=512)
+def _verbs_in(text: str, names: Names) -> tuple[SpokenVerb, ...]:
+    """A sentence and each part of it is looked through many times."""
+    skeleton = Skeleton(text, dict(names))
     found = [
         SpokenVerb(tool, match.start(), match.end(), tool)
         for tool in load("cues")["act"]
@@ -191,7 +198,7 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
         if not kept or verb.start >= kept[-1].end:
             kept.append(verb)
     if len(kept) > _MOST_VERBS:
-        return []
+        return ()
     kept = [replace(verb, tool=_tool_of(verb.tool, skeleton)) for verb in kept]
     opened = [it for it in kept if it.tool == "reopen_alert" and not text.startswith("关错", it.start)]
     if opened:  # 重开，关错了: the second is why
@@ -200,11 +207,11 @@ def verbs_in(skeleton: Skeleton) -> list[SpokenVerb]:
     about_alert = skeleton.first(*WANTED["alert"], Kind.REF, Kind.ROW)
     at = next((i for i, char in enumerate(text) if char in marks_of(skeleton, Kind.VERDICT)), -1)
     if at >= 0 and about_alert and not tools & {"close_alert", "reopen_alert", "decide_findings"}:
-        return [
+        return (
             *(verb for verb in kept if verb.tool != "acknowledge_alert"),
             SpokenVerb("close_alert", at, at, "close_alert"),
-        ]
-    return kept
+        )
+    return tuple(kept)
 
 
 def _is_state(tool: str, text: str, match: re.Match[str], skeleton: Skeleton) -> bool:

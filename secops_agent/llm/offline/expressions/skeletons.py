@@ -27,6 +27,7 @@ class MaskedName:
 
 
 Reader = Callable[[re.Match[str]], Any]
+Names = tuple[tuple[str, MaskedName], ...]
 
 
 def mark(*kinds: Kind) -> str:
@@ -74,6 +75,11 @@ class Skeleton:
     def found(self, *kinds: Kind) -> list[MaskedName]:
         """Entities of these kinds in the order of the sentence."""
         return [self.entities[c] for c in self.text if c in self.entities and self.entities[c].kind in kinds]
+
+    @property
+    def names(self) -> Names:
+        """The marks of the text with what they stand for: with the text all that can be read of it."""
+        return tuple((char, self.entities[char]) for char in self.text if char in self.entities)
 
     def first(self, *kinds: Kind) -> MaskedName | None:
         """The first entity of these kinds."""
