@@ -13,6 +13,7 @@ from tests.secops.decisions_aid import say
 
 CORP = "corp-eval"
 VERBS = "|".join(sorted({re.escape(str(verb)) for verb in Verb}, key=len, reverse=True))
+_OF_A_FORM = 6  # sentences, all in all
 # What stands in quotation marks behind such words is to be sent; so is whatever begins with a verb and what it is about.
 _TOLD = re.compile(r"(?:可以说|请说|发送|回复)\s*[:：]?\s*(?P<quotes>(?:「[^」\n]{1,120}」[、，或和]?)+)")
 _QUOTE = re.compile(r"「([^」\n]{1,120})」")
@@ -89,16 +90,16 @@ class Room:
 
 
 async def try_all(
-    agent: Agent, config: SystemConfig, who: str, questions: Iterable[str], *, is_group: bool, most: int = 2
+    agent: Agent, config: SystemConfig, who: str, questions: Iterable[str], *, is_group: bool
 ) -> tuple[list[tuple[str, str, str]], dict[str, int]]:
-    """Every sentence under the answers to the questions, ``most`` of one form: those not understood, and how many
+    """Every sentence under the answers to the questions, a few of each form: those not understood, and how many
     of each form were sent."""
     wrong, forms = [], dict[str, int]()
     for number, said in enumerate(questions):
         room = Room(agent, config, who, f"cid-{who}-{is_group}-{number}", is_group)
         fresh = []
         for one in told_to_send(await room.say(said)):
-            if forms.get(shape(one), 0) < most:
+            if forms.get(shape(one), 0) < _OF_A_FORM:
                 forms[shape(one)] = forms.get(shape(one), 0) + 1
                 fresh.append(one)
         wrong += await room.send_back(said, fresh)

@@ -1,7 +1,7 @@
 """An order is read by its parts: where they stand changes nothing, and one word against it anywhere stops it."""
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import islice, permutations
 from typing import Any
 
 import pytest
@@ -117,7 +117,7 @@ def test_one_clause_against_it_anywhere_starts_nothing(
 ) -> None:
     texts = (
         "，".join((*order[:at], word, *order[at:]))
-        for i, order in enumerate(permutations(parts))
+        for i, order in enumerate(islice(permutations(parts), 20))
         for at in range(len(order) + 1)
         for j, word in enumerate(AGAINST)
         if (i + at + j) % 20 == 0

@@ -9,7 +9,7 @@ from secops_agent.llm.understanding.entities import Sentence, take_verdicts_and_
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.offers import read_order
 from tests.secops import ranker
-from tests.secops.spans import digest, marked, tagged
+from tests.secops.spans import digest, labelled, marked
 
 
 def sentence(text: str) -> Sentence:
@@ -30,10 +30,10 @@ def test_the_weights_were_fitted_to_the_data_that_is_here() -> None:
 
 def test_every_writer_marked_whole_sentences() -> None:
     for one in marked():
-        _, tokens, found = tagged(one)
-        assert len(tokens) == len(found.labels) == len(found.features), one.text
-        assert any(label != spans.BETWEEN for label in found.labels), one.text
-        assert all(map(spans.allowed, ["", *found.labels], found.labels)), one.text
+        _, tokens, labels = labelled(one)
+        assert len(tokens) == len(labels), one.text
+        assert any(label != spans.BETWEEN for label in labels), one.text
+        assert all(map(spans.allowed, ["", *labels], labels)), one.text
 
 
 def test_spans_are_places_of_the_text_in_their_order() -> None:

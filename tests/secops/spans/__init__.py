@@ -95,12 +95,17 @@ def of_the_corpora() -> Iterator[Marked]:
         yield Marked("", line.text, (1,) * len(line.text), (BETWEEN, f"B-{ORDER}"))
 
 
-def tagged(one: Marked) -> tuple[Skeleton, list[Token], Tagged]:
+def labelled(one: Marked) -> tuple[Skeleton, list[Token], list[str]]:
     """As the conversation reads it, with the label of each token."""
     said = take_verdicts_and_numbers(ranker.heard(ranker.Labelled(one.writer or "-", one.text, ())).order)
     tokens = tokens_of(said, verbs_in(said))
-    labels = list(_labels(one, said, tokens))
-    return said, tokens, Tagged(list(features(said, tokens)), [token.gap for token in tokens], labels)
+    return said, tokens, list(_labels(one, said, tokens))
+
+
+def tagged(one: Marked) -> Tagged:
+    """What is learned from it."""
+    said, tokens, labels = labelled(one)
+    return Tagged(list(features(said, tokens)), [token.gap for token in tokens], labels)
 
 
 def _labels(one: Marked, said: Skeleton, tokens: list[Token]) -> Iterator[str]:

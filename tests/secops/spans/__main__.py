@@ -20,8 +20,8 @@ _MAY = np.array([[0.0 if allowed(before, label) else -1e9 for label in LABELS] f
 
 
 def main(check: bool) -> None:
-    own = [(one.writer, tagged(one)[2]) for one in marked()]
-    more = [tagged(one)[2] for one in (*of_the_ranker(), *of_the_corpora())]
+    own = [(one.writer, tagged(one)) for one in marked()]
+    more = [tagged(one) for one in (*of_the_ranker(), *of_the_corpora())]
     if not check:
         content = fit([*(one for _, one in own), *more], digest())
         Path(str(files("secops_agent.llm.understanding") / WEIGHTS)).write_bytes(content)
