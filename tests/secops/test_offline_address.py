@@ -1,6 +1,7 @@
 """Who a sentence is addressed to, hurry that looks like a negation, and traditional characters."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ def read(text: str, lexicon: Lexicon = LEXICON) -> Understanding:
     return understand(text, lexicon, NOW, asker=ASKER)
 
 
+@cache
 def said(text: str) -> str:
+    """The order without its name or hurry is the same for all of them."""
     intent = read(text).intent
     return f"{intent.tool} {json.dumps(dict(intent.arguments), sort_keys=True)}" if intent else ""
 
