@@ -1,5 +1,6 @@
 """A short sentence behind an order: it adds to it, leaves out of it, changes it, or speaks against it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -589,3 +590,146 @@ def test_a_bare_verb_is_an_order_of_what_was_spoken_of(text: str, tool: str) -> 
 def test_a_report_or_a_denial_is_none(text: str) -> None:
     card = Intent("get_alert", {"alert_id": 12}, about={"asset": "web-01", "ip": "203.0.113.5"})
     assert not said(text, Focus().after_look_up(card)).offers
+
+
+def acts(tool: str, argument: str, *values: Any, **beside: Any) -> Focus:
+    return Focus().after_words({}, *(Intent(tool, {argument: one, **beside}) for one in values))
+
+
+CASE = acts("create_case", "alerts", "21,22", title="web-01 webshell")
+GIVEN = acts("assign_alert", "alert_id", 21, 22, 23, assignee="李四")
+BLOCKS = acts("block_ip", "ip", "198.51.100.44", "203.0.113.5", duration_minutes=60)
+CLOSED = acts("close_alert", "alert_id", 21, 22, verdict="false_positive", note="变更单CHG-1182")
+NOTED = acts("comment_alert", "alert_id", 21, note="shell.php 已删")
+QUIET = acts("silence_alerts", "scope", "A21", "A22", "A23", minutes=480)
+SWAP = Focus().after_words({}, Intent("swap_shift", {"colleague": "王五", "when": "周四"}))
+TWO_ACTS = Focus().after_words({}, acknowledge(21), Intent("block_ip", {"ip": "203.0.113.5"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "wanted"),
+    [
+        ("不是44 是9 打错了", BLOCK, [("ip", "198.51.100.9")]),
+        ("理由改“E1 外传” 时间不变", BLOCK, [("reason", "E1 外传")]),
+        ("一小时太久了 先封10分钟", BLOCK, [("duration_minutes", 10)]),
+        ("去掉5 那个李四要看", BLOCKS, [("ip", "198.51.100.44")]),
+        ("198那个两天", BLOCKS, [("duration_minutes", 2880), ("duration_minutes", 60)]),
+        ("把23也加进去，24 和 25 应该也是一伙的", CASE, [("alerts", "21,22,23,24,25")]),
+        ("22拿掉 那个不确定", CASE, [("alerts", "21")]),
+        ("标题改成 web-01 被爆破", CASE, [("title", "web-01 被爆破")]),
+        ("级别设高危", CASE, [("severity", "high")]),
+        ("负责人张三", CASE, [("owner", "张三")]),
+        ("a22先别给 我在看", GIVEN, [("alert_id", 21), ("alert_id", 23)]),
+        ("21给王五", GIVEN, [("assignee", "王五"), ("assignee", "李四"), ("assignee", "李四")]),
+        ("说错了，是A24，A21先不动", ONE, [("alert_id", 24)]),
+        ("那22不关 其他的关", CLOSED, [("alert_id", 21)]),
+        ("不是扫描器啊 22别关", CLOSED, [("alert_id", 21)]),
+        ("单号是1128 手滑", CLOSED, [("note", "变更单CHG-1128"), ("note", "变更单CHG-1128")]),
+        ("文件名错了 是up.jsp", NOTED, [("note", "up.jsp 已删")]),
+        ("后面加句 结果明天出", NOTED, [("note", "shell.php 已删，结果明天出")]),
+        ("A22别静默", QUIET, [("scope", "A21"), ("scope", "A23")]),
+        ("撤了吧 A22不用 只要A21", QUIET, [("scope", "A21")]),
+        ("封禁先不要 只确认", TWO_ACTS, [("alert_id", 21)]),
+        ("周五", SWAP, [("when", "周五")]),
+        ("加上A22", TOLD, [("text", "看下web-01，A22")]),
+        ("22也快到点了 一起写上", TOLD, [("text", "看下web-01，22也快到点了")]),
+        ("发的时候cc王五", TOLD, [("to", "李四,王五")]),
+        ("那发值班的", TOLD, [("to", "值班")]),
+        ("王五也要一份", DAILY, [("to", "我,王五")]),
+        ("后天吧 明天调休", REMINDER, [("at", "2026-11-26 15:00")]),
+        ("是四点 三点来不及", REMINDER, [("at", "2026-11-24 16:00")]),
+        ("内容改成 看E2进度", REMINDER, [("task", "提醒：看E2进度")]),
+    ],
+)  # fmt: skip
+def test_an_edit_gives_one_offer_of_what_stands(
+    text: str, focus: Focus, wanted: list[tuple[str, object]]
+) -> None:
+    found = said(text, focus)
+    assert found.drops
+    assert len(found.offers) == len(wanted)
+    assert [
+        (name, one.arguments.get(name)) for one, (name, _) in zip(found.offers, wanted, strict=True)
+    ] == wanted
+
+
+@pytest.mark.parametrize("text", ["只静默1和2 3不压", "只静默1"])
+def test_numbers_that_no_open_order_has_are_asked_back(text: str) -> None:
+    found = said(text, QUIET)
+    assert not found.offers
+    assert found.question
+    assert (found.order, *found.waits) == (QUIET.order, *QUIET.beside)
+
+
+def test_a_verdict_that_is_denied_is_asked_for_and_no_longer_offered() -> None:
+    found = said("不是误报 是已处理", CLOSE)
+    assert not found.offers
+    assert "结论" in found.question
+    assert found.drops
+
+
+@pytest.mark.parametrize("text", ["换成48", "A22也关", "22是谁的", "李四今天休假"])
+def test_what_is_no_edit_of_the_open_order_leaves_it(text: str) -> None:
+    found = said(text, acts("assign_alert", "alert_id", 21, assignee="李四") if text != "换成48" else BLOCK)
+    assert not any(one.tool == "block_ip" or one.arguments.get("assignee") == "李四" for one in found.offers)
+
+
+HELD = replace(Focus(last=Intent("get_alert", {"alert_id": 22})), held=tuple(map(acknowledge, (21, 22, 23))))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"), [("22不要", [21, 23]), ("A24也接", [21, 22, 23, 24]), ("那还是别接了", [])]
+)
+def test_behind_a_look_up_the_offer_is_still_edited(text: str, left: list[int]) -> None:
+    found = said(text, HELD)
+    assert found.drops
+    assert numbers(found) == left
+
+
+def test_what_is_ordered_of_what_was_left_out_is_offered_with_what_stands() -> None:
+    found = said("A22别静默 直接关 误报", QUIET)
+    assert [(one.tool, one.arguments.get("scope")) for one in found.offers[:2]] == [
+        ("silence_alerts", "A21"),
+        ("silence_alerts", "A23"),
+    ]
+    assert found.offers[2] == Intent("close_alert", {"alert_id": 22, "verdict": "false_positive"})
+
+
+@pytest.mark.parametrize("text", ["A21不是我的吧 谁在处理", "A21还是A22来着 web-01那个"])
+def test_a_question_beside_a_piece_leaves_the_open_order_whole(text: str) -> None:
+    found = said(text, THREE)
+    assert not found.offers
+    assert not found.drops
+
+
+def test_an_edit_that_is_not_understood_is_asked_back_with_what_is_open() -> None:
+    found = said("把那俩换成昨天那种", THREE)
+    assert not found.offers
+    assert "还开着：确认 A21；确认 A22；确认 A23" in found.question
+    assert (found.order, *found.waits) == (THREE.order, *THREE.beside)
+
+
+def test_what_is_denied_does_not_complete_an_order_without_an_object() -> None:
+    found = said("只静默21和22 23不压", acts("silence_alerts", "minutes", 60))
+    assert [one.arguments["scope"] for one in found.offers] == ["A21", "A22"]
+
+
+def test_the_later_of_two_that_were_spoken_of_is_one() -> None:
+    spoken = Focus().after_words({"alert": ("21", "22")})
+    found = said("那后一个按重复关了", spoken)
+    assert [dict(one.arguments) for one in found.offers] == [{"alert_id": 22, "verdict": "duplicate"}]
+
+
+def test_a_request_is_made_for_what_was_asked_of() -> None:
+    asked = Focus(last=Intent("list_blocks", {"target": "web-01"}))
+    assert said("那申请下", asked).offers == (Intent("isolate_host", {"asset": "web-01"}),)
+
+
+def test_a_reminder_of_what_only_points_is_asked_back() -> None:
+    found = said("提醒我明天10点 后面那个", Focus())
+    assert not found.offers
+    assert "提醒什么" in found.question
+
+
+def test_who_is_urged_is_told_of_the_alert_that_was_spoken_of() -> None:
+    found = said("提醒李四 快处理", Focus().after_words({"alert": ("21",)}))
+    assert dict(found.offers[0].arguments) == {"to": "李四", "text": "A21 快处理"}

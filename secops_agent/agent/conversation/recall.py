@@ -83,6 +83,8 @@ class Recall:
                 focus = focus.after_look_up(_intent(run, focus.last), heard.named if heard else ())
         open_ones = () if heard and heard.drops else self.offers
         kept = (*open_ones, *([offer] if offer else []))[-_MOST_OPEN:]
+        before = tuple(filter(None, (self.focus.order, *self.focus.beside))) or self.focus.held
+        focus = replace(focus, held=before if kept and not left else ())
         kept_fields = tuple(dict.fromkeys(reversed(fields)))[:_MOST_FIELDS][::-1]
         return Recall(focus, self.told or told, kept, offer.code if offer else "", kept_fields)
 
@@ -104,7 +106,7 @@ class Recall:
     def without(self, code: str, *, filed: bool = False) -> "Recall":
         """After an offer was taken; what was only ``filed`` can still be changed by the next sentence."""
         kept = tuple(one for one in self.offers if one.code != code)
-        focus = self.focus if filed else replace(self.focus, order=None, beside=())
+        focus = self.focus if filed else replace(self.focus, order=None, beside=(), held=())
         return replace(self, offers=kept, shown="", focus=focus)
 
     def spell(self) -> str:
@@ -112,7 +114,7 @@ class Recall:
         focus = self.focus
         stored = {
             "last": _plain(focus.last), "named": {kind: list(values) for kind, values in focus.named.items()},
-            "order": _plain(focus.order), "beside": [_plain(one) for one in focus.beside], "just": focus.just, "told": self.told, "shown": self.shown, "fields": list(self.fields),
+            "order": _plain(focus.order), "beside": [_plain(one) for one in focus.beside], "held": [_plain(one) for one in focus.held], "just": focus.just, "told": self.told, "shown": self.shown, "fields": list(self.fields),
             "offers": [{"code": one.code, "at": one.at.isoformat(), "replaces": one.replaces, "inbox": one.inbox_id, "effects": list(one.effects), "actions": [[each.tool, dict(each.arguments)] for each in one.actions]} for one in self.offers],
         }  # fmt: skip
         return json.dumps(stored, ensure_ascii=False, default=str)
@@ -136,7 +138,8 @@ def read_recall(text: str) -> Recall:
         named = {str(kind): tuple(map(str, values)) for kind, values in stored.get("named", {}).items()}
         beside = tuple(filter(None, map(_intent_of, stored.get("beside", ()))))
         order, last = _intent_of(stored.get("order")), _intent_of(stored.get("last"))
-        focus = Focus(last, named, order, beside, str(stored.get("just", "")))
+        held = tuple(filter(None, map(_intent_of, stored.get("held", ()))))
+        focus = Focus(last, named, order, beside, str(stored.get("just", "")), held)
         offers = tuple(map(_offer_of, stored.get("offers", ())))
         return Recall(
             focus,

@@ -17,6 +17,7 @@ from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
+from secops_agent.llm.understanding.rota import only_days
 from secops_agent.llm.understanding.telling import (
     ME,
     as_typed,
@@ -30,7 +31,15 @@ from secops_agent.llm.understanding.verbs import PIECE
 
 ALL: Final = "全部"
 _UNITS: Final = {"小时": 60, "钟头": 60, "分钟": 1, "刻钟": 15}
-_TALK: Final = ("send_message", "create_schedule", "watch", "comment_alert", "comment_case")
+_TALK: Final = (
+    "send_message",
+    "create_schedule",
+    "watch",
+    "comment_alert",
+    "comment_case",
+    "swap_shift",
+    "cover_shift",
+)
 
 
 def read_spoken(sentence: Sentence, focus: Focus) -> Dictated | None:
@@ -170,6 +179,8 @@ def retold(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
             new = _new_task(said, typed, sentence, focus)
         case "watch":
             new = _new_watch(said, typed, sentence, focus)
+        case "swap_shift" | "cover_shift":
+            new = {**said, "when": days} if (days := only_days(sentence)) else {}
         case _:
             return _one_more_note(order, typed)
     return (Intent(order.tool, new),) if new and new != order.arguments else ()
@@ -189,7 +200,10 @@ def _forwarded(typed: Skeleton, focus: Focus) -> tuple[Intent, ...]:
 
 def _receivers(before: Sequence[str], typed: Skeleton, focus: Focus) -> str:
     """To whom, by its pieces: 也给张三一份 is one more, 发张三，王五不用 and 不对 发张三 are others; "" where a piece says anything else."""
-    instead = pattern("cues.said.turns").match(typed.text) is not None
+    turned = pattern("cues.said.turns").match(typed.text) or pattern("telling.change.rather").match(
+        typed.text
+    )
+    instead = turned is not None
     also, gone = list[str](), list[str]()
     for piece in filter(None, (one.strip(EDGES) for one in PIECE.split(typed.text))):
         bare = pattern("cues.said.turns").sub("", f"{piece}，").strip(EDGES)
@@ -200,7 +214,7 @@ def _receivers(before: Sequence[str], typed: Skeleton, focus: Focus) -> str:
         if not (said or denied):
             return ""
         groups = (said or denied).groupdict()  # type: ignore[union-attr]
-        (also if said else gone).extend(receivers_in(groups["to"] or groups.get("to2") or "", typed, focus))
+        (also if said else gone).extend(receivers_in(next(filter(None, groups.values()), ""), typed, focus))
     kept = [] if instead and also else [one for one in before if one not in gone]
     people = [one for one in dict.fromkeys([*kept, *also]) if one != ME]
     return ",".join(people) if also or gone else ""
@@ -218,6 +232,8 @@ def _swapped(text: str, typed: Skeleton) -> tuple[str, str] | None:
 
 def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
     text = typed.text.strip(EDGES)
+    if written := pattern("telling.change.written_too").fullmatch(text):
+        return {**said, "text": f"{said.get('text', '')}，{typed.expand(written['words'])}"}
     if more := pattern("telling.change.one_more").match(text):
         words = typed.expand(without_border(text[more.end() :])).strip(EDGES)
         return {**said, "text": "，".join(filter(None, (said.get("text", ""), words)))} if words else {}
@@ -227,15 +243,7 @@ def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focu
     if "text" in said and (swapped := _corrected(str(said["text"]), bare, sentence)):
         return {**said, "text": str(said["text"]).replace(*swapped)}
     if ("report" in said or "date" in said) and pattern("telling.change.of_period").fullmatch(text):
-        kind = (
-            "周报"
-            if "week" in str(said.get("report"))
-            else "月报"
-            if "month" in str(said.get("report"))
-            else ""
-        )
-        kept = {name: value for name, value in said.items() if name not in ("report", "date")}
-        return kept | period_said(f"{text}{kind}", sentence.now)
+        return _of_period(said, text, sentence)
     if (
         not said.get("text")
         and not {"report", "date", "case"} & said.keys()
@@ -246,6 +254,14 @@ def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focu
             "text": typed.expand(without_border(re.sub("^(?:跟|问)[他她]", "", text))).strip(EDGES),
         }
     return {}
+
+
+def _of_period(said: dict[str, Any], text: str, sentence: Sentence) -> dict[str, Any]:
+    """The report of another day, week or month."""
+    old = str(said.get("report"))
+    kind = "周报" if "week" in old else "月报" if "month" in old else ""
+    kept = {name: value for name, value in said.items() if name not in ("report", "date")}
+    return kept | period_said(f"{text}{kind}", sentence.now)
 
 
 def _new_task(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
@@ -282,7 +298,7 @@ def _corrected(told: str, typed: Skeleton, sentence: Sentence) -> tuple[str, str
 
 def _piece_of_task(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[str, Any]:
     if also := pattern("telling.change.also_now").fullmatch(typed.text):
-        people = receivers_in(also["to"], typed, focus)
+        people = receivers_in(next(filter(None, also.groupdict().values()), ""), typed, focus)
         before = said.get("to") or ME
         return {"to": ",".join(dict.fromkeys([*before.split(","), *people]))}
     if "cron" in said and pattern("telling.change.workdays").fullmatch(typed.text):
@@ -302,11 +318,14 @@ def _time_in(said: dict[str, Any], text: str, sentence: Sentence) -> dict[str, s
     if days and not days.timed:  # 周一三五就行: at the same hour
         minute, hour, *_ = str(said["cron"]).split()
         return {"cron": " ".join([minute, hour, *days.cron.split()[2:]])}
-    if re.search("[不别]", text):
+    if re.search("[不别]|太[早晚]", text):
         return {}
+    text = re.sub("^(?:应该|还)?是", "", text)
     if "at" in said and (at := _relative(str(said["at"]), text, sentence)):
         return {"at": f"{at:%Y-%m-%d %H:%M}"}
     when = time_of(text[to.end() :] if to else text, sentence)
+    if "at" in said and "at" in when and not re.search("[点:：时半]|[早晚上中下]午?|凌晨", text):
+        return {"at": f"{when['at'][:10]} {str(said['at'])[11:]}"}  # 后天吧: another day at the same time
     return _clocked(said, when["clock"], sentence.now) if "clock" in when else when
 
 

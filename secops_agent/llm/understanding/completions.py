@@ -136,6 +136,13 @@ def is_bare(sentence: Sentence, verbs: Sequence[SpokenVerb]) -> bool:
     return not left.strip(EDGES) and not sentence.plain.rstrip(EDGES).endswith("了")
 
 
+def _without_denied(rest: Skeleton) -> Skeleton:
+    """What is named without what is denied: 静默1和2 3不压."""
+    denied = rf"{ANY_MARK.pattern}\s*(?:先|就|都)*[不别]"
+    pieces = PIECE.split(re.sub(rf"(?<={ANY_MARK.pattern})\s+(?={denied})", "，", rest.text))
+    return Skeleton("，".join(one for one in pieces if one and not re.match(denied, one)), rest.entities)
+
+
 def adds_to(text: str) -> bool:
     """A13也是, but not 也看看."""
     return bool(pattern("cues.said.adds").search(text)) and not pattern("cues.ask.see").search(text)
@@ -155,6 +162,13 @@ def read_turn(said: Skeleton, focus: Focus) -> tuple[Skeleton, bool]:
 def open_orders(focus: Focus) -> tuple[Intent, ...]:
     """What was ordered and not done."""
     return tuple(one for one in (focus.order, *focus.beside) if one and one.tool in ACTS)
+
+
+def says_order(order: Intent) -> str:
+    """An open order in a few words: 关闭 A12."""
+    act = ACTS[order.tool]
+    value = str(order.arguments.get(act.argument, ""))
+    return f"{act.verb} {says.code(value) if act.argument == 'alert_id' else value}".strip()
 
 
 def named_among(orders: Sequence[Intent], said: Skeleton, focus: Focus) -> tuple[Intent, ...]:
@@ -278,6 +292,7 @@ def complete(
     """The orders that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; ``adds``: beside
     those that there are, A13也是."""
     orders = open_orders(focus)
+    rest = _without_denied(rest) if missing_in(orders) == "object" else rest
     act, reply = ACTS[orders[0].tool], _reply(orders[0], rest)
     objects = objects_of(act, (reply.values,), replace(focus, named={}))
     targets = [target(act, kind, value) for kind, value in objects] or _other_end(

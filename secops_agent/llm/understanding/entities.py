@@ -173,12 +173,12 @@ def _take_findings(skeleton: Skeleton, lexicon: Lexicon) -> None:
     )
 
 
-def take_verdicts_and_numbers(skeleton: Skeleton) -> Skeleton:
-    """A further skeleton of an order: verdicts and bare numbers marked as well."""
+def take_verdicts_and_numbers(skeleton: Skeleton, *, listed: bool = True) -> Skeleton:
+    """A further skeleton of an order: verdicts and bare numbers marked as well; ``listed``: A12、A15 become one clause."""
     marked = Skeleton(skeleton.text, dict(skeleton.entities))
     marked.take(Kind.VERDICT, pattern("cues.verdict"), lambda m: m.lastgroup)
     marked.take(Kind.NUMBER, pattern("names.bare"), _number, exact=False)
-    marked.text = _LISTED.sub(" ", marked.text)
+    marked.text = _LISTED.sub(" ", marked.text) if listed else marked.text
     return marked
 
 

@@ -38,13 +38,15 @@ _MOST: Final = 20
 @dataclass(frozen=True, slots=True)
 class Focus:
     """``named``: the last things of a kind, the newest kind last; ``order``: what was ordered and not done, perhaps incomplete;
-    ``beside``: the other actions of that offer; ``just``: the kind of what the last sentence named."""
+    ``beside``: the other actions of that offer; ``held``: those of an offer behind which something was looked up; ``just``: the kind of
+    what the last sentence named."""
 
     last: Intent | None = None
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     order: Intent | None = None
     beside: tuple[Intent, ...] = ()
     just: str = ""
+    held: tuple[Intent, ...] = ()
 
     def of(self, kind: str) -> tuple[str, ...]:
         """What a reference to this kind means."""
@@ -126,7 +128,7 @@ class Focus:
         for one in filter(None, (self.order, *self.beside)):
             for name in one.arguments.keys() & ARGUMENTS.keys():
                 named[ARGUMENTS[name]] = (*named.get(ARGUMENTS[name], ()), str(one.arguments[name]))
-        return replace(self, named=self._with(named), order=None, beside=())
+        return replace(self, named=self._with(named), order=None, beside=(), held=())
 
     def after_look_up(self, last: Intent, named: Collection[str] = ()) -> "Focus":
         """With what a look-up was about, and what it showed beside that; what the sentence ``named`` stays what it is."""

@@ -63,6 +63,9 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
                 yield from ((kind, value) for value in found)
                 return
     last, reference = places[-1], None
+    if side := pattern("cues.said.of_two").search(last.text):
+        yield from _of_two(act, side["last"] is not None, focus)
+        return
     if rows := next(filter(None, map(rows_in, places)), ()):
         kind, values = focus.rows(rows)
     else:
@@ -82,6 +85,14 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
     one = len(values) < 2 or rows or not reference or reference.value in ("all", "person")
     if kind in act.kinds and one:  # 那条 of several is nobody's
         yield from ((kind, value) for value in values)
+
+
+def _of_two(act: Act, later: bool, focus: Focus) -> Iterator[tuple[str, str]]:
+    """那后一个: of exactly two that were spoken of."""
+    for kind in act.kinds:
+        if len(values := focus.of(kind)) == 2:
+            yield kind, values[-1 if later else 0]
+            return
 
 
 def named_again(act: Act, skeleton: Skeleton, start: int, end: int) -> list[tuple[str, str]]:

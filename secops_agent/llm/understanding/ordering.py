@@ -49,6 +49,7 @@ from secops_agent.llm.understanding.verbs import (
     LIKE,
     NAMES,
     OUTSIDE,
+    PIECE,
     UNDOES,
     WANTED,
     verbs_in,
@@ -85,7 +86,7 @@ class OrderHearing(ListHearing):
 
         What speaks against it turns the whole order round, or leaves out what it names; of anything else it does nothing."""
         order = self.focus.order
-        if order is None or order.tool not in ACTS or self._is_no_title(sentence, order):
+        if order is None or order.tool not in ACTS or self._is_question(sentence, order):
             return None
         lacks = missing_in([order])
         if told := self._asked_of_it(sentence, order, lacks):
@@ -115,9 +116,14 @@ class OrderHearing(ListHearing):
         turned = changes and (same or undone) and (doubt in LEAVES or not NAMES.search(rest.text))
         return self._turned(sentence, rest, order) if turned else None
 
-    def _is_no_title(self, sentence: Sentence, order: Intent) -> bool:
-        """事件列表, behind a case that was just made: certainly a question, and not what it is called."""
-        return ACTS[order.tool].free == "title" and self.weighed(sentence).asked >= questions.CERTAIN
+    def _is_question(self, sentence: Sentence, order: Intent) -> bool:
+        """Certainly a question, and not what a case is called (事件列表); or one of several pieces asks, and has no verb of an order:
+        A5不是我的吧 谁在处理."""
+        if ACTS[order.tool].free == "title" and self.weighed(sentence).asked >= questions.CERTAIN:
+            return True
+        pieces = [Skeleton(one, sentence.order.entities) for one in PIECE.split(sentence.order.text) if one]
+        asked = (one for one in pieces if pattern("cues.asks").search(one.text) and not verbs_in(one))
+        return len(pieces) > 1 and not missing_in([order]) and any(asked)
 
     def _asked_of_it(self, sentence: Sentence, order: Intent, lacks: str) -> Understanding | None:
         """Which values there are; 严重的我自己留着, of several: which of them is asked."""
@@ -203,6 +209,9 @@ class OrderHearing(ListHearing):
     def ordered(self, sentence: Sentence, ordered: Ordered) -> Understanding:
         """One offer; or what has to be said first."""
         first = next((one for one in ordered.actions if missing_in([one])), ordered.actions[0])
+        task = str(first.arguments.get("task", "")) if first.tool == "create_schedule" else ""
+        if pattern("telling.points").fullmatch(task.removeprefix("提醒：")):
+            return Understanding(question=hint("remind_of"))
         if first.tool in ("isolate_host", "release_host") and (host := sentence.first(Kind.HOST)):
             return Understanding(
                 hint=f"资产库里没有「{host.raw}」，不能{ACTS[first.tool].verb}。",

@@ -32,28 +32,26 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
-from secops_agent.llm.understanding.calendar import retold
 from secops_agent.llm.understanding.choices import is_unknown, lines_about
-from secops_agent.llm.understanding.completions import beside_refusal, open_orders, redecided, without_turns
 from secops_agent.llm.understanding.entities import OWN, Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
+from secops_agent.llm.understanding.open_offers import OpenOfferHearing
+from secops_agent.llm.understanding.rights import decides_request, find_rights, verb_in
 from secops_agent.llm.understanding.rota import Rota, doubt_of_shifts, read_rota
-from secops_agent.llm.understanding.stretches import StretchHearing, orders_many
+from secops_agent.llm.understanding.stretches import orders_many
 from secops_agent.llm.understanding.telling import asks_somebody, names_others, read_telling
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
-    LIMITS,
     MILD,
     NOTES,
     find_doubt,
     is_called_off,
-    verbs_in,
 )
 
 _PAIR: Final = 2
@@ -120,7 +118,7 @@ def nearest_tools(
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader(StretchHearing, QuestionHearing):
+class _Reader(OpenOfferHearing, QuestionHearing):
     """Everything together."""
 
     # What stands around a sentence
@@ -184,7 +182,7 @@ class _Reader(StretchHearing, QuestionHearing):
         if not request.asking and (formal := self._formal(told)):
             return formal
         sentence = self.heard(please + request.text, plain)
-        return self._told(sentence, self._read(sentence, request))
+        return self._told(sentence, self.or_open(sentence, self.read_within(sentence, request)))
 
     def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With what the sentence named, for the focus."""
@@ -217,19 +215,30 @@ class _Reader(StretchHearing, QuestionHearing):
         line = says.new_task(wish.when, str(wish.intent.arguments["task"]))
         return Understanding(offers=(wish.intent,), order=wish.intent, suggestions=(line,))
 
-    def _read(self, sentence: Sentence, request: BareRequest) -> Understanding:
+    def _filed(self, sentence: Sentence) -> Understanding | None:
+        """那申请下, behind whether something is isolated or blocked: the request for it, as an offer."""
+        said, last = pattern("cues.said.goes_on").match(sentence.plain), self.focus.last
+        target = str(last.arguments.get("target", "")) if said and last and last.tool == "list_blocks" else ""
+        if not said or not target:
+            return None
+        verb = ACTS["isolate_host" if self.lexicon.asset(target) else "block_ip"].verb
+        plain = f"{verb} {target} {sentence.plain[said.end() :].strip(' ,，')}".strip()
+        ordered = read_order(self.heard(plain), NOTHING)
+        return self.ordered(sentence, ordered) if ordered and ordered.actions and not ordered.doubt else None
+
+    def read_within(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
-            return self.dropped()
-        if found := self._of_what_was_said(sentence, request):
+            return self.edit(sentence, request) or self.dropped()
+        if found := self.of_what_was_said(sentence, request):
             return found
         if pattern("cues.said.undone").search(sentence.plain):
             return Understanding(
                 question="没有执行任何操作。要撤销您刚才的操作吗？", suggestions=(says.UNDO_LAST,)
             )
-        if _decides(sentence):
+        if decides_request(sentence):
             lines = {"approve": says.approve(says.CODE), "reject": says.reject(says.CODE, says.REASON)}
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
-        if found := self._rights(sentence) or self._of_two(sentence):
+        if found := self._filed(sentence) or self._rights(sentence) or self._of_two(sentence):
             return found
         asking = is_of_closer(sentence.question.text) or (request.asking and not asks_somebody(sentence))
         ordered = None if asking else self._ordered(sentence, self.weighed(sentence))
@@ -241,44 +250,6 @@ class _Reader(StretchHearing, QuestionHearing):
             return told
         return self._asked(sentence, ordered)
 
-    def _of_what_was_said(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
-        """What is said to the open order, or once more of one that was carried out."""
-        if self.focus.order:
-            return self._of_the_open(sentence, request)
-        passed = None if request.asking else retold(sentence, self.focus)
-        return self.ordered(sentence, Ordered((), passed, missing=missing_in(passed))) if passed else None
-
-    def _of_the_open(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
-        """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
-        if request.asking or (stands := self.stands(sentence)):
-            return None if request.asking else stands
-        if told := redecided(sentence, self.focus) or retold(sentence, self.focus):
-            anew = self.ordered(sentence, Ordered((), told, missing=missing_in(told)))
-            return replace(anew, drops=bool(anew.offers) and not missing_in(open_orders(self.focus)))
-        if (beside := beside_refusal(sentence, self.focus)) is not None:
-            return self._in_place(beside, request)
-        if found := self.completed(sentence):
-            instead = pattern("cues.said.turns").sub("", sentence.plain)
-            dropped = found.drops and not (found.offers or found.question)
-            return self._in_place(instead, request) if dropped else found
-        rest, _ = without_turns(sentence.order)
-        if rest.text.strip() == sentence.order.text.strip():
-            return None
-        found = self._read(self.heard(rest.expand(rest.text).strip()), request)
-        return replace(found, drops=bool(found.offers)) if found.offers else found
-
-    def _in_place(self, rest: str, request: BareRequest) -> Understanding:
-        """等下 先看它还打过谁, 别关 给李四: the order is dropped, and what is asked or ordered instead is answered or offered."""
-        told, reader = self.dropped(), replace(self, focus=self.focus.without_order())
-        asks = pattern("cues.said.asks").search(rest)
-        found = reader._read(reader.heard(rest), request) if rest else told
-        if thing := self.focus.ordered if rest and not (found.intent or found.offers or found.order) else "":
-            found = reader._read(reader.heard(f"{thing} {rest}"), request)  # 重装还没做完，加个备注
-        acts = found.intent and found.intent.tool in ACTION_TOOLS
-        if found.offers or acts or (found.order and missing_in([found.order]) not in ("", "object")):
-            return replace(found, drops=True)
-        return replace(told, intent=found.intent, beside=found.beside) if asks and found.intent else told
-
     def _rights(self, sentence: Sentence) -> Understanding | None:
         """What Bifang can do, who may do what, and that it shares nothing out by itself."""
         if pattern("cues.said.shares").search(sentence.order.text):
@@ -287,10 +258,10 @@ class _Reader(StretchHearing, QuestionHearing):
             sentence
         ).is_one_of("self", "help"):
             return Understanding(question=hint("swap_shift"))  # 我能不能跟他换一天
-        found = _find_rights(sentence)
+        found = find_rights(sentence)
         if found or sentence.found(*OWN, Kind.REF) or not self.weighed(sentence).is_one_of("self"):
             return found
-        tool = _verb_in(sentence)
+        tool = verb_in(sentence)
         return Understanding(category="rights" if tool else "help", hint=tool)
 
     def _of_two(self, sentence: Sentence) -> Understanding | None:
@@ -387,42 +358,6 @@ class _Reader(StretchHearing, QuestionHearing):
             )
             return replace(found, unused=(*found.unused, *(f"「{one}」" for one in left)))
         return replace(found, intent=intent, hint=found.question, question="")
-
-
-def _find_rights(sentence: Sentence) -> Understanding | None:
-    """What Bifang can do, and who may do what: answered from the asker's real rights."""
-    text = sentence.order.text
-    if pattern("cues.self.limits").search(text) and not sentence.order.found(*OWN):
-        return Understanding(category="rights", hint=LIMITS)
-    if pattern("cues.said.refused").search(text):  # 领导问能不能静默, 我说不行
-        return Understanding(hint=hint("negation"))
-    if pattern("cues.self.permission").search(text) and not sentence.order.found(Kind.ALERT):
-        tool = _verb_in(sentence)
-        if tool or pattern("cues.self.rights").search(text):
-            able = tool and pattern("cues.self.able").search(text)
-            return Understanding(category="rights", hint=tool, order=Intent(tool) if able else None)
-    own = sentence.order.found(*OWN)
-    if not own and pattern("cues.said.inner").search(text) and _verb_in(sentence) == "block_ip":
-        return Understanding(hint=hint("no_block"))
-    others = any(verb.tool == "other" for verb in verbs_in(sentence.order))
-    if others and pattern("cues.self.able").search(text):
-        return Understanding(hint=hint("other"), suggestions=(says.HELP,))
-    if pattern("cues.self.how").search(text) and not own:
-        tool = _verb_in(sentence)
-        if tool not in ("", "isolate_host"):  # for this there is a runbook
-            return Understanding(category="rights", hint=tool)
-    return Understanding(category="help") if pattern("cues.self.capability").search(text) else None
-
-
-def _decides(sentence: Sentence) -> bool:
-    """同意那个隔离, 隔离 web-01 那个我同意: is it about a request that waits?"""
-    told = pattern("cues.said.decides").search(sentence.order.text)
-    return bool(told or pattern("cues.said.decides_on").search(sentence.plain))
-
-
-def _verb_in(sentence: Sentence) -> str:
-    """The action that is spoken of."""
-    return next((verb.tool for verb in verbs_in(sentence.order) if verb.tool in ACTS), "")
 
 
 def _find_category(text: str) -> Understanding | None:

@@ -197,6 +197,13 @@ def _days(text: str) -> str:
     )
 
 
+def only_days(sentence: Sentence) -> str:
+    """The days where the whole sentence says nothing else: 周五, 改成周四和周五吧."""
+    text = pattern("cues.edit_lead").sub("", _text(sentence))
+    left = pattern("schedules.rota.dates").sub("", re.sub("^(?:改|换|还)*(?:成|为|到|是)*", "", text))
+    return "" if left.strip(" ,，。和、吧啊了") else _days(text)
+
+
 def _between(match: re.Match[str]) -> str:
     """10号到12号 with what lies between."""
     first, last = int(match["first"]), int(match["last"])

@@ -162,6 +162,8 @@ def _said(
     told = told or (CALL_BACK if called else "")
     if any(one.endswith("的负责人") for one in people) and not re.match(r"(?![及和与是])\S", told):
         return None  # 告知支付系统的责任人: who that is, is asked
+    if focus.just == "alert" and len(focus.of("alert")) == 1 and pattern("telling.urges").fullmatch(told):
+        told = f"A{focus.of('alert')[0]} {told}"
     action = {"to": ",".join(people)} if people else {}
     return dictated(
         "send_message",
