@@ -733,3 +733,18 @@ def test_a_reminder_of_what_only_points_is_asked_back() -> None:
 def test_who_is_urged_is_told_of_the_alert_that_was_spoken_of() -> None:
     found = said("提醒李四 快处理", Focus().after_words({"alert": ("21",)}))
     assert dict(found.offers[0].arguments) == {"to": "李四", "text": "A21 快处理"}
+
+
+def test_a_reminder_is_taken_back_by_who_does_it_at_once() -> None:
+    found = said("算了不用了我现在就看", REMINDER)
+    assert not found.offers
+    assert found.drops
+
+
+def test_a_bare_number_behind_a_list_of_a_family_of_hosts_is_asked_back() -> None:
+    order = Intent("silence_alerts", {"minutes": 60})
+    listed = Focus(
+        last=Intent("list_alerts", {"asset": "pay-gateway*"}, items=("21", "22", "23")), order=order
+    )
+    found = said("只静默1和2 3不压", listed)
+    assert not found.offers

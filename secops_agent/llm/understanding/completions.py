@@ -8,7 +8,6 @@ from typing import Any, Final
 from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
-from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import OWN, Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import WRITTEN, Focus
@@ -43,11 +42,6 @@ _BESIDE: Final[Mapping[str, tuple[Kind, ...]]] = {
     "case_id": (Kind.CASE,), **dict.fromkeys(LENGTHS, (Kind.DURATION,)),
 }  # fmt: skip
 _OF_ADDRESS: Final = re.compile(r"(?<![\w.])((?:\d{1,3})?\.(?:\d{1,3}\.)?\d{1,3})(?![\w.:%])", re.ASCII)
-_END: Final = re.compile(
-    rf"(?:(?:^|[\s,，]|应该|源头?|ip|地址|机器|主机|[改换封])[是成为对]?\s*(?:尾号|末[位段])?\s*{_OF_ADDRESS.pattern}"
-    r"|(?:[是成为对]\s*|^0)(\d{1,3})\s*(?:号机?)?)(?=$|[\s,，。!！吧才那])",
-    re.ASCII | re.IGNORECASE,
-)
 # What is asked where something beside the object lacks.
 _ASKED: Final = {
     "owner": "{what} 的负责人改为谁？", "severity": "{what} 改成哪个级别？", "case_id": "{what} 归入哪个事件？写事件编号。",
@@ -295,9 +289,9 @@ def complete(
     rest = _without_denied(rest) if missing_in(orders) == "object" else rest
     act, reply = ACTS[orders[0].tool], _reply(orders[0], rest)
     objects = objects_of(act, (reply.values,), replace(focus, named={}))
-    targets = [target(act, kind, value) for kind, value in objects] or _other_end(
-        orders[0], reply.values, sentence.lexicon
-    )
+    targets = [target(act, kind, value) for kind, value in objects]
+    if targets and _is_of_family(act, reply.values, focus):
+        return ()
     said = _beside(act, reply, rest, sentence, focus, quiet=bool(targets or changes))
     if not said and not targets:
         return ()
@@ -317,6 +311,13 @@ def complete(
     of_all = {name: said[name] for name in {act.free} & said.keys() if f"都是{said[name]}" in sentence.plain}
     whole = (*orders, *(one for one in new if one not in orders))
     return tuple(replace(one, arguments={**one.arguments, **of_all}) for one in whole)
+
+
+def _is_of_family(act: Act, said: Skeleton, focus: Focus) -> bool:
+    """1和2, behind a list of pay-gateway*: of hosts or of alerts, nobody can tell."""
+    asked = focus.last.arguments if focus.last else {}
+    family = "asset" in act.kinds and str(asked.get("asset", "")).endswith("*")
+    return family and any(one.raw.strip().isdecimal() for one in said.found(*WANTED["alert"]))
 
 
 def _beside(
@@ -347,23 +348,6 @@ def _narrowed(order: Intent, said: dict[str, Any], skeleton: Skeleton) -> dict[s
     host = str(said.get("scope", "")).removeprefix("资产:")
     whole = host == said.get("scope", "") or pattern("cues.said.whole_host").search(skeleton.text)
     return said if whole or not rule.startswith("规则:") else {"scope": f"{rule} @ {host}"}
-
-
-def _other_end(order: Intent, rest: Skeleton, lexicon: Lexicon) -> list[dict[str, Any]]:
-    """打错了 是.45, 是100.45, of 198.51.100.44: the address with this end; 是03, of web-01: the host with this number."""
-    text = "".join(
-        one.raw if (one := rest.entities.get(char)) and one.kind is Kind.NUMBER else char
-        for char in rest.text
-    )
-    act, ends = ACTS[order.tool], _END.findall(text)
-    old = str(order.arguments.get(act.argument, "")).removeprefix("资产:")
-    if old.count(".") == 3:
-        said = [one.strip(".").split(".") for one, _ in ends if one]
-        new = [".".join([*old.split(".")[: -len(end)], *end]) for end in said if max(map(int, end)) < 256]
-    else:
-        new = [name for _, number in ends if number and (name := lexicon.sibling(old, number))]
-    kind = "ip" if old.count(".") == 3 else "asset"
-    return [target(act, kind, new[0])] if len({*new}) == 1 and new[0] != old else []
 
 
 def lacking(first: Intent, actions: Sequence[Intent], missing: str) -> tuple[list[str], str]:

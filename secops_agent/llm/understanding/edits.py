@@ -63,7 +63,8 @@ def edited(sentence: Sentence, orders: Sequence[Intent]) -> Edited | None:
     if not (reason or any(one.way for one in known)) or (not reason and _is_unclear(known, orders)):
         return None
     edit = Amendment(sentence, tuple(orders))
-    if not (all(edit.take(one) for one in known if one.way not in _ASIDE) and edit.settle()):
+    changes = sorted((one for one in known if one.way not in _ASIDE), key=lambda one: one.way != "wrong")
+    if not (all(map(edit.take, changes)) and edit.settle()):  # what is wrong first: 是.45 不是.44
         return None
     edit.explain(reason)
     left = " ".join(
@@ -104,7 +105,7 @@ def _pieces(said: Skeleton, orders: Sequence[Intent]) -> Iterator[EditPiece]:
     """Each piece that says anything, ``_OTHER`` where it is neither an edit nor an aside."""
     text = _KEPT_AND_GONE.sub(r"\1，", _RIGHT_BEHIND.sub("，", said.text))
     text = re.sub(rf"(?<={ANY_MARK.pattern})\s+(?={mark(Kind.REF)})", "，", text)
-    text = re.sub(rf"(?<={ANY_MARK.pattern})\s+(?=[不别先也都应一])", "", text)
+    text = re.sub(rf"(?<={ANY_MARK.pattern})\s+(?=不(?!是)|[别先也都应一])", "", text)
     tools = {one.tool for one in orders}
     slip = pattern("cues.edit_slip").search(text) is not None
     for part in filter(None, (one.strip(EDGES) for one in PIECE.split(text) if one)):
@@ -117,7 +118,7 @@ def _pieces(said: Skeleton, orders: Sequence[Intent]) -> Iterator[EditPiece]:
         )
         way = _way(bare, own)
         way = "right" if way == "bare" and slip else way
-        other = bool(_orders_else(piece, tools, denied=way == "drop") or pattern("cues.asks").search(part))
+        other = bool(_orders_else(piece, tools, denied=way == "drop") or pattern("cues.asks").search(bare))
         named = bool(own) or any(_concerns(one, name) for one in orders for name in piece.found(*Kind))
         other = (other or named) if not way else other and way not in ("labelled", "aside")
         yield EditPiece(_OTHER if other else way, piece, own)

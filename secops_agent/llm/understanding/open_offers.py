@@ -21,7 +21,7 @@ from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.stretches import StretchHearing
-from secops_agent.llm.understanding.verbs import verbs_in
+from secops_agent.llm.understanding.verbs import MILD, verbs_in
 
 _MOST_TOLD: Final = 3  # open orders
 
@@ -61,6 +61,9 @@ class OpenOfferHearing(StretchHearing):
         """What is said to the open order; behind 哎不, 等下不对 perhaps another one in its place."""
         if request.asking or (stands := self.stands(sentence)):
             return None if request.asking else stands
+        mild = {one.tool for one in (self.focus.order, *self.focus.beside) if one} <= {*MILD}
+        if mild and pattern("cues.said.by_hand").fullmatch(sentence.plain):
+            return self.dropped()
         if found := self.edit(sentence, request):
             return found
         if found := self._retold(sentence):
