@@ -40,9 +40,9 @@ FRAMES: Final[tuple[ToolFrame, ...]] = (
     _frame("who_is_on_call", "ask.handler ask.list ask.when ask.who noun.oncall said.time", "PERSON", example=says.ON_CALL),
     _frame("list_schedules", "ask.count ask.list ask.when noun.alert noun.report noun.schedule", "SCHEDULE", example=says.TASKS),
     _frame("list_proposals", "ask.count ask.handler ask.list ask.state ask.when ask.who noun.block noun.proposal said.status said.time", "IP ASSET ASSET_IP HOST PERSON ALERT", example=says.PENDING),
-    _frame("list_blocks", "ask.count ask.due ask.handler ask.list ask.state ask.when ask.who noun.block noun.proposal", "IP ASSET ASSET_IP HOST ALERT", tap=says.is_blocked, example=says.BLOCKS),
+    _frame("list_blocks", "ask.count ask.due ask.handler ask.list ask.state ask.when ask.who ask.why noun.block noun.proposal", "IP ASSET ASSET_IP HOST ALERT", tap=says.is_blocked, example=says.BLOCKS),
     _frame("noisy_rules", "ask.count ask.list ask.noisy noun.alert", example=says.NOISY_RULES),
     _frame("list_cases", "ask.count ask.handler ask.list ask.related ask.state ask.when ask.who noun.case said.group said.held said.mine said.severity said.status said.time said.unowned said.urgent", "ASSET HOST PERSON", example=says.CASES),
-    _frame("get_case", "ask.affected ask.count ask.handler ask.list ask.owner ask.state ask.when ask.who noun.alert noun.case noun.schedule said.group said.severity said.status", "", "CASE", tap=says.progress),
+    _frame("get_case", "ask.affected ask.count ask.due ask.handler ask.list ask.owner ask.state ask.when ask.who noun.alert noun.case noun.report noun.schedule said.group said.severity said.status", "", "CASE", tap=says.progress),
     _frame("service_status", "ask.list ask.state noun.service said.status said.time", example=says.STATUS),
 )  # fmt: skip

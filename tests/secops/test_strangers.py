@@ -44,7 +44,7 @@ def steady(call: list[Any]) -> Any:
 
 
 async def ask(asker: Any, dialogs: list[tuple[list[str], list[Any]]]) -> list[tuple[str, Any, Any]]:
-    """Each turn with what it should call and what it calls."""
+    """Each turn with what it should call and what it calls: that, if it is one of what its parts call."""
     trial, found = Trial(asker), []
     try:
         for turns, wanted in dialogs:
@@ -52,7 +52,9 @@ async def ask(asker: Any, dialogs: list[tuple[list[str], list[Any]]]) -> list[tu
             for text, want in zip(turns, wanted, strict=False):
                 tried, dialog = await trial.turn(dialog, text)
                 if want is not None:
-                    found.append((text, steady(want), steady([tried.tool, tried.arguments])))
+                    calls = [steady([one["tool"], one["arguments"]]) for one in tried.calls]
+                    last = steady([tried.tool, tried.arguments])
+                    found.append((text, steady(want), steady(want) if steady(want) in calls else last))
     finally:
         await trial.close()
     return found

@@ -102,18 +102,15 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 def _alerts(asked: Asked) -> dict[str, Any]:
     said = _untouched(narrow(asked.skeleton, asked.now, *_WHICH, "limit", "urgent", "order"))
-    ranked = "urgent" in said or pattern("filters.due_next").search(asked.text)
+    ranked = said.keys() & {"urgent", "order"}
     if ranked and "limit" not in said and pattern("filters.which_alert").search(asked.text):
         said["limit"] = 1
     in_front = pattern("filters.in_front").search(asked.text)
     if said.get("order") == "due" and said.get("due") == "soon" and in_front:
         said.pop("due")  # 快超时的排前面 leaves nothing out
-    if (ahead := asked.skeleton.first(Kind.DURATION, Kind.TIME)) and pattern("filters.due_ahead").search(
-        asked.text
-    ):
+    if pattern("filters.due_ahead").search(asked.text) and (hours := _hours_ahead(asked)):
         said = {name: value for name, value in said.items() if name not in ("due", *SPAN)}
-        hours = -(-int(ahead.value) // 60) if ahead.kind is Kind.DURATION else ahead.value.hours(asked.now)
-        said["due_within"] = max(1, hours)
+        said["due_within"] = hours
     if "until_hours" in said and "status" not in said and pattern("cues.ask.happened").search(asked.text):
         said["status"] = "all"  # what happened then may be closed by now
     if "status" not in said and pattern("filters.asked_closed").search(asked.text):
@@ -125,6 +122,16 @@ def _alerts(asked: Asked) -> dict[str, Any]:
     ):
         said["status"] = "closed"  # 谁关的
     return said | sought(asked, said)
+
+
+def _hours_ahead(asked: Asked) -> int:
+    """In how many hours: 2小时内, 今晚十二点之前; 0 for a time of which only the past is read."""
+    said = asked.skeleton.first(Kind.DURATION, Kind.TIME)
+    if said is None or said.kind is Kind.DURATION:
+        return max(1, -(-int(said.value) // 60)) if said else 0
+    if "今" in said.raw and "早" not in said.raw:
+        return 24 - asked.now.hour
+    return int(said.value.hours(asked.now)) if "内" in said.raw else 0
 
 
 def _untouched(said: dict[str, Any]) -> dict[str, Any]:
@@ -388,7 +395,11 @@ def _proposals(asked: Asked) -> dict[str, Any]:
     said = {"period": span["period"]} if "period" in span else dict(span)
     said |= {"target": str(named.value)} if named else {}
     asker = pattern("filters.proposed_by").search(asked.text)
-    person = asked.skeleton.first(Kind.PERSON) if asker else None
+    person = (
+        next((asked.skeleton.entities[one] for one in asker[0] if one in asked.skeleton.entities), None)
+        if asker
+        else None
+    )
     said |= {"asked_by": str(person.value) if person else asker["who"] or asked.asker} if asker else {}
     actions = [kind for kind in _DECISIONS if asker and pattern(f"filters.blocked.{kind}").search(asked.text)]
     undone = pattern("filters.undone").search(asked.text)

@@ -85,13 +85,18 @@ def _drop_asides(skeleton: Skeleton) -> str:
 
 def _state(match: re.Match[str]) -> str | None:
     """有人跟了吗 asks for the state, and is narrowed by none."""
-    asked = match.lastgroup == "acknowledged" and re.match(r"了?(?:吗|么|没)", match.string[match.end() :])
-    return None if asked else match.lastgroup
+    text = match.string
+    asked = re.match(r"了?(?:吗|么|没|不)", text[match.end() :]) or re.search(
+        "(?:有(?:没有|无)人?|谁)$", text[: match.start()]
+    )
+    return None if asked and match.lastgroup == "acknowledged" else match.lastgroup
 
 
 def _severity(match: re.Match[str]) -> str | None:
     """Comma-joined levels in descending order; 严重优先 is an order of rows."""
     if pattern("filters.first").match(match.string, match.end()):
+        return None
+    if pattern("filters.urgent").match(match.string, match.start() - 1):  # 最严重的是哪条
         return None
     if match["short"]:
         return _SHORT[match["short"]]
@@ -151,11 +156,12 @@ def _until(skeleton: Skeleton, now: datetime) -> int | None:
 
 def _times(skeleton: Skeleton) -> list[MaskedName]:
     """Those in the clause of the noun (昨天没睡好，今天的告警…); without any there the first one that was said."""
-    for clause in _CLAUSE.findall(skeleton.text):
+    text = pattern("filters.hearsay").sub("", skeleton.text)  # 刚才听说…: when it was told
+    for clause in _CLAUSE.findall(text):
         found = Skeleton(clause, skeleton.entities).found(Kind.TIME)
         if found and pattern("filters.alert_noun").search(clause):
             return found
-    return skeleton.found(Kind.TIME)[:1]
+    return Skeleton(text, skeleton.entities).found(Kind.TIME)[:1]
 
 
 def _due_within(skeleton: Skeleton, now: datetime) -> int | None:

@@ -91,6 +91,8 @@ def changed(intent: Intent, last: Intent, people: Collection[str]) -> Intent:
     takes = last.arguments if intent.tool == last.tool else _FOLLOWUPS["filters"].get(intent.tool, ())
     if last.arguments.get("time_of") == said.get("status") == "closed":
         said.pop("status")  # 昨天关了哪些，谁关的
+    if "target" in last.arguments:  # of the one address that was asked about
+        said.pop("kind", None)
     by = said.get("group_by")  # 哪台最多, of one system: its machines
     gone = {"offset", *([] if by == "asset" else [by]), *(_SPANS if said.keys() & _SPANS else ())}
     if "verdict" in said and "status" not in said:  # what was judged is closed

@@ -1,7 +1,6 @@
 """What is said to a question: a look-up, what is asked back, or that it is not our subject."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,12 +12,10 @@ from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import load, name_of, pattern
 from secops_agent.llm.understanding import coverage, questions
-from secops_agent.llm.understanding import focus as focuses
-from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, OWN, Sentence, is_marked
-from secops_agent.llm.understanding.following import FollowingHearing
-from secops_agent.llm.understanding.frames import strange
+from secops_agent.llm.understanding.entities import HOSTS, INDICATORS, OWN, Sentence
 from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
 from secops_agent.llm.understanding.offers import Ordered
+from secops_agent.llm.understanding.parts import PartHearing, left_out
 from secops_agent.llm.understanding.questions import Weighed
 
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
@@ -38,7 +35,7 @@ _END_OF_ID: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionHearing(FollowingHearing):
+class QuestionHearing(PartHearing):
     """The part that hears questions."""
 
     def question(self, sentence: Sentence, ordered: Ordered | None) -> Understanding:
@@ -54,7 +51,7 @@ class QuestionHearing(FollowingHearing):
             return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
         if absent := self._absent(sentence):
             return absent
-        found = self._follow_up(sentence) or self._in_turn(sentence) or self._pasted_log(sentence)
+        found = self._left_alone(sentence) or self._follow_up(sentence) or self._pasted_log(sentence)
         if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
@@ -67,17 +64,6 @@ class QuestionHearing(FollowingHearing):
             if ordered and ordered.doubt and ordered.has_object
             else found
         )
-
-    def _in_turn(self, sentence: Sentence) -> Understanding | None:
-        """我自己的呢，只看严重的: each part goes on with the one before it, and the last has the conditions of all."""
-        reader, found = self, list[Intent]()
-        for part in self._parts(sentence) if self.focus.last else ():
-            more = reader._follow_up(part)
-            if not (more and more.intent) or not all(_is_part(one, more.intent) for one in found):
-                return None
-            found.append(more.intent)
-            reader = replace(self, focus=self.focus.after_look_up(more.intent))
-        return Understanding(intent=found[-1], guessed=True) if found else None
 
     def _covered(self, sentence: Sentence, exact: Intent) -> Understanding:
         """With what of the sentence a list of findings, or of what has an old version, does not take; without a condition it is asked back."""
@@ -160,81 +146,8 @@ class QuestionHearing(FollowingHearing):
         each = [found if one and one.tool in _OF_ALERTS else one for one in each]
         left = [one for one, intent in zip(asked, each, strict=True) if intent is None]
         told = list(filter(None, each)) or [found]
-        hinted = _left_out(left) if left else ""
+        hinted = left_out(left) if left else ""
         return Understanding(told[0], beside=tuple(told[1:]), guessed=True, hint=hinted)
-
-    def _parts(self, sentence: Sentence) -> list[Sentence]:
-        """The parts of a sentence between marks, and behind 顺便; none of one that is all one part."""
-        cut = (part.strip() for part in re.split(pattern("cues.said.parts"), sentence.plain))
-        parts = [part for part in cut if len(part) > 1]
-        return [self.heard(part) for part in parts] if len(parts) > 1 else []
-
-    def _with_rest(self, sentence: Sentence, found: Understanding) -> Understanding:
-        """With the parts whose question the look-up does not take."""
-        parts = self._parts(sentence) if found.intent and not found.beside else []
-        asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        left = [part.plain for part in asked if found.intent and not self._tells_of(found.intent, part)]
-        return (
-            replace(found, hint=_left_out(left)) if 0 < len(left) < len(parts) and not found.hint else found
-        )
-
-    def _tells_of(self, intent: Intent, part: Sentence) -> bool:
-        """Is the answer of its tool one to what the part asks?"""
-        frame = next((frame for frame in self.frames if frame.tool == intent.tool), None)
-        return frame is None or not strange(frame, questions.cues_of(part))
-
-    def _several(self, sentence: Sentence) -> Understanding | None:
-        """今天几条高危，A283谁在弄，明天谁值班: each part, where no one tool takes all; a part may go on with the one before it."""
-        parts = self._parts(sentence)
-        if not 1 < len(parts) <= _MOST_PARTS:
-            return None
-        beside = pattern("cues.said.beside").search(sentence.plain) is not None
-        asked = [part for part in parts if pattern("cues.said.asks").search(part.plain)]
-        # Each number is one of the whole; 下周三呢 asks once more.
-        counts = len(asked) > 1 and "ask.count" in questions.cues_of(asked[0])
-        again = any(part in asked and followups.is_marked_as_one(part.plain) for part in parts[1:])
-        again = again or len(_groups(asked)) > 1  # 哪个来源最多 哪台机器最多
-        whole = not (beside or counts or again) and self._is_one(sentence, parts)
-        if whole or any(part not in asked and coverage.tells(part) for part in parts):
-            return None
-        found, left, reader = list[Intent](), list[str](), self
-        for part in parts:
-            if part not in asked or (counts and found and found[0].tool == "list_alerts" and _asks_who(part)):
-                continue  # the list tells it
-            alone = questions.stands_alone(questions.cues_of(part)) or part.order.found(*OWN)
-            intent = reader._clearly(part, goes_on=bool(found and not alone))
-            if found and intent == found[-1] and _asks_more(part, parts):
-                left.append(part.plain)  # 还剩多少, 有没有误报: what was asked before is no answer to it
-                continue
-            of_all = intent and intent.arguments.keys() <= {"asset_type"} and intent.tool in questions.LISTS
-            if intent and not (found and of_all):  # all machines answer nothing
-                found.append(intent)
-                reader = reader._after(sentence, intent) if not counts or len(found) == 1 else reader
-            elif counts and "ask.count" not in questions.cues_of(part):
-                return None  # 都打的哪台: the whole tells it
-            elif counts or not (found and self._tells_of(found[-1], part)):
-                left.append(part.plain)
-        return _each(found, left, apart=counts or again or _is_apart(sentence), counts=counts, beside=beside)
-
-    def _is_one(self, sentence: Sentence, parts: Sequence[Sentence]) -> bool:
-        """Does one tool take all of it, and no part ask for another?"""
-        weighed = self.weighed(sentence)
-        bests = (self.weighed(part).best for part in parts if coverage.tells(part))
-        tools = {best.frame.tool for best in bests if best}
-        return weighed.whole and not tools - {weighed.best.frame.tool if weighed.best else ""}
-
-    def _after(self, sentence: Sentence, intent: Intent) -> "QuestionHearing":
-        """The next part is read behind this one, and behind the indicator that it is narrowed by: 封了没."""
-        named = {one.value for one in sentence.found(*INDICATORS)} & {*intent.arguments.values()}
-        last = replace(intent, about={"value": min(named)}) if named else intent
-        return replace(self, focus=self.focus.after_look_up(last))
-
-    def _clearly(self, sentence: Sentence, *, goes_on: bool = False) -> Intent | None:
-        """What a part asks, if nothing of it is left over; ``goes_on``: only as something more about the part before it."""
-        found = self._follow_up(sentence)
-        weighed = self.weighed(sentence)
-        found = found or (self._chosen(sentence, weighed) if weighed.whole and not goes_on else None)
-        return found.intent if found and not found.beside and not found.unused else None
 
     def _meant_by(self, meant: Sentence) -> Understanding | None:
         """A reference that nothing gives a meaning is asked back."""
@@ -263,8 +176,7 @@ class QuestionHearing(FollowingHearing):
         anew = (
             weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
         )  # 在别的机器上出现过没 is none
-        stands = weighed.best is None and weighed.asks_how_it_stands(meant.plain)
-        best = next((fit for fit in weighed.fits if stands and fit.frame.tool == "list_blocks"), None)
+        best = self._standing(meant, weighed)
         found = (self._chosen(meant, weighed, best) if anew else None) or self._asked_back(meant, weighed)
         if found.intent and found.intent.tool == "list_alerts" and weighed.cues.keys() <= _COUNTED:
             days = questions.ask(
@@ -295,25 +207,6 @@ class QuestionHearing(FollowingHearing):
         acts = [pattern(f"cues.act.{verb.words}") for verb in ordered.verbs]
         left = tuple(one for one in found.unused if not any(act.fullmatch(one) for act in acts))
         return replace(found, hint=told, unused=left)
-
-    def _referred(self, sentence: Sentence) -> Sentence:
-        """The sentence with what its references mean in their place; of 它那台机器 the one that says more."""
-        skeleton = sentence.order
-        if not skeleton.found(*OWN) and (alert := self._bare_number(sentence)):
-            return replace(sentence, order=alert)
-        references = sorted(skeleton.found(Kind.REF), key=lambda one: one.value in ("it", "all"))
-        of_hash = self.focus.just != "ip" and pattern("filters.elsewhere_asked").search(sentence.plain)
-        wanted = ("alert",) if of_hash else ()
-        known = [one for one in references if focuses.meant_by(one.value, self.focus, wanted)[1]]
-        references = [*known[:1], *(one for one in references if one not in known[:1])]  # 它上面的那条: its
-        kind, values = focuses.meant_by(references[0].value, self.focus, wanted) if references else ("", ())
-        marked = Skeleton(skeleton.text, dict(skeleton.entities))
-        if not values or (references[0].value == "all" and len(values) > 1):
-            return sentence
-        first, *others = (char for one in references for char, each in marked.entities.items() if each is one)
-        marked.text = marked.text.translate({ord(char): None for char in others})
-        marked.put(focuses.mark_for(kind, values[0]), instead_of=first)
-        return replace(sentence, order=marked)
 
     def _asked_back(self, sentence: Sentence, weighed: Weighed) -> Understanding:
         """What can be asked of what was named; or one line, what is our subject."""
@@ -352,48 +245,6 @@ class QuestionHearing(FollowingHearing):
         return tuple(says.show(int(row)) if kind == "alert" else says.look_up(row) for row in rows[:3])
 
 
-def _is_apart(sentence: Sentence) -> bool:
-    """Are its questions sentences of their own?"""
-    return re.search("[?？;；].", sentence.said) is not None
-
-
-def _each(
-    found: list[Intent], left: list[str], *, apart: bool, counts: bool, beside: bool
-) -> Understanding | None:
-    """What the parts of a sentence ask, and which of them is not answered. Parts about one thing are one question, unless a mark cuts
-    it, or the first asks for a number of its own: 几条没关 严重的几条."""
-    alike = len(found) > 1 and len({followups.NOUNS.get(one.tool, one.tool) for one in found}) == 1
-    if not found or (len(found) < 2 and not (left and (beside or counts))) or (alike and not apart):
-        return None
-    each = [
-        one
-        for i, one in enumerate(found)
-        if not any(one == other or (_is_part(one, other) and not counts) for other in found[i + 1 :])
-    ]
-    told = _left_out(left) if left else ""
-    return Understanding(intent=each[0], beside=tuple(each[1:]), guessed=True, hint=told)
-
-
-def _groups(asked: Sequence[Sentence]) -> set[str]:
-    """By what the parts want numbers."""
-    statistics = (questions.ask("alert_statistics", part) for part in asked)
-    return {str(one.arguments["group_by"]) for one in statistics if one and "group_by" in one.arguments}
-
-
-def _asks_more(part: Sentence, parts: Sequence[Sentence]) -> bool:
-    """Does it tell of something that no part before it does: a verdict, what is left?"""
-    before = parts[: parts.index(part)]
-    known = {cue for each in before for cue in questions.cues_of(each)} | {"said.exists"}
-    left = pattern("filters.burden").search(part.question.text)
-    return bool(left or questions.cues_of(part).keys() - known)
-
-
-def _asks_who(part: Sentence) -> bool:
-    """谁在处理, and of no thing of its own."""
-    only = questions.cues_of(part).keys() <= {"ask.who", "ask.handler", "said.status"}
-    return only and not is_marked(part.order.text)
-
-
 def _asked_beside(log: Skeleton) -> list[str]:
     """The questions that are typed behind a line of a log, without 这个 and 这ip."""
     refs = {
@@ -406,12 +257,3 @@ def _asked_beside(log: Skeleton) -> list[str]:
             break
         found.insert(0, log.expand(tail.translate(refs)))
     return found
-
-
-def _left_out(parts: list[str]) -> str:
-    return hint("not_answered").format(words="、".join(f"「{one}」" for one in parts))
-
-
-def _is_part(one: Intent, other: Intent) -> bool:
-    """Is it the same question, or with fewer conditions?"""
-    return one.tool == other.tool and one.arguments.items() <= other.arguments.items()

@@ -12,7 +12,7 @@ from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.keywords import count_products, find_known
 from secops_agent.llm.offline.words import load, pattern, wordset
-from secops_agent.llm.understanding.entities import HOSTS, Sentence, is_marked
+from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.frames import PARTS, ToolFrame
 from secops_agent.llm.understanding.questions import LISTS, PATTERNS, cues_of
 
@@ -238,12 +238,6 @@ def _conditions(text: str, arguments: Mapping[str, str], names: Iterable[str]) -
             continue
         if match and argument not in arguments and not _carried(match.group(), arguments):
             yield match.group()
-
-
-def tells(sentence: Sentence) -> bool:
-    """Does a part that asks nothing tell what the others ask about: a name, a condition, a thing?"""
-    named = sentence.keyword or is_marked(sentence.question.text) or _names_something(sentence.plain)
-    return bool(named or cues_of(sentence))
 
 
 def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Iterator[str]:

@@ -122,6 +122,10 @@ class Focus:
         }
         return Focus(self.last, self._with({**aimed, **named}), order, orders[1:], just=just)
 
+    def anew(self) -> "Focus":
+        """Where something else is spoken of, and what was listed is no longer meant."""
+        return replace(self, last=None, named={}, just="")
+
     def without_order(self) -> "Focus":
         """After the open order was taken back: what all of it was to be done to is still spoken of."""
         named: dict[str, tuple[str, ...]] = {}

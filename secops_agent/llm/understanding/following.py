@@ -5,7 +5,7 @@ one thing that was spoken of.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from secops_agent import says
 from secops_agent.llm.offline import followups
@@ -22,7 +22,7 @@ from secops_agent.llm.understanding.terms import explain
 
 _LEADING: Final = re.compile(rf"[^\w]*(?:看看?|查一?下?|帮我?看?下?|那个?)?\s*{mark(Kind.NUMBER)}")
 _OF_AN_ALERT: Final = {"ask.judge", "ask.what", "ask.handler", "ask.investigate", "ask.why", "ask.see", "ask.who"}  # fmt: skip
-_NOT_OURS: Final = ("chatter", "knowledge")
+NOT_OURS: Final = ("chatter", "knowledge")
 _OF_ONE: Final = ("affected_assets", "get_alert", "get_case")  # asked of the thing that is spoken of
 _OF_ALL: Final = (
     "since_hours",
@@ -41,6 +41,9 @@ class FollowingHearing(Hearing):
         """A row of the last list, the last question with other conditions, or a question about the one thing that was spoken of."""
         last, text = self.focus.last, sentence.plain.strip(" 。.!！?？")
         cues = questions.cues_of(sentence)
+        if last and (most := pattern("followups.superlative").search(text)):
+            asked = f"{text[: most.start()]}{most['most']}的哪一{most['unit']}{text[most.end() :]}"
+            return self._follow_up(self.heard(asked)) if last.tool in questions.LISTS else None
         pointed = [one for one in sentence.found(Kind.REF) if one.value != "all"]
         theirs = not sentence.found(Kind.PERSON) and pattern("cues.inside.theirs").search(sentence.order.text)
         if last and last.tool == "get_case" and "noun.schedule" in cues and not sentence.found(*OWN):
@@ -76,13 +79,7 @@ class FollowingHearing(Hearing):
     def _changed(self, sentence: Sentence, bare: str, last: Intent) -> Intent | None:
         """The last question with what is said now; a sentence that stands by itself says so: 那, 再, 呢."""
         cues, noun = questions.cues_of(sentence), followups.NOUNS.get(last.tool, "")
-        fresh = questions.stands_alone(_of_these(cues, noun))
-        own = self.weighed(sentence).best if fresh and "said.exists" in cues else None
-        if own and own.whole and followups.NOUNS.get(own.frame.tool) != noun:  # 有什么待审批的, behind blocks
-            return None
-        alone = fresh or (sentence.keyword and "said.exists" in cues) or sentence.order.found(*OWN)
-        marked = followups.is_marked_as_one(sentence.plain)
-        if not bare or not (marked or (cues and not alone)) or _has_a_scope(sentence, cues):
+        if not bare or self._is_another(sentence, cues, noun):
             return None
         bare = pattern("followups.me").sub("我的", bare)
         if (period := last.arguments.get("period")) and pattern("followups.earlier").search(sentence.plain):
@@ -95,9 +92,12 @@ class FollowingHearing(Hearing):
         if not same or any(coverage.unread(whole)):
             return None
         if "ask.when" in cues or pattern("followups.next_time").search(bare):
-            last = replace(last, arguments=_without_at(last.arguments))
+            last = _without(last, "at")
+        one = "list_alerts" in same and pattern("filters.which_one_of").search(bare)  # no number tells which
         stays = last.tool in same and "ask.list" not in weighed.cues
-        intent = questions.ask(last.tool if stays else same[0], whole)
+        intent = questions.ask("list_alerts" if one else last.tool if stays else same[0], whole)
+        if intent and "keyword" in intent.arguments and pattern("followups.others").search(bare):
+            last = _without(last, "asset")  # 还有别的失联吗
         found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
         if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
             found = followups.closed(found)
@@ -105,6 +105,16 @@ class FollowingHearing(Hearing):
         if found is None or (not cues and found.tool == last.tool and found.arguments == last.arguments):
             return None  # what was not understood of it changes nothing
         return None if coverage.unused(whole, found, (), frame) else found
+
+    def _is_another(self, sentence: Sentence, cues: Mapping[str, str], noun: str) -> bool:
+        """Is it a question of its own, or none at all?"""
+        fresh = questions.stands_alone(_of_these(cues, noun))
+        own = self.weighed(sentence).best if fresh and "said.exists" in cues else None
+        if own and own.whole and followups.NOUNS.get(own.frame.tool) != noun:  # 有什么待审批的, behind blocks
+            return True
+        alone = fresh or (sentence.keyword and "said.exists" in cues) or sentence.order.found(*OWN)
+        marked = followups.is_marked_as_one(sentence.plain)
+        return not (marked or (cues and not alone)) or _has_a_scope(sentence, cues)
 
     def _of_thing(self, sentence: Sentence, bare: str) -> Understanding | None:
         """The sentence with the thing that was spoken of in front of it: which one is told, with a tap for the whole."""
@@ -152,6 +162,25 @@ class FollowingHearing(Hearing):
         found = self._chosen(whole, weighed, likely) if certain else None
         return found.intent if found else None
 
+    def _referred(self, sentence: Sentence) -> Sentence:
+        """The sentence with what its references mean in their place; of 它那台机器 the one that says more."""
+        skeleton = sentence.order
+        if not skeleton.found(*OWN) and (alert := self._bare_number(sentence)):
+            return replace(sentence, order=alert)
+        references = sorted(skeleton.found(Kind.REF), key=lambda one: one.value in ("it", "all"))
+        of_hash = self.focus.just != "ip" and pattern("filters.elsewhere_asked").search(sentence.plain)
+        wanted = ("alert",) if of_hash else ()
+        known = [one for one in references if focuses.meant_by(one.value, self.focus, wanted)[1]]
+        references = [*known[:1], *(one for one in references if one not in known[:1])]  # 它上面的那条: its
+        kind, values = focuses.meant_by(references[0].value, self.focus, wanted) if references else ("", ())
+        marked = Skeleton(skeleton.text, dict(skeleton.entities))
+        if not values or (references[0].value == "all" and len(values) > 1):
+            return sentence
+        first, *others = (char for one in references for char, each in marked.entities.items() if each is one)
+        marked.text = marked.text.translate({ord(char): None for char in others})
+        marked.put(focuses.mark_for(kind, values[0]), instead_of=first)
+        return replace(sentence, order=marked)
+
     @staticmethod
     def _bare_number(sentence: Sentence) -> Skeleton | None:
         """222 是真的吗: the one number of a short question that is about nothing else."""
@@ -174,7 +203,7 @@ class FollowingHearing(Hearing):
         best = best or weighed.best
         if weighed.is_one_of("chatter") and not sentence.order.found(*OWN):
             return Understanding(category="chatter", suggestions=DEFAULT)
-        if weighed.is_one_of(*_NOT_OURS):
+        if weighed.is_one_of(*NOT_OURS):
             return self._not_ours(sentence)
         frame = self._telling(best.frame, sentence, weighed) if best else None
         intents = questions.ask_each(frame, sentence) if frame else []
@@ -242,6 +271,12 @@ class FollowingHearing(Hearing):
         grouped = intent is None or not intent.arguments.keys().isdisjoint(("group_by", "time_of"))
         return frame if grouped else self._frame_of("list_alerts")
 
+    @staticmethod
+    def _standing(sentence: Sentence, weighed: Weighed) -> Fit | None:
+        """203.0.113.5 放出来没: how a block or an isolation stands, where no tool is certain."""
+        stands = weighed.best is None and weighed.asks_how_it_stands(sentence.plain)
+        return next((fit for fit in weighed.fits if stands and fit.frame.tool == "list_blocks"), None)
+
     def _frame_of(self, tool: str) -> ToolFrame:
         return next(one for one in self.frames if one.tool == tool)
 
@@ -286,6 +321,6 @@ def _of_these(cues: Mapping[str, str], noun: str) -> Mapping[str, str]:
     return {cue: said for cue, said in cues.items() if not (of_kev and cue == "noun.vuln")}
 
 
-def _without_at(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """When something is asked at another time than before."""
-    return {name: one for name, one in arguments.items() if name != "at"}
+def _without(last: Intent, name: str) -> Intent:
+    """When something is asked at another time than before, or of other machines."""
+    return replace(last, arguments={each: one for each, one in last.arguments.items() if each != name})
