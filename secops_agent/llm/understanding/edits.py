@@ -58,7 +58,7 @@ def edited(sentence: Sentence, orders: Sequence[Intent]) -> Edited | None:
     pieces = list(_pieces(said, orders))
     known = list(takewhile(lambda one: one.way != _OTHER, pieces))
     rest = pieces[len(known) :]
-    if rest and not all(one.way == "drop" and one.names for one in known):
+    if rest and not (known and all(one.way == "drop" and one.names for one in known)):
         return None
     if not (reason or any(one.way for one in known)) or (not reason and _is_unclear(known, orders)):
         return None

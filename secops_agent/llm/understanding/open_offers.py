@@ -17,9 +17,10 @@ from secops_agent.llm.understanding.completions import (
 )
 from secops_agent.llm.understanding.edits import edited, reworded
 from secops_agent.llm.understanding.entities import Sentence
+from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.objects import missing_in
-from secops_agent.llm.understanding.offers import Ordered
+from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.stretches import StretchHearing
 from secops_agent.llm.understanding.verbs import MILD, verbs_in
 
@@ -103,6 +104,8 @@ class OpenOfferHearing(StretchHearing):
     def edit(self, sentence: Sentence, request: BareRequest) -> Understanding | None:
         """One offer of what stands after an edit, and of what is ordered of what was left out; what is still to be said of it."""
         orders = tuple(filter(None, (self.focus.order, *self.focus.beside)))
+        if (whole := read_order(sentence, NOTHING)) and whole.exact:
+            return None  # an order of its own
         if (edit := edited(sentence, orders)) and edit.asks:
             return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
         if edit:
