@@ -15,6 +15,7 @@ from bifang.channels.text.visible import visible
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
+from secops_agent.llm.offline.pinyin import spelled
 from secops_agent.models import Alert, AlertIndicator, Case, Finding, NotificationRule, OnCallSchedule, Staff
 from secops_agent.models.choices import FindingState, IndicatorKind
 from secops_agent.services import links
@@ -30,7 +31,6 @@ from secops_agent.services.clock import clock
 from secops_agent.services.decisions.ledger.blocks import in_force, in_force_like
 from secops_agent.services.decisions.views import seen_by
 from secops_agent.services.people.logins import homes_of
-from secops_agent.services.people.pinyin import spelled
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.runbooks.search import search as search_runbooks
 from secops_agent.services.runbooks.visibility import reader_at_page

@@ -10,7 +10,7 @@ from tests.secops.offline_lexicon import understand
 @pytest.mark.parametrize(
     ("said", "tool", "left"),
     [
-        ("CVE-2021-44228 得升到哪版，期限哪天", "lookup_cve", "「期限哪天」没有听懂，下面只是"),
+        ("CVE-2021-44228 得升到哪版，期限哪天", "lookup_cve", "「期限哪天」没有逐字读懂"),
     ],
 )
 def test_what_the_chosen_tool_does_not_tell_is_named(said: str, tool: str, left: str) -> None:

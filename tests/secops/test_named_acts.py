@@ -40,7 +40,8 @@ def test_an_order_behind_a_list_is_of_that_list(said: str) -> None:
     assert found.each == "all"
     assert found.intent
     assert (
-        found.intent.arguments.items() >= {"asset": "web-01", "keyword": "webshell", "unassigned": True}.items()
+        found.intent.arguments.items()
+        >= {"asset": "web-01", "keyword": "webshell", "unassigned": True}.items()
     )
 
 

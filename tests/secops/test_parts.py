@@ -50,7 +50,7 @@ def test_each_part_has_its_look_up(text: str) -> None:
 def test_a_part_that_is_not_understood_is_told(text: str, left: str) -> None:
     found = ask(text)
     assert len(calls(found)) == 1
-    assert f"没有答：「{left}」" in found.hint
+    assert f"「{left}」没有单独查" in found.hint
 
 
 def test_a_part_that_only_narrows_is_one_question_with_the_list() -> None:

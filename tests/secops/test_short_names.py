@@ -109,3 +109,25 @@ def test_a_verdict_with_its_reason_answers_what_was_asked() -> None:
     (done,) = offered(hear("正常，es在做滚动重启", waits))
     assert done[1]["verdict"] == "benign"
     assert "重启" in done[1]["note"]
+
+
+@pytest.mark.parametrize(
+    ("said", "to"),
+    [
+        ("A245给里四", {"alert_id": 245, "assignee": "李四"}),
+        ("A245转给王武", {"alert_id": 245, "assignee": "王五"}),
+        ("A245交给网络", {}),
+    ],
+)
+def test_a_name_is_who_it_sounds_like(said: str, to: dict[str, Any]) -> None:
+    found = offered(hear(said))
+    assert [one[1] for one in found] == ([to] if to else [])
+
+
+def test_a_small_number_behind_a_list_is_its_row() -> None:
+    listed = Focus().after_look_up(Intent("list_alerts", {"severity": "high"}, items=("300", "296", "285")))
+    assert offered(hear("1和3给李四", listed)) == [
+        ("assign_alert", {"alert_id": 300, "assignee": "李四"}),
+        ("assign_alert", {"alert_id": 285, "assignee": "李四"}),
+    ]
+    assert offered(hear("A3给李四", listed)) == [("assign_alert", {"alert_id": 3, "assignee": "李四"})]

@@ -9,8 +9,10 @@ from functools import cache
 from typing import Final
 
 from secops_agent.llm.offline.expressions.normalization import simplify
+from secops_agent.llm.offline.pinyin import spelled
 from secops_agent.llm.offline.words import load, wordset
 
+_LONGEST_NAME: Final = 3  # characters of a name that is heard
 _LONG: Final = 24  # characters of a name that is no machine's
 _SLIP_FROM: Final = 7  # characters of a name that one wrong letter is forgiven in
 _TYPED: Final = re.compile(r"(?<![\w.-])[a-z][a-z0-9]{5,}(?![\w.-])", re.IGNORECASE | re.ASCII)
@@ -26,7 +28,7 @@ class Lexicon:
     ``squeezed``: names without what people leave out (web-01 → web1) → the one name; ``parts``: what stands between the
     dashes of a name → the one name that has it; ``numbered``: the beginning of such a part with the name's number → the one
     name (pay3: pay-gateway-3); ``spellings``: the first two letters and the number of a squeezed name → those names; ``families``: such a part, or a beginning, that several have → pay-gateway*, *node*; ``called``: the
-    first and the last character of a name → the one person (李, 四). ``rules``: the first two characters of every
+    first and the last character of a name → the one person (李, 四). ``sounds``: how a Chinese name sounds → the one person. ``rules``: the first two characters of every
     part of an alert rule → those parts, squeezed and as written; ``spelled``: a rule's whole name squeezed → as written.
     ``english``: the same of the English words that alerts are looked for by; ``findings``: rules of findings, as they are written; ``flaws``: the last number of a vulnerability → the one that has it.
     Lookups are by hash, so that 50,000 assets cost as much as five.
@@ -47,6 +49,7 @@ class Lexicon:
     english: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     findings: Mapping[str, str] = field(default_factory=dict)
     flaws: Mapping[str, str] = field(default_factory=dict)
+    sounds: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -86,11 +89,14 @@ class Lexicon:
             _index_spellings({*_TYPED.findall(" ".join(words)), *_english()}),
             {rule.lower(): rule for rule in findings},
             flaws or {},
+            _index_sounds(known),
         )
 
     def with_people(self, people: Sequence[tuple[str, str, str]]) -> "Lexicon":
         """The same of other people."""
-        return replace(self, people=_index_people(people), called=_index_called(people))
+        return replace(
+            self, people=_index_people(people), called=_index_called(people), sounds=_index_sounds(people)
+        )
 
     def asset(self, text: str) -> str:
         """The canonical name of an asset's name or address, or an empty string."""
@@ -246,6 +252,11 @@ def _index_people(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
 
 def _index_called(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     return _unique((char, name) for _, name, _ in people for char in {name[:1], name[-1:]} if char)
+
+
+def _index_sounds(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    named = (name for _, name, _ in people if 2 <= len(name) <= _LONGEST_NAME and not name.isascii())
+    return _unique((spelled(name)[0], name) for name in named)
 
 
 def _index_chinese(names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -60,7 +60,7 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
     for said in places:
         for kind in act.kinds:
             if found := named_in(kind, said):
-                yield from ((kind, value) for value in found)
+                yield from ((kind, value) for value in _listed(kind, found, said, focus))
                 return
     last, reference = places[-1], None
     if side := pattern("cues.said.of_two").search(last.text):
@@ -85,6 +85,16 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
     one = len(values) < 2 or rows or not reference or reference.value in ("all", "person")
     if kind in act.kinds and one:  # 那条 of several is nobody's
         yield from ((kind, value) for value in values)
+
+
+def _listed(kind: str, found: list[str], said: Skeleton, focus: Focus) -> Sequence[str]:
+    """1和3给李四, behind a list of three: its rows, where the numbers are no alerts of it and nothing calls them alerts."""
+    listed, rows = focus.all_rows()
+    called = [one for one in said.found(Kind.ALERT, Kind.ALERTS) if not one.raw.strip().endswith("号")]
+    bare = kind == "alert" and not called
+    if not bare or listed != kind or any(one in rows for one in found):
+        return found
+    return [rows[int(one) - 1] for one in found] if all(int(one) <= len(rows) for one in found) else found
 
 
 def _of_two(act: Act, later: bool, focus: Focus) -> Iterator[tuple[str, str]]:

@@ -419,7 +419,7 @@ def _is_no_answer(intent: Intent, part: Sentence, parts: Sequence[Sentence], hea
 
 
 def _asks_more(part: Sentence) -> bool:
-    """还剩多少, 有没有误报: a number of others is no answer to it."""
-    return bool(
-        pattern("filters.burden").search(part.question.text) or "said.verdict" in questions.cues_of(part)
-    )
+    """还剩多少, 有没有误报: a number of others is no answer to it; 谁在跟 every list tells."""
+    cues = questions.cues_of(part)
+    burden = "ask.who" not in cues and pattern("filters.burden").search(part.question.text)
+    return bool(burden or "said.verdict" in cues)

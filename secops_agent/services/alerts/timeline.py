@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Exists, F, OuterRef, Subquery
 from django.utils import timezone
 
-from secops_agent.models import (
-    CALL_OPEN,
-    Alert,
-    AlertMessageItem,
-    Escalation,
-    NotificationRule,
-    Silence,
-    WakeCall,
-)
+from secops_agent.models import CALL_OPEN, Alert, AlertMessageItem, Escalation, Silence, WakeCall
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.clock import clock
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.calls import words_of
 from secops_agent.services.notifications.delivery.escalation import DISABLED, EXHAUSTED, holding, next_told
-from secops_agent.services.notifications.matching import addresses_of, facts_of, linked_assets
-from secops_agent.services.notifications.rules import read_rules
+from secops_agent.services.notifications.matching import linked_assets
 from secops_agent.services.switches import NO_SPEECH, read_switches
 
 if TYPE_CHECKING:
@@ -31,6 +22,7 @@ if TYPE_CHECKING:
 MOST: Final = 30
 NEAREST: Final = 5  # of all alerts
 LEFT: Final = "升级已到最后一步，还没有人确认"
+OF_NO_RULE: Final = "没有通知规则要发它，不会叫人（后来建的规则不补发）"
 QUIET: Final = "现在没有在叫谁，也没有等着升级的告警"
 
 
@@ -47,9 +39,9 @@ class Calling:
 
 
 def calling(alert: Alert, active: Sequence[Silence], ringing: Sequence[str] | None) -> Calling:
-    """Of one alert; ``active``: the silences of now; ``ringing``: the calls under way, in words; None if it has no messages."""
+    """Of one alert; ``active``: the silences of now; ``ringing``: the calls under way, in words; None if it has no messages: no query."""
     if ringing is None:
-        return Calling((_of_no_rule(alert),), was_told=False)
+        return Calling((OF_NO_RULE,), was_told=False)
     others = AlertMessageItem.objects.filter(message=OuterRef("message")).exclude(alert=alert)
     mine = _escalations().filter(message__alerts=alert).annotate(is_shared=Exists(others))
     rows = list(mine.order_by(F("next_at").asc(nulls_last=True), "-pk")[:MOST])
@@ -59,17 +51,6 @@ def calling(alert: Alert, active: Sequence[Silence], ringing: Sequence[str] | No
             return Calling(lines)
     why = _over(alert, rows)
     return Calling((f"不再叫人：{why}",), is_left=why == LEFT)
-
-
-def _of_no_rule(alert: Alert) -> str:
-    """Nobody is called; if a rule that is nobody's watch fits by now, why that one is silent."""
-    rules, nobody = read_rules(), "没有通知规则要发它，不会叫人"
-    facts = facts_of([alert], addresses_of(rules))[alert.pk] if rules else None
-    fitting = [rule.pk for rule in rules if facts and rule.conditions.match(facts, ("new",))]
-    names = NotificationRule.objects.filter(pk__in=fitting, owner=None) if fitting else ()
-    for row in names[:1]:
-        return f"{nobody}：「{row.name}」现在符合，它到达时规则还没有，或那时不发"
-    return nobody
 
 
 def calling_of(alert_id: int) -> Calling:

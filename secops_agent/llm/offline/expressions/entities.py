@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from secops_agent.llm.offline.lexicon import Lexicon
+from secops_agent.llm.offline.pinyin import spelled
 from secops_agent.llm.offline.words import load, pattern, wordset
 
 from .numerals import read_integer
@@ -22,6 +23,7 @@ def read_entities(text: str, lexicon: Lexicon, now: datetime) -> Skeleton:
     _take_spoken(skeleton, lexicon)
     skeleton.take(Kind.OBSERVABLE, pattern("entities.called"), _called)
     _take_chinese(skeleton, lexicon)
+    _take_sounds(skeleton, lexicon)
     nicknames = load("entities")["nicknames"]
     skeleton.take(
         Kind.CVE,
@@ -106,6 +108,17 @@ def _take_chinese(skeleton: Skeleton, lexicon: Lexicon) -> None:
         longest = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         if names:
             skeleton.take(kind, re.compile(longest, re.IGNORECASE), partial(_look_up, index))
+
+
+def _take_sounds(skeleton: Skeleton, lexicon: Lexicon) -> None:
+    """跟王武说一声, of 王五: a name as it was heard, where the words beside it are those of a person."""
+    for words in ("heard_long", "heard_short") if lexicon.sounds else ():
+        skeleton.take(
+            Kind.PERSON,
+            pattern(f"entities.{words}"),
+            lambda match: lexicon.sounds.get(spelled(match[0])[0]),
+            exact=False,
+        )
 
 
 def _look_up(index: Mapping[str, str], match: re.Match[str]) -> str | None:
