@@ -52,7 +52,11 @@ def test_what_makes_no_sense_is_answered_at_all(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "note", "tools"),
     [
-        ("E1加个备注 密钥今晚轮换 然后提醒李四9点前搞完", "密钥今晚轮换", ["comment_case", "send_message"]),
+        (
+            "E1加个备注 deploy的密钥今晚轮换 然后提醒李四9点前搞完",
+            "deploy的密钥今晚轮换",
+            ["comment_case", "send_message"],
+        ),
         ("E1备注：密钥今晚轮换，顺便提醒我9点看", "密钥今晚轮换", ["comment_case", "create_schedule"]),
         (
             "A12备注：攻击者先扫端口，然后爆破，再登录成功",

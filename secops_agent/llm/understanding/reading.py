@@ -179,10 +179,15 @@ class _Reader(OpenOfferHearing, QuestionHearing):
             return talk
         please = "请" if request.pleading else ""
         told = plain if plain.startswith(Verb.SEND) else please + request.text  # a message keeps its 谢谢
-        if not request.asking and (formal := self._formal(told)):
-            return formal
+        formal = None if request.asking else self._formal(told)
         sentence = self.heard(please + request.text, plain)
-        return self._told(sentence, self.or_open(sentence, self.read_within(sentence, request)))
+        noted = formal and formal.intent and formal.intent.tool in NOTES
+        if formal and not (noted and orders_many(sentence.order)):
+            return formal
+        found = self.read_within(sentence, request)
+        if formal and not (found.offers and found.offers[0].tool in NOTES):  # E1加个备注 …，然后提醒李四…
+            return formal
+        return self._told(sentence, self.or_open(sentence, found))
 
     def _told(self, sentence: Sentence, found: Understanding) -> Understanding:
         """With what the sentence named, for the focus."""
@@ -202,8 +207,7 @@ class _Reader(OpenOfferHearing, QuestionHearing):
                 return Understanding(intent=Intent("swap_shift", said))
         if cover := pattern("schedules.cover").fullmatch(plain):
             return Understanding(intent=self._cover(cover.groupdict()))
-        case = read_case_order(plain, self.asker)
-        if case and not (case.tool in NOTES and orders_many(self.heard(plain).order)):  # …，然后提醒李四…
+        if case := read_case_order(plain, self.asker):
             return Understanding(intent=case, order=case if case.tool in ACTS else None)
         if unnamed := pattern("cases.unnamed.report").fullmatch(plain):
             return Understanding(question=hint("unnamed").format(who=unnamed["who"]))

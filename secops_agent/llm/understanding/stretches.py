@@ -215,10 +215,10 @@ class StretchHearing(OrderHearing):
             return whole
         parts = parts_of(sentence.order, spans_of(sentence.order))
         parts = parts or [Stretched(sentence.plain, "", sentence.plain)]
-        read = (self._part(part, weighed) if place < _MOST else None for place, part in enumerate(parts))
+        read = [self._part(part, weighed) if place < _MOST else None for place, part in enumerate(parts)]
         apart = together(zip(parts, read, strict=True))
         if apart is None or not _says_more(apart, whole, parts, weighed):
-            return whole
+            return _with_left(whole, parts, read)
         if doubt == "condition" and any(one.tool not in MILD for one in apart.actions):
             return whole  # A12要是误报就关了，再有告警就叫我
         is_off = (whole is None or whole.doubt) and self._is_a_word_off(sentence)
@@ -339,6 +339,18 @@ def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[Stretched]
     if apart.missing or len(parts) < 2:
         return whole.missing == "object" and not apart.missing
     return mine > theirs
+
+
+def _with_left(
+    whole: Ordered | None, parts: Sequence[Stretched], read: Sequence[Ordered | None]
+) -> Ordered | None:
+    """With what was left out of the whole and is an order of its own: A300 转给李四 然后告诉他…"""
+    for part, one in zip(parts, read, strict=True):
+        told = f"「{part.said}」"
+        if whole and one and told in whole.left and one.actions and not (one.doubt or one.missing):
+            left = tuple(each for each in whole.left if each != told)
+            whole = replace(whole, actions=(*one.actions, *whole.actions), left=left)
+    return whole
 
 
 def _is_noted(ordered: Ordered) -> bool:
