@@ -102,7 +102,8 @@ def _is_for_code(read: Completion, heard: Heard, warrant: Warrant) -> bool:
     if calls:
         beside = calls[0].name in NOTES and warrant.tools - {*NOTES}  # 备注…，然后提醒李四: more than a note
         return calls[0].name in ACTION_TOOLS and not beside
-    return heard.final and (heard.drops or not (warrant.tools or warrant.asks))
+    dropped = heard.drops and not warrant.changes
+    return heard.final and (dropped or not (warrant.tools or warrant.asks))
 
 
 def _read_command(text: str) -> Message | None:
