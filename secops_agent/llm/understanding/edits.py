@@ -60,6 +60,8 @@ def edited(sentence: Sentence, orders: Sequence[Intent]) -> Edited | None:
     rest = pieces[len(known) :]
     if rest and not (known and all(one.way == "drop" and one.names for one in known)):
         return None
+    if any(re.match(r"\s*[只就仅]", one.said.text) for one in rest):
+        return None  # A27先留着 只关前一条: which that is, nobody can tell
     if not (reason or any(one.way for one in known)) or (not reason and _is_unclear(known, orders)):
         return None
     edit = Amendment(sentence, tuple(orders))

@@ -223,7 +223,7 @@ def test_the_rules_that_are_wrong_most_are_one_list_in_the_chat_the_report_and_o
         assert [told.index(each) for each in lines] == sorted(told.index(each) for each in lines), question
         assert "正常（waf）：" not in told
     page = superuser().get(reverse("admin:secops_agent_investigationreplay_change", args=[row.pk]))
-    assert [(each.rule, each.closed, each.wrong) for each in page.context["mistaken"]] == [
+    assert [(each.rule, each.closed, each.wrong) for each, _ in page.context["mistaken"]] == [
         ("吵", 10, 7),
         ("少", 2, 2),
     ]
