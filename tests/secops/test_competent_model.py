@@ -34,7 +34,7 @@ __all__ = ["demo"]
 EVAL = Path(__file__).parent / "eval"
 WRITTEN = date(2026, 12, 1)  # the day of the sentences and calls of SETS
 SETS = ("zd", "ze", "zf")
-MISSED = {"zd": 1, "ze": 2, "zf": 1}  # as measured: four of 103 turns with orders
+MISSED = {"zd": 2, "ze": 2, "zf": 2}
 # Of these the strangers call something else right, too: 七天 of silence need an approver, 我自己跟 may order nothing, 问下李四 a message.
 OTHERWISE = ("麻烦把A162静默七天哈", "然后谁都别通知 我自己跟", "问下李四周四能不能跟我换")
 

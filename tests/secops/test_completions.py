@@ -748,3 +748,20 @@ def test_a_bare_number_behind_a_list_of_a_family_of_hosts_is_asked_back() -> Non
     )
     found = said("只静默1和2 3不压", listed)
     assert not found.offers
+
+
+@pytest.mark.parametrize(
+    "text", ["不是.44，改到10点，是.45", "不是.44，改成2小时，是.45", "不是.44，去掉.44，是.45"]
+)
+def test_what_is_wrong_is_replaced_whatever_else_is_changed_first(text: str) -> None:
+    orders = [
+        Intent("block_ip", {"ip": ip, "duration_minutes": 60}) for ip in ("198.51.100.44", "203.0.113.9")
+    ]
+    found = understand(text, LEXICON, NOW, asker=ASKER, focus=Focus().after_words({}, *orders))
+    assert "198.51.100.44" not in [one.arguments["ip"] for one in found.offers]
+
+
+@pytest.mark.parametrize("text", ["封了吗", "怎么不封"])
+def test_a_question_about_a_held_offer_offers_nothing(text: str) -> None:
+    held = Focus(held=(Intent("block_ip", {"ip": "203.0.113.9"}),))
+    assert not understand(text, LEXICON, NOW, asker=ASKER, focus=held).offers

@@ -53,6 +53,12 @@ def test_a_part_that_is_not_understood_is_told(text: str, left: str) -> None:
     assert f"「{left}」没有单独查" in found.hint
 
 
+def test_a_comparison_is_one_question() -> None:
+    found = ask("昨天一共多少告警 比前天多不")
+    assert [tool for tool, _ in calls(found)] == ["compare_periods"]
+    assert not found.hint
+
+
 def test_a_part_that_only_narrows_is_one_question_with_the_list() -> None:
     last = Intent("list_alerts", {"asset": "web-01"}, items=("1", "2"))
     assert calls(ask("太多了看不过来 只看严重的", last)) == [("list_alerts", {**WEB, "severity": "critical"})]

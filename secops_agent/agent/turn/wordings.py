@@ -3,15 +3,16 @@
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from difflib import SequenceMatcher
 from typing import Final
 
 from bifang.channels.text.visible import visible
+from secops_agent.llm.offline.pinyin import spelled
 
 CLAUSE: Final = re.compile("[^，,。；;！!？?\n]+")
 BETWEEN: Final = re.compile(r"[\W_]+")
 NOT: Final = re.compile("[不没勿未无莫非]|别(?!忘|的)|禁止")
 SUPPOSED: Final = re.compile("如果|要是|假如|倘若|万一|除非|一旦|等[^，,]{1,14}(?:再|就|才|后)")
+_MOST_STRETCHES: Final = 2
 WIDE: Final = re.compile("[\u4e00-\u9fff]")
 _NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII)
 _TOKEN: Final = re.compile(rf"{WIDE.pattern}|[a-z0-9][a-z0-9_.:/-]*|\w")
@@ -36,13 +37,21 @@ def tokens_of(clause: str) -> list[str]:
 
 
 def covers(said: Sequence[str], typed: Sequence[str], known: Collection[str]) -> bool:
-    """Do two thirds of the letters that are said stand in the same order in what was typed, with every name that stands there or is not
-    ``known``?"""
-    blocks = SequenceMatcher(None, said, typed, autojunk=False).get_matching_blocks()
-    kept = [token for block in blocks for token in said[block.a : block.a + block.size]]
-    letters, shared = (sum(WIDE.match(token) is not None for token in one) for one in (said, kept))
-    names = (token for token in said if not WIDE.match(token) and (token in typed or token not in known))
-    return 3 * shared >= 2 * max(letters, 1) and all(kept.count(name) >= said.count(name) for name in names)
+    """Is it one or two stretches of what was typed, by their sound (处里, 处理)? A name is one that was typed, or, where none was, ``known``."""
+    own = [token for token in typed if not WIDE.match(token)]
+    if any(token not in (own or known) for token in said if not WIDE.match(token)):
+        return False
+    sounds, heard = ([spelled(token)[0] for token in one if WIDE.match(token)] for one in (said, typed))
+    for _ in range(_MOST_STRETCHES):
+        sounds = sounds[_longest(sounds, heard) :]
+    return not sounds
+
+
+def _longest(said: Sequence[str], typed: Sequence[str]) -> int:
+    """How many sounds at the beginning stand together in what was typed; one alone is none."""
+    whole = f" {' '.join(typed)} "
+    sizes = range(len(said), 1, -1)
+    return next((size for size in sizes if f" {' '.join(said[:size])} " in whole), 0)
 
 
 def _plain(text: str) -> str:

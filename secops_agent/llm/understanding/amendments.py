@@ -175,7 +175,7 @@ class Amendment:
     def _replace(self, old: tuple[Intent, ...], names: Sequence[MaskedName]) -> bool:
         """Do it to these instead of to the one that was wrong."""
         found = [by for name in names if old and (by := object_by(old[0], name, self._lexicon))]
-        if len(old) != 1 or not found:
+        if len(old) != 1 or not found or old[0] not in self.orders:
             return False
         told = {**old[0].arguments, **values_of(old[0], names)}
         made = [Intent(old[0].tool, {**told, **by}) for at, by in enumerate(found) if by not in found[:at]]
@@ -185,11 +185,17 @@ class Amendment:
         return True
 
     def _write(self, orders: Sequence[Intent], names: Sequence[MaskedName]) -> None:
-        self._wrong, self._denied = (), frozenset()
-        self.orders = tuple(
-            replace(one, arguments={**one.arguments, **values_of(one, names)}) if one in orders else one
-            for one in self.orders
-        )
+        written = {
+            id(one): replace(one, arguments={**one.arguments, **values_of(one, names)}) for one in orders
+        }
+        if self._denied & values_of(orders[0], names).keys():
+            self._wrong, self._denied = (), frozenset()
+        self._rewrite(written)
+
+    def _rewrite(self, written: Mapping[int, Intent]) -> None:
+        """With these in the place of the orders of these identities; 不是.44，改成2小时: which is right is still to be said."""
+        self._wrong = tuple(written.get(id(one), one) for one in self._wrong)
+        self.orders = tuple(written.get(id(one), one) for one in self.orders)
 
     def _until(self, piece: EditPiece) -> bool:
         """改10点, of an end that is set: the same day at another time."""
@@ -207,11 +213,12 @@ class Amendment:
         old = int(lengths[0][0].arguments.get(lengths[0][1]) or 0)
         if not (clock and _OTHER_DAY.search(clock[0])):
             minutes += round(max(0, old - minutes) / _DAY) * _DAY
-        self.orders = tuple(
-            replace(one, arguments={**one.arguments, ACTS[one.tool].beside: minutes})
-            if ACTS[one.tool].beside in LENGTHS[:2]
-            else one
-            for one in self.orders
+        self._rewrite(
+            {
+                id(one): replace(one, arguments={**one.arguments, ACTS[one.tool].beside: minutes})
+                for one in self.orders
+                if ACTS[one.tool].beside in LENGTHS[:2]
+            }
         )
         return True
 

@@ -335,7 +335,7 @@ def _beside(
         said, note = {act.beside: verdict.value}, note.replace(verdict.raw, "", 1)  # 原因写误报 扫描器
     kept = said and act.free in open_orders(focus)[0].arguments  # 到12月31日: why was said before
     told = [] if quiet or kept else told_in(values)
-    told = [one for one in told if one and not name_of("cues.answer", one)]
+    told = [one for one in told if one and not name_of("cues.answer", one) and not re.match("[只仅就]", one)]
     reason = note.strip(EDGES).removeprefix("都是") or "，".join([*told, *reply.told])
     parts, rest_of_case = case_parts(values.text, values, sentence.asker) if act.free == "title" else ({}, [])
     said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}

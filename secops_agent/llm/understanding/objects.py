@@ -94,7 +94,7 @@ def _listed(kind: str, found: list[str], said: Skeleton, focus: Focus) -> Sequen
     bare = kind == "alert" and not called
     if not bare or listed != kind or any(one in rows for one in found):
         return found
-    return [rows[int(one) - 1] for one in found] if all(int(one) <= len(rows) for one in found) else found
+    return [rows[int(one) - 1] for one in found] if all(0 < int(one) <= len(rows) for one in found) else found
 
 
 def _of_two(act: Act, later: bool, focus: Focus) -> Iterator[tuple[str, str]]:

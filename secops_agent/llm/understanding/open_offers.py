@@ -22,7 +22,7 @@ from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.stretches import StretchHearing
-from secops_agent.llm.understanding.verbs import MILD, verbs_in
+from secops_agent.llm.understanding.verbs import MILD, find_doubt, verbs_in
 
 _MOST_TOLD: Final = 3  # open orders
 
@@ -96,7 +96,8 @@ class OpenOfferHearing(StretchHearing):
         if found := reader.edit(sentence, request) or reader._retold(sentence):
             return found
         verbs = verbs_in(sentence.order)
-        if verbs and {one.tool for one in verbs} <= {order.tool} and is_bare(sentence, verbs):
+        asks = pattern("cues.asks").search(sentence.plain) or find_doubt(sentence.order, verbs)
+        if verbs and not asks and {one.tool for one in verbs} <= {order.tool} and is_bare(sentence, verbs):
             return Understanding(offers=self.focus.held, order=order, drops=True)  # 那就封吧
         refused = beside_refusal(sentence, reader.focus)
         return None if refused is None else reader._in_place(refused, request)

@@ -98,8 +98,12 @@ class PartHearing(FollowingHearing):
 
     def _parts(self, sentence: Sentence) -> list[Sentence]:
         """The parts that ask or narrow, each behind what was said before it and asks nothing; none where nothing is cut off."""
-        cut = [piece.strip() for piece in re.split(pattern("cues.said.parts"), sentence.plain)]
-        cut = [piece for piece in cut if len(piece) > 1]
+        cut = list[str]()
+        for said in map(str.strip, re.split(pattern("cues.said.parts"), sentence.plain)):
+            if cut and said.startswith("比"):  # 昨天多少 比前天多吗: one comparison
+                cut[-1] = f"{cut[-1]} {said}"
+            elif len(said) > 1:
+                cut.append(said)
         if len(cut) < _FEWEST_PARTS:
             return []
         found, about = list[str](), ""

@@ -220,14 +220,15 @@ def _own(typed: Sentence, focus: Focus) -> _Own:
 
 
 def _undenied(said: Skeleton) -> tuple[str, frozenset[str]] | None:
-    """那俩我接了，ip先别封: the clauses that deny nothing, and what is named in the others, which deny something else than these order.
-    Words that name no other thing or act (算了, 你别听他的) may speak of the order itself."""
+    """那俩我接了，ip先别封: the clauses that deny nothing, and what is named in the others, which deny another thing or act."""
     rest, denied = _parted(said, lambda part: find_doubt(part, verbs_in(part)) == "negation")
     ordered = {verb.tool for verb in verbs_in(rest)} & ACTS.keys()
-    apart = (_names_in(part) or {verb.tool for verb in verbs_in(part)} - ordered for part in denied)
-    if not (denied and ordered and all(apart)) or find_doubt(rest, verbs_in(rest)):
+    mine = _names_in(rest)
+    same = any(_names_in(part, "person") & mine for part in denied)  # 203.0.113.9封了，李四说别封
+    apart = (_names_in(part, "person") or {one.tool for one in verbs_in(part)} - ordered for part in denied)
+    if same or not (denied and ordered and all(apart)) or find_doubt(rest, verbs_in(rest)):
         return None
-    return rest.expand(rest.text), frozenset[str]().union(*map(_names_in, denied)) - _names_in(rest)
+    return rest.expand(rest.text), frozenset[str]().union(*map(_names_in, denied)) - mine
 
 
 def _parted(said: Skeleton, is_apart: Callable[[Skeleton], bool]) -> tuple[Skeleton, list[Skeleton]]:
@@ -237,8 +238,9 @@ def _parted(said: Skeleton, is_apart: Callable[[Skeleton], bool]) -> tuple[Skele
     return Skeleton("，".join(part.text for part in parts if part not in apart), said.entities), apart
 
 
-def _names_in(part: Skeleton) -> frozenset[str]:
-    return frozenset(name.lower() for names in names_in(part, numbers_of(part)).values() for name in names)
+def _names_in(part: Skeleton, besides: str = "") -> frozenset[str]:
+    named = names_in(part, numbers_of(part))
+    return frozenset(name.lower() for kind, names in named.items() if kind != besides for name in names)
 
 
 def _told(typed: Sentence, whole: Skeleton, focus: Focus) -> tuple[list[str], frozenset[str]]:

@@ -1,5 +1,6 @@
 """Pending proposals: a person's own, and those of others that they may approve."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,8 +84,10 @@ def decided(person: Person, wanted: ProposalFilter) -> Sequence[Proposal]:
 def about(tool: str, argument: str, word: str, homes: Collection[str] | None) -> list[Proposal]:
     """What of one tool waits and names this (F12) in a list of names, the newest first, for people of these corporations."""
     rows = Proposal.objects.filter(undecided(), tool=tool).order_by("-pk")
-    mine = [row for row in rows[:_MOST_SHOWN] if homes is None or row.corp_id in ("", *homes)]
-    return [row for row in mine if word in str(row.arguments.get(argument, "")).split(",")]
+    mine = rows if homes is None else rows.filter(corp_id__in=("", *homes))
+    return [
+        row for row in mine[:_MOST_SHOWN] if word in re.split(r"[,\s]+", str(row.arguments.get(argument, "")))
+    ]
 
 
 def _elsewhere(staff: Staff) -> Sequence[Proposal]:

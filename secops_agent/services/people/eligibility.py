@@ -50,7 +50,7 @@ def able(needed: Role) -> QuerySet[Staff]:
 
 def instead(needed: Role, corp_id: str = "") -> str:
     """What somebody reads who lacks a role: whom to ask, by name, a few of the corporation; administrators where nobody has it."""
-    rows = able(needed).filter(corp_id__in={corp_id, ""}) if corp_id else able(needed)
+    rows = able(needed).filter(corp_id__in={corp_id, ""})
     named = sorted(rows.order_by("pk")[:50], key=lambda each: RANK[Role(each.role)])[:5]
     names = dict.fromkeys(each.name or each.staff_id for each in named)
     whom = f"可以请 {'、'.join(names)} 来做" if names else "现在没有人有，请管理员在「人员」里设置"

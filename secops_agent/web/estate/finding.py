@@ -216,6 +216,7 @@ def finding(request: HttpRequest, pk: int) -> HttpResponse:
         "waiting": [
             (each, DECISIONS[each.arguments["decision"]], links.record("proposal", each.pk))
             for each in pending.about("decide_findings", "findings", f"F{pk}", homes_of(request.user))
+            if private and request.user.has_perm("secops_agent.view_proposal")
         ],
         "title": plain_line(row.title), "row": row, "line": line(row, now), "risk": _risk(row), "now": now,
         "flaw_url": links.record("vulnerability", row.vulnerability_id) if row.vulnerability_id else "",
