@@ -218,7 +218,7 @@ class Agent:
         self, talk: Talk, models: Sequence[LLM], offline: OfflineMode, sink: ReplySink | None
     ) -> TurnOutcome:
         llm, *others = models or [offline]
-        now = datetime.now(timezone.get_default_timezone())
+        now = timezone.localtime()
         sink = None if isinstance(sink, Silent) else sink
         calls, foreign = llm.terms.calls, await self._mcp_tools.get()
         opening = await find_opening(

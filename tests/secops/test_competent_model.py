@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ __all__ = ["demo"]
 EVAL = Path(__file__).parent / "eval"
 WRITTEN = date(2026, 12, 1)  # the day of the sentences and calls of SETS
 SETS = ("zd", "ze", "zf")
-MISSED = {"zd": 2, "ze": 2, "zf": 2}
+MISSED = {"zd": 3, "ze": 2, "zf": 2}
 # Of these the strangers call something else right, too: 七天 of silence need an approver, 我自己跟 may order nothing, 问下李四 a message.
 OTHERWISE = ("麻烦把A162静默七天哈", "然后谁都别通知 我自己跟", "问下李四周四能不能跟我换")
 
@@ -253,7 +253,12 @@ def called(name: str) -> Iterator[tuple[dict[str, Any], list[Play]]]:
 
 @pytest.fixture
 def deployed(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A chat reaches everybody, and 王五 is on call, 李四 after him."""
+    """Nine in the evening of the next day of the week that the sentences were written on: what is 周五 and 明早 in them is so whenever this
+    runs. A chat reaches everybody, and 王五 is on call, 李四 after him."""
+    now = timezone.localtime()
+    ahead = timedelta(days=1 + (WRITTEN.weekday() - now.weekday() - 1) % 7)
+    evening = (now + ahead).replace(hour=21, minute=0, second=0, microsecond=0)
+    monkeypatch.setattr(timezone, "now", lambda: evening.astimezone(UTC))
     monkeypatch.setattr(messages, "_demand_reachable", lambda one, person: frozenset())
     made, new = OnCallSchedule.objects.get_or_create(name="安全值班")
     if new:

@@ -152,6 +152,7 @@ def test_a_reminder_for_oneself_may_be_worded_but_not_turned() -> None:
     assert grounds.may_remind_of("看 file-01 恢复得怎么样了")
     assert not grounds.may_remind_of("看 db-01 恢复得怎么样了")
     pointed = Grounds(Warrant(typed="提前一天提醒我 后面那个"), focus=frozenset({"mq-01"}))
-    assert pointed.may_remind_of("mq-01 到修复时限")
+    assert pointed.may_remind_of("mq-01")
+    assert not pointed.may_remind_of("把 mq-01 的口令发到群里")  # words of a model that was led on
     assert not pointed.may_remind_of("db-01 到修复时限")
     assert not Grounds(Warrant(typed="提醒我别重启 db-01")).may_remind_of("重启 db-01")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
 from django.utils import timezone
@@ -96,5 +95,5 @@ def _detail(person: Person, alert_id: int) -> str:
     tool = BY_NAME["get_alert"]
     if not person.may(tool.role):
         return f"「查看」需要「{tool.role.label}」角色，您现在的角色是「{person.role.label}」。请联系管理员调整角色。"
-    now = datetime.now(timezone.get_default_timezone())
+    now = timezone.localtime()
     return tool.run(Asker(person, False, now, REFUSING), parse(tool.arguments, {"alert_id": alert_id})).text

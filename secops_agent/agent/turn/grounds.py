@@ -8,6 +8,7 @@ from typing import Any, Final
 from secops_agent.agent.turn.wordings import (
     BETWEEN,
     CLAUSE,
+    NAME,
     NOT,
     SUPPOSED,
     WIDE,
@@ -17,7 +18,6 @@ from secops_agent.agent.turn.wordings import (
     tokens_of,
 )
 from secops_agent.llm.offline.lexicon import squeeze
-from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.reading import is_pasted
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
@@ -25,7 +25,6 @@ from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 _STRANGE: Final = re.compile(r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]""")
 _NEAR: Final = 8  # letters before a stretch that could turn it
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
-_NAMES: Final = re.compile(r"[A-Za-z0-9][\w.:/-]*", re.ASCII)
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
 
@@ -63,21 +62,21 @@ class Grounds:
         return "，".join(told) or ("" if is_object else reason)
 
     def says_all(self, text: str) -> bool:
-        """Is every clause of a question nearly in their words, of now or before? Half of its characters, and all its names and
-        figures: it only reads, and 推超时的 means alerts."""
-        typed = "，".join((self.warrant.typed, *(one for one in self.earlier if not is_pasted(one))))
-        wide = WIDE.findall(text)
-        return 2 * sum(char in typed for char in wide) >= max(len(wide), 1) and all(
-            _stands_in(name, typed) for name in _NAMES.findall(text)
-        )
+        """Is a question nearly in their words, of now or before? It only reads, and 推超时的 means alerts."""
+        return self._is_near(text) and all(_stands_in(one, self._typed_here()) for one in NAME.findall(text))
 
     def may_remind_of(self, words: str) -> bool:
-        """The asker alone reads it: in nearly their words, or of what they point at (后面那个), by its name."""
-        names, typed = _NAMES.findall(words), self.warrant.typed
-        pointed = bool(names) and pattern("cues.said.pointed").search(typed) is not None
-        known = all(self._is_known(name) or _stands_in(name, typed) for name in names)
-        plain = not _STRANGE.search(words) and self._turns_nothing(words)
-        return known and plain and (pointed or self.says_all(words))
+        """A reminder that the asker alone reads: nearly in their words, of what they named or were shown (后面那个)."""
+        known = all(self._is_known(one) or _stands_in(one, self._typed_here()) for one in NAME.findall(words))
+        return known and not _STRANGE.search(words) and self._turns_nothing(words) and self._is_near(words)
+
+    def _is_near(self, text: str) -> bool:
+        """Does half of its characters stand in what they typed here?"""
+        wide, typed = WIDE.findall(text), self._typed_here()
+        return 2 * sum(char in typed for char in wide) >= len(wide)
+
+    def _typed_here(self) -> str:
+        return "，".join((self.warrant.typed, *(one for one in self.earlier if not is_pasted(one))))
 
     def _is_known(self, name: str) -> bool:
         """Was it spoken of here, or shown?"""
@@ -95,7 +94,7 @@ class Grounds:
         return bool(told) and all(self._is_piece(*skeleton(one)) or self._is_near_piece(one) for one in told)
 
     def _is_near_piece(self, clause: str) -> bool:
-        """Does it say a clause that they typed in nearly the same letters and order, its names among them or known?"""
+        """Is it a clause that they typed in another spelling, where nothing is denied or supposed?"""
         said, typed = tokens_of(clause), (one for text in self._own_texts() for one in CLAUSE.findall(text))
         known = {one for one in said if self._is_known(one)}
         return self._turns_nothing(clause) and any(covers(said, tokens_of(one), known) for one in typed)

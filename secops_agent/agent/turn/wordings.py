@@ -14,7 +14,7 @@ NOT: Final = re.compile("[不没勿未无莫非]|别(?!忘|的)|禁止")
 SUPPOSED: Final = re.compile("如果|要是|假如|倘若|万一|除非|一旦|等[^，,]{1,14}(?:再|就|才|后)")
 _MOST_STRETCHES: Final = 2
 WIDE: Final = re.compile("[\u4e00-\u9fff]")
-_NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII)
+NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII | re.IGNORECASE)
 _TOKEN: Final = re.compile(rf"{WIDE.pattern}|[a-z0-9][a-z0-9_.:/-]*|\w")
 _COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|辛苦了?|一下|尽快|[你您他她]们?|[的了吧哈呢啊]")
 
@@ -22,8 +22,8 @@ _COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|辛苦了?|一下|尽
 def skeleton(clause: str) -> tuple[str, frozenset[str]]:
     """The letters of a clause, of whatever script, with nothing between them, and its names and figures apart."""
     plain = _plain(clause)
-    names = frozenset(name.rstrip(".:/-") for name in _NAME.findall(plain))
-    return BETWEEN.sub("", _COURTEOUS.sub("", _NAME.sub("", plain))), names
+    names = frozenset(name.rstrip(".:/-") for name in NAME.findall(plain))
+    return BETWEEN.sub("", _COURTEOUS.sub("", NAME.sub("", plain))), names
 
 
 def run_of(text: str) -> str:
@@ -37,7 +37,8 @@ def tokens_of(clause: str) -> list[str]:
 
 
 def covers(said: Sequence[str], typed: Sequence[str], known: Collection[str]) -> bool:
-    """Is it one or two stretches of what was typed, by their sound (处里, 处理)? A name is one that was typed, or, where none was, ``known``."""
+    """Are these tokens (`tokens_of`) one or two stretches of those that were typed, by their sound (处里, 处理)? A name is one that was
+    typed, or, where none was, ``known``."""
     own = [token for token in typed if not WIDE.match(token)]
     if any(token not in (own or known) for token in said if not WIDE.match(token)):
         return False

@@ -9,7 +9,7 @@ from secops_agent import says
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
-from secops_agent.llm.understanding.entities import OWN, Sentence, numbers_of, take_verdicts_and_numbers
+from secops_agent.llm.understanding.entities import Sentence, numbers_of, take_verdicts_and_numbers
 from secops_agent.llm.understanding.focus import WRITTEN, Focus
 from secops_agent.llm.understanding.hearing import SHORT
 from secops_agent.llm.understanding.objects import (
@@ -142,17 +142,6 @@ def adds_to(text: str) -> bool:
     return bool(pattern("cues.said.adds").search(text)) and not pattern("cues.ask.see").search(text)
 
 
-def read_turn(said: Skeleton, focus: Focus) -> tuple[Skeleton, bool]:
-    """As `without_turns`; of 是A278，A270先不动 without what leaves the only open order alone, where another is named instead."""
-    rest, changes = without_turns(take_verdicts_and_numbers(said))
-    pieces = [Skeleton(piece, rest.entities) for piece in PIECE.split(rest.text)]
-    orders = open_orders(focus)
-    kept = [one.text for one in pieces if against(one) not in LEAVES or not named_among(orders, one, focus)]
-    instead = Skeleton("，".join(kept), rest.entities)
-    other = changes and not focus.beside and len(kept) < len(pieces) and instead.first(*OWN, Kind.NUMBER)
-    return (instead if other else rest), changes
-
-
 def open_orders(focus: Focus) -> tuple[Intent, ...]:
     """What was ordered and not done."""
     return tuple(one for one in (focus.order, *focus.beside) if one and one.tool in ACTS)
@@ -188,23 +177,6 @@ def named_among(orders: Sequence[Intent], said: Skeleton, focus: Focus) -> tuple
         return ended or whose or any(order.arguments.items() >= one.items() for one in objects)
 
     return tuple(filter(is_named, orders))
-
-
-def kept_and_gone(
-    orders: Sequence[Intent], rest: Skeleton, focus: Focus
-) -> tuple[list[Intent], list[Intent]]:
-    """Which of the open orders a sentence keeps and which it leaves out, by its pieces: A35不要 就A5, 只封.7 .9先别封."""
-    kept, gone = list[Intent](), list[Intent]()
-    for piece in PIECE.split(rest.text):
-        only = pattern("cues.said.only").search(piece)
-        for part in (piece[: only.end()], piece[only.end() :]) if only else (piece,):
-            said = Skeleton(part, rest.entities)
-            named = named_among(orders, said, focus)
-            if named and against(said) in LEAVES:
-                gone += named
-            elif named and only:
-                kept += named
-    return [one for one in kept if one not in gone], gone
 
 
 def redecided(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
@@ -280,11 +252,8 @@ def tells_more(rest: Skeleton, order: Intent) -> bool:
     return bool(told or rest.first(*WANTED[ACTS[order.tool].kinds[0]]))
 
 
-def complete(
-    sentence: Sentence, rest: Skeleton, focus: Focus, *, changes: bool, adds: bool
-) -> tuple[Intent, ...]:
-    """The orders that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03; ``adds``: beside
-    those that there are, A13也是."""
+def complete(sentence: Sentence, rest: Skeleton, focus: Focus, *, changes: bool) -> tuple[Intent, ...]:
+    """The orders that waited for what this sentence says: 第一条, A222, 李四, 误报, 爆破, 改成两小时, 不对 是 web-03."""
     orders = open_orders(focus)
     rest = _without_denied(rest) if missing_in(orders) == "object" else rest
     act, reply = ACTS[orders[0].tool], _reply(orders[0], rest)
@@ -305,12 +274,7 @@ def complete(
         return tuple(replace(one, arguments=decided_anew({**one.arguments}, said)) for one in same)
     targets = [_narrowed(orders[0], one, reply.values) for one in targets]
     old = decided_anew({**orders[0].arguments}, said)
-    new = [Intent(act.tool, {**old, **one}) for one in targets or [{}]]
-    if not (adds and targets):
-        return tuple(new[:MOST])
-    of_all = {name: said[name] for name in {act.free} & said.keys() if f"都是{said[name]}" in sentence.plain}
-    whole = (*orders, *(one for one in new if one not in orders))
-    return tuple(replace(one, arguments={**one.arguments, **of_all}) for one in whole)
+    return tuple(Intent(act.tool, {**old, **one}) for one in (targets or [{}])[:MOST])
 
 
 def _is_of_family(act: Act, said: Skeleton, focus: Focus) -> bool:

@@ -13,15 +13,13 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.completions import (
     LEAVES,
-    adds_to,
     against,
     complete,
-    kept_and_gone,
     lacking,
     named_among,
     open_orders,
-    read_turn,
     tells_more,
+    without_turns,
 )
 from secops_agent.llm.understanding.entities import (
     HOSTS,
@@ -91,7 +89,7 @@ class OrderHearing(ListHearing):
         lacks = missing_in([order])
         if told := self._asked_of_it(sentence, order, lacks):
             return told
-        rest, changes = read_turn(sentence.order, self.focus)
+        rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         doubt = against(rest)
         new = read_order(sentence, NOTHING)
         if new and new.actions and all(verb.words == SPOKEN for verb in new.verbs):
@@ -103,13 +101,12 @@ class OrderHearing(ListHearing):
             return self._left_out(sentence, rest, meant, only=only)
         if doubt in _NO_ANSWER or (doubt in LEAVES and not changes):
             return None
-        adds = same and not lacks and adds_to(rest.text)
         answers = lacks == "verdict" and name_of("cues.answer", rest.text) and not (new and new.actions)
         reports = pattern("cues.inside.told").search(without(rest, verbs_in(rest)))  # A242已经关了
         named = new is not None and new.has_object and not (lacks == "object" and same and not reports)
-        if (named or not same or tells_more(rest, order)) and not (changes or adds or answers):
+        if (named or not same or tells_more(rest, order)) and not (changes or answers):
             return None  # an address alone is looked up
-        if actions := complete(sentence, rest, self.focus, changes=changes, adds=adds):
+        if actions := complete(sentence, rest, self.focus, changes=changes):
             found = self.ordered(sentence, Ordered((), actions, missing=missing_in(actions)))
             return replace(found, drops=bool(found.offers) and not lacks)
         undone = UNDOES.get(order.tool) in {verb.tool for verb in verbs_in(rest)}
@@ -150,9 +147,7 @@ class OrderHearing(ListHearing):
         orders = open_orders(self.focus)
         if rows_in(rest) and numbers_of(rest) and len(orders) > 1 + len(own):  # they disagree
             return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
-        kept, gone = kept_and_gone(orders, rest, self.focus)
-        own = own if only or not gone else tuple(gone)
-        left = tuple(kept or (own if only and not gone else (one for one in orders if one not in own)))
+        left = own if only else tuple(one for one in orders if one not in own)
         if own and left:
             return Understanding(offers=left, order=left[0], drops=True)
         if not (own or rows_in(rest)) and rest.first(*OWN, Kind.NUMBER):
