@@ -68,8 +68,11 @@ def test_python_sdk_answers_messages_events_and_shows_an_ai_card() -> None:
         assert sim.replies()[-1]["route"] == "card"
 
         wait_until(lambda: any(ack.get("echoed") for ack in sim.acks()), what="a ping that was echoed")
+        before = sim.connections()[0]["id"]
         sim.faults(disconnect=True)
-        wait_until(lambda: sim.connections(), what="a new connection")
+        wait_until(
+            lambda: [link for link in sim.connections() if link["id"] != before], what="a new connection"
+        )
         sim.message("又来了")
         assert sim.wait_replies(3)[2]["text"] == "Python：又来了"
-        assert sim.state()["counters"]["unacked"] == 0
+        wait_until(lambda: sim.state()["counters"]["unacked"] == 0, what="the ack behind the reply")

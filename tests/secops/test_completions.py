@@ -765,3 +765,25 @@ def test_what_is_wrong_is_replaced_whatever_else_is_changed_first(text: str) -> 
 def test_a_question_about_a_held_offer_offers_nothing(text: str) -> None:
     held = Focus(held=(Intent("block_ip", {"ip": "203.0.113.9"}),))
     assert not understand(text, LEXICON, NOW, asker=ASKER, focus=held).offers
+
+
+CLOSES = Focus().after_words(
+    {}, *(Intent("close_alert", {"alert_id": one, "verdict": "false_positive"}) for one in (21, 22))
+)
+
+
+def test_of_several_only_the_one_that_is_denied_goes() -> None:
+    found = said("A21不是误报", CLOSES)
+    assert numbers(found) in ([22], [])
+    assert not (found.drops and not found.offers)
+
+
+def test_all_that_is_taken_back_is_told() -> None:
+    found = said("都先不要了", CLOSES)
+    assert found.drops
+    assert all(code in found.hint for code in ("A21", "A22"))
+
+
+def test_the_verb_of_the_order_is_no_reason_for_it() -> None:
+    found = said("封.999", BLOCK)
+    assert all(".999" not in str(one.arguments.get("reason", "")) for one in found.offers)

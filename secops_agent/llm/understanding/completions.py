@@ -100,7 +100,9 @@ def _refuses(piece: Skeleton, orders: Sequence[Intent]) -> bool:
     """别关, 先不封了, 取消吧, 先不要发; and that it is what the order calls it: 那个不是误报."""
     said, tools = without_turns(piece)[0], {one.tool for one in orders}
     verbs, text = verbs_in(said), said.text.strip(EDGES)
-    if "close_alert" in tools and said.first(Kind.VERDICT) and pattern("cues.said.not_so").search(text):
+    denied = said.first(Kind.VERDICT) and pattern("cues.said.not_so").search(text)
+    one_of_several = len(orders) > 1 and NAMES.search(text)  # A12不是误报
+    if "close_alert" in tools and denied and not one_of_several:
         return True
     if (
         NAMES.search(text)
@@ -238,6 +240,14 @@ def _orders_else(piece: Skeleton, order: Intent) -> bool:
     return bool(verbs - {order.tool}) and re.match("[已刚都在被]", piece.text) is None
 
 
+def _orders_again(piece: str, act: Act) -> bool:
+    """封.999, of an open order to block: its verb and no word of why."""
+    verbs = [one for one in verbs_in(Skeleton(piece, {})) if one.tool == act.tool]
+    for verb in verbs:
+        piece = pattern(f"cues.act.{verb.words}").sub("", piece)
+    return bool(verbs) and re.search(r"[^\W\d]", piece) is None
+
+
 def tells_more(rest: Skeleton, order: Intent) -> bool:
     """Is it more than what completes this order: a question, another object, 王五今天休假? Beside a value whatever is told is why: 3小时，李四在跑脚本."""
     reply = _reply(order, rest)
@@ -300,7 +310,8 @@ def _beside(
     kept = said and act.free in open_orders(focus)[0].arguments  # 到12月31日: why was said before
     told = [] if quiet or kept else told_in(values)
     told = [one for one in told if one and not name_of("cues.answer", one) and not re.match("[只仅就]", one)]
-    reason = note.strip(EDGES).removeprefix("都是") or "，".join([*told, *reply.told])
+    why = [one for one in (*told, *reply.told) if not _orders_again(one, act)]
+    reason = note.strip(EDGES).removeprefix("都是") or "，".join(why)
     parts, rest_of_case = case_parts(values.text, values, sentence.asker) if act.free == "title" else ({}, [])
     said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}
     return said | parts

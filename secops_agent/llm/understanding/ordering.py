@@ -18,6 +18,7 @@ from secops_agent.llm.understanding.completions import (
     lacking,
     named_among,
     open_orders,
+    says_order,
     tells_more,
     without_turns,
 )
@@ -170,18 +171,13 @@ class OrderHearing(ListHearing):
         )
 
     def dropped(self) -> Understanding:
-        """The order is taken back, and which it was is told."""
-        order = self.focus.order
-        act = ACTS.get(order.tool) if order else None
-        what = str(order.arguments.get(act.argument, "")) if order and act else ""
-        named = f"「{act.verb} {says.code(what)}」" if act and what else ""
-        told = f"好的，{named}不做了，没有执行任何操作。" if named else hint("negation")
-        filed = (
-            f"已经提出申请的，请用「{says.withdraw(says.CODE)}」撤回。"
-            if order and order.tool in OUTSIDE
-            else ""
-        )
-        return Understanding(hint=f"{told}{filed}", drops=True)
+        """All that was open is taken back, and what that was is told."""
+        orders = open_orders(self.focus)
+        named = "、".join(said for one in orders if (said := says_order(one)) != ACTS[one.tool].verb)
+        told = f"好的，「{named}」不做了，没有执行任何操作。" if named else hint("negation")
+        filed = any(one.tool in OUTSIDE for one in orders)
+        withdrawn = f"已经提出申请的，请用「{says.withdraw(says.CODE)}」撤回。" if filed else ""
+        return Understanding(hint=f"{told}{withdrawn}", drops=True)
 
     def stands(self, sentence: Sentence) -> Understanding | None:
         """批了没, 好了没, of the open order: what is known of that."""

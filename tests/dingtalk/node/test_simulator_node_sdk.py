@@ -74,4 +74,4 @@ def test_node_sdk_answers_messages_events_and_clicks_and_survives_a_disconnect(s
         )
         sim.message("又来了")
         assert sim.wait_replies(3)[2]["text"] == "Node：又来了"
-        assert sim.state()["counters"]["unacked"] == 0
+        wait_until(lambda: sim.state()["counters"]["unacked"] == 0, what="the ack behind the reply")
