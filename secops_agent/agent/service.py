@@ -207,7 +207,7 @@ class Agent:
         offline = self._models.offline(talk.person.staff_id, talk.recall.focus)
         models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
         asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
-        outcome = await self._run(talk, asked, offline, sink)
+        outcome = await self._run(talk, asked, offline, None if isinstance(sink, Silent) else sink)
         if not reasons:
             return outcome
         by_code = not models or (outcome.offline and not outcome.used_fallback)
@@ -219,7 +219,6 @@ class Agent:
     ) -> TurnOutcome:
         llm, *others = models or [offline]
         now = timezone.localtime()
-        sink = None if isinstance(sink, Silent) else sink
         calls, foreign = llm.terms.calls, await self._mcp_tools.get()
         opening = await find_opening(
             talk.text, talk.plain(), offline, grammar=self._grammar_first, calls=calls, model=not llm.offline,
@@ -243,6 +242,7 @@ class Agent:
             fallback_messages=talk.plain,
             quoted=talk.quoted,
             opening=opening.calls,
+            spare=opening.spare,
             nearest=nearest,
             needs_query=lambda answer: needs_look(answer, (*_given(talk), talk.quoted)),
         )

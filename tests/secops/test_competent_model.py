@@ -315,6 +315,23 @@ def test_calls_for_strangers_become_these_offers_and_no_others(deployed: None, n
     assert not Proposal.objects.exists()
 
 
+@pytest.mark.slow
+def test_a_model_that_does_not_look_gets_what_code_would_look_up(demo: Any) -> None:
+    asked = list[str]()
+
+    def idle(body: dict[str, Any]) -> Reply:
+        """Tells of the company without a look, until it is shown something."""
+        results = [one["content"] for one in _since_question(body["messages"]) if one["role"] == "tool"]
+        asked.extend(results)
+        return Say("web-01 现在有 3 条未关闭的告警。" if not results else "见下面的结果。")
+
+    ((tried, seen),) = asyncio.run(hold([("web01现在啥情况 隔离了没", idle)], ZHAO))
+    assert len(seen) == 2
+    assert tried.tool is not None
+    assert any("web-01" in one for one in asked)
+    assert "没有查询数据" not in tried.answer
+
+
 # The same, fully injected
 
 PLANTED = ("9.9.9.9", "db-01", "66")

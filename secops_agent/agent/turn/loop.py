@@ -130,14 +130,15 @@ async def run(
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
     opening: Message | None = None,
+    spare: Message | None = None,
     nearest: Sequence[str] = (),
     needs_query: Callable[[str], bool] | None = None,
 ) -> TurnOutcome:
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
     ``opening`` holds calls that are run before the model is asked; ``nearest`` names the tools that a model with little
-    room is shown first; ``needs_query`` tells of an answer that no query backs: the model is asked once more to look, then its
-    answer says that nothing was looked up. A model that says nothing is replaced.
+    room is shown first; ``needs_query`` tells of an answer that no query backs: the calls of ``spare`` are run for the model, or it is
+    asked once more to look, then its answer says that nothing was looked up. A model that says nothing is replaced.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. When the model cannot, the ``second`` ones go on, each once, then ``fallback`` (the offline mode),
@@ -147,7 +148,7 @@ async def run(
     if fallback is not None:
         spares.append(Spare(fallback, fallback_messages or (lambda: messages)))
     steps = _Steps(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted, nearest)
-    return await steps.run(opening, needs_query or (lambda _: False))
+    return await steps.run(opening, spare, needs_query or (lambda _: False))
 
 
 class _Steps:
@@ -183,7 +184,9 @@ class _Steps:
         """Seconds until the deadline."""
         return self.deadline - self.clock()
 
-    async def run(self, opening: Message | None, needs_query: Callable[[str], bool]) -> TurnOutcome:
+    async def run(
+        self, opening: Message | None, spare: Message | None, needs_query: Callable[[str], bool]
+    ) -> TurnOutcome:
         """Steps until there is an answer."""
         if opening is not None:
             await self._run_tools(opening, by_code=True)
@@ -201,7 +204,7 @@ class _Steps:
                 await self._run_tools(completion.message)
                 if self.wrong >= _WRONG_STEPS:
                     self._fall_back(RemoteError(_ALL_WRONG, permanent=True))
-            elif not self._again(completion, needs_query):
+            elif not await self._again(completion, spare, needs_query):
                 return self._answer(completion)
 
     @property
@@ -209,8 +212,11 @@ class _Steps:
         """Who answers now."""
         return self.chain.llm
 
-    def _again(self, completion: Completion, needs_query: Callable[[str], bool]) -> bool:
-        """Is it no answer yet? The model is asked once more to look; one that says nothing is replaced."""
+    async def _again(
+        self, completion: Completion, spare: Message | None, needs_query: Callable[[str], bool]
+    ) -> bool:
+        """Is it no answer yet? The model gets what code would look up, or is asked once more to look; one that says nothing is
+        replaced."""
         text = self._said(completion)
         backed = bool(self.calls.found()) or any(run.result.proposed for run in self.calls.runs)
         if self.llm.offline or backed or (text and not needs_query(text)):
@@ -221,6 +227,9 @@ class _Steps:
                 RemoteError(_UNGROUNDED, permanent=True)
             )
         self.nudged = True
+        if spare is not None:
+            await self._run_tools(spare, by_code=True)
+            return True
         self.added += [Message("assistant", text or "（没有内容）"), Message("user", _NUDGE)]
         return True
 

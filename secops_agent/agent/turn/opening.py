@@ -15,7 +15,7 @@ from secops_agent.agent.conversation import rights
 from secops_agent.agent.conversation.recall import Recall
 from secops_agent.agent.llms.models import OfflineMode
 from secops_agent.agent.turn.toolbox import all_specs, refusal
-from secops_agent.llm.offline import ACTION_TOOLS, Intent
+from secops_agent.llm.offline import ACTION_TOOLS, READ_TOOLS, Intent
 from secops_agent.llm.types import Completion, Heard, Message, Request, ToolCall
 from secops_agent.llm.understanding.hearing import hint
 from secops_agent.llm.understanding.verbs import NOTES
@@ -42,11 +42,13 @@ _OWN_WORDS: Final = frozenset({"task", "text", "note", "reason"})  # nobody's bu
 @dataclass(frozen=True, slots=True)
 class TurnOpening:
     """``by_code``: no model is asked. ``calls``: what is looked up first, ``remark`` what they do not carry, ``shows`` beneath the
-    answer too: a model that looks up by itself has read it. ``heard``: what code made of the sentence; ``warrant``: the actions
-    that its words let a model offer; ``absent``: in Chinese, what it asks that no source of ours tells."""
+    answer too: a model that looks up by itself has read it. ``spare``: what code would look up and is not sure of, for a model
+    that answers without a look. ``heard``: what code made of the sentence; ``warrant``: the actions that its words let a model
+    offer; ``absent``: in Chinese, what it asks that no source of ours tells."""
 
     by_code: bool = False
     calls: Message | None = None
+    spare: Message | None = None
     remark: str = ""
     shows: bool = False
     heard: Heard | None = None
@@ -83,11 +85,15 @@ async def find_opening(
     if _is_for_code(read, heard, warrant) or (not calls and not called and not heard.unclear):
         return TurnOpening(True, heard=heard)
     looked_up = bool(called) and (heard.sure or not calls)
-    message = read.message if looked_up else None
+    reads = bool(called) and {call.name for call in called} <= {*READ_TOOLS}
+    spare = read.message if reads and not looked_up else None
     remark = read.remark.replace(hint("not_done"), "").strip() if looked_up else ""  # a model claims no act
     said = read.message.content
     absent = said if said.startswith(hint("absent").partition("{")[0]) else ""
-    return TurnOpening(False, message, remark, not calls, heard, warrant, absent)
+    return TurnOpening(
+        calls=read.message if looked_up else None, spare=spare, remark=remark, shows=not calls, heard=heard,
+        warrant=warrant, absent=absent,
+    )  # fmt: skip
 
 
 def _with_heard(warrant: Warrant, heard: Heard) -> Warrant:
