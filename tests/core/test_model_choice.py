@@ -62,9 +62,9 @@ def test_what_is_switched_off_fails_or_is_no_model_is_not_chosen() -> None:
 def test_one_that_failed_is_asked_about_and_a_new_one_is_chosen_among_models() -> None:
     client, first, second = superuser(), model("M1"), model("M2")
     dingtalk("机器人", ai_config=first)
-    SystemConfig.objects.filter(pk=second.pk).update(last_error="「模型与工具调用」没有通过：连不上。")
+    SystemConfig.objects.filter(pk=second.pk).update(last_error="测试没有通过：「模型与工具调用」连不上。")
     page = client.get(reverse(PLACE)).content.decode()
-    assert 'data-asks="它上一次没有通过：「模型与工具调用」没有通过：连不上。' in page
+    assert 'data-asks="它最近一次出错：测试没有通过：「模型与工具调用」连不上。' in page
     link = re.findall(r'href="([^"]+)">新增模型', page)[0]
     offered = text_of(client.get(link))
     assert "通义千问" in offered

@@ -377,6 +377,9 @@ def test_page_api_and_chat_tell_the_same_row(admin_client: Client, admin_user: A
             FIREWALL,
             True,
         )
+        happened = await estate.says("wu", "最近出了什么事")
+        assert f"**封禁和隔离**：{IP} 已封禁到" in happened, "with no alert about it, too"
+        assert "封禁和隔离" not in await estate.says("wu", "有哪些高危告警"), "of some alerts only"
         said = await estate.says("wu", f"{IP} 封了吗")
         until = timezone.localtime(row.until).strftime("%m-%d %H:%M")  # type: ignore[arg-type]
         for text in (shown, said):
@@ -387,6 +390,8 @@ def test_page_api_and_chat_tell_the_same_row(admin_client: Client, admin_user: A
         await db.call(admin_client.post, "/blocks/act/", {"act": "mistaken", "id": row.pk, "reason": "测试"})
         await carry_out()
         assert (await db.call(row_of)).state == "lifted"
+        assert IP not in await estate.says("wu", "最近出了什么事"), "it stands no more"
+        assert f"{IP} 封禁已解除" in await estate.says("wu", "最近2小时出了什么事")
         assert IP in (await db.call(admin_client.get, "/blocks/", {"tab": "mistaken"})).content.decode()
 
     with_firewall(act, actions=ACTIONS)

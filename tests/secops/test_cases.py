@@ -25,6 +25,7 @@ from secops_agent.services.records import Indicator
 from secops_agent.services.reports.files import as_markdown
 from secops_agent.services.reports.incidents import incident_report
 from secops_agent.services.sla import RiskClock
+from secops_agent.tools.incidents.alerts import handler_words
 from secops_agent.tools.incidents.case_orders import AssignCase, check_assign
 from tests.secops.decisions_aid import company
 from tests.secops.inventory_aid import NOW, alert, host, person, store
@@ -391,8 +392,11 @@ def test_alerts_of_a_case_that_somebody_owns_are_in_their_hands_while_it_is_open
     assert {row.label: row.count for row in buckets} == {"李四": 1, "未分配": 1}
     assert ["没人处理" in urgency.reasons([pk])[pk] for pk in (first, second)] == [False, True]
     assert [each.id for each in triage.search(AlertFilter(order="urgent")).items] == [second, first]
-    assert triage.get(first, private=True).summary.assignee == "李四"
+    summary = triage.get(first, private=True).summary
+    assert handler_words(summary) == "处理人 李四（事件负责人）", "as its page says"
 
     orders.close(case.id, "false_positive", someone())
     assert found(unassigned=True) == [second, first]
     assert not found(mine=(owner.pk,))
+    triage.assign(second, owner, someone())
+    assert handler_words(triage.get(second, private=True).summary) == "处理人 李四"

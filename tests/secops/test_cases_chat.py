@@ -37,6 +37,8 @@ _QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("事件 3 进展", "get_case", {"case_id": 3}),
     ("/事件 3", "get_case", {"case_id": 3}),
     ("事件3怎么样了？", "get_case", {"case_id": 3}),
+    ("E3 的事件负责人是谁", "get_case", {"case_id": 3}),
+    ("事件 3 的负责人", "get_case", {"case_id": 3}),
     ("告警 12 属于哪个事件", "get_case", {"alert_id": 12}),
 ]
 _NEITHER = (

@@ -196,6 +196,10 @@ def test_what_was_saved_is_tried_and_what_fails_stands_in_the_list(page: None) -
             assert "data-try-now" not in client.get(link).text, "once, and by no link"
         found = tried_on_the_page(client, config)
         assert '"field": "api_key"' in found["whole"].replace("'", '"')
+        assert "已经保存，没有通过测试" in found["end"]
+        shown = text_of(client.get(saved["Location"]))
+        assert "接下来：通过测试" in shown
+        assert "也可以先选用它" in shown, "no dead end"
         listed = text_of(client.get("/admin/core/systemconfig/"))
         assert "最近一次出错" in listed
         assert "不接受这个 API Key" in listed

@@ -15,12 +15,13 @@ from secops_agent.llm.understanding.focus import Focus
 from secops_agent.models import Alert, AlertAsset, Asset, Case, CaseStatus, Role, Staff
 from secops_agent.models.choices import AlertStatus, Importance, Outcome, Severity
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.queries.urgency import most_urgent, reasons
+from secops_agent.services.alerts.queries.urgency import URGENT, most_urgent, reasons
 from secops_agent.services.notifications.delivery.wording import group_text
 from secops_agent.services.outcomes import outcome_of, outcome_told
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.estate.assets import GetAsset, get_asset
+from secops_agent.tools.incidents.alert_lists import ListAlerts, list_alerts
 from secops_agent.tools.incidents.alerts import GetAlert, alert_line, get_alert
 from tests.admin_pages import serve_plain_static, text_of
 from tests.databases import Database
@@ -215,6 +216,16 @@ def test_the_order_is_that_of_the_points(database: Database, seed: int) -> None:
         assert [row.pk for row in most_urgent(Alert.objects.all())[:most]] == plain[:most]
     told = reasons(plain)
     assert len({told[pk] for pk in plain}) > 30
+
+
+def test_of_two_with_as_many_points_the_answer_says_why_one_is_first() -> None:
+    older, newer = arrived("a", "b", severity="critical")
+    shown = list_alerts(asker(), ListAlerts(urgent=True, limit=1)).text
+    assert f"最要紧的是 A{newer.pk}" in shown
+    assert f"与 A{older.pk} 同分，最近发生的在前" in shown
+    assert "同分的最近发生的在前，再同的编号大的在前" in URGENT
+    Alert.objects.filter(pk=older.pk).update(severity="low")
+    assert "同分" not in list_alerts(asker(), ListAlerts(urgent=True, limit=1)).text
 
 
 def test_whether_it_is_grave_is_told_first_by_the_points() -> None:

@@ -128,7 +128,9 @@ def _lines(checkup: Checkup, trial: Tryout) -> Iterator[str]:
         found = _summary(results, trial)
         if checkup.keeps and trial.stored:
             first = found["first"]
-            configs.report_error(trial.row.pk, f"「{first.label}」没有通过：{first.detail}" if first else "")
+            configs.report_error(
+                trial.row.pk, f"测试没有通过：「{first.label}」{first.detail}" if first else ""
+            )
         yield _line(end=_html("end", **found))
     finally:
         _rooms.release()

@@ -210,6 +210,8 @@ def model_guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     pick = "按「测试连接」，从服务提供的模型里点一个填入，再保存。"
     yield Step("选择模型", pick, bool(config.params.get("model")))
     yield Step("启用这个配置", "打开上面的「启用」再保存。", config.enabled)
+    broken = f"{config.last_error} 改好再保存，会自动再测一次。也可以先选用它：在那以前由备用的模型、再由离线模式回答。"
+    yield Step("通过测试", broken, not config.last_error, place)
     where = f"在「换模型」里给「{robot}」选它" if robot else f"先添加{platforms()}配置"
     text = f"模型要有聊天配置选用才会回答：{where}。"
     yield Step("在聊天配置里选用它", text, bool(configs.users_of(config)), place)

@@ -28,7 +28,7 @@ from secops_agent.services.sla import is_overdue
 
 @dataclass(frozen=True, slots=True)
 class AlertSummary:
-    """One line of a list. ``assignee`` is the name of `Alert.handler`, "" for nobody."""
+    """One line of a list. ``assignee`` is the name of `Alert.handler`, "" for nobody; ``by_case``: has it as owner of its case."""
 
     id: int
     title: str
@@ -50,6 +50,7 @@ class AlertSummary:
     silenced_until: datetime | None = None
     outcome: str = ""
     way: str = ""
+    by_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: dat
         silenced_until=quiet,
         outcome=row.outcome,
         way=row.way,
+        by_case=bool(row.handler and not row.assignee_id),
     )
 
 

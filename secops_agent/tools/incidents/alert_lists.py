@@ -12,6 +12,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.queries.filters import AlertFilter
 from secops_agent.services.alerts.queries.urgency import reasons
 from secops_agent.services.assets import inventory
+from secops_agent.services.decisions.ledger import blocks
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Total
 from secops_agent.services.records import SEVERITIES
@@ -21,13 +22,16 @@ from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import beyond, limit_argument, more, offset_argument, window
 from secops_agent.tools.incidents.alert_filters import STATES, AlertConditions, read
 from secops_agent.tools.incidents.alerts import alert_lines
-from secops_agent.tools.markdown import SEVERITY, counts, foot, page
+from secops_agent.tools.markdown import SEVERITY, counts, foot, moment, page
 from secops_agent.tools.masking import for_reader
+from secops_agent.tools.operations.blocks import standing_words
 
 _ORDERS: Final = {"most": "次数多的在前", "oldest": "最早发生的在前", "due": "时限最近的在前"}
 _PEOPLE: Final = 4
 _NEXT: Final = 2  # beside the one that is most urgent
 _TOLD_APART: Final = 3  # alerts that need no counts
+_CUT_OFF: Final = 5  # blocks and isolations told behind the alerts
+_TIMES: Final = {"since_hours", "until_hours", "period", "since", "until", "limit", "status"}
 
 
 class ListAlerts(AlertConditions):
@@ -55,14 +59,14 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
         if not found.items and (older := _older(asker, wanted, query)):
             return older
         text = beyond("告警", found) if found.items else _none(wanted, query)
-        return ToolResult("no_data", query, text, [])
+        return ToolResult("no_data", query, "\n".join([text, *_cut_off(given, wanted)]), [])
     lines, people, fields = alert_lines(shown, asker)
     summary = "" if found.capped or given.offset or found.total <= _TOLD_APART else _shares(wanted)
     text = page(
         "告警",
         len(lines),
         found.total_text,
-        lines,
+        [*lines, *_cut_off(given, wanted)],
         query,
         offset=given.offset,
         beside=_beside(wanted),
@@ -84,7 +88,10 @@ def _most_urgent(asker: Asker, wanted: AlertFilter, query: str) -> ToolResult:
     following = "；".join(
         f"{says.code(each.id)} {plain(each.title, 40)}（{why[each.id]}）" for each in others
     )
-    lines += [f"- 为什么是它：{why[first.id]}", *([f"- 接着：{following}"] if following else [])]
+    points = why[first.id].partition("：")[0]
+    even = "、".join(says.code(each.id) for each in others if why[each.id].startswith(points))
+    tie = f"；与 {even} 同分，最近发生的在前" if even else ""
+    lines += [f"- 为什么是它：{why[first.id]}{tie}", *([f"- 接着：{following}"] if following else [])]
     text = "\n".join([f"**最要紧的是 {says.code(first.id)}**", "", *lines, *foot(query)])
     result = ToolResult("ok", query, text, [first.id], steps=(says.show(first.id),), fields=fields)
     return for_reader(result, asker, people) if asker.hides_private else result
@@ -100,6 +107,21 @@ def _shares(wanted: AlertFilter) -> str:
         f"处理人：{counts(people)}" if len(found.people) > 1 else "",
     ]
     return "；".join(filter(None, said))
+
+
+def _cut_off(given: ListAlerts, wanted: AlertFilter) -> list[str]:
+    """What was blocked and isolated meanwhile: behind a list of all that happened, not behind one of some alerts."""
+    is_all = set(given.model_dump(exclude_defaults=True)) <= _TIMES and given.status in (
+        None,
+        "all",
+        "unclosed",
+    )
+    found = blocks.begun(wanted.since, wanted.until) if is_all else []
+    said = [
+        f"{plain(each.target, 60)} {standing_words(each)}（{moment(each.at)}）" for each in found[:_CUT_OFF]
+    ]
+    more = f" 等 {len(found)} 个" if len(found) > _CUT_OFF else ""
+    return ["", f"**封禁和隔离**：{'、'.join(said)}{more}"] if said else []
 
 
 def _beside(wanted: AlertFilter) -> str:

@@ -119,7 +119,6 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: AlertOrigin = _NOWHERE
     named = [plain(each.name, 40) for each in alert.assets if each.name not in alert.title]
     assets = "、".join(named[:3]) + ("…" if len(named) > 3 else "")
     is_open = alert.status != AlertStatus.CLOSED
-    nobody = "未分配" if is_open else ""
     said = joined(
         [
             SEVERITY.get(alert.severity, alert.severity),
@@ -128,7 +127,7 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: AlertOrigin = _NOWHERE
             assets,
             from_where(replace(origin, addresses=()) if alert.way else origin),
             course(alert.way, alert.outcome),
-            f"处理人 {plain(alert.assignee, 20)}" if alert.assignee else nobody,
+            handler_words(alert),
             f"首次 {moment(alert.first_seen)}" if alert.last_seen - alert.first_seen > _DAY else "",
             ago(alert.last_seen, asker.now),
             f"{alert.count} 次" if alert.count > 1 else "",
@@ -137,6 +136,13 @@ def alert_line(alert: AlertSummary, asker: Asker, origin: AlertOrigin = _NOWHERE
         ]
     )
     return f"- **{says.code(alert.id)}** {said}"
+
+
+def handler_words(alert: AlertSummary) -> str:
+    """处理人 赵六, 处理人 赵六（事件负责人）, 未分配; "" for a closed one of nobody."""
+    if not alert.assignee:
+        return "" if alert.status == AlertStatus.CLOSED else "未分配"
+    return f"处理人 {plain(alert.assignee, 40)}{'（事件负责人）' if alert.by_case else ''}"
 
 
 def from_where(origin: AlertOrigin) -> str:
@@ -277,7 +283,7 @@ def _detail(detail: AlertDetail, found: Concerned, past: Sequence[tuple[str, str
         [
             SEVERITY.get(alert.severity, alert.severity),
             state(alert),
-            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "未分配" if is_open else "",
+            handler_words(alert),
             limit_told(alert.due_at, asker.now) if is_open else "",
         ]
     )

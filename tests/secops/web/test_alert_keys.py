@@ -133,10 +133,22 @@ def test_one_alert_is_handled_by_thumb(address: str) -> None:
     with browsing(address, client, 390, 844, has_touch=True, is_mobile=True) as page:
         page.goto("/alerts/")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.tap("input[name=ids]")
+        tops = page.eval_on_selector_all("#bulk > .bf-button", "all => all.map((each) => each.offsetTop)")
+        assert len(tops) == 4
+        assert len(set(tops)) == 1, "one row"
+        page.tap("input[name=ids]")
         with page.expect_navigation():
             page.tap("[data-open]")
         bar = page.locator(".tr-bar").bounding_box()
         assert bar["y"] + bar["height"] <= 844, "within reach without scrolling"
+        assert bar["height"] < 70, "one row"
+        assert page.locator("[data-deed=assign]").is_hidden()
+        page.tap(".tr-more")
+        page.tap("[data-deed=assign]")
+        assert page.locator("#deed-assign").is_visible()
+        assert page.locator("#more").is_hidden()
+        page.keyboard.press("Escape")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.tap("[data-deed=close]")
         with page.expect_navigation():

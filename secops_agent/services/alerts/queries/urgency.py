@@ -21,7 +21,7 @@ _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 _OFTEN: Final = 100
 _WORDS: Final = 4  # reasons in a sentence
 GRAVE: Final = 40  # points: what is 严重 and still goes on, or 高危 that got through
-URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，24 小时内发生过，资产的重要性，没人处理，超时，次数；同分的看最近发生"
+URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，24 小时内发生过，资产的重要性，没人处理，超时，次数；同分的最近发生的在前，再同的编号大的在前"
 
 
 def unattended() -> Q:

@@ -223,6 +223,14 @@ def _now(which: Q, limit: int = MOST) -> list[BlockRecord]:
     return list(rows.order_by("-pk")[:limit])
 
 
+def begun(since: datetime | None, until: datetime | None) -> list[Block]:
+    """What was blocked and isolated in this time; without ``since`` what stands now. The newest first."""
+    if since is None:
+        return list(map(_view, _now(Q())))
+    rows = BlockRecord.objects.filter(since__gte=since, since__lt=until or timezone.now())
+    return list(map(_view, rows.exclude(state__in=NEVER_DONE).select_related(*_WITH).order_by("-pk")[:MOST]))
+
+
 def blocked_in(alert_ids: Collection[int]) -> list[tuple[int, str]]:
     """(alert, address) of every address that these alerts name and that is blocked now, or may be. One query."""
     stands = BlockRecord.objects.filter(kind="block_ip", target=OuterRef("value"), state__in=_RECORDED)
