@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 
 from bifang.core.admin.base import RecordScreen
@@ -54,15 +54,9 @@ class ApiUsageScreen(RecordScreen):
         view = self.admin_site.admin_view(callback_page)
         return [path("callbacks/<int:config_id>/", view, name="dingtalk_callback_page"), *super().get_urls()]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With both quotas of each organisation."""
-        shown = {
-            "bf_quotas": [_row(one) for one in quota_usage()],
-            "bf_held": digests.waiting(),
-        }
-        return super().changelist_view(request, shown | (extra_context or {}))
+        return {"bf_quotas": [_row(one) for one in quota_usage()], "bf_held": digests.waiting()}
 
 
 def quota_cards(request: HttpRequest) -> Iterable[Panel]:

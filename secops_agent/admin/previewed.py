@@ -45,17 +45,9 @@ class Previewed(Screen):
         except BifangError as error:
             return JsonResponse({"known": False, "text": error.message})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Tells the page of who may save it where to ask."""
-        ident = object_id or ""
-        name, known = f"admin:{self._preview_name}", ident.isascii() and ident.isdigit()
-        asked = reverse(f"{name}_of", args=[object_id]) if known else reverse(name)
-        may = self.has_change_permission(request) if object_id else self.has_add_permission(request)
-        told = {"bf_preview_url": asked if may else "", "bf_preview_without": " ".join(self.preview_without)}
-        return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))
+        name = f"admin:{self._preview_name}"
+        asked = reverse(f"{name}_of", args=[row.pk]) if row else reverse(name)
+        may = self.has_change_permission(request) if row else self.has_add_permission(request)
+        return {"bf_preview_url": asked if may else "", "bf_preview_without": " ".join(self.preview_without)}

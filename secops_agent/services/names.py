@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, Max, OuterRef
 
 from secops_agent.models import Alert, Asset, AssetKey, Finding, Staff, Vulnerability
 from secops_agent.models.choices import FindingKind
+from secops_agent.services.reading import values_by
 
 _MOST = 50_000
 _FIGURES = 5  # of a number that people call a vulnerability by
@@ -78,7 +79,5 @@ def _flaws() -> Mapping[str, str]:
             found[end] = "" if end in found else name
     last = Alert.objects.aggregate(last=Max("pk"))["last"] or 0
     low = [end for end in found if int(end) <= last]
-    for start in range(0, len(low), 500):
-        taken = Alert.objects.filter(pk__in=low[start : start + 500]).values_list("pk", flat=True)
-        found |= {str(number): "" for number in taken}
+    found |= {str(number): "" for (number,) in values_by(Alert, ("pk",), pk=low)}
     return {end: name for end, name in found.items() if name}

@@ -96,7 +96,7 @@ def _import(work: Work, progress: _Progress) -> ImportOutcome:
     if work.format == detection_rules.FORMAT:
         return _keep_rules(work)
     choices = Choices.from_dict(work.options)
-    items = registry.parse(work.format, _named(work), choices.options())
+    items = registry.parse(work.format, Source(work.name or "上传的文件", path=work.path), choices.options())
     return ingest.store(
         progress.count(items),
         work.actor,
@@ -110,10 +110,6 @@ def _keep_rules(work: Work) -> ImportOutcome:
     kept = detection_rules.save(read.rules, work.actor, work.name)
     refused = tuple(Rejected(f"第 {number} 个", text) for number, text in enumerate(read.refused, 1))
     return ImportOutcome({"rule": kept}, {}, {}, refused)
-
-
-def _named(work: Work) -> Source:
-    return Source(work.name or "上传的文件", path=work.path)
 
 
 def _stop(progress: _Progress, pulse: threading.Thread) -> None:

@@ -1,7 +1,7 @@
 """What the lists of the estate share: the query string they take, links that change it, pages, facets, the file."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -162,6 +162,12 @@ def page_of(rows: "QuerySet[M]", given: QueryDict) -> "Page[M]":
     """The page that was asked for."""
     pages: Paginator[M] = CappedPaginator(rows, PER_PAGE)
     return pages.get_page(given.get("page"))
+
+
+def pieces(rows: "QuerySet[M]", size: int = 500) -> Iterator[list[M]]:
+    """What is exported, with a few queries for each piece."""
+    every = list(rows)
+    return (every[start : start + size] for start in range(0, len(every), size))
 
 
 def counted(pages: "Page[Any]") -> str:

@@ -25,54 +25,48 @@ SHOWN = 10
 NEEDS_A_PERSON: frozenset[str] = frozenset({State.DEAD, State.UNKNOWN})
 
 
-class RowScreen(RecordScreen):
+class RetriedScreen(RecordScreen):
+    """Rows that go again. ``states``: one click to each; ``retry``: the action that puts rows back."""
+
+    retry = ""
+    states: Iterable[Any] = State
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """A row's button is the list's action, of this row."""
+        if request.method == "POST" and request.POST.get(AGAIN):
+            request.POST = for_one(request, self.retry)  # type: ignore[assignment]  # as Django's own tests do
+        return super().changelist_view(request, extra_context)
+
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
+        """With one click to each state."""
+        return self.pills(request, [(each.value, each.label) for each in self.states])
+
+
+class RowScreen(RetriedScreen):
     """Common to both boxes. Text is for those with the permission; a webhook is never shown to anyone.
 
-    ``retry``: the action that puts rows back, ``retry_word`` its name, ``retry_means`` what it brings about.
+    ``retry_word``: the name of the action, ``retry_means`` what it brings about.
     """
 
     list_select_related = ("config",)
     ordering = ("-id",)
     list_before_template = "admin/channels/states.html"
     change_form_outer_before_template = "admin/channels/standing.html"
-    retry = ""
     retry_word = ""
     retry_means = ""
     text_fields: tuple[str, ...] = ()
-    states: tuple[State, ...] = tuple(State)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """With one click to each state. A row's button is the list's action, of this row."""
-        if request.method == "POST" and request.POST.get(AGAIN):
-            request.POST = for_one(request, self.retry)  # type: ignore[assignment]  # as Django's own tests do
-        chosen = request.GET.get("state__exact", "")
-        pills = [("", "全部"), *((each.value, each.label) for each in self.states)]
-        context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
-        return super().changelist_view(request, context | (extra_context or {}))
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With how it stands, what to do, and the button for it."""
-        row = self.get_object(request, object_id)
-        context: dict[str, Any] = {}
-        if row is not None and self.has_view_permission(request, row):
-            filters = request.GET.get("_changelist_filters", "")
-            page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-            context = {
-                "standing": explain(row),
-                "row": row,
-                "is_chat": getattr(row, "kind", "") == "chat",
-                "retry_word": self.retry_word if self._may_go_again(request, row) else "",
-                "list_url": f"{page}?{filters}" if filters else page,
-            }
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        filters = request.GET.get("_changelist_filters", "")
+        page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return {
+            "standing": explain(row),
+            "row": row,
+            "is_chat": getattr(row, "kind", "") == "chat",
+            "retry_word": self.retry_word if self._may_go_again(request, row) else "",
+            "list_url": f"{page}?{filters}" if filters else page,
+        }
 
     def _may_go_again(self, request: HttpRequest, row: BoxRow) -> bool:
         return self.has_operate_permission(request) and may_go_again(row)

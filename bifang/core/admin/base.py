@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
-from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
@@ -311,16 +310,28 @@ class Screen(_Base):
             return None
         return reverse(f"admin:{app}_{name}_changelist"), words
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """As Django's; the button 历史 only where it leads to something."""
-        told = {"show_history": object_id is not None and self._is_logged(object_id)}
-        return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """As Django's, with what `beside_list` gives."""
+        return super().changelist_view(request, self.beside_list(request) | (extra_context or {}))
+
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
+        """What else the templates of the list show."""
+        return {}
+
+    def pills(self, request: HttpRequest, choices: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+        """For the list's template one click to each state, and to all: value, label, and is it chosen."""
+        chosen = request.GET.get("state__exact", "")
+        return {"bf_pills": [(value, label, value == chosen) for value, label in (("", "全部"), *choices)]}
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """As Django's, with what `beside_form` gives; the button 历史 only where it leads to something."""
+        row = kwargs.get("obj")
+        told = {"show_history": row is not None and self._is_logged(row), **self.beside_form(request, row)}
+        return super().render_change_form(request, {**context, **told}, *args, **kwargs)
+
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What else the templates of the page of a row show; ``row`` None: of a new one."""
+        return {}
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -330,9 +341,9 @@ class Screen(_Base):
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", object_id)
         return super().history_view(request, object_id, extra_context)
 
-    def _is_logged(self, object_id: str) -> bool:
+    def _is_logged(self, row: Model) -> bool:
         entries = LogEntry.objects.filter(content_type=get_content_type_for_model(self.model))
-        return not self.history_on_page and entries.filter(object_id=unquote(object_id)).exists()
+        return not self.history_on_page and entries.filter(object_id=row.pk).exists()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The house's list."""

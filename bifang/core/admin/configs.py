@@ -324,18 +324,14 @@ class SystemConfigScreen(Screen):
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         """To the page of the configuration, which says what comes next."""
-        return self._saved(request, obj)
+        return self.response_change(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         """Stays on the page, which tries what was written: whether it works is shown there."""
-        return self._saved(request, obj)
-
-    def _saved(self, request: HttpRequest, config: SystemConfig) -> HttpResponse:
-        messages.success(request, f"已保存配置「{config}」，几秒内生效。")
-        page = reverse("admin:core_systemconfig_change", args=[config.pk])
-        if config.enabled and config.__dict__.get("bf_written"):
-            request.session[_TRY] = config.pk
-        return redirect(page)
+        messages.success(request, f"已保存配置「{obj}」，几秒内生效。")
+        if obj.enabled and obj.__dict__.get("bf_written"):
+            request.session[_TRY] = obj.pk
+        return redirect("admin:core_systemconfig_change", obj.pk)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

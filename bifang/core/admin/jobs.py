@@ -72,11 +72,11 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
     way = ("secops_agent.scheduledtask", "定时任务")
     list_before_template = "admin/core/retention.html"
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With what is kept how long."""
         kept = retention_state()
         late = sum(row.late_since is not None for row in kept)
-        return super().changelist_view(request, {"bf_kept": kept, "bf_late": late} | (extra_context or {}))
+        return {"bf_kept": kept, "bf_late": late}
 
     list_display = ("title", "rhythm", "times", "soon", "last_run", "result")
     list_display_links = ("title",)

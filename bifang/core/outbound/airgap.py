@@ -35,7 +35,7 @@ def refuse_name(host: str) -> None:
     """ConfigError for a host that may not even be looked up."""
     if not is_airgapped() or _is_loopback(host) or _is_dingtalk(host):
         return
-    if _plain(host) in _listed():
+    if _plain(host) in {_plain(each) for each in env.words("BIFANG_ADDRESS_ALLOW_LIST")}:
         _refuse_public(host, host)
         return
     raise ConfigError(
@@ -75,10 +75,6 @@ def _is_dingtalk(host: str) -> bool:
     """Its own hosts, and the operator's private one."""
     own = {_plain(urlsplit(env.text(name)).hostname or "") for name in _ENDPOINTS}
     return _plain(host) in DINGTALK or (_plain(host) in own and host != "")
-
-
-def _listed() -> set[str]:
-    return {_plain(host) for host in env.words("BIFANG_ADDRESS_ALLOW_LIST")}
 
 
 def _plain(host: str) -> str:

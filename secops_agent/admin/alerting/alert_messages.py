@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.channels.admin.rows import AGAIN, for_one
+from bifang.channels.admin.rows import AGAIN, RetriedScreen
 from bifang.channels.models import ON_ITS_WAY, OPEN, RETRIED, TRIED_AGAIN, OutboxRow
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, column, moment
 from bifang.core.admin.panels import Panel
@@ -80,26 +80,19 @@ def _counted(found: Sequence[str]) -> str:
 
 
 @admin.register(AlertMessage)
-class AlertMessageScreen(RecordScreen):
+class AlertMessageScreen(RetriedScreen):
     """The system writes these; people see where each message stands."""
 
     list_display = ("opened", "about", "state_badge", "place", "trouble")
     actions = ("try_again",)
+    retry = "try_again"
+    states = MessageState
     list_filter = ("state", "kind", "target__rule", "opened_at")
     list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule", "staff")
     search_fields = ("=alerts__id", "reason")
     search_help_text = "按告警编号（A12）或原因搜索"
     fields = ("kind", "state_badge", "reason", "rule", "place", "alert_lines", "opened", "due", "sent")
     list_before_template = "admin/channels/states.html"
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """With one click to each state. A row's button is the list's action, of this row."""
-        if request.method == "POST" and request.POST.get(AGAIN):
-            request.POST = for_one(request, "try_again")  # type: ignore[assignment]  # as Django's own tests do
-        chosen = request.GET.get("state__exact", "")
-        pills = [("", "全部"), *MessageState.choices]
-        context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
-        return super().changelist_view(request, context | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertMessage]:
         """With the number of alerts, and the first one."""

@@ -110,12 +110,9 @@ class CorrectionScreen(Screen):
             *([("怎样才对", {"fields": right, "description": RIGHT_NOTE})] if right else []),
         ]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With one click to each state."""
-        chosen = request.GET.get("state__exact", "")
-        pills = [("", "全部"), *CorrectionState.choices]
-        told = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
-        return super().changelist_view(request, told | (extra_context or {}))
+        return self.pills(request, CorrectionState.choices)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """With the words that stand for private text."""

@@ -223,19 +223,12 @@ class SilenceScreen(Previewed, RecordScreen):
         if done:
             messages.success(request, f"已结束 {done} 条静默。")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With the button while it lasts."""
-        row = self.get_object(request, object_id)
-        context: dict[str, Any] = {}
-        if row is not None and row.ends_at > timezone.now() and self.has_operate_permission(request):
-            context = {"bf_end_url": reverse("admin:secops_agent_silence_end", args=[row.pk])}
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        told = super().beside_form(request, row)
+        if row is None or row.ends_at <= timezone.now() or not self.has_operate_permission(request):
+            return told
+        return told | {"bf_end_url": reverse("admin:secops_agent_silence_end", args=[row.pk])}
 
     covers = cell("静默什么", str, ordering="scope")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 
 from bifang.core.admin.base import Screen, cell
@@ -56,9 +56,7 @@ class SlaScreen(Screen):
     list_display = ("level", "alert_hours", "finding_days")
     list_before_template = "admin/secops_agent/sla.html"
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With what holds for every severity, the defaults too."""
         limits, mine = sla.SlaLimits(), {row.severity: row.pk for row in SlaTarget.objects.all()}
         may = self.has_change_permission(request)
@@ -71,7 +69,7 @@ class SlaScreen(Screen):
             )
             for each in Severity.values
         ]
-        return super().changelist_view(request, {"bf_limits": rows} | (extra_context or {}))
+        return {"bf_limits": rows}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The severity is the row."""

@@ -99,12 +99,8 @@ class ConnectorTrial(Tryout):
         return Destination(self.ready.url, self.ready.proxy)
 
 
-class HttpTrial(Tryout):
+class HttpTrial(ServerTrial):
     """A REST API."""
-
-    @property
-    def destination(self) -> Destination:
-        return Destination(self.ready.base_url, self.ready.proxy, self.ready.ca)
 
 
 class McpTrial(Tryout):

@@ -162,12 +162,10 @@ class ReportScreen(RecordScreen):
         """Who makes one, and sends one."""
         return request.user.has_perm("secops_agent.add_securityreport")
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With what can be made."""
         may = self.has_make_permission(request)
-        return super().changelist_view(
-            request, {"bf_periods": PERIODS.items() if may else ()} | (extra_context or {})
-        )
+        return {"bf_periods": PERIODS.items() if may else ()}
 
     @extra("make/", "make", "POST")
     def make_view(self, request: HttpRequest) -> HttpResponse:

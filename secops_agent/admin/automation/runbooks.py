@@ -193,25 +193,16 @@ class RunbookScreen(Screen):
             kwargs["choices"] = [pair for pair in db_field.flatchoices if pair[0] in allowed]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With the form for a zip."""
-        may = importing.may_import(actor_of(request))
-        return super().changelist_view(request, {"bf_may_import": may} | (extra_context or {}))
+        return {"bf_may_import": importing.may_import(actor_of(request))}
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With the versions, for those who may write."""
-        row = self.get_object(request, object_id)
-        context: dict[str, Any] = {}
-        if row is not None and self.has_change_permission(request, row):
-            found = runbooks.versions(row.pk, self.reader(request))
-            context = {"bf_versions": _differences(found), "bf_runbook": row.pk, "bf_may_restore": True}
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        if row is None or not self.has_change_permission(request, row):
+            return {}
+        found = runbooks.versions(row.pk, self.reader(request))
+        return {"bf_versions": _differences(found), "bf_runbook": row.pk, "bf_may_restore": True}
 
     @extra("<int:pk>/restore/<int:number>/", "change", "POST")
     def restore_view(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:

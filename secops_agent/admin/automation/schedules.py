@@ -232,20 +232,12 @@ class ScheduledTaskScreen(Previewed):
         words = request.POST.get("when", "")[:200].strip()
         return {"known": True, "text": _runs_of(words) if words else ""}
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With the button."""
-        row = self.get_object(request, object_id)
-        context: dict[str, Any] = {}
-        if row is not None and self.has_change_permission(request, row):
-            start = reverse("admin:secops_agent_scheduledtask_start", args=[row.pk])
-            context = {"bf_start_url": start}
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        told = super().beside_form(request, row)
+        if row is None or not self.has_change_permission(request, row):
+            return told
+        return told | {"bf_start_url": reverse("admin:secops_agent_scheduledtask_start", args=[row.pk])}
 
     @admin.display(description="状态", ordering="enabled")
     def state(self, row: ScheduledTask) -> SafeString:

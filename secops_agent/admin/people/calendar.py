@@ -67,17 +67,16 @@ class CalendarScreen(Screen):
         ordering="working",
     )
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With the days that come next."""
         today = timezone.localdate()
         coming = CalendarDay.objects.filter(date__gte=today).order_by("date")[:COMING]
         days = WorkingDays.between(today, today)
-        told = {
+        return {
             "bf_coming": [(self.day(each), self.kind(each), each.name) for each in coming],
             "bf_today": badge("上班", "info") if days.is_working(today) else badge("休息", "ok"),
             "bf_known_until": CalendarDay.objects.aggregate(last=Max("date"))["last"],
         }
-        return super().changelist_view(request, told | (extra_context or {}))
 
     @extra("import/", "add")
     def import_view(self, request: HttpRequest) -> HttpResponse:

@@ -146,19 +146,11 @@ class RotaScreen(CalendarFiles):
         made.user = request.user
         return made
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With the files of a rota, and with whom the boxes suggest."""
         may = self.has_change_permission(request)
-        context = {
-            "bf_rota": object_id, "bf_may_import": may, "people": schedules.suggested(everybody=True) if may else (),
-        }  # fmt: skip
-        return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
+        people = schedules.suggested(everybody=True) if may else ()
+        return {"bf_rota": row and row.pk, "bf_may_import": may, "people": people}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Remembers what it was."""

@@ -131,14 +131,12 @@ class StaffScreen(InvitingScreen):
         given = {"name": found.name, "staff_id": found.staff_id, "corp_id": found.corp_id}
         return redirect(f"{reverse('admin:secops_agent_staff_add')}?{urlencode(given)}")
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With who asks without being listed."""
         shown: dict[str, Any] = {"bf_roles": [(Role(role).label, words) for role, words in MAY_DO.items()]}
         if self.has_add_permission(request):
             shown |= {"bf_may_find": True, "bf_unlisted": address_book.unlisted()}
-        return super().changelist_view(request, shown | (extra_context or {}))
+        return shown
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """With its record, in the transaction of the page."""

@@ -226,19 +226,10 @@ class TokenScreen(RecordScreen):
         purpose = PURPOSES.get(request.GET.get("for", ""))
         return {"scopes": list(purpose.scopes)} if purpose else {}
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With the commands again, without the token."""
-        row = self.get_object(request, object_id)
-        shown: dict[str, Any] = {}
-        if row is not None and self.has_view_permission(request, row) and not row.revoked_at:
-            shown = {"samples": list(samples(request, row.scopes, "", PLACEHOLDER))}
-        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
+        works = row is not None and not row.revoked_at
+        return {"samples": list(samples(request, row.scopes, "", PLACEHOLDER)) if works else []}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form of a new token; an old one is only looked at."""

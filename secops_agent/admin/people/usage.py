@@ -33,9 +33,9 @@ class UsageScreen(RecordScreen):
         "ai_config_id", "inbox_id",
     )  # fmt: skip
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With what it adds up to."""
-        return super().changelist_view(request, {"bf_spending": spending()} | (extra_context or {}))
+        return {"bf_spending": spending()}
 
     when = column("at", "时间", ago, ordering="id")
 
@@ -75,10 +75,9 @@ class PriceScreen(Screen):
     list_display = ("prefix", "input_price", "output_price", "cached_price")
     search_fields = ("prefix",)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With the models that were asked and have none."""
-        told = {"bf_unpriced": unpriced_models(), "bf_may_add": self.has_add_permission(request)}
-        return super().changelist_view(request, told | (extra_context or {}))
+        return {"bf_unpriced": unpriced_models(), "bf_may_add": self.has_add_permission(request)}
 
 
 def decision_cards(request: HttpRequest) -> list[Panel]:

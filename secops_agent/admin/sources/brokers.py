@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -155,13 +155,9 @@ def _letters_link(config: SystemConfig) -> SafeString:
 
 
 def _alerts_link(config: SystemConfig) -> SafeString:
-    source = _source(config)
+    source = BrokerSettings(config.pk, config.name, "", "", "").source
     query = urlencode({"tab": "all", "source": source})
     return format_html('<a class="bf-link" href="{}?{}">来源 {}</a>', reverse("web:alerts"), query, source)
-
-
-def _source(config: SystemConfig) -> str:
-    return BrokerSettings(config.pk, config.name, "", "", "").source
 
 
 def guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
@@ -193,16 +189,11 @@ class BrokerLetterScreen(RecordScreen):
     actions = ("try_again", "throw_away")
     change_form_outer_before_template = "admin/secops_agent/letter_acts.html"
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With the list's actions, for this one."""
-        letter = self.get_object(request, object_id) if self.has_operate_permission(request) else None
-        acts = {
-            "letter": letter, "box": ACTION_CHECKBOX_NAME,
-            "list_url": reverse("admin:secops_agent_brokerletter_changelist"),
-        }  # fmt: skip
-        return super().change_view(request, object_id, form_url, acts | (extra_context or {}))
+        place = reverse("admin:secops_agent_brokerletter_changelist")
+        letter = row if self.has_operate_permission(request) else None
+        return {"letter": letter, "box": ACTION_CHECKBOX_NAME, "list_url": place}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BrokerLetter]:
         """The payload is only read on the page of one."""

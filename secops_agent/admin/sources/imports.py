@@ -147,11 +147,9 @@ class ImportScreen(RecordScreen):
         """Those who may import."""
         return request.user.has_perm("secops_agent.add_importjob")
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With the templates."""
-        return super().changelist_view(request, {"bf_templates": TEMPLATES} | (extra_context or {}))
+        return {"bf_templates": TEMPLATES}
 
     @extra("<int:job_id>/rejected/")
     def rejected_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
@@ -227,17 +225,18 @@ class ImportScreen(RecordScreen):
                 name, upload, choices, actor
             )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With the progress, or the result."""
-        row = self.get_object(request, object_id)
-        context = _job_context(row) if row is not None and self.has_view_permission(request, row) else {}
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        job = jobs.get(row.pk)
+        table = _table(row, dict(job.outcome)) if job.outcome else {}
+        return {
+            "changed": [(each, links.asset(each.asset_id)) for each in changes_by(row)],
+            "job": job,
+            "job_text": _text(job),
+            "job_open": job.state in (JobState.QUEUED, JobState.RUNNING),
+            "job_url": reverse("admin:secops_agent_importjob_progress", args=[row.pk]),
+            **table,
+        }
 
     @extra("<int:job_id>/progress/")
     def progress_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
@@ -303,19 +302,6 @@ class ImportScreen(RecordScreen):
             else NOTHING
         ),
     )
-
-
-def _job_context(row: ImportJob) -> dict[str, Any]:
-    job = jobs.get(row.pk)
-    table = _table(row, dict(job.outcome)) if job.outcome else {}
-    return {
-        "changed": [(each, links.asset(each.asset_id)) for each in changes_by(row)],
-        "job": job,
-        "job_text": _text(job),
-        "job_open": job.state in (JobState.QUEUED, JobState.RUNNING),
-        "job_url": reverse("admin:secops_agent_importjob_progress", args=[row.pk]),
-        **table,
-    }
 
 
 def _text(job: JobView) -> str:

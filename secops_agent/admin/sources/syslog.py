@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -113,11 +113,9 @@ class SyslogSourceScreen(Screen):
     search_fields = ("name",)
     list_before_template = "admin/secops_agent/syslog.html"
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def beside_list(self, request: HttpRequest) -> dict[str, Any]:
         """With who listens, and who sends without being known."""
-        return super().changelist_view(request, {"bf_syslog": _doors()} | (extra_context or {}))
+        return {"bf_syslog": _doors()}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The figures of one that is there."""

@@ -76,21 +76,13 @@ class FormatTableScreen(RecordScreen):
             context["error"] = error.message
         return self.page(request, "admin/secops_agent/table_draft.html", "写一个接入", **context)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def beside_form(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """With what may be done about it."""
-        row = self.get_object(request, object_id)
-        context = {
+        return {
             "bf_table": row,
             "bf_may_write": self.has_add_permission(request),
             "bf_may_decide": self.has_operate_permission(request),
         }
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     @extra("<int:pk>/act/", method="POST")
     def act_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -56,7 +56,7 @@ def standing(segment: AuditSegment) -> SealStanding:
     if (
         segment.dropped_at is None
     ):  # the first form is as good while the records are there: the day is in their digest
-        wanted.add(_first_told(segment))
+        wanted.add(f"{segment.number}:{segment.count}:{segment.digest}")
     return _standing(segment, "seal", wanted)
 
 
@@ -84,10 +84,6 @@ def opens(segment: AuditSegment) -> bool:
 def _told(segment: AuditSegment) -> str:
     state = "closed" if segment.closed else "open"
     return f"{segment.number}:{segment.day.isoformat()}:{segment.count}:{segment.digest}:{state}"
-
-
-def _first_told(segment: AuditSegment) -> str:
-    return f"{segment.number}:{segment.count}:{segment.digest}"
 
 
 def _drop_told(segment: AuditSegment) -> str:

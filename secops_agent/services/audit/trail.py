@@ -51,14 +51,10 @@ def entry(
         "conversation_id": place.conversation_id,
         "inbox_id": place.inbox_id,
         "subject": subject[:120],
-        "text": _kept(text),
+        "text": text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…（共 {len(text)} 字）",
         "detail": dict(detail or {}),
     }
     return NewRow(AuditRecord, values)
-
-
-def _kept(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…（共 {len(text)} 字）"
 
 
 def append(records: Sequence[NewRow]) -> None:

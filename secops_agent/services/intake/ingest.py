@@ -29,6 +29,7 @@ from secops_agent.services.intake.writers.listed import write_listed
 from secops_agent.services.intake.writers.scores import is_score, write_scores
 from secops_agent.services.intake.writers.statements import write_statements
 from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabilities
+from secops_agent.services.reading import values_by
 from secops_agent.services.records import (
     AlertRecord,
     AssetRecord,
@@ -346,13 +347,8 @@ def _components_before(source: str, asset_id: int, at: datetime) -> list[int]:
 
 def _known_scores(records: Iterable[VulnerabilityRecord]) -> set[str]:
     """Of the CVEs that a feed of scores names, those that are known as vulnerabilities."""
-    names = [each.vuln_id for each in records if is_score(each)]
-    found: set[str] = set()
-    for start in range(0, len(names), 500):
-        piece = {name.upper(): name for name in names[start : start + 500]}
-        rows = VulnerabilityAlias.objects.filter(alias__in=list(piece)).values_list("alias", flat=True)
-        found.update(piece[alias] for alias in rows)
-    return found
+    names = {each.vuln_id.upper(): each.vuln_id for each in records if is_score(each)}
+    return {names[alias] for (alias,) in values_by(VulnerabilityAlias, ("alias",), alias=names)}
 
 
 def _finish(session: Session) -> None:

@@ -68,7 +68,7 @@ def try_out(conditions: Conditions, now: datetime | None = None) -> SuppressionT
         if alert.is_listed:  # type: ignore[attr-defined]  # annotated
             listed += 1
         else:
-            found.append(_view(alert))
+            found.append(TriedAlert(alert.pk, alert.title, alert.severity, alert.verdict, alert.last_seen))
     attacks = [each for each in found if each.verdict == Verdict.TRUE_POSITIVE]
     return SuppressionTrial(
         DAYS,
@@ -97,7 +97,3 @@ def _matching(conditions: Conditions, ids: list[int]) -> Iterator[Alert]:
         alerts = list(Alert.objects.filter(pk__in=piece).annotate(is_listed=hit).order_by("-pk"))
         facts = facts_of(alerts, cautious=True)
         yield from (each for each in alerts if conditions.match(facts[each.pk], ("new",)))
-
-
-def _view(row: Alert) -> TriedAlert:
-    return TriedAlert(row.pk, row.title, row.severity, row.verdict, row.last_seen)

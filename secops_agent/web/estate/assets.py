@@ -139,9 +139,7 @@ def _words(query: ListQuery) -> dict[tuple[str, str], str]:
 
 
 def _cells(rows: "QuerySet[Asset]") -> Iterator[tuple[Any, ...]]:
-    every = list(rows)
-    for start in range(0, len(every), 500):
-        piece = every[start : start + 500]
+    for piece in listing.pieces(rows):
         counts = open_counts([row.pk for row in piece])
         for row in piece:
             found = counts[row.pk]

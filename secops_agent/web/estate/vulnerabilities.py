@@ -156,9 +156,7 @@ def _words() -> dict[tuple[str, str], str]:
 
 
 def _cells(rows: "QuerySet[Vulnerability]") -> Iterator[tuple[Any, ...]]:
-    every = list(rows)
-    for start in range(0, len(every), 500):
-        piece = every[start : start + 500]
+    for piece in listing.pieces(rows):
         reached = reach_of([row.pk for row in piece])
         for row in piece:
             reach = reached[row.pk]

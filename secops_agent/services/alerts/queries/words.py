@@ -166,7 +166,7 @@ def unindexed(most: int) -> int:
 
 def index(seconds: float = 40.0) -> int:
     """Index the alerts that are new, in transactions of a few milliseconds. Returns how many."""
-    if not _can_index():
+    if TABLE not in connection.introspection.table_names():
         return 0
     _begin_anew_if_ids_return()
     deadline, count = time.monotonic() + seconds, 0
@@ -184,10 +184,6 @@ def _tell_the_planner() -> None:
             for model in (Alert, AlertAsset, AlertEvent, AlertIndicator, AlertMention):
                 cursor.execute(f"ANALYZE {model._meta.db_table}")
             cursor.execute(f"ANALYZE {TABLE}")
-
-
-def _can_index() -> bool:
-    return TABLE in connection.introspection.table_names()
 
 
 def _begin_anew_if_ids_return() -> None:

@@ -25,7 +25,7 @@ from secops_agent.services.investigations.arrivals import note_arrivals
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.outcomes import outcome_told, worst
 from secops_agent.services.reading import rows_by, values_by
-from secops_agent.services.records import AlertRecord, Indicator, StatusHint
+from secops_agent.services.records import AlertRecord, StatusHint
 from secops_agent.services.records.identity import alert_identity, event_mark
 from secops_agent.services.suppressions.applying import Candidate, suppress
 from secops_agent.services.vulnerabilities.priority import graver, rank
@@ -244,7 +244,7 @@ class _UnitOfWork:
                 if asset_id not in mine:
                     mine.add(asset_id)
                     assets.append({"alert_id": row.pk, "asset_id": asset_id})
-            named = {_pair(each): None for record in records for each in record.indicators}
+            named = {(each.kind, each.value[:500]): None for record in records for each in record.indicators}
             for pair in list(named)[: _MOST_LINKS - len(known)]:
                 if pair not in known:
                     known.add(pair)
@@ -275,10 +275,6 @@ class _UnitOfWork:
         insert_many(AlertEvent, events)
         insert_many(AlertPayload, fresh, keyed=True)
         update_rows(AlertPayload, ["raw"], latest)
-
-
-def _pair(indicator: Indicator) -> tuple[str, str]:
-    return indicator.kind, indicator.value[:500]
 
 
 def _follow(row: Alert, hint: StatusHint, moment: datetime, latest: bool) -> None:

@@ -4,7 +4,6 @@ What is interrupted stands; the next import that shows the bridge completes it. 
 with the survivor as a key, because the identities of findings hold it.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from bifang.core.database.rows import update_rows
@@ -177,13 +176,9 @@ def _absorb(kept: Asset, gone: Asset) -> dict[str, tuple[Any, Any]]:
     mixed = {"tags"} if set(kept.tags) != set(gone.tags) else set()
     values["locked"] = sorted({*kept.locked, *gone.locked} - mixed)
     for name, most in (("ips", 64), ("tags", 100), ("sources", 20)):
-        values[name] = _union(getattr(kept, name), getattr(gone, name), most)
+        values[name] = list(dict.fromkeys([*getattr(kept, name), *getattr(gone, name)]))[:most]
     changes = assign(kept, values)
     kept.first_seen = min(kept.first_seen, gone.first_seen)
     kept.last_seen = max(kept.last_seen, gone.last_seen)
     changes.pop("locked", None)
     return changes
-
-
-def _union(mine: Sequence[str], theirs: Sequence[str], most: int) -> list[str]:
-    return list(dict.fromkeys([*mine, *theirs]))[:most]

@@ -165,7 +165,7 @@ def write_vulnerabilities(session: Session, records: Sequence[VulnerabilityRecor
     rows = by_key(rows_by(Vulnerability, "id", set(owners.values())), "pk")
     ranges = _ranges(list(rows))
     book = _UnitOfWork(session, ranges)
-    scores = _scores([group.cve for group in groups if group.cve])
+    scores = by_key(rows_by(EpssScore, "cve", [group.cve for group in groups if group.cve]), "cve")
     for group in groups:
         mine = [rows[pk] for pk in dict.fromkeys(owners[name] for name in group.names if name in owners)]
         book.take(group, _allowed(group, mine), scores.get(group.cve))
@@ -183,10 +183,6 @@ def _ranges(ids: list[int]) -> dict[int, list[AffectedRange]]:
     for row in rows_by(AffectedRange, "vulnerability_id", ids):
         found.setdefault(row.vulnerability_id, []).append(row)
     return found
-
-
-def _scores(cves: list[str]) -> dict[str, EpssScore]:
-    return by_key(rows_by(EpssScore, "cve", cves), "cve")
 
 
 def _allowed(group: AliasGroup, rows: Sequence[Vulnerability]) -> list[Vulnerability]:

@@ -1,7 +1,7 @@
 """Check of vulnerabilities: the open ones of the assets, first those that the alert is about."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,12 +96,8 @@ def _named(row: Finding, names: frozenset[int], said: frozenset[str]) -> str:
     if row.vulnerability_id in names:
         return "编号"
     component = f"{row.component.name} {row.component.package}" if row.component else ""
-    found = set(_words(component)) & said
+    found = {word for word in _WORD.findall(component.lower()) if word not in _COMMON} & said
     return max(found, key=len, default="")
-
-
-def _words(name: str) -> Iterable[str]:
-    return (word for word in _WORD.findall(name.lower()) if word not in _COMMON)
 
 
 def _flaw(row: Finding, named: str) -> OpenFlaw:

@@ -192,7 +192,7 @@ def _over(one: RobotConnection, row: Outage, since: datetime, now: datetime) -> 
 
 def _remedy(one: RobotConnection) -> str:
     """What mends it, and where."""
-    page = _page(one.config)
+    page = links.named(f"系统配置（ID {one.config.pk}）", links.record("systemconfig", one.config.pk))
     if one.status == ClientStatus.PARKED:
         return (
             f"在{one.service.title}开放平台核对 {one.service.credentials}，填到{page}后保存，几秒内自动重试"
@@ -200,7 +200,3 @@ def _remedy(one: RobotConnection) -> str:
     if one.status == ClientStatus.STOPPED:
         return f"按上面的原因处理；{page}里有连接状态和检查"
     return f"打开{page}点「测试连接」，或在服务器上执行 python manage.py {one.service.check}，按提示处理；网络恢复后自动重连"
-
-
-def _page(config: SystemConfig) -> str:
-    return links.named(f"系统配置（ID {config.pk}）", links.record("systemconfig", config.pk))

@@ -57,7 +57,7 @@ def tell_silences() -> int:
 
 
 def _tell(row: AlertMessage, now: datetime) -> bool:
-    silence, alerts = row.silence, _alerts(row)
+    silence, alerts = row.silence, _alerts_of(AlertMessage.objects.filter(pk=row.pk))
     if silence is None or not alerts:
         _mark(row, now, ended=True, shown=row.wanted)
         return False
@@ -110,10 +110,6 @@ def _follow_again(row: AlertMessage) -> None:
     """What had been told before the silence is followed up as before."""
     held = AlertMessage.objects.filter(summary=row, state=MessageState.HELD, sent_at__isnull=False)
     held.update(state=MessageState.SHOWN, reason="")
-
-
-def _alerts(row: AlertMessage) -> list[Alert]:
-    return _alerts_of(AlertMessage.objects.filter(pk=row.pk))
 
 
 def _alerts_of(lines: "QuerySet[AlertMessage]") -> list[Alert]:
