@@ -184,6 +184,11 @@ class Facet:
     links: tuple[ListLink, ...]
 
 
+def options(labels: Mapping[str, str], chosen: str) -> list[ListLink]:
+    """Of a select: the value instead of a link."""
+    return [ListLink(label, value, value == chosen) for value, label in labels.items()]
+
+
 def facet(
     title: str, query: ListQuery, name: str, labels: Mapping[str, str], counts: Mapping[str, int]
 ) -> Facet:

@@ -12,7 +12,6 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import DatabaseError, connection
-from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 
@@ -298,7 +297,7 @@ def test_what_is_not_done_is_not_recorded(root: Client, monkeypatch: pytest.Monk
     def fail(*_: Any) -> None:
         raise DatabaseError("full")
 
-    monkeypatch.setattr(QuerySet, "delete", fail)
+    monkeypatch.setattr(Group, "delete", fail)
     with pytest.raises(DatabaseError):
         root.post(
             page("group", "changelist"),

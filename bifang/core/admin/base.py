@@ -15,7 +15,8 @@ from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Case, IntegerField, Model, Value, When
+from django.db import transaction
+from django.db.models import Case, IntegerField, Model, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.defaultfilters import truncatechars
@@ -271,6 +272,12 @@ class Screen(_Base):
         return {
             name: one for name, one in found.items() if not (self.one_by_one and name == "delete_selected")
         }
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Each as if it were deleted by itself; all or none."""
+        with transaction.atomic():
+            for row in queryset:
+                self.delete_model(request, row)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """As Django's, and for the audit trail."""

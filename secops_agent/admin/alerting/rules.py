@@ -119,11 +119,6 @@ class RuleScreen(Previewed):
         """Through the service."""
         rules.delete_rule(obj, actor_of(request))
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[NotificationRule]) -> None:
-        """One after the other."""
-        for rule in queryset:
-            rules.delete_rule(rule, actor_of(request))
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[NotificationRule]:
         """With the targets."""
         found: QuerySet[NotificationRule] = super().get_queryset(request)

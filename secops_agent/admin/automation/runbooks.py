@@ -258,11 +258,6 @@ class RunbookScreen(Screen):
         """Through the service."""
         runbooks.delete(obj.pk, actor_of(request))
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Runbook]) -> None:
-        """One after the other, each with its history."""
-        for pk in list(queryset.values_list("pk", flat=True)):
-            runbooks.delete(pk, actor_of(request))
-
     state = cell(
         "状态",
         lambda row: badge("已发布", "ok") if row.published else badge("草稿", "warn"),

@@ -215,11 +215,6 @@ class ScheduledTaskScreen(Previewed):
         """Through the service."""
         schedules.delete_task(obj, actor_of(request))
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
-        """One after the other."""
-        for row in queryset:
-            schedules.delete_task(row, actor_of(request))
-
     @extra("<int:pk>/start/", "change", "POST")
     def start_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST: once more, now."""

@@ -6,8 +6,6 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -151,13 +149,6 @@ class StaffScreen(InvitingScreen):
         """With its record, in the transaction of the page."""
         staff.keep_change(actor_of(request), obj, None)
         super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Staff]) -> None:
-        """All or none, with their records."""
-        with transaction.atomic():
-            for person in queryset:
-                staff.keep_change(actor_of(request), person, None)
-            super().delete_queryset(request, queryset)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who it is, and the login; each question only where there is something to ask."""

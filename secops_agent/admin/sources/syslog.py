@@ -6,7 +6,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -141,13 +141,6 @@ class SyslogSourceScreen(Screen):
         with transaction.atomic():
             _keep_deletion(request, obj)
             super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SyslogSource]) -> None:
-        """The same for several."""
-        with transaction.atomic():
-            for row in queryset:
-                _keep_deletion(request, row)
-            super().delete_queryset(request, queryset)
 
     @admin.display(description="状态", ordering="enabled")
     def state(self, row: SyslogSource) -> SafeString:

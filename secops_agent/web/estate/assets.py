@@ -21,7 +21,7 @@ from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.assets.open_counts import OpenCounts, open_counts, worst_first
 from secops_agent.web import listing
 from secops_agent.web.access import page
-from secops_agent.web.listing import MOST_EXPORTED, ListLink, ListQuery, ListShape
+from secops_agent.web.listing import MOST_EXPORTED, ListQuery, ListShape
 from secops_agent.web.triage.alert_rows import plain_line
 
 SEE: Final = "secops_agent.view_asset"
@@ -74,9 +74,9 @@ def list_assets(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "资产", "query": query, "query_words": query.get("q"), "pages": pages, "total": listing.counted(pages), "count": pages.paginator.count,
         "lines": [_line(row, counts[row.pk]) for row in shown], "chips": listing.chips(query, TITLES, _words(query)),
-        "orders": _options(ORDERS, query.get("sort") or "risk"), "types": _options(dict(AssetType.choices), query.get("type")),
-        "levels": _options(dict(Importance.choices), query.get("importance")), "owners": _options(_owners(), query.get("owner")),
-        "environments": _options(_environments(), query.get("environment")), "tag": query.get("tag"), "source": query.get("source"),
+        "orders": listing.options(ORDERS, query.get("sort") or "risk"), "types": listing.options(dict(AssetType.choices), query.get("type")),
+        "levels": listing.options(dict(Importance.choices), query.get("importance")), "owners": listing.options(_owners(), query.get("owner")),
+        "environments": listing.options(_environments(), query.get("environment")), "tag": query.get("tag"), "source": query.get("source"),
         "export_url": query.with_(export="csv"), "most_exported": MOST_EXPORTED,
     }  # fmt: skip
     return render(request, "pages/assets.html", context)
@@ -109,10 +109,6 @@ def _line(row: Asset, standing: OpenCounts) -> AssetLine:
         importance_badge(row.importance), visible(row.owner.name if row.owner else row.owner_text), visible(row.environment),
         tuple(visible(str(each)) for each in row.tags[:5]), standing, ago(row.last_seen),
     )  # fmt: skip
-
-
-def _options(words: Mapping[str, str], chosen: str) -> list[ListLink]:
-    return [ListLink(label, value, value == chosen) for value, label in words.items()]
 
 
 def _owners() -> dict[str, str]:

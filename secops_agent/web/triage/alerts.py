@@ -25,7 +25,7 @@ from secops_agent.services.people.logins import accounts
 from secops_agent.services.privacy import login_may_read
 from secops_agent.services.sla import RiskClock
 from secops_agent.web.access import page
-from secops_agent.web.listing import ListLink, number
+from secops_agent.web.listing import ListLink, number, options
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import PAGE, TABS, QueueQuery
 from secops_agent.web.triage.alert_rows import lines, plain_line
@@ -54,11 +54,14 @@ def alerts(request: HttpRequest) -> HttpResponse:
     ).in_bulk()
     wanted = [rows[pk] for pk in found[:PAGE] if pk in rows]
     shown = lines(wanted, clock, query.text, private=login_may_read(request.user))
-    total = counts[tab]
+    total, spans = (
+        counts[tab],
+        {"": "不限时间", **{name: label for name, (label, _) in alert_query.SPANS.items()}},
+    )
     context = {
         "title": "告警", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),
         "whole": total.count, "too_many": total.capped or total.count > batches.MOST, "most": batches.MOST,
-        "tabs": _tabs(query, counts), "chips": _chips(query), "orders": _orders(query), "spans": _spans(query),
+        "tabs": _tabs(query, counts), "chips": _chips(query), "orders": options(alert_query.ORDERS, query.get("sort") or "urgent"), "spans": options(spans, query.get("span")),
         "views": _views(request, query), "mark": _newest(), "older": _at(query, query.page + 1) if len(found) > PAGE else "",
         "newer": _at(query, query.page - 1) if query.page > 1 else "", "reach": REACH, "asked": query.get("q"),
         "first_day": query.get("from"), "last_day": query.get("to"), "order": URGENT if queue.order == "urgent" else "", "query_tab": tab, "query_span": query.get("span"),
@@ -100,17 +103,6 @@ def _url(query: str) -> str:
 
 def _at(query: QueueQuery, number: int) -> str:
     return _url(f"{query.text}&page={number}")
-
-
-def _orders(query: QueueQuery) -> list[ListLink]:
-    chosen = query.get("sort") or "urgent"
-    return [ListLink(label, name, name == chosen) for name, label in alert_query.ORDERS.items()]
-
-
-def _spans(query: QueueQuery) -> list[ListLink]:
-    chosen = query.get("span")
-    spans = [ListLink(label, name, name == chosen) for name, (label, _) in alert_query.SPANS.items()]
-    return [ListLink("不限时间", "", not chosen), *spans]
 
 
 def _views(request: HttpRequest, query: QueueQuery) -> list[tuple[SavedView, ListLink]]:
