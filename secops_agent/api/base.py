@@ -166,30 +166,32 @@ class Moment(serializers.DateTimeField):
         return _LATEST if value.year >= _LATEST.year else super().enforce_timezone(value)
 
 
-class Text(serializers.RegexField):
-    """A text of a body, with something in it; a number is no text."""
+class OnlyText(serializers.CharField):
+    """A text of a body; a number is no text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """As it is, without spaces around it."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Named(OnlyText, serializers.RegexField):
+    """A text of a fixed shape."""
+
+
+class Text(Named):
+    """A text with something in it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(r"\S", error_messages={"invalid": "应是不为空的文字。"}, **options)
 
-    def to_internal_value(self, data: Any) -> str:
-        """As it is, without spaces around it."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
 
-
-class Remark(serializers.CharField):
-    """A text of a body that may be empty."""
+class Remark(OnlyText):
+    """A text that may be empty."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_blank=True, **options)
-
-    def to_internal_value(self, data: Any) -> str:
-        """As it is, without spaces around it."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
 
 
 class Counts(serializers.DictField):

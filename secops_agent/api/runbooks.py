@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from secops_agent.api import access
 from secops_agent.api.access import Caller
-from secops_agent.api.base import Form, PageQuery, Text, Truth, word
+from secops_agent.api.base import Form, Named, PageQuery, Text, Truth, word
 from secops_agent.api.endpoints import Endpoint, items, view_of
 from secops_agent.api.fields import HistoryOut, Output, texts
 from secops_agent.models import Role
@@ -59,16 +59,6 @@ class RunbookOut(RunbookLineOut):
 
     tools = texts("相关的查询工具；只是提示，不给任何权限")
     body = serializers.CharField(help_text="正文，Markdown")
-
-
-class Named(serializers.RegexField):
-    """A name of a fixed shape; a number is none."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """As it is."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
 
 
 class RunbookIn(Form):

@@ -49,6 +49,7 @@ from secops_agent.services.privacy import login_may_read
 from secops_agent.web.access import page
 from secops_agent.web.argument_words import values_told
 from secops_agent.web.estate.flaw_rows import FindingLine, line
+from secops_agent.web.listing import ListLink
 
 # What a page shows of a proposal: the line of a list, what it is aimed at, and its course.
 
@@ -212,6 +213,7 @@ def proposals(request: HttpRequest) -> HttpResponse:
     word of the summary."""
     people = [account for account in accounts(request.user) if account.active]
     waiting = pending.everything(people)
+    # Their own writes, and what others ask an approver for.
     mine = [row.pk for row, decides in waiting if decides]
     asked = any(row.asked_by in people for row, _ in waiting)
     tab = request.GET.get("tab", "" if mine or not asked else "own")
@@ -220,7 +222,10 @@ def proposals(request: HttpRequest) -> HttpResponse:
     shown = pages.get_page(request.GET.get("page"))
     context = {
         "title": "审批",
-        "tabs": _tabs(mine),
+        "tabs": [
+            ListLink(label, f"?tab={key}", key == tab, str(len(mine) or "") if not key else "")
+            for key, label in TABS
+        ],
         "tab": tab,
         "q": request.GET.get("q", ""),
         "pages": shown,
@@ -232,11 +237,6 @@ def proposals(request: HttpRequest) -> HttpResponse:
 def _seen(request: HttpRequest) -> QuerySet[Proposal]:
     """Of this person's corporations."""
     return views.seen_by(homes_of(request.user))
-
-
-def _tabs(mine: Sequence[int]) -> list[tuple[str, str, int | None]]:
-    """``mine``: ids of what this person can decide now: their own writes, and what others ask an approver for."""
-    return [(key, label, len(mine) if not key else None) for key, label in TABS]
 
 
 def _of_tab(

@@ -19,6 +19,7 @@ from secops_agent.services.cases.views import summaries
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.privacy import login_may_read
 from secops_agent.web.access import page
+from secops_agent.web.listing import ListLink
 
 VIEW: Final = "secops_agent.view_case"
 CHANGE: Final = "secops_agent.change_case"
@@ -39,7 +40,9 @@ def cases(request: HttpRequest) -> HttpResponse:
     shown = pages.get_page(request.GET.get("page"))
     context = {
         "title": "事件",
-        "tabs": [(key, label, _number(key, mine)) for key, label in TABS],
+        "tabs": [
+            ListLink(label, f"?tab={key}", key == tab, str(_number(key, mine) or "")) for key, label in TABS
+        ],
         "tab": tab,
         "q": request.GET.get("q", ""),
         "severity": request.GET.get("severity", ""),

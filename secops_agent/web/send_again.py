@@ -19,17 +19,18 @@ from secops_agent.web.listing import number
 AGAIN: Final = "secops_agent.change_alertmessage"
 
 
-def _here(request: HttpRequest) -> str:
+def place_before(request: HttpRequest) -> str:
+    """The page of this host that was posted from (``next``), else the first one."""
     return back_to(request, request.POST.get("next", "")) or reverse("web:home")
 
 
 @require_POST
-@page(AGAIN, back=_here)
+@page(AGAIN, back=place_before)
 def send_again(request: HttpRequest) -> HttpResponse:
     """POST ``alert``: all that could not be delivered of it, or ``message``: one of the outbox; then back to ``next``."""
     done = _send_again(request)
     messages.success(request, f"{done} 条马上再发，几秒后刷新看结果；仍无法送达的会写明原因。")
-    return redirect(_here(request))
+    return redirect(place_before(request))
 
 
 def _send_again(request: HttpRequest) -> int:

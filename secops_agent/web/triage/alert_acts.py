@@ -43,7 +43,7 @@ from secops_agent.tools.arguments import parse
 from secops_agent.tools.registry import BY_NAME
 from secops_agent.web.access import page
 from secops_agent.web.listing import number
-from secops_agent.web.send_again import back_to
+from secops_agent.web.send_again import place_before
 from secops_agent.web.triage import alert_query
 from secops_agent.web.triage.alert_query import QueueQuery
 from secops_agent.web.triage.alerts import ACT, SEE
@@ -242,12 +242,8 @@ def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
     return posted.back()
 
 
-def _listed(request: HttpRequest) -> str:
-    return back_to(request, request.POST.get("next", "")) or reverse("web:home")
-
-
 @require_POST
-@page(ACT, SILENCE, back=_listed)
+@page(ACT, SILENCE, back=place_before)
 def silence_rule(request: HttpRequest) -> HttpResponse:
     """POST ``rule``, ``minutes`` or the end of it there, ``reason``; or ``end``, a silence that is over now. From a list of
     rules, to which it goes back: ``next``."""
@@ -256,7 +252,7 @@ def silence_rule(request: HttpRequest) -> HttpResponse:
         messages.success(request, "已结束静默；留存的消息汇总成一条发出。")
     else:
         _silence(request, "rule", request.POST.get("rule", ""))
-    return redirect(_listed(request))
+    return redirect(place_before(request))
 
 
 def _silence(request: HttpRequest, scope: str, value: str) -> None:
