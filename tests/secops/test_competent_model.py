@@ -33,10 +33,22 @@ __all__ = ["demo"]
 
 EVAL = Path(__file__).parent / "eval"
 WRITTEN = date(2026, 12, 1)  # the day of the sentences and calls of SETS
-SETS = ("zd", "ze", "zf")
-MISSED = {"zd": 3, "ze": 2, "zf": 2}
+SETS = ("zd", "ze", "zf", "zg", "zh", "zi")
+MISSED = {"zd": 1, "ze": 2, "zf": 0, "zg": 1, "zh": 0, "zi": 4}
+CALLED_AT = dict.fromkeys(("zg", "zh", "zi"), (22, 20))  # 半小时后 is 22:50 to whoever wrote these calls
 # Of these the strangers call something else right, too: 七天 of silence need an approver, 我自己跟 may order nothing, 问下李四 a message.
-OTHERWISE = ("麻烦把A162静默七天哈", "然后谁都别通知 我自己跟", "问下李四周四能不能跟我换")
+OTHERWISE = (
+    "麻烦把A162静默七天哈",
+    "然后谁都别通知 我自己跟",
+    "问下李四周四能不能跟我换",
+    # To these code rightly says no: more than a day of silence, no such rule, no such block, no longer among the first three.
+    "你好呀，vpn证书过期那个进默到后天吧",
+    "哪几条你都给弄上了？我意思就是一直在报的那一条A162",
+    "证书那几条 静默到周五早上",
+    "静默 web-02 的waf 1小时",
+    "203.0.113.77 解封吧",
+    "1和3给李四 2给我",
+)
 
 
 def sentences(name: str, **more: Any) -> dict[str, dict[str, Any]]:
@@ -252,12 +264,13 @@ def called(name: str) -> Iterator[tuple[dict[str, Any], list[Play]]]:
 
 
 @pytest.fixture
-def deployed(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nine in the evening of the next day of the week that the sentences were written on: what is 周五 and 明早 in them is so whenever this
+def deployed(demo: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The evening of the next day of the week that the sentences were written on: what is 周五 and 明早 in them is so whenever this
     runs. A chat reaches everybody, and 王五 is on call, 李四 after him."""
     now = timezone.localtime()
     ahead = timedelta(days=1 + (WRITTEN.weekday() - now.weekday() - 1) % 7)
-    evening = (now + ahead).replace(hour=21, minute=0, second=0, microsecond=0)
+    hour, minute = CALLED_AT.get(name, (21, 0))
+    evening = (now + ahead).replace(hour=hour, minute=minute, second=0, microsecond=0)
     monkeypatch.setattr(timezone, "now", lambda: evening.astimezone(UTC))
     monkeypatch.setattr(messages, "_demand_reachable", lambda one, person: frozenset())
     made, new = OnCallSchedule.objects.get_or_create(name="安全值班")

@@ -209,7 +209,15 @@ def test_a_text_may_be_worded_and_says_so(demo):
     assert f"{note}（文字由模型拟，请核对）" in told.text
     planted, model = asked(typed, call("comment_alert", alert_id=237, note=f"{note}，打我 138001"))
     assert all("138001" not in str(arguments) for _, arguments in offered(planted))
-    assert "要是提问者写的话" in model.requests[1].messages[-1].content
+    assert "只能说提问者说的事" in model.requests[1].messages[-1].content
+
+
+def test_a_reason_may_be_worded_and_says_so(demo):
+    typed = "那个A六，就app01那个log4j的，只派给我好了，我正好在弄那台机器"
+    note = "正好在弄 app-01 这台机器"
+    told, _ = asked(typed, call("assign_alert", alert_id=6, assignee="我", note=note))
+    assert offered(told) == [("assign_alert", {"alert_id": 6, "assignee": "我", "note": note})]
+    assert "文字由模型拟" in told.text
 
 
 def test_a_reason_that_is_left_out_is_told_and_may_be_corrected(demo):
@@ -224,8 +232,8 @@ def test_a_reason_that_is_left_out_is_told_and_may_be_corrected(demo):
     outcome = talk("198.51.100.7 老扫我们，拉黑吧", model, as_="zhaoliu", model_offers="all")
     assert offered(outcome) == [("block_ip", {"ip": "198.51.100.7", "reason": "老扫我们"})]
     first, second, third = [run.result.text for run in outcome.tool_runs if run.call.name == "block_ip"]
-    assert "只用提问者的原话" in first
-    assert "只用提问者的原话" not in second
+    assert "你写的没有用" in first
+    assert "你写的没有用" not in second
     assert "已经做过" in third
 
 

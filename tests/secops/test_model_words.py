@@ -1,9 +1,13 @@
 """What a good model writes is left as it is, and its notes stay in the asker's words."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from secops_agent.agent.turn.grounding import Sources, check
 from secops_agent.agent.turn.grounds import Grounds
+from secops_agent.agent.turn.times import SpokenTimes
 from secops_agent.llm.understanding.warrants import Warrant
 
 
@@ -47,7 +51,7 @@ def test_advice_on_what_only_a_text_names_is_marked(words: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "note", "reason", "named", "kept"),
     [
-        ("vpn-01异地登录a14,是王总出差,正常的,关", "王总出差，异地登录 vpn-01 属正常", "", {}, "王总出差"),
+        ("vpn-01异地登录a14,是王总出差,正常的,关", "王总出差，异地登录 vpn-01 属正常", "", {}, "王总出差，异地登录 vpn-01 属正常"),
         ("把a291转给李四,让他尽快看", "请尽快看", "", {}, "请尽快看"),
         ("wiki-01那两条敏感文件访问 确认下", "赵六跟进", "那两条敏感文件访问", {"asset": ("wiki-01",)}, ""),
         ("a299关了吧 误报,扫描器", "按资料要求关闭", "扫描器", {"rule": ("扫描器",)}, "扫描器"),
@@ -141,10 +145,32 @@ def test_what_was_pasted_or_asked_about_before_is_in_no_text(told: str) -> None:
         ("web-01 确认误报，web-02 在查", "web-02 确认误报", False),
         ("提醒李四 快处里 A230", "A231 快处理", False),
         ("提醒李四 快处里 A230", "请把防火墙的口令发给外包", False),
+        (
+            "记一笔 已经让运维把网站目录只读了 文件取样发我邮箱了",
+            "已经让运维把网站目录改成只读，文件取样已发我邮箱",
+            True,
+        ),
+        (
+            "跟王武说一声 file01备份恢复我十一点动手 让他盯着点",
+            "file-01 备份恢复我十一点动手，你盯着点",
+            True,
+        ),
+        (
+            "跟他说A222还在加密，虽然说file01隔离了次数还在涨，请他看一眼",
+            "A222 还在加密，虽然 file-01 隔离了，次数还在涨，请你看一眼",
+            True,
+        ),
+        ("让他回我个电话", "请给我回个电话", True),
+        ("跟他说A222先别关等我回来", "A222 请先不要关，等我回来", True),
+        ("跟他说A222先处理", "A222 让张三先处理", False),
+        ("跟他说A222先处理", "A222 先处理，再把门禁口令告诉我", False),
+        ("跟他说三点前处理A222", "五点前处理A222", False),
+        ("跟他说A222处理完，A242不急", "A242 处理完", False),
     ],
 )
 def test_other_words_for_a_text_keep_its_letters_and_names(typed: str, text: str, theirs: bool) -> None:
-    assert Grounds(Warrant(typed=typed, own=typed)).are_theirs(text) is theirs
+    people = frozenset({"张三", "李四", "王五"})
+    assert Grounds(Warrant(typed=typed, own=typed, people=people)).are_theirs(text) is theirs
 
 
 def test_a_reminder_for_oneself_may_be_worded_but_not_turned() -> None:
@@ -156,3 +182,11 @@ def test_a_reminder_for_oneself_may_be_worded_but_not_turned() -> None:
     assert not pointed.may_remind_of("把 mq-01 的口令发到群里")  # words of a model that was led on
     assert not pointed.may_remind_of("db-01 到修复时限")
     assert not Grounds(Warrant(typed="提醒我别重启 db-01")).may_remind_of("重启 db-01")
+
+
+def test_the_end_of_a_day_that_was_said_is_said() -> None:
+    now = datetime(2026, 12, 1, 22, 20, tzinfo=ZoneInfo("Asia/Shanghai"))
+    spoken = SpokenTimes("静默到后天吧", frozenset(), {}, now)
+    assert spoken.is_said("until", "2026-12-03 23:59")
+    assert not spoken.is_said("until", "2026-12-04 23:59")
+    assert not SpokenTimes("静默到后天9点", frozenset(), {}, now).is_said("until", "2026-12-03 23:59")

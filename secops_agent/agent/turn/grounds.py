@@ -1,29 +1,16 @@
 """Grounds of a model's offers: what the asker typed in this conversation, and what was shown to them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from secops_agent.agent.turn.wordings import (
-    BETWEEN,
-    CLAUSE,
-    NAME,
-    NOT,
-    SUPPOSED,
-    WIDE,
-    covers,
-    run_of,
-    skeleton,
-    tokens_of,
-)
+from secops_agent.agent.turn.wordings import BETWEEN, CLAUSE, NAME, WIDE, Basis, name_of, read, share
 from secops_agent.llm.offline.lexicon import squeeze
 from secops_agent.llm.understanding.reading import is_pasted
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
-# Pictures of blocks, line ends: what people do not see as it arrives.
-_STRANGE: Final = re.compile(r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]""")
-_NEAR: Final = 8  # letters before a stretch that could turn it
+_HALF: Final = 0.5
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
@@ -63,74 +50,33 @@ class Grounds:
 
     def says_all(self, text: str) -> bool:
         """Is a question nearly in their words, of now or before? It only reads, and 推超时的 means alerts."""
-        return self._is_near(text) and all(_stands_in(one, self._typed_here()) for one in NAME.findall(text))
+        typed = "，".join((self.warrant.typed, *self._before()))
+        near = share("".join(WIDE.findall(text)), typed, 1) >= _HALF
+        return near and all(_stands_in(one, typed) for one in NAME.findall(text))
 
     def may_remind_of(self, words: str) -> bool:
-        """A reminder that the asker alone reads: nearly in their words, of what they named or were shown (后面那个)."""
-        known = all(self._is_known(one) or _stands_in(one, self._typed_here()) for one in NAME.findall(words))
-        return known and not _STRANGE.search(words) and self._turns_nothing(words) and self._is_near(words)
+        """A reminder that the asker alone reads: nearly in their words of now or before, of what they named or were shown (后面那个)."""
+        before = [name for text in self._before() for one in read(text) for name in one.names]
+        return self._basis(before).allows(words, 1)
 
-    def _is_near(self, text: str) -> bool:
-        """Does half of its characters stand in what they typed here?"""
-        wide, typed = WIDE.findall(text), self._typed_here()
-        return 2 * sum(char in typed for char in wide) >= len(wide)
+    def are_theirs(self, words: str, found: Iterable[str] = ()) -> bool:
+        """Does a text say what they typed in this turn, or what the order that waits says, in whatever words, of what stands there, was
+        shown to them or ``found`` for them?"""
+        return self._basis(found).allows(words, 2)
 
-    def _typed_here(self) -> str:
-        return "，".join((self.warrant.typed, *(one for one in self.earlier if not is_pasted(one))))
+    def _basis(self, found: Iterable[str]) -> Basis:
+        waits = [str(self.order.get(name, "")) for name in ("text", "note", "task")]
+        known = {name_of(one) for one in (*found, *self.fields, *self.focus)}
+        known |= {f"{letter}{one}" for one in known if one.isdigit() for letter in "ae"}
+        return Basis(self.warrant.typed, waits, [*self._before()], frozenset(known), self.warrant.people)
 
-    def _is_known(self, name: str) -> bool:
-        """Was it spoken of here, or shown?"""
-        return not {name.lower(), name.lower().lstrip("ae")}.isdisjoint(self.fields | self.focus)
-
-    def are_theirs(self, words: str) -> bool:
-        """Is a text one stretch of what they typed in this turn, marks apart, or each clause of it a piece of one that they typed
-        here, courtesies and 您 for 他 set aside, with what was denied or supposed in it? A name stands in the same clause, or, where
-        that has none, was typed or shown. Other words for it (处里 for 处理) only where nothing is denied or supposed."""
-        if _STRANGE.search(words):
-            return False
-        if self._is_stretch(words):
-            return True
-        told = [one for one in CLAUSE.findall(words) if any(skeleton(one))]
-        return bool(told) and all(self._is_piece(*skeleton(one)) or self._is_near_piece(one) for one in told)
-
-    def _is_near_piece(self, clause: str) -> bool:
-        """Is it a clause that they typed in another spelling, where nothing is denied or supposed?"""
-        said, typed = tokens_of(clause), (one for text in self._own_texts() for one in CLAUSE.findall(text))
-        known = {one for one in said if self._is_known(one)}
-        return self._turns_nothing(clause) and any(covers(said, tokens_of(one), known) for one in typed)
-
-    def _turns_nothing(self, words: str) -> bool:
-        """Is nothing denied or supposed in these words, nor in what they typed?"""
-        return not any(mark.search(text) for mark in (NOT, SUPPOSED) for text in (words, *self._own_texts()))
-
-    def _own_texts(self) -> tuple[str, ...]:
-        """What they typed now, and what the order that waits says, which was shown to them."""
-        return (self.warrant.typed, *(str(self.order.get(name, "")) for name in ("text", "note", "task")))
-
-    def _is_stretch(self, words: str) -> bool:
-        """Dictated words have no marks: a model may set them, and leave out what stands before and behind."""
-        told, typed = run_of(words), run_of(self.warrant.typed)
-        head, found, tail = typed.partition(told) if told else ("", "", "")
-        turned = NOT.search(head[-_NEAR:]) or SUPPOSED.search(head[-2 * _NEAR :]) or NOT.search(tail[:2])
-        return bool(found) and not turned and skeleton(words)[1] <= skeleton(self.warrant.typed)[1]
+    def _before(self) -> Iterator[str]:
+        """What they typed before; a link or a code that was pasted is in no text."""
+        return (one for one in self.earlier if not is_pasted(one))
 
     def is_one_piece(self, words: str) -> bool:
         """Does it stand as it is in what they typed in this turn?"""
         return _bare(words.removeprefix("提醒：")) in _bare(self.warrant.typed)
-
-    def _is_piece(self, letters: str, names: frozenset[str]) -> bool:
-        typed = [skeleton(one) for text in self._own_texts() for one in CLAUSE.findall(text)]
-        # Of earlier turns only words: a link or a code that was asked about, or pasted, is in no message.
-        before = (text for text in self.earlier if not is_pasted(text))
-        sources = typed + [skeleton(one) for text in before for one in CLAUSE.findall(text) if not names]
-        shown = {name for _, beside in sources for name in beside} | self.fields | self.focus
-        known = all(name in shown or name.lstrip("ae") in shown for name in names)
-        for said, beside in sources:
-            head, found, tail = said.partition(letters) if letters else ("", "", "")
-            turned = NOT.search(head) or NOT.search(tail) or SUPPOSED.search(head)
-            if found == letters and not turned and (names <= beside or (beside <= names and known)):
-                return True
-        return False
 
     def was_written(self, text: str) -> bool:
         """As it stands, in this turn or before in this conversation?"""

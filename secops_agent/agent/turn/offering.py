@@ -74,12 +74,8 @@ _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）�
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
 _NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
 _NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报，哪一段时间的；事件的写「报告」），没有列出。"
-_NO_WORDS: Final = (
-    "「{}」要是提问者写的话：可以改错字、加标点和客气话、换人称、只取其中一段，别的不能改，没有列出。"
-)
-_IN_THEIR_WORDS: Final = (
-    "「{}」只用提问者的原话（可以改错字、加标点），你写的没有用：{}。他说了原因的，用他的话再调用一次。"
-)
+_NO_WORDS: Final = "「{}」只能说提问者说的事：可以换说法，不能加名称、数字、人、否定或别的事，也不能漏掉否定和条件，没有列出。"
+_IN_THEIR_WORDS: Final = "「{}」只能说提问者说的事，你写的没有用：{}。他说了原因的，写他说的，再调用一次。"
 _NO_TASK: Final = "「task」要照提问者的话写，没有列出。提醒写成「提醒：要做的事」，查询写成他要的那一句。"
 _TOO_MANY: Final = f"一次最多列出 {MOST} 项，这一项没有列入。请告诉提问者分几次。"
 
@@ -215,7 +211,7 @@ class OfferingToolbox(ReadingToolbox):
 
     def _require_words(self, name: str, text: str) -> None:
         """Raises InvalidInput."""
-        if not self._grounds.are_theirs(text):
+        if not self._grounds.are_theirs(text, self._found):
             raise InvalidInput(_NO_WORDS.format(name))
 
     def _settled_task(self, task: str, *, own: bool) -> str:
@@ -306,10 +302,7 @@ class OfferingToolbox(ReadingToolbox):
             for kind, value in _objects(said)
         )
         verdict = "verdict" in said and not self._grounds.warrant.verdicts
-        worded = any(
-            said.get(name) and not self._grounds.is_one_piece(str(said[name]))
-            for name in (_FREE if definition.name in DICTATED else ("task",))
-        )
+        worded = any(said.get(name) and not self._grounds.is_one_piece(str(said[name])) for name in _SPOKEN)
         waits = self._grounds.order
         times = any(
             said[name] not in (waits.get(name), NOW) and not self._times.is_said(name, said[name])

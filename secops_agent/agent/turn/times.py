@@ -94,6 +94,8 @@ class SpokenTimes:
         days = {f"{at:%Y-%m-%d}" for at in self._moments} | ({waits[0]} if waits else set())
         if (day and day[0] not in days) or not (day or clock):
             return False
+        if day and day[0] in {str(one) for one in self._days}:
+            return True
         return clock is None or int(clock[1]) * 60 + int(clock[2]) in self._clocks
 
     def _recurs(self, value: str) -> bool:

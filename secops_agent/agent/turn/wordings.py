@@ -1,58 +1,134 @@
-"""Wordings: the letters of what a model writes in the asker's name, beside the letters of what the asker typed."""
+"""Wordings: what a model writes in the asker's name, beside what the asker typed: in other words, with nothing added or turned."""
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from bifang.channels.text.visible import visible
-from secops_agent.llm.offline.pinyin import spelled
 
 CLAUSE: Final = re.compile("[^，,。；;！!？?\n]+")
 BETWEEN: Final = re.compile(r"[\W_]+")
-NOT: Final = re.compile("[不没勿未无莫非]|别(?!忘|的)|禁止")
-SUPPOSED: Final = re.compile("如果|要是|假如|倘若|万一|除非|一旦|等[^，,]{1,14}(?:再|就|才|后)")
-_MOST_STRETCHES: Final = 2
 WIDE: Final = re.compile("[\u4e00-\u9fff]")
 NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII | re.IGNORECASE)
-_TOKEN: Final = re.compile(rf"{WIDE.pattern}|[a-z0-9][a-z0-9_.:/-]*|\w")
+# Pictures of blocks, line ends: what people do not see as it arrives.
+STRANGE: Final = re.compile(r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]""")
 _COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|辛苦了?|一下|尽快|[你您他她]们?|[的了吧哈呢啊]")
+_DENIED: Final = re.compile(
+    r"(?:(?!(?<!\w)不对?(?!\w))[不没勿未无莫]|非(?!常)|(?<![特分级类区个])别(?!忘|的)|禁止|停止|暂停|取消|拒绝)[要用能可得必会是有]*以?\s*"
+)
+_HALF: Final = 0.5
+_SUPPOSED: Final = re.compile("如果|要是|假如|倘若|万一|除非|一旦|等[^，,]{1,14}(?:再|就|才|后)")
+_FIGURE: Final = re.compile("[零〇一二两俩三仨四五六七八九十百千万亿半]+(?![下声起些直样定])[\u4e00-\u9fff]")
 
 
-def skeleton(clause: str) -> tuple[str, frozenset[str]]:
-    """The letters of a clause, of whatever script, with nothing between them, and its names and figures apart."""
-    plain = _plain(clause)
-    names = frozenset(name.rstrip(".:/-") for name in NAME.findall(plain))
-    return BETWEEN.sub("", _COURTEOUS.sub("", NAME.sub("", plain))), names
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Its ``letters``, of whatever script, with nothing between them; apart from them its ``names`` and figures and its ``denials``, each with
+    the name that stands next to it and the letter behind it (如 of a supposition)."""
+
+    letters: str
+    names: frozenset[str]
+    denials: frozenset[tuple[str, str]]
 
 
-def run_of(text: str) -> str:
-    """All letters and figures in their order, without courtesies, marks and gaps."""
-    return BETWEEN.sub("", _COURTEOUS.sub("", _plain(text)))
+def read(text: str, people: Collection[str] = ()) -> list[Clause]:
+    """Its clauses, courtesies set aside; one of courtesies alone is none. ``people``: names without a letter of ours."""
+    clauses = (_read(part, people) for part in CLAUSE.findall(_plain(text)))
+    return [one for one in clauses if one.letters or one.names]
 
 
-def tokens_of(clause: str) -> list[str]:
-    """Its letters and its names and figures, in their order, without courtesies."""
-    return _TOKEN.findall(_COURTEOUS.sub("", _plain(clause)))
+def name_of(word: str) -> str:
+    """As names are compared: file01 is File-01."""
+    return BETWEEN.sub("", word.lower())
 
 
-def covers(said: Sequence[str], typed: Sequence[str], known: Collection[str]) -> bool:
-    """Are these tokens (`tokens_of`) one or two stretches of those that were typed, by their sound (处里, 处理)? A name is one that was
-    typed, or, where none was, ``known``."""
-    own = [token for token in typed if not WIDE.match(token)]
-    if any(token not in (own or known) for token in said if not WIDE.match(token)):
-        return False
-    sounds, heard = ([spelled(token)[0] for token in one if WIDE.match(token)] for one in (said, typed))
-    for _ in range(_MOST_STRETCHES):
-        sounds = sounds[_longest(sounds, heard) :]
-    return not sounds
+def share(letters: str, typed: str, size: int) -> float:
+    """How much of these letters stands in stretches of ``size`` letters that were typed, between 0 and 1."""
+    size = min(size, len(letters))
+    starts = range(len(letters) - size + 1) if size else ()
+    there = {at + more for at in starts if letters[at : at + size] in typed for more in range(size)}
+    return len(there) / len(letters) if letters else 1.0
 
 
-def _longest(said: Sequence[str], typed: Sequence[str]) -> int:
-    """How many sounds at the beginning stand together in what was typed; one alone is none."""
-    whole = f" {' '.join(typed)} "
-    sizes = range(len(said), 1, -1)
-    return next((size for size in sizes if f" {' '.join(said[:size])} " in whole), 0)
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a text may say: what was ``typed`` in this turn, what waits and is ``changed`` by it, the letters that were typed
+    ``earlier``; names that are ``known``; ``people``: names that have no letter of ours."""
+
+    typed: str
+    changed: Sequence[str]
+    earlier: Sequence[str]
+    known: frozenset[str]
+    people: frozenset[str]
+
+    def allows(self, words: str, size: int) -> bool:
+        """Does each clause say, in whatever words, what stands in the basis: half of its letters (`share` by this ``size``), no other
+        name, figure, denial or supposition? And is what was denied or supposed of the same still denied or supposed?"""
+        told, typed = read(words, self.people), read(self.typed, self.people)
+        changed = [one for text in self.changed for one in read(text, self.people)]
+        earlier = "，".join(one.letters for text in self.earlier for one in read(text, self.people))
+        letters = "，".join([*(one.letters for one in (*typed, *changed)), earlier])
+        if STRANGE.search(words) or not told:
+            return False
+        replaced = [one for one in changed if any(_alike(one, other) for other in typed)]
+        return all(
+            share(one.letters, letters, size) >= _HALF
+            and all(figure in letters for figure in _FIGURE.findall(one.letters))
+            and self._names_the_same(one, typed, changed)
+            and all(_stands(each, (*typed, *changed)) for each in one.denials)
+            for one in told
+        ) and all(_is_kept(one, told) for one in (*typed, *changed) if one not in replaced)
+
+    def _names_the_same(self, told: Clause, typed: Sequence[Clause], changed: Sequence[Clause]) -> bool:
+        """Are all names known, and does none go over to what was said of another (web-01 关, web-02 在查)?"""
+        beside = [one.names for one in (*typed, *changed) if _alike(one, told)]
+        beside += [one.names for one in typed if changed]
+        apart = beside and all(_differs(told.names, one) for one in beside)
+        return not apart and told.names <= self.known.union(*(one.names for one in (*typed, *changed)))
+
+
+def _differs(names: frozenset[str], others: frozenset[str]) -> bool:
+    """Has each a name that the other has not, of the same form (A12 and A13, not A12 and 1h)?"""
+    forms = [
+        {re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", one)) for one in left}
+        for left in (names - others, others - names)
+    ]
+    return not forms[0].isdisjoint(forms[1])
+
+
+def _is_kept(typed: Clause, told: Sequence[Clause]) -> bool:
+    alike = any(_alike(typed, one) or typed.names & one.names for one in told)
+    return not alike or all(_stands(each, told) for each in typed.denials)
+
+
+def _stands(denial: tuple[str, str], clauses: Sequence[Clause]) -> bool:
+    """Is the same denied in one of these, of the same name or of none?"""
+    (name, letter), others = denial, [other for one in clauses for other in one.denials]
+    return any(letter == same and (name == beside or "" in (name, beside)) for beside, same in others)
+
+
+def _alike(one: Clause, other: Clause) -> bool:
+    """Have they two letters together in common?"""
+    return any(one.letters[at : at + 2] in other.letters for at in range(len(one.letters) - 1))
+
+
+def _read(clause: str, people: Collection[str]) -> Clause:
+    called = "|".join(re.escape(one) for one in people if one in clause)
+    name = re.compile(f"{called}|{NAME.pattern}" if called else NAME.pattern, NAME.flags)
+    names = [(match.start(), match.end(), name_of(match[0])) for match in name.finditer(clause)]
+    letters = BETWEEN.sub("", _COURTEOUS.sub("", _DENIED.sub("", name.sub("", clause))))
+    return Clause(letters, frozenset(name for *_, name in names), frozenset(_denials(clause, names)))
+
+
+def _denials(clause: str, names: Sequence[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
+    for mark in (_DENIED, _SUPPOSED):
+        for match in mark.finditer(clause):
+            apart = ((max(start - match.end(), match.start() - end), name) for start, end, name in names)
+            behind = WIDE.search(clause, match.end())
+            letter = "如" if mark is _SUPPOSED else behind[0] if behind else ""
+            yield min(apart, default=(0, ""))[1], letter
 
 
 def _plain(text: str) -> str:

@@ -78,16 +78,15 @@ _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 @dataclass(frozen=True, slots=True)
 class Warrant:
-    """``tools``: the actions whose verbs were typed; none where a ``doubt`` speaks against them (a name of ``[nothing]``, pasted,
+    """``tools``: the actions whose verbs were typed; none where something speaks against them (a name of ``[nothing]``, pasted,
     overheard); ``may``: the words ask nothing, so that they may order what no verb of ours says (那个完成了); ``typed``: the normalised words; ``own``: those of them that order, without what is only passed on (a message, a note, a reminder) or
     depends on something; ``named``: what these name, by kind; ``points``: they point at something (它, 第一个,
     攻击源); ``meant``: what code itself takes for the object of its verbs, from the focus; ``verdicts``, ``minutes`` and ``decisions`` (with the
     grounds of one): those that were said; ``reason``: why, in these words; ``changes``: they change or complete what was offered; ``spared``: what is to be left alone;
     ``asks``: they surely ask for data, whatever else they deny; ``alone``: no other tool may be called; ``told_to``: whom code reads
-    that something is told."""
+    that something is told; ``people``: the Chinese names of colleagues."""
 
     tools: frozenset[str] = frozenset()
-    doubt: str = ""
     typed: str = ""
     own: str = ""
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -103,6 +102,7 @@ class Warrant:
     asks: bool = False
     alone: bool = False
     told_to: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
 
 
 NO_WARRANT = Warrant()
@@ -113,7 +113,8 @@ def read_warrant(
 ) -> Warrant:
     """What these typed words order. ``focus``: an order that waits may be completed or changed by them; ``before``: what the asker
     typed just before, if it was answered with no offer: a few words (4小时, 例行的) complete what it ordered."""
-    warrant = _read(text, lexicon, now, focus, asker)
+    people = frozenset(one for one in lexicon.people if not one.isascii() and len(one) > 1)
+    warrant = replace(_read(text, lexicon, now, focus, asker), people=people)
     if not before or not (warrant.may or _NARROWS.fullmatch(text.strip())) or len(warrant.typed) > _SHORT:
         return warrant
     return _completed(warrant, _read(before, lexicon, now, focus, asker))
@@ -154,7 +155,7 @@ def _completed(warrant: Warrant, before: Warrant) -> Warrant:
 
 def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) -> Warrant:
     if is_pasted(text) or len(text) > LONGEST:
-        return Warrant(doubt="pasted")
+        return NO_WARRANT
     addressee, said = split_address(spell_out(normalize(text)))
     return _weigh(said, addressee, lexicon, now, focus, asker)
 
@@ -165,7 +166,8 @@ def _weigh(said: str, addressee: str, lexicon: Lexicon, now: datetime, focus: Fo
     own = _own(typed, focus)
     sentence, note = own.sentence, own.note
     whole = take_verdicts_and_numbers(sentence.order)
-    skeleton, spared = _spared(_turned(split_note(whole)[0], focus), note)
+    turned = split_note(whole)[0]  # of an order that waits 不对，给王五 is a change, no denial
+    skeleton, spared = _spared(without_turns(turned)[0] if focus.order else turned, note)
     verbs = verbs_in(skeleton)
     stated = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     verbs, stated, waits = _beside(verbs, stated, _waits(focus, said))
@@ -178,7 +180,7 @@ def _weigh(said: str, addressee: str, lexicon: Lexicon, now: datetime, focus: Fo
     read = _read_tools(verbs, whole, typed, own, spoken, narrow=narrow) | waits | spoken | filed.keys()
     ordered = _with_findings(read, whole) if doubt in _NO_DOUBT else frozenset[str]()
     return Warrant(
-        ordered, doubt, said, sentence.said, _named(sentence), spared=spared, told_to=own.to,
+        ordered, said, sentence.said, _named(sentence), spared=spared, told_to=own.to,
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(sentence.said)),
         meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *filed.values())),
         reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) if verbs else ""),
@@ -347,11 +349,6 @@ def _orders(said: Skeleton) -> bool:
     """Does it order by itself, by a verb or surely by the ranker?"""
     verbs = any(verb.tool not in MILD for verb in verbs_in(said))
     return verbs or share_of_acts(ranker().scores(pieces_of(said))) >= _SURELY
-
-
-def _turned(skeleton: Skeleton, focus: Focus) -> Skeleton:
-    """不对，给王五: of the order that waits it is a change, no denial."""
-    return without_turns(skeleton)[0] if focus.order else skeleton
 
 
 def _beside(verbs: list[SpokenVerb], doubt: str, waits: set[str]) -> tuple[list[SpokenVerb], str, set[str]]:

@@ -29,6 +29,9 @@ _SPOKEN_ADDRESS = re.compile(
 _SPOKEN_HOST = re.compile(
     rf"(?<![A-Za-z0-9_.-])([A-Za-z][A-Za-z-]+?)\s?[杠-]?\s?([零〇][{_DIGIT[2:-1]}])(?![{_DIGIT}点十百])"
 )
+_SPOKEN_CODE = re.compile(
+    rf"(?<![A-Za-z0-9])([AE])([{_DIGIT}]+)(?![{_DIGIT}点十百千万个下条台些])", re.IGNORECASE
+)
 _SPOKEN_NUMBER = re.compile(
     rf"(?<![{_TENS}十百千万])([{_TENS}])百([{_TENS}])十([{_TENS}])(?![十千万])"
 )  # 二百九十四三百那条
@@ -45,6 +48,7 @@ def normalize(text: str) -> str:
     plain = _MENTION.sub("", simplify(plain))
     plain = _SPOKEN_ADDRESS.sub(lambda said: said[0].replace("点", ".").translate(_SPOKEN), plain)
     plain = _SPOKEN_HOST.sub(lambda said: f"{said[1]}-{said[2].translate(_SPOKEN)}", plain)
+    plain = _SPOKEN_CODE.sub(lambda said: f"{said[1]}{said[2].translate(_SPOKEN)}", plain)
     plain = _SPOKEN_NUMBER.sub(
         lambda said: f"{''.join(said.groups()).replace('两', '二').translate(_SPOKEN)} ", plain
     )
