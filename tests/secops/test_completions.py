@@ -66,26 +66,18 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
         ("对，就是A21", CLOSE, {"alert_id": 21, "verdict": "false_positive"}),
         ("算了还是我自己跟", Focus().after_words({}, Intent("assign_alert", {"alert_id": 21, "assignee": "李四"})), {"alert_id": 21, "assignee": ASKER}),
         ("还是A22", CLOSE, {"alert_id": 22, "verdict": "false_positive"}),
-        ("高危以上才叫哈", WATCH, {"target": "web-01", "severity": "critical,high"}),
-        ("不光我，李四也叫上", WATCH, {"target": "web-01", "to": "我,李四"}),
         ("web-01 的不用盯了，已经修好了", WATCH, {"target": "web-02"}),
         ("不对 工作日就行，周末不要", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
-        ("周一三五就行", DAILY, {"task": "日报", "cron": "0 9 * * 1,3,5"}),
         ("还是真实攻击 已经封了源", CLOSE, {"alert_id": 21, "verdict": "true_positive", "note": "已经封了源"}),
         ("周末不用发", DAILY, {"task": "日报", "cron": "0 9 * * 1-5"}),
         ("改周五下午5点吧，周一太忙", DAILY, {"task": "日报", "cron": "0 17 * * 5"}),
         ("改成十分钟吧我还在开会", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 10:40"}),
         ("改到二十分钟后", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 10:50"}),
-        ("推迟半小时", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 15:30"}),
         ("推到4点", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-24 16:00"}),
-        ("改明天3点", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-25 15:00"}),
-        ("错了 是2", REMINDER, {"task": "提醒：看web-02", "at": "2026-11-24 15:00"}),
-        ("机器是2 时间改3点半", REMINDER, {"task": "提醒：看web-02", "at": "2026-11-24 15:30"}),
-        ("是2号机 不是1", REMINDER, {"task": "提醒：看web-02", "at": "2026-11-24 15:00"}),
-        ("不对 是db-01", REMINDER, {"task": "提醒：看db-01", "at": "2026-11-24 15:00"}),
-        ("不对 是web-02", TOLD, {"to": "李四", "text": "看下web-02"}),
-        ("对了也抄送李四", DAILY, {"task": "日报", "cron": "0 9 * * *", "to": "我,李四"}),
         ("不对，发李四，王五不用", WEEKLY, {"report": "this_week", "to": "李四"}),
+        ("周一三五就行", DAILY, {"task": "日报", "cron": "0 9 * * 1,3,5"}),
+        ("改明天3点", REMINDER, {"task": "提醒：看web-01", "at": "2026-11-25 15:00"}),
+        ("对了也抄送李四", DAILY, {"task": "日报", "cron": "0 9 * * *", "to": "我,李四"}),
         ("也给李四一份", WEEKLY, {"report": "this_week", "to": "王五,李四"}),
     ],
 )  # fmt: skip
@@ -602,7 +594,6 @@ BLOCKS = acts("block_ip", "ip", "198.51.100.44", "203.0.113.5", duration_minutes
 CLOSED = acts("close_alert", "alert_id", 21, 22, verdict="false_positive", note="变更单CHG-1182")
 NOTED = acts("comment_alert", "alert_id", 21, note="shell.php 已删")
 QUIET = acts("silence_alerts", "scope", "A21", "A22", "A23", minutes=480)
-SWAP = Focus().after_words({}, Intent("swap_shift", {"colleague": "王五", "when": "周四"}))
 TWO_ACTS = Focus().after_words({}, acknowledge(21), Intent("block_ip", {"ip": "203.0.113.5"}))
 
 
@@ -612,11 +603,9 @@ TWO_ACTS = Focus().after_words({}, acknowledge(21), Intent("block_ip", {"ip": "2
         ("不是44 是9 打错了", BLOCK, [("ip", "198.51.100.9")]),
         ("理由改“E1 外传” 时间不变", BLOCK, [("reason", "E1 外传")]),
         ("一小时太久了 先封10分钟", BLOCK, [("duration_minutes", 10)]),
-        ("去掉5 那个李四要看", BLOCKS, [("ip", "198.51.100.44")]),
         ("198那个两天", BLOCKS, [("duration_minutes", 2880), ("duration_minutes", 60)]),
         ("把23也加进去，24 和 25 应该也是一伙的", CASE, [("alerts", "21,22,23,24,25")]),
         ("22拿掉 那个不确定", CASE, [("alerts", "21")]),
-        ("标题改成 web-01 被爆破", CASE, [("title", "web-01 被爆破")]),
         ("级别设高危", CASE, [("severity", "high")]),
         ("负责人张三", CASE, [("owner", "张三")]),
         ("a22先别给 我在看", GIVEN, [("alert_id", 21), ("alert_id", 23)]),
@@ -624,21 +613,14 @@ TWO_ACTS = Focus().after_words({}, acknowledge(21), Intent("block_ip", {"ip": "2
         ("说错了，是A24，A21先不动", ONE, [("alert_id", 24)]),
         ("那22不关 其他的关", CLOSED, [("alert_id", 21)]),
         ("不是扫描器啊 22别关", CLOSED, [("alert_id", 21)]),
-        ("单号是1128 手滑", CLOSED, [("note", "变更单CHG-1128"), ("note", "变更单CHG-1128")]),
-        ("文件名错了 是up.jsp", NOTED, [("note", "up.jsp 已删")]),
-        ("后面加句 结果明天出", NOTED, [("note", "shell.php 已删，结果明天出")]),
         ("A22别静默", QUIET, [("scope", "A21"), ("scope", "A23")]),
         ("撤了吧 A22不用 只要A21", QUIET, [("scope", "A21")]),
         ("封禁先不要 只确认", TWO_ACTS, [("alert_id", 21)]),
-        ("周五", SWAP, [("when", "周五")]),
-        ("加上A22", TOLD, [("text", "看下web-01，A22")]),
-        ("22也快到点了 一起写上", TOLD, [("text", "看下web-01，22也快到点了")]),
         ("发的时候cc王五", TOLD, [("to", "李四,王五")]),
         ("那发值班的", TOLD, [("to", "值班")]),
         ("王五也要一份", DAILY, [("to", "我,王五")]),
         ("后天吧 明天调休", REMINDER, [("at", "2026-11-26 15:00")]),
         ("是四点 三点来不及", REMINDER, [("at", "2026-11-24 16:00")]),
-        ("内容改成 看E2进度", REMINDER, [("task", "提醒：看E2进度")]),
     ],
 )  # fmt: skip
 def test_an_edit_gives_one_offer_of_what_stands(
@@ -652,7 +634,7 @@ def test_an_edit_gives_one_offer_of_what_stands(
     ] == wanted
 
 
-@pytest.mark.parametrize("text", ["只静默1和2 3不压", "只静默1"])
+@pytest.mark.parametrize("text", ["只静默1"])
 def test_numbers_that_no_open_order_has_are_asked_back(text: str) -> None:
     found = said(text, QUIET)
     assert not found.offers
@@ -719,20 +701,10 @@ def test_the_later_of_two_that_were_spoken_of_is_one() -> None:
     assert [dict(one.arguments) for one in found.offers] == [{"alert_id": 22, "verdict": "duplicate"}]
 
 
-def test_a_request_is_made_for_what_was_asked_of() -> None:
-    asked = Focus(last=Intent("list_blocks", {"target": "web-01"}))
-    assert said("那申请下", asked).offers == (Intent("isolate_host", {"asset": "web-01"}),)
-
-
 def test_a_reminder_of_what_only_points_is_asked_back() -> None:
     found = said("提醒我明天10点 后面那个", Focus())
     assert not found.offers
     assert "提醒什么" in found.question
-
-
-def test_who_is_urged_is_told_of_the_alert_that_was_spoken_of() -> None:
-    found = said("提醒李四 快处理", Focus().after_words({"alert": ("21",)}))
-    assert dict(found.offers[0].arguments) == {"to": "李四", "text": "A21 快处理"}
 
 
 def test_a_reminder_is_taken_back_by_who_does_it_at_once() -> None:

@@ -57,8 +57,6 @@ class Amendment:
         self._before, self._sentence, self._lexicon = orders, sentence, sentence.lexicon
         self._wrong: tuple[Intent, ...] = ()
         self._denied: frozenset[str] = frozenset()
-        self.asks = False  # which of them are meant was not understood
-        self._added: list[Intent] = []
 
     def take(self, piece: EditPiece) -> bool:
         """Change the orders by one piece; False where it cannot be told what it changes."""
@@ -105,15 +103,9 @@ class Amendment:
         changed = any(new is not old for new, old in zip(left, self.orders, strict=True))
         named = any(is_meant(one, name) for one in self._before for name in piece.names)
         self.orders = tuple(one for one in left if one)
-        return changed or named or self.asks
+        return changed or named
 
     def _keep(self, piece: EditPiece) -> bool:
-        if not piece.names:  # 只接单
-            self.orders = self._of(piece)
-            return len({one.tool for one in self._before}) > 1
-        if not self._meant(piece) and len(self.orders) > 1 and any(map(is_bare, piece.names)):
-            self.asks = True
-            return True
         if not self._meant(piece):
             return not any(
                 object_by(one, name, self._lexicon) for one in self.orders for name in piece.names
@@ -164,8 +156,6 @@ class Amendment:
             if not any(object_by(taking[0], name, self._lexicon) for name in others):
                 self._write(taking, piece.names)
                 return True
-        if meant:
-            return not taking and piece.way == "right"
         if not of_verb or not all(_all_used(one, piece.names) for one in of_verb):
             return False
         if piece.way == "set" and not self._wrong and any(map(is_bare, piece.names)):
@@ -253,8 +243,6 @@ def is_meant(order: Intent, name: MaskedName) -> bool:
         )
     if name.kind is Kind.PERSON:
         return value in {str(order.arguments.get(one, "")) for one in ("assignee", "owner")}
-    if name.kind is Kind.ALERTS:
-        return False
     return value in listed or said.endswith((f":{value}", f"@ {value}"))
 
 

@@ -8,21 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.moments import read_moment
-from secops_agent.llm.offline.expressions.numerals import read_number
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
-from secops_agent.llm.offline.expressions.reports import period_said
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
-from secops_agent.llm.understanding.rota import only_days
 from secops_agent.llm.understanding.telling import (
     ME,
     as_typed,
     dictated,
-    find_time,
     read_telling,
     receivers_in,
     without_border,
@@ -55,7 +51,7 @@ def read_calendar(sentence: Sentence, focus: Focus) -> Dictated | None:
         return None
     return (
         _ended_watch(text, typed, sentence)
-        or _changed(text, typed, sentence, focus)
+        or _changed(text, typed, sentence)
         or _ended(text, typed, sentence)
     )
 
@@ -84,63 +80,29 @@ def _ended(text: str, typed: Skeleton, sentence: Sentence) -> Dictated | None:
         return None
     if pattern("telling.change.some_days").search(text):
         return replace(dictated("delete_schedule", {}), actions=(), doubt="pause")
-    return dictated("delete_schedule", {"what": _what(text, typed, sentence)})
+    return dictated("delete_schedule", {"what": _what(text, typed)})
 
 
-def _what(text: str, typed: Skeleton, sentence: Sentence) -> str:
-    """What the task does: 日报, 提醒 db-01, 09:00; 全部 of the asker's own."""
-    if pattern("telling.change.all").search(text):
-        return ALL
+def _what(text: str, typed: Skeleton) -> str:
+    """What the task does: 日报, 提醒 db-01; 定时 where nothing of it is said."""
     kind = pattern("telling.kinds").search(text)
     named = [typed.expand(char) for char in text if (one := typed.entities.get(char)) and one.kind in HOSTS]
-    spoken = re.search("提醒|闹钟|叫我|喊我", text)
-    words = [kind[0]] if kind else ["提醒"] if spoken else []
-    if not (kind or named) and (timed := find_time(typed, sentence.now)):
-        clock = f"{timed.at:%H:%M}" if timed.at else _clock_of(timed.cron)
-        words += [clock] if clock else []
+    words = [kind[0]] if kind else ["提醒"] if re.search("提醒|闹钟|[叫喊]我", text) else []
     return " ".join([*words, *named]) or "定时"
 
 
-def _clock_of(cron: str) -> str:
-    minute, hour, *_ = cron.split()
-    return f"{int(hour):02}:{int(minute):02}" if minute.isdigit() and hour.isdigit() else ""
-
-
-def _changed(text: str, typed: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | None:
-    """To another time, later by so much, or to one more person."""
+def _changed(text: str, typed: Skeleton, sentence: Sentence) -> Dictated | None:
+    """To another time."""
     number = sentence.first(Kind.SCHEDULE)
-    noun = pattern("telling.change.noun").search(text)
-    if not (number or noun):
+    to = pattern("telling.change.to_time").search(text)
+    if to is None or not (number or pattern("telling.change.noun").search(text)):
         return None
-    which = {"schedule_id": number.value} if number else {"what": _what_changes(text, typed)}
-    if later := pattern("telling.change.later").search(text):
-        return dictated("change_schedule", {**which, "later_minutes": _minutes(later)})
-    if also := pattern("telling.change.also").search(text):
-        people = [one for one in receivers_in(also["to"] or also["to2"], typed, focus) if one != ME]
-        lasting = number or pattern("telling.change.lasting").search(text)
-        return (
-            dictated("change_schedule", {**which, "also_to": ",".join(people)})
-            if people and lasting
-            else None
-        )
-    if not (to := pattern("telling.change.to_time").search(text)):
-        return None
-    when = time_of(text[to.end() :], sentence)
+    which = {"schedule_id": number.value} if number else {"what": _what(text[: to.start()], typed)}
+    when = _time_of(text[to.end() :], sentence)
     return dictated("change_schedule", {**which, **when}) if when else None
 
 
-def _what_changes(text: str, typed: Skeleton) -> str:
-    kind = pattern("telling.kinds").search(text)
-    return kind[0] if kind else "提醒" if re.search("提醒|闹钟", text) else "定时"
-
-
-def _minutes(found: re.Match[str]) -> int:
-    number = 0.5 if found["n"] == "半" else read_number(found["n"]) or 1
-    minutes = round(number * _UNITS[found["unit"]])
-    return -minutes if "前" in found[0] else minutes
-
-
-def time_of(text: str, sentence: Sentence) -> dict[str, str]:
+def _time_of(text: str, sentence: Sentence) -> dict[str, str]:
     """The new time: a recurrence, a moment of a day, or a clock of the same days; nothing where it is not understood."""
     said = re.split("[,，;；。]", text.strip(EDGES))[0]
     if (found := read_recurrence(said)) and not said[found.end :].strip(EDGES + "发吧了"):
@@ -174,15 +136,11 @@ def retold(sentence: Sentence, focus: Focus) -> tuple[Intent, ...]:
     said: dict[str, Any] = {**order.arguments}
     match order.tool:
         case "send_message":
-            new = _new_message(said, typed, sentence, focus)
+            new = _new_message(said, typed, focus)
         case "create_schedule":
             new = _new_task(said, typed, sentence, focus)
-        case "watch":
-            new = _new_watch(said, typed, sentence, focus)
-        case "swap_shift" | "cover_shift":
-            new = {**said, "when": days} if (days := only_days(sentence)) else {}
         case _:
-            return _one_more_note(order, typed)
+            return ()
     return (Intent(order.tool, new),) if new and new != order.arguments else ()
 
 
@@ -220,48 +178,15 @@ def _receivers(before: Sequence[str], typed: Skeleton, focus: Focus) -> str:
     return ",".join(people) if also or gone else ""
 
 
-def _swapped(text: str, typed: Skeleton) -> tuple[str, str] | None:
-    """不是 db-01 是 db-02: the wrong name and the right one."""
-    found = re.search(
-        r"不是?\s*(?:看|叫|给|发)?\s*(.)[,，\s]*(?:而?是|改成|换成)\s*(?:看|叫|给|发)?\s*(.)", text
-    )
-    if found is None or not {found[1], found[2]} <= typed.entities.keys():
-        return None
-    return typed.expand(found[1]), typed.expand(found[2])
-
-
-def _new_message(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
-    text = typed.text.strip(EDGES)
-    if written := pattern("telling.change.written_too").fullmatch(text):
-        return {**said, "text": f"{said.get('text', '')}，{typed.expand(written['words'])}"}
-    if more := pattern("telling.change.one_more").match(text):
-        words = typed.expand(without_border(text[more.end() :])).strip(EDGES)
-        return {**said, "text": "，".join(filter(None, (said.get("text", ""), words)))} if words else {}
+def _new_message(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[str, Any]:
     if people := _receivers([*filter(None, said.get("to", "").split(","))], typed, focus):
         return {**said, "to": people}
-    bare = Skeleton(pattern("cues.said.turns").sub("", text).strip(EDGES), typed.entities)
-    if "text" in said and (swapped := _corrected(str(said["text"]), bare, sentence)):
-        return {**said, "text": str(said["text"]).replace(*swapped)}
-    if ("report" in said or "date" in said) and pattern("telling.change.of_period").fullmatch(text):
-        return _of_period(said, text, sentence)
-    if (
-        not said.get("text")
-        and not {"report", "date", "case"} & said.keys()
-        and text.startswith(("说", "就说", "跟他说", "问他"))
-    ):
-        return {
-            **said,
-            "text": typed.expand(without_border(re.sub("^(?:跟|问)[他她]", "", text))).strip(EDGES),
-        }
-    return {}
-
-
-def _of_period(said: dict[str, Any], text: str, sentence: Sentence) -> dict[str, Any]:
-    """The report of another day, week or month."""
-    old = str(said.get("report"))
-    kind = "周报" if "week" in old else "月报" if "month" in old else ""
-    kept = {name: value for name, value in said.items() if name not in ("report", "date")}
-    return kept | period_said(f"{text}{kind}", sentence.now)
+    text = typed.text.strip(EDGES)
+    told = {"text", "report", "date", "case"} & said.keys()
+    if told or not text.startswith(("说", "就说", "跟他说", "问他")):
+        return {}
+    words = without_border(re.sub("^(?:跟|问)[他她]", "", text))
+    return {**said, "text": typed.expand(words).strip(EDGES)}
 
 
 def _new_task(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
@@ -269,31 +194,11 @@ def _new_task(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: 
     found, when = {**said}, dict[str, str]()
     for piece in filter(None, (one.strip(EDGES) for one in PIECE.split(typed.text))):
         bare = Skeleton(pattern("cues.said.turns").sub("", piece).strip(EDGES), typed.entities)
-        if (swapped := _corrected(str(said["task"]), bare, sentence)) and swapped[0] in found["task"]:
-            found["task"] = found["task"].replace(*swapped)
-            continue
         more = _piece_of_task(found, bare, focus)
         if not more and not when and (when := _time_in(found, bare.text, sentence)):
             found = {name: one for name, one in found.items() if name not in ("at", "cron")} | when
         found |= more
     return found
-
-
-def _corrected(told: str, typed: Skeleton, sentence: Sentence) -> tuple[str, str] | None:
-    """不是 db-01 是 db-02; 是 db-02, 机器是2, where one host is told: the wrong name, and the right one."""
-    if swapped := _swapped(typed.text, typed):
-        return swapped
-    said = pattern("telling.change.is_another").fullmatch(typed.text)
-    names = dict.fromkeys(filter(sentence.lexicon.asset, re.findall(r"[A-Za-z][\w.-]*", told, re.ASCII)))
-    if said is None or len(names) != 1:
-        return None
-    old, named = min(names), typed.entities.get(said["name"] or "")
-    new = (
-        named.raw.strip()
-        if named and named.kind in HOSTS
-        else sentence.lexicon.sibling(old, said["n"] or said["n2"] or "")
-    )
-    return (old, new) if new else None
 
 
 def _piece_of_task(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[str, Any]:
@@ -308,33 +213,24 @@ def _piece_of_task(said: dict[str, Any], typed: Skeleton, focus: Focus) -> dict[
 
 
 def _time_in(said: dict[str, Any], text: str, sentence: Sentence) -> dict[str, str]:
-    to = pattern("telling.change.to_time").search(text)
-    days = (
-        read_recurrence(f"每{text}")
-        if "cron" in said
-        and re.match("(?:周|星期)[一二三四五六日天][、和]?(?:周|星期)?[一二三四五六日天]", text)
-        else None
+    several = "cron" in said and re.match(
+        "(?:周|星期)[一二三四五六日天][、和]?(?:周|星期)?[一二三四五六日天]", text
     )
-    if days and not days.timed:  # 周一三五就行: at the same hour
+    if (
+        several and (days := read_recurrence(f"每{text}")) and not days.timed
+    ):  # 周一三五就行: at the same hour
         minute, hour, *_ = str(said["cron"]).split()
         return {"cron": " ".join([minute, hour, *days.cron.split()[2:]])}
     if re.search("[不别]|太[早晚]", text):
         return {}
-    text = re.sub("^(?:应该|还)?是", "", text)
-    if "at" in said and (at := _relative(str(said["at"]), text, sentence)):
-        return {"at": f"{at:%Y-%m-%d %H:%M}"}
-    when = time_of(text[to.end() :] if to else text, sentence)
+    length = sentence.first(Kind.DURATION) if re.search("以?后|[改换][成到]", text) else None
+    if "at" in said and length and length.raw.strip() in text:
+        return {"at": f"{sentence.now + timedelta(minutes=int(length.value)):%Y-%m-%d %H:%M}"}
+    to = pattern("telling.change.to_time").search(text)
+    when = _time_of(text[to.end() :] if to else re.sub("^(?:应该|还)?是", "", text), sentence)
     if "at" in said and "at" in when and not re.search("[点:：时半]|[早晚上中下]午?|凌晨", text):
         return {"at": f"{when['at'][:10]} {str(said['at'])[11:]}"}  # 后天吧: another day at the same time
     return _clocked(said, when["clock"], sentence.now) if "clock" in when else when
-
-
-def _relative(at: str, text: str, sentence: Sentence) -> datetime | None:
-    """推迟十分钟 from when it was set for; 改成十分钟, 半小时后 from now."""
-    if later := pattern("telling.change.later").search(text):
-        return sentence.now.strptime(at, "%Y-%m-%d %H:%M") + timedelta(minutes=_minutes(later))
-    lengths = [one for one in sentence.found(Kind.DURATION) if one.raw.strip() in text]
-    return sentence.now + timedelta(minutes=int(lengths[-1].value)) if lengths else None
 
 
 def _clocked(said: dict[str, Any], clock: str, now: datetime) -> dict[str, str]:
@@ -346,19 +242,3 @@ def _clocked(said: dict[str, Any], clock: str, now: datetime) -> dict[str, str]:
     _, _, *days = str(said["cron"]).split()
     hour, minute = clock.split(":")
     return {"cron": f"{int(minute)} {int(hour)} {' '.join(days)}"}
-
-
-def _new_watch(said: dict[str, Any], typed: Skeleton, sentence: Sentence, focus: Focus) -> dict[str, Any]:
-    level = sentence.question.first(Kind.SEVERITY)
-    only = pattern("telling.change.only").search(sentence.plain)
-    if level and only and not sentence.first(*HOSTS):
-        return {**said, "severity": level.value}
-    also = pattern("telling.change.call_too").fullmatch(typed.text.strip(EDGES))
-    people = receivers_in(also["to"], typed, focus) if also else []
-    return {**said, "to": ",".join([said.get("to") or ME, *people])} if people else {}
-
-
-def _one_more_note(order: Intent, typed: Skeleton) -> tuple[Intent, ...]:
-    more = pattern("telling.change.one_more").match(typed.text.strip(EDGES))
-    words = typed.expand(without_border(typed.text.strip(EDGES)[more.end() :])).strip(EDGES) if more else ""
-    return (order, replace(order, arguments={**order.arguments, "note": words})) if words else ()

@@ -6,7 +6,7 @@ argument a kind of name fills is said by `ACTS` and ``_FILLS``. Where one piece 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
@@ -35,19 +35,15 @@ _JOINED: Final = re.compile(
 )
 _OTHER: Final = "other"  # the way of a piece that is no edit
 _ASIDE: Final = ("", "aside", "others")
-_TEXTS: Final = {"create_schedule": "task"}  # what is dictated to what is no act
-_ADDED_TO: Final = ("text", "note")
 _QUOTES: Final = " \"'“”「」『』:："
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What the open offer is after the edit, none of it where all was left out; ``rest``: what else is said of what was left out; ``asks``:
-    which of them is meant was not understood."""
+    """What the open offer is after the edit, none of it where all was left out; ``rest``: what else is said of what was left out."""
 
     orders: tuple[Intent, ...]
     rest: str = ""
-    asks: bool = False
 
 
 def edited(sentence: Sentence, orders: Sequence[Intent]) -> Edited | None:
@@ -73,8 +69,7 @@ def edited(sentence: Sentence, orders: Sequence[Intent]) -> Edited | None:
         said.expand(char) for one in known if rest for char in one.said.text if char in said.entities
     )
     told = "，".join(said.expand(one.said.text) for one in rest)
-    orders = tuple(orders) if edit.asks else edit.orders
-    return Edited(orders, f"{left} {told}".strip(), edit.asks) if edit.touched else None
+    return Edited(edit.orders, f"{left} {told}".strip()) if edit.touched else None
 
 
 def _marked(sentence: Sentence) -> Skeleton:
@@ -83,9 +78,6 @@ def _marked(sentence: Sentence) -> Skeleton:
     said.take(Kind.NUMBER, _END, lambda found: found[1], exact=False)
     said.take(Kind.PERSON, pattern("cues.edit_me"), lambda _: sentence.asker or None, exact=False)
     said.take(Kind.SEVERITY, pattern("cues.edit_level"), lambda found: name_of("cues.level", found[0]))
-    for char, one in said.entities.items():  # 去掉5 那个不是: the number alone is the name
-        if one.kind is Kind.ALERT and (apart := re.fullmatch(r"(\d+)\s+(那[个条])", one.raw.strip())):
-            said.text = said.text.replace(char, f"{char} {apart[2]}")
     said.text = _JOINED.sub("和", said.text)
     return said
 
@@ -170,50 +162,3 @@ def _of_one(piece: EditPiece, orders: Sequence[Intent]) -> bool:
     """198那个永久: another value of one that is named."""
     meant = [one for one in orders if any(is_meant(one, name) for name in piece.names)]
     return bool(meant) and piece.way == "bare" and any(values_of(one, piece.names) for one in meant)
-
-
-# What is dictated
-
-
-def reworded(sentence: Sentence, orders: Sequence[Intent]) -> tuple[Intent, ...]:
-    """The open orders with other words in their texts: 标题改成 …, 后面加句 …, 不是今晚 明天上午, 文件名错了 是 up.jsp; none where nothing
-    of them is reworded."""
-    plain = pattern("cues.edit_lead").sub("", sentence.plain)
-    new = tuple(_reworded(one, plain) for one in orders)
-    return new if new != tuple(orders) else ()
-
-
-def _reworded(order: Intent, plain: str) -> Intent:
-    name = _TEXTS.get(order.tool, ACTS[order.tool].free if order.tool in ACTS else "")
-    if name not in load("cues")["edit_text"]:
-        return order
-    old = str(order.arguments.get(name, ""))
-    if behind := pattern("cues.edit_behind").match(plain):
-        new = (
-            "，".join(filter(None, (old, plain[behind.end() :].strip(_QUOTES)))) if name in _ADDED_TO else old
-        )
-    elif label := pattern(f"cues.edit_text.{name}").match(plain):
-        head = "提醒：" if old.startswith("提醒：") else ""
-        new = f"{head}{plain[label.end() :].strip(_QUOTES)}"
-    else:
-        new = _corrected(old, plain)
-    return replace(order, arguments={**order.arguments, name: new}) if new else order
-
-
-def _corrected(old: str, plain: str) -> str:
-    """The text with the words that are right in the place of those that are wrong, or that look alike; "" where that is not clear."""
-    for words in load("cues")["edit_correction"]:
-        said = pattern(f"cues.edit_correction.{words}").fullmatch(plain)
-        wrong = rf"(?<![\w.-]){re.escape(said['wrong'])}(?![\w.-])" if said else ""
-        if said and len(re.findall(wrong, old, re.ASCII)) == 1:
-            return re.sub(wrong, said["right"].replace("\\", ""), old, flags=re.ASCII)
-        if said and words == "labelled" and (alike := _alike(old, said["right"])):
-            return old.replace(alike, said["right"])
-    return ""
-
-
-def _alike(old: str, right: str) -> str:
-    """The one word of the text that has the shape of another: shell.php of up.jsp, 1182 of 1128."""
-    shape = r"\d+" if right.isdecimal() else r"[\w-]+(?:\.[\w-]+)+" if "." in right else ""
-    found = re.findall(rf"(?<![\w.]){shape}(?![\w.])", old, re.ASCII) if shape else []
-    return str(found[0]) if len(found) == 1 else ""

@@ -15,7 +15,7 @@ from secops_agent.llm.understanding.completions import (
     says_order,
     without_turns,
 )
-from secops_agent.llm.understanding.edits import edited, reworded
+from secops_agent.llm.understanding.edits import edited
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import hint
@@ -107,14 +107,9 @@ class OpenOfferHearing(StretchHearing):
         orders = tuple(filter(None, (self.focus.order, *self.focus.beside)))
         if (whole := read_order(sentence, NOTHING)) and whole.exact:
             return None  # an order of its own
-        if (edit := edited(sentence, orders)) and edit.asks:
-            return Understanding(question=hint("which_of"), order=orders[0], waits=orders[1:])
-        if edit:
-            left, rest = edit.orders, edit.rest
-        elif left := reworded(sentence, orders):
-            rest = ""
-        else:
+        if (edit := edited(sentence, orders)) is None:
             return None
+        left, rest = edit.orders, edit.rest
         alone = replace(self, focus=self.focus.without_order())
         also = alone.read_within(alone.heard(rest), request) if rest else Understanding()
         offers, missing = (*left, *also.offers), missing_in(left)

@@ -37,13 +37,12 @@ from secops_agent.llm.understanding.entities import OWN, Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
-from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
 from secops_agent.llm.understanding.open_offers import OpenOfferHearing
 from secops_agent.llm.understanding.rights import decides_request, find_rights, verb_in
-from secops_agent.llm.understanding.rota import Rota, doubt_of_shifts, read_rota
+from secops_agent.llm.understanding.rota import shift_lines
 from secops_agent.llm.understanding.stretches import orders_many
-from secops_agent.llm.understanding.telling import asks_somebody, names_others, read_telling
+from secops_agent.llm.understanding.telling import asks_somebody, names_others
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
@@ -55,15 +54,6 @@ from secops_agent.llm.understanding.verbs import (
 )
 
 _PAIR: Final = 2
-_BESIDE_SHIFTS: Final = (
-    "",
-    "question",
-    "negation",
-    "condition",
-    "nothing",
-    "unclear",
-)  # why somebody cannot come
-_BESIDE: Final = 0.1  # so probable is one of two things that are ordered
 LONGEST: Final = 300  # characters; what is longer was pasted, not asked
 _PASTED: Final = re.compile(
     r"^\s*(?:[\[【(（<《]\s*(?:转发|聊天记录|合并转发|引用|图片|截图|文件|语音|链接|视频|卡片|示例|告警|通知|公告|邮件|系统消息?|fwd?|forward(?:ed)?)[^\]】)）>》]{0,12}[\]】)）>》]|(?:转发|示例|例如|比如|原文|引用|(?:会议)?纪要|待办|通报|原话|话术|模板|脚本|(?:告警|邮件|消息|通知|系统)?(?:内容|提示|标题)|fwd?)\s*[:：]|>\s|「[^」]{0,200}」\s*\n?\s*-{3,})",
@@ -202,9 +192,8 @@ class _Reader(OpenOfferHearing, QuestionHearing):
         if swap := pattern("schedules.swap").fullmatch(plain):
             said = {name.rstrip("2"): value for name, value in swap.groupdict().items() if value}
             named = self.heard(said["colleague"]).first(Kind.PERSON)  # 五哥
-            if "when" in said or named is None or named.raw == said["colleague"]:
-                said["colleague"] = str(named.value) if named else said["colleague"]
-                return Understanding(intent=Intent("swap_shift", said))
+            said["colleague"] = str(named.value) if named else said["colleague"]
+            return Understanding(intent=Intent("swap_shift", said))
         if cover := pattern("schedules.cover").fullmatch(plain):
             return Understanding(intent=self._cover(cover.groupdict()))
         if case := read_case_order(plain, self.asker):
@@ -219,17 +208,6 @@ class _Reader(OpenOfferHearing, QuestionHearing):
         line = says.new_task(wish.when, str(wish.intent.arguments["task"]))
         return Understanding(offers=(wish.intent,), order=wish.intent, suggestions=(line,))
 
-    def _filed(self, sentence: Sentence) -> Understanding | None:
-        """那申请下, behind whether something is isolated or blocked: the request for it, as an offer."""
-        said, last = pattern("cues.said.goes_on").match(sentence.plain), self.focus.last
-        target = str(last.arguments.get("target", "")) if said and last and last.tool == "list_blocks" else ""
-        if not said or not target:
-            return None
-        verb = ACTS["isolate_host" if self.lexicon.asset(target) else "block_ip"].verb
-        plain = f"{verb} {target} {sentence.plain[said.end() :].strip(' ,，')}".strip()
-        ordered = read_order(self.heard(plain), NOTHING)
-        return self.ordered(sentence, ordered) if ordered and ordered.actions and not ordered.doubt else None
-
     def read_within(self, sentence: Sentence, request: BareRequest) -> Understanding:
         if self.focus.order and is_called_off(sentence.plain):
             return self.edit(sentence, request) or self.dropped()
@@ -242,7 +220,7 @@ class _Reader(OpenOfferHearing, QuestionHearing):
         if decides_request(sentence):
             lines = {"approve": says.approve(says.CODE), "reject": says.reject(says.CODE, says.REASON)}
             return Understanding(intent=Intent("list_proposals"), hint=hint("decides").format(**lines))
-        if found := self._filed(sentence) or self._rights(sentence) or self._of_two(sentence):
+        if found := self._rights(sentence) or self._of_two(sentence):
             return found
         asking = is_of_closer(sentence.question.text) or (request.asking and not asks_somebody(sentence))
         ordered = None if asking else self._ordered(sentence, self.weighed(sentence))
@@ -258,10 +236,6 @@ class _Reader(OpenOfferHearing, QuestionHearing):
         """What Bifang can do, who may do what, and that it shares nothing out by itself."""
         if pattern("cues.said.shares").search(sentence.order.text):
             return self.shared(sentence)
-        if pattern("cues.offered.swap_shift").search(sentence.order.text) and self.weighed(
-            sentence
-        ).is_one_of("self", "help"):
-            return Understanding(question=hint("swap_shift"))  # 我能不能跟他换一天
         found = find_rights(sentence)
         if found or sentence.found(*OWN, Kind.REF) or not self.weighed(sentence).is_one_of("self"):
             return found
@@ -270,38 +244,15 @@ class _Reader(OpenOfferHearing, QuestionHearing):
 
     def _of_two(self, sentence: Sentence) -> Understanding | None:
         """A swap with one of those who are named on the days that are, or two cases that are to be one: each a line to send."""
-        weighed, doubt = self.weighed(sentence), find_doubt(sentence.order, [])
-        swaps, tells = (weighed.ranks.get(one, 0.0) for one in ("swap_shift", "send_message"))
-        if swaps + tells >= questions.SURE and swaps >= _BESIDE and doubt in _BESIDE_SHIFTS:
-            return self._of_shifts(
-                sentence, doubt_of_shifts(sentence.order), certain=weighed.act == "swap_shift"
-            )
-        if weighed.act != "merge_cases" or doubt:
+        act = self.weighed(sentence).act
+        if act == "swap_shift":
+            return Understanding(question=hint(act), suggestions=shift_lines(sentence))
+        if act != "merge_cases" or find_doubt(sentence.order, []):
             return None
         named = list(dict.fromkeys(one.value for one in sentence.found(Kind.CASE)))
         both = ((named[0], named[1]), (named[1], named[0])) if len(named) == _PAIR else ()
         lines = [says.plainly(f"事件 {one} 并入事件 {other}") for one, other in both]
-        return Understanding(question=hint(weighed.act), suggestions=tuple(lines))
-
-    def _of_shifts(self, sentence: Sentence, doubt: str, *, certain: bool) -> Understanding | None:
-        """Whose shift goes to whom, as an offer, with what somebody is to be told; what is not certainly ordered only where all of
-        it is said."""
-        tells = pattern("schedules.rota.tells").search(sentence.plain)
-        spoken = read_telling(sentence, self.focus) if tells else None
-        if spoken and spoken.actions and spoken.before.strip() and not missing_in(spoken.actions):
-            told = read_rota(self.heard(sentence.order.expand(spoken.before).strip(" ,，。")))
-            return (
-                Understanding(offers=(told.order, *spoken.actions), order=told.order) if told.order else None
-            )
-        before = sentence.plain[: tells.start()].strip(" ,，。") if tells else ""
-        told = read_rota(self.heard(before)) if before else Rota()
-        told = told if told.order or (tells and not before) else read_rota(sentence)
-        if not certain and (doubt or not told.order):
-            return None
-        if told.order and not doubt:
-            left = (f"「{sentence.plain[tells.start() :]}」",) if tells else ()
-            return Understanding(offers=(told.order,), order=told.order, unused=left)
-        return Understanding(question=hint("swap_shift"), suggestions=told.lines)
+        return Understanding(question=hint(act), suggestions=tuple(lines))
 
     def _cover(self, said: dict[str, str | None]) -> Intent:
         """The exact line, with people as they are called."""
@@ -326,8 +277,6 @@ class _Reader(OpenOfferHearing, QuestionHearing):
         denied = self.weighed(sentence).doubt == "nothing"
         if ordered is None or not proposes or denied or ordered.doubt not in ("question", "unclear"):
             return found
-        if ordered.missing == "object" and not found.intent:  # 能静默到明早不
-            return self.ordered(sentence, ordered)
         taps = (*self.lines_of(ordered), *found.suggestions)
         return replace(found, suggestions=tuple(dict.fromkeys(taps))[:3])
 

@@ -91,14 +91,10 @@ def _named(word: str, said: Skeleton, focus: Focus) -> list[str]:
     if pattern("telling.them").fullmatch(word):
         people = [*focus.of("person")]
         return people if "们" in word or "俩" in word else people[-1:]
-    if pattern("telling.next").fullmatch(word):
-        return ["下一班"]
     if pattern("telling.duty").fullmatch(word):
         return ["值班"]
     if pattern("telling.everybody").fullmatch(word):
         return ["所有人"]
-    if word.startswith(("这个", "本")):
-        return []  # here
     name = re.search(r"(安全|运维|值班|应急|护网)+(?=[组小大工作]*群)", word)
     return [f"{name[0]}群" if name else "群"]
 
@@ -137,8 +133,6 @@ def _framed(text: str) -> tuple[str, re.Match[str]] | None:
 
 def _people(groups: dict[str, str], before: str, typed: Skeleton, focus: Focus) -> list[str]:
     """Whom the frame names; 他: who was named before it, or was just told to be on call."""
-    if "unknown" in groups:
-        return [groups["unknown"]]
     said = groups.get("to") or groups.get("to2") or ""
     on_duty = {"duty", "duty2"} & groups.keys() or (
         said and focus.last and focus.last.tool == "who_is_on_call" and not focus.last.arguments.get("at")
@@ -160,10 +154,6 @@ def _said(
     told = _worded(name, groups, words, typed)
     called = name in _ROUSED or _CALLED.search(text[: match.end()])
     told = told or (CALL_BACK if called else "")
-    if any(one.endswith("的负责人") for one in people) and not re.match(r"(?![及和与是])\S", told):
-        return None  # 告知支付系统的责任人: who that is, is asked
-    if focus.just == "alert" and len(focus.of("alert")) == 1 and pattern("telling.urges").fullmatch(told):
-        told = f"A{focus.of('alert')[0]} {told}"
     action = {"to": ",".join(people)} if people else {}
     return dictated(
         "send_message",
@@ -177,10 +167,6 @@ def _worded(name: str, groups: dict[str, str], words: str, typed: Skeleton) -> s
     """The writer's own words without the frame around them."""
     words = pattern("telling.asked_last").sub("", words)
     words = without_border(words)
-    if name == "group_at":
-        words = f"@{words}"
-    if "thanks" in groups:
-        words = "，".join(filter(None, (groups["thanks"], words)))
     what = groups.get("what", "").strip()
     if what and not _THIS.fullmatch(what):
         words = f"{what}，{words}" if words else what
@@ -226,13 +212,8 @@ def _report(typed: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | Non
     people = [one for one in receivers_in(head, typed, focus) if one != ME]
     if not people:
         return None
-    if (lasting := pattern("telling.change.lasting").search(head)) and not about.get("case"):
-        kind = pattern("telling.kinds").search(head)
-        return (
-            dictated("create_schedule", {"task": kind[0], "to": ",".join(people)})
-            if kind and lasting
-            else None
-        )
+    if pattern("telling.change.lasting").search(head) and not about.get("case"):
+        return None
     file = pattern("telling.report.file").search(text)
     about |= {"file": file.lastgroup} if file else {}
     about |= {"text": typed.expand(told["text"]).strip(EDGES)} if told else {}
@@ -246,11 +227,6 @@ def _reported(text: str, typed: Skeleton, sentence: Sentence) -> dict[str, Any]:
         return {"case": str(case.value)}
     if pattern("telling.kinds").search(text) or re.search(r"月度|周度", text):
         return period_said(text, sentence.now)
-    if re.search(r"(?:事件|案子|案件|事情?|事儿)[^,，]{0,8}报告|^\S{0,3}报告发", text):
-        hosts = [
-            typed.expand(char) for char in text if (one := typed.entities.get(char)) and one.kind in HOSTS
-        ]
-        return {"case": sentence.keyword or next(iter(hosts), "?")}
     return {}
 
 
@@ -265,8 +241,7 @@ def _answer(typed: Skeleton, focus: Focus) -> Dictated | None:
     if not others or not sent or pattern("telling.report.refused").search(typed.text):
         return None
     if not pattern("telling.later.data").search(task):
-        shown = [one for one in typed.entities.values() if one.kind is Kind.ALERT and one.raw in task]
-        return dictated("send_message", {"to": ",".join(others), "text": task}) if shown else None
+        return None
     task = re.sub(r"(?:总体|整体|安全)?情况$", "告警统计", task)
     return dictated("create_schedule", {"task": task, "at": NOW, "to": ",".join(others)})
 
