@@ -64,7 +64,6 @@ SAID: tuple[tuple[list[str], str | None, dict[str, Any], str], ...] = (
     (["log4j 影响哪几台"], "list_assets", {"keyword": "log4j"}, "log4j-core"),
     (["CVE-2026-99025影响几台？", "fix版本多少，期限到哪天？"], "lookup_cve", {"cve_id": "CVE-2026-99025"}, "修复版本"),
     (["pay-gateway-3上面有多少洞", "KEV的列出来"], "list_vulnerabilities", {"asset": "pay-gateway-3", "kev_only": True, "limit": 10}, "共 5 条"),
-    (["生产+核心+有kev 的"], "list_assets", {"environment": "生产", "importance": "critical", "kev": True}, "共 4 条"),
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ _FINDING = (
 
 
 def read_flaws(asked: Asked) -> Intent | None:
-    """log4j 影响哪几台: the assets that have it, with its flaws; jenkins 有 kev 不; 生产+核心+有kev 的: the assets with all of these."""
+    """log4j 影响哪几台: the assets that have it, with its flaws; jenkins 有 kev 不."""
     text = asked.text.strip(" 。.!！?？")
     usual = wordset("keywords.common_english")
     if (said := pattern("filters.flaws_of_software").fullmatch(text)) and said["word"].lower() not in usual:
@@ -31,29 +31,7 @@ def read_flaws(asked: Asked) -> Intent | None:
             if said["of"].lower() not in usual
             else None
         )
-    return _joined(asked, text)
-
-
-def _joined(asked: Asked, text: str) -> Intent | None:
-    """Conditions of assets with a plus between them; None where one of them is none."""
-    if not re.search(r"[+&]", text) or not pattern("filters.joined").fullmatch(text):
-        return None
-    found: dict[str, Any] = {}
-    for part in re.split(r"[+&]", asked.skeleton.expand(text)):
-        word = re.sub(r"的?(?:资产|主机|机器|服务器)?(?:有哪些|列一?下|都?有谁)?$", "", part.strip())
-        place = pattern("filters.called").fullmatch(re.sub("环境$", "", word))
-        weight = name_of("filters.important", f"{word}资产")
-        if place:
-            found["environment"] = place[0]
-        elif weight and len(word) <= 4:
-            found["importance"] = weight
-        elif pattern("filters.kev_only").search(word):
-            found["kev"] = True
-        elif pattern("filters.exposed_words").search(f"{word}的资产"):
-            found["exposed"] = True
-        else:
-            return None
-    return Intent("list_assets", found) if len(found) > 1 else None
+    return None
 
 
 def is_of_findings(asked: Asked) -> bool:

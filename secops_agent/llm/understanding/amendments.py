@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.ends import read_until
 from secops_agent.llm.offline.expressions.skeletons import Kind, MaskedName, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.lexicon import Lexicon
-from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.objects import target
 from secops_agent.llm.understanding.offers import LENGTHS
@@ -30,8 +28,6 @@ _BESIDE: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.SEVERITY: ("severity",),
     Kind.CASE: ("case_id",),
 }
-_DAY: Final = 24 * 60
-_OTHER_DAY: Final = re.compile("[今明后周月号日天]|星期|礼拜")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Amendment:
     def __init__(self, sentence: Sentence, orders: tuple[Intent, ...]) -> None:
         self.orders = orders
         self.touched = False
-        self._before, self._sentence, self._lexicon = orders, sentence, sentence.lexicon
+        self._before, self._lexicon = orders, sentence.lexicon
         self._wrong: tuple[Intent, ...] = ()
         self._denied: frozenset[str] = frozenset()
 
@@ -70,8 +66,6 @@ class Amendment:
                 return self._is_wrong(piece)
             case "add":
                 return self._add(piece)
-            case "time":
-                return self._until(piece)
             case _:
                 return self._set(piece)
 
@@ -186,31 +180,6 @@ class Amendment:
         """With these in the place of the orders of these identities; 不是.44，改成2小时: which is right is still to be said."""
         self._wrong = tuple(written.get(id(one), one) for one in self._wrong)
         self.orders = tuple(written.get(id(one), one) for one in self.orders)
-
-    def _until(self, piece: EditPiece) -> bool:
-        """改10点, of an end that is set: the same day at another time."""
-        said = piece.said.expand(piece.said.text)
-        lengths = [
-            (one, name)
-            for one in self.orders
-            for name in ("minutes", "duration_minutes")
-            if name == ACTS[one.tool].beside
-        ]
-        clock = pattern("cues.edit_clock").search(said)
-        minutes = read_until(f"到{clock[0]}", self._sentence.now) if clock else None
-        if not lengths or minutes is None:
-            return False
-        old = int(lengths[0][0].arguments.get(lengths[0][1]) or 0)
-        if not (clock and _OTHER_DAY.search(clock[0])):
-            minutes += round(max(0, old - minutes) / _DAY) * _DAY
-        self._rewrite(
-            {
-                id(one): replace(one, arguments={**one.arguments, ACTS[one.tool].beside: minutes})
-                for one in self.orders
-                if ACTS[one.tool].beside in LENGTHS[:2]
-            }
-        )
-        return True
 
 
 def _done_to(order: Intent) -> str:

@@ -51,7 +51,7 @@ class QuestionHearing(PartHearing):
             return Understanding(intent=more, suggestions=DEFAULT, hint="" if more else hint("no_list"))
         if absent := self._absent(sentence):
             return absent
-        found = self._left_alone(sentence) or self._follow_up(sentence) or self._pasted_log(sentence)
+        found = self._follow_up(sentence) or self._pasted_log(sentence)
         if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
@@ -176,8 +176,9 @@ class QuestionHearing(PartHearing):
         anew = (
             weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
         )  # 在别的机器上出现过没 is none
-        best = self._standing(meant, weighed)
-        found = (self._chosen(meant, weighed, best) if anew else None) or self._asked_back(meant, weighed)
+        found = (
+            self._chosen(meant, weighed, self._standing(meant, weighed)) if anew else None
+        ) or self._asked_back(meant, weighed)
         if found.intent and found.intent.tool == "list_alerts" and weighed.cues.keys() <= _COUNTED:
             days = questions.ask(
                 "alert_statistics", meant

@@ -64,17 +64,6 @@ class Focus:
         return WRITTEN.get(self.just, "{}").format(values[0]) if len(values) == 1 else ""
 
     @property
-    def ordered(self) -> str:
-        """The one thing that the open order is done to, as it is written; "" for none, and for several."""
-        found = {
-            WRITTEN.get(ARGUMENTS.get(name, ""), "{}").format(str(value).removeprefix("资产:"))
-            for one in (self.order, *self.beside) if one
-            for name, value in one.arguments.items()
-            if name in ("scope", "target") or ARGUMENTS.get(name, "person") != "person"
-        }  # fmt: skip
-        return found.pop() if len(found) == 1 and "规则:" not in min(found) else ""
-
-    @property
     def host(self) -> str:
         """The host that the last look-up was about, or that was named last; "" for none."""
         asked = str({**self.last.about, **self.last.arguments}.get("asset", "")) if self.last else ""

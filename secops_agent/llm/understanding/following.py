@@ -15,7 +15,7 @@ from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding import coverage, questions
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.entities import HOSTS, OWN, Sentence, take_verdicts_and_numbers
-from secops_agent.llm.understanding.frames import PARTS, Fit, ToolFrame
+from secops_agent.llm.understanding.frames import Fit, ToolFrame
 from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, Hearing, hint
 from secops_agent.llm.understanding.questions import Weighed
 from secops_agent.llm.understanding.terms import explain
@@ -215,9 +215,7 @@ class FollowingHearing(Hearing):
             taps = self.taps(sentence, weighed) or DEFAULT
             question = hint("not_heard").format(words="、".join(f"「{one}」" for one in told))
             return Understanding(question=question, suggestions=taps, guessed=True)
-        if central and (
-            other := self._instead(sentence, frame) or self._of_its_noun(sentence, frame, weighed)
-        ):
+        if central and (other := self._instead(sentence, frame)):
             return other
         if central:
             return self._without(sentence, central, weighed)
@@ -231,18 +229,6 @@ class FollowingHearing(Hearing):
                 intent = questions.ask(other.tool, sentence)
                 if intent and not coverage.left_over(sentence, intent, other)[1]:
                     return Understanding(intent=intent, guessed=True)
-        return None
-
-    @staticmethod
-    def _of_its_noun(sentence: Sentence, frame: ToolFrame, weighed: Weighed) -> Understanding | None:
-        """What the tool that is the only one to tell of the thing that is named answers, where that takes every word: 我名下没结的案."""
-        nouns = {cue for cue in weighed.cues if cue.startswith("noun.")} - {*PARTS} - frame.tells
-        for fit in weighed.fits if nouns else ():
-            intent = (
-                questions.ask(fit.frame.tool, sentence) if fit.whole and nouns <= fit.frame.tells else None
-            )
-            if intent and not coverage.left_over(sentence, intent, fit.frame)[0]:
-                return Understanding(intent=intent, guessed=True)
         return None
 
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
@@ -300,13 +286,6 @@ class FollowingHearing(Hearing):
         return Understanding(question=hint("not_taken").format(words=told), suggestions=taps, guessed=True)
 
 
-def _has_a_scope(sentence: Sentence, cues: Mapping[str, str]) -> bool:
-    """那 web-01 上周的告警呢: what, where and when are said, so nothing that was said before is meant too."""
-    named = any(cue.startswith("noun.") for cue in cues)
-    timed = sentence.question.found(Kind.TIME, Kind.DURATION)
-    return bool(named and timed and sentence.order.found(*HOSTS))
-
-
 def _kept(found: Intent, last: Intent | None) -> Intent:
     """负责人都是谁, of the assets of a vulnerability that matter most: of these still."""
     same = last and found.tool == last.tool == _OF_ONE[0]
@@ -324,3 +303,10 @@ def _of_these(cues: Mapping[str, str], noun: str) -> Mapping[str, str]:
 def _without(last: Intent, name: str) -> Intent:
     """When something is asked at another time than before, or of other machines."""
     return replace(last, arguments={each: one for each, one in last.arguments.items() if each != name})
+
+
+def _has_a_scope(sentence: Sentence, cues: Mapping[str, str]) -> bool:
+    """那 web-01 上周的告警呢: what, where and when are said, so nothing that was said before is meant too."""
+    named = any(cue.startswith("noun.") for cue in cues)
+    timed = sentence.question.found(Kind.TIME, Kind.DURATION)
+    return bool(named and timed and sentence.order.found(*HOSTS))

@@ -1,6 +1,5 @@
 """Which alerts an order describes: by conditions of its own, over the whole of the last list."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,14 +24,6 @@ _SEVERAL: Final = 2
 @dataclass(frozen=True, slots=True)
 class ListHearing(Hearing):
     """The part that hears which alerts of a list are meant."""
-
-    def _of_the_card(self, sentence: Sentence, order: Intent) -> Understanding | None:
-        """都给我, behind the card of a machine: each of its alerts."""
-        carded = self.focus.last and self.focus.last.tool == "get_asset"
-        if not carded or not any(one.value == "all" for one in sentence.found(Kind.REF)):
-            return None
-        said = {"asset": self.focus.host, "limit": MOST_ALERTS}
-        return Understanding(Intent("list_alerts", said), order=order, each="all")
 
     @staticmethod
     def _lost(sentence: Sentence, intent: Intent) -> list[str]:
@@ -96,12 +87,6 @@ class ListHearing(Hearing):
         """那5条我跟李四分一下: the alerts, and that nobody but the asker tells which are whose."""
         said = {name: one for name, one in self._described(sentence).items() if name != "assignee"}
         return Understanding(intent=Intent("list_alerts", said), hint=hint("shares"))
-
-    def _alike(self, sentence: Sentence, kinds: tuple[str, ...]) -> list[str]:
-        """隔离web: the hosts whose names begin so."""
-        words = re.findall(r"[a-z][a-z0-9-]+", sentence.plain.lower()) if "asset" in kinds else []
-        names = sorted(set(self.lexicon.assets.values())) if words else []
-        return [name for name in names if any(name.lower().startswith(word) for word in words)][:3]
 
     def _of_case(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """Which are meant is asked, where the card of a case was shown just before and nothing is named or widens: no list has its alerts."""

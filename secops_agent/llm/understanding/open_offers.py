@@ -125,8 +125,6 @@ class OpenOfferHearing(StretchHearing):
         told, reader = self.dropped(), replace(self, focus=self.focus.without_order())
         asks = pattern("cues.said.asks").search(rest)
         found = reader.read_within(reader.heard(rest), request) if rest else told
-        if thing := self.focus.ordered if rest and not (found.intent or found.offers or found.order) else "":
-            found = reader.read_within(reader.heard(f"{thing} {rest}"), request)  # 重装还没做完，加个备注
         acts = found.intent and found.intent.tool in ACTION_TOOLS
         if found.offers or acts or (found.order and missing_in([found.order]) not in ("", "object")):
             return replace(found, drops=True)

@@ -88,7 +88,7 @@ class OrderHearing(ListHearing):
         if order is None or order.tool not in ACTS or self._is_question(sentence, order):
             return None
         lacks = missing_in([order])
-        if told := self._asked_of_it(sentence, order, lacks):
+        if told := self._kept_back(sentence, order):
             return told
         rest, changes = without_turns(take_verdicts_and_numbers(sentence.order))
         doubt = against(rest)
@@ -123,11 +123,9 @@ class OrderHearing(ListHearing):
         asked = (one for one in pieces if pattern("cues.asks").search(one.text) and not verbs_in(one))
         return len(pieces) > 1 and not missing_in([order]) and any(asked)
 
-    def _asked_of_it(self, sentence: Sentence, order: Intent, lacks: str) -> Understanding | None:
-        """Which values there are; 严重的我自己留着, of several: which of them is asked."""
+    def _kept_back(self, sentence: Sentence, order: Intent) -> Understanding | None:
+        """严重的我自己留着, of several: which of them is asked."""
         orders = open_orders(self.focus)
-        if lacks and pattern("cues.said.which_value").fullmatch(sentence.plain.strip()):
-            return self.ordered(sentence, Ordered((), orders, missing=lacks))
         several = self.focus.beside or "," in str(order.arguments.get("alert_ids", ""))
         named = take_verdicts_and_numbers(sentence.order).first(*OWN, Kind.NUMBER, Kind.ROW)
         if not several or named or not pattern("cues.said.keeps").search(sentence.plain):
@@ -268,11 +266,6 @@ class OrderHearing(ListHearing):
             return found
         if {"alert"} <= set(act.kinds) and (listed := self._listed(sentence, order)):
             return listed
-        if act.kinds == ("alert",) and (carded := self._of_the_card(sentence, order)):
-            return carded
-        if order.tool == "delete_schedule":
-            told = f"没有执行任何操作。要删除哪一个？写「{says.delete_task(says.NUMBER)}」。"
-            return Understanding(intent=Intent("list_schedules"), hint=told, order=order)
         if order.tool == "block_ip" and sentence.first(Kind.NETWORK):
             return Understanding(hint=hint("network"), suggestions=self.taps(sentence))
         if order.tool == "block_ip" and (wrong := pattern("cues.said.no_address").search(sentence.plain)):
@@ -288,7 +281,6 @@ class OrderHearing(ListHearing):
         theirs = act.demands == "assignee" and any(
             one.value == "person" for one in sentence.found(Kind.REF)
         )  # 转给他
-        values = values or [("asset", one) for one in self._alike(sentence, act.kinds)]
         return Understanding(
             question=f"要{act.verb}{act.which}？没有执行任何操作。",
             suggestions=tuple(self._line(order, *one) for one in values if order.tool in says.ORDERED and not theirs), order=order,

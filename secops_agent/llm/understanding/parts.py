@@ -125,12 +125,6 @@ class PartHearing(FollowingHearing):
                 whole = last
         return whole
 
-    def _left_alone(self, sentence: Sentence) -> Understanding | None:
-        """太多了看不过来 只看严重的: the one part that goes on, where the others say nothing."""
-        parts = self._parts(sentence) if self.focus.last else []
-        found = self._follow_up(parts[0]) if len(parts) == 1 and parts[0].plain != sentence.plain else None
-        return found if found and found.intent and found.intent.tool in questions.LISTS else None
-
     def _several(self, sentence: Sentence) -> Understanding | None:
         """今天几条高危，A283谁在弄，明天谁值班: what each part asks, where no one tool takes all of it."""
         parts = self._parts(sentence)

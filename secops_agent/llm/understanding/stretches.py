@@ -103,11 +103,7 @@ def together(found: Iterable[tuple[Stretched, Ordered | None]]) -> Ordered | Non
         if ordered is None or not own:
             left.append(f"「{part.said}」")
             continue
-        actions = (
-            _noted(actions, own)
-            or _told(actions, own)
-            or [*actions, *(_because(one, part.why) for one in own)]
-        )
+        actions = _noted(actions, own) or [*actions, *(_because(one, part.why) for one in own)]
         left += ordered.left
         verbs += ordered.verbs
     if not actions:
@@ -137,22 +133,6 @@ def _takes_a_note(one: Intent) -> bool:
     """And has none yet."""
     act = ACTS.get(one.tool)
     return act is not None and (act.noted or act.free == "note") and "note" not in one.arguments
-
-
-def _told(actions: Sequence[Intent], own: Sequence[Intent]) -> list[Intent]:
-    """E1加个任务，让李四核对外传的条数: who does the task, and what; nothing where it is none."""
-    last = actions[-1] if actions else None
-    if last is None or last.tool != "add_case_task" or "text" in last.arguments or len(own) != 1:
-        return []
-    (message,) = own
-    if message.tool != "send_message" or "text" not in message.arguments:
-        return []
-    to = str(message.arguments.get("to", ""))
-    who = {"assignee": to} if to and "," not in to else {}
-    return [
-        *actions[:-1],
-        replace(last, arguments={**last.arguments, "text": message.arguments["text"], **who}),
-    ]
 
 
 def _with_objects(actions: Sequence[Intent], before: Sequence[Intent]) -> Iterator[Intent]:
@@ -327,9 +307,8 @@ def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[Stretched]
     """Is it better understood by its stretches? Also where the whole was read as something that surely is not ordered."""
     if whole is None or whole.doubt or not whole.actions:
         return True
-    swallowed = _is_swallowed(whole, apart, parts)
-    if swallowed or whole.exact:
-        return swallowed
+    if whole.exact:
+        return False
     mine, theirs = ({one.tool for one in each.actions} for each in (apart, whole))
     if weighed.act and apart.missing != "object" and not mine & theirs:
         meant = {LABELLED.get(weighed.act, weighed.act)}
@@ -356,15 +335,6 @@ def _with_left(
 def _is_noted(ordered: Ordered) -> bool:
     """Is a text written down first of all?"""
     return bool(ordered.actions) and ordered.actions[0].tool in NOTES
-
-
-def _is_swallowed(whole: Ordered, apart: Ordered, parts: Sequence[Stretched]) -> bool:
-    """Does the text of the whole go on into what another stretch orders?"""
-    if len(parts) < 2 or not (_is_noted(whole) and _is_noted(apart)):
-        return False
-    first, own = whole.actions[0], apart.actions[0]
-    text, kept = (str(one.arguments.get(ACTS[one.tool].free, "")) for one in (first, own))
-    return first.tool == own.tool and bool(kept) and text != kept and text.startswith(kept)
 
 
 def _labels(tool: str) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ from secops_agent.llm.understanding.reasons import EDGES, Dictated
 from secops_agent.llm.understanding.verbs import OUTSIDE, SpokenVerb, first_doubt
 
 ME: Final = "我"
-SPOKEN: Final = "remind"  # the words of verbs that stand for a whole sentence
 NOW: Final = "现在"
+SPOKEN: Final = "remind"  # the words of verbs that stand for a whole sentence
 CALL_BACK: Final = "请尽快联系我"  # of somebody who is only called
 _KINDS: Final = (Kind.PERSON, *HOSTS, Kind.ALERT, Kind.CASE, Kind.HOST)
 _CLAUSE: Final = re.compile(r"[,，;；。!！?？\s]+")
@@ -45,7 +45,7 @@ def read_telling(sentence: Sentence, focus: Focus) -> Dictated | None:
         return later
     if timed and timed.cron:
         return None
-    return _report(typed, sentence, focus) or _message(typed, focus) or _answer(typed, focus)
+    return _report(typed, sentence, focus) or _message(typed, focus)
 
 
 @lru_cache(maxsize=64)
@@ -95,6 +95,8 @@ def _named(word: str, said: Skeleton, focus: Focus) -> list[str]:
         return ["值班"]
     if pattern("telling.everybody").fullmatch(word):
         return ["所有人"]
+    if word.startswith(("这个", "本")):
+        return []  # here
     name = re.search(r"(安全|运维|值班|应急|护网)+(?=[组小大工作]*群)", word)
     return [f"{name[0]}群" if name else "群"]
 
@@ -228,22 +230,6 @@ def _reported(text: str, typed: Skeleton, sentence: Sentence) -> dict[str, Any]:
     if pattern("telling.kinds").search(text) or re.search(r"月度|周度", text):
         return period_said(text, sentence.now)
     return {}
-
-
-# An answer for somebody else
-
-
-def _answer(typed: Skeleton, focus: Focus) -> Dictated | None:
-    """把app-01上的高危洞列一下发给张三: looked up at once, and told to them."""
-    task, people = _without_delivery(typed.text, typed, focus)
-    others = [one for one in people if one != ME]
-    sent = pattern("telling.later.sent").search(typed.text)
-    if not others or not sent or pattern("telling.report.refused").search(typed.text):
-        return None
-    if not pattern("telling.later.data").search(task):
-        return None
-    task = re.sub(r"(?:总体|整体|安全)?情况$", "告警统计", task)
-    return dictated("create_schedule", {"task": task, "at": NOW, "to": ",".join(others)})
 
 
 def _without_delivery(text: str, typed: Skeleton, focus: Focus) -> tuple[str, list[str]]:
