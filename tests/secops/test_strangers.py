@@ -167,3 +167,16 @@ def test_what_asks_for_no_data_looks_nothing_up(demo: Any) -> None:
 
     for found, told in zip(asyncio.run(tried()), NO_LOOK_UP.values(), strict=True):
         assert (found.tool, told in found.answer) == (None, True), found
+
+
+@override_settings(RATE_LIMITS=False)
+def test_an_order_that_has_no_line_of_its_own_is_asked_back(demo: Any) -> None:
+    async def held() -> Any:
+        trial = Trial(person("zhaoliu"))
+        try:
+            return (await trial.turn(Dialog(), "勒索的归E2"))[0]
+        finally:
+            await trial.close()
+
+    tried = asyncio.run(held())
+    assert (tried.tool, tried.status) == ("list_alerts", "asked_back")

@@ -276,7 +276,8 @@ def _each(order: Offer, outcome: TurnOutcome, which: str) -> dict[str, Any]:
     orders = [Offer(order.tool, {**order.arguments, **one}) for one in fills]
     lacks = missing_in([Intent(one.tool, one.arguments) for one in orders])
     if len(orders) > 1 and which not in ("all", str(len(orders))):
-        return {} if lacks else {"taps": tuple(says.order(one.tool, one.arguments) for one in orders[:3])}
+        lined = orders[:3] if order.tool in says.ORDERED and not lacks else ()
+        return {"taps": tuple(says.order(one.tool, one.arguments) for one in lined)}
     if lacks == "verdict":
         taps = tuple(says.close_all([int(one) for _, one in found], verdict) for verdict in says.VERDICTS)
         return {"taps": taps[:3]}

@@ -6,6 +6,7 @@ for whatever speaks against an order: a question, a denial, somebody else's word
 names and nothing else; all else is only shown, with its exact effect, and done when the asker takes it.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -392,10 +393,10 @@ class Parts:
         return {act.beside: said} if said or (said == 0 and act.beside == "duration_minutes") else {}
 
     def _length(self, said: Any, *, hours: bool) -> Any:
-        """Minutes that were said, or until the end that was; in whole hours if so wanted."""
+        """Minutes that were said, or until the end that was; if so wanted in hours, the last one whole."""
         until = self.skeleton.expand(self.skeleton.text)
         minutes = said if said is not None else read_until(until, self.sentence.now)
-        return max(1, round(minutes / 60)) if hours and minutes else minutes
+        return math.ceil(minutes / 60) if hours and minutes else minutes
 
     def _rest_of_day(self, verb: SpokenVerb) -> int | None:
         """今天都别推了: until midnight."""

@@ -41,7 +41,7 @@ from secops_agent.llm.understanding.objects import (
     without_object,
 )
 from secops_agent.llm.understanding.offers import MOST_ALERTS, Ordered, read_order
-from secops_agent.llm.understanding.reasons import EDGES
+from secops_agent.llm.understanding.reasons import EDGES, addressed
 from secops_agent.llm.understanding.telling import SPOKEN
 from secops_agent.llm.understanding.verbs import (
     ACTS,
@@ -209,7 +209,9 @@ class OrderHearing(ListHearing):
         if found := self._narrowed(sentence, ordered) or self._miscounted(sentence, ordered):
             return found
         if not ordered.missing:
-            return Understanding(offers=ordered.actions, order=first, unused=ordered.left)
+            people = self.lexicon.called.values()
+            offers = tuple(addressed(one, people) for one in ordered.actions)
+            return Understanding(offers=offers, order=addressed(first, people), unused=ordered.left)
         if ordered.missing == "object":
             found = self._within(sentence, first) or self._which(sentence, first)
             left = f"没有列入：{'、'.join(ordered.left)}。" if ordered.left and found.intent else ""

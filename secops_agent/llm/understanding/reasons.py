@@ -3,7 +3,7 @@ dictated: a message, a note, a task, the title of a case, a reminder. What is di
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -215,6 +215,24 @@ def _message(whole: Skeleton, verb: SpokenVerb) -> Dictated:
     text = " ".join([*(one.raw for one in about), text.removeprefix("的")]) if text else ""
     to = str(whole.entities[whole.text[at]].value) if behind else "值班"
     return Dictated(verb, (Intent("send_message", {"to": to} | ({"text": text} if text else {})),))
+
+
+_TO_THE_ROBOT: Final = re.compile(
+    r"[\s，,。；;]*(?:语气|口气|说话)(?:客气|委婉|温和|礼貌)[一]?[点些下]?儿?[哈吧啊呀哦]?[。！!]?$"
+)
+_ABOUT_HIM: Final = re.compile("(让|叫|请|麻烦|辛苦)(?:他|她|[Tt][Aa])(?!们|的)")
+
+
+def addressed(order: Intent, people: Collection[str]) -> Intent:
+    """A message in words to who gets it: 让他看一下 is 请你看一下, unless it names somebody of ``people`` or goes to several; without
+    what is said to the robot (语气客气点)."""
+    text, to = str(order.arguments.get("text", "")), str(order.arguments.get("to", ""))
+    if order.tool != "send_message" or not text or not to or "," in to:
+        return order
+    text = _TO_THE_ROBOT.sub("", text)
+    if not any(name in text for name in people):
+        text = _ABOUT_HIM.sub(lambda match: f"{'请' if match[1] in '让叫' else match[1]}你", text)
+    return replace(order, arguments={**order.arguments, "text": text})
 
 
 ENOUGH: Final = re.compile(r"^\s*就(?:行|好|可以)了?(?=$|[\s,，。])")  # 加个备注就行 …

@@ -23,6 +23,8 @@ _WEEKDAYS: dict[str, int] = _VALUES["weekdays"]
 _FEASTS: dict[str, tuple[int, int]] = _VALUES["feasts"]
 _PERIODS: dict[str, str] = _VALUES["periods"]
 
+_NIGHT_ENDS = 6  # o'clock
+
 _JOINED = re.compile(rf"({mark(Kind.TIME)})\s*(?:到|至|-|~|—+)\s*({mark(Kind.TIME)})")
 
 
@@ -105,6 +107,9 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
     start = _clock(match, day, part, now) if hour else None
     start = start or midnight + timedelta(hours=_PART_HOURS[part[0].lower()] if part else 0)
     length = timedelta(days=1 + (weekday == "末"))
+    today = (
+        _PERIODS["day_0"] if start == midnight and day == now.date() else ""
+    )  # 今天凌晨, before it is over
     if weekday and start >= now:
         return Since(
             start - timedelta(days=7), end=None if part or hour else start + length - timedelta(days=7)
@@ -112,10 +117,13 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
     if part and not hour and start < now:
         over = start + timedelta(hours=_PART_LASTS[part[0].lower()])
         just = part[0] in "晚夜半后" and now - over < timedelta(hours=6)  # 昨晚 in the morning reaches to now
-        return Since(start, end=over if over <= now and not just else None)
+        ended = over <= now and not just
+        return Since(start, "" if ended else today, over if ended else None)
+    if part[:1] in ("晚", "夜") and start >= now and now.hour < _NIGHT_ENDS:
+        return Since(start - timedelta(days=1))  # 今晚 at one in the morning began yesterday
     start = start if start < now else min(midnight, now - timedelta(minutes=1))
     if part or hour:
-        return Since(start)
+        return Since(start, today)
     following = int(back) + (1 if unit == "half" else -1)
     after = day + length if weekday or unit == "day" else _start_of(unit, following, now.date())
     end = datetime.combine(after, time(), now.tzinfo) if after <= now.date() else None
