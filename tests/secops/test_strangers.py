@@ -171,8 +171,10 @@ def test_what_asks_for_no_data_looks_nothing_up(demo: Any) -> None:
 
 @override_settings(RATE_LIMITS=False)
 def test_an_order_that_has_no_line_of_its_own_is_asked_back(demo: Any) -> None:
+    asker = person("zhaoliu")
+
     async def held() -> Any:
-        trial = Trial(person("zhaoliu"))
+        trial = Trial(asker)
         try:
             return (await trial.turn(Dialog(), "勒索的归E2"))[0]
         finally:
