@@ -194,7 +194,7 @@ def test_a_reference_is_offered_and_never_done() -> None:
 
 def test_after_a_refusal_no_action_is_suggested() -> None:
     found = understand("不要封禁 203.0.113.5", LEXICON, NOW)
-    assert found.hint == "好的，没有执行任何操作。"
+    assert found.hint.startswith("好的，没有执行任何操作。")
     assert not any(starts_action(str(line)) for line in found.suggestions)
 
 

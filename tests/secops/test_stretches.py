@@ -14,7 +14,7 @@ def test_what_has_no_object_takes_that_of_the_order_before_it() -> None:
     assert offered("A12 A13 都转给李四，说一下支付网关在抖，让他先看") == [
         ("assign_alert", {"alert_id": 12, "assignee": "李四"}),
         ("assign_alert", {"alert_id": 13, "assignee": "李四"}),
-        ("send_message", {"to": "李四", "text": "支付网关在抖，让他先看"}),
+        ("send_message", {"to": "李四", "text": "支付网关在抖，请你先看"}),
     ]
 
 

@@ -105,7 +105,7 @@ def test_what_is_set_is_changed_and_ended_by_what_it_does(
     [
         (Intent("create_schedule", {"task": "日报", "cron": "0 7 * * *", "to": "群"}), "改成七点半", {"task": "日报", "cron": "30 7 * * *", "to": "群"}),
         (Intent("create_schedule", {"task": "日报", "cron": "0 7 * * *", "to": "群"}), "也给张三一份", {"task": "日报", "cron": "0 7 * * *", "to": "群,张三"}),
-        (Intent("send_message", {"to": "王五"}), "说web-01被扫了让他瞄一眼", {"to": "王五", "text": "web-01被扫了让他瞄一眼"}),
+        (Intent("send_message", {"to": "王五"}), "说web-01被扫了让他瞄一眼", {"to": "王五", "text": "web-01被扫了请你瞄一眼"}),
     ],
 )  # fmt: skip
 def test_a_few_words_change_what_was_offered(order: Intent, said: str, arguments: dict[str, Any]) -> None:
