@@ -257,8 +257,8 @@ def _absent(order: Offer) -> str:
 
 
 def _each(order: Offer, outcome: TurnOutcome, which: str) -> dict[str, Any]:
-    """The order for what was just shown: each alert of the list, 把 web-03 上的端口扫描都关了; or the only one, web-03 那条端口扫描;
-    or what the one alert is about, A300 那个 IP 封了; or with whom is on call, A298 给值班的."""
+    """The order for what was just shown: each alert of the list, or the only one (web-03 那条端口扫描); what the one alert is about
+    (A300 那个 IP 封了); whom it names as on call (A298 给值班的)."""
     run = outcome.tool_runs[-1] if outcome.tool_runs else None
     act, found, people = ACTS[order.tool], list[tuple[str, str]](), list[dict[str, Any]]()
     if run and run.executed and run.call.name == "get_alert":
@@ -276,8 +276,8 @@ def _each(order: Offer, outcome: TurnOutcome, which: str) -> dict[str, Any]:
     orders = [Offer(order.tool, {**order.arguments, **one}) for one in fills]
     lacks = missing_in([Intent(one.tool, one.arguments) for one in orders])
     if len(orders) > 1 and which not in ("all", str(len(orders))):
-        lined = orders[:3] if order.tool in says.ORDERED and not lacks else ()
-        return {"taps": tuple(says.order(one.tool, one.arguments) for one in lined)}
+        lined = not lacks and order.tool in says.ORDERED
+        return {"taps": tuple(says.order(one.tool, one.arguments) for one in orders[:3] if lined)}
     if lacks == "verdict":
         taps = tuple(says.close_all([int(one) for _, one in found], verdict) for verdict in says.VERDICTS)
         return {"taps": taps[:3]}

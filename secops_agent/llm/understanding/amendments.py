@@ -1,6 +1,5 @@
 """What the pieces of an edit make of the open orders: which of them a name means, which argument it fills, what is left of them."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -274,7 +273,7 @@ def values_of(order: Intent, names: Sequence[MaskedName]) -> dict[str, Any]:
     """What the names fill beside the object; hours where hours are wanted."""
     found = {argument: one.value for one in names if (argument := takes(order.tool, one.kind))}
     if "until_hours" in found:
-        found["until_hours"] = math.ceil(int(found["until_hours"]) / 60)
+        found["until_hours"] = -(-int(found["until_hours"]) // 60)
     return found
 
 

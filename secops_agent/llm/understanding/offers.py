@@ -6,7 +6,6 @@ for whatever speaks against an order: a question, a denial, somebody else's word
 names and nothing else; all else is only shown, with its exact effect, and done when the asker takes it.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -396,7 +395,7 @@ class Parts:
         """Minutes that were said, or until the end that was; if so wanted in hours, the last one whole."""
         until = self.skeleton.expand(self.skeleton.text)
         minutes = said if said is not None else read_until(until, self.sentence.now)
-        return math.ceil(minutes / 60) if hours and minutes else minutes
+        return -(-minutes // 60) if hours and minutes else minutes
 
     def _rest_of_day(self, verb: SpokenVerb) -> int | None:
         """今天都别推了: until midnight."""

@@ -107,27 +107,35 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
     start = _clock(match, day, part, now) if hour else None
     start = start or midnight + timedelta(hours=_PART_HOURS[part[0].lower()] if part else 0)
     length = timedelta(days=1 + (weekday == "末"))
-    today = (
-        _PERIODS["day_0"] if start == midnight and day == now.date() else ""
-    )  # 今天凌晨, before it is over
     if weekday and start >= now:
         return Since(
             start - timedelta(days=7), end=None if part or hour else start + length - timedelta(days=7)
         )
-    if part and not hour and start < now:
-        over = start + timedelta(hours=_PART_LASTS[part[0].lower()])
-        just = part[0] in "晚夜半后" and now - over < timedelta(hours=6)  # 昨晚 in the morning reaches to now
-        ended = over <= now and not just
-        return Since(start, "" if ended else today, over if ended else None)
-    if part[:1] in ("晚", "夜") and start >= now and now.hour < _NIGHT_ENDS:
-        return Since(start - timedelta(days=1))  # 今晚 at one in the morning began yesterday
+    if part and not hour and (start < now or _is_night(part, now)):
+        return _part(part[0].lower(), start, now)
     start = start if start < now else min(midnight, now - timedelta(minutes=1))
     if part or hour:
-        return Since(start, today)
+        return Since(start)
     following = int(back) + (1 if unit == "half" else -1)
     after = day + length if weekday or unit == "day" else _start_of(unit, following, now.date())
     end = datetime.combine(after, time(), now.tzinfo) if after <= now.date() else None
     return Since(start, "" if weekday else _PERIODS.get(name, ""), end)
+
+
+def _is_night(part: str, now: datetime) -> bool:
+    """Is it the night that is going on?"""
+    return part[:1] in ("晚", "夜") and now.hour < _NIGHT_ENDS
+
+
+def _part(part: str, start: datetime, now: datetime) -> Since:
+    """A part of a day: 昨晚 in the morning reaches to now, 今晚 at one in the morning began yesterday, 今天凌晨 is today."""
+    start -= timedelta(days=1) * (start >= now)
+    over = start + timedelta(hours=_PART_LASTS[part])
+    if over <= now and not (part in "晚夜半后" and now - over < timedelta(hours=6)):
+        return Since(start, end=over)
+    return Since(
+        start, _PERIODS["day_0"] if start == datetime.combine(now.date(), time(), now.tzinfo) else ""
+    )
 
 
 def _between(match: re.Match[str], now: datetime) -> Since | None:
