@@ -84,8 +84,7 @@ def show(
     is_group: bool,
     changes: bool = False,
 ) -> OfferTold:
-    """Check what is offered and say what it would do; ``changes``: it takes the place of what was offered or proposed before.
-    On a database thread."""
+    """Check what is offered and tell what it would do; ``changes``: it replaces what waited. On a database thread."""
     planned: list[tuple[ToolDefinition, ValidatedAction]] = []
     chosen = dict[str, str]()
     kept: list[Offer] = []
