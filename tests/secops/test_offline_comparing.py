@@ -42,7 +42,6 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "203.0.113.5 的暴力破解告警": ("list_alerts", {"address": "203.0.113.5", "keyword": "暴力破解"}),
     "上一期周报": ("security_report", {"period": "last_week"}),
     "web-01 有 kev 吗": ("list_vulnerabilities", {"kev_only": True, "asset": "web-01"}),
-    "生产+对外 的资产": ("list_assets", {"environment": "生产", "exposed": True}),
     "不是漏洞的发现有哪些": ("list_findings", {"kind": "other"}),
     "王五哪天值班": ("who_is_on_call", {"person": "王五"}),
     "我什么时候值班": ("who_is_on_call", {"person": ASKER}),
