@@ -19,18 +19,36 @@ _DENIED: Final = re.compile(
     r"(?:(?!(?<!\w)不对?(?!\w))[不没勿未无莫]|非(?!常)|(?<![特分级类区个])别(?!忘|的)|禁止|停止|暂停|取消|拒绝)[要用能可得必会是有]*以?\s*"
 )
 _HALF: Final = 0.5
+_NEAR: Final = 8  # characters between a denial and what it is about
 _SUPPOSED: Final = re.compile("如果|要是|假如|倘若|万一|除非|一旦|等[^，,]{1,14}(?:再|就|才|后)")
 _FIGURE: Final = re.compile("[零〇一二两俩三仨四五六七八九十百千万亿半]+(?![下声起些直样定])[\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """The ``name`` that stands near it, "" for none; the ``letter`` behind it (如 of a supposition); the letters ``around`` it."""
+
+    name: str
+    letter: str
+    around: str
+
+    def stands_in(self, clauses: Sequence["Clause"]) -> bool:
+        """Is the same denied in one of these, of the same name or of none?"""
+        others = (other for one in clauses for other in one.denials if other.letter == self.letter)
+        return any(other.name == self.name or "" in (other.name, self.name) for other in others)
+
+    def is_about(self, one: "Clause") -> bool:
+        """Does a clause say something of what is denied?"""
+        return self.name in one.names or _alike(one.letters, self.around)
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
-    """Its ``letters``, of whatever script, with nothing between them; apart from them its ``names`` and figures and its ``denials``, each with
-    the name that stands next to it and the letter behind it (如 of a supposition)."""
+    """Its ``letters``, of whatever script, with nothing between them; apart from them its ``names`` and figures and its ``denials``."""
 
     letters: str
     names: frozenset[str]
-    denials: frozenset[tuple[str, str]]
+    denials: tuple["Denial", ...]
 
 
 def read(text: str, people: Collection[str] = ()) -> list[Clause]:
@@ -72,18 +90,18 @@ class Basis:
         letters = "，".join([*(one.letters for one in (*typed, *changed)), earlier])
         if STRANGE.search(words) or not told:
             return False
-        replaced = [one for one in changed if any(_alike(one, other) for other in typed)]
+        replaced = [one for one in changed if any(_alike(one.letters, other.letters) for other in typed)]
         return all(
             share(one.letters, letters, size) >= _HALF
             and all(figure in letters for figure in _FIGURE.findall(one.letters))
             and self._names_the_same(one, typed, changed)
-            and all(_stands(each, (*typed, *changed)) for each in one.denials)
+            and all(each.stands_in((*typed, *changed)) for each in one.denials)
             for one in told
         ) and all(_is_kept(one, told) for one in (*typed, *changed) if one not in replaced)
 
     def _names_the_same(self, told: Clause, typed: Sequence[Clause], changed: Sequence[Clause]) -> bool:
         """Are all names known, and does none go over to what was said of another (web-01 关, web-02 在查)?"""
-        beside = [one.names for one in (*typed, *changed) if _alike(one, told)]
+        beside = [one.names for one in (*typed, *changed) if _alike(one.letters, told.letters)]
         beside += [one.names for one in typed if changed]
         apart = beside and all(_differs(told.names, one) for one in beside)
         return not apart and told.names <= self.known.union(*(one.names for one in (*typed, *changed)))
@@ -99,36 +117,34 @@ def _differs(names: frozenset[str], others: frozenset[str]) -> bool:
 
 
 def _is_kept(typed: Clause, told: Sequence[Clause]) -> bool:
-    alike = any(_alike(typed, one) or typed.names & one.names for one in told)
-    return not alike or all(_stands(each, told) for each in typed.denials)
+    return all(one.stands_in(told) for one in typed.denials if any(map(one.is_about, told)))
 
 
-def _stands(denial: tuple[str, str], clauses: Sequence[Clause]) -> bool:
-    """Is the same denied in one of these, of the same name or of none?"""
-    (name, letter), others = denial, [other for one in clauses for other in one.denials]
-    return any(letter == same and (name == beside or "" in (name, beside)) for beside, same in others)
-
-
-def _alike(one: Clause, other: Clause) -> bool:
+def _alike(one: str, other: str) -> bool:
     """Have they two letters together in common?"""
-    return any(one.letters[at : at + 2] in other.letters for at in range(len(one.letters) - 1))
+    return any(one[at : at + 2] in other for at in range(len(one) - 1))
 
 
 def _read(clause: str, people: Collection[str]) -> Clause:
     called = "|".join(re.escape(one) for one in people if one in clause)
     name = re.compile(f"{called}|{NAME.pattern}" if called else NAME.pattern, NAME.flags)
     names = [(match.start(), match.end(), name_of(match[0])) for match in name.finditer(clause)]
-    letters = BETWEEN.sub("", _COURTEOUS.sub("", _DENIED.sub("", name.sub("", clause))))
-    return Clause(letters, frozenset(name for *_, name in names), frozenset(_denials(clause, names)))
+    letters = _letters_of(name.sub("", clause))
+    return Clause(letters, frozenset(name for *_, name in names), tuple(_denials(clause, names)))
 
 
-def _denials(clause: str, names: Sequence[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
-    for mark in (_DENIED, _SUPPOSED):
+def _letters_of(text: str) -> str:
+    return BETWEEN.sub("", _COURTEOUS.sub("", _DENIED.sub("", text)))
+
+
+def _denials(clause: str, names: Sequence[tuple[int, int, str]]) -> Iterator[Denial]:
+    for mark, near in ((_DENIED, _NEAR), (_SUPPOSED, 2 * _NEAR)):
         for match in mark.finditer(clause):
             apart = ((max(start - match.end(), match.start() - end), name) for start, end, name in names)
             behind = WIDE.search(clause, match.end())
             letter = "如" if mark is _SUPPOSED else behind[0] if behind else ""
-            yield min(apart, default=(0, ""))[1], letter
+            around = _letters_of(clause[max(match.start() - near, 0) : match.end() + near])
+            yield Denial(min((one for one in apart if one[0] <= near), default=(0, ""))[1], letter, around)
 
 
 def _plain(text: str) -> str:
