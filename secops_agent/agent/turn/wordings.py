@@ -14,7 +14,9 @@ WIDE: Final = re.compile("[\u4e00-\u9fff]")
 NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII | re.IGNORECASE)
 # Pictures of blocks, line ends: what people do not see as it arrives.
 STRANGE: Final = re.compile(r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]""")
-_COURTEOUS: Final = re.compile(r"请您?|麻烦您?|谢谢|辛苦了?|一下|尽快|[你您他她]们?|[的了吧哈呢啊]")
+_COURTEOUS: Final = re.compile(
+    r"请您?|麻烦您?|谢谢|辛苦了?|看(?=一[下眼]|看)|一[下眼]|尽快|抓紧(?:处理)?|[你您他她]们?|[的了吧哈呢啊]"
+)
 _DENIED: Final = re.compile(
     r"(?:(?!(?<!\w)不对?(?!\w))[不没勿未无莫]|非(?!常)|(?<![特分级类区个])别(?!忘|的)|禁止|停止|暂停|取消|拒绝)[要用能可得必会是有]*以?\s*"
 )
@@ -58,8 +60,8 @@ def read(text: str, people: Collection[str] = ()) -> list[Clause]:
 
 
 def name_of(word: str) -> str:
-    """As names are compared: file01 is File-01."""
-    return BETWEEN.sub("", word.lower())
+    """As names are compared: file01 is File-01, and 297 is A297."""
+    return re.sub(r"^a(?=\d+$)", "", BETWEEN.sub("", word.lower()))
 
 
 def share(letters: str, typed: str, size: int) -> float:
