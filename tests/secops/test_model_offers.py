@@ -648,8 +648,6 @@ def test_who_keeps_the_rota_is_offered_a_cover_that_code_checks_and_words(rota):
         call("cover_shift", person="王五", when="下周三", relieved="赵六"),  # who has no shift then
     ):
         assert offered(asked(text, wrong, as_="manager01")[0]) == []
-    unasked, _ = asked(text, as_="manager01")
-    assert "由王五改为赵六" in unasked.text  # what code reads of it
 
 
 def test_who_does_not_keep_the_rota_has_no_cover_in_the_request(rota):
@@ -659,8 +657,4 @@ def test_who_does_not_keep_the_rota_has_no_cover_in_the_request(rota):
     assert offered(outcome) == []
     refusal = "「临时换人」需要「管理」角色"
     assert refusal in model.requests[1].messages[-1].content
-    unasked, _ = asked(text, as_="zhaoliu")
-    assert offered(unasked) == []
-    assert refusal in unasked.text
-    own, _ = asked("下周三王五的班我来替，他家里有事", as_="zhaoliu")  # his to agree to
-    assert [tool for tool, _ in offered(own)] == ["swap_shift"]
+    assert offered(asked(text, as_="zhaoliu")[0]) == []
