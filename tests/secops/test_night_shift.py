@@ -56,3 +56,11 @@ def test_what_denies_nothing_is_an_order(text: str, tool: str) -> None:
 @pytest.mark.parametrize("text", ["web-01不隔离吧", "web-01 隔离恢复一下吧"])
 def test_what_denies_it_is_none(text: str) -> None:
     assert "isolate_host" not in [one.tool for one in said(text).offers]
+
+
+@pytest.mark.parametrize("text", ["web-01那几条C2的域名请求你给我看看", "那几条钓鱼的帮我看看"])
+def test_who_wants_to_be_shown_alerts_takes_none_on(text: str) -> None:
+    found = said(text)
+    assert not found.offers
+    assert found.order is None
+    assert found.intent.tool == "list_alerts"

@@ -162,6 +162,9 @@ def weigh_sentence(sentence: Sentence, frames: tuple[ToolFrame, ...], first: boo
     if first and (others := ranks.get("followup", 0.0)) < ELSE:
         possible = 1 - others
         ranks = {one: share / possible for one, share in ranks.items() if one != "followup"}
+    if pattern("cues.said.shown").search(sentence.plain):  # 那几条给我看看: nobody takes them on
+        taken = ranks.get("acknowledge_alert", 0.0)
+        ranks = {**ranks, "acknowledge_alert": 0.0, "list_alerts": ranks.get("list_alerts", 0.0) + taken}
     kinds = list(dict.fromkeys(one.kind.name for one in sentence.question.found(*Kind)))
     words, host = bool(sentence.keyword), sentence.first(*HOSTS) is not None
     described = {"get_case": words or host, "get_alert": words and host}
