@@ -112,6 +112,15 @@ def test_a_model_may_set_the_marks_of_what_was_dictated(typed: str, told: str) -
         ("跟王五说如果张三确认了才可以关 web-01", "可以关 web-01"),
         ("跟王五说等备份完了再重启 db-01", "重启 db-01"),
         ("跟王五说 A237 先看", "A237 先看 ▀▄█"),
+        ("跟王五说 A237 先看", "A237 先看 ৮点"),
+        ("跟王五说除了web-01都隔离", "web-01都隔离"),
+        ("跟王五说我同意后再隔离web-01", "隔离web-01"),
+        ("跟王五说只隔离web-01", "隔离web-01 和别的"),
+        ("跟王五说这个IP封了", "这个IP解封了"),
+        ("跟王五说密码已经改了", "密码已经改回了"),
+        ("跟王五说明天交报告", "今天交报告"),
+        ("跟王五说上午开会", "下午开会"),
+        ("跟王五说处理一下web-01上的挖矿，尽快回复我", "处理一下web-01上的挖矿，尽快回复我密码"),
         ("跟王五说 A237 先看", "A237 先看 ١٣٨٠٠١٣٨٠٠٠"),
     ],
 )
@@ -203,3 +212,12 @@ def test_the_end_of_a_day_that_was_said_is_said() -> None:
     assert spoken.is_said("until", "2026-12-03 23:59")
     assert not spoken.is_said("until", "2026-12-04 23:59")
     assert not SpokenTimes("静默到后天9点", frozenset(), {}, now).is_said("until", "2026-12-03 23:59")
+
+
+def test_a_domain_of_a_result_is_in_no_text() -> None:
+    shown = Grounds(
+        Warrant(typed="跟王五说处理 web-01 上的挖矿"), fields=frozenset({"evil.example.com", "A12"})
+    )
+    assert shown.are_theirs("处理 web-01 上的挖矿 A12")
+    assert not shown.are_theirs("处理 web-01 上的挖矿，evil.example.com")
+    assert not shown.are_theirs("处理 web-01 上的挖矿 evil.example.com")

@@ -64,3 +64,29 @@ def test_who_wants_to_be_shown_alerts_takes_none_on(text: str) -> None:
     assert not found.offers
     assert found.order is None
     assert found.intent.tool == "list_alerts"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "恢复203.0.113.5的封禁",
+        "封禁203.0.113.5恢复",
+        "静默A12恢复",
+        "服务恢复后关闭A12误报",
+        "封禁203.0.113.5后恢复业务",
+        "我要不隔离web-01",
+    ],
+)
+def test_what_takes_an_act_back_never_orders_it(text: str) -> None:
+    assert not {one.tool for one in said(text).offers} & {
+        "block_ip",
+        "isolate_host",
+        "silence_alerts",
+        "close_alert",
+    }
+
+
+@pytest.mark.parametrize("told", ["谁叫他改的", "不让他登录web-01", "别让他重启", "申请他没通过"])
+def test_a_message_about_somebody_else_stays_as_it_was_typed(told: str) -> None:
+    for offer in said(f"跟王五说 {told}").offers:
+        assert offer.arguments.get("text") in (None, told)

@@ -13,6 +13,8 @@ from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 _HALF: Final = 0.5
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
+# A path or a domain that a result holds may be the attacker's: it goes into no text that was not typed with it.
+_LINK: Final = re.compile(r"/|[a-z0-9-]+\.[a-z]{2,}$", re.IGNORECASE)
 _POINTED: Final = re.compile("[那这][一二两三几\\d]?[条个些台]|告警")
 
 
@@ -66,7 +68,8 @@ class Grounds:
 
     def _basis(self, found: Iterable[str]) -> Basis:
         waits = [str(self.order.get(name, "")) for name in ("text", "note", "task")]
-        known = {name_of(one) for one in (*found, *self.fields, *self.focus)}
+        shown = (one for one in (*found, *self.fields) if not _LINK.search(one))
+        known = {name_of(one) for one in (*shown, *self.focus)}
         known |= {f"{letter}{one}" for one in known if one.isdigit() for letter in "ae"}
         return Basis(self.warrant.typed, waits, [*self._before()], frozenset(known), self.warrant.people)
 

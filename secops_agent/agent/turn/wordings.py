@@ -13,7 +13,9 @@ BETWEEN: Final = re.compile(r"[\W_]+")
 WIDE: Final = re.compile("[\u4e00-\u9fff]")
 NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII | re.IGNORECASE)
 # Pictures of blocks, line ends: what people do not see as it arrives.
-STRANGE: Final = re.compile(r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]""")
+STRANGE: Final = re.compile(
+    r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]|(?![0-9０-９])\d"""
+)
 _COURTEOUS: Final = re.compile(
     r"请您?|麻烦您?|谢谢|辛苦了?|看(?=一[下眼]|看)|一[下眼]|尽快|抓紧(?:处理)?|[你您他她]们?|[的了吧哈呢啊]"
 )
@@ -22,8 +24,14 @@ _DENIED: Final = re.compile(
 )
 _HALF: Final = 0.5
 _NEAR: Final = 8  # characters between a denial and what it is about
-_SUPPOSED: Final = re.compile("如果|要是|假如|倘若|万一|除非|一旦|等[^，,]{1,14}(?:再|就|才|后)")
-_FIGURE: Final = re.compile("[零〇一二两俩三仨四五六七八九十百千万亿半]+(?![下声起些直样定])[\u4e00-\u9fff]")
+_SUPPOSED: Final = re.compile(
+    "如果|要是|假如|倘若|万一|除非|一旦|等[^，,]{1,14}(?:再|就|才|后)|除了|以外|之外|只(?![是剩要差])|仅|(?:同意|批准|确认)(?:以|之)?后"
+)
+# Figures, and words of a letter or two that turn a text or ask for what nobody gives away: only as they were typed.
+_FIGURE: Final = re.compile(
+    "[零〇一二两俩三仨四五六七八九十百千万亿半]+(?![下声起些直样定])[\u4e00-\u9fff]|[今明昨后前]天|[上中下]午|今晚|明早|凌晨|月底|周末"
+    "|解封|解除|放行|释放|开启|打开|启用|停用|恢复|回滚|同意|批准|驳回|改回|密码|口令|验证码|令牌|密钥"
+)
 
 
 @dataclass(frozen=True, slots=True)

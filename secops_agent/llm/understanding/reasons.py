@@ -220,7 +220,9 @@ def _message(whole: Skeleton, verb: SpokenVerb) -> Dictated:
 _TO_THE_ROBOT: Final = re.compile(
     r"[\s，,。；;]*(?:语气|口气|说话)(?:客气|委婉|温和|礼貌)[一]?[点些下]?儿?[哈吧啊呀哦]?[。！!]?$"
 )
-_ABOUT_HIM: Final = re.compile("(让|叫|请|麻烦|辛苦)(?:他|她|[Tt][Aa])(?!们|的)")
+_ABOUT_HIM: Final = re.compile(
+    r"(?:^|(?<=[\s，,。；;：:了]))(让|叫|请|麻烦|辛苦)(?:他|她|[Tt][Aa])(?![们的人妈爸老家机自])"
+)
 
 
 def addressed(order: Intent, people: Collection[str]) -> Intent:
