@@ -43,7 +43,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "judged_benign": Reason("同一规则，没有人判为攻击，正常行为最多", Verdict.BENIGN, 3),
     "indicator_dismissed": Reason("同一指标的告警几乎都不是攻击", DISMISSING, 1),
     "own_indicator": Reason("指标是我们自己的资产", Verdict.BENIGN, 1),
-    "silenced": Reason("有人事先静默了它", Verdict.BENIGN, 2),
+    "silenced": Reason("有人事先写明原因静默了它", Verdict.BENIGN, 2),
     "asset_changed": Reason("一周内有人改过这个资产", Verdict.BENIGN, 1),
     "recovered": Reason("来源已报告恢复", Verdict.BENIGN, 1),
     "steady_repeats": Reason("多天一直重复，没有升级", DISMISSING, 1),

@@ -111,6 +111,23 @@ def test_silence_that_somebody_set_before_is_a_reason_and_says_why():
     assert "silenced" in reasons(found)
 
 
+def test_silence_without_a_reason_is_told_and_speaks_for_nothing():
+    """A loud rule that was muted for the night; its new alert may be the real one."""
+    store(WEB)
+    silences.silence("asset", "web-01", 60, Actor("person", "dingcorp:lisi", "李四", "dingtalk"), "")
+    found = compile_dossier(arrive("now").pk)
+    assert "李四 已静默到" in words(found)
+    assert "silenced" not in reasons(found)
+
+
+def test_what_people_found_on_this_asset_cites_alerts_of_this_asset():
+    store(WEB, host("web-02", "10.0.0.7"))
+    here = past("benign", 3)
+    past("benign", 4, ago=20, assets=(host("web-02", "10.0.0.7"),))
+    signal = reasons(compile_dossier(arrive("now").pk))["judged_benign_here"]
+    assert {each.id for each in signal.evidence} == {row.pk for row in here}
+
+
 def test_check_that_fails_is_named_and_the_others_go_on(monkeypatch):
     def fail(subject):
         raise RuntimeError("boom")

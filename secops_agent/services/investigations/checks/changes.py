@@ -125,7 +125,7 @@ def tell(facts: ChangeFacts) -> Sequence[Statement]:
 def weigh(facts: ChangeFacts) -> Sequence[Signal]:
     """Work that people planned or did."""
     found = []
-    if facts.silence is not None:
+    if facts.silence is not None and facts.silence.reason:  # that it was loud says nothing of what it is
         found.append(Signal("silenced", facts.silence.reason, (facts.silence.what,)))
     changed = tuple(each.what for each in facts.changes if each.what.kind == "asset")
     if changed:

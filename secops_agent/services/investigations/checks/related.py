@@ -49,7 +49,8 @@ class NearAlert:
 @dataclass(frozen=True, slots=True)
 class RelatedFacts:
     """``before`` and ``after`` count within a day, ``near`` are the gravest of them. ``judged``: how many of the rule
-    people found to be what, in 90 days; ``judged_here``: on the same asset. ``twin``: an older one that is still open."""
+    people found to be what, in 90 days, some of them ``precedents``; ``judged_here``, ``precedents_here``: on the same asset.
+    ``twin``: an older one that is still open."""
 
     alert_id: int
     before: int
@@ -62,6 +63,7 @@ class RelatedFacts:
     judged_here: Counted
     precedents: tuple[int, ...]
     twin: int | None = None
+    precedents_here: tuple[int, ...] = ()
 
 
 def look(subject: Examined) -> RelatedFacts:
@@ -87,10 +89,16 @@ def look(subject: Examined) -> RelatedFacts:
         rule_assets=len({asset_id for _, asset_id in pairs} - mine),
         judged=dict(Counter(verdict for _, verdict in judged)),
         judged_here=dict(Counter(verdict for pk, verdict in judged if pk in here)),
-        precedents=tuple(pk for pk, verdict in judged if verdict == Verdict.TRUE_POSITIVE)[:3]
-        or tuple(pk for pk, _ in judged)[:3],
+        precedents=_cited(judged),
         twin=_twin(subject, here),
+        precedents_here=_cited([(pk, verdict) for pk, verdict in judged if pk in here]),
     )
+
+
+def _cited(judged: Sequence[tuple[int, str]]) -> tuple[int, ...]:
+    """Three of them, those that were attacks if there are any."""
+    attacks = [pk for pk, verdict in judged if verdict == Verdict.TRUE_POSITIVE]
+    return tuple((attacks or [pk for pk, _ in judged])[:3])
 
 
 def _rule(alert: Alert) -> str:
@@ -177,8 +185,7 @@ def _of_rule(facts: RelatedFacts) -> Statement:
 
 def weigh(facts: RelatedFacts) -> Sequence[Signal]:
     """What people found of the like; a chain of different rules; a twin."""
-    cited = tuple(alert_evidence(pk) for pk in facts.precedents)
-    found = [*_precedents(facts, cited)]
+    found = [*_precedents(facts)]
     if facts.grave_rules >= 2:
         near = tuple(alert_evidence(each.id) for each in facts.near if each.severity in _GRAVE)
         found.append(Signal("several_rules", f"{facts.grave_rules} 种", near))
@@ -187,9 +194,13 @@ def weigh(facts: RelatedFacts) -> Sequence[Signal]:
     return found
 
 
-def _precedents(facts: RelatedFacts, cited: tuple[Evidence, ...]) -> Sequence[Signal]:
-    for counts, least, suffix in ((facts.judged_here, _FEW, "_here"), (facts.judged, _MANY, "")):
+def _precedents(facts: RelatedFacts) -> Sequence[Signal]:
+    for counts, least, suffix, alike in (
+        (facts.judged_here, _FEW, "_here", facts.precedents_here),
+        (facts.judged, _MANY, "", facts.precedents),
+    ):
         total, attacks = sum(counts.values()), counts.get(Verdict.TRUE_POSITIVE, 0)
+        cited = tuple(map(alert_evidence, alike))
         detail = verdict_words(counts)
         if total >= least and attacks >= 0.7 * total:
             return [Signal(f"judged_attack{suffix}", detail, cited)]
