@@ -18,6 +18,7 @@ from secops_agent.admin.alerting.silences import silencing, with_silences
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services import links as records
 from secops_agent.services.alerts import backlog
+from secops_agent.services.cases.reporting.clock import running
 from secops_agent.services.decisions import pending
 from secops_agent.services.investigations import noise
 from secops_agent.services.on_call.duties import duties
@@ -183,8 +184,10 @@ def _point(day: date, count: int, severity: str) -> dict[str, Any]:
 
 
 def people(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    """Who is on call, and what waits for whose decision."""
+    """Who is on call, what waits for whose decision, and which case must be reported until when."""
     found: dict[str, Any] = {}
+    if request.user.has_perm("secops_agent.view_case"):
+        found["clocks"] = [(each, each.left(now), each.due_at <= now) for each in running()[:SHOWN]]
     if request.user.has_perm("secops_agent.view_oncallschedule"):
         found["duties"] = duties(now)
         swaps = waiting_swaps(request, people_of(request), now)

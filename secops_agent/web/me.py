@@ -19,6 +19,7 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.models import ApiToken, CallMeans, Staff
 from secops_agent.services.alerts.backlog import unfinished
 from secops_agent.services.alerts.queries.filters import in_hand
+from secops_agent.services.cases.reporting.clock import running
 from secops_agent.services.decisions import pending
 from secops_agent.services.decisions.carriers import named_carrier
 from secops_agent.services.notifications import preferences
@@ -54,6 +55,12 @@ def me(request: HttpRequest) -> HttpResponse:
         first = list(mine.annotate(every=Window(Count("pk"))).order_by("due_at", "id")[:MOST])
         count = first[0].every if first else 0
         context |= {"alerts": first, "alert_count": count, "all_mine": alert_list("mine")}
+    if request.user.has_perm("secops_agent.view_case"):
+        own = {each.pk for each in people}
+        now = timezone.now()
+        context["clocks"] = [
+            (each, each.left(now), each.due_at <= now) for each in running() if each.case.owner_id in own
+        ]
     if request.user.has_perm("secops_agent.view_proposal"):
         context["waiting"] = [row for row, decides in pending.everything(people) if decides][:MOST]
     if request.user.has_perm("secops_agent.view_oncallschedule"):

@@ -288,3 +288,26 @@ def test_cards_of_its_alerts_tell_the_limit_and_change_with_it(case_id: int) -> 
     assert "报告时钟" not in news()
     clock.end_handling(case_id, li(), timezone.now())
     assert "总结报告" in news()
+
+
+def test_a_running_clock_stands_on_the_home_page_until_the_report_is_entered(
+    case_id: int, admin_client: Client
+) -> None:
+    graded(case_id, 2_000_000)
+    page = admin_client.get("/").content.decode()
+    assert "要报告的事件" in page
+    assert f'/cases/{case_id}/">E{case_id} 数据泄露' in page
+    CaseReporting.objects.update(due_at=timezone.now() - MINUTE)
+    assert "已超时" in admin_client.get("/", {"part": "now"}).content.decode()
+    row = CaseReporting.objects.get()
+    ReportingEntry.objects.create(
+        reporting=row,
+        stage="first",
+        body="网信办",
+        text="已报",
+        reported_by="李",
+        at=timezone.now(),
+        made_by="李",
+        made_at=timezone.now(),
+    )
+    assert "要报告的事件" not in admin_client.get("/").content.decode()

@@ -15,7 +15,6 @@ from secops_agent.services.investigations.checks.base import (
     DISMISSED,
     Check,
     Counted,
-    Evidence,
     Signal,
     Statement,
     alert_evidence,
