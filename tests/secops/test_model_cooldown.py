@@ -209,6 +209,6 @@ def test_the_test_on_the_page_keeps_what_failed_and_clears_it(
         configs.report_error(model.pk, "连不上")
         fake.script(DOWN)
         tried(client, model)
-        assert "「模型与工具调用」没有通过" in SystemConfig.objects.get(pk=model.pk).last_error
+        assert "测试没有通过：「模型与工具调用」" in SystemConfig.objects.get(pk=model.pk).last_error
         tried(client, model)
         assert SystemConfig.objects.get(pk=model.pk).last_error == ""

@@ -30,6 +30,9 @@ _MONTH: Final = 20 * 24 * 60  # minutes; lengths above it are of months of any l
 _NEAR: Final = 2  # minutes
 
 
+_AT: Final = ("at", "start")  # when something is done, and not until when
+
+
 class SpokenTimes:
     """What ``typed`` tells of times at ``now``; ``order``: the arguments of the offer that it changes."""
 
@@ -73,7 +76,7 @@ class SpokenTimes:
         if name == "cron":
             return self._recurs(str(value))
         if name in MOMENTS:
-            return self._is_moment(str(value))
+            return self._is_moment(str(value)) or (name not in _AT and self._is_day(str(value)))
         if value is None:
             return False
         minutes = abs(int(value)) * (60 if name == "until_hours" else 1)
@@ -94,9 +97,12 @@ class SpokenTimes:
         days = {f"{at:%Y-%m-%d}" for at in self._moments} | ({waits[0]} if waits else set())
         if (day and day[0] not in days) or not (day or clock):
             return False
-        if day and day[0] in {str(one) for one in self._days}:
-            return True
         return clock is None or int(clock[1]) * 60 + int(clock[2]) in self._clocks
+
+    def _is_day(self, value: str) -> bool:
+        """到后天: whatever hour of the day that was said."""
+        day = _DATE.search(value)
+        return day is not None and day[0] in {str(one) for one in self._days}
 
     def _recurs(self, value: str) -> bool:
         """Days and clock of what was said, or of the open offer; a clock may stand apart: 每天发日报，八点半的."""

@@ -30,7 +30,7 @@ _SUPPOSED: Final = re.compile(
 # Figures, and words of a letter or two that turn a text or ask for what nobody gives away: only as they were typed.
 _FIGURE: Final = re.compile(
     "[零〇一二两俩三仨四五六七八九十百千万亿半]+(?![下声起些直样定])[\u4e00-\u9fff]|[今明昨后前]天|[上中下]午|今晚|明早|凌晨|月底|周末"
-    "|解封|解除|放行|释放|开启|打开|启用|停用|恢复|回滚|同意|批准|驳回|改回|密码|口令|验证码|令牌|密钥"
+    "|解封|解除|放行|释放|开启|打开|启用|停用|恢复|回滚|同意|批准|真实|驳回|改回|密码|口令|验证码|令牌|密钥"
 )
 
 
@@ -96,8 +96,8 @@ class Basis:
         name, figure, denial or supposition? And is what was denied or supposed of the same still denied or supposed?"""
         told, typed = read(words, self.people), read(self.typed, self.people)
         changed = [one for text in self.changed for one in read(text, self.people)]
-        earlier = "，".join(one.letters for text in self.earlier for one in read(text, self.people))
-        letters = "，".join([*(one.letters for one in (*typed, *changed)), earlier])
+        earlier = [one for text in self.earlier for one in read(text, self.people)]
+        letters = "，".join(one.letters for one in (*typed, *changed, *earlier))
         if STRANGE.search(words) or not told:
             return False
         replaced = [one for one in changed if any(_alike(one.letters, other.letters) for other in typed)]
@@ -107,23 +107,24 @@ class Basis:
             and self._names_the_same(one, typed, changed)
             and all(each.stands_in((*typed, *changed)) for each in one.denials)
             for one in told
-        ) and all(_is_kept(one, told) for one in (*typed, *changed) if one not in replaced)
+        ) and all(_is_kept(one, told) for one in (*typed, *changed, *earlier) if one not in replaced)
 
     def _names_the_same(self, told: Clause, typed: Sequence[Clause], changed: Sequence[Clause]) -> bool:
         """Are all names known, and does none go over to what was said of another (web-01 关, web-02 在查)?"""
         beside = [one.names for one in (*typed, *changed) if _alike(one.letters, told.letters)]
         beside += [one.names for one in typed if changed]
+        beside = [one for one in beside if _forms(one) & _forms(told.names)]
         apart = beside and all(_differs(told.names, one) for one in beside)
         return not apart and told.names <= self.known.union(*(one.names for one in (*typed, *changed)))
 
 
 def _differs(names: frozenset[str], others: frozenset[str]) -> bool:
     """Has each a name that the other has not, of the same form (A12 and A13, not A12 and 1h)?"""
-    forms = [
-        {re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", one)) for one in left}
-        for left in (names - others, others - names)
-    ]
-    return not forms[0].isdisjoint(forms[1])
+    return not _forms(names - others).isdisjoint(_forms(others - names))
+
+
+def _forms(names: frozenset[str]) -> set[str]:
+    return {re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", one)) for one in names}
 
 
 def _is_kept(typed: Clause, told: Sequence[Clause]) -> bool:
