@@ -34,7 +34,7 @@ __all__ = ["demo"]
 EVAL = Path(__file__).parent / "eval"
 WRITTEN = date(2026, 12, 1)  # the day of the sentences and calls of SETS
 SETS = ("zd", "ze", "zf", "zg", "zh", "zi")
-MISSED = {"zd": 1, "ze": 2, "zf": 0, "zg": 1, "zh": 0, "zi": 4}
+MISSED = {"zd": 1, "ze": 2, "zf": 0, "zg": 1, "zh": 1, "zi": 4}
 CALLED_AT = dict.fromkeys(("zg", "zh", "zi"), (22, 20))  # 半小时后 is 22:50 to whoever wrote these calls
 # Of these the strangers call something else right, too: 七天 of silence need an approver, 我自己跟 may order nothing, 问下李四 a message.
 OTHERWISE = (
