@@ -113,8 +113,12 @@ def test_every_key_does_what_the_help_says(address: str) -> None:
         page.keyboard.type("keep e and a")
         pressed(page, "Enter")
         assert "keep e and a" in page.locator(".bf-timeline").inner_text()
-        page.keyboard.press("n")
-        assert "没有下一条" in page.locator("#said").inner_text()
+
+        def says_no_next() -> bool:  # once the page reads keys
+            page.keyboard.press("n")
+            return "没有下一条" in page.locator("#said").inner_text()
+
+        wait_until(says_no_next)
         pressed(page, "g", "l")
         assert page.url.endswith("/alerts/?tab=all")
     assert set(Alert.objects.values_list("status", "verdict")) == {
