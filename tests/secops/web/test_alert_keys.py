@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from secops_agent.models import Alert, History, Role
 from tests.admin_pages import serve_plain_static
+from tests.deadline import wait_until
 
 from .desk import arrived, at_desk
 
