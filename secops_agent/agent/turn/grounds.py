@@ -70,7 +70,7 @@ class Grounds:
         waits = [str(self.order.get(name, "")) for name in ("text", "note", "task")]
         shown = (one for one in (*found, *self.fields) if not _LINK.search(one))
         known = {name_of(one) for one in (*shown, *self.focus)}
-        known |= {f"{letter}{one}" for one in known if one.isdigit() for letter in "ae"}
+        known |= {f"e{one}" for one in known if one.isdigit()}
         return Basis(self.warrant.typed, waits, [*self._before()], frozenset(known), self.warrant.people)
 
     def _before(self) -> Iterator[str]:
