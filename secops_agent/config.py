@@ -24,7 +24,7 @@ ENDPOINTS = (("auto", "自动识别"), ("text", "文本接口"), ("multimodal", 
 TOOL_CALLS = (
     ("native", "原生（tools）"),
     ("json", "JSON（写在文字里）"),
-    ("none", "不调用（毕方先查，模型只组织语言）"),
+    ("none", "不调用（毕方听懂的直接答，其余由模型组织语言）"),
 )
 THINKING = (("auto", "由服务决定"), ("on", "开启"), ("off", "关闭"))
 MODEL_KINDS = ("qwen", "openai")
@@ -121,7 +121,7 @@ class OpenAIKind(Kind):
     tool_calls = ChoiceField(
         "工具调用", initial="native", choices=TOOL_CALLS, group=MODEL,
         help_text="vLLM 要加 --enable-auto-tool-choice --tool-call-parser hermes 启动；服务不支持时选 JSON；"
-        "JSON 也写不好的小模型选不调用：由毕方按规则查好，模型只把结果说清楚。",
+        "JSON 也写不好的、几十亿参数的小模型选不调用：毕方听懂的直接给结果，模型只答没有听懂的。",
     )  # fmt: skip
     max_tokens = NumberField(
         "回答上限（token）",

@@ -36,6 +36,16 @@ def offered(found: Understanding) -> list[tuple[str, dict[str, Any]]]:
     return [(one.tool, dict(one.arguments)) for one in found.offers]
 
 
+@pytest.mark.parametrize("text", ["什么是勒索软件", "横向移动是啥意思", "什么是暴力破解"])
+def test_what_a_word_means_is_asked_of_no_address(text: str) -> None:
+    seen = Focus().after_words({"ip": ("203.0.113.5",)})
+    last = Intent("lookup_indicator", {"value": "203.0.113.5"})
+    found = hear(text, seen, last)
+    assert found.intent is None
+    assert "通用知识" in found.hint
+    assert asked(hear("是什么地址", seen, last))[1] == {"value": "203.0.113.5"}
+
+
 @pytest.mark.parametrize("text", ["有啥没关的告警", "到底是啥告警", "有几条严重告警没处理"])
 def test_a_question_without_a_name_is_about_what_was_just_named(text: str) -> None:
     found = hear(text, NAMED)

@@ -40,11 +40,24 @@ def with_model(act: Callable[[Ask, FakeOpenAI], Awaitable[None]], answer: Reply,
     asyncio.run(run())
 
 
-def test_it_words_what_code_looked_up_and_is_sent_no_tools() -> None:
+UNSURE = "现在还剩多少没关 严重几个"
+
+
+def test_what_code_understood_it_answers_alone() -> None:
     some_alert()
 
     async def act(ask: Ask, fake: FakeOpenAI) -> None:
-        told = await ask("最近有哪些高危告警")
+        assert "规则 k" in await ask("最近有哪些高危告警")
+        assert not fake.seen
+
+    with_model(act, Say("没有需要处理的。"))
+
+
+def test_it_words_what_code_looked_up_and_was_not_sure_of_and_is_sent_no_tools() -> None:
+    some_alert()
+
+    async def act(ask: Ask, fake: FakeOpenAI) -> None:
+        told = await ask(UNSURE)
         assert "有一条值得先看" in told
         assert "规则 k" in told, "the table that code shows"
         (seen,) = fake.seen
@@ -58,6 +71,8 @@ def test_it_words_what_code_looked_up_and_is_sent_no_tools() -> None:
 
 
 def test_orders_are_for_code_and_general_knowledge_for_the_model() -> None:
+    """Whatever was spoken of before."""
+
     async def act(ask: Ask, fake: FakeOpenAI) -> None:
         assert "同意" in await ask("封禁 203.0.113.5 1小时")
         assert fake.seen == []
@@ -71,7 +86,7 @@ def test_what_it_invents_is_marked_and_it_is_not_asked_again() -> None:
     some_alert()
 
     async def act(ask: Ask, fake: FakeOpenAI) -> None:
-        told = await ask("最近有哪些高危告警")
+        told = await ask(UNSURE)
         assert len(fake.seen) == 1
         assert "37 条勒索告警（未核实）" in told
         assert "web-09（未核实）" in told

@@ -67,8 +67,8 @@ async def find_opening(
     spoken: str | None = None,
     before: str = "",
 ) -> TurnOpening:
-    """How the turn begins. ``text`` is what was typed; ``calls``: may the model look up more? Else code looks up all that it
-    makes of the words, not only what is certain. Without a ``model`` nothing is prepared for one. ``spoken``:
+    """How the turn begins. ``text`` is what was typed; ``calls``: may the model look up more? Else code answers what it
+    understood, and looks up all that it makes of other words. Without a ``model`` nothing is prepared for one. ``spoken``:
     the line of the foreign tool that it names; ``before``: what the asker typed just before, if nothing was offered to it."""
     order = _read_command(text) or _read_log_question(text) or (_order(spoken) if spoken else None)
     if order is not None:
@@ -82,7 +82,9 @@ async def find_opening(
     heard, called = read.heard, read.message.tool_calls
     assert heard is not None
     warrant = _with_heard(warrant, heard)
-    if _is_for_code(read, heard, warrant) or (not calls and not called and not heard.unclear):
+    # Who calls nothing is too small to say it better than the result does: it is asked only what code is not sure of.
+    understood = not heard.unclear and (heard.sure or not called)
+    if _is_for_code(read, heard, warrant) or (not calls and understood):
         return TurnOpening(True, heard=heard)
     looked_up = bool(called) and (heard.sure or not calls)
     reads = bool(called) and {call.name for call in called} <= {*READ_TOOLS}

@@ -174,7 +174,11 @@ class QuestionHearing(PartHearing):
         weighed = self.weighed(meant)
         alone = meant.keyword and questions.stands_alone(weighed.cues)
         anew = (
-            weighed.whole or alone or meant.order.found(*OWN) or not self.focus.last
+            weighed.whole
+            or alone
+            or meant.order.found(*OWN)
+            or not self.focus.last
+            or self._is_knowledge(meant)
         )  # 在别的机器上出现过没 is none
         found = (
             self._chosen(meant, weighed, self._standing(meant, weighed)) if anew else None

@@ -126,6 +126,8 @@ class FollowingHearing(Hearing):
         own = sentence.order.found(*(kind for kind in OWN if not among or kind not in (*HOSTS, Kind.PERSON)))
         if own or everything or not bare or self._bare_number(sentence):
             return None
+        if self._is_knowledge(sentence):  # 什么是勒索软件, behind a look at an address
+            return None
         things = filter(None, dict.fromkeys([thing, *(followups.things_of(last, bare) if last else ())]))
         anew = alone and "said.exists" in questions.cues_of(sentence)
         by_itself = self.weighed(sentence).best if anew else None
@@ -147,6 +149,11 @@ class FollowingHearing(Hearing):
                 taps = (all_of_it,) if best and best.whole else ()
                 return Understanding(found, hint=told, suggestions=taps)
         return None
+
+    def _is_knowledge(self, sentence: Sentence) -> bool:
+        """Does it ask what a word of its own means, whatever was spoken of?"""
+        ranks = self.weighed(sentence).ranks
+        return ranks.get("knowledge", 0.0) >= (questions.ELSE if sentence.keyword else questions.CERTAIN)
 
     def _about(self, whole: Sentence, same: str = "") -> Intent | None:
         """What a whole sentence asks, if one tool takes all of it; 只要生产的 asks ``same`` again where it narrows that."""

@@ -1,5 +1,6 @@
 """A moment ahead, as an end or a beginning: 到明天早上, 到周五, 到12月31日, 到下班, 明早6点, 周三前."""
 
+import math
 import re
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,7 +17,7 @@ _MORNING, _EVENING = 9, 18  # the hours of a day that is only named: 到明天, 
 
 
 def read_until(text: str, now: datetime) -> int | None:
-    """Minutes from ``now``, which is aware; None without an end that lies ahead. 到下班 is six in the evening."""
+    """Minutes from ``now``, which is aware, rounded up; None without an end that lies ahead. 到下班 is six in the evening."""
     found = pattern("times.until").search(text)
     day = _day(found, now) if found else None
     if found is None or day is None:
@@ -25,15 +26,13 @@ def read_until(text: str, now: datetime) -> int | None:
     end += timedelta(hours=_hour(found))
     if end <= now and not (found["day"] or found["month"]):
         end += timedelta(days=7 if found["week"] else 1)
-    minutes = int((end - now).total_seconds() // 60)
+    minutes = math.ceil((end - now).total_seconds() / 60)
     return minutes if minutes > 0 else None
 
 
 def moment_in(minutes: int, now: datetime) -> datetime:
-    """The whole minute that these minutes, which were rounded down, reach."""
-    return (now + timedelta(minutes=minutes, seconds=59, microseconds=999_999)).replace(
-        second=0, microsecond=0
-    )
+    """The whole minute that these minutes, which were rounded up, reach."""
+    return (now + timedelta(minutes=minutes)).replace(second=0, microsecond=0)
 
 
 def find_ahead(text: str, now: datetime) -> tuple[datetime, str, str] | None:
