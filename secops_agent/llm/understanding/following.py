@@ -124,9 +124,8 @@ class FollowingHearing(Hearing):
         alone = questions.stands_alone(questions.cues_of(sentence))
         among = of_flaw and not alone  # of these: 支付的, 张三的
         own = sentence.order.found(*(kind for kind in OWN if not among or kind not in (*HOSTS, Kind.PERSON)))
-        if own or everything or not bare or self._bare_number(sentence):
-            return None
-        if self._is_knowledge(sentence):  # 什么是勒索软件, behind a look at an address
+        anothers = self._bare_number(sentence) or self._is_knowledge(sentence)  # 什么是勒索软件
+        if own or everything or not bare or anothers:
             return None
         things = filter(None, dict.fromkeys([thing, *(followups.things_of(last, bare) if last else ())]))
         anew = alone and "said.exists" in questions.cues_of(sentence)
