@@ -147,3 +147,30 @@ def test_how_bifang_itself_stands_is_told(said: str) -> None:
     found = understand(said, asker="lisi")
     assert found.intent
     assert found.intent.tool == "service_status"
+
+
+@pytest.mark.parametrize(
+    ("said", "arguments"),
+    [
+        ("CVSS 10 的洞有哪几个", {"cvss": 10}),
+        ("cvss 9以上的漏洞有哪些", {"cvss": 9}),
+        ("any critical alerts not acked yet", {"severity": "critical", "status": "open"}),
+        ("我名下还没点确认的告警", {"keyword": "lisi", "status": "open"}),
+        ("昨天关的里FP有几条", {"verdict": "false_positive"}),
+    ],
+)
+def test_a_number_and_a_denied_state_are_conditions(said: str, arguments: dict[str, object]) -> None:
+    found = understand(said, asker="lisi")
+    assert found.intent
+    assert arguments.items() <= found.intent.arguments.items()
+
+
+def test_a_number_that_nothing_takes_is_asked_back() -> None:
+    found = understand("cvss 9.8的漏洞有哪些", asker="lisi")
+    assert (found.intent, "9.8" in found.question) == (None, True)
+
+
+def test_whether_it_is_grave_is_no_condition() -> None:
+    found = understand("web-01 有几条告警没关 严不严重", asker="lisi")
+    assert found.intent
+    assert "severity" not in found.intent.arguments
