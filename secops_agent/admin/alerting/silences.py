@@ -27,7 +27,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.clock import exact
 from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.coverage import coverage, known_value
+from secops_agent.services.notifications.coverage import coverage, known_value, told_anyway, worst_known
 
 LENGTHS: Final = ((30, "半小时"), (60, "1 小时"), (240, "4 小时"), (1440, "1 天"), (10_080, "1 周"))
 
@@ -188,7 +188,7 @@ class SilenceScreen(Previewed, RecordScreen):
         )  # fmt: skip
         obj.pk = made.pk
         obj.refresh_from_db()
-        messages.info(request, f"{coverage(obj.scope, obj.value)}。")
+        messages.info(request, f"{self.covered_now(obj)}。")
 
     def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """``scope, value``: what a silence would cover now; "" while nothing is named. Raises BifangError."""
@@ -198,7 +198,10 @@ class SilenceScreen(Previewed, RecordScreen):
             return {"known": False, "text": "请选择范围。"}
         if scope != "all" and not value:
             return {"known": True, "text": ""}
-        return {"known": True, "text": f"{coverage(scope, known_value(scope, value))}。{_until(given)}"}
+        planned = Silence(
+            scope=scope, value=(known := known_value(scope, value)), worst=worst_known(scope, known)
+        )
+        return {"known": True, "text": f"{self.covered_now(planned)}。{_until(given)}"}
 
     @extra("<int:silence_id>/end/", "operate", "POST")
     def end_view(self, request: HttpRequest, silence_id: int) -> HttpResponse:
@@ -235,8 +238,8 @@ class SilenceScreen(Previewed, RecordScreen):
     @admin.display(description="覆盖什么")
     @once
     def covered_now(self, row: Silence) -> str:
-        """Open alerts and assets."""
-        return str(coverage(row.scope, row.value))
+        """Open alerts and assets, and what is told all the same."""
+        return f"{coverage(row.scope, row.value)}{told_anyway(row.worst)}"
 
     @admin.display(description="状态")
     def state(self, row: Silence) -> SafeString:

@@ -108,6 +108,7 @@ class SilenceOut(Output):
         "reason": "原因",
         "made_by": "设置人",
         "held": "留存了多少条消息",
+        "worst": "设置时已知的最高级别，更严重的照常通知；空：不分级别",
     }
 
 

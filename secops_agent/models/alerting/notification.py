@@ -11,6 +11,7 @@ from bifang.channels.models import KnownGroup
 from bifang.core.models import SystemConfig
 from bifang.core.secrets.sealed import SealedField
 from secops_agent.models.alerting.alert import Alert
+from secops_agent.models.choices import Severity
 from secops_agent.models.people.on_call import OnCallSchedule
 from secops_agent.models.people.staff import Role, Staff
 
@@ -284,7 +285,9 @@ class Escalation(models.Model):
 
 
 class Silence(models.Model):
-    """Messages about what it covers are held back and counted; alerts stay in every list. Scope ``all`` covers everything."""
+    """Messages about what it covers are held back and counted; alerts stay in every list. Scope ``all`` covers everything.
+
+    ``worst``: the gravest level that was known of what it covers when it was made: what is graver is told all the same; "" for all levels."""
 
     scope = models.CharField(
         "范围",
@@ -301,6 +304,7 @@ class Silence(models.Model):
     made_by = models.CharField("设置人", max_length=200)
     maker = models.ForeignKey(Staff, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     held = models.PositiveIntegerField("留存消息", default=0)
+    worst = models.CharField("静默到的级别", max_length=8, choices=Severity.choices, blank=True, default="")
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
 
     class Meta:
@@ -312,3 +316,8 @@ class Silence(models.Model):
         if self.scope == "alert":
             return f"告警 A{self.value}"
         return f"{self.get_scope_display()} {self.value}".strip()
+
+    def takes(self, severity: str) -> bool:
+        """Does it hold back what is of this level?"""
+        order = Severity.values
+        return not self.worst or order.index(severity) >= order.index(self.worst)

@@ -29,6 +29,7 @@ from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.clock import clock
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.coverage import told_anyway
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 from secops_agent.services.switches import refuse_when_read_only
@@ -74,7 +75,7 @@ def _silence(alert: Alert, minutes: int, staff: Staff, actor: Actor) -> str:
     if found is not None:
         raise AlreadySo(f"{name_of(alert)}已静默到 {clock(found.ends_at)}（{found.made_by}），没有重复操作。")
     row = silences.silence("alert", str(alert.pk), minutes, actor)
-    return f"已静默 {{named}} 到 {clock(row.ends_at)}，期间的消息只计数，不发送"
+    return f"已静默 {{named}} 到 {clock(row.ends_at)}，期间的消息只计数，不发送{told_anyway(row.worst)}"
 
 
 def _end_silence(alert: Alert, minutes: int, staff: Staff, actor: Actor) -> str:

@@ -19,6 +19,7 @@ from secops_agent.services.source_names import names, spelled
 _ASSETS_TOLD: Final = 5
 _LOOKED_AT: Final = 5000  # rows that near names are looked for in
 _MOST_NEAR: Final = 3
+_LATELY: Final = timedelta(days=7)
 ON: Final = " @ "  # between a rule and the asset that it is silenced on
 WORDS: Final = {
     "alert": "告警",
@@ -68,6 +69,28 @@ def coverage(scope: str, value: str) -> Coverage:
 def open_alerts(scope: str, value: str) -> QuerySet[Alert]:
     """What is in the scope and not closed."""
     return _in_scope(Alert.objects.exclude(status=AlertStatus.CLOSED).order_by(), scope, value)
+
+
+def worst_known(scope: str, value: str) -> str:
+    """The gravest level of what is not closed in the scope, else of what occurred in a week; of one alert, that of all its
+    messages tell of. "" where nothing is known, and for everything."""
+    if scope == "all":
+        return ""
+    rows, told = open_alerts(scope, value), Alert.objects.none()
+    if scope == "alert":
+        told = Alert.objects.exclude(status=AlertStatus.CLOSED).filter(messages__alerts__in=rows)
+    lately = _in_scope(Alert.objects.filter(last_seen__gte=timezone.now() - _LATELY), scope, value)
+    found = {*_levels(rows), *_levels(told)} or _levels(lately)
+    return next((level for level in Severity.values if level in found), "")
+
+
+def _levels(rows: QuerySet[Alert]) -> set[str]:
+    return set(rows.order_by().values_list("severity", flat=True).distinct())
+
+
+def told_anyway(worst: str) -> str:
+    """What a silence with this `Silence.worst` does not hold back: ；比「低危」更严重的照常通知; "" if it holds back everything."""
+    return f"；比「{Severity(worst).label}」更严重的照常通知" if worst not in ("", Severity.CRITICAL) else ""
 
 
 def lately(scope: str, value: str, length: timedelta) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from bifang.core.monitoring import tracing
@@ -166,13 +166,15 @@ def _go_on(
     messages: Mapping[tuple[str, str], AlertMessage], wanted: Mapping[tuple[str, str], _Wanted]
 ) -> None:
     """These messages have more to tell; and where somebody had taken the group in hand, or its source had reported the
-    end, something is open again."""
+    end, something is open again. What a silence held back is told to nobody yet: its steps begin anew, too."""
     AlertMessage.objects.filter(pk__in=[row.pk for row in messages.values()]).update(wanted=F("wanted") + 1)
     for sla in {one.sla for one in wanted.values()} & set(SLA):
         pks = [row.pk for key, row in messages.items() if wanted[key].sla == sla]
         AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
     for key, message in messages.items():
-        rows = Escalation.objects.filter(message=message, ended__in=(Escalation.TAKEN, Escalation.RESOLVED))
+        over = Q(ended__in=(Escalation.TAKEN, Escalation.RESOLVED))
+        silenced = Q(message__state=MessageState.HELD, message__summary__silence__isnull=False)
+        rows = Escalation.objects.filter(over | silenced, message=message)
         for rule in wanted[key].rules.values():
             if rule.steps:
                 next_at = wanted[key].due_at + timedelta(minutes=rule.steps[0])

@@ -19,7 +19,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import Forbidden
 from secops_agent.services.notifications.conditions import Facts
-from secops_agent.services.notifications.coverage import known_value, parts_of
+from secops_agent.services.notifications.coverage import known_value, parts_of, worst_known
 from secops_agent.services.on_call.working_days import CLOSES, OPENS, WorkingDays
 from secops_agent.services.people.authority import authority_of
 from secops_agent.services.people.eligibility import staff_of
@@ -36,11 +36,12 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class SilencePlan:
-    """A silence that may be made: its scope, what it names as we call it, and when."""
+    """A silence that may be made: its scope, what it names as we call it, when, and the gravest level that is known there."""
 
     scope: str
     value: str
     spans: tuple[Span, ...]
+    worst: str
 
 
 def active(now: datetime) -> list[Silence]:
@@ -53,21 +54,30 @@ def look_at_assets(active: Iterable[Silence]) -> bool:
     return any(each.scope in ("asset", "tag", "rule_on") for each in active)
 
 
-def covering(silences: Iterable[Silence], alert: Alert, facts: Facts) -> Silence | None:
-    """The silence that covers an alert."""
-    return next((each for each in silences if _covers(each, alert, facts)), None)
+def covering(
+    silences: Iterable[Silence], alert: Alert, facts: Facts, *, any_level: bool = False
+) -> Silence | None:
+    """The silence that holds an alert back. ``any_level``: or would, if it had known of any as grave."""
+    fitting = (each for each in silences if any_level or each.takes(alert.severity))
+    return next((each for each in fitting if _covers(each, alert, facts)), None)
 
 
 def covering_all(
-    silences: Sequence[Silence], alerts: Sequence[Alert], facts: Mapping[int, Facts]
+    silences: Sequence[Silence],
+    alerts: Sequence[Alert],
+    facts: Mapping[int, Facts],
+    *,
+    any_level: bool = False,
 ) -> Silence | None:
-    """The silence that covers a message: all of it, or the alert that it is named after. Alerts of a group are like its
-    first one, whose facts are there."""
+    """The silence that holds a message back: all of it, or the alert that it is named after. Alerts of a group are like its
+    first one, whose facts are there. ``any_level`` as in `covering`."""
     first = facts[alerts[0].pk]
-    named = covering([each for each in silences if each.scope == "alert"], alerts[0], first)
-    if named or not silences:
+    named = next(
+        (each for each in silences if each.scope == "alert" and _covers(each, alerts[0], first)), None
+    )
+    if named and (any_level or all(named.takes(each.severity) for each in alerts)):
         return named
-    found = [covering(silences, each, facts.get(each.pk, first)) for each in alerts]
+    found = [covering(silences, each, facts.get(each.pk, first), any_level=any_level) for each in alerts]
     return found[0] if all(found) else None
 
 
@@ -114,7 +124,7 @@ def plan(
         grave = f"对「{named}」的静默合计超过 24 小时，"
         what = ("静默全部", "只静默一条规则或一台资产") if scope == "all" else (grave, "缩短到 24 小时以内")
         raise Forbidden(NEEDS_APPROVER.format(what=what[0], instead=what[1]))
-    return SilencePlan(scope, known, spans)
+    return SilencePlan(scope, known, spans, worst_known(scope, known))
 
 
 def usual_ends(now: datetime) -> list[tuple[datetime, str]]:
@@ -178,7 +188,7 @@ def silence(
         rows = [
             Silence.objects.create(
                 scope=scope, value=planned.value, starts_at=first, ends_at=last, reason=reason[:300],
-                made_by=actor.name, maker=staff_of(actor),
+                made_by=actor.name, maker=staff_of(actor), worst=planned.worst,
             )
             for first, last in planned.spans
         ]  # fmt: skip

@@ -65,7 +65,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class SilenceView:
-    """``held``: messages that were held back; ``covers`` is asked for one silence only."""
+    """``held``: messages that were held back; ``worst`` as `Silence` has it; ``covers`` is asked for one silence only."""
 
     id: int
     scope: str
@@ -76,6 +76,7 @@ class SilenceView:
     reason: str
     made_by: str
     held: int
+    worst: str
     covers: Coverage | None = None
 
 
@@ -248,5 +249,5 @@ def view_silence(row: Silence, *, covers: bool = False) -> SilenceView:
     """One of them."""
     return SilenceView(
         row.pk, row.scope, row.value, row.starts_at <= timezone.now() < row.ends_at, row.starts_at, row.ends_at,
-        row.reason, row.made_by, row.held, coverage(row.scope, row.value) if covers else None,
+        row.reason, row.made_by, row.held, row.worst, coverage(row.scope, row.value) if covers else None,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.clock import minutes_told, until_told
 from secops_agent.services.faults import Conflict
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.coverage import ON, about, coverage, known_value
+from secops_agent.services.notifications.coverage import ON, about, coverage, known_value, told_anyway
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -85,7 +85,7 @@ def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedActio
     covers = plain(str(covered), 300)
     begins = f"，从 {moment(start)} 起" if start else ""
     lasts = _lasts(given, minutes)
-    summary = f"静默{named} {lasts}{begins}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
+    summary = f"静默{named} {lasts}{begins}：这段时间不发送它的消息，只计数，结束时汇总{told_anyway(planned.worst)}{why}。{covers}"
     stored = given.model_dump(exclude_defaults=True, exclude={"minutes"}) | _ends(given)
     return ValidatedAction(stored, summary, covered.assets)
 
@@ -149,7 +149,7 @@ def silence(given: SilenceAlerts, actor: Actor) -> str:
     scope, value = read_scope(given.scope)
     row = silences.silence(scope, value, minutes, actor, given.reason, start=read_moment(given.start))
     covers = plain(str(coverage(scope, row.value)), 300)
-    return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警。{covers}。提前结束请发送「{says.end_silence(given.scope)}」。"
+    return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警{told_anyway(row.worst)}。{covers}。提前结束请发送「{says.end_silence(given.scope)}」。"
 
 
 def _in_force(given: EndSilence) -> list[Silence]:

@@ -33,7 +33,7 @@ from secops_agent.services.decisions.direct_requests import request_directly
 from secops_agent.services.decisions.ledger.entries import first_named
 from secops_agent.services.investigations import feedback, work
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.coverage import lately
+from secops_agent.services.notifications.coverage import lately, told_anyway
 from secops_agent.services.operations import queues
 from secops_agent.services.people.eligibility import demand_account
 from secops_agent.services.people.staff import Person
@@ -266,7 +266,7 @@ def _silence(request: HttpRequest, scope: str, value: str) -> None:
     past = lately(made.scope, made.value, length)
     messages.success(
         request,
-        f"已静默「{made}」到 {clock(made.ends_at)}，期间的消息只计数，不发送。过去 {span(length)}里发生过这样的告警 {past} 条。",
+        f"已静默「{made}」到 {clock(made.ends_at)}，期间的消息只计数，不发送{told_anyway(made.worst)}。过去 {span(length)}里发生过这样的告警 {past} 条。",
     )
 
 

@@ -101,12 +101,13 @@ def test_what_was_told_before_is_followed_up_after_the_silence(database):
     store(alert("a", assets=(host("web-01"),)))
     tell()
     made = silences.silence("asset", "web-01", 60, ACTOR)
-    store(alert("a", number=1, severity="critical", at=later(minutes=1), assets=(host("web-01"),)))
+    store(alert("b", rule_name="规则 a", at=later(minutes=1), assets=(host("web-01"),)))
     age(120)
     tell()
     silences.end(made.pk, ACTOR)
     tell()
-    triage.close(Alert.objects.get().pk, "benign", ACTOR)
+    for row in Alert.objects.all():
+        triage.close(row.pk, "benign", ACTOR)
     age(120)
     tell()
     assert [("已结束" in text, "已关闭" in text) for text in stage.told()[1:]] == [
@@ -253,3 +254,55 @@ def test_a_rule_on_one_asset_is_silent_there_only(database):
     assert [each.target for each in find_silences("asset", "web-01")] == ["资产上的规则 规则 k1 @ web-01"]
     with pytest.raises(NotFound):
         silences.plan("rule_on", "规则 k1 @ 没有这台", 60, ACTOR)
+
+
+@pytest.mark.parametrize("scope", ["alert", "asset", "tag", "source", "rule", "rule_on"])
+def test_what_is_graver_than_anybody_knew_is_told_and_escalates(database, scope):
+    stage.staff("lisi", "李四")
+    person = {"kind": "person", "config": "钉钉", "staff_id": "lisi"}
+    stage.rule(severities=[], escalate=[{"after_minutes": 5, "to": [person]}])
+    web = {"rule_name": "扫描", "title": "扫描", "assets": (host("web-01", tags=("生产",)),)}
+    store(alert("a", severity="low", **web))
+    first = Alert.objects.get()
+    names = {"alert": str(first.pk), "asset": "web-01", "tag": "生产", "source": "suricata"}
+    made = silences.silence(
+        scope, names.get(scope, "扫描 @ web-01" if scope == "rule_on" else "扫描"), 60, ACTOR
+    )
+    tell()
+    store(alert("b", severity="low", **web))
+    hurry()
+    tell()
+    assert (stage.told(), stage.told_privately()) == ([], {}), "as grave as was known"
+    store(alert("c", severity="critical", **web))
+    tell()
+    (text,) = stage.told()
+    assert "设置时最高只有低危，这次是严重，照常通知" in text
+    assert stage.told_privately() == {}, "its time to be taken in hand begins now"
+    hurry()
+    assert stage.told_privately() == {"lisi": 1}
+    silences.end(made.pk, ACTOR)
+    tell()
+    assert not any("期间没有发送" in each for each in stage.told()), "all of it was told"
+
+
+def test_what_had_risen_before_it_was_silenced_stays_silent(database):
+    web = {"rule_name": "扫描", "assets": (host("web-01"),)}
+    store(alert("a", severity="high", **web), alert("b", severity="critical", **web))
+    low = Alert.objects.get(severity="high")
+    tell()
+    before = len(stage.told())
+    silences.silence("alert", str(low.pk), 60, ACTOR)  # of the message, whose other alert is known
+    store(alert("c", severity="critical", **web))
+    age(120)
+    tell()
+    assert len(stage.told()) == before
+
+
+def test_a_silence_of_what_nobody_saw_and_of_everything_holds_back_all_levels(database):
+    silences.silence("asset", "web-01", 60, ACTOR)
+    silences.silence("all", "", 60, ACTOR)
+    assert set(Silence.objects.values_list("worst", flat=True)) == {""}
+    Silence.objects.filter(scope="all").delete()
+    store(alert("a", severity="critical", assets=(host("web-01"),)))
+    tell()
+    assert stage.told() == []

@@ -115,8 +115,8 @@ def _by_phone(row: AlertMessage) -> bool:
     return row.target.kind == TargetKind.GATEWAY
 
 
-def _silence(told: Told, now: _Now) -> Silence | None:
-    return silences.covering_all(now.quiet, told.alerts, told.facts)
+def _silence(told: Told, now: _Now, *, any_level: bool = False) -> Silence | None:
+    return silences.covering_all(now.quiet, told.alerts, told.facts, any_level=any_level)
 
 
 def _announce(told: Told, now: _Now) -> None:
@@ -146,7 +146,7 @@ def _tell(told: Told, now: _Now) -> None:
     if not _by_phone(row):
         known = events.latest(told.alerts) if called else told.known
         notice = notices.update_of(told, group=address.hides_private) or notices.compose(
-            told.alerts, told.facts, known, burst=row.burst, quiet=_silence(told, now), prefix=prefix,
+            told.alerts, told.facts, known, burst=row.burst, quiet=_silence(told, now, any_level=True), prefix=prefix,
             heard=not target.robot, group=address.hides_private,
         )  # fmt: skip
         with tracing.span("notify", progress.trace_of(row.pk), row.opened_at.timestamp() * 1000):

@@ -88,7 +88,7 @@ def compose(
     group: bool = False,
 ) -> AlertNotice:
     """``known``: as `events.latest` has it; ``burst``: what many groups have in common; ``quiet``: the silence that covers
-    them.
+    them, whether it holds them back or not.
 
     ``heard``: its readers can answer. ``group``: they are several, and private fields are not for them.
     """
@@ -241,7 +241,7 @@ def notice_of(message_id: int, config_id: int, role: str) -> AlertNotice | None:
     if row is None or not alerts:
         return None
     facts = facts_of(alerts if row.burst else alerts[:1])
-    quiet = silences.covering_all(silences.active(database_now()), alerts, facts)
+    quiet = silences.covering_all(silences.active(database_now()), alerts, facts, any_level=True)
     group = row.target.kind == TargetKind.GROUP or not may_read(role)
     return compose(
         alerts,

@@ -113,7 +113,9 @@ def _follow_again(row: AlertMessage) -> None:
 
 
 def _alerts_of(lines: "QuerySet[AlertMessage]") -> list[Alert]:
-    held = AlertMessageItem.objects.filter(message__summary__in=lines)
+    held = AlertMessageItem.objects.filter(message__summary__in=lines).exclude(
+        message__state=MessageState.SHOWN  # told since then: it became graver
+    )
     return list(Alert.objects.filter(pk__in=held.values("alert_id")).order_by("pk"))
 
 

@@ -100,7 +100,7 @@ def group_text(
         *([f"- 处理：{last}"] if last else []),
         *([f"- 呼叫：{plain(called, 400)}"] if called else []),
         *([f"- 报告时钟：{plain(limit, 200)}"] if limit else []),
-        *_quiet(quiet),
+        *_quiet(quiet, level),
     ]
     if first.due_at and first.status != AlertStatus.CLOSED:
         left = time_left([first], timezone.now())
@@ -119,8 +119,13 @@ def update_text(alerts: Sequence[Alert], last: str) -> str:
     )
 
 
-def _quiet(quiet: Silence | None) -> list[str]:
-    return [f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []
+def _quiet(quiet: Silence | None, level: str) -> list[str]:
+    """Until when; and why it is told all the same."""
+    if quiet is None:
+        return []
+    known = quiet.get_worst_display()
+    graver = "" if quiet.takes(level) else f"，设置时最高只有{known}，这次是{Severity(level).label}，照常通知"
+    return [f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）{graver}"]
 
 
 def burst_text(
@@ -151,7 +156,7 @@ def burst_text(
         *([f"- 处理：{last}"] if last else []),
         *([f"- 呼叫：{plain(called, 400)}"] if called else []),
         *([f"- 报告时钟：{plain(limit, 200)}"] if limit else []),
-        *_quiet(quiet),
+        *_quiet(quiet, level),
     ]
     if heard:
         again = f"：{says.reopen(first.pk)}" if is_over(alerts) else "："
