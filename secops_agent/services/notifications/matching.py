@@ -39,13 +39,15 @@ WINDOW: Final = timedelta(hours=4)  # alerts of one rule and asset within it sha
 class Changed:
     """An alert and what happened to it, as rules name it; nothing for a change that only updates messages.
 
-    ``deed``: a person did it, and may take it back at once; ``undone``: somebody just did, and it is as it was.
+    ``deed``: a person did it, and may take it back at once; ``undone``: somebody just did, and it is as it was; ``anew``: the
+    number of a block in spite of which it happened: that is told by itself.
     """
 
     alert: Alert
     changes: frozenset[str] = frozenset()
     deed: bool = False
     undone: bool = False
+    anew: int = 0
 
 
 def note_changes(changed: Sequence[Changed], now: datetime) -> None:
@@ -55,7 +57,7 @@ def note_changes(changed: Sequence[Changed], now: datetime) -> None:
         for (pk,) in values_by(AlertMessageItem, ["alert_id"], alert_id=[each.alert.pk for each in changed])
     }
     if told:
-        _follow([each for each in changed if each.alert.pk in told], now)
+        _follow([each for each in changed if each.alert.pk in told and not each.anew], now)
     rules = read_rules() if any(each.changes for each in changed) else []
     if not rules:
         return
@@ -96,7 +98,7 @@ def _want(
 ) -> None:
     alert = changed.alert
     sla = max((each for each in changed.changes if each in SLA and each in rule.conditions.on), default="")
-    group, due = group_key(alert, facts), rule.hours.opens_at(now, alert.severity)
+    group, due = group_key(alert, facts, changed.anew), rule.hours.opens_at(now, alert.severity)
     together = burst_key(rule.pk, alert, facts)
     for target in rule.targets:
         key = (destination(target), group)
@@ -106,10 +108,10 @@ def _want(
         one.rules[rule.pk] = rule
 
 
-def group_key(alert: Alert, facts: Facts) -> str:
-    """The digest under which alerts share a message: their source, rule and assets."""
+def group_key(alert: Alert, facts: Facts, anew: int = 0) -> str:
+    """The digest under which alerts share a message: their source, rule and assets; ``anew`` as in `Changed`."""
     rule = alert.rule_id or alert.rule_name or alert.title
-    parts = (alert.source, rule, *sorted(facts.asset_names))
+    parts = (alert.source, rule, *sorted(facts.asset_names), *([str(anew)] if anew else []))
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

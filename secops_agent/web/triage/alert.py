@@ -28,7 +28,7 @@ from secops_agent.models import (
     Finding,
     Role,
 )
-from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
+from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind, Outcome
 from secops_agent.models.people.staff import RANK, allows
 from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.detection_rules import named_rule
@@ -149,7 +149,7 @@ def _is_isolated(standing: Block | None) -> bool:
 def _named(asset: LinkedAsset, standing: Block | None, row: Alert) -> tuple[str, str, SafeString | str]:
     """Name, page, and in a badge that it is isolated, and whether the alert occurred all the same."""
     told = standing_badge(standing)
-    if standing and _is_isolated(standing) and row.last_seen > standing.at:
+    if standing and _is_isolated(standing) and row.last_seen > standing.at and row.outcome != Outcome.BLOCKED:
         told = format_html("{} {}", told, badge("隔离以后又发生", "bad"))
     return plain_line(asset.name), links.asset(asset.pk), told
 

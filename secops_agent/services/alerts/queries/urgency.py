@@ -11,6 +11,7 @@ from django.utils import timezone
 from secops_agent.models import Alert, AlertAsset, CaseStatus
 from secops_agent.models import Case as Incident
 from secops_agent.models.choices import AlertStatus, Importance, Outcome, Severity
+from secops_agent.services.containment import not_contained
 from secops_agent.services.sla import overdue
 
 Links = QuerySet[AlertAsset]
@@ -21,7 +22,7 @@ _GRAVE: Final = (Severity.CRITICAL, Severity.HIGH)
 _OFTEN: Final = 100
 _WORDS: Final = 4  # reasons in a sentence
 GRAVE: Final = 40  # points: what is 严重 and still goes on, or 高危 that got through
-URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，24 小时内发生过，资产的重要性，没人处理，超时，次数；同分的最近发生的在前，再同的编号大的在前"
+URGENT: Final = "分数高的在前：级别，得手还是被拦下，同一资产上几种高危，处置以后又发生，24 小时内发生过，资产的重要性，没人处理，超时，次数；同分的最近发生的在前，再同的编号大的在前"
 
 
 def unattended() -> Q:
@@ -68,6 +69,7 @@ WEIGHTS: Final[tuple[tuple[Weight, ...], ...]] = (
     _graded("severity", Severity, (40, 30, 20, 10, 0)),
     _graded("outcome", Outcome, (15, 5, -8, -40)),
     (Weight("同一资产 24 小时内几种高危告警", 8, _in_chain),),
+    (Weight("处置以后又发生", 10, lambda now, links: not_contained(links)),),
     (Weight("24 小时内发生过", 6, lambda now, links: Q(last_seen__gte=now - STILL)),),
     (Weight("核心资产", 5, lambda now, links: _on(Importance.CRITICAL, links)), Weight("重要资产", 2, lambda now, links: _on(Importance.HIGH, links))),
     (Weight("没人处理", 3, lambda now, links: unattended() & Q(status=AlertStatus.OPEN)),),

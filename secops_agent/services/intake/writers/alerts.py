@@ -15,9 +15,10 @@ from secops_agent.models import (
     AlertPayload,
     History,
 )
-from secops_agent.models.choices import AlertStatus
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Verdict
 from secops_agent.services.alerts.queries.mentioned import mention_rows
 from secops_agent.services.audit import history
+from secops_agent.services.containment import has_passed, standing
 from secops_agent.services.intake.hits import HitSearch, note_hits
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
@@ -36,6 +37,7 @@ _WRITTEN = ("severity", "reported_severity", "confidence", "techniques", "refere
 _SKEW = timedelta(minutes=10)  # ahead of now: a clock that is a little fast
 _AHEAD = timedelta(days=1)  # more than time zones explain
 _MOST_LINKS = 200  # assets, and indicators, of one alert
+_HARMLESS = (Verdict.FALSE_POSITIVE, Verdict.BENIGN, Verdict.DUPLICATE)
 _LONGEST_WAY = 100  # characters, the width of the column
 
 
@@ -91,6 +93,7 @@ class _UnitOfWork:
         self._stored = {row.pk: state_of(row, _WRITTEN) for row in rows.values()}
         self._fresh: list[tuple[Alert, list[AlertRecord]]] = []
         self._came_back: set[int] = set()
+        self._uncontained: dict[str, int] = {}
         self._hit: set[int] = set()
 
     def take(self, identity: str, records: list[AlertRecord]) -> None:
@@ -158,11 +161,11 @@ class _UnitOfWork:
         row.severity = severity
         due = self._session.limits.alert_due(severity, moment)
         row.due_at = min(filter(None, (row.due_at, due)), default=None)
-        row.status, row.closed_at, row.closed_by_id = AlertStatus.OPEN, None, None
-        row.closed_by_source, row.closed_via = False, ""
+        _open(row)
 
     def save(self) -> None:
         """Write everything, and tell of it."""
+        self._note_uncontained()
         new = [row for row, _ in self._fresh if row.pk is None]
         old = [row for row, _ in self._fresh if row.pk is not None]
         create_rows(new)
@@ -175,9 +178,42 @@ class _UnitOfWork:
         self._judge(observed)
         self._tell_changes(risen)
         if self._session.announce:
-            changed = [Changed(row, self._happened(row)) for row, _ in self._fresh]
+            changed = [
+                Changed(row, self._happened(row), anew=self._uncontained.get(row.identity, 0))
+                for row, _ in self._fresh
+            ]
             note_changes(changed, self._session.now)
             note_arrivals(changed, self._session.now)
+
+    def _note_uncontained(self) -> None:
+        """What occurs for the first time after its host was isolated or its address blocked is a new matter, and open again
+        unless it was judged harmless."""
+        aims = {row.identity: self._aims(row, records) for row, records in self._fresh}
+        blocks = standing(set[int | str]().union(*aims.values()))
+        for row, records in self._fresh if blocks else ():
+            known = self._stored[row.pk]["last_seen"] if row.pk else None
+            latest = max(
+                (self._moment(each) for each in records if each.status_hint != "closed"), default=None
+            )
+            for one in (blocks[each] for each in aims[row.identity] if each in blocks):
+                if latest and has_passed(one, latest, row.outcome) and not (known and known > one.since):
+                    self._uncontained[row.identity] = one.pk
+                    if (
+                        row.status != AlertStatus.OPEN
+                        and not row.suppressed_by_id
+                        and row.verdict not in _HARMLESS
+                    ):
+                        _open(row)
+
+    def _aims(self, row: Alert, records: Sequence[AlertRecord]) -> set[int | str]:
+        """The numbers of its assets and its addresses."""
+        assets = self._assets.get(row.pk, set()) | {
+            self._session.assets[each] for record in records for each in record.assets
+        }
+        named = self._indicators.get(row.pk, set()) | {
+            (each.kind, each.value) for record in records for each in record.indicators
+        }
+        return assets | {value for kind, value in named if kind == IndicatorKind.IP}
 
     def _judge(self, observed: dict[int, list[tuple[str, str]]]) -> None:
         """What lists of indicators say of what is new, and whether a rule says that nobody need look."""
@@ -210,7 +246,8 @@ class _UnitOfWork:
             if before != row.status and row.pk not in self._came_back and not row.suppressed_by_id:
                 changes["status"] = (before, row.status)
             if changes:
-                told.append(history.entry("alert", row.pk, self._session.actor, "import", changes))
+                why = "处置以后又发生" if row.identity in self._uncontained else ""
+                told.append(history.entry("alert", row.pk, self._session.actor, "import", changes, why))
         History.objects.bulk_create(told)
 
     def _happened(self, row: Alert) -> frozenset[str]:
@@ -229,7 +266,8 @@ class _UnitOfWork:
         if row.status == AlertStatus.CLOSED and row.suppressed_by_id:
             return set()
         risen = rank(row.severity) > rank(before["severity"])
-        reopened = before["status"] == AlertStatus.CLOSED and row.status == AlertStatus.OPEN
+        closed = before["status"] == AlertStatus.CLOSED
+        reopened = row.status == AlertStatus.OPEN and (closed or row.identity in self._uncontained)
         return {name for name, is_so in (("risen", risen), ("reopened", reopened)) if is_so}
 
     def _save_links(self) -> dict[int, list[tuple[str, str]]]:
@@ -275,6 +313,12 @@ class _UnitOfWork:
         insert_many(AlertEvent, events)
         insert_many(AlertPayload, fresh, keyed=True)
         update_rows(AlertPayload, ["raw"], latest)
+
+
+def _open(row: Alert) -> None:
+    """It needs attention again."""
+    row.status, row.closed_at, row.closed_by_id = AlertStatus.OPEN, None, None
+    row.closed_by_source, row.closed_via = False, ""
 
 
 def _follow(row: Alert, hint: StatusHint, moment: datetime, latest: bool) -> None:

@@ -25,7 +25,7 @@ from secops_agent.models import (
     TargetKind,
 )
 from secops_agent.models.choices import AlertStatus, Importance, IndicatorKind
-from secops_agent.services import links
+from secops_agent.services import containment, links
 from secops_agent.services.notifications import detections, silences
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.delivery import events, progress, wording
@@ -151,7 +151,7 @@ def _of_group(alerts: Sequence[Alert], known: KnownNews, said: _Said) -> tuple[s
     kinds = IndicatorKind.IP, IndicatorKind.DOMAIN, IndicatorKind.HASH
     seen = _few("", _observed([each.pk for each in alerts], kinds, shown), " 个")
     return wording.title_of(alerts), wording.group_text(
-        alerts, _assets(alerts[0]), seen=seen, read=read, **said
+        alerts, _assets(alerts[0]), seen=seen, read=read, despite=containment.told(alerts[0]), **said
     )
 
 

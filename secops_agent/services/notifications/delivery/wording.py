@@ -76,12 +76,14 @@ def group_text(
     called: str = "",
     limit: str = "",
     read: str = "",
+    despite: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
 ) -> str:
     """One group of alerts, the first one named by its code; ``seen``: indicators beside ``way``, ``last``: what somebody did about it last, ``found``: what
-    was found out about it, ``called``: who was called, ``read``: what a model said of that. ``heard``: there is somebody to be answered."""
+    was found out about it, ``called``: who was called, ``read``: what a model said of that,
+    ``despite``: what it happened after. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
     about = "" if first.description.strip() in ("", first.title) else first.description
@@ -96,6 +98,7 @@ def group_text(
         f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
         f"- 状态：{state_of(alerts)}",
         *([f"- 调查：{plain(found, 200)}"] if found else []),
+        *([f"- 注意：{despite}"] if despite else []),
         *([f"- 模型：{plain(read, 200)}"] if read else []),
         *([f"- 处理：{last}"] if last else []),
         *([f"- 呼叫：{plain(called, 400)}"] if called else []),
