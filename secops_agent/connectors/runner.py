@@ -47,6 +47,7 @@ class ActionRunner:
         """Carry out what waits now. Returns how many."""
         if time.monotonic() - self._swept >= SWEEP_S:
             await db.call(actions.sweep)
+            await db.call(approvals.remind_approvers)
             await db.call(approvals.expire_overdue)
             await db.call(entries.end_due)
             self._swept = time.monotonic()

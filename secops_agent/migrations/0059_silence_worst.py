@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
                 choices=[
                     ("critical", "严重"), ("high", "高危"), ("medium", "中危"), ("low", "低危"), ("info", "信息")
                 ],
+                db_default="",
                 default="",
                 max_length=8,
                 verbose_name="静默到的级别",

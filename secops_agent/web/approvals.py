@@ -24,6 +24,7 @@ from secops_agent.agent.acting.controls import VERDICTS, DirectDecision, decide_
 from secops_agent.models import (
     Action,
     ActionState,
+    Alert,
     Asset,
     Finding,
     Proposal,
@@ -32,12 +33,14 @@ from secops_agent.models import (
 )
 from secops_agent.models.automation.action import NOTHING_DONE
 from secops_agent.models.automation.proposal import Risk, undecided
+from secops_agent.services import links
 from secops_agent.services.alerts import indicators
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetDetail
 from secops_agent.services.clock import clock
 from secops_agent.services.decisions import actions, approvals, pending, undo, views
 from secops_agent.services.decisions.carriers import BATCH, UNDO
+from secops_agent.services.decisions.ledger.entries import first_named
 from secops_agent.services.decisions.proposals import prospect_of
 from secops_agent.services.decisions.requests import Verdict
 from secops_agent.services.decisions.wording import asked_in
@@ -50,6 +53,7 @@ from secops_agent.web.access import page
 from secops_agent.web.argument_words import values_told
 from secops_agent.web.estate.flaw_rows import FindingLine, line
 from secops_agent.web.listing import ListLink
+from secops_agent.web.triage.alert_rows import plain_line
 
 # What a page shows of a proposal: the line of a list, what it is aimed at, and its course.
 
@@ -76,9 +80,10 @@ class ProposalLine:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a proposal is aimed at, as far as this person may see it: values, an asset of ours, sightings of its first addresses,
-    findings with their assets."""
+    """What a proposal is aimed at, as far as this person may see it: the alert that its reason names (page, name), values, an asset of ours,
+    sightings of its first addresses, findings with their assets."""
 
+    alert: tuple[str, str] | None
     values: tuple[tuple[str, str], ...]
     asset: AssetDetail | None
     gone: str
@@ -121,7 +126,16 @@ def target(request: HttpRequest, row: Proposal) -> Aim:
     private = login_may_read(request.user)
     seen = tuple(indicators.lookup(each, limit=ALERTS_SHOWN, private=private) for each in addresses)
     values = (pair for pair in row.arguments.items() if pair[0] != "tool" or row.tool != BATCH)
-    return Aim(tuple(values_told(dict(values))), asset, gone, seen, tuple(_findings(request, arguments)))
+    named = (
+        first_named(str(arguments.get("reason", "")))
+        if request.user.has_perm("secops_agent.view_alert")
+        else 0
+    )
+    row_named = Alert.objects.filter(pk=named).first() if named else None
+    alert = (links.alert(named), f"A{named} {plain_line(row_named.title)}") if row_named else None
+    return Aim(
+        alert, tuple(values_told(dict(values))), asset, gone, seen, tuple(_findings(request, arguments))
+    )
 
 
 def _findings(request: HttpRequest, arguments: Mapping[str, Any]) -> Iterator[tuple[FindingLine, Asset]]:
@@ -294,11 +308,16 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _asked(row: Proposal) -> str:
-    """Who is to decide it, and that nobody is asked again; "" once it is decided or too late."""
+    """Who is to decide it, and when they are asked again; "" once it is decided or too late."""
     if row.state != ProposalState.PROPOSED or row.expires_at <= timezone.now():
         return ""
     own = f"等 {visible(row.asker_name)} 本人确认，不会另外催"
-    others = "等另一位审批人决定：提出时给每位审批人各发过一次，不会再催"
+    again = (
+        f"{clock(row.reminded_at)} 又催过一次"
+        if row.reminded_at
+        else f"到 {clock(row.remind_at)} 还没有人决定再催一次"
+    )
+    others = f"等另一位审批人决定：提出时给每位审批人各发过一次，{again}"
     return f"{own if row.risk == Risk.WRITE else others}；到 {clock(row.expires_at)} 没有人决定就过期。"
 
 

@@ -1,14 +1,16 @@
 """Proposing and deciding as people do it: by messages."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from bifang.channels.models import OutboxRow
 from secops_agent.models import Action, Alert, AuditRecord, Proposal
+from secops_agent.services.decisions import approvals
 from secops_agent.services.decisions.carriers import STOPPED
 from secops_agent.services.decisions.views import get
-from tests.secops.decisions_aid import company, some_alert, switch, talk, the
+from tests.secops.decisions_aid import company, propose, some_alert, switch, talk, the
 
 pytestmark = pytest.mark.django_db
 CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
@@ -150,3 +152,25 @@ def test_what_waits_and_what_is_blocked_tell_the_same_to_who_does_not_decide() -
     assert the(code_in(waiting.partition("提出，")[2])).asker_id == "zhao"
     assert "203.0.113.5" in waiting
     assert "等待审批" in blocked
+
+
+def test_approvers_are_asked_again_once_after_a_third_of_the_time() -> None:
+    code = propose(company(), "zhao")
+    before = OutboxRow.objects.count()
+    assert approvals.remind_approvers() == 0
+    row = the(code)
+    past = timedelta(minutes=10, seconds=1)
+    Proposal.objects.filter(pk=row.pk).update(
+        created_at=row.created_at - past, expires_at=row.expires_at - past
+    )
+    switch("no_speech")
+    assert approvals.remind_approvers() == 0
+    switch("no_speech", on=False)
+    assert approvals.remind_approvers() == 1
+    told = list(OutboxRow.objects.order_by("pk"))[before:]
+    assert {each.target["staff_id"] for each in told} == {"wang", "sun", "zhang"}
+    assert all("还没有人决定，还剩" in each.text and f"同意 {code}" in each.text for each in told)
+    assert all(each.buttons for each in told)
+    assert approvals.remind_approvers() == 0
+    Proposal.objects.filter(pk=row.pk).update(reminded_at=None, state="rejected")
+    assert approvals.remind_approvers() == 0

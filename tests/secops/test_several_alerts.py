@@ -9,10 +9,22 @@ from django.utils import timezone
 
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from secops_agent import says
 from secops_agent.agent.turn.toolbox import execute
-from secops_agent.models import Alert, Asset, AuditRecord, History, Proposal, Silence, Staff, TriageBatch
+from secops_agent.models import (
+    Alert,
+    Asset,
+    AuditRecord,
+    Case,
+    History,
+    Proposal,
+    Silence,
+    Staff,
+    TriageBatch,
+)
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.cases import orders
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.people.staff import find_person
 from secops_agent.tools.arguments import parse
@@ -207,3 +219,17 @@ def test_nobody_planted_in_an_alert_becomes_its_owner() -> None:
         plan("set_owner", asset="web-01", owner="攻击者")
     with pytest.raises(BifangError, match="web-0"):
         plan("set_owner", asset="web-0x", owner="li先生")
+
+
+def test_closing_several_names_those_of_open_cases_and_the_line_that_leaves_them_out() -> None:
+    company()
+    first, second, third, fourth = alerts(4)
+    orders.create([first, second], Actor.person(Staff.objects.get(staff_id="li"), "dingtalk"), "被入侵")
+    told = plan("close_alert", alert_ids=f"{first},{second},{third}", verdict="benign").summary
+    assert f"其中属于进行中的事件的：E{Case.objects.get().pk}（A{first}、A{second}），事件仍然开着" in told
+    assert f"不关它们请发送「{says.close(third, 'benign')}」" in told
+    told = plan("close_alert", alert_ids=f"{first},{third},{fourth}", verdict="benign").summary
+    assert f"不关它们请发送「{says.close_all([third, fourth], 'benign')}」" in told
+    assert "不关它们" not in plan("close_alert", alert_ids=f"{first},{second}", verdict="benign").summary
+    assert "事件" not in plan("close_alert", alert_ids=f"{third},{fourth}", verdict="benign").summary
+    assert "事件" not in plan("close_alert", alert_id=first, verdict="benign").summary

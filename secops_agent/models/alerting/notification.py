@@ -304,7 +304,9 @@ class Silence(models.Model):
     made_by = models.CharField("设置人", max_length=200)
     maker = models.ForeignKey(Staff, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     held = models.PositiveIntegerField("留存消息", default=0)
-    worst = models.CharField("静默到的级别", max_length=8, choices=Severity.choices, blank=True, default="")
+    worst = models.CharField(
+        "静默到的级别", max_length=8, choices=Severity.choices, blank=True, default="", db_default=""
+    )
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
 
     class Meta:

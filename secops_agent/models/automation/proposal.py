@@ -1,5 +1,7 @@
 """What someone wants done and a person has yet to decide."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -32,7 +34,8 @@ class Proposal(models.Model):
     ``conversation_id`` is "" for what a program proposed for someone: that happened in no conversation.
     ``corp_id`` is the corporation that it concerns: nobody of another one decides it.
     ``digest`` seals asker, corporation, place, tool and arguments. ``decided_through`` names the message or click that decided,
-    so that the same one, delivered again, gets the same answer. ``result`` is what the decision brought.
+    so that the same one, delivered again, gets the same answer. ``result`` is what the decision brought. ``reminded_at``: when the
+    approvers were asked again.
     """
 
     code = models.CharField("代码", max_length=12, unique=True)
@@ -58,6 +61,7 @@ class Proposal(models.Model):
     )
     created_at = models.DateTimeField("提出时间")
     expires_at = models.DateTimeField("过期时间")
+    reminded_at = models.DateTimeField("催办时间", null=True, blank=True)
     decided_at = models.DateTimeField("决定时间", null=True, blank=True)
     decider_id = models.CharField("决定人 ID", max_length=220, blank=True, default="")
     decider_name = models.CharField("决定人", max_length=100, blank=True, default="")
@@ -75,6 +79,11 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.title}"
+
+    @property
+    def remind_at(self) -> datetime:
+        """A third of the time in which it can be decided."""
+        return self.created_at + (self.expires_at - self.created_at) / 3
 
 
 def undecided() -> Q:

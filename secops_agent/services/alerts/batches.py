@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from bifang.channels.text.markup import plain
 from bifang.core.database.db import database_clock, database_now
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.models import Alert, Staff, TriageBatch
+from secops_agent.models import Alert, CaseStatus, Staff, TriageBatch
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
@@ -138,6 +138,24 @@ def carry_out(act: TriageAct, ids: Sequence[int], actor: Actor, doer: Doer) -> B
     return BatchOutcome(tuple(work.done), dict(work.refused), batch, work.left)
 
 
+def in_open_cases(ids: Collection[int]) -> dict[int, list[int]]:
+    """Number of a case that is not closed → which of these alerts are of it. One query."""
+    rows = Alert.objects.filter(pk__in=ids, case__isnull=False).exclude(case__status=CaseStatus.CLOSED)
+    found: dict[int, list[int]] = {}
+    for case_id, pk in rows.order_by("case_id", "pk").values_list("case_id", "pk"):
+        found.setdefault(case_id, []).append(pk)
+    return found
+
+
+def told_of_cases(found: Mapping[int, Sequence[int]]) -> str:
+    """E3（A1、A2）、E5（A9）."""
+    return "、".join(f"E{case}（{_codes(pks)}）" for case, pks in found.items())
+
+
+def _codes(pks: Sequence[int]) -> str:
+    return "、".join(f"A{pk}" for pk in pks[:_NAMED]) + (f" 等 {len(pks)} 条" if len(pks) > _NAMED else "")
+
+
 def _doing(act: TriageAct, actor: Actor) -> Callable[[int], object]:
     """Raises InvalidInput for what lacks what it takes."""
     if act.name == "assign" and (act.person is None or not act.person.active):
@@ -197,9 +215,8 @@ def _tell_owners(said: str, done: Mapping[int, Any], actor: Actor, note: str) ->
     mine = staff_of(actor) if several else None
     for person in Staff.objects.filter(pk__in=several.keys() - {mine.pk if mine else 0}):
         pks = several[person.pk]
-        codes = "、".join(f"A{pk}" for pk in pks[:_NAMED]) + (" 等" if len(pks) > _NAMED else "")
         why = f"\n\n原因：{plain(note, 300)}" if note.strip() else ""
-        text = f"**{plain(actor.name, 40)}** {said}您名下的 {len(pks)} 条告警：{codes}。{why}"
+        text = f"**{plain(actor.name, 40)}** {said}您名下的 {len(pks)} 条告警：{_codes(pks)}。{why}"
         with transaction.atomic():
             tell(person, f"您名下的 {len(pks)} 条告警{said}", text, key=f"batch:{uuid.uuid4().hex}")
 

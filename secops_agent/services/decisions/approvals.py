@@ -14,18 +14,21 @@ from bifang.core.database.db import database_now
 from bifang.core.errors import BifangError
 from secops_agent.counted import DECISIONS
 from secops_agent.models import Action, Role, Staff
-from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.automation.proposal import Proposal, ProposalState, Risk, undecided
 from secops_agent.models.people.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
+from secops_agent.services.clock import left_told
 from secops_agent.services.decisions import actions, direct_requests, notices, undo
 from secops_agent.services.decisions.carriers import AUTHORISATION, BATCH, DRY, OURS, UNDOES
 from secops_agent.services.decisions.ledger import batches
-from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
+from secops_agent.services.decisions.proposals import buttons_of, prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of, unknown
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
+from secops_agent.services.decisions.wording import describe_for_approver, how_elsewhere
 from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people import eligibility
+from secops_agent.services.switches import NO_SPEECH, read_switches
 
 log = logging.getLogger(__name__)
 STATES: Final = {
@@ -242,7 +245,32 @@ def _record(
     append([entry(AuditKind.APPROVAL, what, actor, place=place, subject=subject, text=text, detail=detail)])
 
 
-# Proposals that nobody decided in time.
+# Proposals that nobody decided: after a third of the time the approvers are asked again, after all of it that is told.
+
+
+def remind_approvers() -> int:
+    """Ask again, once, for what another person is to decide. Returns for how many."""
+    now, count = database_now(), 0
+    waiting = Proposal.objects.filter(undecided(), risk=Risk.DANGEROUS, reminded_at=None)
+    if not waiting.exists() or NO_SPEECH in read_switches():
+        return 0
+    for proposal in waiting.select_related("asked_by", "config").order_by("pk")[:100]:
+        if proposal.asked_by is None or proposal.remind_at > now:
+            continue
+        with transaction.atomic():
+            if not waiting.filter(pk=proposal.pk).update(reminded_at=now):
+                continue  # decided meanwhile, or another worker's
+            count += 1
+            left = f"⏰ 还没有人决定，{left_told(proposal.expires_at, now)}，过期就不执行。"
+            request = describe_for_approver(
+                proposal, prospect_of(proposal), how_elsewhere(proposal.config_id)
+            )
+            for staff in eligibility.approvers_beside(proposal.asked_by, proposal.corp_id):
+                key = f"proposal:{proposal.pk}:remind:{staff.pk}"
+                notices.tell_privately(
+                    proposal, staff.staff_id, f"{left}\n\n{request}", key, buttons_of(proposal)
+                )
+    return count
 
 
 def expire_overdue() -> int:

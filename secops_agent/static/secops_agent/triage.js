@@ -83,9 +83,14 @@
 
   // Whose they are, and what closing leaves open, is told before it is done.
   async function ask(place) {
+    const spares = place.parentElement.querySelector("[data-spares]");
     place.textContent = "";
+    if (spares) spares.hidden = !(spares.control.checked = false);
     const answer = await fetch(place.dataset.asks, { method: "POST", body: new FormData(form) }).catch(() => null); // one went on
-    if (answer?.ok && !answer.redirected) place.textContent = await answer.text();
+    if (!answer?.ok || answer.redirected) return;
+    place.textContent = await answer.text();
+    const number = answer.headers.get("X-Spares");
+    if (spares && number) [spares.hidden, spares.querySelector("span").textContent] = [false, number];
   }
 
   // One act of the current row or the ticked ones, without a dialog: it can be undone.

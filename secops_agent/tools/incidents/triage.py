@@ -227,8 +227,21 @@ def check_close(given: CloseAlert, person: Person | None) -> ValidatedAction:
         )
         lines = "".join(f"「{line}」" for line in told)
         raise InvalidInput(f"关闭告警要写明结论：请发送{lines}之一。{_UNTOUCHED}")
-    summary = f"关闭{_named(found)}，结论：{VERDICT[given.verdict]}{_noted(given.note)}"
+    summary = f"关闭{_named(found)}，结论：{VERDICT[given.verdict]}{_noted(given.note)}{_of_cases(found, given.verdict)}"
     return _planned(given, found, left, summary, verdict=given.verdict, note=given.note)
+
+
+def _of_cases(found: Sequence[AlertSummary], verdict: str) -> str:
+    """Which of several are of open cases, and the line that leaves those out; "" for none."""
+    of_cases = batches.in_open_cases([each.id for each in found]) if len(found) > 1 else {}
+    named = {pk for pks in of_cases.values() for pk in pks}
+    rest = [each.id for each in found if each.id not in named]
+    if not of_cases:
+        return ""
+    line = says.close_all(rest, verdict) if len(rest) > 1 else says.close(rest[0], verdict) if rest else ""
+    return f"；其中属于进行中的事件的：{batches.told_of_cases(of_cases)}，事件仍然开着" + (
+        f"；不关它们请发送「{line}」" if line else ""
+    )
 
 
 def close(given: CloseAlert, actor: Actor) -> str:

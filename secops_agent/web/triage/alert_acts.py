@@ -21,7 +21,7 @@ from bifang.channels.text.visible import visible
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent import says
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import Alert, Case, CaseStatus, Role, Staff
+from secops_agent.models import Alert, Role, Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services import links
 from secops_agent.services.actors import Actor
@@ -120,6 +120,8 @@ def act(request: HttpRequest, posted: Posted) -> HttpResponse:
     wanted = TriageAct(name, note, verdict, _person(request) if name == "assign" else None)
     if len(chosen) > 1 and name == "close" and not note:
         raise InvalidInput("请写明原因：它会写进每一条的变更历史。")
+    if name == "close" and request.POST.get("spare"):
+        chosen = _spared(chosen)
     outcome = batches.carry_out(wanted, chosen, actor_of(request), batches.Doer(user_id=request.user.pk or 0))
     _tell(request, outcome, wanted)
     return following() if outcome.done else posted.back()
@@ -143,6 +145,14 @@ def _chosen(request: HttpRequest, posted: Posted) -> Sequence[int]:
     if not chosen:
         raise InvalidInput("没有选中任何一条告警。")
     return chosen
+
+
+def _spared(chosen: Sequence[int]) -> Sequence[int]:
+    """Without those of open cases. Raises InvalidInput for none."""
+    of_cases = {pk for pks in batches.in_open_cases(chosen).values() for pk in pks}
+    if of_cases.issuperset(chosen):
+        raise InvalidInput("选中的告警都属于进行中的事件，没有关闭。")
+    return [pk for pk in chosen if pk not in of_cases]
 
 
 def _following(request: HttpRequest, posted: Posted, name: str) -> Callable[[], HttpResponse]:
@@ -188,14 +198,18 @@ def _tell(request: HttpRequest, outcome: BatchOutcome, wanted: TriageAct) -> Non
 
 @posting(ACT)
 def cases(request: HttpRequest, posted: Posted) -> HttpResponse:
-    """POST which, as to `act`: whose these are, and what closing them leaves open (``closes=0``: they are not closed), for
-    the dialog that asks for the verdict, or for whom."""
+    """POST which, as to `act`: whose these are, and which are of open cases (``closes=0``: they are not closed), for the dialog
+    that asks for the verdict, or for whom. X-Spares: how many can be left out."""
     chosen = _chosen(request, posted)
     others = _in_hands(request, chosen)
-    codes = _open_cases(chosen) if request.GET.get("closes") != "0" else ""
+    found = batches.in_open_cases(chosen) if request.GET.get("closes") != "0" else {}
     told = [f"其中 {others} 正在处理。"] if others else []
-    told += [f"其中有属于进行中的事件 {codes} 的：关闭告警，事件仍然开着。"] if codes else []
-    return HttpResponse("".join(told))
+    told += (
+        [f"其中属于进行中的事件的：{batches.told_of_cases(found)}。关闭告警，事件仍然开着。"] if found else []
+    )
+    number_of_cases = sum(map(len, found.values()))
+    left_out = {"X-Spares": str(number_of_cases)} if 0 < number_of_cases < len(chosen) else {}
+    return HttpResponse("".join(told), headers=left_out)
 
 
 def _in_hands(request: HttpRequest, alerts: Sequence[int]) -> str:
@@ -204,12 +218,6 @@ def _in_hands(request: HttpRequest, alerts: Sequence[int]) -> str:
     counted = rows.exclude(assignee__user=request.user.pk).order_by().values_list("assignee__name")
     found = counted.annotate(number=Count("pk")).order_by("-number", "assignee__name")
     return "、".join(f"{visible(name)} {count} 条" for name, count in found)
-
-
-def _open_cases(alerts: Sequence[int]) -> str:
-    """E3、E5: the cases of these alerts that are not closed."""
-    rows = Case.objects.filter(alerts__in=alerts).exclude(status=CaseStatus.CLOSED).distinct().order_by("pk")
-    return "、".join(f"E{pk}" for pk in rows.values_list("pk", flat=True)[:5])
 
 
 @posting(ACT)

@@ -272,18 +272,24 @@ def test_what_closing_leaves_open_is_told_before_a_verdict_is_chosen() -> None:
     first, second, alone = arrived("a", "b", "c")
     orders.create([first.pk, second.pk], ACTOR, "被入侵")
     ask = reverse("web:alert_cases")
-    told = f"其中有属于进行中的事件 E{Case.objects.get().pk} 的：关闭告警，事件仍然开着。"
-    for chosen in (
-        {"ids": [first.pk, alone.pk]},
-        {"one": second.pk},
-        {"all": "1", "list": "tab=all", "mark": alone.pk},
+
+    def told(*rows: Alert) -> str:
+        named = "、".join(f"A{each.pk}" for each in rows)
+        return f"其中属于进行中的事件的：E{Case.objects.get().pk}（{named}）。关闭告警，事件仍然开着。"
+
+    for chosen, some in (
+        ({"ids": [first.pk, alone.pk]}, (first,)),
+        ({"one": second.pk}, (second,)),
+        ({"all": "1", "list": "tab=all", "mark": alone.pk}, (first, second)),
     ):
-        assert client.post(ask, chosen).content.decode() == told, chosen
+        answer = client.post(ask, chosen)
+        assert answer.content.decode() == told(*some), chosen
+        assert answer.get("X-Spares") == (None if "one" in chosen else str(len(some)))
     assert client.post(ask, {"ids": [alone.pk]}).content == b""
     Alert.objects.filter(pk__in=[second.pk, alone.pk]).update(assignee=person("zhao", "赵六"))
     Alert.objects.filter(pk=first.pk).update(assignee=Staff.objects.get(staff_id="lisi"))
     both = client.post(ask, {"ids": [first.pk, second.pk, alone.pk]}).content.decode()
-    assert both == f"其中 赵六 2 条 正在处理。{told}"
+    assert both == f"其中 赵六 2 条 正在处理。{told(first, second)}"
     given = client.post(f"{ask}?closes=0", {"ids": [first.pk, second.pk]}).content.decode()
     assert given == "其中 赵六 1 条 正在处理。", "whom they are taken from, where they are given to somebody"
     assert client.get(reverse("web:alerts")).content.decode().count(f'data-asks="{ask}') == 2
@@ -291,6 +297,18 @@ def test_what_closing_leaves_open_is_told_before_a_verdict_is_chosen() -> None:
     assert ask in client.get(reverse("web:alerts")).content.decode()
     assert at_desk(Role.VIEWER, "wang").post(ask, {"one": first.pk}).status_code == 403
     assert states().count(states()[0]) == 3, "asking changes nothing"
+
+
+def test_those_of_open_cases_are_left_out_where_that_is_chosen() -> None:
+    client = at_desk(Role.ANALYST)
+    first, second, alone = arrived("a", "b", "c")
+    orders.create([first.pk, second.pk], ACTOR, "被入侵")
+    chosen = {"act": "close:benign", "note": "演练", "spare": "1"}
+    said = client.post(reverse("web:alert_act"), chosen | {"ids": [first.pk]}, follow=True).content.decode()
+    assert "都属于进行中的事件，没有关闭" in said
+    client.post(reverse("web:alert_act"), chosen | {"ids": [first.pk, second.pk, alone.pk]})
+    closed = Alert.objects.filter(status="closed")
+    assert list(closed) == [alone]
 
 
 def test_whose_alerts_others_closed_hears_of_it_once() -> None:

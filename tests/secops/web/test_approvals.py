@@ -19,7 +19,7 @@ from secops_agent.services.faults import Forbidden
 from secops_agent.tools.registry import DEFINITIONS
 from secops_agent.web.argument_words import NAMES, values_told
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of, unknown_action
-from tests.secops.decisions_aid import company, propose, switch, the
+from tests.secops.decisions_aid import company, propose, some_alert, switch, the
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,14 +58,28 @@ def test_the_list_shows_each_person_what_waits_for_them() -> None:
     assert "没有符合" in seen(asker, "approvals", tab="all", q="没有这样的")
 
 
-def test_who_was_asked_and_that_nobody_is_asked_again_stands_above_the_decision() -> None:
+def test_who_was_asked_and_when_they_are_asked_again_stands_above_the_decision() -> None:
     code = propose(company(), "zhao")
     asker = as_staff("zhao")
     page = reverse("web:approval", args=[the(code).pk])
     told = text_of(asker.get(page))
-    assert "等另一位审批人决定：提出时给每位审批人各发过一次，不会再催" in told
+    assert "等另一位审批人决定：提出时给每位审批人各发过一次，到" in told
+    assert "还没有人决定再催一次" in told
+    Proposal.objects.update(reminded_at=timezone.now())
+    assert "又催过一次" in text_of(asker.get(page))
     Proposal.objects.update(expires_at=timezone.now())
-    assert "不会再催" not in text_of(asker.get(page))
+    assert "又催过" not in text_of(asker.get(page))
+
+
+def test_the_alert_that_the_reason_names_is_a_link_for_who_may_see_it() -> None:
+    config, pk = company(), some_alert()
+    code = propose(config, "zhao", arguments={"ip": "203.0.113.5", "reason": f"A{pk} 爆破"})
+    address = reverse("web:approval", args=[the(code).pk])
+    approver = as_staff("wang")
+    assert f"为哪条告警 ¦ A{pk} 规则 k" in text_of(approver.get(address))
+    assert reverse("web:alert", args=[pk]) in approver.get(address).content.decode()
+    other = propose(config, "zhao", arguments={"ip": "203.0.113.6", "reason": "A999999 爆破"})
+    assert "为哪条告警" not in text_of(approver.get(reverse("web:approval", args=[the(other).pk])))
 
 
 def test_while_actions_are_stopped_who_asks_on_a_page_is_told() -> None:
