@@ -33,6 +33,14 @@ LONGEST_KEY = 500  # what the table holds: cut off, two things would be one
 
 
 GUESSED: Final = "操作系统："  # what a scan makes of an asset, in its description
+FACTS: Final = (
+    "操作系统",
+    "部门",
+    "业务",
+    "位置",
+    "类型",
+    "重要性",
+)  # lines of a description that lists of assets write: 部门：财务
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,8 @@ class AssetRecord:
     """An asset as one source sees it. Two records are the same asset when a strong key (not ``ip``) is shared.
 
     ``keys`` come strongest first and are never empty; ``owner`` is a staffId or a name as the source has it.
-    ``importance`` is "" when the source does not say; a ``description`` that begins with `GUESSED` gives way to any other.
+    ``importance`` is "" when the source does not say; a ``description`` of one line that begins with `GUESSED` gives way to any other,
+    one of `FACTS` alone replaces those lines only.
     ``source`` names the tool. ``hearsay``: whoever says so does not prove who they are; it finds an asset or begins one,
     and changes none.
     """

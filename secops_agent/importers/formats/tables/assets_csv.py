@@ -232,7 +232,11 @@ def _description(cells: Cells) -> str:
     grade = one(cells, "importance")
     if grade and _importance(grade) is None:
         parts.append(f"重要性：{grade}")
-    parts += [f"{label}：{one(cells, column)}" for column, label in _DESCRIBED.items() if cells.get(column)]
+    parts += [
+        f"{label}：{' '.join(one(cells, column).split())}"
+        for column, label in _DESCRIBED.items()
+        if cells.get(column)
+    ]
     return shortened("\n".join(parts), 4000)
 
 

@@ -11,7 +11,7 @@ from secops_agent.models import Asset, AssetKey, History
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
-from secops_agent.services.records import GUESSED, AssetRecord, Key
+from secops_agent.services.records import FACTS, GUESSED, AssetRecord, Key
 from secops_agent.services.records.identity import (
     FORMER,
     KEYS,
@@ -67,8 +67,11 @@ def contradict(one: Asset, its: Keys, other: Asset, others: Keys) -> bool:
 
 
 def bare_name(record: AssetRecord) -> str:
-    """What a scan calls a thing of which it knows no more than a path, where that may be the name of a host; else ""."""
+    """What may be the name of a host we know: a scan's, of a thing of which it knows no more than a path; a list's, beside no more
+    than addresses; else ""."""
     values = {key.value for key in record.keys}
+    if realm(record.asset_type) == "host" and record.keys[0].kind == "ip":  # the strongest
+        return "" if _is_address(record.name) else record.name.lower()
     bare = len(values) == 1 and all(key.kind == "path" for key in record.keys)
     name = next(iter(values)).lower() if bare else ""
     return "" if "/" in name or "\\" in name else name
@@ -196,19 +199,24 @@ class _UnitOfWork:
         self._confirmed: list[AssetKey] = []
         self._bridges: list[tuple[_Candidate, _Candidate]] = []
         self._by_name: dict[str, _Candidate] = {}
-        self._load(identities, addresses, {name for record in records if (name := bare_name(record))})
+        names = {name for record in records if (name := bare_name(record))}
+        called = {record.name for record in records if bare_name(record) and record.keys[0].kind == "ip"}
+        self._load(identities, addresses, names, called)
 
     @property
     def placed(self) -> Iterator[tuple[AssetRecord, Asset]]:
         """Which asset each record is."""
         return ((record, candidate.row) for record, candidate in self._placed.items())
 
-    def _load(self, identities: set[str], addresses: set[str], names: set[str]) -> None:
+    def _load(self, identities: set[str], addresses: set[str], names: set[str], called: set[str]) -> None:
+        """``names``: `bare_name` of records; ``called``: those of lists, as they are written."""
         named: dict[str, set[int]] = {}
         for asset_id, value in values_by(
             AssetKey, ["asset_id", "value"], value=names, kind=_NAMES, stated=[True]
         ):
             named.setdefault(value, set()).add(asset_id)
+        for asset_id, value in values_by(Asset, ["id", "name"], name=called):
+            named.setdefault(value.lower(), set()).add(asset_id)
         single = {name: pk for name, ids in named.items() if len(ids) == 1 for pk in ids}
         matched = set(single.values())
         matched |= {pk for (pk,) in values_by(AssetKey, ["asset_id"], identity=identities)}
@@ -373,9 +381,10 @@ def _complete(row: Asset, record: AssetRecord, session: Session, rename: bool) -
     }
     if rename or not row.name:
         values["name"] = record.name[:300]
-    guessed = record.description.startswith(GUESSED) and not row.description.startswith(GUESSED)
-    about = row.description if guessed else ""  # what is known of it is more than a scan's guess
-    texts = {"environment": record.environment[:50], "description": about or record.description}
+    texts = {
+        "environment": record.environment[:50],
+        "description": _described(row.description, record.description),
+    }
     texts |= {"importance": record.importance, "owner_text": record.owner[:200]}
     values |= {name: text for name, text in texts.items() if text}
     owner = session.owners.get(record.owner)
@@ -383,6 +392,17 @@ def _complete(row: Asset, record: AssetRecord, session: Session, rename: bool) -
         values["owner_id"] = owner
     locked = {"owner_id" if name == "owner" else name for name in row.locked}
     return assign(row, {name: value for name, value in values.items() if name not in locked})
+
+
+def _described(old: str, new: str) -> str:
+    """A scan's guess gives way to what is known; lines of `FACTS` replace their own, and leave the rest."""
+    lines = new.splitlines()
+    labels = [line.partition("：")[0] for line in lines]
+    if old and len(lines) == 1 and new.startswith(GUESSED) and not old.startswith(GUESSED):
+        return old
+    if not all(label in FACTS for label in labels):
+        return new
+    return "\n".join([*(line for line in old.splitlines() if line.partition("：")[0] not in labels), *lines])
 
 
 def _union(old: Sequence[str], more: Sequence[str], most: int) -> list[str]:
