@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from secops_agent.agent.turn.outcome import ToolRun, TurnOutcome
 from secops_agent.llm.offline import LIST_TOOLS, Intent
+from secops_agent.llm.offline.followups import CARDS, last_list
 from secops_agent.llm.types import Heard, Offer
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding.focus import Focus
@@ -168,8 +169,8 @@ def _intent(run: ToolRun, before: Intent | None) -> Intent:
     said = {name: value for name, value in run.arguments.items() if value not in (None, "", False, 0)}
     data = run.result.data
     about = data.get(_SUBJECT, {}) if isinstance(data, Mapping) else {}
-    items = items_of(run)
-    if items:
+    items, listed = items_of(run), last_list(before)  # what a list showed, no card beside it takes away
+    if items and not (run.call.name in CARDS and listed and listed.tool not in CARDS):
         return Intent(run.call.name, said, items, about)
     if before and not _OBJECTS & said.keys():  # a runbook, a report: what was spoken of stays
         about = {
@@ -177,7 +178,6 @@ def _intent(run: ToolRun, before: Intent | None) -> Intent:
             **{key: before.arguments[key] for key in _OBJECTS & before.arguments.keys()},
             **about,
         }
-    listed = before if before and before.items else before and before.before
     return Intent(run.call.name, said, (), about, replace(listed, before=None) if listed else None)
 
 

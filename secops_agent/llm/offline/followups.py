@@ -14,6 +14,7 @@ from .words import load, name_of, pattern
 
 _FOLLOWUPS = load("followups")
 ROWS: Mapping[str, tuple[str, str]] = _FOLLOWUPS["rows"]
+CARDS = frozenset(("get_case", "get_asset"))  # show alerts beside what they are about
 NOUNS: Mapping[str, str] = _FOLLOWUPS["nouns"]
 _SPANS = {"since_hours", "until_hours", "period"}
 _WRITTEN = {"alert_id": "告警 {}", "case_id": "事件 {}"}
@@ -51,7 +52,11 @@ def read_row(text: str, last: Intent) -> tuple[str, Intent] | None:
 def things_of(last: Intent, text: str) -> Iterator[str]:
     """The one thing that was spoken of, as it is written, what is likely meant first: 机器 is no alert."""
     listed = last_list(last)
-    only = {ROWS[last.tool][1]: last.items[0]} if listed is last and len(last.items) == 1 else {}
+    only = (
+        {ROWS[last.tool][1]: last.items[0]}
+        if listed is last and len(last.items) == 1 and last.tool not in CARDS
+        else {}
+    )
     meant = name_of("followups.means", text)
     keys = _FOLLOWUPS["stands_for"][meant or "any"]
     near = any(key in found for key in keys for found in (last.arguments, only))

@@ -125,6 +125,11 @@ class Lexicon:
         ends = re.search(r"\d+$", name)
         return self.asset(f"{name[: ends.start()]}{number.zfill(len(ends.group()))}") if ends else ""
 
+    def rule_in(self, text: str, part: str) -> str:
+        """The longest rule of those with this ``part`` that stands in the text as it is named; "" for none."""
+        said = _whole(text)
+        return max((rule for rule in self.rules_named(part) if _whole(rule) in said), key=len, default="")
+
     def rules_named(self, said: str) -> list[str]:
         """The rules that have these words in their names; one that ends with them stands for all."""
         key, alone = _whole(said), re.compile(rf"(?<![a-z]){re.escape(said)}(?![a-z])", re.IGNORECASE)

@@ -250,7 +250,7 @@ def unread(sentence: Sentence, known: tuple["re.Pattern[str]", ...] = ()) -> Ite
             if written.lower() in sentence.keyword.replace(" ", "").lower()
             else text
         )
-    squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", "")))
+    squeezed = r"\s*".join(map(re.escape, sentence.keyword.replace(" ", ""))).replace("：", "[:：]")
     more = pattern("keywords.suffix").pattern
     text = re.sub(f"{squeezed}(?:{more})?", " ", text, flags=re.IGNORECASE) if sentence.keyword else text
     for source in {

@@ -29,7 +29,7 @@ ARGUMENTS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _LISTED: Final[Mapping[str, str]] = {
     "list_alerts": "alert", "list_assets": "asset", "affected_assets": "asset", "list_vulnerabilities": "cve",
-    "list_findings": "finding",
+    "list_findings": "finding", "get_case": "alert", "get_asset": "alert",
 }  # fmt: skip
 WRITTEN: Final = {"alert": "告警 {}", "case": "事件 {}"}
 _MOST: Final = 20
@@ -92,9 +92,9 @@ class Focus:
         return kind, tuple(found)
 
     def all_rows(self) -> tuple[str, tuple[str, ...]]:
-        """Everything that the last list showed."""
+        """Everything that the last list showed; of a machine's alerts its card shows the worst alone."""
         listed = last_list(self.last)
-        return self.rows(range(len(listed.items))) if listed else ("", ())
+        return self.rows(range(len(listed.items))) if listed and listed.tool != "get_asset" else ("", ())
 
     def shows_others(self, said: Iterable[str]) -> bool:
         """Was a list of several shown that was not asked for by what is ``said``?"""
@@ -130,8 +130,8 @@ class Focus:
             for name, value in {**last.about, **last.arguments}.items()
             if name in ARGUMENTS and ARGUMENTS[name] not in named
         }
-        if len(last.items) == 1 and (kind := _LISTED.get(last.tool, "")) == "alert":
-            shown |= {kind: tuple(last.items)}  # 最要紧的是哪条: the one that was told is 它
+        if len(last.items) == 1 and last.tool == "list_alerts":
+            shown |= {"alert": tuple(last.items)}  # 最要紧的是哪条: the one that was told is 它
         told, before = shown.pop("person", ()), self.of("person")
         named = self._with(shown)
         if (

@@ -274,7 +274,9 @@ class FollowingHearing(Hearing):
 
     @staticmethod
     def _beside_card(sentence: Sentence) -> str:
-        """What a card does not tell: several machines, alerts that are described; "" for nothing."""
+        """What a card does not tell: who attacks it, several machines, alerts that are described; "" for nothing."""
+        if pattern("filters.attackers").search(sentence.question.text):
+            return "alert_statistics"
         if any("*" in str(one.value) for one in sentence.found(Kind.ASSET)):
             return "list_assets"
         return "list_alerts" if sentence.lexicon.rules_named(sentence.keyword) else ""

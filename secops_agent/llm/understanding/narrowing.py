@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import Kind
-from secops_agent.llm.offline.followups import changed, last_list
+from secops_agent.llm.offline.followups import CARDS, changed, last_list
 from secops_agent.llm.offline.intents import Intent, Understanding
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import coverage, questions
@@ -19,6 +19,7 @@ from secops_agent.llm.understanding.verbs import ACTS, MILD
 _OF_ORDER: Final = ("assignee", "verdict", "limit", "offset")  # said of what is to be done
 TIMES: Final = ("since_hours", "until_hours", "period")
 _SEVERAL: Final = 2
+_OF_ALERTS: Final = tuple(kind for kind in OWN if kind is not Kind.PERSON)  # 高危的都给李四 widens nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class ListHearing(Hearing):
 
     def _spoken_of(self, sentence: Sentence) -> str:
         """The host that was spoken of just before, and that the sentence neither names nor widens: perhaps only its alerts are meant."""
-        wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
+        wide = sentence.found(*_OF_ALERTS) or pattern("cues.said.everything").search(sentence.plain)
         return "" if wide else self.focus.host
 
     def shared(self, sentence: Sentence) -> Understanding:
@@ -90,7 +91,7 @@ class ListHearing(Hearing):
 
     def _of_case(self, sentence: Sentence, order: Intent) -> Understanding | None:
         """Which are meant is asked, where the card of a case was shown just before and nothing is named or widens: no list has its alerts."""
-        wide = sentence.found(*OWN) or pattern("cues.said.everything").search(sentence.plain)
+        wide = sentence.found(*_OF_ALERTS) or pattern("cues.said.everything").search(sentence.plain)
         case = self.focus.last
         if case is None or case.tool != "get_case" or wide or sentence.keyword:
             return None
@@ -121,6 +122,9 @@ class ListHearing(Hearing):
         if not (own or lost) or sentence.first(Kind.ROW):
             return None
         order = without_object(first)
+        if listed.tool in CARDS:  # no list can be narrowed to what a card shows
+            asked = f"要{act.verb}其中哪几条？写编号。没有执行任何操作。"
+            return self._of_case(sentence, order) or Understanding(question=asked, order=order)
         if lost:
             return self._unlisted(order, said, lost)
         if (host := self._spoken_of(sentence)) and "asset" not in said:

@@ -336,7 +336,7 @@ def case_parts(text: str, whole: Skeleton, asker: str) -> tuple[dict[str, Any], 
         elif who := pattern("cues.inside.owner").fullmatch(piece):
             named = next((whole.entities[char] for char in who[0] if char in whole.entities), None)
             found["owner"] = str(named.value) if named else asker
-        elif piece:
+        elif piece and not pattern("cues.inside.titled_by_us").fullmatch(piece):
             kept.append(whole.expand(piece))
     return found, kept
 

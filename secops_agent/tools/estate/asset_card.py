@@ -33,9 +33,10 @@ _CASE_STATUS: Final = {value: str(label) for value, label in CaseStatus.choices}
 
 @dataclass(frozen=True, slots=True)
 class AssetAnswer:
-    """``keys``: its names and addresses; ``fields``: what may be pointed at; ``private``: names of people in the text."""
+    """``alerts``: the ids of those that it shows; ``keys``: its names and addresses; ``fields``: what may be pointed at; ``private``: names of people in the text."""
 
     text: str
+    alerts: tuple[int, ...]
     keys: tuple[str, ...]
     fields: tuple[str, ...]
     private: tuple[str, ...]
@@ -64,7 +65,8 @@ def card_of(asset: AssetSummary, description: str, asker: Asker, *, about: str, 
     hidden = (*people, *private_values(case.id for case in standing.cases)) if asker.hides_private else ()
     values = tuple(each.value for each in keys)
     fields = (*values, *filter(None, [asset.owner]), *pointed)
-    return AssetAnswer(text, values, fields, hidden)
+    shown = tuple(each.id for each in standing.worst)
+    return AssetAnswer(text, shown, values, fields, hidden)
 
 
 def _heading(asset: AssetSummary) -> str:

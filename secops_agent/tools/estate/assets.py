@@ -270,6 +270,7 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
         card = card_of(
             found.asset, found.description, asker, about=given.about or "", software=given.software
         )
+        known |= {} if given.about else {"alerts": [*card.alerts]}  # another aspect shows others first
         result = ToolResult("ok", query, card.text, known, steps=steps, fields=card.fields)
         result = for_reader(result, asker, card.private) if asker.hides_private else result
         return _shown(result, [found.asset], asker, card.keys)

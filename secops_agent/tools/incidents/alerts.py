@@ -96,7 +96,7 @@ def _sources(detail: AlertDetail) -> list[str]:
 
 
 def subject_of(detail: AlertDetail) -> dict[str, dict[str, str]]:
-    """What 那台, 那个 IP and 他 mean behind it: its only machine, its only address, who has it."""
+    """What 那台, 那个 IP, 他 and 同类的 mean behind it: its only machine, its only address, who has it, its rule."""
     assets = detail.summary.assets
     if len(assets) > 1:  # beside its system: 那台 is the machine
         assets = tuple(each for each in assets if each.asset_type == AssetType.HOST)
@@ -104,6 +104,7 @@ def subject_of(detail: AlertDetail) -> dict[str, dict[str, str]]:
     about = {"asset": assets[0].name} if len(assets) == 1 else {}
     about |= {"ip": sources[0]} if len(sources) == 1 else {}
     about |= {"person": detail.summary.assignee} if detail.summary.assignee_id else {}
+    about |= {"rule": detail.summary.rule_name} if detail.summary.rule_name else {}
     return {"subject": about} if about else {}
 
 
