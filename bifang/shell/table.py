@@ -16,6 +16,8 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 from bifang.channels.admin.figures import inbox_state, outbox_state
 from bifang.core.admin.dashboard import connection_state, switch_state
 from bifang.core.admin.model_choice import model_state
+from bifang.core.configuration.kinds import all_kinds
+from bifang.core.models import SystemConfig
 from secops_agent.admin.alerting.alert_messages import message_state
 from secops_agent.admin.alerting.sla import limit_state
 from secops_agent.admin.sources.data_sources import source_state
@@ -38,6 +40,7 @@ class MenuPage:
     also: str = ""  # what else people call it, for the search
     # How it stands, and the tone; else its rows are counted.
     state: Callable[[HttpRequest], tuple[str, str]] | None = None
+    with_tabs: str = ""  # what the menu calls it, where its title does not say what stands beside it
     thumb: bool = False  # stands at the bottom of a phone, too
 
     @property
@@ -65,6 +68,18 @@ class MenuPage:
         names = f"{meta.verbose_name} {meta.object_name}" if meta else ""
         return f"{self.title} {self.purpose()} {names} {self.also}".lower()
 
+    def settings_like(self, word: str) -> tuple[str, ...]:
+        """The names of what is set on it that have the word in them: 免打扰开始."""
+        model = apps.get_model(self.model) if self.model and not self.name else None
+        screen: Any = admin.site._registry.get(model) if model else None
+        if screen is None:
+            return ()
+        names = [str(each.verbose_name) for each in screen.opts.fields if each.editable]
+        names += [str(each.label or "") for each in screen.form.base_fields.values()]
+        if model is SystemConfig:
+            names += [str(each.label) for kind in all_kinds() for each in kind.boxes.values()]
+        return tuple(dict.fromkeys(name for name in names if word in name.lower()))
+
 
 BLOCKS: Final = MenuPage(
     "封禁台账", "block", "secops_agent.blockrecord", "web:blocks", words="封禁和隔离了什么、为什么、谁批准、到什么时候、设备上是不是真有。",
@@ -78,7 +93,7 @@ MENU: Final = (
     MenuPage("工作台", "dashboard", name="web:home", thumb=True, also="首页 总览 仪表盘 dashboard home"),
     MenuPage("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True, also="alert 报警 待处理"),
     MenuPage("事件", "folder_special", "secops_agent.case", "web:cases", also="案件 工单 incident"),
-    MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True, also="批准 同意 申请 封禁 隔离 解封 处置动作 执行结果",
+    MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", with_tabs="审批与封禁", thumb=True, also="批准 同意 申请 封禁 隔离 解封 处置动作 执行结果",
          tabs=(BLOCKS,)),
     MenuPage("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call", also="排班 空档 轮值 轮班 班次 换班 交接 on call",
          tabs=(MenuPage("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),

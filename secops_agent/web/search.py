@@ -1,4 +1,4 @@
-"""Search: one word in alerts, assets, blocks, vulnerabilities, findings, cases, runbooks, people, proposals and settings, by the rights of
+"""Search: one word in alerts, assets, blocks, vulnerabilities, findings, components, cases, runbooks, people, proposals and settings, by the rights of
 who asks."""
 
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.functions import Replace
 from django.urls import reverse
 
@@ -16,7 +16,16 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent import says
 from secops_agent.llm.offline.pinyin import spelled
-from secops_agent.models import Alert, AlertIndicator, Case, Finding, NotificationRule, OnCallSchedule, Staff
+from secops_agent.models import (
+    Alert,
+    AlertIndicator,
+    Case,
+    Component,
+    Finding,
+    NotificationRule,
+    OnCallSchedule,
+    Staff,
+)
 from secops_agent.models.choices import FindingState, IndicatorKind
 from secops_agent.services import links
 from secops_agent.services.alerts.queries import search as alert_search
@@ -199,11 +208,21 @@ def _flaws(sought: Sought) -> Iterator[FoundItem]:
         yield FoundItem(visible(row.vuln_id), note, links.record("vulnerability", row.pk))
 
 
+def _components(sought: Sought) -> Iterator[FoundItem]:
+    rows = Component.objects.filter(active=True, name__icontains=sought.text).order_by("name", "version")
+    every = reverse("admin:secops_agent_component_changelist")
+    for name, version, number in rows.values_list("name", "version").annotate(Count("asset", distinct=True))[
+        : SHOWN + 1
+    ]:
+        where = f"{every}?{urlencode({'q': name})}"
+        yield FoundItem(visible(f"{name} {version}"), f"{number} 个资产", where, sought.begins(name))
+
+
 def _findings(sought: Sought) -> Iterator[FoundItem]:
     wanted = FindingFilter(states=tuple(FindingState.values), keyword=sought.text)
     rows = Finding.objects.select_related("asset")
     ids = findings.matching(wanted).order_by("-active", "-priority", "-id").values("pk")[: SHOWN + 1]
-    found = rows.filter(pk__in=list(ids.values_list("pk", flat=True))).order_by("-active", "-priority", "-id")
+    found = rows.filter(pk__in=ids).order_by("-active", "-priority", "-id")
     for row in _named_first(rows, sought.number("F"), found):
         about = (
             row.get_severity_display(),
@@ -293,6 +312,7 @@ KINDS: Final[tuple[tuple[str, str, Callable[[Sought], str], Callable[[Sought], I
     ("封禁台账", "secops_agent.view_blockrecord", _list("web:blocks"), _blocks),
     ("漏洞", "secops_agent.view_vulnerability", _list("web:vulnerabilities", tab="all"), _flaws),
     ("发现", "secops_agent.view_finding", _list("web:findings", tab="all", by="each"), _findings),
+    ("组件", "secops_agent.view_component", _list("admin:secops_agent_component_changelist"), _components),
     ("手册", "secops_agent.view_runbook", _list("admin:secops_agent_runbook_changelist"), _runbooks),
     ("人员", "secops_agent.view_staff", _list("admin:secops_agent_staff_changelist"), _people),
     ("审批", "secops_agent.view_proposal", lambda sought: reverse("web:approvals"), _proposals),

@@ -24,7 +24,7 @@ from secops_agent.services.cases import orders
 from secops_agent.services.records import Indicator
 from secops_agent.services.runbooks.store import save
 from tests.admin_pages import serve_plain_static
-from tests.secops.inventory_aid import alert, finding, flaw, host, queries, store
+from tests.secops.inventory_aid import alert, component, finding, flaw, host, queries, store
 
 from .desk import arrived, at_desk
 
@@ -152,3 +152,29 @@ def test_a_search_takes_few_queries_however_much_is_found() -> None:
         found(client, "web-01")
     assert len(many) <= 20, len(many)
     assert len(many) <= len(few) + 2
+
+
+def test_components_are_found_once_each_with_the_number_of_their_assets() -> None:
+    client = at_desk(Role.ADMIN)
+    store(
+        *(component(host(name)) for name in ("web-01", "web-02")), component(host("web-01"), version="2.17.1")
+    )
+    (group,) = groups_of(client, "log4j")
+    assert group.title == "组件"
+    told = [(each.title, each.note) for each in group.items]
+    assert told == [("log4j-core 2.14.1", "2 个资产"), ("log4j-core 2.17.1", "1 个资产")]
+    assert client.get(group.items[0].url).status_code == 200
+
+
+def test_a_setting_is_found_by_its_name_by_who_may_see_its_page() -> None:
+    (group,) = groups_of(at_desk(Role.ADMIN), "流式推送")
+    assert [(each.title, each.note) for each in group.items] == [
+        ("系统配置", "设置 / 系统配置：使用流式推送")
+    ]
+    assert groups_of(at_desk(Role.ANALYST, "wang"), "流式推送") == []
+
+
+def test_the_ledger_of_blocks_is_in_the_menu_and_found() -> None:
+    client = at_desk(Role.RESPONDER)
+    assert "审批与封禁" in client.get(reverse("web:home")).content.decode()
+    assert found(client, "封禁台账") == {"页面": ["封禁台账"]}
