@@ -36,12 +36,12 @@ WEEKDAYS: Final = "一二三四五六日"
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """Somebody's part of a day; ``tone`` is theirs in the whole rota, "gap" or "off" for nobody. ``since``: "" from midnight."""
+    """Somebody's part of a day; ``tone`` is theirs in the whole rota, "gap" or "off" for nobody. ``since``: "" from midnight; ``instead``: as `Shift` has it."""
 
     name: str
     since: str
     tone: str
-    origin: str
+    instead: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ def _shift_of(held: Sequence[Shift], start: datetime, now: datetime) -> Shift:
 def _spell(shift: Shift, start: datetime, tones: Mapping[int, str]) -> Spell:
     since = f"{shift.start.astimezone(ZONE):%H:%M}" if shift.start > start else ""
     if shift.staff is None:
-        return Spell(shift.who, since, shift.origin, shift.origin)
-    return Spell(shift.staff.name, since, tones[shift.staff.pk], shift.origin)
+        return Spell(shift.who, since, shift.origin, "")
+    return Spell(shift.staff.name, since, tones[shift.staff.pk], shift.instead)
 
 
 SEE: Final = "secops_agent.view_oncallschedule"

@@ -187,7 +187,7 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
 
     def act() -> str:
         row, who_knows = overrides.take_back(pk, actor_of(request))
-        return f"已取消 {row.staff.name} 的临时换人，这段时间按值班表（{row.schedule.name}）。{who_knows}"
+        return f"已取消 {row.staff.name} 的{row.what}，这段时间按值班表（{row.schedule.name}）。{who_knows}"
 
     return _done(request, act)
 

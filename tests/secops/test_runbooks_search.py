@@ -1,12 +1,19 @@
 """Runbooks are found in Chinese, on both databases, without any extension."""
 
 import pytest
+from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
+from secops_agent.demo.loading import _load_runbooks
 from secops_agent.llm.offline.words import load
+from secops_agent.models import Role
 from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.definitions import Asker
+from secops_agent.tools.operations.runbooks import SearchRunbook, search_runbook
+from tests.secops.demo_aid import Proposals
 
 from .inventory_aid import ACTOR, person
 
@@ -104,3 +111,21 @@ def test_a_chinese_word_has_one_translation():
     words = [word for chinese, _, _ in said for word in chinese.split("/")]
     assert len(words) == len(set(words))
     assert not [word for word in words if len(word) < 2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ("怎么恢复数据", ""), ("怎么登录网页", ""), ("怎么升级系统", ""), ("怎么查日志", ""), ("怎么通知领导", ""),
+        ("怎么给同事开账号", ""), ("怎么备份数据库", ""), ("怎么看资产的负责人", ""), ("怎么给服务器打补丁", ""),
+        ("数据泄露怎么办", "数据泄露处置"), ("账号被盗怎么处理", "账号被盗处置"), ("异地登录怎么处理", "账号被盗处置"),
+        ("服务器被挖矿了怎么办", "挖矿木马处置"), ("主机被入侵怎么办", "隔离主机操作手册"), ("CVE-2021-44228 怎么处置", "Log4j 漏洞（Log4Shell）处置"),
+        ("文件被加密了怎么办", "勒索病毒应急处置"),
+    ],
+)  # fmt: skip
+def test_a_manual_is_shown_only_where_it_is_written_for_what_is_named(database, asked, title):
+    _load_runbooks()
+    asker = Asker(Person("corp", "x", "某人", Role.ANALYST), False, timezone.localtime(), Proposals())
+    found = search_runbook(asker, SearchRunbook(query=asked))
+    assert found.status == ("ok" if title else "no_data")
+    assert not title or f"按手册《{title}》" in found.text

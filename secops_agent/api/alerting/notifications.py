@@ -69,7 +69,7 @@ class ShiftOut(Output):
         "name": "姓名",
         "starts_at": "开始",
         "ends_at": "结束",
-        "origin": "layer 轮班、override 临时换人、gap 无人、off 不排班",
+        "origin": "layer 轮班、override 临时换人、swap 换班、gap 无人、off 不排班",
     }
 
 

@@ -1,6 +1,8 @@
 """Who is on call when: schedules of layers, and exceptions."""
 
+import re
 from datetime import time
+from typing import Final
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -115,6 +117,9 @@ class OnCallMember(models.Model):
         return str(self.staff)
 
 
+SWAPPED: Final = re.compile(r"换班 X[A-Z]{5}")  # the reason of one that a swap made
+
+
 class OnCallOverride(models.Model):
     """Somebody else is on call for a while; the latest one counts."""
 
@@ -138,6 +143,16 @@ class OnCallOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule} {self.staff}"
+
+    @property
+    def is_swap(self) -> bool:
+        """Did two people agree on it?"""
+        return bool(SWAPPED.fullmatch(self.reason))
+
+    @property
+    def what(self) -> str:
+        """换班, or 临时换人."""
+        return "换班" if self.is_swap else str(self._meta.verbose_name)
 
 
 class SwapState(models.TextChoices):

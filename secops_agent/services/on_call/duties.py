@@ -62,7 +62,7 @@ MOST_SHIFTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ShiftView:
-    """``staff_id`` "" is a gap; ``origin``: layer, override, gap or off."""
+    """``staff_id`` "" is a gap; ``origin``: layer, override, swap, gap or off."""
 
     staff_id: str
     name: str

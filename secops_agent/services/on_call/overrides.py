@@ -137,7 +137,7 @@ def take_back(override_id: int, actor: Actor) -> tuple[OnCallOverride, str]:
         before = described(row.schedule)
         if not OnCallOverride.objects.filter(pk=override_id).delete()[0]:
             raise NotFound("没有这个临时换人，可能刚被别人取消。")
-        keep_change(actor, row.schedule, before, verb="取消临时换人：")
+        keep_change(actor, row.schedule, before, verb=f"取消{row.what}：")
         row.pk = override_id
         after = _people(row.schedule, [(row.starts_at, row.ends_at)])
         return row, _tell([row], [row.staff], after, actor, "back", "")
@@ -161,11 +161,11 @@ def _tell(
     """In private, those who have it now and those who had it. In words, who was told and who could not be."""
     row, spell = rows[0], "、".join(f"{clock(each.starts_at)} 至 {clock(each.ends_at)}" for each in rows)
     names, before = ("、".join(each.name for each in people) or "无人" for people in (have, had))
-    did = {"made": "安排了临时换人", "back": "取消了临时换人"}[step]
+    did = {"made": "安排了", "back": "取消了"}[step] + row.what
     text = f"{actor.name} {did}（{row.schedule.name}）：{spell} 由{names}值班，原来是{before}。{why}"
     people = {each.pk: each for each in (*have, *had)}.values()
     key = f"override:{row.pk}:{step}"
-    reached = {each.pk for each in people if tell(each, "临时换人", literal(text), key=f"{key}:{each.pk}")}
+    reached = {each.pk for each in people if tell(each, row.what, literal(text), key=f"{key}:{each.pk}")}
     told = "、".join(each.name for each in people if each.pk in reached)
     untold = "、".join(each.name for each in people if each.pk not in reached)
     return (f"已告知{told}。" if told else "") + (f"没能告知{untold}，请您转告。" if untold else "")

@@ -17,7 +17,7 @@ from secops_agent.services.on_call.working_days import WorkingDays
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 LONGEST: Final = timedelta(days=400)
 SOON: Final = timedelta(days=14)  # how far ahead gaps are looked for
-Origin = Literal["layer", "override", "gap", "off"]
+Origin = Literal["layer", "override", "swap", "gap", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Shift:
     def who(self) -> str:
         """The name, or why there is none."""
         return self.staff.name if self.staff else "不排班" if self.origin == "off" else "无人值班"
+
+    @property
+    def instead(self) -> str:
+        """Why it is not whom the rota says: 换班, 临时换人; "" for who it says."""
+        return {"swap": "换班", "override": "临时换人"}.get(self.origin, "")
 
 
 def moment(at: datetime) -> str:
@@ -137,9 +142,8 @@ def _layers(schedule_ids: Iterable[int]) -> Iterable[OnCallLayer]:
 
 
 def _override_shift(override: OnCallOverride) -> Shift:
-    return Shift(
-        override.starts_at.astimezone(ZONE), override.ends_at.astimezone(ZONE), override.staff, "override"
-    )
+    start, end = override.starts_at.astimezone(ZONE), override.ends_at.astimezone(ZONE)
+    return Shift(start, end, override.staff, "swap" if override.is_swap else "override")
 
 
 def _cover(below: Sequence[Shift], above: Iterator[Shift]) -> list[Shift]:

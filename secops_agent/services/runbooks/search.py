@@ -27,7 +27,17 @@ _FILLERS = """
 应急 响应 处置 处理 操作 手册 预案 步骤 流程 规范 指南 方法 playbook runbook
 了 的 吗 呢 啊 呀 ， 。 ？ ！ ? !
 """
+# What every estate has, and nothing is named by.
+_COMMON = frozenset(
+    terms("""
+数据 据库 账号 账户 登录 日志 系统 主机 服务 务器 网页 网站 文件 邮件 资产 告警 漏洞 通知 用户 密码 口令 网络 地址 进程 流量 访问 权限 应用 接口
+配置 信息 安全 设备 检查 查看 确认 升级 恢复 备份 申请 联系 负责 人员 领导 同事 攻击 异常 风险 问题 程序 软件 电脑 终端 软件 导出 业务 客户
+data database account login log logs system host server service website file email asset alert vulnerability user password network address
+process traffic access permission application configuration information security device check attack incident response handle
+""")
+)
 _FILLER = re.compile("|".join(map(re.escape, sorted(_FILLERS.split(), key=len, reverse=True))), re.IGNORECASE)
+_SAID = frozenset(terms(_FILLERS))
 _HEADING_LINE = re.compile(r"(?m)^#+ (.*)$")
 _UNKNOWN = 0.2  # a term that no runbook has may be a slip or a filler; it counts little against the others
 _TRANSLATED = 0.7  # of the score of what is found by the English for Chinese words: what is written in Chinese comes first
@@ -49,6 +59,18 @@ class RunbookHit:
 def topic(query: str) -> str:
     """The thing that is looked for; all of the query where it is nothing but what people say around one."""
     return " ".join(_FILLER.sub(" ", query).split()) or query.strip()
+
+
+def names(hit: RunbookHit, query: str) -> bool:
+    """Is it written for what is named, by its title, purpose, tags or techniques; or does it know a number that is (CVE-2021-44228)?"""
+    words = (
+        set(terms(query))
+        | set(terms(topic(query)))
+        | set(terms(in_english(query)[0] if is_chinese(query) else ""))
+    )
+    about = set(terms(" ".join((hit.title, hit.when, *hit.tags, *hit.techniques))))
+    numbers = {word for word in words if any(map(str.isdigit, word))}
+    return bool((words - _COMMON - _SAID) & about or numbers & set(terms(hit.excerpt)))
 
 
 def search(query: str, limit: int = 5, reader: Reader = EVERYONE) -> tuple[RunbookHit, ...]:

@@ -97,7 +97,7 @@ def _told(found: Sequence[Shift]) -> list[str]:
 def _who(shift: Shift) -> str:
     if shift.staff is None:
         return "不排班" if shift.origin == "off" else f"⚠️ **{shift.who}**"
-    return f"**{plain(shift.staff.name, 40)}**" + ("（临时换班）" if shift.origin == "override" else "")
+    return f"**{plain(shift.staff.name, 40)}**" + (f"（{shift.instead}）" if shift.instead else "")
 
 
 class SwapShift(Arguments):

@@ -40,7 +40,7 @@ class SearchRunbook(Arguments):
 
 
 def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
-    """The manual that fits, a page of it, and others by name; several that hardly fit by name only."""
+    """The manual that is written for what is named, a page of it, and others by name; several that hardly fit by name only."""
     asked = _asked(given)
     number, words = _number(asked)
     query = told(主题=plain(runbooks.topic(words), 80), 告警=says.code(number) if number else "")
@@ -48,6 +48,8 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     if not hits:
         return ToolResult("no_data", query, f"手册里没有与{subject}有关的内容。", [])
     found = [hit.id for hit in hits]
+    if not (number or asked.file or (hits := tuple(hit for hit in hits if runbooks.names(hit, words)))):
+        return ToolResult("no_data", query, f"没有手册是写给{subject}的。", [])
     if not (asked.file or _is_clear(hits)):
         lines = [f"与{subject}有关的手册：", "", *map(_line, hits), "", "> 要看全文，请写手册的名称。"]
         return ToolResult("ok", query, "\n".join(lines), found)

@@ -12,7 +12,7 @@ from bifang.core.models import SystemConfig
 from secops_agent.models import AuditRecord, OnCallOverride, OnCallSchedule, ShiftSwap, Staff, SwapState
 from secops_agent.services.on_call import swaps
 from secops_agent.services.on_call.schedules import apply_on_call_entries
-from secops_agent.services.on_call.shifts import ZONE, on_call_at
+from secops_agent.services.on_call.shifts import ZONE, on_call_at, shifts
 from secops_agent.services.switches import ReadOnly
 from tests.secops.decisions_aid import company, switch, talk
 
@@ -155,3 +155,18 @@ def test_quoted_words_accept_nothing(config):
     (told,) = talk(config, ("wang", f"他说的是接受换班 {swap.code} 吗"))
     assert "已换班" not in told
     assert ShiftSwap.objects.get().state == SwapState.ASKED
+
+
+def test_an_agreed_swap_is_called_so_and_not_a_substitute(config):
+    swap = asked(config)
+    talk(config, ("wang", f"接受换班 {swap.code}"))
+    rota = swap.schedule
+    now = timezone.now()
+    found = shifts(rota, now, now + timedelta(days=7))
+    assert {each.instead for each in found} == {"", "换班"}
+    (told,) = talk(config, ("li", "明天谁值班"))
+    assert "（换班）" in told
+    for row in OnCallOverride.objects.all():
+        assert (row.is_swap, row.what) == (True, "换班")
+    plain = OnCallOverride(reason="换班 李四家里有事")
+    assert (plain.is_swap, plain.what) == (False, "临时换人")
