@@ -28,6 +28,7 @@ from secops_agent.llm.offline.expressions.schedules import read_schedule
 from secops_agent.llm.offline.expressions.skeletons import Kind
 from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.lexicon import Lexicon
+from secops_agent.llm.offline.sounds import respell
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
@@ -170,11 +171,13 @@ class _Reader(OpenOfferHearing, QuestionHearing):
         please = "请" if request.pleading else ""
         told = plain if plain.startswith(Verb.SEND) else please + request.text  # a message keeps its 谢谢
         formal = None if request.asking else self._formal(told)
-        sentence = self.heard(please + request.text, plain)
+        sentence = self.heard(respell(please + request.text), plain)
         noted = formal and formal.intent and formal.intent.tool in NOTES
         if formal and not (noted and orders_many(sentence.order)):
             return formal
         found = self.read_within(sentence, request)
+        if found.intent and found.intent.tool in ACTION_TOOLS and sentence.plain != please + request.text:
+            found = replace(found, intent=None, offers=(found.intent,))  # what only sounds so is never exact
         if formal and not (found.offers and found.offers[0].tool in NOTES):  # E1加个备注 …，然后提醒李四…
             return formal
         return self._told(sentence, self.or_open(sentence, found))
