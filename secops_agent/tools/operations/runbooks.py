@@ -21,6 +21,8 @@ _LISTED: Final = 8  # references
 _CLEAR: Final = 0.3  # as good as this, one is shown as a whole
 _PLAIN: Final = 0.6  # as good as this, what is asked for comes before what fits the alert
 _LEAD: Final = 0.6  # of two that are not, the second may have so much of the first's
+_NAMED: Final = 3  # that only have the words somewhere
+_BY_NAME: Final = "> 要看全文，请写手册的名称。"
 _PAGE: Final = re.compile(r"[，,\s]*第\s*(?P<page>\d{1,4})\s*页\s*[。.]?\s*$")
 _PATH: Final = re.compile(r"\s(?P<path>\S*[^\s/]\.(?:md|txt|rst|csv|json|ya?ml))\s*$", re.IGNORECASE)
 _ALERT: Final = re.compile(r"(?:(?:告警|报警)\s*)?#?A?(?P<id>[1-9]\d{0,17})")
@@ -48,10 +50,13 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     if not hits:
         return ToolResult("no_data", query, f"手册里没有与{subject}有关的内容。", [])
     found = [hit.id for hit in hits]
-    if not (number or asked.file or (hits := tuple(hit for hit in hits if runbooks.names(hit, words)))):
-        return ToolResult("no_data", query, f"没有手册是写给{subject}的。", [])
+    written = hits if number or asked.file else tuple(hit for hit in hits if runbooks.names(hit, words))
+    if not written:
+        lines = [f"没有手册是写给{subject}的。里面有这些字的：", "", *map(_line, hits[:_NAMED]), "", _BY_NAME]
+        return ToolResult("no_data", query, "\n".join(lines), [])
+    hits = written
     if not (asked.file or _is_clear(hits)):
-        lines = [f"与{subject}有关的手册：", "", *map(_line, hits), "", "> 要看全文，请写手册的名称。"]
+        lines = [f"与{subject}有关的手册：", "", *map(_line, hits), "", _BY_NAME]
         return ToolResult("ok", query, "\n".join(lines), found)
     if asked.file:
         page = runbooks.read_file(found[0], asked.file, asked.page, _reader(asker))
