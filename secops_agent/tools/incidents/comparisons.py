@@ -115,8 +115,17 @@ def _counts(given: ComparePeriods, asked: Wanted, before: Wanted, query: str, at
     heading = f"**{_METRICS[given.metric]}：{asked.time.told} {now.total} 条**，比{before.time.told}（{then.total} 条）{word}"
     data = {"now": now.total, "before": then.total, "change": change}
     lines = _groups(now, then) if given.group_by else ()
-    text = "\n".join([heading, "", *lines, *foot(query, _unequal(asked.time, before.time, at))])
+    seen = [_seen(asked, before)] if given.metric == "new" else []
+    text = "\n".join([heading, "", *seen, *lines, *foot(query, _unequal(asked.time, before.time, at))])
     return ToolResult("ok" if now.total or then.total else "no_data", query, text, data)
+
+
+def _seen(asked: Wanted, before: Wanted) -> str:
+    """How many occurred last in each, the older ones too: the number that lists and statistics of a day have."""
+    now, then = (
+        statistics(replace(each.filter, clock="seen"), "severity", _COUNTED).total for each in (asked, before)
+    )
+    return f"- 按最近一次发生（以前开始的也算）：{now} 条，相比的那段 {then} 条"
 
 
 def _groups(now: Statistics, then: Statistics) -> list[str]:
