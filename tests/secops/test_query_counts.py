@@ -23,7 +23,7 @@ DEARER = {
     "create_schedule": 14,  # for somebody else: who they are, what they may read, how much they are told
     "search_runbook": 19,
     "get_asset": 14,
-    "compare_periods": 14,  # what began and what occurred, in both
+    "compare_periods": 18,  # what began and what occurred, in both
     "get_case": 14,  # with what was blocked for it, and who decided that
     "list_cases": 16,  # by words that describe one: that one, whole
     "get_alert": 22,  # with what its messages did, and who is called next
