@@ -145,7 +145,9 @@ def _settings(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _default(parameters: dict[str, Any]) -> Iterator[None]:
-    before = dict(_original())
+    _original()
+    before = dict(connections.settings["default"])  # of a database around it, perhaps
+    db.shut_down()  # and its threads
     use(parameters)
     try:
         yield
