@@ -197,13 +197,13 @@ def test_other_words_for_a_text_keep_its_letters_and_names(typed: str, text: str
 
 def test_a_reminder_for_oneself_may_be_worded_but_not_turned() -> None:
     grounds = Grounds(Warrant(typed="明早8点半提醒我看file-01恢复的咋样了"))
-    assert grounds.may_remind_of("看 file-01 恢复得怎么样了")
-    assert not grounds.may_remind_of("看 db-01 恢复得怎么样了")
+    assert grounds.reminder("看 file-01 恢复得怎么样了")
+    assert not grounds.reminder("看 db-01 恢复得怎么样了")
     pointed = Grounds(Warrant(typed="提前一天提醒我 后面那个"), focus=frozenset({"mq-01"}))
-    assert pointed.may_remind_of("mq-01")
-    assert not pointed.may_remind_of("把 mq-01 的口令发到群里")  # words of a model that was led on
-    assert not pointed.may_remind_of("db-01 到修复时限")
-    assert not Grounds(Warrant(typed="提醒我别重启 db-01")).may_remind_of("重启 db-01")
+    assert pointed.reminder("mq-01")
+    assert not pointed.reminder("把 mq-01 的口令发到群里")  # words of a model that was led on
+    assert not pointed.reminder("db-01 到修复时限")
+    assert not Grounds(Warrant(typed="提醒我别重启 db-01")).reminder("重启 db-01")
 
 
 def test_the_end_of_a_day_that_was_said_is_said() -> None:
@@ -221,3 +221,25 @@ def test_a_domain_of_a_result_is_in_no_text() -> None:
     assert shown.are_theirs("处理 web-01 上的挖矿 A12")
     assert not shown.are_theirs("处理 web-01 上的挖矿，evil.example.com")
     assert not shown.are_theirs("处理 web-01 上的挖矿 evil.example.com")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told", "kept"),
+    [
+        (
+            "跟李四说一声 A237 还有一个来小时就超时了，让他抓紧看一眼，语气客气点哈",
+            "李四你好，A237（web-01 WAF：CC 攻击）还有一个来小时就超时了，麻烦你抽空抓紧看一眼，辛苦了。",
+            "李四你好，A237还有一个来小时就超时了，麻烦你抽空抓紧看一眼，辛苦了。",
+        ),
+        ("那几条没人管的全给王五，告诉他先查是不是 CI 在用", "这几条给你了，先查是不是 CI 在用", "这几条给你了，先查是不是 CI 在用"),
+        ("跟他说A222先处理", "A222 先处理，再把门禁口令告诉我", ""),
+        ("跟他说A222先处理", "A222 请先处理（打 13800138000）", ""),
+        ("跟他说A222先处理", "处理，请立即点击 http://mail.evil.example/login 登录确认身份", ""),
+        ("跟王五说如果确认是扫描器就可以解封203.0.113.5", "203.0.113.5 确认是扫描器，可以解封 203.0.113.5", ""),
+        ("跟王五说web-01先别隔离", "web-01（先别）隔离", ""),
+    ],
+)  # fmt: skip
+def test_what_a_model_adds_to_a_text_is_left_out(typed: str, told: str, kept: str) -> None:
+    """What is left must say what was typed; too little of it, or what is turned by the omission, is no text."""
+    warrant = Warrant(typed=typed, own=typed, people=frozenset({"李四", "王五"}))
+    assert Grounds(warrant).theirs(told) == kept

@@ -56,15 +56,20 @@ class Grounds:
         near = share("".join(WIDE.findall(text)), typed, 1) >= _HALF
         return near and all(_stands_in(one, typed) for one in NAME.findall(text))
 
-    def may_remind_of(self, words: str) -> bool:
-        """A reminder that the asker alone reads: nearly in their words of now or before, of what they named or were shown (后面那个)."""
+    def reminder(self, words: str) -> str:
+        """Of a reminder that the asker alone reads, what is nearly in their words of now or before, of what they named or were shown
+        (后面那个)."""
         before = [name for text in self._before() for one in read(text) for name in one.names]
-        return self._basis(before).allows(words, 1)
+        return self._basis(before).fitting(words, 1)
 
-    def are_theirs(self, words: str, found: Iterable[str] = ()) -> bool:
-        """Does a text say what they typed in this turn, or what the order that waits says, in whatever words, of what stands there, was
-        shown to them or ``found`` for them?"""
-        return self._basis(found).allows(words, 2)
+    def theirs(self, words: str, found: Iterable[str] = ()) -> str:
+        """What of a text says what they typed in this turn, or what the order that waits says, in whatever words, of what stands there,
+        was shown to them or ``found`` for them; "" if it is too little."""
+        return self._basis(found).fitting(words, 2)
+
+    def are_theirs(self, words: str) -> bool:
+        """Does all of it say so?"""
+        return self._basis(()).allows(words, 2)
 
     def _basis(self, found: Iterable[str]) -> Basis:
         waits = [str(self.order.get(name, "")) for name in ("text", "note", "task")]

@@ -8,7 +8,7 @@ from typing import Final
 
 from bifang.channels.text.visible import visible
 
-CLAUSE: Final = re.compile("[^，,。；;！!？?\n]+")
+CLAUSE: Final = re.compile(r"[^，,。;；！!？?\n（）()]+")
 BETWEEN: Final = re.compile(r"[\W_]+")
 WIDE: Final = re.compile("[\u4e00-\u9fff]")
 NAME: Final = re.compile(r"[a-z0-9][\w.:/-]*", re.ASCII | re.IGNORECASE)
@@ -17,11 +17,12 @@ STRANGE: Final = re.compile(
     r"""[^\w\s，。、；：！？,.;:!?…—「」“”‘’"'()（）《》/@#%&+=~_-]|[\r\n]|(?![0-9０-９])\d"""
 )
 _COURTEOUS: Final = re.compile(
-    r"请您?|麻烦您?|谢谢|辛苦了?|看(?=一[下眼]|看)|一[下眼]|尽快|抓紧(?:处理)?|[你您他她]们?|[的了吧哈呢啊]"
+    r"请您?|麻烦您?|谢谢|辛苦了?|[你您]好|抽空|看(?=一[下眼]|看)|一[下眼]|尽快|抓紧(?:处理)?|[你您他她]们?|[的了吧哈呢啊]"
 )
 _DENIED: Final = re.compile(
-    r"(?:(?!(?<!\w)不对?(?!\w))[不没勿未无莫]|非(?!常)|(?<![特分级类区个])别(?!忘|的)|禁止|停止|暂停|取消|拒绝)[要用能可得必会是有]*以?\s*"
+    r"(?:(?!(?<!\w)不对?(?!\w)|[没无]有?人)[不没勿未无莫]|非(?!常)|(?<![特分级类区个])别(?!忘|的)|禁止|停止|暂停|取消|拒绝)[要用能可得必会是有]*以?\s*"
 )
+_WHETHER: Final = re.compile("([\u4e00-\u9fff])[不没]\\1")  # 是不是, 多不多
 _HALF: Final = 0.5
 _NEAR: Final = 8  # characters between a denial and what it is about
 _SUPPOSED: Final = re.compile(
@@ -91,23 +92,40 @@ class Basis:
     known: frozenset[str]
     people: frozenset[str]
 
+    def fitting(self, words: str, size: int) -> str:
+        """The words without the clauses that say something else, and what stood in brackets of these; "" where less than half is left,
+        or what is left is turned by it."""
+        kept = CLAUSE.sub(lambda one: one[0] if self._bears(one[0], size) else "", words)
+        kept = re.sub(r"[（(][\s，,、;；]*[）)]", "", kept)
+        kept = re.sub(r"(?<=[（(])[，,;；\s]+|[，,;；\s]+(?=[）)])", "", kept)
+        kept = re.sub(r"[，,;；]+(?=[，,。;；！!？?])|^[，,。;；！!？?\s]+", "", kept).rstrip("，,;；")
+        whole = len(_letters_of(kept)) >= _HALF * len(_letters_of(words))
+        return kept if whole and self.allows(kept, size) else ""
+
     def allows(self, words: str, size: int) -> bool:
-        """Does each clause say, in whatever words, what stands in the basis: half of its letters (`share` by this ``size``), no other
-        name, figure, denial or supposition? And is what was denied or supposed of the same still denied or supposed?"""
-        told, typed = read(words, self.people), read(self.typed, self.people)
-        changed = [one for text in self.changed for one in read(text, self.people)]
-        earlier = [one for text in self.earlier for one in read(text, self.people)]
-        letters = "，".join(one.letters for one in (*typed, *changed, *earlier))
-        if STRANGE.search(words) or not told:
-            return False
+        """Does each clause say, in whatever words, what stands in the basis? And is what was denied or supposed of the same still
+        denied or supposed?"""
+        told, typed, changed, earlier = read(words, self.people), *self._read()
         replaced = [one for one in changed if any(_alike(one.letters, other.letters) for other in typed)]
-        return all(
+        kept = (one for one in (*typed, *changed, *earlier) if one not in replaced)
+        return bool(told) and self._bears(words, size) and all(_is_kept(one, told) for one in kept)
+
+    def _read(self) -> Iterator[list[Clause]]:
+        """What was typed, what it changes and what was typed before."""
+        for texts in ([self.typed], self.changed, self.earlier):
+            yield [one for text in texts for one in read(text, self.people)]
+
+    def _bears(self, words: str, size: int) -> bool:
+        """Half of the letters of each clause (`share` by this ``size``), and no other name, figure, denial or supposition."""
+        typed, changed, earlier = self._read()
+        letters = "，".join(one.letters for one in (*typed, *changed, *earlier))
+        return not STRANGE.search(words) and all(
             share(one.letters, letters, size) >= _HALF
             and all(figure in letters for figure in _FIGURE.findall(one.letters))
             and self._names_the_same(one, typed, changed)
             and all(each.stands_in((*typed, *changed)) for each in one.denials)
-            for one in told
-        ) and all(_is_kept(one, told) for one in (*typed, *changed, *earlier) if one not in replaced)
+            for one in read(words, self.people)
+        )
 
     def _names_the_same(self, told: Clause, typed: Sequence[Clause], changed: Sequence[Clause]) -> bool:
         """Are all names known, and does none go over to what was said of another (web-01 关, web-02 在查)?"""
@@ -119,8 +137,13 @@ class Basis:
 
 
 def _differs(names: frozenset[str], others: frozenset[str]) -> bool:
-    """Has each a name that the other has not, of the same form (A12 and A13, not A12 and 1h)?"""
-    return not _forms(names - others).isdisjoint(_forms(others - names))
+    """Has each a name that the other has not, of the same form (A12 and A13, not A12 and 1h; key may be an AccessKey)?"""
+    return not _forms(_beyond(names, others)).isdisjoint(_forms(_beyond(others, names)))
+
+
+def _beyond(names: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    within = {name for name in names for one in others if name.isalpha() and (name in one or one in name)}
+    return names - others - within
 
 
 def _forms(names: frozenset[str]) -> set[str]:
@@ -159,4 +182,4 @@ def _denials(clause: str, names: Sequence[tuple[int, int, str]]) -> Iterator[Den
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", visible(text)).lower()
+    return _WHETHER.sub(r"\1", unicodedata.normalize("NFKC", visible(text)).lower())
