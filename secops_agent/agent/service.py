@@ -54,6 +54,7 @@ LONGEST_QUESTION = 8000  # characters
 MOST_SHOWN = 2  # results that are shown under a model's words
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
 NOT_DONE = "（没有执行任何操作。）"
+DROPPED = "之前的选项不再有效，没有执行任何操作。"
 QUOTED_ORDER = "引用或转发的内容不会被当作命令。要做什么，请自己写出来。"
 QUOTED_CONTROL = "引用或转发的确认、同意、拒绝、停止不会照办。要这样做，请自己写出来。"
 TOLD_BEFORE = "发送人没有使用权限，今天已告知，不再重复回复"
@@ -300,6 +301,8 @@ async def _told(
     finished = heard if heard.offline else _finished(talk, heard, opening)
     told = await tell(talk.person, finished, is_group=talk.is_group, by_model=bool(offering.offers))
     told = untaken(told, talk.text, talk.recall.offers)
+    if told.heard and told.heard.drops and not (told.offline or told.offer):  # whatever a model says of it
+        told = replace(told, text=f"{told.text}\n\n{DROPPED}")
     return _finished(talk, told, opening) if heard.offline else told
 
 

@@ -658,3 +658,17 @@ def test_who_does_not_keep_the_rota_has_no_cover_in_the_request(rota):
     refusal = "「临时换人」需要「管理」角色"
     assert refusal in model.requests[1].messages[-1].content
     assert offered(asked(text, as_="zhaoliu")[0]) == []
+
+
+def test_an_offer_that_is_taken_back_beside_a_question_is_told_to_be_gone(demo):
+    """A model answers what is asked; that the offer is gone says code."""
+    isolate = call("isolate_host", asset="pc-dev-15", reason="疑似c2")
+    (first, _), (second, model) = chained(
+        ("帮我隔离pc-dev-15，疑似c2", isolate),
+        ("先别，那台是谁的", call("get_asset", asset="pc-dev-15")),
+    )
+    assert offered(first)
+    assert model.requests
+    assert offered(second) == []
+    assert second.heard.drops
+    assert "之前的选项不再有效" in second.text

@@ -186,7 +186,7 @@ class OfferingToolbox(ReadingToolbox):
             if not kept.get(name) or name in known:
                 continue
             if definition.name in DICTATED:  # it is said in their name: in their words, or not at all
-                self._require_words(name, str(kept[name]))
+                kept[name] = self._in_words(name, str(kept[name]))
             elif not grounds.was_written(str(kept[name])):
                 if definition.arguments.model_fields[name].is_required():
                     raise InvalidInput(_NO_WORDS.format(name))
@@ -209,19 +209,21 @@ class OfferingToolbox(ReadingToolbox):
         if said.get("findings") and hosts and not said.get("asset"):
             raise InvalidInput(_ALL_HOSTS.format(hosts[:80]))
 
-    def _require_words(self, name: str, text: str) -> None:
-        """Raises InvalidInput."""
-        if not self._grounds.are_theirs(text, self._found):
+    def _in_words(self, name: str, text: str) -> str:
+        """As far as it is theirs. Raises InvalidInput."""
+        if not (theirs := self._grounds.theirs(text, self._found)):
             raise InvalidInput(_NO_WORDS.format(name))
+        return theirs
 
     def _settled_task(self, task: str, *, own: bool) -> str:
         """A reminder, in its one form, is said as it stands, to the asker themselves (``own``) nearly so; a question is asked in
         nearly their words. Raises InvalidInput."""
         reminder = _REMINDER.match(task)
         if reminder:
-            if not (own and self._grounds.may_remind_of(reminder["words"])):
-                self._require_words("task", reminder["words"])
-            return f"提醒：{reminder['words'].strip()}"
+            words = (own and self._grounds.reminder(reminder["words"])) or self._in_words(
+                "task", reminder["words"]
+            )
+            return f"提醒：{words.strip()}"
         if kind_meant(task).name == QUESTION and not self._grounds.says_all(task):
             raise InvalidInput(_NO_TASK)
         return task
@@ -260,6 +262,7 @@ class OfferingToolbox(ReadingToolbox):
         if (
             _is_self(value, self._asker.person)
             or grounds.is_typed(value, kind)
+            or (definition.name == "send_message" and value in warrant.typed)  # whom code hears, `to` checks
             or value.lower() in warrant.meant
             or (value == ALL and _ALL.search(warrant.own))
         ):
@@ -272,6 +275,7 @@ class OfferingToolbox(ReadingToolbox):
         if not (grounds.was_typed(value, kind) or shown or near):
             raise InvalidInput(_NO_OBJECT.format(value[:60]))
         others = kind != "rule" and bool(warrant.named.get(kind))  # they named which: the data may add none
+        others |= definition.risk == "dangerous" and definition.name not in self.ordered
         loose = definition.risk == "write" and definition.name in self.ordered and not warrant.changes
         if (others or not loose) and not (warrant.points and not others):
             raise InvalidInput(_NOT_NAMED.format(value[:60]))
@@ -285,6 +289,7 @@ class OfferingToolbox(ReadingToolbox):
             return
         levels = [one for one in warrant.named.get("level", ()) if one not in value]
         said = [(kind, name) for kind in narrower for name in warrant.named.get(kind, ())]
+        said = [(kind, name) for kind, name in said if name.lower() not in warrant.spared]
         more = [name for kind, name in said if kind != "asset" or name not in value] + levels
         if more:
             raise InvalidInput(_WIDER.format("、".join(more)[:80]))
@@ -316,7 +321,7 @@ class OfferingToolbox(ReadingToolbox):
 
 def _left_out(said: Mapping[str, Any], kept: Mapping[str, Any]) -> Iterator[str]:
     """That a reason or a note is not as the model wrote it."""
-    for name in _FREE & said.keys():
+    for name in _SPOKEN & said.keys():
         if said[name] and kept.get(name) != said[name]:
             yield _IN_THEIR_WORDS.format(name, f"现在是「{kept[name]}」" if kept.get(name) else "没有写进去")
 

@@ -110,7 +110,7 @@ def _is_for_code(read: Completion, heard: Heard, warrant: Warrant) -> bool:
     if calls:
         beside = calls[0].name in NOTES and warrant.tools - {*NOTES}  # 备注…，然后提醒李四: more than a note
         return calls[0].name in ACTION_TOOLS and not beside
-    dropped = heard.drops and not warrant.changes
+    dropped = heard.drops and not (heard.asks or warrant.changes)
     return heard.final and (dropped or not (warrant.tools or warrant.asks))
 
 

@@ -30,6 +30,7 @@ _MONTH: Final = 20 * 24 * 60  # minutes; lengths above it are of months of any l
 _NEAR: Final = 2  # minutes
 
 
+_LONGER: Final = re.compile("[再续顺]延|延长|再(?:加|多|封)|续")  # what is left of it, data tells
 _AT: Final = ("at", "start")  # when something is done, and not until when
 
 
@@ -69,7 +70,14 @@ class SpokenTimes:
         unread = not self._readable(name) or (
             name in MOMENTS and "提前" in self._typed
         )  # before what, data tells
-        return self.is_said(name, value) or (unread and _SOME.search(self._typed) is not None)
+        if self.is_said(name, value) or (unread and _SOME.search(self._typed) is not None):
+            return True
+        longer = name in ("minutes", "duration_minutes") and _LONGER.search(self._typed) is not None
+        return longer and self._is_longer(int(value or 0))
+
+    def _is_longer(self, minutes: int) -> bool:
+        """By what may be left: 再延三天."""
+        return any(one <= minutes < one + _MONTH for one in self._lengths if one)
 
     def is_said(self, name: str, value: Any) -> bool:
         """Does code read it in the words?"""

@@ -11,7 +11,6 @@ from typing import Final
 from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
-from secops_agent.llm.offline.intents import ACTION_TOOLS, READ_TOOLS
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.beside import with_others
@@ -24,15 +23,19 @@ from secops_agent.llm.understanding.entities import (
     take_verdicts_and_numbers,
 )
 from secops_agent.llm.understanding.focus import Focus, names_in
+from secops_agent.llm.understanding.likelihoods import (
+    NO_DOUBT,
+    SURELY,
+    forbids,
+    is_asking,
+    likely_in,
+    orders_surely,
+    weigh_doubt,
+)
 from secops_agent.llm.understanding.objects import corrected, objects_of
 from secops_agent.llm.understanding.offers import read_order
-from secops_agent.llm.understanding.questions import CERTAIN
 from secops_agent.llm.understanding.ranker import (
-    NO_ACTS,
-    pieces_of,
     rank,
-    ranker,
-    share_of_acts,
     share_of_questions,
 )
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
@@ -42,13 +45,11 @@ from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,
     DICTATED,
-    LABELLED,
     MILD,
     NOTES,
     OF_FINDING,
     OUTSIDE,
     PIECE,
-    VERB,
     WANTED,
     SpokenVerb,
     find_doubt,
@@ -57,13 +58,6 @@ from secops_agent.llm.understanding.verbs import (
     without,
 )
 
-_NO_DOUBT = frozenset({"", "unclear"})  # a model may understand what only reads oddly
-_OF_CHANGES = frozenset({"negation", "condition", "exception"})  # 不对, 等等: words of a change as well
-_NEVER_ORDERS = frozenset({"overheard", "quotation", "pasted", "negation", "exception"})
-_LIKELY = 0.1
-_ORDERS = 0.3
-_ASKS = 0.5
-_SURELY = 0.8
 # web-02就行: of those that were named before
 _NARROWS: Final = re.compile(r"[^\s，,]{1,40}\s*(?:就行|就好|就可以|即可)了?")
 _PASS_ON = (*DICTATED, *MILD)
@@ -72,7 +66,7 @@ _TO: Final = re.compile(rf"^(?:\s*{mark(Kind.PERSON)}\s*[和跟与及、]?)*")
 _MORE: Final = pattern("telling.change.one_more")
 _JOINED: Final = re.compile("然后|接着|再|并|顺[便手]|另外|同时|对了|还有")
 _FILED: Final = (("asset", "isolate_host"), ("ip", "block_ip"))
-_SHIFTS = frozenset(("swap_shift", "cover_shift"))  # one label of the ranker
+_TELLS = 4  # characters that say why
 _SHORT = 12  # characters of a sentence that completes what was ordered before
 
 
@@ -115,15 +109,10 @@ def read_warrant(
     typed just before, if it was answered with no offer: a few words (4小时, 例行的) complete what it ordered."""
     people = frozenset(one for one in lexicon.people if not one.isascii() and len(one) > 1)
     warrant = replace(_read(text, lexicon, now, focus, asker), people=people)
-    if not before or not (warrant.may or _NARROWS.fullmatch(text.strip())) or len(warrant.typed) > _SHORT:
+    more = warrant.may or warrant.reason or _NARROWS.fullmatch(text.strip())
+    if not before or not more or len(warrant.typed) > _SHORT:
         return warrant
     return _completed(warrant, _read(before, lexicon, now, focus, asker))
-
-
-def _is_asking(sentence: Sentence) -> bool:
-    """Is it for data, or about anything but what is to be done?"""
-    asks = {*READ_TOOLS, *NO_ACTS} - {"followup", "decide"}
-    return sum(odds for label, odds in rank(sentence).items() if label in asks) >= _ASKS
 
 
 def _completed(warrant: Warrant, before: Warrant) -> Warrant:
@@ -165,32 +154,49 @@ def _weigh(said: str, addressee: str, lexicon: Lexicon, now: datetime, focus: Fo
     typed = read_sentence(request.text, lexicon, now, asker, said)
     own = _own(typed, focus)
     sentence, note = own.sentence, own.note
-    whole = take_verdicts_and_numbers(sentence.order)
+    whole = _whole(sentence)
     turned = split_note(whole)[0]  # of an order that waits 不对，给王五 is a change, no denial
-    skeleton, spared = _spared(without_turns(turned)[0] if focus.order else turned, note)
+    skeleton, spared = _spared(without_turns(turned)[0] if focus.order else turned)
     verbs = verbs_in(skeleton)
     stated = "overheard" if addressee else "question" if request.asking else find_doubt(skeleton, verbs, note)
     verbs, stated, waits = _beside(verbs, stated, _waits(focus, said))
     spoken, filed = _spoken(typed, focus), dict(_filed(said, focus))
-    doubt = _weighed(stated, typed, changes=bool(waits) and not verbs) if addressee or not spoken else ""
+    changes, left = _changes(stated, verbs, waits, typed, whole)
+    doubt = weigh_doubt(stated, typed, changes=changes) if addressee or not spoken else ""
     if doubt == "negation" and (apart := _undenied(whole)):
         others = _read(apart[0], lexicon, now, focus, asker)
         return replace(others, typed=said, spared=others.spared | apart[1])
     narrow = stated == "condition" and not (doubt or waits)  # by the ranker alone
     read = _read_tools(verbs, whole, typed, own, spoken, narrow=narrow) | waits | spoken | filed.keys()
-    ordered = _with_findings(read, whole) if doubt in _NO_DOUBT else frozenset[str]()
+    ordered = _with_findings(read, whole) if doubt in NO_DOUBT else frozenset[str]()
     return Warrant(
-        ordered, said, sentence.said, _named(sentence), spared=spared, told_to=own.to,
+        ordered, said, sentence.said, _named(sentence), spared=spared | left, told_to=own.to,
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(sentence.said)),
         meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *filed.values())),
-        reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) if verbs else ""),
-        verdicts=_found("hinted", sentence.said),
+        reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) or _told_beside(skeleton, verbs) if verbs else ""),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
-        minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
-        changes=bool(waits - spoken) and not adds_to(said), asks=share_of_questions(rank(typed)) >= _SURELY,
-        may=doubt in _NO_DOUBT and not (narrow or own.depends or own.passes or _is_asking(sentence)),
+        verdicts=_found("hinted", sentence.said), minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
+        changes=bool(waits - spoken) and not adds_to(said), asks=share_of_questions(rank(typed)) >= SURELY,
+        may=doubt in NO_DOUBT and not (changes or narrow or own.depends or own.passes or is_asking(sentence)),
         alone=own.depends or own.passes or (bool(ordered) and ordered <= {*_PASS_ON}),
     )  # fmt: skip
+
+
+def _whole(sentence: Sentence) -> Skeleton:
+    """Its verdicts and numbers taken; 剩下的 are those that a model knows."""
+    whole = take_verdicts_and_numbers(sentence.order)
+    whole.text = pattern("cues.the_rest").sub("那些", whole.text)
+    return whole
+
+
+def _changes(
+    stated: str, verbs: Sequence[SpokenVerb], waits: set[str], typed: Sentence, whole: Skeleton
+) -> tuple[bool, frozenset[str]]:
+    """Is it said of the order that waits? And what its denial names: 不要隔离web-01, while another isolation waits."""
+    part = stated == "negation" and (typed.keyword or _names_in(whole) or whole.first(Kind.DURATION))
+    changes = bool(waits) and (not verbs or bool(part and {verb.tool for verb in verbs} <= waits))
+    denied = _denied(whole)[1] if part and changes else []
+    return changes, frozenset[str]().union(*map(_names_in, denied))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +228,14 @@ def _own(typed: Sentence, focus: Focus) -> _Own:
 
 
 def _undenied(said: Skeleton) -> tuple[str, frozenset[str]] | None:
-    """那俩我接了，ip先别封: the clauses that deny nothing, and what is named in the others, which deny another thing or act."""
-    rest, denied = _parted(said, lambda part: find_doubt(part, verbs_in(part)) == "negation")
+    """那俩我接了，ip先别封: the clauses that deny nothing, and what is named in the others, which deny another thing or act; 我没写时间
+    denies nothing at all."""
+    rest, denied = _denied(said)
     ordered = {verb.tool for verb in verbs_in(rest)} & ACTS.keys()
     mine = _names_in(rest)
     same = any(_names_in(part, "person") & mine for part in denied)  # 203.0.113.9封了，李四说别封
-    apart = (_names_in(part, "person") or {one.tool for one in verbs_in(part)} - ordered for part in denied)
+    told = [part for part in denied if _names_in(part) or verbs_in(part) or forbids(part.text)]
+    apart = (_names_in(part, "person") or {one.tool for one in verbs_in(part)} - ordered for part in told)
     if same or not (denied and ordered and all(apart)) or find_doubt(rest, verbs_in(rest)):
         return None
     return rest.expand(rest.text), frozenset[str]().union(*map(_names_in, denied)) - mine
@@ -278,7 +286,7 @@ def _read_tools(
     narrow: bool,
 ) -> set[str]:
     """Of the verbs, of what they hint at and of the ranker; of what depends on something only what reads and tells."""
-    likely = set() if spoken and narrow else _likely(own.sentence)
+    likely = set() if spoken and narrow else likely_in(own.sentence)
     read = likely if narrow else likely | {verb.tool for verb in verbs} | _hinted(whole, typed, own)
     return read & {*MILD} if own.depends else read
 
@@ -289,7 +297,7 @@ def _hinted(whole: Skeleton, typed: Sentence, own: _Own) -> set[str]:
     if not own.passes:
         return {*hinted}
     passing = [verb for verb in verbs_in(whole) if verb.tool in _PASS_ON]
-    return {*(hinted | _likely(typed)) & {*_PASS_ON}, *_found("offered", without(whole, passing))}
+    return {*(hinted | likely_in(typed)) & {*_PASS_ON}, *_found("offered", without(whole, passing))}
 
 
 def _ordered_behind(whole: Skeleton) -> range:
@@ -341,14 +349,8 @@ def _certain(said: Skeleton) -> tuple[Skeleton, bool]:
             )  # what happens then, not the supposition
             own = pattern("cues.said.consequence").search(CLAUSE.split(rest.text)[0])
             then = own or verbs_in(behind) or pattern("cues.said.then").search(behind.text)
-            return (head, False) if then and _orders(head) else (said, True)
+            return (head, False) if then and orders_surely(head) else (said, True)
     return said, False
-
-
-def _orders(said: Skeleton) -> bool:
-    """Does it order by itself, by a verb or surely by the ranker?"""
-    verbs = any(verb.tool not in MILD for verb in verbs_in(said))
-    return verbs or share_of_acts(ranker().scores(pieces_of(said))) >= _SURELY
 
 
 def _beside(verbs: list[SpokenVerb], doubt: str, waits: set[str]) -> tuple[list[SpokenVerb], str, set[str]]:
@@ -375,33 +377,6 @@ def _verdicts(said: Skeleton) -> frozenset[str]:
     return frozenset(str(one.value) for one in said.found(Kind.VERDICT))
 
 
-def _likely(sentence: Sentence) -> set[str]:
-    """The orders that it may be without a verb that is known: 都归四哥."""
-    likely = {LABELLED.get(label, label) for label, odds in rank(sentence).items() if odds >= _LIKELY}
-    alike = (_SHIFTS, {"comment", *NOTES})  # each is one label
-    return (likely | {tool for one in alike if likely & one for tool in one}) & (ACTS.keys() | ACTION_TOOLS)
-
-
-def _weighed(doubt: str, sentence: Sentence, *, changes: bool) -> str:
-    """The doubt that is left beside what the ranker says: none of what changes an offer, nor of what may well be an order (a model
-    weighs it, and its asker decides); "nothing" where probably nothing is ordered."""
-    if changes and doubt != "question":
-        return "" if doubt in _OF_CHANGES else doubt
-    ranks = rank(sentence)
-    if doubt == "nothing" and pattern("cues.reported").match(f"{sentence.order.text}{VERB}"):
-        return doubt  # 李四昨天说要通知王五
-    if doubt not in _NEVER_ORDERS and share_of_acts(ranks) >= (_SURELY if doubt == "nothing" else _ORDERS):
-        return ""
-    if doubt == "negation" and share_of_acts(ranks) >= _SURELY and not _forbids(sentence.plain):
-        return ""  # 到现在还没有封, 麻烦提一下封禁
-    return doubt or ("nothing" if ranks.get("nothing", 0.0) >= CERTAIN else "")
-
-
-def _forbids(said: str) -> bool:
-    """Is something not to be done, beside what is only not so, and 别的一概不要动?"""
-    return pattern("cues.said.forbids").search(pattern("cues.said.others_alone").sub("", said)) is not None
-
-
 def _with_findings(ordered: set[str], said: Skeleton) -> frozenset[str]:
     """With what is ordered of findings by the same words, where no alert is named."""
     if said.first(*WANTED["alert"]):
@@ -418,15 +393,20 @@ def _named(sentence: Sentence) -> dict[str, tuple[str, ...]]:
     return names_in(sentence.order, sentence.numbers) | rule | ({"level": levels} if levels else {})
 
 
-def _spared(skeleton: Skeleton, note: str) -> tuple[Skeleton, frozenset[str]]:
+def _spared(skeleton: Skeleton) -> tuple[Skeleton, frozenset[str]]:
     """A132给王五,A209不动; A14除外: without the clauses that only say what is to be left alone, and what that is."""
-    if find_doubt(skeleton, verbs_in(skeleton), note) != "exception":
-        return skeleton, frozenset()
-    rest, left = _parted(
-        skeleton,
-        lambda part: bool(_names_in(part)) and not verbs_in(part) and first_doubt(part.text) == "exception",
-    )
-    return rest, frozenset[str]().union(*map(_names_in, left))
+    rest, left = _parted(skeleton, _is_left_alone)
+    return (rest if left else skeleton), frozenset[str]().union(*map(_names_in, left))
+
+
+def _is_left_alone(part: Skeleton) -> bool:
+    said = first_doubt(part.text) == "exception" or pattern("cues.said.left_alone").search(part.text)
+    return bool(said and _names_in(part)) and not verbs_in(part)
+
+
+def _denied(said: Skeleton) -> tuple[Skeleton, list[Skeleton]]:
+    """What is left without the clauses that deny, and these."""
+    return _parted(said, lambda part: find_doubt(part, verbs_in(part)) == "negation")
 
 
 def _found(table: str, text: str) -> frozenset[str]:
@@ -438,6 +418,13 @@ def _filed(said: str, focus: Focus) -> Iterator[tuple[str, str]]:
     """行，那提吧: what may be asked to be approved of the only thing of its kind that was spoken of here."""
     if pattern("cues.said.goes_on").search(said):
         yield from ((tool, focus.of(kind)[0].lower()) for kind, tool in _FILED if len(focus.of(kind)) == 1)
+
+
+def _told_beside(said: Skeleton, verbs: Sequence[SpokenVerb]) -> str:
+    """关了 发布脚本写的: what stands beside what is closed, and so may say why."""
+    closes = {verb.tool for verb in verbs} & {"close_alert", "decide_findings"}
+    parts = (Skeleton(one, said.entities) for one in PIECE.split(said.text) if closes and len(one) >= _TELLS)
+    return next((one.expand(one.text) for one in parts if not (verbs_in(one) or find_doubt(one, ()))), "")
 
 
 def _meant(verbs: Sequence[SpokenVerb], places: Sequence[Skeleton], focus: Focus) -> Iterator[str]:
