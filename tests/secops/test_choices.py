@@ -26,28 +26,6 @@ def test_what_the_ranker_is_sure_of_is_offered_without_a_verb_that_is_known(said
 
 
 @pytest.mark.parametrize(
-    ("said", "named", "line"),
-    [
-        ("A31 鼓捣一哈", "A31", "确认 A31"),
-        ("A31 鼓捣一哈 2小时", "A31", "静默 A31 2小时"),
-        ("web-01 鼓捣一哈", "web-01", "隔离 web-01"),
-    ],
-)
-def test_what_is_named_decides_which_lines_there_are(said: str, named: str, line: str) -> None:
-    found = understand(said, LEXICON, NOW, asker=ASKER)
-    assert not found.offers
-    if found.intent:  # its card, which says what is not answered
-        assert found.unused
-    else:
-        assert f"没听懂要对 {named} 做什么" in found.question
-    lines = [str(one) for one in found.suggestions]
-    assert line in lines
-    assert len(lines) <= 4
-    again = [understand(one, LEXICON, NOW, asker=ASKER) for one in lines]
-    assert all(one.intent or one.offers or one.control for one in again)
-
-
-@pytest.mark.parametrize(
     "said", ["A31", "看下 A31", "A31 怎么样了", "web-01 那台", "203.0.113.5 什么来头", "A31 谁在弄"]
 )
 def test_a_question_keeps_its_card(said: str) -> None:

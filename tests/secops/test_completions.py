@@ -62,7 +62,6 @@ WEEKLY = Focus().after_words({}, Intent("send_message", {"report": "this_week", 
         ("打错了，是 198.51.100.46，前面那个请撤掉。", BLOCK, {"ip": "198.51.100.46", "duration_minutes": 60}),
         ("原因?写爆破web-01", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 60, "reason": "爆破web-01"}),
         ("多久 3天", BLOCK, {"ip": "198.51.100.44", "duration_minutes": 4320}),
-        ("原因写误报 扫描器", LACKS, {"alert_id": 21, "verdict": "false_positive", "note": "扫描器"}),
         ("对，就是A21", CLOSE, {"alert_id": 21, "verdict": "false_positive"}),
         ("算了还是我自己跟", Focus().after_words({}, Intent("assign_alert", {"alert_id": 21, "assignee": "李四"})), {"alert_id": 21, "assignee": ASKER}),
         ("还是A22", CLOSE, {"alert_id": 22, "verdict": "false_positive"}),
@@ -475,16 +474,6 @@ def test_the_assets_of_a_vulnerability_are_narrowed(text: str) -> None:
     assert said(text, shown).intent.arguments == {"cve_id": "CVE-2021-44228", "environment": "生产"}
 
 
-def test_figures_by_level_tell_a_level_apart() -> None:
-    shown = Focus().after_look_up(Intent("alert_statistics", {"period": "yesterday", "group_by": "severity"}))
-    found = said("那今天到现在呢 别忘了高危的单说", shown).intent
-    assert (found.tool, found.arguments["period"], "severity" in found.arguments) == (
-        "alert_statistics",
-        "today",
-        False,
-    )
-
-
 @pytest.mark.parametrize("text", ["它上面最严重的那条还没人管吧", "它那条勒索的谁在弄"])
 def test_of_two_references_the_one_that_has_a_meaning_counts(text: str) -> None:
     card = Focus(named={"asset": ("web-01",)}).after_look_up(Intent("get_asset", {"asset": "web-01"}))
@@ -753,8 +742,3 @@ def test_all_that_is_taken_back_is_told() -> None:
     found = said("都先不要了", CLOSES)
     assert found.drops
     assert all(code in found.hint for code in ("A21", "A22"))
-
-
-def test_the_verb_of_the_order_is_no_reason_for_it() -> None:
-    found = said("封.999", BLOCK)
-    assert all(".999" not in str(one.arguments.get("reason", "")) for one in found.offers)

@@ -55,7 +55,7 @@ def test_what_makes_no_sense_is_answered_at_all(text: str) -> None:
         (
             "E1加个备注 deploy的密钥今晚轮换 然后提醒李四9点前搞完",
             "deploy的密钥今晚轮换",
-            ["comment_case", "send_message"],
+            ["comment_case", "create_schedule"],
         ),
         ("E1备注：密钥今晚轮换，顺便提醒我9点看", "密钥今晚轮换", ["comment_case", "create_schedule"]),
         (

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.ends import find_ahead, find_window, read_until
+from secops_agent.llm.offline.expressions.ends import find_window, read_until
 from secops_agent.llm.offline.expressions.moments import read_moment
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
@@ -136,8 +136,6 @@ def _moments(typed: str, now: datetime) -> Iterator[tuple[datetime, bool, bool]]
         if moment:
             yield moment.at, _PART.search(typed[moment.start : moment.end]) is None, moment.clear
         place = moment.end if moment else place + 1
-    if ahead := find_ahead(typed, now):
-        yield ahead[0], False, True
 
 
 def _plain(days: list[str]) -> list[str]:

@@ -6,32 +6,13 @@ from typing import Any
 
 from secops_agent.llm.offline.expressions.skeletons import Kind
 
-from .filters import Asked, group_of, narrow, owner_of, type_of
-from .intents import Intent
-from .words import load, name_of, pattern, wordset
+from .filters import Asked, group_of, narrow, owner_of
+from .words import load, name_of, pattern
 
 _FINDING = (
     "severity", "asset", "overdue", "limit", "kev_only", "fix_available", "exposed", "environment", "importance", "due_within",
     "older_days", "late_days", "cvss",
 )  # fmt: skip
-
-
-def read_flaws(asked: Asked) -> Intent | None:
-    """log4j 影响哪几台: the assets that have it, with its flaws; jenkins 有 kev 不."""
-    text = asked.text.strip(" 。.!！?？")
-    usual = wordset("keywords.common_english")
-    if (said := pattern("filters.flaws_of_software").fullmatch(text)) and said["word"].lower() not in usual:
-        return Intent("list_assets", {"keyword": said["word"], **type_of(text)})
-    if said := pattern("filters.kev_of").fullmatch(text):
-        named = asked.skeleton.entities.get(said["of"])
-        host = str(named.value) if named else asked.lexicon.parts.get(said["of"].lower(), "")
-        about = {"asset": host} if host else {"keyword": said["of"]}
-        return (
-            Intent("list_vulnerabilities", {"kev_only": True, **about})
-            if said["of"].lower() not in usual
-            else None
-        )
-    return None
 
 
 def is_of_findings(asked: Asked) -> bool:

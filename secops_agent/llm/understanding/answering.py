@@ -17,6 +17,7 @@ from secops_agent.llm.understanding.hearing import DEFAULT, SHORT, hint
 from secops_agent.llm.understanding.offers import Ordered
 from secops_agent.llm.understanding.parts import PartHearing, left_out
 from secops_agent.llm.understanding.questions import Weighed
+from secops_agent.llm.understanding.ranker import share_of_acts
 
 _WHICH: Final = "「{said}」指的是哪一个？请写出编号、名称或地址。"
 _MOST_PARTS: Final = 4
@@ -55,8 +56,6 @@ class QuestionHearing(PartHearing):
         if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
-        if meant is not sentence and (exact := questions.exact(meant)):
-            return self._covered(meant, exact)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
         found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return (
@@ -89,11 +88,6 @@ class QuestionHearing(PartHearing):
         if what not in _NOWHERE and meant < (questions.WORTH if what else questions.SURE):
             return None
         told = hint("absent").format(what=load("talk")["absent_named"][what or "else"])
-        said = pattern(f"talk.absent.{what}").sub(" ", text) if what else ""
-        rest = self.heard(sentence.question.expand(said).strip(" ,，"))
-        asks = any(cue.startswith("ask.") for cue in questions.cues_of(rest))
-        if what not in _NOWHERE and asks and (intent := self._clearly(rest)):
-            return Understanding(intent=intent, hint=told, guessed=True)
         taps = (says.ON_CALL,) if what in _OF_PEOPLE else self.taps(sentence) or DEFAULT
         return Understanding(question=told, suggestions=taps, guessed=True)
 
@@ -231,9 +225,9 @@ class QuestionHearing(PartHearing):
             return Understanding(suggestions=DEFAULT, hint=hint("not_ours"), guessed=True)
         named = sentence.order.found(*OWN)
         about = "、".join(dict.fromkeys(one.raw.strip() for one in named))[:60]
-        return Understanding(
-            question=f"{about}：想看什么？" if about else "是想问哪一个？", suggestions=taps, guessed=True
-        )
+        orders = share_of_acts(weighed.ranks) >= questions.ELSE
+        told = hint("unknown").format(names=about) if orders else f"{about}：想看什么？"
+        return Understanding(question=told if about else "是想问哪一个？", suggestions=taps, guessed=True)
 
     def _taps_of_last(self, sentence: Sentence, weighed: Weighed) -> tuple[Suggestion, ...]:
         """What can be asked of the one thing that was spoken of, or of the first rows of the list."""

@@ -240,14 +240,6 @@ def _orders_else(piece: Skeleton, order: Intent) -> bool:
     return bool(verbs - {order.tool}) and re.match("[已刚都在被]", piece.text) is None
 
 
-def _orders_again(piece: str, act: Act) -> bool:
-    """封.999, of an open order to block: its verb and no word of why."""
-    verbs = [one for one in verbs_in(Skeleton(piece, {})) if one.tool == act.tool]
-    for verb in verbs:
-        piece = pattern(f"cues.act.{verb.words}").sub("", piece)
-    return bool(verbs) and re.search(r"[^\W\d]", piece) is None
-
-
 def tells_more(rest: Skeleton, order: Intent) -> bool:
     """Is it more than what completes this order: a question, another object, 王五今天休假? Beside a value whatever is told is why: 3小时，李四在跑脚本."""
     reply = _reply(order, rest)
@@ -300,18 +292,10 @@ def _beside(
     """What is said beside an object: the verdict, who, how long, why; ``quiet``: what is not called the reason is none."""
     values, note = reply.values, reply.note
     said = Parts(values, values, sentence, focus, {}).beside(act, None, (values,))
-    if (
-        note
-        and missing_in(open_orders(focus)) == "verdict"
-        and not said
-        and (verdict := rest.first(Kind.VERDICT))
-    ):
-        said, note = {act.beside: verdict.value}, note.replace(verdict.raw, "", 1)  # 原因写误报 扫描器
     kept = said and act.free in open_orders(focus)[0].arguments  # 到12月31日: why was said before
     told = [] if quiet or kept else told_in(values)
     told = [one for one in told if one and not name_of("cues.answer", one) and not re.match("[只仅就]", one)]
-    why = [one for one in (*told, *reply.told) if not _orders_again(one, act)]
-    reason = note.strip(EDGES).removeprefix("都是") or "，".join(why)
+    reason = note.strip(EDGES).removeprefix("都是") or "，".join((*told, *reply.told))
     parts, rest_of_case = case_parts(values.text, values, sentence.asker) if act.free == "title" else ({}, [])
     said |= {act.free: reason} if act.free and reason and not (parts and not rest_of_case) else {}
     return said | parts

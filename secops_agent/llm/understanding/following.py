@@ -50,9 +50,6 @@ class FollowingHearing(Hearing):
             return Understanding(intent=Intent(last.tool, last.arguments))  # 他那没弄完的任务: on its card
         if len(text) > 2 * SHORT or pointed or theirs:
             return None
-        aside = pattern("followups.told_apart").search(text)
-        if aside and last and last.tool == "alert_statistics":
-            return self._follow_up(self.heard(text[: aside.start()]))
         if last is None:
             return self._of_thing(sentence, followups.without_lead(text))
         if last.tool == "search_runbook" and pattern("followups.steps").search(text):
@@ -96,8 +93,6 @@ class FollowingHearing(Hearing):
         one = "list_alerts" in same and pattern("filters.which_one_of").search(bare)  # no number tells which
         stays = last.tool in same and "ask.list" not in weighed.cues
         intent = questions.ask("list_alerts" if one else last.tool if stays else same[0], whole)
-        if intent and "keyword" in intent.arguments and pattern("followups.others").search(bare):
-            last = _without(last, "asset")  # 还有别的失联吗
         found = followups.changed(intent, last, self.lexicon.people.values()) if intent else None
         if found and pattern("filters.closed_in").search(bare) and "time_of" not in found.arguments:
             found = followups.closed(found)
@@ -221,21 +216,9 @@ class FollowingHearing(Hearing):
             taps = self.taps(sentence, weighed) or DEFAULT
             question = hint("not_heard").format(words="、".join(f"「{one}」" for one in told))
             return Understanding(question=question, suggestions=taps, guessed=True)
-        if central and (other := self._instead(sentence, frame)):
-            return other
         if central:
             return self._without(sentence, central, weighed)
         return Understanding(intent=intent, beside=tuple(beside), unused=told, guessed=best.score < _CLEAR)
-
-    def _instead(self, sentence: Sentence, frame: ToolFrame) -> Understanding | None:
-        """What the wider tool that tells the same answers, where that takes the words that this one does not."""
-        for other in self.frames:
-            lacks = other.needs and not sentence.question.first(*(Kind[one] for one in other.needs))
-            if other is not frame and other.tool == questions.alike_to(frame.tool)[-1] and not lacks:
-                intent = questions.ask(other.tool, sentence)
-                if intent and not coverage.left_over(sentence, intent, other)[1]:
-                    return Understanding(intent=intent, guessed=True)
-        return None
 
     def _telling(self, frame: ToolFrame, sentence: Sentence, weighed: Weighed) -> ToolFrame:
         """Numbers by level show no alert and nobody who has it: where these are asked for, and no other group, the list that tells both."""
@@ -245,12 +228,9 @@ class FollowingHearing(Hearing):
             return frame if lost else narrower
         if frame.tool == "get_asset" and (other := self._beside_card(sentence)):
             return self._frame_of(other)
-        one = re.search("[这那]一?条", sentence.plain)  # 昨晚那条谁关的
         closer = "ask.list" not in weighed.cues and pattern("filters.group_by.closer").search(sentence.plain)
-        if closer and one and frame.tool == "alert_statistics":
-            return self._frame_of("list_alerts")
-        if closer and not one and frame.tool == "list_alerts":  # 昨天谁关的告警
-            return self._frame_of("alert_statistics")
+        if closer and frame.tool == "list_alerts" and not re.search("[这那]一?条", sentence.plain):
+            return self._frame_of("alert_statistics")  # 昨天谁关的告警
         if pattern("filters.why_many").search(sentence.plain):
             return self._frame_of("alert_statistics") if frame.tool == "list_alerts" else frame
         asked = weighed.cues.keys() & {"ask.handler", "ask.list", "ask.related", "ask.who"}

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, Skeleton
+from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding.entities import Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.objects import objects_of, target
-from secops_agent.llm.understanding.reasons import EDGES, ENOUGH
+from secops_agent.llm.understanding.reasons import EDGES
 from secops_agent.llm.understanding.telling import ME, as_typed, find_time, receivers_in, without_border
 from secops_agent.llm.understanding.verbs import ACTS
 
@@ -50,28 +50,8 @@ def _note(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
         act = ACTS[f"comment_{kind}"]
         objects = [target(act, *one) for one in objects_of(act, (order.order,), focus)]
         if objects:
-            said = text or _behind_the_objects(order.order)
-            return tuple(Intent(act.tool, one | ({"note": said} if said else {})) for one in objects)
+            return tuple(Intent(act.tool, one | ({"note": text} if text else {})) for one in objects)
     return (Intent("comment_alert", {"note": text}),) if text else ()
-
-
-def _behind_the_objects(said: Skeleton) -> str:
-    named = [
-        at
-        for at, char in enumerate(said.text)
-        if (one := said.entities.get(char)) and one.kind in (Kind.ALERT, Kind.CASE)
-    ]
-    tail = said.text[max(named, default=-1) + 1 :]
-    head = pattern("cues.act.comment_alert").search(tail)
-    return said.expand(ENOUGH.sub("", tail[head.end() :])).strip(EDGES) if head else ""
-
-
-def _task(order: Sentence, text: str, _: Focus) -> tuple[Intent, ...]:
-    case, person = order.first(Kind.CASE), order.first(Kind.PERSON)
-    if case is None or not text:
-        return ()
-    who = {"assignee": str(person.value)} if person else {}
-    return (Intent("add_case_task", {"case_id": case.value, "text": text, **who}),)
 
 
 def _schedule(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
@@ -83,7 +63,7 @@ def _schedule(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
     rest = f"{timed.before} {timed.after}"
     people = receivers_in(rest, typed, focus)
     others = [one for one in people if one != ME]
-    told = text or typed.expand(_without_frame(rest)).strip(EDGES)
+    told = text or typed.expand(without_border(rest.strip(EDGES))).strip(EDGES)
     asks = not text and (pattern("telling.kinds").search(rest) or pattern("telling.later.data").search(rest))
     reminds = pattern("telling.later.remind").search(typed.text) or "提醒" in typed.text
     if not told or not (text or asks or reminds):
@@ -93,12 +73,6 @@ def _schedule(order: Sentence, text: str, focus: Focus) -> tuple[Intent, ...]:
     return (Intent("create_schedule", {"task": task, **timed.arguments(order.now), **to}),)
 
 
-def _without_frame(rest: str) -> str:
-    """What is to be done then, without 提醒我, 叫一声."""
-    bare = pattern("telling.later.remind").sub(" ", rest, count=1)
-    return re.sub(rf"^\s*(?:{ANY_MARK.pattern}\s*)+", "", without_border(bare.strip(EDGES)))
-
-
 _READERS: Final[Mapping[str, Callable[[Sentence, str, Focus], tuple[Intent, ...]]]] = {
-    "send_message": _message, "comment": _note, "add_case_task": _task, "create_schedule": _schedule,
+    "send_message": _message, "comment": _note, "create_schedule": _schedule,
 }  # fmt: skip

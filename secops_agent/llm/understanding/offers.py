@@ -98,7 +98,7 @@ LENGTHS: Final = ("minutes", "duration_minutes", "until_hours")
 @dataclass(frozen=True, slots=True)
 class Ordered:
     """What a sentence with verbs comes to: ``actions``, ``exact`` or only to be offered; ``doubt``, why it orders none of them; ``said``: what of
-    it may order, if that is not all; ``missing``: what has to be said first; ``left``: what nothing here does; ``before``: a message."""
+    it may order, if that is not all; ``missing``: what has to be said first; ``left``: what nothing here does."""
 
     verbs: tuple[SpokenVerb, ...]
     actions: tuple[Intent, ...] = ()
@@ -108,7 +108,6 @@ class Ordered:
     left: tuple[str, ...] = ()
     exact: bool = False
     said: str = ""
-    before: str = ""
 
 
 def read_order(sentence: Sentence, focus: Focus, *, command: bool = False, act: str = "") -> Ordered | None:
@@ -149,9 +148,7 @@ def _dictated(said: Dictated, whole: Skeleton) -> Ordered:
     """What stands behind a colon is text, and orders nothing."""
     end, lacks = said.verb.end, missing_in(said.actions)
     head = whole.expand(whole.text[:end]) if _MARKED.match(whole.text, end) else ""
-    return Ordered(
-        (said.verb,), said.actions, said.doubt, lacks, True, said.left, said=head, before=said.before
-    )
+    return Ordered((said.verb,), said.actions, said.doubt, lacks, True, said.left, said=head)
 
 
 def _without_apart(whole: Skeleton, *, logged: bool) -> str:

@@ -31,11 +31,10 @@ from secops_agent.llm.understanding.entities import (
 )
 from secops_agent.llm.understanding.focus import NOTHING
 from secops_agent.llm.understanding.hearing import hint
-from secops_agent.llm.understanding.narrowing import TIMES, ListHearing
+from secops_agent.llm.understanding.narrowing import ListHearing
 from secops_agent.llm.understanding.objects import (
     counted_in,
     missing_in,
-    named_in,
     rows_in,
     target,
     without_object,
@@ -178,22 +177,12 @@ class OrderHearing(ListHearing):
         return Understanding(hint=f"{told}{withdrawn}", drops=True)
 
     def stands(self, sentence: Sentence) -> Understanding | None:
-        """批了没, 好了没, of the open order: what is known of that."""
+        """批了没, of what is open and done only when somebody approves: the proposals of that."""
         order, said = self.focus.order, pattern("cues.said.stands").fullmatch(sentence.plain.strip(" ?？。"))
-        if not said or order is None or order.tool not in ACTS or missing_in([order]):
+        if not said or order is None or order.tool not in OUTSIDE or missing_in([order]):
             return None
-        act, value = ACTS[order.tool], order.arguments[ACTS[order.tool].argument]
-        if said["approval"] and order.tool in OUTSIDE:
-            look = Intent("list_proposals", {"target": str(value)})
-        elif act.argument == "alert_id":
-            look = Intent("get_alert", {"alert_id": value})
-        elif order.tool in OUTSIDE:
-            look = Intent("list_blocks", {"target": str(value), "state": "all"})
-        elif order.tool in ("silence_alerts", "end_silence", "watch"):
-            look = Intent("list_blocks")
-        else:
-            return None
-        return Understanding(look, hint=hint("stands"))
+        target_of = str(order.arguments[ACTS[order.tool].argument])
+        return Understanding(Intent("list_proposals", {"target": target_of}), hint=hint("stands"))
 
     def ordered(self, sentence: Sentence, ordered: Ordered) -> Understanding:
         """One offer; or what has to be said first."""
@@ -264,8 +253,6 @@ class OrderHearing(ListHearing):
     def _which(self, sentence: Sentence, order: Intent) -> Understanding:
         """The order has no object: the list it may be in, or a question back; never somebody's target."""
         act = ACTS[order.tool]
-        if order.tool == "silence_alerts" and (found := self._by_one(sentence, order)):
-            return found
         if {"alert"} <= set(act.kinds) and (listed := self._listed(sentence, order)):
             return listed
         if order.tool == "block_ip" and sentence.first(Kind.NETWORK):
@@ -287,32 +274,6 @@ class OrderHearing(ListHearing):
             question=f"要{act.verb}{act.which}？没有执行任何操作。",
             suggestions=tuple(self._line(order, *one) for one in values if order.tool in says.ORDERED and not theirs), order=order,
         )  # fmt: skip
-
-    def _by_one(self, sentence: Sentence, order: Intent) -> Understanding | None:
-        """What is to be silenced is named by a rule and a host: the alerts themselves, else one of the two."""
-        lines = self._silences(sentence, order)
-        if not lines:
-            return None
-        part = "、".join(f"「{one}」" for one in sentence.narrowing)
-        if not part and "minutes" in order.arguments and (said := self._described(sentence)):
-            kept = {
-                name: value for name, value in said.items() if name not in TIMES
-            }  # 今天约了渗透测试 is why
-            look = Intent("list_alerts", {**kept, "limit": MOST_ALERTS})
-            return Understanding(look, suggestions=lines, order=order, each="all")
-        told = (
-            f"静默不能只限{part}的告警，只能整个静默"
-            if part
-            else "静默一次只能按一条规则或一台资产，不能两样都限定"
-        )
-        return Understanding(question=f"{told}。要哪一个？没有执行任何操作。", suggestions=lines, order=order)
-
-    def _silences(self, sentence: Sentence, order: Intent) -> tuple[Suggestion, ...]:
-        """The lines that silence a rule or an asset that is named; none where it has to be an alert."""
-        rules = [("rule", one) for one in self.lexicon.rules_named(sentence.keyword)[:2]]
-        hosts = [("asset", one) for one in named_in("asset", sentence.order)]
-        named = [*rules, *hosts] if rules or sentence.narrowing else []
-        return tuple(self._line(order, kind, value) for kind, value in named)[:3]
 
     def _line(self, order: Intent, kind: str, value: str) -> Suggestion:
         """The exact line that does this to a thing."""
@@ -342,8 +303,6 @@ class OrderHearing(ListHearing):
             return self._of_host(order, said, host)
         told = f"没有执行任何操作。要{ACTS[order.tool].verb}哪一条？写编号，或第几条。"
         oldest = said.get("order") == "oldest"  # 最旧的那个 is one; how many 最旧的几个 are nobody knows
-        if each and oldest:
-            return Understanding(intent=Intent("list_alerts", said), hint=told, order=order)
         some = {"limit": 1 if oldest else MOST_ALERTS} if each or oldest else {}
         meant = "all" if each else "" if shown else counted_in(sentence.plain) or "one"
         return Understanding(
@@ -414,11 +373,7 @@ class OrderHearing(ListHearing):
 
     def _unclear(self, sentence: Sentence, first: Intent) -> Understanding:
         """The exact line of what may be meant."""
-        act, lacks = ACTS[first.tool], missing_in([first])
-        number, note = first.arguments.get(act.argument), str(first.arguments.get("note") or "")
-        lines: Sequence[Suggestion] = () if lacks else (self.line_of(first),)
-        if lacks == "verdict" and first.tool == "close_alert":
-            lines = says.closings(int(str(number)), note)
-        taps = (*lines[:3], *self.taps(sentence))
+        lines = () if missing_in([first]) else (self.line_of(first),)
+        taps = (*lines, *self.taps(sentence))
         asked = f"{hint('unclear')}要这样做请发送整句："
         return Understanding(question=asked, suggestions=tuple(dict.fromkeys(taps))[:3])

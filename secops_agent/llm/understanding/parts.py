@@ -107,7 +107,7 @@ class PartHearing(FollowingHearing):
         if len(cut) < _FEWEST_PARTS:
             return []
         found, about = list[str](), ""
-        for piece in map(self._renamed, cut):
+        for piece in map(self.heard, cut):
             if _asks(piece, found) or ((found or self.focus.last) and _narrows(piece)):
                 found, about = [*found, f"{about} {piece.plain}".strip()], ""
             elif _scope(piece) != _NOTHING or piece.found(Kind.REF) or (not found and _tells(piece)):
@@ -115,15 +115,6 @@ class PartHearing(FollowingHearing):
         if about and found:
             found[-1] = f"{found[-1]} {about}"
         return [self.heard(one) for one in found]
-
-    def _renamed(self, piece: str) -> Sentence:
-        """那个支付网关就是 pay-gateway-3 …: what is named last is meant."""
-        whole = self.heard(piece)
-        for match in pattern("cues.said.renames").finditer(piece):
-            last = self.heard(piece[match.end() :])
-            if _scope(last).things and _scope(self.heard(piece[: match.start()])).things:
-                whole = last
-        return whole
 
     def _several(self, sentence: Sentence) -> Understanding | None:
         """今天几条高危，A283谁在弄，明天谁值班: what each part asks, where no one tool takes all of it."""

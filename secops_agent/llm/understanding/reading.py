@@ -33,7 +33,6 @@ from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding import focus as focuses
 from secops_agent.llm.understanding import questions
 from secops_agent.llm.understanding.answering import QuestionHearing
-from secops_agent.llm.understanding.choices import is_unknown, lines_about
 from secops_agent.llm.understanding.entities import OWN, Sentence, read_sentence
 from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.frames import ToolFrame
@@ -274,22 +273,12 @@ class _Reader(OpenOfferHearing, QuestionHearing):
         if ordered is None and about and not asks and pattern("cues.said.left_alone").search(sentence.plain):
             return Understanding(hint=hint("negation"), suggestions=self.taps(sentence))
         found = self.question(sentence, ordered)
-        if ordered is None and is_unknown(sentence, found):
-            return self._unknown(sentence, found)
         proposes = pattern("cues.said.proposes").search(sentence.plain)
         denied = self.weighed(sentence).doubt == "nothing"
         if ordered is None or not proposes or denied or ordered.doubt not in ("question", "unclear"):
             return found
         taps = (*self.lines_of(ordered), *found.suggestions)
         return replace(found, suggestions=tuple(dict.fromkeys(taps))[:3])
-
-    def _unknown(self, sentence: Sentence, found: Understanding) -> Understanding:
-        """What is to be done was not understood: what can be ordered of what is named, each a complete line; its card, if it has one."""
-        named = "、".join(dict.fromkeys(one.raw.strip() for one in sentence.order.found(*OWN)))[:60]
-        taps = tuple(dict.fromkeys([*lines_about(sentence), *self.taps(sentence)]))[:4]
-        if found.intent:
-            return replace(found, suggestions=taps)
-        return Understanding(question=hint("unknown").format(names=named), suggestions=taps, guessed=True)
 
     def _with_look_up(self, sentence: Sentence, found: Understanding) -> Understanding:
         """帮忙看一下 A291 然后派给我: the look-up that is asked for in a piece of its own comes first."""

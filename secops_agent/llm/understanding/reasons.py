@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from secops_agent.llm.offline.expressions.ends import find_ahead, find_window, moment_in, read_until
+from secops_agent.llm.offline.expressions.ends import find_window, moment_in, read_until
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
@@ -178,14 +178,12 @@ def tells(piece: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Dictated:
-    """One order with its text as it was typed; ``doubt``: why it is none; ``left``: what behind the text orders something else;
-    ``before``: what stands before it."""
+    """One order with its text as it was typed; ``doubt``: why it is none; ``left``: what behind the text orders something else."""
 
     verb: SpokenVerb
     actions: tuple[Intent, ...] = ()
     doubt: str = ""
     left: tuple[str, ...] = ()
-    before: str = ""
 
 
 def read_dictated(whole: Skeleton, sentence: Sentence, focus: Focus) -> Dictated | None:
@@ -196,8 +194,8 @@ def read_dictated(whole: Skeleton, sentence: Sentence, focus: Focus) -> Dictated
     match verbs[0].tool if verbs else "":
         case "send_message":
             return _message(whole, verbs[0])
-        case "remind":
-            return _reminder(whole, verbs[0], sentence)
+        case "remind" if whole.first(Kind.PERSON) is None:
+            return Dictated(verbs[0], doubt="remind")
         case "comment_alert" | "comment_case" | "add_case_task":
             return _noted(whole, verbs[0], sentence, focus)
     return None
@@ -365,23 +363,6 @@ def _opened(whole: Skeleton, sentence: Sentence) -> Dictated | None:
     return Dictated(verb, (Intent("create_case", {"title": title[:200], **found}),), doubt)
 
 
-def _reminder(whole: Skeleton, verb: SpokenVerb, sentence: Sentence) -> Dictated:
-    """明早6点提醒我交班, 2小时后提醒我看A12: once, as a task of the calendar; without a moment it is told that one lacks."""
-    head, tail = (timed(whole, part) for part in (whole.text[: verb.start], whole.text[verb.end :]))
-    found = _after(whole, head) or find_ahead(head, sentence.now)
-    at, before, text = (found[0], found[1], tail) if found else (sentence.now, head, "")
-    if not found and (ahead := find_ahead(tail, sentence.now)):
-        at, before, text = ahead[0], f"{head}{ahead[1]}", ahead[2]
-    at = moment_in(at, sentence.now) if isinstance(at, int) else at
-    text = whole.expand(text).strip(EDGES)
-    doubt = find_doubt(Skeleton(f"{before}{VERB}", whole.entities), [])
-    again = pattern("times.recurring").search(whole.text)
-    if doubt or again or not text or pattern("cues.inside.was_said").match(text):
-        return Dictated(verb, doubt=doubt or "remind")
-    once = {"task": f"提醒：{text[:190]}", "at": f"{at:%Y-%m-%d %H:%M}"}
-    return Dictated(verb, (Intent("create_schedule", once),))
-
-
 def windowed(sentence: Sentence) -> tuple[Sentence, str]:
     """今晚12点到4点别报: the span as a length, and when it begins; "" where no silence is said to begin later."""
     text = timed(sentence.order, sentence.order.text)
@@ -399,11 +380,3 @@ def windowed(sentence: Sentence) -> tuple[Sentence, str]:
 def timed(whole: Skeleton, part: str) -> str:
     """With the times as they were typed: what is ahead is no range of the past."""
     return "".join(whole.entities[char].raw if char in marks_of(whole, Kind.TIME) else char for char in part)
-
-
-def _after(whole: Skeleton, head: str) -> tuple[int, str, str] | None:
-    """2小时后: so many minutes, and what stands around it."""
-    match = re.search(rf"(?:过)?({mark(Kind.DURATION)})\s*(?:之|以)?后?", head)
-    return (
-        (int(whole.entities[match[1]].value), head[: match.start()], head[match.end() :]) if match else None
-    )

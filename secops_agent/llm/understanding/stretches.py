@@ -14,9 +14,8 @@ from secops_agent.llm.offline.expressions.skeletons import Skeleton
 from secops_agent.llm.offline.intents import ACTION_TOOLS, Intent, Understanding
 from secops_agent.llm.offline.words import pattern
 from secops_agent.llm.understanding import completions, questions
-from secops_agent.llm.understanding.beside import with_others
-from secops_agent.llm.understanding.entities import HOSTS, Sentence
-from secops_agent.llm.understanding.focus import NOTHING
+from secops_agent.llm.understanding.entities import HOSTS, Sentence, read_sentence
+from secops_agent.llm.understanding.focus import NOTHING, Focus
 from secops_agent.llm.understanding.labelled import read_labelled
 from secops_agent.llm.understanding.objects import missing_in
 from secops_agent.llm.understanding.offers import Ordered, read_order
@@ -24,7 +23,7 @@ from secops_agent.llm.understanding.ordering import OrderHearing
 from secops_agent.llm.understanding.questions import Weighed
 from secops_agent.llm.understanding.reasons import EDGES, why_in
 from secops_agent.llm.understanding.spans import ORDER, REASON, TEXT, Stretch, spans_of
-from secops_agent.llm.understanding.telling import SPOKEN
+from secops_agent.llm.understanding.telling import SPOKEN, find_later
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     DICTATED,
@@ -33,6 +32,7 @@ from secops_agent.llm.understanding.verbs import (
     MILD,
     NOTES,
     OUTSIDE,
+    PIECE,
     SAME_AS,
     UNDOES,
     VERB,
@@ -57,6 +57,7 @@ _TOLD: Final = 160  # characters; what is longer is read as a whole
 _BACK: Final = 5  # characters that can only take an order back: 先别了, 算了
 _HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 _MOST: Final = 5  # orders of one sentence
+_WHO: Final = ("assignee", "to")  # arguments that name whom 他 means behind them
 # In which arguments the object of another order may stand.
 _FITS: Final = {
     "alert_id": ("alert_id", "alerts", "scope"), "case_id": ("case_id",), "asset": ("asset",), "ip": ("ip",), "findings": ("findings",),
@@ -139,11 +140,15 @@ def _with_objects(actions: Sequence[Intent], before: Sequence[Intent]) -> Iterat
     """With the object of what was ordered before, where it has none."""
     for one in actions:
         act = ACTS.get(one.tool)
+        people = [str(value) for other in before for name, value in other.arguments.items() if name in _WHO]
+        if (
+            act and act.demands == "assignee" and "assignee" not in one.arguments and people
+        ):  # 对了再把A234挂给他
+            one = replace(one, arguments={**one.arguments, "assignee": people[-1]})
         if act is None or act.argument in one.arguments:
             yield one
             continue
         if one.tool == "send_message":  # to whom it was given: 都转给李四，说一下 …
-            people = [str(other.arguments["assignee"]) for other in before if "assignee" in other.arguments]
             yield replace(one, arguments={"to": people[-1], **one.arguments}) if people else one
             continue
         same = [
@@ -176,6 +181,31 @@ def _because(one: Intent, why: str) -> Intent:
     return replace(one, arguments={**one.arguments, free: why})
 
 
+def with_others(found: Ordered | None, sentence: Sentence, focus: Focus) -> Ordered | None:
+    """A message together with what the robot is told behind it: 跟李四说…，对了再把A234挂给他. Anything else as it is,
+    but 明天8点把 file-01 放出来: nothing outside is done at a set time."""
+    if found and not found.doubt and find_later(found.verbs, sentence):
+        return replace(found, doubt="later", exact=False)
+    message = found.actions[0] if found and len(found.actions) == 1 and not found.doubt else None
+    if found is None or message is None or message.tool != "send_message":
+        return found
+    text = str(message.arguments.get("text", ""))
+    for border in PIECE.finditer(text):
+        head, rest = text[: border.start()], text[border.end() :]
+        turned = pattern("telling.turns").search(head)
+        if not head.strip(EDGES) or not (turned or pattern("telling.anew").match(border[0] + rest)):
+            continue
+        own = pattern("telling.lead").sub("", rest.strip(EDGES), count=1)
+        part = read_sentence(own, sentence.lexicon, sentence.now, sentence.asker)
+        other = read_order(part, focus)
+        if other and other.actions and other.has_object and not other.doubt:
+            told = head[: turned.start() if turned else None].strip(EDGES)
+            said = replace(message, arguments={**message.arguments, "text": told})
+            actions = (said, *_with_objects(other.actions, [message]))
+            return replace(found, actions=actions, missing=missing_in(actions))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class StretchHearing(OrderHearing):
     """What a sentence orders, as a whole and by its stretches."""
@@ -187,8 +217,7 @@ class StretchHearing(OrderHearing):
     def _ordered(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
         """What it orders, as a whole; or what each of its stretches does, where that says more."""
         whole = self._ordered_whole(sentence, weighed)
-        exact = whole and whole.exact and not _is_noted(whole)  # A12备注：…，再转给王五
-        if self.whole or exact or len(sentence.plain) > _TOLD or not weighed.surely_orders:
+        if self.whole or len(sentence.plain) > _TOLD or not weighed.surely_orders:
             return whole
         doubt = find_doubt(sentence.order, verbs_in(sentence.order))
         if _is_framed(sentence, doubt, weighed.likely_act):
@@ -198,7 +227,7 @@ class StretchHearing(OrderHearing):
         read = [self._part(part, weighed) if place < _MOST else None for place, part in enumerate(parts)]
         apart = together(zip(parts, read, strict=True))
         if apart is None or not _says_more(apart, whole, parts, weighed):
-            return _with_left(whole, parts, read)
+            return whole
         if doubt == "condition" and any(one.tool not in MILD for one in apart.actions):
             return whole  # A12要是误报就关了，再有告警就叫我
         is_off = (whole is None or whole.doubt) and self._is_a_word_off(sentence)
@@ -235,7 +264,7 @@ class StretchHearing(OrderHearing):
         described = (
             own.keyword or own.first(*HOSTS) or pattern("cues.inside.which_one").search(own.order.text)
         )
-        if found and found.missing == "object" and described:
+        if found and found.missing == "object" and described and tool not in DICTATED:
             return replace(found, doubt="unclear")  # 把支付那条关了: not the alert of the order before it
         refused = found and found.doubt and (found.doubt not in ("nothing", "unclear") or tool in OUTSIDE)
         if fits or refused or weighed.ranks.get(label, 0.0) < questions.ELSE:
@@ -244,7 +273,6 @@ class StretchHearing(OrderHearing):
         if told:
             return Ordered((), told, missing=missing_in(told))
         named = read_order(own, self.focus, act=label) if tool in ACTS and tool not in DICTATED else None
-        named = with_others(named, own, self.focus)
         return named if named and named.actions and not named.doubt else found
 
     def _ordered_whole(self, sentence: Sentence, weighed: Weighed) -> Ordered | None:
@@ -255,7 +283,6 @@ class StretchHearing(OrderHearing):
             return found
         if ordered is None or not (ordered.actions or ordered.doubt in LIKE):
             return ordered
-        ordered = self._without_improbable(weighed, ordered)
         tools = [one.tool for one in ordered.actions]
         if ordered.exact or (ordered.doubt and (ordered.actions or ordered.doubt not in LIKE)):
             return ordered
@@ -281,16 +308,6 @@ class StretchHearing(OrderHearing):
         whole = own and (not missing_in(own) or UNDOES.get(own[0].tool) == tool)  # 那个ip封一下: no release
         return found if found and not (found.doubt or (whole and found.missing)) else None
 
-    @staticmethod
-    def _without_improbable(weighed: Weighed, ordered: Ordered) -> Ordered:
-        """A203关早了，重新打开: what is whole and certain, without what lacks something and hardly is meant."""
-        whole = tuple(one for one in ordered.actions if not missing_in([one]))
-        rest = [one for one in ordered.actions if one not in whole]
-        meant = weighed.act in {one.tool for one in whole}
-        if not (rest and meant) or any(weighed.ranks.get(one.tool, 0.0) > _HARDLY for one in rest):
-            return ordered
-        return replace(ordered, actions=whole, missing="")
-
 
 def _is_framed(sentence: Sentence, doubt: str, label: str) -> bool:
     """Is the whole of it a report, a plan, a quotation or an exception, or asked or taken back at its end, whatever its stretches order? A condition is
@@ -310,31 +327,16 @@ def _says_more(apart: Ordered, whole: Ordered | None, parts: Sequence[Stretched]
     if whole.exact:
         return False
     mine, theirs = ({one.tool for one in each.actions} for each in (apart, whole))
-    if weighed.act and apart.missing != "object" and not mine & theirs:
-        meant = {LABELLED.get(weighed.act, weighed.act)}
+    if theirs == {"send_message"} and len(parts) > 1 and apart.actions[0].tool not in theirs:
+        return True  # A12关了 顺便跟李四说…: what stands before the message is ordered too
+    meant = {LABELLED.get(weighed.act, weighed.act)}
+    if weighed.act and apart.missing != "object" and not meant & theirs:
         hardly = all(max(weighed.ranks.get(name, 0.0) for name in _labels(tool)) < _HARDLY for tool in theirs)
         if mine & meant and hardly:
             return True
     if apart.missing or len(parts) < 2:
         return whole.missing == "object" and not apart.missing
     return mine > theirs
-
-
-def _with_left(
-    whole: Ordered | None, parts: Sequence[Stretched], read: Sequence[Ordered | None]
-) -> Ordered | None:
-    """With what was left out of the whole and is an order of its own: A300 转给李四 然后告诉他…"""
-    for part, one in zip(parts, read, strict=True):
-        told = f"「{part.said}」"
-        if whole and one and told in whole.left and one.actions and not (one.doubt or one.missing):
-            left = tuple(each for each in whole.left if each != told)
-            whole = replace(whole, actions=(*one.actions, *whole.actions), left=left)
-    return whole
-
-
-def _is_noted(ordered: Ordered) -> bool:
-    """Is a text written down first of all?"""
-    return bool(ordered.actions) and ordered.actions[0].tool in NOTES
 
 
 def _labels(tool: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence
 from secops_agent.llm.understanding.focus import Focus
 from secops_agent.llm.understanding.reasons import EDGES, Dictated
-from secops_agent.llm.understanding.verbs import OUTSIDE, SpokenVerb, first_doubt
+from secops_agent.llm.understanding.verbs import ACTS, OUTSIDE, SpokenVerb, first_doubt, verbs_in
 
 ME: Final = "我"
 NOW: Final = "现在"
@@ -139,7 +139,9 @@ def _people(groups: dict[str, str], before: str, typed: Skeleton, focus: Focus) 
     on_duty = {"duty", "duty2"} & groups.keys() or (
         said and focus.last and focus.last.tool == "who_is_on_call" and not focus.last.arguments.get("at")
     )
-    found = receivers_in(said, typed, focus) or (receivers_in(before, typed, focus)[-1:] if said else [])
+    named = receivers_in(before, typed, focus)[-1:] if said else []
+    found = receivers_in(said, typed, focus)
+    found = named or found if pattern("telling.them").fullmatch(said) else found or named
     return found or (["值班"] if on_duty else [])
 
 
@@ -157,11 +159,12 @@ def _said(
     called = name in _ROUSED or _CALLED.search(text[: match.end()])
     told = told or (CALL_BACK if called else "")
     action = {"to": ",".join(people)} if people else {}
+    ordered = {verb.tool for verb in verbs_in(Skeleton(before, typed.entities))} & ACTS.keys()
+    apart = (f"「{typed.expand(before).strip(EDGES)}」",) if ordered else ()
     return dictated(
         "send_message",
         action | ({"text": told[:500]} if told else {}),
-        _cannot(text[: match.end()], words),
-        typed.expand(before),
+        (*apart, *_cannot(text[: match.end()], words)),
     )
 
 
@@ -189,9 +192,9 @@ def _cannot(head: str, words: str = "") -> tuple[str, ...]:
     return (f"「{said}」（只能发普通消息，不能打电话、发短信、发邮件或 DING）",) if found else ()
 
 
-def dictated(tool: str, arguments: dict[str, Any], left: tuple[str, ...] = (), before: str = "") -> Dictated:
-    """An order that the whole sentence is, or what stands behind ``before``."""
-    return Dictated(SpokenVerb(tool, 0, 0, SPOKEN), (Intent(tool, arguments),), left=left, before=before)
+def dictated(tool: str, arguments: dict[str, Any], left: tuple[str, ...] = ()) -> Dictated:
+    """An order that the whole sentence is, or its end."""
+    return Dictated(SpokenVerb(tool, 0, 0, SPOKEN), (Intent(tool, arguments),), left=left)
 
 
 # A report now
@@ -301,7 +304,8 @@ def _places(text: str) -> Iterator[int]:
         if wish := pattern("telling.later.wishes").match(text, place):
             yield wish.end() + len(text[wish.end() :]) - len(text[wish.end() :].lstrip(EDGES))
         if remind := pattern("telling.later.remind").match(text[start:]):
-            yield start + remind.end()
+            end = start + remind.end()
+            yield end + len(text[end:]) - len(text[end:].lstrip(EDGES))
 
 
 def _is_clear(found: SpokenMoment, text: str) -> bool:

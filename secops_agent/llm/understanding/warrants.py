@@ -13,7 +13,6 @@ from secops_agent.llm.offline.expressions.normalization import normalize, split_
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.lexicon import Lexicon
 from secops_agent.llm.offline.words import load, pattern
-from secops_agent.llm.understanding.beside import with_others
 from secops_agent.llm.understanding.calendar import read_spoken
 from secops_agent.llm.understanding.completions import adds_to, without_turns
 from secops_agent.llm.understanding.entities import (
@@ -41,6 +40,7 @@ from secops_agent.llm.understanding.ranker import (
 from secops_agent.llm.understanding.reading import LONGEST, is_pasted
 from secops_agent.llm.understanding.reasons import split_note, why_of
 from secops_agent.llm.understanding.spans import TEXT, spans_of
+from secops_agent.llm.understanding.stretches import with_others
 from secops_agent.llm.understanding.verbs import (
     ACTS,
     CLAUSE,

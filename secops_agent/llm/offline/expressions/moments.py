@@ -39,12 +39,14 @@ _FAR: Final = timedelta(days=300)  # a date that far ahead is meant of this year
 
 @dataclass(frozen=True, slots=True)
 class SpokenMoment:
-    """``at``, aware, perhaps over; where its words begin and end in the text; ``clear``: an hour, a part of a day or an event was said."""
+    """``at``, aware, perhaps over; where its words begin and end in the text; ``clear``: an hour, a part of a day or an event was said;
+    ``timed``: not only a part of a day."""
 
     at: datetime
     start: int
     end: int
     clear: bool = True
+    timed: bool = True
 
 
 def read_moment(text: str, start: int, now: datetime) -> SpokenMoment | None:
@@ -65,7 +67,8 @@ def read_moment(text: str, start: int, now: datetime) -> SpokenMoment | None:
     clear = (
         found["hour"] or found["event"] or (named and (found["part"] or (found["day"] or "天")[-1] != "天"))
     )
-    return SpokenMoment(at, start, found.end(), bool(clear)) if at else None
+    timed = bool(found["hour"] or found["event"])
+    return SpokenMoment(at, start, found.end(), bool(clear), timed) if at else None
 
 
 def _minutes(found: re.Match[str]) -> int:
