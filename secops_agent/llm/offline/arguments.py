@@ -13,7 +13,7 @@ from secops_agent.llm.offline.expressions.times import clock_of
 from .cases import read_case_question
 from .comparing import EARLIER, PEOPLE, SPAN, comparison, left_word, sought
 from .filters import Asked, group_of, is_nobodys, narrow, owner_of, type_of
-from .findings import is_of_findings, read_findings
+from .findings import is_of_findings, read_findings, read_flaws
 from .intents import Intent
 from .keywords import count_products, find_keyword
 from .words import load, name_of, pattern, wordset
@@ -55,7 +55,7 @@ def read_exact(asked: Asked) -> Intent | None:
         return build("list_assets", asked)
     if on_call := pattern("filters.is_on_call").fullmatch(asked.text.strip(" 。.?？!！啊呀呢")):
         return build("who_is_on_call", asked) if on_call else None
-    found = read_case_question(text) or _sum(text) or _software_question(asked)
+    found = read_case_question(text) or _sum(text) or _software_question(asked) or read_flaws(asked)
     return found or (Intent("list_findings", read_findings(asked)) if is_of_findings(asked) else None)
 
 

@@ -7,12 +7,24 @@ from typing import Any
 from secops_agent.llm.offline.expressions.skeletons import Kind
 
 from .filters import Asked, group_of, narrow, owner_of
-from .words import load, name_of, pattern
+from .intents import Intent
+from .words import load, name_of, pattern, wordset
 
 _FINDING = (
     "severity", "asset", "overdue", "limit", "kev_only", "fix_available", "exposed", "environment", "importance", "due_within",
     "older_days", "late_days", "cvss",
 )  # fmt: skip
+
+
+def read_flaws(asked: Asked) -> Intent | None:
+    """jenkins 有 kev 不: the flaws of a machine or a product that are exploited already."""
+    said = pattern("filters.kev_of").fullmatch(asked.text.strip(" 。.!！?？"))
+    if said is None or said["of"].lower() in wordset("keywords.common_english"):
+        return None
+    named = asked.skeleton.entities.get(said["of"])
+    host = str(named.value) if named else asked.lexicon.parts.get(said["of"].lower(), "")
+    about = {"asset": host} if host else {"keyword": said["of"]}
+    return Intent("list_vulnerabilities", {"kev_only": True, **about})
 
 
 def is_of_findings(asked: Asked) -> bool:
