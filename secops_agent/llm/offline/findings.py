@@ -6,7 +6,7 @@ from typing import Any
 
 from secops_agent.llm.offline.expressions.skeletons import Kind
 
-from .filters import Asked, group_of, narrow, owner_of
+from .filters import Asked, group_of, narrow, owner_of, type_of
 from .intents import Intent
 from .words import load, name_of, pattern, wordset
 
@@ -17,14 +17,21 @@ _FINDING = (
 
 
 def read_flaws(asked: Asked) -> Intent | None:
-    """jenkins 有 kev 不: the flaws of a machine or a product that are exploited already."""
-    said = pattern("filters.kev_of").fullmatch(asked.text.strip(" 。.!！?？"))
-    if said is None or said["of"].lower() in wordset("keywords.common_english"):
-        return None
-    named = asked.skeleton.entities.get(said["of"])
-    host = str(named.value) if named else asked.lexicon.parts.get(said["of"].lower(), "")
-    about = {"asset": host} if host else {"keyword": said["of"]}
-    return Intent("list_vulnerabilities", {"kev_only": True, **about})
+    """log4j 影响哪几台: the assets that have it, with its flaws; jenkins 有 kev 不."""
+    text = asked.text.strip(" 。.!！?？")
+    usual = wordset("keywords.common_english")
+    if (said := pattern("filters.flaws_of_software").fullmatch(text)) and said["word"].lower() not in usual:
+        return Intent("list_assets", {"keyword": said["word"], **type_of(text)})
+    if said := pattern("filters.kev_of").fullmatch(text):
+        named = asked.skeleton.entities.get(said["of"])
+        host = str(named.value) if named else asked.lexicon.parts.get(said["of"].lower(), "")
+        about = {"asset": host} if host else {"keyword": said["of"]}
+        return (
+            Intent("list_vulnerabilities", {"kev_only": True, **about})
+            if said["of"].lower() not in usual
+            else None
+        )
+    return None
 
 
 def is_of_findings(asked: Asked) -> bool:
