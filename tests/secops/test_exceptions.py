@@ -105,7 +105,7 @@ def test_one_of_two_is_taken_out_of_the_offer(said: str, left: int) -> None:
     [
         ("我手上中危的全转李四", {"severity": "medium", "assignee": ASKER}),
         ("严重没人接的全丢王五", {"severity": "critical", "unassigned": True}),
-        ("未分配的高危都甩张三", {"severity": "high", "status": "open"}),
+        ("未分配的高危都甩张三", {"severity": "high", "unassigned": True}),
     ],
 )
 def test_who_is_handed_what_is_listed_narrows_nothing(said: str, given: dict[str, object]) -> None:
