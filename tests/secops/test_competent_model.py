@@ -48,11 +48,12 @@ def _at(day: int, hour: int, minute: int) -> datetime:
     return datetime(2026, 12, day, hour, minute, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
-SETS = ("zd", "ze", "zf", "zg", "zh", "zi", "zj", "zk")
-MISSED = {"zd": 1, "ze": 0, "zf": 0, "zg": 1, "zh": 0, "zi": 2, "zj": 0, "zk": 0}
+SETS = ("zd", "ze", "zf", "zg", "zh", "zi", "zj", "zk", "zl", "zm")
+MISSED = {"zd": 1, "ze": 0, "zf": 0, "zg": 1, "zh": 0, "zi": 2, "zj": 0, "zk": 0, "zl": 4, "zm": 10}
 WRITTEN = dict.fromkeys(SETS, _at(1, 21, 0))  # when whoever wrote the calls of a set read its sentences
 WRITTEN |= dict.fromkeys(("zg", "zh", "zi"), _at(1, 22, 20))  # 半小时后 is 22:50
 WRITTEN |= dict.fromkeys(("zj", "zk"), _at(2, 1, 5))
+WRITTEN |= dict.fromkeys(("zl", "zm"), _at(2, 5, 5))
 # Of these the strangers call something else right, too: 七天 of silence need an approver, 我自己跟 may order nothing, 问下李四 a message.
 OTHERWISE = (
     "麻烦把A162静默七天哈",
@@ -323,7 +324,9 @@ def is_over(one: Play) -> bool:
 def played(name: str) -> Iterator[tuple[str, Tried, Play]]:
     """Each turn with what it came to, but those that are over, and those whose strangers call something else right, too."""
     for row, plays in called(name):
-        turns = [(text, play(one)) for text, one in zip(row["turns"], plays, strict=True)]
+        turns = [
+            (text, play(one)) for text, one in zip(row["turns"], plays, strict=False)
+        ]  # as far as it was called
         for (tried, _), one in zip(asyncio.run(hold(turns, ZHAO)), plays, strict=True):
             if not (is_over(one) or tried.text.startswith(OTHERWISE)):
                 yield row["id"], tried, one

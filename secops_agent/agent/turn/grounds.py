@@ -11,6 +11,7 @@ from secops_agent.llm.understanding.reading import is_pasted
 from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
 _HALF: Final = 0.5
+_PIECE: Final = 3
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 # A path or a domain that a result holds may be the attacker's: it goes into no text that was not typed with it.
@@ -41,6 +42,16 @@ class Grounds:
         """Are half of its characters in what they wrote, as of a nickname or a rule in other words?"""
         wide = WIDE.findall(value)
         return bool(wide) and 2 * sum(char in self.warrant.own for char in wide) >= len(wide)
+
+    def names_rule(self, value: str) -> bool:
+        """Do three characters together of a rule's name stand in what they typed, now or before?"""
+        pieces = {value[at : at + _PIECE] for at in range(len(value) - _PIECE + 1)}
+        return any(
+            one in text
+            for one in pieces
+            if WIDE.fullmatch(one[0])
+            for text in (self.warrant.own, *self._before())
+        )
 
     def in_their_words(self, note: str) -> str:
         """The clauses of a note that say what was typed; else why it is ordered, if that is more than what it is done to."""

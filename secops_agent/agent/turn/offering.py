@@ -19,7 +19,7 @@ from secops_agent.agent.turn.times import TIMES, SpokenTimes
 from secops_agent.agent.turn.toolbox import NO_FOREIGN, ReadingToolbox
 from secops_agent.llm.offline.expressions.recurrence import read_recurrence
 from secops_agent.llm.offline.expressions.reports import period_said
-from secops_agent.llm.offline.words import pattern
+from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.types import Offer, ToolSpec
 from secops_agent.llm.understanding.calendar import ALL
 from secops_agent.llm.understanding.offers import MOST
@@ -241,7 +241,7 @@ class OfferingToolbox(ReadingToolbox):
             raise InvalidInput(_NO_DECISION)
         if not self._is_report_said(new):
             raise InvalidInput(_NO_REPORT)
-        if "severity" in new and not warrant.named.get("level"):
+        if "severity" in new and not (warrant.named.get("level") or name_of("cues.level", warrant.typed)):
             raise InvalidInput(_NO_LEVEL)
 
     def _is_report_said(self, new: Mapping[str, Any]) -> bool:
@@ -270,7 +270,9 @@ class OfferingToolbox(ReadingToolbox):
         before = [one for _, one in _objects(grounds.order)] if warrant.changes else []
         if value in before or any(_is_ending(value, one, warrant.typed) for one in before):
             return
-        near = definition.risk == "write" and grounds.is_near(value)
+        near = definition.risk == "write" and (
+            grounds.is_near(value) or (kind == "rule" and grounds.names_rule(value))
+        )
         shown = self._is_shown(f"规则:{value}" if kind == "rule" else value)
         if not (grounds.was_typed(value, kind) or shown or near):
             raise InvalidInput(_NO_OBJECT.format(value[:60]))

@@ -36,6 +36,9 @@ _NAME: Final = re.compile(
     r"[\w.:/@#-]{1,40}"
 )  # what reads like a sentence is nobody's name, and told to no model
 
+_REWORDED: Final = re.compile(
+    r"[\s，,。;；](?:就|还是|而是)?[写改换说记](?:[成为在上到明]|个|一下)?\S"
+)  # 不要写封了，写在处理中
 _OWN_WORDS: Final = frozenset({"task", "text", "note", "reason"})  # nobody's but the asker's
 
 
@@ -84,7 +87,7 @@ async def find_opening(
     warrant = _with_heard(warrant, heard)
     # Who calls nothing is too small to say it better than the result does: it is asked only what code is not sure of.
     understood = not heard.unclear and (heard.sure or not called)
-    if _is_for_code(read, heard, warrant) or (not calls and understood):
+    if _is_for_code(text, read, heard, warrant) or (not calls and understood):
         return TurnOpening(True, heard=heard)
     looked_up = bool(called) and (heard.sure or not calls)
     reads = bool(called) and {call.name for call in called} <= {*READ_TOOLS}
@@ -103,13 +106,15 @@ def _with_heard(warrant: Warrant, heard: Heard) -> Warrant:
     return replace(warrant, tools=warrant.tools | {one.tool for one in heard.offers})
 
 
-def _is_for_code(read: Completion, heard: Heard, warrant: Warrant) -> bool:
+def _is_for_code(text: str, read: Completion, heard: Heard, warrant: Warrant) -> bool:
     """Exact orders, the help text, what is taken back, and why nothing is started, unless it may be an order or a question all the
     same: what is done is said by people's words and code alone."""
     calls = read.message.tool_calls
     if calls:
         beside = calls[0].name in NOTES and warrant.tools - {*NOTES}  # 备注…，然后提醒李四: more than a note
         return calls[0].name in ACTION_TOOLS and not beside
+    if heard.drops and _REWORDED.search(text):
+        return False
     dropped = heard.drops and not (heard.asks or warrant.changes)
     return heard.final and (dropped or not (warrant.tools or warrant.asks))
 

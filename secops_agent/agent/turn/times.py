@@ -28,6 +28,8 @@ _PART: Final = re.compile("[凌早上中下晚夜傍晨]|[ap]m", re.IGNORECASE)
 _DAY: Final = 24 * 60  # minutes
 _MONTH: Final = 20 * 24 * 60  # minutes; lengths above it are of months of any length
 _NEAR: Final = 2  # minutes
+_NIGHT: Final = 5  # before this hour some call the day that has begun 明天
+_BEFORE: Final = re.compile("[班会饭工]之?以?前$")
 
 
 _LONGER: Final = re.compile("[再续顺]延|延长|再(?:加|多|封)|续")  # what is left of it, data tells
@@ -134,7 +136,13 @@ def _moments(typed: str, now: datetime) -> Iterator[tuple[datetime, bool, bool]]
     while place < len(typed):
         moment = read_moment(typed, place, now)
         if moment:
-            yield moment.at, _PART.search(typed[moment.start : moment.end]) is None, moment.clear
+            words = typed[moment.start : moment.end]
+            either = _PART.search(words) is None
+            yield moment.at, either, moment.clear
+            if _BEFORE.search(words):  # 下班前 is read as half an hour earlier, and may be 下班
+                yield moment.at + timedelta(minutes=30), either, moment.clear
+            if now.hour < _NIGHT and words.startswith("明") and (same := moment.at - timedelta(days=1)) > now:
+                yield same, either, moment.clear  # 明早, to who has not slept
         place = moment.end if moment else place + 1
 
 

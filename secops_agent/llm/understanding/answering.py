@@ -56,6 +56,8 @@ class QuestionHearing(PartHearing):
         if found := found or self._several(sentence):
             return found
         meant = self._referred(sentence)
+        if meant is not sentence and (exact := questions.exact(meant)):
+            return self._covered(meant, exact)
         found = self._meant_by(meant) or self._with_rest(meant, self._looked_up(meant))
         found = self._of_that_period(sentence, self._of_product(sentence, found) or found)
         return (
@@ -88,6 +90,11 @@ class QuestionHearing(PartHearing):
         if what not in _NOWHERE and meant < (questions.WORTH if what else questions.SURE):
             return None
         told = hint("absent").format(what=load("talk")["absent_named"][what or "else"])
+        said = pattern(f"talk.absent.{what}").sub(" ", text) if what else ""
+        rest = self.heard(sentence.question.expand(said).strip(" ,，"))
+        asks = any(cue.startswith("ask.") for cue in questions.cues_of(rest))
+        if what not in _NOWHERE and asks and (intent := self._clearly(rest)):
+            return Understanding(intent=intent, hint=told, guessed=True)
         taps = (says.ON_CALL,) if what in _OF_PEOPLE else self.taps(sentence) or DEFAULT
         return Understanding(question=told, suggestions=taps, guessed=True)
 

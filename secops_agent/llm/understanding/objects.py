@@ -230,8 +230,9 @@ def missing_in(actions: Sequence[Intent]) -> str:
         if act and act.argument not in action.arguments and not _stands_alone(action):
             return "object"
         said = (act.demands, *INSTEAD.get(action.tool, ())) if act and act.demands else ()
-        if act and said and not any(action.arguments.get(name) for name in said):
-            return act.demands
+        told = [str(action.arguments.get(name) or "") for name in said]
+        if told and all(not one or pattern("telling.change.no_text").fullmatch(one) for one in told):
+            return act.demands if act else ""
         lacks = NEEDS.get(str(action.arguments.get("decision", "")), ())
         if left := next((name for name in lacks if not action.arguments.get(name)), ""):
             return left

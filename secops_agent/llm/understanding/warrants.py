@@ -12,6 +12,7 @@ from secops_agent.llm.offline.commands import spell_out
 from secops_agent.llm.offline.expressions.normalization import normalize, split_address, strip_courtesies
 from secops_agent.llm.offline.expressions.skeletons import Kind, Skeleton, mark
 from secops_agent.llm.offline.lexicon import Lexicon
+from secops_agent.llm.offline.sounds import respell
 from secops_agent.llm.offline.words import load, pattern
 from secops_agent.llm.understanding.calendar import read_spoken
 from secops_agent.llm.understanding.completions import adds_to, without_turns
@@ -62,6 +63,7 @@ from secops_agent.llm.understanding.verbs import (
 _NARROWS: Final = re.compile(r"[^\s，,]{1,40}\s*(?:就行|就好|就可以|即可)了?")
 _PASS_ON = (*DICTATED, *MILD)
 _TEXTS = frozenset({"text", "note", "task", "title"})
+_RULES: Final = 3  # that a word of theirs may stand for
 _TO: Final = re.compile(rf"^(?:\s*{mark(Kind.PERSON)}\s*[和跟与及、]?)*")
 _MORE: Final = pattern("telling.change.one_more")
 _JOINED: Final = re.compile("然后|接着|再|并|顺[便手]|另外|同时|对了|还有")
@@ -151,7 +153,7 @@ def _read(text: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) 
 
 def _weigh(said: str, addressee: str, lexicon: Lexicon, now: datetime, focus: Focus, asker: str) -> Warrant:
     request = strip_courtesies(said)
-    typed = read_sentence(request.text, lexicon, now, asker, said)
+    typed = read_sentence(respell(request.text), lexicon, now, asker, said)
     own = _own(typed, focus)
     sentence, note = own.sentence, own.note
     whole = _whole(sentence)
@@ -389,7 +391,8 @@ def _with_findings(ordered: set[str], said: Skeleton) -> frozenset[str]:
 def _named(sentence: Sentence) -> dict[str, tuple[str, ...]]:
     """What is named, by kind, with the rule and the levels."""
     levels = tuple(one.raw for one in sentence.question.found(Kind.SEVERITY))
-    rule = {"rule": (sentence.keyword,)} if sentence.keyword else {}
+    rules = sentence.lexicon.rules_named(sentence.keyword)  # 错误率 stands for 支付系统错误率过高
+    rule = {"rule": (sentence.keyword, *rules[:_RULES])} if sentence.keyword else {}
     return names_in(sentence.order, sentence.numbers) | rule | ({"level": levels} if levels else {})
 
 
