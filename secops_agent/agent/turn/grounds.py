@@ -12,6 +12,7 @@ from secops_agent.llm.understanding.warrants import NO_WARRANT, Warrant
 
 _HALF: Final = 0.5
 _PIECE: Final = 3
+_OF_ANY: Final = re.compile("告警|规则|误报|可疑|异常|登录|数据库?|主机|系统|服务")
 UNIT: Final = r"\s*(?:个?小时|分钟?|秒|[点号日天周月年次台%])"
 _FINDING: Final = re.compile(r"F\d+", re.IGNORECASE)
 # A path or a domain that a result holds may be the attacker's: it goes into no text that was not typed with it.
@@ -44,8 +45,13 @@ class Grounds:
         return bool(wide) and 2 * sum(char in self.warrant.own for char in wide) >= len(wide)
 
     def names_rule(self, value: str) -> bool:
-        """Do three characters together of a rule's name stand in what they typed, now or before?"""
-        pieces = {value[at : at + _PIECE] for at in range(len(value) - _PIECE + 1)}
+        """Do three characters together of a rule's name, which are not those of any, stand in what they typed, now or before?"""
+        named = _OF_ANY.sub(" ", value)
+        pieces = {
+            one
+            for at in range(len(named))
+            if len(one := named[at : at + _PIECE]) == _PIECE and " " not in one
+        }
         return any(
             one in text
             for one in pieces

@@ -72,6 +72,7 @@ _WIDER: Final = (
 _ALL_HOSTS: Final = "提问者说的是「{}」上的，没有列出。把它写进 asset。"
 _NO_VERDICT: Final = "结论（误报、真实攻击、正常行为、重复）和理由提问者都没有说，没有列出。请问他。"
 _NO_DECISION: Final = "决定和不受影响的理由要由提问者说出来（修复中、接受风险、误报……），没有列出。请问他。"
+_LEVEL: Final = re.compile("级别|定级|等级")
 _NO_LEVEL: Final = "级别要由提问者说出来（严重、高危、中危、低危、信息），没有列出。请问他。"
 _NO_REPORT: Final = "报告要由提问者说出来（日报、周报、月报，哪一段时间的；事件的写「报告」），没有列出。"
 _NO_WORDS: Final = "「{}」只能说提问者说的事：可以换说法，不能加名称、数字、人、否定或别的事，也不能漏掉否定和条件，没有列出。"
@@ -241,8 +242,14 @@ class OfferingToolbox(ReadingToolbox):
             raise InvalidInput(_NO_DECISION)
         if not self._is_report_said(new):
             raise InvalidInput(_NO_REPORT)
-        if "severity" in new and not (warrant.named.get("level") or name_of("cues.level", warrant.typed)):
+        if "severity" in new and not (warrant.named.get("level") or self._is_level_said()):
             raise InvalidInput(_NO_LEVEL)
+
+    def _is_level_said(self) -> bool:
+        """In what orders, or called a level: 严重级别就高危."""
+        warrant = self._grounds.warrant
+        said = warrant.typed if _LEVEL.search(warrant.typed) else warrant.own
+        return bool(name_of("cues.level", said))
 
     def _is_report_said(self, new: Mapping[str, Any]) -> bool:
         """Is what is attached the report that they order: of a case, or of that time?"""

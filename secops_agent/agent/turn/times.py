@@ -32,7 +32,9 @@ _NIGHT: Final = 5  # before this hour some call the day that has begun 明天
 _BEFORE: Final = re.compile("[班会饭工]之?以?前$")
 
 
-_LONGER: Final = re.compile("[再续顺]延|延长|再(?:加|多|封)|续")  # what is left of it, data tells
+_LONGER: Final = re.compile(
+    "[再续顺]延|延长|延期|再(?:多?封|加)(?=[\\d一二两三四五六七八九十半])|(?<![持继连后陆手])续(?=[封期到\\d])"
+)  # what is left of it, data tells
 _AT: Final = ("at", "start")  # when something is done, and not until when
 
 

@@ -20,9 +20,10 @@ _COURTEOUS: Final = re.compile(
     r"请您?|麻烦您?|谢谢|辛苦了?|[你您]好|抽空|看(?=一[下眼]|看)|一[下眼]|尽快|抓紧(?:处理)?|[你您他她]们?|[的了吧哈呢啊]"
 )
 _DENIED: Final = re.compile(
-    r"(?:(?!(?<!\w)不对?(?!\w)|[没无]有?人)[不没勿未无莫]|非(?!常)|(?<![特分级类区个])别(?!忘|的)|禁止|停止|暂停|取消|拒绝)[要用能可得必会是有]*以?\s*"
+    r"(?:(?!(?<!\w)不对?(?!\w)|[没无]有?人\w{1,4}的)[不没勿未无莫]|非(?!常)|(?<![特分级类区个])别(?!忘|的)|禁止|停止|暂停|取消|拒绝)[要用能可得必会是有]*以?\s*"
 )
-_WHETHER: Final = re.compile("([\u4e00-\u9fff])[不没]\\1")  # 是不是, 多不多
+_WHETHER: Final = re.compile("([\u4e00-\u9fff])[不没]\\1")  # 是不是, 关不关: nothing is said to be so
+_ASKS: Final = re.compile("([\u4e00-\u9fff])[不没]\\1|是否|能否|[吗么呢?？]")
 _HALF: Final = 0.5
 _NEAR: Final = 8  # characters between a denial and what it is about
 _SUPPOSED: Final = re.compile(
@@ -105,6 +106,8 @@ class Basis:
     def allows(self, words: str, size: int) -> bool:
         """Does each clause say, in whatever words, what stands in the basis? And is what was denied or supposed of the same still
         denied or supposed?"""
+        if any(one in words and not _ASKS.search(words) for one in _WHETHER.findall(self.typed)):
+            return False  # 关不关 says not that it is closed
         told, typed, changed, earlier = read(words, self.people), *self._read()
         replaced = [one for one in changed if any(_alike(one.letters, other.letters) for other in typed)]
         kept = (one for one in (*typed, *changed, *earlier) if one not in replaced)

@@ -39,6 +39,8 @@ def read_row(text: str, last: Intent) -> tuple[str, Intent] | None:
     match, listed = pattern("followups.item").search(text), last_list(last)
     if not match or not listed or ("台" in match.group() and ROWS[listed.tool][1] != "asset"):
         return None
+    if listed.tool in CARDS and "条" not in match.group():
+        return None  # 第二个漏洞, 第一个任务
     index = 0 if match["first"] else -1 if match["last"] else (read_integer(match["n"] or "") or 0) - 1
     index = -(read_integer(match["back"]) or 1) if match["back"] else index
     index -= int(listed.arguments.get("offset", 0)) if index >= len(listed.items) else 0

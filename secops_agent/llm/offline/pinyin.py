@@ -49,13 +49,12 @@ _LAST: Final = "座".encode("gb2312")
 
 def spelled(name: str) -> tuple[str, ...]:
     """张三 → zhangsan, zs; 吕布 → lvbu, lubu, lb; what is no Chinese, or too rare, stays."""
-    sounds = [sound_of(char) for char in "".join(name.lower().split())]
+    sounds = [_sound(char) for char in "".join(name.lower().split())]
     whole = "".join(sounds)
     return whole, whole.replace("v", "u"), "".join(sound[:1] for sound in sounds)
 
 
-def sound_of(char: str) -> str:
-    """Its syllable without the tone; a rare one, and what is no Chinese, as it is."""
+def _sound(char: str) -> str:
     code = char.encode("gb2312", "ignore")
     if char in _KNOWN or not _STARTS[0] <= code <= _LAST:
         return _KNOWN.get(char, char)

@@ -74,7 +74,8 @@ class Sentence:
             text = pattern(name).sub(" ", text)
         text = usual(text)
         rule, known = find_rule(text, self.lexicon), find_known(text, self.lexicon.keywords)
-        if whole := self.lexicon.rule_in(self.plain, rule or known):
+        whole = self.lexicon.rule_in(self.plain, rule or known)
+        if whole and len(whole) >= max(len(rule), len(known)):
             return whole
         return rule if len(rule) > 2 or not known else known
 

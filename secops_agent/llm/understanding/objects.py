@@ -11,7 +11,7 @@ from secops_agent.llm.offline.expressions.ends import read_until
 from secops_agent.llm.offline.expressions.numerals import read_integer
 from secops_agent.llm.offline.expressions.skeletons import ANY_MARK, Kind, MaskedName, Skeleton, mark
 from secops_agent.llm.offline.filters import narrow
-from secops_agent.llm.offline.followups import last_list
+from secops_agent.llm.offline.followups import CARDS, last_list
 from secops_agent.llm.offline.intents import Intent
 from secops_agent.llm.offline.words import name_of, pattern
 from secops_agent.llm.understanding.entities import HOSTS, Sentence, numbers_of, take_verdicts_and_numbers
@@ -67,7 +67,9 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
         yield from _of_two(act, side["last"] is not None, focus)
         return
     if rows := next(filter(None, map(rows_in, places)), ()):
-        kind, values = focus.rows(rows)
+        listed, said = last_list(focus.last), last.first(Kind.ROW)
+        other = listed and listed.tool in CARDS and said and "条" not in said.raw  # 第二个任务
+        kind, values = ("", ()) if other else focus.rows(rows)
     else:
         reference = last.first(Kind.REF)
         if reference is None and pattern("cues.said.entire").match(last.text):
@@ -230,13 +232,18 @@ def missing_in(actions: Sequence[Intent]) -> str:
         if act and act.argument not in action.arguments and not _stands_alone(action):
             return "object"
         said = (act.demands, *INSTEAD.get(action.tool, ())) if act and act.demands else ()
-        told = [str(action.arguments.get(name) or "") for name in said]
-        if told and all(not one or pattern("telling.change.no_text").fullmatch(one) for one in told):
-            return act.demands if act else ""
+        if act and said and not any(_is_given(action, name) for name in said):
+            return act.demands
         lacks = NEEDS.get(str(action.arguments.get("decision", "")), ())
         if left := next((name for name in lacks if not action.arguments.get(name)), ""):
             return left
     return ""
+
+
+def _is_given(action: Intent, name: str) -> bool:
+    """A text is more than that one is sent: 发一句."""
+    value = str(action.arguments.get(name) or "")
+    return bool(value) and not (name == "text" and pattern("telling.change.no_text").fullmatch(value))
 
 
 def _stands_alone(action: Intent) -> bool:

@@ -57,6 +57,7 @@ _TOLD: Final = 160  # characters; what is longer is read as a whole
 _BACK: Final = 5  # characters that can only take an order back: 先别了, 算了
 _HARDLY: Final = 0.02  # so probable is an action that a word of the sentence only resembles
 _MOST: Final = 5  # orders of one sentence
+_HIM: Final = re.compile("[他她]")
 _WHO: Final = ("assignee", "to")  # arguments that name whom 他 means behind them
 # In which arguments the object of another order may stand.
 _FITS: Final = {
@@ -100,7 +101,8 @@ def together(found: Iterable[tuple[Stretched, Ordered | None]]) -> Ordered | Non
     """The orders of all parts as one; a part that orders nothing that is understood is told. None where none is."""
     actions, left, verbs = list[Intent](), list[str](), list[SpokenVerb]()
     for part, ordered in found:
-        own = [] if ordered is None or ordered.doubt else [*_with_objects(ordered.actions, actions)]
+        of_him = _HIM.search(part.said) is not None
+        own = [] if ordered is None or ordered.doubt else [*_with_objects(ordered.actions, actions, of_him)]
         if ordered is None or not own:
             left.append(f"「{part.said}」")
             continue
@@ -136,14 +138,13 @@ def _takes_a_note(one: Intent) -> bool:
     return act is not None and (act.noted or act.free == "note") and "note" not in one.arguments
 
 
-def _with_objects(actions: Sequence[Intent], before: Sequence[Intent]) -> Iterator[Intent]:
-    """With the object of what was ordered before, where it has none."""
+def _with_objects(actions: Sequence[Intent], before: Sequence[Intent], of_him: bool) -> Iterator[Intent]:
+    """With the object of what was ordered before, where it has none; ``of_him``: with whom that names, too."""
     for one in actions:
         act = ACTS.get(one.tool)
         people = [str(value) for other in before for name, value in other.arguments.items() if name in _WHO]
-        if (
-            act and act.demands == "assignee" and "assignee" not in one.arguments and people
-        ):  # 对了再把A234挂给他
+        lacks = act and act.demands == "assignee" and "assignee" not in one.arguments
+        if of_him and lacks and people and "," not in people[-1]:  # 对了再把A234挂给他
             one = replace(one, arguments={**one.arguments, "assignee": people[-1]})
         if act is None or act.argument in one.arguments:
             yield one
@@ -158,9 +159,8 @@ def _with_objects(actions: Sequence[Intent], before: Sequence[Intent]) -> Iterat
         if not same or stands:
             yield one
         elif act.argument == "alerts":
-            yield replace(
-                one, arguments={"alerts": ",".join(str(value) for _, value in same), **one.arguments}
-            )
+            several = ",".join(str(value) for _, value in same)
+            yield replace(one, arguments={"alerts": several, **one.arguments})
         else:
             values = dict.fromkeys(f"A{value}" if act.argument == "scope" else value for _, value in same)
             yield from (replace(one, arguments={act.argument: value, **one.arguments}) for value in values)
@@ -201,7 +201,8 @@ def with_others(found: Ordered | None, sentence: Sentence, focus: Focus) -> Orde
         if other and other.actions and other.has_object and not other.doubt:
             told = head[: turned.start() if turned else None].strip(EDGES)
             said = replace(message, arguments={**message.arguments, "text": told})
-            actions = (said, *_with_objects(other.actions, [message]))
+            of_him = _HIM.search(rest) is not None
+            actions = (said, *_with_objects(other.actions, [message], of_him))
             return replace(found, actions=actions, missing=missing_in(actions))
     return found
 

@@ -175,7 +175,7 @@ def _weigh(said: str, addressee: str, lexicon: Lexicon, now: datetime, focus: Fo
         ordered, said, sentence.said, _named(sentence), spared=spared | left, told_to=own.to,
         points=bool(skeleton.first(Kind.REF, Kind.ROW) or pattern("cues.said.pointed").search(sentence.said)),
         meant=frozenset((*_meant(verbs, (skeleton, whole), focus), *filed.values())),
-        reason=note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) or _told_beside(skeleton, verbs) if verbs else ""),
+        reason="" if doubt not in NO_DOUBT and not changes else note or (why_of(skeleton, spans_of(skeleton), verbs[0], ()) or _told_beside(skeleton, verbs) if verbs else ""),
         decisions=_found("decision", whole.text) | _found("justification", said) | _verdicts(whole),
         verdicts=_found("hinted", sentence.said), minutes=frozenset(int(one.value) for one in skeleton.found(Kind.DURATION)),
         changes=bool(waits - spoken) and not adds_to(said), asks=share_of_questions(rank(typed)) >= SURELY,

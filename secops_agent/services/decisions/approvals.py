@@ -251,7 +251,9 @@ def _record(
 def remind_approvers() -> int:
     """Ask again, once, for what another person is to decide. Returns for how many."""
     now, count = database_now(), 0
-    waiting = Proposal.objects.filter(undecided(), risk=Risk.DANGEROUS, reminded_at=None)
+    waiting = Proposal.objects.filter(
+        undecided(), risk=Risk.DANGEROUS, reminded_at=None, asked_by__isnull=False
+    )
     if not waiting.exists() or NO_SPEECH in read_switches():
         return 0
     for proposal in waiting.select_related("asked_by", "config").order_by("pk")[:100]:

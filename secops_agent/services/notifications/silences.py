@@ -14,6 +14,7 @@ from bifang.core.configuration.entries import EntryFaults
 from bifang.core.database.db import database_now
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, MessageState, Role, Silence
+from secops_agent.models.choices import AlertStatus
 from secops_agent.models.people.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
@@ -75,6 +76,8 @@ def covering_all(
     named = next(
         (each for each in silences if each.scope == "alert" and _covers(each, alerts[0], first)), None
     )
+    # What is closed wakes nobody, and was no part of what was known when a silence was set.
+    alerts = [each for each in alerts if each.status != AlertStatus.CLOSED] or alerts
     if named and (any_level or all(named.takes(each.severity) for each in alerts)):
         return named
     found = [covering(silences, each, facts.get(each.pk, first), any_level=any_level) for each in alerts]

@@ -174,7 +174,7 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
     owner = {"person": detail.summary.owner} if detail.summary.owner_id else {}
     data: dict[str, Any] = {
         "case_id": case_id,
-        "alerts": [alert.id for alert in detail.alerts],
+        "alerts": _rows(detail),
         "subject": owner,
     }
     fields = (
@@ -190,6 +190,11 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
     if not asker.hides_private:
         return result
     return for_reader(result, asker, views.private_values([case_id]))
+
+
+def _rows(detail: CaseDetail) -> list[int]:
+    """The alerts, where all are shown: of more nobody has seen which 都 or 最后一条 means."""
+    return [alert.id for alert in detail.alerts] if len(detail.alerts) <= _ALERTS else []
 
 
 def _told(detail: CaseDetail, due: ReportingView | None) -> Iterator[str]:

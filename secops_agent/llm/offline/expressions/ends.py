@@ -8,10 +8,11 @@ from typing import Final
 from secops_agent.llm.offline.words import pattern
 
 from .moments import read_moment
+from .numerals import read_integer
 
 _HOURS: Final = {"凌": 6, "早": 9, "上": 12, "中": 12, "晚": 20, "夜": 23}
+_DAYS: Final = {"今": 0, "明": 1, "后": 2, "大": 3}
 _EARLY: Final = 5  # before this hour 明早 is the morning that comes
-_LONGEST: Final = 16  # characters of a moment
 _MORNING, _EVENING = 9, 18  # the hours of a day that is only named: 到明天, 到周五
 
 
@@ -43,17 +44,23 @@ def moment_in(minutes: int, now: datetime) -> datetime:
 
 def find_window(text: str, now: datetime) -> tuple[datetime, int, str] | None:
     """今晚12点到4点, 14点到16点: when a span ahead begins, how many minutes it lasts, and its words."""
-    for border in re.finditer(r"\s*(?:到|至|[-~—]+)\s*", text):
-        firsts = (
-            read_moment(text, place, now)
-            for place in range(max(0, border.start() - _LONGEST), border.start())
-        )
-        first = next((one for one in firsts if one and one.timed and one.end == border.start()), None)
-        if first is None or first.at <= now:
-            continue
-        noon = first.at.hour == 12 and re.search("[晚夜]", text[: first.end])  # 今晚割接，12点到4点
-        start = first.at + timedelta(hours=12) if noon else first.at
-        last = read_moment(text, border.end(), start)
-        if last and last.timed:
-            return start, int((last.at - start).total_seconds() // 60), text[first.start : last.end]
-    return None
+    found = pattern("times.window").search(text)
+    first, last = (read_integer(found[name]) if found else None for name in ("first", "last"))
+    if found is None or first is None or last is None or max(first, last) > 24:
+        return None
+    night = re.search("晚|夜|凌晨", text[: found.end()]) is not None
+    late = first < 12 and ((night and first >= 6) or "下午" in text)
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead = next(
+        (days for word, days in _DAYS.items() if re.search(f"{word}[天早晚夜]", text[: found.end("first")])),
+        0,
+    )
+    start = day + timedelta(
+        days=ahead,
+        hours=first + 12 * late + (24 if night and first < 6 else 12 if night and first == 12 else 0),
+    )
+    start += timedelta(days=start <= now)
+    end = start.replace(hour=0) + timedelta(hours=last)
+    end += timedelta(hours=12 * (end <= start and last < 12 and late and not found["next"]))
+    end += timedelta(days=end <= start)
+    return start, int((end - start).total_seconds() // 60), found[0]
