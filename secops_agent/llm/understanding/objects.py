@@ -67,8 +67,8 @@ def objects_of(act: Act, places: Sequence[Skeleton], focus: Focus) -> Iterator[t
         yield from _of_two(act, side["last"] is not None, focus)
         return
     if rows := next(filter(None, map(rows_in, places)), ()):
-        listed, said = last_list(focus.last), last.first(Kind.ROW)
-        other = listed and listed.tool in CARDS and said and "条" not in said.raw  # 第二个任务
+        listed, row = last_list(focus.last), last.first(Kind.ROW)
+        other = listed and listed.tool in CARDS and row and "条" not in row.raw  # 第二个任务
         kind, values = ("", ()) if other else focus.rows(rows)
     else:
         reference = last.first(Kind.REF)
