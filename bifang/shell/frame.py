@@ -34,7 +34,7 @@ def _seen(request: HttpRequest, page: MenuPage) -> list[MenuPage]:
 def _entry(request: HttpRequest, page: MenuPage, here: bool) -> dict[str, Any]:
     link = _seen(request, page)[0].address
     return {
-        "title": page.with_tabs or page.title, "icon": page.icon, "link": link, "thumb": page.thumb,
+        "title": page.title, "icon": page.icon, "link": link, "thumb": page.thumb,
         "badge": dead_letter_badge(request) if page is STATUS else "",
         "current": here and ("page" if request.path == link else "true"),
     }  # fmt: skip

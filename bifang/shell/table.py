@@ -40,7 +40,6 @@ class MenuPage:
     also: str = ""  # what else people call it, for the search
     # How it stands, and the tone; else its rows are counted.
     state: Callable[[HttpRequest], tuple[str, str]] | None = None
-    with_tabs: str = ""  # what the menu calls it, where its title does not say what stands beside it
     thumb: bool = False  # stands at the bottom of a phone, too
 
     @property
@@ -93,7 +92,7 @@ MENU: Final = (
     MenuPage("工作台", "dashboard", name="web:home", thumb=True, also="首页 总览 仪表盘 dashboard home"),
     MenuPage("告警", "notifications_active", "secops_agent.alert", "web:alerts", thumb=True, also="alert 报警 待处理"),
     MenuPage("事件", "folder_special", "secops_agent.case", "web:cases", also="案件 工单 incident"),
-    MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", with_tabs="审批与封禁", thumb=True, also="批准 同意 申请 封禁 隔离 解封 处置动作 执行结果",
+    MenuPage("审批", "how_to_reg", "secops_agent.proposal", "web:approvals", thumb=True, also="批准 同意 申请 封禁 隔离 解封 处置动作 执行结果",
          tabs=(BLOCKS,)),
     MenuPage("值班", "calendar_month", "secops_agent.oncallschedule", "web:on_call", also="排班 空档 轮值 轮班 班次 换班 交接 on call",
          tabs=(MenuPage("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
