@@ -47,9 +47,9 @@ class ActionRunner:
         """Carry out what waits now. Returns how many."""
         if time.monotonic() - self._swept >= SWEEP_S:
             await db.call(actions.sweep)
-            await db.call(approvals.remind_approvers)
             await db.call(approvals.expire_overdue)
             await db.call(entries.end_due)
+            await db.call(approvals.remind_approvers)  # last: a message that fails holds up nothing else
             self._swept = time.monotonic()
         orders = await db.call(actions.claim, self._owner)
         await asyncio.gather(*(self.carry_out(order) for order in orders))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from secops_agent.agent.turn.grounds import Grounds
+from secops_agent.agent.turn.times import SpokenTimes
 from secops_agent.llm.offline import Intent, Lexicon
 from secops_agent.llm.offline.sounds import respell
 from secops_agent.llm.understanding.focus import Focus
@@ -73,3 +74,16 @@ def test_a_row_of_something_else_is_no_alert_of_the_card(typed: str) -> None:
 def test_who_is_told_something_is_given_nothing() -> None:
     found = understand("跟李四说A12在查，另外把A15转派一下", LEXICON, NOW, asker=ASKER)
     assert not [one for one in found.offers if one.tool == "assign_alert"]
+
+
+@pytest.mark.parametrize("typed", ["203.0.113.9持续攻击，封1小时", "看看再封1小时", "后续封1小时"])
+def test_what_goes_on_is_no_longer_length(typed: str) -> None:
+    assert not SpokenTimes(typed, frozenset({60}), {}, NOW).allow("duration_minutes", 28_000)
+
+
+def test_that_something_is_told_is_no_text() -> None:
+    found = understand(
+        "那您帮我给李四发一句，请他今天临时换一下周七，周七熬夜了。", LEXICON, NOW, asker=ASKER
+    )
+    assert not found.offers
+    assert "要转告" in found.question

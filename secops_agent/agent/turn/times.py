@@ -33,7 +33,7 @@ _BEFORE: Final = re.compile("[班会饭工]之?以?前$")
 
 
 _LONGER: Final = re.compile(
-    "[再续顺]延|延长|延期|再(?:多?封|加)(?=[\\d一二两三四五六七八九十半])|(?<![持继连后陆手])续(?=[封期到\\d])"
+    "[再续顺]延|延长|延期|再(?:多封|加)(?=[\\d一二两三四五六七八九十半])|(?<![持继连后陆手])续(?=[封期到\\d])"
 )  # what is left of it, data tells
 _AT: Final = ("at", "start")  # when something is done, and not until when
 
